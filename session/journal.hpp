@@ -1,0 +1,50 @@
+// The journal as the core sees it: the one door through which a conversation becomes durable.
+// Implemented by storage/sqlite_journal; tests use tests/support/memory_journal.
+#pragma once
+
+#include <cstdint>
+
+#include "session/close_reason.hpp"
+#include "session/event.hpp"
+#include "session/transcript.hpp"
+#include "session/turn.hpp"
+
+namespace verbatim::session {
+
+/// Position in the journal. Everything up to durable() is on stable storage. 0 means "nothing".
+using Sequence = std::uint64_t;
+
+/// The store's key of one attempt of one session.
+using AttemptId = std::int64_t;
+
+/// How an attempt ended.
+struct Ending {
+  CloseReason reason = CloseReason::client_closed;
+  TimeMs ended_at = 0;
+  FinalTranscript transcript;
+};
+
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  // Any thread; never block, never touch the disk. Each returns the sequence whose durability
+  // covers what was given, or 0 if the journal refuses (it has failed, or its bounded queue is
+  // full): the caller then forwards nothing and ends the session with storage_failure.
+  // Order is kept per caller.
+
+  /// One event, as it happened. Precondition: not an AudioDelta.
+  virtual Sequence append(AttemptId attempt, TimeMs at, const Event& event) = 0;
+
+  /// Folds a turn into the transcript table, in the transaction of what was appended before it.
+  virtual Sequence settle(AttemptId attempt, const Turn& turn) = 0;
+
+  /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction.
+  virtual Sequence close(AttemptId attempt, const Ending& ending) = 0;
+
+  /// Everything up to here survives a power cut (or, with durability "process", a kill -9).
+  virtual Sequence durable() const = 0;
+  virtual bool failed() const = 0;
+};
+
+}  // namespace verbatim::session

@@ -1,0 +1,83 @@
+// The transcript engine: events in, turns out. Sans-I/O: no sockets, no clock, no threads.
+//
+// One object is the conversation of one attempt, over all of its connections to the provider.
+// It keeps items in the order of the conversation's own chain (P4), text by (item, content part),
+// and every committed utterance's slot (P13). Repeats are recognised by ids, never by equal text.
+// Rules and their sources: docs/transcript-rules.md.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "session/event.hpp"
+#include "session/turn.hpp"
+
+namespace verbatim::session {
+
+/// Bounds for one conversation; beyond them the oldest repeat-detection memory goes, never text.
+struct TranscriptOptions {
+  std::size_t remembered_event_ids = 4096;  ///< per upstream connection, to recognise re-emission
+};
+
+class Transcript {
+ public:
+  explicit Transcript(TranscriptOptions options = {});
+  ~Transcript();
+  Transcript(Transcript&&) noexcept;
+  Transcript& operator=(Transcript&&) noexcept;
+
+  struct Applied {
+    bool repeat = false;               ///< an event_id seen before: nothing changed
+    std::vector<std::string> touched;  ///< items whose turn changed text or status
+  };
+
+  /// Folds one event in. Never fails: what makes no sense changes nothing.
+  /// Amortised cost is independent of the conversation's length.
+  Applied apply(const Event& event, TimeMs now);
+
+  /// How many milliseconds of audio the provider has sent for a part so far; what an
+  /// ItemTruncated must carry into the journal, since audio itself is not journaled.
+  std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
+
+  /// The stream is over: whatever is still open gets its last status (rules 7 and 8). Further
+  /// events are ignored.
+  void finish(TimeMs now);
+  bool finished() const;
+
+  /// The turns in the conversation's order, ordinals 1..n. Tool items are links, not turns.
+  std::vector<Turn> turns() const;
+  /// One item's turn as it stands; nullopt if the item is no turn. Its ordinal is 0 (finding it
+  /// takes a walk along the chain; turns() does that).
+  std::optional<Turn> turn(const std::string& item_id) const;
+
+  /// What is known to be missing. `uncommitted_speech` and `unacknowledged_item` only after
+  /// finish().
+  std::vector<Gap> gaps() const;
+
+  /// Provider's usage objects of all finished responses, as they came (JSON), in order.
+  const std::vector<std::string>& usage() const;
+
+  /// Item kinds other than turns, in chain order with the turns' ids between them: what a rebuild
+  /// of the conversation needs (ids only; details by item()).
+  std::vector<std::string> chain() const;
+  const Item* item(const std::string& item_id) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Everything a finished attempt leaves behind.
+struct FinalTranscript {
+  std::vector<Turn> turns;
+  std::vector<Gap> gaps;
+  bool complete = false;  ///< no gap, and no turn that is in progress
+  std::string usage_json = "[]";
+};
+
+/// finish() and collect. Used by the teardown of a live session and by recovery alike.
+FinalTranscript finalise(Transcript& transcript, TimeMs now);
+
+}  // namespace verbatim::session

@@ -1,0 +1,74 @@
+// What a transcript is made of, as plain values. Names and meanings: the interface, section 4.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/text.hpp"
+
+namespace verbatim::session {
+
+/// Milliseconds since the Unix epoch. Time is always an argument in this folder, never read.
+using TimeMs = std::int64_t;
+
+enum class Role : std::uint8_t { unknown = 0, user = 1, assistant = 2, system = 3 };
+
+/// Numbers are stored; never renumber.
+enum class TurnStatus : std::uint8_t {
+  in_progress = 0,
+  completed = 1,
+  interrupted = 2,  ///< cut off by a close or a crash, or by the provider (`reason` says which)
+  cancelled = 3,    ///< its response was cancelled
+  truncated = 4,    ///< talked over; `heard` says how much was played
+  failed = 5,       ///< its transcription, or its response, failed; `reason` says why
+};
+
+/// How much of a spoken turn was played before the listener talked over it.
+struct Heard {
+  std::int64_t audio_ms = 0;  ///< from the provider's own `truncated` event
+  Text text;                  ///< an estimate: always a prefix of the turn's text
+
+  friend bool operator==(const Heard&, const Heard&) = default;
+};
+
+struct Turn {
+  int ordinal = 0;  ///< 1-based place in the conversation's item chain
+  std::string item_id;
+  Role role = Role::unknown;
+  TurnStatus status = TurnStatus::in_progress;
+  Text text;
+  std::optional<Heard> heard;
+  std::string reason;  ///< for failed, cancelled and interrupted turns where the provider gave one
+  bool deleted = false;
+  std::string response_id;
+  std::optional<TimeMs> started_at;
+  std::optional<TimeMs> ended_at;
+
+  friend bool operator==(const Turn&, const Turn&) = default;
+};
+
+enum class GapKind : std::uint8_t {
+  uncommitted_speech = 0,     ///< speech began, was never committed and gave no text
+  missing_transcription = 1,  ///< committed speech whose transcription failed or never came
+  unacknowledged_item = 2,    ///< a client's item that the provider had not yet accepted
+};
+
+/// Something known to be missing (P13).
+struct Gap {
+  std::string item_id;  ///< may be empty for an item that the provider had not named yet
+  GapKind kind = GapKind::uncommitted_speech;
+
+  friend bool operator==(const Gap&, const Gap&) = default;
+};
+
+std::string_view to_string(Role);
+std::string_view to_string(TurnStatus);
+std::string_view to_string(GapKind);
+std::optional<Role> role_from_string(std::string_view);
+std::optional<TurnStatus> turn_status_from_string(std::string_view);
+std::optional<GapKind> gap_kind_from_string(std::string_view);
+
+}  // namespace verbatim::session

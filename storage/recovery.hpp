@@ -1,0 +1,35 @@
+// After a crash: what the journal holds becomes finished transcripts, before anything listens.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "session/turn.hpp"
+
+namespace verbatim::storage {
+
+struct RecoveredAttempt {
+  std::string session_id;
+  int attempt = 0;
+  std::size_t events = 0;  ///< journal rows folded
+  std::size_t turns = 0;
+  std::size_t interrupted = 0;  ///< turns that were open
+};
+
+struct RecoveryReport {
+  bool clean = true;  ///< the file was closed in order; nothing to do
+  bool dry_run = false;
+  std::vector<RecoveredAttempt> attempts;
+  std::size_t unreadable_rows = 0;  ///< rows whose body could not be decoded (kept, counted)
+  std::string integrity;            ///< "ok", or what the check said (only run if not clean)
+};
+
+/// Idempotent. Every attempt that is not final becomes final with crash_recovered; its open turns
+/// become interrupted; its end time is that of its last journal row. Throws StorageError.
+/// With `dry_run` nothing is changed.
+RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now,
+                       bool dry_run = false);
+
+}  // namespace verbatim::storage

@@ -1,0 +1,101 @@
+// The write-ahead journal: one SQLite file, one writer thread for all sessions, greedy group
+// commit (take all that is queued, one transaction, sync, tell, repeat; no timer).
+//
+// Why so, with figures: docs/durability.md. Sequence numbers are the caller's promise of order;
+// `durable` is the one watermark that output waits for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "session/journal.hpp"
+#include "storage/error.hpp"
+
+namespace verbatim::storage {
+
+class Database;
+
+enum class Durability {
+  power,    ///< synchronous=FULL: a power cut loses nothing that was acknowledged
+  process,  ///< synchronous=NORMAL: kill -9 loses nothing; a power cut may
+};
+
+struct JournalOptions {
+  std::filesystem::path file;
+  Durability durability = Durability::power;
+  std::size_t queue_bytes_max = 64 * 1024 * 1024;  ///< beyond it submissions are refused
+  std::size_t batch_rows_max = 1000;               ///< rows of one transaction
+  std::size_t batch_bytes_max = 1024 * 1024;
+  std::int64_t busy_timeout_ms = 2000;                  ///< for a lock that another process holds
+  std::int64_t full_retry_ms = 2000;                    ///< how long a full disk is waited for
+  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< the writer checkpoints beyond this
+};
+
+/// Told on the writer thread; must return at once (post to your own thread).
+class JournalListener {
+ public:
+  virtual ~JournalListener() = default;
+  virtual void on_durable(session::Sequence up_to) = 0;
+  /// The journal has stopped for good: nothing submitted after durable() is safe.
+  virtual void on_failed(Failure failure, const std::string& message) = 0;
+};
+
+/// What happened to the queue, for metrics. Taken and reset by take_stats().
+struct JournalStats {
+  static constexpr std::size_t bucket_count = 16;
+  /// Upper bounds, seconds, of wait_buckets (submit to durable); the last is +Inf.
+  static const double bounds[bucket_count];
+  std::uint64_t wait_buckets[bucket_count] = {};
+  double wait_sum_seconds = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct AttemptSpec {
+  std::string session_id;       ///< public id; the session is made if it is not there
+  std::string user;             ///< must equal the session's if it is there
+  std::string metadata = "{}";  ///< JSON object; used only when the session is made
+  std::string model;
+  session::TimeMs now = 0;
+};
+
+struct OpenedAttempt {
+  session::AttemptId attempt = 0;
+  int number = 0;  ///< 1-based within its session
+};
+
+class SqliteJournal final : public session::Journal {
+ public:
+  /// Opens the file (made if absent), migrates it, sets and reads back every pragma, starts the
+  /// writer. Throws StorageError. Recovery is separate (recovery.hpp) and comes first.
+  SqliteJournal(JournalOptions options, JournalListener& listener);
+  /// Commits what is queued, checkpoints unless the file is poisoned, joins the writer.
+  ~SqliteJournal() override;
+
+  session::Sequence append(session::AttemptId, session::TimeMs at, const session::Event&) override;
+  session::Sequence settle(session::AttemptId, const session::Turn&) override;
+  session::Sequence close(session::AttemptId, const session::Ending&) override;
+  session::Sequence durable() const override;
+  bool failed() const override;
+
+  /// Opens the next attempt of a session. `done` runs on the writer thread once it is durable, or
+  /// with the failure (io_error, disk_full, ..., or not_found when the session is another user's).
+  void open_attempt(AttemptSpec spec, std::function<void(OpenedAttempt, const StorageError*)> done);
+
+  /// Any other change: `work` runs on the writer thread inside a batch's transaction, in a
+  /// savepoint of its own; `done` once that is durable (nullptr) or undone.
+  void execute(std::function<void(Database&)> work, std::function<void(const StorageError*)> done);
+
+  JournalStats take_stats();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace verbatim::storage
