@@ -56,6 +56,9 @@ class Transcript {
   /// finish().
   std::vector<Gap> gaps() const;
 
+  /// Some committed speech still waits for its transcription.
+  bool awaiting_transcription() const;
+
   /// Provider's usage objects of all finished responses, as they came (JSON), in order.
   const std::vector<std::string>& usage() const;
 
