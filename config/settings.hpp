@@ -102,7 +102,6 @@ struct Session {
   milliseconds transcription_grace{2'000};  ///< client gone: wait for speech being transcribed
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
-  std::string transcription_model = "gpt-4o-mini-transcribe";
   std::vector<std::string>
       extra_client_events;  ///< event types to pass on beside the protocol's own
 };
