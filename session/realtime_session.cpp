@@ -106,7 +106,8 @@ void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
 
 void RealtimeSession::finish_if_transcribed(Moment now) {
   if (!pending_reason_ || ended()) return;
-  const bool words_to_come = created_ && (speech_open_ || transcript_.awaiting_transcription());
+  const bool words_to_come =
+      transcription_on_ && (speech_open_ || transcript_.awaiting_transcription());
   if (!words_to_come || now.mono_ms >= grace_deadline_ms_) {
     end(*pending_reason_, pending_why_, now);
   }
