@@ -161,8 +161,8 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
 
 }  // namespace
 
-Awaitable<void> serve_connection(Socket socket, asio::ssl::context* tls, HttpLimits limits,
-                                 HttpService& service) {
+Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
+                                 HttpLimits limits, HttpService& service) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (!tls) {

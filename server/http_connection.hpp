@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include <boost/asio/ssl/context.hpp>
 
@@ -38,7 +40,7 @@ class HttpService {
 };
 
 /// `tls` may be null: plain HTTP.
-Awaitable<void> serve_connection(Socket socket, asio::ssl::context* tls, HttpLimits limits,
-                                 HttpService& service);
+Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
+                                 HttpLimits limits, HttpService& service);
 
 }  // namespace verbatim::server

@@ -45,7 +45,7 @@ session::SessionOptions session_options(const config::Session& settings) {
 std::variant<RealtimeEndpoint::Call, HttpResponse> RealtimeEndpoint::examine(
     const HttpRequest& request) const {
   const std::int64_t now_s = now().wall / 1000;
-  auto authenticated = parts_.authenticator.authenticate(request, now_s);
+  auto authenticated = parts_.authenticator.get()->authenticate(request, now_s);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
     HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
     refused.headers.emplace_back("WWW-Authenticate", "Bearer");

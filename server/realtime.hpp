@@ -13,6 +13,7 @@
 #include "server/http_connection.hpp"
 #include "server/log.hpp"
 #include "server/registry.hpp"
+#include "server/reloadable.hpp"
 #include "server/upstream.hpp"
 #include "storage/sqlite_journal.hpp"
 
@@ -20,7 +21,7 @@ namespace verbatim::server {
 
 struct RealtimeParts {
   const config::Settings& settings;
-  const Authenticator& authenticator;
+  const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
   storage::SqliteJournal& journal;
   StoreReader& reader;

@@ -124,14 +124,12 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
   return files;
 }
 
-asio::ssl::context server_context(const CertificateFiles& files) {
-  asio::ssl::context context(asio::ssl::context::tls_server);
-  set_floor(context);
-  load(context, files);
+std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  set_floor(*context);
+  load(*context, files);
   return context;
 }
-
-void reload(asio::ssl::context& context, const CertificateFiles& files) { load(context, files); }
 
 asio::ssl::context client_context(const std::filesystem::path& ca_file) {
   asio::ssl::context context(asio::ssl::context::tls_client);

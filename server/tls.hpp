@@ -3,6 +3,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "server/transport.hpp"
@@ -19,10 +20,7 @@ struct CertificateFiles {
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 
 /// TLS 1.2 and later. Throws std::runtime_error naming the file that is wrong, and how.
-asio::ssl::context server_context(const CertificateFiles& files);
-
-/// Reads the files again into a context in use: connections made from now on get them.
-void reload(asio::ssl::context& context, const CertificateFiles& files);
+std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files);
 
 /// Verifies the peer against the system's authorities, or those of `ca_file`.
 asio::ssl::context client_context(const std::filesystem::path& ca_file);

@@ -49,9 +49,10 @@ class Worker {
     asio::post(context_, [this] { wake(); });
   }
 
-  /// Lets the loop end once nothing is left to do, and waits for that.
+  /// Ends the loop as it stands and waits for that. What is still suspended on it is destroyed
+  /// with the worker: by then no session is left, only idle connections.
   void join() {
-    work_.reset();
+    context_.stop();
     if (thread_.joinable()) thread_.join();
   }
 
