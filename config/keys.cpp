@@ -119,6 +119,8 @@ std::vector<Key> make_session_keys() {
           bytes(4 * KiB, GiB)),
       key("session.slow_client_timeout", &S::session, &Session::slow_client_timeout,
           duration(100ms, 1h)),
+      key("session.transcription_grace", &S::session, &Session::transcription_grace,
+          duration(0ms, 1min)),
       key("session.input_transcription", &S::session, &Session::input_transcription, boolean()),
       key("session.transcription_model", &S::session, &Session::transcription_model,
           name("a model's name")),

@@ -99,6 +99,7 @@ struct Session {
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;  ///< waiting for the provider
   milliseconds slow_client_timeout{
       30'000};  ///< a full client queue that does not move for this long
+  milliseconds transcription_grace{2'000};  ///< client gone: wait for speech being transcribed
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::vector<std::string>

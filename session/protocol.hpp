@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "session/event.hpp"
 
@@ -24,6 +25,9 @@ enum class Traffic { audio, transcript, other };
 
 Traffic server_traffic(std::string_view type);  ///< provider -> client
 Traffic client_traffic(std::string_view type);  ///< client -> provider
+
+/// Whether the protocol, GA or beta, has a client event of this name.
+bool is_client_event(std::string_view type);
 
 /// The event that a provider's message stands for; nullopt if it means nothing to a transcript
 /// (unknown types, rate limits, argument deltas, ...) or cannot be read.

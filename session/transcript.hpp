@@ -56,11 +56,19 @@ class Transcript {
   /// finish().
   std::vector<Gap> gaps() const;
 
+  /// Some committed speech still waits for its transcription.
+  bool awaiting_transcription() const;
+
+  /// Whether some turn was still open when the stream (or one of its connections) ended, and is
+  /// not known to have all of its text. What the provider itself cut short is not meant.
+  bool cut_off() const;
+
   /// Provider's usage objects of all finished responses, as they came (JSON), in order.
   const std::vector<std::string>& usage() const;
 
   /// Item kinds other than turns, in chain order with the turns' ids between them: what a rebuild
-  /// of the conversation needs (ids only; details by item()).
+  /// of the conversation needs (ids only; details by item()). Turns deleted in the conversation
+  /// are in it, flagged by turn(); deleted tool items are not.
   std::vector<std::string> chain() const;
   const Item* item(const std::string& item_id) const;
 
@@ -73,7 +81,7 @@ class Transcript {
 struct FinalTranscript {
   std::vector<Turn> turns;
   std::vector<Gap> gaps;
-  bool complete = false;  ///< no gap, and no turn that is in progress
+  bool complete = false;  ///< no gap, and no turn cut off by the end of a stream
   std::string usage_json = "[]";
 };
 

@@ -1,0 +1,88 @@
+// The gate of protocol.hpp for what a client sends: check_client_message.
+#include <algorithm>
+#include <string>
+
+#include "session/json_view.hpp"
+#include "session/protocol.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr std::size_t longest_event_id = 512;
+
+/// A top-level key that two parsers could read in two ways: written twice, or with escapes (which
+/// some decode before they compare, and some do not). Empty if there is none.
+std::string_view ambiguous_key(std::string_view message) {
+  std::vector<std::string_view> keys;
+  for (auto members = json::Members::begun(message); members.next();) {
+    if (members.key().find('\\') != std::string_view::npos) return members.key();
+    keys.push_back(members.key());
+  }
+  std::sort(keys.begin(), keys.end());
+  const auto twice = std::adjacent_find(keys.begin(), keys.end());
+  return twice == keys.end() ? std::string_view() : *twice;
+}
+
+/// What of a client's own words may stand in an answer: short, and plainly printable.
+std::string quoted(std::string_view word) {
+  std::string out = "'";
+  for (const char c : word.substr(0, 64)) out += c >= ' ' && c <= '~' ? c : '?';
+  return out + (word.size() > 64 ? "...'" : "'");
+}
+
+std::string known_types() {
+  return "conversation.item.create, conversation.item.delete, conversation.item.retrieve, "
+         "conversation.item.truncate, input_audio_buffer.append, input_audio_buffer.clear, "
+         "input_audio_buffer.commit, output_audio_buffer.clear, response.cancel, "
+         "response.create, session.update";
+}
+
+}  // namespace
+
+std::optional<Refusal> check_client_message(std::string_view message,
+                                            const std::vector<std::string>& extra_types) {
+  if (const auto fault = json::check(message)) {
+    return Refusal{"invalid_json",
+                   "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
+                       std::to_string(fault->offset) + ". Send one JSON object per message.",
+                   {},
+                   {}};
+  }
+  const auto view = json::View::of(message);
+  if (!view.is(json::Kind::object)) {
+    return Refusal{"invalid_json", "The message must be one JSON object with a 'type'.", {}, {}};
+  }
+
+  auto event_id = view["event_id"].string_or_empty();
+  if (event_id.size() > longest_event_id) event_id.clear();
+  const auto refuse = [&event_id](std::string code, std::string what, std::string param) {
+    return Refusal{std::move(code), std::move(what), std::move(param), event_id};
+  };
+
+  if (const auto key = ambiguous_key(message); key.data() != nullptr) {
+    return refuse("invalid_value",
+                  "The top-level key " + quoted(key) +
+                      " is written twice or with escapes. Write each key once and plainly.",
+                  key == "type" || key.find('\\') != key.npos ? "type" : std::string(key));
+  }
+  const auto type = view["type"];
+  if (!type.exists()) {
+    return refuse("missing_required_parameter",
+                  "The message has no 'type'. Add one of: " + known_types() + ".", "type");
+  }
+  const auto name = peek_type(message);
+  if (name.empty()) {
+    return refuse("invalid_value", "The 'type' must be a non-empty string without escapes.",
+                  "type");
+  }
+  if (!is_client_event(name) &&
+      std::find(extra_types.begin(), extra_types.end(), name) == extra_types.end()) {
+    return refuse(
+        "invalid_value",
+        "Invalid value: " + quoted(name) + ". Supported values are: " + known_types() + ".",
+        "type");
+  }
+  return std::nullopt;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,112 @@
+// One item of the conversation as the transcript engine knows it: its text by content part, and
+// what decides its turn's status (rules 2, 7, 8 and 9). Knows nothing of its neighbours but the
+// link that the chain keeps in it.
+//
+// One thread at a time; part of a Transcript, which is the only one to change it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session/event.hpp"
+#include "session/item_chain.hpp"
+#include "session/turn.hpp"
+
+namespace verbatim::session {
+
+/// One answer of the model, as far as its items' status needs it.
+struct Response {
+  std::string id;
+  bool out_of_band = false;
+  bool talked_over = false;  ///< a response.cancel or a speech_started came while it ran
+  bool ended = false;
+  ResponseStatus status = ResponseStatus::other;
+  std::string reason;
+  std::vector<ConversationItem*> items;
+};
+
+struct ConversationItem {
+  // ---- what happened to it
+  Item item;  ///< `parts` hold the text so far, sorted by content_index
+  ChainLink link;
+  bool in_chain = false;  ///< or among the loose ones
+  bool watched = false;   ///< by the event that is being applied
+  Response* response = nullptr;
+  bool described = false;  ///< a whole item was given, not just its id
+  bool placed = false;     ///< its place in the conversation was told
+  bool spoken = false;     ///< a user's speech
+  bool discarded = false;  ///< speech whose audio was cleared away before it became an item
+  bool deleted = false;
+  bool settled = false;  ///< its connection is over: what comes now can only be repetition
+  std::optional<TimeMs> started_at;
+  std::optional<TimeMs> ended_at;
+
+  // ---- changes
+  void append(int content_index, const Text& text, TimeMs now);
+  /// The whole part, final. Wins over what deltas gave, unless it is empty.
+  void finish_part(int content_index, const Text& text, TimeMs now);
+  /// The same text once more, in some snapshot: fills a part that has no end of its own.
+  void repeat_part(const Part& part, bool final, TimeMs now);
+  /// What a snapshot of the item tells.
+  void learn(const Item& from, TimeMs now);
+  void transcription_failed(const std::string& reason);
+  void truncate(int content_index, std::int64_t audio_ms, std::int64_t sent_ms);
+  /// Nothing more will come: what is open gets its last status.
+  void settle(TimeMs now);
+  void touch_times(TimeMs now);  ///< sets those that are not set
+
+  // ---- what follows from it
+  bool is_turn() const;
+  bool is_answer() const { return item.role == Role::assistant; }
+  TurnStatus status() const;
+  /// A turn that was open when its stream ended, and is not known to have all of its text.
+  bool cut_off() const;
+  std::optional<GapKind> gap() const;
+  Turn turn() const;
+
+  /// What a change of must be told (Transcript::Applied), cheap to compare.
+  struct Face {
+    bool is_turn = false;
+    Role role = Role::unknown;
+    TurnStatus status = TurnStatus::in_progress;
+    std::uint64_t text_version = 0;
+    std::int64_t heard_ms = -1;
+    bool deleted = false;
+    bool operator==(const Face&) const = default;
+  };
+  Face face() const;
+
+ private:
+  enum class PartEnd : std::uint8_t { open, repeated, done };
+  enum class Transcription : std::uint8_t { pending, completed, failed };
+  struct Truncation {
+    int content_index = 0;
+    std::int64_t audio_ms = 0;
+    std::int64_t sent_ms = 0;
+  };
+
+  std::size_t part_index(int content_index);
+  void set_text(std::size_t part, const Text& text);
+  void end_part(std::size_t part, PartEnd end);
+  TurnStatus status_from_events() const;
+  TurnStatus answer_status() const;
+  TurnStatus status_at_end() const;
+  std::string reason() const;
+  Text text() const;
+  Text heard_text() const;
+
+  std::vector<PartEnd> part_ends_;  ///< beside item.parts
+  std::size_t open_parts_ = 0;
+  std::size_t text_bytes_ = 0;
+  std::uint64_t text_version_ = 0;
+  Transcription transcription_ = Transcription::pending;
+  std::string failure_;
+  std::optional<Truncation> truncation_;
+  std::optional<TurnStatus> settled_as_;  ///< only if it was open then
+  std::optional<TimeMs> last_text_at_;
+};
+
+}  // namespace verbatim::session

@@ -1,0 +1,36 @@
+#include "session/item_chain.hpp"
+
+#include "session/conversation_item.hpp"
+
+namespace verbatim::session {
+
+/// Makes two items neighbours; nullptr stands for the chain's end on that side.
+void ItemChain::connect(ConversationItem* before, ConversationItem* behind) {
+  (before != nullptr ? before->link.behind : first_) = behind;
+  (behind != nullptr ? behind->link.before : last_) = before;
+}
+
+void ItemChain::push_front(ConversationItem& item) {
+  ConversationItem* const old_first = first_;
+  connect(nullptr, &item);
+  connect(&item, old_first);
+}
+
+void ItemChain::push_back(ConversationItem& item) {
+  ConversationItem* const old_last = last_;
+  connect(old_last, &item);
+  connect(&item, nullptr);
+}
+
+void ItemChain::insert_behind(ConversationItem& anchor, ConversationItem& item) {
+  ConversationItem* const next = anchor.link.behind;
+  connect(&anchor, &item);
+  connect(&item, next);
+}
+
+void ItemChain::remove(ConversationItem& item) {
+  connect(item.link.before, item.link.behind);
+  item.link = {};
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,35 @@
+// A doubly linked list through the items themselves: the conversation's order. Inserting behind a
+// given item costs the same however long the conversation is.
+//
+// One thread at a time. Owns nothing: the items must outlive the chain, and stay where they are.
+#pragma once
+
+namespace verbatim::session {
+
+struct ConversationItem;
+
+/// An item's place, kept inside the item. It is in at most one chain.
+struct ChainLink {
+  ConversationItem* before = nullptr;
+  ConversationItem* behind = nullptr;
+};
+
+class ItemChain {
+ public:
+  ConversationItem* first() const { return first_; }
+
+  void push_front(ConversationItem& item);
+  void push_back(ConversationItem& item);
+  /// Precondition: `anchor` is in this chain.
+  void insert_behind(ConversationItem& anchor, ConversationItem& item);
+  /// Precondition: `item` is in this chain.
+  void remove(ConversationItem& item);
+
+ private:
+  void connect(ConversationItem* before, ConversationItem* behind);
+
+  ConversationItem* first_ = nullptr;
+  ConversationItem* last_ = nullptr;
+};
+
+}  // namespace verbatim::session

@@ -1,0 +1,387 @@
+#include "session/protocol.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "session/json_view.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using json::Kind;
+using json::View;
+
+using Body = std::optional<EventBody>;
+
+// ---- the provider's nouns ------------------------------------------------------------------
+
+/// Session: transcription and output format, GA (nested) or beta (flat).
+struct SessionSettings {
+  bool transcription_on = false;
+  int output_bytes_per_ms = 48;
+};
+
+int bytes_per_ms(View format) {
+  const auto name = format.is(Kind::object) ? format["type"].between_quotes()  // GA
+                                            : format.between_quotes();         // beta
+  if (name == "audio/pcmu" || name == "audio/pcma") return 8;
+  if (name == "g711_ulaw" || name == "g711_alaw") return 8;
+  const auto rate = format["rate"].integer().value_or(24000);
+  return rate >= 1000 && rate <= 192000 ? static_cast<int>(rate * 2 / 1000) : 48;
+}
+
+SessionSettings read_settings(View session) {
+  const View audio = session["audio"];
+  const View transcription = audio["input"]["transcription"];
+  const View format = audio["output"]["format"];
+  const View beta_transcription = session["input_audio_transcription"];
+  const View beta_format = session["output_audio_format"];
+  return {transcription.is(Kind::object) || beta_transcription.is(Kind::object),
+          bytes_per_ms(format.exists() ? format : beta_format)};
+}
+
+ItemKind item_kind(View item) {
+  const auto type = item["type"].between_quotes();
+  if (type == "message" || (type.empty() && item["role"].exists())) return ItemKind::message;
+  if (type == "function_call") return ItemKind::function_call;
+  if (type == "function_call_output") return ItemKind::function_call_output;
+  return ItemKind::other;
+}
+
+ItemStatus item_status(std::string_view status) {
+  if (status == "in_progress") return ItemStatus::in_progress;
+  if (status == "completed") return ItemStatus::completed;
+  if (status == "incomplete") return ItemStatus::incomplete;
+  return ItemStatus::none;
+}
+
+/// A content part that can hold text; nullopt for images and for kinds not known (rule 11).
+std::optional<Part> read_part(View part, int content_index) {
+  const auto type = part["type"].between_quotes();
+  const bool written = type == "input_text" || type == "output_text" || type == "text";
+  const bool spoken = type == "input_audio" || type == "output_audio" || type == "audio";
+  if (!written && !spoken) return std::nullopt;
+  return Part{content_index,
+              Text::from_wtf8(part[written ? "text" : "transcript"].string_or_empty()),
+              type == "input_audio"};
+}
+
+Item read_item(View view) {
+  Item item;
+  item.id = view["id"].string_or_empty();
+  item.kind = item_kind(view);
+  item.status = item_status(view["status"].between_quotes());
+  if (item.kind != ItemKind::message) {
+    item.detail = view.raw();
+    return item;
+  }
+  item.role = role_from_string(view["role"].between_quotes()).value_or(Role::unknown);
+  int index = 0;
+  for (json::Elements content(view["content"]); content.next(); ++index)
+    if (auto part = read_part(content.value(), index)) item.parts.push_back(std::move(*part));
+  return item;
+}
+
+bool is_out_of_band(View response) { return response["conversation_id"].is(Kind::null); }
+
+int content_index(View message) {
+  const auto index = message["content_index"].integer().value_or(0);
+  return index >= 0 && index <= 1'000'000 ? static_cast<int>(index) : 0;
+}
+
+Text text_of(View message, std::string_view member) {
+  return Text::from_wtf8(message[member].string_or_empty());
+}
+
+/// Length of what base64 stands for, from the length of the base64 alone.
+std::int64_t decoded_length(std::string_view base64) {
+  auto length = static_cast<std::int64_t>(base64.size());
+  while (length > 0 && base64[static_cast<std::size_t>(length) - 1] == '=') --length;
+  return length * 3 / 4;
+}
+
+std::string first_of(std::initializer_list<View> candidates) {
+  for (const View& candidate : candidates)
+    if (auto text = candidate.string(); text && !text->empty()) return std::move(*text);
+  return {};
+}
+
+// ---- one reader for each kind of event -----------------------------------------------------
+
+Body session_created(View message) {
+  const View session = message["session"];
+  const auto settings = read_settings(session);
+  return UpstreamOpened{session["id"].string_or_empty(),
+                        session["expires_at"].integer().value_or(0), settings.transcription_on,
+                        settings.output_bytes_per_ms};
+}
+
+Body session_updated(View message) {
+  const auto settings = read_settings(message["session"]);
+  return SessionConfigured{settings.transcription_on, settings.output_bytes_per_ms};
+}
+
+ItemPlaced placed_after(View previous) {
+  ItemPlaced placed;
+  if (previous.is(Kind::null)) placed.place = Place::front;
+  if (previous.is(Kind::string)) placed.place = Place::after;
+  placed.previous = previous.string_or_empty();
+  return placed;
+}
+
+Body item_added(View message) {
+  auto placed = placed_after(message["previous_item_id"]);
+  placed.item = read_item(message["item"]);
+  return placed;
+}
+
+Body buffer_committed(View message) {
+  auto placed = placed_after(message["previous_item_id"]);
+  placed.committed = true;
+  placed.item.id = message["item_id"].string_or_empty();
+  placed.item.role = Role::user;
+  return placed;
+}
+
+template <bool retrieved>
+Body item_snapshot(View message) {
+  return ItemSnapshot{read_item(message["item"]), retrieved};
+}
+
+template <bool done>
+Body output_item(View message) {
+  return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done};
+}
+
+template <bool transcription>
+Body text_delta(View message) {
+  return TextDelta{message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
+                   content_index(message), transcription, text_of(message, "delta")};
+}
+
+TextDone done_with(View message, bool transcription, std::string_view member) {
+  return {message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
+          content_index(message), transcription, text_of(message, member)};
+}
+
+Body transcription_completed(View message) { return done_with(message, true, "transcript"); }
+Body transcript_done(View message) { return done_with(message, false, "transcript"); }
+Body text_done(View message) { return done_with(message, false, "text"); }
+
+Body part_done(View message) {
+  const View part = message["part"].exists() ? message["part"] : message["content"];
+  auto read = read_part(part, content_index(message));
+  if (!read) return std::nullopt;
+  return PartSnapshot{message["item_id"].string_or_empty(),
+                      message["response_id"].string_or_empty(), read->content_index,
+                      std::move(read->text)};
+}
+
+Body transcription_failed(View message) {
+  const View error = message["error"];
+  auto reason = first_of({error["code"], error["type"]});
+  if (reason.empty()) reason = "transcription_failed";
+  return TranscriptionFailed{message["item_id"].string_or_empty(), content_index(message),
+                             std::move(reason)};
+}
+
+Body audio_delta(View message) {
+  return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
+                    decoded_length(message["delta"].between_quotes())};
+}
+
+Body speech_started(View message) {
+  return SpeechStarted{message["item_id"].string_or_empty(),
+                       message["audio_start_ms"].integer().value_or(0)};
+}
+
+Body speech_stopped(View message) {
+  return SpeechStopped{message["item_id"].string_or_empty(),
+                       message["audio_end_ms"].integer().value_or(0)};
+}
+
+Body buffer_cleared(View) { return BufferCleared{}; }
+
+Body response_created(View message) {
+  const View response = message["response"];
+  return ResponseStarted{response["id"].string_or_empty(), is_out_of_band(response)};
+}
+
+ResponseStatus response_status(std::string_view status) {
+  if (status == "completed") return ResponseStatus::completed;
+  if (status == "cancelled") return ResponseStatus::cancelled;
+  if (status == "incomplete") return ResponseStatus::incomplete;
+  if (status == "failed") return ResponseStatus::failed;
+  return ResponseStatus::other;
+}
+
+Body response_done(View message) {
+  const View response = message["response"];
+  const View details = response["status_details"];
+  ResponseEnded ended;
+  ended.response_id = response["id"].string_or_empty();
+  ended.out_of_band = is_out_of_band(response);
+  ended.status = response_status(response["status"].between_quotes());
+  ended.reason = first_of({details["reason"], details["error"]["code"], details["error"]["type"]});
+  for (json::Elements output(response["output"]); output.next();)
+    ended.output.push_back(read_item(output.value()));
+  if (const View usage = response["usage"]; usage.is(Kind::object)) ended.usage = usage.raw();
+  return ended;
+}
+
+Body item_truncated(View message) {
+  return ItemTruncated{message["item_id"].string_or_empty(), content_index(message),
+                       std::max<std::int64_t>(0, message["audio_end_ms"].integer().value_or(0)),
+                       -1};
+}
+
+Body item_deleted(View message) { return ItemDeleted{message["item_id"].string_or_empty()}; }
+
+Body provider_error(View message) {
+  const View error = message["error"];
+  return ProviderError{error["type"].string_or_empty(), error["code"].string_or_empty(),
+                       error["event_id"].string_or_empty()};
+}
+
+Body item_create(View message) {
+  return ItemRequested{message["event_id"].string_or_empty(), read_item(message["item"])};
+}
+
+Body response_cancel(View message) {
+  return CancelRequested{message["response_id"].string_or_empty()};
+}
+
+// ---- names ---------------------------------------------------------------------------------
+
+struct Entry {
+  std::string_view type;
+  Body (*read)(View message);  ///< nullptr: means nothing to a transcript
+};
+
+// Sorted, for a binary search. What the provider sends and is not here is none of our business.
+constexpr Entry server_events[] = {
+    {"conversation.item.added", item_added},
+    {"conversation.item.created", item_added},  // beta
+    {"conversation.item.deleted", item_deleted},
+    {"conversation.item.done", item_snapshot<false>},
+    {"conversation.item.input_audio_transcription.completed", transcription_completed},
+    {"conversation.item.input_audio_transcription.delta", text_delta<true>},
+    {"conversation.item.input_audio_transcription.failed", transcription_failed},
+    {"conversation.item.retrieved", item_snapshot<true>},
+    {"conversation.item.truncated", item_truncated},
+    {"error", provider_error},
+    {"input_audio_buffer.cleared", buffer_cleared},
+    {"input_audio_buffer.committed", buffer_committed},
+    {"input_audio_buffer.speech_started", speech_started},
+    {"input_audio_buffer.speech_stopped", speech_stopped},
+    {"response.audio.delta", audio_delta},                   // beta
+    {"response.audio_transcript.delta", text_delta<false>},  // beta
+    {"response.audio_transcript.done", transcript_done},     // beta
+    {"response.content_part.done", part_done},
+    {"response.created", response_created},
+    {"response.done", response_done},
+    {"response.output_audio.delta", audio_delta},
+    {"response.output_audio_transcript.delta", text_delta<false>},
+    {"response.output_audio_transcript.done", transcript_done},
+    {"response.output_item.added", output_item<false>},
+    {"response.output_item.done", output_item<true>},
+    {"response.output_text.delta", text_delta<false>},
+    {"response.output_text.done", text_done},
+    {"response.text.delta", text_delta<false>},  // beta
+    {"response.text.done", text_done},           // beta
+    {"session.created", session_created},
+    {"session.updated", session_updated},
+    {"transcription_session.created", session_created},  // beta, in no type list
+    {"transcription_session.updated", session_updated},  // beta
+};
+
+constexpr Entry client_events[] = {
+    {"conversation.item.create", item_create},
+    {"conversation.item.delete", nullptr},
+    {"conversation.item.retrieve", nullptr},
+    {"conversation.item.truncate", nullptr},
+    {"input_audio_buffer.append", nullptr},
+    {"input_audio_buffer.clear", nullptr},
+    {"input_audio_buffer.commit", nullptr},
+    {"output_audio_buffer.clear", nullptr},
+    {"response.cancel", response_cancel},
+    {"response.create", nullptr},
+    {"session.update", nullptr},
+    {"transcription_session.update", nullptr},  // beta
+};
+
+constexpr bool by_type(const Entry& left, const Entry& right) { return left.type < right.type; }
+static_assert(std::is_sorted(std::begin(server_events), std::end(server_events), by_type));
+static_assert(std::is_sorted(std::begin(client_events), std::end(client_events), by_type));
+
+template <std::size_t N>
+const Entry* find(const Entry (&events)[N], std::string_view type) {
+  const auto* entry =
+      std::lower_bound(std::begin(events), std::end(events), Entry{type, nullptr}, by_type);
+  return entry != std::end(events) && entry->type == type ? entry : nullptr;
+}
+
+/// Whether an event is about an item or a response and does not say which.
+bool names_nothing(const EventBody& body) {
+  return std::visit(
+      [](const auto& event) {
+        using Type = std::decay_t<decltype(event)>;
+        if constexpr (requires { event.item_id; })
+          return event.item_id.empty();
+        else if constexpr (std::is_same_v<Type, ItemRequested>)
+          return false;  // the provider chooses an id
+        else if constexpr (requires { event.item; })
+          return event.item.id.empty();
+        else
+          return false;
+      },
+      body);
+}
+
+template <std::size_t N>
+std::optional<Event> read(const Entry (&events)[N], std::string_view message, bool with_id) {
+  const Entry* entry = find(events, peek_type(message));
+  if (entry == nullptr || entry->read == nullptr) return std::nullopt;
+  const View view = View::of(message);
+  if (!view.exists()) return std::nullopt;
+  auto body = entry->read(view);
+  if (!body || names_nothing(*body)) return std::nullopt;
+  return Event{with_id ? view["event_id"].string_or_empty() : std::string(), std::move(*body)};
+}
+
+}  // namespace
+
+std::string_view peek_type(std::string_view message) {
+  for (auto members = json::Members::begun(message); members.next();) {
+    if (members.key().find('\\') != std::string_view::npos) return {};
+    if (members.key() != "type") continue;
+    const auto type = members.value().between_quotes();
+    return type.find('\\') == std::string_view::npos ? type : std::string_view();
+  }
+  return {};
+}
+
+Traffic server_traffic(std::string_view type) {
+  const Entry* entry = find(server_events, type);
+  if (entry == nullptr) return Traffic::other;
+  return entry->read == audio_delta ? Traffic::audio : Traffic::transcript;
+}
+
+Traffic client_traffic(std::string_view type) {
+  if (type == "input_audio_buffer.append") return Traffic::audio;
+  const Entry* entry = find(client_events, type);
+  return entry != nullptr && entry->read != nullptr ? Traffic::transcript : Traffic::other;
+}
+
+bool is_client_event(std::string_view type) { return find(client_events, type) != nullptr; }
+
+std::optional<Event> read_server_event(std::string_view message) {
+  return read(server_events, message, true);
+}
+
+std::optional<Event> read_client_event(std::string_view message) {
+  return read(client_events, message, false);
+}
+
+}  // namespace verbatim::session

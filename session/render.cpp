@@ -1,0 +1,218 @@
+#include "session/render.hpp"
+
+#include <chrono>
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "session/captions.hpp"
+#include "session/names.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr Name<SessionStatus> statuses[] = {
+    {SessionStatus::created, "created"},
+    {SessionStatus::live, "live"},
+    {SessionStatus::detached, "detached"},
+    {SessionStatus::final, "final"},
+};
+
+constexpr Name<Format> formats[] = {
+    {Format::json, "json"},         {Format::jsonl, "jsonl"}, {Format::text, "text"},
+    {Format::markdown, "markdown"}, {Format::vtt, "vtt"},     {Format::srt, "srt"},
+};
+
+// ---- for programs --------------------------------------------------------------------------
+
+Json time_or_null(const std::optional<TimeMs>& time) {
+  return time ? Json(iso_time(*time)) : Json(nullptr);
+}
+
+Json turn_json(const Turn& turn, const std::vector<std::string>& writers) {
+  Json json = {{"ordinal", turn.ordinal},
+               {"item_id", turn.item_id},
+               {"role", to_string(turn.role)},
+               {"status", to_string(turn.status)},
+               {"text", turn.text.utf8()},
+               {"started_at", time_or_null(turn.started_at)},
+               {"ended_at", time_or_null(turn.ended_at)},
+               {"heard", nullptr},
+               {"writers", writers},
+               {"response_id", nullptr}};
+  if (turn.heard)
+    json["heard"] = {{"audio_ms", turn.heard->audio_ms}, {"text", turn.heard->text.utf8()}};
+  if (!turn.response_id.empty()) json["response_id"] = turn.response_id;
+  if (!turn.reason.empty()) json["reason"] = turn.reason;
+  if (turn.deleted) json["deleted"] = true;
+  return json;
+}
+
+/// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string render_json(const TranscriptView& view) {
+  Json gaps = Json::array();
+  for (const Gap& gap : view.gaps)
+    gaps.push_back({{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
+  Json turns = Json::array();
+  for (const Turn& turn : view.turns) turns.push_back(turn_json(turn, view.writers));
+  return dump(
+      {{"session_id", view.session_id},
+       {"attempt", view.attempt},
+       {"status", to_string(view.status)},
+       {"ended_at", time_or_null(view.ended_at)},
+       {"close_reason", view.close_reason ? Json(to_string(*view.close_reason)) : Json(nullptr)},
+       {"complete", view.complete},
+       {"gaps", gaps},
+       {"writers", view.writers},
+       {"turns", turns}});
+}
+
+std::string render_jsonl(const TranscriptView& view) {
+  std::string lines;
+  for (const Turn& turn : view.turns) lines += dump(turn_json(turn, view.writers));
+  return lines;
+}
+
+// ---- for people ----------------------------------------------------------------------------
+
+/// What a reader must know of a turn beside its text; empty for a plain one.
+std::string remark(const Turn& turn) {
+  std::string out;
+  const auto add = [&out](std::string_view what) {
+    out.append(out.empty() ? "" : ", ").append(what);
+  };
+  if (turn.status != TurnStatus::completed) add(to_string(turn.status));
+  if (!turn.reason.empty()) add(turn.reason);
+  if (turn.heard) add("heard " + std::to_string(turn.heard->audio_ms) + " ms");
+  if (turn.deleted) add("deleted");
+  return out;
+}
+
+/// White space at the ends is data in the JSON, and only untidy on a page.
+std::string tidy(const Text& text) {
+  const std::string all = text.utf8();
+  const auto first = all.find_first_not_of(" \t\r\n");
+  if (first == all.npos) return {};
+  return all.substr(first, all.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+std::string replace_all(std::string text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+  return text;
+}
+
+std::string gap_line(const Gap& gap) {
+  return "missing: " + std::string(to_string(gap.kind)) +
+         (gap.item_id.empty() ? "" : " (" + gap.item_id + ")");
+}
+
+std::string render_text(const TranscriptView& view) {
+  std::string page;
+  for (const Turn& turn : view.turns) {
+    const auto note = remark(turn);
+    page += speaker(turn.role);
+    if (!note.empty()) page += " [" + note + "]";
+    page += ": " + replace_all(tidy(turn.text), "\n", "\n    ") + "\n";
+  }
+  for (const Gap& gap : view.gaps) page += "[" + gap_line(gap) + "]\n";
+  return page;
+}
+
+/// Characters that would make markup of what somebody said.
+std::string markdown_escaped(const std::string& text) {
+  std::string out;
+  bool line_begins = true;
+  for (const char c : text) {
+    const bool anywhere = std::string_view("\\`*_[]<>&|~").find(c) != std::string_view::npos;
+    const bool at_front =
+        line_begins && std::string_view("#+-=.)").find(c) != std::string_view::npos;
+    if (anywhere || at_front) out += '\\';
+    out += c;
+    // A number in front of a dot would begin a list.
+    line_begins = c == '\n' || (line_begins && (c == ' ' || (c >= '0' && c <= '9')));
+  }
+  return replace_all(std::move(out), "\n", "  \n");
+}
+
+std::string render_markdown(const TranscriptView& view) {
+  std::string page = "# Transcript " + markdown_escaped(view.session_id) + "\n";
+  for (const Turn& turn : view.turns) {
+    const auto note = remark(turn);
+    page.append("\n**").append(speaker(turn.role)).append(":** ");
+    page += markdown_escaped(tidy(turn.text));
+    if (!note.empty()) page += " _(" + markdown_escaped(note) + ")_";
+    page += "\n";
+  }
+  for (const Gap& gap : view.gaps) page += "\n_" + markdown_escaped(gap_line(gap)) + "_\n";
+  return page;
+}
+
+}  // namespace
+
+std::string_view to_string(SessionStatus status) { return name_of(status, statuses); }
+
+std::optional<SessionStatus> session_status_from_string(std::string_view name) {
+  return value_of(name, statuses);
+}
+
+std::optional<Format> format_from_string(std::string_view name) { return value_of(name, formats); }
+
+std::string_view content_type(Format format) {
+  switch (format) {
+    case Format::json:
+      return "application/json";
+    case Format::jsonl:
+      return "application/jsonl";
+    case Format::text:
+      return "text/plain; charset=utf-8";
+    case Format::markdown:
+      return "text/markdown; charset=utf-8";
+    case Format::vtt:
+      return "text/vtt; charset=utf-8";
+    case Format::srt:
+      return "application/x-subrip; charset=utf-8";
+  }
+  return "application/octet-stream";
+}
+
+std::string render(const TranscriptView& view, Format format) {
+  switch (format) {
+    case Format::json:
+      return render_json(view);
+    case Format::jsonl:
+      return render_jsonl(view);
+    case Format::text:
+      return render_text(view);
+    case Format::markdown:
+      return render_markdown(view);
+    case Format::vtt:
+      return render_vtt(view);
+    case Format::srt:
+      return render_srt(view);
+  }
+  return {};
+}
+
+std::string iso_time(TimeMs time) {
+  using namespace std::chrono;
+  const sys_time<milliseconds> at{milliseconds(time)};
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss clock(at - day);
+  char out[64];
+  std::snprintf(
+      out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  return out;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,54 @@
+#include "session/replay.hpp"
+
+#include <algorithm>
+
+#include "session/protocol.hpp"
+
+namespace verbatim::session {
+namespace {
+
+std::optional<Event> read(const RecordedEvent& recorded) {
+  return recorded.direction == Direction::to_client ? read_server_event(recorded.event)
+                                                    : read_client_event(recorded.event);
+}
+
+/// The first session id that the provider told.
+std::string provider_session_id(const Recording& recording) {
+  for (const RecordedEvent& recorded : recording.events) {
+    if (recorded.direction != Direction::to_client) continue;
+    const auto event = read_server_event(recorded.event);
+    if (!event) continue;
+    if (const auto* opened = std::get_if<UpstreamOpened>(&event->body))
+      return opened->provider_session_id;
+  }
+  return {};
+}
+
+}  // namespace
+
+TimeMs play(const Recording& recording, Transcript& transcript) {
+  TimeMs now = 0;
+  for (const RecordedEvent& recorded : recording.events) {
+    now = std::max(now, recorded.t_ms.value_or(now));  // some recorders keep no clock
+    if (const auto event = read(recorded)) transcript.apply(*event, now);
+  }
+  return now;
+}
+
+TranscriptView replay(const Recording& recording) {
+  Transcript transcript;
+  const TimeMs end = play(recording, transcript);
+  auto result = finalise(transcript, end);
+  TranscriptView view;
+  view.session_id = provider_session_id(recording);
+  view.status = SessionStatus::final;
+  view.started_at = 0;
+  view.ended_at = end;
+  view.complete = result.complete;
+  view.gaps = std::move(result.gaps);
+  view.writers = {"relay"};
+  view.turns = std::move(result.turns);
+  return view;
+}
+
+}  // namespace verbatim::session

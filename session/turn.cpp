@@ -1,0 +1,41 @@
+#include "session/turn.hpp"
+
+#include "session/names.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr Name<Role> roles[] = {
+    {Role::unknown, "unknown"},
+    {Role::user, "user"},
+    {Role::assistant, "assistant"},
+    {Role::system, "system"},
+};
+
+constexpr Name<TurnStatus> statuses[] = {
+    {TurnStatus::in_progress, "in_progress"}, {TurnStatus::completed, "completed"},
+    {TurnStatus::interrupted, "interrupted"}, {TurnStatus::cancelled, "cancelled"},
+    {TurnStatus::truncated, "truncated"},     {TurnStatus::failed, "failed"},
+};
+
+constexpr Name<GapKind> gap_kinds[] = {
+    {GapKind::uncommitted_speech, "uncommitted_speech"},
+    {GapKind::missing_transcription, "missing_transcription"},
+    {GapKind::unacknowledged_item, "unacknowledged_item"},
+};
+
+}  // namespace
+
+std::string_view to_string(Role role) { return name_of(role, roles); }
+std::string_view to_string(TurnStatus status) { return name_of(status, statuses); }
+std::string_view to_string(GapKind kind) { return name_of(kind, gap_kinds); }
+
+std::optional<Role> role_from_string(std::string_view name) { return value_of(name, roles); }
+std::optional<TurnStatus> turn_status_from_string(std::string_view name) {
+  return value_of(name, statuses);
+}
+std::optional<GapKind> gap_kind_from_string(std::string_view name) {
+  return value_of(name, gap_kinds);
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,77 @@
+// Every recorded stream against the transcript that must come out of it.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "session/replay.hpp"
+
+using namespace verbatim::session;
+using nlohmann::json;
+
+namespace {
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE(file);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+std::vector<std::filesystem::path> recordings() {
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(VERBATIM_RECORDINGS))
+    if (entry.path().extension() == ".jsonl") found.push_back(entry.path());
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void compare(const json& expected, const Turn& turn) {
+  CHECK(to_string(turn.role) == expected.at("role").get<std::string>());
+  CHECK(turn.item_id == expected.at("item_id").get<std::string>());
+  CHECK(turn.text.utf8() == expected.at("text").get<std::string>());
+  CHECK(to_string(turn.status) == expected.at("status").get<std::string>());
+  CHECK(turn.deleted == expected.value("deleted", false));
+  if (expected.contains("reason")) CHECK(turn.reason == expected["reason"].get<std::string>());
+  REQUIRE(turn.heard.has_value() == expected.contains("heard"));
+  if (turn.heard) {
+    CHECK(turn.heard->audio_ms == expected["heard"]["audio_ms"].get<std::int64_t>());
+    CHECK(turn.text.utf8().starts_with(turn.heard->text.utf8()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every recorded stream gives the transcript written beside it", "[P4][P5][P13]") {
+  const auto files = recordings();
+  REQUIRE(files.size() >= 43);
+  for (const auto& file : files) {
+    DYNAMIC_SECTION(file.stem().string()) {
+      INFO("recording " << file);
+      const auto recording = read_recording(read_file(file));
+      REQUIRE(recording.errors.empty());
+      const auto view = replay(recording);
+      auto path = file;
+      const auto expected = json::parse(read_file(path.replace_extension(".expected.json")));
+      INFO("got " << render(view, Format::jsonl));
+      REQUIRE(view.turns.size() == expected.at("turns").size());
+      for (std::size_t i = 0; i < view.turns.size(); ++i) {
+        INFO("turn " << i + 1);
+        CHECK(view.turns[i].ordinal == static_cast<int>(i) + 1);
+        compare(expected["turns"][i], view.turns[i]);
+      }
+    }
+  }
+}
+
+TEST_CASE("a recording replays to the same bytes every time", "[P4]") {
+  for (const auto& file : recordings()) {
+    INFO("recording " << file);
+    const auto bytes = read_file(file);
+    CHECK(render(replay(read_recording(bytes)), Format::json) ==
+          render(replay(read_recording(bytes)), Format::json));
+  }
+}
