@@ -57,3 +57,16 @@ TEST_CASE("a recording replays to the same bytes every time", "[P4]") {
           render(replay(read_recording(bytes)), Format::json));
   }
 }
+
+TEST_CASE("a recording with an absurd clock still renders", "[P11]") {
+  std::string lines;
+  for (const std::int64_t t_ms : {std::int64_t{-5}, INT64_MAX, std::int64_t{3}}) {
+    lines +=
+        write_recorded_event(t_ms, Direction::to_client,
+                             R"({"type":"response.output_text.delta","item_id":"a","delta":"Hi"})");
+  }
+  const auto view = replay(read_recording(lines));
+  REQUIRE(view.turns.size() == 1);
+  for (const Format format : {Format::json, Format::vtt, Format::srt})
+    CHECK(render(view, format).find("HiHiHi") != std::string::npos);
+}

@@ -190,6 +190,8 @@ TEST_CASE("times are written as the interface has them", "[render]") {
   CHECK(iso_time(0) == "1970-01-01T00:00:00.000Z");
   CHECK(iso_time(-1) == "1969-12-31T23:59:59.999Z");
   CHECK(iso_time(951'782'400'000) == "2000-02-29T00:00:00.000Z");
+  CHECK(iso_time(INT64_MAX) == "9999-12-31T23:59:59.999Z");
+  CHECK(iso_time(INT64_MIN) == "0000-01-01T00:00:00.000Z");
 }
 
 TEST_CASE("a transcript as JSON has the interface's fields, and no others", "[render]") {
