@@ -176,6 +176,14 @@ std::vector<Gap> Transcript::gaps() const {
   return gaps;
 }
 
+bool Transcript::awaiting_transcription() const {
+  bool any = false;
+  state_->walk([&any](const ConversationItem& item) {
+    any = any || (item.spoken && item.placed && item.status() == TurnStatus::in_progress);
+  });
+  return any;
+}
+
 bool Transcript::cut_off() const {
   bool any = false;
   state_->walk([&any](const ConversationItem& item) { any = any || item.cut_off(); });

@@ -56,6 +56,9 @@ class Transcript {
   /// finish().
   std::vector<Gap> gaps() const;
 
+  /// Some committed speech still waits for its transcription.
+  bool awaiting_transcription() const;
+
   /// Whether some turn was still open when the stream (or one of its connections) ended, and is
   /// not known to have all of its text. What the provider itself cut short is not meant.
   bool cut_off() const;

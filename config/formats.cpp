@@ -1,0 +1,330 @@
+#include "config/formats.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace verbatim::config {
+namespace {
+
+std::string quoted(const std::string& text) { return "\"" + text + "\" "; }
+
+template <class T>
+void require_range(const T& value, const T& min, const T& max) {
+  if (value < min || value > max) throw BadValue("is out of range");
+}
+
+void require_origin(const std::string& text) {
+  try {
+    const Url url = parse_url(text);
+    if (!url.rest.empty()) throw BadValue("has a path");
+    if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+  } catch (const BadValue& bad) {
+    throw BadValue(quoted(text) + bad.what());
+  }
+}
+
+void require_event_type(const std::string& text) {
+  if (text.empty()) throw BadValue("has an empty name in it");
+}
+
+/// The text of an inline table's member; every table must have only the members it is asked for.
+std::string member(const Value& table, const char* name) {
+  return table.contains(name) ? string_of(table.at(name)) : std::string();
+}
+
+void require_members(const Value& table, const std::vector<std::string>& known) {
+  for (const auto& [name, value] : table.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw BadValue("has an unknown member " + name);
+    }
+  }
+}
+
+ApiKey read_api_key(const Value& value) {
+  ApiKey key;
+  std::string digest;
+  if (value.is_object()) {
+    require_members(value, {"name", "sha256"});
+    key.name = member(value, "name");
+    digest = member(value, "sha256");
+    if (digest.starts_with("sha256:")) digest.erase(0, 7);
+  } else {
+    digest = string_of(value);
+    // Whoever puts the key itself here must not find it in a log: the message does not repeat it.
+    if (!digest.starts_with("sha256:")) throw BadValue("has a string that is not sha256:HEX");
+    digest.erase(0, 7);
+  }
+  const auto parsed = parse_sha256(digest);
+  if (!parsed) throw BadValue("has a sha256 that is not 64 hexadecimal digits");
+  key.sha256 = *parsed;
+  if (key.name.empty()) key.name = "key-" + key.sha256.substr(0, 8);
+  return key;
+}
+
+constexpr std::size_t secret_bytes_min = 8;
+constexpr std::size_t secret_bytes_max = 4096;
+
+Secret checked_secret(std::string text) {
+  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
+    text.pop_back();
+  if (text.size() < secret_bytes_min) {
+    throw BadValue("is shorter than " + std::to_string(secret_bytes_min) + " characters");
+  }
+  if (text.size() > secret_bytes_max) {
+    throw BadValue("is longer than " + std::to_string(secret_bytes_max) + " characters");
+  }
+  require_plain_text(text);  // it may have to travel in a header
+  return Secret(std::move(text));
+}
+
+/// The path is not repeated in messages: it may be the secret itself, put in the wrong place.
+Secret read_secret_file(const Value& value) {
+  std::ifstream file(string_of(value), std::ios::binary);
+  if (!file) throw BadValue(std::string("names a file that cannot be read: ") + strerror(errno));
+  std::string text(secret_bytes_max + 2, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw BadValue("names a file that cannot be read");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  try {
+    return checked_secret(std::move(text));
+  } catch (const BadValue& bad) {
+    throw BadValue(std::string("names a file whose content ") + bad.what());
+  }
+}
+
+WebhookTarget read_target(const Value& value, Source source) {
+  if (!value.is_object()) throw BadValue("has something else than tables in it");
+  require_members(value, {"url", "secret", "secret_file"});
+  WebhookTarget target;
+  target.url = member(value, "url");
+  const Url url = parse_url(target.url);
+  if (url.scheme != "https" && url.scheme != "http") {
+    throw BadValue("has a target with the scheme " + url.scheme);
+  }
+  if (!url.userinfo.empty()) throw BadValue("has a target with a user or password in its URL");
+  if (value.contains("secret")) {
+    if (source != Source::environment) {
+      throw BadValue("has a plain secret in it: use secret_file, or VERBATIM_WEBHOOK_TARGETS");
+    }
+    target.secret = checked_secret(member(value, "secret"));
+  } else if (value.contains("secret_file")) {
+    target.secret = read_secret_file(value.at("secret_file"));
+  } else {
+    throw BadValue("has a target without secret_file");
+  }
+  return target;
+}
+
+Format<std::vector<std::string>> strings(std::string accepts, void (*check)(const std::string&)) {
+  return {Shape::list, std::move(accepts),
+          [check](const Value& value, Source) {
+            if (!value.is_array()) throw BadValue("is no list");
+            std::vector<std::string> list;
+            for (const Value& element : value) {
+              check(list.emplace_back(string_of(element)));
+            }
+            return list;
+          },
+          [](const std::vector<std::string>& list) { return Value(list); }};
+}
+
+}  // namespace
+
+const std::string& string_of(const Value& value) {
+  if (!value.is_string()) throw BadValue("is no string");
+  const auto& text = value.get_ref<const std::string&>();
+  require_plain_text(text);
+  return text;
+}
+
+Format<milliseconds> duration(milliseconds min, milliseconds max) {
+  return {Shape::text, "a duration from " + print_duration(min) + " to " + print_duration(max),
+          [=](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            const auto parsed = parse_duration(text);
+            if (!parsed)
+              throw BadValue(quoted(text) + "is no duration like 250ms, 30s, 10m, 1h, 7d");
+            require_range(*parsed, min, max);
+            return *parsed;
+          },
+          [](const milliseconds& value) { return Value(print_duration(value)); }};
+}
+
+Format<std::size_t> bytes(std::size_t min, std::size_t max) {
+  return {Shape::text, "a size from " + print_size(min) + " to " + print_size(max),
+          [=](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            const auto parsed = parse_size(text);
+            if (!parsed) throw BadValue(quoted(text) + "is no size like 512, 256KiB, 1MiB, 2GiB");
+            require_range(*parsed, min, max);
+            return *parsed;
+          },
+          [](const std::size_t& value) { return Value(print_size(value)); }};
+}
+
+template <class T>
+Format<T> number(std::int64_t min, std::int64_t max) {
+  return {Shape::integer,
+          "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
+          [=](const Value& value, Source) {
+            if (!value.is_number_integer()) throw BadValue("is no whole number");
+            const auto parsed = value.get<std::int64_t>();
+            require_range(parsed, min, max);
+            return static_cast<T>(parsed);
+          },
+          [](const T& number) { return Value(number); }};
+}
+template Format<int> number(std::int64_t, std::int64_t);
+template Format<std::size_t> number(std::int64_t, std::int64_t);
+
+Format<bool> boolean() {
+  return {Shape::boolean, "true or false",
+          [](const Value& value, Source) {
+            if (!value.is_boolean()) throw BadValue("is neither true nor false");
+            return value.get<bool>();
+          },
+          [](const bool& value) { return Value(value); }};
+}
+
+Format<std::string> name(std::string accepts, bool may_be_empty) {
+  return {Shape::text, std::move(accepts),
+          [=](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.empty() && !may_be_empty) throw BadValue("is empty");
+            if (text.size() > 256) throw BadValue("is longer than 256 bytes");
+            return text;
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+Format<std::string> parameter() {
+  return {Shape::text, "letters, digits, - and _",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            const bool good = std::all_of(text.begin(), text.end(), [](char c) {
+              return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_';
+            });
+            if (text.empty() || !good) throw BadValue(quoted(text) + "is no parameter name");
+            return text;
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+Format<std::filesystem::path> path(std::string accepts, bool may_be_empty) {
+  return {Shape::text, std::move(accepts),
+          [=](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.empty() && !may_be_empty) throw BadValue("is empty");
+            return std::filesystem::path(text);
+          },
+          [](const std::filesystem::path& value) { return Value(value.string()); }};
+}
+
+Format<Endpoint> endpoint(bool may_be_empty) {
+  return {Shape::text,
+          std::string("host:port, an IPv6 address in brackets, port 0 for any free one") +
+              (may_be_empty ? ", or nothing" : ""),
+          [=](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.empty() && may_be_empty) return Endpoint{};
+            try {
+              return parse_endpoint(text);
+            } catch (const BadValue& bad) {
+              throw BadValue(quoted(text) + bad.what());
+            }
+          },
+          [](const Endpoint& value) { return Value(print_endpoint(value)); }};
+}
+
+Format<std::string> upstream_url() {
+  return {Shape::text, "a ws:// or wss:// URL without user or password, or nothing",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.empty()) return text;
+            const Url url = parse_url(text);
+            if (url.scheme != "ws" && url.scheme != "wss") {
+              throw BadValue("has the scheme " + url.scheme);
+            }
+            if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+            return text;
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+Format<std::string> proxy_url() {
+  return {Shape::text,
+          "http://[user[:password]@]host:port (with a password only from the environment), or "
+          "nothing",
+          [](const Value& value, Source source) {
+            const std::string& text = string_of(value);
+            if (text.empty()) return text;
+            const Url url = parse_url(text);
+            if (url.scheme != "http") throw BadValue("has the scheme " + url.scheme);
+            if (url.port.empty() || url.port == "0") throw BadValue("has no port");
+            if (!url.rest.empty() && url.rest != "/") throw BadValue("has a path");
+            if (url.userinfo.find(':') != std::string::npos && source != Source::environment) {
+              throw BadValue("has a password in it, which belongs into VERBATIM_UPSTREAM_PROXY");
+            }
+            return text;
+          },
+          [](const std::string& text) { return Value(mask_url(text)); }};
+}
+
+Format<std::vector<ApiKey>> api_keys() {
+  return {Shape::list, "a list of { name = \"...\", sha256 = \"HEX\" } or \"sha256:HEX\"",
+          [](const Value& value, Source) {
+            if (!value.is_array()) throw BadValue("is no list");
+            std::vector<ApiKey> list;
+            for (const Value& element : value) list.push_back(read_api_key(element));
+            return list;
+          },
+          [](const std::vector<ApiKey>& list) {
+            Value result = Value::array();
+            for (const ApiKey& key : list) {
+              result.push_back({{"name", key.name}, {"sha256", key.sha256}});
+            }
+            return result;
+          }};
+}
+
+Format<std::vector<WebhookTarget>> webhook_targets() {
+  return {Shape::list, "a list of { url = \"https://...\", secret_file = \"...\" }",
+          [](const Value& value, Source source) {
+            if (!value.is_array()) throw BadValue("is no list");
+            std::vector<WebhookTarget> list;
+            for (const Value& element : value) list.push_back(read_target(element, source));
+            return list;
+          },
+          [](const std::vector<WebhookTarget>& list) {
+            Value result = Value::array();
+            for (const WebhookTarget& target : list) result.push_back({{"url", target.url}});
+            return result;
+          }};
+}
+
+Format<std::vector<std::string>> origins() {
+  return strings("a list of origins like \"https://app.example.com\"", require_origin);
+}
+
+Format<std::vector<std::string>> event_types() {
+  return strings("a list of event types", require_event_type);
+}
+
+Format<Secret> secret(std::string accepts, std::string advice) {
+  return {Shape::text, std::move(accepts),
+          [advice = std::move(advice)](const Value& value, Source source) {
+            if (source != Source::environment) throw BadValue(advice);
+            return checked_secret(string_of(value));
+          },
+          [](const Secret& value) { return Value(!value.empty()); }};
+}
+
+Format<Secret> secret_file() {
+  return {Shape::text, "a file that holds a secret of 8 to 4096 characters",
+          [](const Value& value, Source) { return read_secret_file(value); }, nullptr};
+}
+
+}  // namespace verbatim::config

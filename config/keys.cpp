@@ -1,0 +1,192 @@
+#include "config/keys.hpp"
+
+#include <utility>
+
+#include "config/formats.hpp"
+
+namespace verbatim::config {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t KiB = 1024;
+constexpr std::size_t MiB = 1024 * KiB;
+constexpr std::size_t GiB = 1024 * MiB;
+constexpr milliseconds day = 24h;
+
+template <class Part, class T>
+Key key(std::string name, Part Settings::*section, T Part::*field, Format<T> format) {
+  return {
+      std::move(name), format.shape, std::move(format.accepts),
+      [=, read = std::move(format.read)](Settings& settings, const Value& value, Source source) {
+        settings.*section.*field = read(value, source);
+      },
+      [=, print = std::move(format.print)](const Settings& settings) {
+        return print ? print(settings.*section.*field) : Value();
+      }};
+}
+
+/// A secret has two keys: NAME_file anywhere, and NAME itself only in the environment.
+template <class Part>
+void add_secret(std::vector<Key>& table, const std::string& name, Part Settings::*section,
+                Secret Part::*field) {
+  const std::string file = name + "_file";
+  const std::string variable = environment_variable(name);
+  table.push_back(key(name, section, field,
+                      secret("a secret of 8 to 4096 characters, only from " + variable,
+                             "may not stand here: use " + file + " or " + variable)));
+  table.back().role = Role::secret;
+  table.push_back(key(file, section, field, secret_file()));
+  table.back().role = Role::secret_file;
+}
+
+std::vector<Key> make_server_keys() {
+  using S = Settings;
+  return {
+      key("server.listen", &S::server, &Server::listen, endpoint(false)),
+      key("server.data_dir", &S::server, &Server::data_dir, path("a directory", false)),
+      key("server.allowed_origins", &S::server, &Server::allowed_origins, origins()),
+      key("server.shutdown_grace", &S::server, &Server::shutdown_grace, duration(0s, 10min)),
+      key("server.threads", &S::server, &Server::threads, number<int>(0, 256)),
+      key("server.connections_max", &S::server, &Server::connections_max,
+          number<std::size_t>(1, 1'000'000)),
+      key("server.header_bytes_max", &S::server, &Server::header_bytes_max, bytes(KiB, MiB)),
+      key("server.body_bytes_max", &S::server, &Server::body_bytes_max, bytes(KiB, GiB)),
+      key("server.handshake_timeout", &S::server, &Server::handshake_timeout,
+          duration(100ms, 5min)),
+      key("server.request_timeout", &S::server, &Server::request_timeout, duration(100ms, 1h)),
+      key("server.keep_alive_timeout", &S::server, &Server::keep_alive_timeout,
+          duration(100ms, 1h)),
+      key("tls.enabled", &S::tls, &Tls::enabled, boolean()),
+      key("tls.cert_file", &S::tls, &Tls::cert_file, path("a PEM file, or nothing")),
+      key("tls.key_file", &S::tls, &Tls::key_file, path("a PEM file, or nothing")),
+  };
+}
+
+std::vector<Key> make_auth_keys() {
+  using S = Settings;
+  std::vector<Key> table{key("auth.api_keys", &S::auth, &Auth::api_keys, api_keys())};
+  add_secret(table, "auth.token_secret", &S::auth, &Auth::token_secret);
+  add_secret(table, "auth.internal_service_key", &S::auth, &Auth::internal_service_key);
+  table.push_back(key("auth.token_ttl", &S::auth, &Auth::token_ttl, duration(1s, 30 * day)));
+  table.push_back(
+      key("auth.token_ttl_max", &S::auth, &Auth::token_ttl_max, duration(1s, 30 * day)));
+  table.push_back(key("auth.development", &S::auth, &Auth::development, boolean()));
+  return table;
+}
+
+std::vector<Key> make_upstream_keys() {
+  using S = Settings;
+  std::vector<Key> table{key("upstream.url", &S::upstream, &Upstream::url, upstream_url())};
+  add_secret(table, "upstream.api_key", &S::upstream, &Upstream::api_key);
+  const std::vector<Key> rest{
+      key("upstream.auth", &S::upstream, &Upstream::auth,
+          choice<UpstreamAuth>({{"bearer", UpstreamAuth::bearer},
+                                {"api_key_header", UpstreamAuth::api_key_header}})),
+      key("upstream.organization", &S::upstream, &Upstream::organization,
+          name("an id, or nothing", true)),
+      key("upstream.project", &S::upstream, &Upstream::project, name("an id, or nothing", true)),
+      key("upstream.model", &S::upstream, &Upstream::model, name("a model's name")),
+      key("upstream.model_parameter", &S::upstream, &Upstream::model_parameter, parameter()),
+      key("upstream.ca_file", &S::upstream, &Upstream::ca_file, path("a PEM file, or nothing")),
+      key("upstream.proxy", &S::upstream, &Upstream::proxy, proxy_url()),
+      key("upstream.connect_timeout", &S::upstream, &Upstream::connect_timeout,
+          duration(100ms, 5min)),
+      key("upstream.created_timeout", &S::upstream, &Upstream::created_timeout,
+          duration(100ms, 5min)),
+      key("upstream.message_bytes_max", &S::upstream, &Upstream::message_bytes_max,
+          bytes(64 * KiB, 256 * MiB)),
+  };
+  table.insert(table.end(), rest.begin(), rest.end());
+  return table;
+}
+
+std::vector<Key> make_session_keys() {
+  using S = Settings;
+  return {
+      key("session.resume_window", &S::session, &Session::resume_window, duration(0s, 24h)),
+      key("session.idle_timeout", &S::session, &Session::idle_timeout, duration(100ms, 24h)),
+      key("session.max_duration", &S::session, &Session::max_duration, duration(100ms, 7 * day)),
+      key("session.ping_interval", &S::session, &Session::ping_interval, duration(100ms, 1h)),
+      key("session.close_timeout", &S::session, &Session::close_timeout, duration(100ms, 1min)),
+      key("session.sessions_max", &S::session, &Session::sessions_max,
+          number<std::size_t>(1, 1'000'000)),
+      key("session.client_message_bytes_max", &S::session, &Session::client_message_bytes_max,
+          bytes(KiB, 64 * MiB)),
+      key("session.client_queue_bytes_max", &S::session, &Session::client_queue_bytes_max,
+          bytes(4 * KiB, GiB)),
+      key("session.upstream_queue_bytes_max", &S::session, &Session::upstream_queue_bytes_max,
+          bytes(4 * KiB, GiB)),
+      key("session.slow_client_timeout", &S::session, &Session::slow_client_timeout,
+          duration(100ms, 1h)),
+      key("session.transcription_grace", &S::session, &Session::transcription_grace,
+          duration(0ms, 1min)),
+      key("session.input_transcription", &S::session, &Session::input_transcription, boolean()),
+      key("session.transcription_model", &S::session, &Session::transcription_model,
+          name("a model's name")),
+      key("session.extra_client_events", &S::session, &Session::extra_client_events, event_types()),
+  };
+}
+
+std::vector<Key> make_storage_keys() {
+  using S = Settings;
+  return {
+      key("journal.durability", &S::journal, &Journal::durability,
+          choice<Durability>({{"power", Durability::power}, {"process", Durability::process}})),
+      key("journal.queue_bytes_max", &S::journal, &Journal::queue_bytes_max,
+          bytes(64 * KiB, 16 * GiB)),
+      key("journal.batch_rows_max", &S::journal, &Journal::batch_rows_max,
+          number<std::size_t>(1, 100'000)),
+      key("journal.batch_bytes_max", &S::journal, &Journal::batch_bytes_max,
+          bytes(4 * KiB, 64 * MiB)),
+      key("journal.busy_timeout", &S::journal, &Journal::busy_timeout, duration(0s, 1min)),
+      key("journal.full_retry", &S::journal, &Journal::full_retry, duration(10ms, 10min)),
+      key("journal.wal_checkpoint_bytes", &S::journal, &Journal::wal_checkpoint_bytes,
+          bytes(64 * KiB, 4 * GiB)),
+      key("storage.fallback_dir", &S::storage, &Storage::fallback_dir,
+          path("a directory, or nothing")),
+      key("storage.retention", &S::storage, &Storage::retention, duration(0s, 36'500 * day)),
+      key("capture.dir", &S::capture, &Capture::dir, path("a directory, or nothing")),
+  };
+}
+
+std::vector<Key> make_operator_keys() {
+  using S = Settings;
+  return {
+      key("metrics.listen", &S::metrics, &Metrics::listen, endpoint(true)),
+      key("log.level", &S::log, &Log::level,
+          choice<LogLevel>({{"debug", LogLevel::debug},
+                            {"info", LogLevel::info},
+                            {"warn", LogLevel::warn},
+                            {"error", LogLevel::error}})),
+      key("log.format", &S::log, &Log::format,
+          choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}})),
+      key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
+      key("simulator.recordings_dir", &S::simulator, &Simulator::recordings_dir,
+          path("a directory, or nothing")),
+  };
+}
+
+}  // namespace
+
+std::string environment_variable(std::string name) {
+  for (char& c : name) {
+    if (c == '.') c = '_';
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 32);
+  }
+  return "VERBATIM_" + name;
+}
+
+const std::vector<Key>& keys() {
+  static const std::vector<Key> table = [] {
+    std::vector<Key> all;
+    for (auto make : {make_server_keys, make_auth_keys, make_upstream_keys, make_session_keys,
+                      make_storage_keys, make_operator_keys}) {
+      for (Key& key : make()) all.push_back(std::move(key));
+    }
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace verbatim::config

@@ -1,0 +1,347 @@
+#include "config/settings.hpp"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <optional>
+#include <sstream>
+#include <string_view>
+
+#include "config/keys.hpp"
+#include "config/values.hpp"
+
+namespace verbatim::config {
+namespace {
+
+const Key* find_key(std::string_view name) {
+  const auto& table = keys();
+  const auto found =
+      std::find_if(table.begin(), table.end(), [&](const Key& key) { return key.name == name; });
+  return found == table.end() ? nullptr : &*found;
+}
+
+std::string section_of(const std::string& name) { return name.substr(0, name.find('.')); }
+std::string member_of(const std::string& name) { return name.substr(name.find('.') + 1); }
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+struct Nearest {
+  const Key* key;
+  std::size_t distance;
+};
+
+/// The known key that is most like the name; a right name in a wrong section counts as near.
+Nearest nearest_key(const std::string& name) {
+  // An absurdly long name is like nothing; its head is enough to say so.
+  const std::string head = name.substr(0, 64);
+  Nearest best{&keys().front(), head.size() + 64};
+  for (const Key& key : keys()) {
+    std::size_t distance = edit_distance(head, key.name);
+    if (member_of(head) == member_of(key.name)) distance = std::min<std::size_t>(distance, 2);
+    if (distance < best.distance) best = {&key, distance};
+  }
+  return best;
+}
+
+[[noreturn]] void fail(const std::string& where, const std::string& what) {
+  throw ConfigError(where + ": " + what);
+}
+
+[[noreturn]] void fail_unknown(const std::string& where, const std::string& name) {
+  fail(where, "unknown key " + name.substr(0, 128) + "; the nearest known key is " +
+                  nearest_key(name).key->name);
+}
+
+Value to_value(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_integer()) return number->get();
+  if (const auto* number = node.as_floating_point()) return number->get();
+  if (const auto* truth = node.as_boolean()) return truth->get();
+  if (const auto* list = node.as_array()) {
+    Value result = Value::array();
+    for (const toml::node& element : *list) result.push_back(to_value(element));
+    return result;
+  }
+  if (const auto* table = node.as_table()) {
+    Value result = Value::object();
+    for (const auto& [name, element] : *table) result[std::string(name.str())] = to_value(element);
+    return result;
+  }
+  return nullptr;  // dates and times: no key takes one
+}
+
+/// Collects the settings, and remembers where each key came from for what is checked at the end.
+class Reader {
+ public:
+  void read_file(const std::filesystem::path& path) {
+    std::ifstream stream(path, std::ios::binary);
+    std::stringstream text;
+    if (stream) text << stream.rdbuf();
+    if (!stream || text.bad()) {
+      fail(path.string(), std::string("cannot be read: ") + std::strerror(errno));
+    }
+    toml::table root;
+    try {
+      root = toml::parse(text.str(), std::string_view(path.native()));
+    } catch (const toml::parse_error& error) {
+      fail(place(path, error.source()), std::string(error.description()));
+    }
+    for (const auto& [name, node] : root) read_section(path, std::string(name.str()), node);
+  }
+
+  void read_environment(const std::vector<std::string>& environment) {
+    for (const std::string& entry : environment) {
+      const auto equals = entry.find('=');
+      if (equals == std::string::npos || !entry.starts_with("VERBATIM_")) continue;
+      const std::string variable = entry.substr(0, equals);
+      // Container tools hand on variables that nobody has set as empty ones.
+      if (equals + 1 == entry.size()) continue;
+      const auto found = std::find_if(keys().begin(), keys().end(), [&](const Key& key) {
+        return environment_variable(key.name) == variable;
+      });
+      const std::string where = "environment variable " + variable;
+      if (found != keys().end()) {
+        // A secret in its own variable wins over one in a file, whatever the order they stand in.
+        if (found->role == Role::secret_file &&
+            is_set(environment, variable.substr(0, variable.size() - strlen("_FILE")))) {
+          continue;
+        }
+        assign(*found, where + " (" + found->name + ")",
+               from_text(*found, where, entry.substr(equals + 1)), Source::environment);
+      } else {
+        require_foreign(where, variable);
+      }
+    }
+  }
+
+  void read_assignment(const std::string& assignment) {
+    const auto equals = assignment.find('=');
+    if (equals == std::string::npos) {
+      // It may be a secret that went astray: it is not repeated.
+      throw ConfigError("--set: there is no = in it; accepted is section.key=value");
+    }
+    const std::string name = assignment.substr(0, equals);
+    const std::string where = "--set " + name.substr(0, 128);
+    const Key* key = find_key(name);
+    if (key == nullptr) fail_unknown(where, name);
+    assign(*key, where, from_text(*key, where, assignment.substr(equals + 1)),
+           Source::command_line);
+  }
+
+  void read_openai_key(const std::vector<std::string>& environment) {
+    constexpr std::string_view prefix = "OPENAI_API_KEY=";
+    if (!settings_.upstream.api_key.empty()) return;
+    for (const std::string& entry : environment) {
+      if (!entry.starts_with(prefix) || entry.size() == prefix.size()) continue;
+      assign(*find_key("upstream.api_key"), "environment variable OPENAI_API_KEY",
+             entry.substr(prefix.size()), Source::environment);
+    }
+  }
+
+  Settings finish() {
+    const Settings& s = settings_;
+    if (s.tls.cert_file.empty() != s.tls.key_file.empty()) {
+      const bool cert = !s.tls.cert_file.empty();
+      fail(where(cert ? "tls.cert_file" : "tls.key_file"),
+           std::string("is set without ") + (cert ? "tls.key_file" : "tls.cert_file") +
+               "; a certificate and its key belong together");
+    }
+    if (s.auth.token_ttl > s.auth.token_ttl_max) {
+      fail(where("auth.token_ttl"), print_duration(s.auth.token_ttl) +
+                                        " is longer than auth.token_ttl_max, which is " +
+                                        print_duration(s.auth.token_ttl_max));
+    }
+    if (!s.metrics.listen.host.empty() && s.metrics.listen.port != 0 &&
+        print_endpoint(s.metrics.listen) == print_endpoint(s.server.listen)) {
+      fail(where("metrics.listen"),
+           "is the same as server.listen; leave it empty to serve metrics there");
+    }
+    if (!s.storage.fallback_dir.empty() &&
+        s.storage.fallback_dir.lexically_normal() == s.server.data_dir.lexically_normal()) {
+      fail(where("storage.fallback_dir"),
+           "is the same as server.data_dir; it should be on another disk");
+    }
+    return std::move(settings_);
+  }
+
+ private:
+  static std::string place(const std::filesystem::path& path, const toml::source_region& source) {
+    return path.string() + ":" + std::to_string(source.begin.line);
+  }
+
+  void read_section(const std::filesystem::path& path, const std::string& section,
+                    const toml::node& node) {
+    const bool known = std::any_of(keys().begin(), keys().end(),
+                                   [&](const Key& key) { return section_of(key.name) == section; });
+    if (!known) {
+      const toml::table* table = node.as_table();
+      const std::string name = table != nullptr && !table->empty()
+                                   ? section + "." + std::string(table->begin()->first.str())
+                                   : section;
+      fail_unknown(place(path, node.source()), name);
+    }
+    const toml::table* table = node.as_table();
+    if (table == nullptr) {
+      fail(place(path, node.source()), section + " is a section: write [" + section + "]");
+    }
+    for (const auto& [name, value] : *table) {
+      const std::string full = section + "." + std::string(name.str());
+      const std::string where = place(path, value.source());
+      const Key* key = find_key(full);
+      if (key == nullptr) fail_unknown(where, full);
+      assign(*key, where + ": " + full, to_value(value), Source::file);
+    }
+  }
+
+  /// A variable may be someone else's (a container platform makes VERBATIM_SERVICE_HOST and the
+  /// like), so only those are refused that are meant for us.
+  static void require_foreign(const std::string& where, const std::string& variable) {
+    std::string name = variable.substr(std::string_view("VERBATIM_").size());
+    for (char& c : name) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    }
+    const auto underscore = name.find('_');
+    if (underscore == std::string::npos) return;
+    name[underscore] = '.';
+    const bool ours = std::any_of(keys().begin(), keys().end(), [&](const Key& key) {
+      return section_of(key.name) == section_of(name);
+    });
+    if (ours || nearest_key(name).distance <= 2) fail_unknown(where, name);
+  }
+
+  static bool is_set(const std::vector<std::string>& environment, const std::string& variable) {
+    return std::any_of(environment.begin(), environment.end(), [&](const std::string& entry) {
+      return entry.starts_with(variable + "=") && entry.size() > variable.size() + 1;
+    });
+  }
+
+  static Value from_text(const Key& key, const std::string& where, const std::string& text) {
+    switch (key.shape) {
+      case Shape::text:
+        return text;
+      case Shape::integer: {
+        const auto number = parse_integer(text);
+        return number ? Value(*number) : Value(text);
+      }
+      case Shape::boolean:
+        return text == "true" ? Value(true) : text == "false" ? Value(false) : Value(text);
+      case Shape::list:
+        return list_from_text(key, where, text);
+    }
+    return nullptr;
+  }
+
+  static Value list_from_text(const Key& key, const std::string& where, const std::string& text) {
+    if (text.starts_with('[')) {
+      try {
+        return to_value(*toml::parse("list = " + text).get("list"));
+      } catch (const toml::parse_error& error) {
+        fail(where, std::string(error.description()) + "; accepted is " + key.accepts);
+      }
+    }
+    Value list = Value::array();
+    std::stringstream stream(text);
+    for (std::string element; std::getline(stream, element, ',');) {
+      const auto begin = element.find_first_not_of(' ');
+      if (begin == std::string::npos) continue;
+      list.push_back(element.substr(begin, element.find_last_not_of(' ') + 1 - begin));
+    }
+    return list;
+  }
+
+  void assign(const Key& key, const std::string& where, const Value& value, Source source) {
+    try {
+      key.read(settings_, value, source);
+    } catch (const BadValue& bad) {
+      fail(where, std::string(bad.what()) + "; accepted is " + key.accepts);
+    }
+    const bool named = where.ends_with(key.name) || where.ends_with(key.name + ")");
+    origins_.emplace_back(key.name, named ? where : where + " (" + key.name + ")");
+  }
+
+  /// Where a key was set last; its name alone if it has its default.
+  std::string where(const std::string& name) const {
+    const auto found = std::find_if(origins_.rbegin(), origins_.rend(),
+                                    [&](const auto& origin) { return origin.first == name; });
+    return found == origins_.rend() ? name : found->second;
+  }
+
+  Settings settings_;
+  std::vector<std::pair<std::string, std::string>> origins_;
+};
+
+/// JSON's strings, numbers and truths are TOML's too; tables stand in one line.
+std::string toml_literal(const Value& value) {
+  std::string out;
+  if (value.is_array()) {
+    for (const Value& element : value) out += (out.empty() ? "" : ", ") + toml_literal(element);
+    return "[" + out + "]";
+  }
+  if (value.is_object()) {
+    for (const auto& [name, element] : value.items()) {
+      out += (out.empty() ? "" : ", ") + name + " = " + toml_literal(element);
+    }
+    return "{ " + out + " }";
+  }
+  return value.dump();
+}
+
+}  // namespace
+
+Settings load(const Sources& sources) {
+  Reader reader;
+  if (!sources.file.empty()) reader.read_file(sources.file);
+  reader.read_environment(sources.environment);
+  for (const std::string& assignment : sources.assignments) reader.read_assignment(assignment);
+  reader.read_openai_key(sources.environment);
+  return reader.finish();
+}
+
+std::string to_toml(const Settings& settings) {
+  std::string out;
+  std::string section;
+  for (const Key& key : keys()) {
+    if (key.role == Role::secret_file) continue;
+    if (section_of(key.name) != section) {
+      section = section_of(key.name);
+      out += (out.empty() ? "[" : "\n[") + section + "]\n";
+    }
+    const Value value = key.print(settings);
+    if (key.role == Role::secret) {
+      out += "# " + member_of(key.name) + (value == true ? " is set\n" : " is not set\n");
+    } else {
+      out += member_of(key.name) + " = " + toml_literal(value) + "\n";
+    }
+  }
+  return out;
+}
+
+std::string to_json(const Settings& settings) {
+  Value out = Value::object();
+  for (const Key& key : keys()) {
+    if (key.role == Role::secret_file) continue;
+    Value value = key.print(settings);
+    if (key.role == Role::secret) value = value == true ? Value("***") : Value();
+    out[section_of(key.name)][member_of(key.name)] = std::move(value);
+  }
+  return out.dump(2) + "\n";
+}
+
+}  // namespace verbatim::config

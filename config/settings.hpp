@@ -1,0 +1,190 @@
+// The whole configuration, as plain values with their defaults, and how it is read: a TOML file,
+// overridden by the environment (VERBATIM_SECTION_KEY), overridden by --set section.key=value.
+// The documented example is config/verbatim.toml; a test holds it against these defaults.
+//
+// Read once at start; only app.cpp sees all of it, each part is handed its own section.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace verbatim::config {
+
+using std::chrono::milliseconds;
+
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;  ///< 0 picks a free one
+};
+
+/// A value that must not be printed. Empty means "not set".
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  bool empty() const { return value_.empty(); }
+  const std::string& reveal() const { return value_; }
+
+ private:
+  std::string value_;
+};
+
+struct ApiKey {
+  std::string name;    ///< shown in logs and as the user of sessions opened with it
+  std::string sha256;  ///< 64 lower-case hex digits
+};
+
+struct Server {
+  Endpoint listen{"127.0.0.1", 8443};
+  std::filesystem::path data_dir = "data";
+  std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
+  milliseconds shutdown_grace{10'000};
+  int threads = 0;  ///< 0: one per core
+  std::size_t connections_max = 4096;
+  std::size_t header_bytes_max = 16 * 1024;
+  std::size_t body_bytes_max = 4 * 1024 * 1024;
+  milliseconds handshake_timeout{5'000};  ///< TLS handshake, and the first request's header
+  milliseconds request_timeout{30'000};   ///< one request's body and answer
+  milliseconds keep_alive_timeout{60'000};
+};
+
+struct Tls {
+  bool enabled = true;
+  std::filesystem::path cert_file;  ///< both empty: a self-signed one for localhost is made
+  std::filesystem::path key_file;
+};
+
+struct Auth {
+  std::vector<ApiKey> api_keys;
+  Secret token_secret;          ///< from token_secret_file; empty: made once in data_dir
+  Secret internal_service_key;  ///< from internal_service_key_file
+  milliseconds token_ttl{600'000};
+  milliseconds token_ttl_max{7'200'000};
+  bool development = true;  ///< on a loopback address, admit without a token
+};
+
+enum class UpstreamAuth { bearer, api_key_header };
+
+struct Upstream {
+  std::string url;  ///< ws/wss; empty: OpenAI if there is a key, else the built-in simulator
+  Secret api_key;   ///< from api_key_file, VERBATIM_UPSTREAM_API_KEY or OPENAI_API_KEY
+  UpstreamAuth auth = UpstreamAuth::bearer;  ///< api_key_header: Azure's `api-key`
+  std::string organization;
+  std::string project;
+  std::string model = "gpt-realtime";
+  std::string model_parameter = "model";  ///< Azure preview endpoints want `deployment`
+  std::filesystem::path ca_file;          ///< empty: the system's
+  std::string proxy;                      ///< http://[user:password@]host:port
+  milliseconds connect_timeout{10'000};   ///< resolve, connect, TLS, upgrade
+  milliseconds created_timeout{10'000};   ///< from the upgrade to session.created
+  std::size_t message_bytes_max = 32 * 1024 * 1024;
+};
+
+struct Session {
+  milliseconds resume_window{30'000};
+  milliseconds idle_timeout{
+      600'000};  ///< without speech, text or an answer; microphone frames do not count
+  milliseconds max_duration{3'600'000};
+  milliseconds ping_interval{
+      20'000};  ///< silence after which a peer is pinged; two of them and it is lost
+  milliseconds close_timeout{5'000};  ///< how long a peer may take over its part of a close
+  std::size_t sessions_max = 1000;
+  std::size_t client_message_bytes_max = 1024 * 1024;
+  std::size_t client_queue_bytes_max = 4 * 1024 * 1024;    ///< waiting for the client
+  std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;  ///< waiting for the provider
+  milliseconds slow_client_timeout{
+      30'000};  ///< a full client queue that does not move for this long
+  milliseconds transcription_grace{2'000};  ///< client gone: wait for speech being transcribed
+  bool input_transcription = true;
+  std::string transcription_model = "gpt-4o-mini-transcribe";
+  std::vector<std::string>
+      extra_client_events;  ///< event types to pass on beside the protocol's own
+};
+
+enum class Durability { power, process };
+
+struct Journal {
+  Durability durability = Durability::power;
+  std::size_t queue_bytes_max = 64 * 1024 * 1024;
+  std::size_t batch_rows_max = 1000;
+  std::size_t batch_bytes_max = 1024 * 1024;
+  milliseconds busy_timeout{2'000};
+  milliseconds full_retry{2'000};
+  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;
+};
+
+struct Storage {
+  std::filesystem::path fallback_dir;
+  milliseconds retention{0};  ///< 0: for ever
+};
+
+struct Capture {
+  std::filesystem::path dir;  ///< empty: off
+};
+
+struct Metrics {
+  Endpoint listen;  ///< empty host: on the main listener only
+};
+
+enum class LogLevel { debug, info, warn, error };
+enum class LogFormat { text, json };
+
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::text;
+};
+
+struct WebhookTarget {
+  std::string url;
+  Secret secret;
+};
+
+struct Webhook {
+  std::vector<WebhookTarget> targets;
+};
+
+struct Simulator {
+  std::filesystem::path recordings_dir;  ///< for the built-in provider
+};
+
+struct Settings {
+  Server server;
+  Tls tls;
+  Auth auth;
+  Upstream upstream;
+  Session session;
+  Journal journal;
+  Storage storage;
+  Capture capture;
+  Metrics metrics;
+  Log log;
+  Webhook webhook;
+  Simulator simulator;
+};
+
+/// What is wrong, where (file, line, key, environment variable or --set), what is accepted.
+class ConfigError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct Sources {
+  std::filesystem::path file;            ///< empty: none
+  std::vector<std::string> assignments;  ///< "section.key=value", from --set
+  /// Environment, as NAME=VALUE; given so that tests need not change the process.
+  std::vector<std::string> environment;
+};
+
+/// Throws ConfigError.
+Settings load(const Sources& sources);
+
+/// The effective configuration as TOML or JSON, secrets masked.
+std::string to_toml(const Settings&);
+std::string to_json(const Settings&);
+
+}  // namespace verbatim::config

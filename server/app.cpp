@@ -1,0 +1,349 @@
+#include "server/app.hpp"
+
+#include <unistd.h>
+
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "server/data_dir.hpp"
+#include "server/listener.hpp"
+#include "server/relay_service.hpp"
+#include "server/simulator_service.hpp"
+#include "server/tls.hpp"
+#include "storage/recovery.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
+
+bool is_loopback(const std::string& host) {
+  if (host == "localhost") return true;
+  error_code ec;
+  const auto address = asio::ip::make_address(host, ec);
+  return !ec && address.is_loopback();
+}
+
+std::size_t worker_count(int configured) {
+  if (configured > 0) return static_cast<std::size_t>(configured);
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+storage::JournalOptions journal_options(const config::Journal& settings,
+                                        const std::filesystem::path& file) {
+  storage::JournalOptions options;
+  options.file = file;
+  options.durability = settings.durability == config::Durability::power
+                           ? storage::Durability::power
+                           : storage::Durability::process;
+  options.queue_bytes_max = settings.queue_bytes_max;
+  options.batch_rows_max = settings.batch_rows_max;
+  options.batch_bytes_max = settings.batch_bytes_max;
+  options.busy_timeout_ms = settings.busy_timeout.count();
+  options.full_retry_ms = settings.full_retry.count();
+  options.wal_checkpoint_bytes = settings.wal_checkpoint_bytes;
+  return options;
+}
+
+CertificateFiles certificate_files(const config::Tls& settings,
+                                   const std::filesystem::path& tls_dir) {
+  if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
+  return ensure_self_signed(tls_dir);
+}
+
+void announce(const std::filesystem::path& ready_file, const std::string& url) {
+  if (ready_file.empty()) return;
+  write_file_atomically(ready_file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
+}
+
+using Workers = std::vector<std::unique_ptr<Worker>>;
+
+void join(const Workers& workers) {
+  for (const auto& worker : workers) worker->join();
+}
+
+/// The built-in provider: a listener of its own on a loopback port, on a thread of its own.
+class BuiltInProvider {
+ public:
+  BuiltInProvider(simulator::Options options, Executor control, const config::Server& limits,
+                  Log& log)
+      : metrics_(1),
+        worker_(metrics_.tally(0)),
+        service_(std::move(options), worker_, log),
+        listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
+                  limits.connections_max, {{&worker_, &service_}}) {
+    listener_.start();
+  }
+  ~BuiltInProvider() {
+    listener_.stop();
+    worker_.join();
+  }
+  std::string url() const {
+    return "ws://127.0.0.1:" + std::to_string(listener_.port()) + "/v1/realtime";
+  }
+
+ private:
+  Metrics metrics_;
+  Worker worker_;
+  SimulatorService service_;
+  Listener listener_;
+};
+
+}  // namespace
+
+struct App::Parts final : storage::JournalListener {
+  explicit Parts(Options given)
+      : options(std::move(given)),
+        settings(options.settings),
+        log(settings.log),
+        data_dir(settings.server.data_dir),
+        workers_wanted(worker_count(settings.server.threads)),
+        metrics(workers_wanted),
+        registry(settings.session.sessions_max),
+        authenticator(make_authenticator(settings)),
+        tls(nullptr),
+        signals(control.get_executor(), SIGTERM, SIGINT, SIGHUP) {
+    recover();
+    for (std::size_t i = 0; i < workers_wanted; ++i) {
+      workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
+    }
+    journal = std::make_unique<storage::SqliteJournal>(
+        journal_options(settings.journal, data_dir.database()), *this);
+    reader = std::make_unique<StoreReader>(data_dir.database());
+    if (settings.journal.durability == config::Durability::process) {
+      log.warn("journal.durability", {{"mode", "process"},
+                                      {"meaning",
+                                       "a power cut may lose the last words; kill -9 "
+                                       "does not (journal.durability)"}});
+    }
+    choose_provider();
+    upstream = std::make_unique<Upstream>(settings.upstream);
+    api = std::make_unique<Api>(
+        ApiParts{settings, authenticator, *upstream, *journal, *reader, registry, metrics, log});
+    realtime = std::make_unique<RealtimeEndpoint>(
+        RealtimeParts{settings, authenticator, *upstream, *journal, *reader, registry, log});
+    listen();
+  }
+
+  ~Parts() override {
+    // Sessions are over or cut by now; what still runs on the workers is idle connections.
+    provider.reset();
+    join(workers);
+    journal.reset();
+  }
+
+  std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) const {
+    const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
+    const bool loopback = is_loopback(from.server.listen.host);
+    if (!configured && !loopback) {
+      throw config::ConfigError(
+          "server.listen = " + from.server.listen.host +
+          " can be reached from elsewhere, and nobody would have to say who they are. Set "
+          "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
+          "127.0.0.1.");
+    }
+    const std::string secret =
+        from.auth.token_secret.empty() ? data_dir.token_secret() : from.auth.token_secret.reveal();
+    return std::make_shared<const Authenticator>(from.auth.api_keys, secret,
+                                                 !configured && from.auth.development);
+  }
+
+  void recover() {
+    const storage::RecoveryReport report = storage::recover(data_dir.database(), now().wall);
+    for (const auto& one : report.attempts) {
+      log.warn("session.recovered", {{"session", one.session_id},
+                                     {"attempt", one.attempt},
+                                     {"events", one.events},
+                                     {"turns", one.turns},
+                                     {"interrupted", one.interrupted}});
+    }
+    log.info("recovery.done", {{"clean", report.clean},
+                               {"sessions", report.attempts.size()},
+                               {"unreadable_rows", report.unreadable_rows}});
+  }
+
+  void choose_provider() {
+    if (!settings.upstream.url.empty()) return;
+    if (!settings.upstream.api_key.empty()) {
+      settings.upstream.url = openai_url;
+      return;
+    }
+    simulator::Options script;
+    script.recordings_dir = settings.simulator.recordings_dir;
+    provider =
+        std::make_unique<BuiltInProvider>(script, control.get_executor(), settings.server, log);
+    settings.upstream.url = provider->url();
+    log.warn("upstream.simulated",
+             {{"why",
+               "no OPENAI_API_KEY and no upstream.url: answers come from the built-in "
+               "simulated provider"}});
+  }
+
+  void listen() {
+    if (settings.tls.enabled) {
+      tls.set(server_context(certificate_files(settings.tls, data_dir.tls())));
+    }
+    std::vector<Place> places;
+    const bool own_metrics = !settings.metrics.listen.host.empty();
+    for (const auto& worker : workers) {
+      services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
+      places.push_back({worker.get(), services.back().get()});
+    }
+    listener = std::make_unique<Listener>(
+        control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
+        http_limits(settings.server), settings.server.connections_max, std::move(places));
+    if (!own_metrics) return;
+    services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
+    metrics_listener = std::make_unique<Listener>(
+        control.get_executor(), settings.metrics.listen, nullptr, http_limits(settings.server),
+        settings.server.connections_max,
+        std::vector<Place>{{workers.front().get(), services.back().get()}});
+  }
+
+  // --- the journal's thread -----------------------------------------------------------------
+  void on_durable(session::Sequence) override {
+    for (const auto& worker : workers) worker->journal_moved();
+  }
+
+  void on_failed(storage::Failure failure, const std::string& message) override {
+    metrics.count_journal_failure(failure);
+    log.error("journal.failed",
+              {{"kind", to_string(failure)},
+               {"why", message},
+               {"now",
+                "sessions are closed with storage_failure; what was journaled is kept and "
+                "recovered at the next start"}});
+    for (const auto& worker : workers) worker->journal_moved();
+    asio::post(control, [this] {
+      exit_code = 1;
+      signals.cancel();
+    });
+  }
+
+  // --- the control thread -------------------------------------------------------------------
+  Awaitable<void> serve() {
+    listener->start();
+    if (metrics_listener) metrics_listener->start();
+    log.info("server.ready", {{"url", listener->url()},
+                              {"data_dir", settings.server.data_dir.string()},
+                              {"upstream", provider ? "simulated" : settings.upstream.url},
+                              {"development", authenticator.get()->development()},
+                              {"threads", workers.size()}});
+    announce(options.ready_file, listener->url());
+    while (exit_code == 0) {
+      const auto [ec, signal] = co_await signals.async_wait(use_tuple);
+      if (ec || signal != SIGHUP) break;
+      reload();
+    }
+    co_await drain();
+    control.stop();
+  }
+
+  void reload() {
+    try {
+      const config::Settings fresh = config::load(options.sources);
+      auto next_authenticator = make_authenticator(fresh);
+      if (settings.tls.enabled) {
+        tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
+      }
+      authenticator.set(std::move(next_authenticator));
+      log.set_level(fresh.log.level);
+      log.info("server.reloaded", {{"what", "certificates, keys, log level"}});
+    } catch (const std::exception& error) {
+      log.error("server.not_reloaded", {{"why", error.what()}});
+    }
+  }
+
+  Awaitable<void> drain() {
+    log.info("server.draining", {{"sessions", registry.live()}});
+    listener->stop();
+    if (metrics_listener) metrics_listener->stop();
+    const auto empty = registry.watch_empty(control.get_executor());
+    bool hurry = false;
+    signals.async_wait([&hurry, empty](error_code ec, int) {
+      if (ec) return;
+      hurry = true;
+      empty->ring();
+    });
+    registry.drain();
+    const auto deadline = Clock::now() + settings.server.shutdown_grace;
+    while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
+      co_await empty->wait_until(deadline);
+    }
+    signals.cancel();
+    log.info("server.stopped", {{"sessions_left", registry.live()}});
+  }
+
+  Options options;
+  config::Settings& settings;
+  Log log;
+  DataDir data_dir;
+  asio::io_context control{1};
+  std::size_t workers_wanted;
+  Metrics metrics;
+  Workers workers;
+  Registry registry;
+  Reloadable<const Authenticator> authenticator;
+  ServerTls tls;
+  std::unique_ptr<storage::SqliteJournal> journal;
+  std::unique_ptr<StoreReader> reader;
+  std::unique_ptr<BuiltInProvider> provider;
+  std::unique_ptr<Upstream> upstream;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<RealtimeEndpoint> realtime;
+  std::vector<std::unique_ptr<HttpService>> services;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<Listener> metrics_listener;
+  asio::basic_signal_set<Executor> signals;
+  int exit_code = 0;
+};
+
+App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+App::~App() = default;
+
+int App::run() {
+  asio::co_spawn(parts_->control.get_executor(), parts_->serve(), [](std::exception_ptr bug) {
+    if (bug) std::rethrow_exception(bug);
+  });
+  parts_->control.run();
+  const int code = parts_->exit_code;
+  parts_.reset();
+  return code;
+}
+
+int run_simulator(const SimulatorApp& options) {
+  Log log(options.log);
+  asio::io_context control{1};
+  Metrics metrics(1);
+  Worker worker(metrics.tally(0));
+  simulator::Options script;
+  script.recordings_dir = options.recordings_dir;
+  script.pace = options.pace;
+  script.seed = options.seed;
+  script.faults = options.faults;
+  SimulatorService service(script, worker, log);
+  ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
+                                    : nullptr);
+  const config::Server limits;
+  Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
+                    http_limits(limits), limits.connections_max, {{&worker, &service}});
+  listener.start();
+  const std::string url = listener.url();
+  log.info("simulator.ready", {{"url", "ws" + url.substr(4) + "/v1/realtime"}});
+  announce(options.ready_file, url);
+  asio::basic_signal_set<Executor> signals(control.get_executor(), SIGTERM, SIGINT);
+  signals.async_wait([&](error_code, int) {
+    listener.stop();
+    control.stop();
+  });
+  control.run();
+  worker.join();
+  return 0;
+}
+
+}  // namespace verbatim::server

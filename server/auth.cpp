@@ -1,0 +1,145 @@
+#include "server/auth.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "server/crypto.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view token_prefix = "ek_";
+constexpr std::string_view key_prefix = "vk_";
+constexpr std::string_view protocol_prefix = "openai-insecure-api-key.";
+
+std::string text_or(const json& object, const char* key, const char* fallback) {
+  const auto at = object.find(key);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : fallback;
+}
+
+}  // namespace
+
+Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret,
+                             bool development)
+    : api_keys_(std::move(api_keys)),
+      token_secret_(std::move(token_secret)),
+      development_(development) {}
+
+std::string_view bearer_of(const HttpRequest& request) {
+  const std::string_view authorization = request.header("Authorization");
+  constexpr std::string_view scheme = "Bearer ";
+  if (authorization.size() > scheme.size() &&
+      equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) {
+    return authorization.substr(scheme.size());
+  }
+  std::string_view offered = request.header("Sec-WebSocket-Protocol");
+  while (!offered.empty()) {
+    const std::size_t comma = offered.find(',');
+    std::string_view one = offered.substr(0, comma);
+    while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
+    while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
+    if (one.starts_with(protocol_prefix)) return one.substr(protocol_prefix.size());
+    offered = comma == std::string_view::npos ? std::string_view{} : offered.substr(comma + 1);
+  }
+  return {};
+}
+
+std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpRequest& request,
+                                                                 std::int64_t now_s) const {
+  const std::string_view credential = bearer_of(request);
+  if (credential.starts_with(token_prefix)) {
+    auto claims = read_token(credential);
+    if (!claims) {
+      return AuthFailure{401, "invalid_token",
+                         "The client token is not one of this server's. Ask your back end for a "
+                         "new one (POST /v1/realtime/client_secrets)."};
+    }
+    if (claims->expires_at_s <= now_s) {
+      return AuthFailure{401, "token_expired",
+                         "The client token has expired. Ask your back end for a new one."};
+    }
+    Principal principal{Principal::Kind::client_token, claims->user, {}};
+    principal.claims = std::move(claims);
+    return principal;
+  }
+  if (credential.starts_with(key_prefix)) {
+    const std::string digest = to_hex(sha256(credential));
+    const config::ApiKey* match = nullptr;
+    for (const config::ApiKey& key : api_keys_) {
+      if (equal_secrets(key.sha256, digest)) match = &key;
+    }
+    if (match) return Principal{Principal::Kind::api_key, match->name, {}};
+    return AuthFailure{401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."};
+  }
+  // Any public SDK insists on some key; on a development machine whatever it sends is fine.
+  if (development_) return Principal{Principal::Kind::development, "developer", {}};
+  if (!credential.empty()) {
+    return AuthFailure{401, "invalid_api_key",
+                       "The credential is neither a client token (ek_...) nor a back-end key "
+                       "(vk_...) of this server."};
+  }
+  return AuthFailure{401, "missing_credentials",
+                     "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "
+                     "subprotocol openai-insecure-api-key.TOKEN."};
+}
+
+std::string Authenticator::mint(const TokenClaims& claims) const {
+  json payload = {{"v", 1},
+                  {"id", claims.id},
+                  {"user", claims.user},
+                  {"session", claims.session_id},
+                  {"exp", claims.expires_at_s}};
+  if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
+  if (!claims.model.empty()) payload["model"] = claims.model;
+  const std::string body = base64url(payload.dump(-1, ' ', false, json::error_handler_t::replace));
+  return std::string(token_prefix) + body + "." + base64url(hmac_sha256(token_secret_, body));
+}
+
+std::optional<TokenClaims> Authenticator::read_token(std::string_view token) const {
+  if (!token.starts_with(token_prefix)) return std::nullopt;
+  token.remove_prefix(token_prefix.size());
+  const std::size_t dot = token.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::string_view body = token.substr(0, dot);
+  const auto signature = from_base64url(token.substr(dot + 1));
+  if (!signature || !equal_secrets(*signature, hmac_sha256(token_secret_, body))) {
+    return std::nullopt;
+  }
+  const auto decoded = from_base64url(body);
+  if (!decoded) return std::nullopt;
+  const json payload = json::parse(*decoded, nullptr, false);
+  if (!payload.is_object() || payload.value("v", 0) != 1) return std::nullopt;
+  TokenClaims claims;
+  claims.id = text_or(payload, "id", "");
+  claims.user = text_or(payload, "user", "");
+  claims.session_id = text_or(payload, "session", "");
+  claims.model = text_or(payload, "model", "");
+  if (payload.contains("meta")) claims.metadata_json = payload["meta"].dump();
+  claims.expires_at_s = payload.value("exp", std::int64_t{0});
+  return claims;
+}
+
+bool origin_allowed(const HttpRequest& request, const std::vector<std::string>& allowed, bool tls) {
+  const std::string_view origin = request.header("Origin");
+  if (origin.empty()) return true;
+  if (allowed.empty()) {
+    const std::string own =
+        std::string(tls ? "https://" : "http://") + std::string(request.header("Host"));
+    return equals_ignore_case(origin, own);
+  }
+  for (const std::string& one : allowed) {
+    if (origin == one) return true;
+  }
+  return false;
+}
+
+NewApiKey make_api_key() {
+  NewApiKey made;
+  made.key = std::string(key_prefix) + base64url(random_bytes(32));
+  made.sha256 = to_hex(sha256(made.key));
+  return made;
+}
+
+}  // namespace verbatim::server

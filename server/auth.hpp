@@ -1,0 +1,75 @@
+// Who may connect, and as whom. Client tokens (`ek_...`) are signed and expire; back-end keys
+// (`vk_...`) are kept as SHA-256 only. Nothing here is ever logged.
+//
+// Immutable after construction; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "server/http.hpp"
+
+namespace verbatim::server {
+
+/// What a client token says.
+struct TokenClaims {
+  std::string id;  ///< of the stored session configuration; empty if there is none
+  std::string user;
+  std::string session_id;
+  std::string metadata_json = "{}";
+  std::string model;  ///< empty: whatever the client asks for, or the configured one
+  std::int64_t expires_at_s = 0;
+};
+
+struct Principal {
+  enum class Kind { development, api_key, client_token };
+  Kind kind = Kind::development;
+  std::string user;
+  std::optional<TokenClaims> claims;  ///< of a client token
+};
+
+struct AuthFailure {
+  int status = 401;
+  std::string code;  ///< missing_credentials, invalid_token, token_expired, invalid_api_key
+  std::string message;
+};
+
+class Authenticator {
+ public:
+  /// `token_secret`: at least 32 bytes. `development`: admit without credentials.
+  Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret, bool development);
+
+  /// Credentials in the interface's order: Authorization: Bearer, then the subprotocol.
+  std::variant<Principal, AuthFailure> authenticate(const HttpRequest& request,
+                                                    std::int64_t now_s) const;
+
+  std::string mint(const TokenClaims& claims) const;
+  /// nullopt if the signature is wrong; expiry is the caller's to judge.
+  std::optional<TokenClaims> read_token(std::string_view token) const;
+
+  bool development() const { return development_; }
+
+ private:
+  std::vector<config::ApiKey> api_keys_;
+  std::string token_secret_;
+  bool development_;
+};
+
+/// Browser clients only: a request without Origin passes. Empty list: the request's own host.
+bool origin_allowed(const HttpRequest& request, const std::vector<std::string>& allowed, bool tls);
+
+/// The credential in the request, empty if there is none.
+std::string_view bearer_of(const HttpRequest& request);
+
+struct NewApiKey {
+  std::string key;     ///< vk_..., shown once
+  std::string sha256;  ///< what the configuration holds
+};
+NewApiKey make_api_key();
+
+}  // namespace verbatim::server

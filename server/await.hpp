@@ -1,0 +1,102 @@
+// The coroutine vocabulary of this folder: one executor type, errors as values, and the few waiting
+// primitives that Boost 1.81 lacks. An upgrade of Asio shows only here.
+//
+// Every object here belongs to one thread, the one whose io_context it was made with.
+#pragma once
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
+#include <memory>
+
+namespace verbatim::server {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
+
+using Executor = asio::io_context::executor_type;
+template <class T = void>
+using Awaitable = asio::awaitable<T, Executor>;
+/// Every asynchronous call ends with this: it returns a tuple that begins with an error_code.
+inline constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
+
+using Socket = asio::basic_stream_socket<tcp, Executor>;
+using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
+
+/// What one coroutine waits for and others ring. A ring that nobody waits for is remembered.
+class Doorbell {
+ public:
+  explicit Doorbell(const Executor& executor) : timer_(executor, Clock::time_point::max()) {}
+
+  void ring() {
+    if (rung_) return;
+    rung_ = true;
+    timer_.cancel();
+  }
+
+  Awaitable<void> wait() {
+    if (!rung_) co_await timer_.async_wait(use_tuple);
+    rung_ = false;
+  }
+
+  /// As wait(), but at most until `deadline`; Clock::time_point::max() for ever.
+  Awaitable<void> wait_until(Clock::time_point deadline) {
+    if (!rung_) {
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(use_tuple);
+    }
+    rung_ = false;
+    timer_.expires_at(Clock::time_point::max());
+  }
+
+ private:
+  Timer timer_;
+  bool rung_ = false;
+};
+
+/// Counts coroutines that run on behalf of one owner, which waits for all of them before it goes.
+class JoinCounter {
+ public:
+  explicit JoinCounter(const Executor& executor) : bell_(executor) {}
+  void enter() { ++running_; }
+  void leave() {
+    if (--running_ == 0) bell_.ring();
+  }
+  Awaitable<void> joined() {
+    while (running_ > 0) co_await bell_.wait();
+  }
+
+ private:
+  Doorbell bell_;
+  int running_ = 0;
+};
+
+/// Calls `abort` once `limit` has passed, unless destroyed before. For operations that have no
+/// time-out of their own: they end because their socket is closed under them.
+class Deadline {
+ public:
+  template <class Abort>
+  Deadline(const Executor& executor, Clock::duration limit, Abort abort)
+      : timer_(executor, Clock::now() + limit), armed_(std::make_shared<bool>(true)) {
+    // The flag, since an expired timer's handler may already be queued when we are destroyed.
+    timer_.async_wait([abort, armed = armed_](error_code ec) {
+      if (!ec && *armed) abort();
+    });
+  }
+  ~Deadline() { *armed_ = false; }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+ private:
+  Timer timer_;
+  std::shared_ptr<bool> armed_;
+};
+
+}  // namespace verbatim::server

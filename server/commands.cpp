@@ -1,0 +1,401 @@
+#include "server/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "server/app.hpp"
+#include "server/auth.hpp"
+#include "server/crypto.hpp"
+#include "server/data_dir.hpp"
+#include "server/session_driver.hpp"
+#include "server/summaries.hpp"
+#include "session/ids.hpp"
+#include "session/recording.hpp"
+#include "session/replay.hpp"
+#include "storage/database.hpp"
+#include "storage/recovery.hpp"
+#include "storage/transcript_store.hpp"
+
+extern char** environ;
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int ok = 0;
+constexpr int failed = 1;
+constexpr int bad_usage = 2;
+constexpr int not_found = 3;
+
+/// What every command shares: where its settings come from, and how it prints.
+struct Common {
+  std::string config_file;
+  std::vector<std::string> assignments;
+  bool as_json = false;
+
+  config::Sources sources() const {
+    config::Sources from;
+    from.file = config_file;
+    from.assignments = assignments;
+    for (char** entry = environ; *entry; ++entry) from.environment.emplace_back(*entry);
+    return from;
+  }
+  config::Settings settings() const { return config::load(sources()); }
+};
+
+void print(const json& value) {
+  std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
+}
+
+int complain(const std::string& what, int code) {
+  std::cerr << "verbatim: " << what << "\n";
+  return code;
+}
+
+session::Format format_or_throw(const std::string& name) {
+  const auto format = session::format_from_string(name);
+  if (!format) {
+    throw CLI::ValidationError("--format",
+                               name + " is none of json, jsonl, text, markdown, vtt, srt");
+  }
+  return *format;
+}
+
+std::int64_t seconds_from(const std::string& text) {
+  std::size_t used = 0;
+  std::int64_t value = 0;
+  try {
+    value = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const std::int64_t factor = unit == "s" || unit.empty() ? 1
+                              : unit == "m"               ? 60
+                              : unit == "h"               ? 3600
+                              : unit == "d"               ? 86400
+                                                          : 0;
+  if (used == 0 || factor == 0 || value <= 0) {
+    throw CLI::ValidationError("--ttl", text + " is no duration such as 600s, 10m or 2h");
+  }
+  return value * factor;
+}
+
+int serve(const Common& common, const std::string& ready_file) {
+  App::Options options;
+  options.sources = common.sources();
+  options.settings = config::load(options.sources);
+  options.ready_file = ready_file;
+  App app(std::move(options));
+  return app.run();
+}
+
+int check(const Common& common) {
+  const config::Settings settings = common.settings();
+  std::cout << (common.as_json ? config::to_json(settings) : config::to_toml(settings));
+  return ok;
+}
+
+struct TokenRequest {
+  std::string user;
+  std::string session_id;
+  std::string ttl = "600s";
+  std::string metadata = "{}";
+};
+
+int token(const Common& common, const TokenRequest& request) {
+  const config::Settings settings = common.settings();
+  const std::int64_t wall = now().wall;
+  TokenClaims claims;
+  claims.user = request.user;
+  claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
+  if (!session::is_valid_session_id(claims.session_id)) {
+    return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'", bad_usage);
+  }
+  const json metadata = json::parse(request.metadata, nullptr, false);
+  if (!metadata.is_object()) return complain("--metadata must be a JSON object", bad_usage);
+  claims.metadata_json = metadata.dump();
+  claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
+  std::filesystem::create_directories(settings.server.data_dir);
+  const std::string secret = settings.auth.token_secret.empty()
+                                 ? token_secret_in(settings.server.data_dir)
+                                 : settings.auth.token_secret.reveal();
+  const std::string value = Authenticator({}, secret, false).mint(claims);
+  if (common.as_json) {
+    print({{"value", value},
+           {"expires_at", claims.expires_at_s},
+           {"session_id", claims.session_id},
+           {"user", claims.user}});
+  } else {
+    std::cout << value << "\n";
+  }
+  return ok;
+}
+
+int keygen(const Common& common) {
+  const NewApiKey made = make_api_key();
+  if (common.as_json) {
+    print({{"key", made.key}, {"sha256", "sha256:" + made.sha256}});
+  } else {
+    std::cout << made.key << "\nsha256:" << made.sha256 << "\n";
+    std::cerr << "The first line is the key: it is shown only now. The second goes into "
+                 "auth.api_keys.\n";
+  }
+  return ok;
+}
+
+storage::TranscriptStore open_store(const Common& common) {
+  return storage::TranscriptStore(database_in(common.settings().server.data_dir));
+}
+
+int sessions_list(const Common& common, std::size_t limit) {
+  storage::TranscriptStore store = open_store(common);
+  storage::SessionFilter filter;
+  filter.limit = limit;
+  const storage::SessionPage page = store.list(filter);
+  if (common.as_json) {
+    json sessions = json::array();
+    for (const auto& one : page.sessions) sessions.push_back(to_json(one));
+    print({{"sessions", sessions},
+           {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
+    return ok;
+  }
+  for (const auto& one : page.sessions) {
+    const json session = to_json(one);
+    std::cout << one.id << "  " << session::iso_time(one.created_at) << "  "
+              << to_string(one.status) << "  "
+              << (session["close_reason"].is_string() ? session["close_reason"].get<std::string>()
+                                                      : "-")
+              << "  turns=" << session["turns"] << "  user=" << one.user << "\n";
+  }
+  return ok;
+}
+
+int sessions_show(const Common& common, const std::string& id) {
+  storage::TranscriptStore store = open_store(common);
+  const auto session = store.session(id);
+  if (!session) return complain("there is no session " + id, not_found);
+  print(to_json(*session));
+  return ok;
+}
+
+int sessions_export(const Common& common, const std::string& id, const std::string& format,
+                    int attempt) {
+  const session::Format chosen = format_or_throw(format);
+  storage::TranscriptStore store = open_store(common);
+  const auto view = store.transcript(id, attempt > 0 ? std::optional<int>(attempt) : std::nullopt);
+  if (!view) return complain("there is no such session or attempt: " + id, not_found);
+  std::cout << session::render(*view, chosen);
+  if (chosen == session::Format::json) std::cout << "\n";
+  return ok;
+}
+
+int sessions_delete(const Common& common, const std::string& id) {
+  {
+    storage::TranscriptStore store = open_store(common);
+    const auto session = store.session(id);
+    if (!session) return complain("there is no session " + id, not_found);
+    if (session->status != session::SessionStatus::final) {
+      return complain("session " + id + " is live; end it first", failed);
+    }
+  }
+  storage::Database database(database_in(common.settings().server.data_dir));
+  storage::erase_session(database, id);
+  return ok;
+}
+
+int recover(const Common& common, bool dry_run) {
+  const config::Settings settings = common.settings();
+  const auto file = database_in(settings.server.data_dir);
+  if (!std::filesystem::exists(file)) return complain("there is no " + file.string(), not_found);
+  std::optional<DataDir> lock;
+  if (!dry_run) lock.emplace(settings.server.data_dir);
+  const storage::RecoveryReport report = storage::recover(file, now().wall, dry_run);
+  json attempts = json::array();
+  for (const auto& one : report.attempts) {
+    attempts.push_back({{"session_id", one.session_id},
+                        {"attempt", one.attempt},
+                        {"events", one.events},
+                        {"turns", one.turns},
+                        {"interrupted", one.interrupted}});
+  }
+  if (common.as_json) {
+    print({{"clean", report.clean},
+           {"dry_run", report.dry_run},
+           {"integrity", report.integrity},
+           {"unreadable_rows", report.unreadable_rows},
+           {"attempts", attempts}});
+    return ok;
+  }
+  std::cout << (report.clean ? "The journal was closed in order." : "The journal was not closed.")
+            << " " << report.attempts.size()
+            << (dry_run ? " session(s) would be recovered.\n" : " session(s) recovered.\n");
+  for (const auto& one : report.attempts) {
+    std::cout << one.session_id << "  attempt " << one.attempt << "  turns=" << one.turns
+              << "  interrupted=" << one.interrupted << "\n";
+  }
+  if (report.unreadable_rows > 0) {
+    std::cout << report.unreadable_rows << " journal row(s) could not be read; they are kept.\n";
+  }
+  return ok;
+}
+
+int replay(const std::string& path, const std::string& format) {
+  const session::Format chosen = format_or_throw(format);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return complain("can not read " + path, not_found);
+  std::stringstream content;
+  content << file.rdbuf();
+  const session::Recording recording = session::read_recording(content.str());
+  for (const auto& error : recording.errors) {
+    std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
+  }
+  if (recording.events.empty()) return complain(path + " holds no recorded event", failed);
+  std::cout << session::render(session::replay(recording), chosen);
+  if (chosen == session::Format::json) std::cout << "\n";
+  return ok;
+}
+
+int guarded(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const CLI::Error& error) {
+    return complain(error.what(), bad_usage);
+  } catch (const config::ConfigError& error) {
+    return complain(error.what(), bad_usage);
+  } catch (const storage::StorageError& error) {
+    return complain(error.what(),
+                    error.failure() == storage::Failure::not_found ? not_found : failed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), failed);
+  }
+}
+
+void add_common(CLI::App& command, Common& common) {
+  command.add_option("--config", common.config_file, "configuration file (TOML)");
+  command.add_option("--set", common.assignments, "section.key=value, over file and environment")
+      ->take_all();
+  command.add_flag("--json", common.as_json, "print JSON");
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  Common common;
+  CLI::App app{"Verbatim: a relay for realtime voice that never loses a word.", "verbatim"};
+  app.set_version_flag("--version", std::string("verbatim ") + VERBATIM_VERSION);
+  app.require_subcommand(0, 1);
+  std::function<int()> chosen;
+
+  std::string ready_file;
+  const auto add_serve_options = [&](CLI::App& command) {
+    add_common(command, common);
+    command.add_option("--ready-file", ready_file, "told {pid,url} once connections are accepted");
+  };
+  add_serve_options(app);
+  chosen = [&] { return serve(common, ready_file); };
+  CLI::App* serve_command = app.add_subcommand("serve", "run the relay (the default)");
+  add_serve_options(*serve_command);
+
+  CLI::App* check_command = app.add_subcommand("check", "validate and print the configuration");
+  add_common(*check_command, common);
+  check_command->callback([&] { chosen = [&] { return check(common); }; });
+
+  TokenRequest token_request;
+  CLI::App* token_command = app.add_subcommand("token", "mint a client token");
+  add_common(*token_command, common);
+  token_command->add_option("--user", token_request.user, "whose it is")->required();
+  token_command->add_option("--session", token_request.session_id, "session id; made if absent");
+  token_command->add_option("--ttl", token_request.ttl, "valid for, such as 600s");
+  token_command->add_option("--metadata", token_request.metadata, "JSON object");
+  token_command->callback([&] { chosen = [&] { return token(common, token_request); }; });
+
+  CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end key");
+  add_common(*keygen_command, common);
+  keygen_command->callback([&] { chosen = [&] { return keygen(common); }; });
+
+  CLI::App* sessions = app.add_subcommand("sessions", "look at what is kept");
+  sessions->require_subcommand(1);
+  std::string id;
+  std::string format = "text";
+  int attempt = 0;
+  std::size_t limit = 50;
+  CLI::App* list = sessions->add_subcommand("list", "newest first");
+  add_common(*list, common);
+  list->add_option("--limit", limit, "how many")->check(CLI::Range(1, 500));
+  list->callback([&] { chosen = [&] { return sessions_list(common, limit); }; });
+  CLI::App* show = sessions->add_subcommand("show", "one session");
+  add_common(*show, common);
+  show->add_option("id", id)->required();
+  show->callback([&] { chosen = [&] { return sessions_show(common, id); }; });
+  CLI::App* export_command = sessions->add_subcommand("export", "one transcript");
+  add_common(*export_command, common);
+  export_command->add_option("id", id)->required();
+  export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
+  export_command->add_option("--attempt", attempt, "default: the latest");
+  export_command->callback(
+      [&] { chosen = [&] { return sessions_export(common, id, format, attempt); }; });
+  CLI::App* erase = sessions->add_subcommand("delete", "erase everything about one session");
+  add_common(*erase, common);
+  erase->add_option("id", id)->required();
+  erase->callback([&] { chosen = [&] { return sessions_delete(common, id); }; });
+
+  bool dry_run = false;
+  CLI::App* recover_command =
+      app.add_subcommand("recover", "turn what a crash left into transcripts; no server running");
+  add_common(*recover_command, common);
+  recover_command->add_flag("--dry-run", dry_run, "only say what would be done");
+  recover_command->callback([&] { chosen = [&] { return recover(common, dry_run); }; });
+
+  std::string recording;
+  CLI::App* replay_command =
+      app.add_subcommand("replay", "run a recorded stream through the transcript engine");
+  replay_command->add_option("file", recording, "JSON Lines")->required();
+  replay_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
+  replay_command->add_flag("--json", common.as_json, "the same as --format json");
+  replay_command->callback(
+      [&] { chosen = [&] { return replay(recording, common.as_json ? "json" : format); }; });
+
+  SimulatorApp simulator;
+  std::string listen = "127.0.0.1:8444";
+  CLI::App* simulate = app.add_subcommand("simulate", "run a simulated provider");
+  simulate->add_option("--listen", listen, "host:port; port 0 picks one");
+  simulate->add_option("--recordings", simulator.recordings_dir, "folder of recorded streams");
+  simulate->add_option("--ready-file", simulator.ready_file, "told {pid,url} once it listens");
+  simulate->add_option("--pace", simulator.pace, "1 like the provider, 0 as fast as possible")
+      ->check(CLI::Range(0.0, 1000.0));
+  simulate->add_option("--seed", simulator.seed, "of everything that is made up");
+  simulate->add_option("--faults", simulator.faults, "how to misbehave; see docs/simulator.md");
+  CLI::Option* certificate =
+      simulate->add_option("--cert", simulator.tls.cert_file, "serve TLS with this certificate");
+  CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "and its key");
+  certificate->needs(key);
+  key->needs(certificate);
+  simulate->callback([&] {
+    chosen = [&] {
+      config::Sources where;
+      where.assignments = {"server.listen=" + listen};
+      simulator.listen = config::load(where).server.listen;
+      simulator.tls.enabled = !simulator.tls.cert_file.empty();
+      return run_simulator(simulator);
+    };
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);
+    return code == 0 ? ok : bad_usage;
+  }
+  return guarded(chosen);
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,103 @@
+#include "server/crypto.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "session/ids.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+const unsigned char* bytes_of(std::string_view data) {
+  return reinterpret_cast<const unsigned char*>(data.data());
+}
+
+constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+}  // namespace
+
+std::string random_bytes(std::size_t count) {
+  std::string out(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) != 1) {
+    throw std::runtime_error("the system gives no random numbers (RAND_bytes failed)");
+  }
+  return out;
+}
+
+std::string sha256(std::string_view data) {
+  std::string out(32, '\0');
+  unsigned int size = 0;
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &size,
+             EVP_sha256(), nullptr);
+  return out;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  std::string out(32, '\0');
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(data), data.size(),
+       reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
+}
+
+std::string to_hex(std::string_view data) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char c : data) {
+    out.push_back(digits[c >> 4]);
+    out.push_back(digits[c & 15]);
+  }
+  return out;
+}
+
+std::string base64url(std::string_view data) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const unsigned char c : data) {
+    bits = (bits << 8) | c;
+    held += 8;
+    while (held >= 6) {
+      held -= 6;
+      out.push_back(url_alphabet[(bits >> held) & 63]);
+    }
+  }
+  if (held > 0) out.push_back(url_alphabet[(bits << (6 - held)) & 63]);
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    const char* at = std::find(url_alphabet, url_alphabet + 64, c);
+    if (at == url_alphabet + 64) return std::nullopt;
+    bits = (bits << 6) | static_cast<std::uint32_t>(at - url_alphabet);
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out.push_back(static_cast<char>((bits >> held) & 255));
+    }
+  }
+  return out;
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string new_id(std::string_view prefix, std::int64_t now_ms) {
+  const std::string random = random_bytes(10);
+  unsigned char raw[10];
+  std::copy(random.begin(), random.end(), raw);
+  return session::make_sortable_id(prefix, now_ms, raw);
+}
+
+}  // namespace verbatim::server

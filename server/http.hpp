@@ -1,0 +1,52 @@
+// HTTP as the rest of this folder sees it: plain values. Beast stays in http_connection.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace verbatim::server {
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method;
+  std::string target;                                      ///< as it came, query included
+  std::string path;                                        ///< decoded
+  std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
+  HeaderList headers;
+  std::string body;
+  std::string remote;    ///< the peer's address, for logs and limits
+  bool upgrade = false;  ///< asks for a WebSocket
+
+  /// First header of this name, whatever its case; empty if there is none.
+  std::string_view header(std::string_view name) const;
+  /// First query parameter of this name.
+  std::optional<std::string_view> parameter(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  HeaderList headers;
+};
+
+/// Splits and decodes `target` into path and query. False if it is not a valid request target.
+bool parse_target(std::string_view target, HttpRequest& into);
+
+/// RFC 9457.
+HttpResponse problem(int status, std::string_view title, std::string_view detail);
+
+/// The provider's shape, for what happens before an upgrade and for client_secrets.
+HttpResponse openai_error(int status, std::string_view code, std::string_view message);
+
+std::string_view status_text(int status);
+
+/// Comma-separated list members without the white space around them.
+std::vector<std::string> split_list(std::string_view value);
+bool equals_ignore_case(std::string_view a, std::string_view b);
+
+}  // namespace verbatim::server

@@ -1,0 +1,184 @@
+#include "server/http_connection.hpp"
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <optional>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+using Parser = http::request_parser<http::string_body>;
+
+template <class AnySocket>
+std::string remote_address(const AnySocket& socket) {
+  error_code ec;
+  const auto endpoint = socket.remote_endpoint(ec);
+  return ec ? std::string() : endpoint.address().to_string();
+}
+
+HttpRequest plain(const http::request<http::string_body>& request, const std::string& remote) {
+  HttpRequest out;
+  out.method = std::string(request.method_string());
+  out.target = std::string(request.target());
+  for (const auto& field : request) {
+    out.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
+  }
+  out.remote = remote;
+  out.upgrade = beast::websocket::is_upgrade(request);
+  return out;
+}
+
+template <class Stream>
+Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_alive, bool head) {
+  http::response<http::string_body> response(static_cast<http::status>(answer.status), 11);
+  response.reason(std::string(status_text(answer.status)));
+  response.set(http::field::server, "verbatim");
+  if (!answer.content_type.empty()) response.set(http::field::content_type, answer.content_type);
+  response.set("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : answer.headers) response.set(name, value);
+  response.keep_alive(keep_alive);
+  response.body() = std::move(answer.body);
+  response.prepare_payload();
+  if (head) response.body().clear();
+  http::serializer<false, http::string_body> serializer(response);
+  const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
+  const bool more = !ec && keep_alive;
+  co_return more;
+}
+
+// A request that can not be read still gets an answer, where HTTP can be spoken at all.
+std::optional<HttpResponse> refusal_for(const error_code& ec) {
+  if (ec == http::error::header_limit) {
+    return problem(431, "header too large",
+                   "The request's header exceeds server.header_bytes_max.");
+  }
+  if (ec == http::error::body_limit) {
+    return problem(413, "body too large", "The request's body exceeds server.body_bytes_max.");
+  }
+  if (ec.category() == http::make_error_code(http::error::bad_method).category() &&
+      ec != http::error::end_of_stream && ec != http::error::partial_message) {
+    return problem(400, "bad request", "The request is not valid HTTP: " + ec.message() + ".");
+  }
+  return std::nullopt;
+}
+
+// Says goodbye in TLS's own words, so that the peer can tell an end from a cut.
+Awaitable<void> hang_up(TlsStream& stream) {
+  const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
+    error_code ignored;
+    stream.lowest_layer().close(ignored);
+  });
+  co_await stream.async_shutdown(use_tuple);
+}
+
+Awaitable<void> hang_up(Socket& socket) {
+  error_code ignored;
+  socket.shutdown(tcp::socket::shutdown_both, ignored);
+  co_return;
+}
+
+template <class Stream>
+Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& service) {
+  const std::string remote = remote_address(socket_of(stream));
+  beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
+  const auto executor = socket_of(stream).get_executor();
+  const auto cut = [&stream] {
+    error_code ignored;
+    socket_of(stream).close(ignored);
+  };
+  bool first = true;
+  bool open = true;
+  while (open) {
+    Parser parser;
+    parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
+    parser.body_limit(limits.body_bytes_max);
+    error_code ec;
+    {
+      const Deadline header_deadline(
+          executor, first ? limits.handshake_timeout : limits.keep_alive_timeout, cut);
+      std::tie(ec, std::ignore) =
+          co_await http::async_read_header(stream, buffer, parser, use_tuple);
+    }
+    first = false;
+    std::optional<Deadline> deadline;
+    deadline.emplace(executor, limits.request_timeout, cut);
+    if (!ec && !beast::websocket::is_upgrade(parser.get())) {
+      if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+        http::response<http::empty_body> proceed(http::status::continue_, 11);
+        http::serializer<false, http::empty_body> serializer(proceed);
+        std::tie(ec, std::ignore) = co_await http::async_write(stream, serializer, use_tuple);
+      }
+      if (!ec) {
+        std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, use_tuple);
+      }
+    }
+    if (ec) {
+      if (auto refused = refusal_for(ec)) {
+        co_await write_response(stream, std::move(*refused), false, false);
+      }
+      break;
+    }
+    HttpRequest request = plain(parser.get(), remote);
+    request.body = std::move(parser.get().body());
+    const bool keep_alive = parser.get().keep_alive();
+    const bool head = request.method == "HEAD";
+    if (!parse_target(std::string(request.target), request)) {
+      co_await write_response(
+          stream, problem(400, "bad request", "The request target is not a valid path."), false,
+          head);
+      break;
+    }
+    if (request.upgrade && buffer.size() == 0) {
+      deadline.reset();  // whoever takes the transport keeps time
+      Transport transport(std::move(stream));
+      auto refused = co_await service.upgrade(std::move(request), std::move(transport));
+      if (refused) {
+        Stream& returned = std::get<Stream>(refused->transport);
+        co_await write_response(returned, std::move(refused->response), false, head);
+        co_await hang_up(returned);
+      }
+      co_return;
+    }
+    if (head) request.method = "GET";
+    deadline.reset();  // an answer may take long by design (long-poll); its maker bounds it
+    HttpResponse response = co_await service.answer(std::move(request));
+    deadline.emplace(executor, limits.request_timeout, cut);
+    open = co_await write_response(stream, std::move(response), keep_alive, head);
+  }
+  co_await hang_up(stream);
+}
+
+}  // namespace
+
+Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
+                                 HttpLimits limits, HttpService& service) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  if (!tls) {
+    co_await serve_requests(std::move(socket), limits, service);
+    co_return;
+  }
+  TlsStream stream(std::move(socket), *tls);
+  error_code ec;
+  {
+    const Deadline deadline(stream.get_executor(), limits.handshake_timeout, [&stream] {
+      error_code gone;
+      stream.lowest_layer().close(gone);
+    });
+    std::tie(ec) = co_await stream.async_handshake(asio::ssl::stream_base::server, use_tuple);
+  }
+  if (!ec) co_await serve_requests(std::move(stream), limits, service);
+}
+
+}  // namespace verbatim::server

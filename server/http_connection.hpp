@@ -1,0 +1,46 @@
+// One accepted connection from top to bottom: TLS, then requests until one upgrades or the peer is
+// done. Knows nothing of what is served.
+//
+// Lives on the thread whose executor its socket has; ends by itself; never throws.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <boost/asio/ssl/context.hpp>
+
+#include "server/http.hpp"
+#include "server/transport.hpp"
+
+namespace verbatim::server {
+
+struct HttpLimits {
+  std::size_t header_bytes_max = 16 * 1024;
+  std::size_t body_bytes_max = 4 * 1024 * 1024;
+  std::chrono::milliseconds handshake_timeout{5'000};
+  std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds keep_alive_timeout{60'000};
+};
+
+/// What is served. One object for all connections of a thread.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+  virtual Awaitable<HttpResponse> answer(HttpRequest request) = 0;
+  /// Takes the connection over for a WebSocket, or gives the transport back with the answer that
+  /// refuses the upgrade.
+  struct Refused {
+    Transport transport;
+    HttpResponse response;
+  };
+  virtual Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) = 0;
+};
+
+/// `tls` may be null: plain HTTP.
+Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
+                                 HttpLimits limits, HttpService& service);
+
+}  // namespace verbatim::server

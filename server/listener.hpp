@@ -1,0 +1,57 @@
+// Accepts connections and spreads them over the workers. Knows nothing of what is served.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "server/http_connection.hpp"
+#include "server/reloadable.hpp"
+#include "server/worker.hpp"
+
+namespace verbatim::server {
+
+/// Where a connection goes: a worker, and what it serves there.
+struct Place {
+  Worker* worker;
+  HttpService* service;
+};
+
+/// The certificate that connections get from now on.
+using ServerTls = Reloadable<asio::ssl::context>;
+
+class Listener {
+ public:
+  /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
+  /// `tls` null: plain. Both it and the places must outlive the connections.
+  Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
+           HttpLimits limits, std::size_t connections_max, std::vector<Place> places);
+
+  void start();
+  /// No new connections from now on. On the control thread.
+  void stop();
+  /// Port that it really has, and its URL as clients write it.
+  std::uint16_t port() const { return port_; }
+  std::string url() const;
+
+ private:
+  Awaitable<void> accept_loop();
+
+  asio::basic_socket_acceptor<tcp, Executor> acceptor_;
+  std::string host_;
+  std::uint16_t port_ = 0;
+  const ServerTls* tls_;
+  HttpLimits limits_;
+  std::size_t connections_max_;
+  std::vector<Place> places_;
+  std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
+};
+
+HttpLimits http_limits(const config::Server& settings);
+
+}  // namespace verbatim::server

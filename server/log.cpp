@@ -1,0 +1,73 @@
+#include "server/log.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "session/render.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+const char* name(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::debug:
+      return "debug";
+    case config::LogLevel::info:
+      return "info";
+    case config::LogLevel::warn:
+      return "warn";
+    case config::LogLevel::error:
+      return "error";
+  }
+  return "";
+}
+
+std::string as_json(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+bool is_bare_word(const std::string& text) {
+  return !text.empty() && text.find_first_of(" \"\\=\n\r\t") == std::string::npos;
+}
+
+}  // namespace
+
+void Log::write(config::LogLevel level, std::string_view event, LogFields fields) {
+  if (level < level_.load(std::memory_order_relaxed)) return;
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  std::string line;
+  if (format_ == config::LogFormat::json) {
+    json object = {{"time", session::iso_time(now)}, {"level", name(level)}, {"event", event}};
+    for (const auto& [key, value] : fields) {
+      json& slot = object[std::string(key)];
+      std::visit([&slot](const auto& v) { slot = v; }, value.value());
+    }
+    line = as_json(object);
+  } else {
+    line = session::iso_time(now) + " " + name(level) + " " + std::string(event);
+    for (const auto& [key, value] : fields) {
+      line += " " + std::string(key) + "=";
+      std::visit(
+          [&](const auto& v) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string>) {
+              line += is_bare_word(v) ? v : as_json(v);
+            } else {
+              line += as_json(json(v));
+            }
+          },
+          value.value());
+    }
+  }
+  line += '\n';
+  // A log that can not be written has nowhere to complain.
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,86 @@
+// What is counted. Each worker thread counts into a tally of its own without locks or read-modify-
+// write instructions; a scrape adds the tallies up and prints them in Prometheus' text format.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "session/close_reason.hpp"
+#include "session/outbox.hpp"
+#include "session/turn.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+/// Written by one thread, read by any.
+class Count {
+ public:
+  void add(std::uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+enum class Way : std::uint8_t { to_upstream = 0, to_client = 1 };
+
+class Histogram {
+ public:
+  /// Upper bounds in microseconds; beyond the last is +Inf.
+  static constexpr std::array<std::int64_t, 15> bounds_us = {
+      50,     100,    200,    300,     500,     1'000,     2'000,    5'000,
+      10'000, 20'000, 50'000, 100'000, 500'000, 1'000'000, 5'000'000};
+  void observe_us(std::int64_t value);
+
+  std::array<Count, bounds_us.size() + 1> buckets;
+  Count sum_us;
+};
+
+/// One worker's counts.
+struct Tally {
+  static constexpr std::size_t ways = 2;
+  static constexpr std::size_t kinds = 3;
+  std::array<std::array<Count, kinds>, ways> messages;
+  std::array<std::array<Count, kinds>, ways> bytes;
+  std::array<std::array<Histogram, kinds>, ways> delay;
+  std::array<Count, 16> ended;                ///< by CloseReason
+  std::array<std::array<Count, 6>, 4> turns;  ///< by Role, TurnStatus
+  Count sessions_opened;
+  Count client_messages_refused;
+  Count upgrades_refused;
+
+  void relayed(Way way, session::MessageKind kind, std::size_t size, std::int64_t delay_us);
+  void session_ended(session::CloseReason reason, const std::vector<session::Turn>& turns_of_it);
+};
+
+/// What is not counted by workers.
+struct Gauges {
+  std::size_t live_sessions = 0;
+  bool journal_failed = false;
+  bool draining = false;
+};
+
+class Metrics {
+ public:
+  explicit Metrics(std::size_t workers) : tallies_(workers) {}
+  Tally& tally(std::size_t worker) { return tallies_[worker]; }
+
+  /// Any thread. `journal_stats` is what happened since the last call.
+  std::string render(const Gauges& gauges, const storage::JournalStats& journal_stats);
+  void count_journal_failure(storage::Failure failure);
+
+ private:
+  std::vector<Tally> tallies_;
+  std::mutex scrape_;  ///< one scrape at a time; no session's path comes here
+  storage::JournalStats journal_total_;
+  std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
+};
+
+}  // namespace verbatim::server

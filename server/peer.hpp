@@ -1,0 +1,46 @@
+// One end of a WebSocket, as a session's driver sees it: the client or the provider, over TLS or
+// not. Beast stays behind it, in ws_peer.cpp.
+//
+// One thread. One read, one write (or ping, or close) at a time; read and write may overlap.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/await.hpp"
+
+namespace verbatim::server {
+
+struct Received {
+  enum class Kind {
+    message,   ///< `bytes` holds one text message
+    closed,    ///< a close frame came (and has been answered)
+    failed,    ///< the connection is gone without one
+    too_big,   ///< over the limit; 1009 was sent
+    binary,    ///< not a text message
+    bad_frame  ///< broke the WebSocket protocol or its UTF-8; 1002 or 1007 was sent
+  };
+  Kind kind = Kind::failed;
+  std::string bytes;
+  std::uint16_t close_code = 0;
+  std::string reason;  ///< the close frame's reason, or what the network said
+};
+
+class Peer {
+ public:
+  virtual ~Peer() = default;
+
+  virtual Awaitable<Received> read() = 0;
+  /// `bytes` must stay alive until it returns. One event is one frame.
+  virtual Awaitable<error_code> write(const std::string& bytes) = 0;
+  virtual Awaitable<error_code> ping() = 0;
+  /// Sends a close frame and waits for the answer. The caller sets the limit, by abort().
+  virtual Awaitable<void> close(std::uint16_t code, std::string reason) = 0;
+  /// Cuts the connection now; whatever runs on it ends with an error.
+  virtual void abort() = 0;
+  /// When the peer was last heard of: any part of a frame, pongs too.
+  virtual Clock::time_point last_heard() const = 0;
+};
+
+}  // namespace verbatim::server

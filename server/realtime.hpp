@@ -1,0 +1,61 @@
+// GET /v1/realtime: from an upgrade request to a running session. Checks who asks and what for,
+// opens the attempt in the journal (D5: no record, no call), answers 101, runs the conversation.
+//
+// One object for all workers; immutable after construction.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "config/settings.hpp"
+#include "server/auth.hpp"
+#include "server/handoff.hpp"
+#include "server/http_connection.hpp"
+#include "server/log.hpp"
+#include "server/registry.hpp"
+#include "server/reloadable.hpp"
+#include "server/upstream.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+struct RealtimeParts {
+  const config::Settings& settings;
+  const Reloadable<const Authenticator>& authenticator;
+  const Upstream& upstream;
+  storage::SqliteJournal& journal;
+  StoreReader& reader;
+  Registry& registry;
+  Log& log;
+};
+
+class RealtimeEndpoint {
+ public:
+  explicit RealtimeEndpoint(RealtimeParts parts) : parts_(parts) {}
+
+  Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
+                                                         Worker& worker) const;
+
+ private:
+  /// What the request asks for, once it is found to be in order.
+  struct Call {
+    std::string session_id;
+    std::string user;
+    std::string metadata_json = "{}";
+    std::string model;
+    std::string secret_id;
+    bool extension_events = false;
+    std::string protocol;  ///< to select; empty: none
+  };
+  std::variant<Call, HttpResponse> examine(const HttpRequest& request) const;
+  Awaitable<std::optional<HttpResponse>> take_place(const std::string& session_id,
+                                                    Worker& worker) const;
+  Awaitable<std::variant<std::string, HttpResponse>> session_config(const Call& call,
+                                                                    Worker& worker) const;
+  Awaitable<void> converse(const Call& call, storage::OpenedAttempt opened, std::string config,
+                           HttpRequest request, Transport transport, Worker& worker) const;
+
+  RealtimeParts parts_;
+};
+
+}  // namespace verbatim::server

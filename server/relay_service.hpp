@@ -1,0 +1,59 @@
+// What one worker serves on the main listener: the API, and the realtime endpoint.
+#pragma once
+
+#include "server/api.hpp"
+#include "server/realtime.hpp"
+
+namespace verbatim::server {
+
+class RelayService final : public HttpService {
+ public:
+  RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
+      : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
+
+  Awaitable<HttpResponse> answer(HttpRequest request) override {
+    if (!with_metrics_ && request.path == "/metrics") {
+      co_return problem(404, "not found", "Metrics are served on metrics.listen.");
+    }
+    co_return co_await api_.answer(std::move(request), worker_);
+  }
+
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override {
+    if (request.path != "/v1/realtime") {
+      co_return Refused{
+          std::move(transport),
+          openai_error(404, "not_found",
+                       "WebSockets are served at /v1/realtime, not at " + request.path + ".")};
+    }
+    co_return co_await realtime_.upgrade(std::move(request), std::move(transport), worker_);
+  }
+
+ private:
+  Api& api_;
+  const RealtimeEndpoint& realtime_;
+  Worker& worker_;
+  bool with_metrics_;
+};
+
+/// For metrics.listen: what an operator's machines ask, and nothing else.
+class MetricsService final : public HttpService {
+ public:
+  MetricsService(Api& api, Worker& worker) : api_(api), worker_(worker) {}
+
+  Awaitable<HttpResponse> answer(HttpRequest request) override {
+    for (const char* path : {"/metrics", "/healthz", "/readyz", "/version"}) {
+      if (request.path == path) co_return co_await api_.answer(std::move(request), worker_);
+    }
+    co_return problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
+  }
+
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest, Transport transport) override {
+    co_return Refused{std::move(transport), openai_error(404, "not_found", "No WebSockets here.")};
+  }
+
+ private:
+  Api& api_;
+  Worker& worker_;
+};
+
+}  // namespace verbatim::server

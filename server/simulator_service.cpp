@@ -1,0 +1,125 @@
+#include "server/simulator_service.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <memory>
+#include <utility>
+
+#include "server/session_driver.hpp"
+#include "server/ws_peer.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+// Generous: what a provider would accept (protocol notes, section 3).
+constexpr std::size_t message_bytes_max = 32 * 1024 * 1024;
+constexpr auto patience = std::chrono::seconds(10);
+
+/// One client of the simulated provider: a reader, and a writer that keeps the script's time.
+class Conversation {
+ public:
+  Conversation(std::unique_ptr<Peer> peer, simulator::SimulatedConnection script,
+               const Executor& executor)
+      : peer_(std::move(peer)),
+        script_(std::move(script)),
+        executor_(executor),
+        bell_(executor),
+        loops_(executor) {}
+
+  Awaitable<void> run() {
+    loops_.enter();
+    asio::co_spawn(executor_, read(), [this](std::exception_ptr) {
+      gone_ = true;
+      bell_.ring();
+      loops_.leave();
+    });
+    co_await play();
+    peer_->abort();
+    co_await loops_.joined();
+  }
+
+ private:
+  Awaitable<void> read() {
+    while (true) {
+      const Received received = co_await peer_->read();
+      if (received.kind != Received::Kind::message) break;
+      if (silent_) continue;
+      script_.on_message(received.bytes, now().mono_ms);
+      bell_.ring();
+    }
+  }
+
+  Awaitable<void> play() {
+    while (!gone_) {
+      for (simulator::Action& action : script_.take(now().mono_ms)) {
+        switch (action.kind) {
+          case simulator::Action::Kind::send:
+            if (co_await peer_->write(action.payload)) co_return;
+            break;
+          case simulator::Action::Kind::close: {
+            const Deadline deadline(executor_, patience, [this] { peer_->abort(); });
+            co_await peer_->close(action.close_code, action.close_reason);
+            co_return;
+          }
+          case simulator::Action::Kind::drop:
+            co_return;
+          case simulator::Action::Kind::hang:
+            silent_ = true;
+            break;
+        }
+        if (gone_) co_return;
+      }
+      const auto due = silent_ ? std::nullopt : script_.next_due();
+      co_await bell_.wait_until(due ? Clock::time_point(std::chrono::milliseconds(*due))
+                                    : Clock::time_point::max());
+    }
+  }
+
+  std::unique_ptr<Peer> peer_;
+  simulator::SimulatedConnection script_;
+  Executor executor_;
+  Doorbell bell_;
+  JoinCounter loops_;
+  bool gone_ = false;
+  bool silent_ = false;
+};
+
+}  // namespace
+
+Awaitable<HttpResponse> SimulatorService::answer(HttpRequest request) {
+  if (request.path == "/healthz") {
+    HttpResponse healthy;
+    healthy.body = R"({"status":"ok"})";
+    co_return healthy;
+  }
+  co_return openai_error(404, "not_found", "The simulated provider serves /v1/realtime only.");
+}
+
+Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpRequest request,
+                                                                         Transport transport) {
+  const std::string model(request.parameter("model").value_or("gpt-realtime"));
+  std::optional<simulator::SimulatedConnection> script;
+  std::string fault;
+  try {
+    script.emplace(options_, model, now().mono_ms);
+  } catch (const std::exception& error) {
+    fault = error.what();
+  }
+  if (!script) {
+    co_return Refused{std::move(transport), openai_error(400, "invalid_model", fault)};
+  }
+  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const bool realtime = std::find(offered.begin(), offered.end(), "realtime") != offered.end();
+  WebSocketLimits limits;
+  limits.message_bytes_max = message_bytes_max;
+  auto peer =
+      co_await accept_websocket(std::move(transport), request, realtime ? "realtime" : "", limits);
+  if (!peer) co_return std::nullopt;
+  log_.debug("simulator.connected", {{"model", model}});
+  Conversation conversation(std::move(peer), std::move(*script), worker_.executor());
+  co_await conversation.run();
+  co_return std::nullopt;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,158 @@
+#include "server/tls.hpp"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <stdexcept>
+
+#include "server/crypto.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+template <auto Free>
+struct Freer {
+  template <class T>
+  void operator()(T* object) const {
+    Free(object);
+  }
+};
+using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
+using File = std::unique_ptr<std::FILE, Freer<std::fclose>>;
+
+constexpr long valid_seconds = 825L * 24 * 3600;  // the longest that browsers accept
+constexpr long renew_before_seconds = 24 * 3600;
+
+[[noreturn]] void fail(const std::string& what) {
+  char text[256] = "";
+  ERR_error_string_n(ERR_get_error(), text, sizeof text);
+  throw std::runtime_error(what + " (" + text + ")");
+}
+
+File open_for_writing(const std::filesystem::path& path, mode_t mode) {
+  const mode_t before = umask(0777 & ~mode);
+  File file(std::fopen(path.c_str(), "w"));
+  umask(before);
+  if (!file) throw std::runtime_error("can not write " + path.string() + ": check server.data_dir");
+  return file;
+}
+
+bool still_valid(const std::filesystem::path& path) {
+  const File file(std::fopen(path.c_str(), "r"));
+  if (!file) return false;
+  const Certificate certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
+  if (!certificate) return false;
+  std::time_t tomorrow = std::time(nullptr) + renew_before_seconds;
+  return X509_cmp_time(X509_get0_notAfter(certificate.get()), &tomorrow) > 0;
+}
+
+void add_extension(X509* certificate, int nid, const char* value) {
+  X509V3_CTX context;
+  X509V3_set_ctx_nodb(&context);
+  X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
+  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
+  if (!extension) fail("can not make a certificate");
+  X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+}
+
+void set_floor(asio::ssl::context& context) {
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  // Forward secrecy and authenticated encryption only.
+  SSL_CTX_set_cipher_list(context.native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
+}
+
+void load(asio::ssl::context& context, const CertificateFiles& files) {
+  error_code ec;
+  context.use_certificate_chain_file(files.certificate.string(), ec);
+  if (ec) {
+    throw std::runtime_error("tls.cert_file " + files.certificate.string() +
+                             " can not be used: " + ec.message());
+  }
+  context.use_private_key_file(files.key.string(), asio::ssl::context::pem, ec);
+  if (ec) {
+    throw std::runtime_error("tls.key_file " + files.key.string() + " can not be used with " +
+                             files.certificate.string() + ": " + ec.message());
+  }
+}
+
+}  // namespace
+
+CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
+  std::filesystem::create_directories(directory);
+  const CertificateFiles files{directory / "cert.pem", directory / "key.pem"};
+  if (still_valid(files.certificate) && std::filesystem::exists(files.key)) return files;
+
+  const Key key(EVP_EC_gen("P-256"));
+  const Certificate certificate(X509_new());
+  if (!key || !certificate) fail("can not make a key");
+  X509_set_version(certificate.get(), 2);
+  const std::string serial = random_bytes(8);
+  std::int64_t number = 0;
+  for (const unsigned char c : serial) number = (number << 7) | (c & 0x7F);
+  ASN1_INTEGER_set_int64(X509_get_serialNumber(certificate.get()), number);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), valid_seconds);
+  X509_set_pubkey(certificate.get(), key.get());
+  X509_NAME* name = X509_get_subject_name(certificate.get());
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
+  X509_set_issuer_name(certificate.get(), name);
+  add_extension(certificate.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
+  add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
+  if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) fail("can not sign");
+
+  const File key_file = open_for_writing(files.key, 0600);
+  if (!PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr)) {
+    fail("can not write " + files.key.string());
+  }
+  const File certificate_file = open_for_writing(files.certificate, 0644);
+  if (!PEM_write_X509(certificate_file.get(), certificate.get())) {
+    fail("can not write " + files.certificate.string());
+  }
+  return files;
+}
+
+std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  set_floor(*context);
+  load(*context, files);
+  return context;
+}
+
+asio::ssl::context client_context(const std::filesystem::path& ca_file) {
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  set_floor(context);
+  context.set_verify_mode(asio::ssl::verify_peer);
+  error_code ec;
+  if (ca_file.empty()) {
+    context.set_default_verify_paths(ec);
+  } else {
+    context.load_verify_file(ca_file.string(), ec);
+    if (ec) {
+      throw std::runtime_error("upstream.ca_file " + ca_file.string() +
+                               " can not be used: " + ec.message());
+    }
+  }
+  return context;
+}
+
+void expect_host(TlsStream& stream, const std::string& host) {
+  error_code not_an_address;
+  asio::ip::make_address(host, not_an_address);
+  if (not_an_address) SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());
+  stream.set_verify_callback(asio::ssl::host_name_verification(host));
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,250 @@
+#include "server/upstream.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/basic_resolver.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "server/tls.hpp"
+#include "server/ws_peer.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using Resolver = asio::ip::basic_resolver<tcp, Executor>;
+
+constexpr std::size_t proxy_answer_bytes_max = 8 * 1024;
+
+std::string base64(const std::string& text) {
+  constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = (bits << 8) | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out.push_back(i + k <= text.size() ? alphabet[(bits >> (18 - 6 * k)) & 63] : '=');
+    }
+  }
+  return out;
+}
+
+std::string query_escaped(const std::string& text) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const unsigned char c : text) {
+    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out.push_back(static_cast<char>(c));
+    } else {
+      out.push_back('%');
+      out.push_back(digits[c >> 4]);
+      out.push_back(digits[c & 15]);
+    }
+  }
+  return out;
+}
+
+// Set only where the URL does not say it already.
+std::string with_parameter(std::string target, const std::string& name, const std::string& value) {
+  if (name.empty() || value.empty()) return target;
+  const std::size_t mark = target.find('?');
+  const std::string query =
+      mark == std::string::npos ? std::string("&") : "&" + target.substr(mark + 1);
+  if (query.find("&" + name + "=") != std::string::npos) return target;
+  target += mark == std::string::npos ? '?' : '&';
+  return target + name + "=" + query_escaped(value);
+}
+
+// What a provider says when it refuses may be a page; a client gets its beginning.
+std::string shortened(std::string text) {
+  constexpr std::size_t longest = 500;
+  if (text.size() > longest) text = text.substr(0, longest) + "...";
+  return text;
+}
+
+}  // namespace
+
+std::optional<Address> parse_address(const std::string& url) {
+  Address out;
+  std::string_view rest = url;
+  const std::size_t scheme_end = rest.find("://");
+  if (scheme_end == std::string_view::npos) return std::nullopt;
+  const std::string_view scheme = rest.substr(0, scheme_end);
+  if (scheme == "wss" || scheme == "https") {
+    out.tls = true;
+  } else if (scheme != "ws" && scheme != "http") {
+    return std::nullopt;
+  }
+  rest.remove_prefix(scheme_end + 3);
+  const std::size_t path = rest.find_first_of("/?");
+  std::string_view authority = rest.substr(0, path);
+  out.target = path == std::string_view::npos ? "/" : std::string(rest.substr(path));
+  if (out.target.front() == '?') out.target.insert(out.target.begin(), '/');
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    out.user_info = std::string(authority.substr(0, at));
+    authority.remove_prefix(at + 1);
+  }
+  std::size_t colon = authority.rfind(':');
+  if (!authority.empty() && authority.front() == '[') {
+    const std::size_t bracket = authority.find(']');
+    if (bracket == std::string_view::npos) return std::nullopt;
+    out.host = std::string(authority.substr(1, bracket - 1));
+    if (colon != std::string_view::npos && colon < bracket) colon = std::string_view::npos;
+  } else {
+    out.host = std::string(authority.substr(0, colon));
+  }
+  out.port = colon == std::string_view::npos ? (out.tls ? "443" : "80")
+                                             : std::string(authority.substr(colon + 1));
+  if (out.host.empty() || out.port.empty()) return std::nullopt;
+  return out;
+}
+
+Upstream::Upstream(config::Upstream settings)
+    : settings_(std::move(settings)), tls_(client_context(settings_.ca_file)) {
+  auto address = parse_address(settings_.url);
+  if (!address) {
+    throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings_.url);
+  }
+  address_ = std::move(*address);
+  if (!settings_.proxy.empty()) {
+    proxy_ = parse_address(settings_.proxy);
+    if (!proxy_ || proxy_->tls) {
+      throw std::runtime_error("upstream.proxy must be http://[user:password@]host:port");
+    }
+  }
+}
+
+Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) const {
+  const std::string authority = address_.host + ":" + address_.port;
+  std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
+  if (!proxy_->user_info.empty()) {
+    request += "Proxy-Authorization: Basic " + base64(proxy_->user_info) + "\r\n";
+  }
+  request += "\r\n";
+  const auto [write_error, written] =
+      co_await asio::async_write(socket, asio::buffer(request), use_tuple);
+  if (write_error) co_return "the proxy went away: " + write_error.message();
+  std::string answer;
+  const auto [read_error, size] = co_await asio::async_read_until(
+      socket, asio::dynamic_buffer(answer, proxy_answer_bytes_max), "\r\n\r\n", use_tuple);
+  if (read_error) co_return "the proxy gave no answer: " + read_error.message();
+  if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
+    co_return "the proxy refused: " + answer.substr(0, answer.find('\r'));
+  }
+  co_return std::nullopt;
+}
+
+Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial& handle) const {
+  const Address& first = proxy_ ? *proxy_ : address_;
+  const std::string named = first.host + ":" + first.port;
+  Resolver resolver(executor);
+  handle.cut = [&resolver] { resolver.cancel(); };
+  auto [resolve_error, endpoints] =
+      co_await resolver.async_resolve(first.host, first.port, use_tuple);
+  handle.cut = nullptr;
+  if (resolve_error) {
+    co_return DialFailure{false, "can not resolve " + first.host + ": " + resolve_error.message()};
+  }
+  Socket socket(executor);
+  handle.cut = [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  };
+  const auto [connect_error, endpoint] = co_await asio::async_connect(socket, endpoints, use_tuple);
+  handle.cut = nullptr;
+  if (connect_error || !socket.is_open()) {
+    co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};
+  }
+  // From here on the socket moves from layer to layer; its number stays.
+  const int descriptor = socket.native_handle();
+  handle.cut = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  if (proxy_) {
+    if (auto refused = co_await open_tunnel(socket)) {
+      handle.cut = nullptr;
+      co_return DialFailure{true, *refused};
+    }
+  }
+  if (!address_.tls) co_return Transport(std::move(socket));
+  TlsStream stream(std::move(socket), tls_);
+  expect_host(stream, address_.host);
+  const auto [tls_error] =
+      co_await stream.async_handshake(asio::ssl::stream_base::client, use_tuple);
+  if (tls_error) {
+    handle.cut = nullptr;
+    co_return DialFailure{false,
+                          "no secure connection to " + address_.host + ": " + tls_error.message()};
+  }
+  co_return Transport(std::move(stream));
+}
+
+Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,
+                                                                           std::string model,
+                                                                           Dial& handle) const {
+  bool late = false;
+  const Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
+    late = true;
+    if (handle.cut) handle.cut();
+  });
+  const auto failed = [&late, this](bool refused, std::string why) {
+    if (late) {
+      why = "no connection within " + std::to_string(settings_.connect_timeout.count()) +
+            " ms (upstream.connect_timeout); last: " + why;
+    }
+    return DialFailure{refused, std::move(why)};
+  };
+  Connected connected = co_await connect(executor, handle);
+  if (auto* failure = std::get_if<DialFailure>(&connected)) {
+    co_return failed(failure->refused, std::move(failure->why));
+  }
+  HeaderList headers;
+  headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
+  if (!settings_.api_key.empty()) {
+    if (settings_.auth == config::UpstreamAuth::bearer) {
+      headers.emplace_back("Authorization", "Bearer " + settings_.api_key.reveal());
+    } else {
+      headers.emplace_back("api-key", settings_.api_key.reveal());
+    }
+  }
+  if (!settings_.organization.empty()) {
+    headers.emplace_back("OpenAI-Organization", settings_.organization);
+  }
+  if (!settings_.project.empty()) headers.emplace_back("OpenAI-Project", settings_.project);
+  const std::string target = with_parameter(address_.target, settings_.model_parameter,
+                                            model.empty() ? settings_.model : model);
+  const bool usual_port = address_.port == (address_.tls ? "443" : "80");
+  const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
+  WebSocketLimits limits;
+  limits.message_bytes_max = settings_.message_bytes_max;
+  auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host, target,
+                                        std::move(headers), limits);
+  handle.cut = nullptr;
+  if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
+    if (refused->status == 0) co_return failed(false, refused->reason);
+    co_return failed(true, "the provider answered " + std::to_string(refused->status) + ": " +
+                               shortened(refused->reason));
+  }
+  co_return std::move(std::get<std::unique_ptr<Peer>>(opened));
+}
+
+Awaitable<std::string> Upstream::probe(const Executor& executor) const {
+  Dial handle;
+  const Deadline deadline(executor, settings_.connect_timeout, [&handle] {
+    if (handle.cut) handle.cut();
+  });
+  const Connected connected = co_await connect(executor, handle);
+  handle.cut = nullptr;
+  const auto* failure = std::get_if<DialFailure>(&connected);
+  co_return failure ? failure->why : std::string();
+}
+
+}  // namespace verbatim::server

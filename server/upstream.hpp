@@ -1,0 +1,66 @@
+// The way to the provider: resolve, connect (through a proxy if there is one), TLS with
+// verification, upgrade. One object for the whole program; immutable, any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include <boost/asio/ssl/context.hpp>
+
+#include "config/settings.hpp"
+#include "server/peer.hpp"
+#include "server/transport.hpp"
+
+namespace verbatim::server {
+
+/// A ws:, wss:, http: or https: address, taken apart.
+struct Address {
+  bool tls = false;
+  std::string host;
+  std::string port;
+  std::string target;  ///< path and query, at least "/"
+  std::string user_info;
+};
+std::optional<Address> parse_address(const std::string& url);
+
+/// Why there is no connection. `refused`: the provider answered and said no.
+struct DialFailure {
+  bool refused = false;
+  std::string why;  ///< for the client and the log; free of secrets
+};
+
+/// Lets the owner of a running dial() give it up.
+struct Dial {
+  std::function<void()> cut;
+};
+
+class Upstream {
+ public:
+  /// Throws std::runtime_error if the settings can not work.
+  explicit Upstream(config::Upstream settings);
+
+  /// `model` empty: the configured one.
+  Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> dial(const Executor& executor,
+                                                                   std::string model,
+                                                                   Dial& handle) const;
+
+  /// Whether a connection with TLS comes about, for /readyz. Empty: it does.
+  Awaitable<std::string> probe(const Executor& executor) const;
+
+  const config::Upstream& settings() const { return settings_; }
+
+ private:
+  using Connected = std::variant<Transport, DialFailure>;
+  Awaitable<Connected> connect(const Executor& executor, Dial& handle) const;
+  Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
+
+  config::Upstream settings_;
+  Address address_;
+  std::optional<Address> proxy_;
+  mutable asio::ssl::context tls_;
+};
+
+}  // namespace verbatim::server

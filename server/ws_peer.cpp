@@ -1,0 +1,169 @@
+#include "server/ws_peer.hpp"
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/websocket/ssl.hpp>
+#include <boost/beast/websocket/stream.hpp>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace websocket = beast::websocket;
+
+namespace {
+
+template <class Stream>
+class WsPeer final : public Peer {
+ public:
+  WsPeer(Stream stream, WebSocketLimits limits) : ws_(std::move(stream)) {
+    ws_.read_message_max(limits.message_bytes_max);
+    ws_.auto_fragment(false);           // one event is one frame
+    ws_.write_buffer_bytes(16 * 1024);  // masks a usual audio event in one piece
+    ws_.set_option(no_timeouts());      // the driver keeps time
+    ws_.control_callback([this](websocket::frame_type, beast::string_view) { heard(); });
+    ws_.text(true);
+  }
+
+  websocket::stream<Stream>& stream() { return ws_; }
+
+  Awaitable<Received> read() override {
+    Received got;
+    auto buffer = asio::dynamic_buffer(got.bytes);
+    do {
+      const auto [ec, size] = co_await ws_.async_read_some(buffer, 0, use_tuple);
+      heard();
+      if (ec) {
+        describe(ec, got);
+        co_return got;
+      }
+    } while (!ws_.is_message_done());
+    got.kind = ws_.got_binary() ? Received::Kind::binary : Received::Kind::message;
+    co_return got;
+  }
+
+  Awaitable<error_code> write(const std::string& bytes) override {
+    const auto [ec, size] = co_await ws_.async_write(asio::buffer(bytes), use_tuple);
+    co_return ec;
+  }
+
+  Awaitable<error_code> ping() override {
+    const auto [ec] = co_await ws_.async_ping({}, use_tuple);
+    co_return ec;
+  }
+
+  Awaitable<void> close(std::uint16_t code, std::string reason) override {
+    // A close frame holds 123 bytes of reason; cut on a character's border.
+    if (reason.size() > 123) {
+      std::size_t end = 123;
+      while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+      reason.resize(end);
+    }
+    websocket::close_reason why(static_cast<websocket::close_code>(code));
+    why.reason.assign(reason.data(), reason.size());
+    co_await ws_.async_close(why, use_tuple);
+  }
+
+  void abort() override {
+    error_code ignored;
+    socket_of(ws_.next_layer()).close(ignored);
+  }
+
+  Clock::time_point last_heard() const override { return last_heard_; }
+
+ private:
+  static websocket::stream_base::timeout no_timeouts() {
+    return {websocket::stream_base::none(), websocket::stream_base::none(), false};
+  }
+
+  void heard() { last_heard_ = Clock::now(); }
+
+  void describe(const error_code& ec, Received& got) {
+    got.bytes.clear();
+    got.reason = ec.message();
+    if (ec == websocket::error::closed) {
+      got.kind = Received::Kind::closed;
+      got.close_code = ws_.reason().code;
+      got.reason.assign(ws_.reason().reason.data(), ws_.reason().reason.size());
+    } else if (ec == websocket::error::message_too_big) {
+      got.kind = Received::Kind::too_big;
+    } else if (ec == websocket::condition::protocol_violation) {
+      got.kind = Received::Kind::bad_frame;
+    } else {
+      got.kind = Received::Kind::failed;
+    }
+  }
+
+  websocket::stream<Stream> ws_;
+  Clock::time_point last_heard_ = Clock::now();
+};
+
+template <class Stream>
+Awaitable<std::unique_ptr<Peer>> accept_on(Stream stream, const HttpRequest& request,
+                                           std::string protocol, WebSocketLimits limits) {
+  auto peer = std::make_unique<WsPeer<Stream>>(std::move(stream), limits);
+  http::request<http::empty_body> upgrade;
+  upgrade.method(http::verb::get);
+  upgrade.target(request.target);
+  for (const auto& [name, value] : request.headers) upgrade.insert(name, value);
+  peer->stream().set_option(
+      websocket::stream_base::decorator([protocol](websocket::response_type& response) {
+        response.set(http::field::server, "verbatim");
+        if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
+      }));
+  const auto [ec] = co_await peer->stream().async_accept(upgrade, use_tuple);
+  if (ec) co_return nullptr;
+  co_return std::move(peer);
+}
+
+template <class Stream>
+Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_on(Stream stream,
+                                                                         std::string host,
+                                                                         std::string target,
+                                                                         HeaderList headers,
+                                                                         WebSocketLimits limits) {
+  auto peer = std::make_unique<WsPeer<Stream>>(std::move(stream), limits);
+  peer->stream().set_option(
+      websocket::stream_base::decorator([&headers](websocket::request_type& request) {
+        for (const auto& [name, value] : headers) request.set(name, value);
+      }));
+  websocket::response_type response;
+  const auto [ec] = co_await peer->stream().async_handshake(response, host, target, use_tuple);
+  if (ec) {
+    HandshakeRefused refused;
+    refused.reason = ec.message();
+    if (ec == websocket::error::upgrade_declined) {
+      refused.status = static_cast<int>(response.result_int());
+      refused.reason = response.body().empty() ? std::string(response.reason()) : response.body();
+    }
+    co_return refused;
+  }
+  co_return std::unique_ptr<Peer>(std::move(peer));
+}
+
+}  // namespace
+
+Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
+                                                  std::string protocol, WebSocketLimits limits) {
+  if (auto* tls = std::get_if<TlsStream>(&transport)) {
+    co_return co_await accept_on(std::move(*tls), request, std::move(protocol), limits);
+  }
+  co_return co_await accept_on(std::move(std::get<Socket>(transport)), request, std::move(protocol),
+                               limits);
+}
+
+Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+    Transport transport, std::string host, std::string target, HeaderList headers,
+    WebSocketLimits limits) {
+  if (auto* tls = std::get_if<TlsStream>(&transport)) {
+    co_return co_await open_on(std::move(*tls), std::move(host), std::move(target),
+                               std::move(headers), limits);
+  }
+  co_return co_await open_on(std::move(std::get<Socket>(transport)), std::move(host),
+                             std::move(target), std::move(headers), limits);
+}
+
+}  // namespace verbatim::server

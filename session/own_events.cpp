@@ -1,0 +1,82 @@
+#include "session/own_events.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace verbatim::session {
+
+namespace {
+
+using nlohmann::json;
+
+json update_event(json session) {
+  if (!session.contains("type")) session["type"] = "realtime";
+  return json{{"type", "session.update"},
+              {"event_id", std::string(own_event_prefix) + "configure"},
+              {"session", std::move(session)}};
+}
+
+json or_null(const std::string& value) { return value.empty() ? json(nullptr) : json(value); }
+
+}  // namespace
+
+std::string configuration_update(std::string_view config_json,
+                                 std::string_view transcription_model) {
+  if (config_json.empty()) return {};
+  json session = json::parse(config_json, nullptr, /*allow_exceptions=*/false);
+  if (!session.is_object() || session.empty()) return {};
+  if (!transcription_model.empty()) {
+    json& input = session["audio"]["input"];
+    if (!input.contains("transcription")) input["transcription"] = {{"model", transcription_model}};
+  }
+  return update_event(std::move(session)).dump();
+}
+
+std::string transcription_update(std::string_view transcription_model) {
+  const json input = {{"transcription", {{"model", transcription_model}}}};
+  return update_event({{"audio", {{"input", input}}}}).dump();
+}
+
+std::string commit_event() {
+  return json{{"type", "input_audio_buffer.commit"},
+              {"event_id", std::string(own_event_prefix) + "commit"}}
+      .dump();
+}
+
+std::string to_json(const ErrorEvent& error, std::string_view event_id) {
+  return json{{"type", "error"},
+              {"event_id", event_id},
+              {"error",
+               {{"type", error.type},
+                {"code", or_null(error.code)},
+                {"message", error.message},
+                {"param", or_null(error.param)},
+                {"event_id", or_null(error.client_event_id)}}}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string session_event(const std::string& session_id, int attempt, bool resumed,
+                          std::int64_t resume_window_ms) {
+  return json{
+      {"type", "verbatim.session"}, {"event_id", std::string(own_event_prefix) + session_id},
+      {"session_id", session_id},   {"attempt", attempt},
+      {"resumed", resumed},         {"resume_window_ms", resume_window_ms}}
+      .dump();
+}
+
+std::string turn_event(const Turn& turn, std::string_view event_id) {
+  return json{{"type", "verbatim.turn"},          {"event_id", event_id},
+              {"item_id", turn.item_id},          {"role", to_string(turn.role)},
+              {"status", to_string(turn.status)}, {"ordinal", turn.ordinal}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string ended_event(const std::string& session_id, CloseReason reason,
+                        std::string_view event_id) {
+  return json{{"type", "verbatim.ended"},
+              {"event_id", event_id},
+              {"session_id", session_id},
+              {"close_reason", to_string(reason)}}
+      .dump();
+}
+
+}  // namespace verbatim::session
