@@ -121,12 +121,14 @@ struct App::Parts final : storage::JournalListener {
                                        "a power cut may lose the last words; kill -9 "
                                        "does not (journal.durability)"}});
     }
+    admit_what_is_missing();
     choose_provider();
+    if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
     upstream = std::make_unique<Upstream>(settings.upstream);
     api = std::make_unique<Api>(
         ApiParts{settings, authenticator, *upstream, *journal, *reader, registry, metrics, log});
-    realtime = std::make_unique<RealtimeEndpoint>(
-        RealtimeParts{settings, authenticator, *upstream, *journal, *reader, registry, log});
+    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
+        settings, authenticator, *upstream, *journal, *reader, registry, capture.get(), log});
     listen();
   }
 
@@ -165,6 +167,17 @@ struct App::Parts final : storage::JournalListener {
     log.info("recovery.done", {{"clean", report.clean},
                                {"sessions", report.attempts.size()},
                                {"unreadable_rows", report.unreadable_rows}});
+  }
+
+  /// Settings that are accepted and do nothing yet are said so, not passed over.
+  void admit_what_is_missing() {
+    const auto missing = [this](bool set, const char* key) {
+      if (set) log.warn("setting.without_effect", {{"key", key}, {"why", "not built yet"}});
+    };
+    missing(!settings.webhook.targets.empty(), "webhook.targets");
+    missing(!settings.storage.fallback_dir.empty(), "storage.fallback_dir");
+    missing(settings.storage.retention.count() > 0, "storage.retention");
+    missing(!settings.auth.internal_service_key.empty(), "auth.internal_service_key_file");
   }
 
   void choose_provider() {
@@ -294,6 +307,7 @@ struct App::Parts final : storage::JournalListener {
   std::unique_ptr<StoreReader> reader;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;
+  std::unique_ptr<Capture> capture;
   std::unique_ptr<Api> api;
   std::unique_ptr<RealtimeEndpoint> realtime;
   std::vector<std::unique_ptr<HttpService>> services;

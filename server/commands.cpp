@@ -10,6 +10,7 @@
 
 #include "server/app.hpp"
 #include "server/auth.hpp"
+#include "server/capture.hpp"
 #include "server/crypto.hpp"
 #include "server/data_dir.hpp"
 #include "server/session_driver.hpp"
@@ -206,8 +207,10 @@ int sessions_delete(const Common& common, const std::string& id) {
       return complain("session " + id + " is live; end it first", failed);
     }
   }
-  storage::Database database(database_in(common.settings().server.data_dir));
+  const config::Settings settings = common.settings();
+  storage::Database database(database_in(settings.server.data_dir));
   storage::erase_session(database, id);
+  erase_captured(settings.capture.dir, id);
   return ok;
 }
 

@@ -243,6 +243,9 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
   driver_options.ping_interval = settings.session.ping_interval;
   driver_options.close_timeout = settings.session.close_timeout;
   driver_options.model = call.model;
+  if (parts_.capture) {
+    driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
+  }
   SessionDriver driver(worker, std::move(session), parts_.journal, std::move(client),
                        parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events) {
