@@ -1,0 +1,48 @@
+// A session::Journal in memory, whose watermark the test moves by hand.
+#pragma once
+
+#include <vector>
+
+#include "session/journal.hpp"
+
+namespace verbatim::test {
+
+class MemoryJournal final : public session::Journal {
+ public:
+  struct Row {
+    session::AttemptId attempt;
+    session::TimeMs at;
+    session::Event event;
+  };
+
+  session::Sequence append(session::AttemptId attempt, session::TimeMs at,
+                           const session::Event& event) override {
+    if (refuses) return 0;
+    rows.push_back({attempt, at, event});
+    return ++submitted;
+  }
+  session::Sequence settle(session::AttemptId, const session::Turn& turn) override {
+    if (refuses) return 0;
+    settled.push_back(turn);
+    return ++submitted;
+  }
+  session::Sequence close(session::AttemptId, const session::Ending& ending) override {
+    if (refuses) return 0;
+    endings.push_back(ending);
+    return ++submitted;
+  }
+  session::Sequence durable() const override { return synced; }
+  bool failed() const override { return broken; }
+
+  void sync() { synced = submitted; }
+
+  std::vector<Row> rows;
+  std::vector<session::Turn> settled;
+  std::vector<session::Ending> endings;
+  session::Sequence submitted = 0;
+  session::Sequence synced = 0;
+  bool refuses = false;
+  bool broken = false;
+};
+
+}  // namespace verbatim::test
