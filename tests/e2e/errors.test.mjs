@@ -1,7 +1,7 @@
 // What goes wrong on either side, and at start: said clearly, and it costs its own session only.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -135,4 +135,23 @@ test('two servers on one data directory: the second ends with 1', async (t) => {
   ]);
   assert.equal(second.code, 1);
   await (await Client.connect(t, relay)).ask('Still there?');
+});
+
+test('a database of a newer version is left alone and the start ends with 1', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const relay = await startRelay(t, { simulator: await startSimulator(t), dataDir });
+  await relay.program.stop();
+  const database = readdirSync(dataDir).find((name) => name.endsWith('.db'));
+  assert.ok(database, 'no database in the data directory');
+  // The version that a database says it has stands at byte 60 of the file.
+  const file = openSync(join(dataDir, database), 'r+');
+  writeSync(file, Buffer.from([0x7f, 0xff, 0xff, 0xff]), 0, 4, 60);
+  closeSync(file);
+  const refused = await run([
+    'serve',
+    ...['--set', 'server.listen=127.0.0.1:0'],
+    ...['--set', `server.data_dir=${dataDir}`],
+  ]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /newer|version/);
 });
