@@ -3,9 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, refusal, run, startRelay, startSimulator } from './support/verbatim.mjs';
 
-const closed = ['auth.development=false'];
-
-async function start(t, set = closed) {
+async function start(t, set = []) {
   return startRelay(t, { simulator: await startSimulator(t), set });
 }
 
@@ -46,7 +44,7 @@ test('no token, a wrong one and an expired one are refused', async (t) => {
 });
 
 test('a page of another origin is refused', async (t) => {
-  const relay = await start(t, [...closed, 'server.allowed_origins=https://app.example.com']);
+  const relay = await start(t, ['server.allowed_origins=https://app.example.com']);
   const token = await relay.mint({ user: 'ada' });
   const from = (origin) => ({ token, headers: { origin } });
   assertRefused(await refusal(relay, from('https://evil.example')), 403);
@@ -100,7 +98,15 @@ test('one session too many is refused for now', async (t) => {
   const relay = await start(t, ['session.sessions_max=1']);
   const first = await Client.connect(t, relay);
   await first.event('session.created');
-  const answer = await refusal(relay);
+  const answer = await refusal(relay, { token: await relay.mint() });
   assertRefused(answer, 503);
   assert.ok(Number(answer.headers['retry-after']) > 0);
+});
+
+test('without keys and on a loopback address, anyone on this machine gets in', async (t) => {
+  const simulator = await startSimulator(t);
+  const open = await startRelay(t, { simulator, key: null });
+  await (await Client.connect(t, open, { token: null })).event('session.created');
+  const strict = await startRelay(t, { simulator, key: null, set: ['auth.development=false'] });
+  assertRefused(await refusal(strict), 401);
 });

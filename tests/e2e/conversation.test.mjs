@@ -37,7 +37,10 @@ test('extension events come only to a client that asks for them [P9]', async (t)
   const plain = await Client.connect(t, relay);
   await plain.ask('Hello?');
   assert.deepEqual(plain.events.filter((event) => event.type.startsWith('verbatim.')), []);
-  const asking = await Client.connect(t, relay, { protocols: ['realtime', 'verbatim.v1'] });
+  const asking = await Client.connect(t, relay, {
+    token: await relay.mint(),
+    protocols: ['realtime', 'verbatim.v1'],
+  });
   const announced = await asking.event('verbatim.session');
   assert.equal(announced.attempt, 1);
   assert.equal(announced.resumed, false);

@@ -60,8 +60,10 @@ export class Client {
     });
   }
 
+  /** With a token of its own, unless one is given; `token: null` goes without. */
   static async connect(t, relay, options = {}) {
-    const socket = open(relay, options);
+    const token = options.token === undefined && !options.protocols ? await relay.mint() : options.token;
+    const socket = open(relay, { ...options, token });
     const client = new Client(socket);
     t.after(() => socket.terminate());
     await within(

@@ -64,6 +64,7 @@ class Relay {
   }
 }
 
+/** `key: null` leaves it without a back end's key: the development mode. */
 export async function startRelay(t, options = {}) {
   const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], args = [] } = options;
   const directory = temporaryDirectory(t);
@@ -71,7 +72,7 @@ export async function startRelay(t, options = {}) {
   const assignments = [
     'server.listen=127.0.0.1:0',
     `server.data_dir=${dataDir}`,
-    `auth.api_keys=${key.hash}`,
+    ...(key ? [`auth.api_keys=${key.hash}`] : []),
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
     ...set,
   ];
@@ -87,7 +88,7 @@ export async function startRelay(t, options = {}) {
   );
   t.after(() => program.stop('SIGKILL'));
   const { url, pid } = await whenReady(program, directory, ready);
-  const relay = new Relay(program, url, dataDir, key.key);
+  const relay = new Relay(program, url, dataDir, key?.key);
   relay.readyPid = pid;
   return relay;
 }
