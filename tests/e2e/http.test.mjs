@@ -25,10 +25,10 @@ test('sessions are listed, filtered, paged, shown and erased', async (t) => {
     ids.push(await conversation(t, relay, { token: await relay.mint({ user }) }));
   }
   const all = await relay.request('/v1/sessions');
-  assert.deepEqual(all.json.data.map(({ id }) => id), [...ids].reverse());
+  assert.deepEqual(all.json.sessions.map(({ id }) => id), [...ids].reverse());
   const adas = await relay.request('/v1/sessions?user=ada&limit=1');
-  assert.deepEqual(adas.json.data.map(({ id }) => id), [ids[1]]);
-  assert.equal(adas.json.has_more, true);
+  assert.deepEqual(adas.json.sessions.map(({ id }) => id), [ids[1]]);
+  assert.ok(adas.json.next_cursor);
   const shown = await relay.request(`/v1/sessions/${ids[0]}`);
   assert.equal(shown.json.status, 'final');
   assert.equal(shown.json.close_reason, 'client_closed');
@@ -102,7 +102,7 @@ test('a session made ahead is made once for one idempotency key', async (t) => {
   assert.ok([200, 201].includes(first.status), first.text);
   assert.equal((await create()).json.id, first.json.id);
   const found = await relay.request('/v1/sessions?metadata.course=nursing');
-  assert.deepEqual(found.json.data.map(({ id }) => id), [first.json.id]);
+  assert.deepEqual(found.json.sessions.map(({ id }) => id), [first.json.id]);
 });
 
 test('health, readiness, version and metrics need no key and hold no text [P10]', async (t) => {

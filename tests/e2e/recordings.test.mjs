@@ -43,7 +43,7 @@ test('recorded conversations', async (t) => {
       for (const frame of client.frames.slice(seen)) assert.ok(isExtra(frame), frame.slice(0, 200));
 
       const listed = await relay.request('/v1/sessions?user=recordings');
-      const id = listed.json.data[0].id;
+      const id = listed.json.sessions[0].id;
       const expected = JSON.parse(readFileSync(join(recordings, `${name}.expected.json`), 'utf8'));
       const wanted = essence(
         expected.turns.map((turn) => ({ ...turn, deleted: turn.deleted ?? false })),

@@ -19,7 +19,7 @@ async function converse(t, client) {
     { env: { ...process.env, NODE_EXTRA_CA_CERTS: relay.certificate }, timeout: 20_000 },
   );
   const listed = await relay.request(`/v1/sessions?user=${client}`);
-  const transcript = await relay.transcript(listed.json.data[0].id);
+  const transcript = await relay.transcript(listed.json.sessions[0].id);
   return { seen: JSON.parse(stdout), transcript };
 }
 
