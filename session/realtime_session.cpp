@@ -132,6 +132,7 @@ void RealtimeSession::upstream_said(Message message, Moment now) {
   const Traffic traffic = server_traffic(type);
   message.kind = kind_of(traffic);
   provider_error_ = false;
+  created_ = true;  // usually by session.created; some ways in (sideband) never send one
   if (traffic == Traffic::audio) {
     if (auto audio = read_server_event(message.bytes)) transcript_.apply(*audio, now.wall);
     active_ms_ = now.mono_ms;
@@ -157,7 +158,6 @@ void RealtimeSession::upstream_said(Message message, Moment now) {
     speech_open_ = false;
   }
   if (std::holds_alternative<BufferCleared>(event->body)) speech_open_ = false;
-  if (opened) created_ = true;
   if (error) {
     provider_error_ = true;
     last_error_ = error->code.empty() ? error->type : error->code;
