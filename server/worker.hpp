@@ -40,11 +40,14 @@ class Worker {
     }
     waiting_.push_back(&waiter);
     someone_waits_.store(true);
+    // Pairs with the fence below: either we see the new watermark, or the writer sees us waiting.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   void forget(JournalWaiter& waiter) { std::erase(waiting_, &waiter); }
 
   // --- the journal's thread -----------------------------------------------------------------
   void journal_moved() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!someone_waits_.exchange(false)) return;  // one wake-up a batch, none if nobody waits
     asio::post(context_, [this] { wake(); });
   }

@@ -112,7 +112,7 @@ class RealtimeSession {
 
   bool client_attached_ = true;
   bool upstream_open_ = false;
-  bool created_ = false;         ///< session.created came
+  bool created_ = false;         ///< the provider has said something
   bool expired_ = false;         ///< the provider said that its session limit is reached
   bool provider_error_ = false;  ///< the last thing the provider said was an error
   std::string last_error_;
