@@ -81,7 +81,9 @@ std::variant<RealtimeEndpoint::Call, HttpResponse> RealtimeEndpoint::examine(
                           "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
     }
     if (!call.session_id.empty() && call.session_id != *asked) {
-      return openai_error(403, "session_not_allowed", "The token is bound to another session.");
+      // Whose session it is, and whether there is one, is nobody else's business.
+      return openai_error(404, "session_not_found",
+                          "There is no such session, or the token is not for it.");
     }
     call.session_id = std::string(*asked);
   }

@@ -28,6 +28,10 @@ class Worker {
         work_(asio::make_work_guard(context_)),
         thread_([this] { context_.run(); }) {}
 
+  ~Worker() { join(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
   Executor executor() { return context_.get_executor(); }
   Tally& tally() { return tally_; }
 

@@ -48,7 +48,7 @@ class Relay {
     return request(`${this.url}${path}`, { key: this.key, ...options });
   }
 
-  async mint(verbatim = {}, session = { type: 'realtime', model: 'gpt-realtime' }) {
+  async mint(verbatim = {}, session = { type: 'realtime' }) {
     const answer = await this.request('/v1/realtime/client_secrets', {
       method: 'POST',
       body: { session, verbatim },
