@@ -87,7 +87,8 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   if (report.clean) return report;
 
   report.integrity = quick_check(database);
-  if (report.integrity != "ok" && !dry_run)
+  if (report.integrity != "ok" && dry_run) return report;
+  if (report.integrity != "ok")
     throw StorageError(Failure::corrupt,
                        file.string() + ": damaged: " + report.integrity +
                            "; nothing was changed; keep a copy of it with its -wal and restore it "
