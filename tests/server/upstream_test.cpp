@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "../support/temp_dir.hpp"
+#include "tests/support/temp_dir.hpp"
 #include "server/listener.hpp"
 #include "server/tls.hpp"
 #include "server/ws_peer.hpp"

@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "../support/memory_journal.hpp"
+#include "tests/support/memory_journal.hpp"
 #include "session/protocol.hpp"
 
 using namespace verbatim::session;
