@@ -10,10 +10,10 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "tests/support/temp_dir.hpp"
 #include "server/listener.hpp"
 #include "server/tls.hpp"
 #include "server/ws_peer.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace verbatim::server;
 using verbatim::config::Endpoint;

@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "tests/support/memory_journal.hpp"
 #include "session/protocol.hpp"
+#include "tests/support/memory_journal.hpp"
 
 using namespace verbatim::session;
 using nlohmann::json;
