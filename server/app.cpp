@@ -283,7 +283,11 @@ struct App::Parts final : storage::JournalListener {
       hurry = true;
       empty->ring();
     });
-    registry.drain();
+    if (journal->failed()) {
+      registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
+    } else {
+      registry.drain(session::CloseReason::server_shutdown, "the server is going down");
+    }
     const auto deadline = Clock::now() + settings.server.shutdown_grace;
     while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
       co_await empty->wait_until(deadline);

@@ -251,11 +251,13 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
   SessionDriver driver(worker, std::move(session), parts_.journal, std::move(client),
                        parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events) {
-    driver.greet(session::session_event(call.session_id, opened.number, false,
-                                        settings.session.resume_window.count()));
+    constexpr std::int64_t no_resume = 0;
+    driver.greet(session::session_event(call.session_id, opened.number, false, no_resume));
   }
   if (!parts_.registry.attach(call.session_id, worker, driver)) {
-    driver.end(CloseReason::server_shutdown, "the server is going down");
+    driver.end(parts_.journal.failed() ? CloseReason::storage_failure
+                                       : CloseReason::server_shutdown,
+               "the server is going down");
   }
   co_await driver.run();
 
