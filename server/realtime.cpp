@@ -255,9 +255,9 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
     driver.greet(session::session_event(call.session_id, opened.number, false, no_resume));
   }
   if (!parts_.registry.attach(call.session_id, worker, driver)) {
-    driver.end(parts_.journal.failed() ? CloseReason::storage_failure
-                                       : CloseReason::server_shutdown,
-               "the server is going down");
+    driver.end(
+        parts_.journal.failed() ? CloseReason::storage_failure : CloseReason::server_shutdown,
+        "the server is going down");
   }
   co_await driver.run();
 

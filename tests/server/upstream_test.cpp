@@ -50,7 +50,7 @@ class Door {
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
         listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {}, 100,
-                  {{&worker_, &service_}}) {
+                  {{&worker_, &service_}}, log_) {
     listener_.start();
   }
   ~Door() { worker_.join(); }
@@ -61,6 +61,7 @@ class Door {
   const CertificateFiles& files() const { return files_; }
 
  private:
+  Log log_{{}};
   Metrics metrics_;
   Worker worker_;
   Echo service_;
