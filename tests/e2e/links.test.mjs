@@ -38,7 +38,6 @@ test('a provider whose machine stands still is found [P2]', async (t) => {
   const client = await Client.connectWithId(t, relay);
   await client.ask('Before?');
   process.kill(simulator.program.pid, 'SIGSTOP');
-  t.after(() => process.kill(simulator.program.pid, 'SIGCONT'));
   const { code } = await client.closed;
   assert.equal(code, 1011);
   assert.ok(client.events.some(({ error }) => error?.code === 'upstream_lost'));
