@@ -10,8 +10,10 @@
 
 #include "server/app.hpp"
 #include "server/auth.hpp"
+#include "server/capture.hpp"
 #include "server/crypto.hpp"
 #include "server/data_dir.hpp"
+#include "server/health_check.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
 #include "session/ids.hpp"
@@ -139,6 +141,21 @@ int token(const Common& common, const TokenRequest& request) {
   return ok;
 }
 
+int health(const Common& common, std::string url) {
+  if (url.empty()) {
+    const config::Settings settings = common.settings();
+    config::Endpoint listen = settings.server.listen;
+    if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
+    if (listen.host == "::") listen.host = "::1";
+    const bool bracket = listen.host.find(':') != std::string::npos;
+    url = std::string(settings.tls.enabled ? "https://" : "http://") + (bracket ? "[" : "") +
+          listen.host + (bracket ? "]" : "") + ":" + std::to_string(listen.port) + "/readyz";
+  }
+  const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
+  std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
+  return answer.status == 200 ? ok : failed;
+}
+
 int keygen(const Common& common) {
   const NewApiKey made = make_api_key();
   if (common.as_json) {
@@ -206,8 +223,10 @@ int sessions_delete(const Common& common, const std::string& id) {
       return complain("session " + id + " is live; end it first", failed);
     }
   }
-  storage::Database database(database_in(common.settings().server.data_dir));
+  const config::Settings settings = common.settings();
+  storage::Database database(database_in(settings.server.data_dir));
   storage::erase_session(database, id);
+  erase_captured(settings.capture.dir, id);
   return ok;
 }
 
@@ -317,6 +336,13 @@ int run_command_line(int argc, char** argv) {
   token_command->add_option("--ttl", token_request.ttl, "valid for, such as 600s");
   token_command->add_option("--metadata", token_request.metadata, "JSON object");
   token_command->callback([&] { chosen = [&] { return token(common, token_request); }; });
+
+  std::string health_url;
+  CLI::App* health_command =
+      app.add_subcommand("health", "ask a running server whether it is ready; exit 0 or 1");
+  add_common(*health_command, common);
+  health_command->add_option("--url", health_url, "default: /readyz where the settings say");
+  health_command->callback([&] { chosen = [&] { return health(common, health_url); }; });
 
   CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end key");
   add_common(*keygen_command, common);

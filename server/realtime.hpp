@@ -26,6 +26,7 @@ struct RealtimeParts {
   storage::SqliteJournal& journal;
   StoreReader& reader;
   Registry& registry;
+  Capture* capture;  ///< null: off
   Log& log;
 };
 

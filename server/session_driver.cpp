@@ -161,6 +161,7 @@ Awaitable<void> SessionDriver::read_client() {
     }
     Received received = co_await read(client_);
     if (received.kind == Received::Kind::message) {
+      capture(session::Direction::to_server, received.bytes);
       session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other},
                            now());
       stepped();
@@ -210,6 +211,7 @@ Awaitable<void> SessionDriver::run_upstream() {
     }
     Received received = co_await read(provider_);
     if (received.kind == Received::Kind::message) {
+      capture(session::Direction::to_client, received.bytes);
       session_.upstream_said(
           {std::move(received.bytes), monotonic_us(), session::MessageKind::other}, now());
       stepped();
@@ -298,6 +300,10 @@ void SessionDriver::look_after(Link& link) {
     link.ping_due = true;
     link.writable.ring();
   }
+}
+
+void SessionDriver::capture(session::Direction direction, const std::string& event) {
+  if (options_.capture) options_.capture->add(direction, event, now().wall);
 }
 
 session::LinkEnd SessionDriver::link_end(const Received& received) const {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "server/await.hpp"
+#include "server/capture.hpp"
 #include "server/log.hpp"
 #include "server/peer.hpp"
 #include "server/upstream.hpp"
@@ -22,6 +23,7 @@ namespace verbatim::server {
 struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
+  std::unique_ptr<Capture::Stream> capture;  ///< null: off
   std::string model;  ///< what the client asked for; empty: the configured one
 };
 
@@ -78,6 +80,7 @@ class SessionDriver final : public JournalWaiter {
   /// Pings a silent peer, gives up a dead one.
   void look_after(Link& link);
   Clock::time_point next_look(const Link& link) const;
+  void capture(session::Direction direction, const std::string& event);
   session::LinkEnd link_end(const Received& received) const;
 
   Worker& worker_;

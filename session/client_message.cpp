@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t longest_event_id = 512;
 
 /// A top-level key that two parsers could read in two ways: written twice, or with escapes (which
-/// some decode before they compare, and some do not). Empty if there is none.
-std::string_view ambiguous_key(std::string_view message) {
+/// some decode before they compare, and some do not).
+std::optional<std::string_view> ambiguous_key(std::string_view message) {
   std::vector<std::string_view> keys;
   for (auto members = json::Members::begun(message); members.next();) {
     if (members.key().find('\\') != std::string_view::npos) return members.key();
@@ -20,7 +20,8 @@ std::string_view ambiguous_key(std::string_view message) {
   }
   std::sort(keys.begin(), keys.end());
   const auto twice = std::adjacent_find(keys.begin(), keys.end());
-  return twice == keys.end() ? std::string_view() : *twice;
+  if (twice == keys.end()) return std::nullopt;
+  return *twice;
 }
 
 /// What of a client's own words may stand in an answer: short, and plainly printable.
@@ -59,11 +60,11 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return Refusal{std::move(code), std::move(what), std::move(param), event_id};
   };
 
-  if (const auto key = ambiguous_key(message); key.data() != nullptr) {
+  if (const auto key = ambiguous_key(message); key) {
     return refuse("invalid_value",
-                  "The top-level key " + quoted(key) +
+                  "The top-level key " + quoted(*key) +
                       " is written twice or with escapes. Write each key once and plainly.",
-                  key == "type" || key.find('\\') != key.npos ? "type" : std::string(key));
+                  key->find('\\') != key->npos ? std::string() : std::string(*key));
   }
   const auto type = view["type"];
   if (!type.exists()) {

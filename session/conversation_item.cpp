@@ -116,9 +116,10 @@ void ConversationItem::touch_times(TimeMs now) {
 }
 
 void ConversationItem::settle(TimeMs now) {
-  if (settled) return;
   settled = true;
-  if (status_from_events() == TurnStatus::in_progress) settled_as_ = status_at_end();
+  if (status_from_events() == TurnStatus::in_progress && !settled_as_) {
+    settled_as_ = status_at_end();
+  }
   if (is_turn()) touch_times(last_text_at_.value_or(now));
 }
 
@@ -235,8 +236,9 @@ Turn ConversationItem::turn() const {
 }
 
 ConversationItem::Face ConversationItem::face() const {
-  return {is_turn(), item.role, status(), text_version_, truncation_ ? truncation_->audio_ms : -1,
-          deleted};
+  if (!is_turn()) return {};
+  const std::int64_t heard_ms = truncation_ ? truncation_->audio_ms : -1;
+  return {true, item.role, status(), text_version_, heard_ms, deleted};
 }
 
 }  // namespace verbatim::session

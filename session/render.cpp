@@ -1,5 +1,6 @@
 #include "session/render.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 
@@ -202,7 +203,10 @@ std::string render(const TranscriptView& view, Format format) {
 
 std::string iso_time(TimeMs time) {
   using namespace std::chrono;
-  const sys_time<milliseconds> at{milliseconds(time)};
+  // Four digits of year, whatever a recording or a row says.
+  constexpr TimeMs first = -62'167'219'200'000;  // 0000-01-01
+  constexpr TimeMs last = 253'402'300'799'999;   // 9999-12-31
+  const sys_time<milliseconds> at{milliseconds(std::clamp(time, first, last))};
   const auto day = floor<days>(at);
   const year_month_day date(day);
   const hh_mm_ss clock(at - day);

@@ -7,6 +7,8 @@
 namespace verbatim::session {
 namespace {
 
+constexpr TimeMs longest_ms = 100LL * 365 * 86'400'000;
+
 std::optional<Event> read(const RecordedEvent& recorded) {
   return recorded.direction == Direction::to_client ? read_server_event(recorded.event)
                                                     : read_client_event(recorded.event);
@@ -29,7 +31,8 @@ std::string provider_session_id(const Recording& recording) {
 TimeMs play(const Recording& recording, Transcript& transcript) {
   TimeMs now = 0;
   for (const RecordedEvent& recorded : recording.events) {
-    now = std::max(now, recorded.t_ms.value_or(now));  // some recorders keep no clock
+    // Some recorders keep no clock, and a file may say anything.
+    now = std::clamp(recorded.t_ms.value_or(now), now, longest_ms);
     if (const auto event = read(recorded)) transcript.apply(*event, now);
   }
   return now;

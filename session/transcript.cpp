@@ -79,7 +79,6 @@ void Transcript::State::anchor(ConversationItem& item) {
 void Transcript::State::settle_all() {
   for (const ItemChain* list : {&chain, &loose}) {
     for (ConversationItem* at = list->first(); at != nullptr; at = at->link.behind) {
-      if (at->settled) continue;
       watch(*at);
       at->settle(now);
     }

@@ -1,33 +1,15 @@
 // Every recorded stream against the transcript that must come out of it.
-#include <algorithm>
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
+#include "files.hpp"
 #include "session/replay.hpp"
 
 using namespace verbatim::session;
+using namespace verbatim::session::test;
 using nlohmann::json;
 
 namespace {
-
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  REQUIRE(file);
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return bytes.str();
-}
-
-std::vector<std::filesystem::path> recordings() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(VERBATIM_RECORDINGS))
-    if (entry.path().extension() == ".jsonl") found.push_back(entry.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 void compare(const json& expected, const Turn& turn) {
   CHECK(to_string(turn.role) == expected.at("role").get<std::string>());
@@ -74,4 +56,17 @@ TEST_CASE("a recording replays to the same bytes every time", "[P4]") {
     CHECK(render(replay(read_recording(bytes)), Format::json) ==
           render(replay(read_recording(bytes)), Format::json));
   }
+}
+
+TEST_CASE("a recording with an absurd clock still renders", "[P11]") {
+  std::string lines;
+  for (const std::int64_t t_ms : {std::int64_t{-5}, INT64_MAX, std::int64_t{3}}) {
+    lines +=
+        write_recorded_event(t_ms, Direction::to_client,
+                             R"({"type":"response.output_text.delta","item_id":"a","delta":"Hi"})");
+  }
+  const auto view = replay(read_recording(lines));
+  REQUIRE(view.turns.size() == 1);
+  for (const Format format : {Format::json, Format::vtt, Format::srt})
+    CHECK(render(view, format).find("HiHiHi") != std::string::npos);
 }

@@ -1,10 +1,6 @@
-// A session::Journal in memory, for tests of what stands in front of it: they move the durable
-// watermark by hand, break the journal or make it refuse, and look at what was given, in order.
-//
-// One thread.
+// A session::Journal in memory, whose watermark the test moves by hand.
 #pragma once
 
-#include <variant>
 #include <vector>
 
 #include "session/journal.hpp"
@@ -13,61 +9,40 @@ namespace verbatim::test {
 
 class MemoryJournal final : public session::Journal {
  public:
-  struct Appended {
+  struct Row {
+    session::AttemptId attempt;
     session::TimeMs at;
     session::Event event;
-  };
-  struct Entry {
-    session::Sequence sequence;
-    session::AttemptId attempt;
-    std::variant<Appended, session::Turn, session::Ending> what;
   };
 
   session::Sequence append(session::AttemptId attempt, session::TimeMs at,
                            const session::Event& event) override {
-    return record(attempt, Appended{at, event});
+    if (refuses) return 0;
+    rows.push_back({attempt, at, event});
+    return ++submitted;
   }
-  session::Sequence settle(session::AttemptId attempt, const session::Turn& turn) override {
-    return record(attempt, turn);
+  session::Sequence settle(session::AttemptId, const session::Turn& turn) override {
+    if (refuses) return 0;
+    settled.push_back(turn);
+    return ++submitted;
   }
-  session::Sequence close(session::AttemptId attempt, const session::Ending& ending) override {
-    return record(attempt, ending);
+  session::Sequence close(session::AttemptId, const session::Ending& ending) override {
+    if (refuses) return 0;
+    endings.push_back(ending);
+    return ++submitted;
   }
-  session::Sequence durable() const override { return durable_; }
-  bool failed() const override { return failed_; }
+  session::Sequence durable() const override { return synced; }
+  bool failed() const override { return broken; }
 
-  // ---- the test's side
-  void make_durable(session::Sequence up_to) { durable_ = up_to; }
-  void make_all_durable() { durable_ = last_; }
-  /// As after an I/O error: nothing is accepted any more, the watermark stays.
-  void fail() { failed_ = true; }
-  /// As with a full queue: nothing is accepted until this is switched off.
-  void refuse(bool on) { refusing_ = on; }
+  void sync() { synced = submitted; }
 
-  session::Sequence last() const { return last_; }
-  const std::vector<Entry>& entries() const { return entries_; }
-  /// Those of one kind: all<MemoryJournal::Appended>(), all<session::Turn>(), ...
-  template <class Kind>
-  std::vector<Kind> all() const {
-    std::vector<Kind> found;
-    for (const Entry& entry : entries_)
-      if (const auto* one = std::get_if<Kind>(&entry.what)) found.push_back(*one);
-    return found;
-  }
-
- private:
-  template <class What>
-  session::Sequence record(session::AttemptId attempt, What what) {
-    if (failed_ || refusing_) return 0;
-    entries_.push_back({++last_, attempt, std::move(what)});
-    return last_;
-  }
-
-  std::vector<Entry> entries_;
-  session::Sequence last_ = 0;
-  session::Sequence durable_ = 0;
-  bool failed_ = false;
-  bool refusing_ = false;
+  std::vector<Row> rows;
+  std::vector<session::Turn> settled;
+  std::vector<session::Ending> endings;
+  session::Sequence submitted = 0;
+  session::Sequence synced = 0;
+  bool refuses = false;
+  bool broken = false;
 };
 
 }  // namespace verbatim::test

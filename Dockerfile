@@ -1,0 +1,26 @@
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+COPY scripts/packages scripts/packages
+RUN scripts/packages build
+COPY . .
+RUN cmake --preset release -DVERBATIM_TESTS=OFF \
+ && cmake --build --preset release \
+ && install -s build/release/verbatim /usr/local/bin/verbatim
+
+FROM debian:bookworm-slim
+# The shared libraries that the program names, and the certificate authorities it trusts upstream.
+RUN apt-get -qq update \
+ && apt-get -qq install --no-install-recommends -y ca-certificates libfmt9 \
+      libprometheus-cpp-core1.0 libsqlite3-0 libssl3 libtomlplusplus3 >/dev/null \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin verbatim \
+ && install -d -o verbatim -g verbatim /data
+COPY --from=build /usr/local/bin/verbatim /usr/local/bin/verbatim
+COPY LICENSE NOTICE THIRD_PARTY.md /usr/share/doc/verbatim/
+USER verbatim
+VOLUME /data
+EXPOSE 8443
+ENV VERBATIM_SERVER_LISTEN=0.0.0.0:8443 VERBATIM_SERVER_DATA_DIR=/data
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["verbatim", "health"]
+ENTRYPOINT ["verbatim"]
+CMD ["serve"]

@@ -1,0 +1,72 @@
+#include "server/capture.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <stdexcept>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
+
+}  // namespace
+
+Capture::Capture(std::filesystem::path directory) : directory_(std::move(directory)) {
+  std::error_code ec;
+  std::filesystem::create_directories(directory_, ec);
+  if (ec) {
+    throw std::runtime_error("can not make capture.dir " + directory_.string() + ": " +
+                             ec.message());
+  }
+}
+
+Capture::~Capture() { writer_.join(); }
+
+std::unique_ptr<Capture::Stream> Capture::open(const std::string& session_id, int attempt,
+                                               std::int64_t now_ms) {
+  return std::make_unique<Stream>(
+      *this, directory_ / (session_id + "." + std::to_string(attempt) + ".jsonl"), now_ms);
+}
+
+void Capture::Stream::add(session::Direction direction, std::string_view event,
+                          std::int64_t now_ms) {
+  // A line is a line: what a peer spread over several can not be replayed from one.
+  if (event.find('\n') != std::string_view::npos) return;
+  owner_.append(file_, session::write_recorded_event(now_ms - started_ms_, direction, event));
+}
+
+void Capture::append(const std::filesystem::path& file, std::string line) {
+  if (waiting_bytes_ > waiting_bytes_max) {
+    ++left_out_;
+    return;
+  }
+  waiting_bytes_ += line.size();
+  boost::asio::post(writer_, [this, file, line = std::move(line)] {
+    const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const bool written = descriptor >= 0 && ::write(descriptor, line.data(), line.size()) ==
+                                                static_cast<ssize_t>(line.size());
+    if (descriptor >= 0) ::close(descriptor);
+    if (!written) ++left_out_;
+    waiting_bytes_ -= line.size();
+  });
+}
+
+void erase_captured(const std::filesystem::path& directory, const std::string& session_id) {
+  if (directory.empty() || !std::filesystem::is_directory(directory)) return;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const std::string name = entry.path().filename().string();
+    // Session ids may hold dots, attempts are digits: SESSION.DIGITS.jsonl, exactly.
+    if (name.rfind(session_id + ".", 0) != 0 || !name.ends_with(".jsonl")) continue;
+    const std::string attempt =
+        name.substr(session_id.size() + 1, name.size() - session_id.size() - 1 - 6);
+    if (!attempt.empty() && attempt.find_first_not_of("0123456789") == std::string::npos) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,124 @@
+// The HTTP API and the operator's pages.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Client, makeKey, run, startRelay, startSimulator } from './support/verbatim.mjs';
+
+async function conversation(t, relay, options) {
+  const client = await Client.connectWithId(t, relay, options);
+  await client.ask('What time is it?');
+  await client.close();
+  await relay.transcript(client.id);
+  return client.id;
+}
+
+function assertProblem(answer, status) {
+  assert.equal(answer.status, status, answer.text);
+  assert.match(answer.type, /^application\/problem\+json/);
+  assert.equal(answer.json.status, status);
+  assert.ok(answer.json.title);
+}
+
+test('sessions are listed, filtered, paged, shown and erased', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const ids = [];
+  for (const user of ['ada', 'ada', 'grace']) {
+    ids.push(await conversation(t, relay, { token: await relay.mint({ user }) }));
+  }
+  const all = await relay.request('/v1/sessions');
+  assert.deepEqual(all.json.sessions.map(({ id }) => id), [...ids].reverse());
+  const adas = await relay.request('/v1/sessions?user=ada&limit=1');
+  assert.deepEqual(adas.json.sessions.map(({ id }) => id), [ids[1]]);
+  assert.ok(adas.json.next_cursor);
+  const shown = await relay.request(`/v1/sessions/${ids[0]}`);
+  assert.equal(shown.json.status, 'final');
+  assert.equal(shown.json.close_reason, 'client_closed');
+  const erased = await relay.request(`/v1/sessions/${ids[0]}`, { method: 'DELETE' });
+  assert.ok([200, 204].includes(erased.status));
+  assertProblem(await relay.request(`/v1/sessions/${ids[0]}`), 404);
+  assertProblem(await relay.request(`/v1/sessions/${ids[0]}/transcript`), 404);
+});
+
+test('a transcript has six formats and an ETag', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const id = await conversation(t, relay);
+  const path = `/v1/sessions/${id}/transcript`;
+  const json = await relay.request(path);
+  assert.deepEqual(json.json.turns.map(({ ordinal }) => ordinal), [1, 2]);
+  const unchanged = await relay.request(path, { headers: { 'if-none-match': json.headers.etag } });
+  assert.equal(unchanged.status, 304);
+  for (const format of ['jsonl', 'text', 'markdown', 'vtt', 'srt']) {
+    const answer = await relay.request(`${path}?format=${format}`);
+    assert.equal(answer.status, 200, format);
+    assert.ok(answer.text.includes('What time is it?'), format);
+  }
+  assert.ok((await relay.request(`${path}?format=vtt`)).text.startsWith('WEBVTT'));
+  assertProblem(await relay.request(`${path}?format=pdf`), 400);
+});
+
+test('bad requests are refused with a problem that says why', async (t) => {
+  const relay = await startRelay(t, {
+    simulator: await startSimulator(t),
+    set: ['server.body_bytes_max=64KiB'],
+  });
+  const id = await conversation(t, relay);
+  const path = `/v1/sessions/${id}/transcript`;
+  assertProblem(await relay.request('/v1/sessions/sess_unknown'), 404);
+  assertProblem(await relay.request('/no/such/page'), 404);
+  for (const query of ['attempt=0', 'attempt=x', 'wait=-1', 'format=pdf']) {
+    assertProblem(await relay.request(`${path}?${query}`), 400);
+  }
+  for (const query of ['status=odd', 'limit=0', 'since=yesterday', 'color=red']) {
+    assertProblem(await relay.request(`/v1/sessions?${query}`), 400);
+  }
+  assertProblem(await relay.request(`${path}?attempt=2`), 404);
+  const mint = (body) => relay.request('/v1/realtime/client_secrets', { method: 'POST', body });
+  for (const body of ['{"session":', '[]', { session: 1 }, { verbatim: { user: 7 } },
+    { expires_after: { seconds: 5 } }, { verbatim: { session_id: 'no spaces' } }]) {
+    const answer = await mint(body);
+    assert.equal(answer.status, 400, JSON.stringify(body));
+    assert.ok(answer.json.error.message);
+  }
+  assertProblem(await mint({ session: { instructions: 'x'.repeat(100_000) } }), 413);
+  assertProblem(await relay.request(path, { method: 'PUT', body: {} }), 405);
+});
+
+test('health, readiness, version and metrics need no key and hold no text [P10]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  await conversation(t, relay);
+  for (const path of ['/healthz', '/readyz', '/version']) {
+    assert.equal((await relay.request(path, { key: undefined })).status, 200, path);
+  }
+  const { text } = await relay.request('/metrics', { key: undefined });
+  for (const name of [
+    'verbatim_sessions{',
+    'verbatim_sessions_ended_total{',
+    'verbatim_messages_total{',
+    'verbatim_journal_wait_seconds_bucket{',
+    'verbatim_turns_total{',
+    'verbatim_relay_delay_seconds_bucket{',
+  ]) {
+    assert.ok(text.includes(name), name);
+  }
+  assert.ok(!text.includes('What time'));
+  assert.ok(!relay.program.stderr.includes('What time'), 'a log line holds what was said');
+});
+
+test('the command line sees the same sessions beside a running server', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const id = await conversation(t, relay);
+  const store = ['--set', `server.data_dir=${relay.dataDir}`];
+  const listed = await run(['sessions', 'list', ...store]);
+  assert.equal(listed.code, 0, listed.stderr);
+  assert.ok(listed.stdout.includes(id));
+  assert.equal((await run(['sessions', 'show', id, ...store])).code, 0);
+  assert.equal((await run(['sessions', 'show', 'sess_unknown', ...store])).code, 3);
+});
+
+test('metrics can have a listener of their own', async (t) => {
+  const relay = await startRelay(t, {
+    simulator: await startSimulator(t),
+    key: makeKey(),
+    set: ['metrics.listen=127.0.0.1:0'],
+  });
+  assert.equal((await relay.request('/metrics', { key: undefined })).status, 404);
+});

@@ -1,0 +1,111 @@
+// The program as a child process: started, waited for, stopped by its pid, read when it is over.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const binary =
+  process.env.VERBATIM_BIN ??
+  fileURLToPath(new URL('../../../build/release/verbatim', import.meta.url));
+
+export const deadline = 20_000;
+
+/** Settles like the promise, but not later than the deadline. */
+export function within(promise, what, ms = deadline) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: nothing within ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+export function temporaryDirectory(t) {
+  const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Our own settings must not leak into the program under test. */
+function cleanEnvironment(extra) {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('VERBATIM_') && name !== 'OPENAI_API_KEY',
+  );
+  return { ...Object.fromEntries(inherited), ...extra };
+}
+
+export class Program {
+  stdout = '';
+  stderr = '';
+
+  constructor(args, { env = {} } = {}) {
+    this.child = spawn(binary, args, {
+      env: cleanEnvironment(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
+    this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
+    this.over = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
+      this.child.on('close', (code, signal) => resolve({ code, signal }));
+    });
+  }
+
+  /** Waits until it has logged this event. */
+  logged(event) {
+    const stream = this.child.stderr;
+    let look;
+    const found = new Promise((resolve) => {
+      look = () => this.stderr.includes(event) && resolve();
+      stream.on('data', look);
+      look();
+    });
+    return within(found, `log line ${event}`).finally(() => stream.off('data', look));
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  /** Ends it, if it has not ended, and says how it did. */
+  async stop(signal = 'SIGTERM', ms = deadline) {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    return within(this.over, `${signal} to end the program`, ms);
+  }
+}
+
+/** Runs a command to its end. */
+export async function run(args, options) {
+  const program = new Program(args, options);
+  const { code } = await within(program.over, args.join(' '));
+  return { code, stdout: program.stdout, stderr: program.stderr };
+}
+
+/** What the ready file says, as soon as it is whole; an error if the program ends before. */
+export async function whenReady(program, directory, name) {
+  const file = join(directory, name);
+  const read = () => {
+    try {
+      return JSON.parse(readFileSync(file, 'utf8'));
+    } catch {
+      return undefined;
+    }
+  };
+  let watcher;
+  const written = new Promise((resolve) => {
+    const look = () => {
+      const content = read();
+      if (content) resolve(content);
+    };
+    watcher = watch(directory, look);
+    look();
+  });
+  const ended = program.over.then(({ code, signal }) => {
+    throw new Error(`ended with ${code ?? signal} before it was ready:\n${program.stderr}`);
+  });
+  try {
+    return await within(Promise.race([written, ended]), `ready file ${name}`);
+  } finally {
+    watcher.close();
+  }
+}

@@ -1,0 +1,64 @@
+// One conversation by a public SDK, in a process of its own: the certificate that it trusts
+// (NODE_EXTRA_CA_CERTS) is read when Node starts. Prints, as JSON, what the SDK made of it.
+//
+//   node support/sdk.mjs CLIENT URL TOKEN
+const [client, url, token] = process.argv.slice(2);
+const questions = ['First?', 'Second?', 'Third?'];
+
+function message(text) {
+  return {
+    type: 'conversation.item.create',
+    item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
+  };
+}
+
+async function openai(Socket) {
+  const { default: OpenAI } = await import('openai');
+  const sdk = new OpenAI({ apiKey: token, baseURL: `${url}/v1` });
+  const socket = new Socket({ model: 'gpt-realtime', dangerouslyAllowBrowser: true }, sdk);
+  const types = [];
+  const answers = [];
+  await new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('event', (event) => {
+      types.push(event.type);
+      if (event.type === 'response.done') answers.push(event.response.status);
+      if (!['session.created', 'response.done'].includes(event.type)) return;
+      if (answers.length === questions.length) return resolve();
+      socket.send(message(questions[answers.length]));
+      socket.send({ type: 'response.create' });
+    });
+  });
+  socket.close();
+  return { first: types[0], answers };
+}
+
+async function agents() {
+  const { RealtimeAgent, RealtimeSession } = await import('@openai/agents-realtime');
+  const agent = new RealtimeAgent({ name: 'test', instructions: 'Answer.' });
+  const session = new RealtimeSession(agent, { transport: 'websocket', model: 'gpt-realtime' });
+  const answers = [];
+  const over = new Promise((resolve, reject) => {
+    session.on('error', ({ error }) => reject(new Error(JSON.stringify(error))));
+    session.transport.on('*', (event) => {
+      if (event.type !== 'response.done') return;
+      answers.push(event.response.status);
+      if (answers.length === questions.length) resolve();
+      else session.sendMessage(questions[answers.length]);
+    });
+  });
+  await session.connect({ apiKey: token, url: `${url.replace(/^http/, 'ws')}/v1/realtime` });
+  session.sendMessage(questions[0]);
+  await over;
+  const history = session.history.map(({ role }) => role);
+  session.close();
+  return { answers, history };
+}
+
+const clients = {
+  ws: async () => openai((await import('openai/realtime/ws')).OpenAIRealtimeWS),
+  native: async () => openai((await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket),
+  agents,
+};
+console.log(JSON.stringify(await clients[client]()));
+process.exit(0);

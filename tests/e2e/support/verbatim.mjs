@@ -1,0 +1,133 @@
+// A relay with its simulated provider, and what its clients and back ends do.
+import { createHash, randomBytes } from 'node:crypto';
+import https from 'node:https';
+import http from 'node:http';
+import { join } from 'node:path';
+import { recordings } from './recording.mjs';
+import { Program, temporaryDirectory, whenReady, within } from './process.mjs';
+
+export { binary, run, temporaryDirectory, within, Program } from './process.mjs';
+export { Client, refusal } from './client.mjs';
+
+let counter = 0;
+
+/** A provider. It plays the recording that the client names as its model, or a script. */
+export async function startSimulator(t, args = []) {
+  const directory = temporaryDirectory(t);
+  const ready = `simulator-${++counter}.json`;
+  const program = new Program([
+    'simulate',
+    ...['--listen', '127.0.0.1:0'],
+    ...['--recordings', recordings],
+    ...['--pace', '0'],
+    ...['--ready-file', join(directory, ready)],
+    ...args,
+  ]);
+  t.after(() => program.stop('SIGKILL'));
+  const { url } = await whenReady(program, directory, ready);
+  const address = new URL(url.replace(/^http/, 'ws'));
+  if (address.pathname === '/') address.pathname = '/v1/realtime';
+  return { program, url: address.href };
+}
+
+/** A back end's key, and the form of it that the configuration has. */
+export function makeKey() {
+  const key = `vk_${randomBytes(32).toString('base64url')}`;
+  return { key, hash: `sha256:${createHash('sha256').update(key).digest('hex')}` };
+}
+
+class Relay {
+  constructor(program, url, dataDir, key) {
+    Object.assign(this, { program, url, dataDir, key });
+    this.wsUrl = `${url.replace(/^http/, 'ws')}/v1/realtime`;
+    this.certificate = join(dataDir, 'tls', 'cert.pem');
+  }
+
+  /** HTTP with the back end's key, unless `key` says otherwise. */
+  request(path, options = {}) {
+    return request(`${this.url}${path}`, { key: this.key, ...options });
+  }
+
+  async mint(verbatim = {}, session = { type: 'realtime' }) {
+    const answer = await this.request('/v1/realtime/client_secrets', {
+      method: 'POST',
+      body: { session, verbatim },
+    });
+    if (answer.status !== 200) throw new Error(`no token: ${answer.status} ${answer.text}`);
+    return answer.json.value;
+  }
+
+  async transcript(id, query = '') {
+    const answer = await this.request(`/v1/sessions/${id}/transcript?wait=10${query}`);
+    if (answer.status !== 200) throw new Error(`no transcript: ${answer.status} ${answer.text}`);
+    return answer.json;
+  }
+}
+
+/**
+ * `key: null` leaves it without a back end's key: the development mode. With `config`, a file, the
+ * keys are the file's business and `key` is only what requests use.
+ */
+export async function startRelay(t, options = {}) {
+  const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], config, args = [] } = options;
+  const directory = temporaryDirectory(t);
+  const ready = `relay-${++counter}.json`;
+  const assignments = [
+    'server.listen=127.0.0.1:0',
+    `server.data_dir=${dataDir}`,
+    ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
+    ...(simulator ? [`upstream.url=${simulator.url}`] : []),
+    ...set,
+  ];
+  const program = new Program(
+    [
+      'serve',
+      ...(config ? ['--config', config] : []),
+      ...['--ready-file', join(directory, ready)],
+      ...assignments.flatMap((assignment) => ['--set', assignment]),
+      ...args,
+    ],
+    // The simulator does not look at it, but a relay with a provider wants one.
+    { env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env } },
+  );
+  t.after(() => program.stop('SIGKILL'));
+  const { url, pid } = await whenReady(program, directory, ready);
+  const relay = new Relay(program, url, dataDir, key?.key);
+  relay.readyPid = pid;
+  return relay;
+}
+
+/** One HTTP request; the self-signed certificate is accepted. */
+export function request(url, { method = 'GET', headers = {}, body, key } = {}) {
+  const payload = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+  const transport = url.startsWith('https') ? https : http;
+  const answered = new Promise((resolve, reject) => {
+    const outgoing = transport.request(
+      url,
+      {
+        method,
+        agent: false,
+        rejectUnauthorized: false,
+        headers: {
+          ...(key ? { authorization: `Bearer ${key}` } : {}),
+          ...(payload === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+          ...headers,
+        },
+      },
+      (incoming) => {
+        let text = '';
+        incoming.setEncoding('utf8').on('data', (piece) => (text += piece));
+        incoming.on('end', () => {
+          const type = incoming.headers['content-type'] ?? '';
+          const json = /json/.test(type) && !/jsonl|ndjson/.test(type) ? JSON.parse(text) : undefined;
+          resolve({ status: incoming.statusCode, headers: incoming.headers, type, text, json });
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(payload);
+  });
+  return within(answered, `${method} ${url}`);
+}

@@ -1,0 +1,26 @@
+// Any bytes as a recording: read, replayed, rendered in every format, and written back.
+#include <cstdint>
+#include <cstdlib>
+
+#include "session/replay.hpp"
+
+using namespace verbatim::session;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto recording =
+      read_recording(std::string_view(reinterpret_cast<const char*>(data), size));
+  std::string written;
+  for (const auto& event : recording.events) {
+    // Inside an event, white space may hold line breaks' siblings, never a line break.
+    if (event.event.find('\n') != std::string::npos) std::abort();
+    written += write_recorded_event(event.t_ms, event.direction, event.event);
+  }
+  const auto again = read_recording(written);
+  if (again.events.size() != recording.events.size() || !again.errors.empty()) std::abort();
+
+  const auto view = replay(recording);
+  for (const Format format :
+       {Format::json, Format::jsonl, Format::text, Format::markdown, Format::vtt, Format::srt})
+    render(view, format);
+  return 0;
+}

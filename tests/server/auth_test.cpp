@@ -1,0 +1,138 @@
+#include "server/auth.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "server/crypto.hpp"
+
+using namespace verbatim::server;
+
+namespace {
+
+constexpr std::int64_t now_s = 1'800'000'000;
+const std::string secret(32, 's');
+
+TokenClaims claims() {
+  TokenClaims made;
+  made.id = "cs_1";
+  made.user = "ann";
+  made.session_id = "sess_1";
+  made.metadata_json = R"({"course":"7"})";
+  made.model = "gpt-realtime";
+  made.expires_at_s = now_s + 60;
+  return made;
+}
+
+HttpRequest bearing(const std::string& credential) {
+  HttpRequest request;
+  request.headers.emplace_back("Authorization", "Bearer " + credential);
+  return request;
+}
+
+std::string refused_with(const Authenticator& authenticator, const HttpRequest& request) {
+  const auto result = authenticator.authenticate(request, now_s);
+  const auto* failure = std::get_if<AuthFailure>(&result);
+  return failure ? failure->code : std::string();
+}
+
+}  // namespace
+
+TEST_CASE("a client token says what it was minted with", "[auth]") {
+  const Authenticator authenticator({}, secret, false);
+  const std::string token = authenticator.mint(claims());
+  REQUIRE(token.starts_with("ek_"));
+  const auto result = authenticator.authenticate(bearing(token), now_s);
+  const Principal& principal = std::get<Principal>(result);
+  REQUIRE(principal.kind == Principal::Kind::client_token);
+  REQUIRE(principal.user == "ann");
+  REQUIRE(principal.claims->id == "cs_1");
+  REQUIRE(principal.claims->session_id == "sess_1");
+  REQUIRE(principal.claims->metadata_json == R"({"course":"7"})");
+  REQUIRE(principal.claims->model == "gpt-realtime");
+}
+
+TEST_CASE("a client token comes in a subprotocol as well", "[auth][P9]") {
+  const Authenticator authenticator({}, secret, false);
+  HttpRequest request;
+  request.headers.emplace_back(
+      "sec-websocket-protocol",
+      "realtime, openai-insecure-api-key." + authenticator.mint(claims()) + ", other.v1");
+  REQUIRE(std::holds_alternative<Principal>(authenticator.authenticate(request, now_s)));
+}
+
+TEST_CASE("a client token ends with its time", "[auth]") {
+  const Authenticator authenticator({}, secret, false);
+  TokenClaims late = claims();
+  late.expires_at_s = now_s;
+  REQUIRE(refused_with(authenticator, bearing(authenticator.mint(late))) == "token_expired");
+}
+
+TEST_CASE("a client token that was changed, or signed by another, is refused", "[auth]") {
+  const Authenticator authenticator({}, secret, false);
+  const std::string token = authenticator.mint(claims());
+  for (std::size_t i = 3; i < token.size(); ++i) {
+    std::string changed = token;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    // The last character of a 32-byte signature carries four bits that mean nothing.
+    if (i + 1 == token.size()) continue;
+    REQUIRE(refused_with(authenticator, bearing(changed)) == "invalid_token");
+  }
+  const Authenticator other({}, std::string(32, 'o'), false);
+  REQUIRE(refused_with(other, bearing(token)) == "invalid_token");
+  for (const char* nonsense : {"ek_", "ek_.", "ek_e30.", "ek_....", "ek_\xff\xfe"}) {
+    REQUIRE(refused_with(authenticator, bearing(nonsense)) == "invalid_token");
+  }
+}
+
+TEST_CASE("a back-end key is known by its hash", "[auth]") {
+  const NewApiKey key = make_api_key();
+  REQUIRE(key.key.starts_with("vk_"));
+  const Authenticator authenticator({{"grader", key.sha256}}, secret, false);
+  const auto result = authenticator.authenticate(bearing(key.key), now_s);
+  const Principal& principal = std::get<Principal>(result);
+  REQUIRE(principal.kind == Principal::Kind::api_key);
+  REQUIRE(principal.user == "grader");
+  REQUIRE(refused_with(authenticator, bearing(make_api_key().key)) == "invalid_api_key");
+}
+
+TEST_CASE("without credentials only a development server admits", "[auth]") {
+  REQUIRE(refused_with(Authenticator({}, secret, false), {}) == "missing_credentials");
+  REQUIRE(refused_with(Authenticator({}, secret, false), bearing("sk-x")) == "invalid_api_key");
+  REQUIRE(refused_with(Authenticator({}, secret, true), {}).empty());
+  // A token that is wrong is refused even there: whoever sends one means it.
+  REQUIRE(refused_with(Authenticator({}, secret, true), bearing("ek_x")) == "invalid_token");
+}
+
+TEST_CASE("only listed origins connect, near misses do not", "[auth]") {
+  const std::vector<std::string> allowed = {"https://app.example.com"};
+  const auto passes = [&allowed](const char* origin) {
+    HttpRequest request;
+    if (origin) request.headers.emplace_back("Origin", origin);
+    return origin_allowed(request, allowed, true);
+  };
+  REQUIRE(passes("https://app.example.com"));
+  REQUIRE(passes(nullptr));  // not a browser
+  for (const char* near :
+       {"http://app.example.com", "https://app.example.com:8443", "https://app.example.com/",
+        "https://app.example.com.evil.test", "https://evilapp.example.com", "https://example.com",
+        "https://APP.example.com", "https://app.example.com ", "null", "https://app.example.co",
+        "https://app.example.com@evil.test", "//app.example.com"}) {
+    REQUIRE_FALSE(passes(near));
+  }
+}
+
+TEST_CASE("with no list only the server's own page connects", "[auth]") {
+  HttpRequest request;
+  request.headers.emplace_back("Host", "127.0.0.1:8443");
+  request.headers.emplace_back("Origin", "https://127.0.0.1:8443");
+  REQUIRE(origin_allowed(request, {}, true));
+  request.headers.back().second = "https://evil.test";
+  REQUIRE_FALSE(origin_allowed(request, {}, true));
+}
+
+TEST_CASE("base64url gives back what it took, and refuses what it never makes", "[auth]") {
+  for (std::size_t size = 0; size < 40; ++size) {
+    const std::string bytes = random_bytes(size);
+    REQUIRE(from_base64url(base64url(bytes)) == bytes);
+  }
+  REQUIRE_FALSE(from_base64url("a+b/"));
+}

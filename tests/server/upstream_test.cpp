@@ -1,0 +1,279 @@
+// The way to the provider over real sockets and real TLS: what is verified, what is refused, what
+// is said about it.
+#include "server/upstream.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <catch2/catch.hpp>
+#include <future>
+
+#include "server/listener.hpp"
+#include "server/tls.hpp"
+#include "server/ws_peer.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim::server;
+using verbatim::config::Endpoint;
+using verbatim::test::TempDir;
+
+namespace {
+
+/// Accepts WebSockets and sends one message that repeats what the request said of itself.
+class Echo final : public HttpService {
+ public:
+  Awaitable<HttpResponse> answer(HttpRequest) override { co_return HttpResponse{}; }
+
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override {
+    if (request.parameter("model").value_or("") == "forbidden") {
+      co_return Refused{std::move(transport),
+                        openai_error(403, "model_not_found", "you have no access to it")};
+    }
+    auto peer = co_await accept_websocket(std::move(transport), request, "", {});
+    if (!peer) co_return std::nullopt;
+    const std::string seen = request.target + " " + std::string(request.header("Authorization")) +
+                             " " + std::string(request.header("api-key"));
+    co_await peer->write(seen);
+    co_await peer->read();
+    co_return std::nullopt;
+  }
+};
+
+/// A provider's front door on a loopback address.
+class Door {
+ public:
+  explicit Door(const std::string& host, const std::filesystem::path& tls_dir)
+      : metrics_(1),
+        worker_(metrics_.tally(0)),
+        files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
+        tls_(tls_dir.empty() ? nullptr : server_context(files_)),
+        listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {}, 100,
+                  {{&worker_, &service_}}, log_) {
+    listener_.start();
+  }
+  ~Door() { worker_.join(); }
+
+  std::uint16_t port() const { return listener_.port(); }
+  std::string authority() const { return listener_.url().substr(listener_.url().find("//") + 2); }
+  Executor executor() { return worker_.executor(); }
+  const CertificateFiles& files() const { return files_; }
+
+ private:
+  Log log_{{}};
+  Metrics metrics_;
+  Worker worker_;
+  Echo service_;
+  CertificateFiles files_;
+  ServerTls tls_;
+  Listener listener_;
+};
+
+struct Outcome {
+  std::string message;  ///< the first one that came
+  std::optional<DialFailure> failure;
+};
+
+Awaitable<void> dial_once(const Upstream& upstream, Executor executor, std::string model,
+                          std::promise<Outcome>& done) {
+  Dial handle;
+  auto dialled = co_await upstream.dial(executor, model, handle);
+  Outcome outcome;
+  if (auto* failure = std::get_if<DialFailure>(&dialled)) {
+    outcome.failure = *failure;
+  } else {
+    auto& peer = std::get<std::unique_ptr<Peer>>(dialled);
+    outcome.message = (co_await peer->read()).bytes;
+    peer->abort();
+  }
+  done.set_value(outcome);
+}
+
+Outcome dial(Door& door, verbatim::config::Upstream settings, const std::string& model = "m") {
+  const Upstream upstream(std::move(settings));
+  std::promise<Outcome> done;
+  asio::co_spawn(door.executor(), dial_once(upstream, door.executor(), model, done),
+                 [](std::exception_ptr bug) {
+                   if (bug) std::rethrow_exception(bug);
+                 });
+  return done.get_future().get();
+}
+
+verbatim::config::Upstream to(const std::string& url, const Door& door) {
+  verbatim::config::Upstream settings;
+  settings.url = url;
+  settings.ca_file = door.files().certificate;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("the provider is reached over TLS with its key and the model in the query",
+          "[upstream][P9]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  auto settings = to("wss://" + door.authority() + "/v1/realtime", door);
+  settings.api_key = verbatim::config::Secret("sk-test");
+  REQUIRE(dial(door, settings, "gpt x").message == "/v1/realtime?model=gpt%20x Bearer sk-test ");
+  REQUIRE(dial(door, settings, "").message == "/v1/realtime?model=gpt-realtime Bearer sk-test ");
+}
+
+TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  auto settings =
+      to("wss://" + door.authority() + "/openai/realtime?api-version=2025-04-01-preview", door);
+  settings.api_key = verbatim::config::Secret("azure");
+  settings.auth = verbatim::config::UpstreamAuth::api_key_header;
+  settings.model_parameter = "deployment";
+  REQUIRE(dial(door, settings, "dep").message ==
+          "/openai/realtime?api-version=2025-04-01-preview&deployment=dep  azure");
+  settings.url += "&deployment=fixed";
+  REQUIRE(dial(door, settings, "dep").message ==
+          "/openai/realtime?api-version=2025-04-01-preview&deployment=fixed  azure");
+}
+
+TEST_CASE("a certificate of an unknown issuer is refused", "[upstream][P10]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  auto settings = to("wss://" + door.authority(), door);
+  settings.ca_file.clear();
+  const Outcome outcome = dial(door, settings);
+  REQUIRE(outcome.failure);
+  REQUIRE(outcome.failure->why.find("no secure connection") == 0);
+}
+
+TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
+  TempDir dir;
+  Door door("127.0.0.2", dir.path());  // the certificate says localhost, 127.0.0.1 and ::1
+  const Outcome outcome = dial(door, to("wss://" + door.authority(), door));
+  REQUIRE(outcome.failure);
+  REQUIRE(outcome.failure->why.find("no secure connection") == 0);
+}
+
+TEST_CASE("a provider that refuses the upgrade is quoted", "[upstream]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  const Outcome outcome = dial(door, to("wss://" + door.authority(), door), "forbidden");
+  REQUIRE(outcome.failure);
+  REQUIRE(outcome.failure->refused);
+  REQUIRE(outcome.failure->why.find("403") != std::string::npos);
+}
+
+TEST_CASE("a provider that is not there is named", "[upstream]") {
+  TempDir dir;
+  std::string gone;
+  {
+    Door door("127.0.0.1", {});
+    gone = door.authority();
+  }
+  Door here("127.0.0.1", {});
+  verbatim::config::Upstream settings;
+  settings.url = "ws://" + gone;
+  const Outcome outcome = dial(here, settings);
+  REQUIRE(outcome.failure);
+  REQUIRE_FALSE(outcome.failure->refused);
+  REQUIRE(outcome.failure->why.find("can not connect to " + gone) == 0);
+}
+
+TEST_CASE("a TLS handshake that stalls is given up", "[upstream][P11]") {
+  // A listener whose backlog accepts and whose program never answers.
+  Door door("127.0.0.1", {});
+  asio::io_context context;
+  asio::basic_socket_acceptor<tcp, Executor> mute(context.get_executor(),
+                                                  {asio::ip::make_address("127.0.0.1"), 0});
+  verbatim::config::Upstream settings;
+  settings.url = "wss://127.0.0.1:" + std::to_string(mute.local_endpoint().port());
+  settings.connect_timeout = std::chrono::milliseconds(100);
+  const Outcome outcome = dial(door, settings);
+  REQUIRE(outcome.failure);
+  REQUIRE(outcome.failure->why.find("upstream.connect_timeout") != std::string::npos);
+}
+
+namespace {
+
+/// A proxy for one connection: notes the CONNECT request, then passes bytes both ways.
+class Proxy {
+ public:
+  explicit Proxy(Door& door, std::string answer)
+      : acceptor_(door.executor(), {asio::ip::make_address("127.0.0.1"), 0}),
+        answer_(std::move(answer)),
+        target_port_(door.port()) {
+    asio::co_spawn(door.executor(), serve(), [](std::exception_ptr) {});
+  }
+  std::string url(const std::string& user_info) const {
+    return "http://" + user_info + "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
+  std::string request() { return request_.get_future().get(); }
+
+ private:
+  Awaitable<void> serve() {
+    auto [ec, client] = co_await acceptor_.async_accept(use_tuple);
+    std::string head;
+    co_await asio::async_read_until(client, asio::dynamic_buffer(head), "\r\n\r\n", use_tuple);
+    request_.set_value(head);
+    co_await asio::async_write(client, asio::buffer(answer_), use_tuple);
+    Socket target(client.get_executor());
+    co_await target.async_connect({asio::ip::make_address("127.0.0.1"), target_port_}, use_tuple);
+    asio::co_spawn(client.get_executor(), pump(client, target), [](std::exception_ptr) {});
+    co_await pump(target, client);
+  }
+  static Awaitable<void> pump(Socket& from, Socket& to) {
+    char bytes[4096];
+    while (true) {
+      auto [read_error, size] = co_await from.async_read_some(asio::buffer(bytes), use_tuple);
+      if (read_error) break;
+      auto [write_error, written] =
+          co_await asio::async_write(to, asio::buffer(bytes, size), use_tuple);
+      if (write_error) break;
+    }
+    error_code ignored;
+    to.close(ignored);
+  }
+
+  asio::basic_socket_acceptor<tcp, Executor> acceptor_;
+  std::string answer_;
+  std::uint16_t target_port_;
+  std::promise<std::string> request_;
+};
+
+}  // namespace
+
+TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[upstream]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  Proxy proxy(door, "HTTP/1.1 200 Connection established\r\n\r\n");
+  auto settings = to("wss://" + door.authority() + "/x", door);
+  settings.proxy = proxy.url("user:pass@");
+  REQUIRE(dial(door, settings).message == "/x?model=m  ");
+  const std::string request = proxy.request();
+  REQUIRE(request.find("CONNECT " + door.authority() + " HTTP/1.1\r\n") == 0);
+  REQUIRE(request.find("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") != std::string::npos);
+}
+
+TEST_CASE("a proxy that refuses is quoted", "[upstream]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  Proxy proxy(door, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+  auto settings = to("wss://" + door.authority(), door);
+  settings.proxy = proxy.url("");
+  const Outcome outcome = dial(door, settings);
+  REQUIRE(outcome.failure);
+  REQUIRE(outcome.failure->why.find("407") != std::string::npos);
+}
+
+TEST_CASE("a client that speaks only TLS 1.1 is refused", "[tls][P10]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  asio::io_context context;
+  asio::ssl::context old(asio::ssl::context::tls_client);
+  SSL_CTX_set_security_level(old.native_handle(), 0);
+  SSL_CTX_set_min_proto_version(old.native_handle(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(old.native_handle(), TLS1_1_VERSION);
+  asio::ssl::stream<tcp::socket> stream(context, old);
+  stream.lowest_layer().connect({asio::ip::make_address("127.0.0.1"), door.port()});
+  error_code ec;
+  stream.handshake(asio::ssl::stream_base::client, ec);
+  REQUIRE(ec);
+}
