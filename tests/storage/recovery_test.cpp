@@ -172,6 +172,19 @@ TEST_CASE("an orderly end leaves nothing to recover and no log", "[P7][recovery]
   CHECK(storage::recover(dir / "v.db", 1).clean);
 }
 
+TEST_CASE("a journal that was killed idle is checked although nothing was open", "[P7][recovery]") {
+  const TempDir dir;
+  JournalWatch watch;
+  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+  copy_as_killed(dir / "live.db", dir / "v.db");
+  const auto report = storage::recover(dir / "v.db", 1);
+  CHECK_FALSE(report.clean);
+  CHECK(report.integrity == "ok");
+  CHECK(report.attempts.empty());
+  CHECK(storage::recover(dir / "v.db", 1).clean);
+}
+
 TEST_CASE("a damaged file is refused by recovery and left as it is", "[P6][P7][recovery]") {
   const TempDir dir;
   {
