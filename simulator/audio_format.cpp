@@ -1,0 +1,94 @@
+#include "simulator/audio_format.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace verbatim::simulator {
+
+namespace {
+
+// ITU-T G.711.
+constexpr int mu_law_bias = 0x84;
+
+std::int16_t from_mu_law(unsigned char code) {
+  const unsigned bits = static_cast<unsigned char>(~code);
+  const unsigned exponent = bits >> 4U & 7U;
+  const int magnitude =
+      static_cast<int>(((bits & 15U) << 3U) + mu_law_bias) * (1 << exponent) - mu_law_bias;
+  return static_cast<std::int16_t>((bits & 0x80U) != 0 ? -magnitude : magnitude);
+}
+
+std::int16_t from_a_law(unsigned char code) {
+  const unsigned bits = code ^ 0x55U;
+  const unsigned exponent = bits >> 4U & 7U;
+  int magnitude = static_cast<int>((bits & 15U) << 4U) + 8;
+  if (exponent > 0) magnitude = (magnitude + 0x100) * (1 << (exponent - 1));
+  return static_cast<std::int16_t>((bits & 0x80U) != 0 ? magnitude : -magnitude);
+}
+
+/// The place of the highest bit at or above `lowest` (7 or 8), counted from there.
+unsigned segment_of(int magnitude, unsigned lowest) {
+  unsigned segment = 0;
+  while (segment < 7 && magnitude >> (lowest + 1 + segment) != 0) ++segment;
+  return segment;
+}
+
+unsigned char to_mu_law(std::int16_t sample) {
+  const int magnitude = std::min(std::abs(int{sample}), 32635) + mu_law_bias;
+  const unsigned segment = segment_of(magnitude, 7);
+  const unsigned step = static_cast<unsigned>(magnitude >> (segment + 3)) & 15U;
+  const unsigned sign = sample < 0 ? 0x80U : 0U;
+  return static_cast<unsigned char>(~(sign | segment << 4U | step));
+}
+
+unsigned char to_a_law(std::int16_t sample) {
+  const int magnitude = std::min(std::abs(int{sample}), 32767);
+  const unsigned segment = segment_of(magnitude, 7);
+  const unsigned shift = segment > 1 ? segment + 3 : 4;
+  const unsigned step = static_cast<unsigned>(magnitude >> shift) & 15U;
+  const unsigned sign = sample < 0 ? 0U : 0x80U;
+  return static_cast<unsigned char>((sign | segment << 4U | step) ^ 0x55U);
+}
+
+}  // namespace
+
+std::optional<AudioFormat> audio_format_from_name(std::string_view name) {
+  if (name == "audio/pcm") return AudioFormat::pcm16;
+  if (name == "audio/pcmu") return AudioFormat::mu_law;
+  if (name == "audio/pcma") return AudioFormat::a_law;
+  return std::nullopt;
+}
+
+void decode_audio(AudioFormat format, std::string_view bytes, std::vector<std::int16_t>& samples) {
+  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
+  samples.resize(format == AudioFormat::pcm16 ? bytes.size() / 2 : bytes.size());
+  std::int16_t* const to = samples.data();
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (format == AudioFormat::pcm16) {
+      to[i] = static_cast<std::int16_t>(from[2 * i] | from[2 * i + 1] << 8U);
+    } else {
+      to[i] = format == AudioFormat::mu_law ? from_mu_law(from[i]) : from_a_law(from[i]);
+    }
+  }
+}
+
+std::string encode_audio(AudioFormat format, const std::vector<std::int16_t>& samples) {
+  std::string bytes;
+  if (format == AudioFormat::pcm16) {
+    bytes.resize(samples.size() * 2);
+    char* to = bytes.data();
+    for (const std::int16_t sample : samples) {
+      *to++ = static_cast<char>(sample & 0xff);
+      *to++ = static_cast<char>(sample >> 8);
+    }
+    return bytes;
+  }
+  bytes.reserve(samples.size() / 3);
+  for (std::size_t i = 2; i < samples.size(); i += 3) {
+    bytes += static_cast<char>(format == AudioFormat::mu_law ? to_mu_law(samples[i])
+                                                             : to_a_law(samples[i]));
+  }
+  return bytes;
+}
+
+}  // namespace verbatim::simulator

@@ -1,0 +1,65 @@
+// The conversation's items in their order, as the provider keeps them: a chain, found by id.
+// Bounded: the oldest items are forgotten, as a provider drops them from its context. One thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "simulator/emitter.hpp"
+
+namespace verbatim::simulator {
+
+struct ConversationItem {
+  Json json;                  ///< as conversation.item.added shows it
+  std::string words;          ///< of a spoken answer: what was generated, audio included
+  std::int64_t audio_ms = 0;  ///< of a spoken answer: how much there is
+  bool truncated = false;
+  std::size_t bytes = 0;  ///< set by the conversation, for its bound
+};
+
+class Conversation {
+ public:
+  static constexpr std::size_t most_items = 1000;
+  static constexpr std::size_t most_bytes = 4U << 20U;
+
+  /// Behind `after`, in front if that is empty. Precondition: `after` is empty or known, the id
+  /// new.
+  void insert(ConversationItem item, const std::string& after);
+  void append(ConversationItem item) { insert(std::move(item), last_id()); }
+
+  ConversationItem* find(const std::string& id);
+  bool has_call(const std::string& call_id) const;
+  bool erase(const std::string& id);
+
+  bool empty() const { return items_.empty(); }
+  std::size_t size() const { return items_.size(); }
+  std::string last_id() const;
+  /// The last item, or nullptr.
+  const ConversationItem* last() const { return items_.empty() ? nullptr : &items_.back(); }
+
+  /// The predecessor as the protocol writes it: null in front.
+  Json previous_of(const std::string& id) const;
+  bool is_second(const std::string& id) const;
+
+  /// The text of the last user message; empty if the last one was spoken or there is none.
+  std::string last_typed() const;
+  /// Something like the number of tokens that a model would have to read.
+  std::size_t text_tokens() const { return bytes_ / 16; }
+
+ private:
+  using Items = std::list<ConversationItem>;
+  void forget_oldest();
+
+  Items items_;
+  std::unordered_map<std::string, Items::iterator> by_id_;
+  std::size_t bytes_ = 0;
+};
+
+/// The texts of a message's content, joined by blanks.
+std::string text_of(const Json& item);
+
+}  // namespace verbatim::simulator

@@ -1,0 +1,124 @@
+#include "simulator/faults.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <stdexcept>
+
+namespace verbatim::simulator {
+
+namespace {
+
+constexpr std::string_view known =
+    "drop_after=N, close_after=N:CODE[:REASON], hang_after=N, silent, late_transcription=MS, "
+    "fail_transcription, empty_transcription, no_transcription_deltas, duplicate=PROBABILITY, "
+    "slow=FACTOR, error_first=CODE, expire_after=MS";
+
+struct Fault {
+  std::string_view name;
+  std::string_view argument;
+  bool has_argument = false;
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw std::invalid_argument("fault '" + std::string(name) + "': " + why);
+  }
+
+  std::uint64_t whole(std::string_view text, std::uint64_t most) const {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value > most) {
+      refuse("'" + std::string(text) + "' is not a whole number from 0 to " + std::to_string(most));
+    }
+    return value;
+  }
+
+  double fraction(double least, double most) const {
+    const std::string text(argument);
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    if (text.empty() || *end != '\0' || !(value >= least && value <= most)) {
+      refuse("'" + text + "' is not a number from " + std::to_string(least) + " to " +
+             std::to_string(most));
+    }
+    return value;
+  }
+
+  Faults::Close close() const {
+    const std::size_t colon = argument.find(':');
+    if (colon == argument.npos) refuse("wants N:CODE[:REASON], for example 20:1011:overloaded");
+    Faults::Close close;
+    close.after = whole(argument.substr(0, colon), counts);
+    std::string_view rest = argument.substr(colon + 1);
+    const std::size_t second = rest.find(':');
+    const std::uint64_t code = whole(rest.substr(0, second), 4999);
+    // 1004 to 1006 and 1015 must not stand in a close frame (RFC 6455, 7.4).
+    if (code < 1000 || (code >= 1004 && code <= 1006) || code == 1015) {
+      refuse(std::to_string(code) + " is not a close code that can be sent");
+    }
+    close.code = static_cast<std::uint16_t>(code);
+    if (second != rest.npos) close.reason = rest.substr(second + 1);
+    if (close.reason.size() > 123) refuse("a close reason has at most 123 bytes");
+    return close;
+  }
+
+  static constexpr std::uint64_t counts = 1'000'000'000;
+};
+
+}  // namespace
+
+void Faults::add(std::string_view spec) {
+  while (!spec.empty()) {
+    const std::string_view piece = spec.substr(0, spec.find('+'));
+    spec.remove_prefix(std::min(spec.size(), piece.size() + 1));
+    const std::size_t equals = piece.find('=');
+    Fault fault{piece.substr(0, equals), {}, equals != piece.npos};
+    if (fault.has_argument) fault.argument = piece.substr(equals + 1);
+
+    const bool plain = fault.name == "silent" || fault.name == "fail_transcription" ||
+                       fault.name == "empty_transcription" ||
+                       fault.name == "no_transcription_deltas";
+    if (plain && fault.has_argument) fault.refuse("takes no argument");
+    if (fault.name == "silent") {
+      hang_after = 0;
+    } else if (fault.name == "fail_transcription") {
+      fail_transcription = true;
+    } else if (fault.name == "empty_transcription") {
+      empty_transcription = true;
+    } else if (fault.name == "no_transcription_deltas") {
+      transcription_deltas = false;
+    } else if (fault.name == "drop_after") {
+      drop_after = fault.whole(fault.argument, Fault::counts);
+    } else if (fault.name == "close_after") {
+      close_after = fault.close();
+    } else if (fault.name == "hang_after") {
+      hang_after = fault.whole(fault.argument, Fault::counts);
+    } else if (fault.name == "late_transcription") {
+      late_transcription_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
+    } else if (fault.name == "duplicate") {
+      duplicate = fault.fraction(0, 1);
+    } else if (fault.name == "slow") {
+      slow = fault.fraction(0.001, 1000);
+    } else if (fault.name == "error_first") {
+      if (fault.argument.empty() || fault.argument.size() > 80) {
+        fault.refuse("wants an error code of 1 to 80 bytes, for example invalid_api_key");
+      }
+      error_first = fault.argument;
+    } else if (fault.name == "expire_after") {
+      expire_after_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
+    } else {
+      fault.refuse("there is no such fault; known are " + std::string(known));
+    }
+  }
+}
+
+ModelName split_model(std::string_view model) {
+  // A plus in a URL's query means a blank: whoever did not write %2B meant the plus.
+  const char separator = model.find('+') == model.npos ? ' ' : '+';
+  const std::size_t end = std::min(model.find(separator), model.size());
+  ModelName result{std::string(model.substr(0, end)), {}};
+  if (end < model.size()) result.faults = model.substr(end + 1);
+  std::replace(result.faults.begin(), result.faults.end(), separator, '+');
+  return result;
+}
+
+}  // namespace verbatim::simulator

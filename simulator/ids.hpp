@@ -1,0 +1,32 @@
+// Identifiers in the provider's shape: a prefix, five characters that tell the second, sixteen
+// random ones, all in base 62. One thread; unique within a connection for all practical purposes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "simulator/random.hpp"
+
+namespace verbatim::simulator {
+
+class Ids {
+ public:
+  explicit Ids(std::uint64_t seed) : random_(seed) {}
+
+  /// The second that the next ids carry. Unix time.
+  void set_time(std::int64_t unix_s) { unix_s_ = unix_s; }
+
+  std::string make(std::string_view prefix);
+
+  /// Random padding, as deltas carry it so that their size does not tell their text.
+  std::string obfuscation(std::size_t delta_size);
+
+ private:
+  void append_random(std::string& to, std::size_t count);
+
+  Random random_;
+  std::int64_t unix_s_ = 0;
+};
+
+}  // namespace verbatim::simulator

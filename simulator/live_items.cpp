@@ -1,0 +1,142 @@
+// The client's events about items of the conversation.
+#include <string>
+#include <utility>
+
+#include "simulator/base64.hpp"
+#include "simulator/client_item.hpp"
+#include "simulator/live_session.hpp"
+
+namespace verbatim::simulator {
+
+namespace {
+
+ClientFault no_such_item(const std::string& doing, const std::string& code, const std::string& id,
+                         const std::string& param) {
+  return {code, "Error " + doing + " item: the item with id '" + id + "' does not exist.", param};
+}
+
+/// The string under `name`, or nullptr.
+const std::string* string_in(const Json& event, const char* name) {
+  const auto found = event.find(name);
+  return found == event.end() || !found->is_string() ? nullptr
+                                                     : &found->get_ref<const std::string&>();
+}
+
+}  // namespace
+
+std::string LiveSession::new_item_id() {
+  std::string id = emitter_.ids().make("item_");
+  // A client may have restored items that an earlier connection with this seed had made up.
+  while (conversation_.find(id) != nullptr) id = emitter_.ids().make("item_");
+  return id;
+}
+
+LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
+  if (!event.contains("item")) return missing_parameter("item");
+  Json item = event["item"];
+  if (auto fault = check_client_item(item)) return fault;
+
+  std::string after = conversation_.last_id();
+  if (const std::string* previous = string_in(event, "previous_item_id")) {
+    after = *previous == "root" ? std::string() : *previous;
+    if (!after.empty() && conversation_.find(after) == nullptr) {
+      return ClientFault{
+          "item_create_invalid_previous_item_id",
+          "Error adding item: the previous item with id '" + after + "' does not exist.",
+          "previous_item_id"};
+    }
+  }
+  const std::string* const id = string_in(item, "id");
+  if (id == nullptr || id->empty()) {
+    item["id"] = new_item_id();
+  } else if (conversation_.find(*id) != nullptr) {
+    return ClientFault{"item_create_duplicate_item_id",
+                       "Error adding item: an item with id '" + *id + "' already exists.",
+                       "item.id"};
+  }
+  if (item["type"] == "function_call_output" &&
+      !conversation_.has_call(item["call_id"].get<std::string>())) {
+    return ClientFault{
+        "invalid_tool_call_id",
+        "Tool call ID '" + item["call_id"].get<std::string>() + "' not found in conversation.",
+        "item.call_id"};
+  }
+  const Json shown = normal_item(item);
+  const auto new_id = shown["id"].get<std::string>();
+  conversation_.insert({shown, {}, 0, false, 0}, after);
+  const Json fields = {{"previous_item_id", conversation_.previous_of(new_id)}, {"item", shown}};
+  emitter_.send("conversation.item.added", fields);
+  emitter_.send("conversation.item.done", fields);
+  return std::nullopt;
+}
+
+LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t) {
+  const std::string* const id = string_in(event, "item_id");
+  if (id == nullptr) return missing_parameter("item_id");
+  const ConversationItem* const item = conversation_.find(*id);
+  if (item == nullptr) {
+    return no_such_item("retrieving", "item_retrieve_invalid_item_id", *id, "item_id");
+  }
+  Json shown = item->json;
+  if (item->audio_ms > 0 && !shown["content"].empty()) {
+    // The answer's audio is made again rather than kept: the voice says the same text the same way.
+    Json& part = shown["content"][0];
+    if (item->truncated) part["transcript"] = nullptr;
+    const std::string bytes =
+        encode_audio(AudioFormat::pcm16, Voice(item->words).speak(item->audio_ms));
+    std::string audio;
+    encode_base64(bytes, audio);
+    part["audio"] = std::move(audio);
+  }
+  emitter_.send("conversation.item.retrieved", {{"item", shown}});
+  return std::nullopt;
+}
+
+LiveSession::Refusal LiveSession::delete_item(const Json& event, std::int64_t) {
+  const std::string* const id = string_in(event, "item_id");
+  if (id == nullptr) return missing_parameter("item_id");
+  if (!conversation_.erase(*id)) {
+    return no_such_item("deleting", "item_delete_invalid_item_id", *id, "item_id");
+  }
+  emitter_.send("conversation.item.deleted", {{"item_id", *id}});
+  return std::nullopt;
+}
+
+LiveSession::Refusal LiveSession::truncate_item(const Json& event, std::int64_t) {
+  const std::string* const id = string_in(event, "item_id");
+  if (id == nullptr) return missing_parameter("item_id");
+  for (const char* name : {"content_index", "audio_end_ms"}) {
+    if (!event.contains(name)) return missing_parameter(name);
+    if (!event[name].is_number() || event[name] < 0) {
+      return ClientFault{"invalid_value",
+                         std::string("Invalid value for '") + name + "'. Expected a number >= 0.",
+                         name};
+    }
+  }
+  ConversationItem* const item = conversation_.find(*id);
+  if (item == nullptr) {
+    return no_such_item("truncating", "item_truncate_invalid_item_id", *id, "item_id");
+  }
+  if (item->audio_ms == 0 || event["content_index"] != 0) {
+    return ClientFault{"unsupported_content_type",
+                       "Only model output audio messages can be truncated", "item_id"};
+  }
+  const auto wanted = event["audio_end_ms"].get<std::int64_t>();
+  if (wanted > item->audio_ms) {
+    // The provider complains, and truncates all the same, to what there is.
+    const std::string* const client_id = string_in(event, "event_id");
+    emitter_.error({"invalid_value",
+                    "Audio content of " + std::to_string(item->audio_ms) +
+                        "ms is already shorter than " + std::to_string(wanted) + "ms",
+                    ""},
+                   client_id == nullptr ? std::string() : *client_id);
+  } else {
+    item->audio_ms = wanted;
+  }
+  item->truncated = true;
+  emitter_.send("conversation.item.truncated",
+                {{"item_id", *id}, {"content_index", 0}, {"audio_end_ms", item->audio_ms}});
+  return std::nullopt;
+}
+
+}  // namespace verbatim::simulator

@@ -1,0 +1,93 @@
+// The provider that listens and answers: a session, its conversation, the input audio buffer and
+// the responses. One thread. Keeps no input audio; items are bounded by Conversation.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulator/conversation.hpp"
+#include "simulator/emitter.hpp"
+#include "simulator/faults.hpp"
+#include "simulator/provider.hpp"
+#include "simulator/random.hpp"
+#include "simulator/response.hpp"
+#include "simulator/schedule.hpp"
+#include "simulator/script.hpp"
+#include "simulator/session_config.hpp"
+#include "simulator/speech_detector.hpp"
+#include "simulator/transcription.hpp"
+
+namespace verbatim::simulator {
+
+class LiveSession final : public Provider {
+ public:
+  LiveSession(const std::string& model, const Faults& faults, std::uint64_t seed, Pace pace,
+              std::int64_t expires_at_s, Emitter& emitter);
+
+  void on_message(std::string_view message, std::int64_t now_ms) override;
+  std::optional<Due> due() const override;
+  void step() override;
+
+ private:
+  using Refusal = std::optional<ClientFault>;
+  struct Handler;
+
+  Refusal dispatch(const std::string& type, const Json& event, std::int64_t now_ms);
+
+  // Client events: live_session.cpp, live_items.cpp, live_responses.cpp.
+  Refusal update_session(const Json& event, std::int64_t now_ms);
+  Refusal commit_buffer(const Json& event, std::int64_t now_ms);
+  Refusal clear_buffer(const Json& event, std::int64_t now_ms);
+  Refusal create_item(const Json& event, std::int64_t now_ms);
+  Refusal retrieve_item(const Json& event, std::int64_t now_ms);
+  Refusal delete_item(const Json& event, std::int64_t now_ms);
+  Refusal truncate_item(const Json& event, std::int64_t now_ms);
+  Refusal create_response(const Json& event, std::int64_t now_ms);
+  Refusal cancel_response(const Json& event, std::int64_t now_ms);
+
+  /// Most of all messages: no tree is built for them. False: it is not that, or malformed.
+  bool append_audio(std::string_view message, std::int64_t now_ms);
+  void hear(std::string_view bytes, std::int64_t now_ms);
+  void speech_started(std::int64_t at_ms);
+  void speech_stopped(std::int64_t at_ms, std::int64_t now_ms);
+  void commit_utterance(bool speech, std::int64_t length_ms, std::int64_t now_ms);
+  Transcription new_transcription();
+  void empty_buffer();
+
+  std::string new_item_id();
+
+  Response* active();
+  void start_response(ResponsePlan plan, std::int64_t now_ms);
+  ResponsePlan default_plan() const;
+  void choose_words(const Json& request, ResponsePlan& plan);
+  void after_response(const Response& response);
+
+  Faults faults_;
+  Pace pace_;
+  Script script_;
+  Random random_;
+  Emitter& emitter_;
+  SessionConfig config_;
+  Conversation conversation_;
+  std::string conversation_id_;
+
+  SpeechDetector detector_;
+  std::optional<Transcription> speaking_;  // of the utterance that is being spoken
+  std::int64_t speech_began_ms_ = 0;
+  std::int64_t buffered_bytes_ = 0;  // since the last commit or clear
+  bool speech_buffered_ = false;
+  std::uint64_t utterances_ = 0;
+  std::int64_t unanswered_audio_ms_ = 0;
+
+  std::list<Transcription> transcribing_;
+  std::vector<std::unique_ptr<Response>> responses_;
+  std::uint64_t answers_ = 0;
+  bool model_has_spoken_ = false;
+};
+
+}  // namespace verbatim::simulator

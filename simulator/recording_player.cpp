@@ -1,0 +1,102 @@
+#include "simulator/recording_player.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <utility>
+
+#include "session/json_view.hpp"
+#include "session/own_events.hpp"
+#include "session/protocol.hpp"
+
+namespace verbatim::simulator {
+
+namespace {
+
+constexpr std::string_view append = "input_audio_buffer.append";
+
+/// Says nothing about the conversation: the microphone, or what a relay says on its own account.
+bool is_aside(std::string_view message) {
+  if (session::peek_type(message) == append) return true;
+  const auto id = session::json::View::of(message)["event_id"].between_quotes();
+  return id.starts_with(session::own_event_prefix);
+}
+
+}  // namespace
+
+RecordingPlayer::RecordingPlayer(session::Recording recording, Pace pace, Outgoing& outgoing,
+                                 std::int64_t now_ms)
+    : recording_(std::move(recording)), pace_(pace), outgoing_(outgoing), from_ms_(now_ms) {
+  std::erase_if(recording_.events, [](const session::RecordedEvent& event) {
+    return event.direction == session::Direction::to_server && is_aside(event.event);
+  });
+  for (const session::RecordedEvent& event : recording_.events) {
+    // Only what some line waits for is counted, so that a client cannot make this grow.
+    if (event.direction == session::Direction::to_server) {
+      said_.emplace(session::peek_type(event.event), 0);
+    }
+  }
+  if (!recording_.events.empty()) from_recorded_ = recording_.events.front().t_ms.value_or(0);
+}
+
+void RecordingPlayer::on_message(std::string_view message, std::int64_t now_ms) {
+  const auto known = said_.find(session::peek_type(message));
+  if (known == said_.end() || is_aside(message)) return;
+  ++known->second;
+  wait_for_client(now_ms);
+}
+
+void RecordingPlayer::wait_for_client(std::int64_t now_ms) {
+  for (; next_ < recording_.events.size(); ++next_) {
+    const session::RecordedEvent& event = recording_.events[next_];
+    if (event.direction == session::Direction::to_client) return;
+    const auto said = said_.find(session::peek_type(event.event));
+    if (said->second == 0) return;
+    --said->second;
+    from_ms_ = std::max(from_ms_, now_ms);
+    from_recorded_ = event.t_ms.value_or(from_recorded_);
+  }
+}
+
+std::optional<Due> RecordingPlayer::due() const {
+  if (next_ == recording_.events.size()) return std::nullopt;
+  const session::RecordedEvent& event = recording_.events[next_];
+  if (event.direction == session::Direction::to_server) return std::nullopt;
+  constexpr std::int64_t day_ms = 86'400'000;  // a file may say anything
+  const std::int64_t at = event.t_ms.value_or(from_recorded_);
+  const bool sane = at > from_recorded_ && at < (std::int64_t{1} << 60);
+  return pace_.after(from_ms_, sane ? std::min(at - from_recorded_, day_ms) : 0);
+}
+
+void RecordingPlayer::step() {
+  const session::RecordedEvent& event = recording_.events[next_];
+  from_ms_ = due()->at_ms;
+  from_recorded_ = std::max(from_recorded_, event.t_ms.value_or(from_recorded_));
+  ++next_;
+  outgoing_.event(event.event);
+  wait_for_client(from_ms_);
+}
+
+std::optional<session::Recording> find_recording(const std::filesystem::path& folder,
+                                                 const std::string& name) {
+  // The name comes from a URL: a plain one, nothing that leads out of the folder.
+  const bool plain = !name.empty() && name.front() != '.' && name.find('/') == name.npos &&
+                     name.find('\0') == name.npos && name.size() < 200;
+  if (folder.empty() || !plain) return std::nullopt;
+  const auto path = folder / (name + ".jsonl");
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file && !file.eof()) throw std::runtime_error("recording '" + name + "' cannot be read");
+  auto recording = session::read_recording(bytes);
+  if (!recording.errors.empty()) {
+    throw std::runtime_error("recording '" + name + "', line " +
+                             std::to_string(recording.errors.front().line) + ": " +
+                             recording.errors.front().message);
+  }
+  return recording;
+}
+
+}  // namespace verbatim::simulator

@@ -1,0 +1,30 @@
+// When things happen. Two times for each: the moment it is due, scaled by the pace, and its rank,
+// which is the unscaled one and keeps the provider's order when the pace makes everything due at
+// once. Plain values.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace verbatim::simulator {
+
+struct Due {
+  std::int64_t at_ms = 0;
+  std::int64_t rank_ms = 0;
+  friend auto operator<=>(const Due&, const Due&) = default;
+};
+
+class Pace {
+ public:
+  explicit Pace(double factor) : factor_(factor) {}
+
+  Due after(std::int64_t start_ms, std::int64_t offset_ms) const {
+    const double scaled = static_cast<double>(offset_ms) * factor_;
+    return {start_ms + static_cast<std::int64_t>(scaled), start_ms + offset_ms};
+  }
+
+ private:
+  double factor_;
+};
+
+}  // namespace verbatim::simulator
