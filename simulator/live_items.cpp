@@ -1,4 +1,5 @@
 // The client's events about items of the conversation.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -78,12 +79,12 @@ LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t)
     return no_such_item("retrieving", "item_retrieve_invalid_item_id", *id, "item_id");
   }
   Json shown = item->json;
-  if (item->audio_ms > 0 && !shown["content"].empty()) {
+  if (!item->words.empty() && !shown["content"].empty()) {
     // The answer's audio is made again rather than kept: the voice says the same text the same way.
     Json& part = shown["content"][0];
     if (item->truncated) part["transcript"] = nullptr;
-    const std::string bytes =
-        encode_audio(AudioFormat::pcm16, Voice(item->words).speak(item->audio_ms));
+    const std::string bytes = encode_audio(output_format_of(config_.json()["audio"]["output"]),
+                                           Voice(item->words).speak(item->audio_ms));
     std::string audio;
     encode_base64(bytes, audio);
     part["audio"] = std::move(audio);
@@ -121,7 +122,9 @@ LiveSession::Refusal LiveSession::truncate_item(const Json& event, std::int64_t)
     return ClientFault{"unsupported_content_type",
                        "Only model output audio messages can be truncated", "item_id"};
   }
-  const auto wanted = event["audio_end_ms"].get<std::int64_t>();
+  constexpr double absurd_ms = 1e15;
+  const auto wanted =
+      static_cast<std::int64_t>(std::min(event["audio_end_ms"].get<double>(), absurd_ms));
   if (wanted > item->audio_ms) {
     // The provider complains, and truncates all the same, to what there is.
     const std::string* const client_id = string_in(event, "event_id");

@@ -20,9 +20,6 @@ std::string event_id_of(const Json& event) {
   return id != event.end() && id->is_string() ? id->get<std::string>() : std::string();
 }
 
-/// An output frame's worth of milliseconds with two digits, as the provider writes it.
-std::string with_hundredths(std::int64_t ms) { return std::to_string(ms) + ".00"; }
-
 }  // namespace
 
 struct LiveSession::Handler {
@@ -66,9 +63,8 @@ void LiveSession::step() {
   }
   (*response)->step();
   if (!(*response)->done()) return;
-  const auto ended = std::move(*response);
   responses_.erase(response);
-  after_response(*ended);
+  tell_rate_limits();
 }
 
 void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {
@@ -159,7 +155,7 @@ void LiveSession::hear(std::string_view bytes, std::int64_t now_ms) {
     if (edge.started) {
       speech_started(edge.at_ms);
     } else if (speaking_) {
-      speech_stopped(edge.at_ms, now_ms);
+      speech_stopped(edge, now_ms);
     }
   }
   if (speaking_) speaking_->hear(detector_.heard_ms() - speech_began_ms_);
@@ -181,11 +177,11 @@ void LiveSession::speech_started(std::int64_t at_ms) {
   std::erase_if(responses_, [](const auto& response) { return response->done(); });
 }
 
-void LiveSession::speech_stopped(std::int64_t at_ms, std::int64_t now_ms) {
-  speaking_->hear(at_ms - speech_began_ms_);
+void LiveSession::speech_stopped(const SpeechDetector::Edge& edge, std::int64_t now_ms) {
+  speaking_->hear(edge.at_ms - speech_began_ms_);
   emitter_.send("input_audio_buffer.speech_stopped",
-                {{"audio_end_ms", at_ms}, {"item_id", speaking_->item_id()}});
-  commit_utterance(true, at_ms - speech_began_ms_, now_ms);
+                {{"audio_end_ms", edge.at_ms}, {"item_id", speaking_->item_id()}});
+  commit_utterance(true, edge.speech_ms, now_ms);
   if (!config_.creates_response()) return;
   if (const Response* running = active()) {
     return emitter_.error(
@@ -223,7 +219,6 @@ void LiveSession::commit_utterance(bool speech, std::int64_t length_ms, std::int
 
 void LiveSession::empty_buffer() {
   speaking_.reset();
-  detector_.restart();
   buffered_bytes_ = 0;
   speech_buffered_ = false;
 }
@@ -234,15 +229,17 @@ LiveSession::Refusal LiveSession::commit_buffer(const Json&, std::int64_t now_ms
     return ClientFault{"input_audio_buffer_commit_empty",
                        "Error committing input audio buffer: buffer too small. Expected at least "
                        "100ms of audio, but buffer only has " +
-                           with_hundredths(ms) + "ms of audio.",
+                           std::to_string(ms) + ".00ms of audio.",
                        ""};
   }
   commit_utterance(speech_buffered_, ms, now_ms);
+  detector_.restart();
   return std::nullopt;
 }
 
 LiveSession::Refusal LiveSession::clear_buffer(const Json&, std::int64_t) {
   empty_buffer();
+  detector_.restart();
   emitter_.send("input_audio_buffer.cleared");
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "simulator/script.hpp"
+#include "simulator/session_config.hpp"
 
 namespace verbatim::simulator {
 
@@ -30,11 +31,9 @@ Response::Response(ResponsePlan plan, Emitter& emitter, Conversation& conversati
       id_(emitter.ids().make("resp_")),
       item_id_(emitter.ids().make("item_")),
       voice_(plan_.words),
-      format_(AudioFormat::pcm16),
+      format_(output_format_of(plan_.audio_output)),
       spoken_(!call() && plan_.modalities == Json::array({"audio"})) {
   if (call()) call_id_ = emitter_.ids().make("call_");
-  format_ = audio_format_from_name(plan_.audio_output.at("format").at("type").get<std::string>())
-                .value_or(AudioFormat::pcm16);
   auto said = pieces(plan_.words);
   if (plan_.max_output_tokens.is_number_integer()) {
     const auto most = static_cast<std::size_t>(
