@@ -103,13 +103,16 @@ class Caller {
     });
   }
 
-  /// Every final text must be there as it was, every piece must be the beginning of what is kept.
+  /// Every final text must be there as it was, every piece must be the beginning of what is kept
+  /// (a final text that came after we had left may lack the first piece's leading space).
   compare(transcript) {
     const kept = new Map(transcript.turns.map((turn) => [turn.item_id, turn.text]));
     let lost = 0;
     for (const [item, text] of this.done) if (kept.get(item) !== text) lost++;
     for (const [item, text] of this.partial) {
-      if (!this.done.has(item) && !(kept.get(item) ?? '').startsWith(text)) lost++;
+      const text_kept = kept.get(item) ?? '';
+      if (this.done.has(item) || text_kept.startsWith(text)) continue;
+      if (!text_kept.startsWith(text.trimStart())) lost++;
     }
     return lost;
   }

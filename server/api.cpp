@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <nlohmann/json.hpp>
 
+#include "server/capture.hpp"
 #include "server/crypto.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
@@ -90,6 +92,7 @@ const Api::Route Api::routes[] = {
     {"GET", "/v1/sessions/{id}", Credential::back_end_or_own_session, &Api::show_session},
     {"GET", "/v1/sessions/{id}/transcript", Credential::back_end_or_own_session,
      &Api::show_transcript},
+    {"DELETE", "/v1/sessions/{id}", Credential::back_end, &Api::erase_session},
     {"GET", "/healthz", Credential::none, &Api::health},
     {"GET", "/readyz", Credential::none, &Api::ready},
     {"GET", "/metrics", Credential::none, &Api::show_metrics},
@@ -334,12 +337,53 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
       response.headers.emplace_back("Cache-Control", "private, no-cache");
       if (request.header("If-None-Match") == tag) {
         response.status = 304;
+        response.content_type.clear();
         response.body.clear();
       }
       co_return response;
     }
     co_await ended->wait_until(deadline);
   }
+}
+
+Awaitable<HttpResponse> Api::erase_session(Context& context) {
+  // The place is taken meanwhile, so that nobody opens the session that is being erased.
+  switch (parts_.registry.admit(context.id)) {
+    case Admission::admitted:
+      break;
+    case Admission::busy:
+      co_return problem(409, "session is live", "End the conversation first, then erase it.");
+    case Admission::full:
+    case Admission::draining: {
+      HttpResponse later = problem(503, "busy", "The server can not do this now; come back.");
+      later.headers.emplace_back("Retry-After", "5");
+      co_return later;
+    }
+  }
+  struct Outcome {
+    bool erased = false;
+    std::optional<storage::StorageError> error;
+  };
+  const auto start = [this, id = context.id](auto done) {
+    const auto erased = std::make_shared<bool>(false);
+    parts_.journal.execute(
+        [id, erased](storage::Database& database) {
+          *erased = storage::erase_session(database, id);
+        },
+        [done, erased](const storage::StorageError* error) mutable {
+          done(Outcome{*erased, error ? std::optional(*error) : std::nullopt});
+        });
+  };
+  const Outcome outcome = co_await from_callback<Outcome>(context.worker.executor(), start);
+  parts_.registry.release(context.id);
+  if (outcome.error) co_return storage_problem(*outcome.error);
+  if (!outcome.erased) co_return not_found();
+  erase_captured(parts_.settings.capture.dir, context.id);
+  parts_.log.info("session.erased", {{"session", context.id}, {"by", context.principal.user}});
+  HttpResponse gone;
+  gone.status = 204;
+  gone.content_type.clear();
+  co_return gone;
 }
 
 Awaitable<HttpResponse> Api::health(Context&) { co_return json_response({{"status", "ok"}}); }

@@ -60,6 +60,7 @@ class Api {
   Awaitable<HttpResponse> list_sessions(Context&);
   Awaitable<HttpResponse> show_session(Context&);
   Awaitable<HttpResponse> show_transcript(Context&);
+  Awaitable<HttpResponse> erase_session(Context&);
   Awaitable<HttpResponse> health(Context&);
   Awaitable<HttpResponse> ready(Context&);
   Awaitable<HttpResponse> show_metrics(Context&);

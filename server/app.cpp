@@ -1,5 +1,6 @@
 #include "server/app.hpp"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/basic_signal_set.hpp>
@@ -50,6 +51,14 @@ storage::JournalOptions journal_options(const config::Journal& settings,
   return options;
 }
 
+// Two sockets a session: the usual soft limit of 1024 files would be the first thing to run out.
+void raise_file_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 CertificateFiles certificate_files(const config::Tls& settings,
                                    const std::filesystem::path& tls_dir) {
   if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
@@ -76,7 +85,7 @@ class BuiltInProvider {
         worker_(metrics_.tally(0)),
         service_(std::move(options), worker_, log),
         listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
-                  limits.connections_max, {{&worker_, &service_}}) {
+                  limits.connections_max, {{&worker_, &service_}}, log) {
     listener_.start();
   }
   ~BuiltInProvider() {
@@ -108,6 +117,7 @@ struct App::Parts final : storage::JournalListener {
         authenticator(make_authenticator(settings)),
         tls(nullptr),
         signals(control.get_executor(), SIGTERM, SIGINT, SIGHUP) {
+    raise_file_limit();
     recover();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
@@ -209,13 +219,13 @@ struct App::Parts final : storage::JournalListener {
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
-        http_limits(settings.server), settings.server.connections_max, std::move(places));
+        http_limits(settings.server), settings.server.connections_max, std::move(places), log);
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
     metrics_listener = std::make_unique<Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, http_limits(settings.server),
         settings.server.connections_max,
-        std::vector<Place>{{workers.front().get(), services.back().get()}});
+        std::vector<Place>{{workers.front().get(), services.back().get()}}, log);
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -283,7 +293,11 @@ struct App::Parts final : storage::JournalListener {
       hurry = true;
       empty->ring();
     });
-    registry.drain();
+    if (journal->failed()) {
+      registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
+    } else {
+      registry.drain(session::CloseReason::server_shutdown, "the server is going down");
+    }
     const auto deadline = Clock::now() + settings.server.shutdown_grace;
     while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
       co_await empty->wait_until(deadline);
@@ -332,6 +346,7 @@ int App::run() {
 
 int run_simulator(const SimulatorApp& options) {
   Log log(options.log);
+  raise_file_limit();
   asio::io_context control{1};
   Metrics metrics(1);
   Worker worker(metrics.tally(0));
@@ -345,7 +360,7 @@ int run_simulator(const SimulatorApp& options) {
                                     : nullptr);
   const config::Server limits;
   Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
-                    http_limits(limits), limits.connections_max, {{&worker, &service}});
+                    http_limits(limits), limits.connections_max, {{&worker, &service}}, log);
   listener.start();
   const std::string url = listener.url();
   log.info("simulator.ready", {{"url", "ws" + url.substr(4) + "/v1/realtime"}});

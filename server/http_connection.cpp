@@ -89,7 +89,7 @@ Awaitable<void> hang_up(Socket& socket) {
 }
 
 template <class Stream>
-Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& service) {
+Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& service, Log& log) {
   const std::string remote = remote_address(socket_of(stream));
   beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
   const auto executor = socket_of(stream).get_executor();
@@ -152,7 +152,13 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     }
     if (head) request.method = "GET";
     deadline.reset();  // an answer may take long by design (long-poll); its maker bounds it
-    HttpResponse response = co_await service.answer(std::move(request));
+    HttpResponse response = problem(500, "internal error", "This is a bug; the log says more.");
+    const std::string path = request.path;
+    try {
+      response = co_await service.answer(std::move(request));
+    } catch (const std::exception& bug) {
+      log.error("http.bug", {{"path", path}, {"what", bug.what()}});
+    }
     deadline.emplace(executor, limits.request_timeout, cut);
     open = co_await write_response(stream, std::move(response), keep_alive, head);
   }
@@ -162,11 +168,11 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
 }  // namespace
 
 Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                 HttpLimits limits, HttpService& service) {
+                                 HttpLimits limits, HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (!tls) {
-    co_await serve_requests(std::move(socket), limits, service);
+    co_await serve_requests(std::move(socket), limits, service, log);
     co_return;
   }
   TlsStream stream(std::move(socket), *tls);
@@ -178,7 +184,7 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
     });
     std::tie(ec) = co_await stream.async_handshake(asio::ssl::stream_base::server, use_tuple);
   }
-  if (!ec) co_await serve_requests(std::move(stream), limits, service);
+  if (!ec) co_await serve_requests(std::move(stream), limits, service, log);
 }
 
 }  // namespace verbatim::server

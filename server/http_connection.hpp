@@ -13,6 +13,7 @@
 #include <boost/asio/ssl/context.hpp>
 
 #include "server/http.hpp"
+#include "server/log.hpp"
 #include "server/transport.hpp"
 
 namespace verbatim::server {
@@ -29,6 +30,7 @@ struct HttpLimits {
 class HttpService {
  public:
   virtual ~HttpService() = default;
+  /// What escapes from it is a bug: it ends as a 500, and no other connection notices.
   virtual Awaitable<HttpResponse> answer(HttpRequest request) = 0;
   /// Takes the connection over for a WebSocket, or gives the transport back with the answer that
   /// refuses the upgrade.
@@ -41,6 +43,6 @@ class HttpService {
 
 /// `tls` may be null: plain HTTP.
 Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                 HttpLimits limits, HttpService& service);
+                                 HttpLimits limits, HttpService& service, Log& log);
 
 }  // namespace verbatim::server

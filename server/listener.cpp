@@ -12,6 +12,15 @@ namespace {
 // When the process is out of file descriptors, accepting again at once would only spin.
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
 
+// What escapes from a connection is a bug; it ends that connection and nothing else.
+void tell(Log& log, const std::exception_ptr& bug) {
+  try {
+    std::rethrow_exception(bug);
+  } catch (const std::exception& error) {
+    log.error("connection.bug", {{"what", error.what()}});
+  }
+}
+
 std::string display(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
@@ -24,13 +33,15 @@ HttpLimits http_limits(const config::Server& settings) {
 }
 
 Listener::Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
-                   HttpLimits limits, std::size_t connections_max, std::vector<Place> places)
+                   HttpLimits limits, std::size_t connections_max, std::vector<Place> places,
+                   Log& log)
     : acceptor_(control),
       host_(endpoint.host),
       tls_(tls),
       limits_(limits),
       connections_max_(connections_max),
-      places_(std::move(places)) {
+      places_(std::move(places)),
+      log_(log) {
   const std::string where = display(endpoint.host) + ":" + std::to_string(endpoint.port);
   error_code ec;
   asio::ip::basic_resolver<tcp, Executor> resolver(control);
@@ -83,13 +94,13 @@ Awaitable<void> Listener::accept_loop() {
     // Beyond the limit a connection is closed unanswered: an answer would cost a TLS handshake.
     if (open_->load() >= connections_max_) continue;
     open_->fetch_add(1);
-    asio::co_spawn(
-        place.worker->executor(),
-        serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits_, *place.service),
-        [open = open_](std::exception_ptr bug) {
-          open->fetch_sub(1);
-          if (bug) std::rethrow_exception(bug);
-        });
+    asio::co_spawn(place.worker->executor(),
+                   serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits_,
+                                    *place.service, log_),
+                   [open = open_, &log = log_](std::exception_ptr bug) {
+                     open->fetch_sub(1);
+                     if (bug) tell(log, bug);
+                   });
   }
 }
 

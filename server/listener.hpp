@@ -30,7 +30,7 @@ class Listener {
   /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
   /// `tls` null: plain. Both it and the places must outlive the connections.
   Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
-           HttpLimits limits, std::size_t connections_max, std::vector<Place> places);
+           HttpLimits limits, std::size_t connections_max, std::vector<Place> places, Log& log);
 
   void start();
   /// No new connections from now on. On the control thread.
@@ -49,6 +49,7 @@ class Listener {
   HttpLimits limits_;
   std::size_t connections_max_;
   std::vector<Place> places_;
+  Log& log_;
   std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

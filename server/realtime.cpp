@@ -81,7 +81,9 @@ std::variant<RealtimeEndpoint::Call, HttpResponse> RealtimeEndpoint::examine(
                           "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
     }
     if (!call.session_id.empty() && call.session_id != *asked) {
-      return openai_error(403, "session_not_allowed", "The token is bound to another session.");
+      // Whose session it is, and whether there is one, is nobody else's business.
+      return openai_error(404, "session_not_found",
+                          "There is no such session, or the token is not for it.");
     }
     call.session_id = std::string(*asked);
   }
@@ -249,11 +251,13 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
   SessionDriver driver(worker, std::move(session), parts_.journal, std::move(client),
                        parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events) {
-    driver.greet(session::session_event(call.session_id, opened.number, false,
-                                        settings.session.resume_window.count()));
+    constexpr std::int64_t no_resume = 0;
+    driver.greet(session::session_event(call.session_id, opened.number, false, no_resume));
   }
   if (!parts_.registry.attach(call.session_id, worker, driver)) {
-    driver.end(CloseReason::server_shutdown, "the server is going down");
+    driver.end(
+        parts_.journal.failed() ? CloseReason::storage_failure : CloseReason::server_shutdown,
+        "the server is going down");
   }
   co_await driver.run();
 

@@ -64,7 +64,7 @@ void Registry::post_end(Worker& worker, const std::string& session_id, session::
   });
 }
 
-void Registry::drain() {
+void Registry::drain(session::CloseReason reason, const std::string& why) {
   std::vector<std::pair<std::string, Worker*>> live;
   {
     const std::lock_guard lock(mutex_);
@@ -75,7 +75,7 @@ void Registry::drain() {
     if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
   }
   for (const auto& [id, worker] : live) {
-    post_end(*worker, id, session::CloseReason::server_shutdown, "the server is going down");
+    post_end(*worker, id, reason, why);
   }
 }
 

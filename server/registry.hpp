@@ -32,7 +32,8 @@ class Registry {
 
   /// Ends a live session from any thread.
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
-  void drain();
+  /// Admits nobody any more and ends everybody.
+  void drain(session::CloseReason reason, const std::string& why);
 
   std::size_t live() const;
   bool draining() const;

@@ -101,8 +101,11 @@ Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpReq
   const std::string model(request.parameter("model").value_or("gpt-realtime"));
   std::optional<simulator::SimulatedConnection> script;
   std::string fault;
+  simulator::Options options = options_;
+  const session::Moment moment = now();
+  options.unix_offset_ms = moment.wall - moment.mono_ms;
   try {
-    script.emplace(options_, model, now().mono_ms);
+    script.emplace(options, model, moment.mono_ms);
   } catch (const std::exception& error) {
     fault = error.what();
   }

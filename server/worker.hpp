@@ -28,6 +28,10 @@ class Worker {
         work_(asio::make_work_guard(context_)),
         thread_([this] { context_.run(); }) {}
 
+  ~Worker() { join(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
   Executor executor() { return context_.get_executor(); }
   Tally& tally() { return tally_; }
 
@@ -40,11 +44,14 @@ class Worker {
     }
     waiting_.push_back(&waiter);
     someone_waits_.store(true);
+    // Pairs with the fence below: either we see the new watermark, or the writer sees us waiting.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   void forget(JournalWaiter& waiter) { std::erase(waiting_, &waiter); }
 
   // --- the journal's thread -----------------------------------------------------------------
   void journal_moved() {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
     if (!someone_waits_.exchange(false)) return;  // one wake-up a batch, none if nobody waits
     asio::post(context_, [this] { wake(); });
   }

@@ -85,6 +85,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
       const auto recorded = record(std::move(*event), now);
       if (!recorded) return;
       needs = *recorded;
+      tell_turns();
     }
   }
   to_upstream_.push(std::move(message), needs);
@@ -172,6 +173,7 @@ void RealtimeSession::upstream_said(Message message, Moment now) {
   const auto needs = record(std::move(*event), now);
   if (!needs) return;
   answer_client(std::move(message), *needs);
+  tell_turns();
   if (transcription) configuration_seen(*transcription);
   // An update that was refused leaves the count too high; by the first speech it must be settled.
   if (speech && !transcription_on_) request_transcription();
@@ -191,7 +193,7 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
     const auto turn = transcript_.turn(item_id);
     if (!turn || turn->status == TurnStatus::in_progress) continue;
     needs = journal_.settle(identity_.attempt, *turn);
-    if (needs != 0) tell_turn(*turn, needs);
+    if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
   }
   if (needs == 0) {
     end(CloseReason::storage_failure, "the transcript can not be kept", now);
@@ -318,13 +320,15 @@ void RealtimeSession::send_error(std::string type, std::string code, std::string
   answer_client(own_message(to_json(error, own_event_id())));
 }
 
-void RealtimeSession::tell_turn(const Turn& turn, Sequence needs) {
-  if (!identity_.extension_events) return;
+void RealtimeSession::tell_turns() {
+  if (settled_turns_.empty()) return;
   const auto turns = transcript_.turns();
-  const auto placed = std::find_if(turns.begin(), turns.end(),
-                                   [&](const Turn& t) { return t.item_id == turn.item_id; });
-  if (placed == turns.end()) return;
-  answer_client(own_message(turn_event(*placed, own_event_id())), needs);
+  for (const auto& [item_id, needs] : std::exchange(settled_turns_, {})) {
+    const auto placed = std::find_if(turns.begin(), turns.end(),
+                                     [&id = item_id](const Turn& t) { return t.item_id == id; });
+    if (placed == turns.end()) continue;
+    answer_client(own_message(turn_event(*placed, own_event_id())), needs);
+  }
 }
 
 std::string RealtimeSession::own_event_id() {

@@ -99,7 +99,7 @@ class RealtimeSession {
   std::optional<Sequence> record(Event event, Moment now);
   void configuration_seen(bool transcription_on);
   void request_transcription();
-  void tell_turn(const Turn& turn, Sequence needs);
+  void tell_turns();
   void finish_if_transcribed(Moment now);
   std::string own_event_id();
 
@@ -112,7 +112,7 @@ class RealtimeSession {
 
   bool client_attached_ = true;
   bool upstream_open_ = false;
-  bool created_ = false;         ///< session.created came
+  bool created_ = false;         ///< the provider has said something
   bool expired_ = false;         ///< the provider said that its session limit is reached
   bool provider_error_ = false;  ///< the last thing the provider said was an error
   std::string last_error_;
@@ -120,6 +120,9 @@ class RealtimeSession {
   int updates_outstanding_ = 0;  ///< session.update sent, not answered
   bool transcription_on_ = false;
   bool transcription_refused_ = false;  ///< asked for and still off: ask no more
+
+  /// Turns that became settled and are yet to be told to a client that asked for it.
+  std::vector<std::pair<std::string, Sequence>> settled_turns_;
 
   std::optional<CloseReason> pending_reason_;  ///< the client is gone; transcriptions still come
   std::string pending_why_;

@@ -18,7 +18,7 @@ namespace verbatim::session {
 
 /// Bounds for one conversation; beyond them the oldest repeat-detection memory goes, never text.
 struct TranscriptOptions {
-  std::size_t remembered_event_ids = 4096;  ///< per upstream connection, to recognise re-emission
+  std::size_t remembered_event_ids = 1024;  ///< per upstream connection, to recognise re-emission
 };
 
 class Transcript {

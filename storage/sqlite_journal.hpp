@@ -85,10 +85,13 @@ class SqliteJournal final : public session::Journal {
 
   /// Opens the next attempt of a session. `done` runs on the writer thread once it is durable, or
   /// with the failure (io_error, disk_full, ..., or not_found when the session is another user's).
+  /// If the journal refuses at once, as append() would with 0, it runs on the caller's thread
+  /// before this returns; so does that of execute().
   void open_attempt(AttemptSpec spec, std::function<void(OpenedAttempt, const StorageError*)> done);
 
   /// Any other change: `work` runs on the writer thread inside a batch's transaction, in a
-  /// savepoint of its own; `done` once that is durable (nullptr) or undone.
+  /// savepoint of its own; `done` once that is durable (nullptr) or undone. `work` runs again if
+  /// the disk was full the first time.
   void execute(std::function<void(Database&)> work, std::function<void(const StorageError*)> done);
 
   JournalStats take_stats();

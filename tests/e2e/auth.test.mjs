@@ -66,8 +66,8 @@ test('another user\'s session does not exist for a token', async (t) => {
   const hers = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ada' }) });
   await hers.ask('Hello?');
   const other = await relay.mint({ user: 'grace' });
-  const post = { key: other, method: 'POST', body: { writer: 'client', attempt: 1, turns: [] } };
-  assert.equal((await relay.request(`/v1/sessions/${hers.id}/transcript`, post)).status, 404);
+  const path = `/v1/sessions/${hers.id}/transcript`;
+  assert.equal((await relay.request(path, { key: other })).status, 404);
   assertRefused(await refusal(relay, { token: other, query: { session: hers.id } }), 404);
 });
 

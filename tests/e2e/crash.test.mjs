@@ -24,11 +24,14 @@ function received(client) {
   return texts;
 }
 
+// A transcription's final text may have reached the journal and not the client; real ones drop the
+// leading space of the first piece.
 function assertKept(transcript, client) {
   for (const [item, text] of received(client)) {
     const turn = transcript.turns.find((kept) => kept.item_id === item);
     assert.ok(turn, `no turn for ${item}`);
-    assert.ok(turn.text.startsWith(text), `kept "${turn.text}", received "${text}"`);
+    const pieces = turn.role === 'user' && turn.status === 'completed' ? text.trimStart() : text;
+    assert.ok(turn.text.startsWith(pieces), `kept "${turn.text}", received "${text}"`);
   }
 }
 

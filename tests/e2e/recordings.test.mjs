@@ -6,19 +6,9 @@ import { test } from 'node:test';
 import { isExtra, play, read, recordings } from './support/recording.mjs';
 import { Client, run, startRelay, startSimulator } from './support/verbatim.mjs';
 
-// No connection of its own begins like these: a call's side channel and a bare server log have no
-// session.created; the expired session needs a second connection to the provider.
-const partial = [
-  'ga-openai-sideband-audio-turn',
-  'ga-openai-sideband-text-turn',
-  'beta-openai-text-response-only',
-  'synthetic-24-session-expired-and-rehydrated',
-];
-
 const names = readdirSync(recordings)
   .filter((file) => file.endsWith('.jsonl'))
-  .map((file) => file.slice(0, -'.jsonl'.length))
-  .filter((name) => !partial.includes(name));
+  .map((file) => file.slice(0, -'.jsonl'.length));
 
 /** What a test compares of a transcript's turns. */
 const essence = (turns, expected) =>

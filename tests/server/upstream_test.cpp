@@ -10,10 +10,10 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "../support/temp_dir.hpp"
 #include "server/listener.hpp"
 #include "server/tls.hpp"
 #include "server/ws_peer.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace verbatim::server;
 using verbatim::config::Endpoint;
@@ -50,7 +50,7 @@ class Door {
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
         listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {}, 100,
-                  {{&worker_, &service_}}) {
+                  {{&worker_, &service_}}, log_) {
     listener_.start();
   }
   ~Door() { worker_.join(); }
@@ -61,6 +61,7 @@ class Door {
   const CertificateFiles& files() const { return files_; }
 
  private:
+  Log log_{{}};
   Metrics metrics_;
   Worker worker_;
   Echo service_;

@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "../support/memory_journal.hpp"
 #include "session/protocol.hpp"
+#include "tests/support/memory_journal.hpp"
 
 using namespace verbatim::session;
 using nlohmann::json;
@@ -456,7 +456,7 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
     const auto got = stage.drain(stage.session.to_client());
     REQUIRE(got.size() == (asked ? 3 : 2));
     if (!asked) continue;
-    const json turn = json::parse(got[1]);
+    const json turn = json::parse(got[2]);
     REQUIRE(turn["type"] == "verbatim.turn");
     REQUIRE(turn["item_id"] == "u1");
     REQUIRE(turn["status"] == "completed");

@@ -1,9 +1,9 @@
-// A folder of its own for one test, gone with it.
+// A folder of its own for one test, gone at the end of it.
 #pragma once
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
+#include <stdexcept>
 #include <string>
 
 namespace verbatim::test {
@@ -11,8 +11,9 @@ namespace verbatim::test {
 class TempDir {
  public:
   TempDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "verbatim-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
+    std::string name = (std::filesystem::temp_directory_path() / "verbatim-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
+    path_ = name;
   }
   ~TempDir() {
     std::error_code ignored;

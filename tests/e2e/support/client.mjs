@@ -2,12 +2,13 @@
 import WebSocket from 'ws';
 import { within } from './process.mjs';
 
-function open(relay, { query = {}, token, protocols = [], headers = {} } = {}) {
+function open(relay, { query = {}, token, protocols = [], headers = {}, socket = {} } = {}) {
   const url = new URL(relay.wsUrl);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   return new WebSocket(url, protocols, {
     rejectUnauthorized: false,
     perMessageDeflate: false,
+    ...socket,
     headers: { ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
   });
 }

@@ -51,6 +51,18 @@ export class Program {
     });
   }
 
+  /** Waits until it has logged this event. */
+  logged(event) {
+    const stream = this.child.stderr;
+    let look;
+    const found = new Promise((resolve) => {
+      look = () => this.stderr.includes(event) && resolve();
+      stream.on('data', look);
+      look();
+    });
+    return within(found, `log line ${event}`).finally(() => stream.off('data', look));
+  }
+
   get pid() {
     return this.child.pid;
   }

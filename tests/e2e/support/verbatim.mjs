@@ -48,7 +48,7 @@ class Relay {
     return request(`${this.url}${path}`, { key: this.key, ...options });
   }
 
-  async mint(verbatim = {}, session = { type: 'realtime', model: 'gpt-realtime' }) {
+  async mint(verbatim = {}, session = { type: 'realtime' }) {
     const answer = await this.request('/v1/realtime/client_secrets', {
       method: 'POST',
       body: { session, verbatim },
@@ -64,21 +64,25 @@ class Relay {
   }
 }
 
-/** `key: null` leaves it without a back end's key: the development mode. */
+/**
+ * `key: null` leaves it without a back end's key: the development mode. With `config`, a file, the
+ * keys are the file's business and `key` is only what requests use.
+ */
 export async function startRelay(t, options = {}) {
-  const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], args = [] } = options;
+  const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], config, args = [] } = options;
   const directory = temporaryDirectory(t);
   const ready = `relay-${++counter}.json`;
   const assignments = [
     'server.listen=127.0.0.1:0',
     `server.data_dir=${dataDir}`,
-    ...(key ? [`auth.api_keys=${key.hash}`] : []),
+    ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
     ...set,
   ];
   const program = new Program(
     [
       'serve',
+      ...(config ? ['--config', config] : []),
       ...['--ready-file', join(directory, ready)],
       ...assignments.flatMap((assignment) => ['--set', assignment]),
       ...args,

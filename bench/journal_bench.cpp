@@ -1,0 +1,109 @@
+// How long a delta waits for its sync, how many rows a second the journal takes at most, and what
+// a delta costs in bytes written. Built with -DVERBATIM_BENCH=ON; run on the disk in question:
+//   journal_bench FOLDER
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/sqlite_journal.hpp"
+
+using namespace verbatim;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+class Meter final : public storage::JournalListener {
+ public:
+  void on_durable(session::Sequence up_to) override {
+    const auto now = Clock::now();
+    for (; next < submitted.size() && first + next <= up_to; ++next)
+      waits.push_back(std::chrono::duration<double, std::milli>(now - submitted[next]).count());
+    durable.store(up_to);
+  }
+  void on_failed(storage::Failure, const std::string& message) override {
+    std::fprintf(stderr, "%s\n", message.c_str());
+    std::_Exit(1);
+  }
+  std::vector<Clock::time_point> submitted;  ///< by sequence, filled before the writer can know
+  std::vector<double> waits;
+  session::Sequence first = 2;  ///< the attempt takes sequence 1
+  std::size_t next = 0;
+  std::atomic<session::Sequence> durable{0};
+};
+
+session::Event delta(int number) {
+  session::TextDelta body;
+  body.item_id = "item_C9y0aVsWBcxQ1v2eDuG7A";
+  body.response_id = "resp_C9y0aKd1hSzVqfQnPbrYt";
+  body.text = session::Text::from_wtf8(" word" + std::to_string(number % 1000));
+  return {"event_C9y0a" + std::to_string(1000000000 + number), body};
+}
+
+std::uint64_t bytes_written() {
+  std::ifstream io("/proc/self/io");
+  std::uint64_t value = 0;
+  for (std::string key; io >> key >> value;)
+    if (key == "write_bytes:") return value;
+  return 0;
+}
+
+/// `rate` 0: as fast as the queue takes them.
+void measure(const std::filesystem::path& folder, int rate, int count) {
+  const auto file = folder / "bench.db";
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
+  Meter meter;
+  meter.submitted.resize(static_cast<std::size_t>(count));
+  meter.waits.reserve(static_cast<std::size_t>(count));
+  storage::SqliteJournal journal({.file = file, .queue_bytes_max = 4 << 20}, meter);
+  std::promise<session::AttemptId> opened;
+  journal.open_attempt({.session_id = "s", .user = "u", .model = "m", .now = 1},
+                       [&](storage::OpenedAttempt attempt, const storage::StorageError*) {
+                         opened.set_value(attempt.attempt);
+                       });
+  const auto attempt = opened.get_future().get();
+  const auto written_before = bytes_written();
+  const auto start = Clock::now();
+  for (int i = 0; i < count; ++i) {
+    const session::Event event = delta(i);
+    if (rate > 0)
+      std::this_thread::sleep_until(start + std::chrono::nanoseconds(1'000'000'000LL * i / rate));
+    const auto at = static_cast<std::size_t>(i);
+    do {
+      meter.submitted[at] = Clock::now();
+    } while (journal.append(attempt, i, event) == 0);
+  }
+  while (meter.durable < static_cast<session::Sequence>(count) + 1) std::this_thread::yield();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double bytes = static_cast<double>(bytes_written() - written_before);
+  std::sort(meter.waits.begin(), meter.waits.end());
+  const auto percentile = [&](double p) {
+    return meter.waits[static_cast<std::size_t>(p * static_cast<double>(meter.waits.size() - 1))];
+  };
+  const auto stats = journal.take_stats();
+  std::printf(
+      "%8s/s asked: %9.0f/s  wait ms p50 %.2f  p99 %.2f  p99.9 %.2f  max %.1f  "
+      "rows/commit %.1f  bytes/delta %.0f\n",
+      rate == 0 ? "all" : std::to_string(rate).c_str(), count / seconds, percentile(0.5),
+      percentile(0.99), percentile(0.999), meter.waits.back(),
+      static_cast<double>(stats.rows) / static_cast<double>(stats.commits), bytes / count);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: journal_bench FOLDER\n");
+    return 2;
+  }
+  measure(argv[1], 1000, 10'000);
+  measure(argv[1], 10'000, 200'000);
+  measure(argv[1], 0, 1'000'000);
+  return 0;
+}

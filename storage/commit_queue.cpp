@@ -1,0 +1,74 @@
+#include "storage/commit_queue.hpp"
+
+#include <utility>
+
+namespace verbatim::storage {
+
+session::Sequence CommitQueue::submit(Job&& job) {
+  job.submitted = std::chrono::steady_clock::now();
+  session::Sequence given;
+  bool sleeping;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || broken_ || bytes_ + job.bytes > bytes_max_) return 0;
+    bytes_ += job.bytes;
+    given = job.sequence = ++last_;
+    jobs_.push_back(std::move(job));
+    sleeping = std::exchange(waiting_, false);
+  }
+  if (sleeping) wake_.notify_one();
+  return given;
+}
+
+StorageError CommitQueue::refusal() const {
+  const std::lock_guard lock(mutex_);
+  if (broken_) return *broken_;
+  return StorageError(Failure::queue_full,
+                      stopped_ ? "the journal is shutting down"
+                               : "the journal's queue is full: the disk is too slow or stalled");
+}
+
+bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most) {
+  batch.clear();
+  std::unique_lock lock(mutex_);
+  waiting_ = true;
+  const auto something = [this] { return !jobs_.empty() || stopped_; };
+  if (wait_at_most == for_ever) {
+    wake_.wait(lock, something);
+  } else if (wait_at_most.count() > 0) {
+    wake_.wait_for(lock, wait_at_most, something);
+  }
+  waiting_ = false;
+  batch.swap(jobs_);
+  return !batch.empty() || !stopped_;
+}
+
+void CommitQueue::done_with(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  bytes_ -= bytes;
+}
+
+void CommitQueue::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  wake_.notify_one();
+}
+
+void CommitQueue::break_off(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  broken_ = std::make_unique<StorageError>(why);
+}
+
+bool CommitQueue::broken() const {
+  const std::lock_guard lock(mutex_);
+  return broken_ != nullptr;
+}
+
+bool CommitQueue::pause(std::chrono::milliseconds how_long) {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, how_long, [this] { return stopped_; });
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,89 @@
+// The hand-off from any thread to the one writer: bounded in bytes, numbered in the order of
+// arrival, one wake-up for a whole batch.
+//
+// submit() from any thread, never waits; take() from the writer alone. Bytes count until the
+// writer says that they are done with, so the bound covers what is being written as well.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::storage {
+
+struct AppendEvent {
+  session::AttemptId attempt;
+  session::TimeMs at;
+  std::string body;
+};
+struct SettleTurn {
+  session::AttemptId attempt;
+  std::unique_ptr<session::Turn> turn;
+};
+struct CloseAttempt {
+  session::AttemptId attempt;
+  std::unique_ptr<session::Ending> ending;
+};
+struct OpenAttempt {
+  std::unique_ptr<AttemptSpec> spec;
+  std::function<void(OpenedAttempt, const StorageError*)> done;
+  OpenedAttempt opened = {};
+};
+struct Change {
+  std::function<void(Database&)> work;
+  std::function<void(const StorageError*)> done;
+};
+
+struct Job {
+  std::variant<AppendEvent, SettleTurn, CloseAttempt, OpenAttempt, Change> what;
+  std::size_t bytes = 0;
+  session::Sequence sequence = 0;
+  std::chrono::steady_clock::time_point submitted = {};
+};
+
+class CommitQueue {
+ public:
+  CommitQueue(std::size_t bytes_max, session::Sequence last_used)
+      : bytes_max_(bytes_max), last_(last_used) {}
+
+  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken.
+  session::Sequence submit(Job&& job);
+  /// Why the last refusal of submit() would be: queue_full or the failure that broke it.
+  StorageError refusal() const;
+
+  static constexpr std::chrono::milliseconds for_ever = std::chrono::milliseconds::max();
+  /// Replaces `batch` by all that is queued, after waiting for something for at most that long.
+  /// False once stopped and empty.
+  bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
+  /// The writer is done with this many bytes.
+  void done_with(std::size_t bytes);
+
+  /// No more submissions; the writer drains what is there.
+  void stop();
+  /// No more submissions, for this reason.
+  void break_off(const StorageError& why);
+  bool broken() const;
+
+  /// Waits on the writer's thread for something that only time can bring. False if stopped.
+  bool pause(std::chrono::milliseconds how_long);
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Job> jobs_;
+  std::size_t bytes_ = 0;
+  const std::size_t bytes_max_;
+  session::Sequence last_;
+  bool waiting_ = false;
+  bool stopped_ = false;
+  std::unique_ptr<StorageError> broken_;
+};
+
+}  // namespace verbatim::storage

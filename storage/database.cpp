@@ -1,0 +1,283 @@
+#include "storage/database.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+
+#include "storage/schema.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+Failure failure_of(int extended) {
+  // The index beside the log could not grow. It holds nothing durable, and the reason is a full
+  // disk; SQLite just has no code of its own for that.
+  if (extended == SQLITE_IOERR_SHMSIZE) return Failure::disk_full;
+  if (extended == SQLITE_IOERR_NOMEM) return Failure::other;
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+      return Failure::disk_full;
+    case SQLITE_IOERR:
+      return Failure::io_error;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Failure::corrupt;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return Failure::read_only;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return Failure::busy;
+    default:
+      return Failure::other;
+  }
+}
+
+const char* advice_for(Failure failure) {
+  switch (failure) {
+    case Failure::disk_full:
+      return "free some space on its disk";
+    case Failure::io_error:
+      return "check the disk and the kernel log, then start again to recover";
+    case Failure::corrupt:
+      return "keep a copy of the file with its -wal, and restore it from a backup";
+    case Failure::read_only:
+      return "check that its folder exists, belongs to this user and is mounted writable";
+    case Failure::busy:
+      return "find the other process that keeps it locked";
+    default:
+      return "this is a defect of the program or of the file";
+  }
+}
+
+StorageError system_error(const fs::path& file, const std::string& what, int error) {
+  const Failure failure = error == ENOSPC ? Failure::disk_full
+                          : error == EIO  ? Failure::io_error
+                                          : Failure::read_only;
+  return StorageError(failure, file.string() + ": " + what + ": " + std::strerror(error) + "; " +
+                                   advice_for(failure));
+}
+
+/// SQLite gives its log and index the permissions of the database, so one mode covers all three.
+void make_private_file(const fs::path& file) {
+  const int made = ::open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+  if (made < 0) {
+    if (errno == EEXIST) return;
+    throw system_error(file, "cannot be made", errno);
+  }
+  ::close(made);
+  // The name itself must survive a power cut, and SQLite syncs a folder only for files it makes.
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int synced = opened < 0 ? -1 : ::fsync(opened);
+  const int error = errno;
+  if (opened >= 0) ::close(opened);
+  if (synced != 0) throw system_error(folder, "cannot be synced", error);
+}
+
+/// What abandon() leaks stays reachable, so that a leak checker keeps its meaning.
+std::vector<std::shared_ptr<void>>& abandoned() {
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  return *kept;
+}
+
+}  // namespace
+
+Database::Database(const fs::path& file, const Options& options) : file_(file) {
+  try {
+    open(options);
+  } catch (const SQLite::Exception& error) {
+    throw explain(error);
+  }
+}
+
+Database::~Database() = default;
+
+void Database::open(const Options& options) {
+  if (options.access == Access::create) {
+    make_private_file(file_);
+  } else if (!fs::exists(file_)) {
+    throw StorageError(Failure::not_found, file_.string() + ": there is no such file");
+  }
+  const int mode =
+      options.access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE;
+  connection_ = std::make_unique<SQLite::Database>(file_, mode | SQLite::OPEN_NOMUTEX,
+                                                   static_cast<int>(options.busy_timeout_ms));
+  int defensive = 0;
+  sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &defensive);
+  if (defensive != 1)
+    throw StorageError(Failure::other, file_.string() + ": SQLite refused its defensive mode");
+
+  const int version = identify(*this);
+  configure(options);
+  if (options.access == Access::read_only) {
+    require_current_schema(*this, version);
+  } else {
+    migrate(*this, version);
+  }
+  sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
+}
+
+void Database::configure(const Options& options) {
+  if (options.access != Access::read_only) {
+    set("page_size", "4096", "4096");
+    set("journal_mode", "WAL", "wal");
+    set("secure_delete", "ON", "1");
+    set("journal_size_limit", "67108864", "67108864");
+  }
+  const bool power = options.durability == Durability::power;
+  set("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1");
+  set("wal_autocheckpoint", "0", "0");  // its sync errors never reach a commit's result
+  set("mmap_size", "0", "0");           // a failed read shall be an error, not a signal
+  set("temp_store", "MEMORY", "2");
+  set("cell_size_check", "ON", "1");
+  set("trusted_schema", "OFF", "0");
+  const std::string timeout = std::to_string(options.busy_timeout_ms);
+  set("busy_timeout", timeout, timeout);
+  busy_timeout_ms_ = options.busy_timeout_ms;
+}
+
+void Database::set(const std::string& pragma, const std::string& value,
+                   const std::string& expected) {
+  run("PRAGMA " + pragma + "=" + value);
+  Query read = query("PRAGMA " + pragma);
+  const std::string taken = read.step() ? read.text(0) : "nothing";
+  if (taken != expected)
+    throw StorageError(Failure::other, file_.string() + ": asked SQLite for " + pragma + "=" +
+                                           value + ", it kept " + taken);
+}
+
+int Database::after_commit(void* self, sqlite3*, const char*, int pages) {
+  constexpr std::size_t frame = 4096 + 24;
+  static_cast<Database*>(self)->wal_bytes_ = static_cast<std::size_t>(pages) * frame;
+  return SQLITE_OK;
+}
+
+Query Database::query(std::string_view sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    try {
+      std::string text(sql);
+      auto statement = std::make_unique<SQLite::Statement>(*connection_, text);
+      found = statements_.emplace(std::move(text), std::move(statement)).first;
+    } catch (const SQLite::Exception& error) {
+      throw explain(error);
+    }
+  }
+  return Query(*this, *found->second);
+}
+
+void Database::run(const std::string& sql) {
+  try {
+    connection_->exec(sql);
+  } catch (const SQLite::Exception& error) {
+    throw explain(error);
+  }
+}
+
+bool Database::in_transaction() const {
+  return connection_ && sqlite3_get_autocommit(connection_->getHandle()) == 0;
+}
+
+std::int64_t Database::last_insert_id() const { return connection_->getLastInsertRowid(); }
+
+std::int64_t Database::changes() const { return connection_->getChanges(); }
+
+bool Database::checkpoint(Checkpoint mode) {
+  sqlite3* const handle = connection_->getHandle();
+  const bool passive = mode == Checkpoint::passive;
+  if (mode == Checkpoint::truncate_now) sqlite3_busy_timeout(handle, 0);
+  const int result = sqlite3_wal_checkpoint_v2(
+      handle, nullptr, passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+      nullptr);
+  const SQLite::Exception outcome(handle, result);
+  if (mode == Checkpoint::truncate_now)
+    sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout_ms_));
+  if (result != SQLITE_OK) {
+    const StorageError error = explain(outcome);
+    if (error.failure() == Failure::busy) return false;
+    throw error;
+  }
+  if (!passive) {
+    wal_bytes_ = 0;
+    scrub_wanted_ = false;
+  }
+  return true;
+}
+
+void Database::want_scrub() {
+  scrub_wanted_ = true;
+  if (!in_transaction()) checkpoint(Checkpoint::truncate);
+}
+
+void Database::abandon() noexcept {
+  for (auto& [sql, statement] : statements_)
+    abandoned().push_back(std::shared_ptr<SQLite::Statement>(std::move(statement)));
+  abandoned().push_back(std::shared_ptr<SQLite::Database>(std::move(connection_)));
+}
+
+StorageError Database::explain(const SQLite::Exception& error) const {
+  int code = error.getExtendedErrorCode();
+  if (code <= 0) code = error.getErrorCode();
+  const Failure failure = failure_of(code);
+  return StorageError(failure,
+                      file_.string() + ": " + error.what() + " (SQLite code " +
+                          std::to_string(code) + "); " + advice_for(failure),
+                      code);
+}
+
+Transaction::Transaction(Database& database) : database_(database) {
+  database_.query("BEGIN IMMEDIATE").run();
+}
+
+Transaction::~Transaction() {
+  if (!open_ || !database_.in_transaction()) return;
+  try {
+    database_.query("ROLLBACK").run();
+  } catch (const StorageError&) {
+    // The error that brought us here is on its way up and says more.
+  }
+}
+
+void Transaction::commit() {
+  database_.query("COMMIT").run();
+  open_ = false;
+}
+
+Savepoint::Savepoint(Database& database) : database_(database) {
+  database_.query("SAVEPOINT inner").run();
+}
+
+Savepoint::~Savepoint() {
+  if (!open_ || !database_.in_transaction()) return;
+  try {
+    undo();
+  } catch (const StorageError&) {
+    // As above.
+  }
+}
+
+void Savepoint::undo() {
+  database_.query("ROLLBACK TO inner").run();
+  release();
+}
+
+void Savepoint::release() {
+  database_.query("RELEASE inner").run();
+  open_ = false;
+}
+
+}  // namespace verbatim::storage

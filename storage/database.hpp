@@ -1,0 +1,138 @@
+// One connection to a Verbatim database: opened with every setting set and read back, its prepared
+// statements kept alive, SQLite's errors turned into StorageError. The only place, with query.hpp,
+// that sees SQLiteCpp.
+//
+// One thread at a time. Never waits on anything but SQLite's own lock time-out, and never goes on
+// quietly with a setting that SQLite did not take.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "storage/error.hpp"
+#include "storage/query.hpp"
+#include "storage/sqlite_journal.hpp"
+
+struct sqlite3;
+namespace SQLite {
+class Database;
+class Exception;
+class Statement;
+}  // namespace SQLite
+
+namespace verbatim::storage {
+
+enum class Access {
+  read_only,   ///< the file must be there, in this version's schema
+  read_write,  ///< the file must be there; an older schema is migrated
+  create,      ///< made (for its owner's eyes only) if it is not there
+};
+
+class Database {
+ public:
+  struct Options {
+    Access access = Access::read_write;
+    Durability durability = Durability::power;
+    std::int64_t busy_timeout_ms = 2000;
+  };
+
+  /// Throws StorageError; not_found if the file must be there and is not.
+  explicit Database(const std::filesystem::path& file) : Database(file, Options{}) {}
+  Database(const std::filesystem::path& file, const Options& options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  const std::filesystem::path& file() const { return file_; }
+
+  /// The statement of this text, compiled on first use. One user at a time: a query may not be
+  /// begun again while it runs.
+  Query query(std::string_view sql);
+  /// Statements that give no rows: schema changes, pragmas, transaction control.
+  void run(const std::string& sql);
+
+  bool in_transaction() const;
+  std::int64_t last_insert_id() const;
+  /// Rows that the last INSERT, UPDATE or DELETE touched.
+  std::int64_t changes() const;
+
+  enum class Checkpoint {
+    passive,      ///< moves what it can without waiting for anyone
+    truncate,     ///< moves all and empties the log; waits for readers up to the lock time-out
+    truncate_now  ///< the same, but gives up at once if there is a reader
+  };
+  /// False if others were in the way. Throws on errors.
+  bool checkpoint(Checkpoint mode);
+  /// Size of the write-ahead log after the last commit of this connection.
+  std::size_t wal_bytes() const { return wal_bytes_; }
+
+  /// Text was erased: its old pages must leave the write-ahead log too. Done at once outside a
+  /// transaction; inside one, whoever owns the connection does it later, by a truncating
+  /// checkpoint.
+  void want_scrub();
+  bool scrub_wanted() const { return scrub_wanted_; }
+
+  /// For a file whose state is unknown after an I/O error. The connection and its statements are
+  /// leaked on purpose: closing would checkpoint, that is, copy pages that the kernel may have
+  /// dropped over good ones, and then delete the log that still had them. Only the end of the
+  /// process lets go of the file.
+  void abandon() noexcept;
+
+  /// What SQLite threw, in our words.
+  StorageError explain(const SQLite::Exception& error) const;
+
+ private:
+  void open(const Options& options);
+  void configure(const Options& options);
+  void set(const std::string& pragma, const std::string& value, const std::string& expected);
+  static int after_commit(void* self, sqlite3*, const char*, int pages);
+
+  std::filesystem::path file_;
+  std::unique_ptr<SQLite::Database> connection_;
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, TextHash, std::equal_to<>>
+      statements_;
+  std::int64_t busy_timeout_ms_ = 0;
+  std::size_t wal_bytes_ = 0;
+  bool scrub_wanted_ = false;
+};
+
+/// BEGIN IMMEDIATE ... COMMIT; rolled back if it leaves scope before commit(), unless SQLite has
+/// done that already (a full disk) or the connection was abandoned.
+class Transaction {
+ public:
+  explicit Transaction(Database& database);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit();
+
+ private:
+  Database& database_;
+  bool open_ = true;
+};
+
+/// The same inside a transaction, undoing only itself; outside of one it is one.
+class Savepoint {
+ public:
+  explicit Savepoint(Database& database);
+  ~Savepoint();
+  Savepoint(const Savepoint&) = delete;
+  Savepoint& operator=(const Savepoint&) = delete;
+  void release();
+  void undo();
+
+ private:
+  Database& database_;
+  bool open_ = true;
+};
+
+}  // namespace verbatim::storage

@@ -1,0 +1,25 @@
+// An attempt's journal rows folded through the transcript engine: what recovery finalises and what
+// a reader of a live attempt sees are the same thing.
+//
+// On the database's thread. Changes nothing. Throws StorageError.
+#pragma once
+
+#include <cstddef>
+
+#include "session/transcript.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::storage {
+
+class Database;
+
+struct Folded {
+  session::Transcript transcript;
+  std::size_t rows = 0;         ///< rows that were folded
+  std::size_t unreadable = 0;   ///< rows that could not be
+  session::TimeMs last_at = 0;  ///< of the last row, readable or not; 0 if there is none
+};
+
+Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq);
+
+}  // namespace verbatim::storage

@@ -1,0 +1,137 @@
+#include "storage/records.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "session/render.hpp"
+#include "storage/database.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+/// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
+std::string gaps_json(const std::vector<session::Gap>& gaps) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const session::Gap& gap : gaps)
+    list.push_back({{"item_id", gap.item_id}, {"kind", session::to_string(gap.kind)}});
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// A number that was used for a row is never used again, also when the row is gone.
+void remember_highest(Database& database) {
+  database
+      .query(
+          "UPDATE meta SET last_seq = "
+          "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal))")
+      .run();
+}
+
+}  // namespace
+
+std::int64_t require_session(Database& database, const std::string& public_id,
+                             const std::string& user, const std::string& metadata,
+                             session::TimeMs now) {
+  Query found = database.query("SELECT id, user FROM session WHERE public_id = ?");
+  if (found.bind(public_id).step()) {
+    if (found.text(1) != user)
+      throw StorageError(Failure::not_found, "session " + public_id + " is not this user's");
+    return found.integer(0);
+  }
+  database.query("INSERT INTO session (public_id, user, metadata, created_at) VALUES (?, ?, ?, ?)")
+      .bind(public_id, user, metadata, now)
+      .run();
+  return database.last_insert_id();
+}
+
+OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
+                             session::Sequence first_seq) {
+  const std::int64_t session =
+      require_session(database, spec.session_id, spec.user, spec.metadata, spec.now);
+  OpenedAttempt opened;
+  {
+    Query count = database.query("SELECT coalesce(max(number), 0) FROM attempt WHERE session = ?");
+    count.bind(session).step();
+    opened.number = static_cast<int>(count.integer(0)) + 1;
+  }
+  database
+      .query(
+          "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "
+          "VALUES (?, ?, ?, ?, ?, ?)")
+      .bind(session, opened.number, static_cast<int>(session::SessionStatus::live), spec.now,
+            spec.model, first_seq)
+      .run();
+  opened.attempt = database.last_insert_id();
+  return opened;
+}
+
+void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt,
+                  session::TimeMs at, const std::string& body) {
+  database.query("INSERT INTO journal (seq, attempt, at, body) VALUES (?, ?, ?, ?)")
+      .bind(seq, attempt, at, Blob{body})
+      .run();
+}
+
+void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn) {
+  std::optional<std::int64_t> heard_ms;
+  std::optional<std::string> heard_text;
+  if (turn.heard) {
+    heard_ms = turn.heard->audio_ms;
+    heard_text = turn.heard->text.wtf8();
+  }
+  database
+      .query(R"sql(
+INSERT INTO turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
+                  deleted, response_id, started_at, ended_at, writers)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '["relay"]')
+ON CONFLICT (attempt, item_id) DO UPDATE SET
+  ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
+  role = excluded.role, status = excluded.status, text = excluded.text,
+  heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
+  deleted = excluded.deleted, response_id = excluded.response_id,
+  started_at = excluded.started_at, ended_at = excluded.ended_at
+)sql")
+      .bind(attempt, turn.item_id, turn.ordinal, static_cast<int>(turn.role),
+            static_cast<int>(turn.status), turn.text.wtf8(), heard_ms, heard_text, turn.reason,
+            turn.deleted, turn.response_id, turn.started_at, turn.ended_at)
+      .run();
+}
+
+void finalise_attempt(Database& database, session::AttemptId attempt,
+                      const session::Ending& ending) {
+  for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
+  const std::string gaps = gaps_json(ending.transcript.gaps);
+  database
+      .query(
+          "UPDATE attempt SET status = ?, ended_at = ?, close_reason = ?, complete = ?, "
+          "gaps = ?, usage = ? WHERE id = ?")
+      .bind(static_cast<int>(session::SessionStatus::final), ending.ended_at,
+            static_cast<int>(ending.reason), ending.transcript.complete, gaps,
+            ending.transcript.usage_json, attempt)
+      .run();
+}
+
+session::Sequence highest_sequence(Database& database) {
+  Query read =
+      database.query("SELECT max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal)) FROM meta");
+  return read.step() ? static_cast<session::Sequence>(read.integer(0)) : 0;
+}
+
+void delete_events_before(Database& database, session::Sequence end) {
+  remember_highest(database);
+  database.query("DELETE FROM journal WHERE seq < ?").bind(end).run();
+}
+
+void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from) {
+  remember_highest(database);
+  database.query("DELETE FROM journal WHERE seq >= ? AND attempt = ?").bind(from, attempt).run();
+}
+
+bool is_clean(Database& database) {
+  Query read = database.query("SELECT clean FROM meta");
+  return read.step() && read.integer(0) == 1;
+}
+
+void set_clean(Database& database, bool clean) {
+  database.query("UPDATE meta SET clean = ?").bind(clean).run();
+}
+
+}  // namespace verbatim::storage

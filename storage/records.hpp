@@ -1,0 +1,47 @@
+// The writing of records: sessions, attempts, journal rows, turns. Each function is one or a few
+// statements in the caller's transaction; the writer, recovery and the store's changes share them,
+// so that a close and a recovery leave the same behind by construction.
+//
+// On the database's thread. All throw StorageError. None deletes in order to insert.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "session/journal.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::storage {
+
+class Database;
+
+/// Makes the session unless it is there; its id, or not_found if it belongs to another user.
+std::int64_t require_session(Database& database, const std::string& public_id,
+                             const std::string& user, const std::string& metadata,
+                             session::TimeMs now);
+
+/// The next attempt of a session, live, whose journal rows will all lie behind `first_seq`.
+OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
+                             session::Sequence first_seq);
+
+void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt,
+                  session::TimeMs at, const std::string& body);
+
+/// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one.
+void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn);
+
+/// All turns, then the attempt's own ending.
+void finalise_attempt(Database& database, session::AttemptId attempt,
+                      const session::Ending& ending);
+
+/// The highest sequence ever used for a journal row, pruned ones included.
+session::Sequence highest_sequence(Database& database);
+
+/// Journal rows whose text is in the transcript table, or is to be forgotten.
+void delete_events_before(Database& database, session::Sequence end);
+void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from);
+
+bool is_clean(Database& database);
+void set_clean(Database& database, bool clean);
+
+}  // namespace verbatim::storage

@@ -1,0 +1,108 @@
+#include "storage/recovery.hpp"
+
+#include <algorithm>
+
+#include "storage/database.hpp"
+#include "storage/event_codec.hpp"
+#include "storage/fold.hpp"
+#include "storage/records.hpp"
+#include "storage/transcript_store.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+struct OpenAttempt {
+  session::AttemptId id = 0;
+  std::string session_id;
+  int number = 0;
+  session::TimeMs started_at = 0;
+  session::Sequence first_seq = 0;
+};
+
+std::vector<OpenAttempt> open_attempts(Database& database) {
+  std::vector<OpenAttempt> found;
+  Query rows = database.query(
+      "SELECT attempt.id, public_id, number, started_at, first_seq FROM attempt "
+      "JOIN session ON session.id = attempt.session WHERE ended_at IS NULL ORDER BY first_seq");
+  while (rows.step())
+    found.push_back({rows.integer(0), rows.text(1), static_cast<int>(rows.integer(2)),
+                     rows.integer(3), static_cast<session::Sequence>(rows.integer(4))});
+  return found;
+}
+
+std::string quick_check(Database& database) {
+  Query check = database.query("PRAGMA quick_check(1)");
+  return check.step() ? check.text(0) : "quick_check gave no answer";
+}
+
+/// The journal is evidence: what cannot be read now may be read by a later version or a person.
+void set_unreadable_aside(Database& database, const OpenAttempt& attempt) {
+  Query rows =
+      database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
+  rows.bind(attempt.first_seq, attempt.id);
+  while (rows.step()) {
+    if (decode_event(rows.blob(1))) continue;
+    database
+        .query(
+            "INSERT OR IGNORE INTO unreadable SELECT seq, attempt, at, body FROM journal "
+            "WHERE seq = ?")
+        .bind(rows.integer(0))
+        .run();
+  }
+}
+
+void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryReport& report) {
+  Folded folded = fold(database, attempt.id, attempt.first_seq);
+  session::Ending ending;
+  ending.reason = session::CloseReason::crash_recovered;
+  ending.ended_at = std::max(folded.last_at, attempt.started_at);
+  ending.transcript = session::finalise(folded.transcript, ending.ended_at);
+
+  const auto interrupted = std::count_if(
+      ending.transcript.turns.begin(), ending.transcript.turns.end(),
+      [](const session::Turn& turn) { return turn.status == session::TurnStatus::interrupted; });
+  report.unreadable_rows += folded.unreadable;
+  report.attempts.push_back({attempt.session_id, attempt.number, folded.rows,
+                             ending.transcript.turns.size(),
+                             static_cast<std::size_t>(interrupted)});
+  if (report.dry_run) return;
+
+  // One transaction: a second crash in the middle leaves the attempt open and its rows there.
+  Transaction transaction(database);
+  finalise_attempt(database, attempt.id, ending);
+  if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
+  transaction.commit();
+}
+
+}  // namespace
+
+RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run) {
+  RecoveryReport report;
+  report.dry_run = dry_run;
+  if (!std::filesystem::exists(file)) return report;
+
+  Database database(file, {.access = dry_run ? Access::read_only : Access::read_write});
+  const std::vector<OpenAttempt> attempts = open_attempts(database);
+  report.clean = is_clean(database) && attempts.empty();
+  if (report.clean) return report;
+
+  report.integrity = quick_check(database);
+  if (report.integrity != "ok" && dry_run) return report;
+  if (report.integrity != "ok")
+    throw StorageError(Failure::corrupt,
+                       file.string() + ": damaged: " + report.integrity +
+                           "; nothing was changed; keep a copy of it with its -wal and restore it "
+                           "from a backup, or move both away to start afresh");
+
+  for (const OpenAttempt& attempt : attempts) recover_attempt(database, attempt, report);
+  if (dry_run) return report;
+
+  Transaction transaction(database);
+  delete_events_before(database, highest_sequence(database) + 1);
+  prune_client_secrets(database, now);
+  set_clean(database, true);
+  transaction.commit();
+  return report;
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,141 @@
+#include "storage/schema.hpp"
+
+#include "storage/database.hpp"
+#include "storage/error.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+constexpr const char* version_1 = R"sql(
+CREATE TABLE session (
+  id INTEGER PRIMARY KEY,
+  public_id TEXT NOT NULL UNIQUE,
+  user TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX session_by_user ON session (user);
+
+CREATE TABLE attempt (
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES session,
+  number INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  close_reason INTEGER,
+  model TEXT NOT NULL,
+  complete INTEGER NOT NULL DEFAULT 0,
+  gaps TEXT NOT NULL DEFAULT '[]',
+  usage TEXT NOT NULL DEFAULT '[]',
+  first_seq INTEGER NOT NULL,
+  UNIQUE (session, number)
+);
+CREATE INDEX attempt_open ON attempt (first_seq) WHERE ended_at IS NULL;
+
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE TABLE unreadable (
+  seq INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+
+CREATE TABLE turn (
+  id INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  item_id TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
+  role INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  heard_ms INTEGER,
+  heard_text TEXT,
+  reason TEXT NOT NULL,
+  deleted INTEGER NOT NULL,
+  response_id TEXT NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  writers TEXT NOT NULL,
+  UNIQUE (attempt, item_id)
+);
+
+CREATE TABLE client_secret (
+  id TEXT PRIMARY KEY,
+  session_config TEXT NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+CREATE TABLE meta (
+  clean INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL
+);
+INSERT INTO meta VALUES (1, 0);
+)sql";
+
+constexpr const char* steps[] = {version_1};
+
+std::int64_t number(Database& database, const char* sql) {
+  Query read = database.query(sql);
+  return read.step() ? read.integer(0) : 0;
+}
+
+[[noreturn]] void refuse_foreign(Database& database) {
+  throw StorageError(Failure::other,
+                     database.file().string() +
+                         ": this is no Verbatim database; nothing was changed; choose another "
+                         "data folder or move the file away");
+}
+
+}  // namespace
+
+std::span<const char* const> schema_steps() { return steps; }
+
+int identify(Database& database) {
+  try {
+    const auto owner = number(database, "PRAGMA application_id");
+    if (owner == application_id) {
+      const auto version = number(database, "PRAGMA user_version");
+      if (version > static_cast<std::int64_t>(std::size(steps)))
+        throw StorageError(Failure::newer_schema,
+                           database.file().string() + ": written by a later version of Verbatim " +
+                               "(schema " + std::to_string(version) + ", this program knows " +
+                               std::to_string(std::size(steps)) +
+                               "); nothing was changed; run that version or a newer one");
+      return static_cast<int>(version);
+    }
+    if (owner != 0 || number(database, "SELECT count(*) FROM sqlite_master") != 0)
+      refuse_foreign(database);
+    return 0;
+  } catch (const StorageError& error) {
+    constexpr int not_a_database = 26;
+    if (error.sqlite_code() == not_a_database) refuse_foreign(database);
+    throw;
+  }
+}
+
+void migrate(Database& database, int version) { migrate(database, version, steps); }
+
+void migrate(Database& database, int version, std::span<const char* const> from_here) {
+  for (std::size_t next = static_cast<std::size_t>(version); next < from_here.size(); ++next) {
+    Transaction step(database);
+    database.run(from_here[next]);
+    database.run("PRAGMA application_id=" + std::to_string(application_id));
+    database.run("PRAGMA user_version=" + std::to_string(next + 1));
+    step.commit();
+  }
+}
+
+void require_current_schema(Database& database, int version) {
+  if (version == static_cast<int>(std::size(steps))) return;
+  throw StorageError(Failure::other, database.file().string() +
+                                         ": older than this program; start the server or run "
+                                         "`verbatim recover` once to bring it up to date");
+}
+
+}  // namespace verbatim::storage

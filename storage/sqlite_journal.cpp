@@ -1,0 +1,112 @@
+#include "storage/sqlite_journal.hpp"
+
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "storage/commit_queue.hpp"
+#include "storage/database.hpp"
+#include "storage/event_codec.hpp"
+#include "storage/records.hpp"
+#include "storage/writer.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+std::size_t size_of(const session::Turn& turn) {
+  return sizeof turn + turn.item_id.size() + turn.text.size_bytes() + turn.reason.size() +
+         turn.response_id.size() + (turn.heard ? turn.heard->text.size_bytes() : 0);
+}
+
+std::size_t size_of(const session::Ending& ending) {
+  std::size_t size = sizeof ending + ending.transcript.usage_json.size();
+  for (const session::Turn& turn : ending.transcript.turns) size += size_of(turn);
+  for (const session::Gap& gap : ending.transcript.gaps) size += sizeof gap + gap.item_id.size();
+  return size;
+}
+
+/// From now on, until the orderly end says otherwise, a start must look at the file first.
+void mark_in_use(Database& database) {
+  Transaction transaction(database);
+  set_clean(database, false);
+  transaction.commit();
+}
+
+}  // namespace
+
+const double JournalStats::bounds[bucket_count] = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+    0.05,   0.1,     0.25,   0.5,   1,      2.5,   10,   std::numeric_limits<double>::infinity()};
+
+struct SqliteJournal::Impl {
+  Impl(JournalOptions from, JournalListener& listener)
+      : options(std::move(from)),
+        database(options.file, {.access = Access::create,
+                                .durability = options.durability,
+                                .busy_timeout_ms = options.busy_timeout_ms}),
+        queue(options.queue_bytes_max, highest_sequence(database)),
+        writer(options, database, queue, listener) {
+    mark_in_use(database);
+    thread = std::thread([this] { writer.run(); });
+  }
+  ~Impl() {
+    queue.stop();
+    thread.join();
+  }
+
+  session::Sequence submit(Job job, std::size_t bytes) {
+    job.bytes = sizeof(Job) + bytes;
+    return queue.submit(std::move(job));
+  }
+
+  const JournalOptions options;
+  Database database;
+  CommitQueue queue;
+  Writer writer;
+  std::thread thread;
+};
+
+SqliteJournal::SqliteJournal(JournalOptions options, JournalListener& listener)
+    : impl_(std::make_unique<Impl>(std::move(options), listener)) {}
+
+SqliteJournal::~SqliteJournal() = default;
+
+session::Sequence SqliteJournal::append(session::AttemptId attempt, session::TimeMs at,
+                                        const session::Event& event) {
+  std::string body = encode_event(event);
+  const std::size_t size = body.size();
+  return impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size);
+}
+
+session::Sequence SqliteJournal::settle(session::AttemptId attempt, const session::Turn& turn) {
+  return impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size_of(turn));
+}
+
+session::Sequence SqliteJournal::close(session::AttemptId attempt, const session::Ending& ending) {
+  return impl_->submit({CloseAttempt{attempt, std::make_unique<session::Ending>(ending)}},
+                       size_of(ending));
+}
+
+session::Sequence SqliteJournal::durable() const { return impl_->writer.durable(); }
+
+bool SqliteJournal::failed() const { return impl_->queue.broken(); }
+
+void SqliteJournal::open_attempt(AttemptSpec spec,
+                                 std::function<void(OpenedAttempt, const StorageError*)> done) {
+  const std::size_t size = sizeof spec + spec.metadata.size();
+  Job job{OpenAttempt{std::make_unique<AttemptSpec>(std::move(spec)), done}};
+  if (impl_->submit(std::move(job), size) != 0) return;
+  const StorageError why = impl_->queue.refusal();
+  done({}, &why);
+}
+
+void SqliteJournal::execute(std::function<void(Database&)> work,
+                            std::function<void(const StorageError*)> done) {
+  if (impl_->submit({Change{std::move(work), done}}, 0) != 0) return;
+  const StorageError why = impl_->queue.refusal();
+  done(&why);
+}
+
+JournalStats SqliteJournal::take_stats() { return impl_->writer.take_stats(); }
+
+}  // namespace verbatim::storage

@@ -1,0 +1,54 @@
+#include "storage/event_codec.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tests/support/random_event.hpp"
+
+using namespace verbatim;
+using storage::decode_event;
+using storage::encode_event;
+using test::RandomEvents;
+
+TEST_CASE("every kind of event comes back as it was", "[P1][codec]") {
+  const std::size_t kind = GENERATE(range<std::size_t>(0, RandomEvents::kinds));
+  RandomEvents events(static_cast<std::uint32_t>(kind) + 1);
+  for (int i = 0; i < 200; ++i) {
+    const session::Event event = events.make(kind);
+    REQUIRE(event.body.index() == kind);
+    const auto back = decode_event(encode_event(event));
+    REQUIRE(back);
+    REQUIRE((*back == event));
+  }
+}
+
+TEST_CASE("a flipped bit or a missing end is no event", "[P7][codec]") {
+  RandomEvents events(7);
+  for (std::size_t kind = 0; kind < RandomEvents::kinds; ++kind) {
+    const std::string bytes = encode_event(events.make(kind));
+    for (std::size_t bit = 0; bit < bytes.size() * 8; bit += 1 + bytes.size() / 16) {
+      std::string damaged = bytes;
+      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+      REQUIRE_FALSE(decode_event(damaged));
+    }
+    for (std::size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 32)
+      REQUIRE_FALSE(decode_event(std::string_view(bytes).substr(0, size)));
+    REQUIRE_FALSE(decode_event(bytes + '\0'));
+  }
+}
+
+TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
+  session::TextDelta delta;
+  delta.item_id = "i1";
+  delta.content_index = 1;
+  delta.text = session::Text::from_wtf8("hey");
+  // version, kind, id, item_id, response_id, content_index (zigzag), transcription, text, CRC-32
+  const std::string content(
+      "\x01\x05\x01"
+      "e\x02"
+      "i1\x00\x02\x00\x03"
+      "hey",
+      14);
+  const std::string bytes = encode_event({"e", delta});
+  CHECK(bytes.substr(0, bytes.size() - 4) == content);
+  CHECK(bytes.size() == content.size() + 4);
+}

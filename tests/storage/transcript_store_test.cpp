@@ -1,0 +1,238 @@
+#include "storage/transcript_store.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "storage/database.hpp"
+#include "storage/sqlite_journal.hpp"
+#include "tests/support/journal_driver.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::test;
+using session::SessionStatus;
+using storage::Database;
+using storage::SessionFilter;
+using storage::SqliteJournal;
+using storage::TranscriptStore;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> ids(const storage::SessionPage& page) {
+  std::vector<std::string> found;
+  for (const auto& session : page.sessions) found.push_back(session.id);
+  return found;
+}
+
+/// Whether any file of the folder holds this text.
+bool anywhere(const fs::path& folder, const std::string& text) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::ifstream in(entry.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    if (bytes.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+const storage::AttemptSpec spec{
+    .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1};
+
+}  // namespace
+
+TEST_CASE("a store without a file says so", "[store]") {
+  const TempDir dir;
+  try {
+    TranscriptStore store(dir / "none.db");
+    FAIL("opened nothing");
+  } catch (const storage::StorageError& error) {
+    CHECK(error.failure() == storage::Failure::not_found);
+  }
+}
+
+TEST_CASE("sessions are listed newest first, page by page, each once", "[store]") {
+  const TempDir dir;
+  Database database(dir / "v.db", {.access = storage::Access::create});
+  for (int i = 0; i < 7; ++i)
+    REQUIRE(storage::create_session(database, "s" + std::to_string(i), "ann", "{}", 100 + i));
+  CHECK_FALSE(storage::create_session(database, "s3", "ann", "{}", 999));
+  TranscriptStore store(dir / "v.db");
+  SessionFilter filter;
+  filter.limit = 3;
+  auto page = store.list(filter);
+  CHECK(ids(page) == std::vector<std::string>{"s6", "s5", "s4"});
+  CHECK(page.sessions[0].status == SessionStatus::created);
+  filter.cursor = page.next_cursor;
+  storage::create_session(database, "s7", "ann", "{}", 200);  // does not shift the pages
+  page = store.list(filter);
+  CHECK(ids(page) == std::vector<std::string>{"s3", "s2", "s1"});
+  filter.cursor = page.next_cursor;
+  page = store.list(filter);
+  CHECK(ids(page) == std::vector<std::string>{"s0"});
+  CHECK(page.next_cursor.empty());
+  filter.cursor = "1 OR 1=1";
+  CHECK_THROWS_AS(store.list(filter), storage::StorageError);
+}
+
+TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  REQUIRE_FALSE(execute(journal, [](Database& database) {
+    storage::create_session(database, "a", "ann", R"({"group":"red","n":1})", 100);
+    storage::create_session(database, "b", "bob", R"({"group":"red","a\".b":"odd"})", 200);
+    storage::create_session(database, "c", "ann", R"({"group":"blue"})", 300);
+  }));
+  storage::AttemptSpec live = spec;
+  live.session_id = "b";
+  live.user = "bob";
+  const auto attempt = open_attempt(journal, live).attempt.attempt;
+  live.session_id = "c";
+  live.user = "ann";
+  REQUIRE(watch.wait_durable(journal.close(open_attempt(journal, live).attempt.attempt, {})));
+
+  TranscriptStore store(dir / "v.db");
+  const auto chosen = [&](const SessionFilter& filter) { return ids(store.list(filter)); };
+  using Ids = std::vector<std::string>;
+  SessionFilter filter;
+  CHECK(chosen(filter) == Ids{"c", "b", "a"});
+  filter.user = "ann";
+  CHECK(chosen(filter) == Ids{"c", "a"});
+  filter.until = 300;
+  CHECK(chosen(filter) == Ids{"a"});
+  filter = {};
+  filter.since = 200;
+  CHECK(chosen(filter) == Ids{"c", "b"});
+  filter.status = SessionStatus::live;
+  CHECK(chosen(filter) == Ids{"b"});
+  filter = {};
+  filter.status = SessionStatus::created;
+  CHECK(chosen(filter) == Ids{"a"});
+  filter = {};
+  filter.metadata = {{"group", "red"}};
+  CHECK(chosen(filter) == Ids{"b", "a"});
+  filter.metadata = {{"group", "red"}, {"a\".b", "odd"}};
+  CHECK(chosen(filter) == Ids{"b"});
+  filter.metadata = {{"n", "1"}};  // a number is no string member
+  CHECK(chosen(filter).empty());
+  filter.metadata = {{"group", "red' OR 1=1 --"}};
+  CHECK(chosen(filter).empty());
+  CHECK(journal.close(attempt, {}) != 0);
+}
+
+TEST_CASE("a live attempt is read from the journal, what is durable and no more", "[P1][store]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  TranscriptStore store(dir / "v.db");
+  CHECK_FALSE(store.transcript("s1"));
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  CHECK(store.transcript("s1")->turns.empty());
+  journal.append(attempt, 10, placed("i1", session::Role::assistant));
+  REQUIRE(watch.wait_durable(journal.append(attempt, 11, delta("i1", "half a wo"))));
+  const auto view = store.transcript("s1");
+  REQUIRE(view);
+  CHECK(view->status == SessionStatus::live);
+  CHECK(view->writers == std::vector<std::string>{"relay"});
+  REQUIRE(view->turns.size() == 1);
+  CHECK(view->turns[0].text.utf8() == "half a wo");
+  CHECK(view->turns[0].status == session::TurnStatus::in_progress);
+  CHECK_FALSE(view->ended_at);
+  CHECK_FALSE(store.transcript("s1", 2));
+
+  open_attempt(journal, spec);
+  CHECK(store.transcript("s1")->attempt == 2);
+  CHECK(store.transcript("s1")->turns.empty());
+  CHECK(store.transcript("s1", 1)->turns.size() == 1);
+  CHECK(store.session("s1")->attempts.size() == 2);
+}
+
+TEST_CASE("reading beside a running writer sees whole transactions and only growth",
+          "[P1][P3][store]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024}, watch);
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  constexpr int numbers = 5000;
+  std::thread writer([&] {
+    for (int i = 0; i < numbers; ++i) journal.append(attempt, 2 + i, delta("i1", "x"));
+    session::Ending ending;
+    ending.transcript.turns = {turn(1, "i1", std::string(numbers, 'x'))};
+    journal.close(attempt, ending);
+  });
+  TranscriptStore store(dir / "v.db");
+  std::size_t seen = 0;
+  bool final = false;
+  for (int reads = 0; reads < 100000 && !final; ++reads) {
+    const auto view = store.transcript("s1");
+    REQUIRE(view);
+    const std::size_t length = view->turns.empty() ? 0 : view->turns[0].text.size_bytes();
+    REQUIRE(length >= seen);  // also over the change from the journal to the transcript table
+    seen = length;
+    final = view->status == SessionStatus::final;
+  }
+  writer.join();
+  CHECK(final);
+  CHECK(seen == numbers);
+}
+
+TEST_CASE("an erased session is in no file any more", "[P10][store]") {
+  const TempDir dir;
+  const std::string secret = "the-planted-words";
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto other = open_attempt(journal, {.session_id = "s0", .user = "bob", .now = 1});
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  for (int i = 0; i < 100; ++i) journal.append(attempt, 2, delta("i1", secret));
+  session::Ending ending;
+  ending.transcript.turns = {turn(1, "i1", secret)};
+  REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
+  REQUIRE(anywhere(dir.path(), secret));
+
+  REQUIRE_FALSE(execute(journal, [](Database& database) {
+    CHECK(storage::erase_session(database, "s1"));
+    CHECK_FALSE(storage::erase_session(database, "s1"));
+    CHECK_FALSE(storage::erase_session(database, "never"));
+  }));
+  TranscriptStore store(dir / "v.db");
+  CHECK_FALSE(store.session("s1"));
+  CHECK(store.session("s0"));
+  // The log is emptied by the writer when it has nothing else to do.
+  const auto log = dir / "v.db-wal";
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (fs::file_size(log) > 0 && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::yield();
+  CHECK_FALSE(anywhere(dir.path(), secret));
+}
+
+TEST_CASE("erasing on a connection of one's own cleans the log at once", "[P10][store]") {
+  const TempDir dir;
+  const std::string secret = "the-planted-words";
+  Database database(dir / "v.db", {.access = storage::Access::create});
+  storage::create_session(database, secret, "ann", "{}", 1);
+  REQUIRE(anywhere(dir.path(), secret));
+  CHECK(storage::erase_session(database, secret));
+  CHECK_FALSE(anywhere(dir.path(), secret));
+}
+
+TEST_CASE("a client secret is kept until it expires", "[store]") {
+  const TempDir dir;
+  Database database(dir / "v.db", {.access = storage::Access::create});
+  storage::save_client_secret(database, {"cs_1", R"({"voice":"x"})", 500});
+  storage::save_client_secret(database, {"cs_1", R"({"voice":"y"})", 600});
+  TranscriptStore store(dir / "v.db");
+  REQUIRE(store.client_secret("cs_1"));
+  CHECK(store.client_secret("cs_1")->session_config_json == R"({"voice":"y"})");
+  CHECK(store.client_secret("cs_1")->expires_at == 600);
+  storage::prune_client_secrets(database, 599);
+  CHECK(store.client_secret("cs_1"));
+  storage::prune_client_secrets(database, 600);
+  CHECK_FALSE(store.client_secret("cs_1"));
+}

@@ -1,0 +1,155 @@
+#include "tests/support/fault_vfs.hpp"
+
+#include <sqlite3.h>
+
+#include <new>
+
+namespace verbatim::test {
+namespace {
+
+struct Plan {
+  std::atomic<std::uint64_t> writes{0};
+  std::atomic<std::uint64_t> log_syncs{0};
+  std::atomic<bool> log_unsynced{false};
+  std::atomic<int> log_sync_fuse{0};
+  std::atomic<int> database_sync_fuse{0};
+  std::atomic<int> log_write_fuse{0};
+  std::atomic<bool> full{false};
+};
+
+// Never destroyed: a journal that gave up its connection keeps it open until the process ends.
+Plan& plan() {
+  static Plan* const one = new Plan;
+  return *one;
+}
+
+/// True once, when a fuse set to n is touched for the n-th time.
+bool burnt(std::atomic<int>& fuse) { return fuse.load() > 0 && fuse.fetch_sub(1) == 1; }
+
+struct File {
+  sqlite3_file base;
+  sqlite3_file* real;
+  bool is_log;
+  bool is_database;
+};
+
+File& self(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
+sqlite3_file* real(sqlite3_file* file) { return self(file).real; }
+
+int close_file(sqlite3_file* file) { return real(file)->pMethods->xClose(real(file)); }
+
+int read_file(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
+  return real(file)->pMethods->xRead(real(file), to, size, at);
+}
+
+int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
+  const bool watched = self(file).is_log || self(file).is_database;
+  if (watched && plan().full) return SQLITE_FULL;
+  if (self(file).is_log && burnt(plan().log_write_fuse)) return SQLITE_IOERR_WRITE;
+  if (watched) ++plan().writes;
+  if (self(file).is_log) plan().log_unsynced = true;
+  return real(file)->pMethods->xWrite(real(file), from, size, at);
+}
+
+int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
+  if (self(file).is_log || self(file).is_database) ++plan().writes;
+  return real(file)->pMethods->xTruncate(real(file), size);
+}
+
+int sync_file(sqlite3_file* file, int flags) {
+  if (self(file).is_log) {
+    if (burnt(plan().log_sync_fuse)) return SQLITE_IOERR_FSYNC;
+    ++plan().log_syncs;
+    plan().log_unsynced = false;
+  }
+  if (self(file).is_database && burnt(plan().database_sync_fuse)) return SQLITE_IOERR_FSYNC;
+  return real(file)->pMethods->xSync(real(file), flags);
+}
+
+int file_size(sqlite3_file* file, sqlite3_int64* size) {
+  return real(file)->pMethods->xFileSize(real(file), size);
+}
+int lock_file(sqlite3_file* file, int level) {
+  return real(file)->pMethods->xLock(real(file), level);
+}
+int unlock_file(sqlite3_file* file, int level) {
+  return real(file)->pMethods->xUnlock(real(file), level);
+}
+int check_reserved(sqlite3_file* file, int* out) {
+  return real(file)->pMethods->xCheckReservedLock(real(file), out);
+}
+int file_control(sqlite3_file* file, int op, void* arg) {
+  return real(file)->pMethods->xFileControl(real(file), op, arg);
+}
+int sector_size(sqlite3_file* file) { return real(file)->pMethods->xSectorSize(real(file)); }
+int characteristics(sqlite3_file* file) {
+  return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+int shm_map(sqlite3_file* file, int page, int size, int extend, void volatile** out) {
+  return real(file)->pMethods->xShmMap(real(file), page, size, extend, out);
+}
+int shm_lock(sqlite3_file* file, int offset, int n, int flags) {
+  return real(file)->pMethods->xShmLock(real(file), offset, n, flags);
+}
+void shm_barrier(sqlite3_file* file) { real(file)->pMethods->xShmBarrier(real(file)); }
+int shm_unmap(sqlite3_file* file, int remove) {
+  return real(file)->pMethods->xShmUnmap(real(file), remove);
+}
+
+const sqlite3_io_methods methods = {
+    2,         close_file,  read_file,      write_file,   truncate_file, sync_file,       file_size,
+    lock_file, unlock_file, check_reserved, file_control, sector_size,   characteristics, shm_map,
+    shm_lock,  shm_barrier, shm_unmap,      nullptr,      nullptr};
+
+sqlite3_vfs* original = nullptr;
+
+int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
+  auto* const wrapped = new (file) File{};
+  wrapped->real = reinterpret_cast<sqlite3_file*>(wrapped + 1);
+  wrapped->is_log = (flags & SQLITE_OPEN_WAL) != 0;
+  wrapped->is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+  wrapped->real->pMethods = nullptr;
+  const int result = original->xOpen(original, name, wrapped->real, flags, out_flags);
+  wrapped->base.pMethods = wrapped->real->pMethods != nullptr ? &methods : nullptr;
+  return result;
+}
+
+/// Made once and kept, for the same reason as the plan.
+sqlite3_vfs* shim() {
+  static sqlite3_vfs* const one = [] {
+    original = sqlite3_vfs_find(nullptr);
+    auto* const made = new sqlite3_vfs(*original);
+    made->szOsFile = static_cast<int>(sizeof(File)) + original->szOsFile;
+    made->pNext = nullptr;
+    made->zName = "verbatim-faults";
+    made->xOpen = open_file;
+    return made;
+  }();
+  return one;
+}
+
+}  // namespace
+
+FaultVfs::FaultVfs() {
+  sqlite3_vfs_register(shim(), 1);
+  Plan& fresh = plan();
+  fresh.writes = 0;
+  fresh.log_syncs = 0;
+  fresh.log_unsynced = false;
+  fresh.log_sync_fuse = 0;
+  fresh.database_sync_fuse = 0;
+  fresh.log_write_fuse = 0;
+  fresh.full = false;
+}
+
+FaultVfs::~FaultVfs() { sqlite3_vfs_register(original, 1); }
+
+std::uint64_t FaultVfs::writes() const { return plan().writes; }
+std::uint64_t FaultVfs::log_syncs() const { return plan().log_syncs; }
+bool FaultVfs::log_unsynced() const { return plan().log_unsynced; }
+void FaultVfs::fail_log_sync(int n) { plan().log_sync_fuse = n; }
+void FaultVfs::fail_database_sync(int n) { plan().database_sync_fuse = n; }
+void FaultVfs::fail_log_write(int n) { plan().log_write_fuse = n; }
+void FaultVfs::fill_disk(bool full) { plan().full = full; }
+
+}  // namespace verbatim::test

@@ -1,0 +1,36 @@
+// SQLite's door to the disk with a doorman: counts writes and syncs, knows what is written but not
+// synced, and fails them on request. While one lives, every database that is opened goes through
+// it.
+//
+// One at a time. Settings and counts from any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace verbatim::test {
+
+class FaultVfs {
+ public:
+  FaultVfs();
+  ~FaultVfs();
+  FaultVfs(const FaultVfs&) = delete;
+  FaultVfs& operator=(const FaultVfs&) = delete;
+
+  // Syncs and writes of the database and of its log; other files pass unseen.
+  std::uint64_t writes() const;
+  std::uint64_t log_syncs() const;
+  /// Whether the log holds bytes that no sync has covered.
+  bool log_unsynced() const;
+
+  /// The log's n-th sync from now (1: the next) fails with an I/O error; 0: none.
+  void fail_log_sync(int n);
+  /// The same for the database file itself, as a checkpoint syncs it.
+  void fail_database_sync(int n);
+  /// The log's n-th write from now fails with an I/O error.
+  void fail_log_write(int n);
+  /// From now on every write fails as on a full disk, until switched off.
+  void fill_disk(bool full);
+};
+
+}  // namespace verbatim::test

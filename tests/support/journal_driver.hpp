@@ -1,0 +1,116 @@
+// A journal's listener that tests wait on, and the few calls that most of them make.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::test {
+
+/// Far beyond what anything takes: a test that hangs fails instead.
+inline constexpr std::chrono::seconds patience{30};
+
+class JournalWatch final : public storage::JournalListener {
+ public:
+  void on_durable(session::Sequence up_to) override {
+    const std::lock_guard lock(mutex_);
+    watermarks_.push_back(up_to);
+    moved_.notify_all();
+  }
+  void on_failed(storage::Failure failure, const std::string& message) override {
+    const std::lock_guard lock(mutex_);
+    failures_.emplace_back(failure, message);
+    moved_.notify_all();
+  }
+
+  bool wait_durable(session::Sequence sequence) {
+    std::unique_lock lock(mutex_);
+    return moved_.wait_for(lock, patience, [&] {
+      return (!watermarks_.empty() && watermarks_.back() >= sequence) || !failures_.empty();
+    }) && failures_.empty();
+  }
+  bool wait_failed() {
+    std::unique_lock lock(mutex_);
+    return moved_.wait_for(lock, patience, [&] { return !failures_.empty(); });
+  }
+
+  std::vector<session::Sequence> watermarks() const {
+    const std::lock_guard lock(mutex_);
+    return watermarks_;
+  }
+  std::vector<std::pair<storage::Failure, std::string>> failures() const {
+    const std::lock_guard lock(mutex_);
+    return failures_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable moved_;
+  std::vector<session::Sequence> watermarks_;
+  std::vector<std::pair<storage::Failure, std::string>> failures_;
+};
+
+struct Opened {
+  storage::OpenedAttempt attempt;
+  std::optional<storage::StorageError> error;
+};
+
+inline Opened open_attempt(storage::SqliteJournal& journal, storage::AttemptSpec spec) {
+  const auto answer = std::make_shared<std::promise<Opened>>();
+  journal.open_attempt(std::move(spec),
+                       [answer](storage::OpenedAttempt opened, const storage::StorageError* error) {
+                         answer->set_value({opened, error ? std::optional(*error) : std::nullopt});
+                       });
+  auto future = answer->get_future();
+  if (future.wait_for(patience) != std::future_status::ready)
+    throw std::runtime_error("open_attempt did not answer");
+  return future.get();
+}
+
+inline std::optional<storage::StorageError> execute(storage::SqliteJournal& journal,
+                                                    std::function<void(storage::Database&)> work) {
+  const auto answer = std::make_shared<std::promise<std::optional<storage::StorageError>>>();
+  journal.execute(std::move(work), [answer](const storage::StorageError* error) {
+    answer->set_value(error ? std::optional(*error) : std::nullopt);
+  });
+  auto future = answer->get_future();
+  if (future.wait_for(patience) != std::future_status::ready)
+    throw std::runtime_error("execute did not answer");
+  return future.get();
+}
+
+inline session::Event placed(const std::string& item, session::Role role) {
+  session::ItemPlaced place;
+  place.item.id = item;
+  place.item.role = role;
+  place.item.status = session::ItemStatus::in_progress;
+  return {"", place};
+}
+
+inline session::Event delta(const std::string& item, const std::string& text) {
+  session::TextDelta body;
+  body.item_id = item;
+  body.response_id = "resp_1";
+  body.text = session::Text::from_wtf8(text);
+  return {"", body};
+}
+
+inline session::Turn turn(int ordinal, const std::string& item, const std::string& text,
+                          session::TurnStatus status = session::TurnStatus::completed) {
+  session::Turn made;
+  made.ordinal = ordinal;
+  made.item_id = item;
+  made.role = session::Role::assistant;
+  made.status = status;
+  made.text = session::Text::from_wtf8(text);
+  return made;
+}
+
+}  // namespace verbatim::test
