@@ -201,6 +201,22 @@ TEST_CASE("a commit in mid-speech keeps the utterance's item", "[P2][simulator]"
   CHECK_FALSE(words["transcript"].get<std::string>().empty());
 }
 
+TEST_CASE("who speaks on after a commit or a clear begins a new utterance", "[P13][simulator]") {
+  for (const char* type : {"input_audio_buffer.commit", "input_audio_buffer.clear"}) {
+    Client client;
+    client.say(1'000);
+    client.send({{"type", type}});
+    client.say(1'000);
+    client.pause(300);
+    const auto started = client.all("input_audio_buffer.speech_started");
+    INFO(type);
+    REQUIRE(started.size() == 2);
+    CHECK(started[0]["item_id"] != started[1]["item_id"]);
+    CHECK(started[1]["audio_start_ms"] == 1'000);  // padding does not reach back over the cut
+    CHECK(client.last("input_audio_buffer.committed")["item_id"] == started[1]["item_id"]);
+  }
+}
+
 TEST_CASE("an empty buffer cannot be committed, silence is committed without words",
           "[simulator]") {
   Client client;
