@@ -155,7 +155,7 @@ void LiveSession::hear(std::string_view bytes, std::int64_t now_ms) {
     if (edge.started) {
       speech_started(edge.at_ms);
     } else if (speaking_) {
-      speech_stopped(edge.at_ms, now_ms);
+      speech_stopped(edge, now_ms);
     }
   }
   if (speaking_) speaking_->hear(detector_.heard_ms() - speech_began_ms_);
@@ -177,11 +177,11 @@ void LiveSession::speech_started(std::int64_t at_ms) {
   std::erase_if(responses_, [](const auto& response) { return response->done(); });
 }
 
-void LiveSession::speech_stopped(std::int64_t at_ms, std::int64_t now_ms) {
-  speaking_->hear(at_ms - speech_began_ms_);
+void LiveSession::speech_stopped(const SpeechDetector::Edge& edge, std::int64_t now_ms) {
+  speaking_->hear(edge.at_ms - speech_began_ms_);
   emitter_.send("input_audio_buffer.speech_stopped",
-                {{"audio_end_ms", at_ms}, {"item_id", speaking_->item_id()}});
-  commit_utterance(true, at_ms - speech_began_ms_, now_ms);
+                {{"audio_end_ms", edge.at_ms}, {"item_id", speaking_->item_id()}});
+  commit_utterance(true, edge.speech_ms, now_ms);
   if (!config_.creates_response()) return;
   if (const Response* running = active()) {
     return emitter_.error(

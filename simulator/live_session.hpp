@@ -54,7 +54,7 @@ class LiveSession final : public Provider {
   bool append_audio(std::string_view message, std::int64_t now_ms);
   void hear(std::string_view bytes, std::int64_t now_ms);
   void speech_started(std::int64_t at_ms);
-  void speech_stopped(std::int64_t at_ms, std::int64_t now_ms);
+  void speech_stopped(const SpeechDetector::Edge& edge, std::int64_t now_ms);
   void commit_utterance(bool speech, std::int64_t length_ms, std::int64_t now_ms);
   Transcription new_transcription();
   void empty_buffer();

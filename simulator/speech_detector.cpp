@@ -39,15 +39,15 @@ void SpeechDetector::close_window(std::int64_t window_samples, const Hearing& he
   if (!speaking_) {
     loud_windows_ = loud ? loud_windows_ + 1 : 0;
     if (loud_windows_ < windows_to_start) return;
-    const std::int64_t begin = now - windows_to_start * window_ms - hearing.prefix_padding_ms;
-    edges.push_back({true, std::max(begin, floor_ms_)});
+    begin_ms_ = now - windows_to_start * window_ms;
+    edges.push_back({true, std::max(begin_ms_ - hearing.prefix_padding_ms, floor_ms_), 0});
     speaking_ = true;
     quiet_ms_ = 0;
     return;
   }
   quiet_ms_ = loud ? 0 : quiet_ms_ + window_ms;
   if (quiet_ms_ < hearing.silence_duration_ms || loud) return;
-  edges.push_back({false, now});
+  edges.push_back({false, now, now - quiet_ms_ - begin_ms_});
   restart();
 }
 

@@ -18,8 +18,9 @@ struct Hearing {
 class SpeechDetector {
  public:
   struct Edge {
-    bool started = false;    ///< else stopped
-    std::int64_t at_ms = 0;  ///< in the audio of the whole session
+    bool started = false;        ///< else stopped
+    std::int64_t at_ms = 0;      ///< in the audio of the whole session
+    std::int64_t speech_ms = 0;  ///< when stopped: how long it was, without padding and silence
   };
 
   /// Feeds samples; returns what was found, in order. Edges come also while nobody acts on them.
@@ -42,6 +43,7 @@ class SpeechDetector {
   std::int64_t energy_ = 0;    // of the window that is being filled
   std::size_t filled_ = 0;     // samples in it
   std::int64_t floor_ms_ = 0;  // padding does not reach back before this
+  std::int64_t begin_ms_ = 0;  // of the first loud window
   std::int64_t quiet_ms_ = 0;
   int loud_windows_ = 0;
   bool speaking_ = false;

@@ -1,0 +1,221 @@
+// Each fault does what docs/simulator.md says, and nothing before its time.
+#include <catch2/catch.hpp>
+#include <stdexcept>
+
+#include "simulator/faults.hpp"
+#include "tests/simulator/client.hpp"
+
+namespace verbatim::simulator::test {
+
+namespace {
+
+constexpr const char* completed = "conversation.item.input_audio_transcription.completed";
+constexpr const char* delta = "conversation.item.input_audio_transcription.delta";
+
+/// One spoken turn at the provider's pace.
+Client spoken_turn(const std::string& model) {
+  Client client(model);
+  client.transcribe();
+  client.say(2'000);
+  client.pause(300);
+  return client;
+}
+
+}  // namespace
+
+TEST_CASE("drop_after cuts the socket without a close frame", "[P2][simulator]") {
+  Client client("gpt-realtime+drop_after=9");
+  client.type("Hello?");
+  client.respond();
+  client.wait(60'000);
+  CHECK(client.events.size() == 9);
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].kind == Action::Kind::drop);
+  CHECK_FALSE(client.next_due());
+  client.type("Still there?");
+  CHECK(client.events.size() == 9);
+}
+
+TEST_CASE("close_after closes with its code and reason", "[P2][simulator]") {
+  Client client("gpt-realtime+close_after=3:1011:going away: soon");
+  client.type("Hello?");
+  client.respond();
+  client.wait(60'000);
+  CHECK(client.events.size() == 3);
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].kind == Action::Kind::close);
+  CHECK(client.endings[0].close_code == 1011);
+  CHECK(client.endings[0].close_reason == "going away: soon");
+}
+
+TEST_CASE("hang_after says nothing more and answers nothing", "[P2][simulator]") {
+  Client client("gpt-realtime+hang_after=4");
+  client.type("Hello?");
+  client.respond();
+  client.wait(60'000);
+  client.send_raw("{");
+  CHECK(client.events.size() == 4);
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].kind == Action::Kind::hang);
+}
+
+TEST_CASE("a silent provider never says hello", "[P2][simulator]") {
+  Client client("gpt-realtime+silent");
+  client.type("Hello?");
+  client.wait(60'000);
+  CHECK(client.events.empty());
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].kind == Action::Kind::hang);
+}
+
+TEST_CASE("late_transcription tells the user's words after the answer", "[P4][simulator]") {
+  Client client = spoken_turn("gpt-realtime+late_transcription=30000");
+  client.wait(29'900);
+  CHECK(client.all("response.done").size() == 1);
+  CHECK(client.all(completed).empty());
+  client.wait(1'000);
+  CHECK(client.all(completed).size() == 1);
+}
+
+TEST_CASE("fail_transcription fails every utterance", "[P13][simulator]") {
+  Client client = spoken_turn("gpt-realtime+fail_transcription");
+  client.wait(30'000);
+  const json failed = client.last("conversation.item.input_audio_transcription.failed");
+  CHECK(failed["item_id"] == client.last("input_audio_buffer.committed")["item_id"]);
+  CHECK(failed["error"]["code"] == "audio_unintelligible");
+  CHECK(client.all(completed).empty());
+  CHECK(client.all(delta).empty());
+  CHECK(client.all("response.done").size() == 1);
+}
+
+TEST_CASE("empty_transcription understands nothing", "[P13][simulator]") {
+  Client client = spoken_turn("gpt-realtime+empty_transcription");
+  client.wait(30'000);
+  REQUIRE(client.all(completed).size() == 1);
+  CHECK(client.last(completed)["transcript"] == "");
+  CHECK(client.all(delta).empty());
+}
+
+TEST_CASE("no_transcription_deltas gives the whole only", "[simulator]") {
+  Client client = spoken_turn("gpt-realtime+no_transcription_deltas");
+  client.wait(30'000);
+  CHECK(client.all(delta).empty());
+  CHECK_FALSE(client.last(completed)["transcript"].get<std::string>().empty());
+}
+
+TEST_CASE("duplicate sends events again under the same id", "[simulator]") {
+  Client always("gpt-realtime+duplicate=1", {.pace = 0});
+  always.respond();
+  always.wait(0);
+  REQUIRE(always.frames.size() % 2 == 0);
+  for (std::size_t i = 0; i < always.frames.size(); i += 2) {
+    CHECK(always.frames[i] == always.frames[i + 1]);
+  }
+  const auto doubled = [](const std::string& model) {
+    Client client(model, {.pace = 0});
+    client.respond();
+    client.wait(0);
+    std::size_t count = 0;
+    for (std::size_t i = 1; i < client.frames.size(); ++i) {
+      count += client.frames[i] == client.frames[i - 1] ? 1 : 0;
+    }
+    return static_cast<double>(count) / static_cast<double>(client.frames.size() - count);
+  };
+  CHECK(doubled("gpt-realtime+duplicate=0.5") > 0.3);
+  CHECK(doubled("gpt-realtime+duplicate=0.5") < 0.7);
+  CHECK(doubled("gpt-realtime") == 0);
+}
+
+TEST_CASE("slow stretches the provider's time, also where there was none", "[simulator]") {
+  const auto time_of_answer = [](const std::string& model, double pace) {
+    Client client(model, {.pace = pace});
+    client.respond();
+    const std::int64_t begin = client.now;
+    for (int i = 0; i < 10'000 && client.all("response.done").empty(); ++i) client.wait(10);
+    return client.now - begin;
+  };
+  const auto normal = time_of_answer("gpt-realtime", 1);
+  CHECK(normal > 1'000);
+  CHECK(time_of_answer("gpt-realtime", 0) == 0);
+  CHECK(time_of_answer("gpt-realtime+slow=1", 0) == normal);
+  CHECK(time_of_answer("gpt-realtime+slow=3", 1) >= 3 * normal - 40);
+}
+
+TEST_CASE("error_first refuses as the provider does", "[P2][simulator]") {
+  const Client client("gpt-realtime+error_first=invalid_api_key");
+  REQUIRE(client.types() == std::vector<std::string>{"error"});
+  CHECK(client.error()["code"] == "invalid_api_key");
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].close_code == 4000);
+  CHECK(client.endings[0].close_reason == "invalid_request_error.invalid_api_key");
+}
+
+TEST_CASE("expire_after ends the session in the provider's words, in mid-answer too",
+          "[P8][simulator]") {
+  Options options;
+  options.unix_offset_ms = 1'700'000'000'000;
+  Client client("gpt-realtime+expire_after=2000", options, 0);
+  CHECK(client.events[0]["session"]["expires_at"] == 1'700'000'002);
+  client.wait(1'500);
+  client.respond();
+  client.wait(499);
+  CHECK(client.endings.empty());
+  client.wait(1);
+  CHECK(client.error()["code"] == "session_expired");
+  REQUIRE(client.endings.size() == 1);
+  CHECK(client.endings[0].close_code == 1001);
+  CHECK(client.endings[0].close_reason == "Your session hit the maximum duration of 60 minutes.");
+}
+
+TEST_CASE("a session ends after an hour without being told to", "[P8][simulator]") {
+  Client client;
+  client.wait(3'599'999);
+  CHECK(client.endings.empty());
+  client.wait(1);
+  CHECK(client.endings.size() == 1);
+}
+
+TEST_CASE("faults come from the options, from the model, and from a URL's blanks", "[simulator]") {
+  Client from_options("gpt-realtime", {.faults = "hang_after=1"});
+  CHECK(from_options.endings.size() == 1);
+  Client both("gpt-realtime+drop_after=1", {.faults = "fail_transcription+hang_after=5"});
+  REQUIRE(both.endings.size() == 1);
+  CHECK(both.endings[0].kind == Action::Kind::drop);
+  Client blanks("gpt-realtime fail_transcription drop_after=1");
+  CHECK(blanks.endings.size() == 1);
+  CHECK(blanks.events[0]["session"]["model"] == "gpt-realtime");
+}
+
+TEST_CASE("a fault that makes no sense is refused with what is known", "[simulator]") {
+  const auto why = [](const std::string& spec) -> std::string {
+    try {
+      Client client("gpt-realtime+" + spec);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return {};
+  };
+  CHECK(why("drop_aftr=3").find("drop_after=N") != std::string::npos);
+  for (const char* spec :
+       {"drop_after", "drop_after=", "drop_after=-1", "drop_after=3x", "silent=1", "close_after=3",
+        "close_after=3:99", "close_after=3:1006", "close_after=x:1000", "duplicate=1.5",
+        "duplicate=nan", "slow=0", "slow=", "error_first", "expire_after=soon", "+"}) {
+    INFO(spec);
+    CHECK_FALSE(why(spec).empty());
+  }
+  CHECK(why("close_after=3:1000:" + std::string(123, 'x')).empty());
+  CHECK_FALSE(why("close_after=3:1000:" + std::string(124, 'x')).empty());
+}
+
+TEST_CASE("who does not take what he is sent is cut off, not kept", "[P11][simulator]") {
+  SimulatedConnection connection({.pace = 0}, "gpt-realtime", 0);
+  const std::string bad = R"({"type":")" + std::string(60'000, 'x') + "\"}";
+  std::size_t bytes = 0;
+  for (int i = 0; i < 2'000; ++i) connection.on_message(bad, i);
+  const auto actions = connection.take(5'000);
+  for (const Action& action : actions) bytes += action.payload.size();
+  CHECK(bytes < 65U << 20U);
+  CHECK(actions.back().kind == Action::Kind::drop);
+}
+
+}  // namespace verbatim::simulator::test
