@@ -1,6 +1,6 @@
 // Many conversations at once, in real time, against a relay that is already running.
 //
-//   node bench/load.mjs --url https://127.0.0.1:8443 --sessions 200 --seconds 60 [--pid N] [--json]
+//   node bench/load.mjs --url https://127.0.0.1:8443 --sessions 200 --seconds 60 [--pid N] [--silent]
 //
 // Each session speaks (24 kHz PCM16, 100 ms messages), falls silent, listens to the answer, and
 // notes every character it receives. At the end each transcript is read back over HTTP and compared
@@ -20,7 +20,7 @@ const {values: options} = parseArgs({
     sessions: {type: 'string', default: '200'},
     seconds: {type: 'string', default: '60'},
     pid: {type: 'string'},
-    json: {type: 'boolean', default: false},
+    silent: {type: 'boolean', default: false},   // nobody speaks: audio upwards and nothing else
   },
 });
 const sessionCount = Number(options.sessions);
@@ -90,7 +90,7 @@ class Caller {
   tick() {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     const at = this.phase++ % (speakingChunks + silentChunks);
-    this.socket.send(at < speakingChunks ? tone : silence);
+    this.socket.send(at < speakingChunks && !options.silent ? tone : silence);
     this.sent++;
   }
 

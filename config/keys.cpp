@@ -107,6 +107,7 @@ std::vector<Key> make_session_keys() {
       key("session.resume_window", &S::session, &Session::resume_window, duration(0s, 24h)),
       key("session.idle_timeout", &S::session, &Session::idle_timeout, duration(100ms, 24h)),
       key("session.max_duration", &S::session, &Session::max_duration, duration(100ms, 7 * day)),
+      key("session.ending_notice", &S::session, &Session::ending_notice, duration(0ms, 1h)),
       key("session.ping_interval", &S::session, &Session::ping_interval, duration(100ms, 1h)),
       key("session.close_timeout", &S::session, &Session::close_timeout, duration(100ms, 1min)),
       key("session.sessions_max", &S::session, &Session::sessions_max,

@@ -90,6 +90,7 @@ struct Session {
   milliseconds idle_timeout{
       600'000};  ///< without speech, text or an answer; microphone frames do not count
   milliseconds max_duration{3'600'000};
+  milliseconds ending_notice{60'000};  ///< how long before max_duration the client is told
   milliseconds ping_interval{
       20'000};  ///< silence after which a peer is pinged; two of them and it is lost
   milliseconds close_timeout{5'000};  ///< how long a peer may take over its part of a close

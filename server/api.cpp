@@ -19,7 +19,8 @@ using nlohmann::json;
 
 constexpr int transcript_wait_seconds_max = 300;
 constexpr std::size_t page_limit_max = 500;
-constexpr auto probe_kept_for = std::chrono::seconds(10);
+constexpr auto journal_answer_kept_for = std::chrono::seconds(1);
+constexpr auto upstream_answer_kept_for = std::chrono::seconds(10);
 
 HttpResponse json_response(const json& value, int status = 200) {
   HttpResponse response;
@@ -388,30 +389,38 @@ Awaitable<HttpResponse> Api::erase_session(Context& context) {
 
 Awaitable<HttpResponse> Api::health(Context&) { co_return json_response({{"status", "ok"}}); }
 
+std::optional<std::string> Api::Kept::get(Clock::duration for_how_long) const {
+  const std::lock_guard lock(mutex_);
+  if (at_ == Clock::time_point{} || Clock::now() - at_ >= for_how_long) return std::nullopt;
+  return answer_;
+}
+
+void Api::Kept::set(std::string answer) {
+  const std::lock_guard lock(mutex_);
+  at_ = Clock::now();
+  answer_ = std::move(answer);
+}
+
 Awaitable<std::string> Api::journal_trouble(Worker& worker) {
   if (parts_.journal.failed()) co_return "the journal has failed; see the log";
+  if (auto kept = journal_answer_.get(journal_answer_kept_for)) co_return *kept;
   using Outcome = std::optional<storage::StorageError>;
   const auto start = [this](auto done) {
-    parts_.journal.execute([](storage::Database&) {},
+    parts_.journal.execute(storage::prove_writable,
                            [done](const storage::StorageError* error) mutable {
                              done(error ? Outcome(*error) : Outcome());
                            });
   };
   const Outcome failed = co_await from_callback<Outcome>(worker.executor(), start);
-  co_return failed ? failed->what() : std::string();
+  const std::string answer = failed ? failed->what() : std::string();
+  journal_answer_.set(answer);
+  co_return answer;
 }
 
 Awaitable<std::string> Api::upstream_trouble(Worker& worker) {
-  {
-    const std::lock_guard lock(probe_mutex_);
-    if (probed_at_ != Clock::time_point{} && Clock::now() - probed_at_ < probe_kept_for) {
-      co_return probe_answer_;
-    }
-  }
-  std::string answer = co_await parts_.upstream.probe(worker.executor());
-  const std::lock_guard lock(probe_mutex_);
-  probed_at_ = Clock::now();
-  probe_answer_ = answer;
+  if (auto kept = upstream_answer_.get(upstream_answer_kept_for)) co_return *kept;
+  const std::string answer = co_await parts_.upstream.probe(worker.executor());
+  upstream_answer_.set(answer);
   co_return answer;
 }
 

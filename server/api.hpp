@@ -4,6 +4,8 @@
 // One object for all workers.
 #pragma once
 
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "config/settings.hpp"
@@ -66,14 +68,24 @@ class Api {
   Awaitable<HttpResponse> show_metrics(Context&);
   Awaitable<HttpResponse> version(Context&);
 
+  /// What a check for /readyz found. Nobody needs a key to ask, and a check costs a sync or a TLS
+  /// handshake: its answer is kept a while.
+  class Kept {
+   public:
+    std::optional<std::string> get(Clock::duration for_how_long) const;
+    void set(std::string answer);
+
+   private:
+    mutable std::mutex mutex_;
+    Clock::time_point at_{};
+    std::string answer_;
+  };
   Awaitable<std::string> journal_trouble(Worker& worker);
   Awaitable<std::string> upstream_trouble(Worker& worker);
 
   ApiParts parts_;
-  /// Of the provider, for /readyz: a probe costs a TLS handshake, so its answer is kept a while.
-  std::mutex probe_mutex_;
-  Clock::time_point probed_at_{};
-  std::string probe_answer_;
+  Kept journal_answer_;
+  Kept upstream_answer_;
 };
 
 }  // namespace verbatim::server

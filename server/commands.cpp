@@ -367,8 +367,9 @@ int run_command_line(int argc, char** argv) {
   export_command->add_option("id", id)->required();
   export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
   export_command->add_option("--attempt", attempt, "default: the latest");
-  export_command->callback(
-      [&] { chosen = [&] { return sessions_export(common, id, format, attempt); }; });
+  export_command->callback([&] {
+    chosen = [&] { return sessions_export(common, id, common.as_json ? "json" : format, attempt); };
+  });
   CLI::App* erase = sessions->add_subcommand("delete", "erase everything about one session");
   add_common(*erase, common);
   erase->add_option("id", id)->required();

@@ -56,6 +56,14 @@ std::string to_hex(std::string_view data) {
   return out;
 }
 
+std::string base64(std::string_view data) {
+  std::string out((data.size() + 2) / 3 * 4 + 1, '\0');  // the encoder ends with a NUL
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(data),
+                                   static_cast<int>(data.size()));
+  out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
 std::string base64url(std::string_view data) {
   std::string out;
   std::uint32_t bits = 0;

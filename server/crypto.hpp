@@ -14,6 +14,7 @@ std::string random_bytes(std::size_t count);
 std::string sha256(std::string_view data);  ///< 32 raw bytes
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(std::string_view data);
+std::string base64(std::string_view data);
 std::string base64url(std::string_view data);  ///< without padding
 std::optional<std::string> from_base64url(std::string_view text);
 

@@ -30,6 +30,7 @@ session::SessionOptions session_options(const config::Session& settings) {
   session::SessionOptions options;
   options.idle_timeout_ms = settings.idle_timeout.count();
   options.max_duration_ms = settings.max_duration.count();
+  options.ending_notice_ms = settings.ending_notice.count();
   options.slow_client_timeout_ms = settings.slow_client_timeout.count();
   options.transcription_grace_ms = settings.transcription_grace.count();
   options.client_queue_bytes_max = settings.client_queue_bytes_max;

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "server/crypto.hpp"
 #include "server/tls.hpp"
 #include "server/ws_peer.hpp"
 
@@ -21,21 +22,6 @@ namespace {
 using Resolver = asio::ip::basic_resolver<tcp, Executor>;
 
 constexpr std::size_t proxy_answer_bytes_max = 8 * 1024;
-
-std::string base64(const std::string& text) {
-  constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = (bits << 8) | (i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out.push_back(i + k <= text.size() ? alphabet[(bits >> (18 - 6 * k)) & 63] : '=');
-    }
-  }
-  return out;
-}
 
 std::string query_escaped(const std::string& text) {
   constexpr char digits[] = "0123456789ABCDEF";

@@ -70,6 +70,16 @@ std::string turn_event(const Turn& turn, std::string_view event_id) {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
+                         std::string_view event_id) {
+  return json{{"type", "verbatim.ending"},
+              {"event_id", event_id},
+              {"session_id", session_id},
+              {"close_reason", to_string(reason)},
+              {"in_ms", in_ms}}
+      .dump();
+}
+
 std::string ended_event(const std::string& session_id, CloseReason reason,
                         std::string_view event_id) {
   return json{{"type", "verbatim.ended"},

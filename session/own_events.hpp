@@ -41,6 +41,8 @@ std::string to_json(const ErrorEvent& error, std::string_view event_id);
 std::string session_event(const std::string& session_id, int attempt, bool resumed,
                           std::int64_t resume_window_ms);
 std::string turn_event(const Turn& turn, std::string_view event_id);
+std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
+                         std::string_view event_id);
 std::string ended_event(const std::string& session_id, CloseReason reason,
                         std::string_view event_id);
 

@@ -243,7 +243,11 @@ void RealtimeSession::time_passed(Moment now) {
     finish_if_transcribed(now);
     return;
   }
-  if (now.mono_ms >= started_ms_ + options_.max_duration_ms) {
+  const std::int64_t left_ms = started_ms_ + options_.max_duration_ms - now.mono_ms;
+  if (left_ms <= options_.ending_notice_ms && left_ms > 0) {
+    tell_ending(CloseReason::max_duration, left_ms);
+  }
+  if (left_ms <= 0) {
     end(CloseReason::max_duration, "the session reached its longest duration", now);
   } else if (now.mono_ms >= active_ms_ + options_.idle_timeout_ms) {
     end(CloseReason::idle_timeout, "nobody spoke or wrote for too long", now);
@@ -277,6 +281,7 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   if (deserves_error_event(reason)) {
     send_error("server_error", std::string(to_string(reason)), why);
   }
+  if (reason == CloseReason::server_shutdown) tell_ending(reason, 0);
   if (identity_.extension_events) {
     answer_client(own_message(ended_event(identity_.session_id, reason, own_event_id())),
                   final_sequence_);
@@ -298,8 +303,11 @@ bool RealtimeSession::settled() const {
 std::int64_t RealtimeSession::next_deadline_ms() const {
   if (ended()) return never;
   if (pending_reason_) return grace_deadline_ms_;
-  std::int64_t next =
-      std::min(started_ms_ + options_.max_duration_ms, active_ms_ + options_.idle_timeout_ms);
+  const std::int64_t longest = started_ms_ + options_.max_duration_ms;
+  std::int64_t next = std::min(longest, active_ms_ + options_.idle_timeout_ms);
+  if (identity_.extension_events && !ending_told_) {
+    next = std::min(next, longest - options_.ending_notice_ms);
+  }
   if (upstream_open_ && !created_) next = std::min(next, created_deadline_ms_);
   if (!wants_upstream()) {
     next = std::min(next, client_stuck_since_ms_ == 0
@@ -329,6 +337,11 @@ void RealtimeSession::tell_turns() {
     if (placed == turns.end()) continue;
     answer_client(own_message(turn_event(*placed, own_event_id())), needs);
   }
+}
+
+void RealtimeSession::tell_ending(CloseReason reason, std::int64_t in_ms) {
+  if (!identity_.extension_events || std::exchange(ending_told_, true)) return;
+  answer_client(own_message(ending_event(identity_.session_id, reason, in_ms, own_event_id())));
 }
 
 std::string RealtimeSession::own_event_id() {

@@ -28,6 +28,7 @@ struct Moment {
 struct SessionOptions {
   std::int64_t idle_timeout_ms = 600'000;
   std::int64_t max_duration_ms = 3'600'000;
+  std::int64_t ending_notice_ms = 60'000;        ///< how long before that the client is told
   std::int64_t created_timeout_ms = 10'000;      ///< upgrade to session.created
   std::int64_t slow_client_timeout_ms = 30'000;  ///< a full client queue that does not move
   std::int64_t transcription_grace_ms = 2'000;   ///< client gone: wait for speech being transcribed
@@ -100,6 +101,7 @@ class RealtimeSession {
   void configuration_seen(bool transcription_on);
   void request_transcription();
   void tell_turns();
+  void tell_ending(CloseReason reason, std::int64_t in_ms);
   void finish_if_transcribed(Moment now);
   std::string own_event_id();
 
@@ -123,6 +125,7 @@ class RealtimeSession {
 
   /// Turns that became settled and are yet to be told to a client that asked for it.
   std::vector<std::pair<std::string, Sequence>> settled_turns_;
+  bool ending_told_ = false;
 
   std::optional<CloseReason> pending_reason_;  ///< the client is gone; transcriptions still come
   std::string pending_why_;

@@ -59,11 +59,7 @@ void CommitQueue::stop() {
 void CommitQueue::break_off(const StorageError& why) {
   const std::lock_guard lock(mutex_);
   broken_ = std::make_unique<StorageError>(why);
-}
-
-bool CommitQueue::broken() const {
-  const std::lock_guard lock(mutex_);
-  return broken_ != nullptr;
+  is_broken_.store(true, std::memory_order_release);
 }
 
 bool CommitQueue::pause(std::chrono::milliseconds how_long) {

@@ -5,6 +5,7 @@
 // writer says that they are done with, so the bound covers what is being written as well.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -69,7 +70,8 @@ class CommitQueue {
   void stop();
   /// No more submissions, for this reason.
   void break_off(const StorageError& why);
-  bool broken() const;
+  /// Without the lock: sessions ask this on a message's path.
+  bool broken() const { return is_broken_.load(std::memory_order_acquire); }
 
   /// Waits on the writer's thread for something that only time can bring. False if stopped.
   bool pause(std::chrono::milliseconds how_long);
@@ -84,6 +86,7 @@ class CommitQueue {
   bool waiting_ = false;
   bool stopped_ = false;
   std::unique_ptr<StorageError> broken_;
+  std::atomic<bool> is_broken_{false};
 };
 
 }  // namespace verbatim::storage

@@ -216,6 +216,8 @@ std::optional<TranscriptStore::ClientSecret> TranscriptStore::client_secret(cons
   return ClientSecret{id, row.text(0), row.integer(1)};
 }
 
+void prove_writable(Database& database) { set_clean(database, false); }
+
 bool create_session(Database& database, const std::string& id, const std::string& user,
                     const std::string& metadata_json, session::TimeMs now) {
   database

@@ -80,6 +80,8 @@ class TranscriptStore {
 // its own. All throw StorageError.
 class Database;
 
+/// Writes something that changes nothing, so that the commit proves that the disk takes it.
+void prove_writable(Database&);
 /// Makes the session record ahead of its first attempt. False if it was there already.
 bool create_session(Database&, const std::string& id, const std::string& user,
                     const std::string& metadata_json, session::TimeMs now);

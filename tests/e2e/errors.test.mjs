@@ -56,6 +56,16 @@ test('a provider that cannot be reached is said and recorded [P2]', async (t) =>
   assert.ok(['upstream_lost', 'upstream_error'].includes(session.close_reason));
 });
 
+test('a provider that refuses is quoted to the client', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const client = await Client.connectWithId(t, relay, { query: { model: 'gpt-realtime+no_such_fault' } });
+  assert.equal((await client.closed).code, 1011);
+  const { error } = client.events.find(({ type }) => type === 'error');
+  assert.equal(error.code, 'upstream_error');
+  assert.match(error.message, /400.*no_such_fault/);
+  assert.equal((await relay.transcript(client.id)).close_reason, 'upstream_error');
+});
+
 test('a provider that vanishes leaves the words that came [P2]', async (t) => {
   const simulator = await startSimulator(t);
   const relay = await startRelay(t, { simulator });

@@ -278,6 +278,31 @@ TEST_CASE("a session ends at its longest duration", "[P11][session]") {
   REQUIRE(stage.session.reason() == CloseReason::max_duration);
 }
 
+TEST_CASE("a client that asked is told once before the longest duration is reached", "[session]") {
+  SessionOptions options;
+  options.max_duration_ms = 100'000;
+  options.ending_notice_ms = 60'000;
+  Stage stage(options, true);
+  stage.open();
+  REQUIRE(stage.session.next_deadline_ms() == 5'000 + 40'000);
+  stage.pass(40'000);
+  const json ending = only(stage.drain(stage.session.to_client()));
+  REQUIRE(ending["type"] == "verbatim.ending");
+  REQUIRE(ending["close_reason"] == "max_duration");
+  REQUIRE(ending["in_ms"] == 60'000);
+  stage.pass(1'000);
+  REQUIRE(stage.drain(stage.session.to_client()).empty());
+}
+
+TEST_CASE("a client that asked is told that the server goes down", "[P2][session]") {
+  Stage stage({}, true);
+  stage.open();
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);
+  const json ending = only(stage.drain(stage.session.to_client()));
+  REQUIRE(ending["type"] == "verbatim.ending");
+  REQUIRE(ending["in_ms"] == 0);
+}
+
 TEST_CASE("a provider that accepts and says nothing is given up", "[P11][session]") {
   SessionOptions options;
   options.created_timeout_ms = 500;
