@@ -200,6 +200,7 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
   TokenClaims claims;
   claims.user = extra.value("user", context.principal.user);
   claims.session_id = extra.value("session_id", std::string());
+  claims.session_open = claims.session_id.empty() && extra.contains("user");
   if (claims.session_id.empty()) claims.session_id = new_id("sess_", moment.wall);
   if (!session::is_valid_session_id(claims.session_id)) {
     co_return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");

@@ -91,6 +91,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
                   {"user", claims.user},
                   {"session", claims.session_id},
                   {"exp", claims.expires_at_s}};
+  if (claims.session_open) payload["open"] = true;
   if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
   if (!claims.model.empty()) payload["model"] = claims.model;
   const std::string body = base64url(payload.dump(-1, ' ', false, json::error_handler_t::replace));
@@ -115,6 +116,7 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   claims.id = text_or(payload, "id", "");
   claims.user = text_or(payload, "user", "");
   claims.session_id = text_or(payload, "session", "");
+  claims.session_open = payload.value("open", false);
   claims.model = text_or(payload, "model", "");
   if (payload.contains("meta")) claims.metadata_json = payload["meta"].dump();
   claims.expires_at_s = payload.value("exp", std::int64_t{0});

@@ -21,6 +21,9 @@ struct TokenClaims {
   std::string id;  ///< of the stored session configuration; empty if there is none
   std::string user;
   std::string session_id;
+  /// The client may name another session of its user (`session=ID`): the minter named the user and
+  /// left the session open. Whose a session is, the store knows.
+  bool session_open = false;
   std::string metadata_json = "{}";
   std::string model;  ///< empty: whatever the client asks for, or the configured one
   std::int64_t expires_at_s = 0;

@@ -117,6 +117,7 @@ int token(const Common& common, const TokenRequest& request) {
   const std::int64_t wall = now().wall;
   TokenClaims claims;
   claims.user = request.user;
+  claims.session_open = request.session_id.empty();
   claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
   if (!session::is_valid_session_id(claims.session_id)) {
     return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'", bad_usage);

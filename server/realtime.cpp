@@ -81,7 +81,8 @@ std::variant<RealtimeEndpoint::Call, HttpResponse> RealtimeEndpoint::examine(
       return openai_error(400, "invalid_session_id",
                           "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
     }
-    if (!call.session_id.empty() && call.session_id != *asked) {
+    const bool bound = principal.claims && !principal.claims->session_open;
+    if (bound && call.session_id != *asked) {
       // Whose session it is, and whether there is one, is nobody else's business.
       return openai_error(404, "session_not_found",
                           "There is no such session, or the token is not for it.");

@@ -71,6 +71,18 @@ test('another user\'s session does not exist for a token', async (t) => {
   assertRefused(await refusal(relay, { token: other, query: { session: hers.id } }), 404);
 });
 
+test('a token for a user opens that user\'s sessions, one for a session only that one', async (t) => {
+  const relay = await start(t);
+  const open = await relay.mint({ user: 'ada' });
+  const first = await Client.connectWithId(t, relay, { token: open, query: { session: 'ada-1' } });
+  assert.equal(first.id, 'ada-1');
+  await first.close();
+  const bound = await relay.mint({ user: 'ada', session_id: 'ada-2' });
+  assertRefused(await refusal(relay, { token: bound, query: { session: 'ada-1' } }), 404);
+  const grace = await relay.mint({ user: 'grace' });
+  assertRefused(await refusal(relay, { token: grace, query: { session: 'ada-1' } }), 404);
+});
+
 test('secrets show nowhere [P10]', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ada' });
