@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "server/crypto.hpp"
@@ -207,9 +208,15 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
         openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
         30));
   }
-  co_await converse(call, std::get<0>(outcome), std::move(std::get<std::string>(config)),
-                    std::move(request), std::move(transport), worker);
+  std::exception_ptr bug;
+  try {
+    co_await converse(call, std::get<0>(outcome), std::move(std::get<std::string>(config)),
+                      std::move(request), std::move(transport), worker);
+  } catch (...) {
+    bug = std::current_exception();  // the session's place must be free again all the same
+  }
   parts_.registry.release(call.session_id);
+  if (bug) std::rethrow_exception(bug);
   co_return std::nullopt;
 }
 
