@@ -181,9 +181,11 @@ Awaitable<void> SessionDriver::read_client() {
 }
 
 Awaitable<void> SessionDriver::write_client() {
-  if (!co_await write_loop(client_, session_.to_client(), Way::to_client)) co_return;
+  const bool over = co_await write_loop(client_, session_.to_client(), Way::to_client);
+  if (!over) co_return;
   const std::uint16_t code = close_code_ != 0 ? close_code_ : close_code(session_.reason());
-  co_await close(client_, code, std::string(to_string(session_.reason())));
+  std::string reason(to_string(session_.reason()));
+  co_await close(client_, code, std::move(reason));
 }
 
 Awaitable<void> SessionDriver::run_upstream() {
@@ -222,9 +224,9 @@ Awaitable<void> SessionDriver::run_upstream() {
 }
 
 Awaitable<void> SessionDriver::write_upstream() {
-  if (co_await write_loop(provider_, session_.to_upstream(), Way::to_upstream)) {
-    co_await close(provider_, 1000, "");
-  }
+  const bool over = co_await write_loop(provider_, session_.to_upstream(), Way::to_upstream);
+  std::string no_reason;  // named: g++ 12 loses track of a temporary made inside a co_await
+  if (over) co_await close(provider_, 1000, std::move(no_reason));
 }
 
 Awaitable<bool> SessionDriver::write_loop(Link& link, session::Outbox& outbox, Way way) {
