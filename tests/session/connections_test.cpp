@@ -6,23 +6,6 @@
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 
-namespace {
-
-using Ids = std::vector<std::string>;
-
-std::vector<EventBody> spoken_question() {
-  return {SpeechStarted{"u1", 1000}, SpeechStopped{"u1", 2000}, committed("u1"),
-          added_first(message("u1", Role::user, {Part{0, {}, true}}))};
-}
-
-std::vector<EventBody> begun_answer() {
-  return {added_first(typed("u1", "Go.")), started("resp_1"),
-          output("resp_1", message("a1", Role::assistant, {}, ItemStatus::in_progress)),
-          added(message("a1", Role::assistant, {}, ItemStatus::in_progress), "u1")};
-}
-
-}  // namespace
-
 // ---- rule 11, times, requests, connections --------------------------------------------------
 
 TEST_CASE("what names an item that nobody knows changes nothing", "[rule11]") {

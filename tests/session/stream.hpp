@@ -120,4 +120,19 @@ class Random {
   std::uint64_t state_;
 };
 
+using Ids = std::vector<std::string>;
+
+/// A question that was spoken and has its slot.
+inline std::vector<EventBody> spoken_question() {
+  return {SpeechStarted{"u1", 1000}, SpeechStopped{"u1", 2000}, committed("u1"),
+          added_first(message("u1", Role::user, {Part{0, {}, true}}))};
+}
+
+/// An answer that has been announced and has no text yet.
+inline std::vector<EventBody> begun_answer() {
+  return {added_first(typed("u1", "Go.")), started("resp_1"),
+          output("resp_1", message("a1", Role::assistant, {}, ItemStatus::in_progress)),
+          added(message("a1", Role::assistant, {}, ItemStatus::in_progress), "u1")};
+}
+
 }  // namespace verbatim::session::test

@@ -6,18 +6,6 @@
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 
-namespace {
-
-using Ids = std::vector<std::string>;
-
-std::vector<EventBody> begun_answer() {
-  return {added_first(typed("u1", "Go.")), started("resp_1"),
-          output("resp_1", message("a1", Role::assistant, {}, ItemStatus::in_progress)),
-          added(message("a1", Role::assistant, {}, ItemStatus::in_progress), "u1")};
-}
-
-}  // namespace
-
 // ---- rule 1: text belongs to (item, part) ---------------------------------------------------
 
 TEST_CASE("deltas of two items that interleave do not mix", "[P4][rule1]") {

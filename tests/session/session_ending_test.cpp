@@ -1,0 +1,264 @@
+// Every way in which a session ends, and what it leaves behind.
+#include "stage.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+TEST_CASE("reading stops on the fast side when the slow side's queue is full",
+          "[P11][D12][session]") {
+  SessionOptions options;
+  options.client_queue_bytes_max = 2000;
+  options.upstream_queue_bytes_max = 2000;
+  Stage stage(options);
+  stage.open();
+  const std::string big =
+      R"({"type":"input_audio_buffer.append","audio":")" + std::string(3000, 'A') + "\"}";
+  REQUIRE(stage.session.wants_client());
+  stage.client(big);
+  REQUIRE_FALSE(stage.session.wants_client());
+  stage.drain(stage.session.to_upstream());
+  REQUIRE(stage.session.wants_client());
+  stage.provider(big);
+  REQUIRE_FALSE(stage.session.wants_upstream());
+  stage.drain(stage.session.to_client());
+  REQUIRE(stage.session.wants_upstream());
+}
+
+TEST_CASE("a client that never reads is ended as slow, one that reads slowly is not",
+          "[P11][session]") {
+  SessionOptions options;
+  options.client_queue_bytes_max = 10;
+  options.slow_client_timeout_ms = 1000;
+  Stage stage(options);
+  stage.open();
+  stage.provider(audio_delta);
+  stage.provider(audio_delta);
+  stage.pass(1);
+  stage.pass(999);
+  stage.session.to_client().take();  // it took one: the clock starts again
+  stage.pass(1);
+  stage.pass(999);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.pass(1);
+  REQUIRE(stage.session.ended());
+  REQUIRE(stage.session.reason() == CloseReason::slow_client);
+}
+
+TEST_CASE("microphone frames do not count as activity, speech does", "[D13][session]") {
+  SessionOptions options;
+  options.idle_timeout_ms = 10'000;
+  Stage stage(options);
+  stage.open();
+  for (int i = 0; i < 9; ++i) {
+    stage.client(R"({"type":"input_audio_buffer.append","audio":"AAAA"})");
+    stage.pass(1000);
+  }
+  stage.provider(speech_started);
+  stage.pass(9'000);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.pass(1'000);
+  REQUIRE(stage.session.reason() == CloseReason::idle_timeout);
+}
+
+TEST_CASE("a session ends at its longest duration", "[P11][session]") {
+  SessionOptions options;
+  options.max_duration_ms = 60'000;
+  options.idle_timeout_ms = 600'000;
+  Stage stage(options);
+  stage.open();
+  REQUIRE(stage.session.next_deadline_ms() == 5'000 + 60'000);
+  stage.pass(60'000);
+  REQUIRE(stage.session.reason() == CloseReason::max_duration);
+}
+
+TEST_CASE("a client that asked is told once before the longest duration is reached", "[session]") {
+  SessionOptions options;
+  options.max_duration_ms = 100'000;
+  options.ending_notice_ms = 60'000;
+  Stage stage(options, true);
+  stage.open();
+  REQUIRE(stage.session.next_deadline_ms() == 5'000 + 40'000);
+  stage.pass(40'000);
+  const json ending = only(stage.drain(stage.session.to_client()));
+  REQUIRE(ending["type"] == "verbatim.ending");
+  REQUIRE(ending["close_reason"] == "max_duration");
+  REQUIRE(ending["in_ms"] == 60'000);
+  stage.pass(1'000);
+  REQUIRE(stage.drain(stage.session.to_client()).empty());
+}
+
+TEST_CASE("a client that asked is told that the server goes down", "[P2][session]") {
+  Stage stage({}, true);
+  stage.open();
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);
+  const json ending = only(stage.drain(stage.session.to_client()));
+  REQUIRE(ending["type"] == "verbatim.ending");
+  REQUIRE(ending["in_ms"] == 0);
+}
+
+TEST_CASE("a provider that accepts and says nothing is given up", "[P11][session]") {
+  SessionOptions options;
+  options.created_timeout_ms = 500;
+  Stage stage(options);
+  stage.session.upstream_opened(stage.clock);
+  stage.pass(500);
+  REQUIRE(stage.session.reason() == CloseReason::upstream_lost);
+}
+
+TEST_CASE("every ending writes one final record with the reason and the turns", "[P2][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(first_delta);
+  stage.session.upstream_gone({false, 0, "reset"}, stage.clock);
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);  // the first reason wins
+  stage.session.client_gone({true, 1000, ""}, stage.clock);
+  REQUIRE(stage.journal.endings.size() == 1);
+  const Ending& ending = stage.journal.endings.front();
+  REQUIRE(ending.reason == CloseReason::upstream_lost);
+  REQUIRE(ending.ended_at == stage.clock.wall);
+  REQUIRE(ending.transcript.turns.size() == 1);
+  REQUIRE(ending.transcript.turns[0].status == TurnStatus::interrupted);
+  REQUIRE(ending.transcript.turns[0].text.utf8() == "Hello");
+  REQUIRE_FALSE(ending.transcript.complete);
+}
+
+TEST_CASE("links may close only when the final record is durable", "[P2][session]") {
+  Stage stage;
+  stage.open();
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);
+  REQUIRE_FALSE(stage.session.settled());
+  stage.journal.sync();
+  REQUIRE(stage.session.settled());
+}
+
+TEST_CASE("who leaves right after speaking is waited for until the words are there",
+          "[P2][U1][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(speech_started);
+  stage.provider(committed);
+  stage.session.client_gone({true, 1000, ""}, stage.clock);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.provider(transcribed);
+  REQUIRE(stage.session.ended());
+  REQUIRE(stage.session.reason() == CloseReason::client_closed);
+  REQUIRE(stage.session.final_transcript().turns.at(0).text.utf8() == "Goodbye.");
+  REQUIRE(stage.session.final_transcript().complete);
+}
+
+TEST_CASE("who leaves in mid-speech has what was said committed and transcribed",
+          "[P2][U1][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(speech_started);
+  stage.session.client_gone({false, 0, "reset"}, stage.clock);
+  REQUIRE_FALSE(stage.session.ended());
+  REQUIRE(only(stage.drain(stage.session.to_upstream()))["type"] == "input_audio_buffer.commit");
+  stage.provider(committed);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.provider(transcribed);
+  REQUIRE(stage.session.reason() == CloseReason::client_lost);
+}
+
+TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
+  SessionOptions options;
+  options.transcription_grace_ms = 2'000;
+  Stage stage(options);
+  stage.open();
+  stage.provider(speech_started);
+  stage.provider(committed);
+  stage.session.client_gone({true, 1000, ""}, stage.clock);
+  REQUIRE(stage.session.next_deadline_ms() == stage.clock.mono_ms + 2'000);
+  stage.pass(2'000);
+  REQUIRE(stage.session.reason() == CloseReason::client_closed);
+  REQUIRE(stage.session.final_transcript().turns.at(0).status == TurnStatus::interrupted);
+}
+
+TEST_CASE("a client that leaves while nothing is open ends the session at once", "[P2][session]") {
+  Stage stage;
+  stage.open();
+  stage.session.client_gone({true, 1000, ""}, stage.clock);
+  REQUIRE(stage.session.ended());
+}
+
+TEST_CASE("how the provider went decides the reason", "[P2][session]") {
+  const auto reason = [](const char* said, LinkEnd end) {
+    Stage stage;
+    stage.open();
+    if (said) stage.provider(said);
+    stage.session.upstream_gone(end, stage.clock);
+    return stage.session.reason();
+  };
+  const char* expired =
+      R"({"type":"error","error":{"type":"invalid_request_error","code":"session_expired",)"
+      R"("message":"Your session hit the maximum duration of 60 minutes."}})";
+  const char* harmless = R"({"type":"error","error":{"type":"invalid_request_error",)"
+                         R"("code":"response_cancel_not_active","message":"x"}})";
+  REQUIRE(reason(nullptr, {true, 1000, ""}) == CloseReason::upstream_closed);
+  REQUIRE(reason(nullptr, {false, 0, "reset"}) == CloseReason::upstream_lost);
+  REQUIRE(reason(nullptr, {true, 4000, "invalid_request_error.invalid_model"}) ==
+          CloseReason::upstream_error);
+  REQUIRE(reason(nullptr, {true, 1011, "internal"}) == CloseReason::upstream_error);
+  REQUIRE(reason(nullptr, {true, 1001, "Your session hit the maximum duration of 60 minutes."}) ==
+          CloseReason::session_expired);
+  REQUIRE(reason(expired, {false, 0, ""}) == CloseReason::session_expired);
+  REQUIRE(reason(harmless, {false, 0, ""}) == CloseReason::upstream_lost);
+}
+
+TEST_CASE("a harmless provider error ends nothing", "[D19][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(R"({"type":"error","error":{"type":"invalid_request_error",)"
+                 R"("code":"response_cancel_not_active","message":"x"}})");
+  REQUIRE_FALSE(stage.session.ended());
+}
+
+TEST_CASE("an unreachable provider is told to the client with its reason", "[D3][session]") {
+  Stage stage;
+  stage.session.upstream_unavailable(CloseReason::upstream_error,
+                                     "the provider answered 401: no such key", stage.clock);
+  stage.journal.sync();
+  const json error = only(stage.drain(stage.session.to_client()));
+  REQUIRE(error["error"]["code"] == "upstream_error");
+  REQUIRE(error["error"]["message"] == "the provider answered 401: no such key");
+  REQUIRE(close_code(stage.session.reason()) == 1011);
+}
+
+TEST_CASE("a journal that refuses ends the session and nothing unsaved leaves", "[P6][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(first_delta);
+  stage.journal.refuses = true;
+  stage.provider(
+      R"({"type":"response.output_audio_transcript.delta","event_id":"e12","response_id":"r1",)"
+      R"("item_id":"a1","output_index":0,"content_index":0,"delta":" there"})");
+  REQUIRE(stage.session.reason() == CloseReason::storage_failure);
+  stage.journal.broken = true;
+  stage.session.journal_failed(stage.clock);
+  REQUIRE(stage.session.settled());
+  const json error = only(stage.drain(stage.session.to_client()));
+  REQUIRE(error["error"]["code"] == "storage_failure");
+}
+
+TEST_CASE("a journal that fails later keeps what was not synced from leaving", "[P1][P6]") {
+  Stage stage;
+  stage.open();
+  stage.provider(first_delta);
+  stage.provider(audio_delta);
+  stage.journal.broken = true;
+  stage.session.journal_failed(stage.clock);
+  const json error = only(stage.drain(stage.session.to_client()));
+  REQUIRE(error["error"]["code"] == "storage_failure");
+}
+
+TEST_CASE("verbatim.end finalises and is answered once that is durable", "[session]") {
+  Stage stage({}, true);
+  stage.open();
+  stage.client(R"({"type":"verbatim.end"})");
+  REQUIRE(stage.session.reason() == CloseReason::client_ended);
+  REQUIRE(stage.drain(stage.session.to_client()).empty());
+  stage.journal.sync();
+  const json ended = only(stage.drain(stage.session.to_client()));
+  REQUIRE(ended["type"] == "verbatim.ended");
+  REQUIRE(ended["close_reason"] == "client_ended");
+}
