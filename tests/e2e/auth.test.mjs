@@ -83,6 +83,20 @@ test('a token for a user opens that user\'s sessions, one for a session only tha
   assertRefused(await refusal(relay, { token: grace, query: { session: 'ada-1' } }), 404);
 });
 
+test('what a token is bound to is in force before the client says anything', async (t) => {
+  const relay = await start(t);
+  const session = { type: 'realtime', instructions: 'Be brief.' };
+  const token = await relay.mint({ user: 'ada', metadata: { course: '7' } }, session);
+  const client = await Client.connectWithId(t, relay, { token });
+  const updated = await client.event('session.updated');
+  assert.equal(updated.session.instructions, 'Be brief.');
+  assert.ok(updated.session.audio.input.transcription.model, 'its speech will be transcribed');
+  await client.close();
+  const kept = await relay.request(`/v1/sessions/${client.id}`);
+  assert.equal(kept.json.user, 'ada');
+  assert.deepEqual(kept.json.metadata, { course: '7' });
+});
+
 test('secrets show nowhere [P10]', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ada' });
