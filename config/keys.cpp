@@ -165,6 +165,7 @@ std::vector<Key> make_operator_keys() {
       key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
       key("simulator.recordings_dir", &S::simulator, &Simulator::recordings_dir,
           path("a directory, or nothing")),
+      key("testing.forward_before_commit", &S::testing, &Testing::forward_before_commit, boolean()),
   };
 }
 

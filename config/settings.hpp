@@ -153,6 +153,10 @@ struct Simulator {
   std::filesystem::path recordings_dir;  ///< for the built-in provider
 };
 
+struct Testing {
+  bool forward_before_commit = false;  ///< unsafe: breaks P1
+};
+
 struct Settings {
   Server server;
   Tls tls;
@@ -166,6 +170,7 @@ struct Settings {
   Log log;
   Webhook webhook;
   Simulator simulator;
+  Testing testing;
 };
 
 /// What is wrong, where (file, line, key, environment variable or --set), what is accepted.

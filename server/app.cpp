@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "server/data_dir.hpp"
+#include "server/forward_before_commit.hpp"
 #include "server/listener.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
@@ -131,14 +132,16 @@ struct App::Parts final : storage::JournalListener {
                                        "a power cut may lose the last words; kill -9 "
                                        "does not (journal.durability)"}});
     }
+    if (settings.testing.forward_before_commit) promise_nothing();
     admit_what_is_missing();
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
     upstream = std::make_unique<Upstream>(settings.upstream);
     api = std::make_unique<Api>(
         ApiParts{settings, authenticator, *upstream, *journal, *reader, registry, metrics, log});
-    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
-        settings, authenticator, *upstream, *journal, *reader, registry, capture.get(), log});
+    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{settings, authenticator, *upstream,
+                                                                *journal, conversations(), *reader,
+                                                                registry, capture.get(), log});
     listen();
   }
 
@@ -177,6 +180,25 @@ struct App::Parts final : storage::JournalListener {
     log.info("recovery.done", {{"clean", report.clean},
                                {"sessions", report.attempts.size()},
                                {"unreadable_rows", report.unreadable_rows}});
+  }
+
+  /// For the tests that must be seen to fail without write-ahead.
+  void promise_nothing() {
+    if (!is_loopback(settings.server.listen.host)) {
+      throw config::ConfigError(
+          "testing.forward_before_commit = true loses text in a crash. It is for tests alone, and "
+          "refused on " +
+          settings.server.listen.host + ": listen on 127.0.0.1, or take it out.");
+    }
+    log.error("testing.forward_before_commit",
+              {{"meaning",
+                "UNSAFE: text is sent on before it is stored, and lost in a crash. For tests "
+                "alone (testing.forward_before_commit)"}});
+    forwarding = std::make_unique<ForwardBeforeCommit>(*journal);
+  }
+
+  session::Journal& conversations() {
+    return forwarding ? *forwarding : static_cast<session::Journal&>(*journal);
   }
 
   /// Settings that are accepted and do nothing yet are said so, not passed over.
@@ -318,6 +340,7 @@ struct App::Parts final : storage::JournalListener {
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;
   std::unique_ptr<storage::SqliteJournal> journal;
+  std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;

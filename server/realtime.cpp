@@ -229,7 +229,8 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
   options.session_config_json = std::move(config);
   session::SessionIdentity identity{call.session_id, opened.attempt, opened.number,
                                     call.extension_events};
-  session::RealtimeSession session(std::move(identity), std::move(options), parts_.journal, now());
+  session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
+                                   now());
 
   WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
@@ -257,7 +258,7 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
   if (parts_.capture) {
     driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
   }
-  SessionDriver driver(worker, std::move(session), parts_.journal, std::move(client),
+  SessionDriver driver(worker, std::move(session), parts_.conversations, std::move(client),
                        parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events) {
     constexpr std::int64_t no_resume = 0;

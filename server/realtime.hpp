@@ -24,6 +24,7 @@ struct RealtimeParts {
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
   storage::SqliteJournal& journal;
+  session::Journal& conversations;  ///< the journal, as the sessions see it
   StoreReader& reader;
   Registry& registry;
   Capture* capture;  ///< null: off

@@ -1,0 +1,36 @@
+// The journal with its promise taken out: what is appended counts as durable at once, so that text
+// is sent on before it is stored. It exists so that the tests of that promise can be seen to fail
+// without it (testing.forward_before_commit); the real journal does not know of it.
+//
+// Any thread, as the journal behind it. Never refuses what that one takes.
+#pragma once
+
+#include "session/journal.hpp"
+
+namespace verbatim::server {
+
+class ForwardBeforeCommit final : public session::Journal {
+ public:
+  explicit ForwardBeforeCommit(session::Journal& journal) : journal_(journal) {}
+
+  session::Sequence append(session::AttemptId attempt, session::TimeMs at,
+                           const session::Event& event) override {
+    return long_durable(journal_.append(attempt, at, event));
+  }
+  session::Sequence settle(session::AttemptId attempt, const session::Turn& turn) override {
+    return long_durable(journal_.settle(attempt, turn));
+  }
+  session::Sequence close(session::AttemptId attempt, const session::Ending& ending) override {
+    return journal_.close(attempt, ending);
+  }
+  session::Sequence durable() const override { return journal_.durable(); }
+  bool failed() const override { return journal_.failed(); }
+
+ private:
+  /// No attempt is open before the journal's first sequence is durable.
+  static session::Sequence long_durable(session::Sequence given) { return given == 0 ? 0 : 1; }
+
+  session::Journal& journal_;
+};
+
+}  // namespace verbatim::server
