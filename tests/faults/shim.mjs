@@ -67,7 +67,8 @@ class Armed {
   async struck(count = 1) {
     const end = Date.now() + deadline;
     while (this.fired < count) {
-      if (Date.now() > end) throw new Error(`fault ${this.slot} struck ${this.fired} of ${count} times`);
+      if (Date.now() > end)
+        throw new Error(`fault ${this.slot} struck ${this.fired} of ${count} times`);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
@@ -111,7 +112,10 @@ export class Shim {
     rule.writeUInt32LE(mask, 4);
     rule.writeUInt32LE(actions[action], 8);
     rule.writeBigInt64LE(BigInt(from ?? 1), 16);
-    rule.writeBigInt64LE(to !== undefined ? BigInt(to) : from !== undefined ? BigInt(from) : forEver, 24);
+    rule.writeBigInt64LE(
+      to !== undefined ? BigInt(to) : from !== undefined ? BigInt(from) : forEver,
+      24,
+    );
     rule.writeBigInt64LE(BigInt(sleeps ? Math.round(ms * 1000) : constants.errno[error]), at.value);
     rule.writeBigInt64LE(BigInt(atLeast), 40);
     if (rule.write(file, 64) > 62) throw new Error(`too long: ${file}`);

@@ -1,7 +1,13 @@
 // The faults themselves: each is seen to strike the shipped program.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Client, makeKey, startRelay, startSimulator, temporaryDirectory } from '../e2e/support/verbatim.mjs';
+import {
+  Client,
+  makeKey,
+  startRelay,
+  startSimulator,
+  temporaryDirectory,
+} from '../e2e/support/verbatim.mjs';
 import { Shim } from './shim.mjs';
 
 async function start(t, { arm = () => {}, ...options } = {}) {
@@ -76,7 +82,9 @@ test('a short write is completed, and nothing notices', async (t) => {
 test('a sync that fails, with what it loses, is the last call to that file [P6]', async (t) => {
   const { shim, relay, setup } = await start(t);
   const client = await Client.connectWithId(t, relay);
-  const text = (await client.ask('Hello?')).findLast(({ type }) => type.endsWith('transcript.done'));
+  const text = (await client.ask('Hello?')).findLast(({ type }) =>
+    type.endsWith('transcript.done'),
+  );
   const lost = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'lose', from: 1 });
   client.ask('And now?').catch(() => {}); // it ends with the session
   await lost.struck();

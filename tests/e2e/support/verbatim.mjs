@@ -12,14 +12,14 @@ export { Client, refusal } from './client.mjs';
 let counter = 0;
 
 /** A provider. It plays the recording that the client names as its model, or a script. */
-export async function startSimulator(t, args = []) {
+export async function startSimulator(t, args = [], pace = '0') {
   const directory = temporaryDirectory(t);
   const ready = `simulator-${++counter}.json`;
   const program = new Program([
     'simulate',
     ...['--listen', '127.0.0.1:0'],
     ...['--recordings', recordings],
-    ...['--pace', '0'],
+    ...['--pace', pace],
     ...['--ready-file', join(directory, ready)],
     ...args,
   ]);

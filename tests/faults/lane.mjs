@@ -1,0 +1,153 @@
+// One data directory and the relay on it, killed and started again over and over; what people saw
+// before a kill is held against what the next relay tells.
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startRelay, temporaryDirectory } from '../e2e/support/verbatim.mjs';
+import { judge } from './oracle.mjs';
+import { Shim } from './shim.mjs';
+import { Talker } from './traffic.mjs';
+
+/** What has to be undone, in the place of a test's own `t`. */
+export class Scope {
+  #undo = [];
+  after(work) {
+    this.#undo.push(work);
+  }
+  async close() {
+    while (this.#undo.length) await this.#undo.pop()();
+  }
+}
+
+export class Tally {
+  kills = {}; // by aim
+  missed = {}; // by aim: the relay did not come to the place where it was to be killed
+  sessions = 0;
+  turns = 0;
+  characters = 0;
+  breaches = [];
+
+  count(map, name) {
+    map[name] = (map[name] ?? 0) + 1;
+  }
+  get killed() {
+    return Object.values(this.kills).reduce((sum, count) => sum + count, 0);
+  }
+  of(kind) {
+    return this.breaches.filter((breach) => breach.kind === kind).length;
+  }
+  breach(rule, kind, what) {
+    this.breaches.push({ rule, kind, what });
+  }
+}
+
+export class Lane {
+  #kept = new Map(); // the transcripts as they were first read: what is final changes no more
+
+  /** `set`: further settings of the relay. */
+  constructor({ simulator, random, tally, set = [] }) {
+    Object.assign(this, { simulator, random, tally, set });
+    this.scope = new Scope();
+    this.shim = new Shim(this.scope);
+    this.newDirectory();
+  }
+
+  newDirectory() {
+    this.dataDir = temporaryDirectory(this.scope);
+    this.#kept.clear();
+  }
+
+  /** A file that is there and has no schema yet. */
+  makeEmptyDatabase() {
+    writeFileSync(join(this.dataDir, 'verbatim.db'), '', { mode: 0o600 });
+  }
+
+  /** Rejects if the relay ends before it is ready. */
+  async start() {
+    await this.round?.close();
+    this.round = new Scope();
+    this.relay = await startRelay(this.round, {
+      simulator: this.simulator,
+      dataDir: this.dataDir,
+      key: null,
+      env: this.shim.env,
+      // A small log, so that checkpoints are as frequent as everything else.
+      set: [
+        'tls.enabled=false',
+        'log.level=warn',
+        'journal.wal_checkpoint_bytes=64KiB',
+        ...this.set,
+      ],
+    });
+  }
+
+  /** A start that is killed at the place which the rule names; false if it got through. */
+  async startAndDie(rule) {
+    const armed = this.shim.arm(rule);
+    try {
+      await this.start();
+      return false;
+    } catch (error) {
+      if (armed.fired === 0) throw error;
+      return true;
+    } finally {
+      armed.disarm();
+    }
+  }
+
+  /** Lets people talk until `strike` has ended the relay; resolves to what they saw. */
+  async meet(people, strike) {
+    const talkers = [];
+    const talk = async () => {
+      const talker = await Talker.connect(this.round, this.relay, this.random).catch(() => {});
+      if (!talker) return; // the end met it while it was connecting: it has seen nothing
+      talkers.push(talker);
+      await talker.talk();
+    };
+    await Promise.all([strike(talkers), ...Array.from({ length: people }, talk)]);
+    this.shim.disarmAll();
+    return Promise.all(talkers.map((talker) => talker.seen()));
+  }
+
+  async verify(records) {
+    for (const status of ['created', 'live', 'detached']) {
+      const { json } = await this.relay.request(`/v1/sessions?status=${status}`);
+      for (const { id } of json.sessions) this.tally.breach('O4', 'stuck', `${id} is ${status}`);
+    }
+    for (const record of records) {
+      this.tally.characters += record.characters;
+      if (!record.id) continue; // the kill came before its first event: it has seen nothing
+      ++this.tally.sessions;
+      const kept = await this.relay.request(`/v1/sessions/${record.id}/transcript`);
+      if (kept.status !== 200) {
+        this.tally.breach('O1', 'lost', `${record.id}: no transcript: ${kept.status} ${kept.text}`);
+        continue;
+      }
+      this.tally.turns += kept.json.turns.length;
+      this.tally.breaches.push(...judge(record, kept.json));
+      this.#kept.set(record.id, kept.text);
+    }
+  }
+
+  /** At the end of a directory: nothing has changed since, and the file is sound. */
+  async leave() {
+    for (const [id, text] of this.#kept) {
+      const now = await this.relay.request(`/v1/sessions/${id}/transcript`);
+      if (now.text !== text) this.tally.breach('O4', 'lost', `${id}: changed after it was final`);
+    }
+    const { code } = await this.relay.program.stop('SIGTERM');
+    if (code !== 0) this.tally.breach('O4', 'stuck', `an orderly stop ended with ${code}`);
+    const checked = spawnSync('sqlite3', [
+      join(this.dataDir, 'verbatim.db'),
+      'PRAGMA integrity_check',
+    ]);
+    const said = String(checked.stdout ?? checked.error).trim();
+    if (said !== 'ok')
+      this.tally.breach('O6', 'lost', `integrity_check: ${said} ${checked.stderr ?? ''}`);
+  }
+
+  async close() {
+    await this.round?.close();
+    await this.scope.close();
+  }
+}

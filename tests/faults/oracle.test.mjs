@@ -1,0 +1,120 @@
+// The oracle sees each kind of breach, and none where there is none.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Record, judge } from './oracle.mjs';
+
+const done = 'response.output_text.done';
+const seen = [
+  { type: 'verbatim.session', session_id: 'sess_1' },
+  {
+    type: 'conversation.item.added',
+    item: { id: 'i1', role: 'user', content: [{ type: 'input_text', text: 'a b' }] },
+  },
+  { type: 'verbatim.turn', item_id: 'i1', status: 'completed' },
+  { type: 'response.output_text.delta', item_id: 'i2', delta: 'You said: ' },
+  { type: 'response.output_text.delta', item_id: 'i2', delta: 'a' },
+];
+
+function turn(ordinal, item_id, role, text, status = 'completed') {
+  return { ordinal, item_id, role, text, status };
+}
+
+const user = turn(1, 'i1', 'user', 'a b');
+const answer = turn(2, 'i2', 'assistant', 'You said: a', 'interrupted');
+
+/** What the oracle says of these turns, and of more that was seen; as `rule kind`. */
+function verdict(turns, { more = [], asked = ['a b'], ...transcript } = {}) {
+  const record = new Record();
+  for (const event of [...seen, ...more]) record.see(event);
+  record.asked = asked;
+  record.spoken = 2;
+  const kept = { status: 'final', close_reason: 'crash_recovered', ...transcript, turns };
+  return [...new Set(judge(record, kept).map(({ rule, kind }) => `${rule} ${kind}`))];
+}
+
+const spoken = (ordinal, text, status) => turn(ordinal, `i${ordinal}`, 'user', text, status);
+const whole = 'Here are my words in utterance 1, about one second long.';
+
+const cases = [
+  ['what was seen and no more is in order', [user, answer], {}, []],
+  [
+    'more than was seen is in order, if it was said',
+    [user, { ...answer, text: 'You said: a b' }],
+    {},
+    [],
+  ],
+  ['a turn that is not there is lost', [user], {}, ['O1 lost']],
+  ['a word that is not there is lost', [user, { ...answer, text: 'You said: ' }], {}, ['O1 lost']],
+  [
+    'words that nobody said are invented',
+    [user, { ...answer, text: 'You said: a c' }],
+    {},
+    ['O2 invented'],
+  ],
+  [
+    'a repeated word is invented',
+    [user, { ...answer, text: 'You said: a a' }],
+    {},
+    ['O2 invented'],
+  ],
+  ['a question that nobody asked is invented', [user, answer], { asked: ['c'] }, ['O2 invented']],
+  [
+    'a done turn is completed',
+    [user, answer],
+    { more: [{ type: done, item_id: 'i2', text: 'You said: a' }] },
+    ['O3 lost'],
+  ],
+  [
+    'a done turn has its whole text',
+    [user, { ...answer, status: 'completed' }],
+    { more: [{ type: done, item_id: 'i2', text: 'You said: a b' }] },
+    ['O3 lost'],
+  ],
+  [
+    'an announced turn keeps its status',
+    [{ ...user, status: 'interrupted' }, answer],
+    {},
+    ['O3 lost'],
+  ],
+  ['an item is there once', [user, answer, { ...answer, ordinal: 3 }], {}, ['O4 duplicated']],
+  ['places are counted without a gap', [user, { ...answer, ordinal: 3 }], {}, ['O4 duplicated']],
+  ['an open turn is stuck', [user, { ...answer, status: 'in_progress' }], {}, ['O4 stuck']],
+  ['a live session is stuck', [user, answer], { status: 'live' }, ['O4 stuck']],
+  [
+    'a session that ended as it was told',
+    [user, answer],
+    {
+      more: [{ type: 'verbatim.ended', close_reason: 'client_ended' }],
+      close_reason: 'client_ended',
+    },
+    [],
+  ],
+  [
+    'an end that was told is kept',
+    [user, answer],
+    { more: [{ type: 'verbatim.ended', close_reason: 'client_ended' }] },
+    ['O4 lost'],
+  ],
+  [
+    'speech is known by its words',
+    [user, answer, spoken(3, whole), spoken(4, ' You are now hearing utter', 'interrupted')],
+    {},
+    [],
+  ],
+  [
+    'speech that nobody spoke is invented',
+    [user, answer, spoken(3, whole.replace('1', '3'))],
+    {},
+    ['O2 invented'],
+  ],
+  [
+    'speech is there once',
+    [user, answer, spoken(3, whole), spoken(4, whole)],
+    {},
+    ['O4 duplicated'],
+  ],
+];
+
+for (const [name, turns, options, breaches] of cases) {
+  test(`the oracle: ${name}`, () => assert.deepEqual(verdict(turns, options), breaches));
+}

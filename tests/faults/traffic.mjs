@@ -1,0 +1,155 @@
+// People who talk: each with its own words, numbered and never used twice, until its connection ends.
+import { Client } from '../e2e/support/verbatim.mjs';
+import { Record } from './oracle.mjs';
+
+/** The same numbers for the same seed (mulberry32). */
+export class Random {
+  constructor(seed) {
+    this.state = seed >>> 0;
+  }
+  /** From 0 to 1, without 1. */
+  fraction() {
+    this.state = (this.state + 0x6d2b79f5) >>> 0;
+    let mixed = this.state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+  /** A whole number from `low` to `high`. */
+  number(low, high) {
+    return low + Math.floor(this.fraction() * (high - low + 1));
+  }
+  pick(list) {
+    return list[this.number(0, list.length - 1)];
+  }
+  chance(probability) {
+    return this.fraction() < probability;
+  }
+  /** One of the names, by the weights behind them. */
+  weighted(weights) {
+    const all = Object.entries(weights);
+    let left = this.fraction() * all.reduce((sum, [, weight]) => sum + weight, 0);
+    return all.find(([, weight]) => (left -= weight) < 0)[0];
+  }
+}
+
+const tone = (() => {
+  const samples = new Int16Array(24 * 200); // 200 ms, loud enough to be speech
+  samples.forEach((_, i) => (samples[i] = i % 64 < 32 ? 9000 : -9000));
+  return Buffer.from(samples.buffer).toString('base64');
+})();
+
+const weather = {
+  type: 'function',
+  name: 'get_weather',
+  parameters: { type: 'object', properties: { city: { type: 'string' } } },
+};
+
+let names = 0;
+
+export class Talker {
+  record = new Record();
+  #said = 0;
+
+  constructor(client, random) {
+    Object.assign(this, { client, random, name: ++names });
+  }
+
+  /** Without a token: the relay's development mode. Rejects if the relay is not there. */
+  static async connect(scope, relay, random, options = {}) {
+    const query = { events: 'verbatim', ...options.query };
+    return new Talker(
+      await Client.connect(scope, relay, { token: null, ...options, query }),
+      random,
+    );
+  }
+
+  /** Talks until the connection ends, however that happens; `ways` are weights of what it does. */
+  async talk(ways = { text: 6, speech: 2, cancel: 1, tool: 1 }) {
+    try {
+      this.#configure();
+      while (!this.client.ended) await this[this.random.weighted(ways)]();
+    } catch (error) {
+      if (!this.client.ended) throw error;
+    }
+  }
+
+  /** Everything that it saw, once its connection is over. */
+  async seen() {
+    await this.client.closed;
+    for (const event of this.client.events) this.record.see(event);
+    this.client.events = this.client.frames = [];
+    return this.record;
+  }
+
+  #configure() {
+    const input = { turn_detection: null, transcription: { model: 'gpt-realtime-whisper' } };
+    this.client.send({
+      type: 'session.update',
+      session: { type: 'realtime', audio: { input }, tools: [weather] },
+    });
+  }
+
+  #words(least, most) {
+    const count = this.random.number(least, most);
+    const words = Array.from({ length: count }, () => `w${this.name}.${++this.#said}`);
+    return words.join(' ');
+  }
+
+  #type(text) {
+    this.record.asked.push(text);
+    const content = [{ type: 'input_text', text }];
+    this.client.send({
+      type: 'conversation.item.create',
+      item: { type: 'message', role: 'user', content },
+    });
+  }
+
+  #request(modality = 'text') {
+    const from = this.client.events.length;
+    this.client.send({ type: 'response.create', response: { output_modalities: [modality] } });
+    return from;
+  }
+
+  async text() {
+    this.#type(this.#words(1, 40));
+    await this.client.event(
+      'response.done',
+      this.#request(this.random.chance(0.1) ? 'audio' : 'text'),
+    );
+  }
+
+  async speech() {
+    const from = this.client.events.length;
+    const length = this.random.number(2, 6);
+    for (let i = 0; i < length; ++i)
+      this.client.send({ type: 'input_audio_buffer.append', audio: tone });
+    ++this.record.spoken;
+    this.client.send({ type: 'input_audio_buffer.commit' });
+    await this.client.event('conversation.item.input_audio_transcription.completed', from);
+    await this.client.event('response.done', this.#request());
+  }
+
+  async cancel() {
+    this.record.interrupts = true;
+    this.#type(this.#words(20, 60));
+    const from = this.#request();
+    await this.client.event('response.output_text.delta', from);
+    this.client.send({ type: 'response.cancel' });
+    await this.client.event('response.done', from);
+  }
+
+  async tool() {
+    this.#type(`get_weather ${this.#words(1, 5)}`);
+    const from = this.#request();
+    const { call_id } = await this.client.event('response.function_call_arguments.done', from);
+    await this.client.event('response.done', from);
+    const output = `sunny ${this.#words(1, 5)}`;
+    this.record.outputs.push(output);
+    this.client.send({
+      type: 'conversation.item.create',
+      item: { type: 'function_call_output', call_id, output },
+    });
+    await this.client.event('response.done', this.#request());
+  }
+}
