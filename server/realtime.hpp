@@ -14,6 +14,7 @@
 #include "server/log.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
 #include "storage/sqlite_journal.hpp"
 
@@ -24,6 +25,7 @@ struct RealtimeParts {
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
   storage::SqliteJournal& journal;
+  const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
   Capture* capture;  ///< null: off
