@@ -116,12 +116,17 @@ struct Journal {
   std::size_t batch_bytes_max = 1024 * 1024;
   milliseconds busy_timeout{2'000};
   milliseconds full_retry{2'000};
+  milliseconds slow_commit{1'000};
+  milliseconds stuck_commit{10'000};
   std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;
 };
 
 struct Storage {
   std::filesystem::path fallback_dir;
-  milliseconds retention{0};  ///< 0: for ever
+  std::size_t free_space_warn = 1024 * 1024 * 1024;
+  std::size_t free_space_min = 256 * 1024 * 1024;  ///< below it nobody new is admitted
+  std::size_t ballast = 64 * 1024 * 1024;          ///< given up first when the disk is full
+  milliseconds retention{0};                       ///< 0: for ever
 };
 
 struct Capture {

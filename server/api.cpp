@@ -33,8 +33,13 @@ HttpResponse not_found() {
   return problem(404, "not found", "There is no such session, or it is not yours to see.");
 }
 
+HttpResponse retry_later(HttpResponse response) {
+  response.headers.emplace_back("Retry-After", "10");
+  return response;
+}
+
 HttpResponse storage_problem(const storage::StorageError& error) {
-  return problem(503, "storage unavailable", error.what());
+  return retry_later(problem(503, "storage unavailable", error.what()));
 }
 
 std::optional<int> whole_number(std::string_view text) {
@@ -230,7 +235,8 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
     const Outcome failed = co_await from_callback<Outcome>(context.worker.executor(), start);
     if (failed) {
       parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
-      co_return openai_error(503, "storage_failure", "The token could not be kept; see /readyz.");
+      co_return retry_later(
+          openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
     }
   }
   json answered = session;
@@ -403,7 +409,7 @@ void Api::Kept::set(std::string answer) {
 }
 
 Awaitable<std::string> Api::journal_trouble(Worker& worker) {
-  if (parts_.journal.failed()) co_return "the journal has failed; see the log";
+  if (std::string why = parts_.storage.refusal(); !why.empty()) co_return why;
   if (auto kept = journal_answer_.get(journal_answer_kept_for)) co_return *kept;
   using Outcome = std::optional<storage::StorageError>;
   const auto start = [this](auto done) {
@@ -449,7 +455,7 @@ Awaitable<HttpResponse> Api::show_metrics(Context&) {
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = parts_.metrics.render(
-      {parts_.registry.live(), parts_.journal.failed(), parts_.registry.draining()},
+      {parts_.registry.live(), parts_.registry.draining(), parts_.storage.gauges()},
       parts_.journal.take_stats());
   co_return response;
 }

@@ -16,6 +16,7 @@
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
 #include "storage/sqlite_journal.hpp"
 
@@ -26,6 +27,7 @@ struct ApiParts {
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
   storage::SqliteJournal& journal;
+  const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
   Metrics& metrics;

@@ -5,6 +5,7 @@
 
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -15,12 +16,16 @@
 #include "server/listener.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
+#include "server/storage_watch.hpp"
 #include "server/tls.hpp"
 #include "storage/recovery.hpp"
 
 namespace verbatim::server {
 
 namespace {
+
+/// How often the disk's free space and the journal's progress are looked at.
+constexpr auto storage_look_interval = std::chrono::milliseconds(250);
 
 constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
 
@@ -37,7 +42,9 @@ std::size_t worker_count(int configured) {
 }
 
 storage::JournalOptions journal_options(const config::Journal& settings,
-                                        const std::filesystem::path& file) {
+                                        const std::filesystem::path& file,
+                                        const std::filesystem::path& fallback_dir,
+                                        const std::filesystem::path& ballast) {
   storage::JournalOptions options;
   options.file = file;
   options.durability = settings.durability == config::Durability::power
@@ -48,6 +55,10 @@ storage::JournalOptions journal_options(const config::Journal& settings,
   options.batch_bytes_max = settings.batch_bytes_max;
   options.busy_timeout_ms = settings.busy_timeout.count();
   options.full_retry_ms = settings.full_retry.count();
+  options.slow_commit_ms = settings.slow_commit.count();
+  options.stuck_commit_ms = settings.stuck_commit.count();
+  options.fallback_dir = fallback_dir;
+  options.ballast = ballast;
   options.wal_checkpoint_bytes = settings.wal_checkpoint_bytes;
   return options;
 }
@@ -106,7 +117,7 @@ class BuiltInProvider {
 
 }  // namespace
 
-struct App::Parts final : storage::JournalListener {
+struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
@@ -117,6 +128,8 @@ struct App::Parts final : storage::JournalListener {
         registry(settings.session.sessions_max),
         authenticator(make_authenticator(settings)),
         tls(nullptr),
+        storage_watch(settings, settings.server.data_dir, workers, registry, metrics, log,
+                      [this] { give_up(); }),
         signals(control.get_executor(), SIGTERM, SIGINT, SIGHUP) {
     raise_file_limit();
     recover();
@@ -124,7 +137,11 @@ struct App::Parts final : storage::JournalListener {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
     }
     journal = std::make_unique<storage::SqliteJournal>(
-        journal_options(settings.journal, data_dir.database()), *this);
+        journal_options(settings.journal, data_dir.database(), settings.storage.fallback_dir,
+                        storage_watch.ballast()),
+        storage_watch);
+    storage_watch.watch(*journal);
+    storage_watch.look();
     reader = std::make_unique<StoreReader>(data_dir.database());
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
@@ -137,15 +154,15 @@ struct App::Parts final : storage::JournalListener {
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
     upstream = std::make_unique<Upstream>(settings.upstream);
-    api = std::make_unique<Api>(
-        ApiParts{settings, authenticator, *upstream, *journal, *reader, registry, metrics, log});
-    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{settings, authenticator, *upstream,
-                                                                *journal, conversations(), *reader,
-                                                                registry, capture.get(), log});
+    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
+                                         storage_watch, *reader, registry, metrics, log});
+    realtime = std::make_unique<RealtimeEndpoint>(
+        RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
+                      *reader, registry, capture.get(), log});
     listen();
   }
 
-  ~Parts() override {
+  ~Parts() {
     // Sessions are over or cut by now; what still runs on the workers is idle connections.
     provider.reset();
     join(workers);
@@ -169,7 +186,8 @@ struct App::Parts final : storage::JournalListener {
   }
 
   void recover() {
-    const storage::RecoveryReport report = storage::recover(data_dir.database(), now().wall);
+    const auto report =
+        storage::recover(data_dir.database(), now().wall, false, settings.storage.fallback_dir);
     for (const auto& one : report.attempts) {
       log.warn("session.recovered", {{"session", one.session_id},
                                      {"attempt", one.attempt},
@@ -179,6 +197,7 @@ struct App::Parts final : storage::JournalListener {
     }
     log.info("recovery.done", {{"clean", report.clean},
                                {"sessions", report.attempts.size()},
+                               {"events_from_fallback", report.segment_events},
                                {"unreadable_rows", report.unreadable_rows}});
   }
 
@@ -207,7 +226,6 @@ struct App::Parts final : storage::JournalListener {
       if (set) log.warn("setting.without_effect", {{"key", key}, {"why", "not built yet"}});
     };
     missing(!settings.webhook.targets.empty(), "webhook.targets");
-    missing(!settings.storage.fallback_dir.empty(), "storage.fallback_dir");
     missing(settings.storage.retention.count() > 0, "storage.retention");
     missing(!settings.auth.internal_service_key.empty(), "auth.internal_service_key_file");
   }
@@ -251,19 +269,7 @@ struct App::Parts final : storage::JournalListener {
   }
 
   // --- the journal's thread -----------------------------------------------------------------
-  void on_durable(session::Sequence) override {
-    for (const auto& worker : workers) worker->journal_moved();
-  }
-
-  void on_failed(storage::Failure failure, const std::string& message) override {
-    metrics.count_journal_failure(failure);
-    log.error("journal.failed",
-              {{"kind", to_string(failure)},
-               {"why", message},
-               {"now",
-                "sessions are closed with storage_failure; what was journaled is kept and "
-                "recovered at the next start"}});
-    for (const auto& worker : workers) worker->journal_moved();
+  void give_up() {
     asio::post(control, [this] {
       exit_code = 1;
       signals.cancel();
@@ -271,7 +277,18 @@ struct App::Parts final : storage::JournalListener {
   }
 
   // --- the control thread -------------------------------------------------------------------
+  Awaitable<void> watch_storage() {
+    asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
+        control.get_executor());
+    while (true) {
+      timer.expires_after(storage_look_interval);
+      co_await timer.async_wait(use_tuple);
+      storage_watch.look();
+    }
+  }
+
   Awaitable<void> serve() {
+    asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
     listener->start();
     if (metrics_listener) metrics_listener->start();
     log.info("server.ready", {{"url", listener->url()},
@@ -339,6 +356,7 @@ struct App::Parts final : storage::JournalListener {
   Registry registry;
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;
+  StorageWatch storage_watch;
   std::unique_ptr<storage::SqliteJournal> journal;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
@@ -362,7 +380,10 @@ int App::run() {
     if (bug) std::rethrow_exception(bug);
   });
   parts_->control.run();
-  const int code = parts_->exit_code;
+  const bool held = parts_->journal->state() == storage::JournalState::unavailable;
+  const int code = held ? 1 : parts_->exit_code;
+  // The writer's thread can not be joined while the disk does not answer; all else is done.
+  if (parts_->journal->stuck()) std::_Exit(code);
   parts_.reset();
   return code;
 }

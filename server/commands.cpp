@@ -237,7 +237,8 @@ int recover(const Common& common, bool dry_run) {
   if (!std::filesystem::exists(file)) return complain("there is no " + file.string(), not_found);
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
-  const storage::RecoveryReport report = storage::recover(file, now().wall, dry_run);
+  const storage::RecoveryReport report =
+      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir);
   json attempts = json::array();
   for (const auto& one : report.attempts) {
     attempts.push_back({{"session_id", one.session_id},

@@ -25,6 +25,7 @@ class ForwardBeforeCommit final : public session::Journal {
   }
   session::Sequence durable() const override { return journal_.durable(); }
   bool failed() const override { return journal_.failed(); }
+  bool crowded() const override { return journal_.crowded(); }
 
  private:
   /// No attempt is open before the journal's first sequence is durable.

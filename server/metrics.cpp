@@ -220,9 +220,30 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(failures));
 
-  auto up = family("verbatim_journal_up", "1 while the journal accepts.", MetricType::Gauge);
-  add_gauge(up, {}, gauges.journal_failed ? 0 : 1);
-  families.push_back(std::move(up));
+  const StorageGauges& storage = gauges.storage;
+  using verbatim::storage::JournalState;
+  auto state = family("verbatim_journal_state", "1 for the state it is in.", MetricType::Gauge);
+  for (const JournalState one :
+       {JournalState::working, JournalState::stalled, JournalState::unavailable,
+        JournalState::fallback, JournalState::failed}) {
+    add_gauge(state, {{"state", to_string(one)}}, storage.state == one ? 1 : 0);
+  }
+  families.push_back(std::move(state));
+  auto stalls = family("verbatim_journal_stalls_total", "Times that a full or locked disk was met.",
+                       MetricType::Counter);
+  add_counter(stalls, {}, static_cast<double>(storage.stalls));
+  families.push_back(std::move(stalls));
+  auto held = family("verbatim_journal_queue_bytes", "Waiting for the disk.", MetricType::Gauge);
+  add_gauge(held, {}, static_cast<double>(storage.queue_bytes));
+  families.push_back(std::move(held));
+  auto log = family("verbatim_journal_log_bytes",
+                    "Of the write-ahead log; it grows while a reader holds it.", MetricType::Gauge);
+  add_gauge(log, {}, static_cast<double>(storage.log_bytes));
+  families.push_back(std::move(log));
+  auto free =
+      family("verbatim_storage_free_bytes", "On the disk of server.data_dir.", MetricType::Gauge);
+  add_gauge(free, {}, static_cast<double>(storage.free_bytes));
+  families.push_back(std::move(free));
   auto draining = family("verbatim_draining", "1 after SIGTERM.", MetricType::Gauge);
   add_gauge(draining, {}, gauges.draining ? 1 : 0);
   families.push_back(std::move(draining));

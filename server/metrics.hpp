@@ -60,11 +60,19 @@ struct Tally {
   void session_ended(session::CloseReason reason, const std::vector<session::Turn>& turns_of_it);
 };
 
+struct StorageGauges {
+  storage::JournalState state = storage::JournalState::working;
+  std::size_t queue_bytes = 0;
+  std::size_t log_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t stalls = 0;  ///< counted, since the start
+};
+
 /// What is not counted by workers.
 struct Gauges {
   std::size_t live_sessions = 0;
-  bool journal_failed = false;
   bool draining = false;
+  StorageGauges storage;
 };
 
 class Metrics {

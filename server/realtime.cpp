@@ -17,6 +17,9 @@ namespace {
 
 using session::CloseReason;
 
+/// When a client whose transcript could not be kept may ask again: disks are mended by people.
+constexpr int storage_retry_seconds = 10;
+
 HttpResponse retry_later(HttpResponse response, int seconds) {
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
   return response;
@@ -170,10 +173,10 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   auto examined = examine(request);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
   const Call call = std::move(std::get<Call>(examined));
-  if (parts_.journal.failed()) {
-    co_return refuse(retry_later(
-        openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
-        30));
+  if (const std::string why = parts_.storage.refusal(); !why.empty()) {
+    co_return refuse(
+        retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
+                    storage_retry_seconds));
   }
   auto config = co_await session_config(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&config)) co_return refuse(std::move(*refusal));
@@ -206,7 +209,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error->what()}});
     co_return refuse(retry_later(
         openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
-        30));
+        storage_retry_seconds));
   }
   std::exception_ptr bug;
   try {
@@ -264,10 +267,11 @@ Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAtte
     constexpr std::int64_t no_resume = 0;
     driver.greet(session::session_event(call.session_id, opened.number, false, no_resume));
   }
-  if (!parts_.registry.attach(call.session_id, worker, driver)) {
-    driver.end(
-        parts_.journal.failed() ? CloseReason::storage_failure : CloseReason::server_shutdown,
-        "the server is going down");
+  const bool welcome = parts_.registry.attach(call.session_id, worker, driver);
+  if (parts_.journal.failed()) {
+    driver.end(CloseReason::storage_failure, "the transcript can not be kept");
+  } else if (!welcome) {
+    driver.end(CloseReason::server_shutdown, "the server is going down");
   }
   co_await driver.run();
 

@@ -14,6 +14,7 @@
 #include "server/log.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
 #include "storage/sqlite_journal.hpp"
 
@@ -25,6 +26,7 @@ struct RealtimeParts {
   const Upstream& upstream;
   storage::SqliteJournal& journal;
   session::Journal& conversations;  ///< the journal, as the sessions see it
+  const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
   Capture* capture;  ///< null: off

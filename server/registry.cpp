@@ -64,19 +64,26 @@ void Registry::post_end(Worker& worker, const std::string& session_id, session::
   });
 }
 
-void Registry::drain(session::CloseReason reason, const std::string& why) {
+void Registry::end_all(session::CloseReason reason, const std::string& why) {
   std::vector<std::pair<std::string, Worker*>> live;
   {
     const std::lock_guard lock(mutex_);
-    draining_ = true;
     for (const auto& [id, entry] : sessions_) {
       if (entry.worker) live.emplace_back(id, entry.worker);
     }
-    if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
   }
   for (const auto& [id, worker] : live) {
     post_end(*worker, id, reason, why);
   }
+}
+
+void Registry::drain(session::CloseReason reason, const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    draining_ = true;
+    if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
+  }
+  end_all(reason, why);
 }
 
 std::size_t Registry::live() const {

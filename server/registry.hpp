@@ -32,6 +32,8 @@ class Registry {
 
   /// Ends a live session from any thread.
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
+  /// Ends everybody who is live now.
+  void end_all(session::CloseReason reason, const std::string& why);
   /// Admits nobody any more and ends everybody.
   void drain(session::CloseReason reason, const std::string& why);
 

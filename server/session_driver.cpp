@@ -119,12 +119,17 @@ bool SessionDriver::ring_whom_it_concerns() {
   if (session_.wants_upstream()) {
     provider_.readable.ring();
   } else if (!session_.ended()) {
-    time_.ring();  // the slow client's clock starts
+    time_.ring();  // the slow client's clock may start
   }
   if (session_.settled()) settled_.ring();
   const bool gated = down.head_needs() > durable || up.head_needs() > durable ||
-                     (session_.ended() && !session_.settled());
-  if (!gated || journal_.failed()) return true;
+                     (session_.ended() ? !session_.settled() : journal_.crowded());
+  if (!gated) return true;
+  if (journal_.failed()) {
+    if (session_.ended()) return true;
+    session_.journal_failed(now());
+    return false;
+  }
   worker_.await_journal(*this);
   // Look again: the watermark may have moved between the first look and the request to be woken.
   return journal_.durable() == durable && !journal_.failed();

@@ -44,7 +44,11 @@ class Journal {
 
   /// Everything up to here survives a power cut (or, with durability "process", a kill -9).
   virtual Sequence durable() const = 0;
+  /// What is not durable now is not to be waited for: conversations end. (It may yet become
+  /// durable: what was accepted is kept and tried again where the trouble can pass.)
   virtual bool failed() const = 0;
+  /// More than half of its queue is used: stop reading, so that what is under way has room.
+  virtual bool crowded() const = 0;
 };
 
 }  // namespace verbatim::session

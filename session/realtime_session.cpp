@@ -253,7 +253,7 @@ void RealtimeSession::time_passed(Moment now) {
     end(CloseReason::idle_timeout, "nobody spoke or wrote for too long", now);
   } else if (upstream_open_ && !created_ && now.mono_ms >= created_deadline_ms_) {
     end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
-  } else if (wants_upstream()) {
+  } else if (!client_is_behind()) {
     client_stuck_since_ms_ = 0;
   } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
     client_stuck_since_ms_ = now.mono_ms;
@@ -289,11 +289,21 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
 }
 
 bool RealtimeSession::wants_client() const {
-  return !ended() && client_attached_ && to_upstream_.bytes() < options_.upstream_queue_bytes_max;
+  return !ended() && client_attached_ && !journal_.crowded() &&
+         to_upstream_.bytes() < options_.upstream_queue_bytes_max;
 }
 
 bool RealtimeSession::wants_upstream() const {
-  return !ended() && to_client_.bytes() < options_.client_queue_bytes_max;
+  return !ended() && !journal_.crowded() && !client_queue_full();
+}
+
+bool RealtimeSession::client_queue_full() const {
+  return to_client_.bytes() >= options_.client_queue_bytes_max;
+}
+
+// A queue that waits for the disk is not the client's fault.
+bool RealtimeSession::client_is_behind() const {
+  return client_queue_full() && to_client_.ready(journal_.durable());
 }
 
 bool RealtimeSession::settled() const {
@@ -309,7 +319,7 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
     next = std::min(next, longest - options_.ending_notice_ms);
   }
   if (upstream_open_ && !created_) next = std::min(next, created_deadline_ms_);
-  if (!wants_upstream()) {
+  if (client_is_behind()) {
     next = std::min(next, client_stuck_since_ms_ == 0
                               ? std::int64_t{0}
                               : client_stuck_since_ms_ + options_.slow_client_timeout_ms);

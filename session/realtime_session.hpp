@@ -67,7 +67,7 @@ class RealtimeSession {
   /// The provider could not be reached (`lost`) or refused us (`error`).
   void upstream_unavailable(CloseReason reason, const std::string& why, Moment now);
   void time_passed(Moment now);
-  /// Nothing that is not durable by now will ever be.
+  /// What is not durable by now is not to be waited for.
   void journal_failed(Moment now);
   /// Ends the conversation; only the first call counts. `why` is for the client, free of secrets.
   void end(CloseReason reason, const std::string& why, Moment now);
@@ -75,7 +75,7 @@ class RealtimeSession {
   // --- what to do ---------------------------------------------------------------------------
   Outbox& to_client() { return to_client_; }
   Outbox& to_upstream() { return to_upstream_; }
-  /// False while the other side's queue is full: stop reading.
+  /// False while the other side's queue, or the journal's, is full: stop reading.
   bool wants_client() const;
   bool wants_upstream() const;
   /// Monotonic milliseconds of the next time_passed() that matters.
@@ -93,6 +93,8 @@ class RealtimeSession {
   std::uint64_t refused_client_messages() const { return refused_; }
 
  private:
+  bool client_queue_full() const;
+  bool client_is_behind() const;
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});

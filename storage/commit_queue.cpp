@@ -1,8 +1,13 @@
 #include "storage/commit_queue.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace verbatim::storage {
+
+bool CommitQueue::is_request(const Job& job) {
+  return std::holds_alternative<OpenAttempt>(job.what) || std::holds_alternative<Change>(job.what);
+}
 
 session::Sequence CommitQueue::submit(Job&& job) {
   job.submitted = std::chrono::steady_clock::now();
@@ -11,7 +16,9 @@ session::Sequence CommitQueue::submit(Job&& job) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_ || broken_ || bytes_ + job.bytes > bytes_max_) return 0;
+    if (no_requests_ && is_request(job)) return 0;
     bytes_ += job.bytes;
+    if (bytes_ > bytes_max_ / 2) crowded_.store(true, std::memory_order_release);
     given = job.sequence = ++last_;
     jobs_.push_back(std::move(job));
     sleeping = std::exchange(waiting_, false);
@@ -23,6 +30,7 @@ session::Sequence CommitQueue::submit(Job&& job) {
 StorageError CommitQueue::refusal() const {
   const std::lock_guard lock(mutex_);
   if (broken_) return *broken_;
+  if (no_requests_) return *no_requests_;
   return StorageError(Failure::queue_full,
                       stopped_ ? "the journal is shutting down"
                                : "the journal's queue is full: the disk is too slow or stalled");
@@ -43,9 +51,21 @@ bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_a
   return !batch.empty() || !stopped_;
 }
 
+void CommitQueue::take_more(std::vector<Job>& batch) {
+  const std::lock_guard lock(mutex_);
+  std::move(jobs_.begin(), jobs_.end(), std::back_inserter(batch));
+  jobs_.clear();
+}
+
 void CommitQueue::done_with(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   bytes_ -= bytes;
+  if (bytes_ <= bytes_max_ / 2) crowded_.store(false, std::memory_order_release);
+}
+
+std::size_t CommitQueue::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
 }
 
 void CommitQueue::stop() {
@@ -56,10 +76,22 @@ void CommitQueue::stop() {
   wake_.notify_one();
 }
 
-void CommitQueue::break_off(const StorageError& why) {
+void CommitQueue::refuse_requests(const StorageError& why) {
   const std::lock_guard lock(mutex_);
+  no_requests_ = std::make_unique<StorageError>(why);
+}
+
+void CommitQueue::accept_requests() {
+  const std::lock_guard lock(mutex_);
+  no_requests_.reset();
+}
+
+bool CommitQueue::break_off(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  if (broken_) return false;
   broken_ = std::make_unique<StorageError>(why);
   is_broken_.store(true, std::memory_order_release);
+  return true;
 }
 
 bool CommitQueue::pause(std::chrono::milliseconds how_long) {

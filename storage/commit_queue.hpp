@@ -2,7 +2,8 @@
 // arrival, one wake-up for a whole batch.
 //
 // submit() from any thread, never waits; take() from the writer alone. Bytes count until the
-// writer says that they are done with, so the bound covers what is being written as well.
+// writer says that they are done with, so the bound covers what is being written, and what is
+// held while the disk is in trouble, as well.
 #pragma once
 
 #include <atomic>
@@ -42,8 +43,11 @@ struct Change {
   std::function<void(const StorageError*)> done;
 };
 
+/// A request that was answered with a failure: nothing is left to do.
+struct Answered {};
+
 struct Job {
-  std::variant<AppendEvent, SettleTurn, CloseAttempt, OpenAttempt, Change> what;
+  std::variant<AppendEvent, SettleTurn, CloseAttempt, OpenAttempt, Change, Answered> what;
   std::size_t bytes = 0;
   session::Sequence sequence = 0;
   std::chrono::steady_clock::time_point submitted = {};
@@ -54,22 +58,32 @@ class CommitQueue {
   CommitQueue(std::size_t bytes_max, session::Sequence last_used)
       : bytes_max_(bytes_max), last_(last_used) {}
 
-  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken.
+  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken, or a
+  /// request while those are refused.
   session::Sequence submit(Job&& job);
   /// Why the last refusal of submit() would be: queue_full or the failure that broke it.
   StorageError refusal() const;
+  /// Half of the bound is used: whoever can should stop bringing more. Without the lock.
+  bool crowded() const { return crowded_.load(std::memory_order_acquire); }
+  std::size_t bytes() const;
 
   static constexpr std::chrono::milliseconds for_ever = std::chrono::milliseconds::max();
   /// Replaces `batch` by all that is queued, after waiting for something for at most that long.
   /// False once stopped and empty.
   bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
+  /// Adds what is queued to `batch`, without waiting.
+  void take_more(std::vector<Job>& batch);
   /// The writer is done with this many bytes.
   void done_with(std::size_t bytes);
 
   /// No more submissions; the writer drains what is there.
   void stop();
-  /// No more submissions, for this reason.
-  void break_off(const StorageError& why);
+  /// Somebody waits for the answer of an OpenAttempt or a Change: none are taken, for this reason,
+  /// until accept_requests(). Events and endings still are.
+  void refuse_requests(const StorageError& why);
+  void accept_requests();
+  /// No more submissions at all, for this reason. False if that was so already.
+  bool break_off(const StorageError& why);
   /// Without the lock: sessions ask this on a message's path.
   bool broken() const { return is_broken_.load(std::memory_order_acquire); }
 
@@ -77,6 +91,8 @@ class CommitQueue {
   bool pause(std::chrono::milliseconds how_long);
 
  private:
+  static bool is_request(const Job& job);
+
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Job> jobs_;
@@ -86,7 +102,9 @@ class CommitQueue {
   bool waiting_ = false;
   bool stopped_ = false;
   std::unique_ptr<StorageError> broken_;
+  std::unique_ptr<StorageError> no_requests_;
   std::atomic<bool> is_broken_{false};
+  std::atomic<bool> crowded_{false};
 };
 
 }  // namespace verbatim::storage

@@ -6,6 +6,7 @@
 #include "storage/event_codec.hpp"
 #include "storage/fold.hpp"
 #include "storage/records.hpp"
+#include "storage/segment.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::storage {
@@ -76,14 +77,23 @@ void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryRep
 
 }  // namespace
 
-RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run) {
+RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run,
+                       const std::filesystem::path& fallback_dir) {
   RecoveryReport report;
   report.dry_run = dry_run;
-  if (!std::filesystem::exists(file)) return report;
+  const std::filesystem::path segment =
+      fallback_dir.empty() ? std::filesystem::path() : segment_in(fallback_dir);
+  const bool rotated = !segment.empty() && std::filesystem::exists(segment);
+  if (!std::filesystem::exists(file)) {
+    if (!rotated) return report;
+    throw StorageError(Failure::not_found,
+                       file.string() + ": is not there, but " + segment.string() +
+                           " continues it; put the database or a backup of it back, or move the "
+                           "segment away to start afresh");
+  }
 
   Database database(file, {.access = dry_run ? Access::read_only : Access::read_write});
-  const std::vector<OpenAttempt> attempts = open_attempts(database);
-  report.clean = is_clean(database) && attempts.empty();
+  report.clean = is_clean(database) && open_attempts(database).empty() && !rotated;
   if (report.clean) return report;
 
   report.integrity = quick_check(database);
@@ -94,12 +104,25 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
                            "; nothing was changed; keep a copy of it with its -wal and restore it "
                            "from a backup, or move both away to start afresh");
 
-  for (const OpenAttempt& attempt : attempts) recover_attempt(database, attempt, report);
+  if (rotated) {
+    const MergedSegment merged =
+        dry_run ? look_at_segment(segment) : merge_segment(database, segment);
+    report.segment_events = merged.events;
+    report.segment_endings = merged.endings;
+  }
+  for (const OpenAttempt& attempt : open_attempts(database))
+    recover_attempt(database, attempt, report);
   if (dry_run) return report;
 
+  {
+    Transaction transaction(database);
+    delete_events_before(database, highest_sequence(database) + 1);
+    prune_client_secrets(database, now);
+    transaction.commit();
+  }
+  // Not left to the closing of the connection, which tells nobody of an error.
+  database.checkpoint(Database::Checkpoint::truncate);
   Transaction transaction(database);
-  delete_events_before(database, highest_sequence(database) + 1);
-  prune_client_secrets(database, now);
   set_clean(database, true);
   transaction.commit();
   return report;

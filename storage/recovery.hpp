@@ -24,12 +24,16 @@ struct RecoveryReport {
   std::vector<RecoveredAttempt> attempts;
   std::size_t unreadable_rows = 0;  ///< rows whose body could not be decoded (kept, counted)
   std::string integrity;            ///< "ok", or what the check said (only run if not clean)
+  std::size_t segment_events = 0;   ///< rows brought back from the fallback directory
+  std::size_t segment_endings = 0;  ///< attempts that ended there
 };
 
 /// Idempotent. Every attempt that is not final becomes final with crash_recovered; its open turns
 /// become interrupted; its end time is that of its last journal row. Throws StorageError.
+/// What a fallback directory holds is merged first. At its end nothing is left in the write-ahead
+/// log: pages that only the kernel's cache holds after a failed sync are written once more.
 /// With `dry_run` nothing is changed.
-RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now,
-                       bool dry_run = false);
+RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,
+                       const std::filesystem::path& fallback_dir = {});
 
 }  // namespace verbatim::storage

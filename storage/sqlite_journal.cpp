@@ -34,6 +34,22 @@ void mark_in_use(Database& database) {
 
 }  // namespace
 
+const char* to_string(JournalState state) {
+  switch (state) {
+    case JournalState::working:
+      return "working";
+    case JournalState::stalled:
+      return "stalled";
+    case JournalState::unavailable:
+      return "unavailable";
+    case JournalState::fallback:
+      return "fallback";
+    case JournalState::failed:
+      return "failed";
+  }
+  return "?";
+}
+
 const double JournalStats::bounds[bucket_count] = {
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
     0.05,   0.1,     0.25,   0.5,   1,      2.5,   10,   std::numeric_limits<double>::infinity()};
@@ -89,7 +105,19 @@ session::Sequence SqliteJournal::close(session::AttemptId attempt, const session
 
 session::Sequence SqliteJournal::durable() const { return impl_->writer.durable(); }
 
-bool SqliteJournal::failed() const { return impl_->queue.broken(); }
+bool SqliteJournal::failed() const { return impl_->writer.failed(); }
+
+bool SqliteJournal::crowded() const { return impl_->queue.crowded(); }
+
+JournalState SqliteJournal::state() const { return impl_->writer.state(); }
+
+void SqliteJournal::check(std::chrono::steady_clock::time_point now) { impl_->writer.check(now); }
+
+bool SqliteJournal::stuck() const { return impl_->writer.stuck(); }
+
+std::size_t SqliteJournal::queue_bytes() const { return impl_->queue.bytes(); }
+
+std::size_t SqliteJournal::log_bytes() const { return impl_->writer.log_bytes(); }
 
 void SqliteJournal::open_attempt(AttemptSpec spec,
                                  std::function<void(OpenedAttempt, const StorageError*)> done) {

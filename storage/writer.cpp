@@ -15,16 +15,27 @@ using std::chrono::steady_clock;
 constexpr milliseconds idle_time{200};
 constexpr session::Sequence prune_rows_max = 1000;
 
+/// Between two tries while the disk is full or locked: soon at first, since giving up the ballast
+/// helps at once; then as often as a person would notice; and once a second when nobody waits.
+constexpr milliseconds first_try_in{10};
+constexpr milliseconds next_try_in_max{200};
+constexpr milliseconds unavailable_try_in{1000};
+constexpr milliseconds return_try_in{1000};
+/// What must be free, beyond twice the segment, before it is brought back.
+constexpr std::uintmax_t return_spare_bytes = 1024 * 1024;
+
 /// The state of the file is unknown: what a failed sync did not write, a second one will not
 /// report, and a checkpoint would spread it.
 bool poisons(Failure failure) {
   return failure == Failure::io_error || failure == Failure::corrupt;
 }
 
+/// The file is as it was, and time can bring what is missing.
+bool passes(Failure failure) { return failure == Failure::disk_full || failure == Failure::busy; }
+
 /// Whether an error inside a change is about the file and not about the change.
 bool concerns_file(Failure failure) {
-  return poisons(failure) || failure == Failure::disk_full || failure == Failure::read_only ||
-         failure == Failure::busy;
+  return poisons(failure) || passes(failure) || failure == Failure::read_only;
 }
 
 }  // namespace
@@ -35,18 +46,17 @@ Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& q
       database_(database),
       queue_(queue),
       listener_(listener),
+      live_(live_attempts(database)),
       checkpoint_at_(options.wal_checkpoint_bytes),
-      durable_(highest_sequence(database)) {
-  Query open = database_.query("SELECT id, first_seq FROM attempt WHERE ended_at IS NULL");
-  while (open.step()) live_[open.integer(0)] = static_cast<session::Sequence>(open.integer(1));
-}
+      durable_(highest_sequence(database)) {}
 
 void Writer::run() {
   try {
     while (queue_.take(jobs_, patience())) {
       next_ = 0;
       if (jobs_.empty()) tend();
-      while (next_ < jobs_.size()) commit(next_batch());
+      while (next_ < jobs_.size()) commit_next();
+      if (on_segment()) return_if_possible();
     }
     close_in_order();
   } catch (const StorageError& error) {
@@ -63,61 +73,71 @@ std::span<Job> Writer::next_batch() {
   return std::span(jobs_).subspan(next_, end - next_);
 }
 
-void Writer::commit(std::span<Job> batch) {
-  const auto give_up = steady_clock::now() + milliseconds(options_.full_retry_ms);
-  for (milliseconds wait{10};; wait = std::min(wait * 2, milliseconds(200))) {
+void Writer::commit_next() {
+  while (true) {
+    // Anew at each try: what was a request may have been refused meanwhile.
+    const std::span<Job> batch = next_batch();
     try {
       write(batch);
+      publish(batch);
       break;
     } catch (const StorageError& error) {
-      // Nothing of the batch is in the file, so the same rows can be tried again: a full disk
-      // heals when somebody makes room.
-      if (error.failure() != Failure::disk_full || steady_clock::now() + wait > give_up ||
-          !queue_.pause(wait))
-        throw;
+      // Nothing of the batch is in the file, or nobody knows: either way its rows can be written
+      // again under the same numbers.
+      endure(error);
     }
   }
-  publish(batch);
+  if (trouble_since_ != idle) heal();
   checkpoint_if_large();
 }
 
 void Writer::write(std::span<Job> batch) {
   outcomes_.assign(batch.size(), std::nullopt);
-  Transaction transaction(database_);
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
-  transaction.commit();
+  committing_since_.store(steady_clock::now(), std::memory_order_relaxed);
+  try {
+    Transaction transaction(current());
+    for (std::size_t i = 0; i < batch.size(); ++i)
+      std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
+    transaction.commit();
+  } catch (...) {
+    committing_since_.store(idle, std::memory_order_relaxed);
+    throw;
+  }
+  committing_since_.store(idle, std::memory_order_relaxed);
+  if (stuck()) throw queue_.refusal();  // it was given up as lost, and everybody was told
 }
 
 void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&) {
-  insert_event(database_, job.sequence, append.attempt, append.at, append.body);
+  insert_event(current(), job.sequence, append.attempt, append.at, append.body);
 }
 
 void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
-  upsert_turn(database_, settle.attempt, *settle.turn);
+  upsert_turn(current(), settle.attempt, *settle.turn);
 }
 
 void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {
-  finalise_attempt(database_, close.attempt, *close.ending);
+  finalise_attempt(current(), close.attempt, *close.ending);
 }
 
 void Writer::perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome) {
-  undoable(outcome, [&] { open.opened = insert_attempt(database_, *open.spec, job.sequence); });
+  undoable(outcome, [&] { open.opened = insert_attempt(current(), *open.spec, job.sequence); });
 }
 
 void Writer::perform(Job&, Change& change, std::optional<StorageError>& outcome) {
-  undoable(outcome, [&] { change.work(database_); });
+  undoable(outcome, [&] { change.work(current()); });
 }
+
+void Writer::perform(Job&, Answered&, std::optional<StorageError>&) {}
 
 template <class Work>
 void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
-  Savepoint savepoint(database_);
+  Savepoint savepoint(current());
   try {
     work();
     savepoint.release();
     return;
   } catch (const StorageError& error) {
-    if (concerns_file(error.failure()) || !database_.in_transaction()) throw;
+    if (concerns_file(error.failure()) || !current().in_transaction()) throw;
     outcome = error;
   } catch (const std::exception& error) {
     outcome = StorageError(Failure::other, error.what());
@@ -127,6 +147,7 @@ void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
 
 void Writer::publish(std::span<Job> batch) {
   log_has_news_ = true;
+  log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
   durable_.store(batch.back().sequence, std::memory_order_release);
   listener_.on_durable(batch.back().sequence);
 
@@ -137,7 +158,8 @@ void Writer::publish(std::span<Job> batch) {
     bytes += job.bytes;
     const StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
     if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
-      if (!error) live_[open->opened.attempt] = job.sequence;
+      if (!error)
+        live_[open->opened.attempt] = {open->opened.number, job.sequence, std::move(*open->spec)};
       open->done(open->opened, error);
     } else if (auto* change = std::get_if<Change>(&job.what)) {
       change->done(error);
@@ -147,7 +169,7 @@ void Writer::publish(std::span<Job> batch) {
   }
   if (some_closed) {
     low_water_ = batch.back().sequence + 1;
-    for (const auto& [attempt, first] : live_) low_water_ = std::min(low_water_, first);
+    for (const auto& [id, attempt] : live_) low_water_ = std::min(low_water_, attempt.first_seq);
   }
   next_ += batch.size();
   queue_.done_with(bytes);
@@ -174,20 +196,159 @@ JournalStats Writer::take_stats() {
   return std::exchange(stats_, JournalStats{});
 }
 
+JournalState Writer::state() const {
+  if (queue_.broken()) return JournalState::failed;
+  const JournalState state = state_.load(std::memory_order_acquire);
+  const auto since = committing_since_.load(std::memory_order_relaxed);
+  const bool slow =
+      since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
+  return state == JournalState::working && slow ? JournalState::stalled : state;
+}
+
+void Writer::check(steady_clock::time_point now) {
+  const auto since = committing_since_.load(std::memory_order_relaxed);
+  const milliseconds limit(options_.stuck_commit_ms + options_.busy_timeout_ms);
+  if (since == idle || now - since < limit || queue_.broken()) return;
+  const StorageError why(Failure::io_error,
+                         options_.file.string() + ": a commit has taken more than " +
+                             std::to_string(options_.stuck_commit_ms) +
+                             " ms; check the disk and the kernel log, then start again to recover");
+  stuck_.store(true, std::memory_order_release);
+  if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
+}
+
+/// Returns when it is time to try again; throws when it never will be.
+void Writer::endure(const StorageError& error) {
+  if (queue_.broken()) throw error;
+  if (!passes(error.failure())) return rotate(error);
+  const auto now = steady_clock::now();
+  if (trouble_since_ == idle) {
+    trouble_since_ = now;
+    next_try_in_ = first_try_in;
+    enter(JournalState::stalled, error);
+    if (error.failure() == Failure::disk_full && !options_.ballast.empty()) {
+      std::error_code none_there;
+      if (std::filesystem::remove(options_.ballast, none_there)) return;
+    }
+  } else if (state_.load() == JournalState::stalled &&
+             now - trouble_since_ >= milliseconds(options_.full_retry_ms)) {
+    if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
+    refuse_requests(error);
+    enter(JournalState::unavailable, error);
+    next_try_in_ = unavailable_try_in;
+  }
+  if (!queue_.pause(next_try_in_)) throw error;
+  if (state_.load() == JournalState::stalled)
+    next_try_in_ = std::min(next_try_in_ * 2, next_try_in_max);
+}
+
+void Writer::enter(JournalState state, const StorageError& why) {
+  state_.store(state, std::memory_order_release);
+  listener_.on_trouble(state, why);
+}
+
+void Writer::heal() {
+  trouble_since_ = idle;
+  if (on_segment()) {
+    state_.store(JournalState::fallback, std::memory_order_release);
+    return;
+  }
+  queue_.accept_requests();
+  state_.store(JournalState::working, std::memory_order_release);
+  listener_.on_healed();
+}
+
+void Writer::rotate(const StorageError& why) {
+  if (options_.fallback_dir.empty() || on_segment()) throw why;
+  poisoned_ = !passes(why.failure());
+  if (poisoned_) database_.abandon();
+  try {
+    segment_ = begin_segment(segment_in(options_.fallback_dir), options_.durability, live_);
+  } catch (const std::exception& second) {
+    throw StorageError(why.failure(),
+                       std::string(why.what()) +
+                           "; and the fallback directory could not be used: " + second.what());
+  }
+  trouble_since_ = idle;
+  next_return_ = steady_clock::now() + return_try_in;
+  checkpoint_at_ = options_.wal_checkpoint_bytes;
+  refuse_requests(why);
+  enter(JournalState::fallback, why);
+}
+
+void Writer::return_if_possible() {
+  if (poisoned_ || steady_clock::now() < next_return_) return;
+  next_return_ = steady_clock::now() + return_try_in;
+  const std::filesystem::path file = segment_->file();
+  std::error_code unknown;
+  const auto room = std::filesystem::space(database_.file().parent_path(), unknown);
+  const auto segment_bytes = std::filesystem::file_size(file, unknown) + segment_->wal_bytes();
+  if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
+  segment_->checkpoint(Database::Checkpoint::truncate);
+  segment_.reset();
+  try {
+    merge_segment(database_, file);
+  } catch (const StorageError& error) {
+    poisoned_ = !passes(error.failure());
+    if (poisoned_) database_.abandon();
+    segment_ =
+        std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
+    return;
+  }
+  checkpoint_at_ = options_.wal_checkpoint_bytes;
+  heal();
+}
+
+/// Who waits for an answer gets one; what nobody waits for is held.
+void Writer::refuse_requests(const StorageError& why) {
+  queue_.refuse_requests(why);
+  queue_.take_more(jobs_);
+  for (std::size_t i = next_; i < jobs_.size(); ++i) {
+    if (auto* open = std::get_if<OpenAttempt>(&jobs_[i].what)) {
+      open->done({}, &why);
+    } else if (auto* change = std::get_if<Change>(&jobs_[i].what)) {
+      change->done(&why);
+    } else {
+      continue;
+    }
+    jobs_[i].what = Answered{};
+  }
+}
+
+void Writer::fail(const StorageError& error) {
+  if (poisons(error.failure())) current().abandon();
+  if (queue_.break_off(error)) listener_.on_failed(error.failure(), error.what());
+  refuse_requests(error);
+}
+
 std::chrono::milliseconds Writer::patience() const {
+  if (on_segment()) return poisoned_ ? CommitQueue::for_ever : idle_time;
   if (pruned_to_ < low_water_) return milliseconds(0);
   return log_has_news_ || database_.scrub_wanted() ? idle_time : CommitQueue::for_ever;
 }
 
 /// One short piece of housekeeping; the queue is looked at again after each.
 void Writer::tend() {
-  if (prune_some()) return;
-  if (database_.scrub_wanted()) {
-    database_.checkpoint(Database::Checkpoint::truncate_now);
-  } else {
-    database_.checkpoint(Database::Checkpoint::passive);
+  if (on_segment()) return;
+  keep_house([this] {
+    if (prune_some()) return;
+    database_.checkpoint(database_.scrub_wanted() ? Database::Checkpoint::truncate_now
+                                                  : Database::Checkpoint::passive);
+    log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
+    log_has_news_ = false;
+  });
+}
+
+/// Rows that could not be pruned and pages that could not be moved for want of space wait for the
+/// next commit: it meets the full disk by itself.
+void Writer::keep_house(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const StorageError& error) {
+    if (!passes(error.failure())) return rotate(error);
+    pruned_to_ = low_water_;
+    log_has_news_ = false;
   }
-  log_has_news_ = false;
 }
 
 bool Writer::prune_some() {
@@ -210,39 +371,32 @@ bool Writer::prune_some() {
 }
 
 void Writer::checkpoint_if_large() {
-  if (database_.wal_bytes() < options_.wal_checkpoint_bytes) {
+  const std::size_t size = current().wal_bytes();
+  if (size < options_.wal_checkpoint_bytes) {
     checkpoint_at_ = options_.wal_checkpoint_bytes;
-  } else if (database_.wal_bytes() >= checkpoint_at_) {
-    database_.checkpoint(Database::Checkpoint::passive);
+  } else if (size >= checkpoint_at_) {
+    keep_house([this] { current().checkpoint(Database::Checkpoint::passive); });
     // Held up by a reader, the log only grows; asking again at every commit would not help.
-    checkpoint_at_ = database_.wal_bytes() + options_.wal_checkpoint_bytes / 4;
+    checkpoint_at_ = current().wal_bytes() + options_.wal_checkpoint_bytes / 4;
   }
 }
 
 void Writer::close_in_order() {
-  database_.checkpoint(Database::Checkpoint::truncate);
-  {
-    Transaction transaction(database_);
-    set_clean(database_, true);
-    transaction.commit();
+  if (on_segment()) {
+    segment_->checkpoint(Database::Checkpoint::truncate);
+    return;  // the next start brings it back: the database is not clean
   }
-  database_.checkpoint(Database::Checkpoint::truncate);
-}
-
-void Writer::fail(const StorageError& error) {
-  if (poisons(error.failure())) database_.abandon();
-  queue_.break_off(error);
-  listener_.on_failed(error.failure(), error.what());
-
-  std::vector<Job> unsaved(
-      std::make_move_iterator(jobs_.begin() + static_cast<std::ptrdiff_t>(next_)),
-      std::make_move_iterator(jobs_.end()));
-  std::vector<Job> queued;
-  queue_.take(queued, milliseconds(0));
-  std::move(queued.begin(), queued.end(), std::back_inserter(unsaved));
-  for (Job& job : unsaved) {
-    if (auto* open = std::get_if<OpenAttempt>(&job.what)) open->done({}, &error);
-    if (auto* change = std::get_if<Change>(&job.what)) change->done(&error);
+  try {
+    database_.checkpoint(Database::Checkpoint::truncate);
+    {
+      Transaction transaction(database_);
+      set_clean(database_, true);
+      transaction.commit();
+    }
+    database_.checkpoint(Database::Checkpoint::truncate);
+  } catch (const StorageError& error) {
+    // All that was given is durable; for want of room the next start looks at the file once more.
+    if (!passes(error.failure())) throw;
   }
 }
 

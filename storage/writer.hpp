@@ -1,13 +1,17 @@
 // What the journal's one thread does: takes all that is queued, writes it in one transaction,
 // syncs, tells, repeats; prunes and checkpoints when there is nothing to write.
 //
-// run() is the thread; durable() and take_stats() from any thread. After an I/O error it touches
-// the file no more, not even to close it.
+// When the disk is full or locked it holds what it has and tries again for as long as it takes.
+// After an I/O error it touches the file no more, not even to close it, and goes on in the
+// fallback directory or not at all.
+//
+// run() is the thread; check() from one other; what is const, and take_stats(), from any.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <map>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -15,6 +19,7 @@
 
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
+#include "storage/segment.hpp"
 
 namespace verbatim::storage {
 
@@ -27,13 +32,22 @@ class Writer {
   void run();
 
   session::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
+  JournalState state() const;
+  /// Asked on a message's path: no clock, no lock.
+  bool failed() const {
+    return queue_.broken() || state_.load(std::memory_order_acquire) == JournalState::unavailable;
+  }
+  void check(std::chrono::steady_clock::time_point now);
+  bool stuck() const { return stuck_.load(std::memory_order_acquire); }
+  std::size_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
   JournalStats take_stats();
 
  private:
+  static constexpr std::chrono::steady_clock::time_point idle{};
   using Outcomes = std::vector<std::optional<StorageError>>;
 
   std::span<Job> next_batch();
-  void commit(std::span<Job> batch);
+  void commit_next();
   void write(std::span<Job> batch);
   void publish(std::span<Job> batch);
   void count(std::span<Job> batch, std::size_t bytes);
@@ -43,18 +57,31 @@ class Writer {
   void perform(Job& job, CloseAttempt& close, std::optional<StorageError>&);
   void perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome);
   void perform(Job& job, Change& change, std::optional<StorageError>& outcome);
+  void perform(Job& job, Answered& answered, std::optional<StorageError>&);
   template <class Work>
   void undoable(std::optional<StorageError>& outcome, const Work& work);
 
+  void endure(const StorageError& error);
+  void enter(JournalState state, const StorageError& why);
+  void heal();
+  void rotate(const StorageError& why);
+  void return_if_possible();
+  void refuse_requests(const StorageError& why);
+  void fail(const StorageError& error);
+
   void tend();
   std::chrono::milliseconds patience() const;
+  void keep_house(const std::function<void()>& work);
   bool prune_some();
   void checkpoint_if_large();
   void close_in_order();
-  void fail(const StorageError& error);
+  bool on_segment() const { return segment_ != nullptr; }
+  Database& current() { return segment_ ? *segment_ : database_; }
+  const Database& current() const { return segment_ ? *segment_ : database_; }
 
   const JournalOptions& options_;
   Database& database_;
+  std::unique_ptr<Database> segment_;  ///< in the fallback directory; written instead if there
   CommitQueue& queue_;
   JournalListener& listener_;
 
@@ -62,12 +89,21 @@ class Writer {
   std::size_t next_ = 0;  ///< in jobs_: what is before it is done with
   Outcomes outcomes_;
 
-  std::map<session::AttemptId, session::Sequence> live_;  ///< and where their rows begin
-  session::Sequence low_water_ = 0;                       ///< rows before it are not needed
+  LiveAttempts live_;
+  session::Sequence low_water_ = 0;  ///< rows before it are not needed
   session::Sequence pruned_to_ = 0;
   std::size_t checkpoint_at_;
   bool log_has_news_ = false;  ///< commits since the last checkpoint
 
+  std::atomic<JournalState> state_{JournalState::working};
+  std::chrono::steady_clock::time_point trouble_since_ = {};
+  std::chrono::milliseconds next_try_in_{0};
+  bool poisoned_ = false;  ///< the database, while the segment is written
+  std::chrono::steady_clock::time_point next_return_ = {};
+
+  std::atomic<std::chrono::steady_clock::time_point> committing_since_{idle};
+  std::atomic<bool> stuck_{false};
+  std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;
   std::mutex stats_mutex_;
   JournalStats stats_;

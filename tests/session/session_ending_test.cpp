@@ -44,6 +44,38 @@ TEST_CASE("a client that never reads is ended as slow, one that reads slowly is 
   REQUIRE(stage.session.reason() == CloseReason::slow_client);
 }
 
+TEST_CASE("a queue that waits for the disk is not held against the client", "[P6][P11][session]") {
+  SessionOptions options;
+  options.client_queue_bytes_max = 10;
+  options.slow_client_timeout_ms = 1000;
+  Stage stage(options);
+  stage.open();
+  stage.provider(first_delta);
+  REQUIRE_FALSE(stage.session.wants_upstream());
+  stage.pass(1);
+  stage.pass(5000);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.journal.sync();
+  stage.pass(1);
+  stage.pass(1000);
+  REQUIRE(stage.session.ended());
+  REQUIRE(stage.session.reason() == CloseReason::slow_client);
+}
+
+TEST_CASE("reading stops on both sides while the journal's queue is more than half full",
+          "[P6][P11][session]") {
+  Stage stage;
+  stage.open();
+  stage.journal.crowd = true;
+  REQUIRE_FALSE(stage.session.wants_client());
+  REQUIRE_FALSE(stage.session.wants_upstream());
+  stage.pass(60'000);
+  REQUIRE_FALSE(stage.session.ended());
+  stage.journal.crowd = false;
+  REQUIRE(stage.session.wants_client());
+  REQUIRE(stage.session.wants_upstream());
+}
+
 TEST_CASE("microphone frames do not count as activity, speech does", "[D13][session]") {
   SessionOptions options;
   options.idle_timeout_ms = 10'000;

@@ -175,27 +175,6 @@ TEST_CASE("a full disk is waited for and heals without losing or repeating a row
   CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "abc");
 }
 
-TEST_CASE("a disk that stays full stops the journal and spoils nothing", "[P6][faults]") {
-  FaultVfs disk;
-  const TempDir dir;
-  JournalWatch watch;
-  {
-    SqliteJournal journal({.file = dir / "v.db", .full_retry_ms = 50}, watch);
-    const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
-    REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
-    disk.fill_disk(true);
-    journal.append(attempt, 3, delta("i1", " and lost"));
-    REQUIRE(watch.wait_failed());
-    CHECK(watch.failures()[0].first == Failure::disk_full);
-    CHECK_THAT(watch.failures()[0].second, Catch::Contains("free some space"));
-    CHECK(journal.append(attempt, 4, delta("i1", "no")) == 0);
-  }
-  disk.fill_disk(false);
-  CHECK(storage::recover(dir / "v.db", 1).attempts.size() == 1);
-  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "kept");
-}
-
 TEST_CASE("waiting for a full disk ends when the journal is destroyed", "[P6][faults]") {
   FaultVfs disk;
   const TempDir dir;

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <new>
+#include <string_view>
 
 namespace verbatim::test {
 namespace {
@@ -15,6 +16,8 @@ struct Plan {
   std::atomic<int> database_sync_fuse{0};
   std::atomic<int> log_write_fuse{0};
   std::atomic<bool> full{false};
+  std::atomic<bool> hold{false};
+  std::string confined_to;
 };
 
 // Never destroyed: a journal that gave up its connection keeps it open until the process ends.
@@ -58,6 +61,7 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int flags) {
   if (self(file).is_log) {
+    plan().hold.wait(true);
     if (burnt(plan().log_sync_fuse)) return SQLITE_IOERR_FSYNC;
     ++plan().log_syncs;
     plan().log_unsynced = false;
@@ -106,8 +110,10 @@ sqlite3_vfs* original = nullptr;
 int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out_flags) {
   auto* const wrapped = new (file) File{};
   wrapped->real = reinterpret_cast<sqlite3_file*>(wrapped + 1);
-  wrapped->is_log = (flags & SQLITE_OPEN_WAL) != 0;
-  wrapped->is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+  const bool struck =
+      name != nullptr && std::string_view(name).find(plan().confined_to) != std::string_view::npos;
+  wrapped->is_log = struck && (flags & SQLITE_OPEN_WAL) != 0;
+  wrapped->is_database = struck && (flags & SQLITE_OPEN_MAIN_DB) != 0;
   wrapped->real->pMethods = nullptr;
   const int result = original->xOpen(original, name, wrapped->real, flags, out_flags);
   wrapped->base.pMethods = wrapped->real->pMethods != nullptr ? &methods : nullptr;
@@ -140,6 +146,8 @@ FaultVfs::FaultVfs() {
   fresh.database_sync_fuse = 0;
   fresh.log_write_fuse = 0;
   fresh.full = false;
+  fresh.hold = false;
+  fresh.confined_to.clear();
 }
 
 FaultVfs::~FaultVfs() { sqlite3_vfs_register(original, 1); }
@@ -151,5 +159,10 @@ void FaultVfs::fail_log_sync(int n) { plan().log_sync_fuse = n; }
 void FaultVfs::fail_database_sync(int n) { plan().database_sync_fuse = n; }
 void FaultVfs::fail_log_write(int n) { plan().log_write_fuse = n; }
 void FaultVfs::fill_disk(bool full) { plan().full = full; }
+void FaultVfs::confine(const std::string& part) { plan().confined_to = part; }
+void FaultVfs::hold_log_sync(bool hold) {
+  plan().hold = hold;
+  plan().hold.notify_all();
+}
 
 }  // namespace verbatim::test

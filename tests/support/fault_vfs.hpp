@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 namespace verbatim::test {
 
@@ -16,6 +17,9 @@ class FaultVfs {
   ~FaultVfs();
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
+
+  /// Faults strike only files that are opened from now on with this in their path; empty: all.
+  void confine(const std::string& part);
 
   // Syncs and writes of the database and of its log; other files pass unseen.
   std::uint64_t writes() const;
@@ -31,6 +35,8 @@ class FaultVfs {
   void fail_log_write(int n);
   /// From now on every write fails as on a full disk, until switched off.
   void fill_disk(bool full);
+  /// From now on every sync of the log waits, until switched off.
+  void hold_log_sync(bool hold);
 };
 
 }  // namespace verbatim::test

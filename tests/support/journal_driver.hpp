@@ -1,6 +1,7 @@
 // A journal's listener that tests wait on, and the few calls that most of them make.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <future>
@@ -30,6 +31,18 @@ class JournalWatch final : public storage::JournalListener {
     moved_.notify_all();
   }
 
+  void on_trouble(storage::JournalState state, const storage::StorageError& why) override {
+    const std::lock_guard lock(mutex_);
+    states_.push_back(state);
+    reasons_.emplace_back(why.what());
+    moved_.notify_all();
+  }
+  void on_healed() override {
+    const std::lock_guard lock(mutex_);
+    states_.push_back(storage::JournalState::working);
+    moved_.notify_all();
+  }
+
   bool wait_durable(session::Sequence sequence) {
     std::unique_lock lock(mutex_);
     return moved_.wait_for(lock, patience, [&] {
@@ -41,6 +54,23 @@ class JournalWatch final : public storage::JournalListener {
     return moved_.wait_for(lock, patience, [&] { return !failures_.empty(); });
   }
 
+  /// Waits for a state that it enters, now or before.
+  bool wait_state(storage::JournalState state) {
+    std::unique_lock lock(mutex_);
+    return moved_.wait_for(lock, patience, [&] {
+      return std::find(states_.begin(), states_.end(), state) != states_.end();
+    });
+  }
+
+  std::vector<storage::JournalState> states() const {
+    const std::lock_guard lock(mutex_);
+    return states_;
+  }
+  /// Why, for each state but `working`.
+  std::vector<std::string> reasons() const {
+    const std::lock_guard lock(mutex_);
+    return reasons_;
+  }
   std::vector<session::Sequence> watermarks() const {
     const std::lock_guard lock(mutex_);
     return watermarks_;
@@ -55,6 +85,8 @@ class JournalWatch final : public storage::JournalListener {
   std::condition_variable moved_;
   std::vector<session::Sequence> watermarks_;
   std::vector<std::pair<storage::Failure, std::string>> failures_;
+  std::vector<storage::JournalState> states_;
+  std::vector<std::string> reasons_;
 };
 
 struct Opened {

@@ -33,6 +33,7 @@ class MemoryJournal final : public session::Journal {
   }
   session::Sequence durable() const override { return synced; }
   bool failed() const override { return broken; }
+  bool crowded() const override { return crowd; }
 
   void sync() { synced = submitted; }
 
@@ -43,6 +44,7 @@ class MemoryJournal final : public session::Journal {
   session::Sequence synced = 0;
   bool refuses = false;
   bool broken = false;
+  bool crowd = false;
 };
 
 }  // namespace verbatim::test

@@ -1,0 +1,148 @@
+#include "server/storage_watch.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+using storage::JournalState;
+
+// A limit made for a large disk would be all of a small one.
+std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity, unsigned parts) {
+  return std::min(configured, capacity / parts);
+}
+
+}  // namespace
+
+StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
+                           const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
+                           Metrics& metrics, Log& log, std::function<void()> on_end)
+    : settings_(settings),
+      data_dir_(std::move(data_dir)),
+      workers_(workers),
+      registry_(registry),
+      metrics_(metrics),
+      log_(log),
+      on_end_(std::move(on_end)) {}
+
+void StorageWatch::look() {
+  journal_->check(Clock::now());
+  look_at_space();
+}
+
+void StorageWatch::look_at_space() {
+  std::error_code unknown;
+  const auto disk = std::filesystem::space(data_dir_, unknown);
+  if (unknown) return;  // the journal will say what is wrong
+  free_bytes_ = disk.available;
+  const auto least = at_most_share(settings_.storage.free_space_min, disk.capacity, 20);
+  const auto little = at_most_share(settings_.storage.free_space_warn, disk.capacity, 5);
+  const Space before = space_;
+  // Back only with some room to spare, so that it does not go to and fro.
+  const auto below = [&](std::uintmax_t limit, bool already) {
+    return disk.available < limit + (already ? limit / 4 : 0);
+  };
+  Space now = Space::enough;
+  if (below(little, before != Space::enough)) now = Space::low;
+  if (below(least, before == Space::too_low)) now = Space::too_low;
+  space_ = now;
+  if (now != before) {
+    const LogFields fields = {
+        {"free_bytes", disk.available},
+        {"dir", data_dir_.string()},
+        {"now", now == Space::enough ? "all is well"
+                : now == Space::low  ? "free some space (storage.free_space_warn)"
+                                     : "nobody new is admitted (storage.free_space_min)"}};
+    now == Space::enough ? log_.info("storage.space", fields) : log_.warn("storage.space", fields);
+  }
+  keep_ballast(disk.available, disk.capacity);
+}
+
+void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
+  const auto wanted = at_most_share(settings_.storage.ballast, capacity, 32);
+  std::error_code ec;
+  if (wanted == 0 || ballast_refused_ || space_ != Space::enough || free < 2 * wanted ||
+      journal_->state() != JournalState::working || std::filesystem::exists(ballast(), ec)) {
+    return;
+  }
+  const int made = ::open(ballast().c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (made < 0 || ::fallocate(made, 0, 0, static_cast<off_t>(wanted)) != 0) {
+    log_.info("storage.no_ballast", {{"file", ballast().string()}, {"why", std::strerror(errno)}});
+    ballast_refused_ = true;
+    std::filesystem::remove(ballast(), ec);
+  }
+  if (made >= 0) ::close(made);
+}
+
+std::string StorageWatch::refusal() const {
+  switch (journal_->state()) {
+    case JournalState::working:
+      break;
+    case JournalState::stalled:
+      return "the disk does not keep up or is full: what is said waits to be written";
+    case JournalState::unavailable:
+      return "the disk is full or locked: transcripts can not be written until that is over";
+    case JournalState::fallback:
+      return "the journal goes on in storage.fallback_dir because its own disk failed";
+    case JournalState::failed:
+      return "the journal has failed; see the log";
+  }
+  if (space_ == Space::too_low) return "too little space is left on the disk of server.data_dir";
+  return {};
+}
+
+StorageGauges StorageWatch::gauges() const {
+  return {journal_->state(), journal_->queue_bytes(), journal_->log_bytes(), free_bytes_, stalls_};
+}
+
+void StorageWatch::on_durable(session::Sequence) {
+  for (const auto& worker : workers_) worker->journal_moved();
+}
+
+void StorageWatch::on_failed(storage::Failure failure, const std::string& message) {
+  metrics_.count_journal_failure(failure);
+  log_.error("journal.failed",
+             {{"kind", to_string(failure)},
+              {"why", message},
+              {"now",
+               "conversations are closed with storage_failure; what was journaled is kept and "
+               "recovered at the next start"}});
+  for (const auto& worker : workers_) worker->journal_moved();
+  on_end_();
+}
+
+void StorageWatch::on_trouble(JournalState state, const storage::StorageError& why) {
+  const char* what = "conversations wait, nobody new is admitted";
+  if (state == JournalState::stalled) {
+    ++stalls_;
+  } else {
+    metrics_.count_journal_failure(why.failure());
+  }
+  if (state == JournalState::fallback) {
+    what =
+        "conversations go on in storage.fallback_dir, nobody new is admitted; when the disk is "
+        "mended, start again to bring everything together";
+  } else if (state == JournalState::unavailable) {
+    what =
+        "conversations are closed with storage_failure; what they said is held and tried again "
+        "every second";
+    registry_.end_all(session::CloseReason::storage_failure, "the transcript can not be kept");
+  }
+  log_.error("storage.trouble", {{"state", to_string(state)},
+                                 {"kind", to_string(why.failure())},
+                                 {"why", why.what()},
+                                 {"now", what}});
+}
+
+void StorageWatch::on_healed() {
+  log_.warn("storage.healed", {{"now", "all that was held is written; admitting again"}});
+}
+
+}  // namespace verbatim::server

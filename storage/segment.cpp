@@ -1,0 +1,166 @@
+#include "storage/segment.hpp"
+
+#include "session/render.hpp"
+#include "storage/database.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* lost_relations = R"sql(
+SELECT (SELECT count(*) FROM segment.attempt AS theirs
+        JOIN segment.session AS their_session ON their_session.id = theirs.session
+        WHERE NOT EXISTS (SELECT 1 FROM main.attempt AS ours
+                          JOIN main.session AS our_session ON our_session.id = ours.session
+                          WHERE ours.id = theirs.id AND ours.number = theirs.number
+                            AND our_session.public_id = their_session.public_id))
+     + (SELECT count(*) FROM segment.journal AS theirs JOIN main.journal AS ours USING (seq)
+        WHERE ours.attempt <> theirs.attempt OR ours.body <> theirs.body)
+)sql";
+
+constexpr const char* merge_turns = R"sql(
+INSERT INTO main.turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
+                       deleted, response_id, started_at, ended_at, writers)
+SELECT attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
+       deleted, response_id, started_at, ended_at, writers FROM segment.turn WHERE true
+ON CONFLICT (attempt, item_id) DO UPDATE SET
+  ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
+  role = excluded.role, status = excluded.status, text = excluded.text,
+  heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
+  deleted = excluded.deleted, response_id = excluded.response_id,
+  started_at = excluded.started_at, ended_at = excluded.ended_at
+)sql";
+
+constexpr const char* merge_endings = R"sql(
+UPDATE main.attempt SET
+  status = theirs.status, ended_at = theirs.ended_at, close_reason = theirs.close_reason,
+  complete = theirs.complete, gaps = theirs.gaps, usage = theirs.usage
+FROM segment.attempt AS theirs
+WHERE theirs.id = main.attempt.id AND theirs.ended_at IS NOT NULL
+)sql";
+
+constexpr const char* merge_sequence =
+    "UPDATE main.meta SET last_seq = max(last_seq, (SELECT last_seq FROM segment.meta), "
+    "(SELECT coalesce(max(seq), 0) FROM segment.journal))";
+
+fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }
+
+/// The file first: without it the rest means nothing, while the file without its log would be an
+/// older state that looks whole.
+void remove_segment(const fs::path& file) {
+  for (const fs::path& part : {file, beside(file, "-wal"), beside(file, "-shm")}) {
+    std::error_code ec;
+    fs::remove(part, ec);
+    if (ec)
+      throw StorageError(Failure::read_only, part.string() +
+                                                 ": it is merged but can not be "
+                                                 "removed (" +
+                                                 ec.message() + "); remove it by hand");
+  }
+}
+
+/// Detached again whatever happens in between.
+class Attached {
+ public:
+  Attached(Database& database, const fs::path& file) : database_(database) {
+    database_.query("ATTACH DATABASE ? AS segment").bind(file.string()).run();
+  }
+  ~Attached() {
+    try {
+      database_.run("DETACH DATABASE segment");
+    } catch (const StorageError&) {
+      // What brought us here is on its way up and says more.
+    }
+  }
+  Attached(const Attached&) = delete;
+  Attached& operator=(const Attached&) = delete;
+
+ private:
+  Database& database_;
+};
+
+std::size_t count(Database& database, const char* sql) {
+  Query read = database.query(sql);
+  return read.step() ? static_cast<std::size_t>(read.integer(0)) : 0;
+}
+
+}  // namespace
+
+fs::path segment_in(const fs::path& fallback_dir) { return fallback_dir / "verbatim-segment.db"; }
+
+LiveAttempts live_attempts(Database& database) {
+  LiveAttempts live;
+  Query open = database.query(
+      "SELECT attempt.id, number, first_seq, public_id, user, metadata, model, started_at "
+      "FROM attempt JOIN session ON session.id = attempt.session WHERE ended_at IS NULL");
+  while (open.step()) {
+    LiveAttempt one;
+    one.number = static_cast<int>(open.integer(1));
+    one.first_seq = static_cast<session::Sequence>(open.integer(2));
+    one.spec = {.session_id = open.text(3),
+                .user = open.text(4),
+                .metadata = open.text(5),
+                .model = open.text(6),
+                .now = open.integer(7)};
+    live.emplace(open.integer(0), std::move(one));
+  }
+  return live;
+}
+
+std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durability,
+                                        const LiveAttempts& live) {
+  if (fs::exists(file))
+    throw StorageError(Failure::other,
+                       file.string() + ": a segment is there already; it is merged at a start");
+  for (const char* leftover : {"-wal", "-shm"}) fs::remove(beside(file, leftover));
+  auto segment = std::make_unique<Database>(
+      file, Database::Options{.access = Access::create, .durability = durability});
+  Transaction transaction(*segment);
+  for (const auto& [id, attempt] : live) {
+    segment
+        ->query(
+            "INSERT OR IGNORE INTO session (public_id, user, metadata, created_at) "
+            "VALUES (?, ?, ?, ?)")
+        .bind(attempt.spec.session_id, attempt.spec.user, attempt.spec.metadata, attempt.spec.now)
+        .run();
+    segment
+        ->query(
+            "INSERT INTO attempt (id, session, number, status, started_at, model, first_seq) "
+            "VALUES (?, (SELECT id FROM session WHERE public_id = ?), ?, ?, ?, ?, ?)")
+        .bind(id, attempt.spec.session_id, attempt.number,
+              static_cast<int>(session::SessionStatus::live), attempt.spec.now, attempt.spec.model,
+              attempt.first_seq)
+        .run();
+  }
+  transaction.commit();
+  return segment;
+}
+
+MergedSegment look_at_segment(const fs::path& file) {
+  Database segment(file, {.access = Access::read_only});
+  return {count(segment, "SELECT count(*) FROM journal"),
+          count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
+}
+
+MergedSegment merge_segment(Database& database, const fs::path& file) {
+  const MergedSegment merged = look_at_segment(file);
+  {
+    const Attached attached(database, file);
+    Transaction transaction(database);
+    if (count(database, lost_relations) != 0)
+      throw StorageError(Failure::other,
+                         file.string() + ": does not belong to " + database.file().string() +
+                             "; nothing was changed; bring the two together that were in use "
+                             "together, or move the segment away to start without it");
+    database.query("INSERT OR IGNORE INTO main.journal SELECT * FROM segment.journal").run();
+    database.query(merge_turns).run();
+    database.query(merge_endings).run();
+    database.query(merge_sequence).run();
+    transaction.commit();
+  }
+  remove_segment(file);
+  return merged;
+}
+
+}  // namespace verbatim::storage
