@@ -277,12 +277,13 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   final_sequence_ = journal_.close(identity_.attempt, Ending{reason, now.wall, final_});
   to_upstream_.clear();
   if (!client_attached_) return;
-  if (final_sequence_ == 0 || journal_.failed()) to_client_.drop_unsaved(journal_.durable());
+  const bool kept = final_sequence_ != 0 && !journal_.failed();
+  if (!kept) to_client_.drop_unsaved(journal_.durable());
   if (deserves_error_event(reason)) {
     send_error("server_error", std::string(to_string(reason)), why);
   }
   if (reason == CloseReason::server_shutdown) tell_ending(reason, 0);
-  if (identity_.extension_events) {
+  if (identity_.extension_events && kept) {
     answer_client(own_message(ended_event(identity_.session_id, reason, own_event_id())),
                   final_sequence_);
   }

@@ -283,6 +283,18 @@ TEST_CASE("a journal that fails later keeps what was not synced from leaving", "
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
+TEST_CASE("an end that the journal does not take is not announced as kept", "[P1][P6][session]") {
+  const bool refuses = GENERATE(true, false);
+  Stage stage({}, true);
+  stage.open();
+  stage.journal.sync();
+  stage.drain(stage.session.to_client());
+  stage.journal.refuses = refuses;
+  stage.journal.broken = !refuses;
+  stage.session.end(CloseReason::slow_client, "the client does not read", stage.clock);
+  REQUIRE(stage.session.to_client().empty());
+}
+
 TEST_CASE("verbatim.end finalises and is answered once that is durable", "[session]") {
   Stage stage({}, true);
   stage.open();
