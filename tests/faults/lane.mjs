@@ -19,6 +19,13 @@ export class Scope {
   }
 }
 
+/** What SQLite itself says of the database: "ok", or what is wrong. */
+export function integrity(dataDir) {
+  const file = join(dataDir, 'verbatim.db');
+  const { stdout, stderr, error } = spawnSync('sqlite3', [file, 'PRAGMA integrity_check']);
+  return error ? error.message : `${stdout}${stderr}`.trim();
+}
+
 export class Tally {
   kills = {}; // by aim
   missed = {}; // by aim: the relay did not come to the place where it was to be killed
@@ -137,13 +144,8 @@ export class Lane {
     }
     const { code } = await this.relay.program.stop('SIGTERM');
     if (code !== 0) this.tally.breach('O4', 'stuck', `an orderly stop ended with ${code}`);
-    const checked = spawnSync('sqlite3', [
-      join(this.dataDir, 'verbatim.db'),
-      'PRAGMA integrity_check',
-    ]);
-    const said = String(checked.stdout ?? checked.error).trim();
-    if (said !== 'ok')
-      this.tally.breach('O6', 'lost', `integrity_check: ${said} ${checked.stderr ?? ''}`);
+    const said = integrity(this.dataDir);
+    if (said !== 'ok') this.tally.breach('O6', 'lost', `integrity_check: ${said}`);
   }
 
   async close() {

@@ -23,11 +23,16 @@ export class Record {
   spoken = 0; // utterances committed
   outputs = []; // what its functions answered
   interrupts = false; // it has cancelled or talked over an answer: completed is not the only end
+  hasty = false; // it asked without waiting: which answer is whose can not be told
   ended; // the reason in verbatim.ended: the end was durable
   turns = new Map(); // by item: the status in verbatim.turn
   characters = 0;
+  #events = new Set();
 
   see(event) {
+    // Providers repeat events; who reads them knows a repeat by its id.
+    if (event.event_id && this.#events.has(event.event_id)) return;
+    this.#events.add(event.event_id);
     if (event.type === 'verbatim.session') this.id = event.session_id;
     else if (event.type === 'verbatim.ended') this.ended = event.close_reason;
     else if (event.type === 'verbatim.turn') this.turns.set(event.item_id, event.status);
@@ -157,7 +162,7 @@ export function judge(record, transcript) {
           breach('O4', 'duplicated', `"${text}" was said once`);
         heard.add(text);
       }
-    } else if (role === 'assistant' && last) {
+    } else if (role === 'assistant' && last && !record.hasty) {
       const echo = `You said: ${last.slice(0, echoMost)}${last.length > echoMost ? ' ...' : ''}`;
       const told = record.outputs.map((output) => `The tool says: ${output}`);
       if (![echo, ...told].some((whole) => whole.startsWith(text))) {

@@ -113,7 +113,9 @@ async function descriptors({ program }) {
 function memory({ program }) {
   try {
     const told = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
-    const [rss, pss] = ['Rss', 'Pss'].map((name) => Number(new RegExp(`^${name}: *(\\d+)`, 'm').exec(told)[1]));
+    const [rss, pss] = ['Rss', 'Pss'].map((name) =>
+      Number(new RegExp(`^${name}: *(\\d+)`, 'm').exec(told)[1]),
+    );
     peaks.rss = Math.max(peaks.rss, rss);
     peaks.pss = Math.max(peaks.pss, pss);
     return rss;
@@ -132,6 +134,8 @@ async function talker(options, leave) {
   const one = new Scope(); // so that a person's connection is forgotten with it
   try {
     const person = await Talker.connect(one, relay, random, { ...(await token()), ...options });
+    // What is repeated looks like the end of the next answer: it will ask before it was answered.
+    person.record.hasty = options.query?.model.includes('duplicate') ?? false;
     await person.talk({ enough: () => over() || Date.now() > until });
     if (!person.client.ended) await leave(person);
     waiting.add({ record: await person.seen(), since: Date.now() });
@@ -150,7 +154,12 @@ const leave = {
 const providers = [
   ...['drop_after=30', 'close_after=25:1011:overloaded', 'close_after=40:1000', 'hang_after=35'],
   ...['silent', 'duplicate=0.2', 'slow=3', 'error_first=invalid_api_key', 'expire_after=1500'],
-  ...['fail_transcription', 'empty_transcription', 'no_transcription_deltas', 'late_transcription=500'],
+  ...[
+    'fail_transcription',
+    'empty_transcription',
+    'no_transcription_deltas',
+    'late_transcription=500',
+  ],
 ];
 
 const kinds = {
@@ -166,8 +175,11 @@ const kinds = {
       person.client.socket.close(1000);
     }),
   refused: async () => {
-    const { status } = await refusal(relay, { token: random.pick(['ek_wrong', 'vk_wrong', undefined]) });
-    if (status !== 401) tally.breach('P10', 'invented', `a wrong token was answered with ${status}`);
+    const { status } = await refusal(relay, {
+      token: random.pick(['ek_wrong', 'vk_wrong', undefined]),
+    });
+    if (status !== 401)
+      tally.breach('P10', 'invented', `a wrong token was answered with ${status}`);
   },
   stranger: async () => {
     // No TLS, or only the beginning of it, and then nothing.
@@ -178,14 +190,27 @@ const kinds = {
     socket.destroy();
   },
   reader: async () => {
-    const paths = ['/v1/sessions', '/metrics', '/healthz', '/readyz', '/v1/sessions/sess_none/transcript'];
+    const paths = [
+      '/v1/sessions',
+      '/metrics',
+      '/healthz',
+      '/readyz',
+      '/v1/sessions/sess_none/transcript',
+    ];
     await relay.request(random.pick(paths));
   },
 };
 
 async function person() {
   while (!over()) {
-    const kind = random.weighted({ talker: 10, provider: 6, slow: 2, refused: 1, stranger: 2, reader: 2 });
+    const kind = random.weighted({
+      talker: 10,
+      provider: 6,
+      slow: 2,
+      refused: 1,
+      stranger: 2,
+      reader: 2,
+    });
     tally.count(people, kind);
     // A relay that is going down turns people away; what they had seen is waiting to be judged.
     await kinds[kind]().catch(() => sleep(50));
@@ -197,7 +222,9 @@ async function judgeAll(patient) {
   while (!patient() || waiting.size > 0) {
     for (const entry of waiting) {
       const { record, since } = entry;
-      const kept = record.id && (await relay.request(`/v1/sessions/${record.id}/transcript`).catch(() => undefined));
+      const kept =
+        record.id &&
+        (await relay.request(`/v1/sessions/${record.id}/transcript`).catch(() => undefined));
       const isFinal = kept?.status === 200 && kept.json.status === 'final';
       const late = Date.now() - since > stuck_ms;
       if (record.id && !isFinal && !late) continue;
@@ -226,22 +253,53 @@ async function window(rule, ms) {
 
 const log = '*-wal';
 const survivable = {
-  'full disk, short': () => window({ calls: 'write', file: log, action: 'fail', error: 'ENOSPC' }, random.number(50, 800)),
-  'slow sync': () => window({ calls: 'fdatasync', file: log, action: 'delay', ms: random.number(5, 120) }, random.number(500, 3000)),
-  'slow write': () => window({ calls: 'write', file: log, action: 'delay', ms: random.number(1, 10) }, random.number(200, 1000)),
-  'short write': () => window({ calls: 'write', file: log, action: 'shorten' }, random.number(50, 500)),
+  'full disk, short': () =>
+    window({ calls: 'write', file: log, action: 'fail', error: 'ENOSPC' }, random.number(50, 800)),
+  'slow sync': () =>
+    window(
+      { calls: 'fdatasync', file: log, action: 'delay', ms: random.number(5, 120) },
+      random.number(500, 3000),
+    ),
+  'slow write': () =>
+    window(
+      { calls: 'write', file: log, action: 'delay', ms: random.number(1, 10) },
+      random.number(200, 1000),
+    ),
+  'short write': () =>
+    window({ calls: 'write', file: log, action: 'shorten' }, random.number(50, 500)),
   'clock jump': () => shim.moveClock(random.number(-3_600_000, 3_600_000)),
   SIGHUP: () => relay.program.child.kill('SIGHUP'),
 };
 const deadly = {
   SIGKILL: () => relay.program.stop('SIGKILL'),
   'SIGKILL at a write': () =>
-    window({ calls: 'write', file: random.pick([log, '*.db']), action: random.pick(['kill_before', 'kill_after', 'tear']), from: random.number(1, 50) }, 2000),
+    window(
+      {
+        calls: 'write',
+        file: random.pick([log, '*.db']),
+        action: random.pick(['kill_before', 'kill_after', 'tear']),
+        from: random.number(1, 50),
+      },
+      2000,
+    ),
   SIGTERM: () => relay.program.stop('SIGTERM'),
-  'full disk, long': () => window({ calls: 'write', file: log, action: 'fail', error: 'ENOSPC' }, random.number(2500, 5000)),
+  'full disk, long': () =>
+    window(
+      { calls: 'write', file: log, action: 'fail', error: 'ENOSPC' },
+      random.number(2500, 5000),
+    ),
   'failed sync': () =>
-    window({ calls: 'fdatasync', file: random.pick([log, '*.db']), action: random.pick(['fail', 'lose']), from: random.number(1, 20) }, 2000),
-  'failed write': () => window({ calls: 'write', file: log, action: 'fail', from: random.number(1, 50) }, 2000),
+    window(
+      {
+        calls: 'fdatasync',
+        file: random.pick([log, '*.db']),
+        action: random.pick(['fail', 'lose']),
+        from: random.number(1, 20),
+      },
+      2000,
+    ),
+  'failed write': () =>
+    window({ calls: 'write', file: log, action: 'fail', from: random.number(1, 50) }, 2000),
 };
 
 async function trouble() {
@@ -301,7 +359,10 @@ const sound = integrity(dataDir);
 if (sound !== 'ok') tally.breach('O6', 'lost', `integrity_check: ${sound}`);
 await scope.close();
 
-const list = (counts) => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(', ');
+const list = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
 const mib = (kib) => `${Math.round(kib / 1024)} MiB`;
 console.log(
   [
@@ -313,7 +374,9 @@ console.log(
     `sessions    ${tally.sessions}`,
     `turns       ${tally.turns}`,
     `characters  ${tally.characters} seen`,
-    ...['lost', 'duplicated', 'stuck', 'invented'].map((kind) => `${kind.padEnd(11)} ${tally.of(kind)}`),
+    ...['lost', 'duplicated', 'stuck', 'invented'].map(
+      (kind) => `${kind.padEnd(11)} ${tally.of(kind)}`,
+    ),
     `memory      peak RSS ${mib(peaks.rss)}, PSS ${mib(peaks.pss)}; RSS at the end ${mib(cold)}`,
     `descriptors ${from} at the start, ${to} at the end`,
     `leaks       ${leaks.join('; ') || 'none'}`,

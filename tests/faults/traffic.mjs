@@ -64,11 +64,11 @@ export class Talker {
     );
   }
 
-  /** Talks until the connection ends, however that happens; `ways` are weights of what it does. */
-  async talk(ways = { text: 6, speech: 2, cancel: 1, tool: 1 }) {
+  /** Talks until the connection ends, or `enough()`; `ways` are weights of what it does. */
+  async talk({ ways = { text: 6, speech: 2, cancel: 1, tool: 1 }, enough = () => false } = {}) {
     try {
       this.#configure();
-      while (!this.client.ended) await this[this.random.weighted(ways)]();
+      while (!this.client.ended && !enough()) await this[this.random.weighted(ways)]();
     } catch (error) {
       if (!this.client.ended) throw error;
     }
@@ -151,5 +151,17 @@ export class Talker {
       item: { type: 'function_call_output', call_id, output },
     });
     await this.client.event('response.done', this.#request());
+  }
+
+  /** Asks for a lot of audio and reads none of it for a while. */
+  async sleep(ms) {
+    this.record.hasty = true;
+    this.client.socket.pause();
+    for (let i = 0; i < 8; ++i) {
+      this.#type(this.#words(60, 60));
+      this.#request('audio');
+      await new Promise((resolve) => setTimeout(resolve, ms / 8));
+    }
+    this.client.socket.resume();
   }
 }
