@@ -144,6 +144,8 @@ MergedSegment look_at_segment(const fs::path& file) {
 }
 
 MergedSegment merge_segment(Database& database, const fs::path& file) {
+  // A crash may have struck before the file had all its tables: to open it makes them.
+  { const Database whole(file, {.access = Access::read_write}); }
   const MergedSegment merged = look_at_segment(file);
   {
     const Attached attached(database, file);

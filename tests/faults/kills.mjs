@@ -14,6 +14,7 @@
 //   stalled     while a commit is held up, after what it holds had the time to leave
 //   forward     before or after any bytes are sent
 //   ending      at the log while all conversations end at once, or the program was told to stop
+//   rotation    after a write or a sync of the log has failed and the fallback directory is used
 //   recovery    while it starts after a kill, at any call that touches the database, repeatedly
 //   migration   the same while it makes its database from nothing, every call in its turn
 import { parseArgs } from 'node:util';
@@ -78,6 +79,29 @@ const strikes = {
     const action = random.pick(['kill_before', 'kill_after', 'tear']);
     return strikeAt(lane, { calls: 'send', action, from: random.number(1, 600) });
   },
+  async rotation(lane) {
+    const { random, relay, shim } = lane;
+    await sleep((random.fraction() * longest_ms) / 2);
+    const [calls, action] = random.pick([
+      ['write', 'fail'],
+      ['fdatasync', 'fail'],
+      ['fdatasync', 'lose'],
+    ]);
+    const failing = { calls, file: 'verbatim.db-wal', action, from: random.number(1, 20), to: 1e9 };
+    const armed = shim.arm(failing);
+    const next = {
+      calls: random.pick(['write', 'fdatasync']),
+      file: 'segment',
+      action: kill(random),
+    };
+    if (random.chance(0.5)) {
+      return strikeAt(lane, { ...next, from: random.number(1, 80) });
+    }
+    await armed.struck();
+    await sleep(random.fraction() * longest_ms);
+    await relay.program.stop('SIGKILL');
+    return true;
+  },
   async ending(lane, talkers) {
     const { random, relay } = lane;
     await sleep(longest_ms / 4 + (random.fraction() * longest_ms) / 4);
@@ -122,6 +146,7 @@ const shares = {
   stalled: 6,
   forward: 10,
   ending: 10,
+  rotation: 8,
   recovery: 8,
   migration: 2,
 };
@@ -152,7 +177,7 @@ async function restart(lane, again, enough) {
   for (let times = again; times > 0 && !enough(); --times) {
     const rule = {
       calls: anyCall,
-      file: 'verbatim.db',
+      file: '.db', // the database and the fallback's
       action: kill(lane.random),
       from: lane.random.number(1, 70),
     };
@@ -179,7 +204,8 @@ async function run(lane, { sessions, aim, enough }) {
       if (!hit) tally.count(tally.missed, strike);
       if (killed) tally.count(tally.kills, hit ? strike : 'random');
     });
-    await restart(lane, name === 'recovery' ? random.number(1, 4) : 0, enough);
+    const again = name === 'recovery' || name === 'rotation' ? random.number(1, 4) : 0;
+    await restart(lane, again, enough);
     await lane.verify(records);
   }
   await lane.leave();

@@ -1,4 +1,4 @@
-// One data directory and the relay on it, killed and started again over and over; what people saw
+// One data directory with its fallback and the relay on it, killed and started again over and over; what people saw
 // before a kill is held against what the next relay tells.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -61,6 +61,7 @@ export class Lane {
 
   newDirectory() {
     this.dataDir = temporaryDirectory(this.scope);
+    this.fallbackDir = temporaryDirectory(this.scope);
     this.#kept.clear();
   }
 
@@ -81,6 +82,7 @@ export class Lane {
       // A small log, so that checkpoints are as frequent as everything else.
       set: [
         'tls.enabled=false',
+        `storage.fallback_dir=${this.fallbackDir}`,
         'log.level=warn',
         'journal.wal_checkpoint_bytes=64KiB',
         ...this.set,

@@ -263,6 +263,17 @@ TEST_CASE("a fallback directory that can not be used is said with the first trou
              Catch::Contains("v.db") && Catch::Contains("fallback directory"));
 }
 
+TEST_CASE("a segment that a crash left without tables is no obstacle", "[P7][trouble]") {
+  const TempDir dir;
+  const TempDir other_disk;
+  { Begun it({.file = dir / "v.db"}); }
+  std::ofstream(storage::segment_in(other_disk.path())).close();
+  const auto report = storage::recover(dir / "v.db", 5, false, other_disk.path());
+  CHECK(report.segment_events == 0);
+  CHECK(text_in(dir / "v.db") == "kept, ");
+  CHECK_FALSE(fs::exists(storage::segment_in(other_disk.path())));
+}
+
 TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") {
   FaultVfs disk;
   const TempDir data;
