@@ -23,6 +23,7 @@ for (const aim of [
   'stalled',
   'forward',
   'ending',
+  'rotation',
   'recovery',
   'migration',
 ]) {

@@ -108,8 +108,8 @@ export function judge(record, transcript) {
 
   if (turnOf.size < turns.length) breach('O4', 'duplicated', 'an item is there twice');
   turns.forEach((turn, i) => {
-    if (turn.ordinal !== i + 1)
-      breach('O4', 'duplicated', `ordinal ${turn.ordinal} at place ${i + 1}`);
+    const kind = turn.ordinal > i + 1 ? 'lost' : 'duplicated';
+    if (turn.ordinal !== i + 1) breach('O4', kind, `ordinal ${turn.ordinal} at place ${i + 1}`);
     if (turn.status === 'in_progress') breach('O4', 'stuck', `${turn.item_id} is in progress`);
   });
   if (transcript.status !== 'final') breach('O4', 'stuck', `the session is ${transcript.status}`);

@@ -77,7 +77,7 @@ const cases = [
     ['O3 lost'],
   ],
   ['an item is there once', [user, answer, { ...answer, ordinal: 3 }], {}, ['O4 duplicated']],
-  ['places are counted without a gap', [user, { ...answer, ordinal: 3 }], {}, ['O4 duplicated']],
+  ['places are counted without a gap', [user, { ...answer, ordinal: 3 }], {}, ['O4 lost']],
   ['an open turn is stuck', [user, { ...answer, status: 'in_progress' }], {}, ['O4 stuck']],
   ['a live session is stuck', [user, answer], { status: 'live' }, ['O4 stuck']],
   [
