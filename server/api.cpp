@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "server/capture.hpp"
+#include "server/client_secret_request.hpp"
 #include "server/crypto.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
-#include "session/ids.hpp"
 
 namespace verbatim::server {
 
@@ -167,59 +167,21 @@ std::optional<HttpResponse> Api::refuse(const Route& route, Context& context) co
 }
 
 Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
-  json body = json::object();
-  if (!context.request.body.empty()) {
-    try {
-      body = json::parse(context.request.body);
-    } catch (const json::parse_error& error) {
-      co_return openai_error(400, "invalid_json",
-                             "The body is not JSON, at byte " + std::to_string(error.byte) + ".");
-    }
-  }
-  const auto wrong = [](const char* what) { return openai_error(400, "invalid_value", what); };
-  if (!body.is_object()) co_return wrong("The body must be a JSON object.");
-  const json session = body.value("session", json::object());
-  const json extra = body.value("verbatim", json::object());
-  if (!session.is_object()) co_return wrong("'session' must be an object.");
-  if (!extra.is_object()) co_return wrong("'verbatim' must be an object.");
-  const json metadata = extra.value("metadata", json::object());
-  if (!metadata.is_object()) co_return wrong("'verbatim.metadata' must be an object.");
-  for (const char* key : {"user", "session_id"}) {
-    if (extra.contains(key) && !extra[key].is_string()) {
-      co_return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
-    }
-  }
-  std::int64_t seconds = parts_.settings.auth.token_ttl.count() / 1000;
-  const std::int64_t longest = parts_.settings.auth.token_ttl_max.count() / 1000;
-  if (body.contains("expires_after")) {
-    const json& after = body["expires_after"];
-    if (!after.is_object() || !after.contains("seconds") || !after["seconds"].is_number_integer()) {
-      co_return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
-    }
-    seconds = after["seconds"].get<std::int64_t>();
-    if (seconds < 10 || seconds > longest) {
-      co_return wrong("'expires_after.seconds' must be from 10 to auth.token_ttl_max (7200).");
-    }
-  }
+  auto read = read_client_secret_request(context.request.body, parts_.settings.auth);
+  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
+  const auto& asked = std::get<ClientSecretRequest>(read);
   const session::Moment moment = now();
   TokenClaims claims;
-  claims.user = extra.value("user", context.principal.user);
-  claims.session_id = extra.value("session_id", std::string());
-  claims.session_open = claims.session_id.empty() && extra.contains("user");
+  claims.user = asked.user.value_or(context.principal.user);
+  claims.session_id = asked.session_id;
+  claims.session_open = asked.session_id.empty() && asked.user;
   if (claims.session_id.empty()) claims.session_id = new_id("sess_", moment.wall);
-  if (!session::is_valid_session_id(claims.session_id)) {
-    co_return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
-  }
-  claims.metadata_json = metadata.dump();
-  if (session.contains("model") && session["model"].is_string()) {
-    claims.model = session["model"].get<std::string>();
-  }
-  claims.expires_at_s = moment.wall / 1000 + seconds;
-  if (!session.empty()) {
+  claims.metadata_json = asked.metadata.dump();
+  claims.model = asked.model();
+  claims.expires_at_s = moment.wall / 1000 + asked.seconds;
+  if (!asked.session.empty()) {
     claims.id = new_id("cs_", moment.wall);
-    json configuration = session;
-    configuration.erase("model");  // it goes into the URL; the provider refuses it in an update
-    storage::TranscriptStore::ClientSecret secret{claims.id, configuration.dump(),
+    storage::TranscriptStore::ClientSecret secret{claims.id, asked.configuration(),
                                                   claims.expires_at_s * 1000};
     using Outcome = std::optional<storage::StorageError>;
     const auto start = [this, &secret, &moment](auto done) {
@@ -239,14 +201,14 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
           openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
     }
   }
-  json answered = session;
+  json answered = asked.session;
   if (!answered.contains("type")) answered["type"] = "realtime";
   co_return json_response(
       {{"value", parts_.authenticator.get()->mint(claims)},
        {"expires_at", claims.expires_at_s},
        {"session", answered},
        {"verbatim",
-        {{"session_id", claims.session_id}, {"user", claims.user}, {"metadata", metadata}}}});
+        {{"session_id", claims.session_id}, {"user", claims.user}, {"metadata", asked.metadata}}}});
 }
 
 Awaitable<HttpResponse> Api::list_sessions(Context& context) {
