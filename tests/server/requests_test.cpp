@@ -3,6 +3,7 @@
 
 #include "server/client_secret_request.hpp"
 #include "server/realtime_request.hpp"
+#include "server/session_queries.hpp"
 
 using namespace verbatim::server;
 
@@ -67,6 +68,22 @@ TEST_CASE("a body for a client secret is read, or refused with its reason", "[ht
     INFO(wrong);
     REQUIRE(status_of(wrong) == 400);
   }
+}
+
+TEST_CASE("a time is understood whole or refused", "[http]") {
+  REQUIRE(parse_time("1795470651") == 1'795'470'651'000);
+  REQUIRE(parse_time("1795470651000") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23T21:50:51Z") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23T21:50:51.123Z") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23T21:50:51") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23") == 1'795'392'000'000);
+  for (const std::string wrong : {"", "now", "-1", "-9223372036854775808", "9223372036854775808",
+                                  "2026-11-23T", "2026-11-23T1", "2026-11-23T21:50:51+02:00",
+                                  "2026-11-23T21:50:51ZZ", "2026-13-23", "2026-11-23x"}) {
+    INFO(wrong);
+    REQUIRE_FALSE(parse_time(wrong));
+  }
+  REQUIRE_FALSE(parse_time(std::string_view("2026-11-23\0x", 12)));
 }
 
 TEST_CASE("an upgrade whose handshake can not succeed opens nothing", "[http]") {
