@@ -126,9 +126,9 @@ bool SessionDriver::ring_whom_it_concerns() {
                      (session_.ended() ? !session_.settled() : journal_.crowded());
   if (!gated) return true;
   if (journal_.failed()) {
-    if (session_.ended()) return true;
+    const bool ended_before = session_.ended();
     session_.journal_failed(now());
-    return false;
+    return ended_before;
   }
   worker_.await_journal(*this);
   // Look again: the watermark may have moved between the first look and the request to be woken.
