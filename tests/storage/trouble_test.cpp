@@ -297,6 +297,22 @@ TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") 
                     Catch::Contains("continues it"));
 }
 
+TEST_CASE("an ending is taken however full the queue is", "[P2][P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .queue_bytes_max = 64 * 1024});
+  disk.hold_log_sync(true);
+  const std::string much(1000, 'x');
+  while (it.say(much) != 0) {
+  }
+  const auto closed = it.journal.close(it.attempt, ending({turn(1, "i1", much)}));
+  REQUIRE(closed != 0);
+  disk.hold_log_sync(false);
+  REQUIRE(it.watch.wait_durable(closed));
+  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->status ==
+        session::SessionStatus::final);
+}
+
 TEST_CASE("who is woken by the watermark finds the room that it made", "[P6][P11][trouble]") {
   /// Looks once at each watermark, as a session that stopped reading does.
   struct Looker final : storage::JournalListener {
