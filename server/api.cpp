@@ -17,6 +17,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr auto transcript_look_interval = std::chrono::seconds(1);
 constexpr auto journal_answer_kept_for = std::chrono::seconds(1);
 constexpr auto upstream_answer_kept_for = std::chrono::seconds(10);
 
@@ -242,7 +243,8 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
       }
       co_return response;
     }
-    co_await ended->wait_until(deadline);
+    // A conversation that a full disk has ended rings before its record is written.
+    co_await ended->wait_until(std::min(deadline, Clock::now() + transcript_look_interval));
   }
 }
 
@@ -310,8 +312,10 @@ Awaitable<std::string> Api::journal_trouble(Worker& worker) {
                              done(error ? Outcome(*error) : Outcome());
                            });
   };
-  const Outcome failed = co_await from_callback<Outcome>(worker.executor(), start);
-  const std::string answer = failed ? failed->what() : std::string();
+  const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
+  const auto failed = co_await from_callback<Outcome>(worker.executor(), deadline, start);
+  if (!failed) co_return "the disk has not answered within journal.slow_commit";
+  const std::string answer = *failed ? (*failed)->what() : std::string();
   journal_answer_.set(answer);
   co_return answer;
 }

@@ -116,19 +116,18 @@ bool SessionDriver::ring_whom_it_concerns() {
   if (down.ready(durable) || session_.ended()) client_.writable.ring();
   if (up.ready(durable) || session_.ended()) provider_.writable.ring();
   if (session_.wants_client()) client_.readable.ring();
-  if (session_.wants_upstream()) {
-    provider_.readable.ring();
-  } else if (!session_.ended()) {
-    time_.ring();  // the slow client's clock may start
-  }
+  if (session_.wants_upstream()) provider_.readable.ring();
+  // The slow client's clock starts. Once: whoever keeps the time steps the session himself.
+  if (!client_was_behind_ && session_.client_is_behind()) time_.ring();
+  client_was_behind_ = session_.client_is_behind();
   if (session_.settled()) settled_.ring();
   const bool gated = down.head_needs() > durable || up.head_needs() > durable ||
                      (session_.ended() ? !session_.settled() : journal_.crowded());
   if (!gated) return true;
   if (journal_.failed()) {
-    if (session_.ended()) return true;
+    const bool ended_before = session_.ended();
     session_.journal_failed(now());
-    return false;
+    return ended_before;
   }
   worker_.await_journal(*this);
   // Look again: the watermark may have moved between the first look and the request to be woken.

@@ -97,6 +97,7 @@ class SessionDriver final : public JournalWaiter {
   Doorbell settled_;
   std::uint16_t close_code_ = 0;  ///< overrides the reason's
   bool end_seen_ = false;
+  bool client_was_behind_ = false;
   Clock::time_point cut_at_ = Clock::time_point::max();  ///< after the end: patience is over
 };
 

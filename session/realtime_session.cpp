@@ -302,7 +302,6 @@ bool RealtimeSession::client_queue_full() const {
   return to_client_.bytes() >= options_.client_queue_bytes_max;
 }
 
-// A queue that waits for the disk is not the client's fault.
 bool RealtimeSession::client_is_behind() const {
   return client_queue_full() && to_client_.ready(journal_.durable());
 }

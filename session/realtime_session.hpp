@@ -78,6 +78,9 @@ class RealtimeSession {
   /// False while the other side's queue, or the journal's, is full: stop reading.
   bool wants_client() const;
   bool wants_upstream() const;
+  /// Its queue is full of what may leave: the client does not read. A queue that waits for the disk
+  /// is not its fault.
+  bool client_is_behind() const;
   /// Monotonic milliseconds of the next time_passed() that matters.
   std::int64_t next_deadline_ms() const;
 
@@ -94,7 +97,6 @@ class RealtimeSession {
 
  private:
   bool client_queue_full() const;
-  bool client_is_behind() const;
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});

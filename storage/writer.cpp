@@ -148,14 +148,16 @@ void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
 void Writer::publish(std::span<Job> batch) {
   log_has_news_ = true;
   log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
+  std::size_t bytes = 0;
+  for (const Job& job : batch) bytes += job.bytes;
+  // Before anybody is woken: who stopped reading because of the crowd looks once.
+  queue_.done_with(bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
   listener_.on_durable(batch.back().sequence);
 
   bool some_closed = false;
-  std::size_t bytes = 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Job& job = batch[i];
-    bytes += job.bytes;
     const StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
     if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
       if (!error)
@@ -172,7 +174,6 @@ void Writer::publish(std::span<Job> batch) {
     for (const auto& [id, attempt] : live_) low_water_ = std::min(low_water_, attempt.first_seq);
   }
   next_ += batch.size();
-  queue_.done_with(bytes);
   count(batch, bytes);
 }
 

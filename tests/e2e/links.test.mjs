@@ -100,3 +100,31 @@ test('SIGHUP puts new keys in force and leaves conversations alone', async (t) =
   assert.equal((await relay.request('/v1/sessions', { key: after.key })).status, 200);
   await client.ask('Still there?');
 });
+
+test('a client that does not read holds up nobody on its thread, and is ended as slow [P2][P11]', async (t) => {
+  const relay = await startRelay(t, {
+    simulator: await startSimulator(t),
+    set: ['server.threads=1', 'session.client_queue_bytes_max=4KiB', 'session.slow_client_timeout=1s', 'session.close_timeout=1s'],
+  });
+  const sleeper = await Client.connectWithId(t, relay);
+  const bystander = await Client.connectWithId(t, relay);
+  sleeper.socket.pause();
+  // Its answers, read aloud, are far more than the kernel's buffers take.
+  for (let i = 0; i < 20; ++i) {
+    sleeper.send({
+      type: 'conversation.item.create',
+      item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x'.repeat(5000) }] },
+    });
+    sleeper.send({ type: 'response.create' });
+  }
+  let final;
+  const ended = relay.transcript(sleeper.id).then((transcript) => (final = transcript));
+  let answered = 0;
+  do {
+    await bystander.ask(`Question ${answered++}?`);
+  } while (!final);
+  await ended;
+  assert.equal(final.close_reason, 'slow_client');
+  await bystander.close();
+  assert.equal((await relay.transcript(bystander.id)).turns.length, 2 * answered);
+});

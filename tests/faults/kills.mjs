@@ -117,12 +117,7 @@ const strikes = {
       relay.program.child.kill('SIGTERM');
       return struck;
     }
-    for (const { client } of talkers) {
-      const way = random.pick(['end', 'close', 'vanish']);
-      if (way === 'end') client.send({ type: 'verbatim.end' });
-      else if (way === 'close') client.socket.close(1000);
-      else client.socket.terminate();
-    }
+    for (const talker of talkers) talker.leave();
     return struck;
   },
 };

@@ -51,17 +51,18 @@ export class Tally {
 export class Lane {
   #kept = new Map(); // the transcripts as they were first read: what is final changes no more
 
-  /** `set`: further settings of the relay. */
-  constructor({ simulator, random, tally, set = [] }) {
-    Object.assign(this, { simulator, random, tally, set });
-    this.scope = new Scope();
+  /** `set`: further settings of the relay; `place` gives a new directory at each call. */
+  constructor({ simulator, random, tally, set = [], scope = new Scope(), place }) {
+    Object.assign(this, { simulator, random, tally, set, scope });
+    this.place = place ?? (() => temporaryDirectory(scope));
     this.shim = new Shim(this.scope);
+    this.env = this.shim.env;
     this.newDirectory();
   }
 
   newDirectory() {
-    this.dataDir = temporaryDirectory(this.scope);
-    this.fallbackDir = temporaryDirectory(this.scope);
+    this.dataDir = this.place();
+    this.fallbackDir = this.place();
     this.#kept.clear();
   }
 
@@ -72,13 +73,13 @@ export class Lane {
 
   /** Rejects if the relay ends before it is ready. */
   async start() {
-    await this.round?.close();
+    await this.stop();
     this.round = new Scope();
     this.relay = await startRelay(this.round, {
       simulator: this.simulator,
       dataDir: this.dataDir,
       key: null,
-      env: this.shim.env,
+      env: this.env,
       // A small log, so that checkpoints are as frequent as everything else.
       set: [
         'tls.enabled=false',
@@ -88,6 +89,10 @@ export class Lane {
         ...this.set,
       ],
     });
+  }
+
+  async stop() {
+    await this.round?.close();
   }
 
   /** A start that is killed at the place which the rule names; false if it got through. */
@@ -110,6 +115,7 @@ export class Lane {
     const talk = async () => {
       const talker = await Talker.connect(this.round, this.relay, this.random).catch(() => {});
       if (!talker) return; // the end met it while it was connecting: it has seen nothing
+      if (this.dark) talker.cut();
       talkers.push(talker);
       await talker.talk();
     };
@@ -151,7 +157,7 @@ export class Lane {
   }
 
   async close() {
-    await this.round?.close();
+    await this.stop();
     await this.scope.close();
   }
 }

@@ -74,10 +74,23 @@ export class Talker {
     }
   }
 
+  /** What it receives from now on does not count. */
+  cut() {
+    this.counted = this.client.events.length;
+  }
+
+  /** Ends its connection in one way or another. */
+  leave() {
+    const way = this.random.pick(['end', 'close', 'vanish']);
+    if (way === 'end') this.client.send({ type: 'verbatim.end' });
+    else if (way === 'close') this.client.socket.close(1000);
+    else this.client.socket.terminate();
+  }
+
   /** Everything that it saw, once its connection is over. */
   async seen() {
     await this.client.closed;
-    for (const event of this.client.events) this.record.see(event);
+    for (const event of this.client.events.slice(0, this.counted)) this.record.see(event);
     this.client.events = this.client.frames = [];
     return this.record;
   }

@@ -295,6 +295,19 @@ TEST_CASE("an end that the journal does not take is not announced as kept", "[P1
   REQUIRE(stage.session.to_client().empty());
 }
 
+TEST_CASE("an ending that is held by a disk in trouble does not hold the client", "[P2][P6]") {
+  Stage stage({}, true);
+  stage.open();
+  stage.provider(first_delta);
+  stage.journal.broken = true;  // and takes what it is given all the same
+  stage.session.journal_failed(stage.clock);
+  const json error = only(stage.drain(stage.session.to_client()));
+  REQUIRE(error["error"]["code"] == "storage_failure");
+  REQUIRE(stage.session.to_client().empty());
+  REQUIRE(stage.session.settled());
+  REQUIRE(stage.journal.endings.size() == 1);
+}
+
 TEST_CASE("verbatim.end finalises and is answered once that is durable", "[session]") {
   Stage stage({}, true);
   stage.open();

@@ -297,6 +297,55 @@ TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") 
                     Catch::Contains("continues it"));
 }
 
+TEST_CASE("an ending is taken however full the queue is", "[P2][P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .queue_bytes_max = 64 * 1024});
+  disk.hold_log_sync(true);
+  const std::string much(1000, 'x');
+  while (it.say(much) != 0) {
+  }
+  const auto closed = it.journal.close(it.attempt, ending({turn(1, "i1", much)}));
+  REQUIRE(closed != 0);
+  disk.hold_log_sync(false);
+  REQUIRE(it.watch.wait_durable(closed));
+  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->status ==
+        session::SessionStatus::final);
+}
+
+TEST_CASE("who is woken by the watermark finds the room that it made", "[P6][P11][trouble]") {
+  /// Looks once at each watermark, as a session that stopped reading does.
+  struct Looker final : storage::JournalListener {
+    void on_durable(session::Sequence up_to) override {
+      const SqliteJournal* const asked = journal.load();
+      const bool crowded = asked != nullptr && asked->crowded();
+      const std::lock_guard lock(mutex);
+      crowded_at_last = crowded;
+      last = up_to;
+      moved.notify_all();
+    }
+    void on_failed(Failure, const std::string&) override {}
+    std::mutex mutex;
+    std::condition_variable moved;
+    session::Sequence last = 0;
+    bool crowded_at_last = false;
+    std::atomic<SqliteJournal*> journal{nullptr};
+  };
+  FaultVfs disk;
+  const TempDir dir;
+  Looker looker;
+  SqliteJournal journal({.file = dir / "v.db", .queue_bytes_max = 64 * 1024}, looker);
+  looker.journal = &journal;
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  disk.hold_log_sync(true);
+  session::Sequence last = 0;
+  while (!journal.crowded()) last = journal.append(attempt, 1, delta("i1", std::string(500, 'x')));
+  disk.hold_log_sync(false);
+  std::unique_lock lock(looker.mutex);
+  REQUIRE(looker.moved.wait_for(lock, patience, [&] { return looker.last >= last; }));
+  CHECK_FALSE(looker.crowded_at_last);
+}
+
 TEST_CASE("a reader that holds the log open costs the journal nothing but room", "[P6][trouble]") {
   const TempDir dir;
   Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024});

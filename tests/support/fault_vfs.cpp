@@ -1,9 +1,11 @@
 #include "tests/support/fault_vfs.hpp"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <new>
 #include <string_view>
+#include <utility>
 
 namespace verbatim::test {
 namespace {
@@ -18,6 +20,8 @@ struct Plan {
   std::atomic<bool> full{false};
   std::atomic<bool> hold{false};
   std::string confined_to;
+  std::atomic<DiskWatch*> watch{nullptr};
+  std::atomic<bool> skip_syncs{false};
 };
 
 // Never destroyed: a journal that gave up its connection keeps it open until the process ends.
@@ -32,12 +36,23 @@ bool burnt(std::atomic<int>& fuse) { return fuse.load() > 0 && fuse.fetch_sub(1)
 struct File {
   sqlite3_file base;
   sqlite3_file* real;
+  const char* name;  ///< SQLite keeps it as long as the file is open
+  bool is_new_log;   ///< its first sync is followed by one of its folder
   bool is_log;
   bool is_database;
 };
 
 File& self(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
 sqlite3_file* real(sqlite3_file* file) { return self(file).real; }
+
+/// What came of an operation, once it is told to whoever watches.
+int told(int result, const char* name, DiskOperation::Kind kind, std::int64_t at = 0,
+         std::string bytes = {}) {
+  DiskWatch* const watch = plan().watch;
+  if (watch != nullptr && name != nullptr && result == SQLITE_OK)
+    watch->happened({kind, name, static_cast<std::uint64_t>(at), std::move(bytes)});
+  return result;
+}
 
 int close_file(sqlite3_file* file) { return real(file)->pMethods->xClose(real(file)); }
 
@@ -51,12 +66,15 @@ int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 at)
   if (self(file).is_log && burnt(plan().log_write_fuse)) return SQLITE_IOERR_WRITE;
   if (watched) ++plan().writes;
   if (self(file).is_log) plan().log_unsynced = true;
-  return real(file)->pMethods->xWrite(real(file), from, size, at);
+  return told(real(file)->pMethods->xWrite(real(file), from, size, at), self(file).name,
+              DiskOperation::wrote, at,
+              {static_cast<const char*>(from), static_cast<std::size_t>(size)});
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
   if (self(file).is_log || self(file).is_database) ++plan().writes;
-  return real(file)->pMethods->xTruncate(real(file), size);
+  return told(real(file)->pMethods->xTruncate(real(file), size), self(file).name,
+              DiskOperation::truncated, size);
 }
 
 int sync_file(sqlite3_file* file, int flags) {
@@ -67,7 +85,11 @@ int sync_file(sqlite3_file* file, int flags) {
     plan().log_unsynced = false;
   }
   if (self(file).is_database && burnt(plan().database_sync_fuse)) return SQLITE_IOERR_FSYNC;
-  return real(file)->pMethods->xSync(real(file), flags);
+  const char* const name = self(file).name;
+  const int result = plan().skip_syncs ? SQLITE_OK : real(file)->pMethods->xSync(real(file), flags);
+  told(result, name, DiskOperation::synced);
+  if (std::exchange(self(file).is_new_log, false)) told(result, name, DiskOperation::names_synced);
+  return result;
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
@@ -115,9 +137,18 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   wrapped->is_log = struck && (flags & SQLITE_OPEN_WAL) != 0;
   wrapped->is_database = struck && (flags & SQLITE_OPEN_MAIN_DB) != 0;
   wrapped->real->pMethods = nullptr;
+  wrapped->name = name;
+  const bool is_new = name != nullptr && ::access(name, F_OK) != 0;
+  wrapped->is_new_log = is_new && (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
   const int result = original->xOpen(original, name, wrapped->real, flags, out_flags);
   wrapped->base.pMethods = wrapped->real->pMethods != nullptr ? &methods : nullptr;
-  return result;
+  return told(result, name, is_new ? DiskOperation::made : DiskOperation::opened);
+}
+
+int delete_file(sqlite3_vfs*, const char* name, int sync_names) {
+  const int result = told(original->xDelete(original, name, plan().skip_syncs ? 0 : sync_names),
+                          name, DiskOperation::removed);
+  return sync_names ? told(result, name, DiskOperation::names_synced) : result;
 }
 
 /// Made once and kept, for the same reason as the plan.
@@ -129,6 +160,7 @@ sqlite3_vfs* shim() {
     made->pNext = nullptr;
     made->zName = "verbatim-faults";
     made->xOpen = open_file;
+    made->xDelete = delete_file;
     return made;
   }();
   return one;
@@ -148,6 +180,8 @@ FaultVfs::FaultVfs() {
   fresh.full = false;
   fresh.hold = false;
   fresh.confined_to.clear();
+  fresh.watch = nullptr;
+  fresh.skip_syncs = false;
 }
 
 FaultVfs::~FaultVfs() { sqlite3_vfs_register(original, 1); }
@@ -164,5 +198,7 @@ void FaultVfs::hold_log_sync(bool hold) {
   plan().hold = hold;
   plan().hold.notify_all();
 }
+void FaultVfs::tell(DiskWatch* watch) { plan().watch = watch; }
+void FaultVfs::skip_syncs(bool skip) { plan().skip_syncs = skip; }
 
 }  // namespace verbatim::test

@@ -11,6 +11,30 @@
 
 namespace verbatim::test {
 
+/// Something that SQLite did to a file, or to its name.
+struct DiskOperation {
+  enum Kind {
+    made,    ///< a file that was not there; its name is not on the disk yet
+    opened,  ///< one that was there
+    wrote,
+    truncated,
+    synced,
+    names_synced,  ///< made and removed files of the folder are that for good
+    removed,
+  };
+  Kind kind;
+  std::string file;
+  std::uint64_t at = 0;  ///< offset of a write, or the new size
+  std::string bytes = {};
+};
+
+/// Told of each operation once it is done, on the thread that did it.
+class DiskWatch {
+ public:
+  virtual ~DiskWatch() = default;
+  virtual void happened(DiskOperation operation) = 0;
+};
+
 class FaultVfs {
  public:
   FaultVfs();
@@ -37,6 +61,12 @@ class FaultVfs {
   void fill_disk(bool full);
   /// From now on every sync of the log waits, until switched off.
   void hold_log_sync(bool hold);
+
+  /// From now on this is told of everything; nullptr: nobody.
+  void tell(DiskWatch* watch);
+  /// From now on syncs are only told of and counted, not done: for tests that cut the power
+  /// themselves, and often.
+  void skip_syncs(bool skip);
 };
 
 }  // namespace verbatim::test

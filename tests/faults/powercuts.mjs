@@ -1,0 +1,184 @@
+// Cuts the power of the disk on which the shipped program keeps its data, over and over, while
+// people talk through it, and compares what they saw before each cut with what is kept after it.
+// Prints what was done and found; exit 1 if anything was lost, there twice, stuck or invented.
+//
+//   node tests/faults/powercuts.mjs [--cuts 1000] [--seed N] [--sessions 6] [--lanes 2]
+//                                   [--durability power|process] [--set section.key=value]...
+//
+// `--sessions` people talk at once in each of the `--lanes`, which are relays side by side, each on
+// a disk of its own. Needs root, loop devices and e2fsprogs. A cut comes
+//
+//   talk      at any instant while people talk, checkpoints and prunings in between
+//   ending    while all conversations end at once, or the program was told to stop
+//   recovery  while it starts after a cut, repeatedly
+//   first     while it makes its data directory and its database
+//
+// Only what had been received before the cut counts: a sync that was under way when the power went
+// may well report success to a program that is still there to hear it.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { startSimulator } from '../e2e/support/verbatim.mjs';
+import { Disk, ownNamespace, whyNot } from './disk.mjs';
+import { Lane, Scope, Tally } from './lane.mjs';
+import { Random } from './traffic.mjs';
+
+/** How long people talk at most before the power goes. */
+const longest_ms = 200;
+/** A start is over by then. */
+const start_ms = 60;
+/** So many cuts a data directory sees before it is looked at as a whole, and a new one is made. */
+const cutsEach = 15;
+
+const shares = { talk: 75, ending: 15, recovery: 10 };
+
+/** The power goes for a relay and the people on it: what they receive now does not count. */
+async function cut(lane, talkers) {
+  lane.dark = true;
+  for (const talker of talkers) talker.cut();
+  lane.disk.cut();
+  await lane.relay.program.stop('SIGKILL');
+}
+
+const strikes = {
+  async talk(lane, talkers) {
+    await sleep(lane.random.fraction() * longest_ms);
+    await cut(lane, talkers);
+  },
+  async ending(lane, talkers) {
+    const { random, relay } = lane;
+    await sleep(longest_ms / 4 + (random.fraction() * longest_ms) / 2);
+    if (random.chance(0.4)) relay.program.child.kill('SIGTERM');
+    else for (const talker of talkers) talker.leave();
+    await sleep(random.fraction() * 20);
+    await cut(lane, talkers);
+  },
+};
+
+/** The power goes while the relay starts; it may have been ready by then. */
+async function cutStart(lane, aim) {
+  const started = lane.start().catch(() => {}); // it meets a disk that is not there
+  await sleep(lane.random.fraction() * start_ms);
+  lane.disk.cut();
+  await started;
+  await lane.stop();
+  await lane.disk.revive();
+  lane.tally.count(lane.tally.kills, aim);
+}
+
+class PowerTally extends Tally {
+  costly = 0; // cuts after which something was not as it was seen
+}
+
+async function run(lane, { sessions, set, enough }) {
+  const { random, tally } = lane;
+  while (!enough()) {
+    lane.newDirectory();
+    // Where checkpoints are rare, more of the log has seen no sync but a commit's.
+    lane.set = [...set, `journal.wal_checkpoint_bytes=${random.pick(['64KiB', '16MiB'])}`];
+    for (let times = random.number(0, 3); times > 0 && !enough(); --times)
+      await cutStart(lane, 'first');
+    await lane.start();
+    for (let cuts = 0; cuts < cutsEach && !enough(); ++cuts) {
+      const aim = random.weighted(shares);
+      const strike = strikes[aim] ?? strikes.talk;
+      const records = await lane.meet(sessions, (talkers) => strike(lane, talkers));
+      await lane.disk.revive();
+      lane.dark = false;
+      tally.count(tally.kills, strike.name);
+      const again = aim === 'recovery' ? random.number(1, 3) : 0;
+      for (let times = again; times > 0 && !enough(); --times) await cutStart(lane, 'recovery');
+      await lane.start();
+      const before = tally.breaches.length;
+      await lane.verify(records);
+      tally.costly += tally.breaches.length > before;
+    }
+    await lane.leave();
+  }
+}
+
+/** The whole: resolves to the tally. */
+export async function powercuts({
+  cuts,
+  seed,
+  sessions = 6,
+  lanes = 2,
+  set = [],
+  onProgress,
+}) {
+  const scope = new Scope();
+  const tally = new PowerTally();
+  const enough = () => tally.killed >= cuts || tally.breaches.length >= 1000;
+  try {
+    const simulator = await startSimulator(scope, ['--seed', String(seed)], '0.02');
+    const running = Array.from({ length: lanes }, (_, i) => {
+      const own = new Scope();
+      scope.after(() => own.close());
+      const disk = new Disk(own);
+      // The relay makes its data directory itself: that too must be there after a cut.
+      const place = () => join(disk.directory(), 'data');
+      const random = new Random(seed * 1000 + i);
+      const lane = new Lane({ simulator, tally, random, scope: own, place });
+      own.after(() => lane.stop());
+      lane.disk = disk;
+      lane.env = {}; // the program as it is shipped, with nothing in front of it
+      return run(lane, { sessions, set, enough });
+    });
+    const telling = onProgress && setInterval(() => onProgress(tally), 30_000);
+    await Promise.all(running).finally(() => clearInterval(telling));
+  } finally {
+    await scope.close();
+  }
+  return tally;
+}
+
+export function report(tally, seed) {
+  const aims = Object.entries(tally.kills).map(([name, count]) => `${name} ${count}`);
+  return [
+    `seed        ${seed}`,
+    `cuts        ${tally.killed}: ${aims.join(', ')}`,
+    `sessions    ${tally.sessions}`,
+    `turns       ${tally.turns}`,
+    `characters  ${tally.characters} seen`,
+    ...['lost', 'duplicated', 'stuck', 'invented'].map(
+      (kind) => `${kind.padEnd(11)} ${tally.of(kind)}`,
+    ),
+    `costly      ${tally.costly} cuts after which something was not as it was seen`,
+    ...tally.breaches.slice(0, 20).map(({ rule, kind, what }) => `  ${rule} ${kind}: ${what}`),
+  ].join('\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      cuts: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
+      sessions: { type: 'string', default: '6' },
+      lanes: { type: 'string', default: '2' },
+      durability: { type: 'string', default: 'power' },
+      set: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const reason = whyNot();
+  if (reason) {
+    console.error(`powercuts: ${reason}`);
+    process.exit(2);
+  }
+  await ownNamespace();
+  const begin = Date.now();
+  const seed = Number(values.seed);
+  console.error(`seed ${seed}`);
+  const tally = await powercuts({
+    seed,
+    cuts: Number(values.cuts),
+    sessions: Number(values.sessions),
+    lanes: Number(values.lanes),
+    set: [`journal.durability=${values.durability}`, ...values.set],
+    onProgress: (so_far) =>
+      console.error(`${so_far.killed} cuts, ${so_far.breaches.length} breaches`),
+  });
+  console.log(report(tally, seed));
+  console.log(`time        ${Math.round((Date.now() - begin) / 1000)} s`);
+  process.exit(tally.breaches.length > 0 ? 1 : 0);
+}
