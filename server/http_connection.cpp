@@ -73,19 +73,13 @@ std::optional<HttpResponse> refusal_for(const error_code& ec) {
   return std::nullopt;
 }
 
-// Says goodbye in TLS's own words, so that the peer can tell an end from a cut.
-Awaitable<void> hang_up(TlsStream& stream) {
+template <class Stream>
+Awaitable<void> part_from(Stream& stream) {
   const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
     error_code ignored;
-    stream.lowest_layer().close(ignored);
+    socket_of(stream).close(ignored);
   });
-  co_await stream.async_shutdown(use_tuple);
-}
-
-Awaitable<void> hang_up(Socket& socket) {
-  error_code ignored;
-  socket.shutdown(tcp::socket::shutdown_both, ignored);
-  co_return;
+  co_await hang_up(stream);
 }
 
 template <class Stream>
@@ -146,7 +140,7 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
       if (refused) {
         Stream& returned = std::get<Stream>(refused->transport);
         co_await write_response(returned, std::move(refused->response), false, head);
-        co_await hang_up(returned);
+        co_await part_from(returned);
       }
       co_return;
     }
@@ -162,7 +156,7 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     deadline.emplace(executor, limits.request_timeout, cut);
     open = co_await write_response(stream, std::move(response), keep_alive, head);
   }
-  co_await hang_up(stream);
+  co_await part_from(stream);
 }
 
 }  // namespace

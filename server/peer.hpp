@@ -15,7 +15,7 @@ namespace verbatim::server {
 struct Received {
   enum class Kind {
     message,   ///< `bytes` holds one text message
-    closed,    ///< a close frame came (and has been answered)
+    closed,    ///< a close frame came; it has been answered, and the peer may take its time to go
     failed,    ///< the connection is gone without one
     too_big,   ///< over the limit; 1009 was sent
     binary,    ///< not a text message
@@ -37,6 +37,10 @@ class Peer {
   virtual Awaitable<error_code> ping() = 0;
   /// Sends a close frame and waits for the answer. The caller sets the limit, by abort().
   virtual Awaitable<void> close(std::uint16_t code, std::string reason) = 0;
+  /// After close(), or once read() has told of an end that is no failure: lets what was said last
+  /// arrive and waits for the peer to end its half. Nothing else may run. The limit is the
+  /// caller's.
+  virtual Awaitable<void> hang_up() = 0;
   /// Cuts the connection now; whatever runs on it ends with an error.
   virtual void abort() = 0;
   /// When the peer was last heard of: any part of a frame, pongs too.

@@ -137,7 +137,6 @@ bool SessionDriver::ring_whom_it_concerns() {
 void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
   if (link.gone) return;
   link.gone = true;
-  link.peer->abort();
   link.readable.ring();
   link.writable.ring();
   time_.ring();
@@ -147,6 +146,27 @@ void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
     session_.upstream_gone(how, now());
   }
   stepped();
+}
+
+void SessionDriver::cut(Link& link, const session::LinkEnd& how) {
+  link.peer->abort();
+  gone(link, how);
+}
+
+Awaitable<void> SessionDriver::hang_up(Link& link) {
+  if (std::exchange(link.hanging_up, true)) co_return;
+  const Deadline deadline(worker_.executor(), options_.close_timeout,
+                          [&link] { link.peer->abort(); });
+  co_await link.peer->hang_up();
+  link.peer->abort();
+}
+
+Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
+  if (link.gone) co_return;  // it is being closed, or was cut: read() only tells the same
+  const bool failed = last.kind == Received::Kind::failed;
+  if (failed) link.peer->abort();
+  gone(link, {last.kind == Received::Kind::closed, last.close_code, last.reason});
+  if (!failed) co_await hang_up(link);
 }
 
 Awaitable<Received> SessionDriver::read(Link& link) {
@@ -179,7 +199,7 @@ Awaitable<void> SessionDriver::read_client() {
       } else if (received.kind == Received::Kind::bad_frame) {
         session_.end(CloseReason::policy, "a frame broke the WebSocket protocol", now());
       }
-      gone(client_, link_end(received));
+      co_await finish(client_, received);
     }
   }
 }
@@ -222,7 +242,7 @@ Awaitable<void> SessionDriver::run_upstream() {
           {std::move(received.bytes), monotonic_us(), session::MessageKind::other}, now());
       stepped();
     } else if (received.kind != Received::Kind::binary) {  // not in the protocol: means nothing
-      gone(provider_, link_end(received));
+      co_await finish(provider_, received);
     }
   }
 }
@@ -254,7 +274,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link, session::Outbox& outbox, W
     }
   }
   // A reader that is at work sees the same break, and may find a close frame before it.
-  if (!link.gone && !link.reading) gone(link, {false, 0, failed.message()});
+  if (!link.gone && !link.reading) cut(link, {false, 0, failed.message()});
   co_return false;
 }
 
@@ -263,6 +283,7 @@ Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string
                           [&link] { link.peer->abort(); });
   co_await link.peer->close(code, std::move(reason));
   gone(link, {});
+  co_await hang_up(link);
 }
 
 Awaitable<void> SessionDriver::keep_time() {
@@ -282,7 +303,7 @@ Awaitable<void> SessionDriver::keep_time() {
     co_await time_.wait_until(cut_at_);
   }
   for (Link* link : {&client_, &provider_}) {
-    if (open(*link)) gone(*link, {false, 0, "no patience left at the end of the session"});
+    if (open(*link)) cut(*link, {false, 0, "no patience left at the end of the session"});
   }
 }
 
@@ -298,7 +319,7 @@ void SessionDriver::look_after(Link& link) {
   if (look == Clock::time_point::max()) return;
   const auto silent = Clock::now() - std::max(link.peer->last_heard(), link.reading_since);
   if (silent >= 2 * options_.ping_interval) {
-    gone(link, {false, 0, "no sign of life within two ping intervals"});
+    cut(link, {false, 0, "no sign of life within two ping intervals"});
   } else if (silent < options_.ping_interval) {
     link.pinged = false;
   } else if (!link.pinged) {
@@ -310,10 +331,6 @@ void SessionDriver::look_after(Link& link) {
 
 void SessionDriver::capture(session::Direction direction, const std::string& event) {
   if (options_.capture) options_.capture->add(direction, event, now().wall);
-}
-
-session::LinkEnd SessionDriver::link_end(const Received& received) const {
-  return {received.kind == Received::Kind::closed, received.close_code, received.reason};
 }
 
 }  // namespace verbatim::server

@@ -65,6 +65,7 @@ class SessionDriver final : public JournalWaiter {
     bool reading = false;
     Clock::time_point reading_since{};
     bool gone = false;  ///< cut or closed; said to the session
+    bool hanging_up = false;
   };
 
   Awaitable<Received> read(Link& link);
@@ -75,13 +76,18 @@ class SessionDriver final : public JournalWaiter {
   /// After every input: rings whoever has something to do.
   void stepped();
   bool ring_whom_it_concerns();
-  /// A link has ended, however: cuts it and tells the session. Only the first call counts.
+  /// A link has ended, however: tells the session. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
+  /// It has failed, or nobody waits for it any longer.
+  void cut(Link& link, const session::LinkEnd& how);
+  /// It has ended in order, or by our refusal: the peer gets the time to hear that, and to hang up.
+  Awaitable<void> hang_up(Link& link);
+  /// What read() told that is no message.
+  Awaitable<void> finish(Link& link, const Received& last);
   /// Pings a silent peer, gives up a dead one.
   void look_after(Link& link);
   Clock::time_point next_look(const Link& link) const;
   void capture(session::Direction direction, const std::string& event);
-  session::LinkEnd link_end(const Received& received) const;
 
   Worker& worker_;
   session::RealtimeSession session_;

@@ -1,5 +1,7 @@
 #include "server/ws_peer.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
@@ -16,10 +18,24 @@ namespace websocket = beast::websocket;
 
 namespace {
 
+/// What the WebSocket runs on. Of its own type only for the functions below.
+template <class Stream>
+struct Layer : Stream {
+  explicit Layer(Stream stream) : Stream(std::move(stream)) {}
+};
+
+// Beast calls this at the end of a read or a close, to wait until the peer has hung up as well; a
+// peer that does not would keep from us what it said. That wait is hang_up()'s.
+template <class Stream, class Handler>
+void async_teardown(beast::role_type, Layer<Stream>& layer, Handler&& handler) {
+  asio::post(layer.get_executor(),
+             beast::bind_front_handler(std::forward<Handler>(handler), error_code()));
+}
+
 template <class Stream>
 class WsPeer final : public Peer {
  public:
-  WsPeer(Stream stream, WebSocketLimits limits) : ws_(std::move(stream)) {
+  WsPeer(Stream stream, WebSocketLimits limits) : ws_(Layer<Stream>(std::move(stream))) {
     ws_.read_message_max(limits.message_bytes_max);
     ws_.auto_fragment(false);           // one event is one frame
     ws_.write_buffer_bytes(16 * 1024);  // masks a usual audio event in one piece
@@ -28,7 +44,7 @@ class WsPeer final : public Peer {
     ws_.text(true);
   }
 
-  websocket::stream<Stream>& stream() { return ws_; }
+  websocket::stream<Layer<Stream>>& stream() { return ws_; }
 
   Awaitable<Received> read() override {
     Received got;
@@ -67,6 +83,11 @@ class WsPeer final : public Peer {
     co_await ws_.async_close(why, use_tuple);
   }
 
+  Awaitable<void> hang_up() override {
+    Stream& layer = ws_.next_layer();
+    co_await server::hang_up(layer);
+  }
+
   void abort() override {
     error_code ignored;
     socket_of(ws_.next_layer()).close(ignored);
@@ -97,7 +118,7 @@ class WsPeer final : public Peer {
     }
   }
 
-  websocket::stream<Stream> ws_;
+  websocket::stream<Layer<Stream>> ws_;
   Clock::time_point last_heard_ = Clock::now();
 };
 

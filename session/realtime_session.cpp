@@ -290,8 +290,11 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
 }
 
 bool RealtimeSession::wants_client() const {
+  // A client can be answered without the provider, too: what it is told about events that were
+  // refused comes on top of a full queue, and must not do so for ever.
   return !ended() && client_attached_ && !journal_.crowded() &&
-         to_upstream_.bytes() < options_.upstream_queue_bytes_max;
+         to_upstream_.bytes() < options_.upstream_queue_bytes_max &&
+         to_client_.bytes() < 2 * options_.client_queue_bytes_max;
 }
 
 bool RealtimeSession::wants_upstream() const {

@@ -24,6 +24,29 @@ TEST_CASE("reading stops on the fast side when the slow side's queue is full",
   REQUIRE(stage.session.wants_upstream());
 }
 
+TEST_CASE("a client that does not read what it is told about its own mistakes is no longer read",
+          "[P11][session]") {
+  SessionOptions options;
+  options.client_queue_bytes_max = 2000;
+  Stage stage(options);
+  stage.open();
+  std::size_t most = 0;
+  for (int i = 0; i < 1000 && stage.session.wants_client(); ++i) {
+    stage.client(R"({"type":"no.such.event"})");
+    most = stage.session.to_client().bytes();
+  }
+  REQUIRE_FALSE(stage.session.wants_client());
+  REQUIRE(most < 2 * 2000 + 1000);
+  // Before that it is read also while its queue is full: it may want to interrupt what fills it.
+  REQUIRE_FALSE(stage.session.wants_upstream());
+  stage.drain(stage.session.to_client());
+  REQUIRE(stage.session.wants_client());
+  stage.provider(std::string(R"({"type":"response.output_audio.delta","item_id":"a","delta":")") +
+                 std::string(2500, 'A') + "\"}");
+  REQUIRE_FALSE(stage.session.wants_upstream());
+  REQUIRE(stage.session.wants_client());
+}
+
 TEST_CASE("a client that never reads is ended as slow, one that reads slowly is not",
           "[P11][session]") {
   SessionOptions options;

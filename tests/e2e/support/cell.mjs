@@ -1,0 +1,200 @@
+// One relay with two conversations on one thread: somebody in trouble, and a bystander who must not
+// notice. Both reach the provider by a door that can be taken over for one connection.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import net from 'node:net';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import tls from 'node:tls';
+import { Client, startRelay, startSimulator, temporaryDirectory, within } from './verbatim.mjs';
+import { WireClient, WireProvider } from './wire.mjs';
+
+/** One simulator for all tests of a file; its URL is there once they begin. */
+export function sharedSimulator() {
+  const shared = {};
+  const cleanup = [];
+  before(async () => Object.assign(shared, await startSimulator({ after: (what) => cleanup.push(what) })));
+  after(async () => {
+    for (const what of cleanup) await what();
+  });
+  return shared;
+}
+
+/** Looks until it is so. For what only looking tells: another process's files and counters. */
+export async function eventually(look, what) {
+  let go = true;
+  const looking = (async () => {
+    while (go && !(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
+  })();
+  await within(looking, what).finally(() => (go = false));
+}
+
+/** Where the relay dials: everybody goes on to the simulator, but for who is taken. */
+class Door {
+  #taken = [];
+  #sockets = new Set();
+
+  static async open(t, simulator, secure) {
+    const door = new Door();
+    const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+      door.#sockets.add(socket);
+      socket.on('close', () => door.#sockets.delete(socket));
+      socket.on('error', () => {});
+      const take = door.#taken.shift();
+      if (take) take(socket);
+      else door.#forward(secure ? door.secured(socket) : socket, new URL(simulator.url));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      server.close();
+      for (const socket of door.#sockets) socket.destroy();
+    });
+    const { port } = server.address();
+    if (!secure) return Object.assign(door, { url: `ws://127.0.0.1:${port}/v1/realtime` });
+    const directory = temporaryDirectory(t);
+    const file = (name) => join(directory, name);
+    execFileSync('openssl', [
+      ...['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'],
+      ...['-keyout', file('key.pem'), '-out', file('cert.pem')],
+    ], { stdio: 'ignore' });
+    door.identity = { key: readFileSync(file('key.pem')), cert: readFileSync(file('cert.pem')) };
+    door.certificate = file('cert.pem');
+    door.url = `wss://localhost:${port}/v1/realtime`;
+    return door;
+  }
+
+  /** The next connection, as it was accepted. */
+  take() {
+    return within(new Promise((resolve) => this.#taken.push(resolve)), 'a connection of the relay');
+  }
+
+  secured(socket) {
+    const stream = new tls.TLSSocket(socket, { isServer: true, ...this.identity });
+    stream.on('error', () => {});
+    return stream;
+  }
+
+  #forward(near, { hostname, port }) {
+    const far = net.connect({ host: hostname, port: Number(port), noDelay: true });
+    far.on('error', () => near.destroy());
+    far.on('close', () => near.destroy());
+    near.on('close', () => far.destroy());
+    near.pipe(far).pipe(near);
+  }
+}
+
+export class Cell {
+  answers = [];
+
+  /** `secure`: TLS on the provider's leg too. */
+  static async start(t, simulator, { set = [], secure = false } = {}) {
+    const cell = new Cell();
+    cell.t = t;
+    cell.door = await Door.open(t, simulator, secure);
+    cell.relay = await startRelay(t, {
+      set: [
+        'server.threads=1',
+        'session.transcription_grace=0s',
+        'session.close_timeout=500ms',
+        `upstream.url=${cell.door.url}`,
+        ...(secure ? [`upstream.ca_file=${cell.door.certificate}`] : []),
+        ...set,
+      ],
+    });
+    // What the program opens once and keeps is open after a first conversation.
+    const first = await Client.connectWithId(t, cell.relay);
+    await first.ask('First?');
+    await first.close();
+    await cell.relay.transcript(first.id);
+    await cell.idle();
+    cell.baseline = cell.descriptors();
+    cell.bystander = await Client.connectWithId(t, cell.relay);
+    await cell.bystander.event('session.created'); // it has come through the door
+    return cell;
+  }
+
+  descriptors() {
+    return readdirSync(`/proc/${this.relay.program.pid}/fd`).length;
+  }
+
+  /** Resident memory in bytes. */
+  memory() {
+    const status = readFileSync(`/proc/${this.relay.program.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)[1]) * 1024;
+  }
+
+  async live() {
+    const { text } = await this.relay.request('/metrics');
+    return Number(/^verbatim_sessions\{state="live"\} (\d+)/m.exec(text)[1]);
+  }
+
+  idle() {
+    return eventually(async () => (await this.live()) === 0, 'no live session');
+  }
+
+  /** A victim on a connection to the provider that the test has in hand. */
+  async wired(connect = WireClient.connect) {
+    const taken = this.door.take();
+    const client = await connect(this.t, this.relay);
+    const socket = await taken;
+    const provider = new WireProvider(this.door.identity ? this.door.secured(socket) : socket);
+    provider.tcp = socket;
+    await provider.accept();
+    provider.created();
+    await client.event('session.created');
+    return { client, provider };
+  }
+
+  async #ask() {
+    const events = await this.bystander.ask(`Question ${this.answers.length}?`);
+    assert.equal(events.at(-1).response.status, 'completed');
+    const { transcript, text } = events.find(({ type }) =>
+      ['response.output_audio_transcript.done', 'response.output_text.done'].includes(type));
+    this.answers.push(transcript ?? text);
+  }
+
+  /** The bystander goes on asking until this has happened, and is answered several times meanwhile. */
+  async meanwhile(happening, what) {
+    let over = false;
+    const settled = within(happening, what).finally(() => (over = true));
+    settled.catch(() => {});
+    const before = this.answers.length;
+    while (!over) await this.#ask();
+    const result = await settled;
+    this.answered = this.answers.length - before;
+    return result;
+  }
+
+  /** As above, for trouble that takes a while: the bystander has got on during it. */
+  async during(happening, what) {
+    const result = await this.meanwhile(happening, what);
+    assert.ok(this.answered >= 3, `the bystander was answered ${this.answered} times during: ${what}`);
+    return result;
+  }
+
+  /** The victim's transcript, once it is final. */
+  ending(victim) {
+    return this.during(this.relay.transcript(victim.id), 'the end of the session in trouble');
+  }
+
+  /** The bystander's conversation is whole, and nothing of anybody is left in the process. */
+  async end() {
+    for (let i = 0; i < 3; ++i) await this.#ask();
+    await this.bystander.close();
+    const { turns, complete } = await this.relay.transcript(this.bystander.id);
+    assert.ok(complete);
+    assert.deepEqual(
+      turns.map(({ text }) => text),
+      this.answers.flatMap((answer, i) => [`Question ${i}?`, answer]),
+    );
+    await this.idle();
+    await eventually(
+      () => this.descriptors() <= this.baseline,
+      `descriptors back at ${this.baseline}`,
+    );
+  }
+}
