@@ -125,7 +125,8 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     }
     HttpRequest request = plain(parser.get(), remote);
     request.body = std::move(parser.get().body());
-    const bool keep_alive = parser.get().keep_alive();
+    // What stands behind a request for another protocol is nobody's next request.
+    const bool keep_alive = parser.get().keep_alive() && !request.upgrade;
     const bool head = request.method == "HEAD";
     if (!parse_target(std::string(request.target), request)) {
       co_await write_response(

@@ -5,21 +5,19 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/connect.hpp>
-#include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "server/crypto.hpp"
+#include "server/name_lookup.hpp"
 #include "server/tls.hpp"
 #include "server/ws_peer.hpp"
 
 namespace verbatim::server {
 
 namespace {
-
-using Resolver = asio::ip::basic_resolver<tcp, Executor>;
 
 constexpr std::size_t proxy_answer_bytes_max = 8 * 1024;
 
@@ -131,20 +129,17 @@ Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) cons
 Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial& handle) const {
   const Address& first = proxy_ ? *proxy_ : address_;
   const std::string named = first.host + ":" + first.port;
-  Resolver resolver(executor);
-  handle.cut = [&resolver] { resolver.cancel(); };
-  auto [resolve_error, endpoints] =
-      co_await resolver.async_resolve(first.host, first.port, use_tuple);
-  handle.cut = nullptr;
-  if (resolve_error) {
-    co_return DialFailure{false, "can not resolve " + first.host + ": " + resolve_error.message()};
+  const Addresses found = co_await look_up(executor, first.host, first.port, handle.cut);
+  if (found.error) {
+    co_return DialFailure{false, "can not resolve " + first.host + ": " + found.error.message()};
   }
   Socket socket(executor);
   handle.cut = [&socket] {
     error_code ignored;
     socket.close(ignored);
   };
-  const auto [connect_error, endpoint] = co_await asio::async_connect(socket, endpoints, use_tuple);
+  const auto [connect_error, endpoint] =
+      co_await asio::async_connect(socket, found.endpoints, use_tuple);
   handle.cut = nullptr;
   if (connect_error || !socket.is_open()) {
     co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};

@@ -97,6 +97,20 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
+  test('what follows an upgrade request is never read as a request of its own', async (t) => {
+    const cell = await Cell.start(t, simulator);
+    const client = await WireClient.open(t, cell.relay);
+    const smuggled = 'GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n';
+    const upgrade = WireClient.upgrade(await cell.relay.mint());
+    client.write(upgrade.replace(/\r\n\r\n$/, `\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`));
+    let answers = '';
+    client.socket.on('data', (data) => (answers += data));
+    await cell.meanwhile(client.over, 'the end of the connection');
+    assert.match(answers, /^HTTP\/1.1 426 /);
+    assert.equal(answers.match(/HTTP\/1.1/g).length, 1);
+    await cell.end();
+  });
+
   test('a TLS handshake that trickles in is cut at server.handshake_timeout [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['server.handshake_timeout=800ms'] });
     const { hostname: host, port } = new URL(cell.relay.url);

@@ -36,7 +36,7 @@ class Door {
   #taken = [];
   #sockets = new Set();
 
-  static async open(t, simulator, secure) {
+  static async open(t, simulator, secure, host) {
     const door = new Door();
     const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       door.#sockets.add(socket);
@@ -44,7 +44,7 @@ class Door {
       socket.on('error', () => {});
       const take = door.#taken.shift();
       if (take) take(socket);
-      else door.#forward(secure ? door.secured(socket) : socket, new URL(simulator.url));
+      else door.forward(socket, simulator);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -53,7 +53,7 @@ class Door {
       for (const socket of door.#sockets) socket.destroy();
     });
     const { port } = server.address();
-    if (!secure) return Object.assign(door, { url: `ws://127.0.0.1:${port}/v1/realtime` });
+    if (!secure) return Object.assign(door, { url: `ws://${host}:${port}/v1/realtime` });
     const directory = temporaryDirectory(t);
     const file = (name) => join(directory, name);
     execFileSync('openssl', [
@@ -78,7 +78,10 @@ class Door {
     return stream;
   }
 
-  #forward(near, { hostname, port }) {
+  /** Passes a connection on to a simulator. */
+  forward(socket, simulator) {
+    const near = this.identity ? this.secured(socket) : socket;
+    const { hostname, port } = new URL(simulator.url);
     const far = net.connect({ host: hostname, port: Number(port), noDelay: true });
     far.on('error', () => near.destroy());
     far.on('close', () => near.destroy());
@@ -90,11 +93,11 @@ class Door {
 export class Cell {
   answers = [];
 
-  /** `secure`: TLS on the provider's leg too. */
-  static async start(t, simulator, { set = [], secure = false } = {}) {
+  /** `secure`: TLS on the provider's leg too. `host`: the provider's name, if it is not secure. */
+  static async start(t, simulator, { set = [], secure = false, host = '127.0.0.1' } = {}) {
     const cell = new Cell();
     cell.t = t;
-    cell.door = await Door.open(t, simulator, secure);
+    cell.door = await Door.open(t, simulator, secure, host);
     cell.relay = await startRelay(t, {
       set: [
         'server.threads=1',

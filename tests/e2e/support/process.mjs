@@ -22,7 +22,7 @@ export function within(promise, what, ms = deadline) {
 
 export function temporaryDirectory(t) {
   const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 

@@ -13,9 +13,11 @@ let counter = 0;
 
 /** A provider. It plays the recording that the client names as its model, or a script. */
 export async function startSimulator(t, args = [], pace = '0') {
+  let program;
+  t.after(() => program?.stop('SIGKILL')); // before its directory goes
   const directory = temporaryDirectory(t);
   const ready = `simulator-${++counter}.json`;
-  const program = new Program([
+  program = new Program([
     'simulate',
     ...['--listen', '127.0.0.1:0'],
     ...['--recordings', recordings],
@@ -23,7 +25,6 @@ export async function startSimulator(t, args = [], pace = '0') {
     ...['--ready-file', join(directory, ready)],
     ...args,
   ]);
-  t.after(() => program.stop('SIGKILL'));
   const { url } = await whenReady(program, directory, ready);
   const address = new URL(url.replace(/^http/, 'ws'));
   if (address.pathname === '/') address.pathname = '/v1/realtime';
@@ -69,6 +70,8 @@ class Relay {
  * keys are the file's business and `key` is only what requests use.
  */
 export async function startRelay(t, options = {}) {
+  let program;
+  t.after(() => program?.stop('SIGKILL')); // before its directories go
   const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], config, args = [] } = options;
   const directory = temporaryDirectory(t);
   const ready = `relay-${++counter}.json`;
@@ -79,7 +82,7 @@ export async function startRelay(t, options = {}) {
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
     ...set,
   ];
-  const program = new Program(
+  program = new Program(
     [
       'serve',
       ...(config ? ['--config', config] : []),
@@ -90,7 +93,6 @@ export async function startRelay(t, options = {}) {
     // The simulator does not look at it, but a relay with a provider wants one.
     { env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env } },
   );
-  t.after(() => program.stop('SIGKILL'));
   const { url, pid } = await whenReady(program, directory, ready);
   const relay = new Relay(program, url, dataDir, key?.key);
   relay.readyPid = pid;

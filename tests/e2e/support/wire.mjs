@@ -129,6 +129,7 @@ class Wire {
     const opcode = bytes[0] & 15;
     if (opcode >= close) {
       this.controls.push({ opcode, payload });
+      if (opcode === ping) this.write(frame(pong, payload, { mask: !masked }));
     } else {
       this.#parts.push(payload);
       if (bytes[0] & 0x80) {

@@ -1,0 +1,151 @@
+// Tests that need a network of their own to break: lost packets, and names that nobody answers for.
+// Run by network-loss.test.mjs in a namespace that ends with this process; never run it elsewhere.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { after, before, describe, test } from 'node:test';
+import { Cell, sharedSimulator } from './cell.mjs';
+import { WireClient } from './wire.mjs';
+
+const simulator = sharedSimulator();
+
+const nft = (...rule) => execFileSync('nft', [rule.join(' ')]);
+
+/** From now on no packet of this TCP port arrives, from either end. */
+const blackhole = (port) => nft(`add element inet verbatim dead { ${port} }`);
+
+/** Answers for every name with loopback, unless told otherwise. */
+const names = {
+  mode: 'answer', // or nxdomain, servfail, silent
+  socket: dgram.createSocket('udp4'),
+  reply(query, from) {
+    this.asked?.();
+    if (this.mode === 'silent') return;
+    const end = query.indexOf(0, 12) + 5;
+    const question = query.subarray(12, end);
+    const v4 = question.readUInt16BE(question.length - 4) === 1;
+    const answer = this.mode === 'answer' && v4;
+    const code = { answer: 0, nxdomain: 3, servfail: 2 }[this.mode];
+    const header = Buffer.from([query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, answer ? 1 : 0, 0, 0, 0, 0]);
+    const record = answer ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 127, 0, 0, 1] : [];
+    this.socket.send(Buffer.concat([header, question, Buffer.from(record)]), from.port, from.address);
+  },
+};
+
+before(async () => {
+  nft('add table inet verbatim');
+  nft('add chain inet verbatim in { type filter hook input priority 0; }');
+  nft('add set inet verbatim dead { type inet_service; }');
+  nft('add rule inet verbatim in tcp sport @dead drop');
+  nft('add rule inet verbatim in tcp dport @dead drop');
+  names.socket.on('message', (query, from) => names.reply(query, from));
+  names.socket.bind(53, '127.0.0.1');
+  await once(names.socket, 'listening');
+});
+after(() => names.socket.close());
+
+describe('lost packets', { concurrency: 3 }, () => {
+  test('a client whose packets are lost is found; its words are kept [P2][P11]', async (t) => {
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const { client, provider } = await cell.wired();
+    provider.says('item_1', 'It was');
+    await client.event('response.output_text.delta');
+    blackhole(client.tcp.localPort);
+    const { close_reason, turns } = await cell.during(cell.relay.transcript(client.id), 'its end');
+    assert.equal(close_reason, 'client_lost');
+    assert.equal(turns[0].text, 'It was');
+    await cell.end();
+  });
+
+  test('a provider whose packets are lost is given up; its words are kept [P2][P11]', async (t) => {
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const { client, provider } = await cell.wired();
+    provider.says('item_1', 'It was');
+    await client.event('response.output_text.delta');
+    blackhole(provider.tcp.remotePort);
+    const { close_reason, turns } = await cell.during(cell.relay.transcript(client.id), 'its end');
+    assert.equal(close_reason, 'upstream_lost');
+    assert.equal(turns[0].text, 'It was');
+    await client.until(({ closeCode }) => closeCode === 1011, 'the close frame');
+    client.socket.end();
+    await cell.end();
+  });
+
+  test('a provider that no packet reaches is given up [P11]', async (t) => {
+    const cell = await Cell.start(t, simulator, { set: ['upstream.connect_timeout=1s'] });
+    // Who is connected stays so: only what begins anew is lost.
+    const port = new URL(cell.door.url).port;
+    nft(`insert rule inet verbatim in tcp dport ${port} tcp flags syn drop`);
+    const client = await WireClient.connect(t, cell.relay);
+    const { close_reason } = await cell.during(cell.relay.transcript(client.id), 'its end');
+    assert.equal(close_reason, 'upstream_lost');
+    assert.match((await client.event('error')).error.message, /upstream\.connect_timeout/);
+    client.socket.end();
+    await cell.end();
+  });
+});
+
+describe('names', () => {
+  for (const [mode, message] of [
+    ['nxdomain', 'can not resolve provider.test'],
+    ['servfail', 'can not resolve provider.test'],
+    ['silent', 'upstream.connect_timeout'],
+  ]) {
+    test(`a provider's name that ends in ${mode} ends the session that asked [P11]`, async (t) => {
+      names.mode = 'answer';
+      const cell = await Cell.start(t, simulator, {
+        host: 'provider.test', set: ['upstream.connect_timeout=1s'] });
+      names.mode = mode;
+      const client = await WireClient.connect(t, cell.relay);
+      const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
+      assert.equal(close_reason, 'upstream_lost');
+      assert.match((await client.event('error')).error.message, new RegExp(message));
+      client.socket.end();
+      await cell.end();
+    });
+  }
+
+  test('a name that nobody answers for holds up nobody else who asks [P11]', async (t) => {
+    names.mode = 'answer';
+    const cell = await Cell.start(t, simulator, { host: 'provider.test' });
+    names.mode = 'silent';
+    const asked = new Promise((resolve) => (names.asked = resolve));
+    const victim = await WireClient.connect(t, cell.relay);
+    await asked;
+    names.mode = 'answer';
+    const other = await WireClient.connect(t, cell.relay);
+    await cell.meanwhile(other.event('session.created'), 'a conversation that asked later');
+    assert.ok(!victim.events.some(({ type }) => type === 'session.created'));
+    for (const client of [victim, other]) client.reset();
+    await cell.end();
+  });
+
+  test('a client that leaves while nobody answers for a name leaves nothing behind [P11]', async (t) => {
+    names.mode = 'answer';
+    const cell = await Cell.start(t, simulator, { host: 'provider.test' });
+    names.mode = 'silent';
+    const asked = new Promise((resolve) => (names.asked = resolve));
+    const client = await WireClient.connect(t, cell.relay);
+    await asked;
+    client.reset();
+    const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
+    assert.equal(close_reason, 'client_lost');
+    await cell.end();
+    assert.equal((await cell.relay.program.stop()).code, 0);
+  });
+});
+
+test('with every twentieth packet lost, conversations are whole', async (t) => {
+  const cell = await Cell.start(t, simulator);
+  nft('add rule inet verbatim in meta l4proto tcp numgen random mod 100 < 5 drop');
+  const { client, provider } = await cell.wired();
+  const words = Array.from({ length: 50 }, (_, i) => `word ${i} `);
+  words.forEach((word, i) => provider.says('item_1', word, i));
+  await cell.meanwhile(
+    client.until(({ messages }) => messages.some((m) => m.includes(words.at(-1))), 'the last word'), 'loss');
+  client.reset();
+  const { turns } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
+  assert.equal(turns[0].text, words.join(''));
+  await cell.end();
+});
