@@ -179,6 +179,19 @@ TEST_CASE("a commit that does not come back is a stall, then a failure", "[P6][t
   CHECK_THAT(text_in(dir / "copy" / "v.db"), Catch::StartsWith("kept, "));
 }
 
+TEST_CASE("a checkpoint that does not come back is a failure as well", "[P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .slow_commit_ms = 0, .wal_checkpoint_bytes = 1});
+  disk.hold_database_sync(true);
+  it.say("kept as well");
+  while (it.journal.state() != JournalState::stalled) std::this_thread::yield();
+  it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
+  CHECK(it.journal.stuck());
+  REQUIRE(it.watch.failures().size() == 1);
+  disk.hold_database_sync(false);
+}
+
 TEST_CASE("after a failed sync the journal goes on in the fallback directory", "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
