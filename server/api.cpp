@@ -1,15 +1,15 @@
 #include "server/api.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "server/capture.hpp"
+#include "server/client_secret_request.hpp"
 #include "server/crypto.hpp"
 #include "server/session_driver.hpp"
+#include "server/session_queries.hpp"
 #include "server/summaries.hpp"
-#include "session/ids.hpp"
 
 namespace verbatim::server {
 
@@ -17,8 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int transcript_wait_seconds_max = 300;
-constexpr std::size_t page_limit_max = 500;
+constexpr auto transcript_look_interval = std::chrono::seconds(1);
 constexpr auto journal_answer_kept_for = std::chrono::seconds(1);
 constexpr auto upstream_answer_kept_for = std::chrono::seconds(10);
 
@@ -40,31 +39,6 @@ HttpResponse retry_later(HttpResponse response) {
 
 HttpResponse storage_problem(const storage::StorageError& error) {
   return retry_later(problem(503, "storage unavailable", error.what()));
-}
-
-std::optional<int> whole_number(std::string_view text) {
-  int value = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
-}
-
-// Milliseconds, Unix seconds, or 2026-11-23T21:50:51Z.
-std::optional<session::TimeMs> parse_time(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (ec == std::errc() && end == text.data() + text.size()) {
-    return number < 100'000'000'000 ? number * 1000 : number;
-  }
-  std::tm parts{};
-  const std::string copy(text);
-  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (!rest) {
-    parts = {};
-    rest = strptime(copy.c_str(), "%Y-%m-%d", &parts);
-    if (!rest || *rest != '\0') return std::nullopt;
-  }
-  return static_cast<session::TimeMs>(timegm(&parts)) * 1000;
 }
 
 bool is_loopback_name(std::string_view host) {
@@ -167,59 +141,21 @@ std::optional<HttpResponse> Api::refuse(const Route& route, Context& context) co
 }
 
 Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
-  json body = json::object();
-  if (!context.request.body.empty()) {
-    try {
-      body = json::parse(context.request.body);
-    } catch (const json::parse_error& error) {
-      co_return openai_error(400, "invalid_json",
-                             "The body is not JSON, at byte " + std::to_string(error.byte) + ".");
-    }
-  }
-  const auto wrong = [](const char* what) { return openai_error(400, "invalid_value", what); };
-  if (!body.is_object()) co_return wrong("The body must be a JSON object.");
-  const json session = body.value("session", json::object());
-  const json extra = body.value("verbatim", json::object());
-  if (!session.is_object()) co_return wrong("'session' must be an object.");
-  if (!extra.is_object()) co_return wrong("'verbatim' must be an object.");
-  const json metadata = extra.value("metadata", json::object());
-  if (!metadata.is_object()) co_return wrong("'verbatim.metadata' must be an object.");
-  for (const char* key : {"user", "session_id"}) {
-    if (extra.contains(key) && !extra[key].is_string()) {
-      co_return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
-    }
-  }
-  std::int64_t seconds = parts_.settings.auth.token_ttl.count() / 1000;
-  const std::int64_t longest = parts_.settings.auth.token_ttl_max.count() / 1000;
-  if (body.contains("expires_after")) {
-    const json& after = body["expires_after"];
-    if (!after.is_object() || !after.contains("seconds") || !after["seconds"].is_number_integer()) {
-      co_return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
-    }
-    seconds = after["seconds"].get<std::int64_t>();
-    if (seconds < 10 || seconds > longest) {
-      co_return wrong("'expires_after.seconds' must be from 10 to auth.token_ttl_max (7200).");
-    }
-  }
+  auto read = read_client_secret_request(context.request.body, parts_.settings.auth);
+  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
+  const auto& asked = std::get<ClientSecretRequest>(read);
   const session::Moment moment = now();
   TokenClaims claims;
-  claims.user = extra.value("user", context.principal.user);
-  claims.session_id = extra.value("session_id", std::string());
-  claims.session_open = claims.session_id.empty() && extra.contains("user");
+  claims.user = asked.user.value_or(context.principal.user);
+  claims.session_id = asked.session_id;
+  claims.session_open = asked.session_id.empty() && asked.user;
   if (claims.session_id.empty()) claims.session_id = new_id("sess_", moment.wall);
-  if (!session::is_valid_session_id(claims.session_id)) {
-    co_return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
-  }
-  claims.metadata_json = metadata.dump();
-  if (session.contains("model") && session["model"].is_string()) {
-    claims.model = session["model"].get<std::string>();
-  }
-  claims.expires_at_s = moment.wall / 1000 + seconds;
-  if (!session.empty()) {
+  claims.metadata_json = asked.metadata.dump();
+  claims.model = asked.model();
+  claims.expires_at_s = moment.wall / 1000 + asked.seconds;
+  if (!asked.session.empty()) {
     claims.id = new_id("cs_", moment.wall);
-    json configuration = session;
-    configuration.erase("model");  // it goes into the URL; the provider refuses it in an update
-    storage::TranscriptStore::ClientSecret secret{claims.id, configuration.dump(),
+    storage::TranscriptStore::ClientSecret secret{claims.id, asked.configuration(),
                                                   claims.expires_at_s * 1000};
     using Outcome = std::optional<storage::StorageError>;
     const auto start = [this, &secret, &moment](auto done) {
@@ -239,48 +175,20 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
           openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
     }
   }
-  json answered = session;
+  json answered = asked.session;
   if (!answered.contains("type")) answered["type"] = "realtime";
   co_return json_response(
       {{"value", parts_.authenticator.get()->mint(claims)},
        {"expires_at", claims.expires_at_s},
        {"session", answered},
        {"verbatim",
-        {{"session_id", claims.session_id}, {"user", claims.user}, {"metadata", metadata}}}});
+        {{"session_id", claims.session_id}, {"user", claims.user}, {"metadata", asked.metadata}}}});
 }
 
 Awaitable<HttpResponse> Api::list_sessions(Context& context) {
-  storage::SessionFilter filter;
-  for (const auto& [name, value] : context.request.query) {
-    const auto wrong = [&name = name](const char* accepted) {
-      return problem(400, "invalid parameter", "'" + name + "' must be " + accepted + ".");
-    };
-    if (name == "status") {
-      filter.status = session::session_status_from_string(value);
-      if (!filter.status) co_return wrong("created, live, detached or final");
-    } else if (name == "user") {
-      filter.user = value;
-    } else if (name == "since" || name == "until") {
-      const auto time = parse_time(value);
-      if (!time) co_return wrong("a time such as 2026-11-23T21:50:51Z, or Unix seconds");
-      (name == "since" ? filter.since : filter.until) = time;
-    } else if (name == "limit") {
-      const auto limit = whole_number(value);
-      if (!limit || *limit < 1 || *limit > static_cast<int>(page_limit_max)) {
-        co_return wrong("a number from 1 to 500");
-      }
-      filter.limit = static_cast<std::size_t>(*limit);
-    } else if (name == "cursor") {
-      filter.cursor = value;
-    } else if (name.starts_with("metadata.") && name.size() > 9) {
-      filter.metadata.emplace_back(name.substr(9), value);
-    } else {
-      co_return problem(400, "unknown parameter",
-                        "'" + name +
-                            "' is none of status, user, since, until, limit, cursor, "
-                            "metadata.KEY.");
-    }
-  }
+  auto asked = read_session_filter(context.request);
+  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
+  const auto& filter = std::get<storage::SessionFilter>(asked);
   const auto read = [filter](storage::TranscriptStore& store) { return store.list(filter); };
   auto page = co_await parts_.reader.run<storage::SessionPage>(context.worker.executor(), read);
   if (const auto* error = std::get_if<1>(&page)) co_return storage_problem(*error);
@@ -306,30 +214,15 @@ Awaitable<HttpResponse> Api::show_session(Context& context) {
 
 Awaitable<HttpResponse> Api::show_transcript(Context& context) {
   const HttpRequest& request = context.request;
-  std::optional<int> attempt;
-  if (const auto asked = request.parameter("attempt")) {
-    attempt = whole_number(*asked);
-    if (!attempt || *attempt < 1) {
-      co_return problem(400, "invalid parameter", "'attempt' must be a number from 1.");
-    }
-  }
-  const auto format = session::format_from_string(request.parameter("format").value_or("json"));
-  if (!format) {
-    co_return problem(400, "invalid parameter",
-                      "'format' must be json, jsonl, text, markdown, vtt or srt.");
-  }
-  int wait_seconds = 0;
-  if (const auto asked = request.parameter("wait")) {
-    const auto seconds = whole_number(*asked);
-    if (!seconds) co_return problem(400, "invalid parameter", "'wait' must be seconds.");
-    wait_seconds = std::min(*seconds, transcript_wait_seconds_max);
-  }
-  const auto deadline = Clock::now() + std::chrono::seconds(wait_seconds);
+  auto asked = read_transcript_query(request);
+  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
+  const auto& query = std::get<TranscriptQuery>(asked);
+  const auto deadline = Clock::now() + query.wait;
   using Found = std::optional<session::TranscriptView>;
   while (true) {
     // Watch first, look then: what ends in between rings.
     const auto ended = parts_.registry.watch(context.id, context.worker.executor());
-    const auto read = [id = context.id, attempt](storage::TranscriptStore& store) {
+    const auto read = [id = context.id, attempt = query.attempt](storage::TranscriptStore& store) {
       return store.transcript(id, attempt);
     };
     auto found = co_await parts_.reader.run<Found>(context.worker.executor(), read);
@@ -338,8 +231,8 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
     if (!view) co_return not_found();
     if (view->status == session::SessionStatus::final || Clock::now() >= deadline) {
       HttpResponse response;
-      response.content_type = std::string(session::content_type(*format));
-      response.body = session::render(*view, *format);
+      response.content_type = std::string(session::content_type(query.format));
+      response.body = session::render(*view, query.format);
       const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
       response.headers.emplace_back("ETag", tag);
       response.headers.emplace_back("Cache-Control", "private, no-cache");
@@ -350,7 +243,8 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
       }
       co_return response;
     }
-    co_await ended->wait_until(deadline);
+    // A conversation that a full disk has ended rings before its record is written.
+    co_await ended->wait_until(std::min(deadline, Clock::now() + transcript_look_interval));
   }
 }
 
@@ -418,8 +312,10 @@ Awaitable<std::string> Api::journal_trouble(Worker& worker) {
                              done(error ? Outcome(*error) : Outcome());
                            });
   };
-  const Outcome failed = co_await from_callback<Outcome>(worker.executor(), start);
-  const std::string answer = failed ? failed->what() : std::string();
+  const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
+  const auto failed = co_await from_callback<Outcome>(worker.executor(), deadline, start);
+  if (!failed) co_return "the disk has not answered within journal.slow_commit";
+  const std::string answer = *failed ? (*failed)->what() : std::string();
   journal_answer_.set(answer);
   co_return answer;
 }

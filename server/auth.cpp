@@ -111,15 +111,20 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   const auto decoded = from_base64url(body);
   if (!decoded) return std::nullopt;
   const json payload = json::parse(*decoded, nullptr, false);
-  if (!payload.is_object() || payload.value("v", 0) != 1) return std::nullopt;
+  const auto number = [&payload](const char* key) {
+    const auto at = payload.find(key);
+    return at != payload.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
+  };
+  // A signature proves who wrote it, not what: servers that share a secret may differ in version.
+  if (!payload.is_object() || number("v") != 1) return std::nullopt;
   TokenClaims claims;
   claims.id = text_or(payload, "id", "");
   claims.user = text_or(payload, "user", "");
   claims.session_id = text_or(payload, "session", "");
-  claims.session_open = payload.value("open", false);
+  claims.session_open = payload.contains("open") && payload["open"] == true;
   claims.model = text_or(payload, "model", "");
   if (payload.contains("meta")) claims.metadata_json = payload["meta"].dump();
-  claims.expires_at_s = payload.value("exp", std::int64_t{0});
+  claims.expires_at_s = number("exp");
   return claims;
 }
 

@@ -94,7 +94,9 @@ std::optional<std::string> from_base64url(std::string_view text) {
       out.push_back(static_cast<char>((bits >> held) & 255));
     }
   }
-  return out;
+  // Only what base64url() writes: the same bytes never come in two spellings.
+  const bool whole = held < 6 && (bits & ((1U << held) - 1)) == 0;
+  return whole ? std::optional(std::move(out)) : std::nullopt;
 }
 
 bool equal_secrets(std::string_view a, std::string_view b) {

@@ -16,9 +16,10 @@
 namespace verbatim::server {
 
 /// Calls `start(done)`; whoever calls `done(result)`, on whatever thread, resumes us on ours.
-/// `done` must be called exactly once or never (the wait then ends with the executor).
+/// `done` must be called once or never. Nothing if there is no result by the deadline.
 template <class Result, class Start>
-Awaitable<Result> from_callback(Executor executor, Start start) {
+Awaitable<std::optional<Result>> from_callback(Executor executor, Clock::time_point deadline,
+                                               Start start) {
   struct State {
     explicit State(const Executor& on) : bell(on) {}
     Doorbell bell;
@@ -31,8 +32,15 @@ Awaitable<Result> from_callback(Executor executor, Start start) {
       state->bell.ring();
     });
   });
-  while (!state->result) co_await state->bell.wait();
-  co_return std::move(*state->result);
+  while (!state->result && Clock::now() < deadline) co_await state->bell.wait_until(deadline);
+  co_return std::move(state->result);
+}
+
+/// The same without a deadline: the wait ends with the executor at the latest.
+template <class Result, class Start>
+Awaitable<Result> from_callback(Executor executor, Start start) {
+  auto result = co_await from_callback<Result>(executor, Clock::time_point::max(), start);
+  co_return std::move(*result);
 }
 
 /// The transcript store on a thread of its own, so that a slow read never stalls a session.

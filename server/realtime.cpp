@@ -6,9 +6,7 @@
 #include <exception>
 #include <utility>
 
-#include "server/crypto.hpp"
 #include "server/ws_peer.hpp"
-#include "session/ids.hpp"
 #include "session/own_events.hpp"
 
 namespace verbatim::server {
@@ -47,68 +45,6 @@ session::SessionOptions session_options(const config::Session& settings) {
 
 }  // namespace
 
-std::variant<RealtimeEndpoint::Call, HttpResponse> RealtimeEndpoint::examine(
-    const HttpRequest& request) const {
-  const std::int64_t now_s = now().wall / 1000;
-  auto authenticated = parts_.authenticator.get()->authenticate(request, now_s);
-  if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
-    HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
-    refused.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return refused;
-  }
-  const Principal& principal = std::get<Principal>(authenticated);
-  if (principal.kind != Principal::Kind::api_key &&
-      !origin_allowed(request, parts_.settings.server.allowed_origins,
-                      parts_.settings.tls.enabled)) {
-    return openai_error(
-        403, "origin_not_allowed",
-        "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
-            ". Add it to server.allowed_origins.");
-  }
-  for (const char* unsupported : {"call_id", "intent"}) {
-    if (request.parameter(unsupported)) {
-      return openai_error(400, "unsupported_parameter",
-                          std::string("The query parameter '") + unsupported +
-                              "' is not supported: connect with 'model'.");
-    }
-  }
-  Call call;
-  call.user = principal.user;
-  if (principal.claims) {
-    call.session_id = principal.claims->session_id;
-    call.metadata_json = principal.claims->metadata_json;
-    call.model = principal.claims->model;
-    call.secret_id = principal.claims->id;
-  }
-  if (const auto asked = request.parameter("session")) {
-    if (!session::is_valid_session_id(*asked)) {
-      return openai_error(400, "invalid_session_id",
-                          "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
-    }
-    const bool bound = principal.claims && !principal.claims->session_open;
-    if (bound && call.session_id != *asked) {
-      // Whose session it is, and whether there is one, is nobody else's business.
-      return openai_error(404, "session_not_found",
-                          "There is no such session, or the token is not for it.");
-    }
-    call.session_id = std::string(*asked);
-  }
-  if (call.session_id.empty()) call.session_id = new_id("sess_", now().wall);
-  if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
-  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
-  const auto offers = [&offered](const char* name) {
-    return std::find(offered.begin(), offered.end(), name) != offered.end();
-  };
-  if (offers("realtime")) {
-    call.protocol = "realtime";
-  } else if (offers("verbatim.v1")) {
-    call.protocol = "verbatim.v1";
-  }
-  call.extension_events =
-      offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
-  return call;
-}
-
 Awaitable<std::optional<HttpResponse>> RealtimeEndpoint::take_place(const std::string& session_id,
                                                                     Worker& worker) const {
   Registry& registry = parts_.registry;
@@ -142,7 +78,7 @@ Awaitable<std::optional<HttpResponse>> RealtimeEndpoint::take_place(const std::s
 }
 
 Awaitable<std::variant<std::string, HttpResponse>> RealtimeEndpoint::session_config(
-    const Call& call, Worker& worker) const {
+    const RealtimeCall& call, Worker& worker) const {
   if (call.secret_id.empty()) co_return std::string();
   using Secret = std::optional<storage::TranscriptStore::ClientSecret>;
   const auto read = [id = call.secret_id](storage::TranscriptStore& store) {
@@ -170,9 +106,11 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     parts_.log.info("upgrade.refused", {{"status", response.status}, {"remote", request.remote}});
     return HttpService::Refused{std::move(transport), std::move(response)};
   };
-  auto examined = examine(request);
+  auto examined =
+      examine_upgrade(request, *parts_.authenticator.get(), parts_.settings.server.allowed_origins,
+                      parts_.settings.tls.enabled, now().wall);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
-  const Call call = std::move(std::get<Call>(examined));
+  const RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
     co_return refuse(
         retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
@@ -223,7 +161,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   co_return std::nullopt;
 }
 
-Awaitable<void> RealtimeEndpoint::converse(const Call& call, storage::OpenedAttempt opened,
+Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, storage::OpenedAttempt opened,
                                            std::string config, HttpRequest request,
                                            Transport transport, Worker& worker) const {
   const config::Settings& settings = parts_.settings;

@@ -12,6 +12,7 @@
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
 #include "server/log.hpp"
+#include "server/realtime_request.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
 #include "server/storage_watch.hpp"
@@ -41,23 +42,13 @@ class RealtimeEndpoint {
                                                          Worker& worker) const;
 
  private:
-  /// What the request asks for, once it is found to be in order.
-  struct Call {
-    std::string session_id;
-    std::string user;
-    std::string metadata_json = "{}";
-    std::string model;
-    std::string secret_id;
-    bool extension_events = false;
-    std::string protocol;  ///< to select; empty: none
-  };
-  std::variant<Call, HttpResponse> examine(const HttpRequest& request) const;
   Awaitable<std::optional<HttpResponse>> take_place(const std::string& session_id,
                                                     Worker& worker) const;
-  Awaitable<std::variant<std::string, HttpResponse>> session_config(const Call& call,
+  Awaitable<std::variant<std::string, HttpResponse>> session_config(const RealtimeCall& call,
                                                                     Worker& worker) const;
-  Awaitable<void> converse(const Call& call, storage::OpenedAttempt opened, std::string config,
-                           HttpRequest request, Transport transport, Worker& worker) const;
+  Awaitable<void> converse(const RealtimeCall& call, storage::OpenedAttempt opened,
+                           std::string config, HttpRequest request, Transport transport,
+                           Worker& worker) const;
 
   RealtimeParts parts_;
 };

@@ -15,7 +15,10 @@ session::Sequence CommitQueue::submit(Job&& job) {
   bool sleeping;
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || broken_ || bytes_ + job.bytes > bytes_max_) return 0;
+    if (stopped_ || broken_) return 0;
+    // An ending is never refused: there is one for each session, and its session has no other way.
+    const bool ending = std::holds_alternative<CloseAttempt>(job.what);
+    if (!ending && bytes_ + job.bytes > bytes_max_) return 0;
     if (no_requests_ && is_request(job)) return 0;
     bytes_ += job.bytes;
     if (bytes_ > bytes_max_ / 2) crowded_.store(true, std::memory_order_release);

@@ -58,8 +58,8 @@ class CommitQueue {
   CommitQueue(std::size_t bytes_max, session::Sequence last_used)
       : bytes_max_(bytes_max), last_(last_used) {}
 
-  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken, or a
-  /// request while those are refused.
+  /// The job's sequence, or 0 with `job` untouched: beyond the bound (endings are taken all the
+  /// same), stopped or broken, or a request while those are refused.
   session::Sequence submit(Job&& job);
   /// Why the last refusal of submit() would be: queue_full or the failure that broke it.
   StorageError refusal() const;

@@ -124,6 +124,7 @@ describe('a disk that does not do its part', patient, () => {
   test('a disk that is full for a moment is waited for, and nobody notices [P6]', async (t) => {
     const { shim, relay } = await start(t, { set: ['journal.full_retry=10m'] });
     const client = await connect(t, relay);
+    await client.ask('Before?');
     const from = client.events.length;
     const full = fillUp(shim);
     const answered = client.ask('Hello?');
@@ -297,12 +298,15 @@ describe('a disk that does not do its part', patient, () => {
     const client = await connect(t, relay);
     const slow = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'delay', ms: 20 });
     await client.ask('Hello?');
-    slow.ms = 600;
-    const answered = client.ask('And now?');
-    // A commit is under way: nobody new is admitted until it is over.
-    await becomes(async () => (await readiness(relay)).status === 503, 'not ready');
-    await answered;
     slow.disarm();
+    // A commit is under way: nobody new is admitted until it is over.
+    const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+    const answered = client.ask('And now?');
+    await becomes(async () => (await readiness(relay)).status === 503, 'not ready');
+    await becomes(async () => (await metric(relay, 'verbatim_journal_state{state="stalled"}')) === 1, 'stalled');
+    await assertRefused(relay, client);
+    held.disarm();
+    await answered;
     await client.close();
     assertKept(await relay.transcript(client.id), client);
   });

@@ -180,6 +180,19 @@ TEST_CASE("a commit that does not come back is a stall, then a failure", "[P6][t
   CHECK_THAT(text_in(dir / "copy" / "v.db"), Catch::StartsWith("kept, "));
 }
 
+TEST_CASE("a checkpoint that does not come back is a failure as well", "[P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .slow_commit_ms = 0, .wal_checkpoint_bytes = 1});
+  disk.hold_database_sync(true);
+  it.say("kept as well");
+  while (it.journal.state() != JournalState::stalled) std::this_thread::yield();
+  it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
+  CHECK(it.journal.stuck());
+  REQUIRE(it.watch.failures().size() == 1);
+  disk.hold_database_sync(false);
+}
+
 TEST_CASE("after a failed sync the journal goes on in the fallback directory", "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
@@ -300,6 +313,22 @@ TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") 
   CHECK(fs::exists(storage::segment_in(other_disk.path())));
   CHECK_THROWS_WITH(storage::recover(elsewhere / "none.db", 5, false, other_disk.path()),
                     Catch::Contains("continues it"));
+}
+
+TEST_CASE("an ending is taken however full the queue is", "[P2][P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .queue_bytes_max = 64 * 1024});
+  disk.hold_log_sync(true);
+  const std::string much(1000, 'x');
+  while (it.say(much) != 0) {
+  }
+  const auto closed = it.journal.close(it.attempt, ending({turn(1, "i1", much)}));
+  REQUIRE(closed != 0);
+  disk.hold_log_sync(false);
+  REQUIRE(it.watch.wait_durable(closed));
+  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->status ==
+        session::SessionStatus::final);
 }
 
 TEST_CASE("who is woken by the watermark finds the room that it made", "[P6][P11][trouble]") {

@@ -1,0 +1,74 @@
+#include "server/client_secret_request.hpp"
+
+#include <utility>
+
+#include "session/ids.hpp"
+#include "session/json_view.hpp"
+
+namespace verbatim::server {
+
+using nlohmann::json;
+
+std::string ClientSecretRequest::model() const {
+  const auto named = session.find("model");
+  return named != session.end() && named->is_string() ? named->get<std::string>() : std::string();
+}
+
+std::string ClientSecretRequest::configuration() const {
+  if (session.empty()) return {};
+  json without_model = session;
+  without_model.erase("model");  // the provider refuses it in an update
+  return without_model.dump();
+}
+
+std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
+    std::string_view body, const config::Auth& settings) {
+  const auto wrong = [](const std::string& what) {
+    return openai_error(400, "invalid_value", what);
+  };
+  ClientSecretRequest request;
+  request.seconds = settings.token_ttl.count() / 1000;
+  if (body.empty()) return request;
+  // The session's own check first: a tree is copied and written by recursion, so its depth needs a
+  // bound, and what is kept here is sent on by the session later.
+  const auto not_json = [](const std::string& why) {
+    return openai_error(400, "invalid_json", "The body is not JSON" + why + ".");
+  };
+  if (const auto fault = session::json::check(body)) {
+    return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
+  }
+  const json asked = json::parse(body, nullptr, false);
+  if (asked.is_discarded()) return not_json(": it has half a character, or too large a number");
+  if (!asked.is_object()) return wrong("The body must be a JSON object.");
+  request.session = asked.value("session", json::object());
+  const json extra = asked.value("verbatim", json::object());
+  if (!request.session.is_object()) return wrong("'session' must be an object.");
+  if (!extra.is_object()) return wrong("'verbatim' must be an object.");
+  request.metadata = extra.value("metadata", json::object());
+  if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
+  for (const char* key : {"user", "session_id"}) {
+    if (extra.contains(key) && !extra[key].is_string()) {
+      return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
+    }
+  }
+  if (extra.contains("user")) request.user = extra["user"].get<std::string>();
+  request.session_id = extra.value("session_id", std::string());
+  if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id)) {
+    return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
+  }
+  if (const auto after = asked.find("expires_after"); after != asked.end()) {
+    if (!after->is_object() || !after->contains("seconds") ||
+        !(*after)["seconds"].is_number_integer()) {
+      return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
+    }
+    request.seconds = (*after)["seconds"].get<std::int64_t>();
+    const std::int64_t longest = settings.token_ttl_max.count() / 1000;
+    if (request.seconds < 10 || request.seconds > longest) {
+      return wrong("'expires_after.seconds' must be from 10 to " + std::to_string(longest) +
+                   " (auth.token_ttl_max).");
+    }
+  }
+  return request;
+}
+
+}  // namespace verbatim::server

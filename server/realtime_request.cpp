@@ -1,0 +1,94 @@
+#include "server/realtime_request.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "server/crypto.hpp"
+#include "session/ids.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+// What the handshake itself demands (RFC 6455, 4.2.1), asked before anything is begun for it.
+std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
+  if (request.header("Sec-WebSocket-Version") != "13") {
+    HttpResponse refused = openai_error(426, "unsupported_version",
+                                        "WebSockets are spoken here in version 13 (RFC 6455).");
+    refused.headers.emplace_back("Sec-WebSocket-Version", "13");
+    return refused;
+  }
+  const std::string_view key = request.header("Sec-WebSocket-Key");
+  if (key.size() != 24 || !key.ends_with("==")) {
+    return openai_error(400, "invalid_handshake",
+                        "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<RealtimeCall, HttpResponse> examine_upgrade(
+    const HttpRequest& request, const Authenticator& authenticator,
+    const std::vector<std::string>& allowed_origins, bool tls, session::TimeMs now) {
+  if (auto refused = bad_handshake(request)) return std::move(*refused);
+  auto authenticated = authenticator.authenticate(request, now / 1000);
+  if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
+    HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
+    refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refused;
+  }
+  const Principal& principal = std::get<Principal>(authenticated);
+  if (principal.kind != Principal::Kind::api_key &&
+      !origin_allowed(request, allowed_origins, tls)) {
+    return openai_error(
+        403, "origin_not_allowed",
+        "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
+            ". Add it to server.allowed_origins.");
+  }
+  for (const char* unsupported : {"call_id", "intent"}) {
+    if (request.parameter(unsupported)) {
+      return openai_error(400, "unsupported_parameter",
+                          std::string("The query parameter '") + unsupported +
+                              "' is not supported: connect with 'model'.");
+    }
+  }
+  RealtimeCall call;
+  call.user = principal.user;
+  if (principal.claims) {
+    call.session_id = principal.claims->session_id;
+    call.metadata_json = principal.claims->metadata_json;
+    call.model = principal.claims->model;
+    call.secret_id = principal.claims->id;
+  }
+  if (const auto asked = request.parameter("session")) {
+    if (!session::is_valid_session_id(*asked)) {
+      return openai_error(400, "invalid_session_id",
+                          "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
+    }
+    const bool bound = principal.claims && !principal.claims->session_open;
+    if (bound && call.session_id != *asked) {
+      // Whose session it is, and whether there is one, is nobody else's business.
+      return openai_error(404, "session_not_found",
+                          "There is no such session, or the token is not for it.");
+    }
+    call.session_id = std::string(*asked);
+  }
+  if (call.session_id.empty()) call.session_id = new_id("sess_", now);
+  if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
+  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const auto offers = [&offered](const char* name) {
+    return std::find(offered.begin(), offered.end(), name) != offered.end();
+  };
+  if (offers("realtime")) {
+    call.protocol = "realtime";
+  } else if (offers("verbatim.v1")) {
+    call.protocol = "verbatim.v1";
+  }
+  call.extension_events =
+      offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
+  return call;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,32 @@
+// An upgrade request to /v1/realtime, examined: who asks, and for which conversation.
+//
+// Pure but for the randomness of a new session's id; any thread. Untrusted input: what is wrong
+// with it comes back as the answer to give.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "server/auth.hpp"
+#include "server/http.hpp"
+#include "session/turn.hpp"
+
+namespace verbatim::server {
+
+/// What the request asks for, once it is found to be in order.
+struct RealtimeCall {
+  std::string session_id;
+  std::string user;
+  std::string metadata_json = "{}";
+  std::string model;
+  std::string secret_id;
+  bool extension_events = false;
+  std::string protocol;  ///< to select; empty: none
+};
+
+std::variant<RealtimeCall, HttpResponse> examine_upgrade(
+    const HttpRequest& request, const Authenticator& authenticator,
+    const std::vector<std::string>& allowed_origins, bool tls, session::TimeMs now);
+
+}  // namespace verbatim::server

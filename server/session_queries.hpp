@@ -1,0 +1,30 @@
+// What the query strings of GET /v1/sessions and .../transcript ask for.
+//
+// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "server/http.hpp"
+#include "session/render.hpp"
+#include "storage/transcript_store.hpp"
+
+namespace verbatim::server {
+
+std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const HttpRequest& request);
+
+struct TranscriptQuery {
+  std::optional<int> attempt;  ///< none: the latest
+  session::Format format = session::Format::json;
+  std::chrono::seconds wait{0};  ///< for the attempt to become final
+};
+std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequest& request);
+
+/// Milliseconds, Unix seconds, 2026-11-23 or 2026-11-23T21:50:51.123Z. Other zones are refused:
+/// guessing would answer with the wrong sessions.
+std::optional<session::TimeMs> parse_time(std::string_view text);
+
+}  // namespace verbatim::server

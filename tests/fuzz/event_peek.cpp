@@ -1,0 +1,34 @@
+// Any bytes as a message of either side: what the peek and the readers find must be what a whole
+// parser finds.
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "demand.hpp"
+#include "session/json_view.hpp"
+#include "session/protocol.hpp"
+
+using namespace verbatim::session;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view message(reinterpret_cast<const char*>(data), size);
+  const std::string_view type = peek_type(message);
+  if (!type.empty()) {
+    demand(type.data() >= message.data() && type.data() + type.size() <= message.data() + size);
+    demand(type.find_first_of("\"\\") == type.npos);
+  }
+  const auto from_server = read_server_event(message);
+  const auto from_client = read_client_event(message);
+  // What cannot be told by its name means nothing; what a name sends past the journal has no text.
+  if (type.empty()) demand(!from_server && !from_client);
+  if (from_server) demand(server_traffic(type) != Traffic::other);
+  if (from_server && server_traffic(type) == Traffic::audio)
+    demand(std::holds_alternative<AudioDelta>(from_server->body));
+  if (from_client) {
+    demand(is_client_event(type));
+    demand(client_traffic(type) != Traffic::audio);
+  }
+  if (json::check(message) || check_client_message(message, {std::string(type)})) return 0;
+  const auto whole = nlohmann::json::parse(message, nullptr, false);
+  if (!whole.is_discarded()) demand(whole.at("type") == std::string(type));
+  return 0;
+}

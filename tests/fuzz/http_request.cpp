@@ -1,0 +1,81 @@
+// Any bytes as what an HTTP request brings: the first line is its target, the rest its body, for
+// every reader of either. What is accepted must be fit for where it goes next.
+#include <cstdint>
+
+#include "demand.hpp"
+#include "server/auth.hpp"
+#include "server/client_secret_request.hpp"
+#include "server/session_queries.hpp"
+#include "session/ids.hpp"
+#include "session/json_view.hpp"
+#include "session/own_events.hpp"
+#include "session/protocol.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const unsigned char c : text) {
+    out += '%';
+    out += "0123456789ABCDEF"[c >> 4];
+    out += "0123456789ABCDEF"[c & 15];
+  }
+  return out;
+}
+
+void check_target(std::string_view target) {
+  HttpRequest request;
+  if (!parse_target(target, request)) return;
+  std::string again = "/" + escaped(request.path.substr(1));
+  char separator = '?';
+  for (const auto& [name, value] : request.query) {
+    again += separator + escaped(name) + "=" + escaped(value);
+    separator = '&';
+  }
+  HttpRequest same;
+  demand(parse_target(again, same));
+  demand(same.path == request.path && same.query == request.query);
+  const auto answer = [](const HttpResponse& refused) {
+    demand(refused.status == 400 && !session::json::check(refused.body));
+  };
+  const auto filter = read_session_filter(request);
+  if (const auto* refused = std::get_if<HttpResponse>(&filter)) answer(*refused);
+  const auto query = read_transcript_query(request);
+  if (const auto* refused = std::get_if<HttpResponse>(&query)) answer(*refused);
+}
+
+void check_client_secret(std::string_view body) {
+  const config::Auth settings;
+  const auto read = read_client_secret_request(body, settings);
+  if (const auto* refused = std::get_if<HttpResponse>(&read)) {
+    demand(refused->status == 400 && !session::json::check(refused->body));
+    return;
+  }
+  const auto& asked = std::get<ClientSecretRequest>(read);
+  demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
+  demand(asked.seconds >= 10 && asked.seconds <= settings.token_ttl_max.count() / 1000);
+  // The provider gets it as an event, which must be one that we would let pass ourselves.
+  const std::string update = session::configuration_update(asked.configuration(), "whisper");
+  demand(update.empty() || !session::check_client_message(update));
+  TokenClaims claims;
+  claims.user = asked.user.value_or("");
+  claims.model = asked.model();
+  claims.metadata_json = asked.metadata.dump();
+  const Authenticator authenticator({}, std::string(32, 's'), false);
+  const auto minted = authenticator.read_token(authenticator.mint(claims));
+  demand(minted && minted->user == claims.user && minted->model == claims.model);
+  demand(minted->metadata_json == claims.metadata_json);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const std::size_t line = std::min(bytes.find('\n'), size);
+  check_target(bytes.substr(0, line));
+  check_client_secret(bytes.substr(std::min(line + 1, size)));
+  return 0;
+}

@@ -1,0 +1,78 @@
+// Makes seeds for the fuzz targets: node seeds.mjs DIRECTORY writes DIRECTORY/TARGET/seeds/*, from
+// tests/recordings, config/verbatim.toml and a few lines below; the same every time.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const recordings = fileURLToPath(new URL('../recordings', import.meta.url));
+const example = fileURLToPath(new URL('../../config/verbatim.toml', import.meta.url));
+const directory = process.argv[2];
+
+function write(target, seed) {
+  const folder = join(directory, target, 'seeds');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, createHash('sha1').update(seed).digest('hex').slice(0, 16)), seed);
+}
+
+// Whole conversations, without the lines that audio makes long.
+const messages = new Map();
+for (const name of readdirSync(recordings).filter((file) => file.endsWith('.jsonl'))) {
+  const lines = readFileSync(join(recordings, name), 'utf8')
+    .split('\n')
+    .filter((line) => line && line.length < 4096);
+  for (const target of ['events', 'recording']) write(target, lines.slice(0, 60).join('\n'));
+  for (const line of lines) {
+    const event = line.slice(line.indexOf('"event":') + '"event":'.length, -1);
+    const type = /"type":"([^"]+)"/.exec(event)?.[1];
+    if (type && !messages.has(type)) messages.set(type, event);
+  }
+}
+// One message of each type.
+for (const event of messages.values())
+  for (const target of ['client_message', 'event_peek', 'json_view', 'events']) write(target, event);
+
+// Configurations: by the first byte --set, the environment, or a file.
+for (const section of readFileSync(example, 'utf8').split(/^\[/m).slice(1)) {
+  const lines = section.split('\n').filter((line) => line && !line.startsWith('#'));
+  const name = lines[0].slice(0, -1);
+  write('configuration', `\x02[${lines.join('\n')}`);
+  for (const line of lines.slice(1)) {
+    const [, key, value] = /^(\w+) = "?(.*?)"?$/.exec(line);
+    write('configuration', `\x00${name}.${key}=${value}`);
+    write('configuration', `\x01${name.toUpperCase()}_${key.toUpperCase()}=${value}`);
+  }
+}
+
+// By the first byte: a credential, a payload to sign, or claims to mint and spoil.
+write('client_token', `\x00ek_eyJ2IjoxfQ.${'A'.repeat(43)}`);
+write('client_token', '\x01{"v":1,"id":"cs_1","user":"ann","session":"s","exp":1795470651,"open":true}');
+write('client_token', '\x01{"v":1,"id":"","user":"","session":"","exp":-1,"meta":{"a":"7"},"model":"m"}');
+write('client_token', `cs_1\\\\ann\\\\s\\\\m\\\\{"course":"7"}${'\x07'.repeat(20)}\x02`);
+
+write(
+  'http_request',
+  '/v1/realtime/client_secrets\n' +
+    JSON.stringify({
+      session: JSON.parse(messages.get('session.update')).session,
+      expires_after: { anchor: 'created_at', seconds: 600 },
+      verbatim: { user: 'ann', session_id: 'sess_1', metadata: { course: '7' } },
+    }),
+);
+for (const target of [
+  '/v1/sessions?status=final&user=J%C3%B6rg+K&since=2026-11-23T21:50:51.123Z&until=1795470651',
+  '/v1/sessions?limit=50&cursor=abc&metadata.course=7',
+  '/v1/sessions/sess_1/transcript?attempt=2&format=markdown&wait=30',
+])
+  write('http_request', `${target}\n{}`);
+
+const handshake = 'Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n';
+const bearer = 'Authorization: Bearer TOKEN\n';
+const protocol = 'Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.TOKEN, verbatim.v1\n';
+write('upgrade_request', `/v1/realtime?model=gpt-realtime\n${handshake}${bearer}`);
+write('upgrade_request', `/v1/realtime?intent=transcription\n${handshake}${bearer}`);
+write('upgrade_request', `/v1/realtime?call_id=1&session=other\n${handshake}${bearer}`);
+write(
+  'upgrade_request',
+  `/v1/realtime?session=sess_1&events=verbatim\n${protocol}${handshake}Origin: https://a.test\n`,
+);

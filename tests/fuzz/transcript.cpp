@@ -1,0 +1,186 @@
+// Any sequence of events about a few items, sense or nonsense, through the transcript engine and,
+// by the journal's codec, through a second one as a recovery would. Properties of
+// docs/transcript-rules.md are asked after every event.
+#include <fuzzer/FuzzedDataProvider.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "demand.hpp"
+#include "session/transcript.hpp"
+#include "storage/event_codec.hpp"
+
+using namespace verbatim::session;
+
+namespace {
+
+class Events {
+ public:
+  Events(const std::uint8_t* data, std::size_t size) : bytes_(data, size) {}
+
+  bool more() { return bytes_.remaining_bytes() > 0; }
+
+  Event next() {
+    Event event;
+    if (below(8) != 0) event.id = "event_" + std::to_string(below(200));
+    event.body = body();
+    return event;
+  }
+
+ private:
+  int below(int end) { return bytes_.ConsumeIntegralInRange(0, end - 1); }
+  bool flag() { return bytes_.ConsumeBool(); }
+  std::string id() { return below(8) == 0 ? "" : "item_" + std::to_string(below(5)); }
+  std::string response() { return below(8) == 0 ? "" : "resp_" + std::to_string(below(3)); }
+  int part() { return below(8) == 0 ? bytes_.ConsumeIntegral<int>() : below(3); }
+  std::int64_t ms() { return below(8) == 0 ? bytes_.ConsumeIntegral<std::int64_t>() : below(5000); }
+
+  Text words() {
+    static const char* const pieces[] = {
+        "", "Hello", " there", "\xED\xA0\xBD", "\xED\xB8\x80", "\n", "\xF0\x9F\x98\x80", " "};
+    Text made;
+    for (int n = below(4); n > 0; --n) {
+      made.append(Text::from_wtf8(pieces[below(static_cast<int>(std::size(pieces)))]));
+    }
+    return made;
+  }
+
+  Item item() {
+    Item made;
+    made.id = id();
+    made.kind = below(4) == 0 ? static_cast<ItemKind>(below(4)) : ItemKind::message;
+    made.role = static_cast<Role>(below(4));
+    made.status = static_cast<ItemStatus>(below(4));
+    for (int n = below(3); n > 0; --n) made.parts.push_back({part(), words(), flag()});
+    return made;
+  }
+
+  EventBody body() {
+    switch (below(20)) {
+      case 0:
+        return UpstreamOpened{response(), ms(), flag(), below(3)};
+      case 1:
+        return SessionConfigured{flag(), below(3)};
+      case 2:
+        return ItemPlaced{item(), static_cast<Place>(below(3)), id(), flag()};
+      case 3:
+        return ItemSnapshot{item(), flag()};
+      case 4:
+        return OutputItem{response(), item(), flag()};
+      case 5:
+        return TextDelta{id(), response(), part(), flag(), words()};
+      case 6:
+        return TextDone{id(), response(), part(), flag(), words()};
+      case 7:
+        return PartSnapshot{id(), response(), part(), words()};
+      case 8:
+        return TranscriptionFailed{id(), part(), "why"};
+      case 9:
+        return AudioDelta{id(), part(), below(32 << 20)};  // counted, not told
+      case 10:
+        return SpeechStarted{id(), ms()};
+      case 11:
+        return SpeechStopped{id(), ms()};
+      case 12:
+        return BufferCleared{};
+      case 13:
+        return ResponseStarted{response(), flag()};
+      case 14: {
+        ResponseEnded ended;
+        ended.response_id = response();
+        ended.out_of_band = flag();
+        ended.status = static_cast<ResponseStatus>(below(5));
+        for (int n = below(3); n > 0; --n) ended.output.push_back(item());
+        return ended;
+      }
+      case 15:
+        return ItemTruncated{id(), part(), ms(), -1};
+      case 16:
+        return ItemDeleted{id()};
+      case 17:
+        return ProviderError{"type", "code", "c" + std::to_string(below(3))};
+      case 18:
+        return ItemRequested{"c" + std::to_string(below(3)), item()};
+      default:
+        return CancelRequested{response()};
+    }
+  }
+
+  FuzzedDataProvider bytes_;
+};
+
+void check_shape(const std::vector<Turn>& turns) {
+  std::unordered_set<std::string> ids;
+  for (const Turn& turn : turns) {
+    demand(ids.insert(turn.item_id).second);
+    demand(turn.ordinal == static_cast<int>(ids.size()));
+    if (turn.heard) demand(turn.text.wtf8().starts_with(turn.heard->text.wtf8()));
+  }
+}
+
+template <class... Bodies>
+bool is_any(const Event& event) {
+  return (std::holds_alternative<Bodies>(event.body) || ...);
+}
+
+/// What an event did to the turns before it: exactly the touched ones differ, and text grows by
+/// deltas, is replaced by what the provider calls final, and stands otherwise.
+void check_step(const std::vector<Turn>& before, const Transcript& now, const Event& event,
+                const Transcript::Applied& applied) {
+  const bool may_replace =
+      is_any<TextDone, PartSnapshot, ItemSnapshot, OutputItem, ItemPlaced, ResponseEnded>(event);
+  for (const Turn& old : before) {
+    const auto turn = now.turn(old.item_id);
+    const bool touched = std::find(applied.touched.begin(), applied.touched.end(), old.item_id) !=
+                         applied.touched.end();
+    demand(touched || (turn && turn->text == old.text && turn->status == old.status &&
+                       turn->deleted == old.deleted && turn->role == old.role));
+    if (!turn) continue;  // its response was out of band, or it is a tool's
+    demand(old.text.empty() || !turn->text.empty());
+    const std::size_t grown = turn->text.size_bytes() + 2;  // two halves of three bytes make four
+    if (is_any<TextDelta>(event)) demand(grown >= old.text.size_bytes());
+    if (!may_replace && !is_any<TextDelta>(event)) demand(turn->text == old.text);
+  }
+  if (applied.repeat) demand(applied.touched.empty() && now.turns() == before);
+}
+
+bool same(const FinalTranscript& one, const FinalTranscript& other) {
+  return one.turns == other.turns && one.gaps == other.gaps && one.complete == other.complete &&
+         one.usage_json == other.usage_json;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Events events(data, size);
+  Transcript live;
+  Transcript recovered;
+  TimeMs now = 0;
+  for (int count = 0; count < 100 && events.more(); ++count) {
+    Event event = events.next();
+    if (auto* cut = std::get_if<ItemTruncated>(&event.body))
+      cut->audio_sent_ms = live.audio_sent_ms(cut->item_id, cut->content_index);
+    const auto before = live.turns();
+    const auto applied = live.apply(event, ++now);
+    check_shape(live.turns());
+    check_step(before, live, event, applied);
+    if (applied.repeat || std::holds_alternative<AudioDelta>(event.body)) continue;
+    const auto journaled = verbatim::storage::decode_event(verbatim::storage::encode_event(event));
+    demand(journaled && *journaled == event);
+    recovered.apply(*journaled, now);
+  }
+  const auto open = live.turns();
+  const FinalTranscript last = finalise(live, ++now);
+  demand(same(finalise(recovered, now), last));
+  demand(last.turns.size() == open.size());
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    demand(last.turns[i].item_id == open[i].item_id && last.turns[i].text == open[i].text);
+    demand(last.turns[i].status != TurnStatus::in_progress);
+  }
+  // The end is the end: neither time nor a late event changes anything.
+  Event late;
+  late.body = TextDone{"item_0", "", 0, false, Text::from_wtf8("late")};
+  demand(live.apply(late, ++now).touched.empty());
+  demand(same(finalise(live, ++now), last));
+  return 0;
+}

@@ -1,0 +1,64 @@
+// Any target and headers (one a line, `Name: value`) as an upgrade request. Who has no token of
+// ours is never let in, and what is let in is sound. A line's TOKEN stands for a token that is.
+#include <algorithm>
+#include <cstdint>
+
+#include "demand.hpp"
+#include "server/realtime_request.hpp"
+#include "session/ids.hpp"
+#include "session/json_view.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+constexpr session::TimeMs now = 1'795'470'651'000;
+const Authenticator authenticator({}, std::string(32, 's'), false);
+
+std::string token() {
+  TokenClaims claims;
+  claims.user = "ann";
+  claims.session_id = "sess_1";
+  claims.expires_at_s = now / 1000 + 1;
+  return authenticator.mint(claims);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::string minted = token();
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  const auto next_line = [&bytes] {
+    const auto line = bytes.substr(0, bytes.find('\n'));
+    bytes.remove_prefix(std::min(line.size() + 1, bytes.size()));
+    return line;
+  };
+  HttpRequest request;
+  request.method = "GET";
+  if (!parse_target(next_line(), request)) return 0;
+  bool has_token = false;
+  while (!bytes.empty()) {
+    const std::string_view line = next_line();
+    const std::size_t colon = line.find(": ");
+    if (colon == line.npos) continue;
+    std::string value(line.substr(colon + 2));
+    if (const std::size_t at = value.find("TOKEN"); at != value.npos) {
+      value.replace(at, 5, minted);
+      has_token = true;
+    }
+    request.headers.emplace_back(line.substr(0, colon), std::move(value));
+  }
+  const auto examined = examine_upgrade(request, authenticator, {"https://a.test"}, true, now);
+  if (const auto* refused = std::get_if<HttpResponse>(&examined)) {
+    demand(refused->status >= 400 && refused->status < 500);
+    demand(!session::json::check(refused->body));
+    return 0;
+  }
+  const auto& call = std::get<RealtimeCall>(examined);
+  demand(has_token && call.user == "ann" && call.session_id == "sess_1");
+  demand(call.protocol.empty() || call.protocol == "realtime" || call.protocol == "verbatim.v1");
+  const std::string_view origin = request.header("Origin");
+  demand(origin.empty() || origin == "https://a.test");
+  return 0;
+}
