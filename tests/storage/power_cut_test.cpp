@@ -76,6 +76,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
         {.file = file, .durability = durability, .wal_checkpoint_bytes = 64 * 1024}, witness);
     Conversations people(journal, witness.watch);
     people.talk(60);
+    people.close_first();
     // What comes when nobody speaks: rows that are not needed go, the log moves into the database.
     CHECK(log.wait_for(DiskOperation::synced, file, log.now()));
     people.talk(60);
