@@ -1,6 +1,10 @@
 // How long a delta waits for its sync, how many rows a second the journal takes at most, and what
-// a delta costs in bytes written. Built with -DVERBATIM_BENCH=ON; run on the disk in question:
+// a delta costs in bytes written; beside it, what the disk gives without any of ours. Built with
+// -DVERBATIM_BENCH=ON; run on the disk in question:
 //   journal_bench FOLDER
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -95,6 +99,32 @@ void measure(const std::filesystem::path& folder, int rate, int count) {
       static_cast<double>(stats.rows) / static_cast<double>(stats.commits), bytes / count);
 }
 
+/// What the disk gives at best: one record appended and synced, again and again.
+void measure_disk(const std::filesystem::path& folder, int count) {
+  const auto file = folder / "bench.raw";
+  const int opened = ::open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+  const std::string record(250, 'r');
+  std::vector<double> waits;
+  const auto start = Clock::now();
+  for (int i = 0; i < count; ++i) {
+    const auto begin = Clock::now();
+    if (::write(opened, record.data(), record.size()) < 0 || ::fdatasync(opened) != 0) {
+      std::perror(file.c_str());
+      std::_Exit(1);
+    }
+    waits.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  ::close(opened);
+  std::filesystem::remove(file);
+  std::sort(waits.begin(), waits.end());
+  const auto percentile = [&](double p) {
+    return waits[static_cast<std::size_t>(p * static_cast<double>(waits.size() - 1))];
+  };
+  std::printf("the disk alone: %9.0f/s  sync ms p50 %.2f  p99 %.2f  p99.9 %.2f  max %.1f\n",
+              count / seconds, percentile(0.5), percentile(0.99), percentile(0.999), waits.back());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -102,6 +132,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: journal_bench FOLDER\n");
     return 2;
   }
+  measure_disk(argv[1], 20'000);
   measure(argv[1], 1000, 10'000);
   measure(argv[1], 10'000, 200'000);
   measure(argv[1], 0, 1'000'000);

@@ -12,6 +12,7 @@
 #include "server/auth.hpp"
 #include "server/capture.hpp"
 #include "server/crypto.hpp"
+#include "server/data_commands.hpp"
 #include "server/data_dir.hpp"
 #include "server/health_check.hpp"
 #include "server/session_driver.hpp"
@@ -20,46 +21,13 @@
 #include "session/recording.hpp"
 #include "session/replay.hpp"
 #include "storage/database.hpp"
-#include "storage/recovery.hpp"
 #include "storage/transcript_store.hpp"
-
-extern char** environ;
 
 namespace verbatim::server {
 
 namespace {
 
 using nlohmann::json;
-
-constexpr int ok = 0;
-constexpr int failed = 1;
-constexpr int bad_usage = 2;
-constexpr int not_found = 3;
-
-/// What every command shares: where its settings come from, and how it prints.
-struct Common {
-  std::string config_file;
-  std::vector<std::string> assignments;
-  bool as_json = false;
-
-  config::Sources sources() const {
-    config::Sources from;
-    from.file = config_file;
-    from.assignments = assignments;
-    for (char** entry = environ; *entry; ++entry) from.environment.emplace_back(*entry);
-    return from;
-  }
-  config::Settings settings() const { return config::load(sources()); }
-};
-
-void print(const json& value) {
-  std::cout << value.dump(2, ' ', false, json::error_handler_t::replace) << "\n";
-}
-
-int complain(const std::string& what, int code) {
-  std::cerr << "verbatim: " << what << "\n";
-  return code;
-}
 
 session::Format format_or_throw(const std::string& name) {
   const auto format = session::format_from_string(name);
@@ -231,43 +199,6 @@ int sessions_delete(const Common& common, const std::string& id) {
   return ok;
 }
 
-int recover(const Common& common, bool dry_run) {
-  const config::Settings settings = common.settings();
-  const auto file = database_in(settings.server.data_dir);
-  if (!std::filesystem::exists(file)) return complain("there is no " + file.string(), not_found);
-  std::optional<DataDir> lock;
-  if (!dry_run) lock.emplace(settings.server.data_dir);
-  const storage::RecoveryReport report =
-      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir);
-  json attempts = json::array();
-  for (const auto& one : report.attempts) {
-    attempts.push_back({{"session_id", one.session_id},
-                        {"attempt", one.attempt},
-                        {"events", one.events},
-                        {"turns", one.turns},
-                        {"interrupted", one.interrupted}});
-  }
-  if (common.as_json) {
-    print({{"clean", report.clean},
-           {"dry_run", report.dry_run},
-           {"integrity", report.integrity},
-           {"unreadable_rows", report.unreadable_rows},
-           {"attempts", attempts}});
-    return ok;
-  }
-  std::cout << (report.clean ? "The journal was closed in order." : "The journal was not closed.")
-            << " " << report.attempts.size()
-            << (dry_run ? " session(s) would be recovered.\n" : " session(s) recovered.\n");
-  for (const auto& one : report.attempts) {
-    std::cout << one.session_id << "  attempt " << one.attempt << "  turns=" << one.turns
-              << "  interrupted=" << one.interrupted << "\n";
-  }
-  if (report.unreadable_rows > 0) {
-    std::cout << report.unreadable_rows << " journal row(s) could not be read; they are kept.\n";
-  }
-  return ok;
-}
-
 int replay(const std::string& path, const std::string& format) {
   const session::Format chosen = format_or_throw(format);
   std::ifstream file(path, std::ios::binary);
@@ -326,9 +257,25 @@ int run_command_line(int argc, char** argv) {
   CLI::App* serve_command = app.add_subcommand("serve", "run the relay (the default)");
   add_serve_options(*serve_command);
 
+  std::string data_dir;
   CLI::App* check_command = app.add_subcommand("check", "validate and print the configuration");
   add_common(*check_command, common);
-  check_command->callback([&] { chosen = [&] { return check(common); }; });
+  CLI::Option* with_data =
+      check_command->add_option("--data", data_dir, "look at what is kept; default: where set")
+          ->expected(0, 1);
+  check_command->callback([&, with_data] {
+    chosen = [&, with_data] {
+      return with_data->count() > 0 ? check_data(common, data_dir) : check(common);
+    };
+  });
+
+  std::string backup_file;
+  CLI::App* backup_command =
+      app.add_subcommand("backup", "copy what is kept into one file, also beside a server");
+  add_common(*backup_command, common);
+  backup_command->add_option("file", backup_file, "must not be there yet")->required();
+  backup_command->add_option("--data", data_dir, "of which folder; default: where set");
+  backup_command->callback([&] { chosen = [&] { return backup(common, data_dir, backup_file); }; });
 
   TokenRequest token_request;
   CLI::App* token_command = app.add_subcommand("token", "mint a client token");

@@ -34,6 +34,15 @@ std::filesystem::path database_in(const std::filesystem::path& data_dir) {
   return data_dir / "verbatim.db";
 }
 
+bool is_served(const std::filesystem::path& data_dir) {
+  const int lock = ::open((data_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return false;
+  // Shared, and given back at once: only a start in this very instant would find it taken.
+  const bool taken = ::flock(lock, LOCK_SH | LOCK_NB) != 0;
+  ::close(lock);
+  return taken;
+}
+
 std::string token_secret_in(const std::filesystem::path& data_dir) {
   const std::filesystem::path path = data_dir / "token_secret";
   // Whoever makes the file first wins; both then read the same.

@@ -28,6 +28,8 @@ class DataDir {
 
 /// For commands that only look: where a server with this folder keeps its database.
 std::filesystem::path database_in(const std::filesystem::path& data_dir);
+/// Whether a server uses the folder now. Changes nothing in it.
+bool is_served(const std::filesystem::path& data_dir);
 /// The same secret, for `verbatim token`. Throws if it can not be read or made.
 std::string token_secret_in(const std::filesystem::path& data_dir);
 

@@ -1,18 +1,16 @@
 #include "storage/database.hpp"
 
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
+#include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 
+#include "storage/files.hpp"
 #include "storage/schema.hpp"
 
 namespace verbatim::storage {
@@ -46,46 +44,14 @@ Failure failure_of(int extended) {
   }
 }
 
-const char* advice_for(Failure failure) {
-  switch (failure) {
-    case Failure::disk_full:
-      return "free some space on its disk";
-    case Failure::io_error:
-      return "check the disk and the kernel log, then start again to recover";
-    case Failure::corrupt:
-      return "keep a copy of the file with its -wal, and restore it from a backup";
-    case Failure::read_only:
-      return "check that its folder exists, belongs to this user and is mounted writable";
-    case Failure::busy:
-      return "find the other process that keeps it locked";
-    default:
-      return "this is a defect of the program or of the file";
-  }
-}
-
-StorageError system_error(const fs::path& file, const std::string& what, int error) {
-  const Failure failure = error == ENOSPC ? Failure::disk_full
-                          : error == EIO  ? Failure::io_error
-                                          : Failure::read_only;
-  return StorageError(failure, file.string() + ": " + what + ": " + std::strerror(error) + "; " +
-                                   advice_for(failure));
-}
-
-/// SQLite gives its log and index the permissions of the database, so one mode covers all three.
-void make_private_file(const fs::path& file) {
-  const int made = ::open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-  if (made < 0) {
-    if (errno == EEXIST) return;
-    throw system_error(file, "cannot be made", errno);
-  }
-  ::close(made);
-  // The name itself must survive a power cut, and SQLite syncs a folder only for files it makes.
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const int synced = opened < 0 ? -1 : ::fsync(opened);
-  const int error = errno;
-  if (opened >= 0) ::close(opened);
-  if (synced != 0) throw system_error(folder, "cannot be synced", error);
+StorageError in_our_words(const fs::path& file, const SQLite::Exception& error) {
+  int code = error.getExtendedErrorCode();
+  if (code <= 0) code = error.getErrorCode();
+  const Failure failure = failure_of(code);
+  return StorageError(failure,
+                      file.string() + ": " + error.what() + " (SQLite code " +
+                          std::to_string(code) + "); " + advice_for(failure),
+                      code);
 }
 
 /// What abandon() leaks stays reachable, so that a leak checker keeps its meaning.
@@ -223,6 +189,28 @@ void Database::want_scrub() {
   if (!in_transaction()) checkpoint(Checkpoint::truncate);
 }
 
+void Database::copy_into(const fs::path& file, const std::function<void()>& after_step) {
+  constexpr int pages_a_step = 256;
+  // One state from the first page to the last: else each commit of others begins the copy anew.
+  Savepoint snapshot(*this);
+  query("SELECT clean FROM meta").step();
+  try {
+    SQLite::Database copy(file, SQLite::OPEN_READWRITE);
+    // It is whole only once it is done, and whoever asked for it syncs it.
+    copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF");
+    {
+      SQLite::Backup backup(copy, *connection_);
+      int result = SQLITE_OK;
+      while ((result = backup.executeStep(pages_a_step)) == SQLITE_OK) after_step();
+      if (result != SQLITE_DONE)
+        throw StorageError(Failure::busy, file.string() + ": " + advice_for(Failure::busy));
+    }
+    copy.exec("PRAGMA journal_mode=DELETE");
+  } catch (const SQLite::Exception& error) {
+    throw in_our_words(file, error);
+  }
+}
+
 void Database::abandon() noexcept {
   for (auto& [sql, statement] : statements_)
     abandoned().push_back(std::shared_ptr<SQLite::Statement>(std::move(statement)));
@@ -230,13 +218,7 @@ void Database::abandon() noexcept {
 }
 
 StorageError Database::explain(const SQLite::Exception& error) const {
-  int code = error.getExtendedErrorCode();
-  if (code <= 0) code = error.getErrorCode();
-  const Failure failure = failure_of(code);
-  return StorageError(failure,
-                      file_.string() + ": " + error.what() + " (SQLite code " +
-                          std::to_string(code) + "); " + advice_for(failure),
-                      code);
+  return in_our_words(file_, error);
 }
 
 Transaction::Transaction(Database& database) : database_(database) {

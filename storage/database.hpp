@@ -78,6 +78,10 @@ class Database {
   void want_scrub();
   bool scrub_wanted() const { return scrub_wanted_; }
 
+  /// Copies the whole of it, as it is now, into an empty file, in steps; others may write
+  /// meanwhile. The copy is one file, without a log. `after_step` is called some times a second.
+  void copy_into(const std::filesystem::path& file, const std::function<void()>& after_step);
+
   /// For a file whose state is unknown after an I/O error. The connection and its statements are
   /// leaked on purpose: closing would checkpoint, that is, copy pages that the kernel may have
   /// dropped over good ones, and then delete the log that still had them. Only the end of the

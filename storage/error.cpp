@@ -26,4 +26,21 @@ const char* to_string(Failure failure) {
   return "other";
 }
 
+const char* advice_for(Failure failure) {
+  switch (failure) {
+    case Failure::disk_full:
+      return "free some space on its disk";
+    case Failure::io_error:
+      return "check the disk and the kernel log, then start again to recover";
+    case Failure::corrupt:
+      return "keep a copy of the file with its -wal, and restore it from a backup";
+    case Failure::read_only:
+      return "check that its folder exists, belongs to this user and is mounted writable";
+    case Failure::busy:
+      return "find the other process that keeps it locked";
+    default:
+      return "this is a defect of the program or of the file";
+  }
+}
+
 }  // namespace verbatim::storage

@@ -18,6 +18,8 @@ enum class Failure {
   other,
 };
 const char* to_string(Failure);
+/// What an operator does about it.
+const char* advice_for(Failure);
 
 /// Message says what happened, to which file, and what to do.
 class StorageError : public std::runtime_error {

@@ -1,6 +1,7 @@
 #include "storage/recovery.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
@@ -54,14 +55,20 @@ void set_unreadable_aside(Database& database, const OpenAttempt& attempt) {
 
 void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryReport& report) {
   Folded folded = fold(database, attempt.id, attempt.first_seq);
+  std::set<std::string> open;
+  for (const session::Turn& turn : folded.transcript.turns())
+    if (turn.status == session::TurnStatus::in_progress) open.insert(turn.item_id);
   session::Ending ending;
   ending.reason = session::CloseReason::crash_recovered;
   ending.ended_at = std::max(folded.last_at, attempt.started_at);
   ending.transcript = session::finalise(folded.transcript, ending.ended_at);
 
+  // Not those that the provider had cut short before.
   const auto interrupted = std::count_if(
       ending.transcript.turns.begin(), ending.transcript.turns.end(),
-      [](const session::Turn& turn) { return turn.status == session::TurnStatus::interrupted; });
+      [&](const session::Turn& turn) {
+        return turn.status == session::TurnStatus::interrupted && open.contains(turn.item_id);
+      });
   report.unreadable_rows += folded.unreadable;
   report.attempts.push_back({attempt.session_id, attempt.number, folded.rows,
                              ending.transcript.turns.size(),
@@ -106,7 +113,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
 
   if (rotated) {
     const MergedSegment merged =
-        dry_run ? look_at_segment(segment) : merge_segment(database, segment);
+        dry_run ? look_through_segment(database, segment) : merge_segment(database, segment);
     report.segment_events = merged.events;
     report.segment_endings = merged.endings;
   }

@@ -15,7 +15,8 @@ struct RecoveredAttempt {
   int attempt = 0;
   std::size_t events = 0;  ///< journal rows folded
   std::size_t turns = 0;
-  std::size_t interrupted = 0;  ///< turns that were open
+  std::size_t interrupted = 0;  ///< turns that were open and will not be finished
+  friend bool operator==(const RecoveredAttempt&, const RecoveredAttempt&) = default;
 };
 
 struct RecoveryReport {
@@ -32,7 +33,8 @@ struct RecoveryReport {
 /// become interrupted; its end time is that of its last journal row. Throws StorageError.
 /// What a fallback directory holds is merged first. At its end nothing is left in the write-ahead
 /// log: pages that only the kernel's cache holds after a failed sync are written once more.
-/// With `dry_run` nothing is changed.
+/// With `dry_run` nothing is changed, the report is the same; a damaged file is told of by
+/// `integrity` instead of an error.
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,
                        const std::filesystem::path& fallback_dir = {});
 

@@ -2,6 +2,7 @@
 
 #include "session/render.hpp"
 #include "storage/database.hpp"
+#include "storage/files.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -44,20 +45,34 @@ constexpr const char* merge_sequence =
     "UPDATE main.meta SET last_seq = max(last_seq, (SELECT last_seq FROM segment.meta), "
     "(SELECT coalesce(max(seq), 0) FROM segment.journal))";
 
+/// Names without a schema find these first.
+constexpr const char* merged_views = R"sql(
+CREATE TEMP VIEW journal AS
+  SELECT seq, attempt, at, body FROM main.journal
+  UNION SELECT seq, attempt, at, body FROM segment.journal;
+CREATE TEMP VIEW attempt AS
+  SELECT * FROM main.attempt
+  WHERE id NOT IN (SELECT id FROM segment.attempt WHERE ended_at IS NOT NULL);
+)sql";
+
 fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }
 
-/// The file first: without it the rest means nothing, while the file without its log would be an
-/// older state that looks whole.
+void remove_part(const fs::path& part) {
+  std::error_code ec;
+  fs::remove(part, ec);
+  if (ec)
+    throw StorageError(Failure::read_only, part.string() +
+                                               ": it is merged but can not be removed (" +
+                                               ec.message() + "); remove it by hand");
+}
+
+/// The file first, and for good: without it the rest means nothing, while the file without its log
+/// would be an older state that looks whole, also when it comes back after a power cut.
 void remove_segment(const fs::path& file) {
-  for (const fs::path& part : {file, beside(file, "-wal"), beside(file, "-shm")}) {
-    std::error_code ec;
-    fs::remove(part, ec);
-    if (ec)
-      throw StorageError(Failure::read_only, part.string() +
-                                                 ": it is merged but can not be "
-                                                 "removed (" +
-                                                 ec.message() + "); remove it by hand");
-  }
+  remove_part(file);
+  sync_folder_of(file);
+  remove_part(beside(file, "-wal"));
+  remove_part(beside(file, "-shm"));
 }
 
 /// Detached again whatever happens in between.
@@ -83,6 +98,20 @@ class Attached {
 std::size_t count(Database& database, const char* sql) {
   Query read = database.query(sql);
   return read.step() ? static_cast<std::size_t>(read.integer(0)) : 0;
+}
+
+MergedSegment look_at_segment(const fs::path& file) {
+  Database segment(file, {.access = Access::read_only});
+  return {count(segment, "SELECT count(*) FROM journal"),
+          count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
+}
+
+void refuse_strangers(Database& database, const fs::path& file) {
+  if (count(database, lost_relations) == 0) return;
+  throw StorageError(Failure::other,
+                     file.string() + ": does not belong to " + database.file().string() +
+                         "; nothing was changed; bring the two together that were in use "
+                         "together, or move the segment away to start without it");
 }
 
 }  // namespace
@@ -137,10 +166,12 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
   return segment;
 }
 
-MergedSegment look_at_segment(const fs::path& file) {
-  Database segment(file, {.access = Access::read_only});
-  return {count(segment, "SELECT count(*) FROM journal"),
-          count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
+MergedSegment look_through_segment(Database& database, const fs::path& file) {
+  const MergedSegment merged = look_at_segment(file);
+  database.query("ATTACH DATABASE ? AS segment").bind(file.string()).run();
+  refuse_strangers(database, file);
+  database.run(merged_views);
+  return merged;
 }
 
 MergedSegment merge_segment(Database& database, const fs::path& file) {
@@ -150,11 +181,7 @@ MergedSegment merge_segment(Database& database, const fs::path& file) {
   {
     const Attached attached(database, file);
     Transaction transaction(database);
-    if (count(database, lost_relations) != 0)
-      throw StorageError(Failure::other,
-                         file.string() + ": does not belong to " + database.file().string() +
-                             "; nothing was changed; bring the two together that were in use "
-                             "together, or move the segment away to start without it");
+    refuse_strangers(database, file);
     database.query("INSERT OR IGNORE INTO main.journal SELECT * FROM segment.journal").run();
     database.query(merge_turns).run();
     database.query(merge_endings).run();

@@ -39,8 +39,9 @@ struct MergedSegment {
   std::size_t endings = 0;  ///< attempts that ended there
 };
 
-/// What a merge would bring.
-MergedSegment look_at_segment(const std::filesystem::path& file);
+/// What a merge would bring, and from now on this connection reads as if it had brought it: its
+/// events, and attempts that ended there have ended. Nothing is changed. Refuses as a merge does.
+MergedSegment look_through_segment(Database& database, const std::filesystem::path& file);
 
 /// Brings all of it into the database, in one transaction, and removes the file once that is
 /// durable. Rows are known by their sequence, so doing it again after a crash repeats nothing.

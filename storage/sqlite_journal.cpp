@@ -51,8 +51,10 @@ const char* to_string(JournalState state) {
 }
 
 const double JournalStats::bounds[bucket_count] = {
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-    0.05,   0.1,     0.25,   0.5,   1,      2.5,   10,   std::numeric_limits<double>::infinity()};
+    0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005,
+    0.00075, 0.001,  0.0015,  0.002,  0.003,  0.005,
+    0.0075,  0.01,   0.02,    0.05,   0.1,    0.25,
+    0.5,     1,      2.5,     5,      10,     std::numeric_limits<double>::infinity()};
 
 struct SqliteJournal::Impl {
   Impl(JournalOptions from, JournalListener& listener)

@@ -68,7 +68,7 @@ class JournalListener {
 
 /// What happened to the queue, for metrics. Taken and reset by take_stats().
 struct JournalStats {
-  static constexpr std::size_t bucket_count = 16;
+  static constexpr std::size_t bucket_count = 24;
   /// Upper bounds, seconds, of wait_buckets (submit to durable); the last is +Inf.
   static const double bounds[bucket_count];
   std::uint64_t wait_buckets[bucket_count] = {};

@@ -30,6 +30,20 @@ bool poisons(Failure failure) {
   return failure == Failure::io_error || failure == Failure::corrupt;
 }
 
+/// Says since when the writer has been waiting for the disk; the clock's epoch: it is not.
+class AtTheDisk {
+ public:
+  explicit AtTheDisk(std::atomic<steady_clock::time_point>& since) : since_(since) {
+    since_.store(steady_clock::now(), std::memory_order_relaxed);
+  }
+  ~AtTheDisk() { since_.store({}, std::memory_order_relaxed); }
+  AtTheDisk(const AtTheDisk&) = delete;
+  AtTheDisk& operator=(const AtTheDisk&) = delete;
+
+ private:
+  std::atomic<steady_clock::time_point>& since_;
+};
+
 /// The file is as it was, and time can bring what is missing.
 bool passes(Failure failure) { return failure == Failure::disk_full || failure == Failure::busy; }
 
@@ -93,17 +107,13 @@ void Writer::commit_next() {
 
 void Writer::write(std::span<Job> batch) {
   outcomes_.assign(batch.size(), std::nullopt);
-  committing_since_.store(steady_clock::now(), std::memory_order_relaxed);
-  try {
+  {
+    const AtTheDisk from_now_on(at_the_disk_since_);
     Transaction transaction(current());
     for (std::size_t i = 0; i < batch.size(); ++i)
       std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
     transaction.commit();
-  } catch (...) {
-    committing_since_.store(idle, std::memory_order_relaxed);
-    throw;
   }
-  committing_since_.store(idle, std::memory_order_relaxed);
   if (stuck()) throw queue_.refusal();  // it was given up as lost, and everybody was told
 }
 
@@ -200,14 +210,14 @@ JournalStats Writer::take_stats() {
 JournalState Writer::state() const {
   if (queue_.broken()) return JournalState::failed;
   const JournalState state = state_.load(std::memory_order_acquire);
-  const auto since = committing_since_.load(std::memory_order_relaxed);
+  const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
   return state == JournalState::working && slow ? JournalState::stalled : state;
 }
 
 void Writer::check(steady_clock::time_point now) {
-  const auto since = committing_since_.load(std::memory_order_relaxed);
+  const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
   const milliseconds limit(options_.stuck_commit_ms + options_.busy_timeout_ms);
   if (since == idle || now - since < limit || queue_.broken()) return;
   const StorageError why(Failure::io_error,
@@ -344,6 +354,7 @@ void Writer::tend() {
 /// next commit: it meets the full disk by itself.
 void Writer::keep_house(const std::function<void()>& work) {
   try {
+    const AtTheDisk from_now_on(at_the_disk_since_);
     work();
   } catch (const StorageError& error) {
     if (!passes(error.failure())) return rotate(error);

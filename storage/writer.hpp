@@ -101,7 +101,7 @@ class Writer {
   bool poisoned_ = false;  ///< the database, while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
-  std::atomic<std::chrono::steady_clock::time_point> committing_since_{idle};
+  std::atomic<std::chrono::steady_clock::time_point> at_the_disk_since_{idle};
   std::atomic<bool> stuck_{false};
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;

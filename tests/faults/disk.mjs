@@ -30,7 +30,8 @@ const unshare = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 function command(name, ...args) {
   const { status, stderr, error } = spawnSync(name, args, { encoding: 'utf8', timeout });
-  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
+  if (status !== 0)
+    throw new Error(`${name} ${args.join(' ')}: ${error?.message ?? stderr.trim()}`);
 }
 
 /** Why there can be no such disk here, in a few words; nothing if there can. */

@@ -99,14 +99,7 @@ async function run(lane, { sessions, set, enough }) {
 }
 
 /** The whole: resolves to the tally. */
-export async function powercuts({
-  cuts,
-  seed,
-  sessions = 6,
-  lanes = 2,
-  set = [],
-  onProgress,
-}) {
+export async function powercuts({ cuts, seed, sessions = 6, lanes = 2, set = [], onProgress }) {
   const scope = new Scope();
   const tally = new PowerTally();
   const enough = () => tally.killed >= cuts || tally.breaches.length >= 1000;

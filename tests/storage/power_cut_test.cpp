@@ -73,16 +73,19 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
   Expected expected;
   {
     SqliteJournal journal(
-        {.file = file, .durability = durability, .wal_checkpoint_bytes = 128 * 1024}, witness);
+        {.file = file, .durability = durability, .wal_checkpoint_bytes = 64 * 1024}, witness);
     Conversations people(journal, witness.watch);
-    people.talk(100);
+    people.talk(60);
+    std::size_t begun = log.now();
+    people.close_first();
     // What comes when nobody speaks: rows that are not needed go, the log moves into the database.
-    CHECK(log.wait_for(DiskOperation::synced, file, log.now()));
-    people.talk(100);
+    CHECK(log.wait_for(DiskOperation::synced, file, begun));
+    people.talk(60);
     people.close_all();
+    begun = log.now();
     people.erase("s1");
-    CHECK(log.wait_for(DiskOperation::truncated, file.string() + "-wal", log.now()));
-    people.talk(40);
+    CHECK(log.wait_for(DiskOperation::truncated, file.string() + "-wal", begun));
+    people.talk(20);
     people.close_all();
     expected = std::move(people.expected);
   }

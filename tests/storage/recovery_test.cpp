@@ -60,7 +60,7 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
 
   const auto seen = storage::recover(dir / "v.db", 5000, true);
   CHECK(seen.dry_run);
-  REQUIRE(seen.attempts.size() == 1);
+  CHECK(seen.integrity == "ok");
   CHECK(storage::TranscriptStore(dir / "v.db").session("s1")->status == SessionStatus::live);
 
   const auto report = storage::recover(dir / "v.db", 5000);
@@ -73,6 +73,7 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(report.attempts[0].events == 3);
   CHECK(report.attempts[0].turns == 1);
   CHECK(report.attempts[0].interrupted == 1);
+  CHECK(seen.attempts == report.attempts);
 
   storage::TranscriptStore store(dir / "v.db");
   const auto view = store.transcript("s1");
@@ -87,6 +88,39 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(view->turns[0].ordinal == 1);
   CHECK_FALSE(store.client_secret("old"));
   CHECK(store.client_secret("new"));
+}
+
+TEST_CASE("what the provider had cut short was not interrupted by the crash", "[P7][recovery]") {
+  const TempDir dir;
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 2, delta("i1", "Cut "));
+    session::ResponseEnded cut;
+    cut.response_id = "resp_1";
+    cut.status = session::ResponseStatus::incomplete;
+    cut.reason = "max_output_tokens";
+    cut.output.push_back(
+        {.id = "i1", .role = session::Role::assistant, .status = session::ItemStatus::incomplete});
+    journal.append(attempt, 3, {"", cut});
+    journal.append(attempt, 4, placed("i2", session::Role::assistant));
+    session::TextDelta off;
+    off.item_id = "i2";
+    off.response_id = "resp_2";
+    off.text = session::Text::from_wtf8("Off");
+    REQUIRE(watch.wait_durable(journal.append(attempt, 5, {"", off})));
+    copy_as_killed(dir / "live.db", dir / "v.db");
+  }
+  const auto report = storage::recover(dir / "v.db", 5000);
+  REQUIRE(report.attempts.size() == 1);
+  CHECK(report.attempts[0].turns == 2);
+  CHECK(report.attempts[0].interrupted == 1);
+  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s");
+  CHECK(view->turns.at(0).status == TurnStatus::interrupted);
+  CHECK(view->turns.at(1).status == TurnStatus::interrupted);
 }
 
 TEST_CASE("recovering twice changes nothing the second time", "[P7][recovery]") {

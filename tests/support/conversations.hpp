@@ -135,6 +135,12 @@ class Conversations {
     }
     settle_down();
   }
+  /// While others go on: what only it needed can go.
+  void close_first() {
+    while (live_.size() < 2) open();
+    close(0);
+    settle_down();
+  }
   void close_all() {
     while (!live_.empty()) close(0);
     settle_down();

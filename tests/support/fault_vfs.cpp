@@ -18,7 +18,8 @@ struct Plan {
   std::atomic<int> database_sync_fuse{0};
   std::atomic<int> log_write_fuse{0};
   std::atomic<bool> full{false};
-  std::atomic<bool> hold{false};
+  std::atomic<bool> hold_log{false};
+  std::atomic<bool> hold_database{false};
   std::string confined_to;
   std::atomic<DiskWatch*> watch{nullptr};
   std::atomic<bool> skip_syncs{false};
@@ -79,11 +80,12 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int flags) {
   if (self(file).is_log) {
-    plan().hold.wait(true);
+    plan().hold_log.wait(true);
     if (burnt(plan().log_sync_fuse)) return SQLITE_IOERR_FSYNC;
     ++plan().log_syncs;
     plan().log_unsynced = false;
   }
+  if (self(file).is_database) plan().hold_database.wait(true);
   if (self(file).is_database && burnt(plan().database_sync_fuse)) return SQLITE_IOERR_FSYNC;
   const char* const name = self(file).name;
   const int result = plan().skip_syncs ? SQLITE_OK : real(file)->pMethods->xSync(real(file), flags);
@@ -178,7 +180,8 @@ FaultVfs::FaultVfs() {
   fresh.database_sync_fuse = 0;
   fresh.log_write_fuse = 0;
   fresh.full = false;
-  fresh.hold = false;
+  fresh.hold_log = false;
+  fresh.hold_database = false;
   fresh.confined_to.clear();
   fresh.watch = nullptr;
   fresh.skip_syncs = false;
@@ -195,8 +198,12 @@ void FaultVfs::fail_log_write(int n) { plan().log_write_fuse = n; }
 void FaultVfs::fill_disk(bool full) { plan().full = full; }
 void FaultVfs::confine(const std::string& part) { plan().confined_to = part; }
 void FaultVfs::hold_log_sync(bool hold) {
-  plan().hold = hold;
-  plan().hold.notify_all();
+  plan().hold_log = hold;
+  plan().hold_log.notify_all();
+}
+void FaultVfs::hold_database_sync(bool hold) {
+  plan().hold_database = hold;
+  plan().hold_database.notify_all();
 }
 void FaultVfs::tell(DiskWatch* watch) { plan().watch = watch; }
 void FaultVfs::skip_syncs(bool skip) { plan().skip_syncs = skip; }

@@ -61,6 +61,8 @@ class FaultVfs {
   void fill_disk(bool full);
   /// From now on every sync of the log waits, until switched off.
   void hold_log_sync(bool hold);
+  /// The same for the database file.
+  void hold_database_sync(bool hold);
 
   /// From now on this is told of everything; nullptr: nobody.
   void tell(DiskWatch* watch);

@@ -1,0 +1,32 @@
+// What all commands share: where their settings come from, how they print, how they end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "config/settings.hpp"
+
+namespace verbatim::server {
+
+inline constexpr int ok = 0;
+inline constexpr int failed = 1;
+inline constexpr int bad_usage = 2;
+inline constexpr int not_found = 3;
+
+struct Common {
+  std::string config_file;
+  std::vector<std::string> assignments;
+  bool as_json = false;
+
+  config::Sources sources() const;
+  config::Settings settings() const { return config::load(sources()); }
+};
+
+void print(const nlohmann::json& value);
+
+/// Says it and returns the code.
+int complain(const std::string& what, int code);
+
+}  // namespace verbatim::server

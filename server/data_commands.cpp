@@ -1,0 +1,177 @@
+#include "server/data_commands.hpp"
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "server/data_dir.hpp"
+#include "server/session_driver.hpp"
+#include "storage/backup.hpp"
+#include "storage/database.hpp"
+#include "storage/recovery.hpp"
+#include "storage/segment.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+config::Settings settings_for(const Common& common, const std::string& data_dir) {
+  config::Settings settings = common.settings();
+  if (!data_dir.empty()) settings.server.data_dir = data_dir;
+  return settings;
+}
+
+/// The fallback directory's part of the journal, if there is one now.
+std::optional<fs::path> segment_of(const config::Settings& settings) {
+  if (settings.storage.fallback_dir.empty()) return std::nullopt;
+  const fs::path segment = storage::segment_in(settings.storage.fallback_dir);
+  return fs::exists(segment) ? std::optional(segment) : std::nullopt;
+}
+
+json to_json(const storage::StoreCounts& counts) {
+  return {{"sessions", counts.sessions},
+          {"attempts", counts.attempts},
+          {"open_attempts", counts.open_attempts},
+          {"turns", counts.turns},
+          {"events", counts.events},
+          {"unreadable", counts.unreadable}};
+}
+
+std::string in_words(const storage::StoreCounts& counts) {
+  return std::to_string(counts.sessions) + " sessions, " + std::to_string(counts.attempts) +
+         " attempts (" + std::to_string(counts.open_attempts) + " open), " +
+         std::to_string(counts.turns) + " turns, " + std::to_string(counts.events) +
+         " journal rows";
+}
+
+std::string quantity(std::size_t count, const std::string& thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int backup(const Common& common, const std::string& data_dir, const std::string& file) {
+  const config::Settings settings = settings_for(common, data_dir);
+  const auto segment = segment_of(settings);
+  const storage::Backup made = storage::back_up(database_in(settings.server.data_dir), file);
+  if (segment) {
+    std::cerr << "verbatim: the journal goes on in " << segment->string()
+              << ", which is not in this backup: copy it too, or make another backup when the "
+                 "server has left the fallback directory\n";
+  }
+  if (common.as_json) {
+    print({{"file", file},
+           {"bytes", made.bytes},
+           {"counts", to_json(made.counts)},
+           {"segment", segment ? json(segment->string()) : json()}});
+  } else {
+    std::cout << file << ": " << made.bytes << " bytes, " << in_words(made.counts) << "\n";
+  }
+  return ok;
+}
+
+int check_data(const Common& common, const std::string& data_dir) {
+  const config::Settings settings = settings_for(common, data_dir);
+  const fs::path file = database_in(settings.server.data_dir);
+  storage::Database database(file, {.access = storage::Access::read_only});
+  const bool served = is_served(settings.server.data_dir);
+  const storage::StoreCheck check = storage::check_store(database);
+  const auto segment = segment_of(settings);
+  const bool readable = check.integrity == "ok";
+  const bool to_recover =
+      readable && !served && (!check.clean || check.counts.open_attempts > 0 || segment);
+  if (common.as_json) {
+    json findings = json::array();
+    for (const auto& one : check.findings)
+      findings.push_back({{"what", one.what}, {"count", one.count}, {"first", one.first}});
+    print({{"file", file.string()},
+           {"sound", check.sound()},
+           {"integrity", check.integrity},
+           {"served", served},
+           {"clean", readable ? json(check.clean) : json()},
+           {"recovery_needed", to_recover},
+           {"counts", readable ? to_json(check.counts) : json()},
+           {"findings", findings},
+           {"segment", segment ? json(segment->string()) : json()}});
+    return check.sound() ? ok : failed;
+  }
+  std::cout << file.string() << (served ? ", in use by a server\n" : ", no server running\n");
+  std::cout << "integrity: " << check.integrity << "\n";
+  if (readable) std::cout << in_words(check.counts) << "\n";
+  for (const auto& one : check.findings)
+    std::cout << "wrong: " << one.count << " " << one.what << " (first: " << one.first << ")\n";
+  if (check.counts.unreadable > 0)
+    std::cout << "kept aside by an earlier recovery: "
+              << quantity(check.counts.unreadable, "journal row") << " that could not be read\n";
+  if (segment) std::cout << "goes on in: " << segment->string() << "\n";
+  if (to_recover)
+    std::cout << "not closed in order: the next start recovers it, or `verbatim recover`\n";
+  std::cout << (check.sound() ? "sound\n" : "NOT sound: see docs/durability.md, Repair\n");
+  return check.sound() ? ok : failed;
+}
+
+int recover(const Common& common, bool dry_run) {
+  const config::Settings settings = common.settings();
+  const fs::path file = database_in(settings.server.data_dir);
+  if (!fs::exists(file)) return complain("there is no " + file.string(), not_found);
+  if (dry_run && is_served(settings.server.data_dir))
+    return complain("a server uses " + settings.server.data_dir.string() +
+                        ": what is open there is alive, not left behind by a crash",
+                    failed);
+  std::optional<DataDir> lock;
+  if (!dry_run) lock.emplace(settings.server.data_dir);
+  const storage::RecoveryReport report =
+      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir);
+  const bool damaged = !report.clean && report.integrity != "ok";
+  if (common.as_json) {
+    json attempts = json::array();
+    for (const auto& one : report.attempts) {
+      attempts.push_back({{"session_id", one.session_id},
+                          {"attempt", one.attempt},
+                          {"events", one.events},
+                          {"turns", one.turns},
+                          {"interrupted", one.interrupted}});
+    }
+    print({{"clean", report.clean},
+           {"dry_run", report.dry_run},
+           {"integrity", report.clean ? json() : json(report.integrity)},
+           {"unreadable_rows", report.unreadable_rows},
+           {"segment_events", report.segment_events},
+           {"segment_endings", report.segment_endings},
+           {"attempts", attempts}});
+    return damaged ? failed : ok;
+  }
+  if (damaged) {
+    return complain(file.string() + ": damaged: " + report.integrity +
+                        "; nothing would be recovered; see docs/durability.md, Repair",
+                    failed);
+  }
+  if (report.clean) {
+    std::cout << "The journal was closed in order: nothing to recover.\n";
+    return ok;
+  }
+  const char* const tense =
+      dry_run ? " would be" : (report.attempts.size() == 1 ? " was" : " were");
+  std::cout << "The journal was not closed; its file is sound.\n";
+  if (report.segment_events + report.segment_endings > 0) {
+    std::cout << "From the fallback directory: " << quantity(report.segment_events, "journal row")
+              << " and " << quantity(report.segment_endings, "ending") << ".\n";
+  }
+  std::cout << quantity(report.attempts.size(), "attempt") << tense << " recovered"
+            << (report.attempts.empty() ? ".\n" : ":\n");
+  for (const auto& one : report.attempts) {
+    std::cout << one.session_id << "  attempt " << one.attempt << "  events=" << one.events
+              << "  turns=" << one.turns << "  interrupted=" << one.interrupted << "\n";
+  }
+  if (report.unreadable_rows > 0) {
+    std::cout << quantity(report.unreadable_rows, "journal row")
+              << " can not be read; they are kept aside.\n";
+  }
+  return ok;
+}
+
+}  // namespace verbatim::server

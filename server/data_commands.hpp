@@ -1,0 +1,14 @@
+// The commands that look after what is kept: backup, check --data, recover. docs/durability.md says
+// when to use which.
+#pragma once
+
+#include "server/command_line.hpp"
+
+namespace verbatim::server {
+
+/// `data_dir` empty: as the settings say.
+int backup(const Common& common, const std::string& data_dir, const std::string& file);
+int check_data(const Common& common, const std::string& data_dir);
+int recover(const Common& common, bool dry_run);
+
+}  // namespace verbatim::server
