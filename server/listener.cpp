@@ -1,5 +1,7 @@
 #include "server/listener.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <stdexcept>
@@ -62,6 +64,7 @@ Listener::Listener(Executor control, const config::Endpoint& endpoint, const Ser
   }
   if (ec) throw std::runtime_error("can not listen on " + where + ": " + ec.message());
   port_ = acceptor_.local_endpoint().port();
+  protocol_ = address.protocol();
 }
 
 std::string Listener::url() const {
@@ -83,8 +86,7 @@ void Listener::stop() {
 Awaitable<void> Listener::accept_loop() {
   std::size_t turn = 0;
   while (acceptor_.is_open()) {
-    const Place& place = places_[turn++ % places_.size()];
-    auto [ec, socket] = co_await acceptor_.async_accept(place.worker->executor(), use_tuple);
+    auto [ec, accepted] = co_await acceptor_.async_accept(use_tuple);
     if (!acceptor_.is_open()) break;
     if (ec) {
       Timer pause(acceptor_.get_executor(), pause_after_failure);
@@ -93,6 +95,16 @@ Awaitable<void> Listener::accept_loop() {
     }
     // Beyond the limit a connection is closed unanswered: an answer would cost a TLS handshake.
     if (open_->load() >= connections_max_) continue;
+    const Place& place = places_[turn++ % places_.size()];
+    // Only now: what waits here at the end is destroyed after the workers.
+    Socket socket(place.worker->executor());
+    const auto descriptor = accepted.release(ec);
+    if (ec) continue;
+    socket.assign(protocol_, descriptor, ec);
+    if (ec) {
+      ::close(descriptor);
+      continue;
+    }
     open_->fetch_add(1);
     asio::co_spawn(place.worker->executor(),
                    serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits_,

@@ -45,6 +45,7 @@ class Listener {
   asio::basic_socket_acceptor<tcp, Executor> acceptor_;
   std::string host_;
   std::uint16_t port_ = 0;
+  tcp protocol_ = tcp::v4();
   const ServerTls* tls_;
   HttpLimits limits_;
   std::size_t connections_max_;

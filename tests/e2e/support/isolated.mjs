@@ -132,7 +132,7 @@ describe('names', () => {
     const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
     assert.equal(close_reason, 'client_lost');
     await cell.end();
-    assert.equal((await cell.relay.program.stop()).code, 0);
+    assert.equal((await cell.relay.program.stop()).code, 0, cell.relay.program.stderr);
   });
 });
 
