@@ -12,8 +12,10 @@ const simulator = sharedSimulator();
 
 const nft = (...rule) => execFileSync('nft', [rule.join(' ')]);
 
-/** From now on no packet of this TCP port arrives, from either end. */
-const blackhole = (port) => nft(`add element inet verbatim dead { ${port} }`);
+/** From now on no packet of this connection arrives, from either end. */
+function blackhole({ localPort, remotePort }) {
+  nft(`add element inet verbatim dead { ${localPort} . ${remotePort}, ${remotePort} . ${localPort} }`);
+}
 
 /** Answers for every name with loopback, unless told otherwise. */
 const names = {
@@ -36,9 +38,10 @@ const names = {
 before(async () => {
   nft('add table inet verbatim');
   nft('add chain inet verbatim in { type filter hook input priority 0; }');
-  nft('add set inet verbatim dead { type inet_service; }');
-  nft('add rule inet verbatim in tcp sport @dead drop');
-  nft('add rule inet verbatim in tcp dport @dead drop');
+  nft('add set inet verbatim dead { type inet_service . inet_service; }');
+  nft('add rule inet verbatim in tcp sport . tcp dport @dead drop');
+  nft('add set inet verbatim deaf { type inet_service; }');
+  nft('add rule inet verbatim in tcp dport @deaf tcp flags syn drop');
   names.socket.on('message', (query, from) => names.reply(query, from));
   names.socket.bind(53, '127.0.0.1');
   await once(names.socket, 'listening');
@@ -51,7 +54,7 @@ describe('lost packets', { concurrency: 3 }, () => {
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It was');
     await client.event('response.output_text.delta');
-    blackhole(client.tcp.localPort);
+    blackhole(client.tcp);
     const { close_reason, turns } = await cell.during(cell.relay.transcript(client.id), 'its end');
     assert.equal(close_reason, 'client_lost');
     assert.equal(turns[0].text, 'It was');
@@ -63,7 +66,7 @@ describe('lost packets', { concurrency: 3 }, () => {
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It was');
     await client.event('response.output_text.delta');
-    blackhole(provider.tcp.remotePort);
+    blackhole(provider.tcp);
     const { close_reason, turns } = await cell.during(cell.relay.transcript(client.id), 'its end');
     assert.equal(close_reason, 'upstream_lost');
     assert.equal(turns[0].text, 'It was');
@@ -76,7 +79,8 @@ describe('lost packets', { concurrency: 3 }, () => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.connect_timeout=1s'] });
     // Who is connected stays so: only what begins anew is lost.
     const port = new URL(cell.door.url).port;
-    nft(`insert rule inet verbatim in tcp dport ${port} tcp flags syn drop`);
+    nft(`add element inet verbatim deaf { ${port} }`);
+    t.after(() => nft(`delete element inet verbatim deaf { ${port} }`));
     const client = await WireClient.connect(t, cell.relay);
     const { close_reason } = await cell.during(cell.relay.transcript(client.id), 'its end');
     assert.equal(close_reason, 'upstream_lost');
