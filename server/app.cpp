@@ -169,6 +169,21 @@ struct App::Parts {
     journal.reset();
   }
 
+  /// What is left when nothing is served any more. The exit code.
+  int close() {
+    provider.reset();
+    join(workers);
+    // All that was promised is durable; the rest of an orderly end must not take for ever.
+    const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
+    const bool held = journal->state() == storage::JournalState::unavailable;
+    if (!journal->shut_down(patience)) {
+      log.error("journal.not_closed", {{"why", "the disk does not answer"},
+                                       {"now", "the next start recovers what it holds"}});
+      std::_Exit(1);  // the writer's thread can not be joined
+    }
+    return held ? 1 : exit_code;
+  }
+
   std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) const {
     const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
     const bool loopback = is_loopback(from.server.listen.host);
@@ -380,12 +395,7 @@ int App::run() {
     if (bug) std::rethrow_exception(bug);
   });
   parts_->control.run();
-  const bool held = parts_->journal->state() == storage::JournalState::unavailable;
-  const int code = held ? 1 : parts_->exit_code;
-  // The writer's thread can not be joined while the disk does not answer; all else is done.
-  if (parts_->journal->stuck()) std::_Exit(code);
-  parts_.reset();
-  return code;
+  return parts_->close();
 }
 
 int run_simulator(const SimulatorApp& options) {

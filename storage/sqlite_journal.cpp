@@ -1,5 +1,6 @@
 #include "storage/sqlite_journal.hpp"
 
+#include <future>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -65,7 +66,10 @@ struct SqliteJournal::Impl {
         queue(options.queue_bytes_max, highest_sequence(database)),
         writer(options, database, queue, listener) {
     mark_in_use(database);
-    thread = std::thread([this] { writer.run(); });
+    thread = std::thread([this] {
+      writer.run();
+      over.set_value();
+    });
   }
   ~Impl() {
     queue.stop();
@@ -81,11 +85,18 @@ struct SqliteJournal::Impl {
   Database database;
   CommitQueue queue;
   Writer writer;
+  std::promise<void> over;
+  std::future<void> end = over.get_future();
   std::thread thread;
 };
 
 SqliteJournal::SqliteJournal(JournalOptions options, JournalListener& listener)
     : impl_(std::make_unique<Impl>(std::move(options), listener)) {}
+
+bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
+  impl_->queue.stop();
+  return impl_->end.wait_for(at_most) == std::future_status::ready;
+}
 
 SqliteJournal::~SqliteJournal() = default;
 

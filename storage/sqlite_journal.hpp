@@ -96,7 +96,10 @@ class SqliteJournal final : public session::Journal {
   /// Opens the file (made if absent), migrates it, sets and reads back every pragma, starts the
   /// writer. Throws StorageError. Recovery is separate (recovery.hpp) and comes first.
   SqliteJournal(JournalOptions options, JournalListener& listener);
-  /// Commits what is queued, checkpoints unless the file is poisoned, joins the writer.
+  /// Takes no more, and lets the writer commit what is queued and close in order. False if that
+  /// takes longer; it may be called again. What is not committed then is recovered by a start.
+  bool shut_down(std::chrono::milliseconds at_most);
+  /// The same, for as long as it takes.
   ~SqliteJournal() override;
 
   session::Sequence append(session::AttemptId, session::TimeMs at, const session::Event&) override;

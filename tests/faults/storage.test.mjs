@@ -56,7 +56,10 @@ function fillDisk(place, spare = 0) {
 const patient = { concurrency: 4 };
 const disk = ['*-wal', '*.db', '*-shm'];
 
-async function start(t, { set = [], shim = new Shim(t), dataDir = temporaryDirectory(t), env } = {}) {
+async function start(
+  t,
+  { set = [], shim = new Shim(t), dataDir = temporaryDirectory(t), env } = {},
+) {
   const simulator = await startSimulator(t);
   const setup = { simulator, dataDir, key: makeKey(), set, env: env ?? shim.env };
   const relay = await startRelay(t, setup);
@@ -98,7 +101,8 @@ async function becomes(look, what) {
   return within(so, what).finally(() => (asking = false));
 }
 
-const lines = (relay, event) => relay.program.stderr.split('\n').filter((line) => line.includes(event));
+const lines = (relay, event) =>
+  relay.program.stderr.split('\n').filter((line) => line.includes(event));
 
 async function assertRefused(relay, client) {
   const token = client.token;
@@ -117,7 +121,9 @@ async function connect(t, relay) {
 }
 
 function fillUp(shim) {
-  return disk.map((file) => shim.arm({ calls: ['write', 'truncate'], file, action: 'fail', error: 'ENOSPC' }));
+  return disk.map((file) =>
+    shim.arm({ calls: ['write', 'truncate'], file, action: 'fail', error: 'ENOSPC' }),
+  );
 }
 
 describe('a disk that does not do its part', patient, () => {
@@ -151,7 +157,11 @@ describe('a disk that does not do its part', patient, () => {
     for (const client of [talker, idler]) {
       const { code, reason } = await client.closed;
       assert.deepEqual([code, reason], [1011, 'storage_failure']);
-      assert.ok(client.events.some(({ type, error }) => type === 'error' && error.code === 'storage_failure'));
+      assert.ok(
+        client.events.some(
+          ({ type, error }) => type === 'error' && error.code === 'storage_failure',
+        ),
+      );
     }
     assert.match((await readiness(relay)).detail, /full or locked/);
     assert.equal((await relay.request('/healthz')).status, 200);
@@ -178,7 +188,11 @@ describe('a disk that does not do its part', patient, () => {
   test('a really full file system ends conversations and heals by itself [P2][P6]', async (t) => {
     const mounted = mountDisk(t, '4m');
     if (!mounted) return t.skip('this user may not mount a file system');
-    const { relay } = await start(t, { dataDir: mounted, set: ['journal.full_retry=50ms'], env: {} });
+    const { relay } = await start(t, {
+      dataDir: mounted,
+      set: ['journal.full_retry=50ms'],
+      env: {},
+    });
     const client = await connect(t, relay);
     await client.ask('Hello?');
     while (!client.ended) {
@@ -303,7 +317,10 @@ describe('a disk that does not do its part', patient, () => {
     const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
     const answered = client.ask('And now?');
     await becomes(async () => (await readiness(relay)).status === 503, 'not ready');
-    await becomes(async () => (await metric(relay, 'verbatim_journal_state{state="stalled"}')) === 1, 'stalled');
+    await becomes(
+      async () => (await metric(relay, 'verbatim_journal_state{state="stalled"}')) === 1,
+      'stalled',
+    );
     await assertRefused(relay, client);
     held.disarm();
     await answered;
@@ -312,7 +329,11 @@ describe('a disk that does not do its part', patient, () => {
   });
 
   test('a disk that does not come back counts as failed, and the program ends [P2][P6]', async (t) => {
-    const set = ['journal.stuck_commit=300ms', 'journal.busy_timeout=0s', 'session.close_timeout=200ms'];
+    const set = [
+      'journal.stuck_commit=300ms',
+      'journal.busy_timeout=0s',
+      'session.close_timeout=200ms',
+    ];
     const { shim, relay, setup } = await start(t, { set });
     const client = await connect(t, relay);
     await client.ask('Hello?');
@@ -326,7 +347,9 @@ describe('a disk that does not do its part', patient, () => {
   });
 
   test('the memory that waits for the disk is bounded, and reading stops before that [P6][P11]', async (t) => {
-    const { shim, relay } = await start(t, { set: ['journal.queue_bytes_max=64KiB', 'journal.slow_commit=1m'] });
+    const { shim, relay } = await start(t, {
+      set: ['journal.queue_bytes_max=64KiB', 'journal.slow_commit=1m'],
+    });
     const client = await connect(t, relay);
     const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
     const questions = Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(1000)}`);
@@ -336,14 +359,20 @@ describe('a disk that does not do its part', patient, () => {
         item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
       });
     }
-    await becomes(async () => (await metric(relay, 'verbatim_journal_queue_bytes')) > 32 * 1024, 'a crowd');
+    await becomes(
+      async () => (await metric(relay, 'verbatim_journal_queue_bytes')) > 32 * 1024,
+      'a crowd',
+    );
     assert.ok((await metric(relay, 'verbatim_journal_queue_bytes')) <= 64 * 1024);
     held.disarm();
     const created = ({ type }) => type === 'conversation.item.added';
     await client.until(({ events }) => events.filter(created).length === 60, 'all items');
     await client.close();
     const { turns } = await relay.transcript(client.id);
-    assert.deepEqual(turns.map(({ text }) => text), questions);
+    assert.deepEqual(
+      turns.map(({ text }) => text),
+      questions,
+    );
   });
 
   test('a database that another process locks is waited for and heals [P6]', async (t) => {
@@ -399,7 +428,12 @@ describe('a disk that does not do its part', patient, () => {
     await client.ask('Hello?');
     // A kernel that gives up a disk turns it read-only under those who write; a plain remount would
     // be refused while they do.
-    const armed = shim.arm({ calls: ['write', 'truncate'], file: '*-wal', action: 'fail', error: 'EROFS' });
+    const armed = shim.arm({
+      calls: ['write', 'truncate'],
+      file: '*-wal',
+      action: 'fail',
+      error: 'EROFS',
+    });
     client.ask('And now?').catch(() => {}); // it ends with the conversation
     assert.equal((await client.closed).code, 1011);
     assert.equal((await relay.program.over).code, 1);

@@ -180,6 +180,19 @@ TEST_CASE("a commit that does not come back is a stall, then a failure", "[P6][t
   CHECK_THAT(text_in(dir / "copy" / "v.db"), Catch::StartsWith("kept, "));
 }
 
+TEST_CASE("shutting down waits for the disk only so long", "[P2][P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db"});
+  disk.hold_log_sync(true);
+  it.say("and the rest");
+  CHECK_FALSE(it.journal.shut_down(std::chrono::milliseconds(1)));
+  disk.hold_log_sync(false);
+  CHECK(it.journal.shut_down(patience));
+  CHECK(it.journal.append(it.attempt, 3, delta("i1", "no")) == 0);
+  CHECK(text_in(dir / "v.db") == "kept, and the rest");
+}
+
 TEST_CASE("a checkpoint that does not come back is a failure as well", "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
