@@ -11,6 +11,9 @@ export const binary =
 
 export const deadline = 20_000;
 
+// A program that is still there may be making a file; it is ended next.
+const removal = { recursive: true, force: true, maxRetries: 5, retryDelay: 20 };
+
 /** Settles like the promise, but not later than the deadline. */
 export function within(promise, what, ms = deadline) {
   let timer;
@@ -22,7 +25,7 @@ export function within(promise, what, ms = deadline) {
 
 export function temporaryDirectory(t) {
   const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  t.after(() => rmSync(directory, removal));
   return directory;
 }
 
