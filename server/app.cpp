@@ -13,6 +13,7 @@
 
 #include "server/data_dir.hpp"
 #include "server/forward_before_commit.hpp"
+#include "server/handoff.hpp"
 #include "server/listener.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
@@ -353,6 +354,14 @@ struct App::Parts {
       registry.drain(session::CloseReason::server_shutdown, "the server is going down");
     }
     const auto deadline = Clock::now() + settings.server.shutdown_grace;
+    // Whatever the hurry: each conversation has handed in its last record when its thread has
+    // come this far.
+    for (const auto& worker : workers) {
+      const auto reached = [&worker](auto done) {
+        asio::post(worker->executor(), [done]() mutable { done(true); });
+      };
+      co_await from_callback<bool>(control.get_executor(), deadline, reached);
+    }
     while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
       co_await empty->wait_until(deadline);
     }

@@ -97,3 +97,23 @@ test('SIGTERM tells clients, finalises and exits 0 [P2]', async (t) => {
   assert.equal(transcript.close_reason, 'server_shutdown');
   assert.equal(transcript.turns.length, 2);
 });
+
+test('a second signal hurries the end and leaves out no record [P2]', async (t) => {
+  const simulator = await startSimulator(t);
+  const dataDir = temporaryDirectory(t);
+  const key = makeKey();
+  const relay = await startRelay(t, { simulator, dataDir, key });
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, () => Client.connectWithId(t, relay)),
+  );
+  await Promise.all(clients.map((client) => client.ask('Hello?')));
+  relay.program.child.kill('SIGTERM');
+  relay.program.child.kill('SIGINT');
+  assert.deepEqual(await relay.program.over, { code: 0, signal: null });
+  const again = await startRelay(t, { simulator, dataDir, key });
+  for (const client of clients) {
+    const transcript = await again.transcript(client.id);
+    assert.equal(transcript.close_reason, 'server_shutdown');
+    assert.equal(transcript.turns.length, 2);
+  }
+});
