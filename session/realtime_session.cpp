@@ -219,10 +219,8 @@ void RealtimeSession::upstream_gone(const LinkEnd& link, Moment now) {
   upstream_open_ = false;
   if (ended()) return;
   const std::string said = link.reason.empty() ? last_error_ : link.reason;
-  if (pending_reason_) {
-    end(*pending_reason_, pending_why_, now);
-  } else if (expired_ || (link.clean && link.close_code == 1001 &&
-                          said.find("maximum duration") != std::string::npos)) {
+  if (expired_ || (link.clean && link.close_code == 1001 &&
+                   said.find("maximum duration") != std::string::npos)) {
     end(CloseReason::session_expired, said, now);
   } else if (!link.clean) {
     end(CloseReason::upstream_lost, "the connection to the provider was lost: " + said, now);
@@ -234,7 +232,7 @@ void RealtimeSession::upstream_gone(const LinkEnd& link, Moment now) {
 }
 
 void RealtimeSession::upstream_unavailable(CloseReason reason, const std::string& why, Moment now) {
-  end(pending_reason_.value_or(reason), why, now);
+  end(reason, why, now);
 }
 
 void RealtimeSession::time_passed(Moment now) {
@@ -271,10 +269,11 @@ void RealtimeSession::journal_failed(Moment now) {
 
 void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
   if (ended()) return;
-  reason_ = reason;
-  why_ = why;
+  // Who left while words were still to come was first, whatever ends the wait for them.
+  reason_ = pending_reason_.value_or(reason);
+  why_ = pending_reason_ ? pending_why_ : why;
   final_ = finalise(transcript_, now.wall);
-  final_sequence_ = journal_.close(identity_.attempt, Ending{reason, now.wall, final_});
+  final_sequence_ = journal_.close(identity_.attempt, Ending{*reason_, now.wall, final_});
   to_upstream_.clear();
   if (!client_attached_) return;
   const bool kept = final_sequence_ != 0 && !journal_.failed();

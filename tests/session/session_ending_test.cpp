@@ -229,6 +229,33 @@ TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
   REQUIRE(stage.session.final_transcript().turns.at(0).status == TurnStatus::interrupted);
 }
 
+TEST_CASE("whatever ends the wait for a transcription, who left first gives the reason",
+          "[P2][session]") {
+  const auto reason = [](auto strike) {
+    Stage stage;
+    stage.open();
+    stage.provider(speech_started);
+    stage.provider(committed);
+    stage.session.client_gone({true, 1000, ""}, stage.clock);
+    REQUIRE_FALSE(stage.session.ended());
+    strike(stage);
+    REQUIRE(stage.journal.endings.size() == 1);
+    return stage.session.reason();
+  };
+  REQUIRE(reason([](Stage& stage) {
+            stage.session.end(CloseReason::server_shutdown, "", stage.clock);
+          }) == CloseReason::client_closed);
+  REQUIRE(reason([](Stage& stage) { stage.session.end(CloseReason::replaced, "", stage.clock); }) ==
+          CloseReason::client_closed);
+  REQUIRE(reason([](Stage& stage) { stage.session.upstream_gone({}, stage.clock); }) ==
+          CloseReason::client_closed);
+  REQUIRE(reason([](Stage& stage) {
+            stage.session.upstream_unavailable(CloseReason::upstream_lost, "", stage.clock);
+          }) == CloseReason::client_closed);
+  REQUIRE(reason([](Stage& stage) { stage.session.journal_failed(stage.clock); }) ==
+          CloseReason::client_closed);
+}
+
 TEST_CASE("a client that leaves while nothing is open ends the session at once", "[P2][session]") {
   Stage stage;
   stage.open();
