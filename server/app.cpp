@@ -130,8 +130,7 @@ struct App::Parts {
         authenticator(make_authenticator(settings)),
         tls(nullptr),
         storage_watch(settings, settings.server.data_dir, workers, registry, metrics, log,
-                      [this] { give_up(); }),
-        signals(control.get_executor(), SIGTERM, SIGINT, SIGHUP) {
+                      [this] { give_up(); }) {
     raise_file_limit();
     recover();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
@@ -161,6 +160,9 @@ struct App::Parts {
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
                       *reader, registry, capture.get(), log});
     listen();
+    signals.add(SIGTERM);
+    signals.add(SIGINT);
+    signals.add(SIGHUP);
   }
 
   ~Parts() {
@@ -182,7 +184,7 @@ struct App::Parts {
                                        {"now", "the next start recovers what it holds"}});
       std::_Exit(1);  // the writer's thread can not be joined
     }
-    return held ? 1 : exit_code;
+    return held || journal->failed() ? 1 : exit_code;
   }
 
   std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) const {
@@ -374,6 +376,8 @@ struct App::Parts {
   Log log;
   DataDir data_dir;
   asio::io_context control{1};
+  /// Goes last: a second signal while all this is taken down is no reason to die of it.
+  asio::basic_signal_set<Executor> signals{control.get_executor()};
   std::size_t workers_wanted;
   Metrics metrics;
   Workers workers;
@@ -392,7 +396,6 @@ struct App::Parts {
   std::vector<std::unique_ptr<HttpService>> services;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<Listener> metrics_listener;
-  asio::basic_signal_set<Executor> signals;
   int exit_code = 0;
 };
 

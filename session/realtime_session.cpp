@@ -270,10 +270,12 @@ void RealtimeSession::journal_failed(Moment now) {
 void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
   if (ended()) return;
   // Who left while words were still to come was first, whatever ends the wait for them.
-  reason_ = pending_reason_.value_or(reason);
+  const CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
   final_ = finalise(transcript_, now.wall);
-  final_sequence_ = journal_.close(identity_.attempt, Ending{*reason_, now.wall, final_});
+  final_sequence_ = journal_.close(identity_.attempt, Ending{first, now.wall, final_});
+  // Not before: where memory was short, the session has not ended, and it can be tried again.
+  reason_ = first;
   to_upstream_.clear();
   if (!client_attached_) return;
   const bool kept = final_sequence_ != 0 && !journal_.failed();

@@ -248,7 +248,11 @@ void Writer::endure(const StorageError& error) {
     enter(JournalState::unavailable, error);
     next_try_in_ = unavailable_try_in;
   }
-  if (!queue_.pause(next_try_in_)) throw error;
+  if (!queue_.pause(next_try_in_)) {
+    // No time is left to wait in: what is held is written where there is room, if there is.
+    if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
+    throw error;
+  }
   if (state_.load() == JournalState::stalled)
     next_try_in_ = std::min(next_try_in_ * 2, next_try_in_max);
 }
