@@ -160,8 +160,10 @@ void Writer::publish(std::span<Job> batch) {
   log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
   std::size_t bytes = 0;
   for (const Job& job : batch) bytes += job.bytes;
-  // Before anybody is woken: who stopped reading because of the crowd looks once.
+  // Before anybody is woken: who stopped reading because of the crowd looks once, and who is told
+  // that it is durable finds it counted.
   queue_.done_with(bytes);
+  count(batch, bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
   listener_.on_durable(batch.back().sequence);
 
@@ -184,7 +186,6 @@ void Writer::publish(std::span<Job> batch) {
     for (const auto& [id, attempt] : live_) low_water_ = std::min(low_water_, attempt.first_seq);
   }
   next_ += batch.size();
-  count(batch, bytes);
 }
 
 void Writer::count(std::span<Job> batch, std::size_t bytes) {
