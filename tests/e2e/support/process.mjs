@@ -11,7 +11,6 @@ export const binary =
 
 export const deadline = 20_000;
 
-
 /** Settles like the promise, but not later than the deadline. */
 export function within(promise, what, ms = deadline) {
   let timer;
@@ -23,12 +22,14 @@ export function within(promise, what, ms = deadline) {
 
 export function temporaryDirectory(t) {
   const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
   t.after(() => {
     try {
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
+      remove();
     } catch {
       // A program that is still there may be making a file. The hooks behind this one end it, and
       // must run.
+      process.once('exit', remove);
     }
   });
   return directory;
