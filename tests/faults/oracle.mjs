@@ -23,6 +23,7 @@ export class Record {
   spoken = 0; // utterances committed
   outputs = []; // what its functions answered
   interrupts = false; // it has cancelled or talked over an answer: completed is not the only end
+  sent; // by item, all that was ever said, where a harness has said it word by word
   hasty = false; // it asked without waiting: which answer is whose can not be told
   ended; // the reason in verbatim.ended: the end was durable
   turns = new Map(); // by item: the status in verbatim.turn
@@ -144,6 +145,21 @@ export function judge(record, transcript) {
     }
   }
 
+  if (record.sent) heldAgainstSent(record, turns, breach);
+  else heldAgainstScript(record, turns, breach);
+  return breaches;
+}
+
+function heldAgainstSent({ sent }, turns, breach) {
+  for (const { item_id, text } of turns) {
+    if (!sent.has(item_id)) breach('O2', 'invented', `nobody has sent ${item_id}, "${text}"`);
+    else if (!sent.get(item_id).startsWith(text))
+      breach('O2', 'invented', `kept "${text}", sent "${sent.get(item_id)}"`);
+  }
+}
+
+/** The simulator's words, which are known from what it was told. */
+function heldAgainstScript(record, turns, breach) {
   // The client's words come in its order, each at most once; each answer repeats the words before it.
   let next = 0;
   let last = '';
@@ -170,5 +186,4 @@ export function judge(record, transcript) {
       }
     }
   }
-  return breaches;
 }

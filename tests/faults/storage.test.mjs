@@ -185,6 +185,23 @@ describe('a disk that does not do its part', patient, () => {
     await next.ask('Room again?');
   });
 
+  test('a hurried end while the disk is full says that not all was kept [P2][P6]', async (t) => {
+    const { shim, relay, setup } = await start(t, { set: ['journal.full_retry=10m'] });
+    const client = await connect(t, relay);
+    await client.ask('Hello?');
+    const full = fillUp(shim);
+    client.ask('Is there room?').catch(() => {}); // it ends with the conversation
+    await full[0].struck(2);
+    relay.program.child.kill('SIGTERM');
+    await relay.program.logged('server.draining');
+    assert.deepEqual(await relay.program.stop('SIGTERM'), { code: 1, signal: null });
+    full.forEach((one) => one.disarm());
+    const again = await startRelay(t, setup);
+    const transcript = await again.transcript(client.id);
+    assert.equal(transcript.close_reason, 'crash_recovered');
+    assertKept(transcript, client);
+  });
+
   test('a really full file system ends conversations and heals by itself [P2][P6]', async (t) => {
     const mounted = mountDisk(t, '4m');
     if (!mounted) return t.skip('this user may not mount a file system');
@@ -384,7 +401,7 @@ describe('a disk that does not do its part', patient, () => {
     const other = spawn('sqlite3', [join(setup.dataDir, 'verbatim.db')]);
     t.after(() => other.kill('SIGKILL'));
     const locked = new Promise((resolve) => other.stdout.once('data', resolve));
-    other.stdin.write('PRAGMA busy_timeout=5000;\nBEGIN IMMEDIATE;\nSELECT 1;\n');
+    other.stdin.write('.timeout 5000\nBEGIN IMMEDIATE;\nSELECT 1;\n'); // the first that it prints is the 1
     await within(locked, 'the lock');
     client.ask('And now?').catch(() => {}); // it ends with the conversation
     assert.equal((await client.closed).code, 1011);

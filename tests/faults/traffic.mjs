@@ -166,18 +166,6 @@ export class Talker {
     await this.client.event('response.done', this.#request());
   }
 
-  /** Says something and asks nothing. */
-  say() {
-    this.record.hasty = true;
-    this.#type(this.#words(1, 3));
-  }
-
-  /** Asks, and waits for nothing. */
-  request(text, modality) {
-    this.#type(text);
-    this.#request(modality);
-  }
-
   /** Asks for a lot of audio and reads none of it for a while. */
   async sleep(ms) {
     this.record.hasty = true;

@@ -369,3 +369,17 @@ TEST_CASE("verbatim.end finalises and is answered once that is durable", "[sessi
   REQUIRE(ended["type"] == "verbatim.ended");
   REQUIRE(ended["close_reason"] == "client_ended");
 }
+
+TEST_CASE("an end that found no memory has not been one: the next is kept", "[P2][session]") {
+  Stage stage;
+  stage.open();
+  stage.provider(first_delta);
+  stage.journal.starves = true;
+  REQUIRE_THROWS_AS(stage.session.end(CloseReason::client_lost, "gone", {}), std::bad_alloc);
+  REQUIRE_FALSE(stage.session.ended());
+  REQUIRE_FALSE(stage.session.settled());
+  stage.session.end(CloseReason::upstream_error, "internal error", {});
+  REQUIRE(stage.journal.endings.size() == 1);
+  REQUIRE(stage.journal.endings[0].reason == CloseReason::upstream_error);
+  REQUIRE(stage.journal.endings[0].transcript.turns.size() == 1);
+}

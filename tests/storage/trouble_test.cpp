@@ -282,6 +282,23 @@ TEST_CASE("a full disk is left for the fallback directory and returned to", "[P6
   CHECK(text_in(data / "v.db") == "kept, elsewhere, and home");
 }
 
+TEST_CASE("who stops while the disk is full keeps what is held in the fallback directory",
+          "[P2][P6][trouble]") {
+  FaultVfs disk;
+  const TempDir data;
+  const TempDir other_disk;
+  disk.confine(data.path().string());
+  {
+    Begun it({.file = data / "v.db", .full_retry_ms = 60000, .fallback_dir = other_disk.path()});
+    disk.fill_disk(true);
+    it.say("and held");
+    REQUIRE(it.watch.wait_state(JournalState::stalled));
+  }
+  disk.fill_disk(false);
+  storage::recover(data / "v.db", 5, false, other_disk.path());
+  CHECK(text_in(data / "v.db") == "kept, and held");
+}
+
 TEST_CASE("a fallback directory that can not be used is said with the first trouble",
           "[P6][trouble]") {
   FaultVfs disk;

@@ -1,6 +1,8 @@
 // A session::Journal in memory, whose watermark the test moves by hand.
 #pragma once
 
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "session/journal.hpp"
@@ -28,6 +30,7 @@ class MemoryJournal final : public session::Journal {
   }
   session::Sequence close(session::AttemptId, const session::Ending& ending) override {
     if (refuses) return 0;
+    if (std::exchange(starves, false)) throw std::bad_alloc();
     endings.push_back(ending);
     return ++submitted;
   }
@@ -43,6 +46,7 @@ class MemoryJournal final : public session::Journal {
   session::Sequence submitted = 0;
   session::Sequence synced = 0;
   bool refuses = false;
+  bool starves = false;  ///< the next ending finds no memory
   bool broken = false;
   bool crowd = false;
 };

@@ -1,148 +1,168 @@
-// What can go wrong around an end. `reasons`: what may be kept as the reason because of it; `ends`:
-// the program may end by it. `before` arms it when people talk, `around` strikes beside the path's
-// own strike; both get the cell. `heals`: when it is over the relay is ready again, by itself.
-// `lasts`: so many milliseconds, or 'for good': until the program has ended.
+// What can go wrong around an end, as the columns of a table:
+//
+//   arm        lets it happen; gives what it armed in the shim, if it did
+//   variants   each is played in every cell: their members are added to the fault's
+//   reasons    what may be kept as the reason because of it, beside the path's; and
+//              crash_recovered, of course, if the program did not end in order
+//   set        settings of the relay, ahead of the path's
+//   lasts      milliseconds after which it is over; without it, until all have ended
+//   ends       the program may end by it
+//   rotates    it may stay in the fallback directory until the next start
+//   unfinished told to end meanwhile, the program may say by its exit code that not all was written
+//   poisons    not one byte may be written to the file after it
+//   unready    /readyz must say 503 while it lasts
+//   again      another one strikes when the program starts again
+//   proxy      it is in the lines: of half of the people to the relay, of the others behind it
+//   disk       needs a disk of its own
+//   slow       takes that much longer than others, in milliseconds
+//   cannot     why there is no such thing yet
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pings } from './paths.mjs';
 
-const crash = ['crash_recovered'];
-const storage = ['storage_failure', 'crash_recovered'];
-const lost = ['client_lost', 'slow_client'];
+const storage = ['storage_failure'];
 
-const pickKill = (random) => random.pick(['kill_before', 'kill_after', 'tear']);
-const log = '*-wal';
+const log = '*verbatim.db-wal';
+const database = '*verbatim.db';
+export const anyLog = '*-wal';
 
-const arm =
-  (rule) =>
-  ({ lane, random }) => {
-    lane.shim.arm(typeof rule === 'function' ? rule(random) : rule);
-  };
+const shim =
+  (...rules) =>
+  ({ lane, random }) =>
+    rules.map((rule) => lane.shim.arm(typeof rule === 'function' ? rule(random) : rule));
 
-const full = ({ lane }, from, to) => {
-  lane.shim.arm({
+export const kill = (random) => random.pick(['kill_before', 'kill_after', 'tear']);
+
+const full = (rule) =>
+  shim({
     calls: ['write', 'truncate'],
     file: 'verbatim.db',
     action: 'fail',
     error: 'ENOSPC',
-    from,
-    to,
+    ...rule,
   });
+
+/** A disk that has failed: conversations go on elsewhere, or end with the program. */
+const broken = {
+  unfinished: true,
+  poisons: true,
+  rotates: true,
+  variants: {
+    fallback: { unready: true },
+    'no fallback': { set: ['storage.fallback_dir='], ends: true, reasons: storage },
+  },
 };
 
-/** A failed disk, with a fallback directory or without. */
-const broken = { reasons: storage, ends: true, variants: ['fallback', 'none'] };
-const setFallback = (variant) => (variant === 'none' ? ['storage.fallback_dir='] : []);
-
-/** What the client asked for may not have arrived: then it is silent. */
-const network = { proxy: true, reasons: [...lost, 'idle_timeout'] };
+const bad =
+  (act) =>
+  async ({ people }) => {
+    for (const { line } of people) act(line);
+  };
 
 export const faults = {
   none: {},
   'kill at a call': {
     ends: true,
-    reasons: crash,
-    around: arm((random) => ({
+    arm: shim((random) => ({
       calls: ['write', 'fdatasync'],
-      file: log,
-      action: pickKill(random),
-      from: random.number(1, 12),
+      file: anyLog,
+      action: kill(random),
+      from: random.number(1, 15),
     })),
   },
   'random cut': {
     ends: true,
-    reasons: crash,
-    async around({ lane, random }) {
-      await sleep(random.number(0, 60));
-      lane.relay.program.child.kill('SIGKILL');
+    disk: true,
+    async arm(cell) {
+      await sleep(cell.random.number(0, 60));
+      await cell.cutPower();
     },
   },
-  'ENOSPC once': { reasons: [], heals: true, before: (cell) => full(cell, 1, 1) },
+  'ENOSPC once': { arm: full({ from: 1 }) },
   'ENOSPC 2 s': {
-    reasons: ['storage_failure'],
-    heals: true,
     lasts: 2000,
-    before: (cell) => full(cell),
+    unready: true,
+    arm: full(),
+    variants: {
+      waited: { set: ['journal.full_retry=10s'] },
+      fallback: {},
+      'no fallback': { set: ['storage.fallback_dir='], unfinished: true, reasons: storage },
+    },
   },
   'ENOSPC for good': {
-    reasons: storage,
-    ends: true,
-    lasts: 'for good',
-    before: (cell) => full(cell),
+    unready: true,
+    arm: full(),
+    variants: {
+      fallback: {},
+      // Who is told to end while all is held back ends without having written it.
+      'no fallback': { set: ['storage.fallback_dir='], ends: true, reasons: storage },
+    },
   },
-  'EIO on write': {
-    ...broken,
-    set: setFallback,
-    before: arm({ calls: 'write', file: 'verbatim.db-wal', action: 'fail', from: 2 }),
-  },
+  'EIO on write': { ...broken, arm: shim({ calls: 'write', file: log, action: 'fail' }) },
   'fsync fails once': {
     ...broken,
-    set: setFallback,
-    before: arm({ calls: 'fdatasync', file: 'verbatim.db-wal', action: 'lose', from: 1 }),
+    arm: shim({ calls: 'fdatasync', file: log, action: 'lose', from: 1 }),
   },
   'fsync fails for good': {
     ...broken,
-    set: setFallback,
-    lasts: 'for good',
-    before: arm({ calls: ['fdatasync', 'fsync'], file: 'verbatim.db', action: 'fail' }),
+    arm: shim({ calls: ['fdatasync', 'fsync'], file: log, action: 'lose' }),
   },
   'checkpoint fails': {
     ...broken,
-    set: (variant) => ['journal.wal_checkpoint_bytes=64KiB', ...setFallback(variant)],
-    before: arm({ calls: ['write', 'fdatasync'], file: '*verbatim.db', action: 'fail' }),
+    arm: shim({ calls: ['write', 'fdatasync'], file: database, action: 'fail' }),
   },
-  'fsync 20 ms': {
-    heals: true,
-    before: arm({ calls: 'fdatasync', file: log, action: 'delay', ms: 20 }),
-  },
+  'fsync 20 ms': { arm: shim({ calls: 'fdatasync', file: anyLog, action: 'delay', ms: 20 }) },
   'fsync 1 s': {
-    hides: {
-      'browser too slow':
-        'no client is slower than a disk that takes a second for each of its words',
-    },
-    heals: true,
-    slow: 1000,
-    reasons: [],
-    before: arm({ calls: 'fdatasync', file: log, action: 'delay', ms: 1000 }),
+    slow: 4000,
+    arm: shim({ calls: 'fdatasync', file: anyLog, action: 'delay', ms: 1000 }),
   },
   'fsync 15 s': {
-    reasons: storage,
     ends: true,
-    slow: 15_000,
-    before: arm({ calls: 'fdatasync', file: log, action: 'delay', ms: 15_000 }),
+    slow: 20_000,
+    unready: true,
+    reasons: storage,
+    arm: ({ lane, hurry }) => [
+      lane.shim.arm({
+        calls: 'fdatasync',
+        file: anyLog,
+        action: 'delay',
+        ms: hurry ? 3000 : 15_000,
+        from: 1,
+      }),
+    ],
   },
-  'short write': {
-    before: arm({ calls: 'write', file: 'verbatim.db', action: 'shorten', from: 1, to: 20 }),
-  },
+  'short write': { arm: shim({ calls: 'write', file: 'verbatim.db', action: 'shorten' }) },
   'allocation fails': {
     ends: true,
-    // Whom it meets, it meets: a session, the journal, or everybody.
-    reasons: [
-      ...storage,
-      'upstream_error',
-      'upstream_lost',
-      'client_lost',
-      'client_closed',
-      'policy',
-    ],
-    before: arm((random) => ({
+    rotates: true,
+    // Whom it meets, it meets: a conversation, the journal, or everybody.
+    reasons: [...storage, 'upstream_error', 'upstream_lost', 'client_lost', 'policy'],
+    arm: shim((random) => ({
       calls: 'alloc',
       action: 'fail',
       atLeast: 512,
-      from: random.number(1, 400),
+      from: random.number(1, 100),
     })),
   },
-  '10 % loss': { ...network, before: ({ proxy }) => (proxy.mode = 'loss') },
-  blackhole: { ...network, around: async ({ proxy }) => (proxy.mode = 'blackhole') },
-  reset: { ...network, around: async ({ proxy }) => proxy.reset() },
-  '256 kbit/s': { ...network, before: ({ proxy }) => (proxy.mode = 'slow') },
+  '10 % loss': { proxy: true, arm: bad((line) => (line.lossy = true)) },
+  blackhole: {
+    proxy: true,
+    set: pings,
+    loses: true,
+    arm: bad((line) => (line.dark = true)),
+  },
+  reset: { proxy: true, loses: true, arm: bad((line) => line.reset()) },
+  '256 kbit/s': { proxy: true, slow: 2000, arm: bad((line) => (line.rate = 32_000)) },
   'burst x100': {
-    async around({ talkers }) {
-      for (const talker of talkers) for (let i = 0; i < 100; ++i) talker.say();
+    async arm({ people }) {
+      for (const person of people) person.burst(100);
     },
   },
   'clock jump': {
-    around: async ({ lane, random }) => lane.shim.moveClock(random.pick([-1, 1]) * 3_600_000),
+    async arm({ lane, random }) {
+      lane.shim.moveClock(random.pick([-1, 1]) * random.number(1, 7 * 24) * 3_600_000);
+    },
   },
   'sink down': { cannot: 'not built: sinks' },
-  'webhook hangs': { cannot: 'not built: webhooks' },
+  'webhook hangs or redirects': { cannot: 'not built: webhooks' },
   'second fault in recovery': { again: true },
 };

@@ -1,99 +1,129 @@
-// How a conversation can end. `reasons`: what may be kept as the reason when nothing else strikes.
-// `model`: faults of the provider, in each of its connections. `strike` makes it happen; paths
-// without one happen by themselves. `process`: the program ends.
+// The ways in which a conversation can end, as the rows of a table:
+//
+//   reasons    what may be kept as the reason when nothing else strikes; and crash_recovered, of
+//              course, if the program did not end in order
+//   strike     makes it happen to all the conversations of a cell
+//   variants   of which each cell has one, chosen by its seed: their members are added to the path's
+//   set        settings of the relay
+//   process    the program ends by it; sudden: at that instant
+//   disk       needs a disk of its own
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const clients =
-  (act) =>
-  async ({ talkers }) => {
-    for (const talker of talkers) act(talker);
-  };
+const each = (act) => async (cell) => {
+  for (const person of cell.people) act(person);
+};
 
 const signal =
   (...signals) =>
-  async ({ lane }) => {
-    for (const one of signals) {
-      lane.relay.program.child.kill(one);
-      await sleep(5);
+  async ({ lane, random }) => {
+    for (const name of signals) {
+      lane.relay.program.child.kill(name);
+      await sleep(random.number(0, 20));
     }
   };
 
-/** More than the kernel's buffers hold, asked for by somebody who reads none of it. */
-function stopReading(talker) {
-  talker.record.hasty = true;
-  talker.client.socket.pause();
-  for (let i = 0; i < 25; ++i) talker.request('y'.repeat(5000), 'audio');
-}
+const crash = { reasons: [], process: true, sudden: true };
+
+// Often enough that a cell is short, seldom enough that a busy machine is not taken for a dead one.
+export const pings = ['session.ping_interval=1s'];
 
 export const paths = {
   'browser closes': {
     reasons: ['client_closed'],
-    strike: clients(({ client }) => client.socket.close(1000)),
+    strike: each(({ client }) => client.socket.close(1000)),
   },
   'browser resets': {
     reasons: ['client_lost'],
-    strike: clients(({ client }) => client.socket._socket?.resetAndDestroy()),
+    strike: each(({ client }) => client.socket._socket?.resetAndDestroy()),
   },
   'browser half-open': {
-    // It reads nothing and answers no ping: found by the one or by the other.
-    reasons: ['client_lost', 'slow_client'],
-    strike: clients(({ client }) => client.socket.pause()),
+    reasons: ['client_lost'],
+    set: pings,
+    strike: each((person) => person.goDeaf()),
   },
   'browser too slow': {
-    reasons: ['slow_client', 'client_lost'],
-    atOnce: true,
-    set: [
-      'session.client_queue_bytes_max=4KiB',
-      'session.slow_client_timeout=500ms',
-      'session.ping_interval=20s',
-    ],
-    strike: clients(stopReading),
+    reasons: ['slow_client'],
+    // What is lost between the provider and the relay would keep the client from being too slow.
+    side: 'near',
+    set: ['session.client_queue_bytes_max=16KiB', 'session.slow_client_timeout=500ms'],
+    strike: each((person) => {
+      person.goDeaf();
+      person.sings = true;
+    }),
   },
-  'provider closes': { reasons: ['upstream_closed'], model: (n) => `close_after=${n}:1000` },
-  'provider resets': { reasons: ['upstream_lost'], model: (n) => `drop_after=${n}` },
+  'provider closes': {
+    reasons: ['upstream_closed'],
+    strike: each(({ voice }) => voice.socket.close(1000)),
+  },
+  'provider resets': {
+    reasons: ['upstream_lost'],
+    strike: each(({ voice }) => voice.socket._socket?.resetAndDestroy()),
+  },
   'provider fails': {
     reasons: ['upstream_error'],
-    model: (n) => `close_after=${n}:1011:overloaded`,
+    strike: each(({ voice }) => {
+      voice.fail('server_error');
+      voice.socket.close(1011, 'overloaded');
+    }),
   },
-  // It may still answer pings: then it is the silence that ends the conversation.
   'provider silent': {
-    reasons: ['upstream_lost', 'idle_timeout'],
-    model: (n) => `hang_after=${n}`,
-    set: ['session.idle_timeout=2s'],
+    reasons: ['upstream_lost'],
+    set: pings,
+    strike: each((person) => {
+      person.quiet = true;
+      person.voice.socket.pause();
+    }),
   },
-  'session cap': { reasons: ['session_expired'], model: () => 'expire_after=600' },
+  'session cap': {
+    reasons: ['session_expired'],
+    strike: each(({ voice }) => {
+      voice.fail('session_expired');
+      voice.socket.close(1000);
+    }),
+  },
   'barge-in': {
-    reasons: ['client_closed'],
-    ways: { cancel: 1 },
-    strike: clients(({ client }) => client.socket.close(1000)),
+    reasons: ['client_ended'],
+    async strike({ people, random }) {
+      for (const person of people) person.interrupt();
+      await sleep(random.number(0, 40));
+      for (const { client } of people) client.send({ type: 'verbatim.end' });
+    },
   },
   policy: {
-    reasons: ['policy', 'max_duration'],
-    variants: ['binary', 'oversize', 'max_duration'],
-    set: (variant) => (variant === 'max_duration' ? ['session.max_duration=700ms'] : []),
-    async strike({ talkers, variant }) {
-      for (const { client } of talkers) {
-        if (variant === 'binary') client.socket.send(Buffer.from('not a text frame'));
-        if (variant === 'oversize') client.socket.send(`{"type":"${'x'.repeat(1_100_000)}"}`);
-      }
+    variants: {
+      oversize: {
+        reasons: ['policy'],
+        strike: each(({ client }) => client.send(`{"type":"${'x'.repeat(1_100_000)}"}`)),
+      },
+      binary: {
+        reasons: ['policy'],
+        strike: each(({ client }) => client.socket.send(Buffer.from('not a text frame'))),
+      },
+      limit: {
+        reasons: ['max_duration'],
+        set: ['session.max_duration=2s'],
+        strike: async () => {},
+      },
+      expired: {
+        reasons: ['idle_timeout'],
+        set: ['session.idle_timeout=1s'],
+        strike: each((person) => (person.quiet = true)),
+      },
     },
   },
   SIGTERM: { reasons: ['server_shutdown'], process: true, strike: signal('SIGTERM') },
   'SIGINT twice': {
-    reasons: ['server_shutdown', 'crash_recovered'],
+    reasons: ['server_shutdown'],
     process: true,
     strike: signal('SIGINT', 'SIGINT'),
   },
-  crash: { reasons: ['crash_recovered'], process: true, strike: signal('SIGSEGV') },
-  SIGKILL: { reasons: ['crash_recovered'], process: true, strike: signal('SIGKILL') },
-  'power cut': {
-    reasons: ['crash_recovered'],
-    process: true,
-    disk: true,
-    async strike({ lane, talkers }) {
-      for (const talker of talkers) talker.cut();
-      lane.disk.cut();
-      lane.relay.program.child.kill('SIGKILL');
+  crash: {
+    ...crash,
+    variants: {
+      SIGSEGV: { strike: signal('SIGSEGV') },
+      SIGABRT: { strike: signal('SIGABRT') },
     },
   },
+  SIGKILL: { ...crash, strike: signal('SIGKILL') },
+  'power cut': { ...crash, disk: true, strike: async (cell) => cell.cutPower() },
 };

@@ -1,57 +1,78 @@
-// The network between a client and the relay, as bad as wanted: a TCP proxy on loopback.
-import net from 'node:net';
+// Bad lines: TCP through this process, so that no privilege is needed. What happens to one
+// connection the others do not feel.
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A lost packet comes later, and everything behind it with it: TCP sends it again. */
+const resent_ms = 60;
 
 export class Proxy {
-  #links = new Set();
+  #lines = new Set();
 
-  static async open(scope, url) {
+  /** To the port of this machine that the URL names. */
+  static async open(scope, url, random) {
     const proxy = new Proxy();
-    const { hostname, port } = new URL(url);
-    proxy.server = net.createServer((client) => proxy.#link(client, net.connect(port, hostname)));
-    await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
-    scope.after(() => {
-      proxy.server.close();
-      for (const socket of proxy.#links) socket.destroy();
+    const { port } = new URL(url);
+    const server = createServer({ noDelay: true }, (near) => {
+      const far = connect({ port, host: '127.0.0.1', noDelay: true });
+      proxy.#lines.add(new Line(near, far, random));
     });
-    proxy.wsUrl = url.replace(port, String(proxy.server.address().port));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    scope.after(() => {
+      for (const line of proxy.#lines) line.close();
+      server.close();
+    });
+    proxy.url = url.replace(port, String(server.address().port));
     return proxy;
   }
 
-  mode = 'pass';
-  random = Math.random;
+  /** The line that has an end at this port. */
+  line(port) {
+    return [...this.#lines].find(
+      ({ near, far }) => near.remotePort === port || far.localPort === port,
+    );
+  }
+}
 
-  #link(client, relay) {
-    for (const [from, to] of [
-      [client, relay],
-      [relay, client],
-    ]) {
-      this.#links.add(from);
-      from.on('error', () => {});
-      from.on('close', () => this.#links.delete(from) && this.mode !== 'blackhole' && to.end());
-      from.on('data', (data) => this.#pass(from, to, data));
+class Line {
+  lossy = false; // every tenth piece comes late
+  dark = false; // nothing arrives any more, and nobody is told
+  rate = Infinity; // bytes a second, each way
+
+  constructor(near, far, random) {
+    Object.assign(this, { near, far, random });
+    for (const end of [near, far]) end.on('error', () => {}); // shows as a close
+    this.#carry(near, far);
+    this.#carry(far, near);
+  }
+
+  async #carry(from, to) {
+    try {
+      for await (const bytes of from.iterator({ destroyOnReturn: false })) {
+        if (this.lossy && this.random.chance(0.1)) await sleep(resent_ms);
+        const share = Math.min(bytes.length, Math.ceil(this.rate / 20));
+        for (let at = 0; at < bytes.length; at += share) {
+          if (this.rate < Infinity) await sleep((share / this.rate) * 1000);
+          if (this.dark) return;
+          if (!to.destroyed && !to.write(bytes.subarray(at, at + share)))
+            await Promise.race([once(to, 'drain'), once(to, 'close')]);
+        }
+      }
+      if (!this.dark) to.end();
+    } catch {
+      if (!this.dark) to.resetAndDestroy();
     }
   }
 
-  #pass(from, to, data) {
-    if (this.mode === 'blackhole' || to.destroyed) return;
-    const wait = this.#delay(data.length);
-    if (wait === 0)
-      return void (to.write(data) || (from.pause(), to.once('drain', () => from.resume())));
-    from.pause();
-    setTimeout(() => {
-      if (this.mode !== 'blackhole' && !to.destroyed) to.write(data);
-      from.resume();
-    }, wait);
-  }
-
-  #delay(bytes) {
-    // TCP makes of a lost packet one that comes later, and everything behind it with it.
-    if (this.mode === 'loss') return this.random() < 0.1 ? 200 : 0;
-    if (this.mode === 'slow') return (bytes * 8 * 1000) / 256_000;
-    return 0;
-  }
-
   reset() {
-    for (const socket of this.#links) socket.resetAndDestroy();
+    this.near.resetAndDestroy();
+    this.far.resetAndDestroy();
+  }
+
+  close() {
+    this.near.destroy();
+    this.far.destroy();
   }
 }

@@ -1,0 +1,182 @@
+// A provider that says what a harness tells it to, word by word, and keeps all text that it has sent.
+// What clients ask for is answered as a provider would; speech and answers are the harness's.
+//
+//   const provider = await Voices.start(scope);
+//   const voice = await provider.voice('name');  // when the relay calls for the client of this model
+//   voice.hear('one'); voice.hear('two'); voice.understood();
+//   voice.say('three'); voice.said();
+//   voice.sent                                   // by item, its whole text
+import { once } from 'node:events';
+import { WebSocketServer } from 'ws';
+
+const sound = 'AAAA'.repeat(16);
+
+export class Voices {
+  #awaited = new Map(); // by name
+
+  static async start(scope) {
+    const voices = new Voices();
+    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+    server.on('connection', (socket, request) => {
+      const name = new URL(request.url, 'ws://provider').searchParams.get('model');
+      voices.#awaited.get(name)?.(new Voice(socket, name));
+      voices.#awaited.delete(name);
+    });
+    await once(server, 'listening');
+    scope.after(() => {
+      for (const socket of server.clients) socket.terminate();
+      server.close();
+    });
+    voices.url = `ws://127.0.0.1:${server.address().port}/v1/realtime`;
+    return voices;
+  }
+
+  /** To be asked for before the client connects. */
+  voice(name) {
+    return new Promise((resolve) => this.#awaited.set(name, resolve));
+  }
+}
+
+class Voice {
+  sent = new Map();
+  #numbers = 0;
+  #last = null; // the item at the end of the conversation
+  #heard; // the item that is being spoken by the user
+  #answer; // { id, item, at }: what is being answered
+
+  constructor(socket, name) {
+    Object.assign(this, { socket, name, port: socket._socket.remotePort });
+    socket.on('error', () => {}); // shows as a close
+    socket.on('close', () => (this.ended = true));
+    socket.on('message', (data) => this.#asked(JSON.parse(data)));
+    this.#tell('session.created', { session });
+  }
+
+  #tell(type, body) {
+    if (this.ended) return;
+    this.socket.send(JSON.stringify({ type, event_id: this.#named('event'), ...body }));
+  }
+
+  #named(kind) {
+    return `${kind}_${this.name}_${++this.#numbers}`;
+  }
+
+  #asked(event) {
+    if (event.type === 'session.update') this.#tell('session.updated', { session });
+    else if (event.type === 'input_audio_buffer.commit') this.understood();
+    else if (event.type === 'response.cancel') this.said('cancelled');
+    else if (event.type === 'conversation.item.create') {
+      this.#place({ object: 'realtime.item', status: 'completed', ...event.item });
+    } else if (event.type === 'conversation.item.truncate') {
+      const { item_id, content_index, audio_end_ms } = event;
+      this.#tell('conversation.item.truncated', { item_id, content_index, audio_end_ms });
+    }
+  }
+
+  #place(item) {
+    this.#tell('conversation.item.added', { previous_item_id: this.#last, item });
+    this.#last = item.id;
+  }
+
+  /** What goes out for this word. */
+  #add(item, word) {
+    const before = this.sent.get(item);
+    const delta = before ? ` ${word}` : word;
+    this.sent.set(item, (before ?? '') + delta);
+    return delta;
+  }
+
+  /** One more word of the user's; the first begins an utterance. */
+  hear(word) {
+    if (!this.#heard) {
+      this.#heard = this.#named('item');
+      const item_id = this.#heard;
+      this.#tell('input_audio_buffer.speech_started', { audio_start_ms: 0, item_id });
+    }
+    const delta = this.#add(this.#heard, word);
+    const at = { item_id: this.#heard, content_index: 0 };
+    this.#tell('conversation.item.input_audio_transcription.delta', { ...at, delta });
+  }
+
+  /** The user has said it all. */
+  understood() {
+    const id = this.#heard;
+    if (!id) return;
+    this.#heard = undefined;
+    this.#tell('input_audio_buffer.speech_stopped', { audio_end_ms: 1000, item_id: id });
+    this.#tell('input_audio_buffer.committed', { previous_item_id: this.#last, item_id: id });
+    const content = [{ type: 'input_audio', transcript: null }];
+    this.#place({ id, type: 'message', status: 'completed', role: 'user', content });
+    this.#tell('conversation.item.input_audio_transcription.completed', {
+      item_id: id,
+      content_index: 0,
+      transcript: this.sent.get(id),
+    });
+  }
+
+  /** One more word of an answer; the first begins it. */
+  say(word) {
+    this.#answer ??= this.#begin();
+    const { at } = this.#answer;
+    const delta = this.#add(at.item_id, word);
+    this.#tell('response.output_audio_transcript.delta', { ...at, delta });
+    this.#tell('response.output_audio.delta', { ...at, delta: sound });
+  }
+
+  #begin() {
+    const id = this.#named('resp');
+    const item = { id: this.#named('item'), type: 'message', role: 'assistant', content: [] };
+    this.sent.set(item.id, '');
+    const begun = { ...item, status: 'in_progress' };
+    const at = { response_id: id, item_id: item.id, output_index: 0, content_index: 0 };
+    const response = { object: 'realtime.response', id, status: 'in_progress', output: [] };
+    this.#tell('response.created', { response });
+    this.#tell('response.output_item.added', { response_id: id, output_index: 0, item: begun });
+    this.#place(begun);
+    this.#tell('response.content_part.added', { ...at, part: { type: 'audio', transcript: '' } });
+    return { id, item, at };
+  }
+
+  /** The answer is over: completed, or cancelled. */
+  said(status = 'completed') {
+    if (!this.#answer) return;
+    const { id, item, at } = this.#answer;
+    this.#answer = undefined;
+    const transcript = this.sent.get(item.id);
+    const content = [{ type: 'output_audio', transcript }];
+    const whole = { ...item, status: status === 'completed' ? status : 'incomplete', content };
+    this.#tell('response.output_audio_transcript.done', { ...at, transcript });
+    this.#tell('conversation.item.done', { item: whole });
+    this.#tell('response.output_item.done', { response_id: id, output_index: 0, item: whole });
+    const response = { object: 'realtime.response', id, status, output: [whole] };
+    this.#tell('response.done', { response });
+  }
+
+  /** The item that is being answered with. */
+  get answering() {
+    return this.#answer?.at.item_id;
+  }
+
+  /** A lot of sound, as part of an answer. */
+  sing(bytes) {
+    this.#answer ??= this.#begin();
+    const delta = 'A'.repeat(bytes);
+    this.#tell('response.output_audio.delta', { ...this.#answer.at, delta });
+  }
+
+  fail(code) {
+    this.#tell('error', { error: { type: 'server_error', code, message: code, param: null } });
+  }
+}
+
+const session = {
+  type: 'realtime',
+  object: 'realtime.session',
+  id: 'sess_voice',
+  audio: {
+    input: {
+      format: { type: 'audio/pcm', rate: 24000 },
+      transcription: { model: 'gpt-4o-mini-transcribe' },
+    },
+  },
+};
