@@ -115,7 +115,8 @@ export class Lane {
     const talk = async () => {
       const talker = await Talker.connect(this.round, this.relay, this.random).catch(() => {});
       if (!talker) return; // the end met it while it was connecting: it has seen nothing
-      if (this.dark) talker.cut();
+      // What it has by now may have come after the cut: nobody looked before.
+      if (this.dark) talker.cut(0);
       talkers.push(talker);
       await talker.talk();
     };

@@ -74,9 +74,9 @@ export class Talker {
     }
   }
 
-  /** What it receives from now on does not count. */
-  cut() {
-    this.counted = this.client.events.length;
+  /** What it receives from now on, or after its first `count` events, does not count. */
+  cut(count = this.client.events.length) {
+    this.counted = count;
   }
 
   /** Ends its connection in one way or another. */

@@ -29,8 +29,6 @@ const settings = [
   'journal.full_retry=300ms',
   'journal.busy_timeout=100ms',
 ];
-/** For a sample that has no time to wait for a disk that is gone for 15 s. */
-const hurried = ['journal.stuck_commit=1s'];
 
 export class Cell {
   tally = new Tally();
@@ -81,7 +79,7 @@ export class Cell {
       ...{ random, tally, scope, simulator: far || this.provider },
       set: [
         ...settings,
-        ...(this.hurry ? hurried : []),
+        ...((this.hurry && this.fault.hurried) || []),
         ...(fault.set ?? []),
         ...(path.set ?? []),
         ...this.set,
