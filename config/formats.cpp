@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <set>
 
 namespace verbatim::config {
 namespace {
@@ -27,19 +28,6 @@ void require_origin(const std::string& text) {
 
 void require_event_type(const std::string& text) {
   if (text.empty()) throw BadValue("has an empty name in it");
-}
-
-/// The text of an inline table's member; every table must have only the members it is asked for.
-std::string member(const Value& table, const char* name) {
-  return table.contains(name) ? string_of(table.at(name)) : std::string();
-}
-
-void require_members(const Value& table, const std::vector<std::string>& known) {
-  for (const auto& [name, value] : table.items()) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      throw BadValue("has an unknown member " + name);
-    }
-  }
 }
 
 ApiKey read_api_key(const Value& value) {
@@ -66,7 +54,7 @@ ApiKey read_api_key(const Value& value) {
 constexpr std::size_t secret_bytes_min = 8;
 constexpr std::size_t secret_bytes_max = 4096;
 
-Secret checked_secret(std::string text) {
+Secret checked_secret(std::string text, bool several_lines = false) {
   while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
     text.pop_back();
   if (text.size() < secret_bytes_min) {
@@ -75,12 +63,14 @@ Secret checked_secret(std::string text) {
   if (text.size() > secret_bytes_max) {
     throw BadValue("is longer than " + std::to_string(secret_bytes_max) + " characters");
   }
-  require_plain_text(text);  // it may have to travel in a header
+  std::string line = text;
+  if (several_lines) line.erase(std::remove(line.begin(), line.end(), '\n'), line.end());
+  require_plain_text(line);  // it may have to travel in a header
   return Secret(std::move(text));
 }
 
 /// The path is not repeated in messages: it may be the secret itself, put in the wrong place.
-Secret read_secret_file(const Value& value) {
+Secret read_secret_file(const Value& value, bool several_lines = false) {
   std::ifstream file(string_of(value), std::ios::binary);
   if (!file) throw BadValue(std::string("names a file that cannot be read: ") + strerror(errno));
   std::string text(secret_bytes_max + 2, '\0');
@@ -88,7 +78,7 @@ Secret read_secret_file(const Value& value) {
   if (file.bad()) throw BadValue("names a file that cannot be read");
   text.resize(static_cast<std::size_t>(file.gcount()));
   try {
-    return checked_secret(std::move(text));
+    return checked_secret(std::move(text), several_lines);
   } catch (const BadValue& bad) {
     throw BadValue(std::string("names a file whose content ") + bad.what());
   }
@@ -96,7 +86,7 @@ Secret read_secret_file(const Value& value) {
 
 WebhookTarget read_target(const Value& value, Source source) {
   if (!value.is_object()) throw BadValue("has something else than tables in it");
-  require_members(value, {"url", "secret", "secret_file"});
+  require_members(value, {"name", "url", "secret", "secret_file", "events", "allow_private"});
   WebhookTarget target;
   target.url = member(value, "url");
   const Url url = parse_url(target.url);
@@ -104,13 +94,38 @@ WebhookTarget read_target(const Value& value, Source source) {
     throw BadValue("has a target with the scheme " + url.scheme);
   }
   if (!url.userinfo.empty()) throw BadValue("has a target with a user or password in its URL");
+  target.name = value.contains("name") ? member(value, "name")
+                                       : url.host + (url.port.empty() ? "" : ":" + url.port);
+  if (target.name.empty()) throw BadValue("has a target with an empty name");
+  require_plain_text(target.name);
+  if (const auto at = value.find("allow_private"); at != value.end()) {
+    if (!at->is_boolean()) throw BadValue("has a target whose allow_private is not true or false");
+    target.allow_private = at->get<bool>();
+  }
+  if (url.scheme == "http" && !target.allow_private) {
+    throw BadValue("has a target with the scheme http, which only allow_private = true admits");
+  }
+  if (const auto at = value.find("events"); at != value.end()) {
+    static const std::set<std::string> known = {"session.started", "session.ended",
+                                                "transcript.updated", "turn.completed"};
+    if (!at->is_array()) throw BadValue("has a target whose events are no list");
+    for (const Value& event : *at) {
+      if (!event.is_string() || !known.contains(event.get<std::string>())) {
+        throw BadValue(
+            "has a target with an event that is none of session.started, session.ended, "
+            "transcript.updated, turn.completed");
+      }
+      target.events.push_back(event.get<std::string>());
+    }
+  }
   if (value.contains("secret")) {
     if (source != Source::environment) {
       throw BadValue("has a plain secret in it: use secret_file, or VERBATIM_WEBHOOK_TARGETS");
     }
     target.secret = checked_secret(member(value, "secret"));
   } else if (value.contains("secret_file")) {
-    target.secret = read_secret_file(value.at("secret_file"));
+    constexpr bool several = true;  // the new one and the old one, while it is changed
+    target.secret = read_secret_file(value.at("secret_file"), several);
   } else {
     throw BadValue("has a target without secret_file");
   }
@@ -131,6 +146,18 @@ Format<std::vector<std::string>> strings(std::string accepts, void (*check)(cons
 }
 
 }  // namespace
+
+std::string member(const Value& table, const char* name) {
+  return table.contains(name) ? string_of(table.at(name)) : std::string();
+}
+
+void require_members(const Value& table, const std::vector<std::string>& known) {
+  for (const auto& [name, value] : table.items()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      throw BadValue("has an unknown member " + name);
+    }
+  }
+}
 
 const std::string& string_of(const Value& value) {
   if (!value.is_string()) throw BadValue("is no string");
@@ -295,18 +322,35 @@ Format<std::vector<WebhookTarget>> webhook_targets() {
           [](const Value& value, Source source) {
             if (!value.is_array()) throw BadValue("is no list");
             std::vector<WebhookTarget> list;
-            for (const Value& element : value) list.push_back(read_target(element, source));
+            std::set<std::string> names;
+            for (const Value& element : value) {
+              list.push_back(read_target(element, source));
+              if (!names.insert(list.back().name).second)
+                throw BadValue("has two targets with the name " + list.back().name +
+                               ": give each a name of its own");
+            }
             return list;
           },
           [](const std::vector<WebhookTarget>& list) {
             Value result = Value::array();
-            for (const WebhookTarget& target : list) result.push_back({{"url", target.url}});
+            for (const WebhookTarget& target : list) result.push_back({{"name", target.name}});
             return result;
           }};
 }
 
 Format<std::vector<std::string>> origins() {
   return strings("a list of origins like \"https://app.example.com\"", require_origin);
+}
+
+Format<std::vector<std::string>> fields(std::string accepts) {
+  return strings(std::move(accepts), [](const std::string& text) {
+    const bool good = std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    });
+    if (text.empty() || text.size() > 128 || !good || text.front() == '.' || text.back() == '.' ||
+        text.find("..") != std::string::npos)
+      throw BadValue(quoted(text) + "is no path of a field");
+  });
 }
 
 Format<std::vector<std::string>> event_types() {

@@ -47,12 +47,21 @@ Format<std::string> upstream_url();
 Format<std::string> proxy_url();
 Format<std::vector<std::string>> origins();
 Format<std::vector<std::string>> event_types();
+/// Paths of fields in a session object.
+Format<std::vector<std::string>> fields(std::string accepts);
+/// Their files are read.
+Format<std::vector<InstructionTemplate>> instruction_templates();
 Format<std::vector<ApiKey>> api_keys();
 Format<std::vector<WebhookTarget>> webhook_targets();
 /// The secret itself; `advice` says where it belongs if it stands anywhere but in the environment.
 Format<Secret> secret(std::string accepts, std::string advice);
 /// The name of a file that holds it. Prints nothing: the path is not kept.
 Format<Secret> secret_file();
+
+/// The text of an inline table's member; empty if there is none.
+std::string member(const Value& table, const char* name);
+/// A table must have only the members that are known.
+void require_members(const Value& table, const std::vector<std::string>& known);
 
 /// The text of a value; refused unless it is plain text.
 const std::string& string_of(const Value&);

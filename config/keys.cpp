@@ -47,6 +47,8 @@ std::vector<Key> make_server_keys() {
       key("server.data_dir", &S::server, &Server::data_dir, path("a directory", false)),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, origins()),
       key("server.shutdown_grace", &S::server, &Server::shutdown_grace, duration(0s, 10min)),
+      key("server.restart", &S::server, &Server::restart,
+          choice<Restart>({{"end", Restart::end}, {"handover", Restart::handover}})),
       key("server.threads", &S::server, &Server::threads, number<int>(0, 256)),
       key("server.connections_max", &S::server, &Server::connections_max,
           number<std::size_t>(1, 1'000'000)),
@@ -96,6 +98,13 @@ std::vector<Key> make_upstream_keys() {
           duration(100ms, 5min)),
       key("upstream.message_bytes_max", &S::upstream, &Upstream::message_bytes_max,
           bytes(64 * KiB, 256 * MiB)),
+      key("upstream.reconnect_attempts_max", &S::upstream, &Upstream::reconnect_attempts_max,
+          number<std::size_t>(0, 1000)),
+      key("upstream.reconnect_pause_min", &S::upstream, &Upstream::reconnect_pause_min,
+          duration(1ms, 1min)),
+      key("upstream.reconnect_pause_max", &S::upstream, &Upstream::reconnect_pause_max,
+          duration(1ms, 10min)),
+      key("upstream.rotate_after", &S::upstream, &Upstream::rotate_after, duration(0s, 24h)),
   };
   table.insert(table.end(), rest.begin(), rest.end());
   return table;
@@ -105,6 +114,8 @@ std::vector<Key> make_session_keys() {
   using S = Settings;
   return {
       key("session.resume_window", &S::session, &Session::resume_window, duration(0s, 24h)),
+      key("session.resume_buffer_bytes_max", &S::session, &Session::resume_buffer_bytes_max,
+          bytes(4 * KiB, GiB)),
       key("session.idle_timeout", &S::session, &Session::idle_timeout, duration(100ms, 24h)),
       key("session.max_duration", &S::session, &Session::max_duration, duration(100ms, 7 * day)),
       key("session.ending_notice", &S::session, &Session::ending_notice, duration(0ms, 1h)),
@@ -126,6 +137,31 @@ std::vector<Key> make_session_keys() {
       key("session.transcription_model", &S::session, &Session::transcription_model,
           name("a model's name")),
       key("session.extra_client_events", &S::session, &Session::extra_client_events, event_types()),
+  };
+}
+
+std::vector<Key> make_limit_keys() {
+  using S = Settings;
+  constexpr std::int64_t most = 1'000'000'000'000;
+  return {
+      key("limits.audio_seconds", &S::limits, &Limits::audio_seconds,
+          number<std::size_t>(0, 1'000'000'000)),
+      key("limits.tokens", &S::limits, &Limits::tokens, number<std::size_t>(0, most)),
+      key("limits.user_audio_seconds", &S::limits, &Limits::user_audio_seconds,
+          number<std::size_t>(0, 1'000'000'000)),
+      key("limits.user_tokens", &S::limits, &Limits::user_tokens, number<std::size_t>(0, most)),
+      key("limits.warn_percent", &S::limits, &Limits::warn_percent, number<int>(1, 100)),
+      key("limits.sessions_per_user", &S::limits, &Limits::sessions_per_user,
+          number<std::size_t>(0, 1'000'000)),
+      key("limits.connects_per_minute", &S::limits, &Limits::connects_per_minute,
+          number<std::size_t>(0, 1'000'000)),
+      key("policy.client_events", &S::policy, &Policy::client_events, event_types()),
+      key("policy.locked", &S::policy, &Policy::locked,
+          fields("a list of fields like \"instructions\" or \"audio.output.voice\", or bound, or "
+                 "all")),
+      key("policy.hide", &S::policy, &Policy::hide,
+          fields("a list of fields like \"instructions\" or \"tools\"")),
+      key("policy.templates", &S::policy, &Policy::templates, instruction_templates()),
   };
 }
 
@@ -152,6 +188,18 @@ std::vector<Key> make_storage_keys() {
       key("storage.free_space_min", &S::storage, &Storage::free_space_min, bytes(0, 1024 * GiB)),
       key("storage.ballast", &S::storage, &Storage::ballast, bytes(0, 16 * GiB)),
       key("storage.retention", &S::storage, &Storage::retention, duration(0s, 36'500 * day)),
+      key("posts.per_minute", &S::posts, &Posts::per_minute, number<std::size_t>(0, 1'000'000)),
+      key("posts.turns_max", &S::posts, &Posts::turns_max, number<std::size_t>(1, 1'000'000)),
+      key("posts.turn_bytes_max", &S::posts, &Posts::turn_bytes_max, bytes(KiB, 16 * MiB)),
+      key("posts.copies_max", &S::posts, &Posts::copies_max, number<std::size_t>(1, 1'000'000)),
+      key("events.watchers_max", &S::events, &Events::watchers_max,
+          number<std::size_t>(0, 1'000'000)),
+      key("events.watchers_per_session_max", &S::events, &Events::watchers_per_session_max,
+          number<std::size_t>(1, 1'000'000)),
+      key("events.interval", &S::events, &Events::interval, duration(1ms, 1min)),
+      key("events.heartbeat", &S::events, &Events::heartbeat, duration(100ms, 10min)),
+      key("events.write_timeout", &S::events, &Events::write_timeout, duration(100ms, 10min)),
+      key("events.connection_max", &S::events, &Events::connection_max, duration(100ms, 7 * day)),
       key("capture.dir", &S::capture, &Capture::dir, path("a directory, or nothing")),
   };
 }
@@ -168,6 +216,12 @@ std::vector<Key> make_operator_keys() {
       key("log.format", &S::log, &Log::format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}})),
       key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
+      key("webhook.timeout", &S::webhook, &Webhook::timeout, duration(100ms, 5min)),
+      key("webhook.settle", &S::webhook, &Webhook::settle, duration(0s, 10min)),
+      key("webhook.retry_min", &S::webhook, &Webhook::retry_min, duration(10ms, 1h)),
+      key("webhook.retry_max", &S::webhook, &Webhook::retry_max, duration(10ms, day)),
+      key("webhook.tries_max", &S::webhook, &Webhook::tries_max, number<std::size_t>(1, 1000)),
+      key("webhook.body_bytes_max", &S::webhook, &Webhook::body_bytes_max, bytes(KiB, 64 * MiB)),
       key("simulator.recordings_dir", &S::simulator, &Simulator::recordings_dir,
           path("a directory, or nothing")),
       key("testing.forward_before_commit", &S::testing, &Testing::forward_before_commit, boolean()),
@@ -188,7 +242,7 @@ const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all;
     for (auto make : {make_server_keys, make_auth_keys, make_upstream_keys, make_session_keys,
-                      make_storage_keys, make_operator_keys}) {
+                      make_limit_keys, make_storage_keys, make_operator_keys}) {
       for (Key& key : make()) all.push_back(std::move(key));
     }
     return all;

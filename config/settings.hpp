@@ -39,11 +39,15 @@ struct ApiKey {
   std::string sha256;  ///< 64 lower-case hex digits
 };
 
+/// What SIGTERM means for conversations: they end, or the next process carries them on.
+enum class Restart { end, handover };
+
 struct Server {
   Endpoint listen{"127.0.0.1", 8443};
   std::filesystem::path data_dir = "data";
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
   milliseconds shutdown_grace{10'000};
+  Restart restart = Restart::end;
   int threads = 0;  ///< 0: one per core
   std::size_t connections_max = 4096;
   std::size_t header_bytes_max = 16 * 1024;
@@ -83,10 +87,15 @@ struct Upstream {
   milliseconds connect_timeout{10'000};   ///< resolve, connect, TLS, upgrade
   milliseconds created_timeout{10'000};   ///< from the upgrade to session.created
   std::size_t message_bytes_max = 32 * 1024 * 1024;
+  std::size_t reconnect_attempts_max = 5;  ///< one after another; 0: what is lost ends
+  milliseconds reconnect_pause_min{200};   ///< before the first; doubled, and spread
+  milliseconds reconnect_pause_max{5'000};
+  milliseconds rotate_after{3'300'000};  ///< 0: never
 };
 
 struct Session {
   milliseconds resume_window{30'000};
+  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for who comes back
   milliseconds idle_timeout{
       600'000};  ///< without speech, text or an answer; microphone frames do not count
   milliseconds max_duration{3'600'000};
@@ -105,6 +114,45 @@ struct Session {
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::vector<std::string>
       extra_client_events;  ///< event types to pass on beside the protocol's own
+};
+
+/// What a conversation, a user and an address may use. 0: no limit.
+struct Limits {
+  std::size_t audio_seconds = 0;       ///< of one session, both directions together
+  std::size_t tokens = 0;              ///< of one session
+  std::size_t user_audio_seconds = 0;  ///< of all that a user's sessions begin on one day (UTC)
+  std::size_t user_tokens = 0;
+  int warn_percent = 80;                ///< when a client that listens is told; 100: never
+  std::size_t sessions_per_user = 0;    ///< at once
+  std::size_t connects_per_minute = 0;  ///< of one address
+};
+
+/// A value that may be put into a template.
+struct TemplateVariable {
+  enum class Type { text, integer, choice };
+  std::string name;
+  Type type = Type::text;
+  std::size_t length = 200;  ///< of a text, in characters
+  std::string pattern;       ///< of a text: what all of it must match; empty: anything
+  std::int64_t min = 0;      ///< of an integer
+  std::int64_t max = 1'000'000'000;
+  std::vector<std::string> values;  ///< of a choice
+};
+
+/// Instructions that stand on the server, with places for values: {{name}}.
+struct InstructionTemplate {
+  std::string name;
+  std::filesystem::path file;
+  std::string text;  ///< of the file
+  std::vector<TemplateVariable> variables;
+};
+
+/// What clients may do, unless their token says otherwise.
+struct Policy {
+  std::vector<std::string> client_events;  ///< empty: all of the protocol's
+  std::vector<std::string> locked;         ///< fields of the session, `bound` or `all`
+  std::vector<std::string> hide;           ///< fields of the session
+  std::vector<InstructionTemplate> templates;
 };
 
 enum class Durability { power, process };
@@ -129,6 +177,24 @@ struct Storage {
   milliseconds retention{0};                       ///< 0: for ever
 };
 
+/// Copies that other writers post.
+struct Posts {
+  std::size_t per_minute = 600;    ///< to one session; 0: no limit
+  std::size_t turns_max = 10'000;  ///< of one post
+  std::size_t turn_bytes_max = 64 * 1024;
+  std::size_t copies_max = 10'000;  ///< of one attempt
+};
+
+/// Those who watch sessions while they happen.
+struct Events {
+  std::size_t watchers_max = 1000;
+  std::size_t watchers_per_session_max = 32;
+  milliseconds interval{100};          ///< between two looks at the journal
+  milliseconds heartbeat{15'000};      ///< when nothing else is sent
+  milliseconds write_timeout{30'000};  ///< of a watcher that takes nothing
+  milliseconds connection_max{3'600'000};
+};
+
 struct Capture {
   std::filesystem::path dir;  ///< empty: off
 };
@@ -146,12 +212,21 @@ struct Log {
 };
 
 struct WebhookTarget {
+  std::string name;  ///< in logs, metrics and the outbox: never the URL, which may hold a secret
   std::string url;
   Secret secret;
+  std::vector<std::string> events;  ///< empty: all but turn.completed
+  bool allow_private = false;       ///< addresses of this machine and of private networks, and http
 };
 
 struct Webhook {
   std::vector<WebhookTarget> targets;
+  milliseconds timeout{10'000};   ///< of one call, everything included
+  milliseconds settle{2'000};     ///< session.ended waits for the copies of other writers
+  milliseconds retry_min{1'000};  ///< doubled at each try
+  milliseconds retry_max{600'000};
+  std::size_t tries_max = 16;                ///< then it is a dead letter
+  std::size_t body_bytes_max = 1024 * 1024;  ///< beyond it the transcript is left out
 };
 
 struct Simulator {
@@ -168,8 +243,12 @@ struct Settings {
   Auth auth;
   Upstream upstream;
   Session session;
+  Limits limits;
+  Policy policy;
   Journal journal;
   Storage storage;
+  Posts posts;
+  Events events;
   Capture capture;
   Metrics metrics;
   Log log;

@@ -4,20 +4,28 @@
 // One object for all workers.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "config/settings.hpp"
 #include "server/auth.hpp"
+#include "server/erasure.hpp"
 #include "server/handoff.hpp"
 #include "server/http.hpp"
+#include "server/live_feed.hpp"
 #include "server/log.hpp"
 #include "server/metrics.hpp"
+#include "server/rate_limit.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
 #include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
+#include "server/webhooks.hpp"
 #include "storage/sqlite_journal.hpp"
 
 namespace verbatim::server {
@@ -28,17 +36,28 @@ struct ApiParts {
   const Upstream& upstream;
   storage::SqliteJournal& journal;
   const StorageWatch& storage;
+  const Webhooks& webhooks;
+  Erasure& erasure;
   StoreReader& reader;
+  LiveFeed& feed;
   Registry& registry;
   Metrics& metrics;
   Log& log;
 };
 
+struct ClientSecretRequest;
+
 class Api {
  public:
-  explicit Api(ApiParts parts) : parts_(parts) {}
+  explicit Api(ApiParts parts) : parts_(parts), posts_(parts.settings.posts.per_minute) {}
 
   Awaitable<HttpResponse> answer(HttpRequest request, Worker& worker);
+  /// Judged by its head alone, before a body is read: who may not call need not be listened to.
+  std::optional<HttpResponse> refuse_unread(const HttpRequest& head) const;
+  /// Under /api/ every answer has the envelope of the product that Verbatim replaces.
+  static HttpResponse in_form_of(const std::string& path, HttpResponse response);
+  /// Method and path of all that it answers.
+  static std::vector<std::pair<std::string, std::string>> calls();
 
  private:
   /// What a handler works with.
@@ -49,7 +68,7 @@ class Api {
     Principal principal;
   };
   using Handler = Awaitable<HttpResponse> (Api::*)(Context&);
-  enum class Credential { none, back_end, back_end_or_own_session };
+  enum class Credential { none, back_end, back_end_or_own_session, internal_service };
   struct Route {
     const char* method;
     const char* path;  ///< {id} stands for one segment
@@ -58,17 +77,40 @@ class Api {
   };
   static const Route routes[];
 
-  std::optional<HttpResponse> refuse(const Route& route, Context& context) const;
+  /// What a change that ran on the journal's writer came to.
+  using Changed = std::optional<storage::StorageError>;
+  Awaitable<Changed> change(Worker& worker, std::function<void(storage::Database&)> work);
+  Awaitable<HttpResponse> session_as_json(Context& context, int status);
+
+  Awaitable<HttpResponse> route(HttpRequest& request, Worker& worker);
+  std::optional<HttpResponse> refuse(const Route& route, const HttpRequest& request,
+                                     const std::string& id, Principal& principal) const;
+
+  /// A client token as it was asked for, or why there is none.
+  struct Minted {
+    std::string token;
+    TokenClaims claims;
+  };
+  Awaitable<std::variant<Minted, HttpResponse>> mint(Context&, const ClientSecretRequest& asked);
 
   Awaitable<HttpResponse> create_client_secret(Context&);
+  Awaitable<HttpResponse> create_beta_session(Context&);
   Awaitable<HttpResponse> list_sessions(Context&);
   Awaitable<HttpResponse> show_session(Context&);
   Awaitable<HttpResponse> show_transcript(Context&);
+  Awaitable<HttpResponse> watch_session(Context&);
   Awaitable<HttpResponse> erase_session(Context&);
+  Awaitable<HttpResponse> create_session(Context&);
+  Awaitable<HttpResponse> patch_session(Context&);
+  Awaitable<HttpResponse> post_transcript(Context&);
+  Awaitable<HttpResponse> create_session_compatible(Context&);
+  Awaitable<HttpResponse> post_transcript_compatible(Context&);
+  Awaitable<HttpResponse> show_assignment_compatible(Context&);
   Awaitable<HttpResponse> health(Context&);
   Awaitable<HttpResponse> ready(Context&);
   Awaitable<HttpResponse> show_metrics(Context&);
   Awaitable<HttpResponse> version(Context&);
+  Awaitable<HttpResponse> openapi(Context&);
 
   /// What a check for /readyz found. Nobody needs a key to ask, and a check costs a sync or a TLS
   /// handshake: its answer is kept a while.
@@ -86,6 +128,7 @@ class Api {
   Awaitable<std::string> upstream_trouble(Worker& worker);
 
   ApiParts parts_;
+  RateLimit posts_;
   Kept journal_answer_;
   Kept upstream_answer_;
 };

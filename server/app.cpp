@@ -12,13 +12,16 @@
 #include <thread>
 
 #include "server/data_dir.hpp"
+#include "server/erasure.hpp"
 #include "server/forward_before_commit.hpp"
 #include "server/handoff.hpp"
 #include "server/listener.hpp"
+#include "server/live_feed.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
 #include "server/tls.hpp"
+#include "server/webhooks.hpp"
 #include "storage/recovery.hpp"
 
 namespace verbatim::server {
@@ -27,6 +30,9 @@ namespace {
 
 /// How often the disk's free space and the journal's progress are looked at.
 constexpr auto storage_look_interval = std::chrono::milliseconds(250);
+
+/// For watchers to take the last that there is to see; whoever is slower reconnects.
+constexpr auto last_look_max = std::chrono::seconds(1);
 
 constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
 
@@ -126,7 +132,9 @@ struct App::Parts {
         data_dir(settings.server.data_dir),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
+        feed(settings.events),
         registry(settings.session.sessions_max),
+        doorkeeper(settings.limits),
         authenticator(make_authenticator(settings)),
         tls(nullptr),
         storage_watch(settings, settings.server.data_dir, workers, registry, metrics, log,
@@ -143,6 +151,8 @@ struct App::Parts {
     storage_watch.watch(*journal);
     storage_watch.look();
     reader = std::make_unique<StoreReader>(data_dir.database());
+    feed.start(*workers.front(), *journal, *reader, log);
+    webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
                                       {"meaning",
@@ -150,15 +160,19 @@ struct App::Parts {
                                        "does not (journal.durability)"}});
     }
     if (settings.testing.forward_before_commit) promise_nothing();
-    admit_what_is_missing();
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
+    suspended = std::make_unique<SuspendedSessions>(*journal, *reader, registry,
+                                                    settings.session.resume_window, log);
+    suspended->expect(recovered.suspended);
+    erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(), log);
     upstream = std::make_unique<Upstream>(settings.upstream);
-    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
-                                         storage_watch, *reader, registry, metrics, log});
+    api =
+        std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal, storage_watch,
+                                       *webhooks, *erasure, *reader, feed, registry, metrics, log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *reader, registry, capture.get(), log});
+                      *reader, registry, *suspended, doorkeeper, capture.get(), log});
     listen();
     signals.add(SIGTERM);
     signals.add(SIGINT);
@@ -169,6 +183,7 @@ struct App::Parts {
     // Sessions are over or cut by now; what still runs on the workers is idle connections.
     provider.reset();
     join(workers);
+    webhooks.reset();
     journal.reset();
   }
 
@@ -176,6 +191,7 @@ struct App::Parts {
   int close() {
     provider.reset();
     join(workers);
+    webhooks.reset();
     // All that was promised is durable; the rest of an orderly end must not take for ever.
     const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
     const bool held = journal->state() == storage::JournalState::unavailable;
@@ -204,8 +220,10 @@ struct App::Parts {
   }
 
   void recover() {
-    const auto report =
-        storage::recover(data_dir.database(), now().wall, false, settings.storage.fallback_dir);
+    recovered =
+        storage::recover(data_dir.database(), now().wall, false, settings.storage.fallback_dir,
+                         settings.session.resume_window.count());
+    const auto& report = recovered;
     for (const auto& one : report.attempts) {
       log.warn("session.recovered", {{"session", one.session_id},
                                      {"attempt", one.attempt},
@@ -215,6 +233,7 @@ struct App::Parts {
     }
     log.info("recovery.done", {{"clean", report.clean},
                                {"sessions", report.attempts.size()},
+                               {"suspended", report.suspended},
                                {"events_from_fallback", report.segment_events},
                                {"unreadable_rows", report.unreadable_rows}});
   }
@@ -236,16 +255,6 @@ struct App::Parts {
 
   session::Journal& conversations() {
     return forwarding ? *forwarding : static_cast<session::Journal&>(*journal);
-  }
-
-  /// Settings that are accepted and do nothing yet are said so, not passed over.
-  void admit_what_is_missing() {
-    const auto missing = [this](bool set, const char* key) {
-      if (set) log.warn("setting.without_effect", {{"key", key}, {"why", "not built yet"}});
-    };
-    missing(!settings.webhook.targets.empty(), "webhook.targets");
-    missing(settings.storage.retention.count() > 0, "storage.retention");
-    missing(!settings.auth.internal_service_key.empty(), "auth.internal_service_key_file");
   }
 
   void choose_provider() {
@@ -307,6 +316,13 @@ struct App::Parts {
 
   Awaitable<void> serve() {
     asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
+    if (settings.storage.retention.count() > 0) {
+      asio::co_spawn(control.get_executor(),
+                     erasure->keep_for(control.get_executor(), settings.storage.retention),
+                     asio::detached);
+    }
+    asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
+                   asio::detached);
     listener->start();
     if (metrics_listener) metrics_listener->start();
     log.info("server.ready", {{"url", listener->url()},
@@ -332,6 +348,7 @@ struct App::Parts {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
       authenticator.set(std::move(next_authenticator));
+      webhooks->reload(fresh.webhook);
       log.set_level(fresh.log.level);
       log.info("server.reloaded", {{"what", "certificates, keys, log level"}});
     } catch (const std::exception& error) {
@@ -352,6 +369,8 @@ struct App::Parts {
     });
     if (journal->failed()) {
       registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
+    } else if (settings.server.restart == config::Restart::handover) {
+      registry.drain_to_next("the server is restarting; come back");
     } else {
       registry.drain(session::CloseReason::server_shutdown, "the server is going down");
     }
@@ -367,6 +386,8 @@ struct App::Parts {
     while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
       co_await empty->wait_until(deadline);
     }
+    const auto shown = std::min(deadline, Clock::now() + last_look_max);
+    if (!hurry) co_await feed.close(control.get_executor(), shown);
     signals.cancel();
     log.info("server.stopped", {{"sessions_left", registry.live()}});
   }
@@ -379,18 +400,24 @@ struct App::Parts {
   /// Goes last: a second signal while all this is taken down is no reason to die of it.
   asio::basic_signal_set<Executor> signals{control.get_executor()};
   std::size_t workers_wanted;
+  storage::RecoveryReport recovered;
   Metrics metrics;
+  LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
   Workers workers;
   Registry registry;
+  Doorkeeper doorkeeper;
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;
   StorageWatch storage_watch;
   std::unique_ptr<storage::SqliteJournal> journal;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
+  std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;
   std::unique_ptr<Capture> capture;
+  std::unique_ptr<SuspendedSessions> suspended;
+  std::unique_ptr<Erasure> erasure;
   std::unique_ptr<Api> api;
   std::unique_ptr<RealtimeEndpoint> realtime;
   std::vector<std::unique_ptr<HttpService>> services;

@@ -55,18 +55,30 @@ void Capture::append(const std::filesystem::path& file, std::string line) {
   });
 }
 
-void erase_captured(const std::filesystem::path& directory, const std::string& session_id) {
-  if (directory.empty() || !std::filesystem::is_directory(directory)) return;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
-    const std::string name = entry.path().filename().string();
+void Capture::erase(const std::string& session_id, std::function<void(bool)> done) {
+  boost::asio::post(writer_, [this, session_id, done = std::move(done)] {
+    done(erase_captured(directory_, session_id));
+  });
+}
+
+bool erase_captured(const std::filesystem::path& directory, const std::string& session_id) {
+  std::error_code ec;
+  if (directory.empty() || !std::filesystem::exists(directory, ec)) return !ec;
+  bool all = true;
+  for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
+       entry.increment(ec)) {
+    const std::string name = entry->path().filename().string();
     // Session ids may hold dots, attempts are digits: SESSION.DIGITS.jsonl, exactly.
     if (name.rfind(session_id + ".", 0) != 0 || !name.ends_with(".jsonl")) continue;
+    if (name.size() <= session_id.size() + 1 + 6) continue;
     const std::string attempt =
         name.substr(session_id.size() + 1, name.size() - session_id.size() - 1 - 6);
-    if (!attempt.empty() && attempt.find_first_not_of("0123456789") == std::string::npos) {
-      std::filesystem::remove(entry.path());
-    }
+    if (attempt.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code not_removed;
+    std::filesystem::remove(entry->path(), not_removed);
+    if (not_removed) all = false;
   }
+  return all && !ec;
 }
 
 }  // namespace verbatim::server

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,6 +39,10 @@ class Capture {
   };
   std::unique_ptr<Stream> open(const std::string& session_id, int attempt, std::int64_t now_ms);
 
+  /// Removes what was captured of a session that is over, behind its last line. False: some of it
+  /// is still there. `done` is called on the writing thread.
+  void erase(const std::string& session_id, std::function<void(bool)> done);
+
   std::uint64_t left_out() const { return left_out_; }
 
  private:
@@ -49,7 +54,8 @@ class Capture {
   boost::asio::thread_pool writer_{1};
 };
 
-/// Removes what was captured of a session. For erasure.
-void erase_captured(const std::filesystem::path& directory, const std::string& session_id);
+/// Removes what was captured of a session, where nobody writes any more. False: some of it is still
+/// there.
+bool erase_captured(const std::filesystem::path& directory, const std::string& session_id);
 
 }  // namespace verbatim::server

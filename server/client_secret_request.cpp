@@ -2,12 +2,42 @@
 
 #include <utility>
 
+#include "server/instructions.hpp"
+#include "server/terms.hpp"
+#include "session/beta_shapes.hpp"
 #include "session/ids.hpp"
+#include "session/json_object.hpp"
 #include "session/json_view.hpp"
 
 namespace verbatim::server {
 
 using nlohmann::json;
+
+namespace {
+
+/// What is wrong with `verbatim.template` and `verbatim.variables`; empty if nothing is.
+std::string fill_template(const json& extra,
+                          const std::vector<config::InstructionTemplate>& templates,
+                          ClientSecretRequest& request) {
+  const auto named = extra.find("template");
+  const json variables = extra.value("variables", json::object());
+  if (!variables.is_object()) return "'verbatim.variables' must be an object.";
+  if (named == extra.end()) {
+    return variables.empty() ? "" : "'verbatim.variables' goes with 'verbatim.template' only.";
+  }
+  if (!named->is_string()) return "'verbatim.template' must be a string.";
+  if (request.session.contains("instructions")) {
+    return "'session.instructions' and 'verbatim.template' exclude each other: send one of them.";
+  }
+  auto made = instructions_of(templates, named->get<std::string>(), variables);
+  if (const auto* bad = std::get_if<BadVariable>(&made)) {
+    return "'" + bad->place + "' " + bad->why + ".";
+  }
+  request.instructions = std::move(std::get<std::string>(made));
+  return {};
+}
+
+}  // namespace
 
 std::string ClientSecretRequest::model() const {
   const auto named = session.find("model");
@@ -15,19 +45,20 @@ std::string ClientSecretRequest::model() const {
 }
 
 std::string ClientSecretRequest::configuration() const {
-  if (session.empty()) return {};
-  json without_model = session;
-  without_model.erase("model");  // the provider refuses it in an update
-  return without_model.dump();
+  if (session.empty() && instructions.empty()) return {};
+  json update = session;
+  update.erase("model");  // the provider refuses it in an update
+  if (!instructions.empty()) update["instructions"] = instructions;
+  return update.dump();
 }
 
 std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
-    std::string_view body, const config::Auth& settings) {
+    std::string_view body, const config::Settings& settings) {
   const auto wrong = [](const std::string& what) {
     return openai_error(400, "invalid_value", what);
   };
   ClientSecretRequest request;
-  request.seconds = settings.token_ttl.count() / 1000;
+  request.seconds = settings.auth.token_ttl.count() / 1000;
   if (body.empty()) return request;
   // The session's own check first: a tree is copied and written by recursion, so its depth needs a
   // bound, and what is kept here is sent on by the session later.
@@ -56,19 +87,47 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id)) {
     return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
   }
+  auto terms = read_terms(extra, settings);
+  if (const auto* bad = std::get_if<BadTerm>(&terms)) {
+    return wrong("'" + bad->place + "' " + bad->why + ".");
+  }
+  request.terms = std::move(std::get<std::string>(terms));
+  if (auto problem = fill_template(extra, settings.policy.templates, request); !problem.empty()) {
+    return wrong(problem);
+  }
   if (const auto after = asked.find("expires_after"); after != asked.end()) {
     if (!after->is_object() || !after->contains("seconds") ||
         !(*after)["seconds"].is_number_integer()) {
       return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
     }
     request.seconds = (*after)["seconds"].get<std::int64_t>();
-    const std::int64_t longest = settings.token_ttl_max.count() / 1000;
+    const std::int64_t longest = settings.auth.token_ttl_max.count() / 1000;
     if (request.seconds < 10 || request.seconds > longest) {
       return wrong("'expires_after.seconds' must be from 10 to " + std::to_string(longest) +
                    " (auth.token_ttl_max).");
     }
   }
   return request;
+}
+
+std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
+    std::string_view body, const config::Settings& settings) {
+  const auto asked = session::json::View::of(body);
+  // What is wrong with it is told by the reader of the other form.
+  if (session::json::check(body) || !asked.is(session::json::Kind::object)) {
+    return read_client_secret_request(body, settings);
+  }
+  session::json::ObjectWriter flat;
+  session::json::ObjectWriter form;
+  for (session::json::Members own(asked); own.next();) {
+    (own.key() == "verbatim" ? form : flat).add(own.key(), own.value().raw());
+  }
+  const std::string session = flat.text();
+  form.add("session", session::beta::ga_session(session::json::View::of(session)));
+  if (const auto life = asked["client_secret"]["expires_after"]; life.exists()) {
+    form.add("expires_after", life.raw());
+  }
+  return read_client_secret_request(form.text(), settings);
 }
 
 }  // namespace verbatim::server

@@ -1,4 +1,5 @@
-// The body of POST /v1/realtime/client_secrets, read and judged: what a token is asked for.
+// The bodies of POST /v1/realtime/client_secrets and of its beta form, POST /v1/realtime/sessions,
+// read and judged: what a token is asked for.
 //
 // Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
 #pragma once
@@ -21,13 +22,21 @@ struct ClientSecretRequest {
   std::optional<std::string> user;
   std::string session_id;  ///< empty: none was named
   std::int64_t seconds = 0;
+  std::string instructions;  ///< made of a template; empty: none was named
+  std::string terms;         ///< policy and limits, as JSON; empty: none were named
 
   std::string model() const;  ///< empty: none was named
-  /// For a session.update: without the model, which goes into the URL; empty if nothing is asked.
+  /// For a session.update: with the template's instructions, without the model, which goes into the
+  /// URL; empty if nothing is asked.
   std::string configuration() const;
 };
 
 std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
-    std::string_view body, const config::Auth& settings);
+    std::string_view body, const config::Settings& settings);
+
+/// The beta form: the body is the session, flat, with `client_secret.expires_after` and `verbatim`
+/// in it. What is read is in GA's shape.
+std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
+    std::string_view body, const config::Settings& settings);
 
 }  // namespace verbatim::server

@@ -173,12 +173,21 @@ int sessions_show(const Common& common, const std::string& id) {
 }
 
 int sessions_export(const Common& common, const std::string& id, const std::string& format,
-                    int attempt) {
+                    const std::string& attempt) {
   const session::Format chosen = format_or_throw(format);
   storage::TranscriptStore store = open_store(common);
-  const auto view = store.transcript(id, attempt > 0 ? std::optional<int>(attempt) : std::nullopt);
-  if (!view) return complain("there is no such session or attempt: " + id, not_found);
-  std::cout << session::render(*view, chosen);
+  std::string text;
+  if (attempt == "all") {
+    const auto views = store.transcripts(id);
+    if (!views) return complain("there is no session " + id, not_found);
+    text = session::render(id, *views, chosen);
+  } else {
+    const auto number = attempt.empty() ? std::nullopt : std::optional<int>(std::stoi(attempt));
+    const auto view = store.transcript(id, number);
+    if (!view) return complain("there is no such session or attempt: " + id, not_found);
+    text = session::render(*view, chosen);
+  }
+  std::cout << text;
   if (chosen == session::Format::json) std::cout << "\n";
   return ok;
 }
@@ -188,14 +197,19 @@ int sessions_delete(const Common& common, const std::string& id) {
     storage::TranscriptStore store = open_store(common);
     const auto session = store.session(id);
     if (!session) return complain("there is no session " + id, not_found);
-    if (session->status != session::SessionStatus::final) {
+    if (session->status == session::SessionStatus::live ||
+        session->status == session::SessionStatus::detached) {
       return complain("session " + id + " is live; end it first", failed);
     }
   }
   const config::Settings settings = common.settings();
   storage::Database database(database_in(settings.server.data_dir));
   storage::erase_session(database, id);
-  erase_captured(settings.capture.dir, id);
+  if (!erase_captured(settings.capture.dir, id)) {
+    return complain("not all that was captured of " + id + " could be removed from " +
+                        settings.capture.dir.string(),
+                    failed);
+  }
   return ok;
 }
 
@@ -301,7 +315,7 @@ int run_command_line(int argc, char** argv) {
   sessions->require_subcommand(1);
   std::string id;
   std::string format = "text";
-  int attempt = 0;
+  std::string attempt;
   std::size_t limit = 50;
   CLI::App* list = sessions->add_subcommand("list", "newest first");
   add_common(*list, common);
@@ -315,7 +329,8 @@ int run_command_line(int argc, char** argv) {
   add_common(*export_command, common);
   export_command->add_option("id", id)->required();
   export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
-  export_command->add_option("--attempt", attempt, "default: the latest");
+  export_command->add_option("--attempt", attempt, "a number, or all; default: the latest")
+      ->check(CLI::Range(1, 1'000'000) | CLI::IsMember({"all"}));
   export_command->callback([&] {
     chosen = [&] { return sessions_export(common, id, common.as_json ? "json" : format, attempt); };
   });
@@ -325,6 +340,23 @@ int run_command_line(int argc, char** argv) {
   erase->callback([&] { chosen = [&] { return sessions_delete(common, id); }; });
 
   bool dry_run = false;
+  CLI::App* webhooks = app.add_subcommand("webhooks", "what webhooks have not got");
+  webhooks->require_subcommand(1);
+  bool dead_only = false;
+  CLI::App* undelivered = webhooks->add_subcommand("list", "calls that have not been answered");
+  add_common(*undelivered, common);
+  undelivered->add_flag("--dead", dead_only, "only those that were given up");
+  undelivered->callback([&] { chosen = [&] { return list_deliveries(common, dead_only); }; });
+  std::string dead_letter;
+  bool all_dead = false;
+  CLI::App* redrive = webhooks->add_subcommand("redrive", "send what was given up again");
+  add_common(*redrive, common);
+  auto* which = redrive->add_option_group("which");
+  which->add_option("message", dead_letter, "a message's id (msg_...)");
+  which->add_flag("--all", all_dead, "all of them");
+  which->require_option(1);
+  redrive->callback([&] { chosen = [&] { return redrive_deliveries(common, dead_letter); }; });
+
   CLI::App* recover_command =
       app.add_subcommand("recover", "turn what a crash left into transcripts; no server running");
   add_common(*recover_command, common);

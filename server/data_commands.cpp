@@ -9,6 +9,7 @@
 #include "server/session_driver.hpp"
 #include "storage/backup.hpp"
 #include "storage/database.hpp"
+#include "storage/outbox.hpp"
 #include "storage/recovery.hpp"
 #include "storage/segment.hpp"
 
@@ -125,7 +126,8 @@ int recover(const Common& common, bool dry_run) {
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
   const storage::RecoveryReport report =
-      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir);
+      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir,
+                       settings.session.resume_window.count());
   const bool damaged = !report.clean && report.integrity != "ok";
   if (common.as_json) {
     json attempts = json::array();
@@ -172,6 +174,45 @@ int recover(const Common& common, bool dry_run) {
               << " can not be read; they are kept aside.\n";
   }
   return ok;
+}
+
+int list_deliveries(const Common& common, bool dead_only) {
+  const fs::path file = database_in(common.settings().server.data_dir);
+  storage::Database database(file, {.access = storage::Access::read_only});
+  json list = json::array();
+  for (const storage::Delivery& one : storage::undelivered(database, dead_only)) {
+    const storage::Message& message = one.message;
+    list.push_back({{"message", message.public_id},
+                    {"type", to_string(message.kind)},
+                    {"session_id", message.session_id},
+                    {"attempt", message.attempt},
+                    {"target", one.target},
+                    {"state", to_string(one.state)},
+                    {"tries", message.tries},
+                    {"last_error", message.last_error}});
+    if (common.as_json) continue;
+    std::cout << message.public_id << "  " << to_string(message.kind) << "  " << message.session_id
+              << "  " << one.target << "  " << to_string(one.state) << "  tries=" << message.tries
+              << "  " << message.last_error << "\n";
+  }
+  if (common.as_json) print(list);
+  return ok;
+}
+
+int redrive_deliveries(const Common& common, const std::string& message) {
+  const fs::path file = database_in(common.settings().server.data_dir);
+  storage::Database database(file);
+  storage::Transaction transaction(database);
+  const auto count = storage::redrive(
+      database, message.empty() ? std::nullopt : std::optional<std::string>(message));
+  transaction.commit();
+  if (common.as_json) {
+    print({{"redriven", count}});
+  } else {
+    std::cout << quantity(static_cast<std::size_t>(count), "dead letter")
+              << " to be sent again by the server.\n";
+  }
+  return count == 0 && !message.empty() ? not_found : ok;
 }
 
 }  // namespace verbatim::server

@@ -23,6 +23,13 @@ class ForwardBeforeCommit final : public session::Journal {
   session::Sequence close(session::AttemptId attempt, const session::Ending& ending) override {
     return journal_.close(attempt, ending);
   }
+  session::Sequence mark(session::AttemptId attempt, session::SessionStatus status) override {
+    return journal_.mark(attempt, status);
+  }
+  session::Sequence suspend(session::AttemptId attempt,
+                            const session::Handover& handover) override {
+    return journal_.suspend(attempt, handover);
+  }
   session::Sequence durable() const override { return journal_.durable(); }
   bool failed() const override { return journal_.failed(); }
   bool crowded() const override { return journal_.crowded(); }

@@ -1,6 +1,7 @@
 // HTTP as the rest of this folder sees it: plain values. Beast stays in http_connection.cpp.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,8 @@
 #include <vector>
 
 namespace verbatim::server {
+
+class BodySource;
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
@@ -32,6 +35,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   HeaderList headers;
+  std::shared_ptr<BodySource> source;  ///< makes the body while it is sent; null: it is `body`
 };
 
 /// Splits and decodes `target` into path and query. False if it is not a valid request target.

@@ -1,5 +1,8 @@
 #include "server/http_connection.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
@@ -8,8 +11,11 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <cstdio>
 #include <optional>
 #include <utility>
+
+#include "server/body_source.hpp"
 
 namespace verbatim::server {
 
@@ -39,15 +45,21 @@ HttpRequest plain(const http::request<http::string_body>& request, const std::st
   return out;
 }
 
-template <class Stream>
-Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_alive, bool head) {
-  http::response<http::string_body> response(static_cast<http::status>(answer.status), 11);
+template <class Body>
+http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
+  http::response<Body> response(static_cast<http::status>(answer.status), 11);
   response.reason(std::string(status_text(answer.status)));
   response.set(http::field::server, "verbatim");
   if (!answer.content_type.empty()) response.set(http::field::content_type, answer.content_type);
   response.set("X-Content-Type-Options", "nosniff");
   for (const auto& [name, value] : answer.headers) response.set(name, value);
   response.keep_alive(keep_alive);
+  return response;
+}
+
+template <class Stream>
+Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_alive, bool head) {
+  auto response = head_of<http::string_body>(answer, keep_alive);
   response.body() = std::move(answer.body);
   response.prepare_payload();
   if (head) response.body().clear();
@@ -55,6 +67,85 @@ Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_al
   const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
   const bool more = !ec && keep_alive;
   co_return more;
+}
+
+/// While an answer is made piece by piece: nobody asks for the next before this one is whole, so
+/// whatever is read means that the peer is gone, or does not keep to that and is not listened to.
+template <class Stream>
+Awaitable<void> notice_departure(Stream& stream, BodySource& source, JoinCounter& join) {
+  char byte = 0;
+  const auto buffer = asio::buffer(&byte, 1);
+  const auto [ec, size] = co_await stream.async_read_some(buffer, use_tuple);
+  if (ec) source.abandon(false);
+  join.leave();
+}
+
+std::string chunk_of(const std::string& piece) {
+  char size[24];
+  std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+  return size + piece + "\r\n";
+}
+
+/// Writes all of it, or cuts the peer off that does not take it in time.
+template <class Stream>
+Awaitable<bool> write_piece(Stream& stream, BodySource& source, const std::string& bytes) {
+  bool late = false;
+  error_code ec;
+  {
+    const Deadline deadline(socket_of(stream).get_executor(), source.patience(), [&] {
+      late = true;
+      error_code ignored;
+      socket_of(stream).close(ignored);
+    });
+    const auto buffer = asio::buffer(bytes);
+    std::tie(ec, std::ignore) = co_await asio::async_write(stream, buffer, use_tuple);
+  }
+  if (ec) source.abandon(late);
+  co_return !ec;
+}
+
+/// The connection is done after it: how else would an HTTP/1.0 peer know the end?
+template <class Stream>
+Awaitable<void> write_from(Stream& stream, const HttpResponse& answer, bool chunked, Log& log) {
+  BodySource& source = *answer.source;
+  auto response = head_of<http::empty_body>(answer, false);
+  if (chunked) response.chunked(true);
+  http::serializer<false, http::empty_body> serializer(response);
+  // The head alone: with the body would come the end of it.
+  const Executor executor = socket_of(stream).get_executor();
+  error_code failed;
+  {
+    const Deadline deadline(executor, source.patience(), [&stream] {
+      error_code gone;
+      socket_of(stream).close(gone);
+    });
+    std::tie(failed, std::ignore) =
+        co_await http::async_write_header(stream, serializer, use_tuple);
+  }
+  if (failed) co_return;
+  JoinCounter watch(executor);
+  watch.enter();
+  asio::co_spawn(executor, notice_departure(stream, source, watch), asio::detached);
+  bool whole = false;
+  try {
+    while (true) {
+      std::string piece = co_await source.next();
+      whole = piece.empty();
+      if (chunked) piece = whole ? "0\r\n\r\n" : chunk_of(piece);
+      if (piece.empty()) break;
+      const bool taken = co_await write_piece(stream, source, piece);
+      if (whole || !taken) break;
+    }
+  } catch (const std::exception& bug) {
+    log.error("http.bug", {{"path", "a body"}, {"what", bug.what()}});
+  }
+  error_code ignored;
+  if (whole) {
+    socket_of(stream).cancel(ignored);
+  } else {
+    socket_of(stream).close(ignored);
+  }
+  co_await watch.joined();
 }
 
 // A request that can not be read still gets an answer, where HTTP can be spoken at all.
@@ -107,7 +198,14 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     first = false;
     std::optional<Deadline> deadline;
     deadline.emplace(executor, limits.request_timeout, cut);
-    if (!ec && !beast::websocket::is_upgrade(parser.get())) {
+    if (!ec && !parser.is_done() && !beast::websocket::is_upgrade(parser.get())) {
+      HttpRequest head = plain(parser.get(), remote);
+      if (parse_target(std::string(head.target), head)) {
+        if (auto refused = service.refuse_unread(head)) {
+          co_await write_response(stream, std::move(*refused), false, false);
+          break;
+        }
+      }
       if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
         http::response<http::empty_body> proceed(http::status::continue_, 11);
         http::serializer<false, http::empty_body> serializer(proceed);
@@ -119,6 +217,9 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     }
     if (ec) {
       if (auto refused = refusal_for(ec)) {
+        HttpRequest head = plain(parser.get(), remote);
+        parse_target(std::string(head.target), head);
+        refused = service.in_form_of(head.path, std::move(*refused));
         co_await write_response(stream, std::move(*refused), false, false);
       }
       break;
@@ -127,6 +228,7 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     request.body = std::move(parser.get().body());
     // What stands behind a request for another protocol is nobody's next request.
     const bool keep_alive = parser.get().keep_alive() && !request.upgrade;
+    const bool chunked = parser.get().version() >= 11;
     const bool head = request.method == "HEAD";
     if (!parse_target(std::string(request.target), request)) {
       co_await write_response(
@@ -153,6 +255,10 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
       response = co_await service.answer(std::move(request));
     } catch (const std::exception& bug) {
       log.error("http.bug", {{"path", path}, {"what", bug.what()}});
+    }
+    if (response.source && !head) {
+      co_await write_from(stream, response, chunked, log);
+      break;
     }
     deadline.emplace(executor, limits.request_timeout, cut);
     open = co_await write_response(stream, std::move(response), keep_alive, head);

@@ -30,6 +30,13 @@ struct HttpLimits {
 class HttpService {
  public:
   virtual ~HttpService() = default;
+  /// Judged by its head, before its body is read: a peer that may not call costs no memory.
+  virtual std::optional<HttpResponse> refuse_unread(const HttpRequest&) { return std::nullopt; }
+  /// An answer that was made before the request could be read, in the form that its path's callers
+  /// know.
+  virtual HttpResponse in_form_of(const std::string& /*path*/, HttpResponse refusal) {
+    return refusal;
+  }
   /// What escapes from it is a bug: it ends as a 500, and no other connection notices.
   virtual Awaitable<HttpResponse> answer(HttpRequest request) = 0;
   /// Takes the connection over for a WebSocket, or gives the transport back with the answer that

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace verbatim::server {
 
@@ -74,6 +75,52 @@ double total(const std::vector<Tally>& tallies, Read read) {
   return static_cast<double>(sum);
 }
 
+/// What was used, of what there is a limit for, and which limits were met.
+void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& tallies) {
+  const auto count = [&tallies](auto member) {
+    std::uint64_t sum = 0;
+    for (const Tally& tally : tallies) sum += member(tally).get();
+    return static_cast<double>(sum);
+  };
+  auto told = family("verbatim_limit_warnings_total",
+                     "Limits that came near, of ended sessions; clients that listen are told.",
+                     MetricType::Counter);
+  auto reached = family("verbatim_limits_reached_total", "Sessions ended by a limit, by its name.",
+                        MetricType::Counter);
+  for (const session::Limit limit : session::all_limits) {
+    const auto i = static_cast<std::size_t>(limit);
+    const Labels labels = {{"limit", std::string(to_string(limit))}};
+    add_counter(told, labels, count([i](auto& t) -> auto& { return t.limits_told[i]; }));
+    add_counter(reached, labels, count([i](auto& t) -> auto& { return t.limits_reached[i]; }));
+  }
+  families.push_back(std::move(told));
+  families.push_back(std::move(reached));
+  constexpr const char* admission_names[] = {"sessions", "sessions_per_user", "connects_per_minute",
+                                             "user_audio_seconds", "user_tokens"};
+  auto refused =
+      family("verbatim_admissions_refused_total",
+             "Conversations not begun, by the limit that they met.", MetricType::Counter);
+  for (std::size_t i = 0; i < std::size(admission_names); ++i) {
+    add_counter(refused, {{"limit", admission_names[i]}},
+                count([i](auto& t) -> auto& { return t.refused_by[i]; }));
+  }
+  families.push_back(std::move(refused));
+  auto tokens = family("verbatim_provider_tokens_total",
+                       "Of ended sessions, as the provider counts them.", MetricType::Counter);
+  add_counter(tokens, {{"direction", "input"}},
+              count([](auto& t) -> auto& { return t.input_tokens; }));
+  add_counter(tokens, {{"direction", "output"}},
+              count([](auto& t) -> auto& { return t.output_tokens; }));
+  families.push_back(std::move(tokens));
+  auto audio = family("verbatim_audio_seconds_total", "Of ended sessions, by its length.",
+                      MetricType::Counter);
+  add_counter(audio, {{"direction", "input"}},
+              count([](auto& t) -> auto& { return t.input_audio_ms; }) / 1000);
+  add_counter(audio, {{"direction", "output"}},
+              count([](auto& t) -> auto& { return t.output_audio_ms; }) / 1000);
+  families.push_back(std::move(audio));
+}
+
 }  // namespace
 
 void Histogram::observe_us(std::int64_t value) {
@@ -98,6 +145,16 @@ void Tally::session_ended(session::CloseReason reason,
   }
 }
 
+void Tally::session_used(const session::Usage& used, const session::Budget& budget) {
+  const auto count = [](Count& to, std::int64_t by) { to.add(static_cast<std::uint64_t>(by)); };
+  count(input_tokens, used.input_tokens);
+  count(output_tokens, used.output_tokens);
+  count(input_audio_ms, used.input_audio_ms);
+  count(output_audio_ms, used.output_audio_ms);
+  for (std::size_t i = 0; i < session::limit_count; ++i) limits_told[i].add(budget.warnings()[i]);
+  if (budget.reached()) limits_reached[static_cast<std::size_t>(*budget.reached())].add();
+}
+
 void Metrics::count_journal_failure(storage::Failure failure) {
   ++journal_failures_[static_cast<std::size_t>(failure)];
 }
@@ -107,7 +164,13 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   std::vector<MetricFamily> families;
 
   auto sessions = family("verbatim_sessions", "Sessions now, by state.", MetricType::Gauge);
-  add_gauge(sessions, {{"state", "live"}}, static_cast<double>(gauges.live_sessions));
+  const std::uint64_t away = std::accumulate(
+      tallies_.begin(), tallies_.end(), std::uint64_t{0},
+      [](std::uint64_t sum, const Tally& one) { return sum + one.sessions_detached.get(); });
+  const auto detached = static_cast<double>(away);
+  add_gauge(sessions, {{"state", "detached"}}, detached);
+  add_gauge(sessions, {{"state", "live"}},
+            std::max(0.0, static_cast<double>(gauges.live_sessions) - detached));
   families.push_back(std::move(sessions));
 
   auto opened = family("verbatim_sessions_opened_total", "Attempts opened.", MetricType::Counter);
@@ -185,6 +248,30 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
               total(
                   tallies_, [](auto& t) -> auto& { return t.upgrades_refused; }));
   families.push_back(std::move(denied));
+  auto resumed =
+      family("verbatim_clients_resumed_total",
+             "Clients that came back to their conversation, by what they could be given.",
+             MetricType::Counter);
+  const auto afresh = total(
+      tallies_, [](auto& t) -> auto& { return t.clients_resumed_afresh; });
+  const auto came_back = total(
+      tallies_, [](auto& t) -> auto& { return t.clients_resumed; });
+  add_counter(resumed, {{"given", "missed"}}, came_back - afresh);
+  add_counter(resumed, {{"given", "items"}}, afresh);
+  families.push_back(std::move(resumed));
+  auto followed = family("verbatim_upstream_changes_total",
+                         "Connections to the provider that took over a conversation, by what "
+                         "became of the one before.",
+                         MetricType::Counter);
+  add_counter(followed, {{"before", "lost"}},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.upstream_reconnects; }));
+  add_counter(followed, {{"before", "rotated"}},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.upstream_rotations; }));
+  families.push_back(std::move(followed));
+
+  add_limits(families, tallies_);
 
   for (std::size_t i = 0; i < storage::JournalStats::bucket_count; ++i) {
     journal_total_.wait_buckets[i] += stats.wait_buckets[i];
@@ -247,6 +334,48 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   auto draining = family("verbatim_draining", "1 after SIGTERM.", MetricType::Gauge);
   add_gauge(draining, {}, gauges.draining ? 1 : 0);
   families.push_back(std::move(draining));
+
+  auto calls = family("verbatim_webhook_calls_total", "Calls of webhooks, and messages given up.",
+                      MetricType::Counter);
+  for (const WebhookGauges& one : gauges.webhooks) {
+    add_counter(calls, {{"target", one.target}, {"result", "delivered"}}, one.delivered);
+    add_counter(calls, {{"target", one.target}, {"result", "failed"}}, one.failed);
+    add_counter(calls, {{"target", one.target}, {"result", "dead"}}, one.dead);
+  }
+  families.push_back(std::move(calls));
+  auto letters = family("verbatim_webhook_messages",
+                        "Messages of webhooks: not delivered yet, or "
+                        "given up and not sent again.",
+                        MetricType::Gauge);
+  auto age =
+      family("verbatim_webhook_oldest_seconds", "Age of the oldest that waits.", MetricType::Gauge);
+  for (const WebhookGauges& one : gauges.webhooks) {
+    add_gauge(letters, {{"target", one.target}, {"state", "waiting"}}, one.waiting);
+    add_gauge(letters, {{"target", one.target}, {"state", "dead"}}, one.dead_letters);
+    add_gauge(age, {{"target", one.target}}, one.oldest_seconds);
+  }
+  families.push_back(std::move(letters));
+  families.push_back(std::move(age));
+
+  auto erased =
+      family("verbatim_sessions_erased_total", "Sessions erased, by what.", MetricType::Counter);
+  add_counter(erased, {{"by", "request"}}, static_cast<double>(gauges.erased.by_request));
+  add_counter(erased, {{"by", "retention"}}, static_cast<double>(gauges.erased.by_retention));
+  families.push_back(std::move(erased));
+
+  auto watchers = family("verbatim_watchers", "Who watches sessions now.", MetricType::Gauge);
+  add_gauge(watchers, {}, static_cast<double>(gauges.feed.watchers));
+  families.push_back(std::move(watchers));
+  auto shut = family("verbatim_watchers_shut_out_total",
+                     "Watchers refused at a limit, and those cut off because they were too slow.",
+                     MetricType::Counter);
+  add_counter(shut, {{"why", "limit"}}, static_cast<double>(gauges.feed.refused));
+  add_counter(shut, {{"why", "slow"}}, static_cast<double>(gauges.feed.dropped));
+  families.push_back(std::move(shut));
+  auto shown =
+      family("verbatim_watcher_events_total", "Events written to watchers.", MetricType::Counter);
+  add_counter(shown, {}, static_cast<double>(gauges.feed.events));
+  families.push_back(std::move(shown));
 
   return prometheus::TextSerializer().Serialize(families);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "session/budget.hpp"
 #include "session/close_reason.hpp"
 #include "session/outbox.hpp"
 #include "session/turn.hpp"
@@ -43,6 +44,15 @@ class Histogram {
   Count sum_us;
 };
 
+/// Why nobody was let in, of the limits that are looked at before an upgrade.
+enum class AdmissionLimit : std::uint8_t {
+  sessions = 0,
+  sessions_per_user = 1,
+  connects_per_minute = 2,
+  user_audio_seconds = 3,
+  user_tokens = 4
+};
+
 /// One worker's counts.
 struct Tally {
   static constexpr std::size_t ways = 2;
@@ -55,8 +65,22 @@ struct Tally {
   Count sessions_opened;
   Count client_messages_refused;
   Count upgrades_refused;
+  Count sessions_detached;  ///< now: one that comes back is taken off again
+  Count clients_resumed;
+  Count clients_resumed_afresh;
+  Count upstream_reconnects;
+  Count upstream_rotations;
+  std::array<Count, 5> refused_by;  ///< AdmissionLimit
+  std::array<Count, session::limit_count> limits_told;
+  std::array<Count, session::limit_count> limits_reached;
+  Count input_tokens;
+  Count output_tokens;
+  Count input_audio_ms;
+  Count output_audio_ms;
 
   void relayed(Way way, session::MessageKind kind, std::size_t size, std::int64_t delay_us);
+  void not_admitted(AdmissionLimit limit) { refused_by[static_cast<std::size_t>(limit)].add(); }
+  void session_used(const session::Usage& used, const session::Budget& budget);
   void session_ended(session::CloseReason reason, const std::vector<session::Turn>& turns_of_it);
 };
 
@@ -68,11 +92,44 @@ struct StorageGauges {
   std::uint64_t stalls = 0;  ///< counted, since the start
 };
 
+/// Of one webhook's target, counted since the start.
+struct WebhookGauges {
+  std::string target;
+  std::uint64_t delivered = 0;
+  std::uint64_t failed = 0;        ///< tries
+  std::uint64_t dead = 0;          ///< messages given up
+  std::uint64_t waiting = 0;       ///< now, not delivered yet
+  std::uint64_t dead_letters = 0;  ///< now, not driven again
+  double oldest_seconds = 0;       ///< age of the oldest that waits
+};
+
+/// Sessions erased, counted since the start.
+struct ErasureGauges {
+  std::uint64_t by_request = 0;
+  std::uint64_t by_retention = 0;
+};
+
+/// Of those who watch sessions; counted by any thread, far from any conversation.
+struct FeedCounts {
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> dropped{0};
+  std::atomic<std::uint64_t> events{0};
+};
+struct FeedGauges {
+  std::size_t watchers = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t dropped = 0;
+  std::uint64_t events = 0;
+};
+
 /// What is not counted by workers.
 struct Gauges {
   std::size_t live_sessions = 0;
   bool draining = false;
   StorageGauges storage;
+  std::vector<WebhookGauges> webhooks;
+  ErasureGauges erased;
+  FeedGauges feed;
 };
 
 class Metrics {

@@ -43,7 +43,7 @@ class Peer {
   virtual Awaitable<void> hang_up() = 0;
   /// Cuts the connection now; whatever runs on it ends with an error.
   virtual void abort() = 0;
-  /// When the peer was last heard of: any part of a frame, pongs too.
+  /// When the peer was last heard of: any part of a frame, pongs too. Any thread.
   virtual Clock::time_point last_heard() const = 0;
 };
 

@@ -3,9 +3,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
+#include "server/returning_client.hpp"
+#include "server/terms.hpp"
 #include "server/ws_peer.hpp"
 #include "session/own_events.hpp"
 
@@ -14,6 +15,20 @@ namespace verbatim::server {
 namespace {
 
 using session::CloseReason;
+
+/// A session's place in the registry, which whoever has taken it gives back, however it ends.
+class Place {
+ public:
+  Place(Registry& registry, const std::string& session_id)
+      : registry_(registry), session_id_(session_id) {}
+  ~Place() { registry_.release(session_id_); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  Registry& registry_;
+  const std::string& session_id_;
+};
 
 /// When a client whose transcript could not be kept may ask again: disks are mended by people.
 constexpr int storage_retry_seconds = 10;
@@ -28,11 +43,13 @@ bool decided_by_client(CloseReason reason) {
   return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
 }
 
-session::SessionOptions session_options(const config::Session& settings) {
+session::SessionOptions session_options(const config::Settings& all, session::AttemptId attempt) {
+  const config::Session& settings = all.session;
   session::SessionOptions options;
   options.idle_timeout_ms = settings.idle_timeout.count();
   options.max_duration_ms = settings.max_duration.count();
   options.ending_notice_ms = settings.ending_notice.count();
+  options.created_timeout_ms = all.upstream.created_timeout.count();
   options.slow_client_timeout_ms = settings.slow_client_timeout.count();
   options.transcription_grace_ms = settings.transcription_grace.count();
   options.client_queue_bytes_max = settings.client_queue_bytes_max;
@@ -40,24 +57,34 @@ session::SessionOptions session_options(const config::Session& settings) {
   options.input_transcription = settings.input_transcription;
   options.transcription_model = settings.transcription_model;
   options.extra_client_events = settings.extra_client_events;
+  options.resume_window_ms = settings.resume_window.count();
+  options.resume_buffer_bytes_max = settings.resume_buffer_bytes_max;
+  options.reconnect.attempts_max = static_cast<int>(all.upstream.reconnect_attempts_max);
+  options.reconnect.pause_min_ms = all.upstream.reconnect_pause_min.count();
+  options.reconnect.pause_max_ms = all.upstream.reconnect_pause_max.count();
+  options.reconnect.seed = static_cast<std::uint32_t>(attempt);
+  options.rotate_after_ms = all.upstream.rotate_after.count();
   return options;
 }
 
 }  // namespace
 
-Awaitable<std::optional<HttpResponse>> RealtimeEndpoint::take_place(const std::string& session_id,
-                                                                    Worker& worker) const {
+Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoint::take_place(
+    const RealtimeCall& call, Worker& worker) const {
   Registry& registry = parts_.registry;
+  const std::string& session_id = call.session_id;
+  const bool resumes = parts_.settings.session.resume_window.count() > 0;
   const auto deadline = Clock::now() + 3 * parts_.settings.session.close_timeout;
   while (true) {
-    const auto released = registry.watch(session_id, worker.executor());
-    switch (registry.admit(session_id)) {
+    const auto changed = registry.watch(session_id, worker.executor());
+    switch (registry.admit(session_id, call.user)) {
       case Admission::admitted:
-        co_return std::nullopt;
+        co_return Admitted::begins;
       case Admission::draining:
         co_return retry_later(
             openai_error(503, "server_shutting_down", "The server is restarting; come back."), 2);
       case Admission::full:
+        worker.tally().not_admitted(AdmissionLimit::sessions);
         co_return retry_later(openai_error(503, "too_many_sessions",
                                            "The server has as many sessions as it admits "
                                            "(session.sessions_max)."),
@@ -65,37 +92,50 @@ Awaitable<std::optional<HttpResponse>> RealtimeEndpoint::take_place(const std::s
       case Admission::busy:
         break;
     }
-    // Two connections of one session: the newer wins.
+    const auto user = registry.user_of(session_id);
+    if (!user) continue;  // it has just been given back
+    if (*user != call.user) {
+      co_return openai_error(404, "session_not_found", "There is no such session.");
+    }
     if (Clock::now() >= deadline) {
       co_return retry_later(openai_error(409, "session_busy",
                                          "The session is still being closed on another "
                                          "connection."),
                             2);
     }
-    registry.end(session_id, CloseReason::replaced, "a newer connection took over");
-    co_await released->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));
+    // Two connections of one session: the newer wins.
+    if (!resumes) {
+      registry.end(session_id, CloseReason::replaced, "a newer connection took over");
+    } else {
+      const auto ask = [&registry, &session_id](auto done) {
+        registry.ask(session_id, [done](bool goes_on) mutable { done(goes_on); });
+      };
+      if (co_await from_callback<bool>(worker.executor(), ask)) co_return Admitted::joins;
+    }
+    // It is being opened, or closed.
+    co_await changed->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));
   }
 }
 
-Awaitable<std::variant<std::string, HttpResponse>> RealtimeEndpoint::session_config(
+Awaitable<std::variant<RealtimeEndpoint::Secret, HttpResponse>> RealtimeEndpoint::secret_of(
     const RealtimeCall& call, Worker& worker) const {
-  if (call.secret_id.empty()) co_return std::string();
-  using Secret = std::optional<storage::TranscriptStore::ClientSecret>;
+  if (call.secret_id.empty()) co_return Secret();
+  using Found = std::optional<Secret>;
   const auto read = [id = call.secret_id](storage::TranscriptStore& store) {
     return store.client_secret(id);
   };
-  auto found = co_await parts_.reader.run<Secret>(worker.executor(), read);
+  auto found = co_await parts_.reader.run<Found>(worker.executor(), read);
   if (const auto* error = std::get_if<1>(&found)) {
     parts_.log.error("store.read_failed", {{"why", error->what()}});
     co_return openai_error(503, "storage_unavailable",
                            "The session's configuration can not be read.");
   }
-  const Secret& secret = std::get<0>(found);
+  Found& secret = std::get<0>(found);
   if (!secret) {
     co_return openai_error(401, "token_expired",
                            "What the client token stands for is gone. Ask for a new one.");
   }
-  co_return secret->session_config_json;
+  co_return std::move(*secret);
 }
 
 Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpRequest request,
@@ -106,6 +146,9 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     parts_.log.info("upgrade.refused", {{"status", response.status}, {"remote", request.remote}});
     return HttpService::Refused{std::move(transport), std::move(response)};
   };
+  if (auto refusal = parts_.doorkeeper.refuse_address(request.remote, worker.tally())) {
+    co_return refuse(std::move(*refusal));
+  }
   auto examined =
       examine_upgrade(request, *parts_.authenticator.get(), parts_.settings.server.allowed_origins,
                       parts_.settings.tls.enabled, now().wall);
@@ -116,10 +159,54 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
         retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
                     storage_retry_seconds));
   }
-  auto config = co_await session_config(call, worker);
-  if (auto* refusal = std::get_if<HttpResponse>(&config)) co_return refuse(std::move(*refusal));
-  if (auto refusal = co_await take_place(call.session_id, worker)) {
-    co_return refuse(std::move(*refusal));
+  auto secret = co_await secret_of(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&secret)) co_return refuse(std::move(*refusal));
+  auto admitted = co_await take_place(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
+  if (std::get<Admitted>(admitted) == Admitted::joins) {
+    auto client = co_await accept(call, request, std::move(transport), worker);
+    if (!client) co_return std::nullopt;
+    parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
+    co_await rejoin(parts_.registry, call.session_id, std::move(client),
+                    {call.after, call.extension_events, call.dialect}, worker,
+                    parts_.settings.session.close_timeout);
+    co_return std::nullopt;
+  }
+  const Place place(parts_.registry, call.session_id);
+  auto entered = co_await parts_.doorkeeper.enter(call.user, now().wall, parts_.reader,
+                                                  worker.executor(), worker.tally());
+  if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));
+  const auto& users_place = std::get<Doorkeeper::Place>(entered);
+  auto begun = co_await begin(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
+  const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
+  try {
+    co_await converse(call, std::move(std::get<Begun>(begun)), std::move(std::get<Secret>(secret)),
+                      users_place.account, std::move(request), std::move(transport), worker);
+  } catch (...) {
+    // It escaped before the conversation could begin, or behind its end: only the first ending of
+    // an attempt counts.
+    parts_.conversations.close(attempt, {CloseReason::upstream_error, now().wall, {}});
+    throw;
+  }
+  co_return std::nullopt;
+}
+
+Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint::begin(
+    const RealtimeCall& call, Worker& worker) const {
+  const auto unkept = [this, &call](const storage::StorageError& error) {
+    parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
+    return retry_later(
+        openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
+        storage_retry_seconds);
+  };
+  auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
+  if (const auto* error = std::get_if<storage::StorageError>(&left)) co_return unkept(*error);
+  if (auto* taken = std::get_if<SuspendedSessions::Taken>(&left)) {
+    Begun begun;
+    begun.opened = taken->opened;
+    begun.taken = std::move(*taken);
+    co_return begun;
   }
   storage::AttemptSpec spec;
   spec.session_id = call.session_id;
@@ -140,49 +227,51 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   };
   const Outcome outcome = co_await from_callback<Outcome>(worker.executor(), start);
   if (const auto* error = std::get_if<storage::StorageError>(&outcome)) {
-    parts_.registry.release(call.session_id);
     if (error->failure() == storage::Failure::not_found) {
-      co_return refuse(openai_error(404, "session_not_found", "There is no such session."));
+      co_return openai_error(404, "session_not_found", "There is no such session.");
     }
-    parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error->what()}});
-    co_return refuse(retry_later(
-        openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
-        storage_retry_seconds));
+    co_return unkept(*error);
   }
-  std::exception_ptr bug;
-  try {
-    co_await converse(call, std::get<0>(outcome), std::move(std::get<std::string>(config)),
-                      std::move(request), std::move(transport), worker);
-  } catch (...) {
-    bug = std::current_exception();  // the session's place must be free again all the same
-  }
-  parts_.registry.release(call.session_id);
-  if (bug) std::rethrow_exception(bug);
-  co_return std::nullopt;
+  co_return Begun{std::get<0>(outcome), std::nullopt};
 }
 
-Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, storage::OpenedAttempt opened,
-                                           std::string config, HttpRequest request,
-                                           Transport transport, Worker& worker) const {
+Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& call,
+                                                          const HttpRequest& request,
+                                                          Transport transport,
+                                                          Worker& worker) const {
   const config::Settings& settings = parts_.settings;
-  session::SessionOptions options = session_options(settings.session);
-  options.created_timeout_ms = settings.upstream.created_timeout.count();
-  options.session_config_json = std::move(config);
-  session::SessionIdentity identity{call.session_id, opened.attempt, opened.number,
-                                    call.extension_events};
-  session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
-                                   now());
-
   WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
   const int descriptor = std::visit(
       [](auto& stream) { return static_cast<int>(socket_of(stream).native_handle()); }, transport);
-  std::unique_ptr<Peer> client;
-  {
-    const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
-                            [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
-    client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
+  const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
+                          [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
+  auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
+  co_return client;
+}
+
+Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, Begun begun, Secret secret,
+                                           std::shared_ptr<UserAccount> account,
+                                           HttpRequest request, Transport transport,
+                                           Worker& worker) const {
+  const config::Settings& settings = parts_.settings;
+  const storage::OpenedAttempt& opened = begun.opened;
+  session::SessionOptions options = session_options(settings, opened.attempt);
+  options.session_config_json = std::move(secret.session_config_json);
+  options.model = call.model;
+  options.users_usage = std::move(account);
+  apply_terms(settings, secret.terms_json, options);
+  session::SessionIdentity identity{call.session_id, opened.attempt, opened.number,
+                                    call.extension_events, call.dialect};
+  session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
+                                   now());
+  if (begun.taken) {
+    session.take_up(std::move(begun.taken->transcript),
+                    session::SessionSettings::from_json(std::move(begun.taken->settings_json)),
+                    now());
+    session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
+  auto client = co_await accept(call, request, std::move(transport), worker);
   worker.tally().sessions_opened.add();
   parts_.log.info("session.opened", {{"session", call.session_id},
                                      {"attempt", opened.number},
@@ -190,7 +279,7 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, storage::Op
                                      {"remote", request.remote}});
   if (!client) {
     session.client_gone({false, 0, "gone during the upgrade"}, now());
-    session.end(CloseReason::client_lost, "gone during the upgrade", now());
+    if (!begun.taken) session.end(CloseReason::client_lost, "gone during the upgrade", now());
   }
   DriverOptions driver_options;
   driver_options.ping_interval = settings.session.ping_interval;
@@ -201,21 +290,28 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, storage::Op
   }
   SessionDriver driver(worker, std::move(session), parts_.conversations, std::move(client),
                        parts_.upstream, std::move(driver_options), parts_.log);
-  if (call.extension_events) {
-    constexpr std::int64_t no_resume = 0;
-    driver.greet(session::session_event(call.session_id, opened.number, false, no_resume));
+  if (call.extension_events && !begun.taken) {
+    driver.greet(session::session_event(call.session_id, opened.number,
+                                        settings.session.resume_window.count()));
   }
   const bool welcome = parts_.registry.attach(call.session_id, worker, driver);
   if (parts_.journal.failed()) {
     driver.end(CloseReason::storage_failure, "the transcript can not be kept");
+  } else if (!welcome && settings.server.restart == config::Restart::handover) {
+    driver.suspend("the server is restarting; come back");
   } else if (!welcome) {
     driver.end(CloseReason::server_shutdown, "the server is going down");
   }
   co_await driver.run();
 
   const session::RealtimeSession& done = driver.session();
+  if (done.suspended()) {
+    parts_.log.info("session.suspended",
+                    {{"session", call.session_id}, {"attempt", opened.number}});
+    co_return;
+  }
   worker.tally().session_ended(done.reason(), done.final_transcript().turns);
-  worker.tally().client_messages_refused.add(done.refused_client_messages());
+  worker.tally().session_used(done.final_transcript().used, done.budget());
   parts_.log.info("session.ended", {{"session", call.session_id},
                                     {"attempt", opened.number},
                                     {"reason", to_string(done.reason())},

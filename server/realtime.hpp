@@ -9,6 +9,7 @@
 
 #include "config/settings.hpp"
 #include "server/auth.hpp"
+#include "server/doorkeeper.hpp"
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
 #include "server/log.hpp"
@@ -16,6 +17,7 @@
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
 #include "server/storage_watch.hpp"
+#include "server/suspended_sessions.hpp"
 #include "server/upstream.hpp"
 #include "storage/sqlite_journal.hpp"
 
@@ -30,6 +32,8 @@ struct RealtimeParts {
   const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
+  SuspendedSessions& suspended;
+  Doorkeeper& doorkeeper;
   Capture* capture;  ///< null: off
   Log& log;
 };
@@ -42,13 +46,26 @@ class RealtimeEndpoint {
                                                          Worker& worker) const;
 
  private:
-  Awaitable<std::optional<HttpResponse>> take_place(const std::string& session_id,
-                                                    Worker& worker) const;
-  Awaitable<std::variant<std::string, HttpResponse>> session_config(const RealtimeCall& call,
-                                                                    Worker& worker) const;
-  Awaitable<void> converse(const RealtimeCall& call, storage::OpenedAttempt opened,
-                           std::string config, HttpRequest request, Transport transport,
-                           Worker& worker) const;
+  /// A place of its own, or somebody to join.
+  enum class Admitted { begins, joins };
+  Awaitable<std::variant<Admitted, HttpResponse>> take_place(const RealtimeCall& call,
+                                                             Worker& worker) const;
+  /// A conversation that begins, or that another process has left to us.
+  struct Begun {
+    storage::OpenedAttempt opened;
+    std::optional<SuspendedSessions::Taken> taken;
+  };
+  Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call,
+                                                     Worker& worker) const;
+  Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
+                                          Transport transport, Worker& worker) const;
+  /// What the client's token stands for.
+  using Secret = storage::TranscriptStore::ClientSecret;
+  Awaitable<std::variant<Secret, HttpResponse>> secret_of(const RealtimeCall& call,
+                                                          Worker& worker) const;
+  Awaitable<void> converse(const RealtimeCall& call, Begun begun, Secret secret,
+                           std::shared_ptr<UserAccount> account, HttpRequest request,
+                           Transport transport, Worker& worker) const;
 
   RealtimeParts parts_;
 };

@@ -1,6 +1,7 @@
 #include "server/realtime_request.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -75,6 +76,15 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
     }
     call.session_id = std::string(*asked);
   }
+  if (const auto after = request.parameter("after")) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
+    if (error != std::errc() || end != after->data() + after->size()) {
+      return openai_error(400, "invalid_after",
+                          "'after' must be the number of messages received so far.");
+    }
+    call.after = number;
+  }
   if (call.session_id.empty()) call.session_id = new_id("sess_", now);
   if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
   const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
@@ -88,6 +98,11 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
   }
   call.extension_events =
       offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
+  const auto features = split_list(request.header("OpenAI-Beta"));
+  if (offers("openai-beta.realtime-v1") ||
+      std::find(features.begin(), features.end(), "realtime=v1") != features.end()) {
+    call.dialect = &session::beta_dialect();
+  }
   return call;
 }
 

@@ -4,12 +4,15 @@
 // with it comes back as the answer to give.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "server/auth.hpp"
 #include "server/http.hpp"
+#include "session/dialect.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::server {
@@ -22,7 +25,9 @@ struct RealtimeCall {
   std::string model;
   std::string secret_id;
   bool extension_events = false;
-  std::string protocol;  ///< to select; empty: none
+  std::optional<std::uint64_t> after;         ///< has received so many messages of this attempt
+  std::string protocol;                       ///< to select; empty: none
+  const session::Dialect* dialect = nullptr;  ///< null: the provider's own
 };
 
 std::variant<RealtimeCall, HttpResponse> examine_upgrade(

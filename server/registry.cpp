@@ -6,19 +6,28 @@
 
 namespace verbatim::server {
 
-Admission Registry::admit(const std::string& session_id) {
+Admission Registry::admit(const std::string& session_id, const std::string& user) {
   const std::lock_guard lock(mutex_);
   if (draining_) return Admission::draining;
   if (sessions_.contains(session_id)) return Admission::busy;
   if (sessions_.size() >= sessions_max_) return Admission::full;
-  sessions_.emplace(session_id, Entry{});
+  sessions_.emplace(session_id, Entry{user, nullptr, nullptr});
   return Admission::admitted;
 }
 
 bool Registry::attach(const std::string& session_id, Worker& worker, SessionDriver& driver) {
-  const std::lock_guard lock(mutex_);
-  sessions_[session_id] = Entry{&worker, &driver};
-  return !draining_;
+  std::vector<Watcher> woken;
+  bool welcome;
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = sessions_[session_id];
+    entry.worker = &worker;
+    entry.driver = &driver;
+    welcome = !draining_;
+    woken = take_watchers(session_id);
+  }
+  for (const Watcher& watcher : woken) ring(watcher);
+  return welcome;
 }
 
 void Registry::release(const std::string& session_id) {
@@ -26,12 +35,18 @@ void Registry::release(const std::string& session_id) {
   {
     const std::lock_guard lock(mutex_);
     sessions_.erase(session_id);
-    const auto [first, last] = watchers_.equal_range(session_id);
-    for (auto it = first; it != last; ++it) woken.push_back(it->second);
-    watchers_.erase(first, last);
+    woken = take_watchers(session_id);
     if (sessions_.empty() && empty_watcher_) woken.push_back(*empty_watcher_);
   }
   for (const Watcher& watcher : woken) ring(watcher);
+}
+
+std::vector<Registry::Watcher> Registry::take_watchers(const std::string& session_id) {
+  std::vector<Watcher> taken;
+  const auto [first, last] = watchers_.equal_range(session_id);
+  for (auto it = first; it != last; ++it) taken.push_back(it->second);
+  watchers_.erase(first, last);
+  return taken;
 }
 
 void Registry::ring(const Watcher& watcher) {
@@ -40,31 +55,59 @@ void Registry::ring(const Watcher& watcher) {
   });
 }
 
+std::optional<std::string> Registry::user_of(const std::string& session_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = sessions_.find(session_id);
+  if (it == sessions_.end()) return std::nullopt;
+  return it->second.user;
+}
+
+void Registry::ask(const std::string& session_id, std::function<void(bool)> done) {
+  visit(session_id, [done = std::move(done)](SessionDriver* driver) {
+    done(driver && !driver->session().ended());
+  });
+}
+
+void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
+                    session::ClientReturn how, std::function<void(std::unique_ptr<Peer>)> done) {
+  const auto carried = std::make_shared<std::unique_ptr<Peer>>(std::move(client));
+  visit(session_id, [carried, how, done = std::move(done)](SessionDriver* driver) {
+    if (driver) driver->attach(*carried, how);
+    done(std::move(*carried));
+  });
+}
+
 void Registry::end(const std::string& session_id, session::CloseReason reason, std::string why) {
+  visit(session_id, [reason, why = std::move(why)](SessionDriver* driver) {
+    if (driver) driver->end(reason, why);
+  });
+}
+
+void Registry::visit(const std::string& session_id, std::function<void(SessionDriver*)> act) {
   Worker* worker = nullptr;
   {
     const std::lock_guard lock(mutex_);
     const auto it = sessions_.find(session_id);
     if (it != sessions_.end()) worker = it->second.worker;
   }
-  if (worker) post_end(*worker, session_id, reason, std::move(why));
+  worker ? post_to(*worker, session_id, std::move(act)) : act(nullptr);
 }
 
-void Registry::post_end(Worker& worker, const std::string& session_id, session::CloseReason reason,
-                        std::string why) {
+void Registry::post_to(Worker& worker, const std::string& session_id,
+                       std::function<void(SessionDriver*)> act) {
   // Drivers come and go on their worker's thread, so one found there is alive there.
-  asio::post(worker.executor(), [this, session_id, reason, why = std::move(why)] {
+  asio::post(worker.executor(), [this, session_id, act = std::move(act)] {
     SessionDriver* driver = nullptr;
     {
       const std::lock_guard lock(mutex_);
       const auto it = sessions_.find(session_id);
       if (it != sessions_.end()) driver = it->second.driver;
     }
-    if (driver) driver->end(reason, why);
+    act(driver);
   });
 }
 
-void Registry::end_all(session::CloseReason reason, const std::string& why) {
+void Registry::with_all(const std::function<void(SessionDriver&)>& act) {
   std::vector<std::pair<std::string, Worker*>> live;
   {
     const std::lock_guard lock(mutex_);
@@ -73,17 +116,30 @@ void Registry::end_all(session::CloseReason reason, const std::string& why) {
     }
   }
   for (const auto& [id, worker] : live) {
-    post_end(*worker, id, reason, why);
+    post_to(*worker, id, [act](SessionDriver* driver) {
+      if (driver) act(*driver);
+    });
   }
 }
 
+void Registry::end_all(session::CloseReason reason, const std::string& why) {
+  with_all([reason, why](SessionDriver& driver) { driver.end(reason, why); });
+}
+
+void Registry::begin_draining() {
+  const std::lock_guard lock(mutex_);
+  draining_ = true;
+  if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
+}
+
 void Registry::drain(session::CloseReason reason, const std::string& why) {
-  {
-    const std::lock_guard lock(mutex_);
-    draining_ = true;
-    if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
-  }
+  begin_draining();
   end_all(reason, why);
+}
+
+void Registry::drain_to_next(const std::string& why) {
+  begin_draining();
+  with_all([why](SessionDriver& driver) { driver.suspend(why); });
 }
 
 std::size_t Registry::live() const {

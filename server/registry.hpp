@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "server/session_driver.hpp"
 #include "server/worker.hpp"
@@ -23,12 +25,22 @@ class Registry {
  public:
   explicit Registry(std::size_t sessions_max) : sessions_max_(sessions_max) {}
 
-  /// Reserves the id. `busy`: it is live already; watch() it, or replace() it.
-  Admission admit(const std::string& session_id);
-  /// The session now runs; on its worker's thread. False if the server began to drain meanwhile.
+  /// Reserves the id. `busy`: it is taken already; watch() it, join() it, or end() it.
+  Admission admit(const std::string& session_id, const std::string& user = {});
+  /// The session now runs; on its worker's thread: wakes whoever watches it. False if the server
+  /// began to drain meanwhile.
   bool attach(const std::string& session_id, Worker& worker, SessionDriver& driver);
   /// It is over and durable: wakes whoever watches it. On its worker's thread.
   void release(const std::string& session_id);
+
+  /// Whose place it is, while it is taken.
+  std::optional<std::string> user_of(const std::string& session_id) const;
+  /// Whether it can be joined: it runs and is not over. `done` on any thread.
+  void ask(const std::string& session_id, std::function<void(bool)> done);
+  /// Gives a running session its client on a new connection. `done`, on the session's thread, gets
+  /// the connection back if the session is over.
+  void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,
+            std::function<void(std::unique_ptr<Peer>)> done);
 
   /// Ends a live session from any thread.
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
@@ -36,17 +48,20 @@ class Registry {
   void end_all(session::CloseReason reason, const std::string& why);
   /// Admits nobody any more and ends everybody.
   void drain(session::CloseReason reason, const std::string& why);
+  /// The same, but what can be carried on by the next process is left to it.
+  void drain_to_next(const std::string& why);
 
   std::size_t live() const;
   bool draining() const;
 
-  /// Rung on `executor` when the session is released, also if it is not live yet.
+  /// Rung on `executor` when the session begins to run and when it is released.
   std::shared_ptr<Doorbell> watch(const std::string& session_id, const Executor& executor);
   /// Rung when nothing is live any more.
   std::shared_ptr<Doorbell> watch_empty(const Executor& executor);
 
  private:
   struct Entry {
+    std::string user;
     Worker* worker = nullptr;
     SessionDriver* driver = nullptr;
   };
@@ -55,8 +70,13 @@ class Registry {
     std::weak_ptr<Doorbell> bell;
   };
   static void ring(const Watcher& watcher);
-  void post_end(Worker& worker, const std::string& session_id, session::CloseReason reason,
-                std::string why);
+  /// Calls `act` with the session's driver, on its thread; with null if it is not there (any more).
+  void post_to(Worker& worker, const std::string& session_id,
+               std::function<void(SessionDriver*)> act);
+  void visit(const std::string& session_id, std::function<void(SessionDriver*)> act);
+  std::vector<Watcher> take_watchers(const std::string& session_id);
+  void begin_draining();
+  void with_all(const std::function<void(SessionDriver&)>& act);
 
   const std::size_t sessions_max_;
   mutable std::mutex mutex_;

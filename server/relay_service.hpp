@@ -11,6 +11,14 @@ class RelayService final : public HttpService {
   RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
       : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
 
+  std::optional<HttpResponse> refuse_unread(const HttpRequest& head) override {
+    return api_.refuse_unread(head);
+  }
+
+  HttpResponse in_form_of(const std::string& path, HttpResponse refusal) override {
+    return Api::in_form_of(path, std::move(refusal));
+  }
+
   Awaitable<HttpResponse> answer(HttpRequest request) override {
     if (!with_metrics_ && request.path == "/metrics") {
       co_return problem(404, "not found", "Metrics are served on metrics.listen.");

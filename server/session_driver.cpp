@@ -43,21 +43,17 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       upstream_(upstream),
       options_(std::move(options)),
       log_(log),
-      client_(worker.executor()),
-      provider_(worker.executor()),
       loops_(worker.executor()),
       time_(worker.executor()),
       settled_(worker.executor()) {
-  client_.peer = std::move(client);
-  client_.gone = !client_.peer;  // it may have left during the upgrade
+  // The client's loops first: whoever leaves while the provider is being dialled is noticed. It may
+  // have left during the upgrade.
+  if (client) add_client(std::move(client));
 }
 
 Awaitable<void> SessionDriver::run() {
-  // The client's loops first: whoever leaves while the provider is being dialled is noticed.
-  spawn(read_client());
-  spawn(write_client());
-  spawn(run_upstream());
-  spawn(keep_time());
+  spawn(keep_time(), nullptr);
+  stepped();
   co_await loops_.joined();
   while (!session_.settled()) {
     worker_.await_journal(*this);
@@ -66,28 +62,76 @@ Awaitable<void> SessionDriver::run() {
   worker_.forget(*this);
 }
 
-void SessionDriver::spawn(Awaitable<void> loop) {
+void SessionDriver::add_client(std::unique_ptr<Peer> peer) {
+  Link& link = links_.emplace_back(worker_.executor());
+  link.peer = std::move(peer);
+  client_ = &link;
+  spawn(link, read_client(link));
+  spawn(link, write_client(link));
+}
+
+bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how) {
+  if (session_.ended()) return false;
+  if (client_) replace(*client_);
+  session_.client_returned(how, now());
+  add_client(std::move(client));
+  time_.ring();
+  stepped();
+  return true;
+}
+
+void SessionDriver::replace(Link& link) {
+  link.replaced = true;
+  link.cut_at = Clock::now() + 2 * options_.close_timeout;
+  link.readable.ring();
+  link.writable.ring();
+  if (&link == client_) client_ = nullptr;
+}
+
+void SessionDriver::spawn(Link& link, Awaitable<void> loop) {
+  ++link.loops;
+  spawn(std::move(loop), &link);
+}
+
+void SessionDriver::spawn(Awaitable<void> loop, Link* link) {
   loops_.enter();
-  asio::co_spawn(worker_.executor(), std::move(loop), [this](std::exception_ptr bug) {
-    if (bug) {
-      try {
-        std::rethrow_exception(bug);
-      } catch (const std::exception& error) {
-        log_.error("session.bug",
-                   {{"session", session_.identity().session_id}, {"what", error.what()}});
-      }
-      end(CloseReason::upstream_error, "internal error");
+  try {
+    asio::co_spawn(worker_.executor(), std::move(loop),
+                   [this, link](const std::exception_ptr& bug) { over(link, bug); });
+  } catch (...) {
+    over(link, std::current_exception());  // it has not begun: nobody else will say that it is over
+  }
+}
+
+void SessionDriver::over(Link* link, const std::exception_ptr& bug) {
+  if (bug) {
+    try {
+      std::rethrow_exception(bug);
+    } catch (const std::exception& error) {
+      log_.error("session.bug",
+                 {{"session", session_.identity().session_id}, {"what", error.what()}});
     }
-    loops_.leave();
-  });
+    end(CloseReason::upstream_error, "internal error");
+  }
+  if (link && --link->loops == 0) {
+    if (link == client_) client_ = nullptr;
+    links_.remove_if([link](const Link& one) { return &one == link; });
+  }
+  loops_.leave();
 }
 
 void SessionDriver::greet(std::string message) {
-  session_.to_client().push({std::move(message), 0, session::MessageKind::other}, 0);
+  session_.to_client().push(session::Message{std::move(message), 0, session::MessageKind::other},
+                            0);
 }
 
 void SessionDriver::end(CloseReason reason, const std::string& why) {
   session_.end(reason, why, now());
+  stepped();
+}
+
+void SessionDriver::suspend(const std::string& why) {
+  session_.suspend(why, now());
   stepped();
 }
 
@@ -97,31 +141,71 @@ void SessionDriver::journal_moved() {
 }
 
 void SessionDriver::stepped() {
+  while (const auto leg = session_.take_dial(now())) {
+    Link& link = links_.emplace_back(worker_.executor());
+    link.leg = *leg;
+    spawn(link, run_leg(link));
+  }
   while (!ring_whom_it_concerns()) {
   }
+  // What has just been heard may have a deadline of its own.
+  if (session_.next_deadline_ms() < awake_at_ms_) time_.ring();
+  if (session_.counts() != reported_ || session_.detached() != detached_reported_) report();
+}
+
+void SessionDriver::report() {
+  const auto now_counted = session_.counts();
+  const auto before = std::exchange(reported_, now_counted);
+  Tally& tally = worker_.tally();
+  tally.client_messages_refused.add(now_counted.refused_client_messages -
+                                    before.refused_client_messages);
+  tally.clients_resumed.add(now_counted.resumed - before.resumed);
+  tally.clients_resumed_afresh.add(now_counted.resumed_afresh - before.resumed_afresh);
+  tally.upstream_reconnects.add(now_counted.reconnected - before.reconnected);
+  tally.upstream_rotations.add(now_counted.rotated - before.rotated);
+  const bool detached_before = std::exchange(detached_reported_, session_.detached());
+  // Counts wrap around, and so does their sum.
+  if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
+  if (detached_reported_) tally.sessions_detached.add();
+  const std::string& id = session_.identity().session_id;
+  if (now_counted.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
+  if (now_counted.reconnected != before.reconnected)
+    log_.info("upstream.restored", {{"session", id}});
+  if (now_counted.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+}
+
+session::Outbox* SessionDriver::outbox_of(const Link& link) {
+  if (link.replaced) return nullptr;
+  return link.is_client() ? &session_.to_client() : session_.outbox_of(link.leg);
 }
 
 bool SessionDriver::ring_whom_it_concerns() {
   const session::Sequence durable = journal_.durable();
-  session::Outbox& down = session_.to_client();
-  session::Outbox& up = session_.to_upstream();
   if (session_.ended() && !end_seen_) {
     end_seen_ = true;
-    cut_at_ = Clock::now() + 2 * options_.close_timeout;
-    if (dial_.cut) dial_.cut();
-    client_.readable.ring();
-    provider_.readable.ring();
+    for (Link& link : links_) {
+      if (link.dial.cut) link.dial.cut();
+      link.readable.ring();
+    }
     time_.ring();
   }
-  if (down.ready(durable) || session_.ended()) client_.writable.ring();
-  if (up.ready(durable) || session_.ended()) provider_.writable.ring();
-  if (session_.wants_client()) client_.readable.ring();
-  if (session_.wants_upstream()) provider_.readable.ring();
+  for (Link& link : links_) {
+    const session::Outbox* const outbox = outbox_of(link);
+    if (!outbox || outbox->ready(durable) || session_.ended()) link.writable.ring();
+    const bool wanted = link.is_client() ? session_.wants_client() : session_.wants_upstream();
+    if (wanted || !outbox) link.readable.ring();
+  }
   // The slow client's clock starts. Once: whoever keeps the time steps the session himself.
   if (!client_was_behind_ && session_.client_is_behind()) time_.ring();
   client_was_behind_ = session_.client_is_behind();
-  if (session_.settled()) settled_.ring();
-  const bool gated = down.head_needs() > durable || up.head_needs() > durable ||
+  if (session_.settled()) {
+    settled_.ring();
+    if (cut_at_ == Clock::time_point::max()) {
+      cut_at_ = Clock::now() + 2 * options_.close_timeout;
+      time_.ring();
+    }
+  }
+  const bool gated = session_.waits_for_journal(durable) ||
                      (session_.ended() ? !session_.settled() : journal_.crowded());
   if (!gated) return true;
   if (journal_.failed()) {
@@ -140,10 +224,11 @@ void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
   link.readable.ring();
   link.writable.ring();
   time_.ring();
-  if (&link == &client_) {
+  if (link.replaced) return;
+  if (link.is_client()) {
     session_.client_gone(how, now());
   } else {
-    session_.upstream_gone(how, now());
+    session_.upstream_gone(link.leg, how, now());
   }
   stepped();
 }
@@ -177,20 +262,24 @@ Awaitable<Received> SessionDriver::read(Link& link) {
   co_return received;
 }
 
-Awaitable<void> SessionDriver::read_client() {
-  while (!client_.gone) {
-    if (!session_.wants_client() && !session_.ended()) {
-      co_await client_.readable.wait();
+Awaitable<void> SessionDriver::read_client(Link& link) {
+  while (!link.gone) {
+    if (!link.replaced && !session_.wants_client() && !session_.ended()) {
+      co_await link.readable.wait();
       continue;
     }
-    Received received = co_await read(client_);
-    if (received.kind == Received::Kind::message) {
+    Received received = co_await read(link);
+    if (link.replaced) {
+      // Whatever it still says, the newer connection speaks for the client.
+      if (received.kind != Received::Kind::message && received.kind != Received::Kind::binary)
+        co_await finish(link, received);
+    } else if (received.kind == Received::Kind::message) {
       capture(session::Direction::to_server, received.bytes);
       session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other},
                            now());
       stepped();
     } else if (received.kind == Received::Kind::binary) {
-      close_code_ = 1003;
+      if (!session_.ended()) close_code_ = 1003;
       end(CloseReason::policy, "this protocol has text frames only; a binary frame came");
     } else {
       if (received.kind == Received::Kind::too_big) {
@@ -199,72 +288,90 @@ Awaitable<void> SessionDriver::read_client() {
       } else if (received.kind == Received::Kind::bad_frame) {
         session_.end(CloseReason::policy, "a frame broke the WebSocket protocol", now());
       }
-      co_await finish(client_, received);
+      co_await finish(link, received);
     }
   }
 }
 
-Awaitable<void> SessionDriver::write_client() {
-  const bool over = co_await write_loop(client_, session_.to_client(), Way::to_client);
+Awaitable<void> SessionDriver::write_client(Link& link) {
+  const bool over = co_await write_loop(link, Way::to_client);
   if (!over) co_return;
-  const std::uint16_t code = close_code_ != 0 ? close_code_ : close_code(session_.reason());
-  std::string reason(to_string(session_.reason()));
-  co_await close(client_, code, std::move(reason));
+  if (link.replaced) {
+    std::string newer("replaced by a newer connection");
+    co_await close(link, close_code(CloseReason::replaced), std::move(newer));
+    co_return;
+  }
+  // An end that was not kept must not look like one that was.
+  const bool kept = session_.kept();
+  const CloseReason told = kept ? session_.reason() : CloseReason::storage_failure;
+  const std::uint16_t code = kept && close_code_ != 0 ? close_code_ : close_code(told);
+  std::string reason(to_string(told));
+  co_await close(link, code, std::move(reason));
 }
 
-Awaitable<void> SessionDriver::run_upstream() {
-  auto dialled = co_await upstream_.dial(worker_.executor(), options_.model, dial_);
+Awaitable<void> SessionDriver::run_leg(Link& link) {
+  auto dialled = co_await upstream_.dial(worker_.executor(), options_.model, link.dial);
+  link.dial.cut = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
     if (!session_.ended()) {
       log_.warn("upstream.unavailable",
                 {{"session", session_.identity().session_id}, {"why", failure->why}});
     }
     session_.upstream_unavailable(
-        failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost, failure->why,
-        now());
+        link.leg, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
+        failure->why, now());
+    time_.ring();
     stepped();
     co_return;
   }
-  provider_.peer = std::move(std::get<std::unique_ptr<Peer>>(dialled));
-  session_.upstream_opened(now());
-  spawn(write_upstream());
+  link.peer = std::move(std::get<std::unique_ptr<Peer>>(dialled));
+  session_.upstream_opened(link.leg, now());
+  spawn(link, write_leg(link));
   time_.ring();
   stepped();
-  while (!provider_.gone && !session_.ended()) {
-    if (!session_.wants_upstream()) {
-      co_await provider_.readable.wait();
+  while (!link.gone && !session_.ended()) {
+    if (outbox_of(link) && !session_.wants_upstream()) {
+      co_await link.readable.wait();
       continue;
     }
-    Received received = co_await read(provider_);
+    Received received = co_await read(link);
     if (received.kind == Received::Kind::message) {
+      if (!outbox_of(link)) continue;  // it has handed over, and is being closed
       capture(session::Direction::to_client, received.bytes);
       session_.upstream_said(
-          {std::move(received.bytes), monotonic_us(), session::MessageKind::other}, now());
+          link.leg, {std::move(received.bytes), monotonic_us(), session::MessageKind::other},
+          now());
       stepped();
     } else if (received.kind != Received::Kind::binary) {  // not in the protocol: means nothing
-      co_await finish(provider_, received);
+      co_await finish(link, received);
     }
   }
 }
 
-Awaitable<void> SessionDriver::write_upstream() {
-  const bool over = co_await write_loop(provider_, session_.to_upstream(), Way::to_upstream);
+Awaitable<void> SessionDriver::write_leg(Link& link) {
+  const bool over = co_await write_loop(link, Way::to_upstream);
   std::string no_reason;  // named: g++ 12 loses track of a temporary made inside a co_await
-  if (over) co_await close(provider_, 1000, std::move(no_reason));
+  if (over) co_await close(link, 1000, std::move(no_reason));
 }
 
-Awaitable<bool> SessionDriver::write_loop(Link& link, session::Outbox& outbox, Way way) {
+Awaitable<bool> SessionDriver::write_loop(Link& link, Way way) {
   error_code failed;
   while (!link.gone && !failed) {
-    if (outbox.ready(journal_.durable())) {
-      const session::Message message = outbox.take();
-      failed = co_await link.peer->write(message.bytes);
-      if (!failed && message.received_us != 0) {
-        worker_.tally().relayed(way, message.kind, message.bytes.size(),
-                                monotonic_us() - message.received_us);
+    session::Outbox* const outbox = outbox_of(link);
+    if (!outbox) {
+      if (link.cut_at == Clock::time_point::max()) replace(link);
+      co_return true;
+    }
+    if (outbox->ready(journal_.durable())) {
+      const session::MessagePtr message =
+          link.is_client() ? outbox->take() : session_.take_for(link.leg);
+      failed = co_await link.peer->write(message->bytes);
+      if (!failed && message->received_us != 0) {
+        worker_.tally().relayed(way, message->kind, message->bytes.size(),
+                                monotonic_us() - message->received_us);
       }
       stepped();
-    } else if (session_.settled() && outbox.empty()) {
+    } else if (session_.settled() && outbox->empty()) {
       co_return true;
     } else if (link.ping_due) {
       link.ping_due = false;
@@ -286,47 +393,56 @@ Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string
   co_await hang_up(link);
 }
 
+bool SessionDriver::some_open() const {
+  return std::any_of(links_.begin(), links_.end(), [](const Link& link) { return link.is_open(); });
+}
+
 Awaitable<void> SessionDriver::keep_time() {
   while (!session_.ended()) {
-    Clock::time_point next = at_monotonic_ms(session_.next_deadline_ms());
-    for (const Link* link : {&client_, &provider_}) next = std::min(next, next_look(*link));
+    awake_at_ms_ = session_.next_deadline_ms();
+    Clock::time_point next = at_monotonic_ms(awake_at_ms_);
+    for (const Link& link : links_) next = std::min(next, next_look(link));
     // Deadlines move only later without a ring; the floor keeps a late one from spinning.
     co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
     session_.time_passed(now());
-    look_after(client_);
-    look_after(provider_);
+    for (Link& link : links_) look_after(link);
     stepped();
   }
   // The end: everybody gets the time to read what is left, then the sockets are cut.
-  const auto open = [](const Link& link) { return link.peer && !link.gone; };
-  while ((open(client_) || open(provider_)) && Clock::now() < cut_at_) {
-    co_await time_.wait_until(cut_at_);
+  while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
+  for (Link& link : links_) {
+    if (link.is_open()) cut(link, {false, 0, "no patience left at the end of the session"});
   }
-  for (Link* link : {&client_, &provider_}) {
-    if (open(*link)) cut(*link, {false, 0, "no patience left at the end of the session"});
-  }
+}
+
+Clock::time_point SessionDriver::heard(const Link& link) {
+  // While we do not read, we can not hear.
+  return std::max(link.peer->last_heard(), link.reading_since);
 }
 
 Clock::time_point SessionDriver::next_look(const Link& link) const {
-  // While we do not read, we can not hear.
-  if (!link.peer || link.gone || !link.reading) return Clock::time_point::max();
-  const int intervals = link.pinged ? 2 : 1;
-  return std::max(link.peer->last_heard(), link.reading_since) + intervals * options_.ping_interval;
+  if (!link.is_open()) return Clock::time_point::max();
+  if (link.replaced || !link.reading) return link.cut_at;
+  return (link.pinged ? link.pinged_at : heard(link)) + options_.ping_interval;
 }
 
 void SessionDriver::look_after(Link& link) {
-  const Clock::time_point look = next_look(link);
-  if (look == Clock::time_point::max()) return;
-  const auto silent = Clock::now() - std::max(link.peer->last_heard(), link.reading_since);
-  if (silent >= 2 * options_.ping_interval) {
-    cut(link, {false, 0, "no sign of life within two ping intervals"});
-  } else if (silent < options_.ping_interval) {
-    link.pinged = false;
-  } else if (!link.pinged) {
-    link.pinged = true;
-    link.ping_due = true;
-    link.writable.ring();
+  if (!link.is_open()) return;
+  if (link.replaced) {
+    if (Clock::now() >= link.cut_at) cut(link, {false, 0, "no patience left"});
+    return;
   }
+  if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;
+  if (Clock::now() < next_look(link)) return;
+  if (link.pinged) {
+    cut(link, {false, 0, "no sign of life within two ping intervals"});
+    return;
+  }
+  // From here it has its time to answer, however long we ourselves stood still before.
+  link.pinged = true;
+  link.pinged_at = Clock::now();
+  link.ping_due = true;
+  link.writable.ring();
 }
 
 void SessionDriver::capture(session::Direction direction, const std::string& event) {

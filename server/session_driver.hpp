@@ -1,12 +1,15 @@
-// Carries out what a RealtimeSession decides: reads and writes both peers, dials the provider,
-// keeps time, waits for the journal. Five loops, one join, one teardown.
+// Carries out what a RealtimeSession decides: reads and writes its client and its provider's legs,
+// dials, keeps time, waits for the journal. Two loops for each connection and one clock, one join,
+// one teardown.
 //
 // Lives on one worker's thread. Owned by the coroutine that runs run(), and done when that returns:
-// nothing it started is left.
+// nothing it started is left. Connections come and go meanwhile: a client that comes back is given
+// by attach(), the provider's are dialled here.
 #pragma once
 
 #include <chrono>
 #include <exception>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -35,47 +38,69 @@ class SessionDriver final : public JournalWaiter {
                 Log& log);
 
   /// Runs the conversation to its end; returns when its final record is durable (or the journal
-  /// has failed) and both links are closed.
+  /// has failed) and all links are closed.
   Awaitable<void> run();
 
   // --- this worker's thread -----------------------------------------------------------------
   void end(session::CloseReason reason, const std::string& why);
+  void suspend(const std::string& why);
   void journal_moved() override;
   /// The first message that the client gets, before anything else.
   void greet(std::string message);
+  /// The client on another connection; the one before is closed with 4000. False, with `client`
+  /// left alone, if the conversation is over.
+  bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how);
 
   const session::RealtimeSession& session() const { return session_; }
 
  private:
-  // One per direction of a link.
-  Awaitable<void> read_client();
-  Awaitable<void> write_client();
-  Awaitable<void> run_upstream();
-  Awaitable<void> write_upstream();
-  Awaitable<void> keep_time();
-
-  /// A peer, and what its loops share.
+  /// A connection, and what its loops share.
   struct Link {
     explicit Link(const Executor& executor) : readable(executor), writable(executor) {}
+    bool is_client() const { return leg == 0; }
+    bool is_open() const { return peer && !gone; }
+
+    session::LegId leg = 0;  ///< of the provider's; 0: the client's
     std::unique_ptr<Peer> peer;
+    Dial dial;
     Doorbell readable;  ///< rung when reading may go on
     Doorbell writable;  ///< rung when there may be something to write
+    int loops = 0;      ///< of its own that run
     bool ping_due = false;
     bool pinged = false;
+    Clock::time_point pinged_at{};
     bool reading = false;
     Clock::time_point reading_since{};
-    bool gone = false;  ///< cut or closed; said to the session
+    bool gone = false;      ///< cut or closed; said to the session
+    bool replaced = false;  ///< nothing that it says or does concerns the session any more
     bool hanging_up = false;
+    Clock::time_point cut_at = Clock::time_point::max();  ///< of a replaced one
   };
 
+  // One per direction of a link.
+  Awaitable<void> read_client(Link& link);
+  Awaitable<void> write_client(Link& link);
+  Awaitable<void> run_leg(Link& link);
+  Awaitable<void> write_leg(Link& link);
+  Awaitable<void> keep_time();
+
   Awaitable<Received> read(Link& link);
-  /// True when all is written and the session is over: the link may be closed in order.
-  Awaitable<bool> write_loop(Link& link, session::Outbox& outbox, Way way);
+  /// Writes what there is, and pings. Returns true when the link may be closed in order.
+  Awaitable<bool> write_loop(Link& link, Way way);
+  /// What may be written to the link now; null: nothing will be any more.
+  session::Outbox* outbox_of(const Link& link);
   Awaitable<void> close(Link& link, std::uint16_t code, std::string reason);
-  void spawn(Awaitable<void> loop);
-  /// After every input: rings whoever has something to do.
+  void add_client(std::unique_ptr<Peer> peer);
+  void spawn(Link& link, Awaitable<void> loop);
+  void spawn(Awaitable<void> loop, Link* link);
+  void over(Link* link, const std::exception_ptr& bug);
+  /// It is not the session's link any more: it gets a moment to be closed.
+  void replace(Link& link);
+  /// After every input: dials what is wanted, rings whoever has something to do.
   void stepped();
   bool ring_whom_it_concerns();
+  /// Counts and logs what has become of connections since the last time.
+  void report();
   /// A link has ended, however: tells the session. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
   /// It has failed, or nobody waits for it any longer.
@@ -86,7 +111,9 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<void> finish(Link& link, const Received& last);
   /// Pings a silent peer, gives up a dead one.
   void look_after(Link& link);
+  static Clock::time_point heard(const Link& link);
   Clock::time_point next_look(const Link& link) const;
+  bool some_open() const;
   void capture(session::Direction direction, const std::string& event);
 
   Worker& worker_;
@@ -95,16 +122,18 @@ class SessionDriver final : public JournalWaiter {
   const Upstream& upstream_;
   DriverOptions options_;
   Log& log_;
-  Link client_;
-  Link provider_;
-  Dial dial_;
+  std::list<Link> links_;  ///< also those that are being closed; removed when their loops are over
+  Link* client_ = nullptr;
   JoinCounter loops_;
   Doorbell time_;
+  std::int64_t awake_at_ms_ = 0;  ///< when the session's clock will be looked at next
   Doorbell settled_;
+  session::RealtimeSession::Counts reported_;
+  bool detached_reported_ = false;
   std::uint16_t close_code_ = 0;  ///< overrides the reason's
   bool end_seen_ = false;
   bool client_was_behind_ = false;
-  Clock::time_point cut_at_ = Clock::time_point::max();  ///< after the end: patience is over
+  Clock::time_point cut_at_ = Clock::time_point::max();  ///< all may be said: patience ends
 };
 
 session::Moment now();

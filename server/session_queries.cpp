@@ -64,6 +64,7 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
       }
       filter.limit = static_cast<std::size_t>(*limit);
     } else if (name == "cursor") {
+      if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
       filter.cursor = value;
     } else if (name.starts_with("metadata.") && name.size() > 9) {
       filter.metadata.emplace_back(name.substr(9), value);
@@ -76,11 +77,21 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
   return filter;
 }
 
+std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& request) {
+  const auto asked = request.parameter("attempt");
+  if (!asked) return std::optional<int>();
+  const auto number = whole_number<int>(*asked);
+  if (!number || *number < 1) return wrong("attempt", "a number from 1");
+  return number;
+}
+
 std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequest& request) {
   TranscriptQuery query;
-  if (const auto asked = request.parameter("attempt")) {
+  if (const auto asked = request.parameter("attempt"); asked == "all") {
+    query.all_attempts = true;
+  } else if (asked) {
     query.attempt = whole_number<int>(*asked);
-    if (!query.attempt || *query.attempt < 1) return wrong("attempt", "a number from 1");
+    if (!query.attempt || *query.attempt < 1) return wrong("attempt", "a number from 1, or all");
   }
   const auto format = session::format_from_string(request.parameter("format").value_or("json"));
   if (!format) return wrong("format", "json, jsonl, text, markdown, vtt or srt");

@@ -18,10 +18,14 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
 
 struct TranscriptQuery {
   std::optional<int> attempt;  ///< none: the latest
+  bool all_attempts = false;
   session::Format format = session::Format::json;
   std::chrono::seconds wait{0};  ///< for the attempt to become final
 };
 std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequest& request);
+
+/// `attempt` alone; none: the latest.
+std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& request);
 
 /// Milliseconds, Unix seconds, 2026-11-23 or 2026-11-23T21:50:51.123Z. Other zones are refused:
 /// guessing would answer with the wrong sessions.

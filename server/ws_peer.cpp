@@ -1,5 +1,6 @@
 #include "server/ws_peer.hpp"
 
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -93,14 +94,18 @@ class WsPeer final : public Peer {
     socket_of(ws_.next_layer()).close(ignored);
   }
 
-  Clock::time_point last_heard() const override { return last_heard_; }
+  Clock::time_point last_heard() const override {
+    return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
+  }
 
  private:
   static websocket::stream_base::timeout no_timeouts() {
     return {websocket::stream_base::none(), websocket::stream_base::none(), false};
   }
 
-  void heard() { last_heard_ = Clock::now(); }
+  void heard() {
+    last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  }
 
   void describe(const error_code& ec, Received& got) {
     got.bytes.clear();
@@ -119,7 +124,7 @@ class WsPeer final : public Peer {
   }
 
   websocket::stream<Layer<Stream>> ws_;
-  Clock::time_point last_heard_ = Clock::now();
+  std::atomic<Clock::rep> last_heard_{Clock::now().time_since_epoch().count()};
 };
 
 template <class Stream>

@@ -10,6 +10,7 @@ namespace {
 constexpr TimeMs shortest_cue_ms = 1000;  ///< a typed turn begins and ends at one moment
 
 struct Cue {
+  int attempt = 0;
   TimeMs begin = 0;
   TimeMs end = 0;
   std::string_view who;
@@ -29,23 +30,29 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 /// One cue for each turn that has words; times never run backwards, as both formats demand.
-std::vector<Cue> cues_of(const TranscriptView& view) {
-  std::optional<TimeMs> zero = view.started_at;
-  for (const Turn& turn : view.turns)
-    if (!zero) zero = turn.started_at;
+std::vector<Cue> cues_of(std::span<const TranscriptView> views) {
+  std::optional<TimeMs> zero;
+  for (const TranscriptView& view : views) {
+    if (!zero) zero = view.started_at;
+    for (const Turn& turn : view.turns)
+      if (!zero) zero = turn.started_at;
+  }
 
   std::vector<Cue> cues;
   TimeMs clock = 0;
-  for (const Turn& turn : view.turns) {
-    Cue cue;
-    cue.lines = lines_of(turn.text.utf8());
-    if (cue.lines.empty()) continue;
-    cue.begin = turn.started_at ? std::max(clock, *turn.started_at - *zero) : clock;
-    const TimeMs told_end = turn.ended_at && zero ? *turn.ended_at - *zero : cue.begin;
-    cue.end = std::max(told_end, cue.begin + shortest_cue_ms);
-    cue.who = speaker(turn.role);
-    clock = cue.begin;
-    cues.push_back(std::move(cue));
+  for (const TranscriptView& view : views) {
+    for (const Turn& turn : view.turns) {
+      Cue cue;
+      cue.lines = lines_of(turn.text.utf8());
+      if (cue.lines.empty()) continue;
+      cue.attempt = view.attempt;
+      cue.begin = turn.started_at ? std::max(clock, *turn.started_at - *zero) : clock;
+      const TimeMs told_end = turn.ended_at && zero ? *turn.ended_at - *zero : cue.begin;
+      cue.end = std::max(told_end, cue.begin + shortest_cue_ms);
+      cue.who = speaker(turn.role);
+      clock = cue.begin;
+      cues.push_back(std::move(cue));
+    }
   }
   return cues;
 }
@@ -98,19 +105,23 @@ std::string_view speaker(Role role) {
   return "Unknown";
 }
 
-std::string render_vtt(const TranscriptView& view) {
+std::string render_vtt(std::span<const TranscriptView> views) {
   std::string file = "WEBVTT\n";
-  for (const Cue& cue : cues_of(view)) {
+  int attempt = 0;
+  for (const Cue& cue : cues_of(views)) {
+    if (views.size() > 1 && cue.attempt != attempt)
+      file.append("\nNOTE Attempt ").append(std::to_string(cue.attempt)).append("\n");
+    attempt = cue.attempt;
     file.append("\n").append(time_line(cue, '.')).append("<v ").append(cue.who).append(">");
     for (const auto& line : cue.lines) file.append(vtt_escaped(line)).append("\n");
   }
   return file;
 }
 
-std::string render_srt(const TranscriptView& view) {
+std::string render_srt(std::span<const TranscriptView> views) {
   std::string file;
   int number = 0;
-  for (const Cue& cue : cues_of(view)) {
+  for (const Cue& cue : cues_of(views)) {
     if (number > 0) file += "\n";
     file.append(std::to_string(++number)).append("\n").append(time_line(cue, ','));
     file.append(cue.who).append(": ");

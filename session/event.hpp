@@ -212,12 +212,35 @@ struct CancelRequested {
   friend bool operator==(const CancelRequested&, const CancelRequested&) = default;
 };
 
+/// The connection to the provider is gone, and another will follow: what was open on it has ended.
+struct UpstreamLost {
+  std::string why;  ///< a close reason's name
+  friend bool operator==(const UpstreamLost&, const UpstreamLost&) = default;
+};
+
+/// How much audio has gone each way since the attempt began. Of the relay itself: written by the
+/// end of each response, since audio is not journaled.
+struct AudioMetered {
+  std::int64_t input_ms = 0;
+  std::int64_t output_ms = 0;
+  friend bool operator==(const AudioMetered&, const AudioMetered&) = default;
+};
+
+/// What input_audio_transcription.completed says that it cost, beside its text.
+struct TranscriptionUsage {
+  std::string item_id;
+  int content_index = 0;
+  std::string usage;  ///< the usage object's JSON as it came
+  friend bool operator==(const TranscriptionUsage&, const TranscriptionUsage&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
                  TextDone, PartSnapshot, TranscriptionFailed, AudioDelta, SpeechStarted,
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
-                 ItemDeleted, ProviderError, ItemRequested, CancelRequested>;
+                 ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
+                 AudioMetered, TranscriptionUsage>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it had none, or for a client's event

@@ -6,6 +6,7 @@
 
 #include "session/close_reason.hpp"
 #include "session/event.hpp"
+#include "session/session_status.hpp"
 #include "session/transcript.hpp"
 #include "session/turn.hpp"
 
@@ -16,6 +17,12 @@ using Sequence = std::uint64_t;
 
 /// The store's key of one attempt of one session.
 using AttemptId = std::int64_t;
+
+/// What another process needs to carry an attempt on, beside its journal.
+struct Handover {
+  std::string settings_json;  ///< the provider's session object in force
+  TimeMs at = 0;
+};
 
 /// How an attempt ended.
 struct Ending {
@@ -41,6 +48,12 @@ class Journal {
 
   /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction.
   virtual Sequence close(AttemptId attempt, const Ending& ending) = 0;
+
+  /// An attempt that goes on is live, or detached while its client is away.
+  virtual Sequence mark(AttemptId attempt, SessionStatus status) = 0;
+
+  /// The attempt is not over: this process lets go of it, another may take it up.
+  virtual Sequence suspend(AttemptId attempt, const Handover& handover) = 0;
 
   /// Everything up to here survives a power cut (or, with durability "process", a kill -9).
   virtual Sequence durable() const = 0;

@@ -42,6 +42,21 @@ std::string commit_event() {
       .dump();
 }
 
+std::string response_event() {
+  return json{{"type", "response.create"}, {"event_id", std::string(own_event_prefix) + "response"}}
+      .dump();
+}
+
+std::string truncated_event(const std::string& item_id, int content_index,
+                            std::int64_t audio_end_ms, std::string_view event_id) {
+  return json{{"type", "conversation.item.truncated"},
+              {"event_id", event_id},
+              {"item_id", item_id},
+              {"content_index", content_index},
+              {"audio_end_ms", audio_end_ms}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string to_json(const ErrorEvent& error, std::string_view event_id) {
   return json{{"type", "error"},
               {"event_id", event_id},
@@ -54,12 +69,22 @@ std::string to_json(const ErrorEvent& error, std::string_view event_id) {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string session_event(const std::string& session_id, int attempt, bool resumed,
-                          std::int64_t resume_window_ms) {
+std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
+                          const ResumeInfo& resume) {
   return json{
       {"type", "verbatim.session"}, {"event_id", std::string(own_event_prefix) + session_id},
       {"session_id", session_id},   {"attempt", attempt},
-      {"resumed", resumed},         {"resume_window_ms", resume_window_ms}}
+      {"resumed", resume.resumed},  {"replayed", resume.replayed},
+      {"after", resume.after},      {"resume_window_ms", resume_window_ms}}
+      .dump();
+}
+
+std::string upstream_event(std::string_view state, std::string_view reason,
+                           std::string_view event_id) {
+  return json{{"type", "verbatim.upstream"},
+              {"event_id", event_id},
+              {"state", state},
+              {"reason", reason.empty() ? json(nullptr) : json(reason)}}
       .dump();
 }
 
@@ -78,6 +103,24 @@ std::string ending_event(const std::string& session_id, CloseReason reason, std:
               {"close_reason", to_string(reason)},
               {"in_ms", in_ms}}
       .dump();
+}
+
+std::string limit_event(const std::string& session_id, const Budget::Notice& near,
+                        std::string_view event_id) {
+  json event{{"type", "verbatim.ending"},
+             {"event_id", event_id},
+             {"session_id", session_id},
+             {"close_reason", to_string(close_reason(near.limit))},
+             {"limit", to_string(near.limit)}};
+  const bool clock = near.limit == Limit::max_duration || near.limit == Limit::idle_timeout;
+  const bool audio = near.limit == Limit::audio_seconds || near.limit == Limit::user_audio_seconds;
+  if (clock) {
+    event["in_ms"] = near.most - near.used;
+  } else {
+    event["used"] = audio ? near.used / 1000 : near.used;
+    event["max"] = audio ? near.most / 1000 : near.most;
+  }
+  return event.dump();
 }
 
 std::string ended_event(const std::string& session_id, CloseReason reason,

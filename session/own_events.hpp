@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "session/budget.hpp"
 #include "session/close_reason.hpp"
 #include "session/turn.hpp"
 
@@ -27,6 +28,13 @@ std::string transcription_update(std::string_view transcription_model);
 /// What is said for a client that left in mid-speech, so that its last words are transcribed.
 std::string commit_event();
 
+/// Asks for the answer that the provider would have begun by itself, had its connection lasted.
+std::string response_event();
+
+/// conversation.item.truncated, in the provider's place.
+std::string truncated_event(const std::string& item_id, int content_index,
+                            std::int64_t audio_end_ms, std::string_view event_id);
+
 /// The shape in which the provider, and therefore the relay, reports a fault to a client.
 struct ErrorEvent {
   std::string type = "invalid_request_error";
@@ -38,11 +46,22 @@ struct ErrorEvent {
 std::string to_json(const ErrorEvent& error, std::string_view event_id);
 
 /// Extension events (the interface, section 2), sent only to clients that ask for them.
-std::string session_event(const std::string& session_id, int attempt, bool resumed,
-                          std::int64_t resume_window_ms);
+struct ResumeInfo {
+  bool resumed = false;
+  bool replayed = false;    ///< what was missed follows; else the conversation's items do
+  std::uint64_t after = 0;  ///< the number of the message before this one
+};
+std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
+                          const ResumeInfo& resume = {});
+std::string upstream_event(std::string_view state, std::string_view reason,
+                           std::string_view event_id);
 std::string turn_event(const Turn& turn, std::string_view event_id);
 std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
                          std::string_view event_id);
+/// verbatim.ending once more: of a limit that is near. Of a clock `in_ms` is told, of what is used
+/// up `used` and `max`, in seconds or tokens.
+std::string limit_event(const std::string& session_id, const Budget::Notice& near,
+                        std::string_view event_id);
 std::string ended_event(const std::string& session_id, CloseReason reason,
                         std::string_view event_id);
 

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "session/audio_size.hpp"
 #include "session/json_view.hpp"
 
 namespace verbatim::session {
@@ -21,15 +22,6 @@ struct SessionSettings {
   bool transcription_on = false;
   int output_bytes_per_ms = 48;
 };
-
-int bytes_per_ms(View format) {
-  const auto name = format.is(Kind::object) ? format["type"].between_quotes()  // GA
-                                            : format.between_quotes();         // beta
-  if (name == "audio/pcmu" || name == "audio/pcma") return 8;
-  if (name == "g711_ulaw" || name == "g711_alaw") return 8;
-  const auto rate = format["rate"].integer().value_or(24000);
-  return rate >= 1000 && rate <= 192000 ? static_cast<int>(rate * 2 / 1000) : 48;
-}
 
 SessionSettings read_settings(View session) {
   const View audio = session["audio"];
@@ -92,13 +84,6 @@ int content_index(View message) {
 
 Text text_of(View message, std::string_view member) {
   return Text::from_wtf8(message[member].string_or_empty());
-}
-
-/// Length of what base64 stands for, from the length of the base64 alone.
-std::int64_t decoded_length(std::string_view base64) {
-  auto length = static_cast<std::int64_t>(base64.size());
-  while (length > 0 && base64[static_cast<std::size_t>(length) - 1] == '=') --length;
-  return length * 3 / 4;
 }
 
 std::string first_of(std::initializer_list<View> candidates) {

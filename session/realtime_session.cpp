@@ -4,8 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "session/json_view.hpp"
+#include "session/message_kind.hpp"
 #include "session/own_events.hpp"
 #include "session/protocol.hpp"
+#include "session/snapshot.hpp"
 
 namespace verbatim::session {
 
@@ -13,19 +16,9 @@ namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
-Message own_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
-
-MessageKind kind_of(Traffic traffic) {
-  switch (traffic) {
-    case Traffic::audio:
-      return MessageKind::audio;
-    case Traffic::transcript:
-      return MessageKind::text;
-    case Traffic::other:
-      return MessageKind::other;
-  }
-  return MessageKind::other;
-}
+/// How long a client that is told everything afresh is given to listen, if it does not speak first:
+/// some SDKs attach their listener a moment after the connection is open.
+constexpr std::int64_t listen_pause_ms = 100;
 
 // What a client is told in an error event before its connection is closed for this reason. The
 // others need no words: the client decided itself, or nobody is there to read.
@@ -52,6 +45,14 @@ bool deserves_error_event(CloseReason reason) {
   return false;
 }
 
+BudgetLimits limits_of(const SessionOptions& options) {
+  BudgetLimits limits = options.budget;
+  limits.max_duration_ms = options.max_duration_ms;
+  limits.idle_timeout_ms = options.idle_timeout_ms;
+  limits.notice_ms = options.ending_notice_ms;
+  return limits;
+}
+
 }  // namespace
 
 RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal,
@@ -59,125 +60,189 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
     : identity_(std::move(identity)),
       options_(std::move(options)),
       journal_(journal),
-      started_ms_(now.mono_ms),
-      active_ms_(now.mono_ms) {}
+      to_client_(options_.resume_window_ms > 0 ? options_.resume_buffer_bytes_max : 0),
+      policy_(options_.policy, options_.session_config_json, options_.model),
+      budget_(limits_of(options_), options_.users_usage, now.mono_ms),
+      backoff_(options_.reconnect) {
+  budget_.listen(identity_.extension_events);
+}
+
+// ---- the client ----------------------------------------------------------------------------
 
 void RealtimeSession::client_said(Message message, Moment now) {
   if (ended() || !client_attached_) return;
+  to_client_.release();  // it listens
+  if (identity_.dialect != nullptr) identity_.dialect->to_provider(message);
   const std::string_view type = peek_type(message.bytes);
   if (type == "verbatim.end") {
     end(CloseReason::client_ended, "the client asked for it", now);
     return;
   }
-  if (auto refusal = check_client_message(message.bytes, options_.extra_client_events)) {
-    ++refused_;
+  auto refusal = check_client_message(message.bytes, options_.extra_client_events);
+  if (!refusal) refusal = policy_.refuse(type, message.bytes);
+  if (refusal) {
+    ++counts_.refused_client_messages;
     send_error("invalid_request_error", refusal->code, refusal->message, refusal->param,
                refusal->event_id);
     return;
   }
   const Traffic traffic = client_traffic(type);
   message.kind = kind_of(traffic);
-  Sequence needs = 0;
-  if (traffic != Traffic::audio) {
-    active_ms_ = now.mono_ms;  // raw microphone frames are no activity
-    if (type == "session.update" || type == "transcription_session.update") ++updates_outstanding_;
-    if (auto event = read_client_event(message.bytes)) {
-      const auto recorded = record(std::move(*event), now);
-      if (!recorded) return;
-      needs = *recorded;
-      tell_turns();
-    }
+  if (traffic == Traffic::audio) {
+    audio_uncommitted_ = true;
+    meter_.client_sent(type, message.bytes);
+    to_upstream_.push(std::move(message), 0);
+    spend(now);
+    return;
   }
-  to_upstream_.push(std::move(message), needs);
+  budget_.active(now.mono_ms);  // raw microphone frames are no activity
+  if (legs_ > 1 && answered_here(type, message, now)) return;
+  if (type == "session.update" || type == "transcription_session.update") ++updates_outstanding_;
+  if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
+    audio_uncommitted_ = false;
+  Sequence needs = 0;
+  if (auto event = read_client_event(message.bytes)) {
+    const auto recorded = record(std::move(*event), now);
+    if (!recorded) return;
+    needs = *recorded;
+    tell_turns();
+  }
+  meter_.client_sent(type, message.bytes);
+  const std::string kept_type(type);  // it points into what is moved now
+  auto queued = std::make_shared<const Message>(std::move(message));
+  unanswered_.asked(kept_type, queued, needs);
+  to_upstream_.push(std::move(queued), needs);
+  spend(now);
+}
+
+// The provider has an answer of an earlier connection only as text, and items that it was given
+// again are there already: it would refuse both (what SDKs do after a reconnect).
+bool RealtimeSession::answered_here(std::string_view type, const Message& message, Moment now) {
+  const auto view = json::View::of(message.bytes);
+  if (type == "conversation.item.truncate") {
+    const std::string item_id = view["item_id"].string_or_empty();
+    const auto turn = transcript_.turn(item_id);
+    if (!transcript_.is_settled(item_id) || !turn || turn->role != Role::assistant) return false;
+    const auto part = static_cast<int>(view["content_index"].integer().value_or(0));
+    std::int64_t heard_ms = std::max<std::int64_t>(0, view["audio_end_ms"].integer().value_or(0));
+    const std::int64_t sent_ms = transcript_.audio_sent_ms(item_id, part);
+    if (sent_ms > 0) heard_ms = std::min(heard_ms, sent_ms);
+    const auto needs = record({{}, ItemTruncated{item_id, part, heard_ms, -1}}, now);
+    if (!needs) return true;
+    answer_client(own_message(truncated_event(item_id, part, heard_ms, own_event_id())), *needs);
+    tell_turns();
+    return true;
+  }
+  if (type == "conversation.item.create") {
+    const auto event = read_client_event(message.bytes);
+    const auto* wanted = event ? std::get_if<ItemRequested>(&event->body) : nullptr;
+    if (!wanted || wanted->item.id.empty() || !current_ || !current_->has(wanted->item.id))
+      return false;
+    const auto turn = transcript_.turn(wanted->item.id);
+    Text words;
+    for (const Part& part : wanted->item.parts) words.append(part.text);
+    if (turn && words != turn->text && !(turn->heard && words == turn->heard->text)) return false;
+    const std::string previous = view["previous_item_id"].string_or_empty();
+    for (std::string& shows : shown(transcript_, wanted->item.id, previous, settings_.speaks(),
+                                    [this] { return own_event_id(); }))
+      answer_client(own_message(std::move(shows)), last_sequence_);
+    return true;
+  }
+  return false;
 }
 
 void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   if (!client_attached_) return;
   client_attached_ = false;
-  to_client_.clear();
+  // Who closes in good order is done; a page that is left or loaded again (1001) may be back.
+  const bool may_return = options_.resume_window_ms > 0 && (!link.clean || link.close_code == 1001);
+  if (ended() || !may_return) to_client_.clear();
   if (ended()) return;
-  pending_reason_ = link.clean ? CloseReason::client_closed : CloseReason::client_lost;
-  pending_why_ = link.reason;
-  // Who leaves right after speaking has said something that is still being transcribed; who leaves
-  // in mid-speech will send no more silence by which the provider could tell that it is over.
+  if (may_return) {
+    detach(link, now);
+  } else {
+    leave_for_good(link.clean ? CloseReason::client_closed : CloseReason::client_lost, link.reason,
+                   now);
+  }
+}
+
+void RealtimeSession::detach(const LinkEnd& link, Moment now) {
+  detached_ = Detached{link.clean ? CloseReason::client_closed : CloseReason::client_lost,
+                       link.reason, now.mono_ms + options_.resume_window_ms,
+                       now.mono_ms + options_.transcription_grace_ms};
+  to_client_.release();
+  to_client_.shed(options_.resume_buffer_bytes_max);
+  if (const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::detached))
+    last_sequence_ = marked;
+}
+
+// Who leaves right after speaking has said something that is still being transcribed; who leaves
+// in mid-speech will send no more silence by which the provider could tell that it is over.
+void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
+  pending_reason_ = reason;
+  pending_why_ = why;
   if (speech_open_) to_upstream_.push(own_message(commit_event()), 0);
   grace_deadline_ms_ = now.mono_ms + options_.transcription_grace_ms;
   finish_if_transcribed(now);
 }
 
+bool RealtimeSession::transcription_expected() const {
+  return transcription_on_ && (speech_open_ || transcript_.awaiting_transcription());
+}
+
 void RealtimeSession::finish_if_transcribed(Moment now) {
   if (!pending_reason_ || ended()) return;
-  const bool words_to_come =
-      transcription_on_ && (speech_open_ || transcript_.awaiting_transcription());
-  if (!words_to_come || now.mono_ms >= grace_deadline_ms_) {
+  if (!transcription_expected() || now.mono_ms >= grace_deadline_ms_) {
     end(*pending_reason_, pending_why_, now);
   }
 }
 
-void RealtimeSession::upstream_opened(Moment now) {
+void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   if (ended()) return;
-  upstream_open_ = true;
-  created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
-  std::string update = configuration_update(
-      options_.session_config_json,
-      options_.input_transcription ? std::string_view(options_.transcription_model) : "");
-  if (!update.empty()) {
-    ++updates_outstanding_;
-    to_upstream_.push_front(own_message(std::move(update)));
+  ++counts_.resumed;
+  if (!client_attached_) {
+    const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::live);
+    if (marked != 0) last_sequence_ = marked;
   }
+  client_attached_ = true;
+  detached_.reset();
+  pending_reason_.reset();
+  client_stuck_since_ms_ = 0;
+  budget_.active(now.mono_ms);
+  budget_.listen(how.extension_events);
+  identity_.extension_events = how.extension_events;
+  // What is kept is in the dialect of the connection that it was made for.
+  const bool same_dialect = std::exchange(identity_.dialect, how.dialect) == how.dialect;
+  const bool replayed = same_dialect && how.after && to_client_.can_resume_after(*how.after);
+  if (replayed) {
+    to_client_.resume_after(*how.after);
+  } else {
+    ++counts_.resumed_afresh;
+    tell_afresh(how, now);
+  }
+  if (!how.extension_events) return;
+  const ResumeInfo resume{true, replayed, to_client_.next_number() - 1};
+  to_client_.push_front(own_message(session_event(identity_.session_id, identity_.attempt_number,
+                                                  options_.resume_window_ms, resume)));
 }
 
-void RealtimeSession::upstream_said(Message message, Moment now) {
-  if (ended()) return;
-  const std::string_view type = peek_type(message.bytes);
-  const Traffic traffic = server_traffic(type);
-  message.kind = kind_of(traffic);
-  provider_error_ = false;
-  created_ = true;  // usually by session.created; some ways in (sideband) never send one
-  if (traffic == Traffic::audio) {
-    if (auto audio = read_server_event(message.bytes)) transcript_.apply(*audio, now.wall);
-    active_ms_ = now.mono_ms;
-    answer_client(std::move(message));
-    return;
+void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
+  to_client_.restart(how.after.value_or(0));
+  settled_turns_.clear();
+  if (settings_.empty() && !how.after) return;  // the provider's own session.created is to come
+  if (how.after && !how.extension_events) {
+    send_error("server_error", "messages_not_kept",
+               "What was sent behind message " + std::to_string(*how.after) +
+                   " is not kept any more; the conversation's items follow instead.");
   }
-  auto event = read_server_event(message.bytes);
-  if (!event) {
-    answer_client(std::move(message));
-    return;
+  for (std::string& message : snapshot(transcript_, settings_, [this] { return own_event_id(); })) {
+    if (auto allowed = policy_.without_hidden(peek_type(message), message))
+      message = std::move(*allowed);
+    answer_client(own_message(std::move(message)), last_sequence_);
   }
-  active_ms_ = now.mono_ms;
-  const auto* opened = std::get_if<UpstreamOpened>(&event->body);
-  const auto* configured = std::get_if<SessionConfigured>(&event->body);
-  const auto* error = std::get_if<ProviderError>(&event->body);
-  const std::optional<bool> transcription = opened ? std::optional(opened->transcription_on)
-                                            : configured
-                                                ? std::optional(configured->transcription_on)
-                                                : std::nullopt;
-  const bool speech = std::holds_alternative<SpeechStarted>(event->body);
-  if (speech) speech_open_ = true;
-  if (const auto* placed = std::get_if<ItemPlaced>(&event->body); placed && placed->committed) {
-    speech_open_ = false;
-  }
-  if (std::holds_alternative<BufferCleared>(event->body)) speech_open_ = false;
-  if (error) {
-    provider_error_ = true;
-    last_error_ = error->code.empty() ? error->type : error->code;
-    expired_ = expired_ || error->code == "session_expired";
-    if (error->client_event_id.starts_with(own_event_prefix)) {
-      transcription_refused_ = true;
-      updates_outstanding_ = std::max(0, updates_outstanding_ - 1);
-    }
-  }
-  if (configured && updates_outstanding_ > 0) --updates_outstanding_;
-
-  const auto needs = record(std::move(*event), now);
-  if (!needs) return;
-  answer_client(std::move(message), *needs);
-  tell_turns();
-  if (transcription) configuration_seen(*transcription);
-  // An update that was refused leaves the count too high; by the first speech it must be settled.
-  if (speech && !transcription_on_) request_transcription();
-  finish_if_transcribed(now);
+  if (how.extension_events) return;
+  to_client_.hold_behind(to_client_.next_number() + (how.after ? 1 : 0));
+  held_until_ms_ = now.mono_ms + listen_pause_ms;
 }
 
 std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
@@ -199,41 +264,11 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
     end(CloseReason::storage_failure, "the transcript can not be kept", now);
     return std::nullopt;
   }
+  last_sequence_ = needs;
   return needs;
 }
 
-void RealtimeSession::configuration_seen(bool transcription_on) {
-  transcription_on_ = transcription_on;
-  if (transcription_on) transcription_refused_ = false;
-  if (!transcription_on && updates_outstanding_ == 0) request_transcription();
-}
-
-void RealtimeSession::request_transcription() {
-  if (!options_.input_transcription || transcription_refused_) return;
-  transcription_refused_ = true;  // until an answer shows that it is on
-  ++updates_outstanding_;
-  to_upstream_.push(own_message(transcription_update(options_.transcription_model)), 0);
-}
-
-void RealtimeSession::upstream_gone(const LinkEnd& link, Moment now) {
-  upstream_open_ = false;
-  if (ended()) return;
-  const std::string said = link.reason.empty() ? last_error_ : link.reason;
-  if (expired_ || (link.clean && link.close_code == 1001 &&
-                   said.find("maximum duration") != std::string::npos)) {
-    end(CloseReason::session_expired, said, now);
-  } else if (!link.clean) {
-    end(CloseReason::upstream_lost, "the connection to the provider was lost: " + said, now);
-  } else if (provider_error_ || link.close_code >= 4000 || link.close_code == 1011) {
-    end(CloseReason::upstream_error, "the provider ended the session: " + said, now);
-  } else {
-    end(CloseReason::upstream_closed, said, now);
-  }
-}
-
-void RealtimeSession::upstream_unavailable(CloseReason reason, const std::string& why, Moment now) {
-  end(reason, why, now);
-}
+// ---- time, and the end ---------------------------------------------------------------------
 
 void RealtimeSession::time_passed(Moment now) {
   if (ended()) return;
@@ -241,16 +276,26 @@ void RealtimeSession::time_passed(Moment now) {
     finish_if_transcribed(now);
     return;
   }
-  const std::int64_t left_ms = started_ms_ + options_.max_duration_ms - now.mono_ms;
-  if (left_ms <= options_.ending_notice_ms && left_ms > 0) {
-    tell_ending(CloseReason::max_duration, left_ms);
+  if (held_until_ms_ != 0 && now.mono_ms >= held_until_ms_) {
+    held_until_ms_ = 0;
+    to_client_.release();
   }
-  if (left_ms <= 0) {
-    end(CloseReason::max_duration, "the session reached its longest duration", now);
-  } else if (now.mono_ms >= active_ms_ + options_.idle_timeout_ms) {
-    end(CloseReason::idle_timeout, "nobody spoke or wrote for too long", now);
-  } else if (upstream_open_ && !created_ && now.mono_ms >= created_deadline_ms_) {
+  if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
+    detached_->commit_at_ms = never;
+    to_upstream_.push(own_message(commit_event()), 0);
+  }
+  if (detached_ && now.mono_ms >= detached_->until_ms) {
+    const Detached over = *std::exchange(detached_, std::nullopt);
+    to_client_.clear();
+    leave_for_good(over.reason, over.why, now);
+    return;
+  }
+  while (const auto notice = budget_.time_passed(now.mono_ms)) heed(*notice, now);
+  if (ended()) return;
+  if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
     end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
+  } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms_) {
+    leg_failed("the provider did not take the conversation in time", now);
   } else if (!client_is_behind()) {
     client_stuck_since_ms_ = 0;
   } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
@@ -264,6 +309,7 @@ void RealtimeSession::time_passed(Moment now) {
 void RealtimeSession::journal_failed(Moment now) {
   to_client_.drop_unsaved(journal_.durable());
   to_upstream_.drop_unsaved(journal_.durable());
+  if (next_) next_->outbox().drop_unsaved(journal_.durable());
   end(CloseReason::storage_failure, "the transcript can not be kept", now);
 }
 
@@ -272,23 +318,68 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   // Who left while words were still to come was first, whatever ends the wait for them.
   const CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
+  transcript_.apply({{}, meter_.audio()}, now.wall);
   final_ = finalise(transcript_, now.wall);
+  budget_.hand_on(final_.used);
   final_sequence_ = journal_.close(identity_.attempt, Ending{first, now.wall, final_});
   // Not before: where memory was short, the session has not ended, and it can be tried again.
   reason_ = first;
+  close_what_is_open(reason, why);
+}
+
+void RealtimeSession::suspend(const std::string& why, Moment now) {
+  if (ended()) return;
+  if (pending_reason_ || !created_ || settings_.empty() || options_.resume_window_ms == 0)
+    return end(CloseReason::server_shutdown, why, now);
+  if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now)) return;
+  budget_.hand_on(transcript_.used());
+  final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});
+  if (final_sequence_ == 0)
+    return end(CloseReason::storage_failure, "the transcript can not be kept", now);
+  suspended_ = true;
+  reason_ = CloseReason::server_shutdown;
+  why_ = why;
+  close_what_is_open(CloseReason::server_shutdown, why);
+}
+
+void RealtimeSession::close_what_is_open(CloseReason told, const std::string& why) {
   to_upstream_.clear();
-  if (!client_attached_) return;
+  detached_.reset();
+  to_client_.release();
+  if (!client_attached_) {
+    to_client_.clear();
+    return;
+  }
   const bool kept = final_sequence_ != 0 && !journal_.failed();
   if (!kept) to_client_.drop_unsaved(journal_.durable());
-  if (deserves_error_event(reason)) {
-    send_error("server_error", std::string(to_string(reason)), why);
+  if (deserves_error_event(told)) {
+    send_error("server_error", std::string(to_string(told)), why);
   }
-  if (reason == CloseReason::server_shutdown) tell_ending(reason, 0);
-  if (identity_.extension_events && kept) {
-    answer_client(own_message(ended_event(identity_.session_id, reason, own_event_id())),
+  if (told == CloseReason::server_shutdown && identity_.extension_events) {
+    answer_client(own_message(ending_event(identity_.session_id, told, 0, own_event_id())));
+  }
+  if (identity_.extension_events && kept && !suspended_) {
+    answer_client(own_message(ended_event(identity_.session_id, told, own_event_id())),
                   final_sequence_);
   }
 }
+
+void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
+  transcript_ = std::move(transcript);
+  settings_ = std::move(settings);
+  meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
+  const std::string shown = settings_.created_message({});
+  meter_.configured(peek_type(shown), shown);
+  policy_.configured(peek_type(shown), shown);
+  created_ = true;
+  client_attached_ = false;
+  dial_wanted_ = false;
+  legs_ = 1;
+  outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
+                   now.mono_ms};
+}
+
+// ---- what to do ----------------------------------------------------------------------------
 
 bool RealtimeSession::wants_client() const {
   // A client can be answered without the provider, too: what it is told about events that were
@@ -299,7 +390,7 @@ bool RealtimeSession::wants_client() const {
 }
 
 bool RealtimeSession::wants_upstream() const {
-  return !ended() && !journal_.crowded() && !client_queue_full();
+  return !ended() && !journal_.crowded() && !(client_attached_ && client_queue_full());
 }
 
 bool RealtimeSession::client_queue_full() const {
@@ -307,22 +398,36 @@ bool RealtimeSession::client_queue_full() const {
 }
 
 bool RealtimeSession::client_is_behind() const {
-  return client_queue_full() && to_client_.ready(journal_.durable());
+  return client_attached_ && client_queue_full() && to_client_.ready(journal_.durable());
+}
+
+bool RealtimeSession::waits_for_journal(Sequence durable) const {
+  return (client_attached_ && to_client_.head_needs() > durable) ||
+         to_upstream_.head_needs() > durable || (next_ && next_->outbox().head_needs() > durable);
 }
 
 bool RealtimeSession::settled() const {
   return ended() && (journal_.failed() || final_sequence_ <= journal_.durable());
 }
 
+bool RealtimeSession::kept() const {
+  return final_sequence_ != 0 && final_sequence_ <= journal_.durable();
+}
+
 std::int64_t RealtimeSession::next_deadline_ms() const {
   if (ended()) return never;
   if (pending_reason_) return grace_deadline_ms_;
-  const std::int64_t longest = started_ms_ + options_.max_duration_ms;
-  std::int64_t next = std::min(longest, active_ms_ + options_.idle_timeout_ms);
-  if (identity_.extension_events && !ending_told_) {
-    next = std::min(next, longest - options_.ending_notice_ms);
+  std::int64_t next = budget_.next_deadline_ms();
+  if (current_ && current_->is_open() && !created_) next = std::min(next, created_deadline_ms_);
+  if (next_ && next_->is_open()) next = std::min(next, prepare_deadline_ms_);
+  if (outage_ && !next_) next = std::min(next, outage_->retry_at_ms);
+  if (current_ && !next_ && rotate_at_ms_ != 0 && !rotation_waits_)
+    next = std::min(next, rotate_at_ms_);
+  if (held_until_ms_ != 0) next = std::min(next, held_until_ms_);
+  if (detached_) {
+    next = std::min(next, detached_->until_ms);
+    if (speech_open_) next = std::min(next, detached_->commit_at_ms);
   }
-  if (upstream_open_ && !created_) next = std::min(next, created_deadline_ms_);
   if (client_is_behind()) {
     next = std::min(next, client_stuck_since_ms_ == 0
                               ? std::int64_t{0}
@@ -332,7 +437,10 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
 }
 
 void RealtimeSession::answer_client(Message message, Sequence needs) {
-  if (client_attached_) to_client_.push(std::move(message), needs);
+  if (!client_attached_ && !detached_) return;
+  if (identity_.dialect != nullptr && !identity_.dialect->to_client(message)) return;
+  to_client_.push(std::move(message), needs);
+  if (detached_) to_client_.shed(options_.resume_buffer_bytes_max);
 }
 
 void RealtimeSession::send_error(std::string type, std::string code, std::string message,
@@ -353,9 +461,34 @@ void RealtimeSession::tell_turns() {
   }
 }
 
-void RealtimeSession::tell_ending(CloseReason reason, std::int64_t in_ms) {
-  if (!identity_.extension_events || std::exchange(ending_told_, true)) return;
-  answer_client(own_message(ending_event(identity_.session_id, reason, in_ms, own_event_id())));
+std::optional<Sequence> RealtimeSession::record_usage(std::optional<Event> transcription,
+                                                      bool response_over, Moment now) {
+  Sequence needs = 0;
+  if (response_over) {
+    if (const auto audio = meter_.unwritten()) {
+      const auto recorded = record({{}, *audio}, now);
+      if (!recorded) return std::nullopt;
+      needs = *recorded;
+    }
+  }
+  if (!transcription) return needs;
+  return record(std::move(*transcription), now);
+}
+
+void RealtimeSession::spend(Moment now) {
+  if (ended()) return;
+  Usage all = transcript_.used();
+  all.input_audio_ms = meter_.audio().input_ms;
+  all.output_audio_ms = meter_.audio().output_ms;
+  while (const auto notice = budget_.spent(all)) heed(*notice, now);
+}
+
+void RealtimeSession::heed(const Budget::Notice& notice, Moment now) {
+  if (notice.reached) {
+    end(close_reason(notice.limit), reached(notice.limit), now);
+  } else if (identity_.extension_events) {
+    answer_client(own_message(limit_event(identity_.session_id, notice, own_event_id())));
+  }
 }
 
 std::string RealtimeSession::own_event_id() {

@@ -1,21 +1,34 @@
-// One conversation: what happens to it when its client speaks, its provider speaks, a link goes,
-// time passes, or the journal moves. A state machine without I/O: inputs are calls, outputs are the
-// two outboxes, the flags below them and what is submitted to the journal. server/session_driver
-// carries them out.
+// One conversation: what happens to it when its client speaks, leaves and comes back, its provider
+// speaks, a link goes, time passes, or the journal moves. A state machine without I/O: inputs are
+// calls, outputs are the outboxes, the dials it wants and what is submitted to the journal.
+// server/session_driver carries them out.
+//
+// It outlives its connections (P8). A client that is lost may come back within the resume window;
+// a connection to the provider (a leg) that is lost, or about to reach the provider's limit, is
+// followed by another that is given the conversation so far.
 //
 // Lives on one thread. Owned by its driver. Ends once: the first end() wins, and the final record
 // is submitted there and nowhere else.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "session/backoff.hpp"
+#include "session/budget.hpp"
 #include "session/close_reason.hpp"
+#include "session/dialect.hpp"
 #include "session/journal.hpp"
+#include "session/meter.hpp"
 #include "session/outbox.hpp"
+#include "session/policy.hpp"
+#include "session/session_settings.hpp"
 #include "session/transcript.hpp"
+#include "session/unanswered.hpp"
+#include "session/upstream_leg.hpp"
 
 namespace verbatim::session {
 
@@ -37,14 +50,24 @@ struct SessionOptions {
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::string session_config_json;  ///< bound to the client's token; may be empty
+  std::string model;                ///< bound to it as well; may be empty
   std::vector<std::string> extra_client_events;
+  PolicyRules policy;
+  BudgetLimits budget;                       ///< but for the clocks, which stand above
+  std::shared_ptr<SharedUsage> users_usage;  ///< null: the user has no limits
+
+  std::int64_t resume_window_ms = 0;  ///< a lost client may come back for so long; 0: it ends
+  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for one that does
+  BackoffOptions reconnect;                          ///< to the provider; no attempts: it ends
+  std::int64_t rotate_after_ms = 0;  ///< of a connection to the provider; 0: as long as it lasts
 };
 
 struct SessionIdentity {
   std::string session_id;
   AttemptId attempt = 0;
   int attempt_number = 1;
-  bool extension_events = false;  ///< the client asked for verbatim.* events
+  bool extension_events = false;     ///< the client asked for verbatim.* events
+  const Dialect* dialect = nullptr;  ///< what the client speaks; null: what the provider does
 };
 
 /// How a link ended, as far as the socket knows.
@@ -54,98 +77,196 @@ struct LinkEnd {
   std::string reason;  ///< the peer's words, or the network's
 };
 
+/// A client that connects to a conversation that goes on.
+struct ClientReturn {
+  std::optional<std::uint64_t> after;  ///< it has received so many messages of this attempt
+  bool extension_events = false;
+  const Dialect* dialect = nullptr;  ///< null: the provider's own
+};
+
 class RealtimeSession {
  public:
   RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal, Moment now);
 
-  // --- what happened ------------------------------------------------------------------------
+  // --- the client ---------------------------------------------------------------------------
   void client_said(Message message, Moment now);
   void client_gone(const LinkEnd& end, Moment now);
-  void upstream_opened(Moment now);
-  void upstream_said(Message message, Moment now);
-  void upstream_gone(const LinkEnd& end, Moment now);
+  /// The same client on a new connection, which replaces the one before, if that is still there.
+  void client_returned(const ClientReturn& how, Moment now);
+
+  // --- the provider -------------------------------------------------------------------------
+  /// The leg to dial now, if there is one. To be asked after each input.
+  std::optional<LegId> take_dial(Moment now);
+  void upstream_opened(LegId leg, Moment now);
+  void upstream_said(LegId leg, Message message, Moment now);
+  void upstream_gone(LegId leg, const LinkEnd& end, Moment now);
   /// The provider could not be reached (`lost`) or refused us (`error`).
-  void upstream_unavailable(CloseReason reason, const std::string& why, Moment now);
+  void upstream_unavailable(LegId leg, CloseReason reason, const std::string& why, Moment now);
+
+  // --- the rest of the world ----------------------------------------------------------------
   void time_passed(Moment now);
   /// What is not durable by now is not to be waited for.
   void journal_failed(Moment now);
   /// Ends the conversation; only the first call counts. `why` is for the client, free of secrets.
   void end(CloseReason reason, const std::string& why, Moment now);
 
+  /// This process ends, the conversation need not: whatever another process needs to carry it on is
+  /// submitted, the client is told to come back. One that can not be carried on is ended.
+  void suspend(const std::string& why, Moment now);
+  /// The other half: takes up what another process has suspended. Before any other input; the
+  /// client's own return follows.
+  void take_up(Transcript transcript, SessionSettings settings, Moment now);
+
   // --- what to do ---------------------------------------------------------------------------
   Outbox& to_client() { return to_client_; }
-  Outbox& to_upstream() { return to_upstream_; }
+  /// What the leg's writer may write; nullptr: the leg carries nothing any more and may be closed.
+  Outbox* outbox_of(LegId leg);
+  /// Takes the head of that outbox. Precondition: it is ready.
+  MessagePtr take_for(LegId leg);
   /// False while the other side's queue, or the journal's, is full: stop reading.
   bool wants_client() const;
   bool wants_upstream() const;
+  /// Some message waits for the journal to get beyond this.
+  bool waits_for_journal(Sequence durable) const;
   /// Its queue is full of what may leave: the client does not read. A queue that waits for the disk
   /// is not its fault.
   bool client_is_behind() const;
-  /// Monotonic milliseconds of the next time_passed() that matters.
+  /// Monotonic milliseconds of the next time_passed() or take_dial() that matters.
   std::int64_t next_deadline_ms() const;
 
   bool ended() const { return reason_.has_value(); }
   /// The final record is durable, or never will be: links may close.
   bool settled() const;
+  /// The final record is durable.
+  bool kept() const;
   CloseReason reason() const { return *reason_; }
   const std::string& why() const { return why_; }
   bool client_attached() const { return client_attached_; }
+  /// The client is away and may come back.
+  bool detached() const { return detached_.has_value(); }
+  /// Nobody has ended it; it was suspended.
+  bool suspended() const { return suspended_; }
   /// Once ended.
   const FinalTranscript& final_transcript() const { return final_; }
   const SessionIdentity& identity() const { return identity_; }
-  std::uint64_t refused_client_messages() const { return refused_; }
+
+  struct Counts {
+    std::uint64_t refused_client_messages = 0;
+    std::uint64_t resumed = 0;         ///< clients that came back
+    std::uint64_t resumed_afresh = 0;  ///< of those, how many could not be given what they missed
+    std::uint64_t lost = 0;            ///< connections to the provider that another is to follow
+    std::uint64_t reconnected = 0;     ///< legs that followed a lost one
+    std::uint64_t rotated = 0;         ///< legs that followed one that was still there
+    friend bool operator==(const Counts&, const Counts&) = default;
+  };
+  const Counts& counts() const { return counts_; }
+  const Budget& budget() const { return budget_; }
 
  private:
+  struct Detached {
+    CloseReason reason;
+    std::string why;
+    std::int64_t until_ms;
+    std::int64_t commit_at_ms;  ///< then what the client was saying is taken for all of it
+  };
+  struct Outage {
+    CloseReason reason;  ///< of its beginning, and the session's if it does not end
+    std::string why;
+    std::int64_t retry_at_ms;
+  };
+
+  // realtime_session.cpp: the client, and the end
   bool client_queue_full() const;
+  bool answered_here(std::string_view type, const Message& message, Moment now);
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
+  void detach(const LinkEnd& link, Moment now);
+  void tell_afresh(const ClientReturn& how, Moment now);
+  void leave_for_good(CloseReason reason, const std::string& why, Moment now);
+  void finish_if_transcribed(Moment now);
+  void close_what_is_open(CloseReason told, const std::string& why);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);
+  void tell_turns();
+  /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
+  std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
+                                       Moment now);
+  void spend(Moment now);
+  /// A limit is near: the client is told. Or reached: it ends.
+  void heed(const Budget::Notice& notice, Moment now);
+  std::string own_event_id();
+
+  // realtime_session_upstream.cpp: the provider
+  void current_said(Message message, Moment now);
+  void next_said(const Message& message, Moment now);
+  void notice(const Event& event, const Message& message);
   void configuration_seen(bool transcription_on);
   void request_transcription();
-  void tell_turns();
-  void tell_ending(CloseReason reason, std::int64_t in_ms);
-  void finish_if_transcribed(Moment now);
-  std::string own_event_id();
+  void lose_upstream(CloseReason reason, const std::string& why, Moment now);
+  void leg_failed(const std::string& why, Moment now);
+  void try_carry_over(Moment now);
+  void carry_over(Moment now);
+  void plan_rotation(std::int64_t expires_at_s, Moment now);
+  bool is_silent() const;
+  bool transcription_expected() const;
 
   SessionIdentity identity_;
   SessionOptions options_;
   Journal& journal_;
   Transcript transcript_;
+  SessionSettings settings_;
   Outbox to_client_;
   Outbox to_upstream_;
+  Sequence last_sequence_ = 0;  ///< of what was recorded last
+  Policy policy_;
+  Budget budget_;
+  Meter meter_;
 
+  // The client.
   bool client_attached_ = true;
-  bool upstream_open_ = false;
+  std::optional<Detached> detached_;
+  std::int64_t held_until_ms_ = 0;  ///< what a client is told afresh; 0: nothing is held
+
+  // The provider.
+  std::optional<UpstreamLeg> current_;  ///< carries the conversation
+  std::optional<UpstreamLeg> next_;     ///< is being dialled or prepared
+  bool dial_wanted_ = true;
+  LegId legs_ = 0;
+  std::optional<Outage> outage_;
+  Backoff backoff_;
+  std::int64_t carried_since_ms_ = 0;
+  std::int64_t prepare_deadline_ms_ = 0;
+  std::int64_t rotate_at_ms_ = 0;  ///< 0: not planned
+  bool rotation_waits_ = false;    ///< it is due, and somebody speaks: no clock can tell when
+  Unanswered unanswered_;
   bool created_ = false;         ///< the provider has said something
   bool expired_ = false;         ///< the provider said that its session limit is reached
   bool provider_error_ = false;  ///< the last thing the provider said was an error
   std::string last_error_;
-  bool speech_open_ = false;     ///< begun, not committed
-  int updates_outstanding_ = 0;  ///< session.update sent, not answered
+  bool speech_open_ = false;        ///< begun, not committed
+  bool audio_uncommitted_ = false;  ///< the client sent some since the last commit
+  int updates_outstanding_ = 0;     ///< session.update sent, not answered
   bool transcription_on_ = false;
   bool transcription_refused_ = false;  ///< asked for and still off: ask no more
 
   /// Turns that became settled and are yet to be told to a client that asked for it.
   std::vector<std::pair<std::string, Sequence>> settled_turns_;
-  bool ending_told_ = false;
 
   std::optional<CloseReason> pending_reason_;  ///< the client is gone; transcriptions still come
   std::string pending_why_;
   std::optional<CloseReason> reason_;
   std::string why_;
+  bool suspended_ = false;
   Sequence final_sequence_ = 0;
   FinalTranscript final_;
 
-  std::int64_t started_ms_;
-  std::int64_t active_ms_;
   std::int64_t created_deadline_ms_ = 0;
   std::int64_t grace_deadline_ms_ = 0;
   std::int64_t client_stuck_since_ms_ = 0;
   std::uint64_t client_taken_then_ = 0;
   std::uint64_t own_events_ = 0;
-  std::uint64_t refused_ = 0;
+  Counts counts_;
 };
 
 }  // namespace verbatim::session

@@ -14,13 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Name<SessionStatus> statuses[] = {
-    {SessionStatus::created, "created"},
-    {SessionStatus::live, "live"},
-    {SessionStatus::detached, "detached"},
-    {SessionStatus::final, "final"},
-};
-
 constexpr Name<Format> formats[] = {
     {Format::json, "json"},         {Format::jsonl, "jsonl"}, {Format::text, "text"},
     {Format::markdown, "markdown"}, {Format::vtt, "vtt"},     {Format::srt, "srt"},
@@ -32,22 +25,26 @@ Json time_or_null(const std::optional<TimeMs>& time) {
   return time ? Json(iso_time(*time)) : Json(nullptr);
 }
 
-Json turn_json(const Turn& turn, const std::vector<std::string>& writers) {
+Json turn_json(const MergedTurn& turn) {
   Json json = {{"ordinal", turn.ordinal},
-               {"item_id", turn.item_id},
+               {"item_id", turn.item_id.empty() ? Json(nullptr) : Json(turn.item_id)},
                {"role", to_string(turn.role)},
                {"status", to_string(turn.status)},
                {"text", turn.text.utf8()},
                {"started_at", time_or_null(turn.started_at)},
                {"ended_at", time_or_null(turn.ended_at)},
                {"heard", nullptr},
-               {"writers", writers},
+               {"writers", turn.writers},
                {"response_id", nullptr}};
   if (turn.heard)
     json["heard"] = {{"audio_ms", turn.heard->audio_ms}, {"text", turn.heard->text.utf8()}};
   if (!turn.response_id.empty()) json["response_id"] = turn.response_id;
   if (!turn.reason.empty()) json["reason"] = turn.reason;
   if (turn.deleted) json["deleted"] = true;
+  for (const Version& version : turn.versions)
+    json["versions"].push_back({{"writer", version.writer},
+                                {"status", to_string(version.status)},
+                                {"text", version.text.utf8()}});
   return json;
 }
 
@@ -56,27 +53,59 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string render_json(const TranscriptView& view) {
-  Json gaps = Json::array();
-  for (const Gap& gap : view.gaps)
-    gaps.push_back({{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
-  Json turns = Json::array();
-  for (const Turn& turn : view.turns) turns.push_back(turn_json(turn, view.writers));
-  return dump(
-      {{"session_id", view.session_id},
-       {"attempt", view.attempt},
-       {"status", to_string(view.status)},
-       {"ended_at", time_or_null(view.ended_at)},
-       {"close_reason", view.close_reason ? Json(to_string(*view.close_reason)) : Json(nullptr)},
-       {"complete", view.complete},
-       {"gaps", gaps},
-       {"writers", view.writers},
-       {"turns", turns}});
+Json gaps_json(const std::vector<Gap>& gaps) {
+  Json list = Json::array();
+  for (const Gap& gap : gaps) {
+    Json& shown = list.emplace_back(Json{{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
+    if (gap.kind == GapKind::missing_position) shown["after"] = gap.after;
+  }
+  return list;
 }
+
+Json receipt_json(const Receipt& receipt) {
+  return {{"committed", receipt.committed},
+          {"with_text", receipt.with_text},
+          {"interrupted", receipt.interrupted},
+          {"failed", receipt.failed},
+          {"complete", receipt.complete},
+          {"gaps", gaps_json(receipt.gaps)},
+          {"form", receipt_form},
+          {"sha256", receipt.sha256}};
+}
+
+Json view_json(const TranscriptView& view) {
+  Json turns = Json::array();
+  for (const MergedTurn& turn : view.turns) turns.push_back(turn_json(turn));
+  return {{"session_id", view.session_id},
+          {"attempt", view.attempt},
+          {"status", to_string(view.status)},
+          {"ended_at", time_or_null(view.ended_at)},
+          {"close_reason", view.close_reason ? Json(to_string(*view.close_reason)) : Json(nullptr)},
+          {"complete", view.complete},
+          {"gaps", gaps_json(view.gaps)},
+          {"writers", view.writers},
+          {"receipt", view.receipt ? receipt_json(*view.receipt) : Json(nullptr)},
+          {"turns", turns}};
+}
+
+std::string render_json(const TranscriptView& view) { return dump(view_json(view)); }
 
 std::string render_jsonl(const TranscriptView& view) {
   std::string lines;
-  for (const Turn& turn : view.turns) lines += dump(turn_json(turn, view.writers));
+  for (const MergedTurn& turn : view.turns) lines += dump(turn_json(turn));
+  return lines;
+}
+
+/// A line stands by itself: it says whose it is.
+std::string render_jsonl(std::span<const TranscriptView> views) {
+  std::string lines;
+  for (const TranscriptView& view : views) {
+    for (const MergedTurn& turn : view.turns) {
+      Json line = {{"attempt", view.attempt}};
+      line.update(turn_json(turn));
+      lines += dump(line);
+    }
+  }
   return lines;
 }
 
@@ -111,7 +140,8 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 
 std::string gap_line(const Gap& gap) {
   return "missing: " + std::string(to_string(gap.kind)) +
-         (gap.item_id.empty() ? "" : " (" + gap.item_id + ")");
+         (gap.item_id.empty() ? "" : " (" + gap.item_id + ")") +
+         (gap.kind == GapKind::missing_position ? " after turn " + std::to_string(gap.after) : "");
 }
 
 std::string render_text(const TranscriptView& view) {
@@ -142,8 +172,12 @@ std::string markdown_escaped(const std::string& text) {
   return replace_all(std::move(out), "\n", "  \n");
 }
 
-std::string render_markdown(const TranscriptView& view) {
-  std::string page = "# Transcript " + markdown_escaped(view.session_id) + "\n";
+std::string markdown_title(const std::string& session_id) {
+  return "# Transcript " + markdown_escaped(session_id) + "\n";
+}
+
+std::string markdown_turns(const TranscriptView& view) {
+  std::string page;
   for (const Turn& turn : view.turns) {
     const auto note = remark(turn);
     page.append("\n**").append(speaker(turn.role)).append(":** ");
@@ -155,12 +189,18 @@ std::string render_markdown(const TranscriptView& view) {
   return page;
 }
 
+std::string render_markdown(const TranscriptView& view) {
+  return markdown_title(view.session_id) + markdown_turns(view);
+}
+
 }  // namespace
 
-std::string_view to_string(SessionStatus status) { return name_of(status, statuses); }
-
-std::optional<SessionStatus> session_status_from_string(std::string_view name) {
-  return value_of(name, statuses);
+void TranscriptView::show(MergedTranscript merged) {
+  if (status == SessionStatus::final) receipt = receipt_of(session_id, attempt, merged);
+  complete = merged.complete;
+  gaps = std::move(merged.gaps);
+  writers = std::move(merged.writers);
+  turns = std::move(merged.turns);
 }
 
 std::optional<Format> format_from_string(std::string_view name) { return value_of(name, formats); }
@@ -194,12 +234,50 @@ std::string render(const TranscriptView& view, Format format) {
     case Format::markdown:
       return render_markdown(view);
     case Format::vtt:
-      return render_vtt(view);
+      return render_vtt({&view, 1});
     case Format::srt:
-      return render_srt(view);
+      return render_srt({&view, 1});
   }
   return {};
 }
+
+std::string render(const std::string& session_id, std::span<const TranscriptView> views,
+                   Format format) {
+  std::string out;
+  switch (format) {
+    case Format::json: {
+      Json attempts = Json::array();
+      for (const TranscriptView& view : views) attempts.push_back(view_json(view));
+      return dump({{"session_id", session_id}, {"attempts", attempts}});
+    }
+    case Format::jsonl:
+      return render_jsonl(views);
+    case Format::text:
+      for (const TranscriptView& view : views) {
+        if (!out.empty()) out += "\n";
+        out += "Attempt " + std::to_string(view.attempt) + "\n" + render_text(view);
+      }
+      return out;
+    case Format::markdown:
+      out = markdown_title(session_id);
+      for (const TranscriptView& view : views)
+        out += "\n## Attempt " + std::to_string(view.attempt) + "\n" + markdown_turns(view);
+      return out;
+    case Format::vtt:
+      return render_vtt(views);
+    case Format::srt:
+      return render_srt(views);
+  }
+  return {};
+}
+
+std::string render_turn(const MergedTurn& turn) {
+  std::string line = dump(turn_json(turn));
+  line.pop_back();
+  return line;
+}
+
+std::string render_receipt(const Receipt& receipt) { return dump(receipt_json(receipt)); }
 
 std::string iso_time(TimeMs time) {
   using namespace std::chrono;

@@ -2,18 +2,18 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "session/close_reason.hpp"
+#include "session/merge.hpp"
+#include "session/receipt.hpp"
+#include "session/session_status.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {
-
-enum class SessionStatus : std::uint8_t { created = 0, live = 1, detached = 2, final = 3 };
-std::string_view to_string(SessionStatus);
-std::optional<SessionStatus> session_status_from_string(std::string_view);
 
 /// One attempt's transcript with everything that the interface shows of it.
 struct TranscriptView {
@@ -26,7 +26,10 @@ struct TranscriptView {
   bool complete = false;
   std::vector<Gap> gaps;
   std::vector<std::string> writers;
-  std::vector<Turn> turns;
+  std::vector<MergedTurn> turns;
+  std::optional<Receipt> receipt;  ///< of a final attempt
+
+  void show(MergedTranscript merged);
 };
 
 enum class Format { json, jsonl, text, markdown, vtt, srt };
@@ -34,6 +37,11 @@ std::optional<Format> format_from_string(std::string_view);
 std::string_view content_type(Format);
 
 std::string render(const TranscriptView&, Format);
+/// All attempts of a session in one, oldest first.
+std::string render(const std::string& session_id, std::span<const TranscriptView>, Format);
+/// One of the transcript's `turns`, and its `receipt`, as JSON.
+std::string render_turn(const MergedTurn&);
+std::string render_receipt(const Receipt&);
 
 /// 2026-11-23T21:50:51.123Z
 std::string iso_time(TimeMs);

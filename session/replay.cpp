@@ -41,16 +41,12 @@ TimeMs play(const Recording& recording, Transcript& transcript) {
 TranscriptView replay(const Recording& recording) {
   Transcript transcript;
   const TimeMs end = play(recording, transcript);
-  auto result = finalise(transcript, end);
   TranscriptView view;
   view.session_id = provider_session_id(recording);
   view.status = SessionStatus::final;
   view.started_at = 0;
   view.ended_at = end;
-  view.complete = result.complete;
-  view.gaps = std::move(result.gaps);
-  view.writers = {"relay"};
-  view.turns = std::move(result.turns);
+  view.show(merge(finalise(transcript, end), {}));
   return view;
 }
 

@@ -168,7 +168,7 @@ std::optional<Turn> Transcript::turn(const std::string& item_id) const {
 std::vector<Gap> Transcript::gaps() const {
   std::vector<Gap> gaps;
   state_->walk([&gaps](const ConversationItem& item) {
-    if (const auto kind = item.gap()) gaps.push_back({item.item.id, *kind});
+    if (const auto kind = item.gap()) gaps.push_back({item.item.id, *kind, 0});
   });
   if (!finished()) return gaps;
   for (const auto& request : state_->pending)
@@ -191,6 +191,7 @@ bool Transcript::cut_off() const {
 }
 
 const std::vector<std::string>& Transcript::usage() const { return state_->usage; }
+const Usage& Transcript::used() const { return state_->used; }
 
 std::vector<std::string> Transcript::chain() const {
   std::vector<std::string> ids;
@@ -204,6 +205,32 @@ std::vector<std::string> Transcript::chain() const {
 const Item* Transcript::item(const std::string& item_id) const {
   const ConversationItem* item = state_->find(item_id);
   return item == nullptr ? nullptr : &item->item;
+}
+
+bool Transcript::is_settled(const std::string& item_id) const {
+  const ConversationItem* item = state_->find(item_id);
+  return item != nullptr && item->settled;
+}
+
+std::vector<Transcript::Running> Transcript::running() const {
+  std::vector<Running> all;
+  for (const Response* response : state_->running) {
+    all.push_back({response->id, response->out_of_band, {}});
+    for (const ConversationItem* item : response->items)
+      all.back().item_ids.push_back(item->item.id);
+  }
+  return all;
+}
+
+bool Transcript::is_answering() const { return !state_->running.empty(); }
+
+bool Transcript::awaiting_answer() const {
+  const ConversationItem* last = nullptr;
+  state_->walk([&last](const ConversationItem& item) {
+    if (item.is_turn() || item.item.kind == ItemKind::function_call) last = &item;
+  });
+  return last != nullptr && last->spoken && last->placed && !last->deleted &&
+         !last->turn().text.empty();
 }
 
 }  // namespace verbatim::session

@@ -13,6 +13,7 @@
 
 #include "session/event.hpp"
 #include "session/turn.hpp"
+#include "session/usage.hpp"
 
 namespace verbatim::session {
 
@@ -63,14 +64,30 @@ class Transcript {
   /// not known to have all of its text. What the provider itself cut short is not meant.
   bool cut_off() const;
 
-  /// Provider's usage objects of all finished responses, as they came (JSON), in order.
+  /// Provider's usage objects of all finished responses and transcriptions, as they came (JSON), in
+  /// order.
   const std::vector<std::string>& usage() const;
+  /// The same added up, with the audio that was metered.
+  const Usage& used() const;
 
   /// Item kinds other than turns, in chain order with the turns' ids between them: what a rebuild
   /// of the conversation needs (ids only; details by item()). Turns deleted in the conversation
   /// are in it, flagged by turn(); deleted tool items are not.
   std::vector<std::string> chain() const;
   const Item* item(const std::string& item_id) const;
+  /// The item is of a connection to the provider that is over: nothing more will come of it.
+  bool is_settled(const std::string& item_id) const;
+
+  /// Answers under way on the present connection, in the order of their beginnings.
+  struct Running {
+    std::string response_id;
+    bool out_of_band = false;
+    std::vector<std::string> item_ids;
+  };
+  std::vector<Running> running() const;
+  bool is_answering() const;
+  /// The last that was said is speech, its words are known, and nothing has begun to answer it.
+  bool awaiting_answer() const;
 
  private:
   struct State;
@@ -81,9 +98,13 @@ class Transcript {
 struct FinalTranscript {
   std::vector<Turn> turns;
   std::vector<Gap> gaps;
-  bool complete = false;  ///< no gap, and no turn cut off by the end of a stream
-  std::string usage_json = "[]";
+  bool complete = false;          ///< no gap, and no turn cut off by the end of a stream
+  std::string usage_json = "[]";  ///< usage objects as they came, and metered_audio()
+  Usage used;                     ///< the same added up
 };
+
+/// As an attempt's usage is stored.
+std::string usage_list(const Transcript& transcript);
 
 /// finish() and collect. Used by the teardown of a live session and by recovery alike.
 FinalTranscript finalise(Transcript& transcript, TimeMs now);

@@ -29,11 +29,19 @@ bool Transcript::State::is_repeat(const Event& event) {
 
 // ---- the connection ------------------------------------------------------------------------
 
-void Transcript::State::on(const UpstreamOpened& event) {
+/// What was open on it has ended, and nobody will tell the place of what has none.
+void Transcript::State::end_connection() {
   settle_all();
-  while (loose.first() != nullptr) anchor(*loose.first());  // nobody will tell their place now
+  while (loose.first() != nullptr) anchor(*loose.first());
   response_of_id.clear();
   running.clear();
+}
+
+void Transcript::State::on(const UpstreamLost&) { end_connection(); }
+
+void Transcript::State::on(const UpstreamOpened& event) {
+  end_connection();
+  transcriptions_billed.clear();
   provider_session_id = event.provider_session_id;
   output_bytes_per_ms = std::max(1, event.output_bytes_per_ms);
 }
@@ -165,7 +173,10 @@ void Transcript::State::on(const ResponseEnded& event) {
   ended.out_of_band = ended.out_of_band || event.out_of_band;
   ended.status = event.status;
   ended.reason = event.reason;
-  if (!event.usage.empty()) usage.push_back(event.usage);
+  if (!event.usage.empty()) {
+    usage.push_back(event.usage);
+    used += read_usage(event.usage);
+  }
   running.erase(std::remove(running.begin(), running.end(), &ended), running.end());
   // A provider that never places its items (look-alikes, old dialects) has said all it will say.
   for (ConversationItem* item : ended.items)
@@ -178,6 +189,21 @@ void Transcript::State::on(const CancelRequested& event) { talk_over(event.respo
 void Transcript::State::talk_over(const std::string& response_id) {
   for (Response* candidate : running)
     if (response_id.empty() || candidate->id == response_id) candidate->talked_over = true;
+}
+
+// ---- what it costs -------------------------------------------------------------------------
+
+/// A sum, so that telling it again changes nothing.
+void Transcript::State::on(const AudioMetered& event) {
+  used.input_audio_ms = std::max(used.input_audio_ms, event.input_ms);
+  used.output_audio_ms = std::max(used.output_audio_ms, event.output_ms);
+}
+
+/// A provider that repeats the text under another event_id does not bill it again.
+void Transcript::State::on(const TranscriptionUsage& event) {
+  if (!transcriptions_billed.emplace(event.item_id, event.content_index).second) return;
+  usage.push_back(event.usage);
+  used += read_usage(event.usage);
 }
 
 // ---- a client's wishes ---------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -44,6 +45,8 @@ struct Transcript::State {
 
   std::vector<Pending> pending;
   std::vector<std::string> usage;
+  std::vector<Response*> running;  ///< answers under way on this connection
+  Usage used;
   bool finished = false;
 
  private:
@@ -75,6 +78,9 @@ struct Transcript::State {
   void on(const ProviderError&);
   void on(const ItemRequested&);
   void on(const CancelRequested&);
+  void on(const UpstreamLost&);
+  void on(const AudioMetered&);
+  void on(const TranscriptionUsage&);
 
   ConversationItem& named(const std::string& id);   ///< made if unknown; watched
   ConversationItem* known(const std::string& id);   ///< nullptr if unknown; watched
@@ -87,6 +93,7 @@ struct Transcript::State {
   void join(ConversationItem& item, const std::string& response_id);
   void talk_over(const std::string& response_id);
   void settle_all();
+  void end_connection();
 
   /// Remembers how an item looked before this event, to tell afterwards what changed.
   void watch(ConversationItem& item);
@@ -98,10 +105,10 @@ struct Transcript::State {
 
   std::deque<Response> responses;
   std::unordered_map<std::string, Response*> response_of_id;  ///< of this connection
-  std::vector<Response*> running;
 
   RecentIds seen;
   RecentIds seen_audio{256};  ///< apart: audio is not journaled, and must not push others out
+  std::set<std::pair<std::string, int>> transcriptions_billed;  ///< by item and part
   std::string provider_session_id;
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;

@@ -22,6 +22,7 @@ constexpr Name<GapKind> gap_kinds[] = {
     {GapKind::uncommitted_speech, "uncommitted_speech"},
     {GapKind::missing_transcription, "missing_transcription"},
     {GapKind::unacknowledged_item, "unacknowledged_item"},
+    {GapKind::missing_position, "missing_position"},
 };
 
 }  // namespace

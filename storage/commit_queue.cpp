@@ -17,7 +17,8 @@ session::Sequence CommitQueue::submit(Job&& job) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || broken_) return 0;
     // An ending is never refused: there is one for each session, and its session has no other way.
-    const bool ending = std::holds_alternative<CloseAttempt>(job.what);
+    const bool ending = std::holds_alternative<CloseAttempt>(job.what) ||
+                        std::holds_alternative<SuspendAttempt>(job.what);
     if (!ending && bytes_ + job.bytes > bytes_max_) return 0;
     if (no_requests_ && is_request(job)) return 0;
     bytes_ += job.bytes;
@@ -43,13 +44,14 @@ bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_a
   batch.clear();
   std::unique_lock lock(mutex_);
   waiting_ = true;
-  const auto something = [this] { return !jobs_.empty() || stopped_; };
+  const auto something = [this] { return !jobs_.empty() || stopped_ || nudged_; };
   if (wait_at_most == for_ever) {
     wake_.wait(lock, something);
   } else if (wait_at_most.count() > 0) {
     wake_.wait_for(lock, wait_at_most, something);
   }
   waiting_ = false;
+  nudged_ = false;
   batch.swap(jobs_);
   return !batch.empty() || !stopped_;
 }
@@ -69,6 +71,14 @@ void CommitQueue::done_with(std::size_t bytes) {
 std::size_t CommitQueue::bytes() const {
   const std::lock_guard lock(mutex_);
   return bytes_;
+}
+
+void CommitQueue::nudge() {
+  {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+  }
+  wake_.notify_one();
 }
 
 void CommitQueue::stop() {

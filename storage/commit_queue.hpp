@@ -33,6 +33,14 @@ struct CloseAttempt {
   session::AttemptId attempt;
   std::unique_ptr<session::Ending> ending;
 };
+struct MarkAttempt {
+  session::AttemptId attempt;
+  session::SessionStatus status;
+};
+struct SuspendAttempt {
+  session::AttemptId attempt;
+  std::unique_ptr<session::Handover> handover;
+};
 struct OpenAttempt {
   std::unique_ptr<AttemptSpec> spec;
   std::function<void(OpenedAttempt, const StorageError*)> done;
@@ -47,7 +55,9 @@ struct Change {
 struct Answered {};
 
 struct Job {
-  std::variant<AppendEvent, SettleTurn, CloseAttempt, OpenAttempt, Change, Answered> what;
+  std::variant<AppendEvent, SettleTurn, CloseAttempt, MarkAttempt, SuspendAttempt, OpenAttempt,
+               Change, Answered>
+      what;
   std::size_t bytes = 0;
   session::Sequence sequence = 0;
   std::chrono::steady_clock::time_point submitted = {};
@@ -69,12 +79,15 @@ class CommitQueue {
 
   static constexpr std::chrono::milliseconds for_ever = std::chrono::milliseconds::max();
   /// Replaces `batch` by all that is queued, after waiting for something for at most that long.
-  /// False once stopped and empty.
+  /// Nothing comes also when the writer was nudged. False once stopped and empty.
   bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
   /// Adds what is queued to `batch`, without waiting.
   void take_more(std::vector<Job>& batch);
   /// The writer is done with this many bytes.
   void done_with(std::size_t bytes);
+
+  /// Any thread: the writer is to look around, also if nothing is queued.
+  void nudge();
 
   /// No more submissions; the writer drains what is there.
   void stop();
@@ -100,6 +113,7 @@ class CommitQueue {
   const std::size_t bytes_max_;
   session::Sequence last_;
   bool waiting_ = false;
+  bool nudged_ = false;
   bool stopped_ = false;
   std::unique_ptr<StorageError> broken_;
   std::unique_ptr<StorageError> no_requests_;

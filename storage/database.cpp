@@ -95,6 +95,19 @@ void Database::open(const Options& options) {
     migrate(*this, version);
   }
   sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
+  if (!options.syncs_log) leave_log_syncs_to_others();
+}
+
+void Database::leave_log_syncs_to_others() {
+  // SQLite has one setting for the syncs of the log and of the file. The log is open by now: the
+  // schema was read through it.
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr)
+    throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its log");
+  log_methods_ = std::make_shared<sqlite3_io_methods>(*log->pMethods);
+  log_methods_->xSync = [](sqlite3_file*, int) { return SQLITE_OK; };
+  log->pMethods = log_methods_.get();
 }
 
 void Database::configure(const Options& options) {
@@ -172,16 +185,23 @@ bool Database::checkpoint(Checkpoint mode) {
   const SQLite::Exception outcome(handle, result);
   if (mode == Checkpoint::truncate_now)
     sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout_ms_));
+  if (result == SQLITE_INTERRUPT) return false;
   if (result != SQLITE_OK) {
     const StorageError error = explain(outcome);
     if (error.failure() == Failure::busy) return false;
     throw error;
   }
-  if (!passive) {
-    wal_bytes_ = 0;
-    scrub_wanted_ = false;
-  }
+  if (!passive) log_was_emptied();
   return true;
+}
+
+void Database::interrupt() noexcept { sqlite3_interrupt(connection_->getHandle()); }
+
+void Database::sync() {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  const int result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  if (result != SQLITE_OK) throw explain(SQLite::Exception(sqlite3_errstr(result), result));
 }
 
 void Database::want_scrub() {
@@ -215,6 +235,7 @@ void Database::abandon() noexcept {
   for (auto& [sql, statement] : statements_)
     abandoned().push_back(std::shared_ptr<SQLite::Statement>(std::move(statement)));
   abandoned().push_back(std::shared_ptr<SQLite::Database>(std::move(connection_)));
+  abandoned().push_back(std::move(log_methods_));
 }
 
 StorageError Database::explain(const SQLite::Exception& error) const {

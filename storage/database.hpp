@@ -20,6 +20,7 @@
 #include "storage/sqlite_journal.hpp"
 
 struct sqlite3;
+struct sqlite3_io_methods;
 namespace SQLite {
 class Database;
 class Exception;
@@ -40,6 +41,10 @@ class Database {
     Access access = Access::read_write;
     Durability durability = Durability::power;
     std::int64_t busy_timeout_ms = 2000;
+    /// False for a connection beside one that syncs the log in each of its commits: then it is
+    /// that one alone to whom the kernel reports a sync of the log that failed, and a checkpoint
+    /// here has nothing to sync in it.
+    bool syncs_log = true;
   };
 
   /// Throws StorageError; not_found if the file must be there and is not.
@@ -69,8 +74,18 @@ class Database {
   };
   /// False if others were in the way. Throws on errors.
   bool checkpoint(Checkpoint mode);
+  /// From another thread: a checkpoint that is under way ends soon, having changed nothing that
+  /// counts; if none is, the next one may.
+  void interrupt() noexcept;
+  /// Syncs the file itself, not the log: what incomplete checkpoints have put there.
+  void sync();
   /// Size of the write-ahead log after the last commit of this connection.
   std::size_t wal_bytes() const { return wal_bytes_; }
+  /// Another connection's checkpoint has emptied it.
+  void log_was_emptied() {
+    wal_bytes_ = 0;
+    scrub_wanted_ = false;
+  }
 
   /// Text was erased: its old pages must leave the write-ahead log too. Done at once outside a
   /// transaction; inside one, whoever owns the connection does it later, by a truncating
@@ -94,10 +109,12 @@ class Database {
  private:
   void open(const Options& options);
   void configure(const Options& options);
+  void leave_log_syncs_to_others();
   void set(const std::string& pragma, const std::string& value, const std::string& expected);
   static int after_commit(void* self, sqlite3*, const char*, int pages);
 
   std::filesystem::path file_;
+  std::shared_ptr<sqlite3_io_methods> log_methods_;  ///< what the connection's log uses, if changed
   std::unique_ptr<SQLite::Database> connection_;
   struct TextHash : std::hash<std::string_view> {
     using is_transparent = void;

@@ -18,6 +18,8 @@ const char* to_string(Failure failure) {
       return "newer_schema";
     case Failure::queue_full:
       return "queue_full";
+    case Failure::too_many:
+      return "too_many";
     case Failure::not_found:
       return "not_found";
     case Failure::other:
@@ -25,6 +27,12 @@ const char* to_string(Failure failure) {
   }
   return "other";
 }
+
+bool poisons(Failure failure) {
+  return failure == Failure::io_error || failure == Failure::corrupt;
+}
+
+bool passes(Failure failure) { return failure == Failure::disk_full || failure == Failure::busy; }
 
 const char* advice_for(Failure failure) {
   switch (failure) {

@@ -15,9 +15,15 @@ enum class Failure {
   newer_schema,  ///< the file was written by a later version of this program
   queue_full,    ///< the hand-off to the writer reached its bound
   not_found,
+  too_many,  ///< a limit of the configuration; the message says which
   other,
 };
 const char* to_string(Failure);
+/// The state of the file is unknown: what a failed sync did not write, a second one will not
+/// report, and a checkpoint would spread it.
+bool poisons(Failure);
+/// The file is as it was, and time can bring what is missing.
+bool passes(Failure);
 /// What an operator does about it.
 const char* advice_for(Failure);
 

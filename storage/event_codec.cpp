@@ -66,9 +66,15 @@ auto fields(T& of) {
     return std::tie(of.type, of.code, of.client_event_id);
   } else if constexpr (std::is_same_v<Struct, ItemRequested>) {
     return std::tie(of.client_event_id, of.item);
-  } else {
-    static_assert(std::is_same_v<Struct, CancelRequested>, "a new event needs its fields here");
+  } else if constexpr (std::is_same_v<Struct, CancelRequested>) {
     return std::tie(of.response_id);
+  } else if constexpr (std::is_same_v<Struct, UpstreamLost>) {
+    return std::tie(of.why);
+  } else if constexpr (std::is_same_v<Struct, AudioMetered>) {
+    return std::tie(of.input_ms, of.output_ms);
+  } else {
+    static_assert(std::is_same_v<Struct, TranscriptionUsage>, "a new event needs its fields here");
+    return std::tie(of.item_id, of.content_index, of.usage);
   }
 }
 

@@ -3,7 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "session/render.hpp"
+#include "storage/copies.hpp"
 #include "storage/database.hpp"
+#include "storage/evidence.hpp"
+#include "storage/outbox.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -23,6 +26,11 @@ void remember_highest(Database& database) {
           "UPDATE meta SET last_seq = "
           "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal))")
       .run();
+}
+
+bool is_completed(Database& database, session::AttemptId attempt, const std::string& item_id) {
+  Query row = database.query("SELECT 1 FROM turn WHERE attempt = ? AND item_id = ? AND status = ?");
+  return row.bind(attempt, item_id, static_cast<int>(session::TurnStatus::completed)).step();
 }
 
 }  // namespace
@@ -47,11 +55,20 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
   const std::int64_t session =
       require_session(database, spec.session_id, spec.user, spec.metadata, spec.now);
   OpenedAttempt opened;
-  {
-    Query count = database.query("SELECT coalesce(max(number), 0) FROM attempt WHERE session = ?");
-    count.bind(session).step();
-    opened.number = static_cast<int>(count.integer(0)) + 1;
+  const auto latest = find_attempt(database, spec.session_id);
+  if (latest && latest->status == session::SessionStatus::created) {
+    database
+        .query(
+            "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ? WHERE id = ?")
+        .bind(static_cast<int>(session::SessionStatus::live), spec.now, spec.model, first_seq,
+              latest->id)
+        .run();
+    opened.attempt = latest->id;
+    opened.number = latest->number;
+    announce(database, MessageKind::session_started, opened.attempt, spec.now);
+    return opened;
   }
+  opened.number = latest ? latest->number + 1 : 1;
   database
       .query(
           "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "
@@ -60,6 +77,7 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
             spec.model, first_seq)
       .run();
   opened.attempt = database.last_insert_id();
+  announce(database, MessageKind::session_started, opened.attempt, spec.now);
   return opened;
 }
 
@@ -71,6 +89,8 @@ void insert_event(Database& database, session::Sequence seq, session::AttemptId 
 }
 
 void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn) {
+  const bool completes = turn.status == session::TurnStatus::completed &&
+                         !is_completed(database, attempt, turn.item_id);
   std::optional<std::int64_t> heard_ms;
   std::optional<std::string> heard_text;
   if (turn.heard) {
@@ -93,20 +113,56 @@ ON CONFLICT (attempt, item_id) DO UPDATE SET
             static_cast<int>(turn.status), turn.text.wtf8(), heard_ms, heard_text, turn.reason,
             turn.deleted, turn.response_id, turn.started_at, turn.ended_at)
       .run();
+  if (completes)
+    announce(database, MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
+             turn.item_id);
 }
 
 void finalise_attempt(Database& database, session::AttemptId attempt,
                       const session::Ending& ending) {
-  for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
   const std::string gaps = gaps_json(ending.transcript.gaps);
   database
       .query(
           "UPDATE attempt SET status = ?, ended_at = ?, close_reason = ?, complete = ?, "
-          "gaps = ?, usage = ? WHERE id = ?")
+          "gaps = ?, usage = ? WHERE id = ? AND ended_at IS NULL")
       .bind(static_cast<int>(session::SessionStatus::final), ending.ended_at,
             static_cast<int>(ending.reason), ending.transcript.complete, gaps,
             ending.transcript.usage_json, attempt)
       .run();
+  if (database.changes() == 0) return;
+  for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
+  AttemptRow ended;
+  ended.id = attempt;
+  ended.status = session::SessionStatus::final;
+  recount(database, ended);
+  announce(database, MessageKind::session_ended, attempt, ending.ended_at);
+}
+
+void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status) {
+  database.query("UPDATE attempt SET status = ? WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(status), attempt)
+      .run();
+}
+
+void suspend_attempt(Database& database, session::AttemptId attempt,
+                     const session::Handover& handover) {
+  database
+      .query(
+          "UPDATE attempt SET status = ?, suspended_at = ?, settings = ? "
+          "WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(session::SessionStatus::detached), handover.at, handover.settings_json,
+            attempt)
+      .run();
+}
+
+bool resume_attempt(Database& database, session::AttemptId attempt) {
+  database
+      .query(
+          "UPDATE attempt SET status = ?, suspended_at = NULL, settings = NULL "
+          "WHERE id = ? AND ended_at IS NULL AND suspended_at IS NOT NULL")
+      .bind(static_cast<int>(session::SessionStatus::live), attempt)
+      .run();
+  return database.changes() == 1;
 }
 
 session::Sequence highest_sequence(Database& database) {

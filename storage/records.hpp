@@ -30,9 +30,18 @@ void insert_event(Database& database, session::Sequence seq, session::AttemptId 
 /// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one.
 void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn);
 
-/// All turns, then the attempt's own ending.
+/// All turns and the attempt's own ending. An attempt ends once: later endings change nothing.
 void finalise_attempt(Database& database, session::AttemptId attempt,
                       const session::Ending& ending);
+
+/// Of an attempt that has not ended: live, or detached.
+void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status);
+
+/// Nobody carries the attempt on for now; whoever does needs this.
+void suspend_attempt(Database& database, session::AttemptId attempt,
+                     const session::Handover& handover);
+/// It is carried on. False if it was not suspended.
+bool resume_attempt(Database& database, session::AttemptId attempt);
 
 /// The highest sequence ever used for a journal row, pruned ones included.
 session::Sequence highest_sequence(Database& database);

@@ -19,17 +19,35 @@ struct OpenAttempt {
   int number = 0;
   session::TimeMs started_at = 0;
   session::Sequence first_seq = 0;
+  std::optional<session::TimeMs> suspended_at;
 };
 
 std::vector<OpenAttempt> open_attempts(Database& database) {
   std::vector<OpenAttempt> found;
   Query rows = database.query(
-      "SELECT attempt.id, public_id, number, started_at, first_seq FROM attempt "
-      "JOIN session ON session.id = attempt.session WHERE ended_at IS NULL ORDER BY first_seq");
+      "SELECT attempt.id, public_id, number, started_at, first_seq, suspended_at FROM attempt "
+      "JOIN session ON session.id = attempt.session "
+      "WHERE ended_at IS NULL AND status <> 0 ORDER BY first_seq");
   while (rows.step())
     found.push_back({rows.integer(0), rows.text(1), static_cast<int>(rows.integer(2)),
-                     rows.integer(3), static_cast<session::Sequence>(rows.integer(4))});
+                     rows.integer(3), static_cast<session::Sequence>(rows.integer(4)),
+                     rows.is_null(5) ? std::nullopt : std::optional(rows.integer(5))});
   return found;
+}
+
+/// Takes out those that another process has suspended and that may still be carried on; the first
+/// row that these need, or nothing.
+std::optional<session::Sequence> leave_suspended(std::vector<OpenAttempt>& attempts,
+                                                 session::TimeMs now, std::int64_t window_ms,
+                                                 RecoveryReport& report) {
+  std::optional<session::Sequence> needed;
+  std::erase_if(attempts, [&](const OpenAttempt& attempt) {
+    if (!attempt.suspended_at || now - *attempt.suspended_at >= window_ms) return false;
+    needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
+    ++report.suspended;
+    return true;
+  });
+  return needed;
 }
 
 std::string quick_check(Database& database) {
@@ -59,7 +77,8 @@ void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryRep
   for (const session::Turn& turn : folded.transcript.turns())
     if (turn.status == session::TurnStatus::in_progress) open.insert(turn.item_id);
   session::Ending ending;
-  ending.reason = session::CloseReason::crash_recovered;
+  ending.reason = attempt.suspended_at ? session::CloseReason::server_shutdown
+                                       : session::CloseReason::crash_recovered;
   ending.ended_at = std::max(folded.last_at, attempt.started_at);
   ending.transcript = session::finalise(folded.transcript, ending.ended_at);
 
@@ -85,7 +104,7 @@ void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryRep
 }  // namespace
 
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run,
-                       const std::filesystem::path& fallback_dir) {
+                       const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms) {
   RecoveryReport report;
   report.dry_run = dry_run;
   const std::filesystem::path segment =
@@ -100,7 +119,9 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   }
 
   Database database(file, {.access = dry_run ? Access::read_only : Access::read_write});
-  report.clean = is_clean(database) && open_attempts(database).empty() && !rotated;
+  std::vector<OpenAttempt> open = open_attempts(database);
+  leave_suspended(open, now, resume_window_ms, report);
+  report.clean = is_clean(database) && open.empty() && !rotated;
   if (report.clean) return report;
 
   report.integrity = quick_check(database);
@@ -117,13 +138,16 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
     report.segment_events = merged.events;
     report.segment_endings = merged.endings;
   }
-  for (const OpenAttempt& attempt : open_attempts(database))
-    recover_attempt(database, attempt, report);
+  // Anew: the segment may have ended some.
+  report.suspended = 0;
+  open = open_attempts(database);
+  const auto needed = leave_suspended(open, now, resume_window_ms, report);
+  for (const OpenAttempt& attempt : open) recover_attempt(database, attempt, report);
   if (dry_run) return report;
 
   {
     Transaction transaction(database);
-    delete_events_before(database, highest_sequence(database) + 1);
+    delete_events_before(database, needed.value_or(highest_sequence(database) + 1));
     prune_client_secrets(database, now);
     transaction.commit();
   }

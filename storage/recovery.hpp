@@ -23,6 +23,7 @@ struct RecoveryReport {
   bool clean = true;  ///< the file was closed in order; nothing to do
   bool dry_run = false;
   std::vector<RecoveredAttempt> attempts;
+  std::size_t suspended = 0;        ///< attempts that are left to be carried on
   std::size_t unreadable_rows = 0;  ///< rows whose body could not be decoded (kept, counted)
   std::string integrity;            ///< "ok", or what the check said (only run if not clean)
   std::size_t segment_events = 0;   ///< rows brought back from the fallback directory
@@ -35,7 +36,10 @@ struct RecoveryReport {
 /// log: pages that only the kernel's cache holds after a failed sync are written once more.
 /// With `dry_run` nothing is changed, the report is the same; a damaged file is told of by
 /// `integrity` instead of an error.
+/// An attempt that was suspended less than `resume_window_ms` ago is left to be carried on; an
+/// older one ends with server_shutdown.
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,
-                       const std::filesystem::path& fallback_dir = {});
+                       const std::filesystem::path& fallback_dir = {},
+                       std::int64_t resume_window_ms = 0);
 
 }  // namespace verbatim::storage

@@ -78,7 +78,52 @@ CREATE TABLE meta (
 INSERT INTO meta VALUES (1, 0);
 )sql";
 
-constexpr const char* steps[] = {version_1};
+constexpr const char* version_2 = R"sql(
+ALTER TABLE meta ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN idempotency TEXT;
+ALTER TABLE session ADD COLUMN request TEXT;
+CREATE UNIQUE INDEX session_by_idempotency ON session (idempotency) WHERE idempotency IS NOT NULL;
+ALTER TABLE attempt ADD COLUMN merged_turns INTEGER;
+ALTER TABLE attempt ADD COLUMN merged_complete INTEGER;
+
+CREATE TABLE copy (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  writer TEXT NOT NULL,
+  posted_at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (attempt, writer, body)
+);
+
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  public_id TEXT NOT NULL UNIQUE,
+  kind INTEGER NOT NULL,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  item_id TEXT NOT NULL DEFAULT '',
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX message_of_attempt ON message (attempt);
+CREATE TABLE delivery (
+  message INTEGER NOT NULL REFERENCES message,
+  target TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  due_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (message, target)
+) WITHOUT ROWID;
+CREATE INDEX delivery_waiting ON delivery (target, message) WHERE state = 0;
+CREATE INDEX delivery_dead ON delivery (target) WHERE state = 2;
+)sql";
+
+constexpr const char* version_3 = R"sql(
+ALTER TABLE attempt ADD COLUMN suspended_at INTEGER;
+ALTER TABLE attempt ADD COLUMN settings TEXT;
+ALTER TABLE client_secret ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

@@ -1,8 +1,11 @@
 #include "storage/segment.hpp"
 
 #include "session/render.hpp"
+#include "storage/copies.hpp"
 #include "storage/database.hpp"
+#include "storage/evidence.hpp"
 #include "storage/files.hpp"
+#include "storage/outbox.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -106,6 +109,44 @@ MergedSegment look_at_segment(const fs::path& file) {
           count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
 }
 
+struct CompletedTurn {
+  session::AttemptId attempt = 0;
+  std::string item_id;
+  session::TimeMs ended_at = 0;
+};
+
+/// Before the segment's turns are merged: those that they complete.
+std::vector<CompletedTurn> newly_completed(Database& database) {
+  std::vector<CompletedTurn> turns;
+  Query rows = database.query(
+      "SELECT attempt, item_id, coalesce(ended_at, 0) FROM segment.turn AS theirs WHERE status = "
+      "?1 "
+      "AND NOT EXISTS (SELECT 1 FROM main.turn AS ours WHERE ours.attempt = theirs.attempt "
+      "AND ours.item_id = theirs.item_id AND ours.status = ?1) ORDER BY theirs.id");
+  rows.bind(static_cast<int>(session::TurnStatus::completed));
+  while (rows.step()) turns.push_back({rows.integer(0), rows.text(1), rows.integer(2)});
+  return turns;
+}
+
+/// What else an attempt's end brings with it: the segment knows neither copies nor messages.
+void follow_endings(Database& database) {
+  std::vector<AttemptRow> ended;
+  {
+    Query rows =
+        database.query("SELECT id, ended_at FROM segment.attempt WHERE ended_at IS NOT NULL");
+    while (rows.step()) {
+      AttemptRow& attempt = ended.emplace_back();
+      attempt.id = rows.integer(0);
+      attempt.status = session::SessionStatus::final;
+      attempt.ended_at = rows.integer(1);
+    }
+  }
+  for (const AttemptRow& attempt : ended) {
+    recount(database, attempt);
+    announce(database, MessageKind::session_ended, attempt.id, *attempt.ended_at);
+  }
+}
+
 void refuse_strangers(Database& database, const fs::path& file) {
   if (count(database, lost_relations) == 0) return;
   throw StorageError(Failure::other,
@@ -183,9 +224,13 @@ MergedSegment merge_segment(Database& database, const fs::path& file) {
     Transaction transaction(database);
     refuse_strangers(database, file);
     database.query("INSERT OR IGNORE INTO main.journal SELECT * FROM segment.journal").run();
+    const auto completed = newly_completed(database);
     database.query(merge_turns).run();
     database.query(merge_endings).run();
     database.query(merge_sequence).run();
+    for (const CompletedTurn& turn : completed)
+      announce(database, MessageKind::turn_completed, turn.attempt, turn.ended_at, turn.item_id);
+    follow_endings(database);
     transaction.commit();
   }
   remove_segment(file);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "storage/checkpointer.hpp"
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
@@ -26,11 +27,13 @@ std::size_t size_of(const session::Ending& ending) {
   return size;
 }
 
-/// From now on, until the orderly end says otherwise, a start must look at the file first.
-void mark_in_use(Database& database) {
+/// From now on, until the orderly end says otherwise, a start must look at the file first. And
+/// whatever an earlier process has left in the log is synced with it, as a checkpointer needs it.
+const JournalOptions& mark_in_use(Database& database, const JournalOptions& options) {
   Transaction transaction(database);
   set_clean(database, false);
   transaction.commit();
+  return options;
 }
 
 }  // namespace
@@ -64,8 +67,8 @@ struct SqliteJournal::Impl {
                                 .durability = options.durability,
                                 .busy_timeout_ms = options.busy_timeout_ms}),
         queue(options.queue_bytes_max, highest_sequence(database)),
-        writer(options, database, queue, listener) {
-    mark_in_use(database);
+        checkpointer(mark_in_use(database, options), queue),
+        writer(options, database, queue, checkpointer, listener) {
     thread = std::thread([this] {
       writer.run();
       over.set_value();
@@ -84,6 +87,7 @@ struct SqliteJournal::Impl {
   const JournalOptions options;
   Database database;
   CommitQueue queue;
+  Checkpointer checkpointer;
   Writer writer;
   std::promise<void> over;
   std::future<void> end = over.get_future();
@@ -114,6 +118,16 @@ session::Sequence SqliteJournal::settle(session::AttemptId attempt, const sessio
 session::Sequence SqliteJournal::close(session::AttemptId attempt, const session::Ending& ending) {
   return impl_->submit({CloseAttempt{attempt, std::make_unique<session::Ending>(ending)}},
                        size_of(ending));
+}
+
+session::Sequence SqliteJournal::mark(session::AttemptId attempt, session::SessionStatus status) {
+  return impl_->submit({MarkAttempt{attempt, status}}, 0);
+}
+
+session::Sequence SqliteJournal::suspend(session::AttemptId attempt,
+                                         const session::Handover& handover) {
+  return impl_->submit({SuspendAttempt{attempt, std::make_unique<session::Handover>(handover)}},
+                       sizeof handover + handover.settings_json.size());
 }
 
 session::Sequence SqliteJournal::durable() const { return impl_->writer.durable(); }

@@ -37,7 +37,7 @@ struct JournalOptions {
   std::int64_t full_retry_ms = 2000;
   std::int64_t slow_commit_ms = 1000;                   ///< a commit that takes longer is a stall
   std::int64_t stuck_commit_ms = 10000;                 ///< one that takes longer is an I/O error
-  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< the writer checkpoints beyond this
+  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< the log begins anew beyond this
   std::filesystem::path fallback_dir;  ///< where journaling goes on; empty: nowhere
   std::filesystem::path ballast;       ///< a file to give up first when the disk is full; or empty
 };
@@ -105,6 +105,8 @@ class SqliteJournal final : public session::Journal {
   session::Sequence append(session::AttemptId, session::TimeMs at, const session::Event&) override;
   session::Sequence settle(session::AttemptId, const session::Turn&) override;
   session::Sequence close(session::AttemptId, const session::Ending&) override;
+  session::Sequence mark(session::AttemptId, session::SessionStatus) override;
+  session::Sequence suspend(session::AttemptId, const session::Handover&) override;
   session::Sequence durable() const override;
   bool failed() const override;
   bool crowded() const override;

@@ -4,9 +4,8 @@
 #include <charconv>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "storage/database.hpp"
+#include "storage/evidence.hpp"
 #include "storage/fold.hpp"
 #include "storage/records.hpp"
 
@@ -45,8 +44,9 @@ std::optional<session::CloseReason> close_reason(const Query& row, int column) {
 std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t session) {
   std::vector<AttemptSummary> attempts;
   Query rows = database.query(
-      "SELECT number, status, started_at, ended_at, close_reason, complete, model, usage, "
-      "(SELECT count(*) FROM turn WHERE turn.attempt = attempt.id) "
+      "SELECT number, status, started_at, ended_at, close_reason, "
+      "coalesce(merged_complete, complete), model, usage, "
+      "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)) "
       "FROM attempt WHERE session = ? ORDER BY number");
   rows.bind(session);
   while (rows.step()) {
@@ -64,46 +64,17 @@ std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t sessi
   return attempts;
 }
 
-session::Turn read_turn(const Query& row) {
-  session::Turn turn;
-  turn.ordinal = static_cast<int>(row.integer(0));
-  turn.item_id = row.text(1);
-  turn.role = static_cast<session::Role>(row.integer(2));
-  turn.status = static_cast<session::TurnStatus>(row.integer(3));
-  turn.text = session::Text::from_wtf8(row.text(4));
-  if (!row.is_null(5))
-    turn.heard = session::Heard{row.integer(5), session::Text::from_wtf8(row.text(6))};
-  turn.reason = row.text(7);
-  turn.deleted = row.integer(8) != 0;
-  turn.response_id = row.text(9);
-  turn.started_at = row.optional_integer(10);
-  turn.ended_at = row.optional_integer(11);
-  return turn;
-}
-
-void read_turns(Database& database, session::AttemptId attempt, session::TranscriptView& view) {
-  Query rows = database.query(
-      "SELECT ordinal, item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
-      "response_id, started_at, ended_at, writers FROM turn WHERE attempt = ? "
-      "ORDER BY ordinal, id");
-  rows.bind(attempt);
-  while (rows.step()) {
-    view.turns.push_back(read_turn(rows));
-    for (const auto& writer : nlohmann::json::parse(rows.text(12))) {
-      auto name = writer.get<std::string>();
-      if (std::find(view.writers.begin(), view.writers.end(), name) == view.writers.end())
-        view.writers.push_back(std::move(name));
-    }
-  }
-}
-
-std::vector<session::Gap> read_gaps(const std::string& text) {
-  std::vector<session::Gap> gaps;
-  for (const auto& gap : nlohmann::json::parse(text)) {
-    const auto kind = session::gap_kind_from_string(gap.at("kind").get<std::string>());
-    if (kind) gaps.push_back({gap.at("item_id").get<std::string>(), *kind});
-  }
-  return gaps;
+session::TranscriptView view_of(Database& database, const std::string& id,
+                                const AttemptRow& attempt) {
+  session::TranscriptView view;
+  view.session_id = id;
+  view.attempt = attempt.number;
+  view.status = attempt.status;
+  view.started_at = attempt.started_at;
+  view.ended_at = attempt.ended_at;
+  view.close_reason = attempt.close_reason;
+  view.show(merged_transcript(database, attempt));
+  return view;
 }
 
 std::int64_t parse_cursor(const std::string& cursor) {
@@ -133,6 +104,8 @@ TranscriptStore::TranscriptStore(const std::filesystem::path& file)
     : impl_(std::make_unique<Impl>(file)) {}
 
 TranscriptStore::~TranscriptStore() = default;
+
+Database& TranscriptStore::database() { return impl_->database; }
 
 SessionPage TranscriptStore::list(const SessionFilter& filter) {
   // Only the number of metadata conditions varies, so the statements stay few and are kept. The
@@ -172,9 +145,22 @@ SessionPage TranscriptStore::list(const SessionFilter& filter) {
 }
 
 std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
+  // What an attempt is said to have, its receipt and its journal rows are of one moment: the writer
+  // may close it meanwhile.
+  Savepoint snapshot(impl_->database);
   auto found = impl_->find(id);
   if (!found) return std::nullopt;
   found->summary.attempts = read_attempts(impl_->database, found->id);
+  for (AttemptSummary& one : found->summary.attempts) {
+    if (one.status == SessionStatus::created) continue;
+    const auto attempt = find_attempt(impl_->database, id, one.number);
+    if (!attempt) continue;
+    if (one.status == SessionStatus::final) {
+      one.receipt = view_of(impl_->database, id, *attempt).receipt;
+    } else {
+      one.usage_json = heard_by_relay(impl_->database, *attempt).usage_json;
+    }
+  }
   return std::move(found->summary);
 }
 
@@ -182,60 +168,163 @@ std::optional<session::TranscriptView> TranscriptStore::transcript(const std::st
                                                                    std::optional<int> number) {
   // One snapshot for attempt, turns and journal rows: the writer may close the attempt meanwhile.
   Savepoint snapshot(impl_->database);
-  Query row = impl_->database.query(
-      "SELECT attempt.id, number, status, started_at, ended_at, close_reason, complete, gaps, "
-      "first_seq FROM attempt JOIN session ON session.id = attempt.session "
-      "WHERE public_id = ?1 AND (?2 IS NULL OR number = ?2) ORDER BY number DESC LIMIT 1");
-  if (!row.bind(id, number).step()) return std::nullopt;
+  const auto attempt = find_attempt(impl_->database, id, number);
+  if (!attempt) return std::nullopt;
+  return view_of(impl_->database, id, *attempt);
+}
 
-  session::TranscriptView view;
-  view.session_id = id;
-  view.attempt = static_cast<int>(row.integer(1));
-  view.status = static_cast<SessionStatus>(row.integer(2));
-  view.started_at = row.integer(3);
-  view.ended_at = row.optional_integer(4);
-  view.close_reason = close_reason(row, 5);
-  view.complete = row.integer(6) != 0;
-  if (view.status == SessionStatus::final) {
-    view.gaps = read_gaps(row.text(7));
-    read_turns(impl_->database, row.integer(0), view);
-  } else {
-    const Folded folded =
-        fold(impl_->database, row.integer(0), static_cast<session::Sequence>(row.integer(8)));
-    view.turns = folded.transcript.turns();
-    view.gaps = folded.transcript.gaps();
-    view.writers = {"relay"};
+std::optional<std::vector<session::TranscriptView>> TranscriptStore::transcripts(
+    const std::string& id) {
+  Savepoint snapshot(impl_->database);
+  const auto found = impl_->find(id);
+  if (!found) return std::nullopt;
+  std::vector<session::TranscriptView> views;
+  for (const AttemptSummary& one : read_attempts(impl_->database, found->id))
+    if (const auto attempt = find_attempt(impl_->database, id, one.number))
+      views.push_back(view_of(impl_->database, id, *attempt));
+  return views;
+}
+
+std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
+                                                       const std::string& session_id) {
+  Savepoint snapshot(impl_->database);
+  const auto attempt = find_attempt(impl_->database, session_id, kept.attempt_number);
+  if (!attempt || attempt->id != kept.attempt) return std::nullopt;
+  const auto relay = heard_by_relay(impl_->database, *attempt);
+  const auto up_to_it = copies_of(impl_->database, attempt->id, kept.id);
+  if (up_to_it.empty()) return std::nullopt;
+  PostOutcome outcome;
+  auto merged = session::merge(relay, up_to_it, up_to_it.size() - 1, outcome.brought);
+  if (!kept.is_new) {
+    auto& brought = outcome.brought;
+    brought = {0, 0, brought.added + brought.extended + brought.unchanged};
   }
-  return view;
+  const auto all = copies_of(impl_->database, attempt->id);
+  if (all.size() > up_to_it.size()) merged = session::merge(relay, all);
+  outcome.turns = merged.turns.size();
+  outcome.complete = merged.complete && attempt->status == SessionStatus::final;
+  return outcome;
+}
+
+std::vector<std::string> TranscriptStore::ended_before(session::TimeMs time, std::size_t limit) {
+  // What nobody has relayed has no end: its last post counts. And a session without an attempt has
+  // not begun; what it was made with is still to be used.
+  Query rows = impl_->database.query(
+      "SELECT public_id FROM session WHERE EXISTS (SELECT 1 FROM attempt WHERE session = "
+      "session.id) AND NOT EXISTS (SELECT 1 FROM attempt "
+      "WHERE session = session.id AND CASE status WHEN 0 THEN max(started_at, coalesce((SELECT "
+      "max(posted_at) FROM copy WHERE copy.attempt = attempt.id), 0)) ELSE coalesce(ended_at, ?1) "
+      "END >= ?1) ORDER BY session.id LIMIT ?2");
+  rows.bind(time, static_cast<std::int64_t>(limit));
+  std::vector<std::string> ids;
+  while (rows.step()) ids.push_back(rows.text(0));
+  return ids;
+}
+
+namespace {
+
+constexpr const char* suspended_attempts =
+    "SELECT attempt.id, public_id, user, number, model, suspended_at, settings FROM attempt "
+    "JOIN session ON session.id = attempt.session "
+    "WHERE ended_at IS NULL AND suspended_at IS NOT NULL ";
+
+TranscriptStore::SuspendedAttempt read_suspended(const Query& row) {
+  return {row.integer(0), row.text(1),    row.text(2), static_cast<int>(row.integer(3)),
+          row.text(4),    row.integer(5), row.text(6)};
+}
+
+}  // namespace
+
+std::optional<TranscriptStore::SuspendedAttempt> TranscriptStore::suspended(
+    const std::string& session_id) {
+  Query row = impl_->database.query(std::string(suspended_attempts) + "AND public_id = ?");
+  if (!row.bind(session_id).step()) return std::nullopt;
+  return read_suspended(row);
+}
+
+std::vector<TranscriptStore::SuspendedAttempt> TranscriptStore::suspended_before(
+    session::TimeMs time, std::size_t limit) {
+  Query rows = impl_->database.query(std::string(suspended_attempts) +
+                                     "AND suspended_at <= ? ORDER BY first_seq LIMIT ?");
+  rows.bind(time, static_cast<std::int64_t>(limit));
+  std::vector<SuspendedAttempt> found;
+  while (rows.step()) found.push_back(read_suspended(rows));
+  return found;
+}
+
+session::Transcript TranscriptStore::folded(session::AttemptId attempt) {
+  Savepoint snapshot(impl_->database);
+  session::Sequence first_seq = 0;
+  {
+    Query row = impl_->database.query("SELECT first_seq FROM attempt WHERE id = ?");
+    if (row.bind(attempt).step()) first_seq = static_cast<session::Sequence>(row.integer(0));
+  }
+  return fold(impl_->database, attempt, first_seq).transcript;
+}
+
+session::Usage TranscriptStore::used_by(const std::string& user, session::TimeMs from,
+                                        session::TimeMs to) {
+  Query rows = impl_->database.query(
+      "SELECT usage FROM session JOIN attempt ON attempt.session = session.id "
+      "WHERE user = ? AND started_at >= ? AND started_at < ? AND ended_at IS NOT NULL");
+  rows.bind(user, from, to);
+  session::Usage used;
+  while (rows.step()) used += session::sum_usage(rows.text(0));
+  return used;
 }
 
 std::optional<TranscriptStore::ClientSecret> TranscriptStore::client_secret(const std::string& id) {
-  Query row =
-      impl_->database.query("SELECT session_config, expires_at FROM client_secret WHERE id = ?");
+  Query row = impl_->database.query(
+      "SELECT session_config, expires_at, terms FROM client_secret WHERE id = ?");
   if (!row.bind(id).step()) return std::nullopt;
-  return ClientSecret{id, row.text(0), row.integer(1)};
+  return ClientSecret{id, row.text(0), row.integer(1), row.text(2)};
 }
 
 void prove_writable(Database& database) { set_clean(database, false); }
 
-bool create_session(Database& database, const std::string& id, const std::string& user,
-                    const std::string& metadata_json, session::TimeMs now) {
+MadeSession create_session(Database& database, const NewSession& asked) {
+  using Outcome = MadeSession::Outcome;
+  std::optional<std::string> idempotency;
+  std::optional<std::string> request;
+  if (!asked.idempotency.empty()) {
+    idempotency = asked.idempotency;
+    request = asked.request;
+    Query made = database.query("SELECT public_id, request = ? FROM session WHERE idempotency = ?");
+    if (made.bind(asked.request, asked.idempotency).step())
+      return {made.integer(1) != 0 ? Outcome::there_already : Outcome::key_of_another_request,
+              made.text(0)};
+  }
+  Query there = database.query("SELECT user = ? FROM session WHERE public_id = ?");
+  if (there.bind(asked.user, asked.id).step())
+    return {there.integer(0) != 0 ? Outcome::there_already : Outcome::another_users, asked.id};
   database
       .query(
-          "INSERT OR IGNORE INTO session (public_id, user, metadata, created_at) "
-          "VALUES (?, ?, ?, ?)")
-      .bind(id, user, metadata_json, now)
+          "INSERT INTO session (public_id, user, metadata, created_at, idempotency, request) "
+          "VALUES (?, ?, ?, ?, ?, ?)")
+      .bind(asked.id, asked.user, asked.metadata_json, asked.now, idempotency, request)
       .run();
-  return database.changes() > 0;
+  return {Outcome::made, asked.id};
+}
+
+void patch_metadata(Database& database, const std::string& id, const std::string& patch_json,
+                    std::size_t bytes_max) {
+  Query read = database.query("SELECT json_patch(metadata, ?) FROM session WHERE public_id = ?");
+  if (!read.bind(patch_json, id).step())
+    throw StorageError(Failure::not_found, "there is no session " + id);
+  const std::string patched = read.text(0);
+  if (patched.size() > bytes_max)
+    throw StorageError(Failure::too_many,
+                       "the metadata would have more than " + std::to_string(bytes_max) + " bytes");
+  database.query("UPDATE session SET metadata = ? WHERE public_id = ?").bind(patched, id).run();
 }
 
 void save_client_secret(Database& database, const TranscriptStore::ClientSecret& secret) {
   database
       .query(
-          "INSERT INTO client_secret (id, session_config, expires_at) VALUES (?, ?, ?) "
+          "INSERT INTO client_secret (id, session_config, expires_at, terms) VALUES (?, ?, ?, ?) "
           "ON CONFLICT (id) DO UPDATE SET session_config = excluded.session_config, "
-          "expires_at = excluded.expires_at")
-      .bind(secret.id, secret.session_config_json, secret.expires_at)
+          "expires_at = excluded.expires_at, terms = excluded.terms")
+      .bind(secret.id, secret.session_config_json, secret.expires_at, secret.terms_json)
       .run();
 }
 
@@ -258,6 +347,12 @@ bool erase_session(Database& database, const std::string& id) {
     delete_events_of(database, attempt, first_seq);
     database.query("DELETE FROM unreadable WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM turn WHERE attempt = ?").bind(attempt).run();
+    database.query("DELETE FROM copy WHERE attempt = ?").bind(attempt).run();
+    database
+        .query("DELETE FROM delivery WHERE message IN (SELECT id FROM message WHERE attempt = ?)")
+        .bind(attempt)
+        .run();
+    database.query("DELETE FROM message WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM attempt WHERE id = ?").bind(attempt).run();
   }
   database.query("DELETE FROM session WHERE public_id = ?").bind(id).run();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "session/render.hpp"
+#include "storage/copies.hpp"
 
 namespace verbatim::storage {
 
@@ -24,7 +25,8 @@ struct AttemptSummary {
   bool complete = false;
   std::string model;
   std::size_t turns = 0;
-  std::string usage_json = "[]";
+  std::string usage_json = "[]";  ///< of one that runs only where one session is asked for
+  std::optional<session::Receipt> receipt;  ///< of a final one; left out of lists
 };
 
 struct SessionSummary {
@@ -51,6 +53,15 @@ struct SessionPage {
   std::string next_cursor;               ///< empty on the last page
 };
 
+/// What a post has changed, and how the attempt stands now.
+struct PostOutcome {
+  session::Contribution brought;
+  std::size_t turns = 0;
+  bool complete = false;
+};
+
+class Database;
+
 class TranscriptStore {
  public:
   /// Throws StorageError (not_found if there is no file).
@@ -63,13 +74,43 @@ class TranscriptStore {
   /// partial turns included. nullopt if there is no such session or attempt.
   std::optional<session::TranscriptView> transcript(const std::string& id,
                                                     std::optional<int> attempt = std::nullopt);
+  /// Of every attempt, oldest first, as of one moment. nullopt if there is no such session.
+  std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
+
+  /// nullopt if the session has been erased meanwhile. The same copy a second time brings nothing.
+  std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
+
+  /// Sessions that are over and whose last attempt ended before this time, oldest first. One that
+  /// nobody has relayed was over with its last post.
+  std::vector<std::string> ended_before(session::TimeMs time, std::size_t limit);
+
+  /// An attempt that a process before this one has suspended, with all that it takes to go on.
+  struct SuspendedAttempt {
+    session::AttemptId attempt = 0;
+    std::string session_id;
+    std::string user;
+    int number = 0;
+    std::string model;
+    session::TimeMs suspended_at = 0;
+    std::string settings_json;
+  };
+  std::optional<SuspendedAttempt> suspended(const std::string& session_id);
+  std::vector<SuspendedAttempt> suspended_before(session::TimeMs time, std::size_t limit);
+  /// What was said in an attempt that is not over.
+  session::Transcript folded(session::AttemptId attempt);
+  /// What the attempts used that this user's sessions began in [from, to) and that have ended.
+  session::Usage used_by(const std::string& user, session::TimeMs from, session::TimeMs to);
 
   struct ClientSecret {
     std::string id;
     std::string session_config_json;
     session::TimeMs expires_at = 0;
+    std::string terms_json = "{}";  ///< its policy and limits, as the server wrote them
   };
   std::optional<ClientSecret> client_secret(const std::string& id);
+
+  /// For what is read in another way (live_tail.hpp).
+  Database& database();
 
  private:
   struct Impl;
@@ -78,13 +119,29 @@ class TranscriptStore {
 
 // Changes, to be run through SqliteJournal::execute(), or by the command line on a database of
 // its own. All throw StorageError.
-class Database;
 
 /// Writes something that changes nothing, so that the commit proves that the disk takes it.
 void prove_writable(Database&);
-/// Makes the session record ahead of its first attempt. False if it was there already.
-bool create_session(Database&, const std::string& id, const std::string& user,
-                    const std::string& metadata_json, session::TimeMs now);
+struct NewSession {
+  std::string id;
+  std::string user;
+  std::string metadata_json = "{}";
+  session::TimeMs now = 0;
+  std::string idempotency;  ///< what names the caller's key; empty: it gave none
+  std::string request;      ///< what tells its request from others
+};
+struct MadeSession {
+  enum class Outcome { made, there_already, another_users, key_of_another_request };
+  Outcome outcome = Outcome::made;
+  std::string id;  ///< of the one that was made, or that the key has made before
+};
+/// Makes the session record ahead of its first attempt. The key is kept with the session, for as
+/// long as that is: what erases the one erases the other.
+MadeSession create_session(Database&, const NewSession& asked);
+/// Applies an RFC 7396 patch to the session's metadata. not_found; too_many if the result would
+/// have more than `bytes_max`.
+void patch_metadata(Database&, const std::string& id, const std::string& patch_json,
+                    std::size_t bytes_max);
 /// Keeps the session configuration that a client token stands for.
 void save_client_secret(Database&, const TranscriptStore::ClientSecret&);
 /// Removes secrets that have expired.

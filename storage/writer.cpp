@@ -11,7 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long nothing must come before the log is moved into the database.
+/// How long nothing must come before the log is emptied of what was erased.
 constexpr milliseconds idle_time{200};
 constexpr session::Sequence prune_rows_max = 1000;
 
@@ -24,29 +24,6 @@ constexpr milliseconds return_try_in{1000};
 /// What must be free, beyond twice the segment, before it is brought back.
 constexpr std::uintmax_t return_spare_bytes = 1024 * 1024;
 
-/// The state of the file is unknown: what a failed sync did not write, a second one will not
-/// report, and a checkpoint would spread it.
-bool poisons(Failure failure) {
-  return failure == Failure::io_error || failure == Failure::corrupt;
-}
-
-/// Says since when the writer has been waiting for the disk; the clock's epoch: it is not.
-class AtTheDisk {
- public:
-  explicit AtTheDisk(std::atomic<steady_clock::time_point>& since) : since_(since) {
-    since_.store(steady_clock::now(), std::memory_order_relaxed);
-  }
-  ~AtTheDisk() { since_.store({}, std::memory_order_relaxed); }
-  AtTheDisk(const AtTheDisk&) = delete;
-  AtTheDisk& operator=(const AtTheDisk&) = delete;
-
- private:
-  std::atomic<steady_clock::time_point>& since_;
-};
-
-/// The file is as it was, and time can bring what is missing.
-bool passes(Failure failure) { return failure == Failure::disk_full || failure == Failure::busy; }
-
 /// Whether an error inside a change is about the file and not about the change.
 bool concerns_file(Failure failure) {
   return poisons(failure) || passes(failure) || failure == Failure::read_only;
@@ -55,10 +32,11 @@ bool concerns_file(Failure failure) {
 }  // namespace
 
 Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
-               JournalListener& listener)
+               Checkpointer& checkpointer, JournalListener& listener)
     : options_(options),
       database_(database),
       queue_(queue),
+      checkpointer_(checkpointer),
       listener_(listener),
       live_(live_attempts(database)),
       checkpoint_at_(options.wal_checkpoint_bytes),
@@ -92,7 +70,9 @@ void Writer::commit_next() {
     // Anew at each try: what was a request may have been refused meanwhile.
     const std::span<Job> batch = next_batch();
     try {
+      check_database();
       write(batch);
+      check_database();
       publish(batch);
       break;
     } catch (const StorageError& error) {
@@ -103,6 +83,11 @@ void Writer::commit_next() {
   }
   if (trouble_since_ != idle) heal();
   checkpoint_if_large();
+}
+
+/// Nothing is written to a file, or called durable in it, that a checkpoint has failed on.
+void Writer::check_database() const {
+  if (!on_segment()) checkpointer_.check();
 }
 
 void Writer::write(std::span<Job> batch) {
@@ -127,6 +112,14 @@ void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
 
 void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {
   finalise_attempt(current(), close.attempt, *close.ending);
+}
+
+void Writer::perform(Job&, MarkAttempt& mark, std::optional<StorageError>&) {
+  mark_attempt(current(), mark.attempt, mark.status);
+}
+
+void Writer::perform(Job&, SuspendAttempt& suspend, std::optional<StorageError>&) {
+  suspend_attempt(current(), suspend.attempt, *suspend.handover);
 }
 
 void Writer::perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome) {
@@ -156,7 +149,7 @@ void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
 }
 
 void Writer::publish(std::span<Job> batch) {
-  log_has_news_ = true;
+  if (!on_segment()) checkpointer_.news(database_.wal_bytes());
   log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
   std::size_t bytes = 0;
   for (const Job& job : batch) bytes += job.bytes;
@@ -214,16 +207,22 @@ JournalState Writer::state() const {
   const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
-  return state == JournalState::working && slow ? JournalState::stalled : state;
+  // What a checkpoint has failed of stops the writer as soon as it looks.
+  const bool stalled = slow || checkpointer_.failed();
+  return state == JournalState::working && stalled ? JournalState::stalled : state;
 }
 
 void Writer::check(steady_clock::time_point now) {
-  const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
   const milliseconds limit(options_.stuck_commit_ms + options_.busy_timeout_ms);
-  if (since == idle || now - since < limit || queue_.broken()) return;
+  const auto too_long = [&](steady_clock::time_point since) {
+    return since != idle && now - since >= limit;
+  };
+  const bool commit = too_long(at_the_disk_since_.load(std::memory_order_relaxed));
+  if (!commit && !too_long(checkpointer_.at_the_disk_since())) return;
+  if (queue_.broken()) return;
   const StorageError why(Failure::io_error,
-                         options_.file.string() + ": a commit has taken more than " +
-                             std::to_string(options_.stuck_commit_ms) +
+                         options_.file.string() + (commit ? ": a commit" : ": a checkpoint") +
+                             " has taken more than " + std::to_string(options_.stuck_commit_ms) +
                              " ms; check the disk and the kernel log, then start again to recover");
   stuck_.store(true, std::memory_order_release);
   if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
@@ -277,7 +276,11 @@ void Writer::heal() {
 void Writer::rotate(const StorageError& why) {
   if (options_.fallback_dir.empty() || on_segment()) throw why;
   poisoned_ = !passes(why.failure());
-  if (poisoned_) database_.abandon();
+  if (!poisoned_) {
+    checkpointer_.pause();
+    poisoned_ = checkpointer_.failed();
+  }
+  if (poisoned_) give_up_database();
   try {
     segment_ = begin_segment(segment_in(options_.fallback_dir), options_.durability, live_);
   } catch (const std::exception& second) {
@@ -306,12 +309,14 @@ void Writer::return_if_possible() {
     merge_segment(database_, file);
   } catch (const StorageError& error) {
     poisoned_ = !passes(error.failure());
-    if (poisoned_) database_.abandon();
+    if (poisoned_) give_up_database();
     segment_ =
         std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
     return;
   }
   checkpoint_at_ = options_.wal_checkpoint_bytes;
+  checkpointer_.news(database_.wal_bytes());
+  checkpointer_.resume();
   heal();
 }
 
@@ -331,8 +336,21 @@ void Writer::refuse_requests(const StorageError& why) {
   }
 }
 
+/// Not a byte is written to it from now on, also not by closing it.
+void Writer::give_up_database() {
+  checkpointer_.halt();
+  checkpointer_.abandon();
+  database_.abandon();
+}
+
 void Writer::fail(const StorageError& error) {
-  if (poisons(error.failure())) current().abandon();
+  const bool poisoned = poisons(error.failure());
+  if (on_segment()) {
+    if (poisoned) segment_->abandon();
+  } else {
+    checkpointer_.halt();
+    if (poisoned || checkpointer_.poisoned()) give_up_database();
+  }
   if (queue_.break_off(error)) listener_.on_failed(error.failure(), error.what());
   refuse_requests(error);
 }
@@ -340,18 +358,17 @@ void Writer::fail(const StorageError& error) {
 std::chrono::milliseconds Writer::patience() const {
   if (on_segment()) return poisoned_ ? CommitQueue::for_ever : idle_time;
   if (pruned_to_ < low_water_) return milliseconds(0);
-  return log_has_news_ || database_.scrub_wanted() ? idle_time : CommitQueue::for_ever;
+  return database_.scrub_wanted() ? idle_time : CommitQueue::for_ever;
 }
 
 /// One short piece of housekeeping; the queue is looked at again after each.
 void Writer::tend() {
   if (on_segment()) return;
   keep_house([this] {
-    if (prune_some()) return;
-    database_.checkpoint(database_.scrub_wanted() ? Database::Checkpoint::truncate_now
-                                                  : Database::Checkpoint::passive);
+    checkpointer_.check();
+    if (prune_some() || !database_.scrub_wanted()) return;
+    if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) database_.log_was_emptied();
     log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
-    log_has_news_ = false;
   });
 }
 
@@ -364,7 +381,6 @@ void Writer::keep_house(const std::function<void()>& work) {
   } catch (const StorageError& error) {
     if (!passes(error.failure())) return rotate(error);
     pruned_to_ = low_water_;
-    log_has_news_ = false;
   }
 }
 
@@ -381,7 +397,7 @@ bool Writer::prune_some() {
     Transaction transaction(database_);
     delete_events_before(database_, end);
     transaction.commit();
-    log_has_news_ = true;
+    checkpointer_.news(database_.wal_bytes());
   }
   pruned_to_ = end;
   return true;
@@ -392,9 +408,13 @@ void Writer::checkpoint_if_large() {
   if (size < options_.wal_checkpoint_bytes) {
     checkpoint_at_ = options_.wal_checkpoint_bytes;
   } else if (size >= checkpoint_at_) {
-    keep_house([this] { current().checkpoint(Database::Checkpoint::passive); });
+    bool moved = false;
+    keep_house([&] {
+      moved = on_segment() ? segment_->checkpoint(Database::Checkpoint::passive)
+                           : checkpointer_.finish();
+    });
     // Held up by a reader, the log only grows; asking again at every commit would not help.
-    checkpoint_at_ = current().wal_bytes() + options_.wal_checkpoint_bytes / 4;
+    if (moved) checkpoint_at_ = size + options_.wal_checkpoint_bytes / 4;
   }
 }
 
@@ -403,14 +423,15 @@ void Writer::close_in_order() {
     segment_->checkpoint(Database::Checkpoint::truncate);
     return;  // the next start brings it back: the database is not clean
   }
+  checkpointer_.pause();
   try {
-    database_.checkpoint(Database::Checkpoint::truncate);
+    checkpointer_.empty_log(Database::Checkpoint::truncate);
     {
       Transaction transaction(database_);
       set_clean(database_, true);
       transaction.commit();
     }
-    database_.checkpoint(Database::Checkpoint::truncate);
+    checkpointer_.empty_log(Database::Checkpoint::truncate);
   } catch (const StorageError& error) {
     // All that was given is durable; for want of room the next start looks at the file once more.
     if (!passes(error.failure())) throw;

@@ -1,5 +1,5 @@
 // What the journal's one thread does: takes all that is queued, writes it in one transaction,
-// syncs, tells, repeats; prunes and checkpoints when there is nothing to write.
+// syncs, tells, repeats; prunes when there is nothing to write. The log is the checkpointer's.
 //
 // When the disk is full or locked it holds what it has and tries again for as long as it takes.
 // After an I/O error it touches the file no more, not even to close it, and goes on in the
@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "storage/checkpointer.hpp"
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
 #include "storage/segment.hpp"
@@ -26,7 +27,7 @@ namespace verbatim::storage {
 class Writer {
  public:
   Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
-         JournalListener& listener);
+         Checkpointer& checkpointer, JournalListener& listener);
 
   /// Until the queue is stopped and empty, or the journal has failed.
   void run();
@@ -57,6 +58,8 @@ class Writer {
   void perform(Job& job, CloseAttempt& close, std::optional<StorageError>&);
   void perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome);
   void perform(Job& job, Change& change, std::optional<StorageError>& outcome);
+  void perform(Job& job, MarkAttempt& mark, std::optional<StorageError>&);
+  void perform(Job& job, SuspendAttempt& suspend, std::optional<StorageError>&);
   void perform(Job& job, Answered& answered, std::optional<StorageError>&);
   template <class Work>
   void undoable(std::optional<StorageError>& outcome, const Work& work);
@@ -67,11 +70,13 @@ class Writer {
   void rotate(const StorageError& why);
   void return_if_possible();
   void refuse_requests(const StorageError& why);
+  void give_up_database();
   void fail(const StorageError& error);
 
   void tend();
   std::chrono::milliseconds patience() const;
   void keep_house(const std::function<void()>& work);
+  void check_database() const;
   bool prune_some();
   void checkpoint_if_large();
   void close_in_order();
@@ -83,6 +88,7 @@ class Writer {
   Database& database_;
   std::unique_ptr<Database> segment_;  ///< in the fallback directory; written instead if there
   CommitQueue& queue_;
+  Checkpointer& checkpointer_;  ///< the database's, not the segment's
   JournalListener& listener_;
 
   std::vector<Job> jobs_;
@@ -93,7 +99,6 @@ class Writer {
   session::Sequence low_water_ = 0;  ///< rows before it are not needed
   session::Sequence pruned_to_ = 0;
   std::size_t checkpoint_at_;
-  bool log_has_news_ = false;  ///< commits since the last checkpoint
 
   std::atomic<JournalState> state_{JournalState::working};
   std::chrono::steady_clock::time_point trouble_since_ = {};
@@ -101,7 +106,7 @@ class Writer {
   bool poisoned_ = false;  ///< the database, while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
-  std::atomic<std::chrono::steady_clock::time_point> at_the_disk_since_{idle};
+  SinceWhen at_the_disk_since_{idle};
   std::atomic<bool> stuck_{false};
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;

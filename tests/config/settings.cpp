@@ -271,6 +271,30 @@ TEST_CASE("secrets come from a file or the environment", "[P10][config]") {
   CHECK(targets.webhook.targets.at(0).secret.reveal() == "from-a-file");
 }
 
+TEST_CASE("a webhook's target is known by a name that tells nothing of its path", "[P10][config]") {
+  const Directory directory;
+  const std::string file = directory.write("secret", "from-a-file\n").string();
+  const auto target = [&file](const std::string& more) {
+    return "{secret_file='" + file + "', " + more + "}";
+  };
+  const auto list = [](const std::string& targets) { return "webhook.targets=[" + targets + "]"; };
+  const auto settings =
+      from_set(list(target("url='https://a.example:8443/T0/planted?key=planted'") + "," +
+                    target("url='http://b.example/x', name='crm', allow_private=true")));
+  CHECK(settings.webhook.targets.at(0).name == "a.example:8443");
+  CHECK(settings.webhook.targets.at(1).name == "crm");
+  // Under one name each would be taken to have what the other has got.
+  CHECK_THAT(error_of_set(list(target("url='https://a.example/x'") + "," +
+                               target("url='https://a.example/y?z=1'"))),
+             Contains("two targets with the name a.example"));
+  for (const char* bad : {"url='http://a.example'", "url='https://a.example', name=''",
+                          "url='https://a.example', events=['session.begun']",
+                          "url='https://a.example', allow_private=1", "name='crm'"}) {
+    INFO(bad);
+    CHECK(error_of_set(list(target(bad))) != "");
+  }
+}
+
 TEST_CASE("OPENAI_API_KEY is used if no other key is given", "[config]") {
   CHECK(from_variable("OPENAI_API_KEY=sk-openai-key").upstream.api_key.reveal() == "sk-openai-key");
   CHECK(from_variable("OPENAI_API_KEY=").upstream.api_key.empty());
@@ -309,6 +333,41 @@ TEST_CASE("secrets that cannot be meant are refused", "[config]") {
   const auto file = directory.write("secret", std::string(5000, 'x')).string();
   CHECK_THAT(error_of_set("auth.token_secret_file=" + file), Contains("longer"));
   CHECK_THAT(error_of_set("auth.token_secret_file=/does/not/exist"), Contains("No such file"));
+}
+
+TEST_CASE("templates are read with their files, and every place has its variable", "[config]") {
+  const Directory directory;
+  const auto file = directory.write("trainer.txt", "You are {{who}}, level {{level}}.").string();
+  const auto of = [&file](const std::string& variables) {
+    return "[policy]\ntemplates = [{ name = \"trainer\", file = \"" + file + "\", variables = [" +
+           variables + "] }]\n";
+  };
+  const std::string who = "{ name = \"who\", pattern = \"[a-z]+\" }";
+  const std::string level = "{ name = \"level\", type = \"integer\", min = 1, max = 5 }";
+  const Settings settings = load({directory.write("test.toml", of(who + ", " + level)), {}, {}});
+  const auto& made = settings.policy.templates.at(0);
+  CHECK(made.text == "You are {{who}}, level {{level}}.");
+  CHECK(made.variables.at(0).length == 200);
+  CHECK(made.variables.at(1).max == 5);
+  const Settings again = load({directory.write("again.toml", to_toml(settings)), {}, {}});
+  CHECK(to_toml(again) == to_toml(settings));
+
+  CHECK_THAT(error_in(of(who)), Contains("{{level}}") && Contains("none of the template's"));
+  CHECK_THAT(error_in(of(who + ", " + level + ", { name = \"more\" }")), Contains("no place"));
+  CHECK_THAT(error_in(of(who + ", " + who)), Contains("twice"));
+  CHECK_THAT(error_in(of("{ name = \"who\", pattern = \"[\" }")), Contains("pattern"));
+  CHECK_THAT(error_in(of("{ name = \"who\", length = 1001 }")), Contains("length"));
+  CHECK_THAT(error_in(of("{ name = \"who\", type = \"choice\" }")), Contains("values"));
+  CHECK_THAT(error_in(of("{ name = \"who\", type = \"number\" }")),
+             Contains("text, integer, choice"));
+  CHECK_THAT(error_in("[policy]\ntemplates = [{ name = \"t\", file = \"/does/not/exist\" }]\n"),
+             Contains("/does/not/exist"));
+}
+
+TEST_CASE("fields of a policy are paths", "[config]") {
+  CHECK(from_set("policy.locked=instructions,audio.output.voice").policy.locked.size() == 2);
+  for (const char* bad : {"policy.locked=a..b", "policy.hide=.a", "policy.hide=Tools"})
+    CHECK_THAT(error_of_set(bad), Contains("no path of a field"));
 }
 
 TEST_CASE("a secret is never printed", "[P10][config]") {

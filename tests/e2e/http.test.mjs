@@ -67,7 +67,7 @@ test('bad requests are refused with a problem that says why', async (t) => {
   for (const query of ['attempt=0', 'attempt=x', 'wait=-1', 'format=pdf']) {
     assertProblem(await relay.request(`${path}?${query}`), 400);
   }
-  for (const query of ['status=odd', 'limit=0', 'since=yesterday', 'color=red']) {
+  for (const query of ['status=odd', 'limit=0', 'since=yesterday', 'color=red', 'cursor=', 'cursor=x', 'cursor=-1', `cursor=${'9'.repeat(30)}`]) {
     assertProblem(await relay.request(`/v1/sessions?${query}`), 400);
   }
   assertProblem(await relay.request(`${path}?attempt=2`), 404);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   Client,
   makeKey,
@@ -44,6 +45,19 @@ test('a provider whose machine stands still is found [P2]', async (t) => {
   const transcript = await relay.transcript(client.id);
   assert.equal(transcript.close_reason, 'upstream_lost');
   assert.equal(transcript.turns.length, 2);
+});
+
+test('a program that stood still takes nobody for lost who is there', async (t) => {
+  const set = ['session.ping_interval=500ms'];
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set });
+  const client = await Client.connectWithId(t, relay);
+  await client.ask('Before?');
+  process.kill(relay.program.pid, 'SIGSTOP');
+  await sleep(1200); // both would have been pinged, and would have answered, meanwhile
+  process.kill(relay.program.pid, 'SIGCONT');
+  await client.ask('After?');
+  await client.close();
+  assert.equal((await relay.transcript(client.id)).turns.length, 4);
 });
 
 test('a provider that accepts and says nothing is given up [P11]', async (t) => {

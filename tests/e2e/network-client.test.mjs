@@ -47,7 +47,7 @@ function* forever(bytes) {
 
 describe('clients in trouble', { concurrency: 4 }, () => {
   test('a client whose process stands still is found; its words are kept [P2][P11]', async (t) => {
-    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const { relay } = cell;
     const script = fileURLToPath(new URL('./support/lonely.mjs', import.meta.url));
     const child = spawn(process.execPath, [script, relay.wsUrl, await relay.mint()], {
@@ -242,7 +242,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
   });
 
   test('a flood of pings from a client that reads no pong ends it [P11]', async (t) => {
-    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const client = await answered(cell);
     client.socket.pause();
     const pings = Buffer.concat(Array(1000).fill(frame(ping, 'x'.repeat(125), { mask: true })));

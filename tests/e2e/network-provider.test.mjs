@@ -64,7 +64,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
   });
 
   test('a provider whose process stands still is given up [P2]', async (t) => {
-    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const other = await startSimulator(t);
     const taken = cell.door.take();
     const client = await WireClient.connect(t, cell.relay);

@@ -10,8 +10,8 @@ const script = fileURLToPath(new URL('support/sdk.mjs', import.meta.url));
 const major = Number(process.versions.node.split('.')[0]);
 const nodeOptions = major >= 20 && major < 22 ? ['--experimental-websocket'] : [];
 
-async function converse(t, client) {
-  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+async function converse(t, client, set = [], faults = []) {
+  const relay = await startRelay(t, { simulator: await startSimulator(t, faults), set });
   const token = await relay.mint({ user: client });
   const { stdout } = await promisify(execFile)(
     process.execPath,
@@ -39,11 +39,42 @@ test('openai, OpenAIRealtimeWS [P9]', async (t) => {
   assertKept(transcript);
 });
 
+test('openai, OpenAIRealtimeWS with reconnect: its line is cut twice and the conversation is one [P8][P9]', async (t) => {
+  const { seen, transcript } = await converse(t, 'dropped', ['session.resume_window=30s']);
+  assert.deepEqual(seen.answers, answers);
+  assert.equal(seen.reconnected, 2);
+  assert.ok(seen.repeated >= 4, 'it is told what was said before'); // two items, then four
+  assert.equal(transcript.attempt, 1);
+  assertKept(transcript);
+});
+
+/** Cut answers are `incomplete`, the others `completed`; nobody is in an error state. */
+function assertCutAndWhole({ seen, transcript }) {
+  assert.equal(seen.answers.length, 3);
+  assert.ok(seen.answers.every((status) => ['completed', 'incomplete'].includes(status)), seen.answers);
+  assert.equal(transcript.attempt, 1);
+  assert.deepEqual(
+    transcript.turns.filter(({ role }) => role === 'user').map(({ text }) => text),
+    ['First?', 'Second?', 'Third?'],
+  );
+}
+const cutProvider = ['--faults', 'drop_after=35'];
+const reconnects = ['upstream.reconnect_attempts_max=20', 'upstream.reconnect_pause_min=10ms'];
+
+test('openai, OpenAIRealtimeWS: its provider is cut again and again and it can not tell [P8][P9]', async (t) => {
+  assertCutAndWhole(await converse(t, 'ws', reconnects, cutProvider));
+});
+
 const withoutNative = major < 20 && 'this Node has no WebSocket of its own';
 test('openai, OpenAIRealtimeWebSocket [P9]', { skip: withoutNative }, async (t) => {
   const { seen, transcript } = await converse(t, 'native');
   assert.deepEqual(seen, { first: 'session.created', answers });
   assertKept(transcript);
+});
+
+// The same for the SDK that follows the items and interrupts by itself; as below.
+test('@openai/agents-realtime: its provider is cut again and again and it can not tell [P8][P9]', { skip: major < 20 }, async (t) => {
+  assertCutAndWhole(await converse(t, 'agents', reconnects, cutProvider));
 });
 
 // Its dependency @modelcontextprotocol/client wants Node 20, and npm leaves it out below that.

@@ -46,6 +46,13 @@ class Cell {
     await this.phase.there(this);
   }
 
+  /** Cut off, and back on another connection: what it is told afresh is still on its way. */
+  async comeBack() {
+    this.client.socket.terminate();
+    await this.client.closed;
+    this.client = await this.connect();
+  }
+
   get query() {
     return '&attempt=1';
   }
@@ -148,7 +155,6 @@ class Group {
   }
 }
 
-const skips = (phase) => (phase.cannot ? { skip: phase.cannot } : {});
 const title = (path, phase) => `${path} ${phase}: its reason, its turns, one end [P2]`;
 const code = ({ code }) => code;
 
@@ -176,7 +182,7 @@ for (const name of groups) {
     describe('cells', { concurrency: 8 }, () => {
       for (const [reason, path] of own) {
         for (const [where, phase] of Object.entries(phases)) {
-          test(title(reason, where), skips(phase), async () => {
+          test(title(reason, where), async () => {
             const cell = group.cell(phase);
             await cell.begin();
             await path.strike(cell);
@@ -190,6 +196,30 @@ for (const name of groups) {
   });
 }
 
+// --- the same while a client is coming back ------------------------------------------------------
+
+const returning = 'while resuming';
+const window = ['session.resume_window=500ms'];
+
+for (const name of groups) {
+  const own = single.filter(([, path]) => (path.group ?? 'ends') === name);
+  groupOf(`close matrix, ${name} ${returning}`, [...(own[0][1].set ?? []), ...window], {}, (group) => {
+    for (const [reason, path] of own) {
+      const skip =
+        path === paths.replaced
+          ? { skip: 'cannot exist: a conversation that can be resumed is carried on by the newer connection' }
+          : {};
+      test(title(reason, returning), skip, async () => {
+        const cell = group.cell(phases['mid assistant delta']);
+        await cell.begin();
+        await cell.comeBack();
+        await path.strike(cell);
+        await cell.assertEnded([reason], code(path));
+      });
+    }
+  });
+}
+
 // --- paths that strike all conversations of a relay at once --------------------------------------
 
 for (const [reason, path] of Object.entries(paths).filter(([, one]) => one.all)) {
@@ -197,11 +227,13 @@ for (const [reason, path] of Object.entries(paths).filter(([, one]) => one.all))
     const group = new Group();
     const cells = new Map();
     before(async () => {
-      await group.start(path.set, { faults: true });
+      await group.start([...(path.set ?? []), ...window], { faults: true });
       for (const [where, phase] of Object.entries(phases)) {
-        if (!phase.cannot) cells.set(where, group.cell(phase));
+        cells.set(where, group.cell(phase));
       }
+      cells.set(returning, group.cell(phases['mid assistant delta']));
       await Promise.all([...cells.values()].map((cell) => cell.begin()));
+      await cells.get(returning).comeBack();
       await path.all(group);
       const { child } = group.relay.program;
       if (child.exitCode !== null || child.signalCode !== null) {
@@ -210,8 +242,8 @@ for (const [reason, path] of Object.entries(paths).filter(([, one]) => one.all))
       }
     });
     after(() => group.scope.close());
-    for (const [where, phase] of Object.entries(phases)) {
-      test(title(reason, where), skips(phase), async () => {
+    for (const where of [...Object.keys(phases), returning]) {
+      test(title(reason, where), async () => {
         await cells.get(where).assertEnded([reason], code(path));
       });
     }

@@ -3,7 +3,8 @@
 // runs; it counts the calls and what it did to them into the same file. tests/faults/shim.mjs is
 // the other side of the file and says what each action means.
 //
-// Any thread, any time; no locks, no allocation outside `lose`. Never acts without a control file.
+// Any thread, any time; no locks and no allocation outside `lose`. Never acts without a control
+// file.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -132,18 +133,25 @@ struct Undo {
   std::size_t size;
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
 };
-std::atomic<Undo*> undo{nullptr};
+Undo* undo = nullptr;  // the newest first
+std::atomic_flag undo_taken;
+
+/// One thread commits while another moves the log: what the one has synced must be gone from here
+/// before the next sync of the same file may be lost, whatever the other one looks at.
+class UndoTurn {
+ public:
+  UndoTurn() {
+    while (undo_taken.test_and_set(std::memory_order_acquire)) syscall(SYS_sched_yield);
+  }
+  ~UndoTurn() { undo_taken.clear(std::memory_order_release); }
+  UndoTurn(const UndoTurn&) = delete;
+  UndoTurn& operator=(const UndoTurn&) = delete;
+};
 
 bool tracking() {
   return std::any_of(std::begin(control->rules), std::end(control->rules), [](const Rule& rule) {
     return rule.armed.load(std::memory_order_acquire) != 0 && rule.action == lose;
   });
-}
-
-void push(Undo* entry) {
-  entry->next = undo.load();
-  while (!undo.compare_exchange_weak(entry->next, entry)) {
-  }
 }
 
 void before_write(int fd, std::size_t size, off_t offset) {
@@ -153,24 +161,25 @@ void before_write(int fd, std::size_t size, off_t offset) {
   if (!entry) return;
   *entry = {nullptr, status.st_dev, status.st_ino, offset, size};
   syscall(SYS_pread64, fd, entry->bytes(), size, offset);  // what is beyond the end stays zero
-  push(entry);
+  const UndoTurn mine;
+  entry->next = undo;
+  undo = entry;
 }
 
 /// A sync of this file is over: what was written is safe now, or lost.
 void after_sync(int fd, bool lost) {
   struct stat status;
-  Undo* entry = undo.exchange(nullptr);
-  if (!entry) return;
-  const bool known = fstat(fd, &status) == 0;
-  while (entry) {  // newest first, so that the oldest bytes win
-    Undo* const next = entry->next;
-    if (!known || entry->device != status.st_dev || entry->inode != status.st_ino) {
-      push(entry);
-    } else {
-      if (lost) syscall(SYS_pwrite64, fd, entry->bytes(), entry->size, entry->offset);
-      std::free(entry);
+  const UndoTurn mine;
+  if (!undo || fstat(fd, &status) != 0) return;
+  for (Undo** place = &undo; *place;) {  // newest first, so that the oldest bytes win
+    Undo* const entry = *place;
+    if (entry->device != status.st_dev || entry->inode != status.st_ino) {
+      place = &entry->next;
+      continue;
     }
-    entry = next;
+    if (lost) syscall(SYS_pwrite64, fd, entry->bytes(), entry->size, entry->offset);
+    *place = entry->next;
+    std::free(entry);
   }
 }
 

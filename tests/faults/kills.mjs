@@ -272,6 +272,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   });
   const begin = Date.now();
   const seed = Number(values.seed);
+  let told = 0;
   console.error(`seed ${seed}`);
   const tally = await kills({
     seed,
@@ -280,8 +281,13 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     lanes: Number(values.lanes),
     aim: values.aim,
     set: values.set,
-    onProgress: (so_far) =>
-      console.error(`${so_far.killed} kills, ${so_far.breaches.length} breaches`),
+    onProgress: (so_far) => {
+      console.error(`${so_far.killed} kills, ${so_far.breaches.length} breaches`);
+      // At once: a long run that is broken off has found them all the same.
+      for (const { rule, kind, what } of so_far.breaches.slice(told))
+        console.error(`  ${rule} ${kind}: ${what}`);
+      told = so_far.breaches.length;
+    },
   });
   console.log(report(tally, seed));
   console.log(`time        ${Math.round((Date.now() - begin) / 1000)} s`);

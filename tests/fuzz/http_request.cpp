@@ -48,7 +48,7 @@ void check_target(std::string_view target) {
 }
 
 void check_client_secret(std::string_view body) {
-  const config::Auth settings;
+  static const config::Settings settings;
   const auto read = read_client_secret_request(body, settings);
   if (const auto* refused = std::get_if<HttpResponse>(&read)) {
     demand(refused->status == 400 && !session::json::check(refused->body));
@@ -56,7 +56,7 @@ void check_client_secret(std::string_view body) {
   }
   const auto& asked = std::get<ClientSecretRequest>(read);
   demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
-  demand(asked.seconds >= 10 && asked.seconds <= settings.token_ttl_max.count() / 1000);
+  demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
   // The provider gets it as an event, which must be one that we would let pass ourselves.
   const std::string update = session::configuration_update(asked.configuration(), "whisper");
   demand(update.empty() || !session::check_client_message(update));

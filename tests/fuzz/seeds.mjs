@@ -30,7 +30,7 @@ for (const name of readdirSync(recordings).filter((file) => file.endsWith('.json
 }
 // One message of each type.
 for (const event of messages.values())
-  for (const target of ['client_message', 'event_peek', 'json_view', 'events']) write(target, event);
+  for (const target of ['client_message', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
 
 // Configurations: by the first byte --set, the environment, or a file.
 for (const section of readFileSync(example, 'utf8').split(/^\[/m).slice(1)) {
@@ -76,3 +76,18 @@ write(
   'upgrade_request',
   `/v1/realtime?session=sess_1&events=verbatim\n${protocol}${handshake}Origin: https://a.test\n`,
 );
+
+for (const body of [
+  {
+    ...{ writer: 'agent', attempt: 1 },
+    turns: [
+      { role: 'user', text: 'J\u00f6rg?', item_id: 'item_1', ordinal: 1, status: 'completed' },
+      { role: 'bot', content: 'Yes.', itemId: 'item_2', turnOrder: 2, status: 'interrupted' },
+      { role: 'system', text: '', started_at: '2026-11-23T21:50:51.123Z', ended_at: 1795470651 },
+    ],
+  },
+  { role: 'human', content: 'One turn alone.', turnOrder: 0, attemptNumber: 2 },
+  [{ role: 'developer', text: 'A list.' }],
+  { session_id: 'sess_1', user: 'ann', metadata: { course: '7', deep: { a: [1, null] } } },
+])
+  write('posted_copy', JSON.stringify(body));

@@ -56,7 +56,7 @@ class Events {
   }
 
   EventBody body() {
-    switch (below(20)) {
+    switch (below(23)) {
       case 0:
         return UpstreamOpened{response(), ms(), flag(), below(3)};
       case 1:
@@ -101,8 +101,14 @@ class Events {
         return ProviderError{"type", "code", "c" + std::to_string(below(3))};
       case 18:
         return ItemRequested{"c" + std::to_string(below(3)), item()};
-      default:
+      case 19:
         return CancelRequested{response()};
+      case 20:
+        return UpstreamLost{"upstream_lost"};
+      case 21:
+        return AudioMetered{ms(), ms()};
+      default:
+        return TranscriptionUsage{id(), part(), R"({"total_tokens":1})"};
     }
   }
 

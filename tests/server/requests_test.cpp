@@ -4,8 +4,11 @@
 #include "server/client_secret_request.hpp"
 #include "server/realtime_request.hpp"
 #include "server/session_queries.hpp"
+#include "server/terms.hpp"
+#include "session/dialect.hpp"
 
 using namespace verbatim::server;
+namespace session = verbatim::session;
 
 namespace {
 
@@ -93,4 +96,114 @@ TEST_CASE("an upgrade whose handshake can not succeed opens nothing", "[http]") 
   REQUIRE(status_of(upgrade({{"Sec-WebSocket-Version", "8"}, {"Sec-WebSocket-Key", key}})) == 426);
   REQUIRE(status_of(upgrade({version})) == 400);
   REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", key + key}})) == 400);
+}
+
+TEST_CASE("a client says by a header or a subprotocol that it speaks beta", "[P9][http]") {
+  const auto dialect = [](const char* name, const char* value) {
+    const Authenticator development({}, std::string(32, 's'), true);
+    const auto examined = examine_upgrade(
+        upgrade({{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", key}, {name, value}}),
+        development, {}, true, 0);
+    const auto& call = std::get<RealtimeCall>(examined);
+    REQUIRE((call.protocol.empty() || call.protocol == "realtime"));
+    return call.dialect;
+  };
+  const auto* const beta = &verbatim::session::beta_dialect();
+  CHECK(dialect("OpenAI-Beta", "realtime=v1") == beta);
+  CHECK(dialect("openai-beta", "assistants=v2, realtime=v1") == beta);
+  CHECK(dialect("Sec-WebSocket-Protocol", "realtime, openai-beta.realtime-v1") == beta);
+  CHECK(dialect("Sec-WebSocket-Protocol", "openai-beta.realtime-v1") == beta);
+  CHECK(dialect("OpenAI-Beta", "assistants=v2") == nullptr);
+  CHECK(dialect("OpenAI-Beta", "realtime=v10") == nullptr);
+  CHECK(dialect("Sec-WebSocket-Protocol", "realtime") == nullptr);
+}
+
+TEST_CASE("a beta body for a client token is read as GA has it", "[P9][http]") {
+  const auto read = read_beta_session_request(
+      R"({"model":"m","modalities":["text"],"voice":"alloy","temperature":0.8,
+          "client_secret":{"expires_after":{"anchor":"created_at","seconds":60}},
+          "verbatim":{"user":"ann"}})",
+      {});
+  const auto& request = std::get<ClientSecretRequest>(read);
+  CHECK(request.user == "ann");
+  CHECK(request.seconds == 60);
+  CHECK(request.model() == "m");
+  CHECK(request.configuration() ==
+        R"({"audio":{"output":{"voice":"alloy"}},"output_modalities":["text"],"type":"realtime"})");
+  CHECK(std::get<ClientSecretRequest>(read_beta_session_request("", {})).session.empty());
+  for (const std::string& wrong :
+       {std::string("nonsense"), std::string("[]"), std::string(R"({"verbatim":1})"),
+        std::string(R"({"client_secret":{"expires_after":{"seconds":9}}})"),
+        std::string(R"({"instructions":"\ud800"})"), R"({"tools":)" + nested(200) + "}",
+        R"({"turn_detection":)" + nested(127) + "}"}) {
+    INFO(wrong);
+    const auto answered = read_beta_session_request(wrong, {});
+    REQUIRE(std::holds_alternative<HttpResponse>(answered));
+    CHECK(std::get<HttpResponse>(answered).status == 400);
+  }
+}
+
+namespace {
+
+verbatim::config::Settings strict() {
+  verbatim::config::Settings settings;
+  settings.limits.tokens = 1000;
+  settings.policy.locked = {"tools"};
+  return settings;
+}
+
+std::string refusal_of(const std::string& body) {
+  const auto read = read_client_secret_request(body, strict());
+  const auto* refused = std::get_if<HttpResponse>(&read);
+  return refused ? refused->body : std::string();
+}
+
+}  // namespace
+
+TEST_CASE("the terms of a token are judged, with the place of what is wrong", "[http][policy]") {
+  using Catch::Contains;
+  const auto policy = [](const std::string& of_it) {
+    return "{\"verbatim\":{\"policy\":" + of_it + "}}";
+  };
+  const auto limits = [](const std::string& of_it) {
+    return "{\"verbatim\":{\"limits\":" + of_it + "}}";
+  };
+  CHECK(
+      refusal_of(policy(R"({"locked":"all","hide":["tools"],"client_events":["session.update"]})"))
+          .empty());
+  CHECK(refusal_of(limits(R"({"tokens":1000,"audio_seconds":5,"max_duration":60})")).empty());
+  CHECK_THAT(refusal_of(policy("[]")), Contains("verbatim.policy"));
+  CHECK_THAT(refusal_of(policy(R"({"lock":[]})")), Contains("client_events, locked, hide"));
+  CHECK_THAT(refusal_of(policy(R"({"locked":["tools","a b"]})")), Contains("locked[1]"));
+  CHECK_THAT(refusal_of(policy(R"({"hide":"tools"})")), Contains("verbatim.policy.hide"));
+  CHECK_THAT(refusal_of(policy(R"({"client_events":["no.such"]})")), Contains("client_events[0]"));
+  CHECK_THAT(refusal_of(policy(R"({"client_events":[]})")), Contains("client_events"));
+  CHECK_THAT(refusal_of(limits(R"({"tokens":1001})")), Contains("limits.tokens"));
+  CHECK_THAT(refusal_of(limits(R"({"tokens":0})")), Contains("limits.tokens"));
+  CHECK_THAT(refusal_of(limits(R"({"tokens":"5"})")), Contains("limits.tokens"));
+  CHECK_THAT(refusal_of(limits(R"({"max_duration":3601})")), Contains("session.max_duration"));
+  CHECK_THAT(refusal_of(limits(R"({"lives":9})")), Contains("max_duration, idle_timeout"));
+  CHECK_THAT(refusal_of(R"({"verbatim":{"variables":{"x":1}}})"), Contains("verbatim.template"));
+  CHECK_THAT(refusal_of(R"({"verbatim":{"template":"none"}})"), Contains("policy.templates"));
+}
+
+TEST_CASE("a token's terms take the place of the configuration's, limits only downwards",
+          "[policy][limits]") {
+  const auto settings = strict();
+  session::SessionOptions plain;
+  apply_terms(settings, {}, plain);
+  CHECK(plain.policy.locked == std::vector<std::string>{"tools"});
+  CHECK(plain.budget.tokens == 1000);
+  CHECK(plain.max_duration_ms == 3'600'000);
+  const auto read = read_client_secret_request(
+      R"({"verbatim":{"policy":{"locked":"bound"},"limits":{"tokens":10,"max_duration":5}}})",
+      settings);
+  session::SessionOptions own;
+  apply_terms(settings, std::get<ClientSecretRequest>(read).terms, own);
+  CHECK(own.policy.locked == std::vector<std::string>{"bound"});
+  CHECK(own.budget.tokens == 10);
+  CHECK(own.max_duration_ms == 5000);
+  session::SessionOptions older;  // the configuration has become stricter since
+  apply_terms(settings, R"({"limits":{"tokens":5000}})", older);
+  CHECK(older.budget.tokens == 1000);
 }

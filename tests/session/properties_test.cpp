@@ -87,7 +87,14 @@ EventBody generated(Random& random) {
     case 16:
       return truncated(id(), static_cast<std::int64_t>(random.below(100)), 100, part());
     case 17:
-      return random.below(3) == 0 ? EventBody(ItemDeleted{id()}) : CancelRequested{response()};
+      switch (random.below(4)) {
+        case 0:
+          return ItemDeleted{id()};
+        case 1:
+          return UpstreamLost{"upstream_lost"};
+        default:
+          return CancelRequested{response()};
+      }
     case 18:
       return ItemRequested{"c" + std::to_string(random.below(3)), item()};
     default:

@@ -17,9 +17,9 @@ TEST_CASE("what a client types is not sent on before it is journaled", "[P1][ses
   Stage stage;
   stage.open();
   stage.client(typed_item);
-  REQUIRE(stage.drain(stage.session.to_upstream()).empty());
+  REQUIRE(stage.drain_upstream().empty());
   stage.journal.sync();
-  REQUIRE(stage.drain(stage.session.to_upstream()) == std::vector<std::string>{typed_item});
+  REQUIRE(stage.drain_upstream() == std::vector<std::string>{typed_item});
 }
 
 TEST_CASE("audio behind a delta keeps its place, audio alone waits for nothing",
@@ -44,7 +44,7 @@ TEST_CASE("audio is neither journaled nor changed", "[P9][P12][session]") {
   stage.client(append);
   stage.provider(audio_delta);
   REQUIRE(stage.journal.rows.size() == rows);
-  REQUIRE(stage.drain(stage.session.to_upstream()) == std::vector<std::string>{append});
+  REQUIRE(stage.drain_upstream() == std::vector<std::string>{append});
 }
 
 TEST_CASE("events the relay does not know pass byte for byte", "[P9][session]") {
@@ -59,8 +59,8 @@ TEST_CASE("what the client says before the provider is there is held", "[D11][P9
   Stage stage;
   stage.client(R"({"type":"session.update","session":{"type":"realtime"}})");
   stage.client(R"({"type":"response.create"})");
-  stage.session.upstream_opened(stage.clock);
-  REQUIRE(stage.drain(stage.session.to_upstream()).size() == 2);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  REQUIRE(stage.drain_upstream().size() == 2);
 }
 
 TEST_CASE("the token's configuration goes before anything the client said", "[session]") {
@@ -68,8 +68,8 @@ TEST_CASE("the token's configuration goes before anything the client said", "[se
   options.session_config_json = R"({"instructions":"Be brief."})";
   Stage stage(options);
   stage.client(R"({"type":"response.create"})");
-  stage.session.upstream_opened(stage.clock);
-  const auto sent = stage.drain(stage.session.to_upstream());
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 2);
   const json update = json::parse(sent[0]);
   REQUIRE(update["type"] == "session.update");
@@ -81,9 +81,9 @@ TEST_CASE("the token's configuration goes before anything the client said", "[se
 
 TEST_CASE("input transcription is switched on where nobody did", "[session]") {
   Stage stage;
-  stage.session.upstream_opened(stage.clock);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_without_transcription);
-  const json update = only(stage.drain(stage.session.to_upstream()));
+  const json update = only(stage.drain_upstream());
   REQUIRE(update["type"] == "session.update");
   REQUIRE(update["session"]["audio"]["input"]["transcription"]["model"] ==
           "gpt-4o-mini-transcribe");
@@ -93,10 +93,10 @@ TEST_CASE("input transcription is switched on where nobody did", "[session]") {
 TEST_CASE("a client's own choice of transcription is not overridden", "[P9][session]") {
   Stage stage;
   stage.client(R"({"type":"session.update","session":{"audio":{"input":{"transcription":{}}}}})");
-  stage.session.upstream_opened(stage.clock);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_without_transcription);
   stage.provider(updated_with_transcription);
-  REQUIRE(stage.drain(stage.session.to_upstream()).size() == 1);
+  REQUIRE(stage.drain_upstream().size() == 1);
 }
 
 TEST_CASE("a client that switches transcription off gets it switched on again", "[session]") {
@@ -105,18 +105,18 @@ TEST_CASE("a client that switches transcription off gets it switched on again", 
   stage.client(R"({"type":"session.update","session":{"audio":{"input":{"transcription":null}}}})");
   stage.provider(R"({"type":"session.updated","event_id":"e3","session":{"type":"realtime",)"
                  R"("audio":{"input":{"transcription":null}}}})");
-  REQUIRE(stage.drain(stage.session.to_upstream()).size() == 2);
+  REQUIRE(stage.drain_upstream().size() == 2);
 }
 
 TEST_CASE("a provider that refuses to transcribe is asked once, not for ever", "[P11][session]") {
   Stage stage;
-  stage.session.upstream_opened(stage.clock);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_without_transcription);
   for (int i = 0; i < 5; ++i) {
     stage.provider(
         R"({"type":"session.updated","session":{"audio":{"input":{"transcription":null}}}})");
   }
-  REQUIRE(stage.drain(stage.session.to_upstream()).size() == 1);
+  REQUIRE(stage.drain_upstream().size() == 1);
 }
 
 TEST_CASE("bad input from a client is answered, not forwarded, and the session goes on",
@@ -132,9 +132,9 @@ TEST_CASE("bad input from a client is answered, not forwarded, and the session g
     REQUIRE(error["error"]["type"] == "invalid_request_error");
     REQUIRE_FALSE(error["error"]["message"].get<std::string>().empty());
   }
-  REQUIRE(stage.drain(stage.session.to_upstream()).empty());
+  REQUIRE(stage.drain_upstream().empty());
   REQUIRE_FALSE(stage.session.ended());
-  REQUIRE(stage.session.refused_client_messages() == 5);
+  REQUIRE(stage.session.counts().refused_client_messages == 5);
 }
 
 TEST_CASE("extension events go only to a client that asked", "[P9][session]") {

@@ -16,7 +16,7 @@ TEST_CASE("reading stops on the fast side when the slow side's queue is full",
   REQUIRE(stage.session.wants_client());
   stage.client(big);
   REQUIRE_FALSE(stage.session.wants_client());
-  stage.drain(stage.session.to_upstream());
+  stage.drain_upstream();
   REQUIRE(stage.session.wants_client());
   stage.provider(big);
   REQUIRE_FALSE(stage.session.wants_upstream());
@@ -155,7 +155,7 @@ TEST_CASE("a provider that accepts and says nothing is given up", "[P11][session
   SessionOptions options;
   options.created_timeout_ms = 500;
   Stage stage(options);
-  stage.session.upstream_opened(stage.clock);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.pass(500);
   REQUIRE(stage.session.reason() == CloseReason::upstream_lost);
 }
@@ -164,7 +164,7 @@ TEST_CASE("every ending writes one final record with the reason and the turns", 
   Stage stage;
   stage.open();
   stage.provider(first_delta);
-  stage.session.upstream_gone({false, 0, "reset"}, stage.clock);
+  stage.session.upstream_gone(stage.leg, {false, 0, "reset"}, stage.clock);
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);  // the first reason wins
   stage.session.client_gone({true, 1000, ""}, stage.clock);
   REQUIRE(stage.journal.endings.size() == 1);
@@ -208,7 +208,7 @@ TEST_CASE("who leaves in mid-speech has what was said committed and transcribed"
   stage.provider(speech_started);
   stage.session.client_gone({false, 0, "reset"}, stage.clock);
   REQUIRE_FALSE(stage.session.ended());
-  REQUIRE(only(stage.drain(stage.session.to_upstream()))["type"] == "input_audio_buffer.commit");
+  REQUIRE(only(stage.drain_upstream())["type"] == "input_audio_buffer.commit");
   stage.provider(committed);
   REQUIRE_FALSE(stage.session.ended());
   stage.provider(transcribed);
@@ -247,10 +247,11 @@ TEST_CASE("whatever ends the wait for a transcription, who left first gives the 
           }) == CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) { stage.session.end(CloseReason::replaced, "", stage.clock); }) ==
           CloseReason::client_closed);
-  REQUIRE(reason([](Stage& stage) { stage.session.upstream_gone({}, stage.clock); }) ==
+  REQUIRE(reason([](Stage& stage) { stage.session.upstream_gone(stage.leg, {}, stage.clock); }) ==
           CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) {
-            stage.session.upstream_unavailable(CloseReason::upstream_lost, "", stage.clock);
+            stage.session.upstream_unavailable(stage.leg, CloseReason::upstream_lost, "",
+                                               stage.clock);
           }) == CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) { stage.session.journal_failed(stage.clock); }) ==
           CloseReason::client_closed);
@@ -268,7 +269,7 @@ TEST_CASE("how the provider went decides the reason", "[P2][session]") {
     Stage stage;
     stage.open();
     if (said) stage.provider(said);
-    stage.session.upstream_gone(end, stage.clock);
+    stage.session.upstream_gone(stage.leg, end, stage.clock);
     return stage.session.reason();
   };
   const char* expired =
@@ -297,7 +298,7 @@ TEST_CASE("a harmless provider error ends nothing", "[D19][session]") {
 
 TEST_CASE("an unreachable provider is told to the client with its reason", "[D3][session]") {
   Stage stage;
-  stage.session.upstream_unavailable(CloseReason::upstream_error,
+  stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_error,
                                      "the provider answered 401: no such key", stage.clock);
   stage.journal.sync();
   const json error = only(stage.drain(stage.session.to_client()));
@@ -343,6 +344,19 @@ TEST_CASE("an end that the journal does not take is not announced as kept", "[P1
   stage.journal.broken = !refuses;
   stage.session.end(CloseReason::slow_client, "the client does not read", stage.clock);
   REQUIRE(stage.session.to_client().empty());
+  REQUIRE_FALSE(stage.session.kept());
+}
+
+TEST_CASE("an end is kept when its record is durable, and not before", "[P1][P2][session]") {
+  Stage stage;
+  stage.open();
+  stage.session.end(CloseReason::client_ended, "", stage.clock);
+  REQUIRE_FALSE(stage.session.kept());
+  stage.journal.broken = true;
+  REQUIRE(stage.session.settled());
+  REQUIRE_FALSE(stage.session.kept());
+  stage.journal.sync();
+  REQUIRE(stage.session.kept());
 }
 
 TEST_CASE("an ending that is held by a disk in trouble does not hold the client", "[P2][P6]") {

@@ -43,18 +43,28 @@ inline constexpr const char* transcribed =
 
 /// A session with both peers as the test plays them.
 struct Stage {
-  explicit Stage(SessionOptions given = {}, bool extension_events = false)
-      : session({"sess_t", 7, 1, extension_events}, std::move(given), journal, clock) {}
+  explicit Stage(SessionOptions given = {}, bool extension_events = false,
+                 const Dialect* dialect = nullptr)
+      : session({"sess_t", 7, 1, extension_events, dialect}, std::move(given), journal, clock) {}
 
   void client(std::string bytes) { session.client_said({std::move(bytes), 1, {}}, clock); }
-  void provider(std::string bytes) { session.upstream_said({std::move(bytes), 1, {}}, clock); }
+  void provider(std::string bytes) { said_by(leg, std::move(bytes)); }
+  void said_by(LegId by, std::string bytes) {
+    session.upstream_said(by, {std::move(bytes), 1, {}}, clock);
+  }
+  /// The leg that the session wants to be dialled now.
+  LegId dial() {
+    const auto wanted = session.take_dial(clock);
+    REQUIRE(wanted);
+    return leg = *wanted;
+  }
   void open() {
-    session.upstream_opened(clock);
+    session.upstream_opened(dial(), clock);
     provider(created_without_transcription);
     provider(updated_with_transcription);
     journal.sync();
     drain(session.to_client());
-    drain(session.to_upstream());
+    drain_upstream();
   }
   void pass(std::int64_t ms) {
     clock.mono_ms += ms;
@@ -64,13 +74,23 @@ struct Stage {
   /// What may leave now.
   std::vector<std::string> drain(Outbox& outbox) {
     std::vector<std::string> out;
-    while (outbox.ready(journal.synced)) out.push_back(outbox.take().bytes);
+    while (outbox.ready(journal.synced)) out.push_back(outbox.take()->bytes);
+    return out;
+  }
+  std::vector<std::string> drain_client() { return drain(session.to_client()); }
+  /// What the present leg may be told now.
+  std::vector<std::string> drain_upstream() {
+    std::vector<std::string> out;
+    for (Outbox* box = session.outbox_of(leg); box && box->ready(journal.synced);
+         box = session.outbox_of(leg))
+      out.push_back(session.take_for(leg)->bytes);
     return out;
   }
 
   MemoryJournal journal;
   Moment clock{1'000'000, 5'000};
   RealtimeSession session;
+  LegId leg = 0;
 };
 
 inline json only(const std::vector<std::string>& messages) {

@@ -22,9 +22,10 @@ TranscriptView sample() {
   view.started_at = 1'763'934'651'123;
   view.ended_at = 1'763'934'661'123;
   view.close_reason = CloseReason::client_lost;
-  view.gaps = {{"item_3", GapKind::missing_transcription}};
+  view.gaps = {{"item_3", GapKind::missing_transcription, 0}};
   view.writers = {"relay"};
-  Turn user;
+  MergedTurn user;
+  user.writers = {"relay"};
   user.ordinal = 1;
   user.item_id = "item_1";
   user.role = Role::user;
@@ -32,7 +33,7 @@ TranscriptView sample() {
   user.text = text(" Hi <b>&\n\n1. -->*you*\n");
   user.started_at = *view.started_at + 1000;
   user.ended_at = *view.started_at + 2500;
-  Turn answer = user;
+  MergedTurn answer = user;
   answer.ordinal = 2;
   answer.item_id = "item_2";
   answer.role = Role::assistant;
@@ -198,7 +199,8 @@ TEST_CASE("a transcript as JSON has the interface's fields, and no others", "[re
   const auto json = Json::parse(render(sample(), Format::json));
   CHECK(json == Json::parse(R"({"session_id":"sess_1","attempt":2,"status":"final",
     "ended_at":"2025-11-23T21:51:01.123Z","close_reason":"client_lost","complete":false,
-    "gaps":[{"item_id":"item_3","kind":"missing_transcription"}],"writers":["relay"],"turns":[
+    "gaps":[{"item_id":"item_3","kind":"missing_transcription"}],"writers":["relay"],
+    "receipt":null,"turns":[
     {"ordinal":1,"item_id":"item_1","role":"user","status":"completed",
      "text":" Hi <b>&\n\n1. -->*you*\n","started_at":"2025-11-23T21:50:52.123Z",
      "ended_at":"2025-11-23T21:50:53.623Z","heard":null,"writers":["relay"],"response_id":null},

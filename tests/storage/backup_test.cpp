@@ -218,7 +218,7 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
       {"UPDATE session SET metadata = 'x'", "no JSON"},
       {"UPDATE turn SET writers = ''", "no JSON"},
       {"UPDATE meta SET clean = 1", "closed in order, with attempts open"},
-      {"INSERT INTO meta VALUES (0, 7)", "rows in meta"},
+      {"INSERT INTO meta (clean, last_seq) VALUES (0, 7)", "rows in meta"},
       {"UPDATE journal SET body = x'01' WHERE at = 5", "can not be decoded"},
   };
   for (const auto& [change, what] : cases) {

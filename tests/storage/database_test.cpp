@@ -89,8 +89,9 @@ TEST_CASE("a migration step that fails has changed nothing", "[storage]") {
   Database database(dir / "v.db", {.access = Access::create});
   const char* const first = schema_steps()[0];
   const char* const broken[] = {first, "CREATE TABLE added (x); INSERT INTO nowhere VALUES (1)"};
+  const auto version = one(database, "PRAGMA user_version");
   CHECK_THROWS_AS(migrate(database, 1, broken), StorageError);
-  CHECK(one(database, "PRAGMA user_version") == "1");
+  CHECK(one(database, "PRAGMA user_version") == version);
   CHECK(one(database, "SELECT count(*) FROM sqlite_master WHERE name = 'added'") == "0");
   const char* const mended[] = {first, "CREATE TABLE added (x); INSERT INTO added VALUES (1)"};
   migrate(database, 1, mended);

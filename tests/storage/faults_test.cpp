@@ -134,6 +134,67 @@ TEST_CASE("a checkpoint that cannot sync poisons the file as well", "[P6][faults
                  {.wal_checkpoint_bytes = 1});
 }
 
+TEST_CASE("a checkpoint beside the writer that cannot sync poisons the file as well",
+          "[P6][faults]") {
+  FaultVfs disk;
+  check_poisoned(disk, [](FaultVfs& vfs) { vfs.fail_database_sync(1); }, {});
+}
+
+TEST_CASE("a checkpoint beside the writer that cannot write poisons the file as well",
+          "[P6][faults]") {
+  FaultVfs disk;
+  check_poisoned(disk, [](FaultVfs& vfs) { vfs.fail_database_write(1); }, {});
+}
+
+TEST_CASE("a checkpoint that fails while a commit is under way: it is not called durable",
+          "[P1][P6][faults]") {
+  FaultVfs disk;
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db", .slow_commit_ms = 3600 * 1000}, watch);
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  // Held before the sync of the log, so that it is surely under way when the other one fails.
+  disk.hold_database_sync(true);
+  REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "kept"))));
+  CHECK(becomes([&] { return disk.database_sync_waits(); }));
+  disk.fail_database_sync(1);
+  disk.hold_log_sync(true);
+  const auto held = journal.append(attempt, 2, delta("i1", ", perhaps"));
+  CHECK(becomes([&] { return disk.log_sync_waits(); }));
+  disk.hold_database_sync(false);
+  CHECK(becomes([&] { return journal.state() == storage::JournalState::stalled; }));
+  disk.hold_log_sync(false);
+  REQUIRE(watch.wait_failed());
+  CHECK(journal.durable() < held);
+  CHECK(watch.failures().at(0).first == Failure::io_error);
+}
+
+TEST_CASE("the log is synced by commits alone, so that nobody else is told of a failure",
+          "[P1][faults]") {
+  FaultVfs disk;
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "x"))));
+  const auto syncs = disk.log_syncs();
+  const auto before = disk.database_syncs();
+  CHECK(becomes([&] { return disk.database_syncs() > before; }));
+  CHECK(disk.log_syncs() == syncs);
+}
+
+TEST_CASE("with durability process a checkpoint syncs the log before it moves it", "[faults]") {
+  FaultVfs disk;
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db", .durability = storage::Durability::process}, watch);
+  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "x"))));
+  const auto before = disk.database_syncs();
+  CHECK(becomes([&] { return disk.database_syncs() > before; }));
+  CHECK_FALSE(disk.log_unsynced());
+}
+
 TEST_CASE("a change that meets a failing disk takes the journal with it", "[P6][faults]") {
   FaultVfs disk;
   const TempDir dir;

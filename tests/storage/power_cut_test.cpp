@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 
 #include "storage/database.hpp"
+#include "storage/outbox.hpp"
 #include "storage/recovery.hpp"
 #include "storage/sqlite_journal.hpp"
 #include "tests/support/conversations.hpp"
@@ -75,6 +76,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
     SqliteJournal journal(
         {.file = file, .durability = durability, .wal_checkpoint_bytes = 64 * 1024}, witness);
     Conversations people(journal, witness.watch);
+    people.announce();
     people.talk(60);
     std::size_t begun = log.now();
     people.close_first();
@@ -128,11 +130,21 @@ std::string integrity_of(const fs::path& file) {
   return check.step() ? check.text(0) : "no answer";
 }
 
+/// Ended attempts of which nobody would be told, or twice.
+std::string untold(const fs::path& file) {
+  storage::Database database(file);
+  storage::Query count = database.query(
+      "SELECT count(*) FROM attempt, meta WHERE ended_at IS NOT NULL AND announced <> 0 AND "
+      "(SELECT count(*) FROM message WHERE message.attempt = attempt.id AND kind = 1) <> 1");
+  return count.step() ? count.text(0) : "no answer";
+}
+
 /// Recovered, sound, and the same when recovered again.
 std::string recovered(const FaultVfs& disk, const fs::path& file) {
   const auto report = storage::recover(file, 1);
   CHECK(report.unreadable_rows == 0);
   CHECK(integrity_of(file) == "ok");
+  CHECK(untold(file) == "0");
   const std::uint64_t writes = disk.writes();
   CHECK(storage::recover(file, 2).clean);
   CHECK(disk.writes() == writes);

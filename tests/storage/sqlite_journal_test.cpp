@@ -158,7 +158,7 @@ TEST_CASE("a change that fails undoes itself and nothing else", "[journal]") {
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto error = execute(journal, [](storage::Database& database) {
-    storage::create_session(database, "half", "ann", "{}", 1);
+    storage::create_session(database, {.id = "half", .user = "ann", .now = 1});
     database.run("INSERT INTO no_such_table VALUES (1)");
   });
   REQUIRE(error);
@@ -169,7 +169,7 @@ TEST_CASE("a change that fails undoes itself and nothing else", "[journal]") {
   REQUIRE(thrown);
   CHECK(std::string(thrown->what()) == "changed my mind");
   CHECK_FALSE(execute(journal, [](storage::Database& database) {
-    storage::create_session(database, "whole", "ann", "{}", 1);
+    storage::create_session(database, {.id = "whole", .user = "ann", .now = 1});
   }));
   storage::TranscriptStore store(dir / "v.db");
   CHECK_FALSE(store.session("half"));
@@ -240,8 +240,33 @@ TEST_CASE("settling a turn twice keeps one row and its known place", "[P3][journ
   CHECK_FALSE(view->complete);
   CHECK(view->gaps == ending.transcript.gaps);
   CHECK(view->writers == std::vector<std::string>{"relay"});
-  CHECK(view->turns == std::vector{turn(1, "i1", "first"), turn(2, "i2", "half and whole")});
+  CHECK(view->turns.size() == 2);
+  CHECK(view->turns.at(0) == session::Turn(turn(1, "i1", "first")));
+  CHECK(view->turns.at(1) == session::Turn(turn(2, "i2", "half and whole")));
   CHECK(store.session("s1")->attempts.at(0).usage_json == R"([{"total_tokens":7}])");
+}
+
+TEST_CASE("an attempt ends once: a second ending changes nothing", "[P2][journal]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
+  session::Ending first;
+  first.reason = session::CloseReason::client_lost;
+  first.ended_at = 9000;
+  first.transcript.turns = {turn(1, "i1", "first")};
+  journal.close(attempt, first);
+  session::Ending second;
+  second.reason = session::CloseReason::upstream_error;
+  second.ended_at = 9999;
+  second.transcript.turns = {turn(1, "i1", "other"), turn(2, "i2", "more")};
+  REQUIRE(watch.wait_durable(journal.close(attempt, second)));
+
+  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+  REQUIRE(view);
+  CHECK(view->close_reason == first.reason);
+  CHECK(view->ended_at == first.ended_at);
+  CHECK(view->turns == session::merge(first.transcript, {}).turns);
 }
 
 TEST_CASE("the files are for their owner's eyes only", "[security][journal]") {

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/copies.hpp"
 #include "storage/database.hpp"
 #include "storage/sqlite_journal.hpp"
 #include "tests/support/journal_driver.hpp"
@@ -43,6 +44,13 @@ bool anywhere(const fs::path& folder, const std::string& text) {
 const storage::AttemptSpec spec{
     .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1};
 
+bool make_session(Database& database, const std::string& id, const std::string& user,
+                  const std::string& metadata, session::TimeMs now) {
+  const auto made = storage::create_session(
+      database, {.id = id, .user = user, .metadata_json = metadata, .now = now});
+  return made.outcome == storage::MadeSession::Outcome::made;
+}
+
 }  // namespace
 
 TEST_CASE("a store without a file says so", "[store]") {
@@ -59,8 +67,8 @@ TEST_CASE("sessions are listed newest first, page by page, each once", "[store]"
   const TempDir dir;
   Database database(dir / "v.db", {.access = storage::Access::create});
   for (int i = 0; i < 7; ++i)
-    REQUIRE(storage::create_session(database, "s" + std::to_string(i), "ann", "{}", 100 + i));
-  CHECK_FALSE(storage::create_session(database, "s3", "ann", "{}", 999));
+    REQUIRE(make_session(database, "s" + std::to_string(i), "ann", "{}", 100 + i));
+  CHECK_FALSE(make_session(database, "s3", "ann", "{}", 999));
   TranscriptStore store(dir / "v.db");
   SessionFilter filter;
   filter.limit = 3;
@@ -68,7 +76,7 @@ TEST_CASE("sessions are listed newest first, page by page, each once", "[store]"
   CHECK(ids(page) == std::vector<std::string>{"s6", "s5", "s4"});
   CHECK(page.sessions[0].status == SessionStatus::created);
   filter.cursor = page.next_cursor;
-  storage::create_session(database, "s7", "ann", "{}", 200);  // does not shift the pages
+  make_session(database, "s7", "ann", "{}", 200);  // does not shift the pages
   page = store.list(filter);
   CHECK(ids(page) == std::vector<std::string>{"s3", "s2", "s1"});
   filter.cursor = page.next_cursor;
@@ -84,9 +92,9 @@ TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   REQUIRE_FALSE(execute(journal, [](Database& database) {
-    storage::create_session(database, "a", "ann", R"({"group":"red","n":1})", 100);
-    storage::create_session(database, "b", "bob", R"({"group":"red","a\".b":"odd"})", 200);
-    storage::create_session(database, "c", "ann", R"({"group":"blue"})", 300);
+    make_session(database, "a", "ann", R"({"group":"red","n":1})", 100);
+    make_session(database, "b", "bob", R"({"group":"red","a\".b":"odd"})", 200);
+    make_session(database, "c", "ann", R"({"group":"blue"})", 300);
   }));
   storage::AttemptSpec live = spec;
   live.session_id = "b";
@@ -216,7 +224,7 @@ TEST_CASE("erasing on a connection of one's own cleans the log at once", "[P10][
   const TempDir dir;
   const std::string secret = "the-planted-words";
   Database database(dir / "v.db", {.access = storage::Access::create});
-  storage::create_session(database, secret, "ann", "{}", 1);
+  storage::create_session(database, {.id = secret, .user = "ann", .now = 1});
   REQUIRE(anywhere(dir.path(), secret));
   CHECK(storage::erase_session(database, secret));
   CHECK_FALSE(anywhere(dir.path(), secret));
@@ -235,4 +243,89 @@ TEST_CASE("a client secret is kept until it expires", "[store]") {
   CHECK(store.client_secret("cs_1"));
   storage::prune_client_secrets(database, 600);
   CHECK_FALSE(store.client_secret("cs_1"));
+}
+
+TEST_CASE("a client secret keeps its terms", "[store]") {
+  const TempDir dir;
+  Database database(dir / "v.db", {.access = storage::Access::create});
+  storage::save_client_secret(database, {"cs_1", "{}", 500});
+  storage::save_client_secret(database, {"cs_2", "{}", 500, R"({"limits":{"tokens":5}})"});
+  TranscriptStore store(dir / "v.db");
+  CHECK(store.client_secret("cs_1")->terms_json == "{}");
+  CHECK(store.client_secret("cs_2")->terms_json == R"({"limits":{"tokens":5}})");
+}
+
+TEST_CASE("what an attempt uses is shown while it runs, and counted for its user when it has ended",
+          "[store][limits]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  TranscriptStore store(dir / "v.db");
+  const auto opened = open_attempt(journal, spec).attempt;
+  session::ResponseEnded response;
+  response.response_id = "r1";
+  response.usage = R"({"total_tokens":7})";
+  journal.append(opened.attempt, 2, {"e1", response});
+  journal.append(opened.attempt, 2, {{}, session::AudioMetered{1500, 250}});
+  watch.wait_durable(journal.append(
+      opened.attempt, 2, {{}, session::TranscriptionUsage{"u1", 0, R"({"total_tokens":3})"}}));
+  const std::string all =
+      R"([{"total_tokens":7},{"total_tokens":3},{"verbatim_audio":{"input_ms":1500,"output_ms":250}}])";
+  CHECK(store.session("s1")->attempts.at(0).usage_json == all);
+  CHECK(store.used_by("ann", 0, 10).total_tokens == 0);
+  session::Ending ending{session::CloseReason::client_closed, 5, {}};
+  ending.transcript.usage_json = all;
+  watch.wait_durable(journal.close(opened.attempt, ending));
+  CHECK(store.session("s1")->attempts.at(0).usage_json == all);
+  CHECK(store.used_by("ann", 0, 10).total_tokens == 10);
+  CHECK(store.used_by("ann", 0, 10).audio_ms() == 1750);
+  CHECK(store.used_by("ann", 2, 10).total_tokens == 0);  // it began before
+  CHECK(store.used_by("bob", 0, 10).total_tokens == 0);
+}
+
+TEST_CASE("only sessions that are over, and long enough, are past their retention", "[store]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto end = [&](const std::string& id, session::TimeMs started, session::TimeMs ended) {
+    const auto opened =
+        open_attempt(journal, {.session_id = id, .user = "ann", .now = started}).attempt;
+    session::Ending ending;
+    ending.ended_at = ended;
+    REQUIRE(watch.wait_durable(journal.close(opened.attempt, ending)));
+  };
+  end("old", 1, 10);
+  end("just", 1, 100);
+  end("again", 1, 10);
+  end("again", 50, 100);
+  end("goes-on", 1, 10);
+  open_attempt(journal, {.session_id = "goes-on", .user = "ann", .now = 20});
+  end("older", 1, 9);
+  REQUIRE_FALSE(execute(journal, [](Database& database) {
+    REQUIRE(make_session(database, "not-begun", "ann", "{}", 1));
+  }));
+  TranscriptStore store(dir / "v.db");
+  CHECK(store.ended_before(100, 10) == std::vector<std::string>{"old", "older"});
+  CHECK(store.ended_before(100, 1) == std::vector<std::string>{"old"});
+  CHECK(store.ended_before(101, 10) == std::vector<std::string>{"old", "just", "again", "older"});
+  CHECK(store.ended_before(9, 10).empty());
+}
+
+TEST_CASE(
+    "a session that only writers have filled is past its retention some time after its last post",
+    "[store]") {
+  const TempDir dir;
+  Database database(dir / "v.db", {.access = storage::Access::create});
+  REQUIRE(make_session(database, "s1", "ann", "{}", 1));
+  const auto post = [&](const char* text, session::TimeMs now) {
+    session::CopyTurn turn;
+    turn.role = session::Role::user;
+    turn.text = session::Text::from_wtf8(text);
+    storage::keep_copy(database, {.session_id = "s1", .copy = {"agent", {turn}}, .now = now});
+  };
+  post("one", 10);
+  post("two", 50);
+  TranscriptStore store(dir / "v.db");
+  CHECK(store.ended_before(50, 10).empty());
+  CHECK(store.ended_before(51, 10) == std::vector<std::string>{"s1"});
 }

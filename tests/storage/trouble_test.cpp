@@ -193,17 +193,79 @@ TEST_CASE("shutting down waits for the disk only so long", "[P2][P6][trouble]") 
   CHECK(text_in(dir / "v.db") == "kept, and the rest");
 }
 
-TEST_CASE("a checkpoint that does not come back is a failure as well", "[P6][trouble]") {
+TEST_CASE("words go on while a checkpoint does not come back; too long, it is a failure",
+          "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
-  Begun it({.file = dir / "v.db", .slow_commit_ms = 0, .wal_checkpoint_bytes = 1});
+  Begun it({.file = dir / "v.db", .slow_commit_ms = 3600 * 1000});
   disk.hold_database_sync(true);
-  it.say("kept as well");
-  while (it.journal.state() != JournalState::stalled) std::this_thread::yield();
+  it.say("moved, ");
+  CHECK(becomes([&] { return disk.database_sync_waits(); }));
+  const auto last = it.say("and the rest");
+  CHECK(it.watch.wait_durable(last));
+  it.journal.check(std::chrono::steady_clock::now());
+  CHECK(it.journal.state() == JournalState::working);
   it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
   CHECK(it.journal.stuck());
-  REQUIRE(it.watch.failures().size() == 1);
+  CHECK(it.journal.durable() >= last);
   disk.hold_database_sync(false);
+  REQUIRE(it.watch.failures().size() == 1);
+  CHECK_THAT(it.watch.failures()[0].second, Catch::Contains("a checkpoint has taken more than"));
+}
+
+TEST_CASE("a checkpoint of a large log that does not come back is a failure as well",
+          "[P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 1});
+  disk.hold_database_sync(true);
+  // The writer's or the other's: the one that comes first.
+  CHECK(becomes([&] { return it.say("more, ") == 0 || disk.database_sync_waits(); }));
+  it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
+  CHECK(it.journal.stuck());
+  disk.hold_database_sync(false);
+  REQUIRE(it.watch.failures().size() == 1);
+}
+
+TEST_CASE("an orderly end waits for the checkpoint that is under way", "[P7][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  {
+    Begun it({.file = dir / "v.db"});
+    disk.hold_database_sync(true);
+    REQUIRE(it.watch.wait_durable(it.journal.close(it.attempt, ending({turn(1, "i1", "kept")}))));
+    CHECK(becomes([&] { return disk.database_sync_waits(); }));
+    CHECK_FALSE(it.journal.shut_down(std::chrono::milliseconds(1)));
+    disk.hold_database_sync(false);
+    CHECK(it.journal.shut_down(patience));
+    CHECK(it.watch.failures().empty());
+  }
+  CHECK(storage::recover(dir / "v.db", 5).clean);
+  CHECK_FALSE(fs::exists(dir / "v.db-wal"));
+}
+
+TEST_CASE("a checkpoint that fails when nobody speaks is noticed, and the fallback is ready",
+          "[P6][trouble]") {
+  FaultVfs disk;
+  const TempDir dir;
+  const TempDir data;
+  const TempDir other_disk;
+  disk.confine(data.path().string());
+  {
+    Begun it({.file = data / "v.db", .fallback_dir = other_disk.path()});
+    disk.hold_database_sync(true);
+    REQUIRE(it.watch.wait_durable(it.say("said, ")));
+    CHECK(becomes([&] { return disk.database_sync_waits(); }));
+    disk.fail_database_sync(1);
+    disk.hold_database_sync(false);
+    REQUIRE(it.watch.wait_state(JournalState::fallback));
+    const auto writes = disk.writes();
+    REQUIRE(it.watch.wait_durable(it.say("gone on")));
+    CHECK(disk.writes() == writes);
+  }
+  copy_folder(data.path(), dir / "copy");
+  storage::recover(dir / "copy" / "v.db", 7, false, other_disk.path());
+  CHECK(text_in(dir / "copy" / "v.db") == "kept, said, gone on");
 }
 
 TEST_CASE("after a failed sync the journal goes on in the fallback directory", "[P6][trouble]") {

@@ -11,6 +11,7 @@
 
 #include "session/render.hpp"
 #include "session/transcript.hpp"
+#include "storage/outbox.hpp"
 #include "storage/transcript_store.hpp"
 #include "tests/support/journal_driver.hpp"
 
@@ -66,6 +67,9 @@ class Expected {
     remember();
   }
 
+  /// A change of something else.
+  void nothing_to_see() { remember(); }
+
   session::Sequence last() const { return states_.size() - 1; }
   /// The last number that this is the state after; nothing if it is the state after none.
   std::optional<session::Sequence> find(const std::string& told) const {
@@ -103,10 +107,7 @@ class Expected {
       view.close_reason = session::CloseReason::crash_recovered;
       final = session::finalise(transcript, *view.ended_at);
     }
-    view.complete = final.complete;
-    view.gaps = final.gaps;
-    view.turns = final.turns;
-    if (!view.turns.empty()) view.writers = {"relay"};
+    view.show(session::merge(final, {}));
     return test::show(view);
   }
 
@@ -149,6 +150,13 @@ class Conversations {
     expected.erase(session);
     REQUIRE_FALSE(execute(
         journal_, [&](storage::Database& database) { storage::erase_session(database, session); }));
+  }
+
+  /// From now on the outbox is written too.
+  void announce() {
+    expected.nothing_to_see();
+    REQUIRE_FALSE(execute(
+        journal_, [](storage::Database& database) { storage::want_messages(database, ~0u); }));
   }
 
   Expected expected;

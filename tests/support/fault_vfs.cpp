@@ -13,10 +13,15 @@ namespace {
 struct Plan {
   std::atomic<std::uint64_t> writes{0};
   std::atomic<std::uint64_t> log_syncs{0};
+  std::atomic<std::uint64_t> database_syncs{0};
+  std::atomic<int> log_syncs_waiting{0};
+  std::atomic<int> database_syncs_waiting{0};
+  std::atomic<std::uint64_t> syncs_begun{0};
   std::atomic<bool> log_unsynced{false};
   std::atomic<int> log_sync_fuse{0};
   std::atomic<int> database_sync_fuse{0};
   std::atomic<int> log_write_fuse{0};
+  std::atomic<int> database_write_fuse{0};
   std::atomic<bool> full{false};
   std::atomic<bool> hold_log{false};
   std::atomic<bool> hold_database{false};
@@ -65,6 +70,7 @@ int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 at)
   const bool watched = self(file).is_log || self(file).is_database;
   if (watched && plan().full) return SQLITE_FULL;
   if (self(file).is_log && burnt(plan().log_write_fuse)) return SQLITE_IOERR_WRITE;
+  if (self(file).is_database && burnt(plan().database_write_fuse)) return SQLITE_IOERR_WRITE;
   if (watched) ++plan().writes;
   if (self(file).is_log) plan().log_unsynced = true;
   return told(real(file)->pMethods->xWrite(real(file), from, size, at), self(file).name,
@@ -80,16 +86,25 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int flags) {
   if (self(file).is_log) {
+    ++plan().log_syncs_waiting;
     plan().hold_log.wait(true);
+    --plan().log_syncs_waiting;
     if (burnt(plan().log_sync_fuse)) return SQLITE_IOERR_FSYNC;
     ++plan().log_syncs;
     plan().log_unsynced = false;
   }
-  if (self(file).is_database) plan().hold_database.wait(true);
+  if (self(file).is_database) {
+    ++plan().database_syncs_waiting;
+    plan().hold_database.wait(true);
+    --plan().database_syncs_waiting;
+    ++plan().database_syncs;
+  }
   if (self(file).is_database && burnt(plan().database_sync_fuse)) return SQLITE_IOERR_FSYNC;
   const char* const name = self(file).name;
+  const auto which = static_cast<std::int64_t>(++plan().syncs_begun);
+  told(SQLITE_OK, name, DiskOperation::syncing, which);
   const int result = plan().skip_syncs ? SQLITE_OK : real(file)->pMethods->xSync(real(file), flags);
-  told(result, name, DiskOperation::synced);
+  told(result, name, DiskOperation::synced, which);
   if (std::exchange(self(file).is_new_log, false)) told(result, name, DiskOperation::names_synced);
   return result;
 }
@@ -175,10 +190,12 @@ FaultVfs::FaultVfs() {
   Plan& fresh = plan();
   fresh.writes = 0;
   fresh.log_syncs = 0;
+  fresh.database_syncs = 0;
   fresh.log_unsynced = false;
   fresh.log_sync_fuse = 0;
   fresh.database_sync_fuse = 0;
   fresh.log_write_fuse = 0;
+  fresh.database_write_fuse = 0;
   fresh.full = false;
   fresh.hold_log = false;
   fresh.hold_database = false;
@@ -191,10 +208,14 @@ FaultVfs::~FaultVfs() { sqlite3_vfs_register(original, 1); }
 
 std::uint64_t FaultVfs::writes() const { return plan().writes; }
 std::uint64_t FaultVfs::log_syncs() const { return plan().log_syncs; }
+std::uint64_t FaultVfs::database_syncs() const { return plan().database_syncs; }
+bool FaultVfs::log_sync_waits() const { return plan().log_syncs_waiting > 0; }
+bool FaultVfs::database_sync_waits() const { return plan().database_syncs_waiting > 0; }
 bool FaultVfs::log_unsynced() const { return plan().log_unsynced; }
 void FaultVfs::fail_log_sync(int n) { plan().log_sync_fuse = n; }
 void FaultVfs::fail_database_sync(int n) { plan().database_sync_fuse = n; }
 void FaultVfs::fail_log_write(int n) { plan().log_write_fuse = n; }
+void FaultVfs::fail_database_write(int n) { plan().database_write_fuse = n; }
 void FaultVfs::fill_disk(bool full) { plan().full = full; }
 void FaultVfs::confine(const std::string& part) { plan().confined_to = part; }
 void FaultVfs::hold_log_sync(bool hold) {

@@ -18,13 +18,14 @@ struct DiskOperation {
     opened,  ///< one that was there
     wrote,
     truncated,
+    syncing,  ///< a sync begins: what others write before it is over is not covered by it
     synced,
     names_synced,  ///< made and removed files of the folder are that for good
     removed,
   };
   Kind kind;
   std::string file;
-  std::uint64_t at = 0;  ///< offset of a write, or the new size
+  std::uint64_t at = 0;  ///< offset of a write, the new size, or which sync begins or is over
   std::string bytes = {};
 };
 
@@ -48,6 +49,10 @@ class FaultVfs {
   // Syncs and writes of the database and of its log; other files pass unseen.
   std::uint64_t writes() const;
   std::uint64_t log_syncs() const;
+  std::uint64_t database_syncs() const;
+  /// Whether a sync is being held.
+  bool log_sync_waits() const;
+  bool database_sync_waits() const;
   /// Whether the log holds bytes that no sync has covered.
   bool log_unsynced() const;
 
@@ -57,6 +62,8 @@ class FaultVfs {
   void fail_database_sync(int n);
   /// The log's n-th write from now fails with an I/O error.
   void fail_log_write(int n);
+  /// The same for the database file.
+  void fail_database_write(int n);
   /// From now on every write fails as on a full disk, until switched off.
   void fill_disk(bool full);
   /// From now on every sync of the log waits, until switched off.

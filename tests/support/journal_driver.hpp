@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "storage/sqlite_journal.hpp"
@@ -17,6 +18,16 @@ namespace verbatim::test {
 
 /// Far beyond what anything takes: a test that hangs fails instead.
 inline constexpr std::chrono::seconds patience{30};
+
+/// Whether it becomes so before anybody's patience ends.
+template <class So>
+bool becomes(const So& so) {
+  for (const auto end = std::chrono::steady_clock::now() + patience; !so();) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
 
 class JournalWatch final : public storage::JournalListener {
  public:

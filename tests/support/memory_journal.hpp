@@ -34,6 +34,16 @@ class MemoryJournal final : public session::Journal {
     endings.push_back(ending);
     return ++submitted;
   }
+  session::Sequence mark(session::AttemptId, session::SessionStatus status) override {
+    if (refuses) return 0;
+    marks.push_back(status);
+    return ++submitted;
+  }
+  session::Sequence suspend(session::AttemptId, const session::Handover& handover) override {
+    if (refuses) return 0;
+    handovers.push_back(handover);
+    return ++submitted;
+  }
   session::Sequence durable() const override { return synced; }
   bool failed() const override { return broken; }
   bool crowded() const override { return crowd; }
@@ -43,6 +53,8 @@ class MemoryJournal final : public session::Journal {
   std::vector<Row> rows;
   std::vector<session::Turn> settled;
   std::vector<session::Ending> endings;
+  std::vector<session::SessionStatus> marks;
+  std::vector<session::Handover> handovers;
   session::Sequence submitted = 0;
   session::Sequence synced = 0;
   bool refuses = false;

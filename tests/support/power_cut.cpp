@@ -91,7 +91,7 @@ Platter::Platter(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     std::ifstream in(entry.path(), std::ios::binary);
     names_[entry.path().filename()] = {files_.size()};
-    files_.push_back({std::string{std::istreambuf_iterator<char>(in), {}}, {}});
+    files_.push_back({std::string{std::istreambuf_iterator<char>(in), {}}, {}, {}});
   }
 }
 
@@ -122,17 +122,14 @@ void Platter::apply(const DiskOperation& operation) {
     case DiskOperation::truncated:
       now(name).pending.push_back(operation);
       break;
-    case DiskOperation::synced: {
+    case DiskOperation::syncing: {
       File& file = now(name);
-      for (const DiskOperation& one : file.pending) {
-        if (one.kind == DiskOperation::wrote)
-          put(file.on_disk, one.at, one.bytes);
-        else
-          file.on_disk.resize(one.at);
-      }
-      file.pending.clear();
+      file.syncs[operation.at] = file.pending.size();
       break;
     }
+    case DiskOperation::synced:
+      now(name).end_sync(operation.at);
+      break;
     case DiskOperation::names_synced:
       for (auto& [ignored, meanings] : names_) meanings = {meanings.back()};
       break;
@@ -140,6 +137,22 @@ void Platter::apply(const DiskOperation& operation) {
       names_[name].push_back(std::nullopt);
       break;
   }
+}
+
+void Platter::File::end_sync(std::uint64_t which) {
+  const auto found = syncs.find(which);
+  if (found == syncs.end()) return;  // it began before this was looked at
+  const std::size_t covered = found->second;
+  syncs.erase(found);
+  for (std::size_t i = 0; i < covered; ++i) {
+    const DiskOperation& one = pending[i];
+    if (one.kind == DiskOperation::wrote)
+      put(on_disk, one.at, one.bytes);
+    else
+      on_disk.resize(one.at);
+  }
+  pending.erase(pending.begin(), pending.begin() + static_cast<std::ptrdiff_t>(covered));
+  for (auto& [other, count] : syncs) count -= std::min(count, covered);
 }
 
 void Platter::leave(const fs::path& folder, std::uint32_t seed) const {

@@ -51,6 +51,8 @@ class Platter {
   struct File {
     std::string on_disk;
     std::vector<DiskOperation> pending;
+    std::map<std::uint64_t, std::size_t> syncs;  ///< under way: how many of `pending` each covers
+    void end_sync(std::uint64_t which);
   };
   /// What a name stood for since the names were last synced; the last is now. Nothing: no file.
   using Meanings = std::vector<std::optional<std::size_t>>;

@@ -66,8 +66,14 @@ class RandomEvents {
         return ProviderError{id(), id(), id()};
       case 18:
         return ItemRequested{id(), item()};
-      default:
+      case 19:
         return CancelRequested{id()};
+      case 20:
+        return UpstreamLost{id()};
+      case 21:
+        return AudioMetered{wide(), wide()};
+      default:
+        return TranscriptionUsage{id(), small(), id()};
     }
   }
 

@@ -50,7 +50,7 @@ after(() => names.socket.close());
 
 describe('lost packets', { concurrency: 3 }, () => {
   test('a client whose packets are lost is found; its words are kept [P2][P11]', async (t) => {
-    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It was');
     await client.event('response.output_text.delta');
@@ -62,7 +62,7 @@ describe('lost packets', { concurrency: 3 }, () => {
   });
 
   test('a provider whose packets are lost is given up; its words are kept [P2][P11]', async (t) => {
-    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=500ms'] });
+    const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It was');
     await client.event('response.output_text.delta');

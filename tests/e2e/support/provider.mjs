@@ -52,6 +52,10 @@ export class Provider {
       else provider.#lines.set(model, line);
       provider.#waiting.delete(model);
     });
+    provider.stop = () => {
+      server.close();
+      for (const socket of server.clients) socket.terminate();
+    };
     provider.url = `ws://127.0.0.1:${server.address().port}/v1/realtime`;
     return provider;
   }

@@ -33,6 +33,34 @@ async function openai(Socket) {
   return { first: types[0], answers };
 }
 
+/** Its connection is cut at every answer; the SDK comes back by itself, and asks the next question. */
+async function dropped() {
+  const { default: OpenAI } = await import('openai');
+  const { OpenAIRealtimeWS } = await import('openai/realtime/ws');
+  const sdk = new OpenAI({ apiKey: token, baseURL: `${url}/v1` });
+  const socket = new OpenAIRealtimeWS({ model: 'gpt-realtime', reconnect: true }, sdk);
+  const answers = [];
+  const known = [];
+  let reconnected = 0;
+  await new Promise((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('reconnected', () => ++reconnected);
+    socket.on('conversation.item.added', ({ item }) => known.push(item.id));
+    const ask = () => {
+      socket.send(message(questions[answers.length]));
+      socket.send({ type: 'response.create' });
+    };
+    socket.on('session.created', ask);
+    socket.on('response.done', ({ response }) => {
+      answers.push(response.status);
+      if (answers.length === questions.length) return resolve();
+      socket.socket.terminate();
+    });
+  });
+  socket.close();
+  return { answers, reconnected, repeated: known.length - new Set(known).size };
+}
+
 async function agents() {
   const { RealtimeAgent, RealtimeSession } = await import('@openai/agents-realtime');
   const agent = new RealtimeAgent({ name: 'test', instructions: 'Answer.' });
@@ -58,6 +86,7 @@ async function agents() {
 const clients = {
   ws: async () => openai((await import('openai/realtime/ws')).OpenAIRealtimeWS),
   native: async () => openai((await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket),
+  dropped,
   agents,
 };
 console.log(JSON.stringify(await clients[client]()));

@@ -78,6 +78,9 @@ export async function startRelay(t, options = {}) {
   const assignments = [
     'server.listen=127.0.0.1:0',
     `server.data_dir=${dataDir}`,
+    // What is lost ends, unless a test is about what goes on.
+    'session.resume_window=0s',
+    'upstream.reconnect_attempts_max=0',
     ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
     ...set,
@@ -96,6 +99,7 @@ export async function startRelay(t, options = {}) {
   const { url, pid } = await whenReady(program, directory, ready);
   const relay = new Relay(program, url, dataDir, key?.key);
   relay.readyPid = pid;
+  relay.keyPair = key; // for the next process on the same data
   return relay;
 }
 

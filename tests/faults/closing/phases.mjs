@@ -206,5 +206,4 @@ export const phases = {
     },
     there: arrived('response.function_call_arguments.delta'),
   },
-  'while resuming': { cannot: 'not built: resume' },
 };

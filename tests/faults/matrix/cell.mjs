@@ -14,6 +14,7 @@ import { Random } from '../traffic.mjs';
 import { kill } from './faults.mjs';
 import { Person, points } from './person.mjs';
 import { Proxy } from './proxy.mjs';
+import { Receiver } from './receiver.mjs';
 
 /** For connections to end, for the program to, for readiness to come back; beside the fault's own. */
 const longest_ms = 15_000;
@@ -22,6 +23,7 @@ const stepsMost = 1500;
 const memoryMost_kib = 256 * 1024;
 const socketsMore = 1; // that of the request which has just been answered
 
+const socketsOfWebhook = 3; // the connection that is kept, and the client's own pair
 const settings = [
   'session.close_timeout=500ms',
   'session.transcription_grace=200ms',
@@ -74,6 +76,7 @@ export class Cell {
     const scope = this.#scope;
     const { random, tally, path, fault } = this;
     if (path.disk || fault.disk) this.disk = new Disk(scope, 64);
+    if (fault.webhook) this.receiver = await Receiver.start(scope);
     const far = fault.proxy && (await Proxy.open(scope, this.provider.url, random));
     this.lane = new Lane({
       ...{ random, tally, scope, simulator: far || this.provider },
@@ -82,6 +85,7 @@ export class Cell {
         ...((this.hurry && this.fault.hurried) || []),
         ...(fault.set ?? []),
         ...(path.set ?? []),
+        ...(this.receiver?.set ?? []),
         ...this.set,
       ],
       place: this.disk && (() => this.disk.directory()),
@@ -171,8 +175,13 @@ export class Cell {
   }
   #truth;
 
+  /** Commits and checkpoints go on side by side: what the other one has begun is ended, so this
+   * looks from when the program says that it knows. */
   async #nothingWritten() {
-    if (!(await this.#struck(longest_ms)) || this.ended || this.#over) return;
+    if (!(await this.#struck(longest_ms))) return;
+    const known = () => /storage\.trouble|journal\.failed/.test(this.program.stderr);
+    while (!known() && !this.ended && !this.#over) await sleep(1);
+    if (this.ended || this.#over) return;
     const calls = ['write', 'fsync', 'fdatasync', 'truncate'];
     this.poisoned = ['*verbatim.db', '*verbatim.db-wal'].map((file) =>
       this.lane.shim.arm({ calls, file, action: 'delay', ms: 0 }),
@@ -227,10 +236,12 @@ export class Cell {
       this.breach('O6', 'lost', 'a file that had failed was written to');
     this.lane.shim.disarmAll();
     this.lane.shim.moveClock(0);
+    if (this.receiver) this.receiver.mode = 'up';
   }
 
   async #heal() {
     const { fault, path } = this;
+    if (fault.webhook) await this.#struck(2000); // the end is told after it
     this.#over = true;
     await Promise.all([this.#truth, this.lasting]);
     if (!this.#disarmed) this.#disarm();
@@ -245,7 +256,8 @@ export class Cell {
           'it did not get ready again',
         );
       await this.#becomes(
-        () => this.#sockets() <= this.atStart + socketsMore,
+        () =>
+          this.#sockets() <= this.atStart + socketsMore + (this.receiver ? socketsOfWebhook : 0),
         'O8',
         'connections are left open',
       );
@@ -315,6 +327,14 @@ export class Cell {
         const what = `${id} (${person.point}) ended with ${json.close_reason}, not ${right.join(' or ')}`;
         this.breach('O4', 'wrong', what);
       }
+    }
+    // O5
+    for (const { record } of this.receiver ? people : []) {
+      if (!record.id) continue;
+      const what = `the end of ${record.id} was not told`;
+      await this.#becomes(() => this.receiver.told(record.id) > 0, 'O5', what);
+      if (this.receiver.told(record.id) > 1)
+        this.breach('O5', 'duplicated', `the end of ${record.id} was told under several ids`);
     }
     await lane.leave();
   }

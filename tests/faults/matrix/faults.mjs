@@ -14,6 +14,7 @@
 //   again      another one strikes when the program starts again
 //   proxy      it is in the lines: of half of the people to the relay, of the others behind it
 //   disk       needs a disk of its own
+//   webhook    a back end is told of every end; and must have been, once, in the end
 //   slow       takes that much longer than others, in milliseconds
 //   hurried    settings with which a sample need not take that long
 //   cannot     why there is no such thing yet
@@ -57,6 +58,13 @@ const bad =
   (act) =>
   async ({ people }) => {
     for (const { line } of people) act(line);
+  };
+
+const outOfOrder =
+  (mode) =>
+  async ({ receiver }) => {
+    receiver.mode = mode;
+    return [receiver];
   };
 
 export const faults = {
@@ -165,7 +173,13 @@ export const faults = {
       lane.shim.moveClock(random.pick([-1, 1]) * random.number(1, 7 * 24) * 3_600_000);
     },
   },
-  'sink down': { cannot: 'not built: sinks' },
-  'webhook hangs or redirects': { cannot: 'not built: webhooks' },
+  'sink down': { webhook: true, arm: outOfOrder('down') },
+  'webhook hangs or redirects': {
+    webhook: true,
+    variants: {
+      hangs: { arm: outOfOrder('hangs') },
+      redirects: { arm: outOfOrder('redirects') },
+    },
+  },
   'second fault in recovery': { again: true },
 };

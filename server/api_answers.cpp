@@ -1,0 +1,48 @@
+#include "server/api_answers.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/crypto.hpp"
+
+namespace verbatim::server {
+
+using nlohmann::json;
+
+HttpResponse json_response(const json& value, int status) {
+  HttpResponse response;
+  response.status = status;
+  response.body = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return response;
+}
+
+HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
+  const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
+  response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  const auto known = split_list(request.header("If-None-Match"));
+  const auto names_it = [&tag](const std::string& one) {
+    return one == "*" || one == tag || one == "W/" + tag;
+  };
+  if (request.method == "GET" && std::any_of(known.begin(), known.end(), names_it)) {
+    response.status = 304;
+    response.content_type.clear();
+    response.body.clear();
+  }
+  return response;
+}
+
+HttpResponse not_found() {
+  return problem(404, "not found", "There is no such session, or it is not yours to see.");
+}
+
+HttpResponse retry_later(HttpResponse response) {
+  response.headers.emplace_back("Retry-After", "10");
+  return response;
+}
+
+HttpResponse storage_problem(const storage::StorageError& error) {
+  return retry_later(problem(503, "storage unavailable", error.what()));
+}
+
+}  // namespace verbatim::server

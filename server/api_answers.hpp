@@ -1,0 +1,22 @@
+// Answers that several handlers of the API give.
+//
+// Pure; any thread.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "server/http.hpp"
+#include "storage/error.hpp"
+
+namespace verbatim::server {
+
+/// What is not UTF-8 in it is replaced: ids are the provider's and may be anything.
+HttpResponse json_response(const nlohmann::json& value, int status = 200);
+/// With an ETag; 304 without the body if the request has it already.
+HttpResponse tagged(const HttpRequest& request, HttpResponse response);
+/// Unknown, or another user's: who may not see it is not told that it is there.
+HttpResponse not_found();
+HttpResponse retry_later(HttpResponse response);
+HttpResponse storage_problem(const storage::StorageError& error);
+
+}  // namespace verbatim::server

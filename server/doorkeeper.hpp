@@ -1,0 +1,91 @@
+// Who may begin a conversation now, as far as numbers go: connects of an address in a minute,
+// sessions of a user at once, and what a user's sessions of this day have used up. All of it is
+// decided before the upgrade.
+//
+// Any thread. The mutex is held when a session begins and when it ends; what a running one uses is
+// added without it.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "config/settings.hpp"
+#include "server/handoff.hpp"
+#include "server/http.hpp"
+#include "server/metrics.hpp"
+#include "server/rate_limit.hpp"
+#include "session/budget.hpp"
+
+namespace verbatim::server {
+
+/// What the sessions have used that a user began on one day (UTC). A conversation belongs to the
+/// day on which it began, however long it lasts: so what is stored and what runs add up exactly.
+class UserAccount final : public session::SharedUsage {
+ public:
+  session::Usage add(std::int64_t audio_ms, std::int64_t tokens) override;
+  session::Usage used() const;
+  bool opened() const { return opened_.load(); }
+  /// With what the store knows; only the first time counts.
+  void open(const session::Usage& stored);
+
+ private:
+  std::atomic<std::int64_t> audio_ms_{0};
+  std::atomic<std::int64_t> tokens_{0};
+  std::atomic<bool> opened_{false};
+};
+
+class Doorkeeper {
+ public:
+  explicit Doorkeeper(const config::Limits& limits)
+      : limits_(limits), connects_(limits.connects_per_minute) {}
+
+  /// The answer to an address that connects too often.
+  std::optional<HttpResponse> refuse_address(const std::string& address, Tally& tally);
+
+  /// A user's place among his own sessions, given back when it goes. Moves; what it points to
+  /// stays.
+  class Place {
+   public:
+    Place(Place&& other) noexcept
+        : keeper_(std::exchange(other.keeper_, nullptr)),
+          user_(std::move(other.user_)),
+          account(std::move(other.account)) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    Place& operator=(Place&&) = delete;
+    ~Place();
+
+   private:
+    friend class Doorkeeper;
+    Place(Doorkeeper* keeper, std::string user) : keeper_(keeper), user_(std::move(user)) {}
+    Doorkeeper* keeper_;
+    std::string user_;
+
+   public:
+    std::shared_ptr<UserAccount> account;  ///< null: users have no budgets
+  };
+
+  /// Takes it, or says why not: 429 with Retry-After.
+  Awaitable<std::variant<Place, HttpResponse>> enter(const std::string& user, session::TimeMs now,
+                                                     StoreReader& reader, const Executor& executor,
+                                                     Tally& tally);
+
+ private:
+  void leave(const std::string& user);
+  std::shared_ptr<UserAccount> account_of(const std::string& user, std::int64_t day);
+
+  const config::Limits limits_;
+  RateLimit connects_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::size_t> sessions_;  ///< of each user, now
+  std::map<std::pair<std::string, std::int64_t>, std::weak_ptr<UserAccount>> accounts_;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,95 @@
+#include "server/erasure.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "server/session_driver.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using config::milliseconds;
+
+/// A tenth of the retention: nothing stays more than that longer than was promised. Between bounds,
+/// so that tests need not wait and a long retention is not looked at for nothing.
+constexpr milliseconds look_interval_min{1'000};
+constexpr milliseconds look_interval_max{600'000};
+
+/// Read at a time; the rest has the next look.
+constexpr std::size_t erased_at_a_look_max = 500;
+
+}  // namespace
+
+Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why why,
+                                 const std::string& by) {
+  Erased result;
+  // The place is taken meanwhile, so that nobody opens the session that is being erased.
+  const Admission admission = registry_.admit(id);
+  if (admission != Admission::admitted) {
+    result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
+    co_return result;
+  }
+  const auto found = std::make_shared<bool>(false);
+  using Failed = std::optional<storage::StorageError>;
+  const auto start = [this, id, found](auto done) {
+    journal_.execute(
+        [id, found](storage::Database& database) { *found = storage::erase_session(database, id); },
+        [done](const storage::StorageError* error) mutable {
+          done(error ? Failed(*error) : Failed());
+        });
+  };
+  result.error = co_await from_callback<Failed>(executor, start);
+  if (!result.error && *found && capture_) {
+    const auto begin = [this, id](auto done) { capture_->erase(id, done); };
+    const bool removed = co_await from_callback<bool>(executor, begin);
+    if (!removed) log_.error("capture.not_erased", {{"session", id}});
+  }
+  registry_.release(id);
+  if (result.error) {
+    result.outcome = Erased::Outcome::storage_failure;
+  } else if (*found) {
+    result.outcome = Erased::Outcome::erased;
+    ++(why == Why::request ? by_request_ : by_retention_);
+    log_.info("session.erased", {{"session", id}, {"by", by}});
+  }
+  co_return result;
+}
+
+Awaitable<void> Erasure::keep_for(Executor executor, milliseconds retention) {
+  Timer timer(executor);
+  const auto interval = std::clamp(retention / 10, look_interval_min, look_interval_max);
+  while (true) {
+    const session::TimeMs before = now().wall - retention.count();
+    co_await erase_ended_before(executor, before);
+    timer.expires_after(interval);
+    co_await timer.async_wait(use_tuple);
+  }
+}
+
+Awaitable<void> Erasure::erase_ended_before(Executor executor, session::TimeMs time) {
+  using Ids = std::vector<std::string>;
+  const auto read = [time](storage::TranscriptStore& store) {
+    return store.ended_before(time, erased_at_a_look_max);
+  };
+  auto found = co_await reader_.run<Ids>(executor, read);
+  if (const auto* error = std::get_if<1>(&found)) {
+    log_.warn("retention.postponed", {{"why", error->what()}});
+    co_return;
+  }
+  std::size_t count = 0;
+  const std::string by = "storage.retention";
+  for (const std::string& id : std::get<0>(found)) {
+    const Erased one = co_await erase(executor, id, Why::retention, by);
+    if (one.outcome == Erased::Outcome::erased) ++count;
+    if (one.outcome == Erased::Outcome::busy) break;
+    if (one.error) {
+      log_.warn("retention.postponed", {{"why", one.error->what()}});
+      break;
+    }
+  }
+  if (count > 0) log_.info("retention.erased", {{"sessions", count}});
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,56 @@
+// Erases sessions: on request, and once they are older than storage.retention. One way for both, so
+// that what one forgets the other does not keep: database, captured streams, and a line in the log.
+//
+// Any thread; the look for what is too old runs on the control thread, one session a change, so
+// that conversations never wait for it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "config/settings.hpp"
+#include "server/capture.hpp"
+#include "server/handoff.hpp"
+#include "server/log.hpp"
+#include "server/metrics.hpp"
+#include "server/registry.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+struct Erased {
+  enum class Outcome { erased, not_found, live, busy, storage_failure };
+  Outcome outcome = Outcome::not_found;
+  std::optional<storage::StorageError> error;
+};
+
+class Erasure {
+ public:
+  enum class Why { request, retention };
+
+  /// `capture`: null where nothing is captured.
+  Erasure(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
+          Capture* capture, Log& log)
+      : journal_(journal), reader_(reader), registry_(registry), capture_(capture), log_(log) {}
+
+  Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
+  /// For ever. `retention` is not 0.
+  Awaitable<void> keep_for(Executor executor, config::milliseconds retention);
+
+  ErasureGauges gauges() const { return {by_request_, by_retention_}; }
+
+ private:
+  Awaitable<void> erase_ended_before(Executor executor, session::TimeMs time);
+
+  storage::SqliteJournal& journal_;
+  StoreReader& reader_;
+  Registry& registry_;
+  Capture* capture_;
+  Log& log_;
+  std::atomic<std::uint64_t> by_request_{0};
+  std::atomic<std::uint64_t> by_retention_{0};
+};
+
+}  // namespace verbatim::server

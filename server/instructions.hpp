@@ -1,0 +1,27 @@
+// Instructions made of a template and values. A value is put in as data with its borders marked, or
+// not at all: one that could end its borders, begin a line or hide something is refused.
+//
+// Pure; any thread. Untrusted input: what is wrong with it is said, with its place.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "config/settings.hpp"
+
+namespace verbatim::server {
+
+struct BadVariable {
+  std::string place;  ///< verbatim.variables.NAME, or verbatim.template
+  std::string why;
+};
+
+/// A text stands in it as <value name="NAME">...</value>, a number or a choice plainly.
+/// `variables`: an object with exactly the template's variables.
+std::variant<std::string, BadVariable> instructions_of(
+    const std::vector<config::InstructionTemplate>& templates, const std::string& name,
+    const nlohmann::json& variables);
+
+}  // namespace verbatim::server

@@ -1,0 +1,48 @@
+#include "server/session_request.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "session/ids.hpp"
+#include "session/json_view.hpp"
+
+namespace verbatim::server {
+
+using nlohmann::json;
+
+std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body,
+                                                                std::size_t metadata_bytes_max) {
+  SessionRequest request;
+  if (body.empty()) return request;
+  // The bounded check first: a tree is built by recursion.
+  if (const auto fault = session::json::check(body))
+    return problem(400, "invalid JSON",
+                   "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
+                       std::string(fault->what) + ".");
+  const json asked = json::parse(body, nullptr, false);
+  if (!asked.is_object()) return problem(400, "invalid value", "The body must be a JSON object.");
+  for (const auto& [name, value] : asked.items()) {
+    if (name == "session_id" || name == "id" || name == "user") {
+      if (!value.is_string() || value.get<std::string>().empty())
+        return problem(400, "invalid value", "'" + name + "' must be a string, not empty.");
+      if (name == "user")
+        request.user = value.get<std::string>();
+      else
+        request.session_id = value.get<std::string>();
+    } else if (name == "metadata") {
+      if (!value.is_object()) return problem(400, "invalid value", "'metadata' must be an object.");
+      request.metadata = value.dump(-1, ' ', false, json::error_handler_t::replace);
+    } else {
+      return problem(400, "unknown member",
+                     "'" + name + "' is none of session_id, user, metadata.");
+    }
+  }
+  if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id))
+    return problem(400, "invalid value",
+                   "'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
+  if (request.metadata.size() > metadata_bytes_max)
+    return problem(413, "too large",
+                   "'metadata' has more than " + std::to_string(metadata_bytes_max) + " bytes.");
+  return request;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,60 @@
+// Conversations that the process before this one has suspended (server.restart = "handover"): taken
+// up when their client comes, ended when it does not.
+//
+// Any thread; the look for those whose time is over runs on the control thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "server/handoff.hpp"
+#include "server/log.hpp"
+#include "server/registry.hpp"
+#include "session/transcript.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+class SuspendedSessions {
+ public:
+  SuspendedSessions(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
+                    std::chrono::milliseconds resume_window, Log& log)
+      : journal_(journal),
+        reader_(reader),
+        registry_(registry),
+        resume_window_(resume_window),
+        log_(log) {}
+
+  /// How many recovery has left. While there are none, nobody is looked for.
+  void expect(std::size_t count) { left_ = count; }
+
+  struct Taken {
+    storage::OpenedAttempt opened;
+    session::Transcript transcript;
+    std::string settings_json;
+  };
+  using Outcome = std::variant<std::monostate, Taken, storage::StorageError>;
+  /// The session's suspended attempt, now this process's; nothing if there is none or it is another
+  /// user's. Precondition: its place in the registry is held.
+  Awaitable<Outcome> take_up(Executor executor, std::string session_id, std::string user);
+
+  /// Ends those that nobody came for, until none are left.
+  Awaitable<void> end_those_left(Executor executor);
+
+ private:
+  Awaitable<bool> end_one(Executor executor, const std::string& session_id,
+                          session::AttemptId attempt, session::TimeMs suspended_at);
+
+  storage::SqliteJournal& journal_;
+  StoreReader& reader_;
+  Registry& registry_;
+  const std::chrono::milliseconds resume_window_;
+  Log& log_;
+  std::atomic<std::size_t> left_{0};
+};
+
+}  // namespace verbatim::server

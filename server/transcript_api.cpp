@@ -1,0 +1,111 @@
+// The calls of the API that read and fill transcripts. See api.hpp.
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "server/api.hpp"
+#include "server/api_answers.hpp"
+#include "server/posted_copy.hpp"
+#include "server/session_driver.hpp"
+#include "server/session_queries.hpp"
+#include "session/ids.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr auto transcript_look_interval = std::chrono::seconds(1);
+
+}  // namespace
+
+Awaitable<HttpResponse> Api::show_transcript(Context& context) {
+  const HttpRequest& request = context.request;
+  auto asked = read_transcript_query(request);
+  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
+  const auto& query = std::get<TranscriptQuery>(asked);
+  const auto deadline = Clock::now() + query.wait;
+  using Found = std::optional<std::vector<session::TranscriptView>>;
+  const auto read = [id = context.id, query](storage::TranscriptStore& store) -> Found {
+    if (query.all_attempts) return store.transcripts(id);
+    auto one = store.transcript(id, query.attempt);
+    if (!one) return std::nullopt;
+    Found found(std::in_place);
+    found->push_back(std::move(*one));
+    return found;
+  };
+  while (true) {
+    // Watch first, look then: what ends in between rings.
+    const auto ended = parts_.registry.watch(context.id, context.worker.executor());
+    auto result = co_await parts_.reader.run<Found>(context.worker.executor(), read);
+    if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
+    const Found& found = std::get<0>(result);
+    if (!found) co_return not_found();
+    const bool is_final = !found->empty() && found->back().status == session::SessionStatus::final;
+    if (is_final || Clock::now() >= deadline) {
+      HttpResponse response;
+      response.content_type = std::string(session::content_type(query.format));
+      response.body = query.all_attempts ? session::render(context.id, *found, query.format)
+                                         : session::render(found->front(), query.format);
+      co_return tagged(request, std::move(response));
+    }
+    // A conversation that a full disk has ended rings before its record is written.
+    co_await ended->wait_until(std::min(deadline, Clock::now() + transcript_look_interval));
+  }
+}
+
+Awaitable<HttpResponse> Api::post_transcript(Context& context) {
+  if (const int wait = posts_.take(context.id, Clock::now())) {
+    HttpResponse later = problem(429, "too many posts",
+                                 "This session gets more posts than posts.per_minute allows.");
+    later.headers.emplace_back("Retry-After", std::to_string(wait));
+    co_return later;
+  }
+  auto read = read_posted_copy(context.request.body, parts_.settings.posts);
+  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
+  auto& body = std::get<PostedBody>(read);
+  const bool is_client = context.principal.kind == Principal::Kind::client_token;
+  if (body.writer.empty()) body.writer = is_client ? "client" : "agent";
+  if (is_client && body.writer != "client") {
+    co_return problem(403, "forbidden", "A client token posts as writer 'client'.");
+  }
+  if (body.writer == session::relay_writer || !session::is_valid_session_id(body.writer)) {
+    co_return problem(400, "invalid value",
+                      "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
+                      "'relay': that is what Verbatim itself heard.");
+  }
+  storage::PostedCopy posted;
+  posted.session_id = context.id;
+  posted.attempt = body.attempt;
+  posted.copy = {std::move(body.writer), std::move(body.turns)};
+  posted.now = now().wall;
+  posted.copies_max = parts_.settings.posts.copies_max;
+  const auto kept = std::make_shared<storage::KeptCopy>();
+  std::function<void(storage::Database&)> work = [posted = std::move(posted),
+                                                  kept](auto& database) {
+    *kept = storage::keep_copy(database, posted);
+  };
+  const Changed failed = co_await change(context.worker, std::move(work));
+  if (failed && failed->failure() == storage::Failure::not_found) {
+    co_return problem(404, "not found",
+                      "There is no such session or attempt, or it is not yours to see.");
+  }
+  if (failed && failed->failure() == storage::Failure::too_many)
+    co_return problem(413, "too many copies", std::string(failed->what()) + " (posts.copies_max).");
+  if (failed) co_return storage_problem(*failed);
+  using Outcome = std::optional<storage::PostOutcome>;
+  const auto look = [kept = *kept, id = context.id](storage::TranscriptStore& store) {
+    return store.outcome_of(kept, id);
+  };
+  auto found = co_await parts_.reader.run<Outcome>(context.worker.executor(), look);
+  if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
+  const Outcome& outcome = std::get<0>(found);
+  if (!outcome) co_return not_found();
+  co_return json_response({{"attempt", kept->attempt_number},
+                           {"added", outcome->brought.added},
+                           {"extended", outcome->brought.extended},
+                           {"unchanged", outcome->brought.unchanged},
+                           {"turns", outcome->turns},
+                           {"complete", outcome->complete}});
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,38 @@
+// Tells webhooks what has happened, from the outbox: at least once, and to each target in order.
+//
+// A thread a target, so that one that hangs delays nobody else. Each reads by connections of its
+// own; what it writes goes through the journal's writer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "server/log.hpp"
+#include "server/metrics.hpp"
+#include "storage/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+class Webhooks {
+ public:
+  /// Says in the file what is to be announced from now on. Throws StorageError.
+  Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
+           storage::SqliteJournal& journal, Log& log);
+  /// Calls under way are given up; what has not been recorded is sent again by the next start.
+  ~Webhooks();
+
+  /// Secrets alone are taken from it (SIGHUP); targets are known by their names.
+  void reload(const config::Webhook& settings);
+  std::vector<WebhookGauges> gauges() const;
+
+ private:
+  class Target;
+  std::atomic<bool> stopping_{false};
+  std::vector<std::unique_ptr<Target>> targets_;
+};
+
+}  // namespace verbatim::server

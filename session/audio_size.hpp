@@ -1,0 +1,31 @@
+// How much audio a message carries: from the length of its base64, and the format in force.
+//
+// Pure; nothing is decoded.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "session/json_view.hpp"
+
+namespace verbatim::session {
+
+/// Of a format as a session object has it, GA (an object) or beta (a name). 48 (PCM of 16 bits at
+/// 24 kHz) if it says nothing.
+inline int bytes_per_ms(json::View format) {
+  const auto name = format.is(json::Kind::object) ? format["type"].between_quotes()  // GA
+                                                  : format.between_quotes();         // beta
+  if (name == "audio/pcmu" || name == "audio/pcma") return 8;
+  if (name == "g711_ulaw" || name == "g711_alaw") return 8;
+  const auto rate = format["rate"].integer().value_or(24000);
+  return rate >= 1000 && rate <= 192000 ? static_cast<int>(rate * 2 / 1000) : 48;
+}
+
+/// Length of what base64 stands for, from the length of the base64 alone.
+inline std::int64_t decoded_length(std::string_view base64) {
+  auto length = static_cast<std::int64_t>(base64.size());
+  while (length > 0 && base64[static_cast<std::size_t>(length) - 1] == '=') --length;
+  return length * 3 / 4;
+}
+
+}  // namespace verbatim::session

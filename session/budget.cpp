@@ -1,0 +1,152 @@
+#include "session/budget.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "session/names.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+/// Audio comes fifty times a second; what the user's sessions share is touched once for so much.
+constexpr std::int64_t shared_step_ms = 500;
+
+constexpr Name<Limit> limits_by_name[] = {
+    {Limit::max_duration, "max_duration"},
+    {Limit::idle_timeout, "idle_timeout"},
+    {Limit::audio_seconds, "audio_seconds"},
+    {Limit::tokens, "tokens"},
+    {Limit::user_audio_seconds, "user_audio_seconds"},
+    {Limit::user_tokens, "user_tokens"},
+};
+
+std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
+
+}  // namespace
+
+std::string_view to_string(Limit limit) { return name_of(limit, limits_by_name); }
+
+CloseReason close_reason(Limit limit) {
+  switch (limit) {
+    case Limit::max_duration:
+      return CloseReason::max_duration;
+    case Limit::idle_timeout:
+      return CloseReason::idle_timeout;
+    case Limit::audio_seconds:
+    case Limit::tokens:
+    case Limit::user_audio_seconds:
+    case Limit::user_tokens:
+      return CloseReason::policy;
+  }
+  return CloseReason::policy;
+}
+
+std::string reached(Limit limit) {
+  switch (limit) {
+    case Limit::max_duration:
+      return "the session reached its longest duration";
+    case Limit::idle_timeout:
+      return "nobody spoke or wrote for too long";
+    case Limit::audio_seconds:
+      return "audio_seconds: the session has used the audio that it may";
+    case Limit::tokens:
+      return "tokens: the session has used the tokens that it may";
+    case Limit::user_audio_seconds:
+      return "user_audio_seconds: the user's sessions have used the audio of this day";
+    case Limit::user_tokens:
+      return "user_tokens: the user's sessions have used the tokens of this day";
+  }
+  return {};
+}
+
+Budget::Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, std::int64_t now_ms)
+    : limits_(limits), shared_(std::move(shared)), started_ms_(now_ms), active_ms_(now_ms) {}
+
+void Budget::active(std::int64_t now_ms) {
+  active_ms_ = now_ms;
+  told_[index(Limit::idle_timeout)] = false;  // the next silence is another one
+}
+
+std::optional<Budget::Notice> Budget::spent(const Usage& all) {
+  if (reached_) return std::nullopt;
+  if (auto notice = amount(Limit::audio_seconds, all.audio_ms(), limits_.audio_ms)) return notice;
+  if (auto notice = amount(Limit::tokens, all.total_tokens, limits_.tokens)) return notice;
+  if (!shared_) return std::nullopt;
+  const bool enough = all.audio_ms() - handed_on_.audio_ms() >= shared_step_ms;
+  if (enough || all.total_tokens > handed_on_.total_tokens) hand_on(all);
+  if (auto notice = amount(Limit::user_audio_seconds, users_.audio_ms(), limits_.user_audio_ms))
+    return notice;
+  return amount(Limit::user_tokens, users_.total_tokens, limits_.user_tokens);
+}
+
+void Budget::hand_on(const Usage& all) {
+  if (!shared_) return;
+  users_ = shared_->add(all.audio_ms() - handed_on_.audio_ms(),
+                        all.total_tokens - handed_on_.total_tokens);
+  handed_on_ = all;
+}
+
+std::optional<Budget::Notice> Budget::time_passed(std::int64_t now_ms) {
+  if (reached_) return std::nullopt;
+  if (auto notice = clock(Limit::max_duration, started_ms_, limits_.max_duration_ms, now_ms))
+    return notice;
+  return clock(Limit::idle_timeout, active_ms_, limits_.idle_timeout_ms, now_ms);
+}
+
+std::int64_t Budget::next_deadline_ms() const {
+  std::int64_t next = never;
+  const auto consider = [&](Limit limit, std::int64_t since_ms, std::int64_t most) {
+    if (most <= 0) return;
+    const std::int64_t before = notice_before(limit, most);
+    const bool to_tell = before > 0 && !told_[index(limit)];
+    next = std::min(next, since_ms + most - (to_tell ? before : 0));
+  };
+  consider(Limit::max_duration, started_ms_, limits_.max_duration_ms);
+  consider(Limit::idle_timeout, active_ms_, limits_.idle_timeout_ms);
+  return next;
+}
+
+/// Silence is told of when half of it has passed, at the earliest: the next look after somebody has
+/// spoken is then always later than the one before.
+std::int64_t Budget::notice_before(Limit limit, std::int64_t most) const {
+  if (!listens_) return 0;
+  return std::min(limits_.notice_ms, limit == Limit::idle_timeout ? most / 2 : most);
+}
+
+std::optional<Budget::Notice> Budget::clock(Limit limit, std::int64_t since_ms, std::int64_t most,
+                                            std::int64_t now_ms) {
+  if (most <= 0) return std::nullopt;
+  const std::int64_t used = now_ms - since_ms;
+  const std::int64_t before = notice_before(limit, most);
+  return judged({limit, used >= most, std::min(used, most), most},
+                before > 0 && used >= most - before);
+}
+
+/// Where both lines are crossed at once, the warning still comes first.
+std::optional<Budget::Notice> Budget::judged(Notice notice, bool near) {
+  if (near && tell(notice.limit)) {
+    notice.reached = false;
+    return notice;
+  }
+  if (!notice.reached) return std::nullopt;
+  reached_ = notice.limit;
+  return notice;
+}
+
+std::optional<Budget::Notice> Budget::amount(Limit limit, std::int64_t used, std::int64_t most) {
+  if (most <= 0) return std::nullopt;
+  const bool told = listens_ && limits_.warn_percent < 100;
+  return judged({limit, used >= most, used, most},
+                told && used * 100 >= most * limits_.warn_percent);
+}
+
+bool Budget::tell(Limit limit) {
+  if (std::exchange(told_[index(limit)], true)) return false;
+  ++warnings_[index(limit)];
+  return true;
+}
+
+}  // namespace verbatim::session

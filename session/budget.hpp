@@ -1,0 +1,111 @@
+// How much a conversation may use, and for how long: what is near its end, and what has reached it.
+// A limit is told of once before it ends the conversation.
+//
+// Pure: time is an argument. One thread; what the sessions of one user share is behind an
+// interface.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "session/close_reason.hpp"
+#include "session/usage.hpp"
+
+namespace verbatim::session {
+
+/// The numbers are indices: of what was told, and of the metrics.
+enum class Limit : std::uint8_t {
+  max_duration = 0,
+  idle_timeout = 1,
+  audio_seconds = 2,       ///< of this session
+  tokens = 3,              ///< of this session
+  user_audio_seconds = 4,  ///< of all sessions that the user began on this day
+  user_tokens = 5,
+};
+inline constexpr std::size_t limit_count = 6;
+inline constexpr std::array<Limit, limit_count> all_limits = {
+    Limit::max_duration, Limit::idle_timeout,       Limit::audio_seconds,
+    Limit::tokens,       Limit::user_audio_seconds, Limit::user_tokens};
+std::string_view to_string(Limit limit);
+/// Budgets end with `policy`; the two clocks have reasons of their own.
+CloseReason close_reason(Limit limit);
+/// For the client: what was reached, and where it is set.
+std::string reached(Limit limit);
+
+/// What the sessions of one user have used together. Implemented by the server; its add() may be
+/// called from the threads of several sessions at once, and takes no lock.
+class SharedUsage {
+ public:
+  virtual ~SharedUsage() = default;
+  /// The sum after it.
+  virtual Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
+};
+
+/// 0: no limit.
+struct BudgetLimits {
+  std::int64_t max_duration_ms = 0;
+  std::int64_t idle_timeout_ms = 0;
+  std::int64_t notice_ms = 0;  ///< of the two clocks: how long before; 0: not told
+  std::int64_t audio_ms = 0;
+  std::int64_t tokens = 0;
+  std::int64_t user_audio_ms = 0;
+  std::int64_t user_tokens = 0;
+  int warn_percent = 80;  ///< of the budgets: when it is told; 100: not told
+};
+
+class Budget {
+ public:
+  /// `shared` may be null: then the user's limits are not looked at. `now_ms` is monotonic.
+  Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, std::int64_t now_ms);
+
+  /// Something to say (`reached` false: a client that listens is told), or to do (true: it ends).
+  struct Notice {
+    Limit limit = Limit::max_duration;
+    bool reached = false;
+    std::int64_t used = 0;  ///< milliseconds, or tokens
+    std::int64_t most = 0;
+  };
+
+  /// Whether somebody is there who wants to be told before. Not before this is said.
+  void listen(bool listens) { listens_ = listens; }
+  /// Somebody spoke, wrote or answered: no raw microphone frames.
+  void active(std::int64_t now_ms);
+  /// What was used up to now, all in all. To be asked until it has nothing more to say.
+  std::optional<Notice> spent(const Usage& all);
+  /// The session is over: what is left is handed on to the user's account.
+  void hand_on(const Usage& all);
+  /// To be asked until it has nothing more to say, too.
+  std::optional<Notice> time_passed(std::int64_t now_ms);
+  /// When time_passed() will next have something to say.
+  std::int64_t next_deadline_ms() const;
+
+  /// How often each limit was told of, by its number.
+  const std::array<std::uint32_t, limit_count>& warnings() const { return warnings_; }
+  /// Which ended the conversation, if one did.
+  std::optional<Limit> reached() const { return reached_; }
+
+ private:
+  std::optional<Notice> amount(Limit limit, std::int64_t used, std::int64_t most);
+  std::optional<Notice> clock(Limit limit, std::int64_t since_ms, std::int64_t most,
+                              std::int64_t now_ms);
+  std::int64_t notice_before(Limit limit, std::int64_t most) const;
+  std::optional<Notice> judged(Notice notice, bool near);
+  bool tell(Limit limit);
+
+  BudgetLimits limits_;
+  std::shared_ptr<SharedUsage> shared_;
+  std::int64_t started_ms_;
+  std::int64_t active_ms_;
+  bool listens_ = false;
+  Usage handed_on_;  ///< to `shared_`
+  Usage users_;      ///< what that last said
+  std::array<bool, limit_count> told_{};
+  std::array<std::uint32_t, limit_count> warnings_{};
+  std::optional<Limit> reached_;
+};
+
+}  // namespace verbatim::session

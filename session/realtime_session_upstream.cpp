@@ -1,0 +1,309 @@
+// The provider's side of a conversation: what it says, and what happens when its connection goes or
+// is about to go.
+#include <algorithm>
+#include <utility>
+
+#include "session/message_kind.hpp"
+#include "session/own_events.hpp"
+#include "session/protocol.hpp"
+#include "session/realtime_session.hpp"
+#include "session/snapshot.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+/// A connection that has carried the conversation for so long was good: what happens to it is no
+/// continuation of the trouble before it.
+constexpr std::int64_t good_connection_ms = 10'000;
+
+/// Of the time until the provider ends a session, the share after which another is prepared.
+constexpr std::int64_t rotate_share_percent = 92;
+
+}  // namespace
+
+// ---- legs ----------------------------------------------------------------------------------
+
+std::optional<LegId> RealtimeSession::take_dial(Moment now) {
+  if (ended() || next_) return std::nullopt;
+  if (std::exchange(dial_wanted_, false)) {
+    current_.emplace(++legs_, /*rebuilds=*/false);
+    return legs_;
+  }
+  const bool retry = outage_ && now.mono_ms >= outage_->retry_at_ms;
+  const bool due = current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
+  rotation_waits_ = due && !is_silent();
+  if (!retry && (!due || rotation_waits_)) return std::nullopt;
+  next_.emplace(++legs_, /*rebuilds=*/true);
+  return legs_;
+}
+
+Outbox* RealtimeSession::outbox_of(LegId leg) {
+  if (next_ && next_->id() == leg) return &next_->outbox();
+  if (!current_ || current_->id() != leg) return nullptr;
+  return current_->outbox().empty() ? &to_upstream_ : &current_->outbox();
+}
+
+MessagePtr RealtimeSession::take_for(LegId leg) {
+  Outbox* const outbox = outbox_of(leg);
+  MessagePtr taken = outbox->take();
+  if (outbox == &to_upstream_ && !unanswered_.empty()) unanswered_.sent(taken);
+  return taken;
+}
+
+void RealtimeSession::upstream_opened(LegId leg, Moment now) {
+  if (ended()) return;
+  if (next_ && next_->id() == leg) {
+    next_->opened();
+    prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
+    return;
+  }
+  if (!current_ || current_->id() != leg) return;
+  current_->opened();
+  created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
+  std::string update = configuration_update(
+      options_.session_config_json,
+      options_.input_transcription ? std::string_view(options_.transcription_model) : "");
+  if (!update.empty()) {
+    ++updates_outstanding_;
+    to_upstream_.push_front(own_message(std::move(update)));
+  }
+}
+
+void RealtimeSession::upstream_said(LegId leg, Message message, Moment now) {
+  if (ended()) return;
+  if (next_ && next_->id() == leg) {
+    next_said(message, now);
+  } else if (current_ && current_->id() == leg) {
+    current_said(std::move(message), now);
+  }  // a leg that has handed over has nothing more to say
+}
+
+// ---- what the provider says ----------------------------------------------------------------
+
+void RealtimeSession::current_said(Message message, Moment now) {
+  const std::string_view type = peek_type(message.bytes);
+  const Traffic traffic = server_traffic(type);
+  message.kind = kind_of(traffic);
+  provider_error_ = false;
+  created_ = true;  // usually by session.created; some ways in (sideband) never send one
+  if (traffic == Traffic::audio) {
+    if (auto audio = read_server_event(message.bytes)) {
+      const bool repeat = transcript_.apply(*audio, now.wall).repeat;
+      if (!repeat) meter_.provider_sent(std::get<AudioDelta>(audio->body));
+    }
+    budget_.active(now.mono_ms);
+    answer_client(std::move(message));
+    spend(now);
+    return;
+  }
+  auto event = read_server_event(message.bytes);
+  if (event && current_->given() > 0 && current_->is_echo(*event)) return;
+  auto transcription_usage = read_transcription_usage(type, message.bytes);
+  meter_.configured(type, message.bytes);
+  policy_.configured(type, message.bytes);
+  if (event) notice(*event, message);
+  if (auto shown = policy_.without_hidden(type, message.bytes)) message.bytes = std::move(*shown);
+  if (!event) {
+    answer_client(std::move(message));
+    return;
+  }
+  budget_.active(now.mono_ms);
+  const auto* opened = std::get_if<UpstreamOpened>(&event->body);
+  const auto* configured = std::get_if<SessionConfigured>(&event->body);
+  const std::optional<bool> transcription = opened ? std::optional(opened->transcription_on)
+                                            : configured
+                                                ? std::optional(configured->transcription_on)
+                                                : std::nullopt;
+  const bool speech = std::holds_alternative<SpeechStarted>(event->body);
+  if (opened) plan_rotation(opened->expires_at_s, now);
+
+  const bool response_over = std::holds_alternative<ResponseEnded>(event->body);
+  const auto needs = record(std::move(*event), now);
+  if (!needs) return;
+  const auto usage_needs = record_usage(std::move(transcription_usage), response_over, now);
+  if (!usage_needs) return;
+  answer_client(std::move(message), std::max(*needs, *usage_needs));
+  tell_turns();
+  if (transcription) configuration_seen(*transcription);
+  // An update that was refused leaves the count too high; by the first speech it must be settled.
+  if (speech && !transcription_on_) request_transcription();
+  finish_if_transcribed(now);
+  spend(now);
+  if (next_ && !ended()) try_carry_over(now);
+}
+
+void RealtimeSession::notice(const Event& event, const Message& message) {
+  unanswered_.answered_by(event);
+  if (std::holds_alternative<SpeechStarted>(event.body)) speech_open_ = true;
+  if (std::holds_alternative<BufferCleared>(event.body)) speech_open_ = audio_uncommitted_ = false;
+  if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && placed->committed) {
+    speech_open_ = audio_uncommitted_ = false;
+  }
+  if (const auto* error = std::get_if<ProviderError>(&event.body)) {
+    provider_error_ = true;
+    last_error_ = error->code.empty() ? error->type : error->code;
+    expired_ = expired_ || error->code == "session_expired";
+    if (error->client_event_id.starts_with(own_event_prefix)) {
+      transcription_refused_ = true;
+      updates_outstanding_ = std::max(0, updates_outstanding_ - 1);
+    }
+  }
+  const bool configured = std::holds_alternative<SessionConfigured>(event.body);
+  if (configured && updates_outstanding_ > 0) --updates_outstanding_;
+  if (configured || std::holds_alternative<UpstreamOpened>(event.body))
+    settings_.see(message.bytes);
+}
+
+void RealtimeSession::configuration_seen(bool transcription_on) {
+  transcription_on_ = transcription_on;
+  if (transcription_on) transcription_refused_ = false;
+  if (!transcription_on && updates_outstanding_ == 0) request_transcription();
+}
+
+void RealtimeSession::request_transcription() {
+  if (!options_.input_transcription || transcription_refused_) return;
+  transcription_refused_ = true;  // until an answer shows that it is on
+  ++updates_outstanding_;
+  to_upstream_.push(own_message(transcription_update(options_.transcription_model)), 0);
+}
+
+// ---- one leg after another -----------------------------------------------------------------
+
+void RealtimeSession::next_said(const Message& message, Moment now) {
+  const auto event = read_server_event(message.bytes);
+  if (!event) return;
+  if (!next_->prepare(*event, transcript_, settings_, last_sequence_)) {
+    leg_failed("the provider refused to go on: " + next_->complaint(), now);
+    return;
+  }
+  prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
+  try_carry_over(now);
+}
+
+// Make before break: while the old leg is good, the new one waits for a moment of silence.
+void RealtimeSession::try_carry_over(Moment now) {
+  if (!next_->is_ready()) return;
+  if (current_ && !is_silent()) return;
+  if (next_->catch_up(transcript_, last_sequence_)) return;
+  carry_over(now);
+}
+
+bool RealtimeSession::is_silent() const {
+  const bool half_said = speech_open_ || (audio_uncommitted_ && !settings_.detects_turns());
+  return created_ && !half_said && !transcript_.is_answering() && unanswered_.empty() &&
+         updates_outstanding_ == 0 && !transcript_.awaiting_transcription();
+}
+
+void RealtimeSession::carry_over(Moment now) {
+  const bool after_loss = !current_;
+  ++(after_loss ? counts_.reconnected : counts_.rotated);
+  current_ = std::exchange(next_, std::nullopt);
+  outage_.reset();
+  expired_ = provider_error_ = speech_open_ = false;
+  updates_outstanding_ = 0;
+  carried_since_ms_ = now.mono_ms;
+  const Event greeting = *current_->greeting();
+  plan_rotation(std::get<UpstreamOpened>(greeting.body).expires_at_s, now);
+  if (!record(greeting, now)) return;
+  if (const auto& configuration = current_->configuration()) {
+    transcription_on_ = std::get<SessionConfigured>(configuration->body).transcription_on;
+    if (!record(*configuration, now)) return;
+  }
+  tell_turns();
+  if (!after_loss) return;
+  const auto again = unanswered_.take_sent();
+  for (auto request = again.rbegin(); request != again.rend(); ++request) {
+    if (request->kind == Unanswered::Request::Kind::settings) ++updates_outstanding_;
+    to_upstream_.push_front(request->message, request->needs);
+  }
+  if (settings_.answers_by_itself() && !unanswered_.has_response() &&
+      transcript_.awaiting_answer()) {
+    to_upstream_.push_front(own_message(response_event()));
+  }
+  if (identity_.extension_events)
+    answer_client(own_message(upstream_event("restored", {}, own_event_id())));
+}
+
+void RealtimeSession::plan_rotation(std::int64_t expires_at_s, Moment now) {
+  rotate_at_ms_ = 0;
+  if (options_.rotate_after_ms == 0) return;
+  std::int64_t in_ms = options_.rotate_after_ms;
+  if (expires_at_s > 0) {
+    const std::int64_t left_ms = expires_at_s * 1000 - now.wall;
+    in_ms = std::min(in_ms, std::max<std::int64_t>(0, left_ms) * rotate_share_percent / 100);
+  }
+  rotate_at_ms_ = now.mono_ms + in_ms;
+}
+
+// ---- a leg that goes -----------------------------------------------------------------------
+
+void RealtimeSession::upstream_gone(LegId leg, const LinkEnd& link, Moment now) {
+  if (ended()) return;
+  const std::string said = link.reason.empty() ? last_error_ : link.reason;
+  if (next_ && next_->id() == leg) {
+    leg_failed("the provider hung up: " + (next_->complaint().empty() ? said : next_->complaint()),
+               now);
+    return;
+  }
+  if (!current_ || current_->id() != leg) return;
+  if (expired_ || (link.clean && link.close_code == 1001 &&
+                   said.find("maximum duration") != std::string::npos)) {
+    lose_upstream(CloseReason::session_expired, said, now);
+  } else if (!link.clean) {
+    lose_upstream(CloseReason::upstream_lost, "the connection to the provider was lost: " + said,
+                  now);
+  } else if (provider_error_ || link.close_code >= 4000 || link.close_code == 1011) {
+    lose_upstream(CloseReason::upstream_error, "the provider ended the session: " + said, now);
+  } else {
+    lose_upstream(CloseReason::upstream_closed, said, now);
+  }
+}
+
+void RealtimeSession::upstream_unavailable(LegId leg, CloseReason reason, const std::string& why,
+                                           Moment now) {
+  if (next_ && next_->id() == leg) {
+    leg_failed(why, now);
+  } else if (current_ && current_->id() == leg) {
+    end(reason, why, now);
+  }
+}
+
+void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, Moment now) {
+  current_.reset();
+  // A first connection that never spoke is no loss but a refusal; and nobody waits for another
+  // when the client has left.
+  if (!created_ || pending_reason_ || options_.reconnect.attempts_max == 0)
+    return end(reason, why, now);
+  const bool soon = carried_since_ms_ != 0 && now.mono_ms - carried_since_ms_ < good_connection_ms;
+  soon ? backoff_.failed() : backoff_.reset();
+  if (backoff_.exhausted()) return end(reason, why, now);
+  auto endings =
+      cut_off_answers(transcript_, settings_.speaks(), [this] { return own_event_id(); });
+  const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
+  if (!needs) return;
+  for (std::string& message : endings) answer_client(own_message(std::move(message)), *needs);
+  tell_turns();
+  outage_ = Outage{reason, why, now.mono_ms + backoff_.pause()};
+  ++counts_.lost;
+  rotate_at_ms_ = 0;
+  if (identity_.extension_events)
+    answer_client(own_message(upstream_event("lost", to_string(reason), own_event_id())));
+  if (next_) try_carry_over(now);
+}
+
+void RealtimeSession::leg_failed(const std::string& why, Moment now) {
+  next_.reset();
+  if (!outage_) {  // the old one is still there: later
+    rotate_at_ms_ = now.mono_ms + options_.reconnect.pause_max_ms;
+    return;
+  }
+  backoff_.failed();
+  if (backoff_.exhausted()) {
+    end(outage_->reason, outage_->why + "; and then: " + why, now);
+    return;
+  }
+  outage_->retry_at_ms = now.mono_ms + backoff_.pause();
+}
+
+}  // namespace verbatim::session

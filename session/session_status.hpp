@@ -1,0 +1,21 @@
+// Where a session, or one attempt of it, stands. The interface, section 4.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace verbatim::session {
+
+/// Numbers are stored; never renumber.
+enum class SessionStatus : std::uint8_t {
+  created = 0,  ///< no conversation yet
+  live = 1,
+  detached = 2,  ///< the client is gone and may come back
+  final = 3,
+};
+
+std::string_view to_string(SessionStatus);
+std::optional<SessionStatus> session_status_from_string(std::string_view);
+
+}  // namespace verbatim::session

@@ -1,0 +1,54 @@
+// What a client has asked the provider for and has had no answer to: asked again if the connection
+// is lost in between. Audio is not among it: it can not be told what of it was heard.
+//
+// Pure; part of a RealtimeSession, on its thread.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/event.hpp"
+#include "session/outbox.hpp"
+
+namespace verbatim::session {
+
+class Unanswered {
+ public:
+  /// A request of this type has been queued; others are not remembered.
+  void asked(std::string_view type, const MessagePtr& message, Sequence needs);
+  /// It has left for the provider.
+  void sent(const MessagePtr& message);
+  /// Something came from the provider that may answer one.
+  void answered_by(const Event& event);
+
+  struct Request {
+    enum class Kind { item, response, settings };
+    Kind kind;
+    MessagePtr message;
+    Sequence needs;
+    std::string item_id;  ///< of an item whose id the client chose
+    std::string event_id;
+    bool sent = false;
+  };
+  /// Those that had left, oldest first: to be sent once more.
+  std::vector<Request> take_sent();
+  bool empty() const { return requests_.empty(); }
+  std::size_t bytes() const { return bytes_; }
+  bool has_response() const;
+
+ private:
+  /// Beyond either the oldest is forgotten: it will not be asked again.
+  static constexpr std::size_t count_max = 256;
+  static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
+
+  template <class Matches>
+  void drop_first(Matches matches);
+  void forget_first();
+
+  std::deque<Request> requests_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace verbatim::session

@@ -1,0 +1,77 @@
+// One connection to the provider, from the dial until it carries the conversation. The first leg of
+// a conversation carries it at once. A later one is first given what the conversation is: the
+// settings in force, then its items in order (P8; protocol notes, section 2: the provider has no
+// resume). Until it has taken them, what it says is for us and not for the client.
+//
+// Pure; part of a RealtimeSession, on its thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "session/event.hpp"
+#include "session/outbox.hpp"
+#include "session/session_settings.hpp"
+#include "session/transcript.hpp"
+
+namespace verbatim::session {
+
+/// Counts the legs of one conversation, from 1.
+using LegId = int;
+
+class UpstreamLeg {
+ public:
+  /// `rebuilds`: it has to be given a conversation before it can carry it.
+  UpstreamLeg(LegId id, bool rebuilds) : id_(id), rebuilds_(rebuilds) {}
+
+  LegId id() const { return id_; }
+  bool is_open() const { return open_; }
+  void opened() { open_ = true; }
+
+  /// What only this leg is to be told; goes before the conversation's own messages.
+  Outbox& outbox() { return outbox_; }
+  const Outbox& outbox() const { return outbox_; }
+
+  /// Hears an event while the leg is prepared. Returns false if the leg can not be used.
+  bool prepare(const Event& event, const Transcript& transcript, const SessionSettings& settings,
+               Sequence needs);
+  /// It has taken everything that it was given.
+  bool is_ready() const;
+  /// Gives it what the conversation has grown by since. True if there was something.
+  bool catch_up(const Transcript& transcript, Sequence needs);
+  /// Its session.created: from here on the conversation is this leg's.
+  const std::optional<Event>& greeting() const { return greeting_; }
+  /// Its answer to the settings that it was given; nullopt if there were none.
+  const std::optional<Event>& configuration() const { return configuration_; }
+
+  /// The event only repeats what this leg was given.
+  bool is_echo(const Event& event) const;
+  /// It was given this item and took it.
+  bool has(const std::string& item_id) const {
+    return given_.contains(item_id) && !awaited_.contains(item_id);
+  }
+  /// How many items it was given, and how many of them it refused.
+  std::size_t given() const { return given_.size(); }
+  std::size_t refused() const { return refused_; }
+  /// What it said when it refused the settings, or us.
+  const std::string& complaint() const { return complaint_; }
+
+ private:
+  bool hear_error(const ProviderError& error);
+
+  LegId id_;
+  bool rebuilds_;
+  bool open_ = false;
+  bool configured_ = false;
+  Outbox outbox_;
+  std::optional<Event> greeting_;
+  std::optional<Event> configuration_;
+  std::unordered_set<std::string> given_;
+  std::unordered_set<std::string> awaited_;  ///< given, not yet placed
+  std::size_t refused_ = 0;
+  std::string complaint_;
+};
+
+}  // namespace verbatim::session

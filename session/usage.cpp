@@ -1,0 +1,63 @@
+#include "session/usage.hpp"
+
+#include "session/json_view.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using json::Kind;
+using json::View;
+
+/// A thousand of them can be added up without a thought.
+constexpr std::int64_t beyond_reason = 1'000'000'000'000;
+
+std::int64_t count(View number) {
+  const auto value = number.integer().value_or(0);
+  return value > 0 && value <= beyond_reason ? value : 0;
+}
+
+Usage read(View object) {
+  Usage usage;
+  if (const View audio = object["verbatim_audio"]; audio.exists()) {
+    usage.input_audio_ms = count(audio["input_ms"]);
+    usage.output_audio_ms = count(audio["output_ms"]);
+    return usage;
+  }
+  if (object["type"].between_quotes() == "duration") {
+    usage.transcription_ms = count(object["seconds"]) * 1000;
+    return usage;
+  }
+  usage.input_tokens = count(object["input_tokens"]);
+  usage.output_tokens = count(object["output_tokens"]);
+  usage.total_tokens = object["total_tokens"].is(Kind::number)
+                           ? count(object["total_tokens"])
+                           : usage.input_tokens + usage.output_tokens;
+  return usage;
+}
+
+}  // namespace
+
+Usage& Usage::operator+=(const Usage& more) {
+  input_tokens += more.input_tokens;
+  output_tokens += more.output_tokens;
+  total_tokens += more.total_tokens;
+  transcription_ms += more.transcription_ms;
+  input_audio_ms += more.input_audio_ms;
+  output_audio_ms += more.output_audio_ms;
+  return *this;
+}
+
+Usage read_usage(std::string_view object) { return read(View::of(object)); }
+
+Usage sum_usage(std::string_view list) {
+  Usage sum;
+  for (json::Elements elements(View::of(list)); elements.next();) sum += read(elements.value());
+  return sum;
+}
+
+std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {
+  return R"({"verbatim_audio":{"input_ms":)" + std::to_string(input_ms) + R"(,"output_ms":)" +
+         std::to_string(output_ms) + "}}";
+}
+
+}  // namespace verbatim::session

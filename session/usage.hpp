@@ -1,0 +1,36 @@
+// What a conversation has used: the provider's tokens, and audio by its length. Read from the
+// provider's usage objects, which are kept as they came, and from what the relay has metered.
+//
+// Plain values and pure functions. Untrusted input: never throws.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace verbatim::session {
+
+struct Usage {
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  std::int64_t total_tokens = 0;      ///< as the provider adds up, else input and output
+  std::int64_t transcription_ms = 0;  ///< of speech that is billed by its length, not by tokens
+  std::int64_t input_audio_ms = 0;    ///< sent by the client
+  std::int64_t output_audio_ms = 0;   ///< sent by the provider
+
+  std::int64_t audio_ms() const { return input_audio_ms + output_audio_ms; }
+  Usage& operator+=(const Usage& more);
+  friend bool operator==(const Usage&, const Usage&) = default;
+};
+
+/// Of one usage object: of a response, or of a transcription (`type` tokens or duration). Numbers
+/// that are negative or beyond all reason count as none.
+Usage read_usage(std::string_view object);
+
+/// Of a whole attempt, as it is stored: a JSON list of usage objects, with metered_audio().
+Usage sum_usage(std::string_view list);
+
+/// The element of that list which says how much audio went each way.
+std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);
+
+}  // namespace verbatim::session

@@ -1,0 +1,110 @@
+// What is erased is in no file any more: on request, and by age.
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { eventually } from './support/cell.mjs';
+import { Client, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
+
+/** The files of these directories that hold these bytes. A file may go while we look. */
+function holders(directories, planted) {
+  return directories.flatMap((directory) =>
+    readdirSync(directory, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .filter((file) => {
+        try {
+          return readFileSync(file).includes(planted);
+        } catch (gone) {
+          if (gone.code === 'ENOENT') return false;
+          throw gone;
+        }
+      }),
+  );
+}
+
+/** A conversation, a posted copy and metadata, all with the planted words in them. */
+async function plant(t, relay, planted) {
+  const token = await relay.mint({ user: `ada ${planted}`, metadata: { note: planted } });
+  const client = await Client.connectWithId(t, relay, { token });
+  await client.ask(`Have you heard of ${planted}?`);
+  await client.close();
+  await relay.transcript(client.id);
+  const posted = await relay.request(`/v1/sessions/${client.id}/transcript`, {
+    method: 'POST',
+    body: { writer: 'agent', turns: [{ role: 'system', text: `The note says ${planted}.` }] },
+  });
+  assert.equal(posted.status, 200, posted.text);
+  return client.id;
+}
+
+const erasedBy = async (relay, by) => {
+  const { text } = await relay.request('/metrics');
+  return Number(new RegExp(`^verbatim_sessions_erased_total\\{by="${by}"\\} (\\d+)`, 'm').exec(text)?.[1]);
+};
+
+test('what was said, posted and captured is in no file after an erasure [P10]', async (t) => {
+  const capture = temporaryDirectory(t);
+  const relay = await startRelay(t, {
+    simulator: await startSimulator(t),
+    set: [`capture.dir=${capture}`],
+  });
+  const places = [relay.dataDir, capture];
+  const planted = randomUUID();
+  const kept = await plant(t, relay, 'what stays');
+  const id = await plant(t, relay, planted);
+  await eventually(() => holders([capture], planted).length > 0, 'the capture');
+  assert.ok(holders([relay.dataDir], planted).length > 0, 'it was in the data directory');
+
+  assert.equal((await relay.request(`/v1/sessions/${id}`, { method: 'DELETE' })).status, 204);
+  assert.deepEqual(holders([capture], planted), []);
+  // The log is emptied as soon as the writer has nothing else to do.
+  await eventually(() => holders(places, planted).length === 0, 'no trace in any file');
+  assert.equal((await relay.request(`/v1/sessions/${id}`)).status, 404);
+  assert.equal((await relay.request(`/v1/sessions/${kept}`)).status, 200);
+  assert.ok(holders([capture], 'what stays').length > 0, 'the other capture is there');
+  assert.equal(await erasedBy(relay, 'request'), 1);
+  assert.match(relay.program.stderr, new RegExp(`session\\.erased.*${id}`));
+
+  await relay.program.stop();
+  assert.deepEqual(holders(places, planted), []);
+});
+
+test('a session older than storage.retention is erased by itself, a younger one and a live one are not [P10]', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const capture = temporaryDirectory(t);
+  const simulator = await startSimulator(t);
+  const set = [`capture.dir=${capture}`];
+  const first = await startRelay(t, { simulator, dataDir, set });
+  const planted = randomUUID();
+  const id = await plant(t, first, planted);
+  await first.program.stop();
+
+  const long = await startRelay(t, { simulator, dataDir, set: [...set, 'storage.retention=1h'] });
+  await eventually(async () => (await erasedBy(long, 'retention')) === 0, 'a look');
+  assert.equal((await long.request(`/v1/sessions/${id}`)).status, 200);
+  await long.program.stop();
+
+  const relay = await startRelay(t, { simulator, dataDir, set: [...set, 'storage.retention=1s'] });
+  const live = await Client.connectWithId(t, relay);
+  await eventually(async () => (await relay.request(`/v1/sessions/${id}`)).status === 404, 'the erasure');
+  await eventually(() => holders([dataDir, capture], planted).length === 0, 'no trace in any file');
+  await eventually(async () => (await erasedBy(relay, 'retention')) === 1, 'it is counted');
+  assert.match(relay.program.stderr, /retention\.erased.*1/);
+  assert.equal((await relay.request(`/v1/sessions/${live.id}`)).json.status, 'live');
+  await live.close();
+  await eventually(async () => (await relay.request(`/v1/sessions/${live.id}`)).status === 404, 'its end, and its age');
+});
+
+test('the command line erases a session that has not begun, and one that only writers filled', async (t) => {
+  const relay = await startRelay(t);
+  const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
+  const posted = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
+  await relay.request(`/v1/sessions/${posted.json.id}/transcript`, { method: 'POST', body: { role: 'user', text: 'Hi.' } });
+  for (const id of [json.id, posted.json.id]) {
+    const erased = await run(['sessions', 'delete', id, '--set', `server.data_dir=${relay.dataDir}`]);
+    assert.equal(erased.code, 0, erased.stderr);
+    assert.equal((await relay.request(`/v1/sessions/${id}`)).status, 404);
+  }
+});

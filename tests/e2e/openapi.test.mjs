@@ -1,0 +1,295 @@
+// The API's description of itself: valid, and true of every call and every error that it names.
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import Ajv from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { Watcher } from './support/events.mjs';
+import { Client, makeKey, startRelay, startSimulator } from './support/verbatim.mjs';
+
+const methods = ['get', 'post', 'patch', 'put', 'delete'];
+
+async function described(relay) {
+  const answer = await relay.request('/openapi.json', { key: undefined });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json;
+}
+
+const operations = (document) =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    methods.filter((method) => item[method]).map((method) => ({ path, method, ...item[method] })));
+
+/** Judges answers by the document, and remembers what it has seen of it. */
+class Judge {
+  seen = new Set();
+
+  constructor(document) {
+    this.operations = new Map(operations(document).map((one) => [one.operationId, one]));
+    this.document = document;
+    this.ajv = new Ajv({ strict: false, validateSchema: false });
+    addFormats.default(this.ajv);
+    this.ajv.addSchema({ $id: 'api', components: document.components });
+  }
+
+  resolve(part) {
+    if (!part?.$ref) return part;
+    return part.$ref.slice(2).split('/').reduce((at, name) => at[name], this.document);
+  }
+
+  check(operationId, answer) {
+    const { responses } = this.operations.get(operationId);
+    const status = String(answer.status);
+    const what = `${operationId} ${status}`;
+    assert.ok(responses[status], `${what} is not described: ${answer.text}`);
+    const response = this.resolve(responses[status]);
+    for (const header of Object.keys(response.headers ?? {}))
+      if (header !== 'Idempotent-Replayed') assert.ok(answer.headers[header.toLowerCase()], `${what}: ${header}`);
+    const type = answer.type.split(';')[0];
+    if (!response.content) {
+      assert.equal(answer.text, '', what);
+    } else {
+      const content = response.content[type];
+      assert.ok(content, `${what} has the type ${type}: ${answer.text}`);
+      if (/[/+]json$/.test(type)) {
+        const schema = JSON.parse(JSON.stringify(content.schema).replaceAll('"#/', '"api#/'));
+        const valid = this.ajv.validate(schema, answer.json);
+        assert.ok(valid, `${what}: ${this.ajv.errorsText()} in ${answer.text}`);
+      }
+    }
+    this.seen.add(what);
+    return answer;
+  }
+
+  shaped(name, value) {
+    const schema = { $ref: `api#/components/schemas/${name}` };
+    assert.ok(this.ajv.validate(schema, value), `${name}: ${this.ajv.errorsText()} in ${JSON.stringify(value)}`);
+  }
+
+  unseen() {
+    return [...this.operations.values()].flatMap(({ operationId, responses }) =>
+      Object.keys(responses).map((status) => `${operationId} ${status}`))
+      .filter((what) => !what.endsWith(' default') && !this.seen.has(what));
+  }
+}
+
+const problems = async (document) => {
+  const { valid, errors } = await new Validator().validate(structuredClone(document));
+  return { valid, errors };
+};
+
+test('what is served as the description is valid OpenAPI 3.1, and a damaged one would be found out', async (t) => {
+  const relay = await startRelay(t);
+  const document = await described(relay);
+  assert.match(document.openapi, /^3\.1\./);
+  assert.deepEqual(await problems(document), { valid: true, errors: undefined });
+  const damaged = structuredClone(document);
+  delete damaged.paths['/v1/sessions'].get.responses['200'].description;
+  assert.equal((await problems(damaged)).valid, false);
+  const references = JSON.stringify(document).match(/#\/components\/[^"]+/g);
+  for (const reference of new Set(references))
+    assert.ok(reference.slice(2).split('/').reduce((at, name) => at?.[name], document), reference);
+});
+
+test('every call and every error that is described is answered as described', async (t) => {
+  const service = randomBytes(16).toString('hex');
+  const internal = { 'x-internal-service-key': service };
+  const simulator = await startSimulator(t);
+  const relay = await startRelay(t, {
+    simulator,
+    env: { VERBATIM_AUTH_INTERNAL_SERVICE_KEY: service },
+    set: ['posts.per_minute=12', 'server.body_bytes_max=64KiB', 'events.watchers_per_session_max=1'],
+  });
+  const judge = new Judge(await described(relay));
+  const call = async (id, path, options = {}) => {
+    const { method } = judge.operations.get(id);
+    return judge.check(id, await relay.request(path, { method: method.toUpperCase(), ...options }));
+  };
+  const expect = async (status, id, path, options) =>
+    assert.equal((await call(id, path, options)).status, status, `${id} ${path}`);
+  const huge = { session: { instructions: 'x'.repeat(100_000) }, text: 'x'.repeat(100_000) };
+  const bad = '{"turns":';
+  const nobody = { key: undefined };
+  const turn = { role: 'user', text: 'A line of the copy.' };
+
+  // Sessions to speak of: one that is over, one that runs, one of another user.
+  const token = await relay.mint({ user: 'ada' });
+  const client = await Client.connectWithId(t, relay, { token });
+  await client.ask('Is all of this described?');
+  await client.close();
+  await relay.transcript(client.id);
+  const live = await Client.connectWithId(t, relay);
+  const mine = `/v1/sessions/${client.id}`;
+  const as = { key: token };
+
+  const secrets = '/v1/realtime/client_secrets';
+  await expect(200, 'createClientSecret', secrets, { body: { verbatim: { user: 'ada' } } });
+  await expect(400, 'createClientSecret', secrets, { body: bad });
+  await expect(401, 'createClientSecret', secrets, nobody);
+  await expect(403, 'createClientSecret', secrets, as);
+  await expect(413, 'createClientSecret', secrets, { body: huge });
+
+  const beta = '/v1/realtime/sessions';
+  await expect(200, 'createBetaSession', beta, { body: { modalities: ['text'], verbatim: { user: 'ada' } } });
+  await expect(400, 'createBetaSession', beta, { body: bad });
+  await expect(401, 'createBetaSession', beta, nobody);
+  await expect(403, 'createBetaSession', beta, as);
+  await expect(413, 'createBetaSession', beta, { body: { instructions: 'x'.repeat(100_000) } });
+
+  await expect(200, 'listSessions', '/v1/sessions?limit=1');
+  await expect(400, 'listSessions', '/v1/sessions?cursor=none');
+  await expect(401, 'listSessions', '/v1/sessions', nobody);
+  await expect(403, 'listSessions', '/v1/sessions', as);
+
+  const once = { headers: { 'idempotency-key': 'once' }, body: { user: 'ada', metadata: { n: 1 } } };
+  await expect(201, 'createSession', '/v1/sessions', once);
+  await expect(200, 'createSession', '/v1/sessions', once);
+  await expect(422, 'createSession', '/v1/sessions', { ...once, body: { user: 'ada' } });
+  await expect(400, 'createSession', '/v1/sessions', { body: bad });
+  await expect(401, 'createSession', '/v1/sessions', nobody);
+  await expect(403, 'createSession', '/v1/sessions', as);
+  await expect(404, 'createSession', '/v1/sessions', { body: { id: client.id, user: 'eve' } });
+  await expect(413, 'createSession', '/v1/sessions', { body: { metadata: { x: 'x'.repeat(20_000) } } });
+
+  await expect(200, 'showSession', mine, as);
+  const { etag } = (await relay.request(mine)).headers;
+  await expect(304, 'showSession', mine, { headers: { 'if-none-match': etag } });
+  await expect(401, 'showSession', mine, nobody);
+  await expect(404, 'showSession', '/v1/sessions/none');
+
+  await expect(200, 'patchSession', mine, { body: { metadata: { a: 1 } } });
+  await expect(400, 'patchSession', mine, { body: { metadata: 1 } });
+  await expect(401, 'patchSession', mine, nobody);
+  await expect(403, 'patchSession', mine, { ...as, body: {} });
+  await expect(404, 'patchSession', '/v1/sessions/none', { body: {} });
+  await expect(413, 'patchSession', mine, { body: { metadata: { x: 'x'.repeat(20_000) } } });
+
+  for (const format of ['json', 'jsonl', 'text', 'markdown', 'vtt', 'srt'])
+    await expect(200, 'showTranscript', `${mine}/transcript?format=${format}`, as);
+  const tagged = await relay.request(`${mine}/transcript`);
+  await expect(304, 'showTranscript', `${mine}/transcript`, { headers: { 'if-none-match': tagged.headers.etag } });
+  await expect(400, 'showTranscript', `${mine}/transcript?attempt=x`);
+  await expect(401, 'showTranscript', `${mine}/transcript`, nobody);
+  await expect(404, 'showTranscript', `${mine}/transcript?attempt=7`);
+  await expect(200, 'showTranscript', `${mine}/transcript?attempt=all`);
+
+  const { text: stream } = await call('watchSession', `${mine}/events`, as);
+  const watched = [...stream.matchAll(/^event: (.*)\n(?:id: (.*)\n)?data: (.*)$/gm)];
+  for (const [, event, , data] of watched) judge.shaped(event === 'turn' ? 'Turn' : 'WatchedState', JSON.parse(data));
+  assert.equal(watched.length, 3);
+  await expect(204, 'watchSession', `${mine}/events`, { headers: { 'last-event-id': watched.at(-1)[2] } });
+  await expect(400, 'watchSession', `${mine}/events?attempt=x`);
+  await expect(401, 'watchSession', `${mine}/events`, nobody);
+  await expect(404, 'watchSession', '/v1/sessions/none/events');
+  const watcher = await Watcher.open(t, relay, live.id);
+  await expect(429, 'watchSession', `/v1/sessions/${live.id}/events`);
+  watcher.close();
+
+  const made = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
+  const posts = [
+    ['postTranscript', `/v1/sessions/${client.id}/transcript`, {}, '/v1/sessions/none/transcript'],
+    ['postTranscriptCompatible', `/api/sessions/${made.json.id}/transcript`, {}, '/api/sessions/none/transcript'],
+    ['postTranscriptInternal', `/api/internal/sessions/${live.id}/transcript`, { key: undefined, headers: internal },
+      '/api/internal/sessions/none/transcript'],
+  ];
+  for (const [id, path, credential, unknown] of posts) {
+    await expect(200, id, path, { ...credential, body: turn });
+    await expect(400, id, path, { ...credential, body: bad });
+    await expect(404, id, unknown, { ...credential, body: turn });
+    await expect(413, id, path, { ...credential, body: huge });
+    await expect(401, id, path, { ...nobody, body: turn });
+    let limited;
+    for (let i = 0; i < 20 && limited?.status !== 429; ++i) limited = await call(id, path, { ...credential, body: turn });
+    assert.equal(limited.status, 429);
+  }
+  const foreign = await relay.mint({ user: 'eve' });
+  const claims = { writer: 'agent', turns: [turn] };
+  const own = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
+  const ownToken = { key: await relay.mint({ user: 'ada', session_id: own.json.id }) };
+  await expect(403, 'postTranscript', `/v1/sessions/${own.json.id}/transcript`, { ...ownToken, body: claims });
+  await expect(403, 'postTranscriptCompatible', `/api/sessions/${own.json.id}/transcript`, { ...ownToken, body: claims });
+  await expect(404, 'postTranscriptCompatible', `/api/sessions/${own.json.id}/transcript`, { key: foreign, body: turn });
+
+  const service_ = { key: undefined, headers: { ...internal, 'idempotency-key': 'i' } };
+  const assigned = { type: 'training', assignmentId: 'a-1', userId: 'ada', scenarioId: 's' };
+  await expect(201, 'createSessionInternal', '/api/internal/sessions', { ...service_, body: assigned });
+  await expect(200, 'createSessionInternal', '/api/internal/sessions', { ...service_, body: assigned });
+  await expect(422, 'createSessionInternal', '/api/internal/sessions', { ...service_, body: {} });
+  await expect(400, 'createSessionInternal', '/api/internal/sessions', { ...service_, body: bad });
+  await expect(401, 'createSessionInternal', '/api/internal/sessions', { body: assigned });
+  await expect(413, 'createSessionInternal', '/api/internal/sessions', { ...service_, body: huge });
+
+  const assignment = '/api/external/assignments/a-1/transcript';
+  await relay.request(`/v1/sessions/${made.json.id}`, { method: 'PATCH', body: { metadata: { assignmentId: 'a-2' } } });
+  await expect(200, 'showAssignment', assignment.replace('a-1', 'a-2'));
+  await expect(400, 'showAssignment', `${assignment}?attempt=x`);
+  await expect(401, 'showAssignment', assignment, nobody);
+  await expect(403, 'showAssignment', assignment, as);
+  await expect(404, 'showAssignment', assignment.replace('a-1', 'none'));
+
+  for (const [id, path] of [['health', '/healthz'], ['showMetrics', '/metrics'], ['version', '/version'], ['openapi', '/openapi.json']])
+    await expect(200, id, path, nobody);
+  const page = await relay.request('/openapi.json');
+  await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
+  await expect(200, 'ready', '/readyz', nobody);
+  const apart = await startRelay(t, { simulator, set: ['metrics.listen=127.0.0.1:0'] });
+  judge.check('showMetrics', await apart.request('/metrics', nobody));
+  const cut = await startRelay(t, { simulator: { url: 'ws://127.0.0.1:1/v1/realtime' } });
+  judge.check('ready', await cut.request('/readyz', nobody));
+
+  const upgrade = (query, { key = relay.key, headers = {} } = {}) =>
+    relay.request(`/v1/realtime${query}`, {
+      key,
+      headers: {
+        connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13',
+        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', ...headers,
+      },
+    });
+  judge.check('connect', await upgrade('?intent=x'));
+  judge.check('connect', await upgrade('', { key: 'ek_none' }));
+  judge.check('connect', await upgrade('', { ...as, headers: { origin: 'https://elsewhere.test' } }));
+  judge.check('connect', await upgrade('?session=other', { key: ownToken.key }));
+  judge.check('connect', await upgrade('', { headers: { 'sec-websocket-version': '8' } }));
+  judge.seen.add('connect 101'); // the conversations above
+
+  await expect(409, 'eraseSession', `/v1/sessions/${live.id}`);
+  await expect(401, 'eraseSession', mine, nobody);
+  await expect(403, 'eraseSession', mine, as);
+  await expect(404, 'eraseSession', '/v1/sessions/none');
+  await expect(204, 'eraseSession', mine);
+  await live.close();
+
+  // Only while a session's last connection is being closed; seen where that is made to last.
+  assert.deepEqual(judge.unseen(), ['connect 409']);
+});
+
+test("another user's token gets 404 on every route of a session, with whatever method is described [P10]", async (t) => {
+  const relay = await startRelay(t, { key: makeKey() });
+  const document = await described(relay);
+  const body = { user: 'ada', metadata: { secret: 'planted' } };
+  const { json } = await relay.request('/v1/sessions', { method: 'POST', body });
+  const foreign = await relay.mint({ user: 'eve' });
+  let walked = 0;
+  for (const { path, method, security } of operations(document)) {
+    if (!/sessions\/\{id\}/.test(path) || !security.some((one) => one.clientToken)) continue;
+    const ask = (id) =>
+      relay.request(path.replace('{id}', id), {
+        method: method.toUpperCase(),
+        key: foreign,
+        ...(method === 'get' ? {} : { body: { role: 'user', text: 'x' } }),
+      });
+    const hers = await ask(json.id);
+    assert.equal(hers.status, 404, `${method} ${path}: ${hers.text}`);
+    assert.equal(hers.text, (await ask('sess_of_nobody')).text, 'it tells that there is one');
+    ++walked;
+  }
+  assert.equal(walked, 5);
+  // And what a token may not do at all, it may not do there: nothing is changed, nothing is shown.
+  for (const { path, method, security } of operations(document)) {
+    if (security.length === 0 || security.some((one) => one.clientToken)) continue;
+    const answer = await relay.request(path.replace('{id}', json.id), { method: method.toUpperCase(), key: foreign, body: {} });
+    assert.ok([401, 403, 404].includes(answer.status), `${method} ${path}: ${answer.status}`);
+    assert.ok(!answer.text.includes('planted'));
+  }
+  assert.deepEqual((await relay.request(`/v1/sessions/${json.id}`)).json.metadata, body.metadata);
+});

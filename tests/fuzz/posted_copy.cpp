@@ -1,0 +1,68 @@
+// Any bytes as what a writer posts, and as the body that makes a session. What is accepted is
+// within its limits and is what the store gives back; what is not is answered as JSON.
+#include <cstdint>
+
+#include "demand.hpp"
+#include "server/posted_copy.hpp"
+#include "server/session_queries.hpp"
+#include "server/session_request.hpp"
+#include "session/ids.hpp"
+#include "session/json_view.hpp"
+#include "session/merge.hpp"
+#include "session/render.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+void check_refusal(const HttpResponse& refused) {
+  demand(refused.status == 400 || refused.status == 413);
+  demand(!session::json::check(refused.body));
+}
+
+void check_time(const std::optional<session::TimeMs>& time) {
+  if (time) demand(parse_time(session::iso_time(*time)).has_value());
+}
+
+void check_copy(std::string_view body) {
+  config::Posts limits;
+  limits.turns_max = 64;
+  limits.turn_bytes_max = 1024;
+  auto read = read_posted_copy(body, limits);
+  if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
+  const auto& posted = std::get<PostedBody>(read);
+  demand(!posted.attempt || *posted.attempt >= 1);
+  demand(posted.turns.size() <= limits.turns_max);
+  for (const session::CopyTurn& turn : posted.turns) {
+    demand(turn.role == session::Role::user || turn.role == session::Role::assistant ||
+           turn.role == session::Role::system);
+    demand(turn.text.utf8().size() <= limits.turn_bytes_max && turn.item_id.size() <= 128);
+    demand(!turn.ordinal || *turn.ordinal >= 0);
+    check_time(turn.started_at);
+    check_time(turn.ended_at);
+  }
+  const auto stored = session::decode_turns(session::encode_turns(posted.turns));
+  demand(stored && *stored == posted.turns);
+  session::TranscriptView view;
+  view.show(session::merge({}, {{"agent", posted.turns}, {"client", posted.turns}}));
+  demand(!session::json::check(session::render(view, session::Format::json)));
+}
+
+void check_session(std::string_view body) {
+  constexpr std::size_t metadata_bytes_max = 1024;
+  auto read = read_session_request(body, metadata_bytes_max);
+  if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
+  const auto& asked = std::get<SessionRequest>(read);
+  demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
+  demand(asked.metadata.size() <= metadata_bytes_max && !session::json::check(asked.metadata));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  check_copy(bytes);
+  check_session(bytes);
+  return 0;
+}

@@ -1,0 +1,549 @@
+// Clients that speak the beta protocol: every name, every shape, and whole conversations.
+#include <catch2/catch.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "files.hpp"
+#include "session/dialect.hpp"
+#include "session/json_view.hpp"
+#include "session/protocol.hpp"
+#include "session/replay.hpp"
+#include "stage.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+using Json = nlohmann::json;
+
+namespace {
+
+std::string said(std::string bytes) {
+  Message message{std::move(bytes)};
+  beta_dialect().to_provider(message);
+  return message.bytes;
+}
+std::string said(const char* bytes) { return said(std::string(bytes)); }
+Json said(const Json& event) { return Json::parse(said(event.dump())); }
+
+std::optional<std::string> heard(std::string bytes) {
+  Message message{std::move(bytes)};
+  if (!beta_dialect().to_client(message)) return std::nullopt;
+  return message.bytes;
+}
+std::optional<std::string> heard(const char* bytes) { return heard(std::string(bytes)); }
+Json heard(const Json& event) {
+  const auto bytes = heard(event.dump());
+  return bytes ? Json::parse(*bytes) : Json();
+}
+
+const char* const same = "";
+const char* const dropped = nullptr;
+
+// Protocol notes, section 11: all 46 GA names of server events, and what a beta client gets.
+const std::map<std::string, const char*> server_names = {
+    {"conversation.created", same},
+    {"conversation.item.added", "conversation.item.created"},
+    {"conversation.item.created", same},
+    {"conversation.item.deleted", same},
+    {"conversation.item.done", dropped},  // all of it came by `added` and by deltas
+    {"conversation.item.input_audio_transcription.completed", same},
+    {"conversation.item.input_audio_transcription.delta", same},
+    {"conversation.item.input_audio_transcription.failed", same},
+    {"conversation.item.input_audio_transcription.segment", dropped},  // repeats `completed`
+    {"conversation.item.retrieved", same},
+    {"conversation.item.truncated", same},
+    {"error", same},
+    {"input_audio_buffer.cleared", same},
+    {"input_audio_buffer.committed", same},
+    {"input_audio_buffer.dtmf_event_received", dropped},  // of telephone calls, GA only
+    {"input_audio_buffer.speech_started", same},
+    {"input_audio_buffer.speech_stopped", same},
+    {"input_audio_buffer.timeout_triggered", dropped},  // of idle_timeout_ms, GA only
+    {"mcp_list_tools.completed", dropped},              // MCP is GA's
+    {"mcp_list_tools.failed", dropped},
+    {"mcp_list_tools.in_progress", dropped},
+    {"output_audio_buffer.cleared", same},
+    {"output_audio_buffer.started", same},
+    {"output_audio_buffer.stopped", same},
+    {"rate_limits.updated", same},
+    {"response.content_part.added", same},
+    {"response.content_part.done", same},
+    {"response.created", same},
+    {"response.done", same},
+    {"response.function_call_arguments.delta", same},
+    {"response.function_call_arguments.done", same},
+    {"response.mcp_call.completed", dropped},
+    {"response.mcp_call.failed", dropped},
+    {"response.mcp_call.in_progress", dropped},
+    {"response.mcp_call_arguments.delta", dropped},
+    {"response.mcp_call_arguments.done", dropped},
+    {"response.output_audio.delta", "response.audio.delta"},
+    {"response.output_audio.done", "response.audio.done"},
+    {"response.output_audio_transcript.delta", "response.audio_transcript.delta"},
+    {"response.output_audio_transcript.done", "response.audio_transcript.done"},
+    {"response.output_item.added", same},
+    {"response.output_item.done", same},
+    {"response.output_text.delta", "response.text.delta"},
+    {"response.output_text.done", "response.text.done"},
+    {"session.created", same},
+    {"session.updated", same},
+};
+const std::set<std::string> beta_only_server_names = {
+    "response.audio.delta",           "response.audio.done", "response.audio_transcript.delta",
+    "response.audio_transcript.done", "response.text.delta", "response.text.done",
+    "transcription_session.created",  // seen, and in no list
+    "transcription_session.updated",
+};
+const std::set<std::string> client_names = {"conversation.item.create",
+                                            "conversation.item.delete",
+                                            "conversation.item.retrieve",
+                                            "conversation.item.truncate",
+                                            "input_audio_buffer.append",
+                                            "input_audio_buffer.clear",
+                                            "input_audio_buffer.commit",
+                                            "output_audio_buffer.clear",
+                                            "response.cancel",
+                                            "response.create",
+                                            "session.update"};
+
+bool is_beta_name(const std::string& name) {
+  if (beta_only_server_names.contains(name)) return true;
+  const auto known = server_names.find(name);
+  return known != server_names.end() && known->second != nullptr && *known->second == '\0';
+}
+
+/// Without what only identifies an item of a kind that is no turn: its bytes.
+Event without_detail(Event event) {
+  std::visit(
+      [](auto& body) {
+        if constexpr (requires { body.item.detail; }) body.item.detail.clear();
+        if constexpr (requires { body.output; })
+          for (Item& item : body.output) item.detail.clear();
+      },
+      event.body);
+  return event;
+}
+
+Recording in_beta(const Recording& recording) {
+  Recording out;
+  for (RecordedEvent event : recording.events) {
+    if (event.direction == Direction::to_client) {
+      // What is left out is time that passes.
+      event.event = heard(event.event).value_or("{}");
+    }
+    out.events.push_back(std::move(event));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every server event has its beta name or is left out for a reason", "[P9][dialect]") {
+  for (const auto& [ga, beta] : server_names) {
+    INFO(ga);
+    const Json event = {{"event_id", "e"}, {"type", ga}, {"item_id", "i"}};
+    const Json got = heard(event);
+    if (beta == nullptr) {
+      CHECK(got.is_null());
+    } else {
+      CHECK(got["type"] == (*beta == '\0' ? ga : beta));
+      CHECK(got["event_id"] == "e");
+      CHECK(got["item_id"] == "i");
+    }
+  }
+}
+
+TEST_CASE("what a provider says in beta, or in no dialect that is known, passes byte for byte",
+          "[P9][dialect]") {
+  auto names = beta_only_server_names;
+  names.insert({"verbatim.turn", "response.something_new", ""});
+  for (const auto& name : names) {
+    const std::string event = R"({ "type" : ")" + name + R"(", "session":{"type":"realtime"}})";
+    CHECK(heard(event) == event);
+  }
+  for (const std::string damaged :
+       {"", "{", "[]", R"({"type":"session.created","session":{"type":"realtime"})",
+        "{\"type\":\"error\",\"error\":{\"param\":\"\xff\"}}"})
+    CHECK(heard(damaged) == damaged);
+}
+
+TEST_CASE("every client event has its GA name", "[P9][dialect]") {
+  for (const auto& name : client_names) {
+    const Json event = {{"event_id", "e"}, {"type", name}};
+    CHECK(said(event) == event);
+  }
+  CHECK(said(Json{{"type", "transcription_session.update"}})["type"] == "session.update");
+}
+
+TEST_CASE("a flat session is sent on as GA has it", "[P9][dialect]") {
+  const Json beta = {{"type", "session.update"},
+                     {"event_id", "evt_1"},
+                     {"session",
+                      {{"modalities", {"text", "audio"}},
+                       {"instructions", "Be brief."},
+                       {"voice", "alloy"},
+                       {"speed", 1.1},
+                       {"input_audio_format", "pcm16"},
+                       {"output_audio_format", "g711_ulaw"},
+                       {"input_audio_transcription", {{"model", "whisper-1"}}},
+                       {"input_audio_noise_reduction", {{"type", "near_field"}}},
+                       {"turn_detection", nullptr},
+                       {"tools", {{{"type", "function"}, {"name", "f"}}}},
+                       {"tool_choice", "auto"},
+                       {"temperature", 0.8},
+                       {"max_response_output_tokens", 4096},
+                       {"tracing", nullptr}}}};
+  const Json ga = {
+      {"type", "session.update"},
+      {"event_id", "evt_1"},
+      {"session",
+       {{"type", "realtime"},
+        {"output_modalities", {"audio"}},
+        {"instructions", "Be brief."},
+        {"audio",
+         {{"input",
+           {{"format", {{"type", "audio/pcm"}, {"rate", 24000}}},
+            {"transcription", {{"model", "whisper-1"}}},
+            {"noise_reduction", {{"type", "near_field"}}},
+            {"turn_detection", nullptr}}},
+          {"output", {{"voice", "alloy"}, {"speed", 1.1}, {"format", {{"type", "audio/pcmu"}}}}}}},
+        {"tools", {{{"type", "function"}, {"name", "f"}}}},
+        {"tool_choice", "auto"},
+        {"max_output_tokens", 4096},
+        {"tracing", nullptr}}}};
+  CHECK(said(beta) == ga);
+  const auto said_modalities = [](Json modalities) {
+    return said(Json{{"type", "session.update"},
+                     {"session", {{"modalities", modalities}}}})["session"]["output_modalities"];
+  };
+  CHECK(said_modalities({"audio", "text"}) == Json{"audio"});
+  CHECK(said_modalities({"text"}) == Json{"text"});
+  CHECK(said_modalities("odd") == "odd");
+}
+
+TEST_CASE("a session in GA's shape stays as it is, beta client or not", "[P9][dialect]") {
+  for (
+      const std::string ga :
+      {R"({"type":"session.update","session":{"type":"realtime","audio":{"output":{"voice":"a"}}}})",
+       R"({"type":"session.update","session":{"type":"realtime","output_modalities":["text"]}})",
+       R"({"type":"session.update","session":7})", R"({"type":"session.update"})"})
+    CHECK(said(ga) == ga);
+}
+
+TEST_CASE("a transcription session is one of the GA kind, and is told as a beta one",
+          "[P9][dialect]") {
+  const Json update = {{"type", "transcription_session.update"},
+                       {"session",
+                        {{"input_audio_format", "g711_alaw"},
+                         {"modalities", {"text"}},
+                         {"include", {"item.input_audio_transcription.logprobs"}},
+                         {"input_audio_transcription", {{"model", "gpt-4o-transcribe"}}}}}};
+  const Json ga = said(update);
+  CHECK(ga == Json{{"type", "session.update"},
+                   {"session",
+                    {{"type", "transcription"},
+                     {"include", {"item.input_audio_transcription.logprobs"}},
+                     {"audio",
+                      {{"input",
+                        {{"format", {{"type", "audio/pcma"}}},
+                         {"transcription", {{"model", "gpt-4o-transcribe"}}}}}}}}}});
+  for (const std::string word : {"created", "updated"}) {
+    Json event = ga;
+    event["type"] = "session." + word;
+    const Json told = heard(event);
+    CHECK(told["type"] == "transcription_session." + word);
+    CHECK(told["session"] == Json{{"include", {"item.input_audio_transcription.logprobs"}},
+                                  {"input_audio_format", "g711_alaw"},
+                                  {"input_audio_transcription", {{"model", "gpt-4o-transcribe"}}}});
+  }
+}
+
+TEST_CASE("the provider's session is told flat", "[P9][dialect]") {
+  const Json format = {{"type", "audio/pcm"}, {"rate", 24000}};
+  const Json ga = {{"type", "session.created"},
+                   {"event_id", "e"},
+                   {"session",
+                    {{"type", "realtime"},
+                     {"object", "realtime.session"},
+                     {"id", "sess_1"},
+                     {"output_modalities", {"audio"}},
+                     {"max_output_tokens", "inf"},
+                     {"expires_at", 1785217650},
+                     {"audio",
+                      {{"input",
+                        {{"format", format},
+                         {"transcription", nullptr},
+                         {"noise_reduction", nullptr},
+                         {"turn_detection", {{"type", "server_vad"}}}}},
+                       {"output", {{"format", format}, {"voice", "alloy"}, {"speed", 1}}}}}}}};
+  CHECK(heard(ga) == Json{{"type", "session.created"},
+                          {"event_id", "e"},
+                          {"session",
+                           {{"object", "realtime.session"},
+                            {"id", "sess_1"},
+                            {"modalities", {"text", "audio"}},
+                            {"max_response_output_tokens", "inf"},
+                            {"expires_at", 1785217650},
+                            {"input_audio_format", "pcm16"},
+                            {"input_audio_transcription", nullptr},
+                            {"input_audio_noise_reduction", nullptr},
+                            {"turn_detection", {{"type", "server_vad"}}},
+                            {"output_audio_format", "pcm16"},
+                            {"voice", "alloy"},
+                            {"speed", 1}}}});
+  // A rate that beta can not name is not taken for 24 kHz.
+  Json odd = ga;
+  odd["session"]["audio"]["output"]["format"]["rate"] = 16000;
+  CHECK(heard(odd)["session"]["output_audio_format"] ==
+        Json{{"type", "audio/pcm"}, {"rate", 16000}});
+}
+
+TEST_CASE("responses are asked for and told in each dialect's shape", "[P9][dialect]") {
+  const Json asked = {{"type", "response.create"},
+                      {"response",
+                       {{"modalities", {"text"}},
+                        {"voice", "echo"},
+                        {"output_audio_format", "pcm16"},
+                        {"temperature", 0.7},
+                        {"max_response_output_tokens", "inf"},
+                        {"conversation", "none"},
+                        {"metadata", {{"a", "b"}}},
+                        {"input",
+                         {{{"type", "item_reference"}, {"id", "i"}},
+                          {{"type", "message"},
+                           {"role", "assistant"},
+                           {"content", {{{"type", "text"}, {"text", "Hi."}}}}}}}}}};
+  CHECK(said(asked) ==
+        Json{{"type", "response.create"},
+             {"response",
+              {{"output_modalities", {"text"}},
+               {"audio",
+                {{"output",
+                  {{"voice", "echo"}, {"format", {{"type", "audio/pcm"}, {"rate", 24000}}}}}}},
+               {"max_output_tokens", "inf"},
+               {"conversation", "none"},
+               {"metadata", {{"a", "b"}}},
+               {"input",
+                {{{"type", "item_reference"}, {"id", "i"}},
+                 {{"type", "message"},
+                  {"role", "assistant"},
+                  {"content", {{{"type", "output_text"}, {"text", "Hi."}}}}}}}}}});
+  const Json told = {
+      {"type", "response.done"},
+      {"response",
+       {{"id", "r"},
+        {"object", "realtime.response"},
+        {"output_modalities", {"audio"}},
+        {"max_output_tokens", "inf"},
+        {"audio", {{"output", {{"format", {{"type", "audio/pcma"}}}, {"voice", "alloy"}}}}},
+        {"output",
+         {{{"id", "a"},
+           {"type", "message"},
+           {"role", "assistant"},
+           {"content", {{{"type", "output_audio"}, {"transcript", "Hello."}}}}},
+          {{"id", "f"}, {"type", "function_call"}, {"name", "n"}}}}}}};
+  CHECK(heard(told) == Json{{"type", "response.done"},
+                            {"response",
+                             {{"id", "r"},
+                              {"object", "realtime.response"},
+                              {"modalities", {"text", "audio"}},
+                              {"max_output_tokens", "inf"},
+                              {"output_audio_format", "g711_alaw"},
+                              {"voice", "alloy"},
+                              {"output",
+                               {{{"id", "a"},
+                                 {"object", "realtime.item"},
+                                 {"type", "message"},
+                                 {"role", "assistant"},
+                                 {"content", {{{"type", "audio"}, {"transcript", "Hello."}}}}},
+                                {{"id", "f"},
+                                 {"object", "realtime.item"},
+                                 {"type", "function_call"},
+                                 {"name", "n"}}}}}}});
+}
+
+TEST_CASE("an item's content has each dialect's names", "[P9][dialect]") {
+  const auto created = [](const char* role, const char* type) {
+    const Json item = {{"role", role}, {"content", {{{"type", type}, {"text", "x"}}}}};
+    return said(
+        Json{{"type", "conversation.item.create"}, {"item", item}})["item"]["content"][0]["type"];
+  };
+  CHECK(created("assistant", "text") == "output_text");
+  CHECK(created("assistant", "audio") == "output_audio");
+  CHECK(created("user", "text") == "input_text");
+  CHECK(created("user", "input_audio") == "input_audio");
+  CHECK(created("system", "input_text") == "input_text");
+
+  const auto shown = [](const char* event, const char* type) {
+    const Json item = {{"id", "i"}, {"content", {{{"type", type}}}}};
+    return heard(Json{{"type", event}, {"previous_item_id", nullptr}, {"item", item}});
+  };
+  CHECK(shown("conversation.item.added", "output_text") ==
+        Json{{"type", "conversation.item.created"},
+             {"previous_item_id", nullptr},
+             {"item",
+              {{"id", "i"}, {"object", "realtime.item"}, {"content", {{{"type", "text"}}}}}}});
+  for (const char* event : {"conversation.item.retrieved", "response.output_item.added",
+                            "response.output_item.done", "conversation.item.created"})
+    CHECK(shown(event, "output_audio")["item"]["content"][0]["type"] == "audio");
+  CHECK(shown("conversation.item.added", "input_image")["item"]["content"][0]["type"] ==
+        "input_image");
+
+  // Azure sends a part twice.
+  const Json part = {{"type", "output_text"}, {"text", "x"}};
+  const Json twice =
+      heard(Json{{"type", "response.content_part.done"}, {"part", part}, {"content", part}});
+  CHECK(twice["part"]["type"] == "text");
+  CHECK(twice["content"] == twice["part"]);
+}
+
+TEST_CASE("an error names the field as the client knows it", "[P9][dialect]") {
+  const auto named = [](const char* param) {
+    return heard(Json{{"type", "error"}, {"error", {{"param", param}}}})["error"]["param"];
+  };
+  CHECK(named("session.audio.input.turn_detection.type") == "session.turn_detection.type");
+  CHECK(named("session.audio.output.voice") == "session.voice");
+  CHECK(named("session.output_modalities[0]") == "session.modalities[0]");
+  CHECK(named("response.max_output_tokens") == "response.max_response_output_tokens");
+  CHECK(named("session.audio.output.voices") == "session.audio.output.voices");
+  CHECK(named("item.content") == "item.content");
+}
+
+TEST_CASE("what is not translated keeps its bytes", "[P9][dialect]") {
+  // Half a surrogate pair, a number that no double holds, white space, an order of keys.
+  const std::string item = R"({"id":"i", "n":12345678901234567890.5e400,"text":"\ud83d"})";
+  CHECK(heard(R"({"type":"conversation.item.added", "z":[1, 2],"item":)" + item + "}") ==
+        R"({"type":"conversation.item.created","z":[1, 2],"item":)"
+        R"({"id":"i","n":12345678901234567890.5e400,"text":"\ud83d","object":"realtime.item"}})");
+  const std::string append = R"({ "audio":"AAAA", "type":"input_audio_buffer.append" })";
+  CHECK(said(append) == append);
+  CHECK(heard(R"({"delta":"AAAA", "type" : "response.output_audio.delta"})") ==
+        R"({"delta":"AAAA", "type" : "response.audio.delta"})");
+}
+
+TEST_CASE("what will be refused is refused as it was said", "[P11][dialect]") {
+  for (const std::string wrong :
+       {R"({"type":"session.update","session":{"voice":"a"})",
+        R"({"type":"session.update","session":{},"session":{"voice":"a"}})",
+        R"({"type":"session.update","s\u0065ssion":{"voice":"a"}})",
+        "{\"type\":\"session.update\",\"session\":{\"voice\":\"\xff\"}}"}) {
+    INFO(wrong);
+    CHECK(said(wrong) == wrong);
+    CHECK(check_client_message(wrong));
+  }
+  // No key is there twice, whatever was.
+  CHECK(said(R"({"type":"session.update","session":{"voice":"a","voice":"b","":1}})") ==
+        R"({"type":"session.update","session":{"type":"realtime","":1,)"
+        R"("audio":{"output":{"voice":"a"}}}})");
+}
+
+TEST_CASE("a million members cost no more than they weigh", "[P11][dialect]") {
+  std::string members;
+  for (int i = 0; i < 1'000'000; ++i) members += "\"" + std::to_string(i) + "\":0,";
+  const auto out = said(R"({"type":"session.update","session":{)" + members + R"("voice":"a"}})");
+  CHECK(out.ends_with(R"("999999":0,"audio":{"output":{"voice":"a"}}}})"));
+}
+
+TEST_CASE("every recorded stream is told in beta names alone, and means the same",
+          "[P9][P4][dialect]") {
+  for (const auto& file : recordings()) {
+    for (const auto& event : read_recording(read_file(file)).events) {
+      if (event.direction != Direction::to_client) continue;
+      INFO(file << " " << event.event);
+      const auto told = heard(event.event);
+      const std::string ga(peek_type(event.event));
+      if (!told) {
+        CHECK(server_names.at(ga) == dropped);
+        continue;
+      }
+      CHECK_FALSE(verbatim::session::json::check(*told));
+      if (server_names.contains(ga))
+        CHECK(is_beta_name(std::string(peek_type(*told))));
+      else
+        CHECK(told == event.event);
+      for (const char* word : {"\"output_modalities\"", "\"output_text\"", "\"output_audio\""})
+        CHECK(told->find(word) == told->npos);
+      CHECK(heard(*told) == told);
+      const auto before = read_server_event(event.event);
+      const auto after = read_server_event(*told);
+      REQUIRE(before.has_value() == after.has_value());
+      if (before) CHECK(without_detail(*before) == without_detail(*after));
+    }
+  }
+}
+
+TEST_CASE("every recorded stream gives the same transcript to who listens in beta",
+          "[P9][P4][dialect]") {
+  for (const auto& file : recordings()) {
+    INFO(file);
+    const auto recording = read_recording(read_file(file));
+    CHECK(render(replay(in_beta(recording)), Format::json) ==
+          render(replay(recording), Format::json));
+  }
+}
+
+TEST_CASE("a session with a beta client journals what it would with any other",
+          "[P1][P9][dialect]") {
+  Stage ga;
+  Stage beta({}, false, &beta_dialect());
+  const auto both = [&](const char* bytes) {
+    ga.provider(bytes);
+    beta.provider(bytes);
+  };
+  ga.open();
+  beta.open();
+  ga.client(
+      R"({"type":"conversation.item.create","item":{"id":"t","type":"message","role":"assistant",)"
+      R"("content":[{"type":"output_text","text":"Hi."}]}})");
+  beta.client(
+      R"({"type":"conversation.item.create","item":{"id":"t","type":"message","role":"assistant",)"
+      R"("content":[{"type":"text","text":"Hi."}]}})");
+  both(R"({"type":"conversation.item.added","event_id":"e3","previous_item_id":null,"item":)"
+       R"({"id":"a1","type":"message","role":"assistant","content":[]}})");
+  both(first_delta);
+  both(audio_delta);
+  both(R"({"type":"conversation.item.done","event_id":"e4","item":{"id":"a1","type":"message",)"
+       R"("role":"assistant","content":[{"type":"output_audio","transcript":"Hello"}]}})");
+  REQUIRE(beta.journal.rows.size() == ga.journal.rows.size());
+  for (std::size_t i = 0; i < ga.journal.rows.size(); ++i)
+    CHECK(beta.journal.rows[i].event == ga.journal.rows[i].event);
+
+  CHECK(beta.drain(beta.session.to_client()).empty());  // the gate is the same
+  CHECK(beta.drain_upstream().empty());
+  ga.journal.sync();
+  beta.journal.sync();
+  CHECK(beta.drain_upstream() == ga.drain_upstream());
+  std::vector<std::string> types;
+  for (const auto& message : beta.drain(beta.session.to_client()))
+    types.emplace_back(peek_type(message));
+  CHECK(types == std::vector<std::string>{"conversation.item.created",
+                                          "response.audio_transcript.delta",
+                                          "response.audio.delta"});
+}
+
+TEST_CASE(
+    "what the relay says for itself reaches a beta client, and the count of its updates is "
+    "kept",
+    "[P9][dialect]") {
+  Stage stage({}, true, &beta_dialect());
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.client(R"({"type":"session.update","session":{"input_audio_transcription":null}})");
+  stage.provider(created_without_transcription);
+  stage.journal.sync();
+  // The client's update is on its way: transcription is not asked for before it is answered.
+  CHECK(only(stage.drain_upstream())["session"]["audio"]["input"] ==
+        Json{{"transcription", nullptr}});
+  stage.provider(
+      R"({"type":"session.updated","event_id":"e2","session":{"type":"realtime","id":"sess_p",)"
+      R"("audio":{"input":{"transcription":null}}}})");
+  stage.journal.sync();
+  CHECK(only(stage.drain_upstream())["session"]["audio"]["input"]["transcription"]["model"]
+            .is_string());
+  stage.drain(stage.session.to_client());
+  stage.client("nonsense");
+  CHECK(only(stage.drain(stage.session.to_client()))["error"]["code"] == "invalid_json");
+  stage.client(R"({"type":"verbatim.end"})");
+  CHECK(stage.session.reason() == CloseReason::client_ended);
+  stage.journal.sync();
+  CHECK(only(stage.drain(stage.session.to_client()))["type"] == "verbatim.ended");
+}

@@ -1,0 +1,309 @@
+// A client that is lost and comes back (P8).
+#include "rebuild.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+namespace {
+
+SessionOptions with_window(std::int64_t ms = 30'000) {
+  SessionOptions options;
+  options.resume_window_ms = ms;
+  return options;
+}
+
+std::string numbered(int n) { return R"({"type":"vendor.message","n":)" + std::to_string(n) + "}"; }
+
+/// A conversation of one typed question and half of its answer.
+void chat(Stage& stage) {
+  stage.provider(
+      R"({"type":"conversation.item.added","event_id":"c1","previous_item_id":null,"item":)"
+      R"({"id":"u0","type":"message","role":"user","status":"completed",)"
+      R"("content":[{"type":"input_text","text":"Hi."}]}})");
+  stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
+  stage.provider(R"({"type":"response.output_item.added","event_id":"c3","response_id":"r1",)"
+                 R"("output_index":0,"item":{"id":"a1","type":"message","role":"assistant",)"
+                 R"("status":"in_progress","content":[]}})");
+  stage.provider(
+      R"({"type":"conversation.item.added","event_id":"c4","previous_item_id":"u0","item":)"
+      R"({"id":"a1","type":"message","role":"assistant","status":"in_progress","content":[]}})");
+  stage.provider(first_delta);
+  stage.journal.sync();
+}
+
+}  // namespace
+
+TEST_CASE("a lost client does not end the conversation before its window is over", "[P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  stage.session.client_gone(lost, stage.clock);
+  CHECK_FALSE(stage.session.ended());
+  CHECK(stage.journal.marks == std::vector{SessionStatus::detached});
+  stage.pass(29'999);
+  CHECK_FALSE(stage.session.ended());
+  stage.pass(1);
+  REQUIRE(stage.session.ended());
+  CHECK(stage.session.reason() == CloseReason::client_lost);
+}
+
+TEST_CASE("a client that closes in good order is done at once; a page that is loaded again is not",
+          "[P2][P8][resume]") {
+  Stage done(with_window());
+  done.open();
+  done.session.client_gone({true, 1000, {}}, done.clock);
+  CHECK(done.session.ended());
+  Stage reloaded(with_window());
+  reloaded.open();
+  reloaded.session.client_gone({true, 1001, {}}, reloaded.clock);
+  CHECK_FALSE(reloaded.session.ended());
+  reloaded.pass(30'000);
+  REQUIRE(reloaded.session.ended());
+  CHECK(reloaded.session.reason() == CloseReason::client_closed);
+}
+
+TEST_CASE("who says how much he has gets all behind it, once and in order", "[P8][resume]") {
+  for (int received = 0; received <= 6; ++received) {
+    Stage stage(with_window());
+    stage.open();
+    const auto before = stage.session.to_client().next_number() - 1;
+    for (int n = 0; n < 4; ++n) stage.provider(numbered(n));
+    stage.drain_client();
+    stage.provider(numbered(4));  // on its way when the line went
+    stage.session.client_gone(lost, stage.clock);
+    stage.provider(numbered(5));
+    const auto after = before + static_cast<std::uint64_t>(received);
+    stage.session.client_returned({after, false}, stage.clock);
+    std::vector<std::string> expected;
+    if (received <= 4) {
+      for (int n = received; n < 6; ++n) expected.push_back(numbered(n));
+      CHECK(stage.drain_client() == expected);
+      CHECK(stage.session.counts().resumed_afresh == 0);
+    } else {
+      // Number 5 was never given out: whoever says that he has it is told everything afresh.
+      CHECK(stage.session.counts().resumed_afresh == 1);
+    }
+  }
+}
+
+TEST_CASE("text goes on being journaled while the client is away, and waits for it",
+          "[P1][P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  const auto after = stage.session.to_client().next_number() - 1;
+  stage.session.client_gone(lost, stage.clock);
+  const auto rows = stage.journal.rows.size();
+  stage.provider(first_delta);
+  CHECK(stage.journal.rows.size() == rows + 1);
+  stage.session.client_returned({after, false}, stage.clock);
+  CHECK(stage.drain_client().empty());  // not yet durable
+  stage.journal.sync();
+  CHECK(stage.drain_client() == std::vector<std::string>{first_delta});
+}
+
+TEST_CASE("what is kept for a client that is away is bounded, and the oldest goes first",
+          "[P8][P11][resume]") {
+  SessionOptions options = with_window();
+  options.resume_buffer_bytes_max = 1000;
+  Stage stage(options);
+  stage.open();
+  const auto after = stage.session.to_client().next_number() - 1;
+  stage.session.client_gone(lost, stage.clock);
+  for (int n = 0; n < 1000; ++n) {
+    stage.provider(numbered(n));
+    REQUIRE(stage.session.to_client().bytes() <= 1000);
+    REQUIRE(stage.session.wants_upstream());
+  }
+  CHECK_FALSE(stage.session.to_client().can_resume_after(after));
+  CHECK(stage.session.to_client().next_number() > after + 900);
+}
+
+TEST_CASE("a client that can not be given what it missed is told so, and gets the items",
+          "[P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  chat(stage);
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({77777, false}, stage.clock);
+  stage.journal.sync();
+  stage.pass(1000);
+  const auto told = stage.drain_client();
+  CHECK(types(told) == std::vector<std::string>{
+                           "error", "session.created", "conversation.item.added",
+                           "conversation.item.done", "conversation.item.added", "response.created",
+                           "response.output_item.added", "response.content_part.added",
+                           "response.output_audio_transcript.delta"});
+  CHECK(json::parse(told[0])["error"]["code"] == "messages_not_kept");
+  CHECK(json::parse(told[2])["item"]["content"][0]["text"] == "Hi.");
+  CHECK(json::parse(told[4])["previous_item_id"] == "u0");
+  CHECK(json::parse(told[8])["delta"] == "Hello");
+  CHECK(stage.session.to_client().next_number() == 77778 + told.size());
+}
+
+TEST_CASE("a client that knows nothing of resuming gets the session, and the items once it listens",
+          "[P8][P9][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  chat(stage);
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  stage.journal.sync();
+  const json created = only(stage.drain_client());
+  CHECK(created["type"] == "session.created");
+  CHECK(created["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1");
+
+  SECTION("it speaks") { stage.client(R"({"type":"session.update","session":{}})"); }
+  SECTION("it says nothing for a moment") { stage.pass(100); }
+  CHECK(types(stage.drain_client()).front() == "conversation.item.added");
+}
+
+TEST_CASE("what an answer says after a client is back continues what it was told", "[P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  chat(stage);
+  stage.session.client_returned({}, stage.clock);
+  stage.provider(
+      R"({"type":"response.output_audio_transcript.delta","event_id":"e12","response_id":"r1",)"
+      R"("item_id":"a1","output_index":0,"content_index":0,"delta":" there"})");
+  stage.journal.sync();
+  stage.pass(100);
+  std::string words;
+  for (const std::string& message : stage.drain_client()) {
+    const json event = json::parse(message);
+    if (event["type"] == "response.output_audio_transcript.delta")
+      words += event["delta"].get<std::string>();
+  }
+  CHECK(words == "Hello there");
+}
+
+TEST_CASE("who comes back before the provider has spoken gets its session.created, once",
+          "[P8][P9][resume]") {
+  Stage stage(with_window());
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  CHECK(stage.drain_client().empty());
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.provider(created_without_transcription);
+  stage.journal.sync();
+  CHECK(stage.drain_client() == std::vector<std::string>{created_without_transcription});
+}
+
+TEST_CASE("nothing that is not durable is told to a client that comes back", "[P1][P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  stage.provider(first_delta);
+  stage.session.client_returned({}, stage.clock);
+  stage.pass(100);
+  CHECK(stage.drain_client().empty());
+  stage.journal.sync();
+  CHECK_FALSE(stage.drain_client().empty());
+}
+
+TEST_CASE("an extension client is told first how it was resumed, and counts that as well",
+          "[P8][resume]") {
+  Stage stage(with_window(), true);
+  stage.open();
+  stage.provider(numbered(1));
+  stage.drain_client();
+  const auto has = stage.session.to_client().next_number() - 1;
+  stage.session.client_gone(lost, stage.clock);
+  stage.provider(numbered(2));
+  stage.provider(numbered(3));
+  stage.session.client_returned({has, true}, stage.clock);
+  auto got = stage.drain_client();
+  REQUIRE(got.size() == 3);
+  const json told = json::parse(got[0]);
+  CHECK(told["type"] == "verbatim.session");
+  CHECK(told["resumed"] == true);
+  CHECK(told["replayed"] == true);
+  CHECK(told["after"] == has);
+  CHECK(got[1] == numbered(2));
+  // It has counted two of those three, and lost the line once more.
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({has + 2, true}, stage.clock);
+  got = stage.drain_client();
+  REQUIRE(got.size() == 2);
+  CHECK(got[1] == numbered(3));
+}
+
+TEST_CASE("a newer connection takes over without a message lost or doubled", "[P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  const auto before = stage.session.to_client().next_number() - 1;
+  stage.provider(numbered(1));
+  stage.provider(numbered(2));
+  stage.session.to_client().take();  // the old connection's writer has it
+  stage.session.client_returned({before, false}, stage.clock);
+  CHECK(stage.drain_client() == std::vector<std::string>{numbered(1), numbered(2)});
+  CHECK(stage.journal.marks.empty());  // it was never away
+}
+
+TEST_CASE("who goes silent in mid-speech and stays away has his words transcribed",
+          "[P2][P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  stage.provider(speech_started);
+  stage.session.client_gone(lost, stage.clock);
+  CHECK(stage.drain_upstream().empty());
+  stage.pass(2'000);
+  CHECK(only(stage.drain_upstream())["type"] == "input_audio_buffer.commit");
+  stage.pass(1'000);
+  CHECK(stage.drain_upstream().empty());
+  stage.provider(committed);
+  stage.provider(transcribed);
+  stage.pass(30'000);
+  REQUIRE(stage.session.ended());
+  CHECK(stage.journal.endings.front().transcript.turns.front().text.utf8() == "Goodbye.");
+}
+
+TEST_CASE("what ends a conversation while its client is away is its reason", "[P2][P8][resume]") {
+  Stage stage(with_window());
+  stage.open();
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);
+  CHECK(stage.session.reason() == CloseReason::server_shutdown);
+  CHECK(stage.journal.endings.size() == 1);
+}
+
+TEST_CASE("a suspended conversation is not over, and is taken up with all that was said",
+          "[P8][handover]") {
+  Stage first(with_window());
+  first.open();
+  chat(first);
+  first.session.suspend("restart", first.clock);
+  REQUIRE(first.session.ended());
+  CHECK(first.session.suspended());
+  CHECK(first.journal.endings.empty());
+  REQUIRE(first.journal.handovers.size() == 1);
+
+  Transcript folded;
+  for (const auto& row : first.journal.rows) folded.apply(row.event, row.at);
+  Stage second(with_window());
+  second.session.take_up(std::move(folded),
+                         SessionSettings::from_json(first.journal.handovers[0].settings_json),
+                         second.clock);
+  second.session.client_returned({}, second.clock);
+  second.journal.sync();
+  second.pass(100);
+  const auto told = types(second.drain_client());
+  CHECK(told.front() == "session.created");
+  CHECK(std::count(told.begin(), told.end(), "conversation.item.added") == 2);
+
+  second.session.upstream_opened(second.dial(), second.clock);
+  second.provider(created_without_transcription);
+  second.journal.sync();
+  const auto rebuilt = second.drain_upstream();
+  REQUIRE(rebuilt.size() == 3);
+  CHECK(json::parse(rebuilt[0])["type"] == "session.update");
+  CHECK(json::parse(rebuilt[1])["item"]["id"] == "u0");
+  CHECK(json::parse(rebuilt[2])["item"]["content"][0]["text"] == "Hello");
+}
+
+TEST_CASE("what can not be carried on is ended by a suspension", "[P2][handover]") {
+  Stage nothing_said(with_window());
+  nothing_said.session.suspend("restart", nothing_said.clock);
+  CHECK(nothing_said.journal.endings.size() == 1);
+  Stage no_resume;
+  no_resume.open();
+  no_resume.session.suspend("restart", no_resume.clock);
+  CHECK(no_resume.journal.endings.size() == 1);
+}

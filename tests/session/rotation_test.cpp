@@ -1,0 +1,141 @@
+// The provider's connection is changed before its limit (P8).
+#include "rebuild.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+namespace {
+
+SessionOptions with_rotation() {
+  SessionOptions options = with_reconnect();
+  options.rotate_after_ms = 55 * 60'000;
+  options.max_duration_ms = 10 * 3'600'000;
+  options.idle_timeout_ms = 10 * 3'600'000;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("before the provider's limit another connection is made ready, then the old one let go",
+          "[P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.open();
+  converse(stage);
+  finish_answer(stage);
+  const LegId old = stage.leg;
+  const std::int64_t due = stage.session.next_deadline_ms();
+  CHECK(due == stage.clock.mono_ms + 55 * 60'000);
+  stage.pass(55 * 60'000 - 1);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));
+  stage.pass(1);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.provider(created("sess_2"));
+  CHECK(stage.session.outbox_of(old) != nullptr);  // make before break
+  accept_rebuild(stage);
+  CHECK(stage.session.outbox_of(old) == nullptr);
+  CHECK(stage.session.counts().rotated == 1);
+  stage.journal.sync();
+  CHECK(stage.drain_client().empty());
+  // What the old one says now is nobody's.
+  stage.said_by(old, first_delta);
+  CHECK(stage.drain_client().empty());
+}
+
+TEST_CASE("no connection is changed while somebody speaks or is answered", "[P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.open();
+  converse(stage);
+  stage.pass(56 * 60'000);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));
+  CHECK(stage.session.next_deadline_ms() > stage.clock.mono_ms);  // nobody looks all the time
+  finish_answer(stage);
+  stage.provider(speech_started);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));
+  stage.provider(committed);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));  // its words are still to come
+  stage.provider(transcribed);
+  CHECK(stage.session.take_dial(stage.clock));
+}
+
+TEST_CASE("what is said while the next connection is made ready is given to it as well",
+          "[P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.open();
+  converse(stage);
+  finish_answer(stage);
+  const LegId old = stage.leg;
+  stage.pass(56 * 60'000);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  const LegId next = stage.leg;
+  stage.provider(created("sess_2"));
+  stage.said_by(old, added(typed("u1", "One more."), "a1", "m1"));
+  stage.journal.sync();
+  accept_rebuild(stage);
+  CHECK(stage.session.outbox_of(old) != nullptr);
+  stage.leg = next;
+  const auto late = stage.drain_upstream();
+  REQUIRE(late.size() == 1);
+  CHECK(json::parse(late[0])["item"]["id"] == "u1");
+  stage.provider(added(json::parse(late[0])["item"], nullptr, "echo_late"));
+  CHECK(stage.session.outbox_of(old) == nullptr);
+}
+
+TEST_CASE("a rotation that fails is tried again, and the conversation stays where it is",
+          "[P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.open();
+  stage.pass(56 * 60'000);
+  const LegId old = stage.leg;
+  stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_lost, "no", stage.clock);
+  CHECK_FALSE(stage.session.ended());
+  CHECK(stage.session.outbox_of(old) != nullptr);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));
+  stage.pass(5000);
+  CHECK(stage.session.take_dial(stage.clock));
+}
+
+TEST_CASE("a provider that says when it will end the session is left before that",
+          "[P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.provider(created("sess_1", (stage.clock.wall + 30 * 60'000) / 1000));
+  stage.provider(updated_with_transcription);
+  stage.pass(27 * 60'000);
+  CHECK_FALSE(stage.session.take_dial(stage.clock));
+  stage.pass(60'000);
+  CHECK(stage.session.take_dial(stage.clock));
+}
+
+TEST_CASE("three hours cross three rotations, and the client can not tell", "[P4][P8][rotation]") {
+  Stage stage(with_rotation());
+  stage.open();
+  std::vector<std::string> said, heard;
+  int turn = 0;
+  std::string last;
+  for (int minute = 0; minute < 180; ++minute) {
+    stage.pass(60'000);
+    if (const auto leg = stage.session.take_dial(stage.clock)) {
+      stage.leg = *leg;
+      stage.session.upstream_opened(*leg, stage.clock);
+      stage.provider(created("sess_" + std::to_string(*leg)));
+      stage.journal.sync();
+      accept_rebuild(stage);
+    }
+    const std::string id = "u" + std::to_string(++turn);
+    said.push_back(added(typed(id, "Minute " + std::to_string(minute)),
+                         last.empty() ? json(nullptr) : json(last), "e_" + id));
+    last = id;
+    stage.provider(said.back());
+    stage.journal.sync();
+    for (auto& message : stage.drain_client()) heard.push_back(std::move(message));
+  }
+  CHECK(stage.session.counts().rotated == 3);
+  CHECK(heard == said);
+  stage.session.end(CloseReason::client_ended, "", stage.clock);
+  const auto& transcript = stage.journal.endings.front().transcript;
+  REQUIRE(transcript.turns.size() == 180);
+  for (int i = 0; i < 180; ++i)
+    CHECK(transcript.turns[static_cast<std::size_t>(i)].text.utf8() ==
+          "Minute " + std::to_string(i));
+  CHECK(transcript.complete);
+}
