@@ -10,10 +10,12 @@
 
 namespace verbatim::server {
 
+namespace exit_code {
 inline constexpr int ok = 0;
 inline constexpr int failed = 1;
 inline constexpr int bad_usage = 2;
 inline constexpr int not_found = 3;
+}  // namespace exit_code
 
 struct Common {
   std::string config_file;

@@ -70,7 +70,7 @@ int serve(const Common& common, const std::string& ready_file) {
 int check(const Common& common) {
   const config::Settings settings = common.settings();
   std::cout << (common.as_json ? config::to_json(settings) : config::to_toml(settings));
-  return ok;
+  return exit_code::ok;
 }
 
 struct TokenRequest {
@@ -88,10 +88,12 @@ int token(const Common& common, const TokenRequest& request) {
   claims.session_open = request.session_id.empty();
   claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
   if (!session::is_valid_session_id(claims.session_id)) {
-    return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'", bad_usage);
+    return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
+                    exit_code::bad_usage);
   }
   const json metadata = json::parse(request.metadata, nullptr, false);
-  if (!metadata.is_object()) return complain("--metadata must be a JSON object", bad_usage);
+  if (!metadata.is_object())
+    return complain("--metadata must be a JSON object", exit_code::bad_usage);
   claims.metadata_json = metadata.dump();
   claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
   std::filesystem::create_directories(settings.server.data_dir);
@@ -107,7 +109,7 @@ int token(const Common& common, const TokenRequest& request) {
   } else {
     std::cout << value << "\n";
   }
-  return ok;
+  return exit_code::ok;
 }
 
 int health(const Common& common, std::string url) {
@@ -122,7 +124,7 @@ int health(const Common& common, std::string url) {
   }
   const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
   std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
-  return answer.status == 200 ? ok : failed;
+  return answer.status == 200 ? exit_code::ok : exit_code::failed;
 }
 
 int keygen(const Common& common) {
@@ -134,7 +136,7 @@ int keygen(const Common& common) {
     std::cerr << "The first line is the key: it is shown only now. The second goes into "
                  "auth.api_keys.\n";
   }
-  return ok;
+  return exit_code::ok;
 }
 
 storage::TranscriptStore open_store(const Common& common) {
@@ -151,7 +153,7 @@ int sessions_list(const Common& common, std::size_t limit) {
     for (const auto& one : page.sessions) sessions.push_back(to_json(one));
     print({{"sessions", sessions},
            {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
-    return ok;
+    return exit_code::ok;
   }
   for (const auto& one : page.sessions) {
     const json session = to_json(one);
@@ -161,15 +163,15 @@ int sessions_list(const Common& common, std::size_t limit) {
                                                       : "-")
               << "  turns=" << session["turns"] << "  user=" << one.user << "\n";
   }
-  return ok;
+  return exit_code::ok;
 }
 
 int sessions_show(const Common& common, const std::string& id) {
   storage::TranscriptStore store = open_store(common);
   const auto session = store.session(id);
-  if (!session) return complain("there is no session " + id, not_found);
+  if (!session) return complain("there is no session " + id, exit_code::not_found);
   print(to_json(*session));
-  return ok;
+  return exit_code::ok;
 }
 
 int sessions_export(const Common& common, const std::string& id, const std::string& format,
@@ -179,27 +181,27 @@ int sessions_export(const Common& common, const std::string& id, const std::stri
   std::string text;
   if (attempt == "all") {
     const auto views = store.transcripts(id);
-    if (!views) return complain("there is no session " + id, not_found);
+    if (!views) return complain("there is no session " + id, exit_code::not_found);
     text = session::render(id, *views, chosen);
   } else {
     const auto number = attempt.empty() ? std::nullopt : std::optional<int>(std::stoi(attempt));
     const auto view = store.transcript(id, number);
-    if (!view) return complain("there is no such session or attempt: " + id, not_found);
+    if (!view) return complain("there is no such session or attempt: " + id, exit_code::not_found);
     text = session::render(*view, chosen);
   }
   std::cout << text;
   if (chosen == session::Format::json) std::cout << "\n";
-  return ok;
+  return exit_code::ok;
 }
 
 int sessions_delete(const Common& common, const std::string& id) {
   {
     storage::TranscriptStore store = open_store(common);
     const auto session = store.session(id);
-    if (!session) return complain("there is no session " + id, not_found);
+    if (!session) return complain("there is no session " + id, exit_code::not_found);
     if (session->status == session::SessionStatus::live ||
         session->status == session::SessionStatus::detached) {
-      return complain("session " + id + " is live; end it first", failed);
+      return complain("session " + id + " is live; end it first", exit_code::failed);
     }
   }
   const config::Settings settings = common.settings();
@@ -208,39 +210,41 @@ int sessions_delete(const Common& common, const std::string& id) {
   if (!erase_captured(settings.capture.dir, id)) {
     return complain("not all that was captured of " + id + " could be removed from " +
                         settings.capture.dir.string(),
-                    failed);
+                    exit_code::failed);
   }
-  return ok;
+  return exit_code::ok;
 }
 
 int replay(const std::string& path, const std::string& format) {
   const session::Format chosen = format_or_throw(format);
   std::ifstream file(path, std::ios::binary);
-  if (!file) return complain("can not read " + path, not_found);
+  if (!file) return complain("can not read " + path, exit_code::not_found);
   std::stringstream content;
   content << file.rdbuf();
   const session::Recording recording = session::read_recording(content.str());
   for (const auto& error : recording.errors) {
     std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
   }
-  if (recording.events.empty()) return complain(path + " holds no recorded event", failed);
+  if (recording.events.empty())
+    return complain(path + " holds no recorded event", exit_code::failed);
   std::cout << session::render(session::replay(recording), chosen);
   if (chosen == session::Format::json) std::cout << "\n";
-  return ok;
+  return exit_code::ok;
 }
 
 int guarded(const std::function<int()>& command) {
   try {
     return command();
   } catch (const CLI::Error& error) {
-    return complain(error.what(), bad_usage);
+    return complain(error.what(), exit_code::bad_usage);
   } catch (const config::ConfigError& error) {
-    return complain(error.what(), bad_usage);
+    return complain(error.what(), exit_code::bad_usage);
   } catch (const storage::StorageError& error) {
-    return complain(error.what(),
-                    error.failure() == storage::Failure::not_found ? not_found : failed);
+    return complain(error.what(), error.failure() == storage::Failure::not_found
+                                      ? exit_code::not_found
+                                      : exit_code::failed);
   } catch (const std::exception& error) {
-    return complain(error.what(), failed);
+    return complain(error.what(), exit_code::failed);
   }
 }
 
@@ -401,7 +405,7 @@ int run_command_line(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error, std::cout, std::cerr);
-    return code == 0 ? ok : bad_usage;
+    return code == 0 ? exit_code::ok : exit_code::bad_usage;
   }
   return guarded(chosen);
 }

@@ -72,7 +72,7 @@ int backup(const Common& common, const std::string& data_dir, const std::string&
   } else {
     std::cout << file << ": " << made.bytes << " bytes, " << in_words(made.counts) << "\n";
   }
-  return ok;
+  return exit_code::ok;
 }
 
 int check_data(const Common& common, const std::string& data_dir) {
@@ -98,7 +98,7 @@ int check_data(const Common& common, const std::string& data_dir) {
            {"counts", readable ? to_json(check.counts) : json()},
            {"findings", findings},
            {"segment", segment ? json(segment->string()) : json()}});
-    return check.sound() ? ok : failed;
+    return check.sound() ? exit_code::ok : exit_code::failed;
   }
   std::cout << file.string() << (served ? ", in use by a server\n" : ", no server running\n");
   std::cout << "integrity: " << check.integrity << "\n";
@@ -112,17 +112,17 @@ int check_data(const Common& common, const std::string& data_dir) {
   if (to_recover)
     std::cout << "not closed in order: the next start recovers it, or `verbatim recover`\n";
   std::cout << (check.sound() ? "sound\n" : "NOT sound: see docs/durability.md, Repair\n");
-  return check.sound() ? ok : failed;
+  return check.sound() ? exit_code::ok : exit_code::failed;
 }
 
 int recover(const Common& common, bool dry_run) {
   const config::Settings settings = common.settings();
   const fs::path file = database_in(settings.server.data_dir);
-  if (!fs::exists(file)) return complain("there is no " + file.string(), not_found);
+  if (!fs::exists(file)) return complain("there is no " + file.string(), exit_code::not_found);
   if (dry_run && is_served(settings.server.data_dir))
     return complain("a server uses " + settings.server.data_dir.string() +
                         ": what is open there is alive, not left behind by a crash",
-                    failed);
+                    exit_code::failed);
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
   const storage::RecoveryReport report =
@@ -145,16 +145,16 @@ int recover(const Common& common, bool dry_run) {
            {"segment_events", report.segment_events},
            {"segment_endings", report.segment_endings},
            {"attempts", attempts}});
-    return damaged ? failed : ok;
+    return damaged ? exit_code::failed : exit_code::ok;
   }
   if (damaged) {
     return complain(file.string() + ": damaged: " + report.integrity +
                         "; nothing would be recovered; see docs/durability.md, Repair",
-                    failed);
+                    exit_code::failed);
   }
   if (report.clean) {
     std::cout << "The journal was closed in order: nothing to recover.\n";
-    return ok;
+    return exit_code::ok;
   }
   const char* const tense =
       dry_run ? " would be" : (report.attempts.size() == 1 ? " was" : " were");
@@ -173,7 +173,7 @@ int recover(const Common& common, bool dry_run) {
     std::cout << quantity(report.unreadable_rows, "journal row")
               << " can not be read; they are kept aside.\n";
   }
-  return ok;
+  return exit_code::ok;
 }
 
 int list_deliveries(const Common& common, bool dead_only) {
@@ -196,7 +196,7 @@ int list_deliveries(const Common& common, bool dead_only) {
               << "  " << message.last_error << "\n";
   }
   if (common.as_json) print(list);
-  return ok;
+  return exit_code::ok;
 }
 
 int redrive_deliveries(const Common& common, const std::string& message) {
@@ -212,7 +212,7 @@ int redrive_deliveries(const Common& common, const std::string& message) {
     std::cout << quantity(static_cast<std::size_t>(count), "dead letter")
               << " to be sent again by the server.\n";
   }
-  return count == 0 && !message.empty() ? not_found : ok;
+  return count == 0 && !message.empty() ? exit_code::not_found : exit_code::ok;
 }
 
 }  // namespace verbatim::server

@@ -17,13 +17,13 @@ namespace {
 using session::CloseReason;
 
 /// A session's place in the registry, which whoever has taken it gives back, however it ends.
-class Place {
+class SessionPlace {
  public:
-  Place(Registry& registry, const std::string& session_id)
+  SessionPlace(Registry& registry, const std::string& session_id)
       : registry_(registry), session_id_(session_id) {}
-  ~Place() { registry_.release(session_id_); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  ~SessionPlace() { registry_.release(session_id_); }
+  SessionPlace(const SessionPlace&) = delete;
+  SessionPlace& operator=(const SessionPlace&) = delete;
 
  private:
   Registry& registry_;
@@ -172,7 +172,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                     parts_.settings.session.close_timeout);
     co_return std::nullopt;
   }
-  const Place place(parts_.registry, call.session_id);
+  const SessionPlace place(parts_.registry, call.session_id);
   auto entered = co_await parts_.doorkeeper.enter(call.user, now().wall, parts_.reader,
                                                   worker.executor(), worker.tally());
   if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));

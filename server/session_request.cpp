@@ -10,7 +10,7 @@ namespace verbatim::server {
 using nlohmann::json;
 
 std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body,
-                                                                std::size_t metadata_bytes_max) {
+                                                                std::size_t metadata_size_max) {
   SessionRequest request;
   if (body.empty()) return request;
   // The bounded check first: a tree is built by recursion.
@@ -39,9 +39,9 @@ std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view
   if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id))
     return problem(400, "invalid value",
                    "'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
-  if (request.metadata.size() > metadata_bytes_max)
+  if (request.metadata.size() > metadata_size_max)
     return problem(413, "too large",
-                   "'metadata' has more than " + std::to_string(metadata_bytes_max) + " bytes.");
+                   "'metadata' has more than " + std::to_string(metadata_size_max) + " bytes.");
   return request;
 }
 

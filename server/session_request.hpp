@@ -21,6 +21,6 @@ struct SessionRequest {
 
 /// An empty body asks for nothing in particular.
 std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body,
-                                                                std::size_t metadata_bytes_max);
+                                                                std::size_t metadata_size_max);
 
 }  // namespace verbatim::server

@@ -14,7 +14,7 @@ using Suspended = storage::TranscriptStore::SuspendedAttempt;
 
 /// Read at a time; the rest has the next look.
 constexpr std::size_t ended_at_a_look_max = 500;
-constexpr std::chrono::milliseconds look_interval{250};
+constexpr std::chrono::milliseconds suspended_look_interval{250};
 
 /// What the store's thread reads, carried to ours: a transcript can not be copied.
 struct Folded {
@@ -91,7 +91,7 @@ Awaitable<void> SuspendedSessions::end_those_left(Executor executor) {
   // By then each one's time is over; what the storage did not take is ended by the next start.
   const auto until = Clock::now() + resume_window_ + std::chrono::minutes(1);
   while (left_ > 0 && Clock::now() < until) {
-    timer.expires_after(look_interval);
+    timer.expires_after(suspended_look_interval);
     co_await timer.async_wait(use_tuple);
     using Found = std::vector<Suspended>;
     const session::TimeMs before = now().wall - resume_window_.count();

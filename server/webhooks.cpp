@@ -24,7 +24,7 @@ using storage::DeliveryState;
 using storage::MessageKind;
 
 /// How soon a new message is seen: nobody is woken on a conversation's path.
-constexpr auto look_interval = std::chrono::milliseconds(200);
+constexpr auto outbox_look_interval = std::chrono::milliseconds(200);
 /// While the store can not be read or written.
 constexpr auto trouble_interval = std::chrono::seconds(1);
 constexpr auto count_interval = std::chrono::seconds(1);
@@ -111,7 +111,7 @@ class Webhooks::Target {
     const auto message = storage::next_message(database_, target_.name, done_with_);
     if (!message) {
       done_with_ = std::max(done_with_, newest);  // or each look would go through all that was told
-      return look_interval;
+      return outbox_look_interval;
     }
     if (!wants(target_, message->kind))
       return record(*message, DeliveryState::delivered, 0, "") ? std::chrono::milliseconds(0)
@@ -122,14 +122,14 @@ class Webhooks::Target {
                                                    : 0);
     // One further off than any wait is of a clock that has been set back since.
     if (due > at && due - at <= longest_wait())
-      return std::min<std::chrono::milliseconds>(look_interval,
+      return std::min<std::chrono::milliseconds>(outbox_look_interval,
                                                  std::chrono::milliseconds(due - at));
     const bool begun = change([id = message->id, name = target_.name](storage::Database& database) {
       storage::begin_try(database, id, name);
     });
     if (!begun) return trouble_interval;
     const std::string body = render(*message);
-    if (body.empty()) return look_interval;  // erased meanwhile, and its message with it
+    if (body.empty()) return outbox_look_interval;  // erased meanwhile, and its message with it
     return conclude(*message, send(*message, body));
   }
 
@@ -149,7 +149,8 @@ class Webhooks::Target {
 
   std::chrono::milliseconds conclude(const storage::Message& message,
                                      const WebhookCall::Answer& answer) {
-    if (stopping_ && answer.status == 0) return look_interval;  // given up by us, not by them
+    if (stopping_ && answer.status == 0)
+      return outbox_look_interval;  // given up by us, not by them
     const auto outcome = [&](DeliveryState state, session::TimeMs due, const std::string& why) {
       return record(message, state, due, why) ? std::chrono::milliseconds(0) : trouble_interval;
     };
@@ -255,7 +256,7 @@ class Webhooks::Target {
       promise->wake.notify_all();
     });
     std::unique_lock lock(promise->mutex);
-    while (!promise->kept && !stopping_) promise->wake.wait_for(lock, look_interval);
+    while (!promise->kept && !stopping_) promise->wake.wait_for(lock, outbox_look_interval);
     return promise->kept.value_or(false);
   }
 

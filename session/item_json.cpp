@@ -1,20 +1,14 @@
 #include "session/item_json.hpp"
 
-#include <nlohmann/json.hpp>
+#include "session/json_tree.hpp"
 
 namespace verbatim::session {
 
 namespace {
 
-using nlohmann::json;
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json tool_item(const Item& item) {
-  json tool = json::parse(item.detail, nullptr, /*allow_exceptions=*/false);
-  return tool.is_object() ? tool : json{};
+nlohmann::json tool_item(const Item& item) {
+  nlohmann::json tool = nlohmann::json::parse(item.detail, nullptr, /*allow_exceptions=*/false);
+  return tool.is_object() ? tool : nlohmann::json{};
 }
 
 bool heard_by_voice(const Item& item) {
@@ -43,19 +37,20 @@ const char* shown_status(TurnStatus status) {
 
 std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken) {
   if (item.kind != ItemKind::message || !turn) {
-    const json tool = tool_item(item);
+    const nlohmann::json tool = tool_item(item);
     return tool.is_object() ? dump(tool) : std::string();
   }
-  json content = json::array();
+  nlohmann::json content = nlohmann::json::array();
   const std::string text = turn->text.utf8();
   if (turn->role == Role::assistant) {
     if (turn->status != TurnStatus::in_progress) {
-      content.push_back(spoken ? json{{"type", "output_audio"}, {"transcript", text}}
-                               : json{{"type", "output_text"}, {"text", text}});
+      content.push_back(spoken ? nlohmann::json{{"type", "output_audio"}, {"transcript", text}}
+                               : nlohmann::json{{"type", "output_text"}, {"text", text}});
     }
   } else if (heard_by_voice(item)) {
     const bool told = turn->status == TurnStatus::completed;
-    content.push_back({{"type", "input_audio"}, {"transcript", told ? json(text) : json(nullptr)}});
+    content.push_back({{"type", "input_audio"},
+                       {"transcript", told ? nlohmann::json(text) : nlohmann::json(nullptr)}});
   } else {
     content.push_back({{"type", "input_text"}, {"text", text}});
   }
@@ -71,7 +66,7 @@ std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool s
 
 std::string rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
   if (item.kind == ItemKind::function_call || item.kind == ItemKind::function_call_output) {
-    json tool = tool_item(item);
+    nlohmann::json tool = tool_item(item);
     if (!tool.is_object()) return {};
     tool.erase("status");
     tool.erase("object");
@@ -84,7 +79,7 @@ std::string rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
   return dump({{"id", turn->item_id},
                {"type", "message"},
                {"role", to_string(turn->role)},
-               {"content", json::array({{{"type", kind}, {"text", text}}})}});
+               {"content", nlohmann::json::array({{{"type", kind}, {"text", text}}})}});
 }
 
 }  // namespace verbatim::session

@@ -1,77 +1,74 @@
 #include "session/own_events.hpp"
 
-#include <nlohmann/json.hpp>
+#include "session/json_tree.hpp"
 
 namespace verbatim::session {
 
 namespace {
 
-using nlohmann::json;
-
-json update_event(json session) {
+nlohmann::json update_event(nlohmann::json session) {
   if (!session.contains("type")) session["type"] = "realtime";
-  return json{{"type", "session.update"},
-              {"event_id", std::string(own_event_prefix) + "configure"},
-              {"session", std::move(session)}};
+  return nlohmann::json{{"type", "session.update"},
+                        {"event_id", std::string(own_event_prefix) + "configure"},
+                        {"session", std::move(session)}};
 }
-
-json or_null(const std::string& value) { return value.empty() ? json(nullptr) : json(value); }
 
 }  // namespace
 
 std::string configuration_update(std::string_view config_json,
                                  std::string_view transcription_model) {
   if (config_json.empty()) return {};
-  json session = json::parse(config_json, nullptr, /*allow_exceptions=*/false);
+  nlohmann::json session = nlohmann::json::parse(config_json, nullptr, /*allow_exceptions=*/false);
   if (!session.is_object() || session.empty()) return {};
   if (!transcription_model.empty()) {
-    json& input = session["audio"]["input"];
+    nlohmann::json& input = session["audio"]["input"];
     if (!input.contains("transcription")) input["transcription"] = {{"model", transcription_model}};
   }
   return update_event(std::move(session)).dump();
 }
 
 std::string transcription_update(std::string_view transcription_model) {
-  const json input = {{"transcription", {{"model", transcription_model}}}};
+  const nlohmann::json input = {{"transcription", {{"model", transcription_model}}}};
   return update_event({{"audio", {{"input", input}}}}).dump();
 }
 
 std::string commit_event() {
-  return json{{"type", "input_audio_buffer.commit"},
-              {"event_id", std::string(own_event_prefix) + "commit"}}
+  return nlohmann::json{{"type", "input_audio_buffer.commit"},
+                        {"event_id", std::string(own_event_prefix) + "commit"}}
       .dump();
 }
 
 std::string response_event() {
-  return json{{"type", "response.create"}, {"event_id", std::string(own_event_prefix) + "response"}}
+  return nlohmann::json{{"type", "response.create"},
+                        {"event_id", std::string(own_event_prefix) + "response"}}
       .dump();
 }
 
 std::string truncated_event(const std::string& item_id, int content_index,
                             std::int64_t audio_end_ms, std::string_view event_id) {
-  return json{{"type", "conversation.item.truncated"},
-              {"event_id", event_id},
-              {"item_id", item_id},
-              {"content_index", content_index},
-              {"audio_end_ms", audio_end_ms}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return nlohmann::json{{"type", "conversation.item.truncated"},
+                        {"event_id", event_id},
+                        {"item_id", item_id},
+                        {"content_index", content_index},
+                        {"audio_end_ms", audio_end_ms}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string to_json(const ErrorEvent& error, std::string_view event_id) {
-  return json{{"type", "error"},
-              {"event_id", event_id},
-              {"error",
-               {{"type", error.type},
-                {"code", or_null(error.code)},
-                {"message", error.message},
-                {"param", or_null(error.param)},
-                {"event_id", or_null(error.client_event_id)}}}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return nlohmann::json{{"type", "error"},
+                        {"event_id", event_id},
+                        {"error",
+                         {{"type", error.type},
+                          {"code", or_null(error.code)},
+                          {"message", error.message},
+                          {"param", or_null(error.param)},
+                          {"event_id", or_null(error.client_event_id)}}}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
                           const ResumeInfo& resume) {
-  return json{
+  return nlohmann::json{
       {"type", "verbatim.session"}, {"event_id", std::string(own_event_prefix) + session_id},
       {"session_id", session_id},   {"attempt", attempt},
       {"resumed", resume.resumed},  {"replayed", resume.replayed},
@@ -81,37 +78,38 @@ std::string session_event(const std::string& session_id, int attempt, std::int64
 
 std::string upstream_event(std::string_view state, std::string_view reason,
                            std::string_view event_id) {
-  return json{{"type", "verbatim.upstream"},
-              {"event_id", event_id},
-              {"state", state},
-              {"reason", reason.empty() ? json(nullptr) : json(reason)}}
+  return nlohmann::json{
+      {"type", "verbatim.upstream"},
+      {"event_id", event_id},
+      {"state", state},
+      {"reason", reason.empty() ? nlohmann::json(nullptr) : nlohmann::json(reason)}}
       .dump();
 }
 
 std::string turn_event(const Turn& turn, std::string_view event_id) {
-  return json{{"type", "verbatim.turn"},          {"event_id", event_id},
-              {"item_id", turn.item_id},          {"role", to_string(turn.role)},
-              {"status", to_string(turn.status)}, {"ordinal", turn.ordinal}}
-      .dump(-1, ' ', false, json::error_handler_t::replace);
+  return nlohmann::json{{"type", "verbatim.turn"},          {"event_id", event_id},
+                        {"item_id", turn.item_id},          {"role", to_string(turn.role)},
+                        {"status", to_string(turn.status)}, {"ordinal", turn.ordinal}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
                          std::string_view event_id) {
-  return json{{"type", "verbatim.ending"},
-              {"event_id", event_id},
-              {"session_id", session_id},
-              {"close_reason", to_string(reason)},
-              {"in_ms", in_ms}}
+  return nlohmann::json{{"type", "verbatim.ending"},
+                        {"event_id", event_id},
+                        {"session_id", session_id},
+                        {"close_reason", to_string(reason)},
+                        {"in_ms", in_ms}}
       .dump();
 }
 
 std::string limit_event(const std::string& session_id, const Budget::Notice& near,
                         std::string_view event_id) {
-  json event{{"type", "verbatim.ending"},
-             {"event_id", event_id},
-             {"session_id", session_id},
-             {"close_reason", to_string(close_reason(near.limit))},
-             {"limit", to_string(near.limit)}};
+  nlohmann::json event{{"type", "verbatim.ending"},
+                       {"event_id", event_id},
+                       {"session_id", session_id},
+                       {"close_reason", to_string(close_reason(near.limit))},
+                       {"limit", to_string(near.limit)}};
   const bool clock = near.limit == Limit::max_duration || near.limit == Limit::idle_timeout;
   const bool audio = near.limit == Limit::audio_seconds || near.limit == Limit::user_audio_seconds;
   if (clock) {
@@ -125,10 +123,10 @@ std::string limit_event(const std::string& session_id, const Budget::Notice& nea
 
 std::string ended_event(const std::string& session_id, CloseReason reason,
                         std::string_view event_id) {
-  return json{{"type", "verbatim.ended"},
-              {"event_id", event_id},
-              {"session_id", session_id},
-              {"close_reason", to_string(reason)}}
+  return nlohmann::json{{"type", "verbatim.ended"},
+                        {"event_id", event_id},
+                        {"session_id", session_id},
+                        {"close_reason", to_string(reason)}}
       .dump();
 }
 

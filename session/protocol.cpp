@@ -18,12 +18,12 @@ using Body = std::optional<EventBody>;
 // ---- the provider's nouns ------------------------------------------------------------------
 
 /// Session: transcription and output format, GA (nested) or beta (flat).
-struct SessionSettings {
+struct AudioSettings {
   bool transcription_on = false;
   int output_bytes_per_ms = 48;
 };
 
-SessionSettings read_settings(View session) {
+AudioSettings read_settings(View session) {
   const View audio = session["audio"];
   const View transcription = audio["input"]["transcription"];
   const View format = audio["output"]["format"];

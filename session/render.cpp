@@ -49,7 +49,7 @@ Json turn_json(const MergedTurn& turn) {
 }
 
 /// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
-std::string dump(const Json& json) {
+std::string json_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -88,11 +88,11 @@ Json view_json(const TranscriptView& view) {
           {"turns", turns}};
 }
 
-std::string render_json(const TranscriptView& view) { return dump(view_json(view)); }
+std::string render_json(const TranscriptView& view) { return json_line(view_json(view)); }
 
 std::string render_jsonl(const TranscriptView& view) {
   std::string lines;
-  for (const MergedTurn& turn : view.turns) lines += dump(turn_json(turn));
+  for (const MergedTurn& turn : view.turns) lines += json_line(turn_json(turn));
   return lines;
 }
 
@@ -103,7 +103,7 @@ std::string render_jsonl(std::span<const TranscriptView> views) {
     for (const MergedTurn& turn : view.turns) {
       Json line = {{"attempt", view.attempt}};
       line.update(turn_json(turn));
-      lines += dump(line);
+      lines += json_line(line);
     }
   }
   return lines;
@@ -248,7 +248,7 @@ std::string render(const std::string& session_id, std::span<const TranscriptView
     case Format::json: {
       Json attempts = Json::array();
       for (const TranscriptView& view : views) attempts.push_back(view_json(view));
-      return dump({{"session_id", session_id}, {"attempts", attempts}});
+      return json_line({{"session_id", session_id}, {"attempts", attempts}});
     }
     case Format::jsonl:
       return render_jsonl(views);
@@ -272,12 +272,12 @@ std::string render(const std::string& session_id, std::span<const TranscriptView
 }
 
 std::string render_turn(const MergedTurn& turn) {
-  std::string line = dump(turn_json(turn));
+  std::string line = json_line(turn_json(turn));
   line.pop_back();
   return line;
 }
 
-std::string render_receipt(const Receipt& receipt) { return dump(receipt_json(receipt)); }
+std::string render_receipt(const Receipt& receipt) { return json_line(receipt_json(receipt)); }
 
 std::string iso_time(TimeMs time) {
   using namespace std::chrono;

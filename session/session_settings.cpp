@@ -1,7 +1,6 @@
 #include "session/session_settings.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "session/json_tree.hpp"
 #include "session/json_view.hpp"
 
 namespace verbatim::session {
@@ -10,10 +9,6 @@ namespace {
 
 using json::Kind;
 using json::View;
-
-std::string dump(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 View turn_detection(View session) {
   const View nested = session["audio"]["input"]["turn_detection"];

@@ -5,7 +5,7 @@
 namespace verbatim::session {
 namespace {
 
-constexpr Name<SessionStatus> statuses[] = {
+constexpr Name<SessionStatus> session_statuses[] = {
     {SessionStatus::created, "created"},
     {SessionStatus::live, "live"},
     {SessionStatus::detached, "detached"},
@@ -14,10 +14,10 @@ constexpr Name<SessionStatus> statuses[] = {
 
 }  // namespace
 
-std::string_view to_string(SessionStatus status) { return name_of(status, statuses); }
+std::string_view to_string(SessionStatus status) { return name_of(status, session_statuses); }
 
 std::optional<SessionStatus> session_status_from_string(std::string_view name) {
-  return value_of(name, statuses);
+  return value_of(name, session_statuses);
 }
 
 }  // namespace verbatim::session

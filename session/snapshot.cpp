@@ -1,6 +1,7 @@
 #include "session/snapshot.hpp"
 
-#include <nlohmann/json.hpp>
+#include "session/json_tree.hpp"
+
 #include <utility>
 
 #include "session/item_json.hpp"
@@ -9,21 +10,13 @@ namespace verbatim::session {
 
 namespace {
 
-using nlohmann::json;
-
-std::string dump(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json or_null(const std::string& value) { return value.empty() ? json(nullptr) : json(value); }
-
-json item_of(const Transcript& transcript, const std::string& item_id, bool spoken) {
+nlohmann::json item_of(const Transcript& transcript, const std::string& item_id, bool spoken) {
   const Item* const item = transcript.item(item_id);
   if (item == nullptr) return {};
-  return json::parse(shown_item(*item, transcript.turn(item_id), spoken), nullptr, false);
+  return nlohmann::json::parse(shown_item(*item, transcript.turn(item_id), spoken), nullptr, false);
 }
 
-std::string placed(const char* type, const json& item, const std::string& previous,
+std::string placed(const char* type, const nlohmann::json& item, const std::string& previous,
                    const EventIds& next_event_id) {
   return dump({{"type", type},
                {"event_id", next_event_id()},
@@ -39,7 +32,8 @@ bool is_open(const Transcript& transcript, const std::string& item_id) {
   return item->status == ItemStatus::in_progress;
 }
 
-json response_object(const std::string& id, const char* status, json details, json output) {
+nlohmann::json response_object(const std::string& id, const char* status, nlohmann::json details,
+                               nlohmann::json output) {
   return {{"id", id},
           {"object", "realtime.response"},
           {"status", status},
@@ -55,7 +49,7 @@ void tell_running(const Transcript& transcript, const Transcript::Running& respo
   out.push_back(dump({{"type", "response.created"},
                       {"event_id", next_event_id()},
                       {"response", response_object(response.response_id, "in_progress", nullptr,
-                                                   json::array())}}));
+                                                   nlohmann::json::array())}}));
   int index = 0;
   for (const std::string& item_id : response.item_ids) {
     const int output_index = index++;
@@ -92,7 +86,7 @@ void tell_running(const Transcript& transcript, const Transcript::Running& respo
 std::vector<std::string> shown(const Transcript& transcript, const std::string& item_id,
                                const std::string& previous_item_id, bool spoken,
                                const EventIds& next_event_id) {
-  const json item = item_of(transcript, item_id, spoken);
+  const nlohmann::json item = item_of(transcript, item_id, spoken);
   if (!item.is_object()) return {};
   std::vector<std::string> out{
       placed("conversation.item.added", item, previous_item_id, next_event_id)};
@@ -123,19 +117,19 @@ std::vector<std::string> cut_off_answers(const Transcript& transcript, bool spok
                                          const EventIds& next_event_id) {
   std::vector<std::string> out;
   for (const Transcript::Running& response : transcript.running()) {
-    json output = json::array();
+    nlohmann::json output = nlohmann::json::array();
     int index = 0;
     for (const std::string& item_id : response.item_ids) {
-      json item = item_of(transcript, item_id, spoken);
+      nlohmann::json item = item_of(transcript, item_id, spoken);
       const int output_index = index++;
       if (!item.is_object()) continue;
       if (is_open(transcript, item_id)) {
         item["status"] = "incomplete";
         if (const auto turn = transcript.turn(item_id); turn && !turn->text.empty()) {
           const std::string text = turn->text.utf8();
-          item["content"] =
-              json::array({spoken ? json{{"type", "output_audio"}, {"transcript", text}}
-                                  : json{{"type", "output_text"}, {"text", text}}});
+          item["content"] = nlohmann::json::array(
+              {spoken ? nlohmann::json{{"type", "output_audio"}, {"transcript", text}}
+                      : nlohmann::json{{"type", "output_text"}, {"text", text}}});
         }
         out.push_back(dump({{"type", "response.output_item.done"},
                             {"event_id", next_event_id()},
@@ -145,7 +139,7 @@ std::vector<std::string> cut_off_answers(const Transcript& transcript, bool spok
       }
       output.push_back(std::move(item));
     }
-    json done =
+    nlohmann::json done =
         response_object(response.response_id, "incomplete",
                         {{"type", "incomplete"}, {"reason", "connection_lost"}}, std::move(output));
     if (response.out_of_band) done["conversation_id"] = nullptr;

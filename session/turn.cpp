@@ -12,7 +12,7 @@ constexpr Name<Role> roles[] = {
     {Role::system, "system"},
 };
 
-constexpr Name<TurnStatus> statuses[] = {
+constexpr Name<TurnStatus> turn_statuses[] = {
     {TurnStatus::in_progress, "in_progress"}, {TurnStatus::completed, "completed"},
     {TurnStatus::interrupted, "interrupted"}, {TurnStatus::cancelled, "cancelled"},
     {TurnStatus::truncated, "truncated"},     {TurnStatus::failed, "failed"},
@@ -28,12 +28,12 @@ constexpr Name<GapKind> gap_kinds[] = {
 }  // namespace
 
 std::string_view to_string(Role role) { return name_of(role, roles); }
-std::string_view to_string(TurnStatus status) { return name_of(status, statuses); }
+std::string_view to_string(TurnStatus status) { return name_of(status, turn_statuses); }
 std::string_view to_string(GapKind kind) { return name_of(kind, gap_kinds); }
 
 std::optional<Role> role_from_string(std::string_view name) { return value_of(name, roles); }
 std::optional<TurnStatus> turn_status_from_string(std::string_view name) {
-  return value_of(name, statuses);
+  return value_of(name, turn_statuses);
 }
 std::optional<GapKind> gap_kind_from_string(std::string_view name) {
   return value_of(name, gap_kinds);

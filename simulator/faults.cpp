@@ -9,7 +9,7 @@ namespace verbatim::simulator {
 
 namespace {
 
-constexpr std::string_view known =
+constexpr std::string_view known_faults =
     "drop_after=N, close_after=N:CODE[:REASON], hang_after=N, silent, late_transcription=MS, "
     "fail_transcription, empty_transcription, no_transcription_deltas, duplicate=PROBABILITY, "
     "slow=FACTOR, error_first=CODE, expire_after=MS";
@@ -106,7 +106,7 @@ void Faults::add(std::string_view spec) {
     } else if (fault.name == "expire_after") {
       expire_after_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
     } else {
-      fault.refuse("there is no such fault; known are " + std::string(known));
+      fault.refuse("there is no such fault; known are " + std::string(known_faults));
     }
   }
 }

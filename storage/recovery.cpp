@@ -13,7 +13,7 @@
 namespace verbatim::storage {
 namespace {
 
-struct OpenAttempt {
+struct UnfinishedAttempt {
   session::AttemptId id = 0;
   std::string session_id;
   int number = 0;
@@ -22,8 +22,8 @@ struct OpenAttempt {
   std::optional<session::TimeMs> suspended_at;
 };
 
-std::vector<OpenAttempt> open_attempts(Database& database) {
-  std::vector<OpenAttempt> found;
+std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
+  std::vector<UnfinishedAttempt> found;
   Query rows = database.query(
       "SELECT attempt.id, public_id, number, started_at, first_seq, suspended_at FROM attempt "
       "JOIN session ON session.id = attempt.session "
@@ -37,11 +37,11 @@ std::vector<OpenAttempt> open_attempts(Database& database) {
 
 /// Takes out those that another process has suspended and that may still be carried on; the first
 /// row that these need, or nothing.
-std::optional<session::Sequence> leave_suspended(std::vector<OpenAttempt>& attempts,
+std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
                                                  session::TimeMs now, std::int64_t window_ms,
                                                  RecoveryReport& report) {
   std::optional<session::Sequence> needed;
-  std::erase_if(attempts, [&](const OpenAttempt& attempt) {
+  std::erase_if(attempts, [&](const UnfinishedAttempt& attempt) {
     if (!attempt.suspended_at || now - *attempt.suspended_at >= window_ms) return false;
     needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
     ++report.suspended;
@@ -56,7 +56,7 @@ std::string quick_check(Database& database) {
 }
 
 /// The journal is evidence: what cannot be read now may be read by a later version or a person.
-void set_unreadable_aside(Database& database, const OpenAttempt& attempt) {
+void set_unreadable_aside(Database& database, const UnfinishedAttempt& attempt) {
   Query rows =
       database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(attempt.first_seq, attempt.id);
@@ -71,7 +71,7 @@ void set_unreadable_aside(Database& database, const OpenAttempt& attempt) {
   }
 }
 
-void recover_attempt(Database& database, const OpenAttempt& attempt, RecoveryReport& report) {
+void recover_attempt(Database& database, const UnfinishedAttempt& attempt, RecoveryReport& report) {
   Folded folded = fold(database, attempt.id, attempt.first_seq);
   std::set<std::string> open;
   for (const session::Turn& turn : folded.transcript.turns())
@@ -119,7 +119,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   }
 
   Database database(file, {.access = dry_run ? Access::read_only : Access::read_write});
-  std::vector<OpenAttempt> open = open_attempts(database);
+  std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
   leave_suspended(open, now, resume_window_ms, report);
   report.clean = is_clean(database) && open.empty() && !rotated;
   if (report.clean) return report;
@@ -140,9 +140,9 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   }
   // Anew: the segment may have ended some.
   report.suspended = 0;
-  open = open_attempts(database);
+  open = unfinished_attempts(database);
   const auto needed = leave_suspended(open, now, resume_window_ms, report);
-  for (const OpenAttempt& attempt : open) recover_attempt(database, attempt, report);
+  for (const UnfinishedAttempt& attempt : open) recover_attempt(database, attempt, report);
   if (dry_run) return report;
 
   {
