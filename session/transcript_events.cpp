@@ -195,8 +195,8 @@ void Transcript::State::talk_over(const std::string& response_id) {
 
 /// A sum, so that telling it again changes nothing.
 void Transcript::State::on(const AudioMetered& event) {
-  used.input_audio_ms = std::max(used.input_audio_ms, event.input_ms);
-  used.output_audio_ms = std::max(used.output_audio_ms, event.output_ms);
+  used.input_audio_ms = std::clamp(event.input_ms, used.input_audio_ms, usage_max);
+  used.output_audio_ms = std::clamp(event.output_ms, used.output_audio_ms, usage_max);
 }
 
 /// A provider that repeats the text under another event_id does not bill it again.

@@ -1,5 +1,7 @@
 #include "session/usage.hpp"
 
+#include <algorithm>
+
 #include "session/json_view.hpp"
 
 namespace verbatim::session {
@@ -8,8 +10,9 @@ namespace {
 using json::Kind;
 using json::View;
 
-/// A thousand of them can be added up without a thought.
-constexpr std::int64_t beyond_reason = 1'000'000'000'000;
+constexpr std::int64_t beyond_reason = usage_max / 1000;
+
+void add(std::int64_t& sum, std::int64_t more) { sum = std::min(sum + more, usage_max); }
 
 std::int64_t count(View number) {
   const auto value = number.integer().value_or(0);
@@ -38,12 +41,12 @@ Usage read(View object) {
 }  // namespace
 
 Usage& Usage::operator+=(const Usage& more) {
-  input_tokens += more.input_tokens;
-  output_tokens += more.output_tokens;
-  total_tokens += more.total_tokens;
-  transcription_ms += more.transcription_ms;
-  input_audio_ms += more.input_audio_ms;
-  output_audio_ms += more.output_audio_ms;
+  add(input_tokens, more.input_tokens);
+  add(output_tokens, more.output_tokens);
+  add(total_tokens, more.total_tokens);
+  add(transcription_ms, more.transcription_ms);
+  add(input_audio_ms, more.input_audio_ms);
+  add(output_audio_ms, more.output_audio_ms);
   return *this;
 }
 

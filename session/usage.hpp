@@ -10,6 +10,10 @@
 
 namespace verbatim::session {
 
+/// No session comes near: a larger count is a mistake of whoever sent it, and sums stop here, so
+/// that adding up what is in a journal or a usage object can not overflow.
+inline constexpr std::int64_t usage_max = 1'000'000'000'000'000;
+
 struct Usage {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;

@@ -2,6 +2,7 @@
 #include "session/budget.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "tests/session/stage.hpp"
 
@@ -321,4 +322,15 @@ TEST_CASE("what a usage object says is read, whatever it says", "[limits]") {
   CHECK(sum.total_tokens == 7);
   CHECK(sum.transcription_ms == 2000);
   CHECK(sum.audio_ms() == 1520);
+}
+
+TEST_CASE("no count of a damaged journal adds up beyond what a number holds", "[limits]") {
+  const auto most = std::numeric_limits<std::int64_t>::max();
+  Transcript transcript;
+  transcript.apply({"", AudioMetered{most, most}}, 1);
+  transcript.apply({"", AudioMetered{535, 535}}, 2);
+  CHECK(transcript.used().audio_ms() == 2 * usage_max);
+  std::string list = "[";
+  for (int i = 0; i < 10'000; ++i) list += R"({"type":"duration","seconds":1000000000000},)";
+  CHECK(sum_usage(list + "{}]").transcription_ms == usage_max);
 }
