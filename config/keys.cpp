@@ -49,6 +49,7 @@ std::vector<Key> make_server_keys() {
       key("server.shutdown_grace", &S::server, &Server::shutdown_grace, duration(0s, 10min)),
       key("server.restart", &S::server, &Server::restart,
           choice<Restart>({{"end", Restart::end}, {"handover", Restart::handover}})),
+      key("server.console", &S::server, &Server::console, boolean()),
       key("server.threads", &S::server, &Server::threads, number<int>(0, 256)),
       key("server.connections_max", &S::server, &Server::connections_max,
           number<std::size_t>(1, 1'000'000)),

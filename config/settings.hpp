@@ -48,7 +48,8 @@ struct Server {
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
   milliseconds shutdown_grace{10'000};
   Restart restart = Restart::end;
-  int threads = 0;  ///< 0: one per core
+  bool console = true;  ///< serve the console at /
+  int threads = 0;      ///< 0: one per core
   std::size_t connections_max = 4096;
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 4 * 1024 * 1024;

@@ -33,6 +33,22 @@ bool matches(std::string_view pattern, std::string_view path, std::string& id) {
   return pattern.empty() && path.empty();
 }
 
+bool is_preflight(const HttpRequest& request) {
+  return request.method == "OPTIONS" && !request.header("Access-Control-Request-Method").empty();
+}
+
+HttpResponse preflight_answer() {
+  HttpResponse response;
+  response.status = 204;
+  response.content_type.clear();
+  response.headers = {
+      {"Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE"},
+      {"Access-Control-Allow-Headers",
+       "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"},
+      {"Access-Control-Max-Age", "600"}};
+  return response;
+}
+
 }  // namespace
 
 const Api::Route Api::routes[] = {
@@ -61,6 +77,9 @@ const Api::Route Api::routes[] = {
     {"GET", "/metrics", Credential::none, &Api::show_metrics},
     {"GET", "/version", Credential::none, &Api::version},
     {"GET", "/openapi.json", Credential::none, &Api::openapi},
+    {"GET", "/", Credential::none, &Api::show_page},
+    {"GET", "/console/{id}", Credential::none, &Api::show_page},
+    {"GET", "/web/{id}", Credential::none, &Api::show_page},
 };
 
 std::vector<std::pair<std::string, std::string>> Api::calls() {
@@ -70,8 +89,29 @@ std::vector<std::pair<std::string, std::string>> Api::calls() {
 }
 
 Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
-  HttpResponse response = co_await route(request, worker);
-  co_return in_form_of(request.path, std::move(response));
+  const std::string origin = admitted_origin(request);
+  HttpResponse response;
+  if (!origin.empty() && is_preflight(request)) {
+    response = preflight_answer();
+  } else {
+    response = in_form_of(request.path, co_await route(request, worker));
+  }
+  if (!origin.empty()) {
+    response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+    response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After");
+    response.headers.emplace_back("Vary", "Origin");
+  }
+  co_return response;
+}
+
+/// A page of another origin may read answers where server.allowed_origins names it: its client
+/// library asks for its session and posts its copy. Credentials are a header that the page sets, so
+/// none of the browser's own are let in.
+std::string Api::admitted_origin(const HttpRequest& request) const {
+  const std::string_view origin = request.header("Origin");
+  const auto& allowed = parts_.settings.server.allowed_origins;
+  const bool named = std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
+  return named && !request.path.starts_with("/web/") ? std::string(origin) : std::string();
 }
 
 Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {

@@ -76,6 +76,7 @@ class Api {
     Handler handler;
   };
   static const Route routes[];
+  std::string admitted_origin(const HttpRequest& request) const;
 
   /// What a change that ran on the journal's writer came to.
   using Changed = std::optional<storage::StorageError>;
@@ -111,6 +112,7 @@ class Api {
   Awaitable<HttpResponse> show_metrics(Context&);
   Awaitable<HttpResponse> version(Context&);
   Awaitable<HttpResponse> openapi(Context&);
+  Awaitable<HttpResponse> show_page(Context&);
 
   /// What a check for /readyz found. Nobody needs a key to ask, and a check costs a sync or a TLS
   /// handshake: its answer is kept a while.

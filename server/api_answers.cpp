@@ -16,20 +16,27 @@ HttpResponse json_response(const json& value, int status) {
   return response;
 }
 
-HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
-  const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
-  response.headers.emplace_back("ETag", tag);
-  response.headers.emplace_back("Cache-Control", "private, no-cache");
+HttpResponse tagged(const HttpRequest& request, std::string_view tag,
+                    const std::function<HttpResponse()>& make) {
   const auto known = split_list(request.header("If-None-Match"));
-  const auto names_it = [&tag](const std::string& one) {
-    return one == "*" || one == tag || one == "W/" + tag;
+  const auto names_it = [tag](const std::string& one) {
+    return one == "*" || one == tag || (one.starts_with("W/") && one.substr(2) == tag);
   };
+  HttpResponse response;
   if (request.method == "GET" && std::any_of(known.begin(), known.end(), names_it)) {
     response.status = 304;
     response.content_type.clear();
-    response.body.clear();
+  } else {
+    response = make();
   }
+  response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
   return response;
+}
+
+HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
+  const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
+  return tagged(request, tag, [&response] { return std::move(response); });
 }
 
 HttpResponse not_found() {

@@ -3,6 +3,7 @@
 // Pure; any thread.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 
 #include "server/http.hpp"
@@ -14,6 +15,9 @@ namespace verbatim::server {
 HttpResponse json_response(const nlohmann::json& value, int status = 200);
 /// With an ETag; 304 without the body if the request has it already.
 HttpResponse tagged(const HttpRequest& request, HttpResponse response);
+/// The same where the tag is known before the body is: quoted.
+HttpResponse tagged(const HttpRequest& request, std::string_view tag,
+                    const std::function<HttpResponse()>& make);
 /// Unknown, or another user's: who may not see it is not told that it is there.
 HttpResponse not_found();
 HttpResponse retry_later(HttpResponse response);

@@ -31,8 +31,8 @@ Awaitable<Received> BridgePeer::read() {
   co_return received;
 }
 
-Awaitable<error_code> BridgePeer::write(const std::string& bytes) {
-  const error_code ec = co_await asio::co_spawn(home_, connection_->write(bytes), here);
+Awaitable<error_code> BridgePeer::write(const std::string& bytes, Frame frame) {
+  const error_code ec = co_await asio::co_spawn(home_, connection_->write(bytes, frame), here);
   co_return ec;
 }
 

@@ -18,7 +18,7 @@ class BridgePeer final : public Peer {
   ~BridgePeer() override;
 
   Awaitable<Received> read() override;
-  Awaitable<error_code> write(const std::string& bytes) override;
+  Awaitable<error_code> write(const std::string& bytes, Frame frame) override;
   Awaitable<error_code> ping() override;
   Awaitable<void> close(std::uint16_t code, std::string reason) override;
   Awaitable<void> hang_up() override;

@@ -27,13 +27,16 @@ struct Received {
   std::string reason;  ///< the close frame's reason, or what the network said
 };
 
+/// How a message is sent: a JSON event is text.
+enum class Frame { text, binary };
+
 class Peer {
  public:
   virtual ~Peer() = default;
 
   virtual Awaitable<Received> read() = 0;
   /// `bytes` must stay alive until it returns. One event is one frame.
-  virtual Awaitable<error_code> write(const std::string& bytes) = 0;
+  virtual Awaitable<error_code> write(const std::string& bytes, Frame frame) = 0;
   virtual Awaitable<error_code> ping() = 0;
   /// Sends a close frame and waits for the answer. The caller sets the limit, by abort().
   virtual Awaitable<void> close(std::uint16_t code, std::string reason) = 0;

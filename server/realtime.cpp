@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/binary_audio_peer.hpp"
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
 #include "server/ws_peer.hpp"
@@ -247,6 +248,7 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
                           [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
   auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
+  if (client && call.binary_audio) client = std::make_unique<BinaryAudioPeer>(std::move(client));
   co_return client;
 }
 

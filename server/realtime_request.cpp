@@ -98,6 +98,13 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
   }
   call.extension_events =
       offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
+  if (const auto audio = request.parameter("audio")) {
+    if (*audio != "binary" && *audio != "json") {
+      return openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'.");
+    }
+    // Whoever does not hear verbatim.session can not know that it was granted.
+    call.binary_audio = *audio == "binary" && call.extension_events;
+  }
   const auto features = split_list(request.header("OpenAI-Beta"));
   if (offers("openai-beta.realtime-v1") ||
       std::find(features.begin(), features.end(), "realtime=v1") != features.end()) {

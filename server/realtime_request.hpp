@@ -25,6 +25,7 @@ struct RealtimeCall {
   std::string model;
   std::string secret_id;
   bool extension_events = false;
+  bool binary_audio = false;                  ///< audio comes and goes as binary frames
   std::optional<std::uint64_t> after;         ///< has received so many messages of this attempt
   std::string protocol;                       ///< to select; empty: none
   const session::Dialect* dialect = nullptr;  ///< null: the provider's own

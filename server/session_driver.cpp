@@ -365,7 +365,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link, Way way) {
     if (outbox->ready(journal_.durable())) {
       const session::MessagePtr message =
           link.is_client() ? outbox->take() : session_.take_for(link.leg);
-      failed = co_await link.peer->write(message->bytes);
+      failed = co_await link.peer->write(message->bytes, Frame::text);
       if (!failed && message->received_us != 0) {
         worker_.tally().relayed(way, message->kind, message->bytes.size(),
                                 monotonic_us() - message->received_us);

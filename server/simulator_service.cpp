@@ -55,7 +55,7 @@ class Conversation {
       for (simulator::Action& action : script_.take(now().mono_ms)) {
         switch (action.kind) {
           case simulator::Action::Kind::send:
-            if (co_await peer_->write(action.payload)) co_return;
+            if (co_await peer_->write(action.payload, Frame::text)) co_return;
             break;
           case simulator::Action::Kind::close: {
             const Deadline deadline(executor_, patience, [this] { peer_->abort(); });

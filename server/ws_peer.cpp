@@ -42,7 +42,6 @@ class WsPeer final : public Peer {
     ws_.write_buffer_bytes(16 * 1024);  // masks a usual audio event in one piece
     ws_.set_option(no_timeouts());      // the driver keeps time
     ws_.control_callback([this](websocket::frame_type, beast::string_view) { heard(); });
-    ws_.text(true);
   }
 
   websocket::stream<Layer<Stream>>& stream() { return ws_; }
@@ -62,7 +61,8 @@ class WsPeer final : public Peer {
     co_return got;
   }
 
-  Awaitable<error_code> write(const std::string& bytes) override {
+  Awaitable<error_code> write(const std::string& bytes, Frame frame) override {
+    ws_.text(frame == Frame::text);
     const auto [ec, size] = co_await ws_.async_write(asio::buffer(bytes), use_tuple);
     co_return ec;
   }

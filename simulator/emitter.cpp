@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "simulator/base64.hpp"
+#include "session/base64.hpp"
 
 namespace verbatim::simulator {
 
@@ -37,7 +37,7 @@ void Emitter::audio_delta(const std::string& response_id, const std::string& ite
   event.append(R"(","response_id":")").append(response_id);
   event.append(R"(","item_id":")").append(item_id);
   event += R"(","output_index":0,"content_index":0,"delta":")";
-  encode_base64(bytes, event);
+  session::encode_base64(bytes, event);
   event += "\"}";
   outgoing_.event(std::move(event));
 }

@@ -4,9 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "session/base64.hpp"
 #include "session/json_view.hpp"
 #include "session/protocol.hpp"
-#include "simulator/base64.hpp"
 
 namespace verbatim::simulator {
 
@@ -136,7 +136,7 @@ bool LiveSession::append_audio(std::string_view message, std::int64_t now_ms) {
     text = unescaped;
   }
   std::string bytes;
-  if (!decode_base64(text, bytes) || bytes.size() > append_bytes_max) return false;
+  if (!session::decode_base64(text, bytes) || bytes.size() > append_bytes_max) return false;
   hear(bytes, now_ms);
   return true;
 }

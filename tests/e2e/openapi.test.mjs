@@ -231,6 +231,15 @@ test('every call and every error that is described is answered as described', as
     await expect(200, id, path, nobody);
   const page = await relay.request('/openapi.json');
   await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
+  const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js']];
+  for (const [id, path] of pages) {
+    const { headers } = await call(id, path, nobody);
+    await expect(304, id, path, { headers: { 'if-none-match': headers.etag } });
+  }
+  await expect(404, 'consoleFile', '/console/none.js', nobody);
+  await expect(404, 'clientLibrary', '/web/none.js', nobody);
+  const bare = await startRelay(t, { simulator, set: ['server.console=false'] });
+  judge.check('console', await bare.request('/'));
   await expect(200, 'ready', '/readyz', nobody);
   const apart = await startRelay(t, { simulator, set: ['metrics.listen=127.0.0.1:0'] });
   judge.check('showMetrics', await apart.request('/metrics', nobody));

@@ -35,7 +35,7 @@ class Echo final : public HttpService {
     if (!peer) co_return std::nullopt;
     const std::string seen = request.target + " " + std::string(request.header("Authorization")) +
                              " " + std::string(request.header("api-key"));
-    co_await peer->write(seen);
+    co_await peer->write(seen, Frame::text);
     co_await peer->read();
     co_return std::nullopt;
   }

@@ -46,26 +46,6 @@ std::vector<std::int16_t> answer_in(const char* type, AudioFormat format, std::s
 
 }  // namespace
 
-TEST_CASE("base 64 there and back, and nothing that is none", "[simulator]") {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    std::string text;
-    encode_base64(bytes, text);
-    std::string back;
-    REQUIRE(decode_base64(text, back));
-    REQUIRE(back == bytes);
-    bytes += static_cast<char>(i * 7);
-  }
-  std::string text;
-  encode_base64("Mann", text);
-  CHECK(text == "TWFubg==");
-  for (const char* bad : {"A", "AA", "AAA", "A===", "====", "AA=A", "A\nAA", "AAA\xff"}) {
-    std::string out;
-    INFO(bad);
-    CHECK_FALSE(decode_base64(bad, out));
-  }
-}
-
 TEST_CASE("G.711 keeps every sample within its step", "[simulator]") {
   for (const AudioFormat format : {AudioFormat::mu_law, AudioFormat::a_law}) {
     for (int value = -32'000; value <= 32'000; value += 37) {

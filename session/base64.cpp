@@ -1,9 +1,9 @@
-#include "simulator/base64.hpp"
+#include "session/base64.hpp"
 
 #include <array>
 #include <cstdint>
 
-namespace verbatim::simulator {
+namespace verbatim::session {
 
 namespace {
 
@@ -80,4 +80,4 @@ bool decode_base64(std::string_view text, std::string& out) {
   return good;
 }
 
-}  // namespace verbatim::simulator
+}  // namespace verbatim::session

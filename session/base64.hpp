@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::simulator {
+namespace verbatim::session {
 
 /// Appends to `out`.
 void encode_base64(std::string_view bytes, std::string& out);
@@ -13,4 +13,4 @@ void encode_base64(std::string_view bytes, std::string& out);
 /// came before.
 bool decode_base64(std::string_view text, std::string& out);
 
-}  // namespace verbatim::simulator
+}  // namespace verbatim::session

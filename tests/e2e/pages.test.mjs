@@ -1,0 +1,64 @@
+// The pages that the program serves, and what pages of other origins may do.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { startRelay } from './support/verbatim.mjs';
+
+const root = new URL('../../', import.meta.url);
+
+test('every file of the console and of the library is served as it is, and only they [P10]', async (t) => {
+  const relay = await startRelay(t);
+  const served = new Map([['/', 'server/console/index.html']]);
+  for (const name of readdirSync(new URL('server/console', root))) {
+    if (name !== 'index.html') served.set(`/console/${name}`, `server/console/${name}`);
+  }
+  for (const name of readdirSync(new URL('web', root))) {
+    if (/\.js$|\.d\.ts$/.test(name)) served.set(`/web/${name}`, `web/${name}`);
+  }
+  for (const [path, file] of served) {
+    const answer = await relay.request(path, { key: null });
+    assert.equal(answer.status, 200, path);
+    assert.equal(answer.text, readFileSync(new URL(file, root), 'utf8'), path);
+    assert.match(answer.type, /; charset=utf-8$/, path);
+    const again = await relay.request(path, { headers: { 'if-none-match': answer.headers.etag } });
+    assert.equal(again.status, 304, path);
+  }
+  for (const path of ['/console/', '/console/index.html', '/console/..%2f..%2fREADME.md', '/web/none.js']) {
+    assert.equal((await relay.request(path, { key: null })).status, 404, path);
+  }
+});
+
+test('a page of the console may run and reach nothing but its own server [P10]', async (t) => {
+  const relay = await startRelay(t);
+  const { headers } = await relay.request('/');
+  const policy = headers['content-security-policy'];
+  for (const part of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]) {
+    assert.ok(policy.includes(part), part);
+  }
+  assert.doesNotMatch(policy, /unsafe/);
+  assert.equal(headers['x-content-type-options'], 'nosniff');
+});
+
+test('an operator can do without the console', async (t) => {
+  const relay = await startRelay(t, { set: ['server.console=false'] });
+  assert.equal((await relay.request('/')).status, 404);
+});
+
+test("an allowed origin's page may call the API, any other's may not read it [P10]", async (t) => {
+  const relay = await startRelay(t, { set: ['server.allowed_origins=["https://app.example"]'] });
+  const ask = (origin, method = 'GET') =>
+    relay.request('/v1/sessions', {
+      method,
+      headers: { origin, ...(method === 'OPTIONS' ? { 'access-control-request-method': 'GET' } : {}) },
+    });
+  const allowed = await ask('https://app.example');
+  assert.equal(allowed.status, 200);
+  assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.example');
+  const preflight = await ask('https://app.example', 'OPTIONS');
+  assert.equal(preflight.status, 204);
+  assert.match(preflight.headers['access-control-allow-headers'], /Authorization/);
+  for (const origin of ['https://app.example.evil', 'https://app.example:444', 'http://app.example', 'null']) {
+    assert.equal((await ask(origin)).headers['access-control-allow-origin'], undefined, origin);
+    assert.equal((await ask(origin, 'OPTIONS')).status, 405, origin);
+  }
+});
