@@ -17,8 +17,7 @@ namespace {
 
 constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-template <class Stream>
-Awaitable<HealthAnswer> ask(Stream& stream, const std::string& request) {
+Awaitable<HealthAnswer> ask(Transport& stream, const std::string& request) {
   const auto [write_error, written] =
       co_await asio::async_write(stream, asio::buffer(request), use_tuple);
   if (write_error) co_return HealthAnswer{0, write_error.message()};
@@ -50,14 +49,13 @@ Awaitable<void> connect_and_ask(Executor executor, Address address, HealthAnswer
   const std::string request = "GET " + address.target + " HTTP/1.1\r\nHost: " + address.host +
                               "\r\nConnection: close\r\n\r\n";
   if (!address.tls) {
-    result = co_await ask(socket, request);
+    Transport stream(std::move(socket));
+    result = co_await ask(stream, request);
     co_return;
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
-  TlsStream stream(std::move(socket), context);
-  const auto [tls_error] =
-      co_await stream.async_handshake(asio::ssl::stream_base::client, use_tuple);
-  if (tls_error) {
+  Transport stream(std::move(socket), context.native_handle());
+  if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
     result.detail = tls_error.message();
     co_return;
   }

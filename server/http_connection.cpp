@@ -26,8 +26,7 @@ namespace {
 
 using Parser = http::request_parser<http::string_body>;
 
-template <class AnySocket>
-std::string remote_address(const AnySocket& socket) {
+std::string remote_address(const Socket& socket) {
   error_code ec;
   const auto endpoint = socket.remote_endpoint(ec);
   return ec ? std::string() : endpoint.address().to_string();
@@ -57,8 +56,7 @@ http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
   return response;
 }
 
-template <class Stream>
-Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_alive, bool head) {
+Awaitable<bool> write_response(Transport& stream, HttpResponse answer, bool keep_alive, bool head) {
   auto response = head_of<http::string_body>(answer, keep_alive);
   response.body() = std::move(answer.body);
   response.prepare_payload();
@@ -71,8 +69,7 @@ Awaitable<bool> write_response(Stream& stream, HttpResponse answer, bool keep_al
 
 /// While an answer is made piece by piece: nobody asks for the next before this one is whole, so
 /// whatever is read means that the peer is gone, or does not keep to that and is not listened to.
-template <class Stream>
-Awaitable<void> notice_departure(Stream& stream, BodySource& source, JoinCounter& join) {
+Awaitable<void> notice_departure(Transport& stream, BodySource& source, JoinCounter& join) {
   char byte = 0;
   const auto buffer = asio::buffer(&byte, 1);
   const auto [ec, size] = co_await stream.async_read_some(buffer, use_tuple);
@@ -87,15 +84,14 @@ std::string chunk_of(const std::string& piece) {
 }
 
 /// Writes all of it, or cuts the peer off that does not take it in time.
-template <class Stream>
-Awaitable<bool> write_piece(Stream& stream, BodySource& source, const std::string& bytes) {
+Awaitable<bool> write_piece(Transport& stream, BodySource& source, const std::string& bytes) {
   bool late = false;
   error_code ec;
   {
-    const Deadline deadline(socket_of(stream).get_executor(), source.patience(), [&] {
+    const Deadline deadline(stream.socket().get_executor(), source.patience(), [&] {
       late = true;
       error_code ignored;
-      socket_of(stream).close(ignored);
+      stream.socket().close(ignored);
     });
     const auto buffer = asio::buffer(bytes);
     std::tie(ec, std::ignore) = co_await asio::async_write(stream, buffer, use_tuple);
@@ -105,19 +101,18 @@ Awaitable<bool> write_piece(Stream& stream, BodySource& source, const std::strin
 }
 
 /// The connection is done after it: how else would an HTTP/1.0 peer know the end?
-template <class Stream>
-Awaitable<void> write_from(Stream& stream, const HttpResponse& answer, bool chunked, Log& log) {
+Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log) {
   BodySource& source = *answer.source;
   auto response = head_of<http::empty_body>(answer, false);
   if (chunked) response.chunked(true);
   http::serializer<false, http::empty_body> serializer(response);
   // The head alone: with the body would come the end of it.
-  const Executor executor = socket_of(stream).get_executor();
+  const Executor executor = stream.socket().get_executor();
   error_code failed;
   {
     const Deadline deadline(executor, source.patience(), [&stream] {
       error_code gone;
-      socket_of(stream).close(gone);
+      stream.socket().close(gone);
     });
     std::tie(failed, std::ignore) =
         co_await http::async_write_header(stream, serializer, use_tuple);
@@ -141,9 +136,9 @@ Awaitable<void> write_from(Stream& stream, const HttpResponse& answer, bool chun
   }
   error_code ignored;
   if (whole) {
-    socket_of(stream).cancel(ignored);
+    stream.socket().cancel(ignored);
   } else {
-    socket_of(stream).close(ignored);
+    stream.socket().close(ignored);
   }
   co_await watch.joined();
 }
@@ -164,23 +159,22 @@ std::optional<HttpResponse> refusal_for(const error_code& ec) {
   return std::nullopt;
 }
 
-template <class Stream>
-Awaitable<void> part_from(Stream& stream) {
+Awaitable<void> part_from(Transport& stream) {
   const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
     error_code ignored;
-    socket_of(stream).close(ignored);
+    stream.socket().close(ignored);
   });
-  co_await hang_up(stream);
+  co_await stream.hang_up();
 }
 
-template <class Stream>
-Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& service, Log& log) {
-  const std::string remote = remote_address(socket_of(stream));
+Awaitable<void> serve_requests(Transport stream, HttpLimits limits, HttpService& service,
+                               Log& log) {
+  const std::string remote = remote_address(stream.socket());
   beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
-  const auto executor = socket_of(stream).get_executor();
+  const auto executor = stream.socket().get_executor();
   const auto cut = [&stream] {
     error_code ignored;
-    socket_of(stream).close(ignored);
+    stream.socket().close(ignored);
   };
   bool first = true;
   bool open = true;
@@ -238,10 +232,9 @@ Awaitable<void> serve_requests(Stream stream, HttpLimits limits, HttpService& se
     }
     if (request.upgrade && buffer.size() == 0) {
       deadline.reset();  // whoever takes the transport keeps time
-      Transport transport(std::move(stream));
-      auto refused = co_await service.upgrade(std::move(request), std::move(transport));
+      auto refused = co_await service.upgrade(std::move(request), std::move(stream));
       if (refused) {
-        Stream& returned = std::get<Stream>(refused->transport);
+        Transport& returned = refused->transport;
         co_await write_response(returned, std::move(refused->response), false, head);
         co_await part_from(returned);
       }
@@ -273,17 +266,17 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (!tls) {
-    co_await serve_requests(std::move(socket), limits, service, log);
+    co_await serve_requests(Transport(std::move(socket)), limits, service, log);
     co_return;
   }
-  TlsStream stream(std::move(socket), *tls);
+  Transport stream(std::move(socket), tls->native_handle());
   error_code ec;
   {
     const Deadline deadline(stream.get_executor(), limits.handshake_timeout, [&stream] {
       error_code gone;
-      stream.lowest_layer().close(gone);
+      stream.socket().close(gone);
     });
-    std::tie(ec) = co_await stream.async_handshake(asio::ssl::stream_base::server, use_tuple);
+    ec = co_await stream.handshake(Transport::Role::server);
   }
   if (!ec) co_await serve_requests(std::move(stream), limits, service, log);
 }

@@ -243,8 +243,7 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   const config::Settings& settings = parts_.settings;
   WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
-  const int descriptor = std::visit(
-      [](auto& stream) { return static_cast<int>(socket_of(stream).native_handle()); }, transport);
+  const int descriptor = transport.socket().native_handle();
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
                           [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
   auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);

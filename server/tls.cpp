@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include <boost/asio/ip/address.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -148,11 +147,17 @@ asio::ssl::context client_context(const std::filesystem::path& ca_file) {
   return context;
 }
 
-void expect_host(TlsStream& stream, const std::string& host) {
+void expect_host(SSL* tls, const std::string& host) {
+  X509_VERIFY_PARAM* const expected = SSL_get0_param(tls);
   error_code not_an_address;
   asio::ip::make_address(host, not_an_address);
-  if (not_an_address) SSL_set_tlsext_host_name(stream.native_handle(), host.c_str());
-  stream.set_verify_callback(asio::ssl::host_name_verification(host));
+  if (not_an_address) {
+    SSL_set_tlsext_host_name(tls, host.c_str());
+    X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (X509_VERIFY_PARAM_set1_host(expected, host.c_str(), host.size()) != 1) fail("host " + host);
+  } else if (X509_VERIFY_PARAM_set1_ip_asc(expected, host.c_str()) != 1) {
+    fail("address " + host);
+  }
 }
 
 }  // namespace verbatim::server

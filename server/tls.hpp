@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "server/transport.hpp"
+#include "server/await.hpp"
 
 namespace verbatim::server {
 
@@ -26,6 +26,6 @@ std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files
 asio::ssl::context client_context(const std::filesystem::path& ca_file);
 
 /// Server name indication, and the check that the certificate is for `host`.
-void expect_host(TlsStream& stream, const std::string& host);
+void expect_host(SSL* tls, const std::string& host);
 
 }  // namespace verbatim::server

@@ -156,16 +156,14 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
     }
   }
   if (!address_.tls) co_return Transport(std::move(socket));
-  TlsStream stream(std::move(socket), tls_);
-  expect_host(stream, address_.host);
-  const auto [tls_error] =
-      co_await stream.async_handshake(asio::ssl::stream_base::client, use_tuple);
-  if (tls_error) {
+  Transport stream(std::move(socket), tls_.native_handle());
+  expect_host(stream.tls(), address_.host);
+  if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
     handle.cut = nullptr;
     co_return DialFailure{false,
                           "no secure connection to " + address_.host + ": " + tls_error.message()};
   }
-  co_return Transport(std::move(stream));
+  co_return std::move(stream);
 }
 
 Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,

@@ -7,7 +7,6 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <utility>
 
@@ -17,26 +16,25 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
 
-namespace {
-
-/// What the WebSocket runs on. Of its own type only for the functions below.
-template <class Stream>
-struct Layer : Stream {
-  explicit Layer(Stream stream) : Stream(std::move(stream)) {}
-};
-
-// Beast calls this at the end of a read or a close, to wait until the peer has hung up as well; a
-// peer that does not would keep from us what it said. That wait is hang_up()'s.
-template <class Stream, class Handler>
-void async_teardown(beast::role_type, Layer<Stream>& layer, Handler&& handler) {
-  asio::post(layer.get_executor(),
+/// Beast calls this at the end of a read or a close, to wait until the peer has hung up as well; a
+/// peer that does not would keep from us what it said. That wait is hang_up()'s.
+template <class Handler>
+void async_teardown(beast::role_type, Transport& transport, Handler&& handler) {
+  asio::post(transport.get_executor(),
              beast::bind_front_handler(std::forward<Handler>(handler), error_code()));
 }
 
-template <class Stream>
+/// What Beast calls for its own time-outs, which are off.
+void beast_close_socket(Transport& transport) {
+  error_code ignored;
+  transport.socket().close(ignored);
+}
+
+namespace {
+
 class WsPeer final : public Peer {
  public:
-  WsPeer(Stream stream, WebSocketLimits limits) : ws_(Layer<Stream>(std::move(stream))) {
+  WsPeer(Transport transport, WebSocketLimits limits) : ws_(std::move(transport)) {
     ws_.read_message_max(limits.message_bytes_max);
     ws_.auto_fragment(false);           // one event is one frame
     ws_.write_buffer_bytes(16 * 1024);  // masks a usual audio event in one piece
@@ -44,7 +42,7 @@ class WsPeer final : public Peer {
     ws_.control_callback([this](websocket::frame_type, beast::string_view) { heard(); });
   }
 
-  websocket::stream<Layer<Stream>>& stream() { return ws_; }
+  websocket::stream<Transport>& stream() { return ws_; }
 
   Awaitable<Received> read() override {
     Received got;
@@ -84,14 +82,11 @@ class WsPeer final : public Peer {
     co_await ws_.async_close(why, use_tuple);
   }
 
-  Awaitable<void> hang_up() override {
-    Stream& layer = ws_.next_layer();
-    co_await server::hang_up(layer);
-  }
+  Awaitable<void> hang_up() override { co_await ws_.next_layer().hang_up(); }
 
   void abort() override {
     error_code ignored;
-    socket_of(ws_.next_layer()).close(ignored);
+    ws_.next_layer().socket().close(ignored);
   }
 
   Clock::time_point last_heard() const override {
@@ -123,14 +118,15 @@ class WsPeer final : public Peer {
     }
   }
 
-  websocket::stream<Layer<Stream>> ws_;
+  websocket::stream<Transport> ws_;
   std::atomic<Clock::rep> last_heard_{Clock::now().time_since_epoch().count()};
 };
 
-template <class Stream>
-Awaitable<std::unique_ptr<Peer>> accept_on(Stream stream, const HttpRequest& request,
-                                           std::string protocol, WebSocketLimits limits) {
-  auto peer = std::make_unique<WsPeer<Stream>>(std::move(stream), limits);
+}  // namespace
+
+Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
+                                                  std::string protocol, WebSocketLimits limits) {
+  auto peer = std::make_unique<WsPeer>(std::move(transport), limits);
   http::request<http::empty_body> upgrade;
   upgrade.method(http::verb::get);
   upgrade.target(request.target);
@@ -145,13 +141,10 @@ Awaitable<std::unique_ptr<Peer>> accept_on(Stream stream, const HttpRequest& req
   co_return std::move(peer);
 }
 
-template <class Stream>
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_on(Stream stream,
-                                                                         std::string host,
-                                                                         std::string target,
-                                                                         HeaderList headers,
-                                                                         WebSocketLimits limits) {
-  auto peer = std::make_unique<WsPeer<Stream>>(std::move(stream), limits);
+Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+    Transport transport, std::string host, std::string target, HeaderList headers,
+    WebSocketLimits limits) {
+  auto peer = std::make_unique<WsPeer>(std::move(transport), limits);
   peer->stream().set_option(
       websocket::stream_base::decorator([&headers](websocket::request_type& request) {
         for (const auto& [name, value] : headers) request.set(name, value);
@@ -168,28 +161,6 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_on(Stream 
     co_return refused;
   }
   co_return std::unique_ptr<Peer>(std::move(peer));
-}
-
-}  // namespace
-
-Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
-                                                  std::string protocol, WebSocketLimits limits) {
-  if (auto* tls = std::get_if<TlsStream>(&transport)) {
-    co_return co_await accept_on(std::move(*tls), request, std::move(protocol), limits);
-  }
-  co_return co_await accept_on(std::move(std::get<Socket>(transport)), request, std::move(protocol),
-                               limits);
-}
-
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
-    Transport transport, std::string host, std::string target, HeaderList headers,
-    WebSocketLimits limits) {
-  if (auto* tls = std::get_if<TlsStream>(&transport)) {
-    co_return co_await open_on(std::move(*tls), std::move(host), std::move(target),
-                               std::move(headers), limits);
-  }
-  co_return co_await open_on(std::move(std::get<Socket>(transport)), std::move(host),
-                             std::move(target), std::move(headers), limits);
 }
 
 }  // namespace verbatim::server
