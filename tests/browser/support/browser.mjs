@@ -59,7 +59,7 @@ export async function openPage(browser, url, options = {}) {
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));
   page.on('console', (message) => {
-    if (message.type() === 'error') page.problems.push(message.text());
+    if (message.type() === 'error') page.problems.push(`${message.text()} ${message.location().url}`);
   });
   await page.goto(url);
   return page;
