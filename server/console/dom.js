@@ -21,7 +21,7 @@ function fill(made, { on = {}, ...attributes }, children) {
 
 /** Terms and what they are, without those that are nothing. */
 export function facts(entries) {
-  const known = entries.filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const known = entries.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '');
   return element('dl', { class: 'facts' }, known.map(([term, value]) =>
     element('div', {}, element('dt', {}, term), element('dd', {}, value))));
 }

@@ -81,9 +81,11 @@ function summaryOf(session) {
     ['Lasted', between(session.created_at, session.ended_at)],
     ['Turns', String(session.turns)],
     ['Model', models],
-    ['Used', tokens || null],
-    ['Audio', audio || null],
-    ['Metadata', metadata(session.metadata) || null],
+    ['Used', tokens],
+    ['Audio', audio],
+    ['Metadata', metadata(session.metadata)],
+    ['Again', session.status !== 'live' && element('a', { href: `#/talk?${new URLSearchParams({ session: session.id })}` },
+      session.status === 'final' ? 'Another attempt' : 'Go on with it')],
   ]);
 }
 
@@ -118,6 +120,7 @@ class Attempt {
   #refresh;
   #live;
   #turns = new Map(); // by ordinal, in the API's shape
+  #copies = []; // whose copies the transcript is merged from
   #list;
   #timeline;
   #state = element('p', { class: 'hint', role: 'status' });
@@ -152,11 +155,12 @@ class Attempt {
   async #read() {
     const path = `${sessionPath(this.#id)}/transcript?attempt=${this.#number}`;
     const transcript = await read(path, { signal: this.#signal });
-    this.#turns = new Map(transcript.turns.map((turn) => [turn.ordinal, turn]));
+    const { turns, writers, gaps, receipt } = transcript;
+    this.#turns = new Map(turns.map((turn) => [turn.ordinal, turn]));
+    this.#copies = writers;
     this.#showTurns();
     this.#showState(transcript);
-    const { writers, gaps, receipt } = transcript;
-    this.#writers.textContent = writers.length > 1 ? `Merged from the copies of ${writers.join(', ')}.` : '';
+    this.#writers.textContent = writersOf(writers);
     this.#gaps.replaceChildren(...(gaps.length ? [gapsOf(gaps)] : []));
     this.#receipt.replaceChildren(...(receipt ? [await receiptOf(transcript)] : []));
   }
@@ -199,12 +203,19 @@ class Attempt {
 
   #showTurns() {
     const turns = [...this.#turns.values()].sort((a, b) => a.ordinal - b.ordinal).map(fromApi);
-    this.#list.update(turns);
+    this.#list.update(turns, this.#copies);
     this.#timeline.update(turns);
   }
 }
 
 const capital = (words) => words[0].toUpperCase() + words.slice(1);
+
+function writersOf(writers) {
+  if (writers.length === 0) return '';
+  if (writers.length === 1) return `Written by ${writers[0]}.`;
+  const [last, ...others] = writers.toReversed();
+  return `Merged from the copies of ${others.reverse().join(', ')} and ${last}. All of them have each turn, but where it says so.`;
+}
 
 function gapsOf(gaps) {
   return element('div', { class: 'gaps' }, element('p', {}, 'Known to be missing:'),

@@ -6,12 +6,13 @@ import { between, counted, moment, reasonWords, sessionStatuses } from './words.
 const pageSize = 25;
 
 export async function show({ page, query, signal }) {
-  const rows = element('tbody');
+  // The roles are a table's own; they stay when a narrow page shows the rows as cards.
+  const rows = element('tbody', { role: 'rowgroup' });
   const found = element('p', { class: 'found', role: 'status' });
   const more = element('button', { type: 'button', hidden: true }, 'Show more');
-  const table = element('table', { class: 'sessions', hidden: true },
-    element('thead', {}, element('tr', {}, ['Began', 'User', 'Session', 'Turns', 'Lasted', 'How it ended', 'Complete']
-      .map((name) => element('th', { scope: 'col' }, name)))), rows);
+  const table = element('table', { class: 'sessions', role: 'table', hidden: true },
+    element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ['Began', 'User', 'Session', 'Turns', 'Lasted', 'How it ended', 'Complete']
+      .map((name) => element('th', { role: 'columnheader', scope: 'col' }, name)))), rows);
   page.append(filters(query), found, table, element('p', { class: 'buttons' }, more));
 
   let cursor;
@@ -86,9 +87,9 @@ function filters(query) {
 }
 
 function rowOf(session) {
-  const cell = (label, ...content) => element('td', { 'data-label': label }, ...content);
+  const cell = (label, ...content) => element('td', { role: 'cell', 'data-label': label }, ...content);
   const over = session.status === 'final';
-  return element('tr', {},
+  return element('tr', { role: 'row' },
     cell('Began', element('time', { datetime: session.created_at }, moment(session.created_at))),
     cell('User', session.user),
     cell('Session', element('a', { class: 'id', href: `#/sessions/${encodeURIComponent(session.id)}` }, session.id),

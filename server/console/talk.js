@@ -146,7 +146,7 @@ class TalkPage {
     if (type === 'response.created') this.#answering = true;
     if (type === 'response.done') this.#answering = false;
     if (type === 'verbatim.upstream') {
-      this.#notice.hidden = event.state === 'restored' || event.status === 'restored';
+      this.#notice.hidden = event.state === 'restored';
       this.#notice.textContent = 'The relay has lost its provider and is finding it again. What you say is kept.';
     }
   }
@@ -158,7 +158,7 @@ class TalkPage {
 
   #trouble({ code, message }) {
     if (advice[code] === null) return;
-    if (code?.startsWith('microphone_')) this.#microphone = false;
+    if (String(code).startsWith('microphone_')) this.#microphone = false;
     this.#problems.replaceChildren(problem(advice[code] ?? message));
   }
 

@@ -155,7 +155,7 @@ function axis(seconds, scale) {
 function names(width) {
   return [['User', lanes.user], ['Assistant', lanes.assistant]].flatMap(([name, y]) => [
     drawn('line', { x1: left, x2: width - right, y1: y + height.lane / 2, y2: y + height.lane / 2, class: 'lane' }),
-    drawn('text', { x: 0, y: y + height.lane / 2 + 4, class: 'name' }, name),
+    drawn('text', { x: 0, y: y + height.lane / 2 + 4, class: 'lane-name' }, name),
   ]);
 }
 

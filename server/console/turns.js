@@ -30,14 +30,17 @@ export class TurnList {
     return this.#list;
   }
 
-  /** Only what has changed is made anew, so that a selection or an open detail stays. */
-  update(turns) {
+  /**
+   * Only what has changed is made anew, so that a selection or an open detail stays. `writers` are
+   * those of the whole transcript: a turn that all of them have says nothing of it.
+   */
+  update(turns, writers = []) {
     const rows = turns.map((turn) => {
       const key = this.#keyOf(turn);
-      const signature = JSON.stringify(turn);
+      const signature = JSON.stringify([turn, writers]);
       const known = this.#shown.get(key);
       if (known?.signature === signature) return known.row;
-      const row = rowOf(turn, `${this.#prefix}-${key}`);
+      const row = rowOf(turn, `${this.#prefix}-${key}`, writers);
       if (known) known.row.replaceWith(row);
       this.#shown.set(key, { row, signature });
       return row;
@@ -49,12 +52,12 @@ export class TurnList {
   }
 }
 
-function rowOf(turn, id) {
+function rowOf(turn, id, writers) {
   const time = turn.startedAt && element('time', { datetime: turn.startedAt,
     title: between(turn.startedAt, turn.endedAt) }, clock(turn.startedAt));
   return element('li', { class: `turn ${turn.role} ${turn.status}`, id, tabindex: '-1' },
     element('p', { class: 'who' }, element('span', { class: 'role' }, roles[turn.role] ?? turn.role), ' ', time),
-    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn)));
+    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers)));
 }
 
 function words(turn) {
@@ -87,13 +90,13 @@ function notes(turn) {
 
 const offsetSeconds = (ms) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${offset(ms)} min`);
 
-/** Who wrote it, where that is more than the relay alone; what others have written instead. */
-function provenance({ writers = [], versions = [] }) {
-  if (versions.length === 0 && (writers.length === 0 || (writers.length === 1 && writers[0] === 'relay'))) return null;
-  const by = `Written by ${writers.join(', ')}`;
-  if (versions.length === 0) return element('p', { class: 'writers' }, by);
+/** Who wrote it, where not all did; what others have written instead. */
+function provenance({ writers = [], versions = [] }, all) {
+  const by = all.every((writer) => writers.includes(writer)) ? '' : `Only ${writers.join(' and ')} wrote this`;
+  if (versions.length === 0) return by && element('p', { class: 'writers' }, by);
+  const others = versions.length === 1 ? 'Another version' : `${versions.length} other versions`;
   return element('details', { class: 'writers' },
-    element('summary', {}, `${by} · ${versions.length === 1 ? 'another version' : `${versions.length} other versions`}`),
+    element('summary', {}, by ? `${by} · ${others}` : others),
     element('ul', {}, versions.map(({ writer, status, text }) => element('li', {},
       element('b', {}, writer), status === 'completed' ? ': ' : ` (${turnStatuses[status] ?? status}): `,
       element('q', {}, text)))));
