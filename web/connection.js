@@ -1,0 +1,218 @@
+// The line to the relay: one socket at a time, opened again when it is lost, resumed by the number of
+// messages received. What is said while there is none waits, within bounds.
+import { fromBase64, readFrame, toBase64 } from './audio_frame.js';
+
+const pauseMin = 250; // ms; doubles with every failed try
+const pauseMax = 8000;
+const givenUpAfter = 120_000; // ms without a connection
+const audioKept = 24_000 * 20; // samples: what is said in 20 s
+const eventsKept = 200;
+
+/** What a close code means for whoever would come back. */
+const final = {
+  1000: 'closed',
+  1008: 'refused',
+  4000: 'replaced',
+  4001: 'limit_reached',
+};
+
+export class Connection {
+  received = 0; // messages of this attempt, the relay's own too
+  sessionId;
+  attempt;
+  #options;
+  #listener;
+  #socket;
+  #binary = false;
+  #waiting = []; // events, and Int16Arrays of speech
+  #audioWaiting = 0;
+  #failures = 0;
+  #lostAt = 0;
+  #timer;
+  #done = false;
+
+  /** `listener` has event(event, audio), state(state) and end({code, reason, problem}). */
+  constructor(options, listener) {
+    this.#options = options;
+    this.#listener = listener;
+    this.sessionId = options.session;
+  }
+
+  /** Until the first message has come, or it is certain that none will. */
+  open() {
+    return new Promise((resolve, reject) => this.#dial({ resolve, reject }));
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN && this.attempt !== undefined;
+  }
+
+  send(event) {
+    if (this.isOpen) this.#socket.send(JSON.stringify(event));
+    else if (!this.#done && this.#waiting.length < eventsKept + audioKept / 480) this.#waiting.push(event);
+  }
+
+  /** PCM16 at the session's rate. */
+  sendAudio(samples) {
+    if (this.isOpen) {
+      if (this.#binary) this.#socket.send(samples);
+      else this.send({ type: 'input_audio_buffer.append', audio: toBase64(samples) });
+      return;
+    }
+    if (this.#done) return;
+    this.#waiting.push(samples);
+    this.#audioWaiting += samples.length;
+    while (this.#audioWaiting > audioKept) {
+      const oldest = this.#waiting.findIndex((one) => one instanceof Int16Array);
+      this.#audioWaiting -= this.#waiting.splice(oldest, 1)[0].length;
+    }
+  }
+
+  /** Now and for good. */
+  close(code = 1000) {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    removeEventListener('online', this.#hurry);
+    this.#release()?.close(code);
+  }
+
+  async #dial(first) {
+    const { url, model, token, audio } = this.#options;
+    let credential;
+    try {
+      credential = typeof token === 'function' ? await token() : token;
+    } catch (error) {
+      return this.#finish({ problem: { code: 'no_token', message: `No token: ${error.message}` } }, first);
+    }
+    if (this.#done) return;
+    const target = new URL(url);
+    if (model) target.searchParams.set('model', model);
+    if (this.sessionId) target.searchParams.set('session', this.sessionId);
+    if (this.attempt !== undefined) target.searchParams.set('after', this.received);
+    if (audio !== 'json') target.searchParams.set('audio', 'binary');
+    const protocols = ['realtime', 'verbatim.v1'];
+    if (credential) protocols.push(`openai-insecure-api-key.${credential}`);
+    const socket = new WebSocket(target, protocols);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    this.credential = credential;
+    let greeted = false;
+    socket.onmessage = ({ data }) => {
+      const { event, audio: samples } = typeof data === 'string' ? { event: JSON.parse(data) } : readFrame(data);
+      this.received += 1;
+      if (event.type === 'verbatim.session') {
+        greeted = true;
+        this.#greeted(event);
+        first?.resolve();
+        first = undefined;
+      }
+      this.#listener.event(event, samples ?? (isAudio(event) ? fromBase64(event.delta) : undefined));
+    };
+    socket.onclose = ({ code, reason }) => {
+      if (socket !== this.#socket || this.#done) return;
+      this.#release();
+      this.#lost(code, reason, greeted, first);
+    };
+  }
+
+  #greeted(event) {
+    this.received = event.after + 1;
+    this.sessionId = event.session_id;
+    this.attempt = event.attempt;
+    this.#binary = event.audio === 'binary';
+    this.#failures = 0;
+    this.#lostAt = 0;
+    this.#listener.state('open');
+    const waiting = this.#waiting.splice(0);
+    this.#audioWaiting = 0;
+    for (const one of waiting) {
+      if (one instanceof Int16Array) this.sendAudio(one);
+      else this.send(one);
+    }
+  }
+
+  async #lost(code, reason, greeted, first) {
+    if (final[code]) return this.#finish({ code, reason, problem: problemOf(code, reason) }, first);
+    this.#failures += 1;
+    this.#lostAt ||= Date.now();
+    // A browser does not say why an upgrade was refused; a request of the same credential does.
+    if (!greeted) {
+      const problem = await this.#refusal();
+      if (this.#done) return;
+      if (problem && !(problem.code === 'token_expired' && this.#canRenew())) {
+        return this.#finish({ code, reason, problem }, first);
+      }
+      if (first && !problem) {
+        return this.#finish({ code, reason, problem: unreachable(this.#options.url) }, first);
+      }
+    }
+    if (Date.now() - this.#lostAt > givenUpAfter) {
+      return this.#finish({ code, reason, problem: unreachable(this.#options.url) }, first);
+    }
+    if (!first) this.#listener.state('reconnecting');
+    const pause = Math.min(pauseMin * 2 ** (this.#failures - 1), pauseMax);
+    this.#timer = setTimeout(() => this.#dial(first), pause * (0.5 + Math.random() / 2));
+    addEventListener('online', this.#hurry, { once: true });
+  }
+
+  /** The network is back: no need to wait for the pause to pass. */
+  #hurry = () => {
+    if (this.#done || this.#socket) return;
+    clearTimeout(this.#timer);
+    this.#dial();
+  };
+
+  #canRenew() {
+    return typeof this.#options.token === 'function' && this.#failures < 3;
+  }
+
+  async #refusal() {
+    const page = new URL(this.#options.url.replace(/^ws/, 'http'));
+    page.pathname = page.pathname.replace(/\/realtime$/, `/sessions/${this.sessionId ?? 'none'}`);
+    page.search = '';
+    try {
+      const answer = await fetch(page, {
+        headers: this.credential ? { authorization: `Bearer ${this.credential}` } : {},
+      });
+      if (answer.status === 401) {
+        return { code: 'token_expired', message: 'The token is not valid, or not any more: get a new one.' };
+      }
+      if (answer.status === 403) {
+        return { code: 'not_allowed', message: (await answer.json()).detail };
+      }
+    } catch {
+      // No network, or no relay: what is lost may come back.
+    }
+    return undefined;
+  }
+
+  #release() {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket) socket.onmessage = socket.onclose = null;
+    return socket;
+  }
+
+  #finish(end, first) {
+    this.close();
+    if (first) first.reject(Object.assign(new Error(end.problem?.message ?? 'closed'), end.problem));
+    else this.#listener.end(end);
+  }
+}
+
+function isAudio(event) {
+  return event.type === 'response.output_audio.delta';
+}
+
+function unreachable(url) {
+  return { code: 'unreachable', message: `${new URL(url).host} can not be reached, or it refuses.` };
+}
+
+function problemOf(code, reason) {
+  if (code === 1000) return undefined;
+  if (code === 4000) {
+    return { code: 'replaced', message: 'This conversation was opened elsewhere and goes on there.' };
+  }
+  return { code: final[code], message: reason || `The relay ended the conversation (${code}).` };
+}
