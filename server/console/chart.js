@@ -1,0 +1,161 @@
+// Lines and events over the last minutes, each with its summary in words and its numbers as a table.
+import { drawn, element } from './dom.js';
+
+const edge = { left: 60, right: 4, top: 10, bottom: 24 };
+const plotHeight = 120;
+const rowsShown = 12; // of the table
+
+/** A drawing that is as wide as its place, so that its letters keep their size; drawn anew when that changes. */
+class Drawing {
+  #draw = () => {};
+
+  constructor() {
+    this.element = drawn('svg', { role: 'img', class: 'chart' });
+    new ResizeObserver(() => this.#draw()).observe(this.element);
+  }
+
+  /** `parts(width)` makes them. */
+  show(height, parts) {
+    this.#draw = () => {
+      const width = this.element.clientWidth || 480;
+      this.element.setAttribute('viewBox', `0 0 ${width} ${height}`);
+      this.element.setAttribute('height', height);
+      this.element.replaceChildren(...parts(width));
+    };
+    this.#draw();
+  }
+}
+
+/**
+ * `lines`: [{name, kind}]; `format(value)` says a value in words. update(samples, {from, to}) takes
+ * [{time, values}] with a value, or undefined where there is none, for each line.
+ */
+export class LineChart {
+  #lines;
+  #format;
+  #drawing = new Drawing();
+  #summary = element('p', { class: 'summary' });
+  #rows = element('tbody');
+
+  constructor({ title, lines, format }) {
+    this.#lines = lines;
+    this.#format = format;
+    const legend = element('span', { class: 'legend', 'aria-hidden': 'true' }, lines.map(({ name, kind }) =>
+      element('span', { class: `key ${kind}` }, name)));
+    this.element = figure({ title, legend, drawing: this.#drawing, summary: this.#summary,
+      table: table(['When', ...lines.map(({ name }) => name)], this.#rows) });
+  }
+
+  update(samples, span) {
+    const values = samples.flatMap((sample) => sample.values).filter((value) => value !== undefined);
+    const top = values.length ? roundUp(Math.max(...values)) : 0;
+    const y = (value) => edge.top + plotHeight * (1 - (top ? value / top : 0));
+    const height = edge.top + plotHeight + edge.bottom;
+    this.#drawing.show(height, (width) => {
+      const right = width - edge.right;
+      const x = (time) => edge.left + (right - edge.left) * ((time - span.from) / (span.to - span.from));
+      return [
+        ...(top ? [0, top / 2, top] : [0]).flatMap((value) => mark(y(value), this.#format(value), right)),
+        ...times(edge.left, right, height),
+        ...this.#lines.map(({ kind }, at) => drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) })),
+      ];
+    });
+    const said = this.#lines.map(({ name }, at) => this.#say(name, samples.map((sample) => sample.values[at]))).join(' ');
+    this.#summary.textContent = said;
+    this.#drawing.element.setAttribute('aria-label', said);
+    this.#rows.replaceChildren(...samples.slice(-rowsShown).reverse().map(({ time, values: each }) => element('tr', {},
+      element('td', {}, new Date(time).toLocaleTimeString()),
+      each.map((value) => element('td', {}, value === undefined ? '–' : this.#format(value))))));
+  }
+
+  #say(name, values) {
+    const known = values.filter((value) => value !== undefined);
+    if (known.length === 0) return `${name}: nothing yet.`;
+    const [low, high] = [Math.min(...known), Math.max(...known)].map(this.#format);
+    return `${name}: ${this.#format(known.at(-1))}${low === high ? '' : `, between ${low} and ${high}`}.`;
+  }
+}
+
+/** When something happened: a row for each kind, a dot for each look that found some. */
+export class EventChart {
+  #drawing = new Drawing();
+  #summary = element('p', { class: 'summary' });
+  #rows = element('tbody');
+  #nothing;
+
+  constructor({ title, kind, nothing }) {
+    this.#nothing = nothing;
+    this.element = figure({ title, wide: true, drawing: this.#drawing, summary: this.#summary,
+      table: table([kind, 'Lately', 'In all'], this.#rows) });
+  }
+
+  /** `rows`: [{name, events: [{time, count}], total}] */
+  update(rows, span) {
+    const step = 28;
+    const height = edge.top + rows.length * step + edge.bottom;
+    this.#drawing.show(height, (width) => {
+      const [left, right] = [Math.min(190, width * 0.45), width - 40];
+      const x = (time) => left + (right - left) * ((time - span.from) / (span.to - span.from));
+      return [...rows.flatMap(({ name, events, total }, at) => {
+        const y = edge.top + at * step + step / 2;
+        return [
+          drawn('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
+          drawn('text', { class: 'axis', x: left - 12, y: y + 4, 'text-anchor': 'end' }, name),
+          drawn('text', { class: 'axis', x: width, y: y + 4, 'text-anchor': 'end' }, String(total)),
+          ...events.map(({ time, count }) => drawn('circle', { class: 'event', cx: x(time), cy: y,
+            r: Math.min(11, 3 + Math.sqrt(count)) })),
+        ];
+      }), ...times(left, right, height)];
+    });
+    const said = rows.length ? rows.map(({ name, total }) => `${name}: ${total}.`).join(' ') : this.#nothing;
+    this.#summary.textContent = said;
+    this.#drawing.element.setAttribute('aria-label', said);
+    this.#drawing.element.toggleAttribute('hidden', rows.length === 0);
+    this.#rows.replaceChildren(...rows.map(({ name, events, total }) => element('tr', {}, element('td', {}, name),
+      element('td', {}, String(events.reduce((sum, { count }) => sum + count, 0))), element('td', {}, String(total)))));
+  }
+}
+
+function figure({ title, legend, drawing, summary, table: numbers, wide }) {
+  return element('figure', { class: wide ? 'panel wide' : 'panel' },
+    element('figcaption', {}, element('h2', {}, title), legend), drawing.element, summary,
+    element('details', { class: 'in-words' }, element('summary', {}, 'The numbers'), numbers));
+}
+
+function table(names, rows) {
+  return element('table', {}, element('thead', {}, element('tr', {}, names.map((name) =>
+    element('th', { scope: 'col' }, name)))), rows);
+}
+
+function mark(y, words, right) {
+  return [
+    drawn('line', { class: 'grid', x1: edge.left, x2: right, y1: y, y2: y }),
+    drawn('text', { class: 'axis', x: edge.left - 8, y: y + 4, 'text-anchor': 'end' }, words),
+  ];
+}
+
+function times(left, right, height) {
+  return [drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
+    drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now')];
+}
+
+/** Lifted where there is no value: a hole is no zero. */
+function path(samples, at, x, y) {
+  let down = false;
+  return samples.map(({ time, values }) => {
+    if (values[at] === undefined) {
+      down = false;
+      return '';
+    }
+    const step = `${down ? 'L' : 'M'}${x(time).toFixed(1)} ${y(values[at]).toFixed(1)}${down ? '' : 'h0.1'}`;
+    down = true;
+    return step;
+  }).join('');
+}
+
+/** The next of 2, 4, 10, 20, 40, ...: whose half is whole where the values are. */
+function roundUp(value) {
+  if (!(value > 0)) return 2;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 4, 10].map((each) => each * power).find((each) => each >= value * 0.999 && each !== 1);
+}

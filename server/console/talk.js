@@ -1,0 +1,266 @@
+// A conversation: spoken, or typed where there is no microphone. It goes on while other pages are shown.
+import { call, mint, read, sessionPath } from './api.js';
+import { choice, element, labelled, problem } from './dom.js';
+import { key } from './key.js';
+import { Meter } from './meter.js';
+import { TurnList } from './turns.js';
+import { duration, reasonWords, roles } from './words.js';
+
+let kept;
+
+export async function show({ page, query }) {
+  kept ??= new TalkPage();
+  page.append(kept.element);
+  kept.prepare(query);
+}
+
+// What the browser or the relay calls it, and what to do about it.
+const advice = {
+  microphone_refused: 'The microphone was not allowed. You can type instead; or allow it beside the page’s address and press Use the microphone.',
+  microphone_missing: 'There is no microphone, or not the one that was chosen. You can type instead; or connect one and press Use the microphone.',
+  microphone_busy: 'The microphone can not be used; another program may have it. You can type instead; or close that program and press Use the microphone.',
+  unreachable: 'The relay can not be reached, or it refuses. Look at Health, then press Start again.',
+  replaced: 'This conversation was opened in another place and goes on there.',
+  no_backup: null, // the relay keeps the conversation all the same
+};
+const limits = {
+  max_duration: 'its longest duration is reached',
+  idle_timeout: 'nobody has spoken for a while',
+  server_shutdown: 'the relay is being stopped',
+};
+
+class TalkPage {
+  #talk;
+  #Conversation;
+  #microphone = false; // is there one in use?
+  #answering = false;
+  #connection = 'idle';
+  #end;
+  #announced = new Set();
+
+  #state = element('p', { class: 'state', role: 'status' });
+  #start = element('button', { type: 'button', class: 'primary', on: { click: () => this.#startOrStop() } });
+  #mute = element('button', { type: 'button', on: { click: () => this.#muteOrUse() } });
+  #interrupt = element('button', { type: 'button', on: { click: () => this.#talk.interrupt() } }, 'Interrupt');
+  #devices = choice({ on: { change: () => this.#changeDevice() } }, [['', 'The usual one']]);
+  #input = new Meter('You');
+  #output = new Meter('Answer');
+  #model = element('input', { type: 'text', value: 'gpt-realtime', autocomplete: 'off', spellcheck: 'false' });
+  #session = element('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', placeholder: 'a new one' });
+  #options = element('details', { class: 'options' }, element('summary', {}, 'Options'), element('div', { class: 'fields' },
+    labelled('Model', this.#model), labelled('Session to go on with', this.#session)));
+  #problems = element('div', { class: 'problems' });
+  #notice = element('p', { class: 'notice', role: 'status', hidden: true });
+  #link = element('a', { class: 'kept', hidden: true }, 'See what the relay has kept');
+  #turns = new TurnList({ label: 'Conversation', keyOf: ({ itemId }) => itemId, prefix: 'said' });
+  #empty = element('p', { class: 'empty' }, 'Press Start and say something, or type below. ',
+    'Every word is in the journal before you see it.');
+  #announcer = element('div', { class: 'unseen', role: 'status' });
+  #text = element('input', { type: 'text', id: 'say', autocomplete: 'off', placeholder: 'Type instead of talking' });
+
+  constructor() {
+    const say = element('form', { class: 'say', on: { submit: (event) => this.#say(event) } },
+      element('label', { for: 'say', class: 'unseen' }, 'Type instead of talking'), this.#text,
+      element('button', { type: 'submit' }, 'Send'));
+    this.element = element('div', {},
+      element('section', { class: 'controls', 'aria-label': 'Controls' },
+        this.#state,
+        element('div', { class: 'buttons' }, this.#start, this.#mute, this.#interrupt),
+        element('div', { class: 'meters' }, this.#input.element, this.#output.element),
+        element('div', { class: 'settings' }, labelled('Microphone', this.#devices), this.#options)),
+      this.#problems, this.#notice, this.#empty, this.#turns.element, this.#link, this.#announcer, say);
+    navigator.mediaDevices?.addEventListener('devicechange', () => this.#listDevices());
+    this.#showState();
+  }
+
+  async prepare(query) {
+    if (query.get('session') && !this.#running) {
+      this.#session.value = query.get('session');
+      this.#options.open = true;
+    }
+    // Before it is needed, so that Start has nothing to wait for while the click still counts.
+    this.#Conversation ??= (await import('/web/conversation.js')).Conversation;
+    await this.#listDevices();
+  }
+
+  get #running() {
+    return this.#connection !== 'idle' && this.#connection !== 'closed';
+  }
+
+  #startOrStop() {
+    if (this.#running) return this.#talk.close();
+    return this.#begin({ microphone: true });
+  }
+
+  async #begin({ microphone }) {
+    this.#problems.replaceChildren();
+    this.#notice.hidden = this.#link.hidden = true;
+    this.#end = undefined;
+    this.#microphone = microphone;
+    this.#announced.clear();
+    this.#turns.update([]);
+    this.#connection = 'connecting';
+    this.#showState();
+    try {
+      await call('/v1/sessions?limit=1'); // asks for the key, if this relay wants one
+      this.#talk = await this.#conversation(microphone);
+      await this.#talk.connect();
+    } catch (error) {
+      this.#connection = 'closed';
+      this.#trouble(error);
+    }
+    this.#listDevices();
+    this.#showState();
+  }
+
+  async #conversation(microphone) {
+    const session = this.#session.value.trim() || undefined;
+    const model = this.#model.value.trim() || undefined;
+    const user = session && key() ? (await read(sessionPath(session))).user : undefined;
+    const talk = new this.#Conversation({
+      url: `${location.origin.replace(/^http/, 'ws')}/v1/realtime`,
+      ...(key() ? { token: () => mint({ model, user, session: talk.sessionId ?? session }) } : {}),
+      model, session, microphone, deviceId: this.#devices.value || undefined, playback: true, backup: true,
+    });
+    const hear = (type, listener) => talk.addEventListener(type, ({ detail }) => {
+      if (talk !== this.#talk) return;
+      listener(detail);
+      this.#showState();
+    });
+    hear('state', () => this.#stateChanged(talk));
+    hear('turns', () => this.#showTurns());
+    hear('event', (event) => this.#happened(event));
+    hear('problem', (trouble) => this.#trouble(trouble));
+    hear('ending', (warning) => this.#warn(warning));
+    hear('ended', (end) => this.#ended(end));
+    return talk;
+  }
+
+  #stateChanged(talk) {
+    this.#connection = talk.state;
+    if (talk.state === 'open') this.#meter();
+    if (talk.state === 'closed') this.#answering = false;
+  }
+
+  #happened({ type, ...event }) {
+    if (type === 'response.created') this.#answering = true;
+    if (type === 'response.done') this.#answering = false;
+    if (type === 'verbatim.upstream') {
+      this.#notice.hidden = event.state === 'restored';
+      this.#notice.textContent = 'The relay has lost its provider and is finding it again. What you say is kept.';
+    }
+  }
+
+  #warn({ close_reason: reason, in_ms: ms }) {
+    this.#notice.textContent = `This conversation ends${ms ? ` in ${duration(ms)}` : ' soon'}: ${limits[reason] ?? reasonWords(reason)}.`;
+    this.#notice.hidden = false;
+  }
+
+  #trouble({ code, message }) {
+    if (advice[code] === null) return;
+    if (String(code).startsWith('microphone_')) this.#microphone = false;
+    this.#problems.replaceChildren(problem(advice[code] ?? message));
+  }
+
+  #ended({ reason, sessionId }) {
+    this.#end = reason;
+    this.#notice.hidden = true;
+    this.#microphone = this.#answering = false;
+    if (sessionId) this.#showLink(sessionId);
+  }
+
+  #showLink(id) {
+    this.#link.href = `#/sessions/${encodeURIComponent(id)}`;
+    this.#link.hidden = false;
+  }
+
+  #showTurns() {
+    const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
+    this.#turns.update(this.#talk.turns);
+    if (this.#talk.sessionId) this.#showLink(this.#talk.sessionId);
+    if (atEnd && this.element.isConnected) scrollTo({ top: document.documentElement.scrollHeight });
+    // Whole turns only: partial ones would be read again with each word.
+    for (const { itemId, role, status, text } of this.#talk.turns) {
+      if (status === 'in_progress' || !text || this.#announced.has(itemId)) continue;
+      this.#announced.add(itemId);
+      this.#announcer.textContent = `${roles[role]}: ${text}`;
+    }
+  }
+
+  #showState() {
+    const open = this.#connection === 'open';
+    this.#state.textContent = this.#words();
+    this.#state.dataset.state = this.#connection;
+    this.#start.textContent = this.#running ? 'Stop' : 'Start';
+    this.#start.disabled = this.#connection === 'closing';
+    this.#mute.disabled = this.#interrupt.disabled = !open;
+    this.#interrupt.disabled ||= !this.#answering;
+    const muted = Boolean(this.#talk?.muted);
+    this.#mute.textContent = open && !this.#microphone ? 'Use the microphone' : 'Mute';
+    if (this.#microphone && open) this.#mute.setAttribute('aria-pressed', String(muted));
+    else this.#mute.removeAttribute('aria-pressed');
+    this.#model.disabled = this.#session.disabled = this.#running;
+    this.#empty.hidden = this.#running || this.#turns.element.children.length > 0;
+    document.querySelector('nav a[href="#/talk"]').classList.toggle('running', this.#running);
+  }
+
+  #words() {
+    switch (this.#connection) {
+      case 'connecting': return 'Connecting…';
+      case 'reconnecting': return 'The connection was lost. Coming back; nothing that was said is lost.';
+      case 'closing': return 'Ending; the last words are being written down…';
+      case 'closed': return this.#end ? `Ended: ${reasonWords(this.#end)}.` : 'Not connected.';
+      case 'open':
+        if (this.#answering) return 'Answering.';
+        if (!this.#microphone) return 'Connected, without a microphone. Type below.';
+        return this.#talk.muted ? 'Muted: you are not heard.' : 'Listening.';
+      default: return 'Ready.';
+    }
+  }
+
+  #meter() {
+    if (this.#talk.state === 'closed') {
+      this.#input.level = this.#output.level = 0;
+      return;
+    }
+    const { input, output } = this.#talk.level;
+    this.#input.level = this.#talk.muted ? 0 : input;
+    this.#output.level = output;
+    requestAnimationFrame(() => this.#meter());
+  }
+
+  async #muteOrUse() {
+    if (this.#microphone) this.#talk.mute(!this.#talk.muted);
+    else await this.#changeDevice();
+    this.#showState();
+  }
+
+  async #changeDevice() {
+    if (this.#connection !== 'open') return;
+    this.#problems.replaceChildren();
+    this.#microphone = true; // unless a problem says otherwise
+    await this.#talk.useDevice(this.#devices.value || undefined);
+    await this.#listDevices();
+    this.#showState();
+  }
+
+  async #listDevices() {
+    if (!navigator.mediaDevices || !this.#Conversation) return;
+    // Without permission they have no names, and are not worth a choice.
+    const named = (await this.#Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
+    const chosen = this.#devices.value;
+    this.#devices.replaceChildren(...[['', 'The usual one'], ...named.map(({ deviceId, label }) => [deviceId, label])]
+      .map(([value, words]) => element('option', { value }, words)));
+    this.#devices.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
+  }
+
+  async #say(event) {
+    event.preventDefault();
+    const text = this.#text.value.trim();
+    if (!text) return;
+    if (!this.#running) await this.#begin({ microphone: false });
+    if (this.#connection !== 'open') return; // the words stay in their box
+    this.#talk.sendText(text);
+    this.#text.value = '';
+  }
+}

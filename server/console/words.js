@@ -1,0 +1,75 @@
+// What the relay's words are in plain English, and times as people read them.
+
+export const reasons = {
+  client_closed: 'client closed',
+  client_lost: 'client lost',
+  client_ended: 'ended by the client',
+  upstream_closed: 'provider closed',
+  upstream_lost: 'provider lost',
+  upstream_error: 'provider failed',
+  session_expired: 'expired at the provider',
+  idle_timeout: 'nobody spoke',
+  max_duration: 'longest duration reached',
+  slow_client: 'client too slow',
+  policy: 'a limit or a rule',
+  server_shutdown: 'relay stopped',
+  crash_recovered: 'recovered after a crash',
+  storage_failure: 'storage failed',
+  replaced: 'opened elsewhere',
+};
+
+export const sessionStatuses = {
+  created: 'not begun',
+  live: 'live',
+  detached: 'client away, may come back',
+  final: 'ended',
+};
+
+export const turnStatuses = {
+  in_progress: 'in progress',
+  completed: 'completed',
+  interrupted: 'cut off',
+  truncated: 'talked over',
+  cancelled: 'cancelled',
+  failed: 'not transcribed',
+};
+
+export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
+
+const gapKinds = {
+  missing_transcription: 'the words of an utterance never came',
+  missing_position: 'a writer counts a turn here that nobody has',
+};
+
+export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
+
+/** A word that this page does not know is still said, without its underscores. */
+export const reasonWords = (reason) => (reason ? reasons[reason] ?? spaced(reason) : null);
+
+const spaced = (word) => String(word).replaceAll('_', ' ');
+
+const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+
+export const moment = (time) => (time ? dayAndTime.format(new Date(time)) : null);
+export const clock = (time) => (time ? timeOfDay.format(new Date(time)) : null);
+
+/** 75 seconds are 1:15. */
+export function offset(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** For reading: "12 min 5 s". */
+export function duration(ms) {
+  if (!Number.isFinite(ms) || ms < 0) return null;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
+  const parts = [[hours, 'h'], [minutes, 'min'], [seconds % 60, 's']].filter(([number]) => number > 0);
+  return parts.map(([number, unit]) => `${number} ${unit}`).join(' ') || '0 s';
+}
+
+export const between = (from, to) => (from && to ? duration(new Date(to) - new Date(from)) : null);
+
+export const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
