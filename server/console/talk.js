@@ -64,8 +64,8 @@ class TalkPage {
       element('button', { type: 'submit' }, 'Send'));
     this.element = element('div', {},
       element('section', { class: 'controls', 'aria-label': 'Controls' },
-        this.#state,
-        element('div', { class: 'buttons' }, this.#start, this.#mute, this.#interrupt),
+        this.#state, element('div', { class: 'buttons' }, this.#start, this.#mute, this.#interrupt)),
+      element('section', { class: 'sound', 'aria-label': 'Sound and options' },
         element('div', { class: 'meters' }, this.#input.element, this.#output.element),
         element('div', { class: 'settings' }, labelled('Microphone', this.#devices), this.#options)),
       this.#problems, this.#notice, this.#empty, this.#turns.element, this.#link, this.#announcer, say);

@@ -63,7 +63,7 @@ function rowOf(turn, id, writers) {
 function words(turn) {
   if (turn.deleted && !turn.text) return element('p', { class: 'words none' }, 'Deleted in the conversation.');
   if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No words.');
-  if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text);
+  if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text.trimStart());
   const heard = turn.heard?.text;
   if (heard === undefined || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
   const unheard = turn.text.slice(heard.length);
