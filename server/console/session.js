@@ -137,11 +137,11 @@ class Attempt {
     this.#live = live;
     const prefix = `attempt-${number}-turn`;
     this.#list = new TurnList({ label: `Transcript of attempt ${number}`, keyOf: ({ ordinal }) => ordinal, prefix });
-    this.#timeline = new Timeline(prefix, ({ ordinal }) => {
+    this.#timeline = new Timeline({ prefix, title: `Attempt ${number}`, chosen: ({ ordinal }) => {
       const row = document.getElementById(`${prefix}-${ordinal}`);
       row?.scrollIntoView({ block: 'center' });
       row?.focus({ preventScroll: true });
-    });
+    } });
     this.element = element('section', { class: 'attempt', 'aria-label': `Attempt ${number}` },
       element('h2', {}, titled ? `Attempt ${number}` : 'Conversation'), this.#state, this.#trouble,
       this.#timeline.element, this.#writers, this.#gaps, this.#list.element, this.#receipt);
@@ -229,7 +229,7 @@ async function receiptOf(transcript) {
   const same = (await digest(transcript)) === receipt.sha256;
   const checked = same ? element('span', { class: 'good' }, 'This page has computed the same from the turns above.')
     : element('span', { class: 'bad' }, 'It is not that of the turns above: load the page again.');
-  return element('section', { class: 'receipt', 'aria-label': 'Receipt' }, element('h3', {}, 'Receipt'), facts([
+  return element('section', { class: 'receipt', 'aria-label': `Receipt of attempt ${transcript.attempt}` }, element('h3', {}, 'Receipt'), facts([
     ['Committed', counted(receipt.committed, 'turn')],
     ['With words', String(receipt.with_text)],
     ['Cut off', String(receipt.interrupted)],

@@ -11,22 +11,23 @@ const markWidth = 64; // px that a mark of the axis needs
 const pixelsPerSecond = 5; // at least: a long conversation scrolls
 const widest = 20_000;
 
-/** `chosen(turn)` is called for what is clicked, or Enter is pressed on; `prefix` makes ids one of a kind. */
+/** `chosen(turn)` is called for what is clicked, or Enter is pressed on; `prefix` and `title` make it one of a kind. */
 export class Timeline {
   #prefix;
   #chosen;
   #turns = [];
   #drawing = drawn('svg', { class: 'timeline', height: height.whole, role: 'listbox',
-    'aria-label': 'Turns in time; arrow keys move, Enter shows the turn', 'aria-orientation': 'horizontal', tabindex: '0' });
+    'aria-orientation': 'horizontal', tabindex: '0' });
   #tip = element('p', { class: 'tip', 'aria-hidden': 'true' }, tipless);
   #scroller = element('div', { class: 'scroller' }, this.#drawing);
   #words = element('tbody');
   #at = -1;
 
-  constructor(prefix, chosen) {
+  constructor({ prefix, title, chosen }) {
     this.#prefix = prefix;
     this.#chosen = chosen;
-    this.element = element('figure', { class: 'timeline-figure' }, this.#scroller, this.#tip, inWords(this.#words));
+    this.#drawing.setAttribute('aria-label', `${title} in time; arrow keys move, Enter shows the turn`);
+    this.element = element('figure', { class: 'timeline-figure' }, this.#scroller, this.#tip, inWords(title, this.#words));
     this.#drawing.addEventListener('keydown', (event) => this.#key(event));
     this.#drawing.addEventListener('focus', () => this.#select(Math.max(0, this.#at)));
     this.#drawing.addEventListener('blur', () => this.#tell(undefined));
@@ -159,9 +160,9 @@ function names(width) {
   ]);
 }
 
-function inWords(rows) {
+function inWords(title, rows) {
   return element('details', { class: 'in-words' }, element('summary', {}, 'The same as a table'),
-    element('div', { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': 'Turns in time, as a table' },
+    element('div', { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': `${title} in time, as a table` },
       element('table', {}, element('thead', {}, element('tr', {}, ['From', 'To', 'Who', 'What became of it'].map((name) =>
         element('th', { scope: 'col' }, name)))), rows)));
 }

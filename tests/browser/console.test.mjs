@@ -8,22 +8,29 @@ import * as metrics from '../../server/console/metrics.js';
 import { startBrowser } from './support/browser.mjs';
 import { accessibility, go, openConsole, tabTo } from './support/console.mjs';
 
+// What lives as long as the file does. (`after` itself, called in a hook, belongs to the hook.)
+const ends = [];
+const file = { after: (end) => ends.push(end) };
+after(async () => {
+  for (const end of ends) await end();
+});
+
 let browser;
 let simulator;
 let relay;
 let talkedOver; // the id of a session of two attempts, in whose second an answer was talked over
 
 before(async () => {
-  browser = await startBrowser({ after });
-  simulator = await startSimulator({ after });
-  relay = await startRelay({ after }, { key: null, simulator });
+  browser = await startBrowser(file);
+  simulator = await startSimulator(file);
+  relay = await startRelay(file, { key: null, simulator });
   talkedOver = await recorded('synthetic-01-simple-turn');
   await recorded('synthetic-04-barge-in-truncate', { session: talkedOver });
 });
 
 /** Acts out a recording, to its end. */
 async function recorded(name, query = {}) {
-  const client = await Client.connectWithId({ after }, relay, { token: null, query: { model: name, ...query } });
+  const client = await Client.connectWithId(file, relay, { token: null, query: { model: name, ...query } });
   await play(client, read(name));
   await client.close();
   await relay.transcript(client.id);
@@ -46,7 +53,12 @@ async function open(t, hash, options, from = relay) {
 }
 
 const rows = (page) => page.locator('.sessions tbody tr');
-const words = (page) => page.locator('.transcript .words').allTextContents();
+/** What is said, without what only a screen reader says of it. */
+const words = (page) => page.locator('.transcript .words').evaluateAll((all) => all.map((shown) => {
+  const copy = shown.cloneNode(true);
+  for (const unseen of copy.querySelectorAll('.unseen')) unseen.remove();
+  return copy.textContent;
+}));
 
 for (const colorScheme of ['light', 'dark']) {
   for (const width of [1200, 360]) {
@@ -174,7 +186,7 @@ test('the timeline is to scale, tells each turn at its key, and leads to it', as
   drawn.forEach((x, at) => assert.ok(Math.abs(drawn[0] + (began[at] - began[0]) * scale - x) < 0.5, `turn ${at}`));
   await tabTo(page, page.getByRole('listbox'));
   await page.keyboard.press('End');
-  const told = await page.getByRole('option', { selected: true }).getAttribute('aria-label');
+  const told = await page.getByRole('listbox').getByRole('option', { selected: true }).getAttribute('aria-label');
   assert.ok(told.endsWith(`Assistant, completed: ${turns.at(-1).text}`), told);
   assert.equal(await page.locator('.tip').textContent(), told);
   await page.keyboard.press('Enter');
@@ -185,9 +197,9 @@ test('the timeline is to scale, tells each turn at its key, and leads to it', as
 test('attempts stand side by side, as chosen', async (t) => {
   const page = await open(t, `#/sessions/${talkedOver}`);
   await page.getByRole('heading', { name: 'Attempt 2' }).waitFor();
-  await page.getByLabel('Attempt', { exact: true }).selectOption('1');
+  await page.getByRole('combobox', { name: 'Attempt', exact: true }).selectOption('1');
   await page.getByRole('heading', { name: 'Attempt 1' }).waitFor();
-  await page.getByLabel('beside it').selectOption('2');
+  await page.getByRole('combobox', { name: 'beside it' }).selectOption('2');
   await page.locator('.attempts.of-2 .receipt').nth(1).waitFor();
   for (const attempt of [1, 2]) {
     const { turns } = await relay.transcript(talkedOver, `&attempt=${attempt}`);
