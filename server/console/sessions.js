@@ -4,6 +4,7 @@ import { choice, element, labelled, problem } from './dom.js';
 import { between, counted, moment, reasonWords, sessionStatuses } from './words.js';
 
 const pageSize = 25;
+const none = '–';
 
 export async function show({ page, query, signal }) {
   // The roles are a table's own; they stay when a narrow page shows the rows as cards.
@@ -87,7 +88,8 @@ function filters(query) {
 }
 
 function rowOf(session) {
-  const cell = (label, ...content) => element('td', { role: 'cell', 'data-label': label }, ...content);
+  const cell = (label, ...content) => element('td', { role: 'cell', 'data-label': label,
+    class: content[0] === none && 'nothing' }, ...content);
   const over = session.status === 'final';
   return element('tr', { role: 'row' },
     cell('Began', element('time', { datetime: session.created_at }, moment(session.created_at))),
@@ -96,10 +98,10 @@ function rowOf(session) {
       metadata(session.metadata)),
     cell('Turns', String(session.turns), session.attempts.length > 1
       && element('span', { class: 'hint' }, ` ${counted(session.attempts.length, 'attempt')}`)),
-    cell('Lasted', between(session.created_at, session.ended_at) ?? '–'),
+    cell('Lasted', between(session.created_at, session.ended_at) ?? none),
     cell('How it ended', over ? reasonWords(session.close_reason) ?? 'ended'
       : element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status])),
-    cell('Complete', over ? completeness(session) : '–'));
+    cell('Complete', over ? completeness(session) : none));
 }
 
 export function completeness({ complete }) {

@@ -11,7 +11,7 @@ let kept;
 export async function show({ page, query }) {
   kept ??= new TalkPage();
   page.append(kept.element);
-  kept.prepare(query);
+  await kept.prepare(query);
 }
 
 // What the browser or the relay calls it, and what to do about it.
@@ -31,7 +31,7 @@ const limits = {
 
 class TalkPage {
   #talk;
-  #Conversation;
+  #library;
   #microphone = false; // is there one in use?
   #answering = false;
   #connection = 'idle';
@@ -79,8 +79,18 @@ class TalkPage {
       this.#options.open = true;
     }
     // Before it is needed, so that Start has nothing to wait for while the click still counts.
-    this.#Conversation ??= (await import('/web/conversation.js')).Conversation;
+    await this.#load();
     await this.#listDevices();
+  }
+
+  async #load() {
+    try {
+      this.#library ??= import('/web/conversation.js');
+      return (await this.#library).Conversation;
+    } catch {
+      this.#library = undefined;
+      throw new Error('The relay has not sent all of this page. Is it running?');
+    }
   }
 
   get #running() {
@@ -114,10 +124,11 @@ class TalkPage {
   }
 
   async #conversation(microphone) {
+    const Conversation = await this.#load();
     const session = this.#session.value.trim() || undefined;
     const model = this.#model.value.trim() || undefined;
     const user = session && key() ? (await read(sessionPath(session))).user : undefined;
-    const talk = new this.#Conversation({
+    const talk = new Conversation({
       url: `${location.origin.replace(/^http/, 'ws')}/v1/realtime`,
       ...(key() ? { token: () => mint({ model, user, session: talk.sessionId ?? session }) } : {}),
       model, session, microphone, deviceId: this.#devices.value || undefined, playback: true, backup: true,
@@ -245,9 +256,10 @@ class TalkPage {
   }
 
   async #listDevices() {
-    if (!navigator.mediaDevices || !this.#Conversation) return;
+    if (!navigator.mediaDevices || !this.#library) return;
+    const Conversation = await this.#load();
     // Without permission they have no names, and are not worth a choice.
-    const named = (await this.#Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
+    const named = (await Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
     const chosen = this.#devices.value;
     this.#devices.replaceChildren(...[['', 'The usual one'], ...named.map(({ deviceId, label }) => [deviceId, label])]
       .map(([value, words]) => element('option', { value }, words)));
