@@ -5,7 +5,7 @@ const edge = { left: 60, right: 4, top: 10, bottom: 24 };
 const plotHeight = 120;
 const rowsShown = 12; // of the table
 
-/** A drawing that is as wide as its place, so that its letters keep their size; drawn anew when that changes. */
+/** A drawing as wide as its place, so that its letters keep their size; made anew when that changes. */
 class Drawing {
   #draw = () => {};
 
@@ -40,10 +40,18 @@ export class LineChart {
   constructor({ title, lines, format }) {
     this.#lines = lines;
     this.#format = format;
-    const legend = element('span', { class: 'legend', 'aria-hidden': 'true' }, lines.map(({ name, kind }) =>
-      element('span', { class: `key ${kind}` }, name)));
-    this.element = figure({ title, legend, drawing: this.#drawing, summary: this.#summary,
-      table: table(['When', ...lines.map(({ name }) => name)], this.#rows) });
+    const legend = element(
+      'span',
+      { class: 'legend', 'aria-hidden': 'true' },
+      lines.map(({ name, kind }) => element('span', { class: `key ${kind}` }, name)),
+    );
+    this.element = figure({
+      title,
+      legend,
+      drawing: this.#drawing,
+      summary: this.#summary,
+      table: table(['When', ...lines.map(({ name }) => name)], this.#rows),
+    });
   }
 
   update(samples, span) {
@@ -57,15 +65,34 @@ export class LineChart {
       return [
         ...(top ? [0, top / 2, top] : [0]).flatMap((value) => mark(y(value), this.#format(value), right)),
         ...times(edge.left, right, height),
-        ...this.#lines.map(({ kind }, at) => drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) })),
+        ...this.#lines.map(({ kind }, at) =>
+          drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) }),
+        ),
       ];
     });
-    const said = this.#lines.map(({ name }, at) => this.#say(name, samples.map((sample) => sample.values[at]))).join(' ');
+    const said = this.#lines
+      .map(({ name }, at) =>
+        this.#say(
+          name,
+          samples.map((sample) => sample.values[at]),
+        ),
+      )
+      .join(' ');
     this.#summary.textContent = said;
     this.#drawing.element.setAttribute('aria-label', said);
-    this.#rows.replaceChildren(...samples.slice(-rowsShown).reverse().map(({ time, values: each }) => element('tr', {},
-      element('td', {}, new Date(time).toLocaleTimeString()),
-      each.map((value) => element('td', {}, value === undefined ? '–' : this.#format(value))))));
+    this.#rows.replaceChildren(
+      ...samples
+        .slice(-rowsShown)
+        .reverse()
+        .map(({ time, values: each }) =>
+          element(
+            'tr',
+            {},
+            element('td', {}, new Date(time).toLocaleTimeString()),
+            each.map((value) => element('td', {}, value === undefined ? '–' : this.#format(value))),
+          ),
+        ),
+    );
   }
 
   #say(name, values) {
@@ -85,8 +112,13 @@ export class EventChart {
 
   constructor({ title, kind, nothing }) {
     this.#nothing = nothing;
-    this.element = figure({ title, wide: true, drawing: this.#drawing, summary: this.#summary,
-      table: table([kind, 'Lately', 'In all'], this.#rows) });
+    this.element = figure({
+      title,
+      wide: true,
+      drawing: this.#drawing,
+      summary: this.#summary,
+      table: table([kind, 'Lately', 'In all'], this.#rows),
+    });
   }
 
   /** `rows`: [{name, events: [{time, count}], total}] */
@@ -96,35 +128,65 @@ export class EventChart {
     this.#drawing.show(height, (width) => {
       const [left, right] = [Math.min(190, width * 0.45), width - 40];
       const x = (time) => left + (right - left) * ((time - span.from) / (span.to - span.from));
-      return [...rows.flatMap(({ name, events, total }, at) => {
-        const y = edge.top + at * step + step / 2;
-        return [
-          drawn('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
-          drawn('text', { class: 'axis', x: left - 12, y: y + 4, 'text-anchor': 'end' }, name),
-          drawn('text', { class: 'axis', x: width, y: y + 4, 'text-anchor': 'end' }, String(total)),
-          ...events.map(({ time, count }) => drawn('circle', { class: 'event', cx: x(time), cy: y,
-            r: Math.min(11, 3 + Math.sqrt(count)) })),
-        ];
-      }), ...times(left, right, height)];
+      return [
+        ...rows.flatMap(({ name, events, total }, at) => {
+          const y = edge.top + at * step + step / 2;
+          return [
+            drawn('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
+            drawn('text', { class: 'axis', x: left - 12, y: y + 4, 'text-anchor': 'end' }, name),
+            drawn('text', { class: 'axis', x: width, y: y + 4, 'text-anchor': 'end' }, String(total)),
+            ...events.map(({ time, count }) =>
+              drawn('circle', { class: 'event', cx: x(time), cy: y, r: Math.min(11, 3 + Math.sqrt(count)) }),
+            ),
+          ];
+        }),
+        ...times(left, right, height),
+      ];
     });
     const said = rows.length ? rows.map(({ name, total }) => `${name}: ${total}.`).join(' ') : this.#nothing;
     this.#summary.textContent = said;
     this.#drawing.element.setAttribute('aria-label', said);
     this.#drawing.element.toggleAttribute('hidden', rows.length === 0);
-    this.#rows.replaceChildren(...rows.map(({ name, events, total }) => element('tr', {}, element('td', {}, name),
-      element('td', {}, String(events.reduce((sum, { count }) => sum + count, 0))), element('td', {}, String(total)))));
+    this.#rows.replaceChildren(
+      ...rows.map(({ name, events, total }) =>
+        element(
+          'tr',
+          {},
+          element('td', {}, name),
+          element('td', {}, String(events.reduce((sum, { count }) => sum + count, 0))),
+          element('td', {}, String(total)),
+        ),
+      ),
+    );
   }
 }
 
 function figure({ title, legend, drawing, summary, table: numbers, wide }) {
-  return element('figure', { class: wide ? 'panel wide' : 'panel' },
-    element('figcaption', {}, element('h2', {}, title), legend), drawing.element, summary,
-    element('details', { class: 'in-words' }, element('summary', {}, 'The numbers'), numbers));
+  return element(
+    'figure',
+    { class: wide ? 'panel wide' : 'panel' },
+    element('figcaption', {}, element('h2', {}, title), legend),
+    drawing.element,
+    summary,
+    element('details', { class: 'in-words' }, element('summary', {}, 'The numbers'), numbers),
+  );
 }
 
 function table(names, rows) {
-  return element('table', {}, element('thead', {}, element('tr', {}, names.map((name) =>
-    element('th', { scope: 'col' }, name)))), rows);
+  return element(
+    'table',
+    {},
+    element(
+      'thead',
+      {},
+      element(
+        'tr',
+        {},
+        names.map((name) => element('th', { scope: 'col' }, name)),
+      ),
+    ),
+    rows,
+  );
 }
 
 function mark(y, words, right) {
@@ -135,22 +197,27 @@ function mark(y, words, right) {
 }
 
 function times(left, right, height) {
-  return [drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
-    drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now')];
+  return [
+    drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
+    drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now'),
+  ];
 }
 
 /** Lifted where there is no value: a hole is no zero. */
 function path(samples, at, x, y) {
   let down = false;
-  return samples.map(({ time, values }) => {
-    if (values[at] === undefined) {
-      down = false;
-      return '';
-    }
-    const step = `${down ? 'L' : 'M'}${x(time).toFixed(1)} ${y(values[at]).toFixed(1)}${down ? '' : 'h0.1'}`;
-    down = true;
-    return step;
-  }).join('');
+  return samples
+    .map(({ time, values }) => {
+      if (values[at] === undefined) {
+        down = false;
+        return '';
+      }
+      const point = `${x(time).toFixed(1)} ${y(values[at]).toFixed(1)}`;
+      const step = down ? `L${point}` : `M${point}h0.1`;
+      down = true;
+      return step;
+    })
+    .join('');
 }
 
 /** The next of 2, 4, 10, 20, 40, ...: whose half is whole where the values are. */

@@ -42,7 +42,9 @@ async function written(session_id, turns, { user = 'ada', metadata = {} } = {}) 
   await relay.request('/v1/sessions', { method: 'POST', body: { session_id, user, metadata } });
   if (turns.length === 0) return;
   const answer = await relay.request(`/v1/sessions/${session_id}/transcript`, {
-    method: 'POST', body: { writer: 'agent', turns } });
+    method: 'POST',
+    body: { writer: 'agent', turns },
+  });
   assert.equal(answer.status, 200, answer.text);
 }
 
@@ -54,18 +56,25 @@ async function open(t, hash, options, from = relay) {
 
 const rows = (page) => page.locator('.sessions tbody tr');
 /** What is said, without what only a screen reader says of it. */
-const words = (page) => page.locator('.transcript .words').evaluateAll((all) => all.map((shown) => {
-  const copy = shown.cloneNode(true);
-  for (const unseen of copy.querySelectorAll('.unseen')) unseen.remove();
-  return copy.textContent;
-}));
+const words = (page) =>
+  page.locator('.transcript .words').evaluateAll((all) =>
+    all.map((shown) => {
+      const copy = shown.cloneNode(true);
+      for (const unseen of copy.querySelectorAll('.unseen')) unseen.remove();
+      return copy.textContent;
+    }),
+  );
 
 // Side by side, since all of them wait for pages most of the time.
 describe('the console', { concurrency: 3 }, () => {
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1200, 360]) {
-      test(`axe finds nothing on any page, ${colorScheme} and ${width} px wide, and none is too wide`, async (t) => {
-        const page = await open(t, '#/talk', { bypassCSP: true, colorScheme, viewport: { width, height: 800 } });
+      test(`axe finds nothing on any page, and none is too wide: ${colorScheme}, ${width} px`, async (t) => {
+        const page = await open(t, '#/talk', {
+          bypassCSP: true,
+          colorScheme,
+          viewport: { width, height: 800 },
+        });
         const look = async (what) => {
           assert.deepEqual(await accessibility(page), [], what);
           const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -117,7 +126,10 @@ describe('the console', { concurrency: 3 }, () => {
     await page.locator('.receipt').waitFor();
     assert.deepEqual(await words(page), said);
     const id = decodeURIComponent(new URL(page.url()).hash.split('/').at(-1));
-    assert.deepEqual((await relay.transcript(id)).turns.map(({ text }) => text), said);
+    assert.deepEqual(
+      (await relay.transcript(id)).turns.map(({ text }) => text),
+      said,
+    );
     assert.deepEqual(await page.wrongs(), []);
   });
 
@@ -130,7 +142,11 @@ describe('the console', { concurrency: 3 }, () => {
     await mute.click();
     await page.getByText('Muted: you are not heard.').waitFor();
     assert.equal(await mute.getAttribute('aria-pressed'), 'true');
-    await page.getByRole('combobox', { name: 'Microphone' }).locator('option').nth(1).waitFor({ state: 'attached' });
+    await page
+      .getByRole('combobox', { name: 'Microphone' })
+      .locator('option')
+      .nth(1)
+      .waitFor({ state: 'attached' });
     await go(page, '#/health', 'Health');
     await page.getByText('Live: 1').first().waitFor();
     await go(page, '#/talk', 'Talk');
@@ -141,7 +157,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('where the microphone is refused the page says what to do, and the conversation goes on by typing', async (t) => {
+  test('where the microphone is refused the page says what to do, and typing goes on', async (t) => {
     const refusing = await startBrowser(t, { microphone: 'refused' });
     const page = await openConsole(refusing, relay);
     await page.getByRole('button', { name: 'Start' }).click();
@@ -171,7 +187,10 @@ describe('the console', { concurrency: 3 }, () => {
     const { text, heard } = turns.find(({ status }) => status === 'truncated');
     const parts = await turn.locator('.words').evaluate((shown) => {
       const unheard = shown.querySelector('s');
-      return { heard: shown.firstChild.data, rest: [...unheard.childNodes].find(({ nodeType }) => nodeType === 3).data };
+      return {
+        heard: shown.firstChild.data,
+        rest: [...unheard.childNodes].find(({ nodeType }) => nodeType === 3).data,
+      };
     });
     assert.deepEqual(parts, { heard: heard.text, rest: text.slice(heard.text.length) });
     assert.match(await turn.locator('.note').textContent(), /1\.0 s were heard/);
@@ -182,14 +201,20 @@ describe('the console', { concurrency: 3 }, () => {
     const page = await open(t, `#/sessions/${talkedOver}`);
     await page.locator('.timeline .bar').nth(3).waitFor();
     const { turns } = await relay.transcript(talkedOver);
-    const drawn = await page.locator('.timeline .bar > rect:first-of-type').evaluateAll((all) =>
-      all.map((bar) => Number(bar.getAttribute('x'))));
+    const drawn = await page
+      .locator('.timeline .bar > rect:first-of-type')
+      .evaluateAll((all) => all.map((bar) => Number(bar.getAttribute('x'))));
     const began = turns.map(({ started_at: at }) => Date.parse(at));
     const scale = (drawn[3] - drawn[0]) / (began[3] - began[0]);
-    drawn.forEach((x, at) => assert.ok(Math.abs(drawn[0] + (began[at] - began[0]) * scale - x) < 0.5, `turn ${at}`));
+    drawn.forEach((x, at) =>
+      assert.ok(Math.abs(drawn[0] + (began[at] - began[0]) * scale - x) < 0.5, `turn ${at}`),
+    );
     await tabTo(page, page.getByRole('listbox'));
     await page.keyboard.press('End');
-    const told = await page.getByRole('listbox').getByRole('option', { selected: true }).getAttribute('aria-label');
+    const told = await page
+      .getByRole('listbox')
+      .getByRole('option', { selected: true })
+      .getAttribute('aria-label');
     assert.ok(told.endsWith(`Assistant, completed: ${turns.at(-1).text}`), told);
     assert.equal(await page.locator('.tip').textContent(), told);
     await page.keyboard.press('Enter');
@@ -211,11 +236,17 @@ describe('the console', { concurrency: 3 }, () => {
     }
   });
 
-  test('sessions are found by user, id and metadata, filtered, and come page by page, newest first', async (t) => {
+  test('sessions are found by user, id and metadata, filtered, and come newest first', async (t) => {
     const wall = await startRelay(t, { key: null, simulator });
     for (let number = 1; number <= 30; ++number) {
-      await wall.request('/v1/sessions', { method: 'POST', body: {
-        session_id: `s-${number}`, user: number % 2 ? 'ada' : 'ben', metadata: { course: String(number % 3) } } });
+      await wall.request('/v1/sessions', {
+        method: 'POST',
+        body: {
+          session_id: `s-${number}`,
+          user: number % 2 ? 'ada' : 'ben',
+          metadata: { course: String(number % 3) },
+        },
+      });
     }
     const client = await Client.connectWithId(t, wall, { token: null });
     const page = await open(t, '#/sessions', {}, wall);
@@ -252,11 +283,23 @@ describe('the console', { concurrency: 3 }, () => {
   });
 
   test('a list says why each session ended, and whether it is complete [P13]', async (t) => {
-    const lost = await Client.connectWithId(t, relay, { token: null, query: { model: 'gpt-realtime+hang_after=12' } });
-    lost.send({ type: 'conversation.item.create', item: {
-      type: 'message', role: 'user', content: [{ type: 'input_text', text: 'And then it was gone.' }] } });
+    const lost = await Client.connectWithId(t, relay, {
+      token: null,
+      query: { model: 'gpt-realtime+hang_after=12' },
+    });
+    lost.send({
+      type: 'conversation.item.create',
+      item: {
+        type: 'message',
+        role: 'user',
+        content: [{ type: 'input_text', text: 'And then it was gone.' }],
+      },
+    });
     lost.send({ type: 'response.create' });
-    await lost.until(({ frames }) => frames.some((frame) => frame.includes('.delta')), 'the beginning of an answer');
+    await lost.until(
+      ({ frames }) => frames.some((frame) => frame.includes('.delta')),
+      'the beginning of an answer',
+    );
     lost.socket.terminate();
     const { complete } = await relay.transcript(lost.id);
     assert.equal(complete, false);
@@ -276,14 +319,16 @@ describe('the console', { concurrency: 3 }, () => {
       await page.getByRole('button', { name: format, exact: true }).click();
       const download = await coming;
       assert.equal(download.suggestedFilename(), `${talkedOver}-2.${ending}`);
-      const { text } = await relay.request(`/v1/sessions/${talkedOver}/transcript?attempt=2&format=${format}`);
+      const { text } = await relay.request(
+        `/v1/sessions/${talkedOver}/transcript?attempt=2&format=${format}`,
+      );
       assert.ok(text.length > 40, format);
       assert.equal(await readFile(await download.path(), 'utf8'), text, format);
     }
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('a live session is followed as it is said, and gets the receipt that this page can prove [P13]', async (t) => {
+  test('a live session is followed as it is said, and gets a receipt that is proved [P13]', async (t) => {
     const client = await Client.connectWithId(t, relay, { token: null });
     const page = await open(t, `#/sessions/${client.id}`);
     await page.getByText('Live. What is said appears here.').waitFor();
@@ -298,6 +343,17 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
+  test('a session that is made ahead can be watched from before its beginning', async (t) => {
+    await written('ahead', [], { user: 'developer' });
+    const page = await open(t, '#/sessions/ahead');
+    await page.getByText('Not begun. What is said appears here.').waitFor();
+    const client = await Client.connectWithId(t, relay, { token: null, query: { session: 'ahead' } });
+    await client.ask('Now.');
+    await page.locator('.turn.assistant').getByText('You said: Now.').waitFor();
+    await page.locator('.facts').getByText('live').waitFor();
+    assert.deepEqual(await page.wrongs(), []);
+  });
+
   test('a live session is followed across a restart of the relay', async (t) => {
     const first = await startRelay(t, { key: null, simulator });
     const client = await Client.connectWithId(t, first, { token: null });
@@ -306,7 +362,12 @@ describe('the console', { concurrency: 3 }, () => {
     await page.locator('.turn.assistant.completed').waitFor();
     await first.program.stop('SIGKILL');
     await page.getByText('The relay can not be reached. Trying again…').waitFor();
-    await startRelay(t, { key: null, simulator, dataDir: first.dataDir, set: [`server.listen=${new URL(first.url).host}`] });
+    await startRelay(t, {
+      key: null,
+      simulator,
+      dataDir: first.dataDir,
+      set: [`server.listen=${new URL(first.url).host}`],
+    });
     await page.locator('.facts').first().getByText('recovered after a crash').waitFor();
     assert.deepEqual(await words(page), ['Before.', 'You said: Before.']);
   });
@@ -315,13 +376,18 @@ describe('the console', { concurrency: 3 }, () => {
     const id = await recorded('synthetic-01-simple-turn');
     const { turns } = await relay.transcript(id);
     const [{ item_id, role, text }] = turns;
-    await relay.request(`/v1/sessions/${id}/transcript`, { method: 'POST', body: { writer: 'agent', turns: [
-      { item_id, role, text: `${text} Or so I believe.` } ] } });
+    await relay.request(`/v1/sessions/${id}/transcript`, {
+      method: 'POST',
+      body: { writer: 'agent', turns: [{ item_id, role, text: `${text} Or so I believe.` }] },
+    });
     const page = await open(t, `#/sessions/${id}`);
     await page.getByText('Merged from the copies of').waitFor();
     await page.locator('.turn').first().getByText('Another version').click();
     assert.equal(await page.locator('.turn').first().locator('q').textContent(), `${text} Or so I believe.`);
-    assert.equal(await page.locator('.turn').nth(1).locator('.writers').textContent(), 'Only relay wrote this');
+    assert.equal(
+      await page.locator('.turn').nth(1).locator('.writers').textContent(),
+      'Only relay wrote this',
+    );
   });
 
   test('what is missing is said [P13]', async (t) => {
@@ -334,7 +400,10 @@ describe('the console', { concurrency: 3 }, () => {
 
   test('markup that somebody says stays text, and a script that got in would not run [P10]', async (t) => {
     const said = '<img src=x onerror="document.title=1"><script>document.title=2</script><b>bold</b>';
-    await written('markup', [{ role: 'user', text: said, status: 'completed' }], { user: said, metadata: { [said]: said } });
+    await written('markup', [{ role: 'user', text: said, status: 'completed' }], {
+      user: said,
+      metadata: { [said]: said },
+    });
     const page = await open(t, '#/sessions/markup');
     await page.locator('.turn .words').waitFor();
     assert.deepEqual(await words(page), [said]);
@@ -353,13 +422,15 @@ describe('the console', { concurrency: 3 }, () => {
     assert.match((await page.wrongs())[0], /^script-src/);
   });
 
-  test('a key is asked for, kept in the tab only, and the conversation has a token of its own [P10]', async (t) => {
+  test('a key is asked for, kept in the tab only, and a conversation has its own token [P10]', async (t) => {
     const closed = await startRelay(t, { simulator });
     const page = await open(t, '#/sessions', {}, closed);
     const handshakes = [];
     const inspector = await page.context().newCDPSession(page);
     await inspector.send('Network.enable');
-    inspector.on('Network.webSocketWillSendHandshakeRequest', ({ request }) => handshakes.push(JSON.stringify(request)));
+    inspector.on('Network.webSocketWillSendHandshakeRequest', ({ request }) =>
+      handshakes.push(JSON.stringify(request)),
+    );
     const dialog = page.getByRole('dialog');
     await dialog.getByText('This relay answers its own back ends only.').waitFor();
     await dialog.getByLabel('Key').fill('vk_wrong');
@@ -380,7 +451,11 @@ describe('the console', { concurrency: 3 }, () => {
     assert.match(handshakes[0], /openai-insecure-api-key\.ek_/);
     assert.ok(!handshakes[0].includes(closed.key));
     const kept = await page.evaluate(async () => ({
-      local: Object.values(localStorage).join(), session: Object.values(sessionStorage), cookies: document.cookie, page: document.documentElement.outerHTML }));
+      local: Object.values(localStorage).join(),
+      session: Object.values(sessionStorage),
+      cookies: document.cookie,
+      page: document.documentElement.outerHTML,
+    }));
     assert.deepEqual([kept.local, kept.session, kept.cookies], ['', [closed.key], '']);
     assert.ok(!kept.page.includes(closed.key));
     assert.ok(!page.url().includes(closed.key));
@@ -417,11 +492,34 @@ describe('the console', { concurrency: 3 }, () => {
 });
 
 test("a histogram's quantiles between two looks are those of what came between them", () => {
-  const text = (counts) => ['# HELP h x', ...counts.map(([le, count]) => `h_bucket{a="\\"",le="${le}"} ${count}`)].join('\n');
-  const before = metrics.buckets(metrics.parse(text([['0.001', 100], ['0.01', 100], ['+Inf', 100]])), 'h');
-  const now = metrics.buckets(metrics.parse(text([['+Inf', 300], ['0.001', 150], ['0.01', 250]])), 'h');
+  const text = (counts) =>
+    ['# HELP h x', ...counts.map(([le, count]) => `h_bucket{a="\\"",le="${le}"} ${count}`)].join('\n');
+  const before = metrics.buckets(
+    metrics.parse(
+      text([
+        ['0.001', 100],
+        ['0.01', 100],
+        ['+Inf', 100],
+      ]),
+    ),
+    'h',
+  );
+  const now = metrics.buckets(
+    metrics.parse(
+      text([
+        ['+Inf', 300],
+        ['0.001', 150],
+        ['0.01', 250],
+      ]),
+    ),
+    'h',
+  );
   const between = metrics.since(before, now);
-  assert.deepEqual(between, [[0.001, 50], [0.01, 150], [Infinity, 200]]);
+  assert.deepEqual(between, [
+    [0.001, 50],
+    [0.01, 150],
+    [Infinity, 200],
+  ]);
   assert.equal(metrics.quantile(between, 0.25), 0.001);
   assert.ok(Math.abs(metrics.quantile(between, 0.5) - 0.0055) < 1e-12);
   assert.equal(metrics.quantile(between, 0.99), 0.01); // beyond the last bound that is known

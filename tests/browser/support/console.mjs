@@ -13,7 +13,8 @@ export async function openConsole(browser, relay, hash = '#/talk', options = {})
   await page.addInitScript(() => {
     window.stopped = [];
     addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
-      window.stopped.push(`${violatedDirective}: ${blockedURI}`));
+      window.stopped.push(`${violatedDirective}: ${blockedURI}`),
+    );
   });
   page.wrongs = async () => [...errors, ...(await page.evaluate(() => window.stopped))];
   await page.goto(`${relay.url}/${hash}`);
