@@ -27,17 +27,20 @@ class Drawing {
 }
 
 /**
- * `lines`: [{name, kind}]; `format(value)` says a value in words. update(samples, {from, to}) takes
- * [{time, values}] with a value, or undefined where there is none, for each line.
+ * `lines`: [{name, kind}]; `format(value)` says a value in words; `scale` is one of those below.
+ * update(samples, {from, to}) takes [{time, values}] with a value, or undefined where there is none,
+ * for each line.
  */
 export class LineChart {
   #lines;
   #format;
+  #scale;
   #drawing = new Drawing();
   #summary = element('p', { class: 'summary' });
   #rows = element('tbody');
 
-  constructor({ title, lines, format }) {
+  constructor({ title, lines, format, scale }) {
+    this.#scale = scale;
     this.#lines = lines;
     this.#format = format;
     const legend = element(
@@ -56,14 +59,14 @@ export class LineChart {
 
   update(samples, span) {
     const values = samples.flatMap((sample) => sample.values).filter((value) => value !== undefined);
-    const top = values.length ? roundUp(Math.max(...values)) : 0;
-    const y = (value) => edge.top + plotHeight * (1 - (top ? value / top : 0));
+    const { marks, share } = this.#scale(values);
+    const y = (value) => edge.top + plotHeight * (1 - share(value));
     const height = edge.top + plotHeight + edge.bottom;
     this.#drawing.show(height, (width) => {
       const right = width - edge.right;
       const x = (time) => edge.left + (right - edge.left) * ((time - span.from) / (span.to - span.from));
       return [
-        ...(top ? [0, top / 2, top] : [0]).flatMap((value) => mark(y(value), this.#format(value), right)),
+        ...marks.flatMap((value) => mark(y(value), this.#format(value), right)),
         ...times(edge.left, right, height),
         ...this.#lines.map(({ kind }, at) =>
           drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) }),
@@ -220,9 +223,21 @@ function path(samples, at, x, y) {
     .join('');
 }
 
-/** The next of 2, 4, 10, 20, 40, ...: whose half is whole where the values are. */
-function roundUp(value) {
-  if (!(value > 0)) return 2;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 10].map((each) => each * power).find((each) => each >= value * 0.999 && each !== 1);
+/** From nothing up to the next of 2, 4, 10, 20, 40, ...: whose half is whole, where the values are. */
+export function linear(values) {
+  if (values.length === 0) return { marks: [0], share: () => 0 };
+  const most = Math.max(2, ...values);
+  const power = 10 ** Math.floor(Math.log10(most));
+  const top = [1, 2, 4, 10].map((each) => each * power).find((each) => each >= most);
+  return { marks: [0, top / 2, top], share: (value) => value / top };
+}
+
+/** Whole decades: for times, of which the longest are a thousand times the usual. */
+export function decades(values) {
+  const known = values.filter((value) => value > 0);
+  if (known.length === 0) return { marks: [], share: () => 0 };
+  const low = Math.floor(Math.log10(Math.min(...known)));
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...known))));
+  const marks = Array.from({ length: high - low + 1 }, (_, at) => 10 ** (low + at));
+  return { marks, share: (value) => Math.max(0, (Math.log10(value) - low) / (high - low)) };
 }

@@ -1,5 +1,5 @@
 // Is the relay well? What it says of itself, and how the last minutes went.
-import { EventChart, LineChart } from './chart.js';
+import { EventChart, LineChart, decades, linear } from './chart.js';
 import { element, facts, problem } from './dom.js';
 import { buckets, parse, quantile, since, valueOf, valuesBy } from './metrics.js';
 import { clock, counted, reasonWords } from './words.js';
@@ -22,6 +22,7 @@ export async function show({ page, signal }) {
   const live = new LineChart({
     title: 'Conversations now',
     format: String,
+    scale: linear,
     lines: [
       { name: 'Live', kind: 'first' },
       { name: 'Client away', kind: 'second' },
@@ -30,6 +31,7 @@ export async function show({ page, signal }) {
   const journal = new LineChart({
     title: 'Wait for the journal',
     format: milliseconds,
+    scale: decades,
     lines: [
       { name: 'Median', kind: 'first' },
       { name: '99th percentile', kind: 'second' },

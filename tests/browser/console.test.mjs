@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { Client, startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { play, read } from '../e2e/support/recording.mjs';
+import { decades, linear } from '../../server/console/chart.js';
 import * as metrics from '../../server/console/metrics.js';
 import { startBrowser } from './support/browser.mjs';
 import { accessibility, go, openConsole, tabTo } from './support/console.mjs';
@@ -480,6 +481,10 @@ describe('the console', { concurrency: 3 }, () => {
     await live.waitFor();
     const waited = page.getByRole('img', { name: /^Median: [\d.]+ ms.* 99th percentile: [\d.]+ ms/ });
     await waited.waitFor();
+    const heights = await waited
+      .locator('.line')
+      .evaluateAll((lines) => lines.map((line) => line.getBBox().y));
+    assert.ok(heights[1] <= heights[0], `the 99th percentile is drawn below the median: ${heights}`);
     await client.close();
     await page.getByRole('img', { name: /client closed: 1\./ }).waitFor();
     assert.ok((await page.locator('.event').count()) >= 1);
@@ -489,6 +494,24 @@ describe('the console', { concurrency: 3 }, () => {
     await page.getByRole('alert').getByText('The relay can not be reached').waitFor();
     assert.deepEqual(await page.wrongs(), []);
   });
+});
+
+test('whatever there is to draw has its place between the marks, and the marks are few', () => {
+  for (let value = 1e-5; value < 1e5; value *= 1.37) {
+    for (const [scale, values] of [
+      [linear, [value]],
+      [linear, [0, value]],
+      [decades, [value]],
+      [decades, [value, value * 900]],
+    ]) {
+      const { marks, share } = scale(values);
+      assert.ok(marks.length > 1 && marks.length < 6, `${scale.name} of ${values}: ${marks}`);
+      for (const each of [...values, ...marks])
+        assert.ok(share(each) >= 0 && share(each) <= 1, `${each} of ${marks}`);
+    }
+    assert.equal(linear([Math.ceil(value)]).marks[1] % 1, 0); // no half conversations
+  }
+  assert.ok(decades([]).marks.length === 0 && linear([]).marks.length === 1);
 });
 
 test("a histogram's quantiles between two looks are those of what came between them", () => {
