@@ -5,7 +5,7 @@ const edge = { left: 60, right: 4, top: 10, bottom: 24 };
 const plotHeight = 120;
 const rowsShown = 12; // of the table
 
-/** A drawing that is as wide as its place, so that its letters keep their size; drawn anew when that changes. */
+/** A drawing as wide as its place, so that its letters keep their size; made anew when that changes. */
 class Drawing {
   #draw = () => {};
 
@@ -27,45 +27,75 @@ class Drawing {
 }
 
 /**
- * `lines`: [{name, kind}]; `format(value)` says a value in words. update(samples, {from, to}) takes
- * [{time, values}] with a value, or undefined where there is none, for each line.
+ * `lines`: [{name, kind}]; `format(value)` says a value in words; `scale` is one of those below.
+ * update(samples, {from, to}) takes [{time, values}] with a value, or undefined where there is none,
+ * for each line.
  */
 export class LineChart {
   #lines;
   #format;
+  #scale;
   #drawing = new Drawing();
   #summary = element('p', { class: 'summary' });
   #rows = element('tbody');
 
-  constructor({ title, lines, format }) {
+  constructor({ title, lines, format, scale }) {
+    this.#scale = scale;
     this.#lines = lines;
     this.#format = format;
-    const legend = element('span', { class: 'legend', 'aria-hidden': 'true' }, lines.map(({ name, kind }) =>
-      element('span', { class: `key ${kind}` }, name)));
-    this.element = figure({ title, legend, drawing: this.#drawing, summary: this.#summary,
-      table: table(['When', ...lines.map(({ name }) => name)], this.#rows) });
+    const legend = element(
+      'span',
+      { class: 'legend', 'aria-hidden': 'true' },
+      lines.map(({ name, kind }) => element('span', { class: `key ${kind}` }, name)),
+    );
+    this.element = figure({
+      title,
+      legend,
+      drawing: this.#drawing,
+      summary: this.#summary,
+      table: table(['When', ...lines.map(({ name }) => name)], this.#rows),
+    });
   }
 
   update(samples, span) {
     const values = samples.flatMap((sample) => sample.values).filter((value) => value !== undefined);
-    const top = values.length ? roundUp(Math.max(...values)) : 0;
-    const y = (value) => edge.top + plotHeight * (1 - (top ? value / top : 0));
+    const { marks, share } = this.#scale(values);
+    const y = (value) => edge.top + plotHeight * (1 - share(value));
     const height = edge.top + plotHeight + edge.bottom;
     this.#drawing.show(height, (width) => {
       const right = width - edge.right;
       const x = (time) => edge.left + (right - edge.left) * ((time - span.from) / (span.to - span.from));
       return [
-        ...(top ? [0, top / 2, top] : [0]).flatMap((value) => mark(y(value), this.#format(value), right)),
+        ...marks.flatMap((value) => mark(y(value), this.#format(value), right)),
         ...times(edge.left, right, height),
-        ...this.#lines.map(({ kind }, at) => drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) })),
+        ...this.#lines.map(({ kind }, at) =>
+          drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) }),
+        ),
       ];
     });
-    const said = this.#lines.map(({ name }, at) => this.#say(name, samples.map((sample) => sample.values[at]))).join(' ');
+    const said = this.#lines
+      .map(({ name }, at) =>
+        this.#say(
+          name,
+          samples.map((sample) => sample.values[at]),
+        ),
+      )
+      .join(' ');
     this.#summary.textContent = said;
     this.#drawing.element.setAttribute('aria-label', said);
-    this.#rows.replaceChildren(...samples.slice(-rowsShown).reverse().map(({ time, values: each }) => element('tr', {},
-      element('td', {}, new Date(time).toLocaleTimeString()),
-      each.map((value) => element('td', {}, value === undefined ? '–' : this.#format(value))))));
+    this.#rows.replaceChildren(
+      ...samples
+        .slice(-rowsShown)
+        .reverse()
+        .map(({ time, values: each }) =>
+          element(
+            'tr',
+            {},
+            element('td', {}, new Date(time).toLocaleTimeString()),
+            each.map((value) => element('td', {}, value === undefined ? '–' : this.#format(value))),
+          ),
+        ),
+    );
   }
 
   #say(name, values) {
@@ -85,8 +115,13 @@ export class EventChart {
 
   constructor({ title, kind, nothing }) {
     this.#nothing = nothing;
-    this.element = figure({ title, wide: true, drawing: this.#drawing, summary: this.#summary,
-      table: table([kind, 'Lately', 'In all'], this.#rows) });
+    this.element = figure({
+      title,
+      wide: true,
+      drawing: this.#drawing,
+      summary: this.#summary,
+      table: table([kind, 'Lately', 'In all'], this.#rows),
+    });
   }
 
   /** `rows`: [{name, events: [{time, count}], total}] */
@@ -96,35 +131,65 @@ export class EventChart {
     this.#drawing.show(height, (width) => {
       const [left, right] = [Math.min(190, width * 0.45), width - 40];
       const x = (time) => left + (right - left) * ((time - span.from) / (span.to - span.from));
-      return [...rows.flatMap(({ name, events, total }, at) => {
-        const y = edge.top + at * step + step / 2;
-        return [
-          drawn('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
-          drawn('text', { class: 'axis', x: left - 12, y: y + 4, 'text-anchor': 'end' }, name),
-          drawn('text', { class: 'axis', x: width, y: y + 4, 'text-anchor': 'end' }, String(total)),
-          ...events.map(({ time, count }) => drawn('circle', { class: 'event', cx: x(time), cy: y,
-            r: Math.min(11, 3 + Math.sqrt(count)) })),
-        ];
-      }), ...times(left, right, height)];
+      return [
+        ...rows.flatMap(({ name, events, total }, at) => {
+          const y = edge.top + at * step + step / 2;
+          return [
+            drawn('line', { class: 'grid', x1: left, x2: right, y1: y, y2: y }),
+            drawn('text', { class: 'axis', x: left - 12, y: y + 4, 'text-anchor': 'end' }, name),
+            drawn('text', { class: 'axis', x: width, y: y + 4, 'text-anchor': 'end' }, String(total)),
+            ...events.map(({ time, count }) =>
+              drawn('circle', { class: 'event', cx: x(time), cy: y, r: Math.min(11, 3 + Math.sqrt(count)) }),
+            ),
+          ];
+        }),
+        ...times(left, right, height),
+      ];
     });
     const said = rows.length ? rows.map(({ name, total }) => `${name}: ${total}.`).join(' ') : this.#nothing;
     this.#summary.textContent = said;
     this.#drawing.element.setAttribute('aria-label', said);
     this.#drawing.element.toggleAttribute('hidden', rows.length === 0);
-    this.#rows.replaceChildren(...rows.map(({ name, events, total }) => element('tr', {}, element('td', {}, name),
-      element('td', {}, String(events.reduce((sum, { count }) => sum + count, 0))), element('td', {}, String(total)))));
+    this.#rows.replaceChildren(
+      ...rows.map(({ name, events, total }) =>
+        element(
+          'tr',
+          {},
+          element('td', {}, name),
+          element('td', {}, String(events.reduce((sum, { count }) => sum + count, 0))),
+          element('td', {}, String(total)),
+        ),
+      ),
+    );
   }
 }
 
 function figure({ title, legend, drawing, summary, table: numbers, wide }) {
-  return element('figure', { class: wide ? 'panel wide' : 'panel' },
-    element('figcaption', {}, element('h2', {}, title), legend), drawing.element, summary,
-    element('details', { class: 'in-words' }, element('summary', {}, 'The numbers'), numbers));
+  return element(
+    'figure',
+    { class: wide ? 'panel wide' : 'panel' },
+    element('figcaption', {}, element('h2', {}, title), legend),
+    drawing.element,
+    summary,
+    element('details', { class: 'in-words' }, element('summary', {}, 'The numbers'), numbers),
+  );
 }
 
 function table(names, rows) {
-  return element('table', {}, element('thead', {}, element('tr', {}, names.map((name) =>
-    element('th', { scope: 'col' }, name)))), rows);
+  return element(
+    'table',
+    {},
+    element(
+      'thead',
+      {},
+      element(
+        'tr',
+        {},
+        names.map((name) => element('th', { scope: 'col' }, name)),
+      ),
+    ),
+    rows,
+  );
 }
 
 function mark(y, words, right) {
@@ -135,27 +200,44 @@ function mark(y, words, right) {
 }
 
 function times(left, right, height) {
-  return [drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
-    drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now')];
+  return [
+    drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
+    drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now'),
+  ];
 }
 
 /** Lifted where there is no value: a hole is no zero. */
 function path(samples, at, x, y) {
   let down = false;
-  return samples.map(({ time, values }) => {
-    if (values[at] === undefined) {
-      down = false;
-      return '';
-    }
-    const step = `${down ? 'L' : 'M'}${x(time).toFixed(1)} ${y(values[at]).toFixed(1)}${down ? '' : 'h0.1'}`;
-    down = true;
-    return step;
-  }).join('');
+  return samples
+    .map(({ time, values }) => {
+      if (values[at] === undefined) {
+        down = false;
+        return '';
+      }
+      const point = `${x(time).toFixed(1)} ${y(values[at]).toFixed(1)}`;
+      const step = down ? `L${point}` : `M${point}h0.1`;
+      down = true;
+      return step;
+    })
+    .join('');
 }
 
-/** The next of 2, 4, 10, 20, 40, ...: whose half is whole where the values are. */
-function roundUp(value) {
-  if (!(value > 0)) return 2;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 10].map((each) => each * power).find((each) => each >= value * 0.999 && each !== 1);
+/** From nothing up to the next of 2, 4, 10, 20, 40, ...: whose half is whole, where the values are. */
+export function linear(values) {
+  if (values.length === 0) return { marks: [0], share: () => 0 };
+  const most = Math.max(2, ...values);
+  const power = 10 ** Math.floor(Math.log10(most));
+  const top = [1, 2, 4, 10].map((each) => each * power).find((each) => each >= most);
+  return { marks: [0, top / 2, top], share: (value) => value / top };
+}
+
+/** Whole decades: for times, of which the longest are a thousand times the usual. */
+export function decades(values) {
+  const known = values.filter((value) => value > 0);
+  if (known.length === 0) return { marks: [], share: () => 0 };
+  const low = Math.floor(Math.log10(Math.min(...known)));
+  const high = Math.max(low + 1, Math.ceil(Math.log10(Math.max(...known))));
+  const marks = Array.from({ length: high - low + 1 }, (_, at) => 10 ** (low + at));
+  return { marks, share: (value) => Math.max(0, (Math.log10(value) - low) / (high - low)) };
 }

@@ -15,13 +15,18 @@ let shown;
 function place() {
   const [path, query = ''] = location.hash.replace(/^#/, '').split('?');
   const [, name = 'talk', ...rest] = path.split('/');
-  return { name: name || 'talk', id: rest.length ? decodeURIComponent(rest.join('/')) : '', query: new URLSearchParams(query) };
+  return {
+    name: name || 'talk',
+    id: rest.length ? decodeURIComponent(rest.join('/')) : '',
+    query: new URLSearchParams(query),
+  };
 }
 
 function viewOf({ name, id }) {
   if (name === 'talk') return { view: talk, title: 'Talk' };
   if (name === 'health') return { view: health, title: 'Health' };
-  if (name === 'sessions') return id ? { view: session, title: `Session ${id}` } : { view: sessions, title: 'Sessions' };
+  if (name === 'sessions')
+    return id ? { view: session, title: `Session ${id}` } : { view: sessions, title: 'Sessions' };
   return undefined;
 }
 

@@ -12,7 +12,8 @@ export function drawn(name, properties = {}, ...children) {
 
 function fill(made, { on = {}, ...attributes }, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value === true ? '' : value);
+    if (value !== null && value !== undefined && value !== false)
+      made.setAttribute(name, value === true ? '' : value);
   }
   for (const [event, listener] of Object.entries(on)) made.addEventListener(event, listener);
   made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
@@ -21,14 +22,23 @@ function fill(made, { on = {}, ...attributes }, children) {
 
 /** Terms and what they are, without those that are nothing. */
 export function facts(entries) {
-  const known = entries.filter(([, value]) => value !== null && value !== undefined && value !== false && value !== '');
-  return element('dl', { class: 'facts' }, known.map(([term, value]) =>
-    element('div', {}, element('dt', {}, term), element('dd', {}, value))));
+  const known = entries.filter(
+    ([, value]) => value !== null && value !== undefined && value !== false && value !== '',
+  );
+  return element(
+    'dl',
+    { class: 'facts' },
+    known.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
+  );
 }
 
 /** A list of choices: [value, words] each. */
 export function choice(properties, options, chosen) {
-  const list = element('select', properties, options.map(([value, words]) => element('option', { value }, words)));
+  const list = element(
+    'select',
+    properties,
+    options.map(([value, words]) => element('option', { value }, words)),
+  );
   list.value = chosen ?? options[0]?.[0] ?? '';
   return list;
 }

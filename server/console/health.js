@@ -1,5 +1,5 @@
 // Is the relay well? What it says of itself, and how the last minutes went.
-import { EventChart, LineChart } from './chart.js';
+import { EventChart, LineChart, decades, linear } from './chart.js';
 import { element, facts, problem } from './dom.js';
 import { buckets, parse, quantile, since, valueOf, valuesBy } from './metrics.js';
 import { clock, counted, reasonWords } from './words.js';
@@ -19,19 +19,52 @@ export async function show({ page, signal }) {
   const trouble = element('div');
   const state = element('div', { class: 'readiness' });
   const details = element('div');
-  const live = new LineChart({ title: 'Conversations now', format: String,
-    lines: [{ name: 'Live', kind: 'first' }, { name: 'Client away', kind: 'second' }] });
-  const journal = new LineChart({ title: 'Wait for the journal', format: milliseconds,
-    lines: [{ name: 'Median', kind: 'first' }, { name: '99th percentile', kind: 'second' }] });
-  const ended = new EventChart({ title: 'Ended, by reason', kind: 'Reason', nothing: 'None since the relay was started.' });
-  page.append(trouble, state, details,
-    element('div', { class: 'panels' }, live.element, journal.element, ended.element));
+  const live = new LineChart({
+    title: 'Conversations now',
+    format: String,
+    scale: linear,
+    lines: [
+      { name: 'Live', kind: 'first' },
+      { name: 'Client away', kind: 'second' },
+    ],
+  });
+  const journal = new LineChart({
+    title: 'Wait for the journal',
+    format: milliseconds,
+    scale: decades,
+    lines: [
+      { name: 'Median', kind: 'first' },
+      { name: '99th percentile', kind: 'second' },
+    ],
+  });
+  const ended = new EventChart({
+    title: 'Ended, by reason',
+    kind: 'Reason',
+    nothing: 'None since the relay was started.',
+  });
+  page.append(
+    trouble,
+    state,
+    details,
+    element('div', { class: 'panels' }, live.element, journal.element, ended.element),
+  );
 
   const look = async () => {
     try {
-      const [readiness, version, metrics] = await Promise.all([readinessNow(signal), versionNow(signal), metricsNow(signal)]);
-      trouble.replaceChildren(...(metrics ? [] : [problem(
-        'There are no metrics here: the relay has metrics.listen, or the console may not read them.')]));
+      const [readiness, version, metrics] = await Promise.all([
+        readinessNow(signal),
+        versionNow(signal),
+        metricsNow(signal),
+      ]);
+      trouble.replaceChildren(
+        ...(metrics
+          ? []
+          : [
+              problem(
+                'There are no metrics here: the relay has metrics.listen, or the console may not read them.',
+              ),
+            ]),
+      );
       state.replaceChildren(...readinessOf(readiness));
       if (metrics) {
         looks.push({ time: Date.now(), metrics });
@@ -72,23 +105,42 @@ async function metricsNow(signal) {
 function readinessOf({ status, checks: each }) {
   const ready = status === 'ready';
   return [
-    element('p', { class: `verdict ${ready ? 'good' : 'bad'}`, role: 'status' }, ready ? 'Ready' : 'Not ready'),
-    element('ul', { class: 'checks' }, Object.entries(each).map(([name, { ok, detail }]) => {
-      const [what, well, ill] = checks[name] ?? [name, 'is well', 'is not well'];
-      return element('li', { class: ok ? 'good' : 'bad' }, element('b', {}, what), ` ${ok ? well : ill}`, detail && `: ${detail}`);
-    })),
+    element(
+      'p',
+      { class: `verdict ${ready ? 'good' : 'bad'}`, role: 'status' },
+      ready ? 'Ready' : 'Not ready',
+    ),
+    element(
+      'ul',
+      { class: 'checks' },
+      Object.entries(each).map(([name, { ok, detail }]) => {
+        const [what, well, ill] = checks[name] ?? [name, 'is well', 'is not well'];
+        return element(
+          'li',
+          { class: ok ? 'good' : 'bad' },
+          element('b', {}, what),
+          ` ${ok ? well : ill}`,
+          detail && `: ${detail}`,
+        );
+      }),
+    ),
   ];
 }
 
 function detailsOf({ version }, metrics) {
   const changes = valuesBy(metrics, 'verbatim_upstream_changes_total', 'before');
-  const journal = [...valuesBy(metrics, 'verbatim_journal_state', 'state')].find(([, value]) => value === 1)?.[0];
+  const journal = [...valuesBy(metrics, 'verbatim_journal_state', 'state')].find(
+    ([, value]) => value === 1,
+  )?.[0];
   const failures = sum(valuesBy(metrics, 'verbatim_journal_failures_total', 'kind'));
   const free = valueOf(metrics, 'verbatim_storage_free_bytes');
   return facts([
     ['Version', version],
     ['Begun since the start', String(valueOf(metrics, 'verbatim_sessions_opened_total') ?? 0)],
-    ['Provider’s connections renewed', `${changes.get('lost') ?? 0} lost, ${changes.get('rotated') ?? 0} rotated`],
+    [
+      'Provider’s connections renewed',
+      `${changes.get('lost') ?? 0} lost, ${changes.get('rotated') ?? 0} rotated`,
+    ],
     ['Journal', journal && (failures ? `${journal}, ${counted(failures, 'failure')}` : journal)],
     ['Free on its disk', free && `${(free / 1e9).toFixed(1)} GB`],
     ['Looked at', clock(Date.now())],
@@ -99,28 +151,44 @@ const sum = (values) => [...values.values()].reduce((all, value) => all + value,
 
 function plot(live, journal, ended) {
   const span = { from: Date.now() - kept, to: Date.now() };
-  live.update(looks.map(({ time, metrics }) => {
-    const states = valuesBy(metrics, 'verbatim_sessions', 'state');
-    return { time, values: [states.get('live'), states.get('detached')] };
-  }), span);
-  journal.update(looks.slice(1).map(({ time, metrics }, at) => {
-    const name = 'verbatim_journal_wait_seconds';
-    const lately = since(buckets(looks[at].metrics, name), buckets(metrics, name));
-    return { time, values: [quantile(lately, 0.5), quantile(lately, 0.99)] };
-  }), span);
+  live.update(
+    looks.map(({ time, metrics }) => {
+      const states = valuesBy(metrics, 'verbatim_sessions', 'state');
+      return { time, values: [states.get('live'), states.get('detached')] };
+    }),
+    span,
+  );
+  journal.update(
+    looks.slice(1).map(({ time, metrics }, at) => {
+      const name = 'verbatim_journal_wait_seconds';
+      const lately = since(buckets(looks[at].metrics, name), buckets(metrics, name));
+      return { time, values: [quantile(lately, 0.5), quantile(lately, 0.99)] };
+    }),
+    span,
+  );
   const totals = endings(looks.at(-1));
-  ended.update([...totals].filter(([, total]) => total > 0).map(([reason, total]) => ({
-    name: reasonWords(reason), total, events: happened(reason),
-  })), span);
+  ended.update(
+    [...totals]
+      .filter(([, total]) => total > 0)
+      .map(([reason, total]) => ({
+        name: reasonWords(reason),
+        total,
+        events: happened(reason),
+      })),
+    span,
+  );
 }
 
 const endings = ({ metrics }) => valuesBy(metrics, 'verbatim_sessions_ended_total', 'reason');
 
 function happened(reason) {
-  return looks.slice(1).map((each, at) => {
-    const [before, now] = [endings(looks[at]).get(reason) ?? 0, endings(each).get(reason) ?? 0];
-    return { time: each.time, count: now < before ? now : now - before };
-  }).filter(({ count }) => count > 0);
+  return looks
+    .slice(1)
+    .map((each, at) => {
+      const [before, now] = [endings(looks[at]).get(reason) ?? 0, endings(each).get(reason) ?? 0];
+      return { time: each.time, count: now < before ? now : now - before };
+    })
+    .filter(({ count }) => count > 0);
 }
 
 function milliseconds(seconds) {

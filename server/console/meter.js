@@ -7,9 +7,24 @@ export class Meter {
   #said = 0;
 
   constructor(name) {
-    this.#meter = element('span', { class: 'meter', role: 'meter', 'aria-label': `${name}: loudness`,
-      'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-valuenow': '0' }, this.#bar);
-    this.element = element('div', { class: 'loudness' }, element('span', { class: 'label', 'aria-hidden': 'true' }, name), this.#meter);
+    this.#meter = element(
+      'span',
+      {
+        class: 'meter',
+        role: 'meter',
+        'aria-label': `${name}: loudness`,
+        'aria-valuemin': '0',
+        'aria-valuemax': '100',
+        'aria-valuenow': '0',
+      },
+      this.#bar,
+    );
+    this.element = element(
+      'div',
+      { class: 'loudness' },
+      element('span', { class: 'label', 'aria-hidden': 'true' }, name),
+      this.#meter,
+    );
   }
 
   /** 0 to 1. */

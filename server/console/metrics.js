@@ -13,8 +13,12 @@ export function parse(text) {
 }
 
 function labelsOf(text) {
-  return Object.fromEntries([...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) =>
-    [name, value.replace(/\\(.)/g, (_, character) => (character === 'n' ? '\n' : character))]));
+  return Object.fromEntries(
+    [...text.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, name, value]) => [
+      name,
+      value.replace(/\\(.)/g, (_, character) => (character === 'n' ? '\n' : character)),
+    ]),
+  );
 }
 
 const number = (text) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
@@ -31,7 +35,8 @@ export function valuesBy(metrics, name, label) {
 
 /** The buckets of a histogram: [[upper bound, so many at or below it]], ascending. */
 export function buckets(metrics, name) {
-  return (metrics.get(`${name}_bucket`) ?? []).map(({ labels, value }) => [number(labels.le), value])
+  return (metrics.get(`${name}_bucket`) ?? [])
+    .map(({ labels, value }) => [number(labels.le), value])
     .sort(([a], [b]) => a - b);
 }
 

@@ -10,7 +10,20 @@ const length = (text) => new TextEncoder().encode(text).length;
 const netstring = (value) => `${length(value)}:${value},`;
 
 function form({ session_id: id, attempt, turns }) {
-  return [['verbatim-transcript-1', id, attempt], ...turns.map((turn) =>
-    [turn.ordinal, turn.item_id, turn.role, turn.status, turn.text, turn.heard?.audio_ms, turn.heard?.text,
-      turn.deleted])].flat().map((value) => netstring(String(value ?? ''))).join('');
+  return [
+    ['verbatim-transcript-1', id, attempt],
+    ...turns.map((turn) => [
+      turn.ordinal,
+      turn.item_id,
+      turn.role,
+      turn.status,
+      turn.text,
+      turn.heard?.audio_ms,
+      turn.heard?.text,
+      turn.deleted,
+    ]),
+  ]
+    .flat()
+    .map((value) => netstring(String(value ?? '')))
+    .join('');
 }

@@ -4,15 +4,29 @@ import { choice, element, labelled, problem } from './dom.js';
 import { between, counted, moment, reasonWords, sessionStatuses } from './words.js';
 
 const pageSize = 25;
+const none = '–';
 
 export async function show({ page, query, signal }) {
   // The roles are a table's own; they stay when a narrow page shows the rows as cards.
   const rows = element('tbody', { role: 'rowgroup' });
   const found = element('p', { class: 'found', role: 'status' });
   const more = element('button', { type: 'button', hidden: true }, 'Show more');
-  const table = element('table', { class: 'sessions', role: 'table', hidden: true },
-    element('thead', { role: 'rowgroup' }, element('tr', { role: 'row' }, ['Began', 'User', 'Session', 'Turns', 'Lasted', 'How it ended', 'Complete']
-      .map((name) => element('th', { role: 'columnheader', scope: 'col' }, name)))), rows);
+  const table = element(
+    'table',
+    { class: 'sessions', role: 'table', hidden: true },
+    element(
+      'thead',
+      { role: 'rowgroup' },
+      element(
+        'tr',
+        { role: 'row' },
+        ['Began', 'User', 'Session', 'Turns', 'Lasted', 'How it ended', 'Complete'].map((name) =>
+          element('th', { role: 'columnheader', scope: 'col' }, name),
+        ),
+      ),
+    ),
+    rows,
+  );
   page.append(filters(query), found, table, element('p', { class: 'buttons' }, more));
 
   let cursor;
@@ -28,14 +42,19 @@ export async function show({ page, query, signal }) {
     table.hidden = rows.children.length === 0;
     more.hidden = !next;
     more.disabled = false;
-    found.textContent = rows.children.length === 0
-      ? query.size > 0 ? 'No session is like that.' : 'No sessions yet. Talk makes the first one.'
-      : `${counted(rows.children.length, 'session')}${next ? ', and there are more' : ''}`;
+    found.textContent =
+      rows.children.length === 0
+        ? query.size > 0
+          ? 'No session is like that.'
+          : 'No sessions yet. Talk makes the first one.'
+        : `${counted(rows.children.length, 'session')}${next ? ', and there are more' : ''}`;
   };
-  more.addEventListener('click', () => load().catch((error) => {
-    more.disabled = false;
-    if (!signal.aborted) found.replaceChildren(problem(error.message));
-  }));
+  more.addEventListener('click', () =>
+    load().catch((error) => {
+      more.disabled = false;
+      if (!signal.aborted) found.replaceChildren(problem(error.message));
+    }),
+  );
   found.textContent = 'Reading…';
   try {
     await load();
@@ -57,7 +76,10 @@ async function one(id, signal) {
 /** The search box says "ada", an id, or "course=7"; several are divided by blanks. */
 function listPath(query, cursor) {
   const asked = new URLSearchParams({ limit: pageSize });
-  for (const word of (query.get('q') ?? '').split(/\s+(?=\S+=)/).map((part) => part.trim()).filter(Boolean)) {
+  for (const word of (query.get('q') ?? '')
+    .split(/\s+(?=\S+=)/)
+    .map((part) => part.trim())
+    .filter(Boolean)) {
     const at = word.indexOf('=');
     if (at > 0) asked.set(`metadata.${word.slice(0, at).replace(/^metadata\./, '')}`, word.slice(at + 1));
     else asked.set('user', word);
@@ -71,9 +93,18 @@ function listPath(query, cursor) {
 }
 
 function filters(query) {
-  const search = element('input', { type: 'search', name: 'q', value: query.get('q') ?? '', autocomplete: 'off',
-    placeholder: 'ada, a session’s id, or course=7' });
-  const status = choice({ name: 'status' }, [['', 'any'], ...Object.entries(sessionStatuses)], query.get('status') ?? '');
+  const search = element('input', {
+    type: 'search',
+    name: 'q',
+    value: query.get('q') ?? '',
+    autocomplete: 'off',
+    placeholder: 'ada, a session’s id, or course=7',
+  });
+  const status = choice(
+    { name: 'status' },
+    [['', 'any'], ...Object.entries(sessionStatuses)],
+    query.get('status') ?? '',
+  );
   const since = element('input', { type: 'date', name: 'since', value: query.get('since') ?? '' });
   const until = element('input', { type: 'date', name: 'until', value: query.get('until') ?? '' });
   const go = (event) => {
@@ -81,25 +112,47 @@ function filters(query) {
     const asked = [...new FormData(event.currentTarget)].filter(([, value]) => value.trim());
     location.hash = `#/sessions${asked.length ? `?${new URLSearchParams(asked)}` : ''}`;
   };
-  return element('form', { class: 'filters', role: 'search', on: { submit: go } },
-    labelled('User, id or metadata', search), labelled('Status', status), labelled('From', since), labelled('To', until),
-    element('button', { type: 'submit' }, 'Search'), query.size > 0 && element('a', { href: '#/sessions' }, 'Show all'));
+  return element(
+    'form',
+    { class: 'filters', role: 'search', on: { submit: go } },
+    labelled('User, id or metadata', search),
+    labelled('Status', status),
+    labelled('From', since),
+    labelled('To', until),
+    element('button', { type: 'submit' }, 'Search'),
+    query.size > 0 && element('a', { href: '#/sessions' }, 'Show all'),
+  );
 }
 
 function rowOf(session) {
-  const cell = (label, ...content) => element('td', { role: 'cell', 'data-label': label }, ...content);
+  const cell = (label, ...content) =>
+    element('td', { role: 'cell', 'data-label': label, class: content[0] === none && 'nothing' }, ...content);
   const over = session.status === 'final';
-  return element('tr', { role: 'row' },
+  return element(
+    'tr',
+    { role: 'row' },
     cell('Began', element('time', { datetime: session.created_at }, moment(session.created_at))),
     cell('User', session.user),
-    cell('Session', element('a', { class: 'id', href: `#/sessions/${encodeURIComponent(session.id)}` }, session.id),
-      metadata(session.metadata)),
-    cell('Turns', String(session.turns), session.attempts.length > 1
-      && element('span', { class: 'hint' }, ` ${counted(session.attempts.length, 'attempt')}`)),
-    cell('Lasted', between(session.created_at, session.ended_at) ?? '–'),
-    cell('How it ended', over ? reasonWords(session.close_reason) ?? 'ended'
-      : element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status])),
-    cell('Complete', over ? completeness(session) : '–'));
+    cell(
+      'Session',
+      element('a', { class: 'id', href: `#/sessions/${encodeURIComponent(session.id)}` }, session.id),
+      metadata(session.metadata),
+    ),
+    cell(
+      'Turns',
+      String(session.turns),
+      session.attempts.length > 1 &&
+        element('span', { class: 'hint' }, ` ${counted(session.attempts.length, 'attempt')}`),
+    ),
+    cell('Lasted', between(session.created_at, session.ended_at) ?? none),
+    cell(
+      'How it ended',
+      over
+        ? (reasonWords(session.close_reason) ?? 'ended')
+        : element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status]),
+    ),
+    cell('Complete', over ? completeness(session) : none),
+  );
 }
 
 export function completeness({ complete }) {
@@ -109,6 +162,18 @@ export function completeness({ complete }) {
 /** Each is a link to the sessions that have the same. */
 export function metadata(values) {
   const known = Object.entries(values).filter(([, value]) => typeof value !== 'object');
-  return known.length > 0 && element('span', { class: 'tags' }, known.map(([name, value]) =>
-    element('a', { class: 'tag', href: `#/sessions?${new URLSearchParams({ q: `${name}=${value}` })}` }, `${name}=${value}`)));
+  return (
+    known.length > 0 &&
+    element(
+      'span',
+      { class: 'tags' },
+      known.map(([name, value]) =>
+        element(
+          'a',
+          { class: 'tag', href: `#/sessions?${new URLSearchParams({ q: `${name}=${value}` })}` },
+          `${name}=${value}`,
+        ),
+      ),
+    )
+  );
 }

@@ -11,14 +11,20 @@ let kept;
 export async function show({ page, query }) {
   kept ??= new TalkPage();
   page.append(kept.element);
-  kept.prepare(query);
+  await kept.prepare(query);
 }
 
 // What the browser or the relay calls it, and what to do about it.
 const advice = {
-  microphone_refused: 'The microphone was not allowed. You can type instead; or allow it beside the page’s address and press Use the microphone.',
-  microphone_missing: 'There is no microphone, or not the one that was chosen. You can type instead; or connect one and press Use the microphone.',
-  microphone_busy: 'The microphone can not be used; another program may have it. You can type instead; or close that program and press Use the microphone.',
+  microphone_refused:
+    'The microphone was not allowed. You can type instead; or allow it beside the page’s address ' +
+    'and press Use the microphone.',
+  microphone_missing:
+    'There is no microphone, or not the one that was chosen. You can type instead; or connect one ' +
+    'and press Use the microphone.',
+  microphone_busy:
+    'The microphone can not be used; another program may have it. You can type instead; or close it there ' +
+    'and press Use the microphone.',
   unreachable: 'The relay can not be reached, or it refuses. Look at Health, then press Start again.',
   replaced: 'This conversation was opened in another place and goes on there.',
   no_backup: null, // the relay keeps the conversation all the same
@@ -31,7 +37,7 @@ const limits = {
 
 class TalkPage {
   #talk;
-  #Conversation;
+  #library;
   #microphone = false; // is there one in use?
   #answering = false;
   #connection = 'idle';
@@ -41,34 +47,86 @@ class TalkPage {
   #state = element('p', { class: 'state', role: 'status' });
   #start = element('button', { type: 'button', class: 'primary', on: { click: () => this.#startOrStop() } });
   #mute = element('button', { type: 'button', on: { click: () => this.#muteOrUse() } });
-  #interrupt = element('button', { type: 'button', on: { click: () => this.#talk.interrupt() } }, 'Interrupt');
+  #interrupt = element(
+    'button',
+    { type: 'button', on: { click: () => this.#talk.interrupt() } },
+    'Interrupt',
+  );
   #devices = choice({ on: { change: () => this.#changeDevice() } }, [['', 'The usual one']]);
   #input = new Meter('You');
   #output = new Meter('Answer');
-  #model = element('input', { type: 'text', value: 'gpt-realtime', autocomplete: 'off', spellcheck: 'false' });
-  #session = element('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', placeholder: 'a new one' });
-  #options = element('details', { class: 'options' }, element('summary', {}, 'Options'), element('div', { class: 'fields' },
-    labelled('Model', this.#model), labelled('Session to go on with', this.#session)));
+  #model = element('input', {
+    type: 'text',
+    value: 'gpt-realtime',
+    autocomplete: 'off',
+    spellcheck: 'false',
+  });
+  #session = element('input', {
+    type: 'text',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    placeholder: 'a new one',
+  });
+  #options = element(
+    'details',
+    { class: 'options' },
+    element('summary', {}, 'Options'),
+    element(
+      'div',
+      { class: 'fields' },
+      labelled('Model', this.#model),
+      labelled('Session to go on with', this.#session),
+    ),
+  );
   #problems = element('div', { class: 'problems' });
   #notice = element('p', { class: 'notice', role: 'status', hidden: true });
   #link = element('a', { class: 'kept', hidden: true }, 'See what the relay has kept');
   #turns = new TurnList({ label: 'Conversation', keyOf: ({ itemId }) => itemId, prefix: 'said' });
-  #empty = element('p', { class: 'empty' }, 'Press Start and say something, or type below. ',
-    'Every word is in the journal before you see it.');
+  #empty = element(
+    'p',
+    { class: 'empty' },
+    'Press Start and say something, or type below. ',
+    'Every word is in the journal before you see it.',
+  );
   #announcer = element('div', { class: 'unseen', role: 'status' });
-  #text = element('input', { type: 'text', id: 'say', autocomplete: 'off', placeholder: 'Type instead of talking' });
+  #text = element('input', {
+    type: 'text',
+    id: 'say',
+    autocomplete: 'off',
+    placeholder: 'Type instead of talking',
+  });
 
   constructor() {
-    const say = element('form', { class: 'say', on: { submit: (event) => this.#say(event) } },
-      element('label', { for: 'say', class: 'unseen' }, 'Type instead of talking'), this.#text,
-      element('button', { type: 'submit' }, 'Send'));
-    this.element = element('div', {},
-      element('section', { class: 'controls', 'aria-label': 'Controls' },
+    const say = element(
+      'form',
+      { class: 'say', on: { submit: (event) => this.#say(event) } },
+      element('label', { for: 'say', class: 'unseen' }, 'Type instead of talking'),
+      this.#text,
+      element('button', { type: 'submit' }, 'Send'),
+    );
+    this.element = element(
+      'div',
+      {},
+      element(
+        'section',
+        { class: 'controls', 'aria-label': 'Controls' },
         this.#state,
         element('div', { class: 'buttons' }, this.#start, this.#mute, this.#interrupt),
+      ),
+      element(
+        'section',
+        { class: 'sound', 'aria-label': 'Sound and options' },
         element('div', { class: 'meters' }, this.#input.element, this.#output.element),
-        element('div', { class: 'settings' }, labelled('Microphone', this.#devices), this.#options)),
-      this.#problems, this.#notice, this.#empty, this.#turns.element, this.#link, this.#announcer, say);
+        element('div', { class: 'settings' }, labelled('Microphone', this.#devices), this.#options),
+      ),
+      this.#problems,
+      this.#notice,
+      this.#empty,
+      this.#turns.element,
+      this.#link,
+      this.#announcer,
+      say,
+    );
     navigator.mediaDevices?.addEventListener('devicechange', () => this.#listDevices());
     this.#showState();
   }
@@ -79,8 +137,18 @@ class TalkPage {
       this.#options.open = true;
     }
     // Before it is needed, so that Start has nothing to wait for while the click still counts.
-    this.#Conversation ??= (await import('/web/conversation.js')).Conversation;
+    await this.#load();
     await this.#listDevices();
+  }
+
+  async #load() {
+    try {
+      this.#library ??= import('/web/conversation.js');
+      return (await this.#library).Conversation;
+    } catch {
+      this.#library = undefined;
+      throw new Error('The relay has not sent all of this page. Is it running?');
+    }
   }
 
   get #running() {
@@ -114,19 +182,26 @@ class TalkPage {
   }
 
   async #conversation(microphone) {
+    const Conversation = await this.#load();
     const session = this.#session.value.trim() || undefined;
     const model = this.#model.value.trim() || undefined;
     const user = session && key() ? (await read(sessionPath(session))).user : undefined;
-    const talk = new this.#Conversation({
+    const talk = new Conversation({
       url: `${location.origin.replace(/^http/, 'ws')}/v1/realtime`,
       ...(key() ? { token: () => mint({ model, user, session: talk.sessionId ?? session }) } : {}),
-      model, session, microphone, deviceId: this.#devices.value || undefined, playback: true, backup: true,
+      model,
+      session,
+      microphone,
+      deviceId: this.#devices.value || undefined,
+      playback: true,
+      backup: true,
     });
-    const hear = (type, listener) => talk.addEventListener(type, ({ detail }) => {
-      if (talk !== this.#talk) return;
-      listener(detail);
-      this.#showState();
-    });
+    const hear = (type, listener) =>
+      talk.addEventListener(type, ({ detail }) => {
+        if (talk !== this.#talk) return;
+        listener(detail);
+        this.#showState();
+      });
     hear('state', () => this.#stateChanged(talk));
     hear('turns', () => this.#showTurns());
     hear('event', (event) => this.#happened(event));
@@ -147,12 +222,14 @@ class TalkPage {
     if (type === 'response.done') this.#answering = false;
     if (type === 'verbatim.upstream') {
       this.#notice.hidden = event.state === 'restored';
-      this.#notice.textContent = 'The relay has lost its provider and is finding it again. What you say is kept.';
+      this.#notice.textContent =
+        'The relay has lost its provider and is finding it again. What you say is kept.';
     }
   }
 
   #warn({ close_reason: reason, in_ms: ms }) {
-    this.#notice.textContent = `This conversation ends${ms ? ` in ${duration(ms)}` : ' soon'}: ${limits[reason] ?? reasonWords(reason)}.`;
+    const when = ms ? `in ${duration(ms)}` : 'soon';
+    this.#notice.textContent = `This conversation ends ${when}: ${limits[reason] ?? reasonWords(reason)}.`;
     this.#notice.hidden = false;
   }
 
@@ -206,15 +283,20 @@ class TalkPage {
 
   #words() {
     switch (this.#connection) {
-      case 'connecting': return 'Connecting…';
-      case 'reconnecting': return 'The connection was lost. Coming back; nothing that was said is lost.';
-      case 'closing': return 'Ending; the last words are being written down…';
-      case 'closed': return this.#end ? `Ended: ${reasonWords(this.#end)}.` : 'Not connected.';
+      case 'connecting':
+        return 'Connecting…';
+      case 'reconnecting':
+        return 'The connection was lost. Coming back; nothing that was said is lost.';
+      case 'closing':
+        return 'Ending; the last words are being written down…';
+      case 'closed':
+        return this.#end ? `Ended: ${reasonWords(this.#end)}.` : 'Not connected.';
       case 'open':
         if (this.#answering) return 'Answering.';
         if (!this.#microphone) return 'Connected, without a microphone. Type below.';
         return this.#talk.muted ? 'Muted: you are not heard.' : 'Listening.';
-      default: return 'Ready.';
+      default:
+        return 'Ready.';
     }
   }
 
@@ -245,12 +327,16 @@ class TalkPage {
   }
 
   async #listDevices() {
-    if (!navigator.mediaDevices || !this.#Conversation) return;
+    if (!navigator.mediaDevices || !this.#library) return;
+    const Conversation = await this.#load();
     // Without permission they have no names, and are not worth a choice.
-    const named = (await this.#Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
+    const named = (await Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
     const chosen = this.#devices.value;
-    this.#devices.replaceChildren(...[['', 'The usual one'], ...named.map(({ deviceId, label }) => [deviceId, label])]
-      .map(([value, words]) => element('option', { value }, words)));
+    this.#devices.replaceChildren(
+      ...[['', 'The usual one'], ...named.map(({ deviceId, label }) => [deviceId, label])].map(
+        ([value, words]) => element('option', { value }, words),
+      ),
+    );
     this.#devices.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
   }
 

@@ -1,4 +1,4 @@
-// Who spoke when, drawn to scale: a lane for the user, one for the assistant, marks where somebody was cut off.
+// Who spoke when, to scale: a lane for the user, one for the assistant, marks where somebody was cut off.
 import { drawn, element } from './dom.js';
 import { offset, roles, turnStatuses } from './words.js';
 
@@ -11,22 +11,34 @@ const markWidth = 64; // px that a mark of the axis needs
 const pixelsPerSecond = 5; // at least: a long conversation scrolls
 const widest = 20_000;
 
-/** `chosen(turn)` is called for what is clicked, or Enter is pressed on; `prefix` makes ids one of a kind. */
+/** `chosen(turn)` is called at a click or Enter; `prefix` and `title` make it one of a kind. */
 export class Timeline {
   #prefix;
   #chosen;
   #turns = [];
-  #drawing = drawn('svg', { class: 'timeline', height: height.whole, role: 'listbox',
-    'aria-label': 'Turns in time; arrow keys move, Enter shows the turn', 'aria-orientation': 'horizontal', tabindex: '0' });
+  #drawing = drawn('svg', {
+    class: 'timeline',
+    height: height.whole,
+    role: 'listbox',
+    'aria-orientation': 'horizontal',
+    tabindex: '0',
+  });
   #tip = element('p', { class: 'tip', 'aria-hidden': 'true' }, tipless);
   #scroller = element('div', { class: 'scroller' }, this.#drawing);
   #words = element('tbody');
   #at = -1;
 
-  constructor(prefix, chosen) {
+  constructor({ prefix, title, chosen }) {
     this.#prefix = prefix;
     this.#chosen = chosen;
-    this.element = element('figure', { class: 'timeline-figure' }, this.#scroller, this.#tip, inWords(this.#words));
+    this.#drawing.setAttribute('aria-label', `${title} in time; arrow keys move, Enter shows the turn`);
+    this.element = element(
+      'figure',
+      { class: 'timeline-figure' },
+      this.#scroller,
+      this.#tip,
+      inWords(title, this.#words),
+    );
     this.#drawing.addEventListener('keydown', (event) => this.#key(event));
     this.#drawing.addEventListener('focus', () => this.#select(Math.max(0, this.#at)));
     this.#drawing.addEventListener('blur', () => this.#tell(undefined));
@@ -37,9 +49,18 @@ export class Timeline {
     this.#turns = turns.filter(({ startedAt }) => startedAt).map(span);
     this.element.hidden = this.#turns.length === 0;
     this.#draw();
-    this.#words.replaceChildren(...this.#turns.map((turn) => element('tr', {},
-      element('td', {}, offset(turn.from - this.#begin)), element('td', {}, offset(turn.to - this.#begin)),
-      element('td', {}, roles[turn.role] ?? turn.role), element('td', {}, becameOf(turn)))));
+    this.#words.replaceChildren(
+      ...this.#turns.map((turn) =>
+        element(
+          'tr',
+          {},
+          element('td', {}, offset(turn.from - this.#begin)),
+          element('td', {}, offset(turn.to - this.#begin)),
+          element('td', {}, roles[turn.role] ?? turn.role),
+          element('td', {}, becameOf(turn)),
+        ),
+      ),
+    );
   }
 
   get #begin() {
@@ -50,14 +71,18 @@ export class Timeline {
     if (this.#turns.length === 0 || this.#scroller.clientWidth === 0) return;
     const begin = this.#begin;
     const seconds = Math.max(1, (Math.max(...this.#turns.map(({ to }) => to)) - begin) / 1000);
-    const width = Math.min(widest, Math.max(this.#scroller.clientWidth, left + right + seconds * pixelsPerSecond));
+    const width = Math.min(
+      widest,
+      Math.max(this.#scroller.clientWidth, left + right + seconds * pixelsPerSecond),
+    );
     const scale = (width - left - right) / seconds;
     const x = (time) => left + ((time - begin) / 1000) * scale;
     this.#drawing.setAttribute('width', width);
     this.#drawing.setAttribute('viewBox', `0 0 ${width} ${height.whole}`);
     this.#drawing.replaceChildren(
       drawn('g', { 'aria-hidden': 'true' }, axis(seconds, scale), names(width)),
-      ...this.#turns.map((turn, at) => this.#bar(turn, at, x)));
+      ...this.#turns.map((turn, at) => this.#bar(turn, at, x)),
+    );
     this.#mark();
   }
 
@@ -66,16 +91,46 @@ export class Timeline {
     const width = Math.max(3, x(turn.to) - x(turn.from));
     const end = x(turn.from) + width;
     const heardTo = turn.heardTo && Math.min(end, x(turn.heardTo));
-    const cut = turn.heardTo ?? (turn.status === 'interrupted' || turn.status === 'cancelled' ? turn.to : undefined);
+    const cut =
+      turn.heardTo ?? (turn.status === 'interrupted' || turn.status === 'cancelled' ? turn.to : undefined);
     const cutAt = heardTo ?? end;
-    return drawn('g', { class: `bar ${turn.role} ${turn.status}`, role: 'option', id: this.#idOf(turn),
-      'aria-selected': 'false', 'aria-label': this.#describe(turn),
-      on: { mouseenter: () => this.#tell(turn), mouseleave: () => this.#tell(undefined),
-        click: () => this.#choose(at) } },
-    drawn('rect', { x: x(turn.from), y, width, height: height.lane, rx: 3, class: heardTo ? 'unheard' : 'speech' }),
-    heardTo && drawn('rect', { x: x(turn.from), y, width: Math.max(2, heardTo - x(turn.from)), height: height.lane,
-      rx: 3, class: 'speech' }),
-    cut && drawn('path', { class: 'cut', d: `M${cutAt} ${y - 6}v${height.lane + 12}m-4 ${-height.lane - 12}h8` }));
+    return drawn(
+      'g',
+      {
+        class: `bar ${turn.role} ${turn.status}`,
+        role: 'option',
+        id: this.#idOf(turn),
+        'aria-selected': 'false',
+        'aria-label': this.#describe(turn),
+        on: {
+          mouseenter: () => this.#tell(turn),
+          mouseleave: () => this.#tell(undefined),
+          click: () => this.#choose(at),
+        },
+      },
+      drawn('rect', {
+        x: x(turn.from),
+        y,
+        width,
+        height: height.lane,
+        rx: 3,
+        class: heardTo ? 'unheard' : 'speech',
+      }),
+      heardTo &&
+        drawn('rect', {
+          x: x(turn.from),
+          y,
+          width: Math.max(2, heardTo - x(turn.from)),
+          height: height.lane,
+          rx: 3,
+          class: 'speech',
+        }),
+      cut &&
+        drawn('path', {
+          class: 'cut',
+          d: `M${cutAt} ${y - 6}v${height.lane + 12}m-4 ${-height.lane - 12}h8`,
+        }),
+    );
   }
 
   #idOf({ ordinal }) {
@@ -84,8 +139,10 @@ export class Timeline {
 
   #describe(turn) {
     const words = turn.text.length > 120 ? `${turn.text.slice(0, 120)}…` : turn.text;
-    return `${offset(turn.from - this.#begin)} to ${offset(turn.to - this.#begin)}, ` +
-      `${roles[turn.role] ?? turn.role}, ${becameOf(turn)}: ${words || 'no words'}`;
+    return (
+      `${offset(turn.from - this.#begin)} to ${offset(turn.to - this.#begin)}, ` +
+      `${roles[turn.role] ?? turn.role}, ${becameOf(turn)}: ${words || 'no words'}`
+    );
   }
 
   #tell(turn) {
@@ -128,7 +185,7 @@ export class Timeline {
 
 const tipless = 'Point at a turn, or move with the arrow keys.';
 
-/** From when to when. An answer is made faster than it plays: of one that was talked over, what was heard counts. */
+/** From when to when. Answers are made faster than they play: of one talked over, what was heard counts. */
 function span(turn) {
   const from = Date.parse(turn.startedAt);
   const made = Math.max(from, Date.parse(turn.endedAt ?? new Date().toISOString()));
@@ -146,22 +203,56 @@ function axis(seconds, scale) {
   const marks = [];
   for (let second = 0; second <= seconds; second += step) {
     const x = left + second * scale;
-    marks.push(drawn('line', { x1: x, x2: x, y1: 18, y2: height.axis, class: 'grid' }),
-      drawn('text', { x, y: height.axis + 15, 'text-anchor': 'middle', class: 'axis' }, offset(second * 1000)));
+    marks.push(
+      drawn('line', { x1: x, x2: x, y1: 18, y2: height.axis, class: 'grid' }),
+      drawn(
+        'text',
+        { x, y: height.axis + 15, 'text-anchor': 'middle', class: 'axis' },
+        offset(second * 1000),
+      ),
+    );
   }
   return marks;
 }
 
 function names(width) {
-  return [['User', lanes.user], ['Assistant', lanes.assistant]].flatMap(([name, y]) => [
-    drawn('line', { x1: left, x2: width - right, y1: y + height.lane / 2, y2: y + height.lane / 2, class: 'lane' }),
+  return [
+    ['User', lanes.user],
+    ['Assistant', lanes.assistant],
+  ].flatMap(([name, y]) => [
+    drawn('line', {
+      x1: left,
+      x2: width - right,
+      y1: y + height.lane / 2,
+      y2: y + height.lane / 2,
+      class: 'lane',
+    }),
     drawn('text', { x: 0, y: y + height.lane / 2 + 4, class: 'lane-name' }, name),
   ]);
 }
 
-function inWords(rows) {
-  return element('details', { class: 'in-words' }, element('summary', {}, 'The same as a table'),
-    element('div', { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': 'Turns in time, as a table' },
-      element('table', {}, element('thead', {}, element('tr', {}, ['From', 'To', 'Who', 'What became of it'].map((name) =>
-        element('th', { scope: 'col' }, name)))), rows)));
+function inWords(title, rows) {
+  return element(
+    'details',
+    { class: 'in-words' },
+    element('summary', {}, 'The same as a table'),
+    element(
+      'div',
+      { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': `${title} in time, as a table` },
+      element(
+        'table',
+        {},
+        element(
+          'thead',
+          {},
+          element(
+            'tr',
+            {},
+            ['From', 'To', 'Who', 'What became of it'].map((name) => element('th', { scope: 'col' }, name)),
+          ),
+        ),
+        rows,
+      ),
+    ),
+  );
 }

@@ -53,22 +53,48 @@ export class TurnList {
 }
 
 function rowOf(turn, id, writers) {
-  const time = turn.startedAt && element('time', { datetime: turn.startedAt,
-    title: between(turn.startedAt, turn.endedAt) }, clock(turn.startedAt));
-  return element('li', { class: `turn ${turn.role} ${turn.status}`, id, tabindex: '-1' },
-    element('p', { class: 'who' }, element('span', { class: 'role' }, roles[turn.role] ?? turn.role), ' ', time),
-    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers)));
+  const time =
+    turn.startedAt &&
+    element(
+      'time',
+      { datetime: turn.startedAt, title: between(turn.startedAt, turn.endedAt) },
+      clock(turn.startedAt),
+    );
+  return element(
+    'li',
+    { class: `turn ${turn.role} ${turn.status}`, id, tabindex: '-1' },
+    element(
+      'p',
+      { class: 'who' },
+      element('span', { class: 'role' }, roles[turn.role] ?? turn.role),
+      ' ',
+      time,
+    ),
+    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers)),
+  );
 }
 
 function words(turn) {
-  if (turn.deleted && !turn.text) return element('p', { class: 'words none' }, 'Deleted in the conversation.');
+  if (turn.deleted && !turn.text)
+    return element('p', { class: 'words none' }, 'Deleted in the conversation.');
   if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No words.');
-  if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text);
+  if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text.trimStart());
   const heard = turn.heard?.text;
   if (heard === undefined || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
   const unheard = turn.text.slice(heard.length);
-  return element('p', { class: 'words' }, heard, unheard && element('s', { class: 'unheard' },
-    element('span', { class: 'unseen' }, ' [not heard:] '), unheard, element('span', { class: 'unseen' }, ' [end]')));
+  return element(
+    'p',
+    { class: 'words' },
+    heard,
+    unheard &&
+      element(
+        's',
+        { class: 'unheard' },
+        element('span', { class: 'unseen' }, ' [not heard:] '),
+        unheard,
+        element('span', { class: 'unseen' }, ' [end]'),
+      ),
+  );
 }
 
 const wordless = {
@@ -81,7 +107,8 @@ const wordless = {
 function notes(turn) {
   const said = [];
   if (turn.status === 'in_progress') said.push('still speaking');
-  else if (turn.status === 'truncated' && turn.heard) said.push(`talked over: ${offsetSeconds(turn.heard.audioMs)} were heard`);
+  else if (turn.status === 'truncated' && turn.heard)
+    said.push(`talked over: ${offsetSeconds(turn.heard.audioMs)} were heard`);
   else if (turn.status !== 'completed') said.push(turnStatuses[turn.status] ?? turn.status);
   if (turn.reason) said.push(turn.reason);
   if (turn.deleted) said.push('deleted in the conversation');
@@ -92,12 +119,27 @@ const offsetSeconds = (ms) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${
 
 /** Who wrote it, where not all did; what others have written instead. */
 function provenance({ writers = [], versions = [] }, all) {
-  const by = all.every((writer) => writers.includes(writer)) ? '' : `Only ${writers.join(' and ')} wrote this`;
+  const by = all.every((writer) => writers.includes(writer))
+    ? ''
+    : `Only ${writers.join(' and ')} wrote this`;
   if (versions.length === 0) return by && element('p', { class: 'writers' }, by);
   const others = versions.length === 1 ? 'Another version' : `${versions.length} other versions`;
-  return element('details', { class: 'writers' },
+  return element(
+    'details',
+    { class: 'writers' },
     element('summary', {}, by ? `${by} · ${others}` : others),
-    element('ul', {}, versions.map(({ writer, status, text }) => element('li', {},
-      element('b', {}, writer), status === 'completed' ? ': ' : ` (${turnStatuses[status] ?? status}): `,
-      element('q', {}, text)))));
+    element(
+      'ul',
+      {},
+      versions.map(({ writer, status, text }) =>
+        element(
+          'li',
+          {},
+          element('b', {}, writer),
+          status === 'completed' ? ': ' : ` (${turnStatuses[status] ?? status}): `,
+          element('q', {}, text),
+        ),
+      ),
+    ),
+  );
 }

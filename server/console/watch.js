@@ -23,7 +23,8 @@ export async function watch(id, { attempt, signal, told, away }) {
     } catch (error) {
       if (signal.aborted) return;
       // Gone, forbidden, malformed: asking again changes nothing. Busy or unreachable: it may.
-      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429)
+        throw error;
       away(true);
     }
     await pause(pauses[Math.min(failures++, pauses.length - 1)], signal);
@@ -33,10 +34,14 @@ export async function watch(id, { attempt, signal, told, away }) {
 function pause(ms, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
 

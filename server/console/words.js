@@ -44,12 +44,16 @@ const gapKinds = {
 export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
 
 /** A word that this page does not know is still said, without its underscores. */
-export const reasonWords = (reason) => (reason ? reasons[reason] ?? spaced(reason) : null);
+export const reasonWords = (reason) => (reason ? (reasons[reason] ?? spaced(reason)) : null);
 
 const spaced = (word) => String(word).replaceAll('_', ' ');
 
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const timeOfDay = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
 
 export const moment = (time) => (time ? dayAndTime.format(new Date(time)) : null);
 export const clock = (time) => (time ? timeOfDay.format(new Date(time)) : null);
@@ -66,7 +70,11 @@ export function duration(ms) {
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-  const parts = [[hours, 'h'], [minutes, 'min'], [seconds % 60, 's']].filter(([number]) => number > 0);
+  const parts = [
+    [hours, 'h'],
+    [minutes, 'min'],
+    [seconds % 60, 's'],
+  ].filter(([number]) => number > 0);
   return parts.map(([number, unit]) => `${number} ${unit}`).join(' ') || '0 s';
 }
 

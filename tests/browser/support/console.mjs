@@ -1,0 +1,45 @@
+// The console in a page, and what must never happen there.
+import { createRequire } from 'node:module';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+/** A page of the console. What its policy has stopped, and errors of its scripts, are in `page.wrongs()`. */
+export async function openConsole(browser, relay, hash = '#/talk', options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  const errors = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.addInitScript(() => {
+    window.stopped = [];
+    addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+      window.stopped.push(`${violatedDirective}: ${blockedURI}`),
+    );
+  });
+  page.wrongs = async () => [...errors, ...(await page.evaluate(() => window.stopped))];
+  await page.goto(`${relay.url}/${hash}`);
+  return page;
+}
+
+/** Goes to a view of the page that is there, and waits for its heading. */
+export async function go(page, hash, heading) {
+  await page.evaluate((to) => (location.hash = to), hash);
+  await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+}
+
+/** What axe finds, in words; the page must be one that `bypassCSP` lets it into. */
+export async function accessibility(page) {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: axe });
+  const { violations } = await page.evaluate(() => window.axe.run());
+  return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target}`));
+}
+
+/** Presses Tab until what has the focus is this; so it can be reached, and how far it is does not matter. */
+export async function tabTo(page, locator) {
+  await locator.waitFor();
+  for (let presses = 0; presses < 40; ++presses) {
+    if (await locator.evaluate((wanted) => wanted === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not get to ${locator}`);
+}
