@@ -227,7 +227,7 @@ function names(width) {
       y2: y + height.lane / 2,
       class: 'lane',
     }),
-    drawn('text', { x: 0, y: y + height.lane / 2 + 4, class: 'lane-name' }, name),
+    drawn('text', { x: 4, y: y + height.lane / 2 + 4, class: 'lane-name' }, name),
   ]);
 }
 
