@@ -54,7 +54,12 @@ Awaitable<HttpResponse> Api::session_as_json(Context& context, int status) {
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();
-  co_return tagged(context.request, json_response(to_json(*session), status));
+  json shown = to_json(*session);
+  for (json& attempt : shown["attempts"]) {
+    attempt["captured"] = parts_.capture != nullptr &&
+                          parts_.capture->file_of(context.id, attempt["attempt"]).has_value();
+  }
+  co_return tagged(context.request, json_response(shown, status));
 }
 
 Awaitable<HttpResponse> Api::list_sessions(Context& context) {

@@ -12,24 +12,30 @@ const formats = [
   ['srt', 'srt'],
 ];
 
-/** For the attempts that are shown: one of them, or all. */
-export function exportButtons(id, chosen) {
+/** For the attempts that are shown: one of them, or all; raw events of each that was captured. */
+export function exportButtons(id, chosen, captured) {
   const said = element('span', { class: 'hint', role: 'status' });
   const attempt = chosen.length > 1 ? 'all' : chosen[0];
-  const save = async (format, ending) => {
+  const save = async (what, name) => {
     said.textContent = '';
     try {
-      const answer = await call(`${sessionPath(id)}/transcript?attempt=${attempt}&format=${format}`);
-      const name = `${id}${attempt === 'all' ? '' : `-${attempt}`}.${ending}`;
+      const answer = await call(`${sessionPath(id)}/${what}`);
       download(await answer.blob(), name);
       said.textContent = `${name} is in your downloads.`;
     } catch (error) {
       said.textContent = error.message;
     }
   };
+  const button = (text, what, name) =>
+    element('button', { type: 'button', on: { click: () => save(what, name) } }, text);
+  const file = attempt === 'all' ? id : `${id}-${attempt}`;
   const buttons = formats.map(([format, ending]) =>
-    element('button', { type: 'button', on: { click: () => save(format, ending) } }, format),
+    button(format, `transcript?attempt=${attempt}&format=${format}`, `${file}.${ending}`),
   );
+  for (const number of captured) {
+    const text = captured.length > 1 ? `raw events of ${number}` : 'raw events';
+    buttons.push(button(text, `captured?attempt=${number}`, `${id}.${number}.jsonl`));
+  }
   const label = element('span', { class: 'label', 'aria-hidden': 'true' }, 'Export');
   return element('div', { class: 'exports', role: 'group', 'aria-label': 'Export' }, label, buttons, said);
 }

@@ -23,7 +23,8 @@ export async function show({ page, heading, id, query, signal }) {
   const numbers = session.attempts.map(({ attempt }) => attempt);
   const chosen = chosenAttempts(query, numbers, session.attempt);
   if (numbers.length > 1) page.append(chooser(id, session.attempts, chosen));
-  page.append(exportButtons(id, chosen));
+  const captured = session.attempts.filter((one) => one.captured && chosen.includes(one.attempt));
+  page.append(exportButtons(id, chosen, captured.map(({ attempt }) => attempt)));
   const columns = chosen.map(
     (number) =>
       new Attempt({

@@ -1,0 +1,43 @@
+// The whole of it: a page of the console, a voice, a tab that is closed.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { startRelay, startSimulator, temporaryDirectory } from '../e2e/support/verbatim.mjs';
+import { sentence, startBrowser } from './support/browser.mjs';
+import { openConsole } from './support/console.mjs';
+
+test('who closes the tab in mid-sentence finds the session in the list, with every word and the reason [P1][P2]', async (t) => {
+  const relay = await startRelay(t, {
+    key: null,
+    simulator: await startSimulator(t, [], '1'),
+    set: ['session.resume_window=1s', `capture.dir=${temporaryDirectory(t)}`],
+  });
+  const browser = await startBrowser(t, { microphone: sentence });
+  const page = await openConsole(browser, relay);
+  await page.getByRole('button', { name: 'Start' }).click();
+  const answer = page.locator('.turn.assistant');
+  await answer.getByText(/\w+ \w+ \w+/).waitFor();
+  const seen = await page.locator('.turn').evaluateAll((turns) => turns.map((turn) => turn.innerText));
+  const [{ id }] = (await relay.request('/v1/sessions')).json.sessions;
+  await page.close();
+
+  const kept = await relay.transcript(id);
+  assert.equal(kept.status, 'final');
+  assert.ok(['client_closed', 'client_lost'].includes(kept.close_reason), kept.close_reason);
+  assert.equal(kept.turns.length, 2);
+  const words = (text) => text.match(/[A-Za-z']+/g) ?? [];
+  const spoken = words(seen.at(-1).split('\n').filter((line) => /\w+ \w+/.test(line) && !/:\d\d/.test(line))[0]);
+  assert.ok(spoken.length > 2);
+  assert.ok(words(kept.turns[1].text).join(' ').startsWith(spoken.slice(0, -1).join(' ')), `${spoken} / ${kept.turns[1].text}`);
+
+  const later = await openConsole(browser, relay, '#/sessions');
+  const row = later.locator('main').getByRole('row').or(later.locator('main li')).filter({ hasText: id }).first();
+  await row.getByText(/client (closed|lost)/).waitFor();
+  await row.getByRole('link').first().click();
+  await later.locator('.turn.assistant').getByText(kept.turns[1].text).waitFor();
+  const coming = later.waitForEvent('download');
+  await later.getByRole('button', { name: 'raw events' }).click();
+  const raw = await readFile(await (await coming).path(), 'utf8');
+  assert.ok(raw.split('\n').filter(Boolean).map(JSON.parse).some(({ event }) => event.type === 'session.created'));
+  assert.deepEqual(await later.wrongs(), []);
+});
