@@ -59,6 +59,7 @@ const Api::Route Api::routes[] = {
     {"GET", "/v1/sessions/{id}/transcript", Credential::back_end_or_own_session,
      &Api::show_transcript},
     {"GET", "/v1/sessions/{id}/events", Credential::back_end_or_own_session, &Api::watch_session},
+    {"GET", "/v1/sessions/{id}/captured", Credential::back_end, &Api::show_captured},
     {"DELETE", "/v1/sessions/{id}", Credential::back_end, &Api::erase_session},
     {"POST", "/v1/sessions", Credential::back_end, &Api::create_session},
     {"PATCH", "/v1/sessions/{id}", Credential::back_end, &Api::patch_session},

@@ -14,6 +14,7 @@
 
 #include "config/settings.hpp"
 #include "server/auth.hpp"
+#include "server/capture.hpp"
 #include "server/erasure.hpp"
 #include "server/handoff.hpp"
 #include "server/http.hpp"
@@ -42,6 +43,7 @@ struct ApiParts {
   LiveFeed& feed;
   Registry& registry;
   Metrics& metrics;
+  Capture* capture;  ///< null: nothing is captured
   Log& log;
 };
 
@@ -113,6 +115,7 @@ class Api {
   Awaitable<HttpResponse> version(Context&);
   Awaitable<HttpResponse> openapi(Context&);
   Awaitable<HttpResponse> show_page(Context&);
+  Awaitable<HttpResponse> show_captured(Context&);
 
   /// What a check for /readyz found. Nobody needs a key to ask, and a check costs a sync or a TLS
   /// handshake: its answer is kept a while.

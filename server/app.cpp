@@ -167,9 +167,9 @@ struct App::Parts {
     suspended->expect(recovered.suspended);
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(), log);
     upstream = std::make_unique<Upstream>(settings.upstream);
-    api =
-        std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal, storage_watch,
-                                       *webhooks, *erasure, *reader, feed, registry, metrics, log});
+    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
+                                         storage_watch, *webhooks, *erasure, *reader, feed,
+                                         registry, metrics, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
                       *reader, registry, *suspended, doorkeeper, capture.get(), log});

@@ -4,14 +4,21 @@
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <fstream>
 #include <stdexcept>
 #include <utility>
+
+#include "session/ids.hpp"
 
 namespace verbatim::server {
 
 namespace {
 
 constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
+
+std::string name_of(const std::string& session_id, int attempt) {
+  return session_id + "." + std::to_string(attempt) + ".jsonl";
+}
 
 }  // namespace
 
@@ -28,8 +35,28 @@ Capture::~Capture() { writer_.join(); }
 
 std::unique_ptr<Capture::Stream> Capture::open(const std::string& session_id, int attempt,
                                                std::int64_t now_ms) {
-  return std::make_unique<Stream>(
-      *this, directory_ / (session_id + "." + std::to_string(attempt) + ".jsonl"), now_ms);
+  return std::make_unique<Stream>(*this, directory_ / name_of(session_id, attempt), now_ms);
+}
+
+std::optional<std::filesystem::path> Capture::file_of(const std::string& session_id,
+                                                      int attempt) const {
+  if (!session::is_valid_session_id(session_id)) return std::nullopt;  // a name, never a path
+  std::filesystem::path file = directory_ / name_of(session_id, attempt);
+  std::error_code ec;
+  if (!std::filesystem::is_regular_file(file, ec)) return std::nullopt;
+  return file;
+}
+
+void Capture::read(const std::filesystem::path& file, std::uint64_t at, std::size_t bytes,
+                   std::function<void(std::string)> done) {
+  boost::asio::post(writer_, [file, at, bytes, done = std::move(done)] {
+    std::ifstream in(file, std::ios::binary);
+    in.seekg(static_cast<std::streamoff>(at));
+    std::string lines;
+    std::string line;
+    while (in && lines.size() < bytes && std::getline(in, line) && !in.eof()) lines += line + '\n';
+    done(std::move(lines));
+  });
 }
 
 void Capture::Stream::add(session::Direction direction, std::string_view event,

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,13 @@ class Capture {
   /// Removes what was captured of a session that is over, behind its last line. False: some of it
   /// is still there. `done` is called on the writing thread.
   void erase(const std::string& session_id, std::function<void(bool)> done);
+
+  /// Where an attempt's stream is; nullopt if nothing was captured of it.
+  std::optional<std::filesystem::path> file_of(const std::string& session_id, int attempt) const;
+  /// Whole lines from `at` on, about `bytes` of them; empty: there are no more. `done` is called on
+  /// the writing thread.
+  void read(const std::filesystem::path& file, std::uint64_t at, std::size_t bytes,
+            std::function<void(std::string)> done);
 
   std::uint64_t left_out() const { return left_out_; }
 

@@ -35,7 +35,10 @@ export class Backup {
     this.#database.close();
   }
 
-  /** Posts what is left of other conversations. Resolves with what became of each: {id, outcome}. */
+  /**
+   * Posts what is left of other conversations, again until the relay has all of each: the same copy twice
+   * is one copy. Resolves with what became of each: {id, outcome}.
+   */
   async reconcile({ except, token } = {}) {
     const records = (await this.all()).sort((a, b) => b.at - a.at);
     const outcomes = [];
@@ -43,7 +46,7 @@ export class Backup {
       if (record.id === except) continue;
       const old = number >= keptMax || Date.now() - record.at > keptFor;
       const outcome = old ? 'too_old' : await post(record, token);
-      if (outcome !== 'later') await this.forget(record.id);
+      if (outcome !== 'later' && outcome !== 'posted') await this.forget(record.id);
       outcomes.push({ id: record.id, outcome });
     }
     return outcomes;

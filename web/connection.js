@@ -29,6 +29,7 @@ export class Connection {
   #failures = 0;
   #lostAt = 0;
   #timer;
+  #first; // who waits for the first connection
   #done = false;
 
   /** `listener` has event(event, audio), state(state) and end({code, reason, problem}). */
@@ -40,7 +41,11 @@ export class Connection {
 
   /** Until the first message has come, or it is certain that none will. */
   open() {
-    return new Promise((resolve, reject) => this.#dial({ resolve, reject }));
+    addEventListener('online', this.#online);
+    return new Promise((resolve, reject) => {
+      this.#first = { resolve, reject };
+      this.#dial();
+    });
   }
 
   get isOpen() {
@@ -73,17 +78,17 @@ export class Connection {
     if (this.#done) return;
     this.#done = true;
     clearTimeout(this.#timer);
-    removeEventListener('online', this.#hurry);
+    removeEventListener('online', this.#online);
     this.#release()?.close(code);
   }
 
-  async #dial(first) {
+  async #dial() {
     const { url, model, token, audio } = this.#options;
     let credential;
     try {
       credential = typeof token === 'function' ? await token() : token;
     } catch (error) {
-      return this.#finish({ problem: { code: 'no_token', message: `No token: ${error.message}` } }, first);
+      return this.#finish({ problem: { code: 'no_token', message: `No token: ${error.message}` } });
     }
     if (this.#done) return;
     const target = new URL(url);
@@ -104,15 +109,13 @@ export class Connection {
       if (event.type === 'verbatim.session') {
         greeted = true;
         this.#greeted(event);
-        first?.resolve();
-        first = undefined;
       }
       this.#listener.event(event, samples ?? (isAudio(event) ? fromBase64(event.delta) : undefined));
     };
     socket.onclose = ({ code, reason }) => {
       if (socket !== this.#socket || this.#done) return;
       this.#release();
-      this.#lost(code, reason, greeted, first);
+      this.#lost(code, reason, greeted);
     };
   }
 
@@ -124,6 +127,8 @@ export class Connection {
     this.#failures = 0;
     this.#lostAt = 0;
     this.#listener.state('open');
+    this.#first?.resolve();
+    this.#first = undefined;
     const waiting = this.#waiting.splice(0);
     this.#audioWaiting = 0;
     for (const one of waiting) {
@@ -132,8 +137,8 @@ export class Connection {
     }
   }
 
-  async #lost(code, reason, greeted, first) {
-    if (final[code]) return this.#finish({ code, reason, problem: problemOf(code, reason) }, first);
+  async #lost(code, reason, greeted) {
+    if (final[code]) return this.#finish({ code, reason, problem: problemOf(code, reason) });
     this.#failures += 1;
     this.#lostAt ||= Date.now();
     // A browser does not say why an upgrade was refused; a request of the same credential does.
@@ -141,25 +146,29 @@ export class Connection {
       const problem = await this.#refusal();
       if (this.#done) return;
       if (problem && !(problem.code === 'token_expired' && this.#canRenew())) {
-        return this.#finish({ code, reason, problem }, first);
+        return this.#finish({ code, reason, problem });
       }
-      if (first && !problem) {
-        return this.#finish({ code, reason, problem: unreachable(this.#options.url) }, first);
+      if (this.#first && !problem) {
+        return this.#finish({ code, reason, problem: unreachable(this.#options.url) });
       }
     }
     if (Date.now() - this.#lostAt > givenUpAfter) {
-      return this.#finish({ code, reason, problem: unreachable(this.#options.url) }, first);
+      return this.#finish({ code, reason, problem: unreachable(this.#options.url) });
     }
-    if (!first) this.#listener.state('reconnecting');
+    this.#listener.state('reconnecting');
     const pause = Math.min(pauseMin * 2 ** (this.#failures - 1), pauseMax);
-    this.#timer = setTimeout(() => this.#dial(first), pause * (0.5 + Math.random() / 2));
-    addEventListener('online', this.#hurry, { once: true });
+    this.#timer = setTimeout(() => this.#dial(), pause * (0.5 + Math.random() / 2));
   }
 
-  /** The network is back: no need to wait for the pause to pass. */
-  #hurry = () => {
-    if (this.#done || this.#socket) return;
+  /**
+   * The network is back: no pause is needed, and a socket of before may look open and be dead. It is left
+   * to the relay, which closes the older one of two; to close it here would say that we are done.
+   */
+  #online = () => {
+    if (this.#done || this.#first) return;
     clearTimeout(this.#timer);
+    this.#release();
+    this.#listener.state('reconnecting');
     this.#dial();
   };
 
@@ -194,9 +203,9 @@ export class Connection {
     return socket;
   }
 
-  #finish(end, first) {
+  #finish(end) {
     this.close();
-    if (first) first.reject(Object.assign(new Error(end.problem?.message ?? 'closed'), end.problem));
+    if (this.#first) this.#first.reject(Object.assign(new Error(end.problem?.message ?? 'closed'), end.problem));
     else this.#listener.end(end);
   }
 }

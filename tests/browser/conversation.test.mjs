@@ -136,6 +136,25 @@ test('a line that is cut in mid-answer is taken up again without a word lost or 
   for (const turn of wordsOf(seenTurns)) assert.ok(wordsOf(kept.turns).some((one) => one.itemId === turn.itemId && one.text === turn.text));
 });
 
+test('a network that goes without a word and comes back is noticed at once [P8]', async (t) => {
+  const relay = await relayOf(t);
+  const browser = await startBrowser(t);
+  const talk = await PageConversation.open(browser, relay, { microphone: false });
+  const { session } = await talk.connect();
+  await talk.run(() => talk.sendText('one two three four five six seven eight nine ten'));
+  await talk.until(() => talk.turns[1]?.text.length > 10);
+  const context = talk.page.context();
+  await context.setOffline(true); // the socket looks open all the time
+  await context.setOffline(false);
+  await talk.until(() => seen.filter(({ type, detail }) => type === 'state' && detail === 'open').length === 2);
+  await talk.event('response.done');
+  const turns = await talk.turns();
+  await talk.run(() => talk.close());
+  const kept = await relay.transcript(session);
+  assert.deepEqual(wordsOf(kept.turns), wordsOf(turns));
+  assert.equal(kept.attempt, 1);
+});
+
 test('a browser that is killed in mid-sentence leaves every word it saw, and the reason [P1][P2]', async (t) => {
   const relay = await relayOf(t, { set: ['session.resume_window=0s'] });
   const browser = await startBrowser(t);
@@ -199,6 +218,39 @@ test('without a microphone the page says why, and the conversation goes on in wr
   await talk.run(() => talk.sendText('In writing, then.'));
   await talk.until(() => talk.turns[1]?.text.length > 10);
   assert.equal(await talk.run(() => talk.state), 'open');
+});
+
+test('muted, nothing but silence leaves the page; a device that is gone is told and followed by another [P8]', async (t) => {
+  const relay = await relayOf(t);
+  const browser = await startBrowser(t, { microphone: [{ ms: 500, loud: true }] });
+  const talk = await PageConversation.open(browser, relay);
+  await talk.run(() => {
+    window.spoken = [];
+    window.tracks = [];
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (data) {
+      if (data instanceof Int16Array) spoken.push(data.some((sample) => sample !== 0));
+      return send.call(this, data);
+    };
+    const { mediaDevices } = navigator;
+    const get = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async (wish) => {
+      const stream = await get(wish);
+      tracks.push(...stream.getTracks());
+      return stream;
+    };
+  });
+  await talk.connect();
+  await talk.until(() => spoken.includes(true));
+  await talk.run(() => talk.mute(true));
+  await talk.until(() => spoken.slice(-10).length === 10 && !spoken.slice(-10).includes(true));
+  await talk.run(() => talk.mute(false));
+  await talk.until(() => spoken.at(-1));
+  await talk.run(() => tracks[0].dispatchEvent(new Event('ended')));
+  assert.equal((await talk.told('problem')).code, 'device_lost');
+  await talk.until(() => tracks.length === 2 && tracks[0].readyState === 'ended' && tracks[1].readyState === 'live');
+  await talk.run(() => (spoken.length = 0));
+  await talk.until(() => spoken.includes(true));
 });
 
 test('closing leaves no track, no sound and no socket, and one can begin again [P8]', async (t) => {

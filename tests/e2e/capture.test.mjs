@@ -18,6 +18,15 @@ test('what was captured replays to the transcript that was kept, and is erased w
   const kept = await relay.transcript(client.id);
   assert.equal(kept.turns.length, 4);
 
+  const raw = await relay.request(`/v1/sessions/${client.id}/captured`);
+  assert.equal(raw.status, 200);
+  assert.match(raw.type, /^application\/x-ndjson/);
+  const answers = raw.text.trim().split('\n').map(JSON.parse)
+    .filter(({ dir, event }) => dir === 's2c' && event.type === 'response.done');
+  assert.equal(answers.length, 2);
+  assert.equal((await relay.request(`/v1/sessions/${client.id}/captured?attempt=2`)).status, 404);
+  assert.equal((await relay.request(`/v1/sessions/..%2f${client.id}/captured`)).status, 404);
+
   await relay.program.stop(); // what is still to be written is written by then
   const file = join(directory, `${client.id}.1.jsonl`);
   const replayed = await run(['replay', file, '--json']);

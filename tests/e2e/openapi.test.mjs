@@ -6,7 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Watcher } from './support/events.mjs';
-import { Client, makeKey, startRelay, startSimulator } from './support/verbatim.mjs';
+import { Client, makeKey, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
 const methods = ['get', 'post', 'patch', 'put', 'delete'];
 
@@ -98,7 +98,7 @@ test('every call and every error that is described is answered as described', as
   const relay = await startRelay(t, {
     simulator,
     env: { VERBATIM_AUTH_INTERNAL_SERVICE_KEY: service },
-    set: ['posts.per_minute=12', 'server.body_bytes_max=64KiB', 'events.watchers_per_session_max=1'],
+    set: [`capture.dir=${temporaryDirectory(t)}`, 'posts.per_minute=12', 'server.body_bytes_max=64KiB', 'events.watchers_per_session_max=1'],
   });
   const judge = new Judge(await described(relay));
   const call = async (id, path, options = {}) => {
@@ -181,6 +181,11 @@ test('every call and every error that is described is answered as described', as
   await expect(400, 'watchSession', `${mine}/events?attempt=x`);
   await expect(401, 'watchSession', `${mine}/events`, nobody);
   await expect(404, 'watchSession', '/v1/sessions/none/events');
+  await expect(200, 'showCaptured', `${mine}/captured`);
+  await expect(400, 'showCaptured', `${mine}/captured?attempt=x`);
+  await expect(401, 'showCaptured', `${mine}/captured`, nobody);
+  await expect(403, 'showCaptured', `${mine}/captured`, as);
+  await expect(404, 'showCaptured', `${mine}/captured?attempt=7`);
   const watcher = await Watcher.open(t, relay, live.id);
   await expect(429, 'watchSession', `/v1/sessions/${live.id}/events`);
   watcher.close();

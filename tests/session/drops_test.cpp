@@ -6,6 +6,7 @@
 #include <set>
 
 #include "stage.hpp"
+#include "tests/support/rounds.hpp"
 
 using namespace verbatim::session;
 using namespace verbatim::session::test;
@@ -289,6 +290,6 @@ TEST_CASE(
 }
 
 TEST_CASE("hours of all kinds lose nothing and tell nothing twice", "[P8][drops]") {
-  for (unsigned seed = 2; seed < 4; ++seed)
+  for (unsigned seed = 2; seed < 2 + verbatim::test::rounds(2); ++seed)
     live_an_hour(seed, seed % 3 * 0.02, seed % 2 * 0.02 + 0.002);
 }

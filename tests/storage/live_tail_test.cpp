@@ -8,6 +8,7 @@
 #include "storage/records.hpp"
 #include "storage/transcript_store.hpp"
 #include "tests/support/journal_driver.hpp"
+#include "tests/support/rounds.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
@@ -261,7 +262,7 @@ TEST_CASE("what is erased is gone for who watches it, too", "[P10][tail]") {
 
 TEST_CASE("whatever is said, posted, missed and resumed, every page ends up with the transcript",
           "[P3][P4][tail]") {
-  for (unsigned seed = 0; seed < 150; ++seed) {
+  for (unsigned seed = 0; seed < rounds(150); ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto chance = [&](unsigned percent) { return random() % 100 < percent; };

@@ -1,0 +1,22 @@
+// How often a test that makes up its input tries. Under a sanitizer each try takes five times as
+// long and shows most of what it can show the first times, so there it is a quarter; the whole is
+// run by the builds without one.
+#pragma once
+
+namespace verbatim::test {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool sanitized = true;
+#else
+inline constexpr bool sanitized = false;
+#endif
+#else
+inline constexpr bool sanitized = false;
+#endif
+
+constexpr unsigned rounds(unsigned whole) { return sanitized ? (whole + 3) / 4 : whole; }
+
+}  // namespace verbatim::test
