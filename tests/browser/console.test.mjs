@@ -169,6 +169,38 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await words(page), ['Then I type.', 'You said: Then I type.']);
   });
 
+  test('the end of a conversation is announced, and its reason is said in words', async (t) => {
+    const set = ['session.max_duration=4s', 'session.ending_notice=3s'];
+    const page = await open(t, '#/talk', {}, await startRelay(t, { key: null, simulator, set }));
+    await page.getByLabel('Type instead of talking').fill('How long do we have?');
+    await page.keyboard.press('Enter');
+    await page.getByText(/^This conversation ends in \d.* s: its longest duration is reached\.$/).waitFor();
+    await page.getByText('Ended: longest duration reached.').waitFor();
+    assert.equal(await page.getByText('This conversation ends').isVisible(), false);
+    assert.deepEqual(await page.wrongs(), []);
+  });
+
+  test("a session is gone on with from its page, by a token of that session's own user [P10]", async (t) => {
+    const closed = await startRelay(t, { simulator });
+    await closed.request('/v1/sessions', { method: 'POST', body: { session_id: 'hers', user: 'ada' } });
+    const page = await open(t, '#/sessions/hers', {}, closed);
+    await page.getByRole('dialog').getByLabel('Key').fill(closed.key);
+    await page.keyboard.press('Enter');
+    await page.getByRole('link', { name: 'Go on with it' }).click();
+    await page.getByLabel('Type instead of talking').fill('Here I am.');
+    await page.keyboard.press('Enter');
+    await page.locator('.turn.assistant.completed').waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByText('Ended: ended by the client.').waitFor();
+    const { turns } = await closed.transcript('hers');
+    assert.deepEqual(
+      turns.map(({ text }) => text),
+      ['Here I am.', 'You said: Here I am.'],
+    );
+    assert.equal((await closed.request('/v1/sessions/hers')).json.user, 'ada');
+    assert.deepEqual(await page.wrongs(), []);
+  });
+
   test('who comes to a relay that is gone is told so', async (t) => {
     const gone = await startRelay(t, { key: null, simulator });
     const page = await open(t, '#/talk', {}, gone);

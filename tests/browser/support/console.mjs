@@ -7,7 +7,7 @@ const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 export async function openConsole(browser, relay, hash = '#/talk', options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   const errors = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   await page.addInitScript(() => {
