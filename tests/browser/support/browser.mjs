@@ -31,8 +31,8 @@ export const silence = [{ ms: 1000, loud: false }];
 /** One sentence, and a long time to listen. */
 export const sentence = [{ ms: 400, loud: false }, { ms: 1500, loud: true }, { ms: 30_000, loud: false }];
 
-/** `microphone` is what it hears, or 'refused'. */
-export async function startBrowser(t, { microphone = silence } = {}) {
+/** `microphone` is what it hears, or 'refused'. One that is `killable` can not give downloads. */
+export async function startBrowser(t, { microphone = silence, killable = false } = {}) {
   const args = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--ignore-certificate-errors',
@@ -46,9 +46,16 @@ export async function startBrowser(t, { microphone = silence } = {}) {
     args.push('--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
       `--use-file-for-fake-audio-capture=${file}`);
   }
-  let browser;
-  t.after(() => browser?.close());
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  if (killable) {
+    const server = await chromium.launchServer({ executablePath, args });
+    t.after(() => server.kill());
+    const browser = await chromium.connect(server.wsEndpoint());
+    browser.kill = () => server.kill(); // by SIGKILL: nothing in it can say goodbye
+    return browser;
+  }
+  const browser = await chromium.launch({ executablePath, args });
+  t.after(() => browser.close());
   return browser;
 }
 
