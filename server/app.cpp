@@ -165,7 +165,8 @@ struct App::Parts {
     suspended = std::make_unique<SuspendedSessions>(*journal, *reader, registry,
                                                     settings.session.resume_window, log);
     suspended->expect(recovered.suspended);
-    erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(), log);
+    erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
+                                        3 * settings.session.close_timeout, log);
     upstream = std::make_unique<Upstream>(settings.upstream);
     api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
                                          storage_watch, *webhooks, *erasure, *reader, feed,

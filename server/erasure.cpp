@@ -26,7 +26,7 @@ Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why w
                                  const std::string& by) {
   Erased result;
   // The place is taken meanwhile, so that nobody opens the session that is being erased.
-  const Admission admission = registry_.admit(id);
+  const Admission admission = co_await take_place(executor, id, why);
   if (admission != Admission::admitted) {
     result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
     co_return result;
@@ -55,6 +55,22 @@ Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why w
     log_.info("session.erased", {{"session", id}, {"by", by}});
   }
   co_return result;
+}
+
+/// A session that reads as final may still be closing its connections: whoever asks then need not
+/// ask again. What is too old is looked at again anyway.
+Awaitable<Admission> Erasure::take_place(Executor executor, const std::string& id, Why why) {
+  const auto deadline = Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
+  while (true) {
+    const auto changed = registry_.watch(id, executor);
+    const Admission admission = registry_.admit(id);
+    if (admission != Admission::busy || Clock::now() >= deadline) co_return admission;
+    const auto ask = [this, &id](auto done) {
+      registry_.ask(id, [done](bool goes_on) mutable { done(goes_on); });
+    };
+    if (co_await from_callback<bool>(executor, ask)) co_return admission;
+    co_await changed->wait_until(deadline);
+  }
 }
 
 Awaitable<void> Erasure::keep_for(Executor executor, milliseconds retention) {

@@ -30,10 +30,16 @@ class Erasure {
  public:
   enum class Why { request, retention };
 
-  /// `capture`: null where nothing is captured.
+  /// `capture`: null where nothing is captured. `closing_max`: how long a session that is over may
+  /// take to close its connections.
   Erasure(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
-          Capture* capture, Log& log)
-      : journal_(journal), reader_(reader), registry_(registry), capture_(capture), log_(log) {}
+          Capture* capture, config::milliseconds closing_max, Log& log)
+      : journal_(journal),
+        reader_(reader),
+        registry_(registry),
+        capture_(capture),
+        closing_max_(closing_max),
+        log_(log) {}
 
   Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
   /// For ever. `retention` is not 0.
@@ -42,12 +48,14 @@ class Erasure {
   ErasureGauges gauges() const { return {by_request_, by_retention_}; }
 
  private:
+  Awaitable<Admission> take_place(Executor executor, const std::string& id, Why why);
   Awaitable<void> erase_ended_before(Executor executor, session::TimeMs time);
 
   storage::SqliteJournal& journal_;
   StoreReader& reader_;
   Registry& registry_;
   Capture* capture_;
+  const config::milliseconds closing_max_;
   Log& log_;
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};

@@ -71,6 +71,17 @@ test('what was said, posted and captured is in no file after an erasure [P10]', 
   assert.deepEqual(holders(places, planted), []);
 });
 
+test('a session that is over can be erased while its connection is still being closed', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set: ['session.close_timeout=500ms'] });
+  const client = await Client.connectWithId(t, relay);
+  await client.ask('Who is there?');
+  client.send({ type: 'verbatim.end' });
+  client.socket.pause(); // it answers no close frame
+  await relay.transcript(client.id);
+  assert.equal((await relay.request(`/v1/sessions/${client.id}`, { method: 'DELETE' })).status, 204);
+  assert.equal((await relay.request(`/v1/sessions/${client.id}`)).status, 404);
+});
+
 test('a session older than storage.retention is erased by itself, a younger one and a live one are not [P10]', async (t) => {
   const dataDir = temporaryDirectory(t);
   const capture = temporaryDirectory(t);
