@@ -136,6 +136,8 @@ async function talker(options, leave) {
     const person = await Talker.connect(one, relay, random, { ...(await token()), ...options });
     // What is repeated looks like the end of the next answer: it will ask before it was answered.
     person.record.hasty = options.query?.model.includes('duplicate') ?? false;
+    // A provider that announces its end is followed by another, which begins to count at one.
+    person.record.replaced = options.query?.model.includes('expire') ?? false;
     await person.talk({ enough: () => over() || Date.now() > until });
     if (!person.client.ended) await leave(person);
     waiting.add({ record: await person.seen(), since: Date.now() });
@@ -322,9 +324,12 @@ const watching = setInterval(() => {
   const now = memory(relay);
   if (elapsed() < total_ms * 0.84) warm = now;
 }, 1000);
+let told = 0; // breaches: at once, since a long run that is broken off has found them all the same
 const telling = setInterval(() => {
   const minutes = Math.round(elapsed() / 60_000);
   console.error(`${minutes} min: ${tally.sessions} sessions, ${tally.breaches.length} breaches`);
+  for (const { rule, kind, what } of tally.breaches.slice(told)) console.error(`  ${rule} ${kind}: ${what}`);
+  told = tally.breaches.length;
 }, 60_000);
 
 let gone = false;

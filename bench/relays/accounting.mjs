@@ -1,0 +1,42 @@
+// What the operating system says of a process and its children.
+import { readFileSync, readdirSync } from 'node:fs';
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return ''; // it has gone meanwhile
+  }
+}
+
+function list(directory) {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** The process and all that come from it. */
+function family(pid) {
+  const children = list(`/proc/${pid}/task`).flatMap((task) =>
+    read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number));
+  return [pid, ...children.flatMap(family)];
+}
+
+/** `cpuUs`: microseconds of processor time of all threads so far; `pssKiB`: memory, shared pages in shares. */
+export function accounts(pid) {
+  let cpuUs = 0;
+  let pssKiB = 0;
+  let switches = 0;
+  for (const process of family(pid)) {
+    for (const task of list(`/proc/${process}/task`)) {
+      const [ran] = read(`/proc/${process}/task/${task}/schedstat`).split(' ');
+      cpuUs += Number(ran || 0) / 1000;
+      for (const [, count] of read(`/proc/${process}/task/${task}/status`).matchAll(/ctxt_switches:\s+(\d+)/g))
+        switches += Number(count);
+    }
+    pssKiB += Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${process}/smaps_rollup`))?.[1] ?? 0);
+  }
+  return { cpuUs, pssKiB, switches };
+}

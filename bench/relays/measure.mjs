@@ -1,0 +1,90 @@
+// One relay under one load: both are started, what the load says is awaited, the relay's accounts
+// are read at its marks.
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { accounts } from './accounting.mjs';
+import { startPeer } from './peers.mjs';
+
+class Load {
+  #lines;
+  #child;
+  constructor(binary, cores, options) {
+    this.#child = spawn(
+      'taskset',
+      ['--cpu-list', cores, binary, ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    this.pid = this.#child.pid;
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+  async phase(name) {
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`the load ended before "${name}"`);
+    const line = JSON.parse(value);
+    if (line.phase !== name) throw new Error(`"${line.phase}" instead of "${name}"`);
+    return line;
+  }
+  go() {
+    this.#child.stdin.write('\n');
+  }
+  end() {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/**
+ * `place`: directory, binary, loadBinary, cert, key, pem, port, providerPort; `work`: sessions, work,
+ * message-ms, seconds, warm-up. Memory in KiB, time in microseconds of processor a message.
+ */
+export async function measure(name, place, work, { relayCores = '0', loadCores = '1', settings, settle = 0 } = {}) {
+  const load = new Load(place.loadBinary, loadCores, {
+    port: name === 'direct' ? place.providerPort : place.port,
+    'provider-port': place.providerPort,
+    cert: place.cert,
+    key: place.key,
+    ...work,
+  });
+  let relay;
+  try {
+    await load.phase('listening');
+    relay = await startPeer(name, place, relayCores, settings);
+    await sleep(300);
+    const look = () => (relay ? accounts(relay.pid) : { cpuUs: 0, pssKiB: 0, switches: 0 });
+    const empty = look();
+    load.go();
+    const connected = await load.phase('connected');
+    const dialled = look();
+    if (settle) await sleep(settle * 1000);
+    const idle = look();
+    load.go();
+    await load.phase('measuring');
+    const before = look();
+    const loadBefore = accounts(load.pid);
+    const done = await load.phase('done');
+    const after = look();
+    const loadAfter = accounts(load.pid);
+    const cpu = after.cpuUs - before.cpuUs;
+    return {
+      relay: name,
+      ...work,
+      ...(settings ? { settings } : {}),
+      connects_per_second: work.sessions / connected.seconds,
+      cpu_us_per_connect: (dialled.cpuUs - empty.cpuUs) / work.sessions,
+      kib_per_idle_session: (idle.pssKiB - empty.pssKiB) / work.sessions,
+      kib_per_session: (after.pssKiB - empty.pssKiB) / work.sessions,
+      messages_per_second: done.messages / done.seconds,
+      cpu_us_per_message: done.messages ? cpu / done.messages : 0,
+      relay_cores: cpu / 1e6 / done.seconds,
+      load_cores: (loadAfter.cpuUs - loadBefore.cpuUs) / 1e6 / done.seconds,
+      switches_per_message: done.messages ? (after.switches - before.switches) / done.messages : 0,
+      failed: done.failed,
+      delays: done.delays ?? {},
+    };
+  } catch (error) {
+    throw new Error(`${name}, ${JSON.stringify(work)}: ${error.message}\n${relay?.log() ?? ''}`);
+  } finally {
+    load.end();
+    await relay?.stop();
+  }
+}
