@@ -1,5 +1,9 @@
 #include "server/binary_audio_peer.hpp"
 
+#include <deque>
+#include <utility>
+#include <vector>
+
 #include "session/audio_frame.hpp"
 #include "session/protocol.hpp"
 
@@ -14,15 +18,17 @@ Awaitable<Received> BinaryAudioPeer::read() {
   co_return got;
 }
 
-Awaitable<error_code> BinaryAudioPeer::write(const std::string& bytes, Frame frame) {
-  if (const auto audio = session::audio_frame(bytes)) {
-    co_return co_await connection_->write(*audio, Frame::binary);
+Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
+  std::deque<std::string> made;  // which stay where they are
+  std::vector<Outgoing> told(events.begin(), events.end());
+  for (Outgoing& event : told) {
+    if (auto audio = session::audio_frame(*event.bytes)) {
+      event = {&made.emplace_back(std::move(*audio)), Frame::binary};
+    } else if (session::peek_type(*event.bytes) == "verbatim.session") {
+      event.bytes = &made.emplace_back(session::with_audio_frames(*event.bytes));
+    }
   }
-  if (session::peek_type(bytes) == "verbatim.session") {
-    const std::string told = session::with_audio_frames(bytes);
-    co_return co_await connection_->write(told, frame);
-  }
-  co_return co_await connection_->write(bytes, frame);
+  return connection_->send(told);
 }
 
 }  // namespace verbatim::server

@@ -15,7 +15,8 @@ class BinaryAudioPeer final : public Peer {
   explicit BinaryAudioPeer(std::unique_ptr<Peer> connection) : connection_(std::move(connection)) {}
 
   Awaitable<Received> read() override;
-  Awaitable<error_code> write(const std::string& bytes, Frame frame) override;
+  Sent send(std::span<const Outgoing> events) override;
+  Awaitable<error_code> drain() override { return connection_->drain(); }
   Awaitable<error_code> ping() override { return connection_->ping(); }
   Awaitable<void> close(std::uint16_t code, std::string reason) override {
     return connection_->close(code, std::move(reason));

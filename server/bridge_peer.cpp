@@ -31,9 +31,26 @@ Awaitable<Received> BridgePeer::read() {
   co_return received;
 }
 
-Awaitable<error_code> BridgePeer::write(const std::string& bytes, Frame frame) {
-  const error_code ec = co_await asio::co_spawn(home_, connection_->write(bytes, frame), here);
+Sent BridgePeer::send(std::span<const Outgoing> events) {
+  for (const Outgoing& event : events) unsent_.emplace_back(*event.bytes, event.frame);
+  return {true, {}};
+}
+
+Awaitable<error_code> BridgePeer::drain() {
+  error_code ec;
+  while (!unsent_.empty() && !ec) {
+    auto sending = send_there(*connection_, std::exchange(unsent_, {}));
+    ec = co_await asio::co_spawn(home_, std::move(sending), here);
+  }
   co_return ec;
+}
+
+Awaitable<error_code> BridgePeer::send_there(Peer& connection, Copies events) {
+  std::vector<Outgoing> all;
+  for (const auto& [bytes, frame] : events) all.push_back({&bytes, frame});
+  const Sent sent = connection.send(all);
+  if (!sent.waits) co_return sent.ec;
+  co_return co_await connection.drain();
 }
 
 Awaitable<error_code> BridgePeer::ping() {

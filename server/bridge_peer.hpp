@@ -6,6 +6,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "server/peer.hpp"
 
@@ -18,7 +21,9 @@ class BridgePeer final : public Peer {
   ~BridgePeer() override;
 
   Awaitable<Received> read() override;
-  Awaitable<error_code> write(const std::string& bytes, Frame frame) override;
+  /// They wait for drain(), which carries them over.
+  Sent send(std::span<const Outgoing> events) override;
+  Awaitable<error_code> drain() override;
   Awaitable<error_code> ping() override;
   Awaitable<void> close(std::uint16_t code, std::string reason) override;
   Awaitable<void> hang_up() override;
@@ -26,6 +31,10 @@ class BridgePeer final : public Peer {
   Clock::time_point last_heard() const override;
 
  private:
+  using Copies = std::vector<std::pair<std::string, Frame>>;
+  static Awaitable<error_code> send_there(Peer& connection, Copies events);
+
+  Copies unsent_;
   std::shared_ptr<Peer> connection_;
   Executor home_;
   std::shared_ptr<Doorbell> released_;

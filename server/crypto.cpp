@@ -30,6 +30,14 @@ std::string random_bytes(std::size_t count) {
   return out;
 }
 
+std::string sha1(std::string_view data) {
+  std::string out(20, '\0');
+  unsigned int size = 0;
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &size,
+             EVP_sha1(), nullptr);
+  return out;
+}
+
 std::string sha256(std::string_view data) {
   std::string out(32, '\0');
   unsigned int size = 0;

@@ -11,6 +11,7 @@ namespace verbatim::server {
 /// Cryptographically strong. Throws std::runtime_error if the system has no randomness to give.
 std::string random_bytes(std::size_t count);
 
+std::string sha1(std::string_view data);    ///< 20 raw bytes; not for secrets
 std::string sha256(std::string_view data);  ///< 32 raw bytes
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(std::string_view data);

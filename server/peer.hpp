@@ -1,11 +1,13 @@
 // One end of a WebSocket, as a session's driver sees it: the client or the provider, over TLS or
-// not. Beast stays behind it, in ws_peer.cpp.
+// not. The protocol stays behind it, in ws_peer.cpp.
 //
-// One thread. One read, one write (or ping, or close) at a time; read and write may overlap.
+// One thread. One read and one drain, ping or close at a time; they may overlap, and events may be
+// sent meanwhile.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "server/await.hpp"
@@ -30,13 +32,26 @@ struct Received {
 /// How a message is sent: a JSON event is text.
 enum class Frame { text, binary };
 
+struct Outgoing {
+  const std::string* bytes;
+  Frame frame = Frame::text;
+};
+
+struct Sent {
+  bool waits = false;  ///< the connection takes no more for now; the rest has been copied: drain()
+  error_code ec;
+};
+
 class Peer {
  public:
   virtual ~Peer() = default;
 
   virtual Awaitable<Received> read() = 0;
-  /// `bytes` must stay alive until it returns. One event is one frame.
-  virtual Awaitable<error_code> write(const std::string& bytes, Frame frame) = 0;
+  /// Sends events together, each as one frame, as far as the connection takes them at once. Until
+  /// drain() is over, more may be sent, and waits with the rest.
+  virtual Sent send(std::span<const Outgoing> events) = 0;
+  /// Until all that was sent has left.
+  virtual Awaitable<error_code> drain() = 0;
   virtual Awaitable<error_code> ping() = 0;
   /// Sends a close frame and waits for the answer. The caller sets the limit, by abort().
   virtual Awaitable<void> close(std::uint16_t code, std::string reason) = 0;

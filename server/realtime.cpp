@@ -8,7 +8,7 @@
 #include "server/binary_audio_peer.hpp"
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
-#include "server/ws_peer.hpp"
+#include "server/ws_handshake.hpp"
 #include "session/own_events.hpp"
 
 namespace verbatim::server {

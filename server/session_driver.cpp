@@ -1,6 +1,7 @@
 #include "server/session_driver.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <utility>
 
@@ -189,9 +190,10 @@ bool SessionDriver::ring_whom_it_concerns() {
     }
     time_.ring();
   }
+  for (Link& link : links_) send(link);
   for (Link& link : links_) {
     const session::Outbox* const outbox = outbox_of(link);
-    if (!outbox || outbox->ready(durable) || session_.ended()) link.writable.ring();
+    if (!outbox || link.unsent || link.failed || session_.ended()) link.writable.ring();
     const bool wanted = link.is_client() ? session_.wants_client() : session_.wants_upstream();
     if (wanted || !outbox) link.readable.ring();
   }
@@ -294,7 +296,7 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
 }
 
 Awaitable<void> SessionDriver::write_client(Link& link) {
-  const bool over = co_await write_loop(link, Way::to_client);
+  const bool over = co_await write_loop(link);
   if (!over) co_return;
   if (link.replaced) {
     std::string newer("replaced by a newer connection");
@@ -349,39 +351,68 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
 }
 
 Awaitable<void> SessionDriver::write_leg(Link& link) {
-  const bool over = co_await write_loop(link, Way::to_upstream);
+  const bool over = co_await write_loop(link);
   std::string no_reason;  // named: g++ 12 loses track of a temporary made inside a co_await
   if (over) co_await close(link, 1000, std::move(no_reason));
 }
 
-Awaitable<bool> SessionDriver::write_loop(Link& link, Way way) {
-  error_code failed;
-  while (!link.gone && !failed) {
-    session::Outbox* const outbox = outbox_of(link);
-    if (!outbox) {
-      if (link.cut_at == Clock::time_point::max()) replace(link);
-      co_return true;
+void SessionDriver::send(Link& link) {
+  // Together, since a burst of events then costs one record and one system call.
+  constexpr std::size_t events_max = 32;
+  constexpr std::size_t bytes_max = 16 * 1024;
+  session::Outbox* const outbox = outbox_of(link);
+  if (!outbox || !link.is_open() || link.closing) return;
+  const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
+  while (!link.unsent && !link.failed && outbox->ready(journal_.durable())) {
+    std::array<session::MessagePtr, events_max> messages;
+    std::array<Outgoing, events_max> events;
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    do {
+      session::MessagePtr& message = messages[count];
+      message = link.is_client() ? outbox->take() : session_.take_for(link.leg);
+      events[count++] = {&message->bytes};
+      bytes += message->bytes.size();
+    } while (count < events_max && bytes < bytes_max && outbox->ready(journal_.durable()));
+    const Sent sent = link.peer->send({events.data(), count});
+    link.unsent = sent.waits;
+    link.failed = sent.ec;
+    if (sent.ec) return;
+    const std::int64_t sent_us = monotonic_us();
+    for (std::size_t i = 0; i < count; ++i) {
+      const session::Message& message = *messages[i];
+      if (message.received_us == 0) continue;
+      worker_.tally().relayed(way, message.kind, message.bytes.size(),
+                              sent_us - message.received_us);
     }
-    if (outbox->ready(journal_.durable())) {
-      const session::MessagePtr message =
-          link.is_client() ? outbox->take() : session_.take_for(link.leg);
-      failed = co_await link.peer->write(message->bytes, Frame::text);
-      if (!failed && message->received_us != 0) {
-        worker_.tally().relayed(way, message->kind, message->bytes.size(),
-                                monotonic_us() - message->received_us);
-      }
+  }
+}
+
+Awaitable<bool> SessionDriver::write_loop(Link& link) {
+  while (!link.gone && !link.failed) {
+    session::Outbox* const outbox = outbox_of(link);
+    if (link.unsent) {
+      link.failed = co_await link.peer->drain();
+      link.unsent = false;
+      stepped();
+    } else if (!outbox) {
+      if (link.cut_at == Clock::time_point::max()) replace(link);
+      link.closing = true;
+      co_return true;
+    } else if (outbox->ready(journal_.durable())) {
       stepped();
     } else if (session_.settled() && outbox->empty()) {
+      link.closing = true;
       co_return true;
     } else if (link.ping_due) {
       link.ping_due = false;
-      failed = co_await link.peer->ping();
+      link.failed = co_await link.peer->ping();
     } else {
       co_await link.writable.wait();
     }
   }
   // A reader that is at work sees the same break, and may find a close frame before it.
-  if (!link.gone && !link.reading) cut(link, {false, 0, failed.message()});
+  if (!link.gone && !link.reading) cut(link, {false, 0, link.failed.message()});
   co_return false;
 }
 

@@ -71,6 +71,9 @@ class SessionDriver final : public JournalWaiter {
     Clock::time_point pinged_at{};
     bool reading = false;
     Clock::time_point reading_since{};
+    bool unsent = false;    ///< the connection takes no more for now: its writer drains it
+    bool closing = false;   ///< nothing is sent any more but the close
+    error_code failed;      ///< of sending; its writer finds it
     bool gone = false;      ///< cut or closed; said to the session
     bool replaced = false;  ///< nothing that it says or does concerns the session any more
     bool hanging_up = false;
@@ -85,8 +88,11 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<void> keep_time();
 
   Awaitable<Received> read(Link& link);
-  /// Writes what there is, and pings. Returns true when the link may be closed in order.
-  Awaitable<bool> write_loop(Link& link, Way way);
+  /// Sends what may leave, as far as the connection takes it at once.
+  void send(Link& link);
+  /// Waits where a connection takes no more, and pings. Returns true when the link may be closed in
+  /// order.
+  Awaitable<bool> write_loop(Link& link);
   /// What may be written to the link now; null: nothing will be any more.
   session::Outbox* outbox_of(const Link& link);
   Awaitable<void> close(Link& link, std::uint16_t code, std::string reason);

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "server/session_driver.hpp"
-#include "server/ws_peer.hpp"
+#include "server/ws_handshake.hpp"
 
 namespace verbatim::server {
 
@@ -50,12 +50,19 @@ class Conversation {
     }
   }
 
+  Awaitable<error_code> send(const std::string& event) {
+    const Outgoing one{&event};
+    const Sent sent = peer_->send({&one, 1});
+    if (!sent.waits) co_return sent.ec;
+    co_return co_await peer_->drain();
+  }
+
   Awaitable<void> play() {
     while (!gone_) {
       for (simulator::Action& action : script_.take(now().mono_ms)) {
         switch (action.kind) {
           case simulator::Action::Kind::send:
-            if (co_await peer_->write(action.payload, Frame::text)) co_return;
+            if (co_await send(action.payload)) co_return;
             break;
           case simulator::Action::Kind::close: {
             const Deadline deadline(executor_, patience, [this] { peer_->abort(); });

@@ -9,17 +9,58 @@
 
 namespace verbatim::server {
 
+namespace {
+
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+Transport::Attempt of_call(ssize_t returned, Socket::wait_type for_what) {
+  Transport::Attempt attempt;
+  if (returned > 0) {
+    attempt.bytes = static_cast<std::size_t>(returned);
+  } else if (returned == 0) {
+    attempt.ec = asio::error::eof;
+  } else if (would_block()) {
+    attempt.waits = true;
+    attempt.for_what = for_what;
+  } else {
+    attempt.ec = error_code(errno, asio::error::get_system_category());
+  }
+  return attempt;
+}
+
+}  // namespace
+
+/// As recv(2). Where less came than there was room for, there is nothing more: the next call need
+/// not ask the system to hear that.
+ssize_t Transport::Line::receive(void* into, std::size_t size) {
+  if (!socket.is_open()) {
+    errno = EBADF;
+    return -1;
+  }
+  if (empty) {
+    errno = EAGAIN;
+    return -1;
+  }
+  const auto got = ::recv(socket.native_handle(), into, size, 0);
+  empty = got > 0 ? static_cast<std::size_t>(got) < size : got < 0 && would_block();
+  return got;
+}
+
+ssize_t Transport::Line::send(const void* from, std::size_t size) {
+  if (!socket.is_open()) {
+    errno = EBADF;
+    return -1;
+  }
+  return ::send(socket.native_handle(), from, size, MSG_NOSIGNAL);
+}
+
 // A BIO of our own: OpenSSL's for sockets knows only the descriptor's number, which another
 // connection may have once this one is closed, and writes without MSG_NOSIGNAL.
 int Transport::bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
-  auto& line = *static_cast<Line*>(BIO_get_data(bio));
-  if (!line.socket.is_open()) {
-    errno = EBADF;
-    return -1;
-  }
-  const auto got = ::recv(line.socket.native_handle(), into, static_cast<std::size_t>(size), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+  const auto got =
+      static_cast<Line*>(BIO_get_data(bio))->receive(into, static_cast<std::size_t>(size));
+  if (got < 0 && would_block()) {
     BIO_set_retry_read(bio);
   } else if (got == 0) {
     BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
@@ -29,16 +70,9 @@ int Transport::bio_read(BIO* bio, char* into, int size) {
 
 int Transport::bio_write(BIO* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
-  auto& line = *static_cast<Line*>(BIO_get_data(bio));
-  if (!line.socket.is_open()) {
-    errno = EBADF;
-    return -1;
-  }
   const auto sent =
-      ::send(line.socket.native_handle(), from, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-    BIO_set_retry_write(bio);
-  }
+      static_cast<Line*>(BIO_get_data(bio))->send(from, static_cast<std::size_t>(size));
+  if (sent < 0 && would_block()) BIO_set_retry_write(bio);
   return static_cast<int>(sent);
 }
 
@@ -61,7 +95,10 @@ BIO_METHOD* Transport::bio_method() {
   return method;
 }
 
-Transport::Transport(Socket socket) : line_(std::make_unique<Line>(std::move(socket))) {}
+Transport::Transport(Socket socket) : line_(std::make_unique<Line>(std::move(socket))) {
+  error_code ignored;
+  line_->socket.native_non_blocking(true, ignored);
+}
 
 Transport::Transport(Socket socket, SSL_CTX* context)
     : line_(std::make_unique<Line>(std::move(socket))) {
@@ -131,6 +168,22 @@ Transport::Attempt Transport::Line::write(const void* from, std::size_t size) {
   return judge(returned, put);
 }
 
+Transport::Attempt Transport::try_read(asio::mutable_buffer into) {
+  if (line_->tls) return line_->read(into.data(), into.size());
+  return of_call(line_->receive(into.data(), into.size()), Socket::wait_read);
+}
+
+Transport::Attempt Transport::try_write(asio::const_buffer from) {
+  if (line_->tls) return line_->write(from.data(), from.size());
+  return of_call(line_->send(from.data(), from.size()), Socket::wait_write);
+}
+
+Awaitable<error_code> Transport::wait(Socket::wait_type for_what) {
+  const auto [ec] = co_await socket().async_wait(for_what, use_tuple);
+  if (for_what == Socket::wait_read) line_->empty = false;
+  co_return ec;
+}
+
 Transport::Attempt Transport::Line::shake() {
   ERR_clear_error();
   errno = 0;
@@ -146,7 +199,7 @@ Awaitable<error_code> Transport::handshake(Role role) {
   while (true) {
     const Attempt attempt = line_->shake();
     if (!attempt.waits) co_return attempt.ec;
-    const auto [ec] = co_await socket().async_wait(attempt.for_what, use_tuple);
+    const error_code ec = co_await wait(attempt.for_what);
     if (ec) co_return ec;
   }
 }

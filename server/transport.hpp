@@ -5,11 +5,15 @@
 // memory BIOs of as much again for as long as a connection lives; here OpenSSL holds a buffer only
 // while a record is in it, so a connection that says nothing costs no more than its keys.
 //
+// Two ways to use it: as Asio's streams are, which Beast's HTTP wants, or by attempts and waiting,
+// without a turn of the event loop for what can be done at once; one after the other.
+//
 // Movable, one thread. One read and one write at a time; they may overlap. Its socket may be closed
 // under them: they end with an error.
 #pragma once
 
 #include <openssl/ssl.h>
+#include <sys/types.h>
 
 #include <algorithm>
 #include <array>
@@ -46,6 +50,20 @@ class Transport {
   /// said last. The caller sets the limit, by closing the socket.
   Awaitable<void> hang_up();
 
+  /// What one attempt came to: bytes, an error, or what to wait for.
+  struct Attempt {
+    std::size_t bytes = 0;
+    error_code ec;
+    bool waits = false;
+    Socket::wait_type for_what = Socket::wait_read;
+  };
+  /// At once, or not at all. Of what is written, at most one TLS record is taken; what had to wait
+  /// must be offered again, with more behind it or not.
+  Attempt try_read(asio::mutable_buffer into);
+  Attempt try_write(asio::const_buffer from);
+  /// Until it is worth another attempt.
+  Awaitable<error_code> wait(Socket::wait_type for_what);
+
   /// Asio's AsyncReadStream. The end is asio::error::eof, and asio::ssl::error::stream_truncated
   /// where TLS was not ended in its own words.
   template <class Buffers, class Token>
@@ -65,13 +83,6 @@ class Transport {
   struct FreeTls {
     void operator()(SSL* tls) const { SSL_free(tls); }
   };
-  /// What one attempt came to: bytes, an error, or what to wait for.
-  struct Attempt {
-    std::size_t bytes = 0;
-    error_code ec;
-    bool waits = false;
-    Socket::wait_type for_what = Socket::wait_read;
-  };
   /// Stays where it is, since OpenSSL's BIO points to it.
   struct Line {
     explicit Line(Socket with) : socket(std::move(with)) {}
@@ -79,7 +90,11 @@ class Transport {
     Attempt write(const void* from, std::size_t size);
     Attempt shake();
     Attempt judge(int returned, std::size_t bytes);
+    ssize_t receive(void* into, std::size_t size);
+    ssize_t send(const void* from, std::size_t size);
     Socket socket;
+    /// The last read has emptied it: nothing to ask for until it has been waited for.
+    bool empty = false;
     std::unique_ptr<SSL, FreeTls> tls;
   };
   static int bio_read(BIO* bio, char* into, int size);
@@ -104,6 +119,7 @@ class Transport {
       const bool first = !std::exchange(begun, true);
       if (!attempt.waits && !first) return self.complete(attempt.ec, attempt.bytes);
       if (ec) return self.complete(ec, 0);
+      if (!first) line.empty = false;
       attempt = {};
       for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
            ++at) {

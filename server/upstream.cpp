@@ -13,7 +13,7 @@
 #include "server/crypto.hpp"
 #include "server/name_lookup.hpp"
 #include "server/tls.hpp"
-#include "server/ws_peer.hpp"
+#include "server/ws_handshake.hpp"
 
 namespace verbatim::server {
 

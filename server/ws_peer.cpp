@@ -1,166 +1,280 @@
 #include "server/ws_peer.hpp"
 
-#include <atomic>
+#include <openssl/rand.h>
+
+#include <algorithm>
 #include <boost/asio/post.hpp>
-#include <boost/beast/core/bind_handler.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/websocket/stream.hpp>
 #include <utility>
 
 namespace verbatim::server {
-
-namespace beast = boost::beast;
-namespace http = beast::http;
-namespace websocket = beast::websocket;
-
-/// Beast calls this at the end of a read or a close, to wait until the peer has hung up as well; a
-/// peer that does not would keep from us what it said. That wait is hang_up()'s.
-template <class Handler>
-void async_teardown(beast::role_type, Transport& transport, Handler&& handler) {
-  asio::post(transport.get_executor(),
-             beast::bind_front_handler(std::forward<Handler>(handler), error_code()));
-}
-
-/// What Beast calls for its own time-outs, which are off.
-void beast_close_socket(Transport& transport) {
-  error_code ignored;
-  transport.socket().close(ignored);
-}
-
 namespace {
 
-class WsPeer final : public Peer {
- public:
-  WsPeer(Transport transport, WebSocketLimits limits) : ws_(std::move(transport)) {
-    ws_.read_message_max(limits.message_bytes_max);
-    ws_.auto_fragment(false);           // one event is one frame
-    ws_.write_buffer_bytes(16 * 1024);  // masks a usual audio event in one piece
-    ws_.set_option(no_timeouts());      // the driver keeps time
-    ws_.control_callback([this](websocket::frame_type, beast::string_view) { heard(); });
-  }
+/// What one attempt reads: a whole TLS record. One for all connections of a thread, since what it
+/// holds is used up before anything else runs.
+constexpr std::size_t scratch_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
+/// After so much without a wait, others have their turn.
+constexpr std::size_t turn_bytes_max = 64 * 1024;
+/// A connection that is silent keeps no more than this of the memory it used.
+constexpr std::size_t idle_bytes_max = 512;
 
-  websocket::stream<Transport>& stream() { return ws_; }
+using Scratch = std::array<char, scratch_bytes>;
 
-  Awaitable<Received> read() override {
-    Received got;
-    auto buffer = asio::dynamic_buffer(got.bytes);
-    do {
-      const auto [ec, size] = co_await ws_.async_read_some(buffer, 0, use_tuple);
-      heard();
-      if (ec) {
-        describe(ec, got);
-        co_return got;
-      }
-    } while (!ws_.is_message_done());
-    got.kind = ws_.got_binary() ? Received::Kind::binary : Received::Kind::message;
-    co_return got;
-  }
-
-  Awaitable<error_code> write(const std::string& bytes, Frame frame) override {
-    ws_.text(frame == Frame::text);
-    const auto [ec, size] = co_await ws_.async_write(asio::buffer(bytes), use_tuple);
-    co_return ec;
-  }
-
-  Awaitable<error_code> ping() override {
-    const auto [ec] = co_await ws_.async_ping({}, use_tuple);
-    co_return ec;
-  }
-
-  Awaitable<void> close(std::uint16_t code, std::string reason) override {
-    // A close frame holds 123 bytes of reason; cut on a character's border.
-    if (reason.size() > 123) {
-      std::size_t end = 123;
-      while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
-      reason.resize(end);
-    }
-    websocket::close_reason why(static_cast<websocket::close_code>(code));
-    why.reason.assign(reason.data(), reason.size());
-    co_await ws_.async_close(why, use_tuple);
-  }
-
-  Awaitable<void> hang_up() override { co_await ws_.next_layer().hang_up(); }
-
-  void abort() override {
-    error_code ignored;
-    ws_.next_layer().socket().close(ignored);
-  }
-
-  Clock::time_point last_heard() const override {
-    return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
-  }
-
- private:
-  static websocket::stream_base::timeout no_timeouts() {
-    return {websocket::stream_base::none(), websocket::stream_base::none(), false};
-  }
-
-  void heard() {
-    last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
-  }
-
-  void describe(const error_code& ec, Received& got) {
-    got.bytes.clear();
-    got.reason = ec.message();
-    if (ec == websocket::error::closed) {
-      got.kind = Received::Kind::closed;
-      got.close_code = ws_.reason().code;
-      got.reason.assign(ws_.reason().reason.data(), ws_.reason().reason.size());
-    } else if (ec == websocket::error::message_too_big) {
-      got.kind = Received::Kind::too_big;
-    } else if (ec == websocket::condition::protocol_violation) {
-      got.kind = Received::Kind::bad_frame;
-    } else {
-      got.kind = Received::Kind::failed;
-    }
-  }
-
-  websocket::stream<Transport> ws_;
-  std::atomic<Clock::rep> last_heard_{Clock::now().time_since_epoch().count()};
-};
+void forget(std::string& used) {
+  used.clear();
+  if (used.capacity() > idle_bytes_max) std::string().swap(used);
+}
 
 }  // namespace
 
-Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
-                                                  std::string protocol, WebSocketLimits limits) {
-  auto peer = std::make_unique<WsPeer>(std::move(transport), limits);
-  http::request<http::empty_body> upgrade;
-  upgrade.method(http::verb::get);
-  upgrade.target(request.target);
-  for (const auto& [name, value] : request.headers) upgrade.insert(name, value);
-  peer->stream().set_option(
-      websocket::stream_base::decorator([protocol](websocket::response_type& response) {
-        response.set(http::field::server, "verbatim");
-        if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
-      }));
-  const auto [ec] = co_await peer->stream().async_accept(upgrade, use_tuple);
-  if (ec) co_return nullptr;
-  co_return std::move(peer);
+/// Frames that leave together, in one TLS record and one system call.
+class WsPeer::Gathering {
+ public:
+  explicit Gathering(WsPeer& peer) : peer_(peer) {}
+
+  void add(Opcode opcode, std::string_view payload) {
+    const std::uint32_t key = peer_.role_ == WsRole::client ? peer_.fresh_key() : 0;
+    const FrameHead head = frame_head(peer_.role_, opcode, payload.size(), key);
+    if (scratch().size() - size_ < head.size) flush();
+    std::copy_n(head.bytes.data(), head.size, scratch().data() + size_);
+    size_ += head.size;
+    for (std::size_t at = 0; at < payload.size();) {
+      if (size_ == scratch().size()) flush();
+      const std::size_t part = std::min(payload.size() - at, scratch().size() - size_);
+      if (peer_.role_ == WsRole::client) {
+        apply_mask(scratch().data() + size_, payload.data() + at, part, key, at % 4);
+      } else {
+        std::copy_n(payload.data() + at, part, scratch().data() + size_);
+      }
+      size_ += part;
+      at += part;
+    }
+  }
+
+  Sent finish() {
+    flush();
+    return sent_;
+  }
+
+ private:
+  static Scratch& scratch() {
+    static thread_local Scratch made;
+    return made;
+  }
+
+  void flush() {
+    std::string_view bytes(scratch().data(), std::exchange(size_, 0));
+    if (sent_.ec) return;
+    if (peer_.unsent_.empty()) sent_ = peer_.write(bytes);
+    if (sent_.ec || bytes.empty()) return;
+    peer_.unsent_.append(bytes);
+    sent_.waits = true;
+  }
+
+  WsPeer& peer_;
+  std::size_t size_ = 0;
+  Sent sent_;
+};
+
+WsPeer::WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early)
+    : role_(role),
+      transport_(std::move(transport)),
+      reader_(role == WsRole::client ? WsRole::server : WsRole::client, limits.message_bytes_max),
+      input_(std::move(early)),
+      read_over_(transport_.get_executor()),
+      last_heard_(Clock::now().time_since_epoch().count()) {}
+
+void WsPeer::heard() {
+  last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
-    Transport transport, std::string host, std::string target, HeaderList headers,
-    WebSocketLimits limits) {
-  auto peer = std::make_unique<WsPeer>(std::move(transport), limits);
-  peer->stream().set_option(
-      websocket::stream_base::decorator([&headers](websocket::request_type& request) {
-        for (const auto& [name, value] : headers) request.set(name, value);
-      }));
-  websocket::response_type response;
-  const auto [ec] = co_await peer->stream().async_handshake(response, host, target, use_tuple);
-  if (ec) {
-    HandshakeRefused refused;
-    refused.reason = ec.message();
-    if (ec == websocket::error::upgrade_declined) {
-      refused.status = static_cast<int>(response.result_int());
-      refused.reason = response.body().empty() ? std::string(response.reason()) : response.body();
+Clock::time_point WsPeer::last_heard() const {
+  return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
+}
+
+// ---- reading -------------------------------------------------------------------------------
+
+Awaitable<Received> WsPeer::read() {
+  while (reading_) co_await read_over_.wait();  // close() reads, too
+  reading_ = true;
+  Received got;
+  while (true) {
+    FrameReader::Frame frame = co_await next_frame(got);
+    using Kind = FrameReader::Kind;
+    if (frame.kind == Kind::text || frame.kind == Kind::binary) {
+      got.kind = frame.kind == Kind::text ? Received::Kind::message : Received::Kind::binary;
+      got.bytes = std::move(frame.bytes);
+      break;
     }
-    co_return refused;
+    if (frame.kind == Kind::pong) continue;
+    if (frame.kind == Kind::ping) {
+      // Who asks for answers without reading them is not read either.
+      if (send_frame(Opcode::pong, frame.bytes).waits) co_await drain();
+      continue;
+    }
+    if (frame.kind == Kind::close) {
+      close_came_ = true;
+      send_close(frame.code, {});
+      got.kind = Received::Kind::closed;
+      got.close_code = frame.code;
+      got.reason = std::move(frame.bytes);
+    } else if (frame.kind == Kind::broken) {
+      send_close(frame.code, {});
+      got.kind =
+          frame.code == close_codes::too_big ? Received::Kind::too_big : Received::Kind::bad_frame;
+      got.reason = frame.code == close_codes::too_big ? "a message is too large"
+                                                      : "a frame breaks the WebSocket protocol";
+    }
+    break;
   }
-  co_return std::unique_ptr<Peer>(std::move(peer));
+  reading_ = false;
+  read_over_.ring();
+  co_return got;
+}
+
+Awaitable<FrameReader::Frame> WsPeer::next_frame(Received& end) {
+  while (true) {
+    if (input_at_ < input_.size()) {
+      std::string_view left(input_);
+      left.remove_prefix(input_at_);
+      FrameReader::Frame frame = reader_.take(left);
+      input_at_ = input_.size() - left.size();
+      if (left.empty()) {
+        forget(input_);
+        input_at_ = 0;
+      }
+      if (frame.kind != FrameReader::Kind::nothing) co_return frame;
+    }
+    static thread_local Scratch scratch;
+    const Transport::Attempt attempt = transport_.try_read(asio::buffer(scratch));
+    if (attempt.waits) {
+      read_without_waiting_ = 0;
+      const error_code ec = co_await transport_.wait(attempt.for_what);
+      if (!ec) continue;
+      end.reason = ec.message();
+      co_return FrameReader::Frame();
+    }
+    if (attempt.ec) {
+      end.reason = attempt.ec.message();
+      co_return FrameReader::Frame();
+    }
+    heard();
+    std::string_view came(scratch.data(), attempt.bytes);
+    FrameReader::Frame frame = reader_.take(came);
+    input_.assign(came);
+    read_without_waiting_ += attempt.bytes;
+    if (read_without_waiting_ > turn_bytes_max) {
+      read_without_waiting_ = 0;
+      co_await asio::post(transport_.get_executor(), asio::use_awaitable_t<Executor>());
+    }
+    if (frame.kind != FrameReader::Kind::nothing) co_return frame;
+  }
+}
+
+// ---- sending -------------------------------------------------------------------------------
+
+std::uint32_t WsPeer::fresh_key() {
+  // Nobody on the way may foresee them (RFC 6455, 10.3).
+  static thread_local std::array<std::uint32_t, 256> keys;
+  static thread_local std::size_t used = keys.size();
+  if (used == keys.size()) {
+    RAND_bytes(reinterpret_cast<unsigned char*>(keys.data()), sizeof keys);
+    used = 0;
+  }
+  return keys[used++];
+}
+
+Sent WsPeer::write(std::string_view& bytes) {
+  Sent sent;
+  while (!bytes.empty()) {
+    const auto piece = bytes.substr(0, scratch_bytes);
+    const Transport::Attempt attempt =
+        transport_.try_write(asio::buffer(piece.data(), piece.size()));
+    if (attempt.waits || attempt.ec) {
+      sent.waits = attempt.waits;
+      sent.ec = attempt.ec;
+      break;
+    }
+    bytes.remove_prefix(attempt.bytes);
+  }
+  return sent;
+}
+
+Sent WsPeer::send(std::span<const Outgoing> events) {
+  if (close_sent_) return {false, asio::error::operation_aborted};
+  Gathering together(*this);
+  for (const Outgoing& event : events)
+    together.add(event.frame == Frame::text ? Opcode::text : Opcode::binary, *event.bytes);
+  return together.finish();
+}
+
+Sent WsPeer::send_frame(Opcode opcode, std::string_view payload) {
+  if (close_sent_) return {false, asio::error::operation_aborted};
+  Gathering one(*this);
+  one.add(opcode, payload);
+  return one.finish();
+}
+
+Sent WsPeer::send_close(std::uint16_t code, std::string_view reason) {
+  // A close frame holds 123 bytes of reason; cut on a character's border.
+  if (reason.size() > 123) {
+    std::size_t end = 123;
+    while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
+    reason = reason.substr(0, end);
+  }
+  std::string payload;
+  if (code != 0) {
+    payload += static_cast<char>(code >> 8);
+    payload += static_cast<char>(code & 255);
+    payload += reason;
+  }
+  const Sent sent = send_frame(Opcode::close, payload);
+  close_sent_ = true;
+  return sent;
+}
+
+Awaitable<error_code> WsPeer::drain() {
+  while (unsent_at_ < unsent_.size()) {
+    std::string_view left(unsent_);
+    left.remove_prefix(unsent_at_);
+    const std::size_t before = left.size();
+    const Transport::Attempt attempt =
+        transport_.try_write(asio::buffer(left.data(), std::min(before, scratch_bytes)));
+    if (attempt.ec) co_return attempt.ec;
+    unsent_at_ += attempt.bytes;
+    if (!attempt.waits) continue;
+    if (const error_code ec = co_await transport_.wait(attempt.for_what)) co_return ec;
+  }
+  forget(unsent_);
+  unsent_at_ = 0;
+  co_return error_code();
+}
+
+Awaitable<error_code> WsPeer::ping() {
+  const Sent sent = send_frame(Opcode::ping, {});
+  if (!sent.waits) co_return sent.ec;
+  co_return co_await drain();
+}
+
+// ---- ends ----------------------------------------------------------------------------------
+
+Awaitable<void> WsPeer::close(std::uint16_t code, std::string reason) {
+  if (!close_sent_ && send_close(code, reason).waits && co_await drain()) co_return;
+  // The answer is what ends reading, whoever reads.
+  while (reading_) co_await read_over_.wait();
+  while (!close_came_) {
+    const Received received = co_await read();
+    if (received.kind != Received::Kind::message && received.kind != Received::Kind::binary) break;
+  }
+}
+
+Awaitable<void> WsPeer::hang_up() {
+  co_await drain();
+  co_await transport_.hang_up();
+}
+
+void WsPeer::abort() {
+  error_code ignored;
+  transport_.socket().close(ignored);
 }
 
 }  // namespace verbatim::server

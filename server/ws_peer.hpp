@@ -1,14 +1,14 @@
-// Peers over Beast's WebSocket stream: both roles, over TLS or not.
+// A connection that speaks WebSocket, after its upgrade: either end of it, over TLS or not.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
-#include <memory>
 #include <string>
-#include <variant>
+#include <vector>
 
-#include "server/http.hpp"
 #include "server/peer.hpp"
 #include "server/transport.hpp"
+#include "server/ws_frame.hpp"
 
 namespace verbatim::server {
 
@@ -16,19 +16,46 @@ struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
 };
 
-/// Answers an upgrade request with 101. `protocol` is the subprotocol to select, empty for none.
-/// Null if the connection broke meanwhile. The caller sets a deadline on the transport's socket.
-Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
-                                                  std::string protocol, WebSocketLimits limits);
+class WsPeer final : public Peer {
+ public:
+  /// `early`: what the other end has sent behind its part of the upgrade.
+  WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early = {});
 
-struct HandshakeRefused {
-  int status = 0;      ///< HTTP status, 0 if there was no answer
-  std::string reason;  ///< the provider's body, or what the network said
+  Awaitable<Received> read() override;
+  Sent send(std::span<const Outgoing> events) override;
+  Awaitable<error_code> drain() override;
+  Awaitable<error_code> ping() override;
+  Awaitable<void> close(std::uint16_t code, std::string reason) override;
+  Awaitable<void> hang_up() override;
+  void abort() override;
+  Clock::time_point last_heard() const override;
+
+ private:
+  class Gathering;
+
+  /// A frame, or `received` tells of the end.
+  Awaitable<FrameReader::Frame> next_frame(Received& end);
+  Awaitable<bool> read_some(Received& end);
+  Sent send_frame(Opcode opcode, std::string_view payload);
+  Sent send_close(std::uint16_t code, std::string_view reason);
+  /// From the front of `bytes`, which is left at what the connection did not take.
+  Sent write(std::string_view& bytes);
+  std::uint32_t fresh_key();
+  void heard();
+
+  const WsRole role_;
+  Transport transport_;
+  FrameReader reader_;
+  std::string input_;         ///< came together with a frame that was given out
+  std::size_t input_at_ = 0;  ///< how much of it is used up
+  std::string unsent_;        ///< frames, as they go out; the first has begun perhaps
+  std::size_t unsent_at_ = 0;
+  std::size_t read_without_waiting_ = 0;
+  bool reading_ = false;
+  bool close_sent_ = false;
+  bool close_came_ = false;
+  Doorbell read_over_;
+  std::atomic<Clock::rep> last_heard_;
 };
-
-/// Asks for an upgrade. `host` and `target` go into the request line and Host header.
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
-    Transport transport, std::string host, std::string target, HeaderList headers,
-    WebSocketLimits limits);
 
 }  // namespace verbatim::server

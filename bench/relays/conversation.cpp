@@ -67,7 +67,7 @@ std::string speech(int ms) {
   return base64(samples);
 }
 
-std::vector<Due> exchange(const std::string& tag, const std::string& audio, bool with_text) {
+std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) {
   constexpr const char* words[] = {" I",    " can", " hear", " every", " word", " that",
                                    " you",  " say", ",",     " and",   " none", " of",
                                    " them", " is",  " lost", " on",    " the",  " way"};
@@ -92,24 +92,22 @@ std::vector<Due> exchange(const std::string& tag, const std::string& audio, bool
            R"(","role":"assistant","content":[)" + content + "]}";
   };
   std::string said;
-  if (with_text) {
-    add(0, Kind::other, "input_audio_buffer.speech_started",
-        R"("audio_start_ms":100,"item_id":")" + person + "\"");
-    add(1000, Kind::other, "input_audio_buffer.speech_stopped",
-        R"("audio_end_ms":1000,"item_id":")" + person + "\"");
-    add(1000, Kind::other, "input_audio_buffer.committed",
-        R"("previous_item_id":null,"item_id":")" + person + "\"");
-    add(1000, Kind::other, "conversation.item.added", person_item);
-    add(1000, Kind::other, "conversation.item.done", person_item);
-    for (int number = 0; number < 6; ++number) {
-      said += words[number];
-      add(1050 + 10 * number, Kind::text, "conversation.item.input_audio_transcription.delta",
-          R"("item_id":")" + person + R"(","content_index":0,"delta":")" + words[number] +
-              R"(","obfuscation":"QFJAuRO0fD26Ziy")");
-    }
-    add(1150, Kind::text, "conversation.item.input_audio_transcription.completed",
-        R"("item_id":")" + person + R"(","content_index":0,"transcript":")" + said + "\"");
+  add(0, Kind::other, "input_audio_buffer.speech_started",
+      R"("audio_start_ms":100,"item_id":")" + person + "\"");
+  add(1000, Kind::other, "input_audio_buffer.speech_stopped",
+      R"("audio_end_ms":1000,"item_id":")" + person + "\"");
+  add(1000, Kind::other, "input_audio_buffer.committed",
+      R"("previous_item_id":null,"item_id":")" + person + "\"");
+  add(1000, Kind::other, "conversation.item.added", person_item);
+  add(1000, Kind::other, "conversation.item.done", person_item);
+  for (int number = 0; number < 6; ++number) {
+    said += words[number];
+    add(1050 + 10 * number, Kind::text, "conversation.item.input_audio_transcription.delta",
+        R"("item_id":")" + person + R"(","content_index":0,"delta":")" + words[number] +
+            R"(","obfuscation":"QFJAuRO0fD26Ziy")");
   }
+  add(1150, Kind::text, "conversation.item.input_audio_transcription.completed",
+      R"("item_id":")" + person + R"(","content_index":0,"transcript":")" + said + "\"");
   add(1200, Kind::other, "response.created", response_body("in_progress"));
   add(1200, Kind::other, "response.output_item.added",
       R"("response_id":")" + response + R"(","output_index":0,)" + answer_item("in_progress", ""));
@@ -122,7 +120,7 @@ std::vector<Due> exchange(const std::string& tag, const std::string& audio, bool
     for (int number = 0; number < 4; ++number) {
       const int at = 1300 + 200 * burst;
       add(at, Kind::audio, "response.output_audio.delta", part(R"("delta":")" + audio + "\""));
-      if (!with_text || word == 18) continue;
+      if (word == 18) continue;
       said += words[word];
       add(at, Kind::text, "response.output_audio_transcript.delta",
           part(R"("delta":")" + std::string(words[word++]) +
@@ -133,9 +131,8 @@ std::vector<Due> exchange(const std::string& tag, const std::string& audio, bool
   add(2300, Kind::other, "response.output_audio.done",
       R"("response_id":")" + response + R"(","item_id":")" + answer +
           R"(","output_index":0,"content_index":0)");
-  if (with_text)
-    add(2300, Kind::text, "response.output_audio_transcript.done",
-        part(R"("transcript":")" + said + "\""));
+  add(2300, Kind::text, "response.output_audio_transcript.done",
+      part(R"("transcript":")" + said + "\""));
   add(2300, Kind::other, "response.content_part.done", part(R"("part":)" + whole));
   add(2300, Kind::other, "response.output_item.done",
       R"("response_id":")" + response + R"(","output_index":0,)" + answer_item("completed", whole));

@@ -47,7 +47,7 @@ struct Due {
 /// One exchange: what the person said, transcribed, and an answer of two seconds whose audio and
 /// text come interleaved in five bursts. `tag` makes its ids different from those of others;
 /// `audio` is that of one 100 ms message.
-std::vector<Due> exchange(const std::string& tag, const std::string& audio, bool with_text);
+std::vector<Due> one_exchange(const std::string& tag, const std::string& audio);
 
 /// The first event of a session.
 std::string session_created(const std::string& tag);

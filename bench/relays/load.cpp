@@ -149,16 +149,29 @@ awaitable<void> flood(Bench& bench, Stream& stream, Template event) {
   }
 }
 
+/// Sends one again and again, in real time.
+awaitable<void> pace(Bench& bench, Stream& stream, Template event, int every_ms, int number) {
+  const milliseconds every(every_ms);
+  auto next = Clock::now() + every * number / bench.options.sessions;
+  while (!bench.over) {
+    co_await pause_until(next);
+    co_await stream.async_write(asio::buffer(event.stamped()), use_awaitable);
+    next += every;
+  }
+}
+
 awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number) {
   co_await wait_for(bench.begin);
-  const bool with_text = bench.options.work == "conversation";
   auto next = Clock::now() + milliseconds(exchange_ms * number / bench.options.sessions);
   for (int exchanges = 0; !bench.over; ++exchanges) {
     co_await pause_until(next);
     const std::string tag = std::to_string(number) + "_" + std::to_string(exchanges);
-    auto script = exchange(tag, bench.audio, with_text);
+    auto script = one_exchange(tag, bench.audio);
     int at_ms = 0;
     for (Due& due : script) {
+      // Nothing but audio from here on, in an answer that has no end.
+      if (bench.options.work == "audio" && due.event.kind() == Kind::audio)
+        co_return co_await pace(bench, *stream, due.event, 100, number);
       if (due.at_ms != at_ms) co_await pause_until(next + milliseconds(at_ms = due.at_ms));
       co_await stream->async_write(asio::buffer(due.event.stamped()), use_awaitable);
     }
@@ -167,17 +180,12 @@ awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number)
 }
 
 awaitable<void> speak(Bench& bench, std::shared_ptr<Stream> stream, int number) {
-  Template append(Kind::audio, "input_audio_buffer.append",
-                  "\"audio\":\"" + speech(bench.options.message_ms) + "\"");
+  const int every_ms = bench.options.message_ms;
+  const Template append(Kind::audio, "input_audio_buffer.append",
+                        "\"audio\":\"" + speech(every_ms) + "\"");
   co_await wait_for(bench.begin);
   if (bench.options.work == "flood") co_return co_await flood(bench, *stream, append);
-  const milliseconds every(bench.options.message_ms);
-  auto next = Clock::now() + every * number / bench.options.sessions;
-  while (!bench.over) {
-    co_await pause_until(next);
-    co_await stream->async_write(asio::buffer(append.stamped()), use_awaitable);
-    next += every;
-  }
+  co_await pace(bench, *stream, append, every_ms, number);
 }
 
 /// One that fails while the conversations are under way makes the run worthless: it is counted.

@@ -21,7 +21,7 @@ http {
     ssl_certificate ${cert}; ssl_certificate_key ${key};
     location / {
       proxy_pass https://127.0.0.1:${providerPort};
-      proxy_http_version 1.1; proxy_buffering off;
+      proxy_http_version 1.1; proxy_buffering off; proxy_buffer_size 16k; proxy_buffers 4 16k;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";
       proxy_read_timeout 1h; proxy_send_timeout 1h;
     }

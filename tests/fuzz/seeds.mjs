@@ -32,6 +32,16 @@ for (const name of readdirSync(recordings).filter((file) => file.endsWith('.json
 for (const event of messages.values())
   for (const target of ['client_message', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
 
+// Frames of both ends: short, with a longer length, in parts, and control frames. The first byte
+// says whose they are and where they are cut.
+for (const [first, ...frames] of [
+  [6, '\x81\x02{}', '\x89\x01p', '\x88\x02\x03\xe8'],
+  [6, `\x81\x7e\x01\x00${'a'.repeat(256)}`],
+  [7, '\x01\x81\0\0\0\0a', '\x8a\x80\0\0\0\0', '\x80\x81\0\0\0\0b'],
+  [7, '\x82\x83\x01\x02\x03\x04abc'],
+])
+  write('ws_frame', Buffer.from(String.fromCharCode(first) + frames.join(''), 'latin1'));
+
 // Configurations: by the first byte --set, the environment, or a file.
 for (const section of readFileSync(example, 'utf8').split(/^\[/m).slice(1)) {
   const lines = section.split('\n').filter((line) => line && !line.startsWith('#'));

@@ -13,7 +13,7 @@
 
 #include "server/listener.hpp"
 #include "server/tls.hpp"
-#include "server/ws_peer.hpp"
+#include "server/ws_handshake.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim::server;
@@ -36,7 +36,8 @@ class Echo final : public HttpService {
     if (!peer) co_return std::nullopt;
     const std::string seen = request.target + " " + std::string(request.header("Authorization")) +
                              " " + std::string(request.header("api-key"));
-    co_await peer->write(seen, Frame::text);
+    const Outgoing one{&seen};
+    CHECK_FALSE(peer->send({&one, 1}).waits);
     co_await peer->read();
     co_return std::nullopt;
   }

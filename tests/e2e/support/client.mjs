@@ -97,8 +97,10 @@ export class Client {
       look = () => {
         try {
           const result = find(this);
-          if (result !== undefined && result !== false) resolve(result);
-          else if (this.ended) reject(new Error(`closed while waiting for ${what}`));
+          if (result !== undefined && result !== false) {
+            this.#waiting.delete(look); // what comes together with what was wanted is not for it
+            resolve(result);
+          } else if (this.ended) reject(new Error(`closed while waiting for ${what}`));
         } catch (error) {
           reject(error);
         }
@@ -122,8 +124,8 @@ export class Client {
       item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
     });
     this.send({ type: 'response.create' });
-    await this.event('response.done', from);
-    return this.events.slice(from);
+    const done = await this.event('response.done', from);
+    return this.events.slice(from, this.events.indexOf(done) + 1);
   }
 
   async close(code = 1000) {

@@ -1,0 +1,91 @@
+#include "server/ws_handshake.hpp"
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <utility>
+
+#include "server/crypto.hpp"
+
+namespace verbatim::server {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+/// What proves that the other end has read this very key (RFC 6455, 1.3).
+std::string accept_of(std::string_view key) {
+  return base64(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+}
+
+/// A provider that refuses says why in a few lines.
+constexpr std::uint64_t refusal_bytes_max = 64 * 1024;
+
+}  // namespace
+
+Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
+                                                  std::string protocol, WebSocketLimits limits) {
+  const std::string_view key = request.header("Sec-WebSocket-Key");
+  if (key.empty()) co_return nullptr;
+  http::response<http::empty_body> response(http::status::switching_protocols, 11);
+  response.set(http::field::server, "verbatim");
+  response.set(http::field::upgrade, "websocket");
+  response.set(http::field::connection, "Upgrade");
+  response.set(http::field::sec_websocket_accept, accept_of(key));
+  if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
+  const auto [ec, size] = co_await http::async_write(transport, response, use_tuple);
+  if (ec) co_return nullptr;
+  co_return std::make_unique<WsPeer>(WsRole::server, std::move(transport), limits);
+}
+
+Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+    Transport transport, std::string host, std::string target, HeaderList headers,
+    WebSocketLimits limits) {
+  const std::string key = base64(random_bytes(16));
+  http::request<http::empty_body> request(http::verb::get, target, 11);
+  request.set(http::field::host, host);
+  request.set(http::field::upgrade, "websocket");
+  request.set(http::field::connection, "Upgrade");
+  request.set(http::field::sec_websocket_key, key);
+  request.set(http::field::sec_websocket_version, "13");
+  for (const auto& [name, value] : headers) request.set(name, value);
+  HandshakeRefused refused;
+  const auto [unsent, sent] = co_await http::async_write(transport, request, use_tuple);
+  if (unsent) {
+    refused.reason = unsent.message();
+    co_return refused;
+  }
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> parser;
+  parser.body_limit(refusal_bytes_max);
+  const auto [ec, read] = co_await http::async_read_header(transport, buffer, parser, use_tuple);
+  if (ec) {
+    refused.reason = ec.message();
+    co_return refused;
+  }
+  const auto& response = parser.get();
+  if (response.result() != http::status::switching_protocols) {
+    // However much of the reason comes.
+    co_await http::async_read(transport, buffer, parser, use_tuple);
+    refused.status = static_cast<int>(response.result_int());
+    refused.reason = response.body().empty() ? std::string(response.reason()) : response.body();
+    co_return refused;
+  }
+  if (!http::token_list(response[http::field::upgrade]).exists("websocket") ||
+      !http::token_list(response[http::field::connection]).exists("upgrade") ||
+      std::string_view(response[http::field::sec_websocket_accept]) != accept_of(key)) {
+    refused.reason = "its answer to the upgrade is not a WebSocket's";
+    co_return refused;
+  }
+  std::string early(static_cast<const char*>(buffer.data().data()), buffer.size());
+  co_return std::make_unique<WsPeer>(WsRole::client, std::move(transport), limits,
+                                     std::move(early));
+}
+
+}  // namespace verbatim::server
