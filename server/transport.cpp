@@ -153,6 +153,12 @@ Transport::Attempt Transport::Line::judge(int returned, std::size_t bytes) {
 }
 
 Transport::Attempt Transport::Line::read(void* into, std::size_t size) {
+  // OpenSSL would take a buffer and give it back, to find nothing.
+  if (empty && SSL_has_pending(tls.get()) == 0) {
+    Attempt nothing;
+    nothing.waits = true;
+    return nothing;
+  }
   ERR_clear_error();
   errno = 0;
   std::size_t got = 0;
@@ -178,12 +184,6 @@ Transport::Attempt Transport::try_write(asio::const_buffer from) {
   return of_call(line_->send(from.data(), from.size()), Socket::wait_write);
 }
 
-Awaitable<error_code> Transport::wait(Socket::wait_type for_what) {
-  const auto [ec] = co_await socket().async_wait(for_what, use_tuple);
-  if (for_what == Socket::wait_read) line_->empty = false;
-  co_return ec;
-}
-
 Transport::Attempt Transport::Line::shake() {
   ERR_clear_error();
   errno = 0;
@@ -199,7 +199,7 @@ Awaitable<error_code> Transport::handshake(Role role) {
   while (true) {
     const Attempt attempt = line_->shake();
     if (!attempt.waits) co_return attempt.ec;
-    const error_code ec = co_await wait(attempt.for_what);
+    const auto [ec] = co_await wait(attempt.for_what, use_tuple);
     if (ec) co_return ec;
   }
 }

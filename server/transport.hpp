@@ -61,8 +61,12 @@ class Transport {
   /// must be offered again, with more behind it or not.
   Attempt try_read(asio::mutable_buffer into);
   Attempt try_write(asio::const_buffer from);
-  /// Until it is worth another attempt.
-  Awaitable<error_code> wait(Socket::wait_type for_what);
+  /// Until it is worth another attempt; completes with an error_code.
+  template <class Token>
+  auto wait(Socket::wait_type for_what, Token&& token) {
+    if (for_what == Socket::wait_read) line_->empty = false;
+    return line_->socket.async_wait(for_what, std::forward<Token>(token));
+  }
 
   /// Asio's AsyncReadStream. The end is asio::error::eof, and asio::ssl::error::stream_truncated
   /// where TLS was not ended in its own words.

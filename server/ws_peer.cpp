@@ -97,77 +97,106 @@ Awaitable<Received> WsPeer::read() {
   while (reading_) co_await read_over_.wait();  // close() reads, too
   reading_ = true;
   Received got;
-  while (true) {
-    FrameReader::Frame frame = co_await next_frame(got);
-    using Kind = FrameReader::Kind;
-    if (frame.kind == Kind::text || frame.kind == Kind::binary) {
-      got.kind = frame.kind == Kind::text ? Received::Kind::message : Received::Kind::binary;
-      got.bytes = std::move(frame.bytes);
-      break;
+  for (bool over = false; !over;) {
+    switch (Step step = next_step(got); step.kind) {
+      case Step::Kind::over:
+        over = true;
+        break;
+      case Step::Kind::waits: {
+        const auto [ec] = co_await transport_.wait(step.for_what, use_tuple);
+        got.reason = ec ? ec.message() : std::string();
+        over = static_cast<bool>(ec);
+        break;
+      }
+      case Step::Kind::others_turn:
+        co_await asio::post(transport_.get_executor(), asio::use_awaitable_t<Executor>());
+        break;
+      case Step::Kind::answered:
+        // Who asks for answers without reading them is not read either.
+        co_await drain();
     }
-    if (frame.kind == Kind::pong) continue;
-    if (frame.kind == Kind::ping) {
-      // Who asks for answers without reading them is not read either.
-      if (send_frame(Opcode::pong, frame.bytes).waits) co_await drain();
-      continue;
-    }
-    if (frame.kind == Kind::close) {
-      close_came_ = true;
-      send_close(frame.code, {});
-      got.kind = Received::Kind::closed;
-      got.close_code = frame.code;
-      got.reason = std::move(frame.bytes);
-    } else if (frame.kind == Kind::broken) {
-      send_close(frame.code, {});
-      got.kind =
-          frame.code == close_codes::too_big ? Received::Kind::too_big : Received::Kind::bad_frame;
-      got.reason = frame.code == close_codes::too_big ? "a message is too large"
-                                                      : "a frame breaks the WebSocket protocol";
-    }
-    break;
   }
   reading_ = false;
   read_over_.ring();
   co_return got;
 }
 
-Awaitable<FrameReader::Frame> WsPeer::next_frame(Received& end) {
+/// As far as it goes without waiting.
+WsPeer::Step WsPeer::next_step(Received& got) {
   while (true) {
-    if (input_at_ < input_.size()) {
-      std::string_view left(input_);
-      left.remove_prefix(input_at_);
-      FrameReader::Frame frame = reader_.take(left);
-      input_at_ = input_.size() - left.size();
-      if (left.empty()) {
-        forget(input_);
-        input_at_ = 0;
+    FrameReader::Frame frame = next_buffered();
+    if (frame.kind == FrameReader::Kind::nothing) {
+      if (read_without_waiting_ > turn_bytes_max) {
+        read_without_waiting_ = 0;
+        return {Step::Kind::others_turn};
       }
-      if (frame.kind != FrameReader::Kind::nothing) co_return frame;
+      static thread_local Scratch scratch;
+      const Transport::Attempt attempt = transport_.try_read(asio::buffer(scratch));
+      if (attempt.waits) {
+        read_without_waiting_ = 0;
+        return {Step::Kind::waits, attempt.for_what};
+      }
+      if (attempt.ec) {
+        got.reason = attempt.ec.message();
+        return {Step::Kind::over};
+      }
+      heard();
+      read_without_waiting_ += attempt.bytes;
+      std::string_view came(scratch.data(), attempt.bytes);
+      frame = reader_.take(came);
+      if (!came.empty()) input_.assign(came);
     }
-    static thread_local Scratch scratch;
-    const Transport::Attempt attempt = transport_.try_read(asio::buffer(scratch));
-    if (attempt.waits) {
-      read_without_waiting_ = 0;
-      const error_code ec = co_await transport_.wait(attempt.for_what);
-      if (!ec) continue;
-      end.reason = ec.message();
-      co_return FrameReader::Frame();
+    switch (frame.kind) {
+      case FrameReader::Kind::nothing:
+      case FrameReader::Kind::pong:
+        continue;
+      case FrameReader::Kind::ping:
+        if (send_frame(Opcode::pong, frame.bytes).waits) return {Step::Kind::answered};
+        continue;
+      default:
+        tell(frame, got);
+        return {Step::Kind::over};
     }
-    if (attempt.ec) {
-      end.reason = attempt.ec.message();
-      co_return FrameReader::Frame();
-    }
-    heard();
-    std::string_view came(scratch.data(), attempt.bytes);
-    FrameReader::Frame frame = reader_.take(came);
-    input_.assign(came);
-    read_without_waiting_ += attempt.bytes;
-    if (read_without_waiting_ > turn_bytes_max) {
-      read_without_waiting_ = 0;
-      co_await asio::post(transport_.get_executor(), asio::use_awaitable_t<Executor>());
-    }
-    if (frame.kind != FrameReader::Kind::nothing) co_return frame;
   }
+}
+
+FrameReader::Frame WsPeer::next_buffered() {
+  if (input_at_ == input_.size()) return {};
+  std::string_view left(input_);
+  left.remove_prefix(input_at_);
+  FrameReader::Frame frame = reader_.take(left);
+  input_at_ = input_.size() - left.size();
+  if (left.empty()) {
+    forget(input_);
+    input_at_ = 0;
+  }
+  return frame;
+}
+
+/// A message or an end, in the driver's words.
+void WsPeer::tell(FrameReader::Frame& frame, Received& got) {
+  got.bytes = std::move(frame.bytes);
+  switch (frame.kind) {
+    case FrameReader::Kind::text:
+      got.kind = Received::Kind::message;
+      return;
+    case FrameReader::Kind::binary:
+      got.kind = Received::Kind::binary;
+      return;
+    case FrameReader::Kind::close:
+      close_came_ = true;
+      send_close(frame.code, {});
+      got.kind = Received::Kind::closed;
+      got.close_code = frame.code;
+      got.reason = std::exchange(got.bytes, {});
+      return;
+    default:
+      break;
+  }
+  const bool too_big = frame.code == close_codes::too_big;
+  send_close(frame.code, {});
+  got.kind = too_big ? Received::Kind::too_big : Received::Kind::bad_frame;
+  got.reason = too_big ? "a message is too large" : "a frame breaks the WebSocket protocol";
 }
 
 // ---- sending -------------------------------------------------------------------------------
@@ -242,7 +271,8 @@ Awaitable<error_code> WsPeer::drain() {
     if (attempt.ec) co_return attempt.ec;
     unsent_at_ += attempt.bytes;
     if (!attempt.waits) continue;
-    if (const error_code ec = co_await transport_.wait(attempt.for_what)) co_return ec;
+    const auto [ec] = co_await transport_.wait(attempt.for_what, use_tuple);
+    if (ec) co_return ec;
   }
   forget(unsent_);
   unsent_at_ = 0;

@@ -33,9 +33,19 @@ class WsPeer final : public Peer {
  private:
   class Gathering;
 
-  /// A frame, or `received` tells of the end.
-  Awaitable<FrameReader::Frame> next_frame(Received& end);
-  Awaitable<bool> read_some(Received& end);
+  struct Step {
+    enum class Kind {
+      over,         ///< what was asked for is there
+      waits,        ///< for the connection
+      others_turn,  ///< it has had its share of the thread
+      answered      ///< a ping, but the answer has not left
+    };
+    Kind kind;
+    Socket::wait_type for_what = Socket::wait_read;
+  };
+  Step next_step(Received& got);
+  FrameReader::Frame next_buffered();
+  void tell(FrameReader::Frame& frame, Received& got);
   Sent send_frame(Opcode opcode, std::string_view payload);
   Sent send_close(std::uint16_t code, std::string_view reason);
   /// From the front of `bytes`, which is left at what the connection did not take.

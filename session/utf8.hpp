@@ -13,7 +13,7 @@ namespace verbatim::session::utf8 {
 std::size_t sequence_length(std::string_view bytes);
 
 /// How many bytes at the front are ASCII other than '"', '\\' and control characters: what needs
-/// no look of its own inside a JSON string. Eight at a time.
+/// no look of its own inside a JSON string.
 std::size_t plain_prefix(std::string_view bytes);
 
 bool is_valid(std::string_view bytes);
