@@ -167,8 +167,14 @@ Awaitable<void> part_from(Transport& stream) {
   co_await stream.hang_up();
 }
 
-Awaitable<void> serve_requests(Transport stream, HttpLimits limits, HttpService& service,
-                               Log& log) {
+struct Upgrade {
+  HttpRequest request;
+  Transport transport;
+};
+
+/// Until one asks for an upgrade, or there are no more.
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits limits,
+                                                 HttpService& service, Log& log) {
   const std::string remote = remote_address(stream.socket());
   beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
   const auto executor = stream.socket().get_executor();
@@ -232,13 +238,7 @@ Awaitable<void> serve_requests(Transport stream, HttpLimits limits, HttpService&
     }
     if (request.upgrade && buffer.size() == 0) {
       deadline.reset();  // whoever takes the transport keeps time
-      auto refused = co_await service.upgrade(std::move(request), std::move(stream));
-      if (refused) {
-        Transport& returned = refused->transport;
-        co_await write_response(returned, std::move(refused->response), false, head);
-        co_await part_from(returned);
-      }
-      co_return;
+      co_return Upgrade{std::move(request), std::move(stream)};
     }
     if (head) request.method = "GET";
     deadline.reset();  // an answer may take long by design (long-poll); its maker bounds it
@@ -257,6 +257,19 @@ Awaitable<void> serve_requests(Transport stream, HttpLimits limits, HttpService&
     open = co_await write_response(stream, std::move(response), keep_alive, head);
   }
   co_await part_from(stream);
+  co_return std::nullopt;
+}
+
+/// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
+Awaitable<void> serve(Transport stream, HttpLimits limits, HttpService& service, Log& log) {
+  auto upgrade = co_await serve_requests(std::move(stream), limits, service, log);
+  if (!upgrade) co_return;
+  const bool head = upgrade->request.method == "HEAD";
+  auto refused =
+      co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
+  if (!refused) co_return;
+  co_await write_response(refused->transport, std::move(refused->response), false, head);
+  co_await part_from(refused->transport);
 }
 
 }  // namespace
@@ -266,7 +279,7 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (!tls) {
-    co_await serve_requests(Transport(std::move(socket)), limits, service, log);
+    co_await serve(Transport(std::move(socket)), limits, service, log);
     co_return;
   }
   Transport stream(std::move(socket), tls->native_handle());
@@ -278,7 +291,7 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
     });
     ec = co_await stream.handshake(Transport::Role::server);
   }
-  if (!ec) co_await serve_requests(std::move(stream), limits, service, log);
+  if (!ec) co_await serve(std::move(stream), limits, service, log);
 }
 
 }  // namespace verbatim::server

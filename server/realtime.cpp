@@ -1,5 +1,6 @@
 #include "server/realtime.hpp"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -182,8 +183,18 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
   const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
   try {
-    co_await converse(call, std::move(std::get<Begun>(begun)), std::move(std::get<Secret>(secret)),
-                      users_place.account, std::move(request), std::move(transport), worker);
+    auto client = co_await accept(call, request, std::move(transport), worker);
+    worker.tally().sessions_opened.add();
+    parts_.log.info("session.opened", {{"session", call.session_id},
+                                       {"attempt", std::get<Begun>(begun).opened.number},
+                                       {"user", call.user},
+                                       {"remote", request.remote}});
+    request = {};  // it is as long as the conversation
+    co_await converse(
+        call,
+        driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Secret>(secret)),
+                   users_place.account, std::move(client), worker),
+        worker);
   } catch (...) {
     // It escaped before the conversation could begin, or behind its end: only the first ending of
     // an attempt counts.
@@ -246,15 +257,21 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   const int descriptor = transport.socket().native_handle();
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
                           [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
+  // What the client's system has not sent on stays here, where it is counted and can be sent again
+  // to who comes back on another connection.
+  const int waiting_bytes_max = 32 * 1024;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max,
+               sizeof waiting_bytes_max);
   auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
   if (client && call.binary_audio) client = std::make_unique<BinaryAudioPeer>(std::move(client));
   co_return client;
 }
 
-Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, Begun begun, Secret secret,
-                                           std::shared_ptr<UserAccount> account,
-                                           HttpRequest request, Transport transport,
-                                           Worker& worker) const {
+std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& call, Begun begun,
+                                                            Secret secret,
+                                                            std::shared_ptr<UserAccount> account,
+                                                            std::unique_ptr<Peer> client,
+                                                            Worker& worker) const {
   const config::Settings& settings = parts_.settings;
   const storage::OpenedAttempt& opened = begun.opened;
   session::SessionOptions options = session_options(settings, opened.attempt);
@@ -272,12 +289,6 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, Begun begun
                     now());
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
-  auto client = co_await accept(call, request, std::move(transport), worker);
-  worker.tally().sessions_opened.add();
-  parts_.log.info("session.opened", {{"session", call.session_id},
-                                     {"attempt", opened.number},
-                                     {"user", call.user},
-                                     {"remote", request.remote}});
   if (!client) {
     session.client_gone({false, 0, "gone during the upgrade"}, now());
     if (!begun.taken) session.end(CloseReason::client_lost, "gone during the upgrade", now());
@@ -289,32 +300,43 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call, Begun begun
   if (parts_.capture) {
     driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
   }
-  SessionDriver driver(worker, std::move(session), parts_.conversations, std::move(client),
-                       parts_.upstream, std::move(driver_options), parts_.log);
+  auto driver = std::make_unique<SessionDriver>(worker, std::move(session), parts_.conversations,
+                                                std::move(client), parts_.upstream,
+                                                std::move(driver_options), parts_.log);
   if (call.extension_events && !begun.taken) {
-    driver.greet(session::session_event(call.session_id, opened.number,
-                                        settings.session.resume_window.count()));
+    driver->greet(session::session_event(call.session_id, opened.number,
+                                         settings.session.resume_window.count()));
   }
-  const bool welcome = parts_.registry.attach(call.session_id, worker, driver);
-  if (parts_.journal.failed()) {
-    driver.end(CloseReason::storage_failure, "the transcript can not be kept");
-  } else if (!welcome && settings.server.restart == config::Restart::handover) {
-    driver.suspend("the server is restarting; come back");
-  } else if (!welcome) {
-    driver.end(CloseReason::server_shutdown, "the server is going down");
-  }
-  co_await driver.run();
+  return driver;
+}
 
+Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
+                                           std::unique_ptr<SessionDriver> driver,
+                                           Worker& worker) const {
+  const bool welcome = parts_.registry.attach(call.session_id, worker, *driver);
+  if (parts_.journal.failed()) {
+    driver->end(CloseReason::storage_failure, "the transcript can not be kept");
+  } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {
+    driver->suspend("the server is restarting; come back");
+  } else if (!welcome) {
+    driver->end(CloseReason::server_shutdown, "the server is going down");
+  }
+  co_await driver->run();
+  report_end(call, *driver, worker);
+}
+
+void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver& driver,
+                                  Worker& worker) const {
   const session::RealtimeSession& done = driver.session();
+  const auto attempt = done.identity().attempt_number;
   if (done.suspended()) {
-    parts_.log.info("session.suspended",
-                    {{"session", call.session_id}, {"attempt", opened.number}});
-    co_return;
+    parts_.log.info("session.suspended", {{"session", call.session_id}, {"attempt", attempt}});
+    return;
   }
   worker.tally().session_ended(done.reason(), done.final_transcript().turns);
   worker.tally().session_used(done.final_transcript().used, done.budget());
   parts_.log.info("session.ended", {{"session", call.session_id},
-                                    {"attempt", opened.number},
+                                    {"attempt", attempt},
                                     {"reason", to_string(done.reason())},
                                     {"why", decided_by_client(done.reason()) ? "" : done.why()},
                                     {"turns", done.final_transcript().turns.size()},

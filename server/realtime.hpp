@@ -63,9 +63,13 @@ class RealtimeEndpoint {
   using Secret = storage::TranscriptStore::ClientSecret;
   Awaitable<std::variant<Secret, HttpResponse>> secret_of(const RealtimeCall& call,
                                                           Worker& worker) const;
-  Awaitable<void> converse(const RealtimeCall& call, Begun begun, Secret secret,
-                           std::shared_ptr<UserAccount> account, HttpRequest request,
-                           Transport transport, Worker& worker) const;
+  /// Not a coroutine: what it needs for a moment would stay in memory as long as the conversation.
+  std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Secret secret,
+                                            std::shared_ptr<UserAccount> account,
+                                            std::unique_ptr<Peer> client, Worker& worker) const;
+  Awaitable<void> converse(const RealtimeCall& call, std::unique_ptr<SessionDriver> driver,
+                           Worker& worker) const;
+  void report_end(const RealtimeCall& call, const SessionDriver& driver, Worker& worker) const;
 
   RealtimeParts parts_;
 };

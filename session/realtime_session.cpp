@@ -14,6 +14,10 @@ namespace verbatim::session {
 
 namespace {
 
+/// For a client that is there only what may be on its way has to be kept, not what will come while
+/// it is away: a quarter.
+constexpr std::size_t kept_while_there_part = 4;
+
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 /// How long a client that is told everything afresh is given to listen, if it does not speak first:
@@ -60,7 +64,9 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
     : identity_(std::move(identity)),
       options_(std::move(options)),
       journal_(journal),
-      to_client_(options_.resume_window_ms > 0 ? options_.resume_buffer_bytes_max : 0),
+      to_client_(options_.resume_window_ms > 0
+                     ? options_.resume_buffer_bytes_max / kept_while_there_part
+                     : 0),
       policy_(options_.policy, options_.session_config_json, options_.model),
       budget_(limits_of(options_), options_.users_usage, now.mono_ms),
       backoff_(options_.reconnect) {
