@@ -70,6 +70,10 @@ void set_floor(asio::ssl::context& context) {
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   // Forward secrecy and authenticated encryption only.
   SSL_CTX_set_cipher_list(context.native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
+  // As browsers order them: the longer key costs a third more and protects no better here.
+  SSL_CTX_set_ciphersuites(
+      context.native_handle(),
+      "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
 }
 
 void load(asio::ssl::context& context, const CertificateFiles& files) {

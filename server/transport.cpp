@@ -155,6 +155,7 @@ Transport::Attempt Transport::Line::judge(int returned, std::size_t bytes) {
 Transport::Attempt Transport::Line::read(void* into, std::size_t size) {
   // OpenSSL would take a buffer and give it back, to find nothing.
   if (empty && SSL_has_pending(tls.get()) == 0) {
+    SSL_free_buffers(tls.get());
     Attempt nothing;
     nothing.waits = true;
     return nothing;
