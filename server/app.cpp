@@ -1,6 +1,5 @@
 #include "server/app.hpp"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -42,14 +41,6 @@ bool is_loopback(const std::string& host) {
   error_code ec;
   const auto address = asio::ip::make_address(host, ec);
   return !ec && address.is_loopback();
-}
-
-/// TLS takes a buffer of 17 KiB for each record and gives it back: the system is not asked for the
-/// pages each time.
-void keep_freed_memory() {
-  constexpr int piece = 256 * 1024;
-  ::mallopt(M_TOP_PAD, piece);
-  ::mallopt(M_TRIM_THRESHOLD, 4 * piece);
 }
 
 std::size_t worker_count(int configured) {
@@ -149,7 +140,6 @@ struct App::Parts {
         storage_watch(settings, settings.server.data_dir, workers, registry, metrics, log,
                       [this] { give_up(); }) {
     raise_file_limit();
-    keep_freed_memory();
     recover();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));

@@ -1,4 +1,5 @@
 #include "server/commands.hpp"
+#include "server/record_buffers.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -258,6 +259,7 @@ void add_common(CLI::App& command, Common& common) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  recycle_record_buffers();
   std::signal(SIGPIPE, SIG_IGN);
   Common common;
   CLI::App app{"Verbatim: a relay for realtime voice that never loses a word.", "verbatim"};

@@ -256,21 +256,15 @@ Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
   if (!failed) co_await hang_up(link);
 }
 
-Awaitable<Received> SessionDriver::read(Link& link) {
-  link.reading_since = Clock::now();
-  link.reading = true;
-  Received received = co_await link.peer->read();
-  link.reading = false;
-  co_return received;
-}
-
 Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
     if (!link.replaced && !session_.wants_client() && !session_.ended()) {
       co_await link.readable.wait();
       continue;
     }
-    Received received = co_await read(link);
+    link.begin_reading();
+    Received received = co_await link.peer->read();
+    link.reading = false;
     if (link.replaced) {
       // Whatever it still says, the newer connection speaks for the client.
       if (received.kind != Received::Kind::message && received.kind != Received::Kind::binary)
@@ -336,7 +330,9 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
       co_await link.readable.wait();
       continue;
     }
-    Received received = co_await read(link);
+    link.begin_reading();
+    Received received = co_await link.peer->read();
+    link.reading = false;
     if (received.kind == Received::Kind::message) {
       if (!outbox_of(link)) continue;  // it has handed over, and is being closed
       capture(session::Direction::to_client, received.bytes);

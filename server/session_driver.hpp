@@ -59,6 +59,10 @@ class SessionDriver final : public JournalWaiter {
     explicit Link(const Executor& executor) : readable(executor), writable(executor) {}
     bool is_client() const { return leg == 0; }
     bool is_open() const { return peer && !gone; }
+    void begin_reading() {
+      reading_since = Clock::now();
+      reading = true;
+    }
 
     session::LegId leg = 0;  ///< of the provider's; 0: the client's
     std::unique_ptr<Peer> peer;
@@ -87,7 +91,6 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<void> write_leg(Link& link);
   Awaitable<void> keep_time();
 
-  Awaitable<Received> read(Link& link);
   /// Sends what may leave, as far as the connection takes it at once.
   void send(Link& link);
   /// Waits where a connection takes no more, and pings. Returns true when the link may be closed in

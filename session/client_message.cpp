@@ -1,6 +1,10 @@
 // The gate of protocol.hpp for what a client sends: check_client_message.
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory_resource>
 #include <string>
+#include <vector>
 
 #include "session/json_view.hpp"
 #include "session/protocol.hpp"
@@ -13,7 +17,9 @@ constexpr std::size_t longest_event_id = 512;
 /// A top-level key that two parsers could read in two ways: written twice, or with escapes (which
 /// some decode before they compare, and some do not).
 std::optional<std::string_view> ambiguous_key(std::string_view message) {
-  std::vector<std::string_view> keys;
+  std::array<std::byte, 1024> here;  // as many as events have; more are allocated
+  std::pmr::monotonic_buffer_resource memory(here.data(), here.size());
+  std::pmr::vector<std::string_view> keys(&memory);
   for (auto members = json::Members::begun(message); members.next();) {
     if (members.key().find('\\') != std::string_view::npos) return members.key();
     keys.push_back(members.key());
