@@ -3,6 +3,7 @@
 //
 //   relay_load --port P [--path /v1/realtime] --provider-port P --cert PEM --key PEM
 //              [--sessions N] [--work conversation|audio|idle|flood] [--message-ms 100]
+//              [--exchange-ms 4000]
 //              [--warm-up S] [--seconds S]
 //
 // Says on standard output, a JSON object a line: "listening"; "connected" when every session has
@@ -39,12 +40,13 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr int exchange_ms = 4000;
+/// Of one exchange, as its script has it.
+constexpr int script_ms = 4000;
 /// Handshakes under way at once: enough to keep a relay busy, few enough for its backlog.
 constexpr int dials_max = 32;
 
 struct Options {
-  int port = 0, provider_port = 0, sessions = 1, message_ms = 100;
+  int port = 0, provider_port = 0, sessions = 1, message_ms = 100, exchange_ms = script_ms;
   double warm_up = 2, seconds = 10;
   std::string path = "/v1/realtime", work = "conversation", certificate, key;
 };
@@ -162,7 +164,8 @@ awaitable<void> pace(Bench& bench, Stream& stream, Template event, int every_ms,
 
 awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number) {
   co_await wait_for(bench.begin);
-  auto next = Clock::now() + milliseconds(exchange_ms * number / bench.options.sessions);
+  auto next =
+      Clock::now() + milliseconds(bench.options.exchange_ms * number / bench.options.sessions);
   for (int exchanges = 0; !bench.over; ++exchanges) {
     co_await pause_until(next);
     const std::string tag = std::to_string(number) + "_" + std::to_string(exchanges);
@@ -172,10 +175,11 @@ awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number)
       // Nothing but audio from here on, in an answer that has no end.
       if (bench.options.work == "audio" && due.event.kind() == Kind::audio)
         co_return co_await pace(bench, *stream, due.event, 100, number);
-      if (due.at_ms != at_ms) co_await pause_until(next + milliseconds(at_ms = due.at_ms));
+      const int due_ms = due.at_ms * bench.options.exchange_ms / script_ms;
+      if (due_ms != at_ms) co_await pause_until(next + milliseconds(at_ms = due_ms));
       co_await stream->async_write(asio::buffer(due.event.stamped()), use_awaitable);
     }
-    next += milliseconds(exchange_ms);
+    next += milliseconds(bench.options.exchange_ms);
   }
 }
 
@@ -192,7 +196,8 @@ awaitable<void> speak(Bench& bench, std::shared_ptr<Stream> stream, int number) 
 template <class Work>
 void spawn(Bench& bench, Work work) {
   asio::co_spawn(bench.io, std::move(work), [&bench](const std::exception_ptr& failure) {
-    if (!failure || bench.over) return;
+    // Before: who only looks whether the relay listens is passed on as well.
+    if (!failure || !bench.running || bench.over) return;
     try {
       std::rethrow_exception(failure);
     } catch (const std::exception& error) {
@@ -254,6 +259,7 @@ awaitable<void> conduct(Bench& bench) {
     spawn(bench, call_some(bench, from));
   co_await wait_for(bench.all_connected);
   const double took = std::chrono::duration<double>(Clock::now() - dialled).count();
+  bench.running = true;
   bench.say({{"phase", "connected"}, {"seconds", took}});
   line.clear();
   co_await asio::async_read_until(input, asio::dynamic_buffer(line), '\n', use_awaitable);
@@ -292,6 +298,7 @@ Options read_options(int count, char** words) {
       {"--key", [&](const char* is) { options.key = is; }},
       {"--sessions", [&](const char* is) { options.sessions = std::atoi(is); }},
       {"--work", [&](const char* is) { options.work = is; }},
+      {"--exchange-ms", [&](const char* is) { options.exchange_ms = std::atoi(is); }},
       {"--message-ms", [&](const char* is) { options.message_ms = std::atoi(is); }},
       {"--warm-up", [&](const char* is) { options.warm_up = std::atof(is); }},
       {"--seconds", [&](const char* is) { options.seconds = std::atof(is); }}};

@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { accounts } from './accounting.mjs';
 import { startPeer } from './peers.mjs';
 
-class Load {
+/** The clients and the provider, as a process that is told when to go on. */
+export class Load {
   #lines;
   #child;
   constructor(binary, cores, options) {
