@@ -142,6 +142,6 @@ mkdirSync(values.out, { recursive: true });
 writeFileSync(join(values.out, 'growth.json'), `${JSON.stringify({ date: new Date().toISOString(), long, store }, null, 1)}\n`);
 writeFileSync(
   join(values.out, 'memory-hours.svg'),
-  lines('Memory of a session that speaks without pause', 'hours', 'KiB', [{ label: 'Verbatim', ours: true, points: long.kib_per_session_by_hours.filter((_, i) => i % 6 === 0).map(([hours, kib]) => [+hours.toFixed(1), kib]) }]),
+  lines('Memory of a session that speaks without pause', 'hours', 'KiB', [{ label: 'Verbatim', ours: true, points: long.kib_per_session_by_hours.filter((_, i) => i % 6 === 0) }]),
 );
 rmSync(directory, { recursive: true, force: true });

@@ -10,7 +10,16 @@ const svg = (height, title, content) => `<svg xmlns="http://www.w3.org/2000/svg"
 ${content.join('\n')}
 </svg>
 `;
-const round = (value) => (value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2));
+const round = (value) =>
+  Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+/** Some five round numbers up to `most`. */
+function roundSteps(most) {
+  const rough = most / 5;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough);
+  return Array.from({ length: Math.floor(most / step) }, (_, i) => step * (i + 1));
+}
 
 /** `rows`: { label, value, ours }. */
 export function bars(title, unit, rows) {
@@ -39,7 +48,7 @@ export function lines(title, xUnit, yUnit, curves, { log = false } = {}) {
   const up = (y) => bottom - ((bottom - top) * (scale(y) - least)) / (most - least || 1);
   const ticks = log
     ? [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000].filter((y) => scale(y) >= least && scale(y) <= most)
-    : Array.from({ length: 5 }, (_, i) => (most * (i + 1)) / 5);
+    : roundSteps(most);
   let nextColour = 0;
   return svg(390, title, [
     `<path d="M${left} ${top} V${bottom} H${width - right}" fill="none" stroke="#444"/>`,
@@ -47,9 +56,9 @@ export function lines(title, xUnit, yUnit, curves, { log = false } = {}) {
       `<path d="M${left} ${up(y).toFixed(1)} H${width - right}" stroke="#e3e3e3"/>`,
       `<text x="${left - 8}" y="${(up(y) + 4).toFixed(1)}" ${font} text-anchor="end" fill="#444">${round(y)}</text>`,
     ]),
-    ...[...new Set(xs)].map((x) => `<text x="${at(x).toFixed(1)}" y="${bottom + 18}" ${font} text-anchor="middle" fill="#444">${x}</text>`),
+    ...(new Set(xs).size <= 8 ? [...new Set(xs)] : roundSteps(Math.max(...xs))).map((x) => `<text x="${at(x).toFixed(1)}" y="${bottom + 18}" ${font} text-anchor="middle" fill="#444">${x}</text>`),
     `<text x="${(left + width - right) / 2}" y="${bottom + 38}" ${font} text-anchor="middle" fill="#444">${xUnit}</text>`,
-    `<text x="16" y="${top - 4}" ${font} fill="#444">${yUnit}</text>`,
+    `<text x="${width - right + 8}" y="${bottom + 5}" ${font} fill="#444">${yUnit}</text>`,
     ...curves.flatMap(({ label, points, ours: own }, i) => {
       const colour = own ? ours : others[nextColour++ % others.length];
       const path = points.map(([x, y], n) => `${n ? 'L' : 'M'}${at(x).toFixed(1)} ${up(y).toFixed(1)}`).join(' ');
