@@ -38,7 +38,7 @@ export function bars(title, unit, rows) {
 
 /** `curves`: { label, points: [[x, y]], ours }. */
 export function lines(title, xUnit, yUnit, curves, { log = false } = {}) {
-  const [left, right, top, bottom] = [70, 190, 46, 340];
+  const [left, right, top, bottom] = [70, 190, 62, 340];
   const xs = curves.flatMap(({ points }) => points.map(([x]) => x));
   const ys = curves.flatMap(({ points }) => points.map(([, y]) => y));
   const scale = log ? Math.log10 : (value) => value;
@@ -58,7 +58,7 @@ export function lines(title, xUnit, yUnit, curves, { log = false } = {}) {
     ]),
     ...(new Set(xs).size <= 8 ? [...new Set(xs)] : roundSteps(Math.max(...xs))).map((x) => `<text x="${at(x).toFixed(1)}" y="${bottom + 18}" ${font} text-anchor="middle" fill="#444">${x}</text>`),
     `<text x="${(left + width - right) / 2}" y="${bottom + 38}" ${font} text-anchor="middle" fill="#444">${xUnit}</text>`,
-    `<text x="${width - right + 8}" y="${bottom + 5}" ${font} fill="#444">${yUnit}</text>`,
+    `<text x="${left - 8}" y="${top - 14}" ${font} text-anchor="end" fill="#444">${yUnit}</text>`,
     ...curves.flatMap(({ label, points, ours: own }, i) => {
       const colour = own ? ours : others[nextColour++ % others.length];
       const path = points.map(([x, y], n) => `${n ? 'L' : 'M'}${at(x).toFixed(1)} ${up(y).toFixed(1)}`).join(' ');
