@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
+#include <new>
 #include <utility>
 
 namespace verbatim::server {
@@ -370,10 +371,15 @@ void SessionDriver::send(Link& link) {
       events[count++] = {&message->bytes};
       bytes += message->bytes.size();
     } while (count < events_max && bytes < bytes_max && outbox->ready(journal_.durable()));
-    const Sent sent = link.peer->send({events.data(), count});
-    link.unsent = sent.waits;
-    link.failed = sent.ec;
-    if (sent.ec) return;
+    try {
+      const Sent sent = link.peer->send({events.data(), count});
+      link.unsent = sent.waits;
+      link.failed = sent.ec;
+    } catch (const std::bad_alloc&) {
+      // Where it stopped within a frame nobody knows: this connection is over, not the session.
+      link.failed = make_error_code(boost::system::errc::not_enough_memory);
+    }
+    if (link.failed) return;
     const std::int64_t sent_us = monotonic_us();
     for (std::size_t i = 0; i < count; ++i) {
       const session::Message& message = *messages[i];

@@ -26,6 +26,21 @@ void forget(std::string& used) {
 
 }  // namespace
 
+/// While somebody reads, however that ends.
+class WsPeer::Reading {
+ public:
+  explicit Reading(WsPeer& peer) : peer_(peer) { peer_.reading_ = true; }
+  ~Reading() {
+    peer_.reading_ = false;
+    peer_.read_over_.ring();
+  }
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+
+ private:
+  WsPeer& peer_;
+};
+
 /// Frames that leave together, in one TLS record and one system call.
 class WsPeer::Gathering {
  public:
@@ -95,7 +110,7 @@ Clock::time_point WsPeer::last_heard() const {
 
 Awaitable<Received> WsPeer::read() {
   while (reading_) co_await read_over_.wait();  // close() reads, too
-  reading_ = true;
+  const Reading until_it_returns(*this);
   Received got;
   for (bool over = false; !over;) {
     switch (Step step = next_step(got); step.kind) {
@@ -116,8 +131,6 @@ Awaitable<Received> WsPeer::read() {
         co_await drain();
     }
   }
-  reading_ = false;
-  read_over_.ring();
   co_return got;
 }
 

@@ -32,6 +32,7 @@ class WsPeer final : public Peer {
 
  private:
   class Gathering;
+  class Reading;
 
   struct Step {
     enum class Kind {

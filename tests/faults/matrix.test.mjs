@@ -27,6 +27,14 @@ test(`every end and every fault: nothing that was seen is lost, seed ${seed} [P1
   assert.ok(figure('characters') > 0 && figure('\\+') >= 15, said);
 });
 
+for (const once of ['11', '13']) {
+  test(`a read that finds no memory does not keep its connection from being closed, seed ${once} [P2][P11]`, async (t) => {
+    const cell = ['--path', 'browser too slow', '--fault', 'allocation fails'];
+    const { code, said } = await matrix(t, ...cell, '--seed', once);
+    assert.equal(code, 0, said);
+  });
+}
+
 test('without write-ahead a kill while the disk is slow is seen to lose text', async (t) => {
   const cell = ['--path', 'SIGKILL', '--fault', 'fsync 1 s'];
   const { code, said, figure } = await matrix(
