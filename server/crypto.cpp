@@ -18,6 +18,13 @@ const unsigned char* bytes_of(std::string_view data) {
   return reinterpret_cast<const unsigned char*>(data.data());
 }
 
+std::string digest(const EVP_MD* function, std::string_view data) {
+  std::string out(static_cast<std::size_t>(EVP_MD_get_size(function)), '\0');
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), nullptr,
+             function, nullptr);
+  return out;
+}
+
 constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 }  // namespace
@@ -30,21 +37,9 @@ std::string random_bytes(std::size_t count) {
   return out;
 }
 
-std::string sha1(std::string_view data) {
-  std::string out(20, '\0');
-  unsigned int size = 0;
-  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &size,
-             EVP_sha1(), nullptr);
-  return out;
-}
+std::string sha1(std::string_view data) { return digest(EVP_sha1(), data); }
 
-std::string sha256(std::string_view data) {
-  std::string out(32, '\0');
-  unsigned int size = 0;
-  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &size,
-             EVP_sha256(), nullptr);
-  return out;
-}
+std::string sha256(std::string_view data) { return digest(EVP_sha256(), data); }
 
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::string out(32, '\0');

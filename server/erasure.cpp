@@ -65,10 +65,7 @@ Awaitable<Admission> Erasure::take_place(Executor executor, const std::string& i
     const auto changed = registry_.watch(id, executor);
     const Admission admission = registry_.admit(id);
     if (admission != Admission::busy || Clock::now() >= deadline) co_return admission;
-    const auto ask = [this, &id](auto done) {
-      registry_.ask(id, [done](bool goes_on) mutable { done(goes_on); });
-    };
-    if (co_await from_callback<bool>(executor, ask)) co_return admission;
+    if (co_await registry_.goes_on(id, executor)) co_return admission;
     co_await changed->wait_until(deadline);
   }
 }

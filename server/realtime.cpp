@@ -108,11 +108,8 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
     // Two connections of one session: the newer wins.
     if (!resumes) {
       registry.end(session_id, CloseReason::replaced, "a newer connection took over");
-    } else {
-      const auto ask = [&registry, &session_id](auto done) {
-        registry.ask(session_id, [done](bool goes_on) mutable { done(goes_on); });
-      };
-      if (co_await from_callback<bool>(worker.executor(), ask)) co_return Admitted::joins;
+    } else if (co_await registry.goes_on(session_id, worker.executor())) {
+      co_return Admitted::joins;
     }
     // It is being opened, or closed.
     co_await changed->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/handoff.hpp"
+
 namespace verbatim::server {
 
 Admission Registry::admit(const std::string& session_id, const std::string& user) {
@@ -62,10 +64,12 @@ std::optional<std::string> Registry::user_of(const std::string& session_id) cons
   return it->second.user;
 }
 
-void Registry::ask(const std::string& session_id, std::function<void(bool)> done) {
-  visit(session_id, [done = std::move(done)](SessionDriver* driver) {
-    done(driver && !driver->session().ended());
-  });
+Awaitable<bool> Registry::goes_on(std::string session_id, Executor executor) {
+  const auto look = [this, &session_id](auto done) {
+    visit(session_id,
+          [done](SessionDriver* driver) mutable { done(driver && !driver->session().ended()); });
+  };
+  co_return co_await from_callback<bool>(executor, look);
 }
 
 void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,

@@ -35,8 +35,8 @@ class Registry {
 
   /// Whose place it is, while it is taken.
   std::optional<std::string> user_of(const std::string& session_id) const;
-  /// Whether it can be joined: it runs and is not over. `done` on any thread.
-  void ask(const std::string& session_id, std::function<void(bool)> done);
+  /// Whether it can be joined: it runs and is not over.
+  Awaitable<bool> goes_on(std::string session_id, Executor executor);
   /// Gives a running session its client on a new connection. `done`, on the session's thread, gets
   /// the connection back if the session is over.
   void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,

@@ -48,16 +48,20 @@ async function costOf({ counts }, send, arrival) {
   return Object.fromEntries(Object.entries(cost).map(([name, value]) => [name, +value.toFixed(2)]));
 }
 
+function checkAudio(cost, allocations) {
+  assert.ok(cost.receives <= 1.1, `receives: ${cost.receives}`);
+  assert.ok(cost.sends <= 1.1, `sends: ${cost.sends}`);
+  assert.ok(cost.epollWaits + cost.epollChanges <= 3.5, `epoll: ${cost.epollWaits} + ${cost.epollChanges}`);
+  assert.ok(cost.allocations <= allocations, `allocations: ${cost.allocations}`);
+  assert.ok(cost.syncs <= 0.05 && cost.fileBytes <= 100, `syncs: ${cost.syncs}, bytes: ${cost.fileBytes}`);
+}
+
 test('an audio message upwards costs one receive, one send, and no sync [P12]', async (t) => {
   const all = await scene(t);
   const append = JSON.stringify({ type: 'input_audio_buffer.append', audio: speech });
   const cost = await costOf(all, () => all.client.send(append), () => nextAt(all.line.socket));
   t.diagnostic(JSON.stringify(cost));
-  assert.ok(cost.receives <= 1.1, `receives: ${cost.receives}`);
-  assert.ok(cost.sends <= 1.1, `sends: ${cost.sends}`);
-  assert.ok(cost.epollWaits + cost.epollChanges <= 3.5, `epoll: ${cost.epollWaits} + ${cost.epollChanges}`);
-  assert.ok(cost.allocations <= 4, `allocations: ${cost.allocations}`);
-  assert.ok(cost.syncs <= 0.05 && cost.fileBytes <= 100, `syncs: ${cost.syncs}, bytes: ${cost.fileBytes}`);
+  checkAudio(cost, 4);
 });
 
 test('an audio message downwards costs one receive, one send, and no sync [P12]', async (t) => {
@@ -65,11 +69,7 @@ test('an audio message downwards costs one receive, one send, and no sync [P12]'
   const say = () => all.line.say({ type: 'response.output_audio.delta', ...all.part, delta: speech });
   const cost = await costOf(all, say, () => nextAt(all.client.socket));
   t.diagnostic(JSON.stringify(cost));
-  assert.ok(cost.receives <= 1.1, `receives: ${cost.receives}`);
-  assert.ok(cost.sends <= 1.1, `sends: ${cost.sends}`);
-  assert.ok(cost.epollWaits + cost.epollChanges <= 3.5, `epoll: ${cost.epollWaits} + ${cost.epollChanges}`);
-  assert.ok(cost.allocations <= 6, `allocations: ${cost.allocations}`);
-  assert.ok(cost.syncs <= 0.05 && cost.fileBytes <= 100, `syncs: ${cost.syncs}, bytes: ${cost.fileBytes}`);
+  checkAudio(cost, 6);
 });
 
 test('a delta alone costs one sync and a few pages; a burst of them shares both [P1][P12]', async (t) => {
