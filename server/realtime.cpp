@@ -11,6 +11,7 @@
 #include "server/terms.hpp"
 #include "server/ws_handshake.hpp"
 #include "session/own_events.hpp"
+#include "storage/spill_file.hpp"
 
 namespace verbatim::server {
 
@@ -286,6 +287,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
                     now());
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
+  session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
+                   settings.session.items_in_memory);
   if (!client) {
     session.client_gone({false, 0, "gone during the upgrade"}, now());
     if (!begun.taken) session.end(CloseReason::client_lost, "gone during the upgrade", now());

@@ -75,7 +75,12 @@ void SessionDriver::add_client(std::unique_ptr<Peer> peer) {
 bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
-  session_.client_returned(how, now());
+  try {
+    session_.client_returned(how, now());
+  } catch (const session::SpillError& error) {
+    end(CloseReason::storage_failure, error.what());
+    return false;
+  }
   add_client(std::move(client));
   time_.ring();
   stepped();

@@ -196,6 +196,10 @@ std::optional<GapKind> ConversationItem::gap() const {
   return std::nullopt;
 }
 
+bool ConversationItem::awaits_transcription() const {
+  return spoken && placed && status() == TurnStatus::in_progress;
+}
+
 std::string ConversationItem::reason() const {
   switch (status_from_events()) {
     case TurnStatus::failed:

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "session/event.hpp"
@@ -25,7 +26,15 @@ struct Response {
   bool ended = false;
   ResponseStatus status = ResponseStatus::other;
   std::string reason;
+  std::size_t connection = 0;  ///< on which it was begun, counted from 0
   std::vector<ConversationItem*> items;
+
+  /// All but the items.
+  template <class Self>
+  static auto members(Self& of) {
+    return std::tie(of.id, of.out_of_band, of.talked_over, of.ended, of.status, of.reason,
+                    of.connection);
+  }
 };
 
 struct ConversationItem {
@@ -33,7 +42,9 @@ struct ConversationItem {
   Item item;  ///< `parts` hold the text so far, sorted by content_index
   ChainLink link;
   bool in_chain = false;  ///< or among the loose ones
-  bool watched = false;   ///< by the event that is being applied
+  std::optional<std::size_t>
+      slot;              ///< its place in the oldest part of the chain, which has no links
+  bool watched = false;  ///< by the event that is being applied
   Response* response = nullptr;
   bool described = false;  ///< a whole item was given, not just its id
   bool placed = false;     ///< its place in the conversation was told
@@ -65,6 +76,7 @@ struct ConversationItem {
   /// A turn that was open when its stream ended, and is not known to have all of its text.
   bool cut_off() const;
   std::optional<GapKind> gap() const;
+  bool awaits_transcription() const;
   Turn turn() const;
 
   /// What a change of must be told (Transcript::Applied), cheap to compare.
@@ -79,6 +91,15 @@ struct ConversationItem {
   };
   Face face() const;
 
+  /// All but the links and the response.
+  template <class Self>
+  static auto members(Self& of) {
+    return std::tie(of.item, of.slot, of.described, of.placed, of.spoken, of.discarded, of.deleted,
+                    of.settled, of.started_at, of.ended_at, of.part_ends_, of.open_parts_,
+                    of.text_bytes_, of.text_version_, of.transcription_, of.failure_,
+                    of.truncation_, of.settled_as_, of.last_text_at_);
+  }
+
  private:
   enum class PartEnd : std::uint8_t { open, repeated, done };
   enum class Transcription : std::uint8_t { pending, completed, failed };
@@ -86,6 +107,11 @@ struct ConversationItem {
     int content_index = 0;
     std::int64_t audio_ms = 0;
     std::int64_t sent_ms = 0;
+
+    template <class Self>
+    static auto members(Self& of) {
+      return std::tie(of.content_index, of.audio_ms, of.sent_ms);
+    }
   };
 
   std::size_t part_index(int content_index);

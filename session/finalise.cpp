@@ -1,5 +1,7 @@
 #include "session/transcript.hpp"
 
+#include <utility>
+
 namespace verbatim::session {
 
 std::string usage_list(const Transcript& transcript) {
@@ -19,9 +21,10 @@ std::string usage_list(const Transcript& transcript) {
 FinalTranscript finalise(Transcript& transcript, TimeMs now) {
   transcript.finish(now);
   FinalTranscript result;
-  result.turns = transcript.turns();
-  result.gaps = transcript.gaps();
-  result.complete = result.gaps.empty() && !transcript.cut_off();
+  Transcript::Contents contents = transcript.contents();
+  result.turns = std::move(contents.turns);
+  result.gaps = std::move(contents.gaps);
+  result.complete = result.gaps.empty() && !contents.cut_off;
   result.used = transcript.used();
   result.usage_json = usage_list(transcript);
   return result;

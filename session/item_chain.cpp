@@ -14,23 +14,27 @@ void ItemChain::push_front(ConversationItem& item) {
   ConversationItem* const old_first = first_;
   connect(nullptr, &item);
   connect(&item, old_first);
+  ++size_;
 }
 
 void ItemChain::push_back(ConversationItem& item) {
   ConversationItem* const old_last = last_;
   connect(old_last, &item);
   connect(&item, nullptr);
+  ++size_;
 }
 
 void ItemChain::insert_behind(ConversationItem& anchor, ConversationItem& item) {
   ConversationItem* const next = anchor.link.behind;
   connect(&anchor, &item);
   connect(&item, next);
+  ++size_;
 }
 
 void ItemChain::remove(ConversationItem& item) {
   connect(item.link.before, item.link.behind);
   item.link = {};
+  --size_;
 }
 
 }  // namespace verbatim::session

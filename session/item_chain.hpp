@@ -4,6 +4,8 @@
 // One thread at a time. Owns nothing: the items must outlive the chain, and stay where they are.
 #pragma once
 
+#include <cstddef>
+
 namespace verbatim::session {
 
 struct ConversationItem;
@@ -17,6 +19,8 @@ struct ChainLink {
 class ItemChain {
  public:
   ConversationItem* first() const { return first_; }
+  ConversationItem* last() const { return last_; }
+  std::size_t size() const { return size_; }
 
   void push_front(ConversationItem& item);
   void push_back(ConversationItem& item);
@@ -30,6 +34,7 @@ class ItemChain {
 
   ConversationItem* first_ = nullptr;
   ConversationItem* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace verbatim::session

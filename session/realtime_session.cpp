@@ -325,12 +325,24 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   const CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
   transcript_.apply({{}, meter_.audio()}, now.wall);
-  final_ = finalise(transcript_, now.wall);
+  try {
+    final_ = finalise(transcript_, now.wall);
+  } catch (const SpillError& error) {
+    return end_unread(error.what());
+  }
   budget_.hand_on(final_.used);
   final_sequence_ = journal_.close(identity_.attempt, Ending{first, now.wall, final_});
   // Not before: where memory was short, the session has not ended, and it can be tried again.
   reason_ = first;
   close_what_is_open(reason, why);
+}
+
+// Its journal has all of it, and no end: the next start makes the transcript from that.
+void RealtimeSession::end_unread(const std::string& error) {
+  budget_.hand_on(transcript_.used());
+  reason_ = CloseReason::storage_failure;
+  why_ = error + "; the transcript will be made from the journal when the server starts again";
+  close_what_is_open(*reason_, "the transcript can not be read");
 }
 
 void RealtimeSession::suspend(const std::string& why, Moment now) {
@@ -458,12 +470,9 @@ void RealtimeSession::send_error(std::string type, std::string code, std::string
 
 void RealtimeSession::tell_turns() {
   if (settled_turns_.empty()) return;
-  const auto turns = transcript_.turns();
   for (const auto& [item_id, needs] : std::exchange(settled_turns_, {})) {
-    const auto placed = std::find_if(turns.begin(), turns.end(),
-                                     [&id = item_id](const Turn& t) { return t.item_id == id; });
-    if (placed == turns.end()) continue;
-    answer_client(own_message(turn_event(*placed, own_event_id())), needs);
+    if (const auto turn = transcript_.numbered_turn(item_id))
+      answer_client(own_message(turn_event(*turn, own_event_id())), needs);
   }
 }
 

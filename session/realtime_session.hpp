@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "session/outbox.hpp"
 #include "session/policy.hpp"
 #include "session/session_settings.hpp"
+#include "session/spill.hpp"
 #include "session/transcript.hpp"
 #include "session/unanswered.hpp"
 #include "session/upstream_leg.hpp"
@@ -117,6 +119,12 @@ class RealtimeSession {
   /// client's own return follows.
   void take_up(Transcript transcript, SessionSettings settings, Moment now);
 
+  /// Of the conversation's items, so many stay in memory; the older ones go to `spill`. What reads
+  /// them may throw SpillError then: the conversation can not go on.
+  void spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory) {
+    transcript_.spill_to(std::move(spill), items_in_memory);
+  }
+
   // --- what to do ---------------------------------------------------------------------------
   Outbox& to_client() { return to_client_; }
   /// What the leg's writer may write; nullptr: the leg carries nothing any more and may be closed.
@@ -185,6 +193,7 @@ class RealtimeSession {
   void tell_afresh(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
+  void end_unread(const std::string& error);
   void close_what_is_open(CloseReason told, const std::string& why);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);

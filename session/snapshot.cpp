@@ -11,8 +11,8 @@ namespace verbatim::session {
 namespace {
 
 nlohmann::json item_of(const Transcript& transcript, const std::string& item_id, bool spoken) {
-  const Item* const item = transcript.item(item_id);
-  if (item == nullptr) return {};
+  const auto item = transcript.item(item_id);
+  if (!item) return {};
   return nlohmann::json::parse(shown_item(*item, transcript.turn(item_id), spoken), nullptr, false);
 }
 
@@ -26,8 +26,8 @@ std::string placed(const char* type, const nlohmann::json& item, const std::stri
 
 bool is_open(const Transcript& transcript, const std::string& item_id) {
   const auto turn = transcript.turn(item_id);
-  const Item* const item = transcript.item(item_id);
-  if (item == nullptr) return false;
+  const auto item = transcript.item(item_id);
+  if (!item) return false;
   if (turn) return turn->role == Role::assistant && turn->status == TurnStatus::in_progress;
   return item->status == ItemStatus::in_progress;
 }

@@ -1,5 +1,6 @@
 #include "session/transcript.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "session/transcript_state.hpp"
@@ -8,26 +9,18 @@ namespace verbatim::session {
 
 // ---- the items and their order -------------------------------------------------------------
 
-const ConversationItem* Transcript::State::find(const std::string& id) const {
-  const auto found = items.find(id);
-  return found == items.end() ? nullptr : &found->second;
-}
-
 ConversationItem* Transcript::State::known(const std::string& id) {
-  const auto found = items.find(id);
-  if (found == items.end()) return nullptr;
-  watch(found->second);
-  return &found->second;
+  ConversationItem* const item = find(id);
+  if (item != nullptr) watch(*item);
+  return item;
 }
 
 ConversationItem& Transcript::State::named(const std::string& id) {
-  const auto [found, is_new] = items.try_emplace(id);
-  ConversationItem& item = found->second;
+  if (ConversationItem* const item = known(id)) return *item;
+  ConversationItem& item = items[id];
   watch(item);
-  if (is_new) {
-    item.item.id = id;
-    loose.push_back(item);
-  }
+  item.item.id = id;
+  loose.push_back(item);
   return item;
 }
 
@@ -52,16 +45,17 @@ ConversationItem* Transcript::State::answer(const std::string& id, const std::st
 void Transcript::State::place(ConversationItem& item, Place where, const std::string& previous) {
   item.placed = true;
   if (item.in_chain) return;
-  const auto named_before = items.find(previous);
+  ConversationItem* const named_before = where == Place::after ? find(previous) : nullptr;
   if (where == Place::front) {
+    if (!slots.empty()) bring_back_all();
     loose.remove(item);
     chain.push_front(item);
     item.in_chain = true;
-  } else if (where == Place::after && named_before != items.end() &&
-             &named_before->second != &item) {
-    anchor(named_before->second);
+  } else if (named_before != nullptr && named_before != &item) {
+    if (named_before->slot) bring_back_all();
+    anchor(*named_before);
     loose.remove(item);
-    chain.insert_behind(named_before->second, item);
+    chain.insert_behind(*named_before, item);
     item.in_chain = true;
   } else {
     anchor(item);
@@ -76,26 +70,36 @@ void Transcript::State::anchor(ConversationItem& item) {
   item.in_chain = true;
 }
 
+/// What is in the spill and open is brought back for it; the rest is settled when it is read.
 void Transcript::State::settle_all() {
+  for (std::size_t slot = 0; slot < slots.size(); ++slot)
+    if (slots[slot].spilled && slots[slot].is_open) bring_back(slots[slot].bundle);
+  for (ConversationItem* item : lingering) {
+    watch(*item);
+    item->settle(now);
+  }
   for (const ItemChain* list : {&chain, &loose}) {
     for (ConversationItem* at = list->first(); at != nullptr; at = at->link.behind) {
       watch(*at);
       at->settle(now);
     }
   }
+  connection_ends.push_back(now);
 }
 
 // ---- responses -----------------------------------------------------------------------------
 
 /// Made and counted as running if it is new: we may have come in the middle.
 Response& Transcript::State::response(const std::string& id) {
-  const auto [found, is_new] = response_of_id.try_emplace(id, nullptr);
-  if (is_new) {
-    found->second = &responses.emplace_back();
-    found->second->id = id;
-    running.push_back(found->second);
-  }
-  return *found->second;
+  if (const auto found = response_of_id.find(id); found != response_of_id.end())
+    return *found->second;
+  if (Response* const spilled = find_spilled_response(id)) return *spilled;
+  Response& begun = responses.emplace_back();
+  begun.id = id;
+  begun.connection = connection_ends.size();
+  response_of_id[id] = &begun;
+  running.push_back(&begun);
+  return begun;
 }
 
 void Transcript::State::join(ConversationItem& item, const std::string& response_id) {
@@ -131,6 +135,50 @@ void Transcript::State::finish(TimeMs at) {
   finished = true;
 }
 
+int Transcript::State::ordinal(const ConversationItem& item) const {
+  int turns = 0;
+  SpillReader reader(*this);
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    turns += (slots[slot].spilled ? slots[slot].is_turn : reader.at(slot).is_turn()) ? 1 : 0;
+    if (item.slot == slot) return turns;
+  }
+  for (const ItemChain* list : {&chain, &loose}) {
+    for (const ConversationItem* at = list->first(); at != nullptr; at = at->link.behind) {
+      if (at->is_turn()) ++turns;
+      if (at == &item) return turns;
+    }
+  }
+  return turns;
+}
+
+bool Transcript::State::awaiting_transcription() const {
+  bool any = std::any_of(slots.begin(), slots.end(),
+                         [](const Slot& slot) { return slot.awaits_transcription; });
+  const auto look = [&any](const ConversationItem& item) {
+    any = any || item.awaits_transcription();
+  };
+  for (const ConversationItem* item : lingering) look(*item);
+  walk_linked(look);
+  return any;
+}
+
+/// From the end, where the last turn almost always is.
+bool Transcript::State::awaiting_answer() const {
+  const auto is_said = [](const ConversationItem& item) {
+    return item.is_turn() || item.item.kind == ItemKind::function_call;
+  };
+  const auto is_question = [](const ConversationItem& item) {
+    return item.spoken && item.placed && !item.deleted && !item.turn().text.empty();
+  };
+  for (const ItemChain* list : {&loose, &chain})
+    for (const ConversationItem* at = list->last(); at != nullptr; at = at->link.before)
+      if (is_said(*at)) return is_question(*at);
+  SpillReader reader(*this);
+  for (std::size_t slot = slots.size(); slot-- > 0;)
+    if (const ConversationItem& item = reader.at(slot); is_said(item)) return is_question(item);
+  return false;
+}
+
 // ---- the public face -----------------------------------------------------------------------
 
 Transcript::Transcript(TranscriptOptions options) : state_(std::make_unique<State>(options)) {}
@@ -146,51 +194,50 @@ std::int64_t Transcript::audio_sent_ms(const std::string& item_id, int content_i
   return state_->audio_sent_ms(item_id, content_index);
 }
 
+void Transcript::spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory) {
+  state_->spill_to(std::move(spill), items_in_memory);
+}
+
 void Transcript::finish(TimeMs now) { state_->finish(now); }
 bool Transcript::finished() const { return state_->finished; }
 
-std::vector<Turn> Transcript::turns() const {
-  std::vector<Turn> turns;
-  state_->walk([&turns](const ConversationItem& item) {
+Transcript::Contents Transcript::contents() const {
+  Contents all;
+  state_->walk([&all](const ConversationItem& item) {
+    if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind, 0});
+    all.cut_off = all.cut_off || item.cut_off();
     if (!item.is_turn()) return;
-    turns.push_back(item.turn());
-    turns.back().ordinal = static_cast<int>(turns.size());
+    all.turns.push_back(item.turn());
+    all.turns.back().ordinal = static_cast<int>(all.turns.size());
   });
-  return turns;
+  if (!finished()) return all;
+  for (const auto& request : state_->pending)
+    all.gaps.push_back({request.item_id, GapKind::unacknowledged_item});
+  return all;
 }
+
+std::vector<Turn> Transcript::turns() const { return contents().turns; }
+std::vector<Gap> Transcript::gaps() const { return contents().gaps; }
 
 std::optional<Turn> Transcript::turn(const std::string& item_id) const {
-  const ConversationItem* item = state_->find(item_id);
-  if (item == nullptr || !item->is_turn()) return std::nullopt;
-  return item->turn();
-}
-
-std::vector<Gap> Transcript::gaps() const {
-  std::vector<Gap> gaps;
-  state_->walk([&gaps](const ConversationItem& item) {
-    if (const auto kind = item.gap()) gaps.push_back({item.item.id, *kind, 0});
+  return state_->look_at(item_id, [](const ConversationItem* item) {
+    return item != nullptr && item->is_turn() ? std::optional(item->turn()) : std::nullopt;
   });
-  if (!finished()) return gaps;
-  for (const auto& request : state_->pending)
-    gaps.push_back({request.item_id, GapKind::unacknowledged_item});
-  return gaps;
 }
 
-bool Transcript::awaiting_transcription() const {
-  bool any = false;
-  state_->walk([&any](const ConversationItem& item) {
-    any = any || (item.spoken && item.placed && item.status() == TurnStatus::in_progress);
+std::optional<Turn> Transcript::numbered_turn(const std::string& item_id) const {
+  return state_->look_at(item_id, [this](const ConversationItem* item) {
+    std::optional<Turn> turn;
+    if (item == nullptr || !item->is_turn()) return turn;
+    turn = item->turn();
+    turn->ordinal = state_->ordinal(*item);
+    return turn;
   });
-  return any;
 }
 
-bool Transcript::cut_off() const {
-  bool any = false;
-  state_->walk([&any](const ConversationItem& item) { any = any || item.cut_off(); });
-  return any;
-}
+bool Transcript::awaiting_transcription() const { return state_->awaiting_transcription(); }
 
-const std::vector<std::string>& Transcript::usage() const { return state_->usage; }
+std::vector<std::string> Transcript::usage() const { return state_->all_usage(); }
 const Usage& Transcript::used() const { return state_->used; }
 
 std::vector<std::string> Transcript::chain() const {
@@ -202,14 +249,15 @@ std::vector<std::string> Transcript::chain() const {
   return ids;
 }
 
-const Item* Transcript::item(const std::string& item_id) const {
-  const ConversationItem* item = state_->find(item_id);
-  return item == nullptr ? nullptr : &item->item;
+std::optional<Item> Transcript::item(const std::string& item_id) const {
+  return state_->look_at(item_id, [](const ConversationItem* item) {
+    return item != nullptr ? std::optional(item->item) : std::nullopt;
+  });
 }
 
 bool Transcript::is_settled(const std::string& item_id) const {
-  const ConversationItem* item = state_->find(item_id);
-  return item != nullptr && item->settled;
+  return state_->look_at(
+      item_id, [](const ConversationItem* item) { return item != nullptr && item->settled; });
 }
 
 std::vector<Transcript::Running> Transcript::running() const {
@@ -224,13 +272,6 @@ std::vector<Transcript::Running> Transcript::running() const {
 
 bool Transcript::is_answering() const { return !state_->running.empty(); }
 
-bool Transcript::awaiting_answer() const {
-  const ConversationItem* last = nullptr;
-  state_->walk([&last](const ConversationItem& item) {
-    if (item.is_turn() || item.item.kind == ItemKind::function_call) last = &item;
-  });
-  return last != nullptr && last->spoken && last->placed && !last->deleted &&
-         !last->turn().text.empty();
-}
+bool Transcript::awaiting_answer() const { return state_->awaiting_answer(); }
 
 }  // namespace verbatim::session

@@ -8,10 +8,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "session/event.hpp"
+#include "session/spill.hpp"
 #include "session/turn.hpp"
 #include "session/usage.hpp"
 
@@ -42,31 +44,42 @@ class Transcript {
   /// ItemTruncated must carry into the journal, since audio itself is not journaled.
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
 
+  /// Keeps about so many items in memory from now on, and the older ones in `spill` (0: all stay in
+  /// memory). Changes nothing else, but that what reads may throw SpillError.
+  void spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory);
+
   /// The stream is over: whatever is still open gets its last status (rules 7 and 8). Further
   /// events are ignored.
   void finish(TimeMs now);
   bool finished() const;
 
-  /// The turns in the conversation's order, ordinals 1..n. Tool items are links, not turns.
+  struct Contents {
+    /// In the conversation's order, ordinals 1..n. Tool items are links, not turns.
+    std::vector<Turn> turns;
+    /// What is known to be missing. `uncommitted_speech` and `unacknowledged_item` only after
+    /// finish().
+    std::vector<Gap> gaps;
+    /// Some turn was still open when the stream (or one of its connections) ended, and is not known
+    /// to have all of its text. What the provider itself cut short is not meant.
+    bool cut_off = false;
+  };
+  /// All of it, in one walk along the conversation.
+  Contents contents() const;
   std::vector<Turn> turns() const;
+  std::vector<Gap> gaps() const;
+
   /// One item's turn as it stands; nullopt if the item is no turn. Its ordinal is 0 (finding it
   /// takes a walk along the chain; turns() does that).
   std::optional<Turn> turn(const std::string& item_id) const;
-
-  /// What is known to be missing. `uncommitted_speech` and `unacknowledged_item` only after
-  /// finish().
-  std::vector<Gap> gaps() const;
+  /// The same with its ordinal.
+  std::optional<Turn> numbered_turn(const std::string& item_id) const;
 
   /// Some committed speech still waits for its transcription.
   bool awaiting_transcription() const;
 
-  /// Whether some turn was still open when the stream (or one of its connections) ended, and is
-  /// not known to have all of its text. What the provider itself cut short is not meant.
-  bool cut_off() const;
-
   /// Provider's usage objects of all finished responses and transcriptions, as they came (JSON), in
   /// order.
-  const std::vector<std::string>& usage() const;
+  std::vector<std::string> usage() const;
   /// The same added up, with the audio that was metered.
   const Usage& used() const;
 
@@ -74,7 +87,7 @@ class Transcript {
   /// of the conversation needs (ids only; details by item()). Turns deleted in the conversation
   /// are in it, flagged by turn(); deleted tool items are not.
   std::vector<std::string> chain() const;
-  const Item* item(const std::string& item_id) const;
+  std::optional<Item> item(const std::string& item_id) const;
   /// The item is of a connection to the provider that is over: nothing more will come of it.
   bool is_settled(const std::string& item_id) const;
 

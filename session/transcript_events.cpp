@@ -12,7 +12,9 @@ Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   if (is_repeat(event)) return {true, {}};
   now = at;
   std::visit([this](const auto& body) { on(body); }, event.body);
-  return {false, touched()};
+  Applied applied{false, touched()};
+  spill();
+  return applied;
 }
 
 /// Rule 3. A connection's first event may carry an id that an earlier connection used: ids are
@@ -115,6 +117,7 @@ void Transcript::State::on(const TranscriptionFailed& event) {
 }
 
 void Transcript::State::on(const AudioDelta& event) {
+  if (!audio.contains(event.item_id)) find(event.item_id);  // its sum may be in the spill
   auto& parts = audio[event.item_id];
   auto part = std::find_if(parts.begin(), parts.end(), [&event](const AudioSent& sent) {
     return sent.content_index == event.content_index;
@@ -124,11 +127,15 @@ void Transcript::State::on(const AudioDelta& event) {
 }
 
 std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int content_index) const {
-  const auto found = audio.find(item_id);
-  if (found == audio.end()) return 0;
-  for (const AudioSent& sent : found->second)
-    if (sent.content_index == content_index) return sent.us / 1000;
-  return 0;
+  const auto of_part = [content_index](const std::vector<AudioSent>& parts) -> std::int64_t {
+    for (const AudioSent& sent : parts)
+      if (sent.content_index == content_index) return sent.us / 1000;
+    return 0;
+  };
+  if (const auto found = audio.find(item_id); found != audio.end()) return of_part(found->second);
+  SpillReader reader(*this);
+  if (finished || spilled(item_id, reader) == nullptr) return 0;
+  return of_part(reader.audio_of(item_id));
 }
 
 // ---- speech --------------------------------------------------------------------------------
@@ -168,6 +175,7 @@ void Transcript::State::on(const ResponseEnded& event) {
     watch(*item);
     if (item->started_at) item->touch_times(now);
   }
+  if (ended.items.empty()) bare = &ended;
   if (ended.ended) return;
   ended.ended = true;
   ended.out_of_band = ended.out_of_band || event.out_of_band;
@@ -201,7 +209,8 @@ void Transcript::State::on(const AudioMetered& event) {
 
 /// A provider that repeats the text under another event_id does not bill it again.
 void Transcript::State::on(const TranscriptionUsage& event) {
-  if (!transcriptions_billed.emplace(event.item_id, event.content_index).second) return;
+  const std::string part = event.item_id + '#' + std::to_string(event.content_index);
+  if (!transcriptions_billed.insert(part)) return;
   usage.push_back(event.usage);
   used += read_usage(event.usage);
 }
@@ -210,7 +219,7 @@ void Transcript::State::on(const TranscriptionUsage& event) {
 
 void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;
-  if (!item.id.empty() && items.contains(item.id)) return;  // rebuilt, or about to be refused
+  if (!item.id.empty() && find(item.id) != nullptr) return;  // rebuilt, or about to be refused
   pending.push_back({event.client_event_id, item.id, item.kind, item.role});
 }
 
@@ -225,7 +234,7 @@ void Transcript::State::on(const ProviderError& event) {
 /// A placed item answers the request that named it; one that nobody has named answers the first
 /// request for its like.
 void Transcript::State::acknowledge(const Item& placed) {
-  const bool server_made = items.contains(placed.id);
+  const bool server_made = find(placed.id) != nullptr;
   const auto answered = std::find_if(pending.begin(), pending.end(), [&](const Pending& item) {
     if (!item.item_id.empty()) return item.item_id == placed.id;
     return !server_made && item.kind == placed.kind && item.role == placed.role;

@@ -1,12 +1,18 @@
 // The inside of Transcript: the items, their order, and what each event does to them.
 //
-// One thread at a time; private to transcript.cpp and transcript_events.cpp.
+// Where there is a spill, the chain has an older part, the slots: an item there is in memory or in
+// the spill. What goes out goes by the bundle: an answer with its items, or one item that answers
+// nothing. An event that names any of them brings the bundle back, and nothing else has to know.
+//
+// One thread at a time; private to transcript.cpp, transcript_events.cpp and transcript_spill.cpp.
 #pragma once
 
 #include <cstdint>
-#include <deque>
-#include <set>
+#include <list>
+#include <memory>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,26 +20,84 @@
 #include "session/conversation_item.hpp"
 #include "session/item_chain.hpp"
 #include "session/recent_ids.hpp"
+#include "session/spill.hpp"
 #include "session/transcript.hpp"
 
 namespace verbatim::session {
 
 struct Transcript::State {
+ private:
+  /// Audio sent for one part, in microseconds: whole at any rate of bytes.
+  struct AudioSent {
+    int content_index = 0;
+    std::int64_t us = 0;
+
+    template <class Self>
+    static auto members(Self& of) {
+      return std::tie(of.content_index, of.us);
+    }
+  };
+
+  struct SpilledItem {
+    ConversationItem item;
+    std::vector<AudioSent> audio;
+
+    template <class Self>
+    static auto members(Self& of) {
+      return std::tie(of.item, of.audio);
+    }
+  };
+
+  struct Bundle {
+    std::optional<Response> response;
+    std::vector<SpilledItem> items;
+  };
+
+  /// Reads items by their slots; those of one bundle at one go.
+  class SpillReader {
+   public:
+    explicit SpillReader(const State& state) : state_(state) {}
+    /// Valid until the next call.
+    const ConversationItem& at(std::size_t slot);
+    /// Precondition: at() has just given that item, from the spill.
+    const std::vector<AudioSent>& audio_of(const std::string& item_id) const;
+
+   private:
+    const State& state_;
+    std::size_t number_ = in_memory;
+    Bundle bundle_;
+  };
+
+ public:
   explicit State(TranscriptOptions options) : seen(options.remembered_event_ids) {}
 
   Applied apply(const Event& event, TimeMs now);
   void finish(TimeMs now);
-  const ConversationItem* find(const std::string& id) const;
+  void spill_to(std::unique_ptr<Spill> to, std::size_t items_in_memory);
 
-  /// Every item once: the chain, then what has no place yet, in the order of naming.
+  /// Every item once: the chain, then what has no place yet, in the order of naming. Reads the
+  /// spill.
   template <class Visit>
   void walk(Visit visit) const {
-    for (const ItemChain* list : {&chain, &loose})
-      for (const ConversationItem* at = list->first(); at != nullptr; at = at->link.behind)
-        visit(*at);
+    SpillReader reader(*this);
+    for (std::size_t slot = 0; slot < slots.size(); ++slot) visit(reader.at(slot));
+    walk_linked(visit);
   }
 
+  /// What `look` makes of the item, or of nullptr if there is none. Reads the spill.
+  template <class Look>
+  auto look_at(const std::string& id, Look look) const {
+    if (const auto found = items.find(id); found != items.end()) return look(&found->second);
+    SpillReader reader(*this);
+    return look(spilled(id, reader));
+  }
+
+  bool awaiting_transcription() const;
+  bool awaiting_answer() const;
+  std::vector<std::string> all_usage() const;
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
+  /// Of a turn: its place among the turns, from 1.
+  int ordinal(const ConversationItem& item) const;
 
   /// A client's item that the provider has not placed yet.
   struct Pending {
@@ -44,17 +108,35 @@ struct Transcript::State {
   };
 
   std::vector<Pending> pending;
-  std::vector<std::string> usage;
   std::vector<Response*> running;  ///< answers under way on this connection
   Usage used;
   bool finished = false;
 
  private:
-  /// Audio sent for one part, in microseconds: whole at any rate of bytes.
-  struct AudioSent {
-    int content_index = 0;
-    std::int64_t us = 0;
+  static constexpr std::size_t in_memory = static_cast<std::size_t>(-1);
+
+  struct Slot {
+    std::uint64_t print = 0;  ///< of the item's id
+    std::uint32_t bundle = 0;
+    bool spilled = false;
+    // If it is spilled:
+    bool is_turn = false;
+    bool is_open = false;
+    bool awaits_transcription = false;
   };
+
+  struct Spilled {
+    Spill::Place place = 0;
+    std::uint64_t response_print = 0;  ///< 0: no event can name it
+    std::size_t connection = 0;        ///< the present one when it went out
+  };
+
+  template <class Visit>
+  void walk_linked(Visit visit) const {
+    for (const ItemChain* list : {&chain, &loose})
+      for (const ConversationItem* at = list->first(); at != nullptr; at = at->link.behind)
+        visit(*at);
+  }
 
   bool is_repeat(const Event& event);
 
@@ -82,6 +164,7 @@ struct Transcript::State {
   void on(const AudioMetered&);
   void on(const TranscriptionUsage&);
 
+  ConversationItem* find(const std::string& id);    ///< nullptr if unknown
   ConversationItem& named(const std::string& id);   ///< made if unknown; watched
   ConversationItem* known(const std::string& id);   ///< nullptr if unknown; watched
   ConversationItem* speech(const std::string& id);  ///< a user's spoken item; nullptr if it is not
@@ -99,16 +182,40 @@ struct Transcript::State {
   void watch(ConversationItem& item);
   std::vector<std::string> touched();
 
+  // transcript_spill.cpp
+  void spill();
+  /// False if the spill takes nothing.
+  bool put_out(const std::vector<ConversationItem*>& together, Response* response);
+  bool put_out_usage();
+  bool may_go_out(const ConversationItem& item) const;
+  void read(std::size_t bundle, Bundle& into) const;
+  const ConversationItem* spilled(const std::string& id, SpillReader& reader) const;
+  Response* find_spilled_response(const std::string& id);
+  void bring_back(std::size_t bundle);
+  void bring_back_all();
+
   std::unordered_map<std::string, ConversationItem> items;  ///< nodes: their addresses stay
   ItemChain chain;
   ItemChain loose;
 
-  std::deque<Response> responses;
+  std::list<Response> responses;
   std::unordered_map<std::string, Response*> response_of_id;  ///< of this connection
+  std::vector<TimeMs> connection_ends;
+  std::vector<std::string> usage;  ///< of the last answers; those before are in spilled_usage
+
+  std::unique_ptr<Spill> spill_;
+  std::size_t items_in_memory = 0;           ///< of the chain; 0: all
+  int refusals = 0;                          ///< events until the spill is asked again
+  Response* bare = nullptr;                  ///< ended by this event without items
+  std::vector<Slot> slots;                   ///< in the conversation's order, before the chain
+  std::vector<ConversationItem*> lingering;  ///< those with a slot that are in memory
+  std::vector<Spilled> bundles;
+  std::vector<std::uint32_t> free_bundles;
+  std::vector<Spill::Place> spilled_usage;
 
   RecentIds seen;
   RecentIds seen_audio{256};  ///< apart: audio is not journaled, and must not push others out
-  std::set<std::pair<std::string, int>> transcriptions_billed;  ///< by item and part
+  RecentIds transcriptions_billed{1024};  ///< by item and part; of this connection
   std::string provider_session_id;
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;

@@ -66,8 +66,8 @@ bool UpstreamLeg::is_ready() const {
 bool UpstreamLeg::catch_up(const Transcript& transcript, Sequence needs) {
   bool any = false;
   for (const std::string& item_id : transcript.chain()) {
-    const Item* const item = transcript.item(item_id);
-    if (given_.contains(item_id) || item == nullptr) continue;
+    const auto item = transcript.item(item_id);
+    if (given_.contains(item_id) || !item) continue;
     const std::string content = rebuilt_item(*item, transcript.turn(item_id));
     if (content.empty()) continue;
     outbox_.push(own_message(create_event(item_id, content)), needs);

@@ -1,6 +1,6 @@
-// Any sequence of events about a few items, sense or nonsense, through the transcript engine and,
-// by the journal's codec, through a second one as a recovery would. Properties of
-// docs/transcript-rules.md are asked after every event.
+// Any sequence of events about a few items, sense or nonsense, through the transcript engine; by
+// the journal's codec, through a second one as a recovery would; and through a third that keeps
+// hardly anything in memory. Properties of docs/transcript-rules.md are asked after every event.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include "demand.hpp"
 #include "session/transcript.hpp"
 #include "storage/event_codec.hpp"
+#include "tests/support/memory_spill.hpp"
 
 using namespace verbatim::session;
 
@@ -161,15 +162,26 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Events events(data, size);
   Transcript live;
   Transcript recovered;
+  Transcript spilling;
+  spilling.spill_to(
+      std::make_unique<test::MemorySpill>(std::make_shared<test::MemorySpill::Control>()),
+      1 + size % 3);
   TimeMs now = 0;
   for (int count = 0; count < 100 && events.more(); ++count) {
     Event event = events.next();
     if (auto* cut = std::get_if<ItemTruncated>(&event.body))
       cut->audio_sent_ms = live.audio_sent_ms(cut->item_id, cut->content_index);
     const auto before = live.turns();
-    const auto applied = live.apply(event, ++now);
+    auto applied = live.apply(event, ++now);
     check_shape(live.turns());
+    auto also = spilling.apply(event, now);
+    std::sort(also.touched.begin(), also.touched.end());
+    demand(spilling.turns() == live.turns());
+    demand(spilling.awaiting_answer() == live.awaiting_answer());
+    demand(spilling.awaiting_transcription() == live.awaiting_transcription());
     check_step(before, live, event, applied);
+    std::sort(applied.touched.begin(), applied.touched.end());
+    demand(also.repeat == applied.repeat && also.touched == applied.touched);
     if (applied.repeat || std::holds_alternative<AudioDelta>(event.body)) continue;
     const auto journaled = verbatim::storage::decode_event(verbatim::storage::encode_event(event));
     demand(journaled && *journaled == event);
@@ -178,6 +190,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto open = live.turns();
   const FinalTranscript last = finalise(live, ++now);
   demand(same(finalise(recovered, now), last));
+  demand(same(finalise(spilling, now), last));
   demand(last.turns.size() == open.size());
   for (std::size_t i = 0; i < open.size(); ++i) {
     demand(last.turns[i].item_id == open[i].item_id && last.turns[i].text == open[i].text);

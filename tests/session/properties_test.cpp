@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "files.hpp"
+#include "generated.hpp"
 #include "session/protocol.hpp"
 #include "session/replay.hpp"
 #include "stream.hpp"
@@ -34,72 +35,6 @@ void require_same(const FinalTranscript& one, const FinalTranscript& other) {
   REQUIRE(one.gaps == other.gaps);
   REQUIRE(one.complete == other.complete);
   REQUIRE(one.usage_json == other.usage_json);
-}
-
-/// Any event about a few items and responses, sense or nonsense.
-EventBody generated(Random& random) {
-  const auto id = [&random] { return "item_" + std::to_string(random.below(5)); };
-  const auto response = [&random] { return "resp_" + std::to_string(random.below(3)); };
-  const auto part = [&random] { return static_cast<int>(random.below(3)); };
-  const auto role = [&random] { return static_cast<Role>(random.below(4)); };
-  const auto words = [&random] {
-    static const std::string pieces[] = {"",  "Hello", " there", "\xED\xA0\xBD", "\xED\xB8\x80",
-                                         "\n"};
-    return pieces[random.below(std::size(pieces))];
-  };
-  const auto item = [&] {
-    Item made = message(id(), role(), {}, static_cast<ItemStatus>(random.below(4)));
-    if (random.below(8) == 0) made.kind = ItemKind::function_call;
-    if (random.below(2) == 0) made.parts.push_back({part(), text(words()), random.below(3) == 0});
-    return made;
-  };
-  switch (random.below(20)) {
-    case 0:
-      return random.below(4) == 0 ? opened(response()) : EventBody(BufferCleared{});
-    case 1:
-    case 2:
-      return added(item(), random.below(2) == 0 ? id() : "");
-    case 3:
-      return added_first(item());
-    case 4:
-      return committed(id(), random.below(2) == 0 ? id() : "");
-    case 5:
-      return ItemSnapshot{item(), random.below(2) == 0};
-    case 6:
-      return output(response(), item(), random.below(2) == 0);
-    case 7:
-    case 8:
-      return says(id(), words(), part(), response());
-    case 9:
-      return said(id(), words(), part(), response());
-    case 10:
-      return hears(id(), words());
-    case 11:
-      return heard(id(), words());
-    case 12:
-      return TranscriptionFailed{id(), part(), "why"};
-    case 13:
-      return SpeechStarted{id(), 0};
-    case 14:
-      return started(response(), random.below(3) == 0);
-    case 15:
-      return ended(response(), static_cast<ResponseStatus>(random.below(5)));
-    case 16:
-      return truncated(id(), static_cast<std::int64_t>(random.below(100)), 100, part());
-    case 17:
-      switch (random.below(4)) {
-        case 0:
-          return ItemDeleted{id()};
-        case 1:
-          return UpstreamLost{"upstream_lost"};
-        default:
-          return CancelRequested{response()};
-      }
-    case 18:
-      return ItemRequested{"c" + std::to_string(random.below(3)), item()};
-    default:
-      return PartSnapshot{id(), response(), part(), text(words())};
-  }
 }
 
 std::vector<std::string> ids_of(const Transcript& transcript) {
@@ -152,7 +87,7 @@ TEST_CASE("a part's text only grows while a stream grows, until its final text r
       }
       for (const Item& old : items) {
         for (const Part& part : old.parts) {
-          const auto& now = transcript.item(old.id)->parts;
+          const auto now = transcript.item(old.id)->parts;
           const auto same = std::find_if(now.begin(), now.end(), [&part](const Part& candidate) {
             return candidate.content_index == part.content_index;
           });

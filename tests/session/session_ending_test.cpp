@@ -1,5 +1,6 @@
 // Every way in which a session ends, and what it leaves behind.
 #include "stage.hpp"
+#include "tests/support/memory_spill.hpp"
 
 using namespace verbatim::session;
 using namespace verbatim::session::test;
@@ -396,4 +397,29 @@ TEST_CASE("an end that found no memory has not been one: the next is kept", "[P2
   REQUIRE(stage.journal.endings.size() == 1);
   REQUIRE(stage.journal.endings[0].reason == CloseReason::upstream_error);
   REQUIRE(stage.journal.endings[0].transcript.turns.size() == 1);
+}
+
+TEST_CASE("a session whose spill fails ends, and its journal stays open for the next start",
+          "[P1][P2][spill]") {
+  const auto control = std::make_shared<MemorySpill::Control>();
+  Stage stage;
+  stage.session.spill_to(std::make_unique<MemorySpill>(control), 1);
+  stage.open();
+  for (int n = 0; n < 5; ++n) {
+    stage.provider(R"({"type":"conversation.item.added","event_id":"i)" + std::to_string(n) +
+                   R"(","item":{"id":"item_)" + std::to_string(n) +
+                   R"(","type":"message","role":"user","status":"completed",)"
+                   R"("content":[{"type":"input_text","text":"Hi."}]}})");
+  }
+  stage.journal.sync();
+  stage.drain_client();
+  REQUIRE(control->records.size() == 4);
+  control->fails = true;
+  stage.session.end(CloseReason::client_ended, "the client asked for it", stage.clock);
+  CHECK(stage.session.reason() == CloseReason::storage_failure);
+  CHECK(stage.session.settled());
+  CHECK_FALSE(stage.session.kept());
+  CHECK(stage.journal.endings.empty());
+  const auto told = only(stage.drain_client());
+  CHECK(told["error"]["code"] == "storage_failure");
 }

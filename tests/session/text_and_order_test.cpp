@@ -172,7 +172,7 @@ TEST_CASE("tool items are links of the chain and no turns", "[P4][rule5]") {
                  added(typed("u2", "Hurry"), "f1")});
   CHECK(stream.glance() == "user Weather? | user Hurry");
   CHECK(stream.transcript.chain() == Ids{"u1", "f1", "u2"});
-  REQUIRE(stream.transcript.item("f1") != nullptr);
+  REQUIRE(stream.transcript.item("f1").has_value());
   CHECK(stream.transcript.item("f1")->detail == R"({"type":"function_call"})");
 }
 

@@ -1,0 +1,77 @@
+// Events that nobody would send in this order, from a seed.
+#pragma once
+
+#include <iterator>
+#include <string>
+
+#include "stream.hpp"
+
+namespace verbatim::session::test {
+
+/// Any event about a few items and responses, sense or nonsense.
+inline EventBody generated(Random& random, std::size_t items = 5, std::size_t responses = 3) {
+  const auto id = [&] { return "item_" + std::to_string(random.below(items)); };
+  const auto response = [&] { return "resp_" + std::to_string(random.below(responses)); };
+  const auto part = [&random] { return static_cast<int>(random.below(3)); };
+  const auto role = [&random] { return static_cast<Role>(random.below(4)); };
+  const auto words = [&random] {
+    static const std::string pieces[] = {"",  "Hello", " there", "\xED\xA0\xBD", "\xED\xB8\x80",
+                                         "\n"};
+    return pieces[random.below(std::size(pieces))];
+  };
+  const auto item = [&] {
+    Item made = message(id(), role(), {}, static_cast<ItemStatus>(random.below(4)));
+    if (random.below(8) == 0) made.kind = ItemKind::function_call;
+    if (random.below(2) == 0) made.parts.push_back({part(), text(words()), random.below(3) == 0});
+    return made;
+  };
+  switch (random.below(20)) {
+    case 0:
+      return random.below(4) == 0 ? opened(response()) : EventBody(BufferCleared{});
+    case 1:
+    case 2:
+      return added(item(), random.below(2) == 0 ? id() : "");
+    case 3:
+      return added_first(item());
+    case 4:
+      return committed(id(), random.below(2) == 0 ? id() : "");
+    case 5:
+      return ItemSnapshot{item(), random.below(2) == 0};
+    case 6:
+      return output(response(), item(), random.below(2) == 0);
+    case 7:
+    case 8:
+      return says(id(), words(), part(), response());
+    case 9:
+      return said(id(), words(), part(), response());
+    case 10:
+      return hears(id(), words());
+    case 11:
+      return heard(id(), words());
+    case 12:
+      return TranscriptionFailed{id(), part(), "why"};
+    case 13:
+      return SpeechStarted{id(), 0};
+    case 14:
+      return started(response(), random.below(3) == 0);
+    case 15:
+      return ended(response(), static_cast<ResponseStatus>(random.below(5)));
+    case 16:
+      return truncated(id(), static_cast<std::int64_t>(random.below(100)), 100, part());
+    case 17:
+      switch (random.below(4)) {
+        case 0:
+          return ItemDeleted{id()};
+        case 1:
+          return UpstreamLost{"upstream_lost"};
+        default:
+          return CancelRequested{response()};
+      }
+    case 18:
+      return ItemRequested{"c" + std::to_string(random.below(3)), item()};
+    default:
+      return PartSnapshot{id(), response(), part(), text(words())};
+  }
+}
+
+}  // namespace verbatim::session::test

@@ -1,0 +1,41 @@
+// A spill that can be looked into, and told to refuse or to fail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "session/spill.hpp"
+
+namespace verbatim::session::test {
+
+class MemorySpill final : public Spill {
+ public:
+  /// Shared with the test, since the transcript owns the spill.
+  struct Control {
+    std::function<bool()> refuses = [] { return false; };
+    bool fails = false;
+    std::vector<std::string> records;
+    std::size_t reads = 0;
+  };
+
+  explicit MemorySpill(std::shared_ptr<Control> control) : control_(std::move(control)) {}
+
+  std::optional<Place> put(std::string_view bytes) override {
+    if (control_->refuses()) return std::nullopt;
+    control_->records.emplace_back(bytes);
+    return control_->records.size() - 1;
+  }
+
+  std::string get(Place place) const override {
+    if (control_->fails) throw SpillError("the spill was told to fail");
+    ++control_->reads;
+    return control_->records.at(place);
+  }
+
+ private:
+  std::shared_ptr<Control> control_;
+};
+
+}  // namespace verbatim::session::test
