@@ -41,8 +41,8 @@ struct SpillFields {
 };
 
 /// Never 0.
-std::uint64_t print_of(std::string_view id) {
-  return std::max<std::uint64_t>(1, std::hash<std::string_view>{}(id));
+std::uint32_t print_of(std::string_view id) {
+  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::hash<std::string_view>{}(id)));
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ bool Transcript::State::put_out(const std::vector<ConversationItem*>& together,
   const std::uint32_t number = free_bundles.back();
   free_bundles.pop_back();
   Spilled& bundle = bundles[number];
-  bundle = {*place, 0, connection_ends.size()};
+  bundle = {*place, 0, static_cast<std::uint32_t>(connection_ends.size())};
   for (const ConversationItem* item : together) {
     const bool is_open = item->status() == TurnStatus::in_progress;
     slots[*item->slot] = {print_of(item->item.id), number,  true,
@@ -188,7 +188,7 @@ const std::vector<Transcript::State::AudioSent>& Transcript::State::SpillReader:
 const ConversationItem* Transcript::State::spilled(const std::string& id,
                                                    SpillReader& reader) const {
   if (slots.empty()) return nullptr;
-  const std::uint64_t print = print_of(id);
+  const std::uint32_t print = print_of(id);
   for (std::size_t slot = 0; slot < slots.size(); ++slot) {
     if (slots[slot].print != print || !slots[slot].spilled) continue;
     if (const ConversationItem& item = reader.at(slot); item.item.id == id) return &item;
@@ -207,7 +207,7 @@ ConversationItem* Transcript::State::find(const std::string& id) {
 
 /// The answer of this connection, back from the spill; nullptr if it is not there.
 Response* Transcript::State::find_spilled_response(const std::string& id) {
-  const std::uint64_t print = print_of(id);
+  const std::uint32_t print = print_of(id);
   for (std::size_t number = 0; number < bundles.size(); ++number) {
     const Spilled& bundle = bundles[number];
     if (bundle.response_print != print || bundle.connection != connection_ends.size()) continue;

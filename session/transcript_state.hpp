@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -115,20 +116,23 @@ struct Transcript::State {
  private:
   static constexpr std::size_t in_memory = static_cast<std::size_t>(-1);
 
+  // These two are all that stays in memory of an item that does not. A print is a hash of an id: it
+  // says where to look, and what is found there says whether it is the one.
   struct Slot {
-    std::uint64_t print = 0;  ///< of the item's id
-    std::uint32_t bundle = 0;
-    bool spilled = false;
+    std::uint32_t print = 0;  ///< of the item's id
+    std::uint32_t bundle : 28 = 0;
+    bool spilled : 1 = false;
     // If it is spilled:
-    bool is_turn = false;
-    bool is_open = false;
-    bool awaits_transcription = false;
+    bool is_turn : 1 = false;
+    bool is_open : 1 = false;
+    bool awaits_transcription : 1 = false;
   };
+  static_assert(sizeof(Slot) == 8);
 
   struct Spilled {
     Spill::Place place = 0;
-    std::uint64_t response_print = 0;  ///< 0: no event can name it
-    std::size_t connection = 0;        ///< the present one when it went out
+    std::uint32_t response_print = 0;  ///< 0: no event can name it
+    std::uint32_t connection = 0;      ///< the present one when it went out
   };
 
   template <class Visit>
@@ -207,9 +211,9 @@ struct Transcript::State {
   std::size_t items_in_memory = 0;           ///< of the chain; 0: all
   int refusals = 0;                          ///< events until the spill is asked again
   Response* bare = nullptr;                  ///< ended by this event without items
-  std::vector<Slot> slots;                   ///< in the conversation's order, before the chain
+  std::deque<Slot> slots;                    ///< in the conversation's order, before the chain
   std::vector<ConversationItem*> lingering;  ///< those with a slot that are in memory
-  std::vector<Spilled> bundles;
+  std::deque<Spilled> bundles;
   std::vector<std::uint32_t> free_bundles;
   std::vector<Spill::Place> spilled_usage;
 

@@ -67,7 +67,7 @@ std::string speech(int ms) {
   return base64(samples);
 }
 
-std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) {
+std::vector<Due> one_exchange(const std::string& session, int number, const std::string& audio) {
   constexpr const char* words[] = {" I",    " can", " hear", " every", " word", " that",
                                    " you",  " say", ",",     " and",   " none", " of",
                                    " them", " is",  " lost", " on",    " the",  " way"};
@@ -75,18 +75,27 @@ std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) 
   const auto add = [&](int at_ms, Kind kind, std::string_view type, const std::string& rest) {
     script.push_back({at_ms, Template(kind, type, rest)});
   };
+  const std::string tag = session + '_' + std::to_string(number);
   const std::string person = "item_u" + tag, answer = "item_a" + tag, response = "resp_" + tag;
+  const std::string previous =
+      number == 0 ? "null" : "\"item_a" + session + '_' + std::to_string(number - 1) + '"';
   const std::string person_item =
-      R"("previous_item_id":null,"item":{"id":")" + person +
+      R"("previous_item_id":)" + previous + R"(,"item":{"id":")" + person +
       R"(","type":"message","status":"completed","role":"user","content":[{"type":"input_audio","transcript":null}]})";
   const auto part = [&](std::string_view rest) {
     return R"("response_id":")" + response + R"(","item_id":")" + answer +
            R"(","output_index":0,"content_index":0,)" + std::string(rest);
   };
-  const auto response_body = [&](const char* status) {
+  const auto response_body = [&](const char* status, const char* usage) {
     return R"("response":{"object":"realtime.response","id":")" + response + R"(","status":")" +
-           status + R"(","output":[],"output_modalities":["audio"],"usage":null,"metadata":null})";
+           status + R"(","output":[],"output_modalities":["audio"],"usage":)" + usage +
+           R"(,"metadata":null})";
   };
+  constexpr const char* usage =
+      R"({"total_tokens":253,"input_tokens":132,"output_tokens":121,"input_token_details":)"
+      R"({"text_tokens":119,"audio_tokens":13,"image_tokens":0,"cached_tokens":64,)"
+      R"("cached_tokens_details":{"text_tokens":64,"audio_tokens":0,"image_tokens":0}},)"
+      R"("output_token_details":{"text_tokens":30,"audio_tokens":91}})";
   const auto answer_item = [&](const char* status, const std::string& content) {
     return R"("item":{"id":")" + answer + R"(","type":"message","status":")" + status +
            R"(","role":"assistant","content":[)" + content + "]}";
@@ -97,18 +106,18 @@ std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) 
   add(1000, Kind::other, "input_audio_buffer.speech_stopped",
       R"("audio_end_ms":1000,"item_id":")" + person + "\"");
   add(1000, Kind::other, "input_audio_buffer.committed",
-      R"("previous_item_id":null,"item_id":")" + person + "\"");
+      R"("previous_item_id":)" + previous + R"(,"item_id":")" + person + "\"");
   add(1000, Kind::other, "conversation.item.added", person_item);
   add(1000, Kind::other, "conversation.item.done", person_item);
-  for (int number = 0; number < 6; ++number) {
-    said += words[number];
-    add(1050 + 10 * number, Kind::text, "conversation.item.input_audio_transcription.delta",
-        R"("item_id":")" + person + R"(","content_index":0,"delta":")" + words[number] +
+  for (int word = 0; word < 6; ++word) {
+    said += words[word];
+    add(1050 + 10 * word, Kind::text, "conversation.item.input_audio_transcription.delta",
+        R"("item_id":")" + person + R"(","content_index":0,"delta":")" + words[word] +
             R"(","obfuscation":"QFJAuRO0fD26Ziy")");
   }
   add(1150, Kind::text, "conversation.item.input_audio_transcription.completed",
       R"("item_id":")" + person + R"(","content_index":0,"transcript":")" + said + "\"");
-  add(1200, Kind::other, "response.created", response_body("in_progress"));
+  add(1200, Kind::other, "response.created", response_body("in_progress", "null"));
   add(1200, Kind::other, "response.output_item.added",
       R"("response_id":")" + response + R"(","output_index":0,)" + answer_item("in_progress", ""));
   add(1200, Kind::other, "conversation.item.added",
@@ -117,7 +126,7 @@ std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) 
       part(R"("part":{"type":"audio","transcript":""})"));
   said.clear();
   for (int burst = 0, word = 0; burst < 5; ++burst) {
-    for (int number = 0; number < 4; ++number) {
+    for (int event = 0; event < 4; ++event) {
       const int at = 1300 + 200 * burst;
       add(at, Kind::audio, "response.output_audio.delta", part(R"("delta":")" + audio + "\""));
       if (word == 18) continue;
@@ -138,7 +147,7 @@ std::vector<Due> one_exchange(const std::string& tag, const std::string& audio) 
       R"("response_id":")" + response + R"(","output_index":0,)" + answer_item("completed", whole));
   add(2300, Kind::other, "conversation.item.done",
       R"("previous_item_id":")" + person + "\"," + answer_item("completed", whole));
-  add(2300, Kind::other, "response.done", response_body("completed"));
+  add(2300, Kind::other, "response.done", response_body("completed", usage));
   return script;
 }
 

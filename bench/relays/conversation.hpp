@@ -45,9 +45,9 @@ struct Due {
   Template event;
 };
 /// One exchange: what the person said, transcribed, and an answer of two seconds whose audio and
-/// text come interleaved in five bursts. `tag` makes its ids different from those of others;
+/// text come interleaved in five bursts. It is the session's exchange of that number, from 0;
 /// `audio` is that of one 100 ms message.
-std::vector<Due> one_exchange(const std::string& tag, const std::string& audio);
+std::vector<Due> one_exchange(const std::string& session, int number, const std::string& audio);
 
 /// The first event of a session.
 std::string session_created(const std::string& tag);

@@ -168,8 +168,7 @@ awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number)
       Clock::now() + milliseconds(bench.options.exchange_ms * number / bench.options.sessions);
   for (int exchanges = 0; !bench.over; ++exchanges) {
     co_await pause_until(next);
-    const std::string tag = std::to_string(number) + "_" + std::to_string(exchanges);
-    auto script = one_exchange(tag, bench.audio);
+    auto script = one_exchange(std::to_string(number), exchanges, bench.audio);
     int at_ms = 0;
     for (Due& due : script) {
       // Nothing but audio from here on, in an answer that has no end.
