@@ -13,6 +13,7 @@
 #include "server/webhook_signature.hpp"
 #include "storage/database.hpp"
 #include "storage/outbox.hpp"
+#include "storage/thread_name.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -70,7 +71,10 @@ class Webhooks::Target {
         log_(log),
         stopping_(stopping),
         call_(target.url, target.allow_private, settings.timeout, stopping),
-        thread_([this] { run(); }) {}
+        thread_([this] {
+          storage::name_this_thread("webhooks");
+          run();
+        }) {}
   ~Target() { thread_.join(); }
 
   void wake() {

@@ -10,6 +10,7 @@
 #include "server/await.hpp"
 #include "server/metrics.hpp"
 #include "session/journal.hpp"
+#include "storage/thread_name.hpp"
 
 namespace verbatim::server {
 
@@ -24,9 +25,10 @@ class JournalWaiter {
 class Worker {
  public:
   explicit Worker(Tally& tally)
-      : tally_(tally),
-        work_(asio::make_work_guard(context_)),
-        thread_([this] { context_.run(); }) {}
+      : tally_(tally), work_(asio::make_work_guard(context_)), thread_([this] {
+          storage::name_this_thread("worker");
+          context_.run();
+        }) {}
 
   ~Worker() { join(); }
   Worker(const Worker&) = delete;

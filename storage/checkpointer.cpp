@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/commit_queue.hpp"
+#include "storage/thread_name.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -23,7 +24,10 @@ Checkpointer::Checkpointer(const JournalOptions& options, CommitQueue& queue)
                                  .durability = options.durability,
                                  .busy_timeout_ms = options.busy_timeout_ms,
                                  .syncs_log = options.durability == Durability::process}),
-      thread_([this] { run(); }) {}
+      thread_([this] {
+        name_this_thread("checkpoint");
+        run();
+      }) {}
 
 Checkpointer::~Checkpointer() {
   tell(stopped_);

@@ -10,6 +10,7 @@
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/records.hpp"
+#include "storage/thread_name.hpp"
 #include "storage/writer.hpp"
 
 namespace verbatim::storage {
@@ -70,6 +71,7 @@ struct SqliteJournal::Impl {
         checkpointer(mark_in_use(database, options), queue),
         writer(options, database, queue, checkpointer, listener) {
     thread = std::thread([this] {
+      name_this_thread("journal");
       writer.run();
       over.set_value();
     });

@@ -24,19 +24,26 @@ function family(pid) {
   return [pid, ...children.flatMap(family)];
 }
 
-/** `cpuUs`: microseconds of processor time of all threads so far; `pssKiB`: memory, shared pages in shares. */
+/**
+ * `cpuUs`: microseconds of processor time of all threads so far, `cpuUsOf` by their names; `pssKiB`:
+ * memory, shared pages in shares.
+ */
 export function accounts(pid) {
   let cpuUs = 0;
   let pssKiB = 0;
   let switches = 0;
+  const cpuUsOf = {};
   for (const process of family(pid)) {
     for (const task of list(`/proc/${process}/task`)) {
       const [ran] = read(`/proc/${process}/task/${task}/schedstat`).split(' ');
-      cpuUs += Number(ran || 0) / 1000;
+      const us = Number(ran || 0) / 1000;
+      const name = read(`/proc/${process}/task/${task}/comm`).trim();
+      cpuUs += us;
+      cpuUsOf[name] = (cpuUsOf[name] ?? 0) + us;
       for (const [, count] of read(`/proc/${process}/task/${task}/status`).matchAll(/ctxt_switches:\s+(\d+)/g))
         switches += Number(count);
     }
     pssKiB += Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${process}/smaps_rollup`))?.[1] ?? 0);
   }
-  return { cpuUs, pssKiB, switches };
+  return { cpuUs, cpuUsOf, pssKiB, switches };
 }

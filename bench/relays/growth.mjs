@@ -1,15 +1,17 @@
-// How cost grows: with the length of a conversation (memory), and with what the store holds (delay
-// of text, which is that of the journal, and of the API).
+// How cost grows: with the length of a conversation (memory), with what the store holds (delay of text,
+// which is that of the journal, and of the API), and from one core to two.
 //
 //   node bench/relays/growth.mjs [--turns 1000000] [--hours 3] [--out docs/performance]
 //
-// The long conversations are told a hundred times faster than they would be.
+// The long conversations are told a hundred times faster than they would be. For two cores it has to
+// be allowed to make a control group: the relay is given 30 % of each, since the load needs the rest.
 import https from 'node:https';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { accounts } from './accounting.mjs';
 import { makeCertificate } from './certificate.mjs';
+import { CpuLimit } from './cpu_limit.mjs';
 import { Load, measure } from './measure.mjs';
 import { startPeer } from './peers.mjs';
 import { lines } from './plots.mjs';
@@ -135,11 +137,35 @@ async function sizeOfStore() {
   return rows;
 }
 
+// ---- from one core to two ------------------------------------------------------------------
+
+const share = 0.3;
+const overload = 1600; // conversations: far more than what it may have can carry
+async function twoCores() {
+  const rows = [];
+  for (let round = 0; round < 3; ++round) {
+    for (const cores of [1, 2]) {
+      const limit = CpuLimit.make(share * cores);
+      if (!limit) return undefined;
+      const talk = await measure(
+        'verbatim', place(`cores${round}${cores}`),
+        { sessions: overload, work: 'conversation', 'message-ms': 100, 'warm-up': 3, seconds: 6 },
+        { settings: [`server.threads=${cores}`], relayCores: cores === 1 ? '0' : '0,1', loadCores: '0,1', limit },
+      );
+      limit.end();
+      rows.push({ cores, messages_per_second: talk.messages_per_second, relay_cores: talk.relay_cores });
+      console.error(`${cores} x ${share} cores: ${talk.messages_per_second.toFixed(0)} messages a second`);
+    }
+  }
+  return rows;
+}
+
+const cores = await twoCores();
 const long = await lengthOfConversation();
 console.error(`a conversation of ${values.hours} h: KiB a session`, long.kib_per_session_by_hours.filter((_, i, all) => i % Math.ceil(all.length / 12) === 0).join('  '));
 const store = await sizeOfStore();
 mkdirSync(values.out, { recursive: true });
-writeFileSync(join(values.out, 'growth.json'), `${JSON.stringify({ date: new Date().toISOString(), long, store }, null, 1)}\n`);
+writeFileSync(join(values.out, 'growth.json'), `${JSON.stringify({ date: new Date().toISOString(), cores, long, store }, null, 1)}\n`);
 writeFileSync(
   join(values.out, 'memory-hours.svg'),
   lines('Memory of a session that speaks without pause', 'hours', 'KiB', [{ label: 'Verbatim', ours: true, points: long.kib_per_session_by_hours.filter((_, i) => i % 6 === 0) }]),

@@ -36,9 +36,10 @@ export class Load {
 
 /**
  * `place`: directory, binary, loadBinary, cert, key, pem, port, providerPort; `work`: sessions, work,
- * message-ms, seconds, warm-up. Memory in KiB, time in microseconds of processor a message.
+ * message-ms, seconds, warm-up. `limit`: a CpuLimit that the relay is put under. Memory in KiB, time
+ * in microseconds of processor a message.
  */
-export async function measure(name, place, work, { relayCores = '0', loadCores = '1', settings, settle = 0 } = {}) {
+export async function measure(name, place, work, { relayCores = '0', loadCores = '1', settings, settle = 0, limit } = {}) {
   const load = new Load(place.loadBinary, loadCores, {
     port: name === 'direct' ? place.providerPort : place.port,
     'provider-port': place.providerPort,
@@ -50,8 +51,9 @@ export async function measure(name, place, work, { relayCores = '0', loadCores =
   try {
     await load.phase('listening');
     relay = await startPeer(name, place, relayCores, settings);
+    if (relay) limit?.hold(relay.pid);
     await sleep(300);
-    const look = () => (relay ? accounts(relay.pid) : { cpuUs: 0, pssKiB: 0, switches: 0 });
+    const look = () => (relay ? accounts(relay.pid) : { cpuUs: 0, cpuUsOf: {}, pssKiB: 0, switches: 0 });
     const empty = look();
     load.go();
     const connected = await load.phase('connected');
@@ -66,6 +68,8 @@ export async function measure(name, place, work, { relayCores = '0', loadCores =
     const after = look();
     const loadAfter = accounts(load.pid);
     const cpu = after.cpuUs - before.cpuUs;
+    const journalUs = ['journal', 'checkpoint'].reduce(
+      (sum, thread) => sum + (after.cpuUsOf[thread] ?? 0) - (before.cpuUsOf[thread] ?? 0), 0);
     return {
       relay: name,
       ...work,
@@ -76,6 +80,7 @@ export async function measure(name, place, work, { relayCores = '0', loadCores =
       kib_per_session: (after.pssKiB - empty.pssKiB) / work.sessions,
       messages_per_second: done.messages / done.seconds,
       cpu_us_per_message: done.messages ? cpu / done.messages : 0,
+      ...(journalUs ? { journal_share: journalUs / cpu } : {}),
       relay_cores: cpu / 1e6 / done.seconds,
       load_cores: (loadAfter.cpuUs - loadBefore.cpuUs) / 1e6 / done.seconds,
       switches_per_message: done.messages ? (after.switches - before.switches) / done.messages : 0,
