@@ -12,7 +12,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -183,7 +183,9 @@ class RealtimeSession {
     std::int64_t retry_at_ms;
   };
 
-  // realtime_session.cpp: the client, and the end
+  static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
+
+  // realtime_session.cpp: the client
   bool client_queue_full() const;
   bool answered_here(std::string_view type, const Message& message, Moment now);
   void answer_client(Message message, Sequence needs = 0);
@@ -193,8 +195,6 @@ class RealtimeSession {
   void tell_afresh(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
-  void end_unread(const std::string& error);
-  void close_what_is_open(CloseReason told, const std::string& why);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);
   void tell_turns();
@@ -205,6 +205,10 @@ class RealtimeSession {
   /// A limit is near: the client is told. Or reached: it ends.
   void heed(const Budget::Notice& notice, Moment now);
   std::string own_event_id();
+
+  // realtime_session_ending.cpp: time, and the end
+  void end_unread(const std::string& error);
+  void close_what_is_open(CloseReason told, const std::string& why);
 
   // realtime_session_upstream.cpp: the provider
   void current_said(Message message, Moment now);

@@ -51,7 +51,7 @@ bool UpstreamLeg::prepare(const Event& event, const Transcript& transcript,
 bool UpstreamLeg::hear_error(const ProviderError& error) {
   const std::string said = error.code.empty() ? error.type : error.code;
   if (error.client_event_id.starts_with(item_prefix)) {
-    refused_ += awaited_.erase(error.client_event_id.substr(item_prefix.size()));
+    awaited_.erase(error.client_event_id.substr(item_prefix.size()));
     return true;
   }
   complaint_ = said;

@@ -52,9 +52,8 @@ class UpstreamLeg {
   bool has(const std::string& item_id) const {
     return given_.contains(item_id) && !awaited_.contains(item_id);
   }
-  /// How many items it was given, and how many of them it refused.
+  /// How many items it was given.
   std::size_t given() const { return given_.size(); }
-  std::size_t refused() const { return refused_; }
   /// What it said when it refused the settings, or us.
   const std::string& complaint() const { return complaint_; }
 
@@ -70,7 +69,6 @@ class UpstreamLeg {
   std::optional<Event> configuration_;
   std::unordered_set<std::string> given_;
   std::unordered_set<std::string> awaited_;  ///< given, not yet placed
-  std::size_t refused_ = 0;
   std::string complaint_;
 };
 

@@ -117,6 +117,26 @@ TEST_CASE("what is kept for a client that is away is bounded, and the oldest goe
   CHECK(stage.session.to_client().next_number() > after + 900);
 }
 
+TEST_CASE("while a client is there, a quarter of the buffer is kept of what it was sent",
+          "[P8][P12][resume]") {
+  SessionOptions options = with_window();
+  options.resume_buffer_bytes_max = 4000;
+  const std::string message = numbered(1) + std::string(100 - numbered(1).size(), ' ');
+  for (const std::uint64_t missed : {10U, 11U}) {
+    Stage stage(options);
+    stage.open();
+    for (int n = 0; n < 100; ++n) {
+      stage.provider(message);
+      stage.drain_client();
+    }
+    const auto sent = stage.session.to_client().next_number() - 1;
+    stage.session.client_gone(lost, stage.clock);
+    stage.session.client_returned({sent - missed, false}, stage.clock);
+    CHECK(stage.session.counts().resumed_afresh == (missed > 10 ? 1 : 0));
+    if (missed <= 10) CHECK(stage.drain_client() == std::vector<std::string>(missed, message));
+  }
+}
+
 TEST_CASE("a client that can not be given what it missed is told so, and gets the items",
           "[P8][resume]") {
   Stage stage(with_window());

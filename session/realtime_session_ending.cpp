@@ -1,0 +1,161 @@
+// Time that passes, and how a conversation ends or leaves this process.
+#include <utility>
+
+#include "session/message_kind.hpp"
+#include "session/own_events.hpp"
+#include "session/protocol.hpp"
+#include "session/realtime_session.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+// What a client is told in an error event before its connection is closed for this reason. The
+// others need no words: the client decided itself, or nobody is there to read.
+bool deserves_error_event(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::upstream_lost:
+    case CloseReason::upstream_error:
+    case CloseReason::idle_timeout:
+    case CloseReason::max_duration:
+    case CloseReason::policy:
+    case CloseReason::storage_failure:
+      return true;
+    case CloseReason::client_closed:
+    case CloseReason::client_lost:
+    case CloseReason::client_ended:
+    case CloseReason::upstream_closed:
+    case CloseReason::session_expired:
+    case CloseReason::slow_client:
+    case CloseReason::server_shutdown:
+    case CloseReason::crash_recovered:
+    case CloseReason::replaced:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+void RealtimeSession::time_passed(Moment now) {
+  if (ended()) return;
+  if (pending_reason_) {
+    finish_if_transcribed(now);
+    return;
+  }
+  if (held_until_ms_ != 0 && now.mono_ms >= held_until_ms_) {
+    held_until_ms_ = 0;
+    to_client_.release();
+  }
+  if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
+    detached_->commit_at_ms = never;
+    to_upstream_.push(own_message(commit_event()), 0);
+  }
+  if (detached_ && now.mono_ms >= detached_->until_ms) {
+    const Detached over = *std::exchange(detached_, std::nullopt);
+    to_client_.clear();
+    leave_for_good(over.reason, over.why, now);
+    return;
+  }
+  while (const auto notice = budget_.time_passed(now.mono_ms)) heed(*notice, now);
+  if (ended()) return;
+  if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
+    end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
+  } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms_) {
+    leg_failed("the provider did not take the conversation in time", now);
+  } else if (!client_is_behind()) {
+    client_stuck_since_ms_ = 0;
+  } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
+    client_stuck_since_ms_ = now.mono_ms;
+    client_taken_then_ = to_client_.taken();
+  } else if (now.mono_ms >= client_stuck_since_ms_ + options_.slow_client_timeout_ms) {
+    end(CloseReason::slow_client, "the client does not read", now);
+  }
+}
+
+void RealtimeSession::journal_failed(Moment now) {
+  to_client_.drop_unsaved(journal_.durable());
+  to_upstream_.drop_unsaved(journal_.durable());
+  if (next_) next_->outbox().drop_unsaved(journal_.durable());
+  end(CloseReason::storage_failure, "the transcript can not be kept", now);
+}
+
+void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
+  if (ended()) return;
+  // Who left while words were still to come was first, whatever ends the wait for them.
+  const CloseReason first = pending_reason_.value_or(reason);
+  why_ = pending_reason_ ? pending_why_ : why;
+  transcript_.apply({{}, meter_.audio()}, now.wall);
+  try {
+    final_ = finalise(transcript_, now.wall);
+  } catch (const SpillError& error) {
+    return end_unread(error.what());
+  }
+  budget_.hand_on(final_.used);
+  final_sequence_ = journal_.close(identity_.attempt, Ending{first, now.wall, final_});
+  // Not before: where memory was short, the session has not ended, and it can be tried again.
+  reason_ = first;
+  close_what_is_open(reason, why);
+}
+
+// Its journal has all of it, and no end: the next start makes the transcript from that.
+void RealtimeSession::end_unread(const std::string& error) {
+  budget_.hand_on(transcript_.used());
+  reason_ = CloseReason::storage_failure;
+  why_ = error + "; the transcript will be made from the journal when the server starts again";
+  close_what_is_open(*reason_, "the transcript can not be read");
+}
+
+void RealtimeSession::suspend(const std::string& why, Moment now) {
+  if (ended()) return;
+  if (pending_reason_ || !created_ || settings_.empty() || options_.resume_window_ms == 0)
+    return end(CloseReason::server_shutdown, why, now);
+  if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now)) return;
+  budget_.hand_on(transcript_.used());
+  final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});
+  if (final_sequence_ == 0)
+    return end(CloseReason::storage_failure, "the transcript can not be kept", now);
+  suspended_ = true;
+  reason_ = CloseReason::server_shutdown;
+  why_ = why;
+  close_what_is_open(CloseReason::server_shutdown, why);
+}
+
+void RealtimeSession::close_what_is_open(CloseReason told, const std::string& why) {
+  to_upstream_.clear();
+  detached_.reset();
+  to_client_.release();
+  if (!client_attached_) {
+    to_client_.clear();
+    return;
+  }
+  const bool kept = final_sequence_ != 0 && !journal_.failed();
+  if (!kept) to_client_.drop_unsaved(journal_.durable());
+  if (deserves_error_event(told)) {
+    send_error("server_error", std::string(to_string(told)), why);
+  }
+  if (told == CloseReason::server_shutdown && identity_.extension_events) {
+    answer_client(own_message(ending_event(identity_.session_id, told, 0, own_event_id())));
+  }
+  if (identity_.extension_events && kept && !suspended_) {
+    answer_client(own_message(ended_event(identity_.session_id, told, own_event_id())),
+                  final_sequence_);
+  }
+}
+
+void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
+  transcript_ = std::move(transcript);
+  settings_ = std::move(settings);
+  meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
+  const std::string shown = settings_.created_message({});
+  meter_.configured(peek_type(shown), shown);
+  policy_.configured(peek_type(shown), shown);
+  created_ = true;
+  client_attached_ = false;
+  dial_wanted_ = false;
+  legs_ = 1;
+  outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
+                   now.mono_ms};
+}
+
+}  // namespace verbatim::session

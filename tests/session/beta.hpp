@@ -1,0 +1,33 @@
+// What a beta client says and hears, as the dialect translates it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "session/dialect.hpp"
+
+namespace verbatim::session::test {
+
+using Json = nlohmann::json;
+
+inline std::string said(std::string bytes) {
+  Message message{std::move(bytes)};
+  beta_dialect().to_provider(message);
+  return message.bytes;
+}
+inline std::string said(const char* bytes) { return said(std::string(bytes)); }
+inline Json said(const Json& event) { return Json::parse(said(event.dump())); }
+
+inline std::optional<std::string> heard(std::string bytes) {
+  Message message{std::move(bytes)};
+  if (!beta_dialect().to_client(message)) return std::nullopt;
+  return message.bytes;
+}
+inline std::optional<std::string> heard(const char* bytes) { return heard(std::string(bytes)); }
+inline Json heard(const Json& event) {
+  const auto bytes = heard(event.dump());
+  return bytes ? Json::parse(*bytes) : Json();
+}
+
+}  // namespace verbatim::session::test
