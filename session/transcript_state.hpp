@@ -65,7 +65,7 @@ struct Transcript::State {
 
    private:
     const State& state_;
-    std::size_t number_ = in_memory;
+    std::optional<std::size_t> number_;  ///< of bundle_
     Bundle bundle_;
   };
 
@@ -114,8 +114,6 @@ struct Transcript::State {
   bool finished = false;
 
  private:
-  static constexpr std::size_t in_memory = static_cast<std::size_t>(-1);
-
   // These two are all that stays in memory of an item that does not. A print is a hash of an id: it
   // says where to look, and what is found there says whether it is the one.
   struct Slot {
