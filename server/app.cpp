@@ -428,7 +428,15 @@ struct App::Parts {
 };
 
 App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
-App::~App() = default;
+
+App::~App() {
+  // While it is taken down our handlers still stand; behind them, until the process has ended, a
+  // further signal would kill it and hide the exit code.
+  sigset_t late;
+  sigemptyset(&late);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&late, signal);
+  pthread_sigmask(SIG_BLOCK, &late, nullptr);
+}
 
 int App::run() {
   asio::co_spawn(parts_->control.get_executor(), parts_->serve(), [](std::exception_ptr bug) {

@@ -117,3 +117,16 @@ test('a second signal hurries the end and leaves out no record [P2]', async (t) 
     assert.equal(transcript.turns.length, 2);
   }
 });
+
+test('however many signals come, to the last moment, the exit code stands [P2]', async (t) => {
+  const simulator = await startSimulator(t);
+  for (let round = 0; round < 5; ++round) {
+    const { program } = await startRelay(t, { simulator });
+    program.child.kill('SIGTERM');
+    const hurrying = setInterval(() => {
+      for (let i = 0; i < 50; ++i) program.child.kill('SIGINT');
+    }, 0);
+    assert.deepEqual(await program.over, { code: 0, signal: null });
+    clearInterval(hurrying);
+  }
+});
