@@ -152,9 +152,9 @@ export class Cell {
     return child.exitCode !== null || child.signalCode !== null;
   }
 
-  async #struck(ms) {
+  async #struck(ms, rules = this.#armed) {
     const end = Date.now() + ms;
-    const struck = () => this.#armed.length === 0 || this.#armed.some(({ fired }) => fired > 0);
+    const struck = () => rules.length === 0 || rules.some(({ fired }) => fired > 0);
     while (!struck() && !this.ended && !this.#over && Date.now() < end) await sleep(1);
     return struck();
   }
@@ -188,8 +188,9 @@ export class Cell {
     );
   }
 
+  /** A checkpoint that finds no room is tried again in silence; a commit is not. */
   async #saysUnready() {
-    if (!(await this.#struck(longest_ms))) return;
+    if (!(await this.#struck(longest_ms, this.#armed.slice(0, 1)))) return;
     await this.#becomes(
       async () => (await this.#readiness()) === 503 || this.#disarmed,
       'O7',

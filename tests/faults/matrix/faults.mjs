@@ -1,6 +1,7 @@
 // What can go wrong around an end, as the columns of a table:
 //
-//   arm        lets it happen; gives what it armed in the shim, if it did
+//   arm        lets it happen; gives what it armed in the shim, if it did; first what /readyz must
+//              notice
 //   variants   each is played in every cell: their members are added to the fault's
 //   reasons    what may be kept as the reason because of it, beside the path's; and
 //              crash_recovered, of course, if the program did not end in order
@@ -34,14 +35,15 @@ const shim =
 
 export const kill = (random) => random.pick(['kill_before', 'kill_after', 'tear']);
 
+const nothingFits = { action: 'fail', error: 'ENOSPC' };
 const full = (rule) =>
-  shim({
-    calls: ['write', 'truncate'],
-    file: 'verbatim.db',
-    action: 'fail',
-    error: 'ENOSPC',
-    ...rule,
-  });
+  shim({ calls: ['write', 'truncate'], file: 'verbatim.db', ...nothingFits, ...rule });
+/** The same, with what a commit meets apart from what only a checkpoint does. */
+const fullForCommits = shim(
+  { calls: 'write', file: log, ...nothingFits },
+  { calls: 'truncate', file: log, ...nothingFits },
+  { calls: ['write', 'truncate'], file: database, ...nothingFits },
+);
 
 /** A disk that has failed: conversations go on elsewhere, or end with the program. */
 const broken = {
@@ -90,7 +92,7 @@ export const faults = {
   'ENOSPC 2 s': {
     lasts: 2000,
     unready: true,
-    arm: full(),
+    arm: fullForCommits,
     variants: {
       waited: { set: ['journal.full_retry=10s'] },
       fallback: {},
@@ -99,7 +101,7 @@ export const faults = {
   },
   'ENOSPC for good': {
     unready: true,
-    arm: full(),
+    arm: fullForCommits,
     variants: {
       fallback: {},
       // Who is told to end while all is held back ends without having written it.
