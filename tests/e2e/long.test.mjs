@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Client, startRelay, within } from './support/verbatim.mjs';
 import { Provider } from './support/provider.mjs';
+import { eventually } from './support/cell.mjs';
 
 const words = (n) => `Answer ${n}, with as many words as somebody says in a breath or two.`;
 
@@ -109,20 +110,10 @@ test('who comes back to a long conversation is told all of it, and so is the nex
 
   line.vanish();
   const next = await within(Promise.resolve(provider.line('m')), 'the next line');
-  const given = [];
-  const complete = new Promise((resolve) => {
-    next.socket.on('message', (data) => {
-      const event = JSON.parse(data);
-      if (event.type === 'session.update') next.say({ type: 'session.updated', session: event.session });
-      if (event.type !== 'conversation.item.create') return;
-      given.push(event.item.id);
-      next.say({ type: 'conversation.item.added', previous_item_id: given.at(-2) ?? null, item: event.item });
-      if (given.length === 120) resolve();
-    });
-  });
-  next.say({ type: 'session.created', session: { type: 'realtime', id: 'sess_other' } });
-  await within(complete, 'the whole conversation');
-  assert.deepEqual(given, told.map((event) => event.item.id));
+  const got = next.takeRebuild({ type: 'realtime', id: 'sess_other' });
+  const given = () => got.filter(({ type }) => type === 'conversation.item.create').map(({ item }) => item.id);
+  await eventually(() => given().length === 120, 'the whole conversation');
+  assert.deepEqual(given(), told.map((event) => event.item.id));
 
   // Long-gone turns are still the conversation's.
   next.say({ type: 'conversation.item.deleted', item_id: 'item_u3' });

@@ -21,6 +21,9 @@ const session = {
   audio: { input: { transcription: { model: 'gpt-realtime-whisper' }, turn_detection: null } },
 };
 
+/** As a connection says it is before it has been given the conversation. */
+const prepared = { ...session, audio: { input: { transcription: null } } };
+
 function typed(id, text, previous) {
   const item = { id, type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_text', text }] };
   return { type: 'conversation.item.added', previous_item_id: previous, item };
@@ -49,23 +52,6 @@ async function scene(t, { set = [], query = {} } = {}) {
   line.say({ type: 'session.created', session });
   await client.event('session.created');
   return { provider, relay, client, line, connect, id: 'sess_scene', token };
-}
-
-/** Takes what a relay gives to a new connection, as the provider does. */
-function takesRebuild(line) {
-  const got = [];
-  let last = null;
-  line.socket.on('message', (data) => {
-    const event = JSON.parse(data);
-    got.push(event);
-    if (event.type === 'session.update') line.say({ type: 'session.updated', session: event.session });
-    if (event.type !== 'conversation.item.create') return;
-    line.say({ type: 'conversation.item.added', previous_item_id: last, item: event.item });
-    line.say({ type: 'conversation.item.done', previous_item_id: last, item: event.item });
-    last = event.item.id;
-  });
-  line.say({ type: 'session.created', session: { ...session, audio: { input: { transcription: null } } } });
-  return got;
 }
 
 const stateOf = async ({ relay, id }) => (await relay.request(`/v1/sessions/${id}`)).json.status;
@@ -190,7 +176,7 @@ test('the provider’s connection is cut in mid-answer: the conversation goes on
   line.vanish();
   const next = await within(Promise.resolve(provider.line('m')), 'the next line');
   client.send({ type: 'conversation.item.create', item: { id: 'item_u2', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Go on.' }] } });
-  const given = takesRebuild(next);
+  const given = next.takeRebuild(prepared);
   const done = await client.event('response.done');
   assert.equal(done.response.status, 'incomplete');
   await client.until(() => client.events.some((event) => event.type === 'verbatim.upstream' && event.state === 'restored'), 'restored');

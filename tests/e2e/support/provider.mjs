@@ -18,6 +18,26 @@ class Line {
     );
   }
 
+  /**
+   * Begins with `session`, and takes what a relay gives to a new connection, as the provider does.
+   * What it is given, as it comes.
+   */
+  takeRebuild(session) {
+    const got = [];
+    let last = null;
+    this.socket.on('message', (data) => {
+      const event = JSON.parse(data);
+      got.push(event);
+      if (event.type === 'session.update') this.say({ type: 'session.updated', session: event.session });
+      if (event.type !== 'conversation.item.create') return;
+      this.say({ type: 'conversation.item.added', previous_item_id: last, item: event.item });
+      this.say({ type: 'conversation.item.done', previous_item_id: last, item: event.item });
+      last = event.item.id;
+    });
+    this.say({ type: 'session.created', session });
+    return got;
+  }
+
   close(code, reason) {
     this.socket.close(code, reason);
   }
