@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "session/utf8.hpp"
+#include "session/wide.hpp"
 
 namespace verbatim::server {
 namespace {
@@ -30,27 +31,29 @@ bool may_be_sent(std::uint16_t code) {
 
 }  // namespace
 
-void apply_mask(char* into, const char* from, std::size_t size, std::uint32_t key,
-                std::size_t begin) {
-  // The key as it lies in memory, turned to where the bytes begin, as often as a register holds it:
-  // a vector type of GCC and Clang, whatever the processor.
-  using Wide = unsigned char __attribute__((vector_size(16)));
-  constexpr std::size_t width = sizeof(Wide);
-  Wide pattern{};
-  for (std::size_t i = 0; i < width; ++i)
-    pattern[i] = static_cast<unsigned char>(key >> 8 * ((begin + i) % 4));
-  const auto mask = [&](std::size_t at) {
-    Wide some;
-    std::memcpy(&some, from + at, width);
-    some ^= pattern;
-    std::memcpy(into + at, &some, width);
+VERBATIM_WIDE_CLONES void apply_mask(char* into, const char* from, std::size_t size,
+                                     std::uint32_t key, std::size_t begin) {
+  // The key as it lies in memory, turned to where the bytes begin.
+  std::uint64_t eight = 0;
+  for (std::size_t i = 0; i < sizeof eight; ++i)
+    eight |= std::uint64_t{key >> 8 * ((begin + i) % 4) & 255} << 8 * i;
+  session::Wide pattern;
+  for (std::size_t i = 0; i < sizeof pattern; i += sizeof eight)
+    std::memcpy(reinterpret_cast<char*>(&pattern) + i, &eight, sizeof eight);
+  const auto mask = [&](std::size_t at, const auto& with) {
+    auto some = with;
+    std::memcpy(&some, from + at, sizeof some);
+    some ^= with;
+    std::memcpy(into + at, &some, sizeof some);
   };
-  std::size_t done = 0;
-  for (; done + 4 * width <= size; done += 4 * width) {
-    for (std::size_t i = 0; i < 4; ++i) mask(done + i * width);
+  std::size_t at = 0;
+  for (; at + session::wide_block <= size; at += session::wide_block) {
+    mask(at, pattern);
+    mask(at + sizeof pattern, pattern);
   }
-  for (; done < size; ++done)
-    into[done] = static_cast<char>(static_cast<unsigned char>(from[done]) ^ pattern[done % 4]);
+  for (; at + sizeof eight <= size; at += sizeof eight) mask(at, eight);
+  for (; at < size; ++at)
+    into[at] = static_cast<char>(static_cast<unsigned char>(from[at]) ^ (eight >> 8 * (at % 8)));
 }
 
 FrameHead frame_head(WsRole role, Opcode opcode, std::size_t payload_size, std::uint32_t key) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "session/wide.hpp"
+
 namespace verbatim::session::utf8 {
 namespace {
 
@@ -18,33 +20,41 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
-/// Sixteen bytes in one register: a vector type of GCC and Clang, whatever the processor.
-using Sixteen = unsigned char __attribute__((vector_size(16)));
-/// Long runs are looked at so many bytes at a time.
-constexpr std::size_t block = 64;
-
-template <class Marks>
-bool none_marked(const char* bytes, const Marks& marks) {
-  Sixteen all{};
-  for (std::size_t i = 0; i < block; i += sizeof(Sixteen)) {
-    Sixteen some;
-    std::memcpy(&some, bytes + i, sizeof some);
-    all |= marks(some);
+/// How many bytes at the front are in blocks of which `mark` leaves no byte with its top bit set.
+template <class Mark>
+[[gnu::always_inline]] inline std::size_t unmarked(std::string_view bytes, const Mark& mark) {
+  std::size_t at = 0;
+  for (; at + wide_block <= bytes.size(); at += wide_block) {
+    Wide all{};
+    for (std::size_t i = 0; i < wide_block; i += sizeof(Wide)) {
+      Wide some;
+      std::memcpy(&some, bytes.data() + at + i, sizeof some);
+      mark(some);
+      all |= some;
+    }
+    std::uint64_t eights[sizeof(Wide) / 8];
+    std::memcpy(eights, &all, sizeof all);
+    if (((eights[0] | eights[1] | eights[2] | eights[3]) & each(0x80)) != 0) break;
   }
-  std::uint64_t halves[2];
-  std::memcpy(halves, &all, sizeof all);
-  return ((halves[0] | halves[1]) & each(0x80)) == 0;
+  return at;
 }
 
-// What is marked has its top bit set: a comparison gives all bits of a byte or none.
-bool block_is_plain(const char* bytes) {
-  return none_marked(bytes, [](Sixteen some) -> Sixteen {
-    return some | (Sixteen)(some < 0x20) | (Sixteen)(some == '"') | (Sixteen)(some == '\\');
+// A comparison gives all bits of a byte or none. With a sign, what is not ASCII is below the
+// control characters: one comparison finds both.
+VERBATIM_WIDE_CLONES std::size_t plain_blocks(std::string_view bytes) {
+  return unmarked(bytes, [](Wide& some) {
+    some = (Wide)(some < 0x20) | (Wide)(some == '"') | (Wide)(some == '\\');
   });
 }
 
-bool block_is_ascii(const char* bytes) {
-  return none_marked(bytes, [](Sixteen some) { return some; });
+VERBATIM_WIDE_CLONES std::size_t ascii_blocks(std::string_view bytes) {
+  return unmarked(bytes, [](Wide&) {});
+}
+
+std::uint64_t eight_of(std::string_view bytes) {
+  std::uint64_t eight;
+  std::memcpy(&eight, bytes.data(), sizeof eight);
+  return eight;
 }
 
 bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -67,11 +77,9 @@ std::size_t sequence_length(std::string_view bytes) {
 }
 
 std::size_t plain_prefix(std::string_view bytes) {
-  std::size_t at = 0;
-  while (at + block <= bytes.size() && block_is_plain(bytes.data() + at)) at += block;
+  std::size_t at = plain_blocks(bytes);
   for (; at + 8 <= bytes.size(); at += 8) {
-    std::uint64_t eight;
-    std::memcpy(&eight, bytes.data() + at, 8);
+    const std::uint64_t eight = eight_of(bytes.substr(at));
     const std::uint64_t not_plain = (eight & each(0x80)) | any_below(eight, 0x20) |
                                     any_below(eight ^ each('"'), 1) |
                                     any_below(eight ^ each('\\'), 1);
@@ -83,7 +91,8 @@ std::size_t plain_prefix(std::string_view bytes) {
 
 bool is_valid(std::string_view bytes) {
   while (!bytes.empty()) {
-    while (bytes.size() >= block && block_is_ascii(bytes.data())) bytes.remove_prefix(block);
+    bytes.remove_prefix(ascii_blocks(bytes));
+    while (bytes.size() >= 8 && (eight_of(bytes) & each(0x80)) == 0) bytes.remove_prefix(8);
     const std::size_t length = sequence_length(bytes);
     if (length == 0) return bytes.empty();
     bytes.remove_prefix(length);
