@@ -14,20 +14,34 @@ namespace {
 
 constexpr std::size_t longest_event_id = 512;
 
-/// A top-level key that two parsers could read in two ways: written twice, or with escapes (which
-/// some decode before they compare, and some do not).
-std::optional<std::string_view> ambiguous_key(std::string_view message) {
+/// What is asked of the top level, in one walk over it.
+struct Envelope {
+  /// A key that two parsers could read in two ways: written twice, or with escapes (which some
+  /// decode before they compare, and some do not).
+  std::optional<std::string_view> ambiguous_key;
+  json::View type;
+  json::View event_id;
+};
+
+/// Precondition: json::check() has passed the message, and it is an object.
+Envelope read_envelope(std::string_view message) {
+  Envelope envelope;
   std::array<std::byte, 1024> here;  // as many as events have; more are allocated
   std::pmr::monotonic_buffer_resource memory(here.data(), here.size());
   std::pmr::vector<std::string_view> keys(&memory);
+  keys.reserve(8);
   for (auto members = json::Members::begun(message); members.next();) {
-    if (members.key().find('\\') != std::string_view::npos) return members.key();
-    keys.push_back(members.key());
+    const std::string_view key = members.key();
+    if (!envelope.ambiguous_key && key.find('\\') != key.npos) envelope.ambiguous_key = key;
+    if (key == "type" && !envelope.type.exists()) envelope.type = members.value();
+    if (key == "event_id" && !envelope.event_id.exists()) envelope.event_id = members.value();
+    keys.push_back(key);
   }
+  if (envelope.ambiguous_key) return envelope;
   std::sort(keys.begin(), keys.end());
   const auto twice = std::adjacent_find(keys.begin(), keys.end());
-  if (twice == keys.end()) return std::nullopt;
-  return *twice;
+  if (twice != keys.end()) envelope.ambiguous_key = *twice;
+  return envelope;
 }
 
 /// What of a client's own words may stand in an answer: short, and plainly printable.
@@ -55,30 +69,29 @@ std::optional<Refusal> check_client_message(std::string_view message,
                    {},
                    {}};
   }
-  const auto view = json::View::of(message);
-  if (!view.is(json::Kind::object)) {
+  if (message[message.find_first_not_of(" \t\n\r")] != '{') {
     return Refusal{"invalid_json", "The message must be one JSON object with a 'type'.", {}, {}};
   }
 
-  auto event_id = view["event_id"].string_or_empty();
+  const Envelope envelope = read_envelope(message);
+  auto event_id = envelope.event_id.string_or_empty();
   if (event_id.size() > longest_event_id) event_id.clear();
   const auto refuse = [&event_id](std::string code, std::string what, std::string param) {
     return Refusal{std::move(code), std::move(what), std::move(param), event_id};
   };
 
-  if (const auto key = ambiguous_key(message); key) {
+  if (const auto& key = envelope.ambiguous_key) {
     return refuse("invalid_value",
                   "The top-level key " + quoted(*key) +
                       " is written twice or with escapes. Write each key once and plainly.",
                   key->find('\\') != key->npos ? std::string() : std::string(*key));
   }
-  const auto type = view["type"];
-  if (!type.exists()) {
+  if (!envelope.type.exists()) {
     return refuse("missing_required_parameter",
                   "The message has no 'type'. Add one of: " + known_types() + ".", "type");
   }
-  const auto name = peek_type(message);
-  if (name.empty()) {
+  const auto name = envelope.type.between_quotes();
+  if (name.empty() || name.find('\\') != name.npos) {
     return refuse("invalid_value", "The 'type' must be a non-empty string without escapes.",
                   "type");
   }

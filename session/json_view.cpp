@@ -221,6 +221,18 @@ bool Members::next() {
   return value_.exists();
 }
 
+View Object::operator[](std::string_view key) {
+  for (std::size_t i = 0; i < count_; ++i)
+    if (read_[i].key == key) return read_[i].value;
+  while (count_ < read_.size() && unread_.next()) {
+    read_[count_++] = {unread_.key(), unread_.value()};
+    if (unread_.key() == key) return unread_.value();
+  }
+  for (Members others = unread_; others.next();)
+    if (others.key() == key) return others.value();
+  return {};
+}
+
 Elements::Elements(View array) {
   if (array.is(Kind::array)) rest_ = array.raw().substr(1);
 }

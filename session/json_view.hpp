@@ -12,6 +12,7 @@
 // recurses. The bytes must outlive the views.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -89,6 +90,28 @@ class Members {
   std::string_view key_;
   View value_;
   bool first_ = true;
+};
+
+/// An object of which several members are wanted: goes through it once, as far as it is asked. The
+/// first of duplicates is found, as by a View.
+class Object {
+ public:
+  explicit Object(View object) : unread_(object) {}
+  /// As Members::begun().
+  static Object begun(std::string_view bytes) { return Object(Members::begun(bytes)); }
+  View operator[](std::string_view key);
+
+ private:
+  explicit Object(const Members& members) : unread_(members) {}
+  struct Member {
+    std::string_view key;
+    View value;
+  };
+  /// More than any event of the protocol has; what does not fit is gone through each time.
+  static constexpr std::size_t members_kept_max = 16;
+  Members unread_;
+  std::array<Member, members_kept_max> read_;
+  std::size_t count_ = 0;
 };
 
 /// Goes through an array's elements in order.

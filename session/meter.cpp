@@ -17,7 +17,7 @@ void Meter::resume(const AudioMetered& counted) {
 void Meter::client_sent(std::string_view type, std::string_view message) {
   std::int64_t bytes = 0;
   if (type == "input_audio_buffer.append") {
-    bytes = decoded_length(View::of(message)["audio"].between_quotes());
+    bytes = decoded_length(json::Object::begun(message)["audio"].between_quotes());
   } else if (type == "conversation.item.create") {
     for (json::Elements parts(View::of(message)["item"]["content"]); parts.next();)
       bytes += decoded_length(parts.value()["audio"].between_quotes());

@@ -11,6 +11,7 @@ namespace verbatim::session {
 namespace {
 
 using json::Kind;
+using json::Object;
 using json::View;
 
 using Body = std::optional<EventBody>;
@@ -77,12 +78,12 @@ Item read_item(View view) {
 
 bool is_out_of_band(View response) { return response["conversation_id"].is(Kind::null); }
 
-int content_index(View message) {
+int content_index(Object& message) {
   const auto index = message["content_index"].integer().value_or(0);
   return index >= 0 && index <= 1'000'000 ? static_cast<int>(index) : 0;
 }
 
-Text text_of(View message, std::string_view member) {
+Text text_of(Object& message, std::string_view member) {
   return Text::from_wtf8(message[member].string_or_empty());
 }
 
@@ -94,7 +95,7 @@ std::string first_of(std::initializer_list<View> candidates) {
 
 // ---- one reader for each kind of event -----------------------------------------------------
 
-Body session_created(View message) {
+Body session_created(Object& message) {
   const View session = message["session"];
   const auto settings = read_settings(session);
   return UpstreamOpened{session["id"].string_or_empty(),
@@ -102,7 +103,7 @@ Body session_created(View message) {
                         settings.output_bytes_per_ms};
 }
 
-Body session_updated(View message) {
+Body session_updated(Object& message) {
   const auto settings = read_settings(message["session"]);
   return SessionConfigured{settings.transcription_on, settings.output_bytes_per_ms};
 }
@@ -115,13 +116,13 @@ ItemPlaced placed_after(View previous) {
   return placed;
 }
 
-Body item_added(View message) {
+Body item_added(Object& message) {
   auto placed = placed_after(message["previous_item_id"]);
   placed.item = read_item(message["item"]);
   return placed;
 }
 
-Body buffer_committed(View message) {
+Body buffer_committed(Object& message) {
   auto placed = placed_after(message["previous_item_id"]);
   placed.committed = true;
   placed.item.id = message["item_id"].string_or_empty();
@@ -130,31 +131,31 @@ Body buffer_committed(View message) {
 }
 
 template <bool retrieved>
-Body item_snapshot(View message) {
+Body item_snapshot(Object& message) {
   return ItemSnapshot{read_item(message["item"]), retrieved};
 }
 
 template <bool done>
-Body output_item(View message) {
+Body output_item(Object& message) {
   return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done};
 }
 
 template <bool transcription>
-Body text_delta(View message) {
+Body text_delta(Object& message) {
   return TextDelta{message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
                    content_index(message), transcription, text_of(message, "delta")};
 }
 
-TextDone done_with(View message, bool transcription, std::string_view member) {
+TextDone done_with(Object& message, bool transcription, std::string_view member) {
   return {message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
           content_index(message), transcription, text_of(message, member)};
 }
 
-Body transcription_completed(View message) { return done_with(message, true, "transcript"); }
-Body transcript_done(View message) { return done_with(message, false, "transcript"); }
-Body text_done(View message) { return done_with(message, false, "text"); }
+Body transcription_completed(Object& message) { return done_with(message, true, "transcript"); }
+Body transcript_done(Object& message) { return done_with(message, false, "transcript"); }
+Body text_done(Object& message) { return done_with(message, false, "text"); }
 
-Body part_done(View message) {
+Body part_done(Object& message) {
   const View part = message["part"].exists() ? message["part"] : message["content"];
   auto read = read_part(part, content_index(message));
   if (!read) return std::nullopt;
@@ -163,7 +164,7 @@ Body part_done(View message) {
                       std::move(read->text)};
 }
 
-Body transcription_failed(View message) {
+Body transcription_failed(Object& message) {
   const View error = message["error"];
   auto reason = first_of({error["code"], error["type"]});
   if (reason.empty()) reason = "transcription_failed";
@@ -171,24 +172,24 @@ Body transcription_failed(View message) {
                              std::move(reason)};
 }
 
-Body audio_delta(View message) {
+Body audio_delta(Object& message) {
   return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
                     decoded_length(message["delta"].between_quotes())};
 }
 
-Body speech_started(View message) {
+Body speech_started(Object& message) {
   return SpeechStarted{message["item_id"].string_or_empty(),
                        message["audio_start_ms"].integer().value_or(0)};
 }
 
-Body speech_stopped(View message) {
+Body speech_stopped(Object& message) {
   return SpeechStopped{message["item_id"].string_or_empty(),
                        message["audio_end_ms"].integer().value_or(0)};
 }
 
-Body buffer_cleared(View) { return BufferCleared{}; }
+Body buffer_cleared(Object&) { return BufferCleared{}; }
 
-Body response_created(View message) {
+Body response_created(Object& message) {
   const View response = message["response"];
   return ResponseStarted{response["id"].string_or_empty(), is_out_of_band(response)};
 }
@@ -201,7 +202,7 @@ ResponseStatus response_status(std::string_view status) {
   return ResponseStatus::other;
 }
 
-Body response_done(View message) {
+Body response_done(Object& message) {
   const View response = message["response"];
   const View details = response["status_details"];
   ResponseEnded ended;
@@ -215,25 +216,25 @@ Body response_done(View message) {
   return ended;
 }
 
-Body item_truncated(View message) {
+Body item_truncated(Object& message) {
   return ItemTruncated{message["item_id"].string_or_empty(), content_index(message),
                        std::max<std::int64_t>(0, message["audio_end_ms"].integer().value_or(0)),
                        -1};
 }
 
-Body item_deleted(View message) { return ItemDeleted{message["item_id"].string_or_empty()}; }
+Body item_deleted(Object& message) { return ItemDeleted{message["item_id"].string_or_empty()}; }
 
-Body provider_error(View message) {
+Body provider_error(Object& message) {
   const View error = message["error"];
   return ProviderError{error["type"].string_or_empty(), error["code"].string_or_empty(),
                        error["event_id"].string_or_empty()};
 }
 
-Body item_create(View message) {
+Body item_create(Object& message) {
   return ItemRequested{message["event_id"].string_or_empty(), read_item(message["item"])};
 }
 
-Body response_cancel(View message) {
+Body response_cancel(Object& message) {
   return CancelRequested{message["response_id"].string_or_empty()};
 }
 
@@ -241,7 +242,7 @@ Body response_cancel(View message) {
 
 struct Entry {
   std::string_view type;
-  Body (*read)(View message);  ///< nullptr: means nothing to a transcript
+  Body (*read)(Object& message);  ///< nullptr: means nothing to a transcript
 };
 
 // Sorted, for a binary search. What the provider sends and is not here is none of our business.
@@ -330,9 +331,10 @@ std::optional<Event> read(const Entry (&events)[N], std::string_view message, bo
   if (entry == nullptr || entry->read == nullptr) return std::nullopt;
   const View view = View::of(message);
   if (!view.exists()) return std::nullopt;
-  auto body = entry->read(view);
+  Object members(view);
+  auto body = entry->read(members);
   if (!body || names_nothing(*body)) return std::nullopt;
-  return Event{with_id ? view["event_id"].string_or_empty() : std::string(), std::move(*body)};
+  return Event{with_id ? members["event_id"].string_or_empty() : std::string(), std::move(*body)};
 }
 
 }  // namespace
