@@ -1,11 +1,10 @@
-// The last N ids that were seen, to recognise a repeat (rule 3). Eight bytes an id: a fingerprint
-// of 64 bits, since a long conversation has many ids and each costs memory in every session. That
-// two of N ids share one is a matter of N / 2^64.
+// The last N ids that were seen, to recognise a repeat (rule 3). Eight bytes an id and four of an
+// index: a fingerprint of 64 bits, since a long conversation has many ids and each costs memory in
+// every session. That two of N ids share one is a matter of N / 2^64.
 //
 // One thread at a time.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,10 +15,14 @@ namespace verbatim::session {
 
 class RecentIds {
  public:
-  explicit RecentIds(std::size_t capacity) : capacity_(capacity) {}
+  static constexpr std::size_t capacity_max = 0xFFFF;
+
+  explicit RecentIds(std::size_t capacity)
+      : capacity_(capacity < capacity_max ? capacity : capacity_max) {}
 
   bool contains(std::string_view id) const {
-    return !id.empty() && has(std::hash<std::string_view>{}(id));
+    if (id.empty() || prints_.empty()) return false;
+    return index_[place_of(std::hash<std::string_view>{}(id))] != 0;
   }
 
   /// True if `id` is new; it is then remembered, and the oldest forgotten. An empty id is always
@@ -27,11 +30,15 @@ class RecentIds {
   bool insert(std::string_view id) {
     if (id.empty() || capacity_ == 0) return true;
     const std::uint64_t print = std::hash<std::string_view>{}(id);
-    if (has(print)) return false;
+    if (!prints_.empty() && index_[place_of(print)] != 0) return false;
     if (prints_.size() < capacity_) {
       prints_.push_back(print);
+      if (index_.size() < 2 * prints_.size()) return make_index(), true;
+      index_[place_of(print)] = static_cast<Number>(prints_.size());
     } else {
+      forget(oldest_);
       prints_[oldest_] = print;
+      index_[place_of(print)] = static_cast<Number>(oldest_ + 1);
       oldest_ = (oldest_ + 1) % capacity_;
     }
     return true;
@@ -39,18 +46,46 @@ class RecentIds {
 
   void clear() {
     prints_.clear();
+    index_.clear();
     oldest_ = 0;
   }
 
  private:
-  // A scan of some thousand bytes that lie in a row is cheaper than a hash table's memory.
-  bool has(std::uint64_t print) const {
-    return std::find(prints_.begin(), prints_.end(), print) != prints_.end();
+  using Number = std::uint16_t;
+
+  /// Where the index has the fingerprint, or would have it: at its own place or behind it, with
+  /// nothing free between. At least half of the index is free.
+  std::size_t place_of(std::uint64_t print) const {
+    std::size_t place = home_of(print);
+    while (index_[place] != 0 && prints_[index_[place] - 1U] != print) place = behind(place);
+    return place;
+  }
+  std::size_t home_of(std::uint64_t print) const { return print & (index_.size() - 1); }
+  std::size_t behind(std::size_t place) const { return (place + 1) & (index_.size() - 1); }
+
+  void make_index() {
+    index_.assign(index_.empty() ? 16 : 2 * index_.size(), 0);
+    for (std::size_t i = 0; i < prints_.size(); ++i)
+      index_[place_of(prints_[i])] = static_cast<Number>(i + 1);
+  }
+
+  /// Takes one out of the index. Who stands behind it and would not be found any more moves up.
+  void forget(std::size_t which) {
+    std::size_t hole = place_of(prints_[which]);
+    for (std::size_t at = behind(hole); index_[at] != 0; at = behind(at)) {
+      const std::size_t home = home_of(prints_[index_[at] - 1U]);
+      const std::size_t mask = index_.size() - 1;
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;  // its home is behind the hole
+      index_[hole] = index_[at];
+      hole = at;
+    }
+    index_[hole] = 0;
   }
 
   std::size_t capacity_;
   std::size_t oldest_ = 0;
-  std::vector<std::uint64_t> prints_;
+  std::vector<std::uint64_t> prints_;  ///< in the order in which they came, round and round
+  std::vector<Number> index_;          ///< by fingerprint: where in `prints_`, from 1; 0: free
 };
 
 }  // namespace verbatim::session
