@@ -233,8 +233,8 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
   Sequence needs = journal_.append(identity_.attempt, now.wall, event);
   for (const std::string& item_id : applied.touched) {
     if (needs == 0) break;
-    const auto turn = transcript_.turn(item_id);
-    if (!turn || turn->status == TurnStatus::in_progress) continue;
+    const auto turn = transcript_.ended_turn(item_id);
+    if (!turn) continue;
     needs = journal_.settle(identity_.attempt, *turn);
     if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
   }

@@ -225,6 +225,14 @@ std::optional<Turn> Transcript::turn(const std::string& item_id) const {
   });
 }
 
+std::optional<Turn> Transcript::ended_turn(const std::string& item_id) const {
+  return state_->look_at(item_id, [](const ConversationItem* item) {
+    const bool ended =
+        item != nullptr && item->is_turn() && item->status() != TurnStatus::in_progress;
+    return ended ? std::optional(item->turn()) : std::nullopt;
+  });
+}
+
 std::optional<Turn> Transcript::numbered_turn(const std::string& item_id) const {
   return state_->look_at(item_id, [this](const ConversationItem* item) {
     std::optional<Turn> turn;

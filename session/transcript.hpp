@@ -71,7 +71,9 @@ class Transcript {
   /// One item's turn as it stands; nullopt if the item is no turn. Its ordinal is 0 (finding it
   /// takes a walk along the chain; turns() does that).
   std::optional<Turn> turn(const std::string& item_id) const;
-  /// The same with its ordinal.
+  /// The same if its status says how it ended. One that is still being said is not copied.
+  std::optional<Turn> ended_turn(const std::string& item_id) const;
+  /// turn() with its ordinal.
   std::optional<Turn> numbered_turn(const std::string& item_id) const;
 
   /// Some committed speech still waits for its transcription.
