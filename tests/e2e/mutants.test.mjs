@@ -1,0 +1,14 @@
+// scripts/mutants takes half an hour and is run before a release. That its patches still fit the
+// program is seen at each change.
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+for (const patch of readdirSync(`${root}tests/mutants`).filter((name) => name.endsWith('.patch'))) {
+  test(`the mutant ${patch} can be made of the program as it is`, () => {
+    execFileSync('git', ['apply', '--check', `tests/mutants/${patch}`], { cwd: root, stdio: 'pipe' });
+  });
+}
