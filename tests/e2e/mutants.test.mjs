@@ -9,6 +9,6 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 for (const patch of readdirSync(`${root}tests/mutants`).filter((name) => name.endsWith('.patch'))) {
   test(`the mutant ${patch} can be made of the program as it is`, () => {
-    execFileSync('git', ['apply', '--check', `tests/mutants/${patch}`], { cwd: root, stdio: 'pipe' });
+    execFileSync('git', ['-c', 'safe.directory=*', 'apply', '--check', `tests/mutants/${patch}`], { cwd: root, stdio: 'pipe' });
   });
 }
