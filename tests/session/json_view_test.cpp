@@ -245,11 +245,40 @@ TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
     REQUIRE(u::is_valid("padding " + bytes + " padding behind") == !surrogate);
     REQUIRE_FALSE(u::is_valid(bytes.substr(0, bytes.size() - 1) + "\xFF"));
   }
-  for (std::size_t at = 0; at < 24; ++at) {
-    for (const char special : {'"', '\\', '\x1F', '\x80', '\xFF', '\0'}) {
-      std::string plain(24, 'a');
-      plain[at] = special;
-      REQUIRE(u::plain_prefix(plain) == at);
+}
+
+TEST_CASE("each byte is judged alike, wherever it stands in a long run", "[P11][json]") {
+  namespace u = verbatim::session::utf8;
+  constexpr std::size_t size = 2 * 64 + 24;  // blocks, eights and single bytes
+  for (int value = 0; value < 256; ++value) {
+    const bool plain = value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string run(size, 'a');
+      run[at] = static_cast<char>(value);
+      REQUIRE(u::plain_prefix(run) == (plain ? size : at));
+      REQUIRE(u::is_valid(run) == (value < 0x80));
+    }
+  }
+}
+
+TEST_CASE("an object gone through once has the members that a view finds", "[json]") {
+  Random random(7);
+  for (const std::size_t members : {0UL, 1UL, 15UL, 16UL, 17UL, 40UL}) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < members; ++i) {
+      // Some are written twice: the first counts.
+      text += (i == 0 ? "" : ", ") + Json("k" + std::to_string(random.below(members))).dump() +
+              ": " + std::to_string(i);
+    }
+    text += "}";
+    CAPTURE(text);
+    const js::View view = js::View::of(text);
+    js::Object object(view);
+    js::Object begun = js::Object::begun(text);
+    for (int asked = 0; asked < 200; ++asked) {
+      const std::string key = "k" + std::to_string(random.below(members + 3));
+      REQUIRE(object[key].raw() == view[key].raw());
+      REQUIRE(begun[key].raw() == view[key].raw());
     }
   }
 }

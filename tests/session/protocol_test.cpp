@@ -270,6 +270,10 @@ TEST_CASE("an unknown type is refused, unless it is allowed by name", "[gate]") 
   CHECK(refusal->code == "invalid_value");
   CHECK(refusal->param == "type");
   CHECK(refusal->event_id == "mine");
+  const auto twice =
+      check_client_message(R"({"event_id":"first","type":"response.cancel","event_id":"second"})");
+  REQUIRE(twice);
+  CHECK(twice->event_id == "first");
   CHECK(refusal->message.find("'verbatim.end'") != std::string::npos);
   CHECK_FALSE(check_client_message(R"({"type":"verbatim.end"})", {"verbatim.end"}));
 }
