@@ -66,7 +66,9 @@ TEST_CASE("messages of every length of length arrive as they were sent, in piece
 }
 
 TEST_CASE("a mask covers every byte, wherever the piece begins", "[websocket]") {
-  const std::string plain = "every word is kept, whatever happens to the line it came by";
+  const std::string words = "every word is kept, whatever happens to the line it came by";
+  const std::string plain =
+      words + words + words;  // more than two blocks of what is masked at once
   for (std::size_t size = 0; size <= plain.size(); ++size) {
     for (std::size_t begin = 0; begin < 4; ++begin) {
       std::string masked(size, '\0');
