@@ -90,8 +90,8 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return refuse("missing_required_parameter",
                   "The message has no 'type'. Add one of: " + known_types() + ".", "type");
   }
-  const auto name = envelope.type.between_quotes();
-  if (name.empty() || name.find('\\') != name.npos) {
+  const auto name = peek_type(message);
+  if (name.empty()) {
     return refuse("invalid_value", "The 'type' must be a non-empty string without escapes.",
                   "type");
   }

@@ -21,8 +21,7 @@ class RecentIds {
       : capacity_(capacity < capacity_max ? capacity : capacity_max) {}
 
   bool contains(std::string_view id) const {
-    if (id.empty() || prints_.empty()) return false;
-    return index_[place_of(std::hash<std::string_view>{}(id))] != 0;
+    return !id.empty() && has(std::hash<std::string_view>{}(id));
   }
 
   /// True if `id` is new; it is then remembered, and the oldest forgotten. An empty id is always
@@ -30,10 +29,11 @@ class RecentIds {
   bool insert(std::string_view id) {
     if (id.empty() || capacity_ == 0) return true;
     const std::uint64_t print = std::hash<std::string_view>{}(id);
-    if (!prints_.empty() && index_[place_of(print)] != 0) return false;
+    if (has(print)) return false;
     if (prints_.size() < capacity_) {
+      // Before anything is changed: where memory is short, nothing was.
+      if (index_.size() < 2 * (prints_.size() + 1)) widen_index();
       prints_.push_back(print);
-      if (index_.size() < 2 * prints_.size()) return make_index(), true;
       index_[place_of(print)] = static_cast<Number>(prints_.size());
     } else {
       forget(oldest_);
@@ -63,7 +63,9 @@ class RecentIds {
   std::size_t home_of(std::uint64_t print) const { return print & (index_.size() - 1); }
   std::size_t behind(std::size_t place) const { return (place + 1) & (index_.size() - 1); }
 
-  void make_index() {
+  bool has(std::uint64_t print) const { return !index_.empty() && index_[place_of(print)] != 0; }
+
+  void widen_index() {
     index_.assign(index_.empty() ? 16 : 2 * index_.size(), 0);
     for (std::size_t i = 0; i < prints_.size(); ++i)
       index_[place_of(prints_[i])] = static_cast<Number>(i + 1);

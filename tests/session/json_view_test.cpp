@@ -245,6 +245,13 @@ TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
     REQUIRE(u::is_valid("padding " + bytes + " padding behind") == !surrogate);
     REQUIRE_FALSE(u::is_valid(bytes.substr(0, bytes.size() - 1) + "\xFF"));
   }
+  for (std::size_t at = 0; at < 24; ++at) {
+    for (const char special : {'"', '\\', '\x1F', '\x80', '\xFF', '\0'}) {
+      std::string plain(24, 'a');
+      plain[at] = special;
+      REQUIRE(u::plain_prefix(plain) == at);
+    }
+  }
 }
 
 TEST_CASE("each byte is judged alike, wherever it stands in a long run", "[P11][json]") {
