@@ -90,7 +90,7 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return refuse("missing_required_parameter",
                   "The message has no 'type'. Add one of: " + known_types() + ".", "type");
   }
-  const auto name = peek_type(message);
+  const auto name = envelope.type.plain_string();
   if (name.empty()) {
     return refuse("invalid_value", "The 'type' must be a non-empty string without escapes.",
                   "type");

@@ -165,6 +165,11 @@ std::string_view View::between_quotes() const {
   return is(Kind::string) ? raw_.substr(1, raw_.size() - 2) : std::string_view();
 }
 
+std::string_view View::plain_string() const {
+  const auto text = between_quotes();
+  return text.find('\\') == npos ? text : std::string_view();
+}
+
 std::optional<std::string> View::string() const {
   if (!is(Kind::string)) return std::nullopt;
   std::string_view in = between_quotes();

@@ -57,6 +57,8 @@ class View {
 
   /// What stands between the quotes of a string, escapes and all. Empty for anything else.
   std::string_view between_quotes() const;
+  /// The same of a string without escapes; empty for one with.
+  std::string_view plain_string() const;
 
   /// A number, cut towards zero if it has a fraction; nullopt if it does not fit.
   std::optional<std::int64_t> integer() const;

@@ -343,8 +343,7 @@ std::string_view peek_type(std::string_view message) {
   for (auto members = json::Members::begun(message); members.next();) {
     if (members.key().find('\\') != std::string_view::npos) return {};
     if (members.key() != "type") continue;
-    const auto type = members.value().between_quotes();
-    return type.find('\\') == std::string_view::npos ? type : std::string_view();
+    return members.value().plain_string();
   }
   return {};
 }
