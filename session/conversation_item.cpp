@@ -90,7 +90,7 @@ void ConversationItem::learn(const Item& from, TimeMs now) {
     if (item.status == ItemStatus::none || item.status == ItemStatus::in_progress) {
       if (from.status != ItemStatus::none) item.status = from.status;
     }
-    if (!from.detail.empty()) item.detail = from.detail;
+    if (item.kind != ItemKind::message) learn_tool(from, now);
   }
   for (const Part& part : from.parts) {
     if (part.spoken_input && item.role == Role::user && !settled) spoken = true;

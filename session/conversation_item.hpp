@@ -14,6 +14,7 @@
 
 #include "session/event.hpp"
 #include "session/item_chain.hpp"
+#include "session/tool_call.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {
@@ -37,6 +38,22 @@ struct Response {
   }
 };
 
+/// Of a tool's item: what its events told beside the item itself.
+struct ToolState {
+  std::string call_id;
+  std::string name;
+  Text arguments;
+  bool mcp = false;
+  bool whole = false;  ///< the arguments have had their last word
+  ToolStatus reported = ToolStatus::in_progress;
+  std::optional<TimeMs> over_at;
+
+  template <class Self>
+  static auto members(Self& of) {
+    return std::tie(of.call_id, of.name, of.arguments, of.mcp, of.whole, of.reported, of.over_at);
+  }
+};
+
 struct ConversationItem {
   // ---- what happened to it
   Item item;  ///< `parts` hold the text so far, sorted by content_index
@@ -55,6 +72,9 @@ struct ConversationItem {
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
 
+  std::optional<ToolState> tool;
+  std::int64_t sent_audio_ms = 0;  ///< sent for it; 0: not known
+
   // ---- changes
   void append(int content_index, const Text& text, TimeMs now);
   /// The whole part, final. Wins over what deltas gave, unless it is empty.
@@ -63,6 +83,10 @@ struct ConversationItem {
   void repeat_part(const Part& part, bool final, TimeMs now);
   /// What a snapshot of the item tells.
   void learn(const Item& from, TimeMs now);
+  // tool_calls.cpp
+  void add_arguments(const ToolArguments& event, TimeMs now);
+  void tool_went_on(ToolStatus status, TimeMs now);
+
   void transcription_failed(const std::string& reason);
   void truncate(int content_index, std::int64_t audio_ms, std::int64_t sent_ms);
   /// Nothing more will come: what is open gets its last status.
@@ -97,7 +121,7 @@ struct ConversationItem {
     return std::tie(of.item, of.slot, of.described, of.placed, of.spoken, of.discarded, of.deleted,
                     of.settled, of.started_at, of.ended_at, of.part_ends_, of.open_parts_,
                     of.text_bytes_, of.text_version_, of.transcription_, of.failure_,
-                    of.truncation_, of.settled_as_, of.last_text_at_);
+                    of.truncation_, of.settled_as_, of.last_text_at_, of.tool, of.sent_audio_ms);
   }
 
  private:
@@ -114,6 +138,8 @@ struct ConversationItem {
     }
   };
 
+  void learn_tool(const Item& from, TimeMs now);
+  bool become_tool(bool mcp, TimeMs now);
   std::size_t part_index(int content_index);
   void set_text(std::size_t part, const Text& text);
   void end_part(std::size_t part, PartEnd end);

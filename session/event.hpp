@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "session/text.hpp"
+#include "session/tool_call.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {
@@ -234,13 +235,42 @@ struct TranscriptionUsage {
   friend bool operator==(const TranscriptionUsage&, const TranscriptionUsage&) = default;
 };
 
+/// A piece, or the whole, of what a tool is called with: response.function_call_arguments.delta and
+/// .done, response.mcp_call_arguments.delta and .done. The item itself repeats it if it comes
+/// whole.
+struct ToolArguments {
+  std::string item_id;
+  std::string response_id;
+  std::string call_id;  ///< empty for MCP
+  std::string name;     ///< told by some `.done`
+  Text text;
+  bool mcp = false;
+  bool whole = false;
+  friend bool operator==(const ToolArguments&, const ToolArguments&) = default;
+};
+
+/// response.mcp_call.in_progress, .completed and .failed.
+struct ToolProgress {
+  std::string item_id;
+  ToolStatus status = ToolStatus::in_progress;
+  friend bool operator==(const ToolProgress&, const ToolProgress&) = default;
+};
+
+/// How much audio the provider has sent for an item. Of the relay itself: written by the end of the
+/// item's response, since audio is not journaled. A sum, so that a repetition changes nothing.
+struct AnswerAudio {
+  std::string item_id;
+  std::int64_t ms = 0;
+  friend bool operator==(const AnswerAudio&, const AnswerAudio&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
                  TextDone, PartSnapshot, TranscriptionFailed, AudioDelta, SpeechStarted,
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
                  ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
-                 AudioMetered, TranscriptionUsage>;
+                 AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it had none, or for a client's event

@@ -24,6 +24,7 @@ FinalTranscript finalise(Transcript& transcript, TimeMs now) {
   Transcript::Contents contents = transcript.contents();
   result.turns = std::move(contents.turns);
   result.gaps = std::move(contents.gaps);
+  result.tool_calls = std::move(contents.tool_calls);
   result.complete = result.gaps.empty() && !contents.cut_off;
   result.used = transcript.used();
   result.usage_json = usage_list(transcript);

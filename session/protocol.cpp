@@ -172,6 +172,22 @@ Body transcription_failed(Object& message) {
                              std::move(reason)};
 }
 
+template <bool mcp, bool whole>
+Body tool_arguments(Object& message) {
+  return ToolArguments{message["item_id"].string_or_empty(),
+                       message["response_id"].string_or_empty(),
+                       message["call_id"].string_or_empty(),
+                       message["name"].string_or_empty(),
+                       text_of(message, whole ? "arguments" : "delta"),
+                       mcp,
+                       whole};
+}
+
+template <ToolStatus status>
+Body tool_progress(Object& message) {
+  return ToolProgress{message["item_id"].string_or_empty(), status};
+}
+
 Body audio_delta(Object& message) {
   return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
                     decoded_length(message["delta"].between_quotes())};
@@ -267,6 +283,13 @@ constexpr Entry server_events[] = {
     {"response.content_part.done", part_done},
     {"response.created", response_created},
     {"response.done", response_done},
+    {"response.function_call_arguments.delta", tool_arguments<false, false>},
+    {"response.function_call_arguments.done", tool_arguments<false, true>},
+    {"response.mcp_call.completed", tool_progress<ToolStatus::completed>},
+    {"response.mcp_call.failed", tool_progress<ToolStatus::failed>},
+    {"response.mcp_call.in_progress", tool_progress<ToolStatus::in_progress>},
+    {"response.mcp_call_arguments.delta", tool_arguments<true, false>},
+    {"response.mcp_call_arguments.done", tool_arguments<true, true>},
     {"response.output_audio.delta", audio_delta},
     {"response.output_audio_transcript.delta", text_delta<false>},
     {"response.output_audio_transcript.done", transcript_done},

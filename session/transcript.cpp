@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "session/tool_calls.hpp"
 #include "session/transcript_state.hpp"
 
 namespace verbatim::session {
@@ -120,6 +121,7 @@ std::vector<std::string> Transcript::State::touched() {
   std::vector<std::string> ids;
   for (const auto& [item, before] : watched) {
     item->watched = false;
+    if (item->item.kind != ItemKind::message) ++tools_version;
     if (item->face() != before) ids.push_back(item->item.id);
   }
   watched.clear();
@@ -203,13 +205,17 @@ bool Transcript::finished() const { return state_->finished; }
 
 Transcript::Contents Transcript::contents() const {
   Contents all;
-  state_->walk([&all](const ConversationItem& item) {
+  ToolCalls tools;
+  state_->walk([&all, &tools](const ConversationItem& item) {
     if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind, 0});
     all.cut_off = all.cut_off || item.cut_off();
+    if (item.item.kind != ItemKind::message) tools.item(item);
     if (!item.is_turn()) return;
     all.turns.push_back(item.turn());
     all.turns.back().ordinal = static_cast<int>(all.turns.size());
+    tools.turn();
   });
+  all.tool_calls = tools.take(finished());
   if (!finished()) return all;
   for (const auto& request : state_->pending)
     all.gaps.push_back({request.item_id, GapKind::unacknowledged_item});
@@ -242,6 +248,8 @@ std::optional<Turn> Transcript::numbered_turn(const std::string& item_id) const 
     return turn;
   });
 }
+
+std::uint64_t Transcript::tools_version() const { return state_->tools_version; }
 
 bool Transcript::awaiting_transcription() const { return state_->awaiting_transcription(); }
 

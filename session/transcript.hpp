@@ -14,6 +14,7 @@
 
 #include "session/event.hpp"
 #include "session/spill.hpp"
+#include "session/tool_call.hpp"
 #include "session/turn.hpp"
 #include "session/usage.hpp"
 
@@ -62,11 +63,15 @@ class Transcript {
     /// Some turn was still open when the stream (or one of its connections) ended, and is not known
     /// to have all of its text. What the provider itself cut short is not meant.
     bool cut_off = false;
+    /// In the conversation's order. `unanswered` only after finish().
+    std::vector<ToolCall> tool_calls;
   };
   /// All of it, in one walk along the conversation.
   Contents contents() const;
   std::vector<Turn> turns() const;
   std::vector<Gap> gaps() const;
+  /// Grows with everything that can change a tool call, but for the turns before it.
+  std::uint64_t tools_version() const;
 
   /// One item's turn as it stands; nullopt if the item is no turn. Its ordinal is 0 (finding it
   /// takes a walk along the chain; turns() does that).
@@ -113,6 +118,7 @@ class Transcript {
 struct FinalTranscript {
   std::vector<Turn> turns;
   std::vector<Gap> gaps;
+  std::vector<ToolCall> tool_calls;
   bool complete = false;          ///< no gap, and no turn cut off by the end of a stream
   std::string usage_json = "[]";  ///< usage objects as they came, and metered_audio()
   Usage used;                     ///< the same added up

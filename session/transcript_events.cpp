@@ -138,6 +138,18 @@ std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int co
   return of_part(reader.audio_of(item_id));
 }
 
+// ---- tools ---------------------------------------------------------------------------------
+
+void Transcript::State::on(const ToolArguments& event) {
+  ConversationItem& item = named(event.item_id);
+  item.add_arguments(event, now);
+  if (item.tool) join(item, event.response_id);
+}
+
+void Transcript::State::on(const ToolProgress& event) {
+  named(event.item_id).tool_went_on(event.status, now);
+}
+
 // ---- speech --------------------------------------------------------------------------------
 
 void Transcript::State::on(const SpeechStarted& event) {
@@ -197,6 +209,11 @@ void Transcript::State::on(const CancelRequested& event) { talk_over(event.respo
 void Transcript::State::talk_over(const std::string& response_id) {
   for (Response* candidate : running)
     if (response_id.empty() || candidate->id == response_id) candidate->talked_over = true;
+}
+
+void Transcript::State::on(const AnswerAudio& event) {
+  if (ConversationItem* item = known(event.item_id))
+    item->sent_audio_ms = std::max(item->sent_audio_ms, event.ms);
 }
 
 // ---- what it costs -------------------------------------------------------------------------

@@ -111,6 +111,7 @@ struct Transcript::State {
   std::vector<Pending> pending;
   std::vector<Response*> running;  ///< answers under way on this connection
   Usage used;
+  std::uint64_t tools_version = 0;  ///< grows when something happens to a tool's item
   bool finished = false;
 
  private:
@@ -165,6 +166,9 @@ struct Transcript::State {
   void on(const UpstreamLost&);
   void on(const AudioMetered&);
   void on(const TranscriptionUsage&);
+  void on(const ToolArguments&);
+  void on(const ToolProgress&);
+  void on(const AnswerAudio&);
 
   ConversationItem* find(const std::string& id);    ///< nullptr if unknown
   ConversationItem& named(const std::string& id);   ///< made if unknown; watched

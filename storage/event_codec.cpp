@@ -70,9 +70,15 @@ auto fields(T& of) {
     return std::tie(of.why);
   } else if constexpr (std::is_same_v<Struct, AudioMetered>) {
     return std::tie(of.input_ms, of.output_ms);
-  } else {
-    static_assert(std::is_same_v<Struct, TranscriptionUsage>, "a new event needs its fields here");
+  } else if constexpr (std::is_same_v<Struct, TranscriptionUsage>) {
     return std::tie(of.item_id, of.content_index, of.usage);
+  } else if constexpr (std::is_same_v<Struct, ToolArguments>) {
+    return std::tie(of.item_id, of.response_id, of.call_id, of.name, of.text, of.mcp, of.whole);
+  } else if constexpr (std::is_same_v<Struct, ToolProgress>) {
+    return std::tie(of.item_id, of.status);
+  } else {
+    static_assert(std::is_same_v<Struct, AnswerAudio>, "a new event needs its fields here");
+    return std::tie(of.item_id, of.ms);
   }
 }
 
@@ -82,6 +88,7 @@ constexpr std::uint8_t last(ItemKind) { return 3; }
 constexpr std::uint8_t last(ItemStatus) { return 3; }
 constexpr std::uint8_t last(Place) { return 2; }
 constexpr std::uint8_t last(ResponseStatus) { return 4; }
+constexpr std::uint8_t last(ToolStatus) { return 3; }
 
 struct EventFields {
   template <class T>

@@ -46,18 +46,40 @@ class Events {
     return made;
   }
 
+  /// Of a tool's item, as it may come: some of its members, in any state.
+  std::string detail() {
+    static const char* const pieces[] = {
+        R"("type":"mcp_call")",
+        R"("type":"mcp_approval_request")",
+        R"("type":"mcp_approval_response","approve":true)",
+        R"("call_id":"call_1")",
+        R"("call_id":"call_2")",
+        R"("arguments":"{}")",
+        R"("arguments":"")",
+        R"("output":"4")",
+        R"("output":null)",
+        R"("error":{"code":3})",
+        R"("approval_request_id":"item_1")",
+    };
+    std::string made = R"({"name":"tool")";
+    for (int n = below(5); n > 0; --n)
+      made.append(",").append(pieces[below(static_cast<int>(std::size(pieces)))]);
+    return made + "}";
+  }
+
   Item item() {
     Item made;
     made.id = id();
     made.kind = below(4) == 0 ? static_cast<ItemKind>(below(4)) : ItemKind::message;
     made.role = static_cast<Role>(below(4));
     made.status = static_cast<ItemStatus>(below(4));
+    if (made.kind != ItemKind::message && flag()) made.detail = detail();
     for (int n = below(3); n > 0; --n) made.parts.push_back({part(), words(), flag()});
     return made;
   }
 
   EventBody body() {
-    switch (below(23)) {
+    switch (below(26)) {
       case 0:
         return UpstreamOpened{response(), ms(), flag(), below(3)};
       case 1:
@@ -108,8 +130,14 @@ class Events {
         return UpstreamLost{"upstream_lost"};
       case 21:
         return AudioMetered{ms(), ms()};
-      default:
+      case 22:
         return TranscriptionUsage{id(), part(), R"({"total_tokens":1})"};
+      case 23:
+        return ToolArguments{id(), response(), response(), "tool", words(), flag(), flag()};
+      case 24:
+        return ToolProgress{id(), static_cast<ToolStatus>(below(4))};
+      default:
+        return AnswerAudio{id(), ms()};
     }
   }
 
@@ -153,7 +181,7 @@ void check_step(const std::vector<Turn>& before, const Transcript& now, const Ev
 
 bool same(const FinalTranscript& one, const FinalTranscript& other) {
   return one.turns == other.turns && one.gaps == other.gaps && one.complete == other.complete &&
-         one.usage_json == other.usage_json;
+         one.usage_json == other.usage_json && one.tool_calls == other.tool_calls;
 }
 
 }  // namespace

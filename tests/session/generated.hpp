@@ -8,6 +8,41 @@
 
 namespace verbatim::session::test {
 
+/// Any event about a tool's item.
+inline EventBody generated_tool_event(Random& random, std::string id, std::string response) {
+  static const char* const details[] = {
+      R"({"type":"function_call","call_id":"call_1","name":"f","arguments":""})",
+      R"({"type":"function_call","call_id":"call_1","name":"f","arguments":"{}"})",
+      R"({"type":"function_call_output","call_id":"call_1","output":"4"})",
+      R"({"type":"mcp_call","name":"m","arguments":"{}","approval_request_id":"item_1"})",
+      R"({"type":"mcp_call","name":"m","arguments":"{}","output":"5"})",
+      R"({"type":"mcp_call","name":"m","arguments":"{}","error":{"code":3}})",
+      R"({"type":"mcp_approval_request","name":"m","arguments":"{}"})",
+      R"({"type":"mcp_approval_response","approval_request_id":"item_1","approve":false})",
+  };
+  static constexpr ItemKind kinds[] = {
+      ItemKind::function_call, ItemKind::function_call, ItemKind::function_call_output,
+      ItemKind::other,         ItemKind::other,         ItemKind::other,
+      ItemKind::other,         ItemKind::other};
+  const bool flag = random.below(2) == 0;
+  switch (random.below(5)) {
+    case 0:
+      return ToolArguments{std::move(id), std::move(response), "call_1", "f", text("{}"),
+                           flag,          random.below(2) == 0};
+    case 1:
+      return ToolProgress{std::move(id), static_cast<ToolStatus>(random.below(3))};
+    case 2:
+      return AnswerAudio{std::move(id), static_cast<std::int64_t>(random.below(9000))};
+    default: {
+      const std::size_t which = random.below(std::size(details));
+      Item tool{
+          std::move(id), kinds[which], Role::unknown, static_cast<ItemStatus>(random.below(4)), {},
+          details[which]};
+      return flag ? added(std::move(tool)) : output(std::move(response), std::move(tool), true);
+    }
+  }
+}
+
 /// Any event about a few items and responses, sense or nonsense.
 inline EventBody generated(Random& random, std::size_t items = 5, std::size_t responses = 3) {
   const auto id = [&] { return "item_" + std::to_string(random.below(items)); };
@@ -25,7 +60,7 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
     if (random.below(2) == 0) made.parts.push_back({part(), text(words()), random.below(3) == 0});
     return made;
   };
-  switch (random.below(20)) {
+  switch (random.below(21)) {
     case 0:
       return random.below(4) == 0 ? opened(response()) : EventBody(BufferCleared{});
     case 1:
@@ -69,6 +104,8 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
       }
     case 18:
       return ItemRequested{"c" + std::to_string(random.below(3)), item()};
+    case 19:
+      return generated_tool_event(random, id(), response());
     default:
       return PartSnapshot{id(), response(), part(), text(words())};
   }

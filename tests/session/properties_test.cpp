@@ -33,6 +33,7 @@ FinalTranscript fold(const std::vector<Event>& events) {
 void require_same(const FinalTranscript& one, const FinalTranscript& other) {
   REQUIRE(one.turns == other.turns);
   REQUIRE(one.gaps == other.gaps);
+  REQUIRE(one.tool_calls == other.tool_calls);
   REQUIRE(one.complete == other.complete);
   REQUIRE(one.usage_json == other.usage_json);
 }

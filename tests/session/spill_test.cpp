@@ -39,6 +39,7 @@ class Twins {
     const auto turns = large_.turns();
     REQUIRE(small_.turns() == turns);
     REQUIRE(small_.gaps() == large_.gaps());
+    REQUIRE(small_.contents().tool_calls == large_.contents().tool_calls);
     REQUIRE(small_.chain() == large_.chain());
     REQUIRE(small_.usage() == large_.usage());
     REQUIRE(small_.used() == large_.used());

@@ -72,8 +72,14 @@ class RandomEvents {
         return UpstreamLost{id()};
       case 21:
         return AudioMetered{wide(), wide()};
-      default:
+      case 22:
         return TranscriptionUsage{id(), small(), id()};
+      case 23:
+        return ToolArguments{id(), id(), id(), id(), text(), flag(), flag()};
+      case 24:
+        return ToolProgress{id(), choice<ToolStatus>(3)};
+      default:
+        return AnswerAudio{id(), wide()};
     }
   }
 
