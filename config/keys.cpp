@@ -117,6 +117,8 @@ std::vector<Key> make_session_keys() {
       key("session.resume_window", &S::session, &Session::resume_window, duration(0s, 24h)),
       key("session.resume_buffer_bytes_max", &S::session, &Session::resume_buffer_bytes_max,
           bytes(4 * KiB, GiB)),
+      key("session.open_answers_bytes_max", &S::session, &Session::open_answers_bytes_max,
+          bytes(4 * KiB, 64 * MiB)),
       key("session.items_in_memory", &S::session, &Session::items_in_memory,
           number<std::size_t>(0, 1'000'000)),
       key("session.idle_timeout", &S::session, &Session::idle_timeout, duration(100ms, 24h)),

@@ -62,6 +62,7 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.extra_client_events = settings.extra_client_events;
   options.resume_window_ms = settings.resume_window.count();
   options.resume_buffer_bytes_max = settings.resume_buffer_bytes_max;
+  options.open_answers_bytes_max = settings.open_answers_bytes_max;
   options.reconnect.attempts_max = static_cast<int>(all.upstream.reconnect_attempts_max);
   options.reconnect.pause_min_ms = all.upstream.reconnect_pause_min.count();
   options.reconnect.pause_max_ms = all.upstream.reconnect_pause_max.count();

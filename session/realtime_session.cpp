@@ -41,7 +41,8 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
                      : 0),
       policy_(options_.policy, options_.session_config_json, options_.model),
       budget_(limits_of(options_), options_.users_usage, now.mono_ms),
-      backoff_(options_.reconnect) {
+      backoff_(options_.reconnect),
+      answers_(options_.open_answers_bytes_max) {
   budget_.listen(identity_.extension_events);
 }
 
@@ -213,7 +214,8 @@ void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
                "What was sent behind message " + std::to_string(*how.after) +
                    " is not kept any more; the conversation's items follow instead.");
   }
-  for (std::string& message : snapshot(transcript_, settings_, [this] { return own_event_id(); })) {
+  for (std::string& message :
+       snapshot(transcript_, answers_, settings_, [this] { return own_event_id(); })) {
     if (auto allowed = policy_.without_hidden(peek_type(message), message))
       message = std::move(*allowed);
     answer_client(own_message(std::move(message)), last_sequence_);

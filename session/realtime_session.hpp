@@ -24,6 +24,7 @@
 #include "session/dialect.hpp"
 #include "session/journal.hpp"
 #include "session/meter.hpp"
+#include "session/open_answers.hpp"
 #include "session/outbox.hpp"
 #include "session/policy.hpp"
 #include "session/session_settings.hpp"
@@ -60,6 +61,7 @@ struct SessionOptions {
 
   std::int64_t resume_window_ms = 0;  ///< a lost client may come back for so long; 0: it ends
   std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for one that does
+  std::size_t open_answers_bytes_max = 1024 * 1024;  ///< remembered, to end an answer cut off
   BackoffOptions reconnect;                          ///< to the provider; no attempts: it ends
   std::int64_t rotate_after_ms = 0;  ///< of a connection to the provider; 0: as long as it lasts
 };
@@ -253,6 +255,7 @@ class RealtimeSession {
   std::int64_t rotate_at_ms_ = 0;  ///< 0: not planned
   bool rotation_waits_ = false;    ///< it is due, and somebody speaks: no clock can tell when
   Unanswered unanswered_;
+  OpenAnswers answers_;
   bool created_ = false;         ///< the provider has said something
   bool expired_ = false;         ///< the provider said that its session limit is reached
   bool provider_error_ = false;  ///< the last thing the provider said was an error

@@ -151,11 +151,15 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   meter_.configured(peek_type(shown), shown);
   policy_.configured(peek_type(shown), shown);
   created_ = true;
+  own_events_ = static_cast<std::uint64_t>(now.wall);  // above all that the other process counted
   client_attached_ = false;
   dial_wanted_ = false;
   legs_ = 1;
   outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
                    now.mono_ms};
+  // An answer under way went with the other process's connection: nobody will end it.
+  if (transcript_.is_answering())
+    record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);
 }
 
 }  // namespace verbatim::session

@@ -99,6 +99,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
   }
   auto event = read_server_event(message.bytes);
   if (event && current_->given() > 0 && current_->is_echo(*event)) return;
+  answers_.see(type, message.bytes);
   auto transcription_usage = read_transcription_usage(type, message.bytes);
   meter_.configured(type, message.bytes);
   policy_.configured(type, message.bytes);
@@ -279,7 +280,8 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   soon ? backoff_.failed() : backoff_.reset();
   if (backoff_.exhausted()) return end(reason, why, now);
   auto endings =
-      cut_off_answers(transcript_, settings_.speaks(), [this] { return own_event_id(); });
+      cut_off_answers(answers_, transcript_, settings_.speaks(), [this] { return own_event_id(); });
+  answers_.clear();
   const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
   if (!needs) return;
   for (std::string& message : endings) answer_client(own_message(std::move(message)), *needs);

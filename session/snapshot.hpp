@@ -4,31 +4,23 @@
 // Pure; any thread.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "session/answer_events.hpp"
 #include "session/session_settings.hpp"
 #include "session/transcript.hpp"
 
 namespace verbatim::session {
 
-/// Makes the event_id of each of the relay's own events.
-using EventIds = std::function<std::string()>;
-
 /// session.created first, then each item as added and done in the conversation's order, then what
 /// of an answer under way has been said. All text in it is in `transcript`.
-std::vector<std::string> snapshot(const Transcript& transcript, const SessionSettings& settings,
-                                  const EventIds& next_event_id);
+std::vector<std::string> snapshot(const Transcript& transcript, const OpenAnswers& answers,
+                                  const SessionSettings& settings, const EventIds& next_event_id);
 
 /// One item, as the provider answers a conversation.item.create: added and done.
 std::vector<std::string> shown(const Transcript& transcript, const std::string& item_id,
                                const std::string& previous_item_id, bool spoken,
                                const EventIds& next_event_id);
-
-/// How the provider would have ended the answers that its connection's loss cut off: their items
-/// as done and incomplete, then response.done, incomplete, `connection_lost`.
-std::vector<std::string> cut_off_answers(const Transcript& transcript, bool spoken,
-                                         const EventIds& next_event_id);
 
 }  // namespace verbatim::session

@@ -1,0 +1,103 @@
+// Answers under way, as a provider announces them, and what their ends consist of.
+#pragma once
+
+#include "rebuild.hpp"
+
+namespace verbatim::session::test {
+
+using Types = std::vector<std::string>;
+
+/// Says events of an answer as the provider does, each with an id of its own.
+struct Provider {
+  explicit Provider(Stage& its_stage) : stage(its_stage) {}
+
+  void say(const char* type, json members) {
+    members["type"] = type;
+    members["event_id"] = "p" + std::to_string(++count);
+    stage.provider(members.dump());
+  }
+  void respond(const std::string& id, json more = json::object()) {
+    json response = {{"id", id},
+                     {"object", "realtime.response"},
+                     {"status", "in_progress"},
+                     {"status_details", nullptr},
+                     {"output", json::array()},
+                     {"conversation_id", "conv_1"},
+                     {"output_modalities", {"audio"}},
+                     {"max_output_tokens", "inf"},
+                     {"audio", {{"output", {{"voice", "cedar"}}}}},
+                     {"usage", nullptr},
+                     {"metadata", {{"topic", "greeting"}}}};
+    response.update(more);
+    say("response.created", {{"response", response}});
+  }
+  void item(const std::string& response, int index, const json& item, const json& previous) {
+    say("response.output_item.added",
+        {{"response_id", response}, {"output_index", index}, {"item", item}});
+    if (!previous.is_discarded())
+      say("conversation.item.added", {{"previous_item_id", previous}, {"item", item}});
+  }
+  void in_part(const char* type, const std::string& response, int index, const std::string& item,
+               int content, json more = json::object()) {
+    more.update({{"response_id", response},
+                 {"item_id", item},
+                 {"output_index", index},
+                 {"content_index", content}});
+    say(type, more);
+  }
+
+  Stage& stage;
+  int count = 0;
+};
+
+/// Of an out-of-band answer: it has no place in the conversation.
+inline const json nowhere = json::value_t::discarded;
+
+inline json message(const std::string& id) {
+  return {{"id", id},
+          {"object", "realtime.item"},
+          {"type", "message"},
+          {"status", "in_progress"},
+          {"role", "assistant"},
+          {"content", json::array()}};
+}
+
+inline json call(const std::string& id) {
+  return {{"id", id},           {"type", "function_call"}, {"status", "in_progress"},
+          {"name", "get_time"}, {"call_id", "call_7"},     {"arguments", ""}};
+}
+
+inline std::vector<json> parsed(const std::vector<std::string>& messages) {
+  std::vector<json> out;
+  for (const std::string& bytes : messages) out.push_back(json::parse(bytes));
+  return out;
+}
+
+/// The provider is lost: what the client then gets.
+inline std::vector<json> lose(Stage& stage) {
+  stage.journal.sync();
+  stage.drain_client();
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.journal.sync();
+  return parsed(stage.drain_client());
+}
+
+inline Types types_of(const std::vector<json>& events) {
+  Types out;
+  for (const json& event : events) out.push_back(event["type"]);
+  return out;
+}
+
+inline const Types spoken_end = {"response.output_audio.done",
+                                 "response.output_audio_transcript.done",
+                                 "response.content_part.done"};
+inline const Types written_end = {"response.output_text.done", "response.content_part.done"};
+inline const Types item_end = {"conversation.item.done", "response.output_item.done"};
+
+inline Types joined(std::initializer_list<Types> lists) {
+  Types out;
+  for (const Types& list : lists) out.insert(out.end(), list.begin(), list.end());
+  return out;
+}
+
+}  // namespace verbatim::session::test
