@@ -4,6 +4,8 @@
 #include <map>
 #include <numeric>
 #include <tuple>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "session/agreement.hpp"
@@ -12,7 +14,8 @@
 namespace verbatim::session {
 namespace {
 
-constexpr std::size_t relay_source = 0;
+constexpr Saying::Source relay_source = 0;
+constexpr std::size_t role_count = 4;
 
 bool is_whole(TurnStatus status) {
   return status == TurnStatus::completed || status == TurnStatus::truncated;
@@ -33,8 +36,7 @@ bool comes_before(const Copy& a, const Copy& b) {
       [](const CopyTurn& x, const CopyTurn& y) { return fields(x) < fields(y); });
 }
 
-/// `to_compare`: with the words of each, which only a comparison needs.
-Slots slots_of(const FinalTranscript& relay, bool to_compare) {
+Slots slots_of(const FinalTranscript& relay) {
   Slots slots;
   slots.reserve(relay.turns.size());
   for (const Turn& turn : relay.turns) {
@@ -45,20 +47,19 @@ Slots slots_of(const FinalTranscript& relay, bool to_compare) {
     slot.started_at = turn.started_at;
     slot.ended_at = turn.ended_at;
     slot.heard = &turn;
-    slot.sayings.push_back({relay_source, turn.status, turn.text,
-                            to_compare ? spoken_words(turn.text.wtf8()) : std::string()});
+    slot.sayings.emplace_back(relay_source, turn.status, turn.text);
   }
   return slots;
 }
 
-Slot slot_of(const CopyTurn& turn, std::size_t source) {
+Slot slot_of(const CopyTurn& turn, Saying::Source source) {
   Slot slot;
   slot.role = turn.role;
   if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
   slot.place = turn.ordinal;
   slot.started_at = turn.started_at;
   slot.ended_at = turn.ended_at;
-  slot.sayings.push_back({source, turn.status, turn.text, spoken_words(turn.text.wtf8())});
+  slot.sayings.emplace_back(source, turn.status, turn.text);
   return slot;
 }
 
@@ -76,21 +77,38 @@ void count_in_ones(Slots& sorted) {
   for (Slot& slot : sorted) slot.place = (*slot.place - first) / step + (first + step - 1) / step;
 }
 
+/// None of them shares an id or a number with another.
+bool has_no_twins(const Slots& slots) {
+  std::unordered_set<std::string_view> ids;
+  const Slot* last = nullptr;
+  for (const Slot& slot : slots) {
+    if (!slot.ids.empty() && !ids.insert(slot.ids.front()).second) return false;
+    if (slot.place && last && *slot.place <= *last->place) return false;
+    if (slot.place) last = &slot;
+  }
+  return true;
+}
+
 /// In the writer's order, each turn once: by its id, or by its number where the words agree.
 void tidy(Slots& slots) {
   if (is_numbered(slots)) {
-    std::stable_sort(slots.begin(), slots.end(),
-                     [](const Slot& a, const Slot& b) { return *a.place < *b.place; });
+    const auto before = [](const Slot& a, const Slot& b) { return *a.place < *b.place; };
+    if (!std::is_sorted(slots.begin(), slots.end(), before))
+      std::stable_sort(slots.begin(), slots.end(), before);
     count_in_ones(slots);
   }
+  if (has_no_twins(slots)) return;
   Slots once;
-  std::map<std::string, std::size_t> by_id;
-  std::multimap<int, std::size_t> by_place;
+  once.reserve(slots.size());
+  // Some writers give a question and its answer one id: they are two turns.
+  std::unordered_map<std::string_view, std::size_t> by_id[role_count];
+  std::unordered_multimap<int, std::size_t> by_place;
   for (Slot& slot : slots) {
     std::size_t twin = once.size();
+    auto& of_role = by_id[static_cast<std::size_t>(slot.role)];
     if (!slot.ids.empty()) {
-      const auto at = by_id.find(slot.ids.front());
-      if (at != by_id.end()) twin = at->second;
+      const auto at = of_role.find(slot.ids.front());
+      if (at != of_role.end()) twin = at->second;
     } else if (slot.place) {
       const auto [first, last] = by_place.equal_range(*slot.place);
       for (auto at = first; at != last && twin == once.size(); ++at)
@@ -101,7 +119,7 @@ void tidy(Slots& slots) {
       absorb(once[twin], std::move(slot));
       continue;
     }
-    if (!slot.ids.empty()) by_id.emplace(slot.ids.front(), once.size());
+    if (!slot.ids.empty()) of_role.emplace(slot.ids.front(), once.size());
     if (slot.place) by_place.emplace(*slot.place, once.size());
     once.push_back(std::move(slot));
   }
@@ -116,56 +134,96 @@ bool is_single(const Copy& copy) {
 
 // ---- the better words --------------------------------------------------------------------------
 
+bool is_of_relay(const Saying& saying) { return saying.sources.front() == relay_source; }
+
 bool more_telling(const Saying& a, const Saying& b) {
-  if (a.words.size() != b.words.size()) return a.words.size() > b.words.size();
+  if (a.words().size() != b.words().size()) return a.words().size() > b.words().size();
   if (is_whole(a.status) != is_whole(b.status)) return is_whole(a.status);
-  if (a.text.size_bytes() != b.text.size_bytes()) return a.text.size_bytes() > b.text.size_bytes();
-  if (a.text.wtf8() != b.text.wtf8()) return a.text.wtf8() < b.text.wtf8();
+  if (a.text().size_bytes() != b.text().size_bytes())
+    return a.text().size_bytes() > b.text().size_bytes();
+  if (a.text().wtf8() != b.text().wtf8()) return a.text().wtf8() < b.text().wtf8();
   return a.status < b.status;
 }
 
 /// Completed over partial, the relay's over others, the longer over the shorter; but what another
 /// version continues never wins over it, and no post makes a turn shorter.
 const Saying& best_of(const std::vector<Saying>& sayings) {
+  if (sayings.size() == 1) return sayings.front();
   const Saying* relay = nullptr;
   for (const Saying& saying : sayings)
-    if (saying.source == relay_source) relay = &saying;
-  if (relay && is_whole(relay->status) && !relay->text.empty()) return *relay;
+    if (is_of_relay(saying)) relay = &saying;
+  if (relay && is_whole(relay->status) && !relay->text().empty()) return *relay;
 
   const Saying* best = nullptr;
   bool relay_is_continued = false;
   for (const Saying& saying : sayings) {
     if (&saying == relay) continue;
-    if (relay && begins_with(saying.words, relay->words)) relay_is_continued = true;
+    if (relay && begins_with(saying.words(), relay->words())) relay_is_continued = true;
     if (!best || more_telling(saying, *best)) best = &saying;
   }
   if (!best) return *relay;
-  if (!relay || relay->text.empty() || relay_is_continued) {
-    return best->text.empty() && relay ? *relay : *best;
+  if (!relay || relay->text().empty() || relay_is_continued) {
+    return best->text().empty() && relay ? *relay : *best;
   }
   const Saying* whole = nullptr;
   for (const Saying& saying : sayings)
-    if (&saying != relay && is_whole(saying.status) && saying.words.size() >= relay->words.size() &&
-        (!whole || more_telling(saying, *whole)))
+    if (&saying != relay && is_whole(saying.status) &&
+        saying.words().size() >= relay->words().size() && (!whole || more_telling(saying, *whole)))
       whole = &saying;
   return whole ? *whole : *relay;
 }
 
-struct Names {
-  const std::vector<Copy>& copies;
-  const std::string& of(std::size_t source) const {
-    static const std::string relay = relay_writer;
-    return source == relay_source ? relay : copies[source - 1].writer;
+/// Who the sources are, each name once, the relay's first.
+class Names {
+ public:
+  explicit Names(const std::vector<Copy>& copies) : names_{relay_writer} {
+    std::vector<std::string> others;
+    for (const Copy& copy : copies) others.push_back(copy.writer);
+    std::sort(others.begin(), others.end());
+    others.erase(std::unique(others.begin(), others.end()), others.end());
+    names_.insert(names_.end(), others.begin(), others.end());
+    ranks_.push_back(0);
+    for (const Copy& copy : copies) {
+      const auto at = std::lower_bound(others.begin(), others.end(), copy.writer);
+      ranks_.push_back(static_cast<std::size_t>(at - others.begin()) + 1);
+    }
   }
+  const std::string& of(Saying::Source source) const { return names_[ranks_[source]]; }
+  /// Of all that have said something of this turn, in their order.
+  std::vector<std::string> of(const Slot& slot) const {
+    std::vector<std::size_t> ranks;
+    for (const Saying& saying : slot.sayings)
+      for (const Saying::Source source : saying.sources) ranks.push_back(ranks_[source]);
+    std::sort(ranks.begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+    std::vector<std::string> names;
+    names.reserve(ranks.size());
+    for (const std::size_t rank : ranks) names.push_back(names_[rank]);
+    return names;
+  }
+  std::vector<std::string> of(const Slots& slots) const {
+    std::vector<bool> present(names_.size(), false);
+    for (const Slot& slot : slots)
+      for (const Saying& saying : slot.sayings)
+        for (const Saying::Source source : saying.sources) present[ranks_[source]] = true;
+    std::vector<std::string> names;
+    for (std::size_t rank = 0; rank < names_.size(); ++rank)
+      if (present[rank]) names.push_back(names_[rank]);
+    return names;
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::size_t> ranks_;  ///< of each source, in names_
 };
 
 MergedTurn turn_of(const Slot& slot, const Names& names) {
   const Saying& best = best_of(slot.sayings);
   MergedTurn turn;
   if (slot.heard) static_cast<Turn&>(turn) = *slot.heard;
-  if (best.source != relay_source) {
+  if (!is_of_relay(best)) {
     turn.status = best.status;
-    turn.text = best.text;
+    turn.text = best.text();
     turn.reason.clear();
   }
   if (turn.role == Role::unknown) turn.role = slot.role;
@@ -173,14 +231,12 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
     turn.item_id = *std::min_element(slot.ids.begin(), slot.ids.end());
   if (!turn.started_at) turn.started_at = slot.started_at;
   if (!turn.ended_at) turn.ended_at = slot.ended_at;
+  turn.writers = names.of(slot);
   for (const Saying& saying : slot.sayings) {
-    if (saying.source != relay_source) turn.writers.push_back(names.of(saying.source));
-    if (saying.text != best.text)
-      turn.versions.push_back({names.of(saying.source), saying.status, saying.text});
+    if (saying.text() == best.text()) continue;
+    for (const Saying::Source source : saying.sources)
+      turn.versions.push_back({names.of(source), saying.status, saying.text()});
   }
-  std::sort(turn.writers.begin(), turn.writers.end());
-  turn.writers.erase(std::unique(turn.writers.begin(), turn.writers.end()), turn.writers.end());
-  if (slot.heard) turn.writers.insert(turn.writers.begin(), relay_writer);
   const auto key = [](const Version& version) {
     return std::tie(version.writer, version.text.wtf8(), version.status);
   };
@@ -195,9 +251,9 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
 bool is_filled(const Gap& gap, const Slots& slots, const std::vector<MergedTurn>& turns) {
   if (gap.item_id.empty()) return false;
   for (std::size_t i = 0; i < slots.size(); ++i)
-    if (slots[i].has_id(gap.item_id))
-      return !turns[i].text.empty() && best_of(slots[i].sayings).source != relay_source &&
-             is_whole(turns[i].status);
+    if (slots[i].has_id(gap.item_id) && !turns[i].text.empty() &&
+        !is_of_relay(best_of(slots[i].sayings)) && is_whole(turns[i].status))
+      return true;
   return false;
 }
 
@@ -221,23 +277,86 @@ void add_missing_places(const Slots& slots, std::vector<Gap>& gaps) {
 }
 
 Contribution contribution(const Slots& slots, const std::vector<MergedTurn>& turns,
-                          std::size_t source) {
+                          Saying::Source source) {
   Contribution brought;
   for (std::size_t i = 0; i < slots.size(); ++i) {
-    const auto& sayings = slots[i].sayings;
-    const auto theirs = [&](const Saying& saying) { return saying.source == source; };
-    if (std::none_of(sayings.begin(), sayings.end(), theirs)) continue;
-    if (std::all_of(sayings.begin(), sayings.end(), theirs)) {
-      ++brought.added;
-      continue;
-    }
-    const bool known = std::any_of(sayings.begin(), sayings.end(), [&](const Saying& saying) {
-      return saying.source != source && saying.text == turns[i].text &&
-             saying.status == turns[i].status;
-    });
-    ++(known ? brought.unchanged : brought.extended);
+    bool theirs = false, others = false, known = false;
+    for (const Saying& saying : slots[i].sayings)
+      for (const Saying::Source one : saying.sources) {
+        (one == source ? theirs : others) = true;
+        known |=
+            one != source && saying.text() == turns[i].text && saying.status == turns[i].status;
+      }
+    if (!theirs) continue;
+    ++(!others ? brought.added : known ? brought.unchanged : brought.extended);
   }
   return brought;
+}
+
+/// The copies, each once, in an order that depends on nothing but what is in them.
+std::vector<std::size_t> in_fixed_order(const std::vector<Copy>& copies) {
+  std::vector<std::size_t> order(copies.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return comes_before(copies[a], copies[b]); });
+  order.erase(std::unique(order.begin(), order.end(),
+                          [&](std::size_t a, std::size_t b) { return copies[a] == copies[b]; }),
+              order.end());
+  return order;
+}
+
+/// Those first that say the most about places: one without numbers only if it has more turns than
+/// all that have.
+std::pair<int, std::ptrdiff_t> rank_of(const Slots& list, std::size_t most_numbered) {
+  const auto size = static_cast<std::ptrdiff_t>(list.size());
+  if (!is_numbered(list)) return {list.size() > most_numbered ? -1 : 2, -size};
+  const std::ptrdiff_t span = *list.back().place - *list.front().place;
+  return {span > 2 * size ? 1 : 0, -size};
+}
+
+std::vector<Slots> lists_of(const std::vector<Copy>& copies) {
+  std::vector<Slots> lists;
+  std::map<std::string_view, std::size_t> singles;
+  for (const std::size_t i : in_fixed_order(copies)) {
+    const Copy& copy = copies[i];
+    std::size_t list = lists.size();
+    if (is_single(copy)) list = singles.try_emplace(copy.writer, list).first->second;
+    if (list == lists.size()) lists.emplace_back().reserve(copy.turns.size());
+    for (const CopyTurn& turn : copy.turns)
+      lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1)));
+  }
+  std::erase_if(lists, [](const Slots& list) { return list.empty(); });
+  for (Slots& list : lists) tidy(list);
+  std::size_t most_numbered = 0;
+  for (const Slots& list : lists)
+    if (is_numbered(list)) most_numbered = std::max(most_numbered, list.size());
+  std::stable_sort(lists.begin(), lists.end(), [&](const Slots& a, const Slots& b) {
+    return rank_of(a, most_numbered) < rank_of(b, most_numbered);
+  });
+  return lists;
+}
+
+/// What was cut off is whole again where another writer has the rest.
+bool is_complete(const FinalTranscript& relay, const Slots& slots, const MergedTranscript& merged) {
+  if (!merged.gaps.empty()) return false;
+  if (relay.complete) return true;
+  const bool mended =
+      !relay.gaps.empty() || std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
+        return slot.heard && !is_whole(slot.heard->status) && !is_of_relay(best_of(slot.sayings));
+      });
+  return mended &&
+         std::none_of(merged.turns.begin(), merged.turns.end(), [](const MergedTurn& turn) {
+           return turn.status == TurnStatus::in_progress ||
+                  (turn.status == TurnStatus::interrupted && turn.reason.empty());
+         });
+}
+
+/// The copy that stands for `copies[of]`: the same one may have been given twice.
+Saying::Source source_of(const std::vector<Copy>& copies, std::size_t of) {
+  if (of >= copies.size()) return static_cast<Saying::Source>(copies.size() + 1);
+  for (const std::size_t i : in_fixed_order(copies))
+    if (i == of || copies[i] == copies[of]) return static_cast<Saying::Source>(i + 1);
+  return static_cast<Saying::Source>(copies.size() + 1);
 }
 
 }  // namespace
@@ -249,41 +368,18 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
 
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
                        std::size_t of, Contribution& brought) {
-  std::vector<std::size_t> order(copies.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return comes_before(copies[a], copies[b]); });
-  order.erase(std::unique(order.begin(), order.end(),
-                          [&](std::size_t a, std::size_t b) { return copies[a] == copies[b]; }),
-              order.end());
-
-  std::size_t source_asked_for = copies.size() + 1;
-  std::vector<Slots> lists;
-  std::map<std::string, std::size_t> singles;
-  for (const std::size_t i : order) {
-    const Copy& copy = copies[i];
-    if (of < copies.size() && copy == copies[of]) source_asked_for = i + 1;
-    std::size_t list = lists.size();
-    if (is_single(copy)) list = singles.try_emplace(copy.writer, list).first->second;
-    if (list == lists.size()) lists.emplace_back();
-    for (const CopyTurn& turn : copy.turns) lists[list].push_back(slot_of(turn, i + 1));
+  Slots slots = slots_of(relay);
+  std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
+  for (Slots& list : lists_of(copies)) {
+    const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
+    const auto known = shifts.find(writer);
+    const auto shift = join(slots, std::move(list),
+                            known == shifts.end() ? std::nullopt : std::optional(known->second));
+    if (shift) shifts.emplace(writer, *shift);
   }
 
-  Slots slots = slots_of(relay, !copies.empty());
-  for (Slots& list : lists) tidy(list);
-  // Those first that say the most about places.
-  const auto order_of = [](const Slots& list) {
-    const auto size = static_cast<std::ptrdiff_t>(list.size());
-    if (list.empty() || !is_numbered(list)) return std::pair(2, -size);
-    const std::ptrdiff_t span = *list.back().place - *list.front().place;
-    return std::pair(span > 2 * size ? 1 : 0, -size);
-  };
-  std::stable_sort(lists.begin(), lists.end(),
-                   [&](const Slots& a, const Slots& b) { return order_of(a) < order_of(b); });
-  for (Slots& list : lists) join(slots, std::move(list));
-
   MergedTranscript merged;
-  const Names names{copies};
+  const Names names(copies);
   merged.turns.reserve(slots.size());
   for (const Slot& slot : slots) {
     merged.turns.push_back(turn_of(slot, names));
@@ -292,28 +388,9 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
   for (const Gap& gap : relay.gaps)
     if (!is_filled(gap, slots, merged.turns)) merged.gaps.push_back(gap);
   if (!copies.empty()) add_missing_places(slots, merged.gaps);
-
-  // What was cut off is whole again where another writer has the rest.
-  const bool mended =
-      relay.gaps.empty() == false || std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
-        return slot.heard && !is_whole(slot.heard->status) &&
-               best_of(slot.sayings).source != relay_source;
-      });
-  const bool cut_off =
-      std::any_of(merged.turns.begin(), merged.turns.end(), [](const MergedTurn& turn) {
-        return turn.status == TurnStatus::in_progress ||
-               (turn.status == TurnStatus::interrupted && turn.reason.empty());
-      });
-  merged.complete = merged.gaps.empty() && (relay.complete || (mended && !cut_off));
-
-  for (const MergedTurn& turn : merged.turns)
-    merged.writers.insert(merged.writers.end(), turn.writers.begin(), turn.writers.end());
-  std::sort(merged.writers.begin(), merged.writers.end());
-  merged.writers.erase(std::unique(merged.writers.begin(), merged.writers.end()),
-                       merged.writers.end());
-  const auto relay_at = std::find(merged.writers.begin(), merged.writers.end(), relay_writer);
-  if (relay_at != merged.writers.end()) std::rotate(merged.writers.begin(), relay_at, relay_at + 1);
-  brought = contribution(slots, merged.turns, source_asked_for);
+  merged.complete = is_complete(relay, slots, merged);
+  merged.writers = names.of(slots);
+  brought = contribution(slots, merged.turns, source_of(copies, of));
   return merged;
 }
 

@@ -1,0 +1,22 @@
+// The pairing of two stretches of turns, in the order of both, that has the most pairs and, of
+// those, the one that says the most.
+//
+// Private to merge. Memory is bounded by the sum of the lengths, time by their product; beyond
+// `cells_max` a quicker way is taken that may find fewer pairs.
+#pragma once
+
+#include "session/slot.hpp"
+
+namespace verbatim::session {
+
+/// Of one list: [begin, end).
+struct Stretch {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+/// Fills `partners` for those of theirs that have none.
+void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
+               Comparable by, Partners& partners);
+
+}  // namespace verbatim::session

@@ -1,0 +1,109 @@
+// A turn of a conversation while copies are merged: what each writer has for it, and whether two
+// such turns can be the same one.
+//
+// Private to merge. A slot refers to the turns that it is made of, which outlive it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/turn.hpp"
+
+namespace verbatim::session {
+
+/// People say "yes" and "thank you" again and again; a sentence of this length seldom.
+inline constexpr std::size_t telling_length = 12;
+
+/// One version of a turn's words, and the writers who have exactly this version.
+class Saying {
+ public:
+  using Source = std::uint32_t;  ///< 0: the relay, else a copy
+
+  Saying(Source source, TurnStatus of, const Text& words)
+      : sources{source}, status(of), text_(&words) {}
+
+  std::vector<Source> sources;
+  TurnStatus status;
+
+  const Text& text() const { return *text_; }
+  /// spoken_words(text), made when first asked for.
+  const std::string& words() const;
+  /// Of the words.
+  std::size_t hash() const;
+
+  bool is_same_version(const Saying& other) const {
+    return status == other.status && (text_ == other.text_ || *text_ == *other.text_);
+  }
+  /// Cut short: neither completed nor talked over.
+  bool is_partial() const {
+    return status != TurnStatus::completed && status != TurnStatus::truncated;
+  }
+
+ private:
+  const Text* text_;
+  mutable std::optional<std::string> words_;
+  mutable std::optional<std::size_t> hash_;
+};
+
+/// What a speaker says, as the key of a table.
+struct Spoken {
+  Role role;
+  const Saying* saying;
+
+  friend bool operator==(const Spoken& a, const Spoken& b) {
+    return a.role == b.role && (a.saying == b.saying || a.saying->words() == b.saying->words());
+  }
+};
+struct SpokenHash {
+  std::size_t operator()(const Spoken& spoken) const {
+    return spoken.saying->hash() + static_cast<std::size_t>(spoken.role);
+  }
+};
+
+struct Slot {
+  Role role = Role::unknown;
+  std::vector<std::string_view> ids;
+  std::optional<int> place;  ///< in the numbering of the list it is in; not all need one
+  std::vector<Saying> sayings;
+  std::optional<TimeMs> started_at;
+  std::optional<TimeMs> ended_at;
+  const Turn* heard = nullptr;  ///< the relay's own turn
+
+  bool has_id(std::string_view id) const;
+};
+using Slots = std::vector<Slot>;
+
+/// One turn said twice: one slot.
+void absorb(Slot& ours, Slot&& theirs);
+
+bool same_role(const Slot& a, const Slot& b);
+/// Both have ids, and none in common. Means something only if they are of the same kind.
+bool differ_in_id(const Slot& a, const Slot& b);
+/// They stand at the same place, by the same role: can it be the same turn?
+bool may_be_same(const Slot& ours, const Slot& theirs);
+/// They have the same words, or the words of one go on where the other was cut short. More than
+/// may_be_same(): this says that they are the same turn, if the order does.
+bool agree(const Slot& ours, const Slot& theirs);
+/// They are the same to the letter, and by their ids where theirs has one that can be compared.
+bool is_the_same(const Slot& ours, const Slot& theirs, bool ids_are_comparable);
+
+/// What of two turns can be compared beside their words.
+struct Comparable {
+  bool ids = false;
+  bool numbers = false;
+
+  bool tells_apart(const Slot& ours, const Slot& theirs) const {
+    if (ids && differ_in_id(ours, theirs)) return true;
+    return numbers && ours.place && theirs.place && *ours.place != *theirs.place;
+  }
+};
+
+/// Of each of theirs: the index of ours that is the same turn, or `none`.
+using Partners = std::vector<std::size_t>;
+inline constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+}  // namespace verbatim::session
