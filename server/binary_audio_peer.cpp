@@ -1,6 +1,8 @@
 #include "server/binary_audio_peer.hpp"
 
+#include <algorithm>
 #include <deque>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -20,7 +22,10 @@ Awaitable<Received> BinaryAudioPeer::read() {
 
 Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
   std::deque<std::string> made;  // which stay where they are
-  std::vector<Outgoing> told(events.begin(), events.end());
+  std::vector<Outgoing> told;
+  // A provider's own binary frame would be taken for audio here.
+  std::copy_if(events.begin(), events.end(), std::back_inserter(told),
+               [](const Outgoing& event) { return event.frame == Frame::text; });
   for (Outgoing& event : told) {
     if (auto audio = session::audio_frame(*event.bytes)) {
       event = {&made.emplace_back(std::move(*audio)), Frame::binary};

@@ -75,6 +75,36 @@ double total(const std::vector<Tally>& tallies, Read read) {
   return static_cast<double>(sum);
 }
 
+/// How the model's responses ended, and what of its text no turn can hold.
+void add_responses(std::vector<MetricFamily>& families, const std::vector<Tally>& tallies) {
+  auto responses =
+      family("verbatim_responses_total", "Responses of the model that ended, by status and reason.",
+             MetricType::Counter);
+  for (std::size_t status = 0; status < std::tuple_size_v<decltype(Tally::responses)>; ++status) {
+    for (std::size_t reason = 0; reason <= response_reasons.size(); ++reason) {
+      const double count = total(
+          tallies, [ status, reason ](auto& t) -> auto& { return t.responses[status][reason]; });
+      if (count == 0 && reason != 0) continue;
+      const bool known = reason < response_reasons.size();
+      add_counter(responses,
+                  {{"status", std::string(to_string(static_cast<session::ResponseStatus>(status)))},
+                   {"reason", known ? std::string(response_reasons[reason]) : "other"}},
+                  count);
+    }
+  }
+  families.push_back(std::move(responses));
+  auto unplaced = family("verbatim_unplaced_text_total",
+                         "Messages of the provider that may have held text and that no turn can "
+                         "hold, by why; their transcripts are not complete.",
+                         MetricType::Counter);
+  for (std::size_t why = 0; why < session::unplaced_kinds; ++why) {
+    add_counter(unplaced, {{"why", std::string(to_string(static_cast<session::Unplaced>(why)))}},
+                total(
+                    tallies, [why](auto& t) -> auto& { return t.unplaced_texts[why]; }));
+  }
+  families.push_back(std::move(unplaced));
+}
+
 /// What was used, of what there is a limit for, and which limits were met.
 void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& tallies) {
   const auto count = [&tallies](auto member) {
@@ -143,6 +173,13 @@ void Tally::session_ended(session::CloseReason reason,
   for (const session::Turn& turn : turns_of_it) {
     turns[static_cast<std::size_t>(turn.role)][static_cast<std::size_t>(turn.status)].add();
   }
+}
+
+void Tally::response_ended(session::ResponseStatus status, std::string_view reason,
+                           std::uint64_t count) {
+  const auto known = std::find(response_reasons.begin(), response_reasons.end(), reason);
+  const auto place = static_cast<std::size_t>(known - response_reasons.begin());
+  responses[static_cast<std::size_t>(status)][place].add(count);
 }
 
 void Tally::session_used(const session::Usage& used, const session::Budget& budget) {
@@ -271,6 +308,7 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                   tallies_, [](auto& t) -> auto& { return t.upstream_rotations; }));
   families.push_back(std::move(followed));
 
+  add_responses(families, tallies_);
   add_limits(families, tallies_);
 
   for (std::size_t i = 0; i < storage::JournalStats::bucket_count; ++i) {

@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
+#include "session/event.hpp"
 #include "session/outbox.hpp"
 #include "session/turn.hpp"
 #include "storage/sqlite_journal.hpp"
@@ -53,6 +55,21 @@ enum class AdmissionLimit : std::uint8_t {
   user_tokens = 4
 };
 
+/// Why responses end, as far as the label of a metric names it: a provider's own words must not
+/// make series without end. Empty: no reason was given.
+inline constexpr std::array<std::string_view, 12> response_reasons = {"",
+                                                                      "insufficient_quota",
+                                                                      "rate_limit_exceeded",
+                                                                      "content_filter",
+                                                                      "turn_detected",
+                                                                      "client_cancelled",
+                                                                      "max_output_tokens",
+                                                                      "server_error",
+                                                                      "invalid_request_error",
+                                                                      "connection_lost",
+                                                                      "session_expired",
+                                                                      "invalid_api_key"};
+
 /// One worker's counts.
 struct Tally {
   static constexpr std::size_t ways = 2;
@@ -60,8 +77,11 @@ struct Tally {
   std::array<std::array<Count, kinds>, ways> messages;
   std::array<std::array<Count, kinds>, ways> bytes;
   std::array<std::array<Histogram, kinds>, ways> delay;
-  std::array<Count, 16> ended;                ///< by CloseReason
-  std::array<std::array<Count, 6>, 4> turns;  ///< by Role, TurnStatus
+  std::array<Count, 16> ended;                                ///< by CloseReason
+  std::array<std::array<Count, 6>, 4> turns;                  ///< by Role, TurnStatus
+  std::array<Count, session::unplaced_kinds> unplaced_texts;  ///< by Unplaced
+  /// By ResponseStatus and place in response_reasons; the last is any other reason.
+  std::array<std::array<Count, response_reasons.size() + 1>, 5> responses;
   Count sessions_opened;
   Count client_messages_refused;
   Count upgrades_refused;
@@ -80,6 +100,7 @@ struct Tally {
 
   void relayed(Way way, session::MessageKind kind, std::size_t size, std::int64_t delay_us);
   void not_admitted(AdmissionLimit limit) { refused_by[static_cast<std::size_t>(limit)].add(); }
+  void response_ended(session::ResponseStatus status, std::string_view reason, std::uint64_t count);
   void session_used(const session::Usage& used, const session::Budget& budget);
   void session_ended(session::CloseReason reason, const std::vector<session::Turn>& turns_of_it);
 };

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "session/message_kind.hpp"
+
 namespace verbatim::server {
 
 namespace {
@@ -170,15 +172,42 @@ void SessionDriver::report() {
   tally.clients_resumed_afresh.add(now_counted.resumed_afresh - before.resumed_afresh);
   tally.upstream_reconnects.add(now_counted.reconnected - before.reconnected);
   tally.upstream_rotations.add(now_counted.rotated - before.rotated);
+  report_responses();
   const bool detached_before = std::exchange(detached_reported_, session_.detached());
   // Counts wrap around, and so does their sum.
   if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
   if (detached_reported_) tally.sessions_detached.add();
   const std::string& id = session_.identity().session_id;
+  for (std::size_t why = 0; why < session::unplaced_kinds; ++why)
+    tally.unplaced_texts[why].add(now_counted.unplaced_texts[why] - before.unplaced_texts[why]);
+  if (before.unplaced_texts == decltype(before.unplaced_texts){} &&
+      now_counted.unplaced_texts != before.unplaced_texts)
+    log_.warn("transcript.text_unplaced",
+              {{"session", id},
+               {"what",
+                "the provider sent what no turn can hold; the transcript says that it is "
+                "not complete; verbatim_unplaced_text_total counts it"}});
   if (now_counted.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
   if (now_counted.reconnected != before.reconnected)
     log_.info("upstream.restored", {{"session", id}});
   if (now_counted.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+}
+
+/// The agent is silent where responses fail: the first failure of a session is worth a line.
+void SessionDriver::report_responses() {
+  const session::ResponseCounts& now_counted = session_.responses();
+  const auto failed = static_cast<std::size_t>(session::ResponseStatus::failed);
+  for (std::size_t status = 0; status < now_counted.by_status.size(); ++status) {
+    const auto more = now_counted.by_status[status] - responses_reported_[status];
+    if (more == 0) continue;
+    if (status == failed && responses_reported_[status] == 0) {
+      log_.warn("response.failed",
+                {{"session", session_.identity().session_id}, {"reason", now_counted.last_reason}});
+    }
+    worker_.tally().response_ended(static_cast<session::ResponseStatus>(status),
+                                   now_counted.last_reason, more);
+    responses_reported_[status] = now_counted.by_status[status];
+  }
 }
 
 session::Outbox* SessionDriver::outbox_of(const Link& link) {
@@ -346,7 +375,12 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
           link.leg, {std::move(received.bytes), monotonic_us(), session::MessageKind::other},
           now());
       stepped();
-    } else if (received.kind != Received::Kind::binary) {  // not in the protocol: means nothing
+    } else if (received.kind == Received::Kind::binary) {
+      if (!outbox_of(link)) continue;
+      session_.upstream_said(
+          link.leg, session::of_binary_frame(std::move(received.bytes), monotonic_us()), now());
+      stepped();
+    } else {
       co_await finish(link, received);
     }
   }
@@ -373,7 +407,7 @@ void SessionDriver::send(Link& link) {
     do {
       session::MessagePtr& message = messages[count];
       message = link.is_client() ? outbox->take() : session_.take_for(link.leg);
-      events[count++] = {&message->bytes};
+      events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
       bytes += message->bytes.size();
     } while (count < events_max && bytes < bytes_max && outbox->ready(journal_.durable()));
     try {

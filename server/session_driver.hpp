@@ -110,6 +110,7 @@ class SessionDriver final : public JournalWaiter {
   bool ring_whom_it_concerns();
   /// Counts and logs what has become of connections since the last time.
   void report();
+  void report_responses();
   /// A link has ended, however: tells the session. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
   /// It has failed, or nobody waits for it any longer.
@@ -139,6 +140,7 @@ class SessionDriver final : public JournalWaiter {
   Doorbell settled_;
   session::RealtimeSession::Counts reported_;
   bool detached_reported_ = false;
+  decltype(session::ResponseCounts::by_status) responses_reported_{};
   std::uint16_t close_code_ = 0;  ///< overrides the reason's
   bool end_seen_ = false;
   bool client_was_behind_ = false;

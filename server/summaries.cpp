@@ -36,7 +36,8 @@ void add_usage(json& total, const json& one) {
 json usage_of(const storage::AttemptSummary& attempt) {
   json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
   for (const json& one : parsed(attempt.usage_json, json::array())) {
-    if (!one.is_object() || one.contains("verbatim_audio")) continue;
+    if (!one.is_object() || one.contains("verbatim_audio") || one.contains("verbatim_responses"))
+      continue;
     if (one.value("type", json()) == "duration") continue;  // below
     add_usage(usage, one);
   }
@@ -46,6 +47,18 @@ json usage_of(const storage::AttemptSummary& attempt) {
   usage["audio_seconds"] = {{"input", seconds(used.input_audio_ms)},
                             {"output", seconds(used.output_audio_ms)}};
   return usage;
+}
+
+/// How the model's responses ended: counts by status, and the last reason that was given.
+json responses_of(const storage::AttemptSummary& attempt) {
+  for (const json& one : parsed(attempt.usage_json, json::array()))
+    if (one.is_object() && one.contains("verbatim_responses")) return one["verbatim_responses"];
+  return {{"by_status", json::object()}, {"last_reason", nullptr}};
+}
+
+void add_responses(json& total, const json& one) {
+  add_usage(total["by_status"], one["by_status"]);
+  if (!one["last_reason"].is_null()) total["last_reason"] = one["last_reason"];
 }
 
 json to_json(const storage::AttemptSummary& attempt) {
@@ -58,7 +71,8 @@ json to_json(const storage::AttemptSummary& attempt) {
       {"complete", attempt.complete},
       {"model", attempt.model},
       {"turns", attempt.turns},
-      {"usage", usage_of(attempt)}};
+      {"usage", usage_of(attempt)},
+      {"responses", responses_of(attempt)}};
   if (attempt.receipt) shown["receipt"] = json::parse(session::render_receipt(*attempt.receipt));
   return shown;
 }
@@ -70,7 +84,11 @@ json to_json(const storage::SessionSummary& session) {
   for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt));
   const bool any = !session.attempts.empty();
   json usage = any ? attempts.front()["usage"] : usage_of({});
-  for (std::size_t i = 1; i < attempts.size(); ++i) add_usage(usage, attempts[i]["usage"]);
+  json responses = any ? attempts.front()["responses"] : responses_of({});
+  for (std::size_t i = 1; i < attempts.size(); ++i) {
+    add_usage(usage, attempts[i]["usage"]);
+    add_responses(responses, attempts[i]["responses"]);
+  }
   json shown = {{"id", session.id},
                 {"user", session.user},
                 {"status", to_string(session.status)},
@@ -80,6 +98,7 @@ json to_json(const storage::SessionSummary& session) {
                 {"complete", any ? attempts.back()["complete"] : json(false)},
                 {"turns", any ? attempts.back()["turns"] : json(0)},
                 {"usage", usage},
+                {"responses", responses},
                 {"attempt", any ? attempts.back()["attempt"] : json(1)},
                 {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
                 {"metadata", parsed(session.metadata_json, json::object())},

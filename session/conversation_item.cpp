@@ -98,6 +98,23 @@ void ConversationItem::learn(const Item& from, TimeMs now) {
   }
 }
 
+bool ConversationItem::has_ended(int content_index) const {
+  for (std::size_t part = 0; part < item.parts.size(); ++part)
+    if (item.parts[part].content_index == content_index) return part_ends_[part] != PartEnd::open;
+  return false;
+}
+
+bool ConversationItem::says(int content_index, const Text& text) const {
+  return std::any_of(item.parts.begin(), item.parts.end(), [&](const Part& part) {
+    return part.content_index == content_index && part.text == text;
+  });
+}
+
+bool ConversationItem::says_all(const std::vector<Part>& parts) const {
+  return std::all_of(parts.begin(), parts.end(),
+                     [this](const Part& part) { return says(part.content_index, part.text); });
+}
+
 // ---- what else happens to an item ----------------------------------------------------------
 
 void ConversationItem::transcription_failed(const std::string& reason) {
@@ -138,6 +155,7 @@ TurnStatus ConversationItem::status() const {
 
 TurnStatus ConversationItem::status_from_events() const {
   if (truncation_) return TurnStatus::truncated;
+  if (requested) return TurnStatus::in_progress;
   if (spoken) {
     switch (transcription_) {
       case Transcription::pending:
@@ -171,7 +189,7 @@ TurnStatus ConversationItem::answer_status() const {
 
 /// The last part of rules 7 and 8: the stream is over, and nobody said how this turn ended.
 TurnStatus ConversationItem::status_at_end() const {
-  if (spoken) return TurnStatus::interrupted;
+  if (spoken || requested) return TurnStatus::interrupted;
   const bool all_done = !item.parts.empty() && open_parts_ == 0;
   if (!all_done) return TurnStatus::interrupted;
   if (response != nullptr && response->talked_over) return TurnStatus::cancelled;
@@ -185,11 +203,11 @@ bool ConversationItem::cut_off() const {
 }
 
 std::optional<GapKind> ConversationItem::gap() const {
+  if (requested) return GapKind::unacknowledged_item;
   if (!spoken) return std::nullopt;
   if (placed) {
     const bool never_came = settled && transcription_ == Transcription::pending;
-    if (never_came || transcription_ == Transcription::failed)
-      return GapKind::missing_transcription;
+    if (never_came || transcription_ == Transcription::failed) return GapKind::failed_transcription;
     return std::nullopt;
   }
   if (settled && text_bytes_ == 0 && !discarded) return GapKind::uncommitted_speech;

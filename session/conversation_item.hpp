@@ -65,7 +65,9 @@ struct ConversationItem {
   Response* response = nullptr;
   bool described = false;  ///< a whole item was given, not just its id
   bool placed = false;     ///< its place in the conversation was told
-  bool spoken = false;     ///< a user's speech
+  bool requested = false;  ///< a client asked for it, and the provider has not acknowledged it
+  int output_index = no_output_index;  ///< its place among its response's items, where known
+  bool spoken = false;                 ///< a user's speech
   bool discarded = false;  ///< speech whose audio was cleared away before it became an item
   bool deleted = false;
   bool settled = false;  ///< its connection is over: what comes now can only be repetition
@@ -101,6 +103,14 @@ struct ConversationItem {
   bool cut_off() const;
   std::optional<GapKind> gap() const;
   bool awaits_transcription() const;
+  /// The part has had its end: no delta will be taken any more.
+  bool has_ended(int content_index) const;
+  /// The part's text is exactly this.
+  bool says(int content_index, const Text& text) const;
+  bool says_all(const std::vector<Part>& parts) const;
+  bool transcription_pending() const {
+    return spoken && !settled && transcription_ == Transcription::pending;
+  }
   Turn turn() const;
 
   /// What a change of must be told (Transcript::Applied), cheap to compare.
@@ -118,10 +128,11 @@ struct ConversationItem {
   /// All but the links and the response.
   template <class Self>
   static auto members(Self& of) {
-    return std::tie(of.item, of.slot, of.described, of.placed, of.spoken, of.discarded, of.deleted,
-                    of.settled, of.started_at, of.ended_at, of.part_ends_, of.open_parts_,
-                    of.text_bytes_, of.text_version_, of.transcription_, of.failure_,
-                    of.truncation_, of.settled_as_, of.last_text_at_, of.tool, of.sent_audio_ms);
+    return std::tie(of.item, of.slot, of.described, of.placed, of.requested, of.output_index,
+                    of.spoken, of.discarded, of.deleted, of.settled, of.started_at, of.ended_at,
+                    of.part_ends_, of.open_parts_, of.text_bytes_, of.text_version_,
+                    of.transcription_, of.failure_, of.truncation_, of.settled_as_,
+                    of.last_text_at_, of.tool, of.sent_audio_ms);
   }
 
  private:

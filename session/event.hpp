@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -64,7 +65,7 @@ struct SessionConfigured {
 
 enum class Place : std::uint8_t {
   end = 0,    ///< `previous_item_id` absent
-  front = 1,  ///< null
+  front = 1,  ///< null from the provider; "root" from a client
   after = 2,  ///< named in `previous`
 };
 
@@ -85,11 +86,15 @@ struct ItemSnapshot {
   friend bool operator==(const ItemSnapshot&, const ItemSnapshot&) = default;
 };
 
+/// `output_index` of an event that does not name one.
+inline constexpr int no_output_index = -1;
+
 /// response.output_item.added / .done.
 struct OutputItem {
   std::string response_id;
   Item item;
   bool done = false;
+  int output_index = no_output_index;  ///< which of the response's items this is
   friend bool operator==(const OutputItem&, const OutputItem&) = default;
 };
 
@@ -101,6 +106,7 @@ struct TextDelta {
   int content_index = 0;
   bool transcription = false;  ///< a user's speech
   Text text;
+  int output_index = no_output_index;
   friend bool operator==(const TextDelta&, const TextDelta&) = default;
 };
 
@@ -111,6 +117,7 @@ struct TextDone {
   int content_index = 0;
   bool transcription = false;
   Text text;
+  int output_index = no_output_index;
   friend bool operator==(const TextDone&, const TextDone&) = default;
 };
 
@@ -120,6 +127,7 @@ struct PartSnapshot {
   std::string response_id;
   int content_index = 0;
   Text text;
+  int output_index = no_output_index;
   friend bool operator==(const PartSnapshot&, const PartSnapshot&) = default;
 };
 
@@ -136,6 +144,8 @@ struct AudioDelta {
   std::string item_id;
   int content_index = 0;
   std::int64_t bytes = 0;
+  std::string response_id = {};
+  int output_index = no_output_index;
   friend bool operator==(const AudioDelta&, const AudioDelta&) = default;
 };
 
@@ -203,7 +213,9 @@ struct ProviderError {
 /// A client's conversation.item.create: a wish until the provider places the item.
 struct ItemRequested {
   std::string client_event_id;
-  Item item;  ///< id may be empty: the provider then chooses one
+  Item item;                  ///< id may be empty: the provider then chooses one
+  Place place = Place::end;   ///< where the client wants it: at the front ("root"), or behind
+  std::string previous = {};  ///< this item
   friend bool operator==(const ItemRequested&, const ItemRequested&) = default;
 };
 
@@ -264,13 +276,30 @@ struct AnswerAudio {
   friend bool operator==(const AnswerAudio&, const AnswerAudio&) = default;
 };
 
+/// Why text, or what may have been text, has no turn.
+enum class Unplaced : std::uint8_t {
+  not_json = 0,  ///< the message could not be parsed
+  not_text = 1,  ///< an event that carries text carried something else
+};
+
+inline constexpr std::size_t unplaced_kinds = 2;
+std::string_view to_string(Unplaced why);
+std::string_view to_string(ResponseStatus status);
+
+/// The provider sent what may have been said, and no turn can hold it.
+struct TextUnplaced {
+  Unplaced why = Unplaced::not_json;
+  friend bool operator==(const TextUnplaced&, const TextUnplaced&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
                  TextDone, PartSnapshot, TranscriptionFailed, AudioDelta, SpeechStarted,
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
                  ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
-                 AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio>;
+                 AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio,
+                 TextUnplaced>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it had none, or for a client's event

@@ -10,11 +10,14 @@ std::string usage_list(const Transcript& transcript) {
     if (!list.empty()) list += ',';
     list += usage;
   }
-  const Usage& used = transcript.used();
-  if (used.audio_ms() > 0) {
+  const auto add = [&list](const std::string& element) {
     if (!list.empty()) list += ',';
-    list += metered_audio(used.input_audio_ms, used.output_audio_ms);
-  }
+    list += element;
+  };
+  const ResponseCounts& responses = transcript.responses();
+  if (responses.any()) add(response_counts(responses));
+  const Usage& used = transcript.used();
+  if (used.audio_ms() > 0) add(metered_audio(used.input_audio_ms, used.output_audio_ms));
   return "[" + list + "]";
 }
 

@@ -4,8 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "session/json_view.hpp"
 #include "session/outbox.hpp"
 #include "session/protocol.hpp"
+#include "session/utf8.hpp"
 
 namespace verbatim::session {
 
@@ -19,6 +21,15 @@ inline MessageKind kind_of(Traffic traffic) {
       return MessageKind::other;
   }
   return MessageKind::other;
+}
+
+/// What a provider sent in a binary frame. JSON is passed on as text, as the protocol has it, with
+/// U+FFFD for bytes that are no UTF-8; anything else leaves as it came.
+inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
+  const bool is_text = utf8::is_valid(bytes);
+  std::string text = is_text ? std::move(bytes) : utf8::replaced(bytes);
+  if (is_text || !json::check(text)) return {std::move(text), received_us};
+  return {std::move(bytes), received_us, MessageKind::other, true};
 }
 
 /// One that the relay made.

@@ -49,10 +49,13 @@ ItemStatus item_status(std::string_view status) {
   return ItemStatus::none;
 }
 
-/// A content part that can hold text; nullopt for images and for kinds not known (rule 11).
+/// A content part that can hold text; nullopt for images and for kinds not known (rule 11). Some
+/// compatible servers give a plain string, or leave the type out.
 std::optional<Part> read_part(View part, int content_index) {
+  if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
   const auto type = part["type"].between_quotes();
-  const bool written = type == "input_text" || type == "output_text" || type == "text";
+  const bool written = type == "input_text" || type == "output_text" || type == "text" ||
+                       (type.empty() && part["text"].is(Kind::string));
   const bool spoken = type == "input_audio" || type == "output_audio" || type == "audio";
   if (!written && !spoken) return std::nullopt;
   return Part{content_index,
@@ -70,26 +73,47 @@ Item read_item(View view) {
     return item;
   }
   item.role = role_from_string(view["role"].between_quotes()).value_or(Role::unknown);
+  const View content = view["content"];
+  if (content.is(Kind::string)) item.parts.push_back(*read_part(content, 0));
   int index = 0;
-  for (json::Elements content(view["content"]); content.next(); ++index)
-    if (auto part = read_part(content.value(), index)) item.parts.push_back(std::move(*part));
+  for (json::Elements parts(content); parts.next(); ++index)
+    if (auto part = read_part(parts.value(), index)) item.parts.push_back(std::move(*part));
   return item;
 }
 
 bool is_out_of_band(View response) { return response["conversation_id"].is(Kind::null); }
 
+constexpr std::int64_t index_max = 1'000'000;
+
 int content_index(Object& message) {
   const auto index = message["content_index"].integer().value_or(0);
-  return index >= 0 && index <= 1'000'000 ? static_cast<int>(index) : 0;
+  return index >= 0 && index <= index_max ? static_cast<int>(index) : 0;
+}
+
+int output_index(Object& message) {
+  const auto index = message["output_index"].integer();
+  return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index) : no_output_index;
 }
 
 Text text_of(Object& message, std::string_view member) {
   return Text::from_wtf8(message[member].string_or_empty());
 }
 
-std::string first_of(std::initializer_list<View> candidates) {
-  for (const View& candidate : candidates)
-    if (auto text = candidate.string(); text && !text->empty()) return std::move(*text);
+/// The first that is there, as a code: what has blanks or is long is the provider's free text,
+/// which may repeat what was said or carry a key, and is called "other".
+std::string code_of(std::initializer_list<View> candidates) {
+  constexpr std::size_t length_max = 64;
+  for (const View& candidate : candidates) {
+    auto text = candidate.string();
+    if (candidate.is(Kind::number)) text = candidate.raw();
+    if (!text || text->empty()) continue;
+    const bool is_code =
+        text->size() <= length_max && std::all_of(text->begin(), text->end(), [](char c) {
+          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                 c == '_' || c == '-' || c == '.' || c == ':';
+        });
+    return is_code ? std::move(*text) : "other";
+  }
   return {};
 }
 
@@ -137,18 +161,39 @@ Body item_snapshot(Object& message) {
 
 template <bool done>
 Body output_item(Object& message) {
-  return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done};
+  return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done,
+                    output_index(message)};
+}
+
+/// The member's text; empty if it is absent or null. nullopt if it holds something else.
+std::optional<Text> text_in(Object& message, std::string_view member) {
+  const View value = message[member];
+  if (auto text = value.string()) return Text::from_wtf8(std::move(*text));
+  if (value.exists() && !value.is(Kind::null)) return std::nullopt;
+  return Text();
 }
 
 template <bool transcription>
 Body text_delta(Object& message) {
-  return TextDelta{message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
-                   content_index(message), transcription, text_of(message, "delta")};
+  auto text = text_in(message, "delta");
+  if (!text) return TextUnplaced{Unplaced::not_text};
+  return TextDelta{message["item_id"].string_or_empty(),
+                   message["response_id"].string_or_empty(),
+                   content_index(message),
+                   transcription,
+                   std::move(*text),
+                   output_index(message)};
 }
 
-TextDone done_with(Object& message, bool transcription, std::string_view member) {
-  return {message["item_id"].string_or_empty(), message["response_id"].string_or_empty(),
-          content_index(message), transcription, text_of(message, member)};
+Body done_with(Object& message, bool transcription, std::string_view member) {
+  auto text = text_in(message, member);
+  if (!text) return TextUnplaced{Unplaced::not_text};
+  return TextDone{message["item_id"].string_or_empty(),
+                  message["response_id"].string_or_empty(),
+                  content_index(message),
+                  transcription,
+                  std::move(*text),
+                  output_index(message)};
 }
 
 Body transcription_completed(Object& message) { return done_with(message, true, "transcript"); }
@@ -161,12 +206,12 @@ Body part_done(Object& message) {
   if (!read) return std::nullopt;
   return PartSnapshot{message["item_id"].string_or_empty(),
                       message["response_id"].string_or_empty(), read->content_index,
-                      std::move(read->text)};
+                      std::move(read->text), output_index(message)};
 }
 
 Body transcription_failed(Object& message) {
   const View error = message["error"];
-  auto reason = first_of({error["code"], error["type"]});
+  auto reason = code_of({error["code"], error["type"]});
   if (reason.empty()) reason = "transcription_failed";
   return TranscriptionFailed{message["item_id"].string_or_empty(), content_index(message),
                              std::move(reason)};
@@ -190,7 +235,8 @@ Body tool_progress(Object& message) {
 
 Body audio_delta(Object& message) {
   return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
-                    decoded_length(message["delta"].between_quotes())};
+                    decoded_length(message["delta"].between_quotes()),
+                    message["response_id"].string_or_empty(), output_index(message)};
 }
 
 Body speech_started(Object& message) {
@@ -225,7 +271,7 @@ Body response_done(Object& message) {
   ended.response_id = response["id"].string_or_empty();
   ended.out_of_band = is_out_of_band(response);
   ended.status = response_status(response["status"].between_quotes());
-  ended.reason = first_of({details["reason"], details["error"]["code"], details["error"]["type"]});
+  ended.reason = code_of({details["reason"], details["error"]["code"], details["error"]["type"]});
   for (json::Elements output(response["output"]); output.next();)
     ended.output.push_back(read_item(output.value()));
   if (const View usage = response["usage"]; usage.is(Kind::object)) ended.usage = usage.raw();
@@ -242,12 +288,20 @@ Body item_deleted(Object& message) { return ItemDeleted{message["item_id"].strin
 
 Body provider_error(Object& message) {
   const View error = message["error"];
-  return ProviderError{error["type"].string_or_empty(), error["code"].string_or_empty(),
+  return ProviderError{code_of({error["type"]}), code_of({error["code"]}),
                        error["event_id"].string_or_empty()};
 }
 
 Body item_create(Object& message) {
-  return ItemRequested{message["event_id"].string_or_empty(), read_item(message["item"])};
+  ItemRequested asked{message["event_id"].string_or_empty(), read_item(message["item"])};
+  asked.previous = message["previous_item_id"].string_or_empty();
+  if (asked.previous == "root") {
+    asked.place = Place::front;
+    asked.previous.clear();
+  } else if (!asked.previous.empty()) {
+    asked.place = Place::after;
+  }
+  return asked;
 }
 
 Body response_cancel(Object& message) {
@@ -331,15 +385,39 @@ const Entry* find(const Entry (&events)[N], std::string_view type) {
   return entry != std::end(events) && entry->type == type ? entry : nullptr;
 }
 
-/// Whether an event is about an item or a response and does not say which.
-bool names_nothing(const EventBody& body) {
+bool has_text(const Item& item) {
+  return std::any_of(item.parts.begin(), item.parts.end(),
+                     [](const Part& part) { return !part.text.empty(); });
+}
+
+/// Without the id of an item an event is still of use if it carries words, says that something was
+/// said, or ends a wait; the engine finds the item, or makes one.
+bool is_of_use_without_id(const EventBody& body) {
   return std::visit(
       [](const auto& event) {
         using Type = std::decay_t<decltype(event)>;
+        if constexpr (std::is_same_v<Type, ItemPlaced>)
+          return event.committed || has_text(event.item);
+        else if constexpr (std::is_same_v<Type, ItemSnapshot> || std::is_same_v<Type, OutputItem>)
+          return has_text(event.item);
+        else if constexpr (std::is_same_v<Type, AudioDelta>)
+          return !event.response_id.empty();
+        else if constexpr (std::is_same_v<Type, ItemTruncated> ||
+                           std::is_same_v<Type, ItemDeleted> ||
+                           std::is_same_v<Type, ToolArguments> ||
+                           std::is_same_v<Type, ToolProgress>)
+          return false;
+        else
+          return true;
+      },
+      body);
+}
+
+bool names_no_item(const EventBody& body) {
+  return std::visit(
+      [](const auto& event) {
         if constexpr (requires { event.item_id; })
           return event.item_id.empty();
-        else if constexpr (std::is_same_v<Type, ItemRequested>)
-          return false;  // the provider chooses an id
         else if constexpr (requires { event.item; })
           return event.item.id.empty();
         else
@@ -349,14 +427,13 @@ bool names_nothing(const EventBody& body) {
 }
 
 template <std::size_t N>
-std::optional<Event> read(const Entry (&events)[N], std::string_view message, bool with_id) {
-  const Entry* entry = find(events, peek_type(message));
+std::optional<Event> read(const Entry (&events)[N], std::string_view type, View message,
+                          bool with_id) {
+  const Entry* entry = find(events, type);
   if (entry == nullptr || entry->read == nullptr) return std::nullopt;
-  const View view = View::of(message);
-  if (!view.exists()) return std::nullopt;
-  Object members(view);
+  Object members(message);
   auto body = entry->read(members);
-  if (!body || names_nothing(*body)) return std::nullopt;
+  if (!body || (names_no_item(*body) && !is_of_use_without_id(*body))) return std::nullopt;
   return Event{with_id ? members["event_id"].string_or_empty() : std::string(), std::move(*body)};
 }
 
@@ -386,11 +463,24 @@ Traffic client_traffic(std::string_view type) {
 bool is_client_event(std::string_view type) { return find(client_events, type) != nullptr; }
 
 std::optional<Event> read_server_event(std::string_view message) {
-  return read(server_events, message, true);
+  std::string_view type = peek_type(message);
+  const Event unreadable{{}, TextUnplaced{Unplaced::not_json}};
+  const View view = View::of(message);
+  if (!view.is(Kind::object)) {
+    const bool empty = message.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    return empty ? std::nullopt : std::optional(unreadable);
+  }
+  if (!type.empty()) return read(server_events, type, view, true);
+  // Rare: the type is written with escapes, or there is none, or the bytes are no JSON.
+  if (json::check(message)) return unreadable;
+  const std::string spelt = view["type"].string_or_empty();
+  return read(server_events, spelt, view, true);
 }
 
 std::optional<Event> read_client_event(std::string_view message) {
-  return read(client_events, message, false);
+  const View view = View::of(message);
+  if (!view.exists()) return std::nullopt;
+  return read(client_events, peek_type(message), view, false);
 }
 
 }  // namespace verbatim::session

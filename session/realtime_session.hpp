@@ -11,6 +11,7 @@
 // is submitted there and nowhere else.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -167,10 +168,15 @@ class RealtimeSession {
     std::uint64_t lost = 0;            ///< connections to the provider that another is to follow
     std::uint64_t reconnected = 0;     ///< legs that followed a lost one
     std::uint64_t rotated = 0;         ///< legs that followed one that was still there
+    /// Messages of the provider that no turn can hold, by Unplaced.
+    std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
+    std::uint64_t responses = 0;  ///< of the model that have ended
     friend bool operator==(const Counts&, const Counts&) = default;
   };
   const Counts& counts() const { return counts_; }
   const Budget& budget() const { return budget_; }
+  /// How the model's responses ended so far.
+  const ResponseCounts& responses() const { return transcript_.responses(); }
 
  private:
   struct Detached {

@@ -87,17 +87,16 @@ void RealtimeSession::current_said(Message message, Moment now) {
   message.kind = kind_of(traffic);
   provider_error_ = false;
   created_ = true;  // usually by session.created; some ways in (sideband) never send one
-  if (traffic == Traffic::audio) {
-    if (auto audio = read_server_event(message.bytes)) {
-      const bool repeat = transcript_.apply(*audio, now.wall).repeat;
-      if (!repeat) meter_.provider_sent(std::get<AudioDelta>(audio->body));
-    }
+  auto event = read_server_event(message.bytes);
+  const auto* audio = event ? std::get_if<AudioDelta>(&event->body) : nullptr;
+  if (traffic == Traffic::audio && (audio != nullptr || !event)) {
+    if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
+      meter_.provider_sent(*audio);
     budget_.active(now.mono_ms);
     answer_client(std::move(message));
     spend(now);
     return;
   }
-  auto event = read_server_event(message.bytes);
   if (event && current_->given() > 0 && current_->is_echo(*event)) return;
   answers_.see(type, message.bytes);
   auto transcription_usage = read_transcription_usage(type, message.bytes);
@@ -136,6 +135,9 @@ void RealtimeSession::current_said(Message message, Moment now) {
 
 void RealtimeSession::notice(const Event& event, const Message& message) {
   unanswered_.answered_by(event);
+  if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body))
+    ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
+  if (std::holds_alternative<ResponseEnded>(event.body)) ++counts_.responses;
   if (std::holds_alternative<SpeechStarted>(event.body)) speech_open_ = true;
   if (std::holds_alternative<BufferCleared>(event.body)) speech_open_ = audio_uncommitted_ = false;
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && placed->committed) {

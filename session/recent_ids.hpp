@@ -1,6 +1,6 @@
-// The last N ids that were seen, to recognise a repeat (rule 3). Eight bytes an id and four of an
-// index: a fingerprint of 64 bits, since a long conversation has many ids and each costs memory in
-// every session. That two of N ids share one is a matter of N / 2^64.
+// The last N ids that were seen, to recognise a repeat (rule 3). Eight bytes an id, four of its
+// content and four of an index: a fingerprint of 64 bits, since a long conversation has many ids
+// and each costs memory in every session. That two of N ids share one is a matter of N / 2^64.
 //
 // One thread at a time.
 #pragma once
@@ -24,28 +24,40 @@ class RecentIds {
     return !id.empty() && has(std::hash<std::string_view>{}(id));
   }
 
+  enum class Seen : std::uint8_t { no, same, with_other_content };
+
   /// True if `id` is new; it is then remembered, and the oldest forgotten. An empty id is always
   /// new.
-  bool insert(std::string_view id) {
-    if (id.empty() || capacity_ == 0) return true;
+  bool insert(std::string_view id) { return insert(id, 0) == Seen::no; }
+
+  /// The same, with a print of what the id stands for: an id that is known keeps its first one.
+  Seen insert(std::string_view id, std::uint32_t content) {
+    if (id.empty() || capacity_ == 0) return Seen::no;
     const std::uint64_t print = std::hash<std::string_view>{}(id);
-    if (has(print)) return false;
+    if (has(print)) {
+      const std::size_t known = index_[place_of(print)] - 1U;
+      return contents_[known] == content ? Seen::same : Seen::with_other_content;
+    }
     if (prints_.size() < capacity_) {
       // Before anything is changed: where memory is short, nothing was.
       if (index_.size() < 2 * (prints_.size() + 1)) widen_index();
+      contents_.resize(prints_.size());  // one that found no memory the last time goes
+      contents_.push_back(content);
       prints_.push_back(print);
       index_[place_of(print)] = static_cast<Number>(prints_.size());
     } else {
       forget(oldest_);
       prints_[oldest_] = print;
+      contents_[oldest_] = content;
       index_[place_of(print)] = static_cast<Number>(oldest_ + 1);
       oldest_ = (oldest_ + 1) % capacity_;
     }
-    return true;
+    return Seen::no;
   }
 
   void clear() {
     prints_.clear();
+    contents_.clear();
     index_.clear();
     oldest_ = 0;
   }
@@ -86,8 +98,9 @@ class RecentIds {
 
   std::size_t capacity_;
   std::size_t oldest_ = 0;
-  std::vector<std::uint64_t> prints_;  ///< in the order in which they came, round and round
-  std::vector<Number> index_;          ///< by fingerprint: where in `prints_`, from 1; 0: free
+  std::vector<std::uint64_t> prints_;    ///< in the order in which they came, round and round
+  std::vector<std::uint32_t> contents_;  ///< beside prints_
+  std::vector<Number> index_;            ///< by fingerprint: where in `prints_`, from 1; 0: free
 };
 
 }  // namespace verbatim::session

@@ -57,7 +57,9 @@ Json gaps_json(const std::vector<Gap>& gaps) {
   Json list = Json::array();
   for (const Gap& gap : gaps) {
     Json& shown = list.emplace_back(Json{{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
-    if (gap.kind == GapKind::missing_position) shown["after"] = gap.after;
+    if (gap.kind == GapKind::missing_position || gap.kind == GapKind::unplaced_text)
+      shown["after"] = gap.after;
+    if (gap.kind == GapKind::unplaced_text) shown["count"] = gap.count;
   }
   return list;
 }
@@ -141,7 +143,9 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 std::string gap_line(const Gap& gap) {
   return "missing: " + std::string(to_string(gap.kind)) +
          (gap.item_id.empty() ? "" : " (" + gap.item_id + ")") +
-         (gap.kind == GapKind::missing_position ? " after turn " + std::to_string(gap.after) : "");
+         (gap.kind == GapKind::missing_position || gap.kind == GapKind::unplaced_text
+              ? " after turn " + std::to_string(gap.after)
+              : "");
 }
 
 std::string render_text(const TranscriptView& view) {

@@ -25,42 +25,78 @@ ConversationItem& Transcript::State::named(const std::string& id) {
   return item;
 }
 
-ConversationItem* Transcript::State::speech(const std::string& id) {
-  ConversationItem& item = named(id);
-  if (item.is_answer()) return nullptr;
-  if (item.item.role == Role::unknown) item.item.role = Role::user;
-  item.spoken = true;
-  return &item;
-}
-
-/// The item that the model's text belongs to; nullptr if it is a user's.
-ConversationItem* Transcript::State::answer(const std::string& id, const std::string& response_id) {
-  ConversationItem& item = named(id);
-  if (item.item.role == Role::user) return nullptr;
-  if (item.item.role == Role::unknown) item.item.role = Role::assistant;
-  join(item, response_id);
-  return &item;
-}
-
 /// Rule 4. What has a place keeps it.
-void Transcript::State::place(ConversationItem& item, Place where, const std::string& previous) {
+void Transcript::State::place(ConversationItem& item, const ItemPlaced& told,
+                              const ItemRequested* asked) {
   item.placed = true;
   if (item.in_chain) return;
-  ConversationItem* const named_before = where == Place::after ? find(previous) : nullptr;
-  if (where == Place::front) {
-    if (!slots.empty()) bring_back_all();
-    loose.remove(item);
-    chain.push_front(item);
-    item.in_chain = true;
-  } else if (named_before != nullptr && named_before != &item) {
-    if (named_before->slot) bring_back_all();
-    anchor(*named_before);
-    loose.remove(item);
-    chain.insert_behind(*named_before, item);
-    item.in_chain = true;
+  const bool may_ask = asked != nullptr && (asked->item.id == item.item.id ||
+                                            told.place != Place::after || told.previous.empty());
+  if (may_ask && asked->place == Place::front) return place_in_front(item);
+  ConversationItem* const wanted =
+      may_ask && asked->place == Place::after ? find(asked->previous) : nullptr;
+  if (wanted != nullptr && wanted != &item) return place_behind(item, *wanted, true);
+  ConversationItem* const before = told.place == Place::after ? find(told.previous) : nullptr;
+  if (before != nullptr && before != &item) return place_behind(item, *before, false);
+  anchor(
+      item);  // null means the end as well: the provider's conversation may be empty, ours is not
+}
+
+/// Only where a client asked for it. Before all that the provider still has.
+void Transcript::State::place_in_front(ConversationItem& item) {
+  if (!slots.empty()) bring_back_all();
+  loose.remove(item);
+  ConversationItem* first = chain.first();
+  while (first != nullptr && first->deleted) first = first->link.behind;
+  if (first == nullptr) {
+    chain.push_back(item);
+  } else if (first->link.before != nullptr) {
+    chain.insert_behind(*first->link.before, item);
   } else {
-    anchor(item);
+    chain.push_front(item);
   }
+  item.in_chain = true;
+}
+
+/// A new connection does not know the items that it was not given, so it names an earlier one where
+/// it means its end. What a client asked for is meant as it stands.
+void Transcript::State::place_behind(ConversationItem& item, ConversationItem& before,
+                                     bool asked_for) {
+  if (before.settled && !asked_for) return place_behind_earlier_connections(item);
+  if (before.slot) bring_back_all();
+  anchor(before);
+  insert_behind(before, item);
+}
+
+void Transcript::State::place_behind_earlier_connections(ConversationItem& item) {
+  const auto is_of_this_connection = [this](std::size_t slot) {
+    if (slots[slot].spilled)
+      return bundles[slots[slot].bundle].connection == connection_ends.size();
+    return std::any_of(lingering.begin(), lingering.end(), [slot](const ConversationItem* one) {
+      return one->slot == slot && !one->settled;
+    });
+  };
+  if (!slots.empty() && is_of_this_connection(slots.size() - 1)) bring_back_all();
+  ConversationItem* before = chain.last();
+  while (before != nullptr && !before->settled) before = before->link.before;
+  if (before != nullptr) return insert_behind(*before, item);
+  loose.remove(item);
+  chain.push_front(item);  // all of the chain is of this connection; what came before is in slots
+  item.in_chain = true;
+}
+
+/// What stands there and is deleted the provider does not have any more: if that is all, it means
+/// the end. An id that is used for two speakers means the second.
+void Transcript::State::insert_behind(ConversationItem& named_before, ConversationItem& item) {
+  const ConversationItem* const other = named_before.link.behind;
+  const bool is_pair = other != nullptr && other->item.id.starts_with(named_before.item.id + "#");
+  ConversationItem& before = is_pair ? *named_before.link.behind : named_before;
+  ConversationItem* last = &before;
+  while (last->link.behind != nullptr && last->link.behind->deleted) last = last->link.behind;
+  const bool at_end = last->link.behind == nullptr;
+  loose.remove(item);
+  chain.insert_behind(at_end ? *last : before, item);
+  item.in_chain = true;
 }
 
 /// Gives an item whose place was not told one at the end.
@@ -69,6 +105,17 @@ void Transcript::State::anchor(ConversationItem& item) {
   loose.remove(item);
   chain.push_back(item);
   item.in_chain = true;
+}
+
+/// Of an answer that its provider has not placed: behind the words that were named before it.
+void Transcript::State::anchor_answer(ConversationItem& item) {
+  if (item.in_chain) return;
+  for (ConversationItem* at = loose.first(); at != &item;) {
+    ConversationItem* const next = at->link.behind;
+    if (at->is_turn()) anchor(*at);
+    at = next;
+  }
+  anchor(item);
 }
 
 /// What is in the spill and open is brought back for it; the rest is settled when it is read.
@@ -131,6 +178,8 @@ std::vector<std::string> Transcript::State::touched() {
 void Transcript::State::finish(TimeMs at) {
   if (finished) return;
   now = at;
+  while (loose.first() != nullptr) anchor(*loose.first());
+  for (Pending& request : std::exchange(pending, {})) keep_unacknowledged(std::move(request));
   settle_all();
   touched();
   audio.clear();
@@ -205,20 +254,26 @@ bool Transcript::finished() const { return state_->finished; }
 
 Transcript::Contents Transcript::contents() const {
   Contents all;
+  const auto lost_behind = [this, &all](const std::string& item_id) {
+    for (const State::LostText& lost : state_->lost_texts)
+      if (lost.behind == item_id)
+        all.gaps.push_back(
+            {{}, GapKind::unplaced_text, static_cast<int>(all.turns.size()), lost.count});
+  };
+  lost_behind({});
   ToolCalls tools;
-  state_->walk([&all, &tools](const ConversationItem& item) {
-    if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind, 0});
+  state_->walk([&all, &lost_behind, &tools](const ConversationItem& item) {
+    if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind});
     all.cut_off = all.cut_off || item.cut_off();
     if (item.item.kind != ItemKind::message) tools.item(item);
-    if (!item.is_turn()) return;
-    all.turns.push_back(item.turn());
-    all.turns.back().ordinal = static_cast<int>(all.turns.size());
-    tools.turn();
+    if (item.is_turn()) {
+      all.turns.push_back(item.turn());
+      all.turns.back().ordinal = static_cast<int>(all.turns.size());
+      tools.turn();
+    }
+    lost_behind(item.item.id);
   });
   all.tool_calls = tools.take(finished());
-  if (!finished()) return all;
-  for (const auto& request : state_->pending)
-    all.gaps.push_back({request.item_id, GapKind::unacknowledged_item});
   return all;
 }
 
@@ -255,6 +310,7 @@ bool Transcript::awaiting_transcription() const { return state_->awaiting_transc
 
 std::vector<std::string> Transcript::usage() const { return state_->all_usage(); }
 const Usage& Transcript::used() const { return state_->used; }
+const ResponseCounts& Transcript::responses() const { return state_->response_counts; }
 
 std::vector<std::string> Transcript::chain() const {
   std::vector<std::string> ids;

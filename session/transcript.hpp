@@ -6,7 +6,9 @@
 // Rules and their sources: docs/transcript-rules.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,10 @@ namespace verbatim::session {
 /// Bounds for one conversation; beyond them the oldest repeat-detection memory goes, never text.
 struct TranscriptOptions {
   std::size_t remembered_event_ids = 1024;  ///< per upstream connection, to recognise re-emission
+  /// A client's items that the provider has not acknowledged: how many, and how many bytes of them,
+  /// wait for their place. Beyond that the oldest takes the end of the conversation.
+  std::size_t requested_items_max = 256;
+  std::size_t requested_bytes_max = 32 * 1024 * 1024;
 };
 
 class Transcript {
@@ -58,7 +64,7 @@ class Transcript {
     /// In the conversation's order, ordinals 1..n. Tool items are links, not turns.
     std::vector<Turn> turns;
     /// What is known to be missing. `uncommitted_speech` and `unacknowledged_item` only after
-    /// finish().
+    /// finish(); an item that was not acknowledged is a turn as well, if it has text.
     std::vector<Gap> gaps;
     /// Some turn was still open when the stream (or one of its connections) ended, and is not known
     /// to have all of its text. What the provider itself cut short is not meant.
@@ -89,6 +95,7 @@ class Transcript {
   std::vector<std::string> usage() const;
   /// The same added up, with the audio that was metered.
   const Usage& used() const;
+  const ResponseCounts& responses() const;
 
   /// Item kinds other than turns, in chain order with the turns' ids between them: what a rebuild
   /// of the conversation needs (ids only; details by item()). Turns deleted in the conversation
@@ -119,9 +126,10 @@ struct FinalTranscript {
   std::vector<Turn> turns;
   std::vector<Gap> gaps;
   std::vector<ToolCall> tool_calls;
-  bool complete = false;          ///< no gap, and no turn cut off by the end of a stream
-  std::string usage_json = "[]";  ///< usage objects as they came, and metered_audio()
-  Usage used;                     ///< the same added up
+  bool complete = false;  ///< no gap, and no turn cut off by the end of a stream
+  /// Usage objects as they came, response_counts() and metered_audio().
+  std::string usage_json = "[]";
+  Usage used;  ///< the same added up
 };
 
 /// As an attempt's usage is stored.

@@ -1,6 +1,8 @@
 // What each event does to the conversation: the rules of docs/transcript-rules.md, one function an
 // event.
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <variant>
 
 #include "session/transcript_state.hpp"
@@ -18,15 +20,39 @@ Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
 }
 
 /// Rule 3. A connection's first event may carry an id that an earlier connection used: ids are
-/// remembered for one connection only.
+/// remembered for one connection only. A server that gives different events one id has no ids.
 bool Transcript::State::is_repeat(const Event& event) {
-  if (std::holds_alternative<AudioDelta>(event.body)) return !seen_audio.insert(event.id);
+  if (std::holds_alternative<AudioDelta>(event.body))
+    return ids_are_unique && !seen_audio.insert(event.id);
   if (const auto* opened = std::get_if<UpstreamOpened>(&event.body)) {
     if (seen.contains(event.id) && opened->provider_session_id == provider_session_id) return true;
     seen.clear();
     seen_audio.clear();
+    ids_are_unique = true;
   }
-  return !seen.insert(event.id);
+  if (!ids_are_unique) return false;
+  const RecentIds::Seen before = seen.insert(event.id, content_print(event.body));
+  ids_are_unique = before != RecentIds::Seen::with_other_content;
+  return before == RecentIds::Seen::same;
+}
+
+/// Tells an event from others under its id: what it is, what it is about, and its words.
+std::uint32_t Transcript::State::content_print(const EventBody& body) {
+  constexpr std::uint64_t factor = 0x9E3779B97F4A7C15U;
+  const auto of = [](std::string_view bytes) -> std::uint64_t {
+    return std::hash<std::string_view>{}(bytes);
+  };
+  std::uint64_t print = body.index();
+  std::visit(
+      [&](const auto& event) {
+        if constexpr (requires { event.item_id; }) print = print * factor + of(event.item_id);
+        if constexpr (requires { event.response_id; })
+          print = print * factor + of(event.response_id);
+        if constexpr (requires { event.item.id; }) print = print * factor + of(event.item.id);
+        if constexpr (requires { event.text; }) print = print * factor + of(event.text.wtf8());
+      },
+      body);
+  return static_cast<std::uint32_t>(print >> 32 ^ print);
 }
 
 // ---- the connection ------------------------------------------------------------------------
@@ -55,30 +81,54 @@ void Transcript::State::on(const SessionConfigured& event) {
 // ---- items ---------------------------------------------------------------------------------
 
 void Transcript::State::on(const ItemPlaced& event) {
-  if (!event.committed) acknowledge(event.item);
-  ConversationItem& item = named(event.item.id);
+  std::optional<ItemRequested> asked;
+  if (!event.committed) asked = acknowledge(event.item);
+  const std::string& id = event.item.id;
+  ConversationItem* found = id.empty() ? nullptr : known(id);
+  if (found == nullptr && !asked && !event.committed) {
+    found = announced_under_other_id(event.item);
+    if (found != nullptr) remember_alias(id, *found);
+  }
+  if (found == nullptr) found = id.empty() ? &own_item(event.item.role) : &named(id);
+  ConversationItem& item = *found;
   if (event.committed && !item.settled) {
     item.spoken = true;
     item.described = true;
     item.discarded = false;
   }
+  item.requested = false;
   item.learn(event.item, now);
   if (item.placed) return;  // never moved (rule 4), never doubled by a rebuild
-  place(item, event.place, event.previous);
+  place(item, event, asked ? &*asked : nullptr);
   const bool being_answered =
       item.response != nullptr || item.item.status == ItemStatus::in_progress;
   if (!being_answered) item.touch_times(now);
 }
 
 void Transcript::State::on(const ItemSnapshot& event) {
-  named(event.item.id).learn(event.item, now);
+  ConversationItem* found = event.item.id.empty() ? nullptr : known(event.item.id);
+  if (found == nullptr && !event.retrieved) {
+    // Of an answer whose events have different ids, or none: the words say which it is.
+    const std::string& guess =
+        event.item.id.empty() && chain.last() != nullptr ? chain.last()->item.id : scattered;
+    ConversationItem* const other = guess.empty() ? nullptr : known(guess);
+    const bool same =
+        other != nullptr && other->item.role == event.item.role &&
+        std::all_of(event.item.parts.begin(), event.item.parts.end(), [other](const Part& part) {
+          return other->says(part.content_index, part.text);
+        });
+    if (same) found = other;
+  }
+  if (found == nullptr)
+    found = event.item.id.empty() ? &own_item(event.item.role) : &named(event.item.id);
+  found->learn(event.item, now);
 }
 
 void Transcript::State::on(const OutputItem& event) {
-  ConversationItem& item = named(event.item.id);
-  join(item, event.response_id);
-  item.learn(event.item, now);
-  if (event.done && item.started_at) item.touch_times(now);
+  ConversationItem* const item =
+      output_item({event.item.id, event.response_id, event.output_index}, event.item, event.done);
+  item->learn(event.item, now);
+  if (event.done && item->started_at) item->touch_times(now);
 }
 
 void Transcript::State::on(const ItemTruncated& event) {
@@ -96,29 +146,50 @@ void Transcript::State::on(const ItemDeleted& event) {
 // ---- text ----------------------------------------------------------------------------------
 
 void Transcript::State::on(const TextDelta& event) {
-  ConversationItem* item =
-      event.transcription ? speech(event.item_id) : answer(event.item_id, event.response_id);
-  if (item != nullptr) item->append(event.content_index, event.text, now);
+  ConversationItem& item = event.transcription
+                               ? speech(event.item_id)
+                               : answer({event.item_id, event.response_id, event.output_index},
+                                        event.content_index, nullptr);
+  item.append(event.content_index, event.text, now);
 }
 
 void Transcript::State::on(const TextDone& event) {
-  ConversationItem* item =
-      event.transcription ? speech(event.item_id) : answer(event.item_id, event.response_id);
-  if (item != nullptr) item->finish_part(event.content_index, event.text, now);
+  ConversationItem& item = event.transcription
+                               ? speech(event.item_id)
+                               : answer({event.item_id, event.response_id, event.output_index},
+                                        event.content_index, &event.text);
+  item.finish_part(event.content_index, event.text, now);
 }
 
 void Transcript::State::on(const PartSnapshot& event) {
-  if (ConversationItem* item = answer(event.item_id, event.response_id))
-    item->repeat_part(Part{event.content_index, event.text, false}, true, now);
+  ConversationItem& item = answer({event.item_id, event.response_id, event.output_index},
+                                  event.content_index, &event.text);
+  item.repeat_part(Part{event.content_index, event.text, false}, true, now);
 }
 
 void Transcript::State::on(const TranscriptionFailed& event) {
-  if (ConversationItem* item = speech(event.item_id)) item->transcription_failed(event.reason);
+  speech(event.item_id).transcription_failed(event.reason);
+}
+
+/// The words that it may have carried are known to be missing here.
+void Transcript::State::on(const TextUnplaced&) {
+  constexpr std::size_t places_max = 64;
+  const std::string behind = chain.last() != nullptr ? chain.last()->item.id : std::string();
+  if (lost_texts.empty() || (lost_texts.back().behind != behind && lost_texts.size() < places_max))
+    lost_texts.push_back({behind, 0});
+  ++lost_texts.back().count;
 }
 
 void Transcript::State::on(const AudioDelta& event) {
-  if (!audio.contains(event.item_id)) find(event.item_id);  // its sum may be in the spill
-  auto& parts = audio[event.item_id];
+  const std::string* id = &event.item_id;
+  if (!audio.contains(*id) && find(*id) == nullptr) {  // its sum may be in the spill
+    const bool may_be_anothers = id->empty() || event.output_index != no_output_index;
+    const ConversationItem* const item =
+        may_be_anothers ? of_response(event.response_id, event.output_index) : nullptr;
+    if (item != nullptr) id = &item->item.id;
+    if (id->empty()) return;
+  }
+  auto& parts = audio[*id];
   auto part = std::find_if(parts.begin(), parts.end(), [&event](const AudioSent& sent) {
     return sent.content_index == event.content_index;
   });
@@ -154,12 +225,13 @@ void Transcript::State::on(const ToolProgress& event) {
 
 void Transcript::State::on(const SpeechStarted& event) {
   talk_over({});
-  ConversationItem* item = speech(event.item_id);
-  if (item != nullptr && !item->started_at) item->started_at = now;
+  if (event.item_id.empty()) return;
+  ConversationItem& item = speech(event.item_id);
+  if (!item.started_at) item.started_at = now;
 }
 
 void Transcript::State::on(const SpeechStopped& event) {
-  if (ConversationItem* item = speech(event.item_id)) item->ended_at = now;
+  if (!event.item_id.empty()) speech(event.item_id).ended_at = now;
 }
 
 void Transcript::State::on(const BufferCleared&) {
@@ -177,11 +249,12 @@ void Transcript::State::on(const ResponseStarted& event) {
 
 void Transcript::State::on(const ResponseEnded& event) {
   Response& ended = response(event.response_id);
+  int output_index = 0;
   for (const Item& output : event.output) {
-    if (output.id.empty()) continue;
-    ConversationItem& item = named(output.id);
-    join(item, event.response_id);
-    item.learn(output, now);
+    const int index = output_index++;
+    const bool empty = output.id.empty() && output.parts.empty();
+    if (!empty)
+      output_item({output.id, event.response_id, index}, output, true)->learn(output, now);
   }
   for (ConversationItem* item : ended.items) {
     watch(*item);
@@ -193,6 +266,8 @@ void Transcript::State::on(const ResponseEnded& event) {
   ended.out_of_band = ended.out_of_band || event.out_of_band;
   ended.status = event.status;
   ended.reason = event.reason;
+  ++response_counts.by_status[static_cast<std::size_t>(event.status)];
+  if (!event.reason.empty()) response_counts.last_reason = event.reason;
   if (!event.usage.empty()) {
     usage.push_back(event.usage);
     used += read_usage(event.usage);
@@ -200,7 +275,7 @@ void Transcript::State::on(const ResponseEnded& event) {
   running.erase(std::remove(running.begin(), running.end(), &ended), running.end());
   // A provider that never places its items (look-alikes, old dialects) has said all it will say.
   for (ConversationItem* item : ended.items)
-    if (!ended.out_of_band) anchor(*item);
+    if (!ended.out_of_band) anchor_answer(*item);
 }
 
 void Transcript::State::on(const CancelRequested& event) { talk_over(event.response_id); }
@@ -237,26 +312,19 @@ void Transcript::State::on(const TranscriptionUsage& event) {
 void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;
   if (!item.id.empty() && find(item.id) != nullptr) return;  // rebuilt, or about to be refused
-  pending.push_back({event.client_event_id, item.id, item.kind, item.role});
+  pending.push_back({event, now});
+  pending_bytes += size_of(event);
+  bound_pending();
 }
 
 void Transcript::State::on(const ProviderError& event) {
   if (event.client_event_id.empty()) return;
-  const auto refused = std::find_if(pending.begin(), pending.end(), [&event](const Pending& item) {
-    return item.client_event_id == event.client_event_id;
+  const auto refused = std::find_if(pending.begin(), pending.end(), [&event](const Pending& one) {
+    return one.asked.client_event_id == event.client_event_id;
   });
-  if (refused != pending.end()) pending.erase(refused);
-}
-
-/// A placed item answers the request that named it; one that nobody has named answers the first
-/// request for its like.
-void Transcript::State::acknowledge(const Item& placed) {
-  const bool server_made = find(placed.id) != nullptr;
-  const auto answered = std::find_if(pending.begin(), pending.end(), [&](const Pending& item) {
-    if (!item.item_id.empty()) return item.item_id == placed.id;
-    return !server_made && item.kind == placed.kind && item.role == placed.role;
-  });
-  if (answered != pending.end()) pending.erase(answered);
+  if (refused == pending.end()) return;
+  pending_bytes -= size_of(refused->asked);
+  pending.erase(refused);
 }
 
 }  // namespace verbatim::session

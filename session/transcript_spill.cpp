@@ -198,6 +198,7 @@ const ConversationItem* Transcript::State::spilled(const std::string& id,
 
 ConversationItem* Transcript::State::find(const std::string& id) {
   if (const auto found = items.find(id); found != items.end()) return &found->second;
+  if (const auto alias = aliases.find(id); alias != aliases.end()) return find(alias->second);
   SpillReader reader(*this);
   const ConversationItem* const out = spilled(id, reader);
   if (out == nullptr) return nullptr;

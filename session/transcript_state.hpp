@@ -4,7 +4,8 @@
 // the spill. What goes out goes by the bundle: an answer with its items, or one item that answers
 // nothing. An event that names any of them brings the bundle back, and nothing else has to know.
 //
-// One thread at a time; private to transcript.cpp, transcript_events.cpp and transcript_spill.cpp.
+// One thread at a time; private to transcript.cpp, transcript_events.cpp, transcript_owner.cpp and
+// transcript_spill.cpp.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +71,7 @@ struct Transcript::State {
   };
 
  public:
-  explicit State(TranscriptOptions options) : seen(options.remembered_event_ids) {}
+  explicit State(TranscriptOptions given) : options(given), seen(given.remembered_event_ids) {}
 
   Applied apply(const Event& event, TimeMs now);
   void finish(TimeMs now);
@@ -100,18 +101,23 @@ struct Transcript::State {
   /// Of a turn: its place among the turns, from 1.
   int ordinal(const ConversationItem& item) const;
 
-  /// A client's item that the provider has not placed yet.
+  /// A client's item that the provider has not acknowledged yet.
   struct Pending {
-    std::string client_event_id;
-    std::string item_id;  ///< empty: the provider chooses
-    ItemKind kind = ItemKind::message;
-    Role role = Role::unknown;
+    ItemRequested asked;
+    TimeMs at = 0;
+  };
+  /// Messages of the provider that no turn can hold, behind one item.
+  struct LostText {
+    std::string behind;  ///< item id; empty: before all
+    int count = 0;
   };
 
-  std::vector<Pending> pending;
+  std::deque<Pending> pending;
+  std::vector<LostText> lost_texts;
   std::vector<Response*> running;  ///< answers under way on this connection
   Usage used;
   std::uint64_t tools_version = 0;  ///< grows when something happens to a tool's item
+  ResponseCounts response_counts;
   bool finished = false;
 
  private:
@@ -142,6 +148,7 @@ struct Transcript::State {
   }
 
   bool is_repeat(const Event& event);
+  static std::uint32_t content_print(const EventBody& body);
 
   void on(const UpstreamOpened&);
   void on(const SessionConfigured&);
@@ -169,15 +176,40 @@ struct Transcript::State {
   void on(const ToolArguments&);
   void on(const ToolProgress&);
   void on(const AnswerAudio&);
+  void on(const TextUnplaced&);
 
   ConversationItem* find(const std::string& id);    ///< nullptr if unknown
   ConversationItem& named(const std::string& id);   ///< made if unknown; watched
   ConversationItem* known(const std::string& id);   ///< nullptr if unknown; watched
-  ConversationItem* speech(const std::string& id);  ///< a user's spoken item; nullptr if it is not
-  ConversationItem* answer(const std::string& id, const std::string& response_id);
-  void place(ConversationItem& item, Place where, const std::string& previous);
+  ConversationItem& speech(const std::string& id);  ///< a user's spoken item
+
+  // Whose text it is: transcript_owner.cpp.
+  /// What an event says of the item of the model that it is about; any member may be missing.
+  struct Address {
+    const std::string& item_id;
+    const std::string& response_id;
+    int output_index = no_output_index;
+  };
+  ConversationItem& answer(const Address& address, int content_index, const Text* whole);
+  ConversationItem* output_item(const Address& address, const Item& told, bool done);
+  ConversationItem* of_response(const std::string& response_id, int output_index);
+  ConversationItem* unanswered_speech();
+  ConversationItem* announced_under_other_id(const Item& placed);
+  ConversationItem& own_item(Role role);
+  ConversationItem& in_role(ConversationItem& item, Role role);
+  void remember_alias(const std::string& id, const ConversationItem& item);
+
+  void place(ConversationItem& item, const ItemPlaced& told, const ItemRequested* asked);
+  void place_behind(ConversationItem& item, ConversationItem& before, bool asked_for);
+  void place_in_front(ConversationItem& item);
+  void place_behind_earlier_connections(ConversationItem& item);
+  void insert_behind(ConversationItem& before, ConversationItem& item);
   void anchor(ConversationItem& item);
-  void acknowledge(const Item& placed);
+  void anchor_answer(ConversationItem& item);
+  std::optional<ItemRequested> acknowledge(const Item& placed);
+  ConversationItem& keep_unacknowledged(Pending request);
+  void bound_pending();
+  static std::size_t size_of(const ItemRequested& asked);
   Response& response(const std::string& id);
   void join(ConversationItem& item, const std::string& response_id);
   void talk_over(const std::string& response_id);
@@ -219,8 +251,14 @@ struct Transcript::State {
   std::vector<std::uint32_t> free_bundles;
   std::vector<Spill::Place> spilled_usage;
 
+  TranscriptOptions options;
   RecentIds seen;
-  RecentIds seen_audio{256};  ///< apart: audio is not journaled, and must not push others out
+  RecentIds seen_audio{256};   ///< apart: audio is not journaled, and must not push others out
+  bool ids_are_unique = true;  ///< the connection has not used one event id for different events
+  std::size_t pending_bytes = 0;
+  std::uint64_t own_items = 0;  ///< made for text that came without an item's id
+  std::unordered_map<std::string, std::string> aliases;  ///< of items that have several ids
+  std::string scattered;  ///< the last item that events under other ids were found to belong to
   RecentIds transcriptions_billed{1024};  ///< by item and part; of this connection
   std::string provider_session_id;
   int output_bytes_per_ms = 48;

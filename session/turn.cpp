@@ -20,9 +20,11 @@ constexpr Name<TurnStatus> turn_statuses[] = {
 
 constexpr Name<GapKind> gap_kinds[] = {
     {GapKind::uncommitted_speech, "uncommitted_speech"},
-    {GapKind::missing_transcription, "missing_transcription"},
+    {GapKind::failed_transcription, "failed_transcription"},
     {GapKind::unacknowledged_item, "unacknowledged_item"},
     {GapKind::missing_position, "missing_position"},
+    {GapKind::unplaced_text, "unplaced_text"},
+    {GapKind::failed_transcription, "missing_transcription"},  // its name until version 0.1
 };
 
 }  // namespace

@@ -51,17 +51,19 @@ struct Turn {
 };
 
 enum class GapKind : std::uint8_t {
-  uncommitted_speech = 0,     ///< speech began, was never committed and gave no text
-  missing_transcription = 1,  ///< committed speech whose transcription failed or never came
-  unacknowledged_item = 2,    ///< a client's item that the provider had not yet accepted
-  missing_position = 3,       ///< writers count past a turn that nobody has
+  uncommitted_speech = 0,    ///< speech began, was never committed and gave no text
+  failed_transcription = 1,  ///< committed speech whose transcription failed or never came
+  unacknowledged_item = 2,   ///< a client's item that the provider had not yet accepted
+  missing_position = 3,      ///< writers count past a turn that nobody has
+  unplaced_text = 4,         ///< the provider sent what may be words, and no turn can hold them
 };
 
 /// Something known to be missing (P13).
 struct Gap {
   std::string item_id;  ///< may be empty for an item that the provider had not named yet
   GapKind kind = GapKind::uncommitted_speech;
-  int after = 0;  ///< of a missing position: the ordinal of the turn before it
+  int after = 0;  ///< of a missing position or unplaced text: the ordinal of the turn before it
+  int count = 0;  ///< of unplaced text: how many messages
 
   friend bool operator==(const Gap&, const Gap&) = default;
 };

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "session/event.hpp"
+
+#include <algorithm>
+
 #include "session/json_view.hpp"
 
 namespace verbatim::session {
@@ -56,6 +60,23 @@ Usage sum_usage(std::string_view list) {
   Usage sum;
   for (json::Elements elements(View::of(list)); elements.next();) sum += read(elements.value());
   return sum;
+}
+
+bool ResponseCounts::any() const {
+  return std::any_of(by_status.begin(), by_status.end(), [](std::uint64_t n) { return n > 0; });
+}
+
+std::string response_counts(const ResponseCounts& counts) {
+  std::string by_status;
+  for (std::size_t status = 0; status < counts.by_status.size(); ++status) {
+    if (counts.by_status[status] == 0) continue;
+    if (!by_status.empty()) by_status += ',';
+    by_status.append("\"").append(to_string(static_cast<ResponseStatus>(status)));
+    by_status.append("\":").append(std::to_string(counts.by_status[status]));
+  }
+  const std::string reason = counts.last_reason.empty() ? "null" : '"' + counts.last_reason + '"';
+  return R"({"verbatim_responses":{"by_status":{)" + by_status + R"(},"last_reason":)" + reason +
+         "}}";
 }
 
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {

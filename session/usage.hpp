@@ -4,6 +4,7 @@
 // Plain values and pure functions. Untrusted input: never throws.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +34,19 @@ Usage read_usage(std::string_view object);
 
 /// Of a whole attempt, as it is stored: a JSON list of usage objects, with metered_audio().
 Usage sum_usage(std::string_view list);
+
+/// How the model's responses ended, by the protocol's names, and why the last one did that said so.
+struct ResponseCounts {
+  std::array<std::uint64_t, 5> by_status{};  ///< by ResponseStatus
+  std::string last_reason;                   ///< a code, never free text
+
+  bool any() const;
+  friend bool operator==(const ResponseCounts&, const ResponseCounts&) = default;
+};
+
+/// The element of that list which says how responses ended:
+/// `{"verbatim_responses":{"by_status":{"failed":2},"last_reason":"insufficient_quota"}}`.
+std::string response_counts(const ResponseCounts& counts);
 
 /// The element of that list which says how much audio went each way.
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);

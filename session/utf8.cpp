@@ -89,6 +89,22 @@ std::size_t plain_prefix(std::string_view bytes) {
   return at;
 }
 
+std::string replaced(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const std::size_t length = sequence_length(bytes);
+    if (length == 0) {
+      out += "\xEF\xBF\xBD";
+      bytes.remove_prefix(1);
+    } else {
+      out.append(bytes, 0, length);
+      bytes.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
 bool is_valid(std::string_view bytes) {
   while (!bytes.empty()) {
     bytes.remove_prefix(ascii_blocks(bytes));

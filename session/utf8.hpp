@@ -18,6 +18,9 @@ std::size_t plain_prefix(std::string_view bytes);
 
 bool is_valid(std::string_view bytes);
 
+/// The same bytes with U+FFFD for each that belongs to no valid sequence.
+std::string replaced(std::string_view bytes);
+
 /// Appends a code point; a surrogate half as its three generalised bytes (WTF-8).
 void append(std::string& out, std::uint32_t code);
 

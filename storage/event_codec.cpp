@@ -15,11 +15,13 @@ namespace {
 
 using namespace session;
 
-constexpr char format_version = 1;
+/// Version 2 added `output_index`, and to ItemRequested where the client wants the item.
+constexpr char format_version = 2;
+constexpr std::uint8_t oldest_version = 1;
 constexpr std::size_t checksum_size = 4;
 
 /// The fields of each struct in the order of their bytes: the one list that writing and reading
-/// share. Part of the format: a new field means a new version.
+/// share. Part of the format: a new field means a new version, and a line in fields_of_version_1.
 template <class T>
 auto fields(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -37,11 +39,12 @@ auto fields(T& of) {
   } else if constexpr (std::is_same_v<Struct, ItemSnapshot>) {
     return std::tie(of.item, of.retrieved);
   } else if constexpr (std::is_same_v<Struct, OutputItem>) {
-    return std::tie(of.response_id, of.item, of.done);
+    return std::tie(of.response_id, of.item, of.done, of.output_index);
   } else if constexpr (std::is_same_v<Struct, TextDelta> || std::is_same_v<Struct, TextDone>) {
-    return std::tie(of.item_id, of.response_id, of.content_index, of.transcription, of.text);
+    return std::tie(of.item_id, of.response_id, of.content_index, of.transcription, of.text,
+                    of.output_index);
   } else if constexpr (std::is_same_v<Struct, PartSnapshot>) {
-    return std::tie(of.item_id, of.response_id, of.content_index, of.text);
+    return std::tie(of.item_id, of.response_id, of.content_index, of.text, of.output_index);
   } else if constexpr (std::is_same_v<Struct, TranscriptionFailed>) {
     return std::tie(of.item_id, of.content_index, of.reason);
   } else if constexpr (std::is_same_v<Struct, AudioDelta>) {
@@ -63,7 +66,7 @@ auto fields(T& of) {
   } else if constexpr (std::is_same_v<Struct, ProviderError>) {
     return std::tie(of.type, of.code, of.client_event_id);
   } else if constexpr (std::is_same_v<Struct, ItemRequested>) {
-    return std::tie(of.client_event_id, of.item);
+    return std::tie(of.client_event_id, of.item, of.place, of.previous);
   } else if constexpr (std::is_same_v<Struct, CancelRequested>) {
     return std::tie(of.response_id);
   } else if constexpr (std::is_same_v<Struct, UpstreamLost>) {
@@ -76,9 +79,28 @@ auto fields(T& of) {
     return std::tie(of.item_id, of.response_id, of.call_id, of.name, of.text, of.mcp, of.whole);
   } else if constexpr (std::is_same_v<Struct, ToolProgress>) {
     return std::tie(of.item_id, of.status);
-  } else {
-    static_assert(std::is_same_v<Struct, AnswerAudio>, "a new event needs its fields here");
+  } else if constexpr (std::is_same_v<Struct, AnswerAudio>) {
     return std::tie(of.item_id, of.ms);
+  } else {
+    static_assert(std::is_same_v<Struct, TextUnplaced>, "a new event needs its fields here");
+    return std::tie(of.why);
+  }
+}
+
+/// The same as version 1 had it, for journals that an older program has written.
+template <class T>
+auto fields_of_version_1(T& of) {
+  using Struct = std::remove_const_t<T>;
+  if constexpr (std::is_same_v<Struct, OutputItem>) {
+    return std::tie(of.response_id, of.item, of.done);
+  } else if constexpr (std::is_same_v<Struct, TextDelta> || std::is_same_v<Struct, TextDone>) {
+    return std::tie(of.item_id, of.response_id, of.content_index, of.transcription, of.text);
+  } else if constexpr (std::is_same_v<Struct, PartSnapshot>) {
+    return std::tie(of.item_id, of.response_id, of.content_index, of.text);
+  } else if constexpr (std::is_same_v<Struct, ItemRequested>) {
+    return std::tie(of.client_event_id, of.item);
+  } else {
+    return fields(of);
   }
 }
 
@@ -89,11 +111,17 @@ constexpr std::uint8_t last(ItemStatus) { return 3; }
 constexpr std::uint8_t last(Place) { return 2; }
 constexpr std::uint8_t last(ResponseStatus) { return 4; }
 constexpr std::uint8_t last(ToolStatus) { return 3; }
+constexpr std::uint8_t last(Unplaced) { return 1; }
 
+template <int version>
 struct EventFields {
   template <class T>
   static auto of(T& value) {
-    return fields(value);
+    if constexpr (version == 1) {
+      return fields_of_version_1(value);
+    } else {
+      return fields(value);
+    }
   }
   template <class T>
   static constexpr std::uint8_t last_of(T value) {
@@ -102,16 +130,28 @@ struct EventFields {
 };
 
 /// Reads the alternative that `kind` numbers.
-template <std::size_t... I>
-bool get_body(Decoder<EventFields>& from, std::size_t kind, EventBody& body,
-              std::index_sequence<I...>) {
+template <class From, std::size_t... I>
+bool get_body(From& from, std::size_t kind, EventBody& body, std::index_sequence<I...>) {
   return ((kind == I && from.get(body.emplace<I>())) || ...);
+}
+
+/// `content` is an event's bytes in that version, without version and checksum.
+template <int version>
+std::optional<Event> decode(std::string_view content) {
+  Decoder<EventFields<version>> from(content);
+  std::uint8_t kind = 0;
+  Event event;
+  constexpr auto kinds = std::make_index_sequence<std::variant_size_v<EventBody>>();
+  if (!from.get_byte(kind) || !from.get(event.id) || !get_body(from, kind, event.body, kinds) ||
+      !from.at_end())
+    return std::nullopt;
+  return event;
 }
 
 }  // namespace
 
 std::string encode_event(const Event& event) {
-  Encoder<EventFields> to;
+  Encoder<EventFields<format_version>> to;
   to.out.reserve(96);
   to.out.push_back(format_version);
   to.out.push_back(static_cast<char>(event.body.index()));
@@ -131,15 +171,11 @@ std::optional<Event> decode_event(std::string_view bytes) {
     sum |= std::uint32_t{static_cast<std::uint8_t>(bytes[content.size() + i])} << (8 * i);
   if (sum != checksum(content)) return std::nullopt;
 
-  Decoder<EventFields> from(content);
-  std::uint8_t version = 0;
-  std::uint8_t kind = 0;
-  Event event;
-  constexpr auto kinds = std::make_index_sequence<std::variant_size_v<EventBody>>();
-  if (!from.get_byte(version) || version != format_version || !from.get_byte(kind) ||
-      !from.get(event.id) || !get_body(from, kind, event.body, kinds) || !from.at_end())
-    return std::nullopt;
-  return event;
+  if (content.empty()) return std::nullopt;
+  const auto version = static_cast<std::uint8_t>(content.front());
+  if (version == oldest_version) return decode<oldest_version>(content.substr(1));
+  if (version == format_version) return decode<format_version>(content.substr(1));
+  return std::nullopt;
 }
 
 }  // namespace verbatim::storage

@@ -40,7 +40,9 @@ std::vector<session::Gap> read_gaps(const std::string& text) {
   std::vector<session::Gap> gaps;
   for (const auto& gap : nlohmann::json::parse(text)) {
     const auto kind = session::gap_kind_from_string(gap.at("kind").get<std::string>());
-    if (kind) gaps.push_back({gap.at("item_id").get<std::string>(), *kind, 0});
+    if (kind)
+      gaps.push_back({gap.at("item_id").get<std::string>(), *kind, gap.value("after", 0),
+                      gap.value("count", 0)});
   }
   return gaps;
 }

@@ -14,8 +14,11 @@ namespace {
 /// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
 std::string gaps_json(const std::vector<session::Gap>& gaps) {
   nlohmann::json list = nlohmann::json::array();
-  for (const session::Gap& gap : gaps)
-    list.push_back({{"item_id", gap.item_id}, {"kind", session::to_string(gap.kind)}});
+  for (const session::Gap& gap : gaps) {
+    auto& kept = list.emplace_back(
+        nlohmann::json{{"item_id", gap.item_id}, {"kind", session::to_string(gap.kind)}});
+    if (gap.count > 0) kept.update({{"after", gap.after}, {"count", gap.count}});
+  }
   return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -37,7 +37,7 @@ export const turnStatuses = {
 export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
 
 const gapKinds = {
-  missing_transcription: 'the words of an utterance never came',
+  failed_transcription: 'the words of an utterance never came',
   missing_position: 'a writer counts a turn here that nobody has',
 };
 

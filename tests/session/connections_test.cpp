@@ -15,10 +15,13 @@ TEST_CASE("what names an item that nobody knows changes nothing", "[rule11]") {
   CHECK(stream.end().turns.empty());
 }
 
-TEST_CASE("text of the model cannot change what a user said, nor the other way", "[rule11]") {
-  Stream stream({added(typed("u1", "Mine")), says("u1", "no"), said("u1", "no")});
-  stream.then({said("a1", "Yours"), heard("a1", "no")});
-  CHECK(stream.glance() == "user Mine | assistant Yours");
+TEST_CASE(
+    "text of the model cannot change what a user said, nor the other way: it has its own turn",
+    "[P13][rule11]") {
+  Stream stream({added(typed("x1", "Mine")), says("x1", "Yo"), said("x1", "Yours")});
+  stream.then({added(message("x2", Role::assistant), "x1"), said("x2", "More"), heard("x2", "Hm")});
+  CHECK(stream.glance() == "user Mine | assistant Yours | assistant More | user Hm");
+  CHECK(stream.turn("x1#assistant").text == text("Yours"));
 }
 
 TEST_CASE("a turn has the times of its speech, of its words, or of its placing", "[times]") {
@@ -52,14 +55,14 @@ TEST_CASE("a client's item is a gap until the provider has placed it", "[P13][re
   Stream in_order({ItemRequested{"", typed("", "One")}, ItemRequested{"", typed("", "Two")},
                    added(typed("item_1", "One"))});
   const auto last = in_order.end();
-  CHECK(last.gaps == std::vector<Gap>{{"", GapKind::unacknowledged_item}});
+  CHECK(last.gaps == std::vector<Gap>{{"item_unnamed_1", GapKind::unacknowledged_item}});
   CHECK_FALSE(last.complete);
 }
 
 TEST_CASE("what the server makes itself does not answer a client's request", "[P13][requests]") {
   Stream stream({ItemRequested{"", typed("", "Mine")}, committed("u1"), heard("u1", "Spoken"),
                  added(message("u1", Role::user, {Part{0, {}, true}}))});
-  CHECK(stream.end().gaps == std::vector<Gap>{{"", GapKind::unacknowledged_item}});
+  CHECK(stream.end().gaps == std::vector<Gap>{{"item_unnamed_1", GapKind::unacknowledged_item}});
 }
 
 TEST_CASE("an error that names the client's event drops its request", "[P13][requests]") {
@@ -129,7 +132,8 @@ TEST_CASE("usage is kept once for each response", "[usage]") {
   Stream stream({ResponseEnded{"resp_1", false, ResponseStatus::completed, "", {}, R"({"a":1})"},
                  ResponseEnded{"resp_1", false, ResponseStatus::completed, "", {}, R"({"a":1})"},
                  ResponseEnded{"resp_2", true, ResponseStatus::completed, "", {}, R"({"b":2})"}});
-  CHECK(stream.end().usage_json == R"([{"a":1},{"b":2}])");
+  CHECK(stream.end().usage_json == R"([{"a":1},{"b":2},{"verbatim_responses":{"by_status":)"
+                                   R"({"completed":2},"last_reason":null}}])");
 }
 
 TEST_CASE("no turn is left in progress, whatever came after a reconnect", "[P2][connections]") {

@@ -48,6 +48,14 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
   const auto id = [&] { return "item_" + std::to_string(random.below(items)); };
   const auto response = [&] { return "resp_" + std::to_string(random.below(responses)); };
   const auto part = [&random] { return static_cast<int>(random.below(3)); };
+  const auto index = [&random] { return static_cast<int>(random.below(3)) - 1; };
+  // What servers leave out, and ids that no other event has.
+  const auto odd_id = [&] {
+    const std::size_t kind = random.below(6);
+    if (kind == 0) return std::string();
+    return kind == 1 ? "other_" + std::to_string(random.below(1000)) : id();
+  };
+  const auto odd_response = [&] { return random.below(6) == 0 ? std::string() : response(); };
   const auto role = [&random] { return static_cast<Role>(random.below(4)); };
   const auto words = [&random] {
     static const std::string pieces[] = {"",  "Hello", " there", "\xED\xA0\xBD", "\xED\xB8\x80",
@@ -73,18 +81,18 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
     case 5:
       return ItemSnapshot{item(), random.below(2) == 0};
     case 6:
-      return output(response(), item(), random.below(2) == 0);
+      return OutputItem{response(), item(), random.below(2) == 0, index()};
     case 7:
     case 8:
-      return says(id(), words(), part(), response());
+      return TextDelta{odd_id(), odd_response(), part(), false, text(words()), index()};
     case 9:
-      return said(id(), words(), part(), response());
+      return TextDone{odd_id(), odd_response(), part(), false, text(words()), index()};
     case 10:
-      return hears(id(), words());
+      return hears(odd_id(), words());
     case 11:
-      return heard(id(), words());
+      return heard(odd_id(), words());
     case 12:
-      return TranscriptionFailed{id(), part(), "why"};
+      return TranscriptionFailed{odd_id(), part(), "why"};
     case 13:
       return SpeechStarted{id(), 0};
     case 14:
@@ -99,15 +107,18 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
           return ItemDeleted{id()};
         case 1:
           return UpstreamLost{"upstream_lost"};
+        case 2:
+          return TextUnplaced{Unplaced::not_json};
         default:
           return CancelRequested{response()};
       }
     case 18:
-      return ItemRequested{"c" + std::to_string(random.below(3)), item()};
+      return ItemRequested{"c" + std::to_string(random.below(3)), item(),
+                           static_cast<Place>(random.below(3)), id()};
     case 19:
       return generated_tool_event(random, id(), response());
     default:
-      return PartSnapshot{id(), response(), part(), text(words())};
+      return PartSnapshot{odd_id(), odd_response(), part(), text(words()), index()};
   }
 }
 

@@ -185,7 +185,7 @@ TEST_CASE("speech whose transcription failed is filled by a copy, and the gap is
       {heard(1, assistant, "What is your name?"), heard(2, user, "", TurnStatus::failed),
        heard(3, assistant, "Nice to meet you.")},
       false);
-  relay.gaps = {{"item_2", GapKind::missing_transcription, 0}};
+  relay.gaps = {{"item_2", GapKind::failed_transcription, 0}};
   const Copy client{"client",
                     {said(assistant, "What is your name?", 0), said(user, "Ada", 1),
                      said(assistant, "Nice to meet you.", 2)}};

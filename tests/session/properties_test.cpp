@@ -114,7 +114,6 @@ TEST_CASE("unknown events change nothing, wherever they come", "[P9][property][r
       R"({"type":"response.output_text.annotation.added","item_id":"item_a1","delta":"x"})",
       R"({"type":"response.function_call_arguments.delta","item_id":"item_f1","delta":"{}"})",
       R"({"no_type":true})",
-      "not even JSON",
       ""};
   for (const auto& file : recordings()) {
     const auto recording = read_recording(read_file(file));
@@ -141,12 +140,17 @@ TEST_CASE("any cut of a stream leaves whole turns and honest gaps", "[P2][P13][p
       Transcript transcript;
       for (std::size_t i = 0; i < cut; ++i) transcript.apply(events[i], 0);
       const auto live = transcript.turns();
-      const auto last = finalise(transcript, 0);
+      auto last = finalise(transcript, 0);
+      // What a client typed and the provider has not acknowledged becomes a turn at the end.
+      const auto acknowledged = [&last](const Turn& turn) {
+        return std::find(last.gaps.begin(), last.gaps.end(),
+                         Gap{turn.item_id, GapKind::unacknowledged_item}) == last.gaps.end();
+      };
+      for (const Turn& turn : last.turns) REQUIRE(turn.status != TurnStatus::in_progress);
+      last.turns.erase(std::stable_partition(last.turns.begin(), last.turns.end(), acknowledged),
+                       last.turns.end());
       REQUIRE(last.turns.size() == live.size());
-      for (std::size_t i = 0; i < live.size(); ++i) {
-        REQUIRE(last.turns[i].text == live[i].text);
-        REQUIRE(last.turns[i].status != TurnStatus::in_progress);
-      }
+      for (std::size_t i = 0; i < live.size(); ++i) REQUIRE(last.turns[i].text == live[i].text);
     }
   }
 }
@@ -175,7 +179,13 @@ TEST_CASE("any events at all leave one turn an item, in a stable order, all of t
     const auto ids = ids_of(stream.transcript);
     REQUIRE(std::unordered_set<std::string>(ids.begin(), ids.end()).size() == ids.size());
     const auto last = stream.end();
-    REQUIRE(ids_of(stream.transcript) == ids);
+    auto ids_at_end = ids_of(stream.transcript);
+    for (const Gap& gap : last.gaps)
+      if (gap.kind == GapKind::unacknowledged_item &&
+          std::find(ids.begin(), ids.end(), gap.item_id) == ids.end())
+        ids_at_end.erase(std::remove(ids_at_end.begin(), ids_at_end.end(), gap.item_id),
+                         ids_at_end.end());
+    REQUIRE(ids_at_end == ids);
     for (const Turn& turn : last.turns) {
       REQUIRE(turn.status != TurnStatus::in_progress);
       REQUIRE(turn.ended_at);

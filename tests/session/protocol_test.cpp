@@ -194,13 +194,57 @@ TEST_CASE("text with half a surrogate pair is read", "[rule10][protocol]") {
   CHECK(delta.text.wtf8() == "\xED\xA0\xBD");
 }
 
-TEST_CASE("what names no item, or breaks off, is no event", "[P11][protocol]") {
-  CHECK_FALSE(read_server_event(R"({"type":"response.output_text.delta","delta":"x"})"));
+TEST_CASE("what says nothing and names no item is no event", "[P11][protocol]") {
   CHECK_FALSE(read_server_event(R"({"type":"conversation.item.added","item":{}})"));
-  CHECK_FALSE(
-      read_server_event(R"({"type":"response.output_text.delta","item_id":"a","delta":"x")"));
+  CHECK_FALSE(read_server_event(R"({"type":"conversation.item.truncated","audio_end_ms":5})"));
   CHECK_FALSE(read_server_event(R"({"type":"vendor.future_event","item_id":"a"})"));
+  CHECK_FALSE(read_server_event(R"({"no_type":true})"));
   CHECK_FALSE(read_server_event(""));
+  CHECK_FALSE(read_server_event(" \n"));
+}
+
+TEST_CASE("what may hold text and cannot be read is an event that says so", "[P13][protocol]") {
+  const auto why = [](std::string_view message) {
+    return read<TextUnplaced>(std::string(message)).why;
+  };
+  CHECK(why(R"({"type":"response.output_text.delta","item_id":"a","delta":"x")") ==
+        Unplaced::not_json);
+  CHECK(why("not even JSON") == Unplaced::not_json);
+  CHECK(why(R"([{"type":"response.output_text.delta","item_id":"a","delta":"x"}])") ==
+        Unplaced::not_json);
+  CHECK(why(R"({"type":"response.output_text.delta","item_id":"a","delta":{"text":"x"}})") ==
+        Unplaced::not_text);
+  CHECK(why(R"({"type":"response.output_text.done","item_id":"a","text":["x"]})") ==
+        Unplaced::not_text);
+  CHECK(why("{\"type\":\"response.output_text.delta\",\"item_id\":\"a\",\"delta\":\"\xFF\"}") ==
+        Unplaced::not_text);
+  CHECK(read<TextDelta>(R"({"type":"response.output_text.delta","item_id":"a","delta":null})")
+            .text.empty());
+}
+
+TEST_CASE("a type that is written with escapes is the same type", "[P13][protocol]") {
+  CHECK(read<TextDelta>(R"({"type":"response.output_text\u002edelta","item_id":"a","delta":"x"})")
+            .text == Text::from_wtf8("x"));
+}
+
+TEST_CASE("content is read as a plain string, or without its part's type", "[P13][protocol]") {
+  for (const char* content : {R"("Hello.")", R"(["Hello."])", R"([{"text":"Hello."}])"}) {
+    const auto placed = read<ItemPlaced>(
+        R"({"type":"conversation.item.added","item":{"id":"a","role":"user","content":)" +
+        std::string(content) + "}}");
+    REQUIRE(placed.item.parts.size() == 1);
+    CHECK(placed.item.parts.front().text == Text::from_wtf8("Hello."));
+  }
+}
+
+TEST_CASE("a provider's free text is no code", "[P10][protocol]") {
+  const auto ended = read<ResponseEnded>(
+      R"({"type":"response.done","response":{"id":"r","status":"failed","status_details":)"
+      R"({"type":"failed","error":{"code":"Key sk-123 has no quota","type":"quota"}}}})");
+  CHECK(ended.reason == "other");
+  CHECK(read<ResponseEnded>(R"({"type":"response.done","response":{"id":"r","status":"failed",)"
+                            R"("status_details":{"error":{"code":429}}}})")
+            .reason == "429");
 }
 
 TEST_CASE("a client's create and cancel are read", "[protocol]") {

@@ -36,7 +36,7 @@ FinalTranscript conversation() {
                  turn(3, "", TurnStatus::failed), turn(4, "And th", TurnStatus::interrupted)};
   heard.turns[1].heard = Heard{300, text("One")};
   heard.turns[2].deleted = true;
-  heard.gaps = {{"item_3", GapKind::missing_transcription, 0}};
+  heard.gaps = {{"item_3", GapKind::failed_transcription, 0}};
   return heard;
 }
 

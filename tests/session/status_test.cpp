@@ -108,7 +108,7 @@ TEST_CASE("speech whose transcription failed keeps its slot and its words, with 
   CHECK(stream.turn("u1").status == TurnStatus::failed);
   CHECK(stream.turn("u1").reason == "audio_unintelligible");
   CHECK(stream.turn("u1").text == text("Wha"));
-  CHECK(stream.transcript.gaps() == std::vector<Gap>{{"u1", GapKind::missing_transcription}});
+  CHECK(stream.transcript.gaps() == std::vector<Gap>{{"u1", GapKind::failed_transcription}});
   CHECK_FALSE(stream.end().complete);
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("committed speech without a transcription is an interrupted turn and a
   const auto last = stream.end();
   REQUIRE(last.turns.size() == 1);
   CHECK(last.turns[0].status == TurnStatus::interrupted);
-  CHECK(last.gaps == std::vector<Gap>{{"u1", GapKind::missing_transcription}});
+  CHECK(last.gaps == std::vector<Gap>{{"u1", GapKind::failed_transcription}});
   CHECK_FALSE(last.complete);
 }
 

@@ -38,6 +38,13 @@ inline EventBody added(Item item, std::string after = {}) {
 inline EventBody added_first(Item item) {
   return ItemPlaced{std::move(item), Place::front, {}, false};
 }
+/// A client's request for an item at the front, or behind another.
+inline EventBody at_root(std::string id) {
+  return ItemRequested{"", typed(std::move(id), "x"), Place::front, {}};
+}
+inline EventBody behind(std::string id, std::string previous) {
+  return ItemRequested{"", typed(std::move(id), "x"), Place::after, std::move(previous)};
+}
 inline EventBody committed(std::string id, std::string after = {}) {
   const Place place = after.empty() ? Place::front : Place::after;
   Item item = message(std::move(id), Role::user, {}, ItemStatus::none);

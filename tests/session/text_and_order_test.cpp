@@ -131,12 +131,72 @@ TEST_CASE("audio does not push text out of the memory for repeats", "[P7][rule3]
 // ---- rule 4: the chain ----------------------------------------------------------------------
 
 TEST_CASE("an item stands where its first place says, and is never moved", "[P4][rule4]") {
-  Stream stream({added_first(typed("b", "b")), added(typed("d", "d"), "b"),
+  Stream stream({added_first(typed("b", "b")), added(typed("d", "d"), "b"), at_root("a"),
                  added_first(typed("a", "a")), added(typed("c", "c"), "b")});
   CHECK(stream.glance() == "user a | user b | user c | user d");
   stream.then(
       {added_first(typed("d", "d")), added(typed("a", "a"), "d"), item_done(typed("c", "c"))});
   CHECK(stream.glance() == "user a | user b | user c | user d");
+}
+
+TEST_CASE("null means the end, unless the client asked for the root", "[P4][rule4]") {
+  Stream nulls({added_first(typed("a", "a")), added_first(typed("b", "b")),
+                added_first(tool_call("f")), committed("c"), heard("c", "c")});
+  CHECK(nulls.glance() == "user a | user b | user c");
+  CHECK(nulls.transcript.chain() == Ids{"a", "b", "f", "c"});
+
+  nulls.then({at_root("d"), added_first(typed("d", "d"))});
+  CHECK(nulls.glance() == "user d | user a | user b | user c");
+  // A wish is for one item: what follows stands at the end again.
+  nulls.then({added_first(typed("e", "e"))});
+  CHECK(nulls.glance() == "user d | user a | user b | user c | user e");
+
+  Stream unnamed({added(typed("a", "a")), at_root(""), added_first(typed("item_9", "b"))});
+  CHECK(unnamed.glance() == "user b | user a");
+}
+
+TEST_CASE("what follows a deletion stands behind what was deleted", "[P4][rule4]") {
+  // The provider's conversation is empty then, ours is not.
+  Stream all({added(typed("a", "a")), added(typed("b", "b"), "a"), ItemDeleted{"a"},
+              ItemDeleted{"b"}, added_first(typed("c", "c")), added(typed("d", "d"), "c")});
+  CHECK(all.glance() == "user a | user b | user c | user d");
+  // So it is for a client that writes the history anew from the root.
+  Stream anew({added(typed("a", "a")), ItemDeleted{"a"}, at_root("b"), added_first(typed("b", "b")),
+               added(typed("c", "c"), "b")});
+  CHECK(anew.glance() == "user a | user b | user c");
+  // And where only the last ones were deleted: the provider names what it still has.
+  Stream last({added(typed("a", "a")), added(typed("b", "b"), "a"), ItemDeleted{"b"},
+               added(typed("c", "c"), "a"), added(typed("d", "d"), "c")});
+  CHECK(last.glance() == "user a | user b | user c | user d");
+  // A place between others is meant as it stands.
+  Stream between({added(typed("a", "a")), added(typed("b", "b"), "a"), added(typed("c", "c"), "b"),
+                  ItemDeleted{"b"}, added(typed("x", "x"), "a")});
+  CHECK(between.glance() == "user a | user x | user b | user c");
+}
+
+TEST_CASE("after a change of connection what is said stands behind what stood there",
+          "[P4][P8][rule4]") {
+  for (const EventBody& change : {EventBody(UpstreamLost{"upstream_lost"}), opened("sess_2")}) {
+    Stream stream({opened(), added(typed("before", "before")), committed("silent", "before"),
+                   TranscriptionFailed{"silent", 0, "audio_unintelligible"}, change,
+                   opened("sess_2")});
+    // The new connection was given "before" alone, and names it.
+    stream.then({added(typed("after 0", "after 0"), "before"), committed("after 1", "after 0"),
+                 heard("after 1", "after 1"), added(typed("after 2", "after 2"), "after 1")});
+    CHECK(stream.glance() == "user before | user  | user after 0 | user after 1 | user after 2");
+    // What a client asks for is meant as it stands.
+    stream.then({behind("x", "before"), added(typed("x", "x"), "before")});
+    CHECK(stream.glance() ==
+          "user before | user x | user  | user after 0 | user after 1 | user after 2");
+  }
+}
+
+TEST_CASE("a client's wish for a place that the new connection does not have is kept",
+          "[P4][P8][rule4]") {
+  Stream stream({opened(), added(typed("before", "before")), committed("silent", "before"),
+                 opened("sess_2"), added(typed("last", "last"), "before"), behind("x", "silent"),
+                 added(typed("x", "x"), "before")});
+  CHECK(stream.glance() == "user before | user  | user x | user last");
 }
 
 TEST_CASE("an absent or unknown predecessor means the end", "[P4][rule4]") {

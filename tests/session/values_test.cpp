@@ -22,7 +22,7 @@ TranscriptView sample() {
   view.started_at = 1'763'934'651'123;
   view.ended_at = 1'763'934'661'123;
   view.close_reason = CloseReason::client_lost;
-  view.gaps = {{"item_3", GapKind::missing_transcription, 0}};
+  view.gaps = {{"item_3", GapKind::failed_transcription, 0}};
   view.writers = {"relay"};
   MergedTurn user;
   user.writers = {"relay"};
@@ -199,7 +199,7 @@ TEST_CASE("a transcript as JSON has the interface's fields, and no others", "[re
   const auto json = Json::parse(render(sample(), Format::json));
   CHECK(json == Json::parse(R"({"session_id":"sess_1","attempt":2,"status":"final",
     "ended_at":"2025-11-23T21:51:01.123Z","close_reason":"client_lost","complete":false,
-    "gaps":[{"item_id":"item_3","kind":"missing_transcription"}],"writers":["relay"],
+    "gaps":[{"item_id":"item_3","kind":"failed_transcription"}],"writers":["relay"],
     "receipt":null,"turns":[
     {"ordinal":1,"item_id":"item_1","role":"user","status":"completed",
      "text":" Hi <b>&\n\n1. -->*you*\n","started_at":"2025-11-23T21:50:52.123Z",
@@ -229,7 +229,7 @@ TEST_CASE("a transcript as text is for reading", "[render]") {
   CHECK(render(sample(), Format::text) ==
         "User: Hi <b>&\n    \n    1. -->*you*\n"
         "Assistant [truncated, why, heard 300 ms, deleted]: One two\xEF\xBF\xBD\n"
-        "[missing: missing_transcription (item_3)]\n");
+        "[missing: failed_transcription (item_3)]\n");
 }
 
 TEST_CASE("nothing that was said becomes markup", "[render]") {

@@ -1,4 +1,5 @@
 #include "storage/event_codec.hpp"
+#include "storage/checksum.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -36,19 +37,55 @@ TEST_CASE("a flipped bit or a missing end is no event", "[P7][codec]") {
   }
 }
 
+namespace {
+
+std::string with_checksum(std::string content) {
+  const std::uint32_t sum = storage::checksum(content);
+  for (std::size_t i = 0; i < 4; ++i) content.push_back(static_cast<char>(sum >> (8 * i)));
+  return content;
+}
+
+}  // namespace
+
 TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
   session::TextDelta delta;
   delta.item_id = "i1";
   delta.content_index = 1;
   delta.text = session::Text::from_wtf8("hey");
-  // version, kind, id, item_id, response_id, content_index (zigzag), transcription, text, CRC-32
+  delta.output_index = 2;
+  // version, kind, id, item_id, response_id, content_index (zigzag), transcription, text,
+  // output_index (zigzag), CRC-32
   const std::string content(
-      "\x01\x05\x01"
+      "\x02\x05\x01"
       "e\x02"
       "i1\x00\x02\x00\x03"
-      "hey",
-      14);
-  const std::string bytes = encode_event({"e", delta});
-  CHECK(bytes.substr(0, bytes.size() - 4) == content);
-  CHECK(bytes.size() == content.size() + 4);
+      "hey\x04",
+      15);
+  const session::Event event{"e", delta};
+  CHECK(encode_event(event) == with_checksum(content));
+  CHECK(decode_event(with_checksum(content)) == event);
+}
+
+TEST_CASE("a journal that version 1 of the format has written is read", "[P7][codec]") {
+  using namespace session;
+  const auto read = [](std::string content) {
+    return decode_event(with_checksum(std::move(content)));
+  };
+  TextDelta delta;
+  delta.item_id = "i1";
+  delta.text = Text::from_wtf8("hey");
+  CHECK(read(std::string("\x01\x05\x01"
+                         "e\x02"
+                         "i1\x00\x00\x00\x03"
+                         "hey",
+                         14)) == Event{"e", delta});
+  ItemRequested asked;
+  asked.client_event_id = "c1";
+  asked.item.id = "u1";
+  // kind 18: client_event_id, then the item: id, kind, role, status, parts, detail
+  CHECK(read(std::string("\x01\x12\x00\x02"
+                         "c1\x02"
+                         "u1\x00\x00\x00\x00\x00",
+                         14)) == Event{"", asked});
+  CHECK_FALSE(read(std::string("\x03\x0c\x00", 3)));  // a version to come
 }

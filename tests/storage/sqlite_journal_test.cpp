@@ -227,7 +227,7 @@ TEST_CASE("settling a turn twice keeps one row and its known place", "[P3][journ
   ending.reason = session::CloseReason::client_lost;
   ending.ended_at = 9000;
   ending.transcript.turns = {turn(1, "i1", "first")};
-  ending.transcript.gaps = {{"i9", session::GapKind::missing_transcription}};
+  ending.transcript.gaps = {{"i9", session::GapKind::failed_transcription}};
   ending.transcript.usage_json = R"([{"total_tokens":7}])";
   REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
 

@@ -37,13 +37,13 @@ class RandomEvents {
       case 3:
         return ItemSnapshot{item(), flag()};
       case 4:
-        return OutputItem{id(), item(), flag()};
+        return OutputItem{id(), item(), flag(), small()};
       case 5:
-        return TextDelta{id(), id(), small(), flag(), text()};
+        return TextDelta{id(), id(), small(), flag(), text(), small()};
       case 6:
-        return TextDone{id(), id(), small(), flag(), text()};
+        return TextDone{id(), id(), small(), flag(), text(), small()};
       case 7:
-        return PartSnapshot{id(), id(), small(), text()};
+        return PartSnapshot{id(), id(), small(), text(), small()};
       case 8:
         return TranscriptionFailed{id(), small(), id()};
       case 9:
@@ -65,7 +65,7 @@ class RandomEvents {
       case 17:
         return ProviderError{id(), id(), id()};
       case 18:
-        return ItemRequested{id(), item()};
+        return ItemRequested{id(), item(), choice<Place>(2), id()};
       case 19:
         return CancelRequested{id()};
       case 20:
@@ -78,8 +78,10 @@ class RandomEvents {
         return ToolArguments{id(), id(), id(), id(), text(), flag(), flag()};
       case 24:
         return ToolProgress{id(), choice<ToolStatus>(3)};
-      default:
+      case 25:
         return AnswerAudio{id(), wide()};
+      default:
+        return TextUnplaced{choice<Unplaced>(1)};
     }
   }
 

@@ -133,7 +133,7 @@ export const phases = {
   },
   'mid transcription delta': {
     turns: [...greeted, ['user', 'interrupted', ' I was say']],
-    gaps: ['missing_transcription'],
+    gaps: ['failed_transcription'],
     reach(cell) {
       greet(cell);
       speak(cell.line);

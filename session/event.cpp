@@ -1,0 +1,24 @@
+#include "session/event.hpp"
+
+#include "session/names.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr Name<Unplaced> unplaced_names[] = {
+    {Unplaced::not_json, "not_json"},
+    {Unplaced::not_text, "not_text"},
+};
+
+constexpr Name<ResponseStatus> response_statuses[] = {
+    {ResponseStatus::completed, "completed"},   {ResponseStatus::cancelled, "cancelled"},
+    {ResponseStatus::incomplete, "incomplete"}, {ResponseStatus::failed, "failed"},
+    {ResponseStatus::other, "other"},
+};
+
+}  // namespace
+
+std::string_view to_string(Unplaced why) { return name_of(why, unplaced_names); }
+std::string_view to_string(ResponseStatus status) { return name_of(status, response_statuses); }
+
+}  // namespace verbatim::session

@@ -1,0 +1,228 @@
+// Whose text it is: finds the item that an event is about where the event names it in an unusual
+// way, or not at all. Compatible servers leave ids out, gateways give each event another one, and
+// some use one id for a question and its answer. A word that can be placed is placed.
+#include <algorithm>
+#include <string>
+
+#include "session/transcript_state.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+/// Ids of items that no event has named. The count makes them the same in a recovery.
+const std::string own_prefix = "item_unnamed_";
+
+/// How many further ids of items are remembered; beyond that events under new ones find nothing.
+constexpr std::size_t aliases_max = 1024;
+
+bool is_message_of_model(const ConversationItem& item) {
+  return item.item.kind == ItemKind::message && item.item.role != Role::user;
+}
+
+}  // namespace
+
+ConversationItem& Transcript::State::own_item(Role role) {
+  std::string id;
+  do {
+    id = own_prefix + std::to_string(++own_items);
+  } while (find(id) != nullptr);
+  ConversationItem& item = named(id);
+  item.item.role = role;
+  return item;
+}
+
+/// One id for two speakers means two turns: neither may change what the other said.
+ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) {
+  Role& known_role = item.item.role;
+  const Role opposite = role == Role::user ? Role::assistant : Role::user;
+  if (known_role == Role::unknown) known_role = role;
+  if (known_role != opposite) return item;
+  ConversationItem& other = named(item.item.id + "#" + std::string(to_string(role)));
+  other.item.role = role;
+  if (item.in_chain && !other.in_chain) place_behind(other, item, true);
+  return other;
+}
+
+// ---- the user's speech -----------------------------------------------------------------------
+
+ConversationItem& Transcript::State::speech(const std::string& id) {
+  ConversationItem* found = id.empty() ? unanswered_speech() : known(id);
+  if (found == nullptr && id.empty()) {
+    found = &own_item(Role::user);
+    anchor(*found);
+    found->placed = true;  // nothing else will tell its place
+  }
+  ConversationItem& item = in_role(found != nullptr ? *found : named(id), Role::user);
+  item.spoken = true;
+  return item;
+}
+
+/// The oldest utterance of this connection that waits for its transcription; nullptr if none does.
+ConversationItem* Transcript::State::unanswered_speech() {
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    if (!slots[slot].spilled || !slots[slot].awaits_transcription) continue;
+    if (bundles[slots[slot].bundle].connection == connection_ends.size())
+      bring_back(slots[slot].bundle);
+  }
+  ConversationItem* oldest = nullptr;
+  for (ConversationItem* item : lingering) {
+    if (!item->awaits_transcription() || item->settled) continue;
+    if (oldest == nullptr || *item->slot < *oldest->slot) oldest = item;
+  }
+  for (ConversationItem* at = chain.first(); at != nullptr && oldest == nullptr;
+       at = at->link.behind)
+    if (at->awaits_transcription() && !at->settled) oldest = at;
+  for (ConversationItem* at = loose.first(); at != nullptr && oldest == nullptr;
+       at = at->link.behind)
+    if (at->transcription_pending()) oldest = at;
+  if (oldest != nullptr) watch(*oldest);
+  return oldest;
+}
+
+// ---- the model's answers -----------------------------------------------------------------------
+
+/// The item of that response with that output index; without an index its last message. Without a
+/// response: of the only one that runs, else the item that such text has begun.
+ConversationItem* Transcript::State::of_response(const std::string& response_id, int output_index) {
+  const Response* response = nullptr;
+  if (!response_id.empty()) {
+    const auto found = response_of_id.find(response_id);
+    response = found != response_of_id.end() ? found->second : find_spilled_response(response_id);
+  } else if (running.size() == 1) {
+    response = running.front();
+  } else if (ConversationItem* const last = chain.last()) {
+    const bool begun_so = last->item.id.starts_with(own_prefix) && is_message_of_model(*last);
+    return begun_so && !last->settled ? last : nullptr;
+  }
+  if (response == nullptr) return nullptr;
+  for (auto item = response->items.rbegin(); item != response->items.rend(); ++item) {
+    if (!is_message_of_model(**item)) continue;
+    if (output_index == no_output_index || (*item)->output_index == output_index) return *item;
+  }
+  return nullptr;
+}
+
+/// The item that text of the model belongs to. `whole`: the part's whole text; null for a delta.
+ConversationItem& Transcript::State::answer(const Address& address, int content_index,
+                                            const Text* whole) {
+  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+  const bool may_be_anothers = address.item_id.empty() || address.output_index != no_output_index;
+  if (found == nullptr && may_be_anothers) {
+    found = of_response(address.response_id, address.output_index);
+    // A part that has ended takes no more: what comes now begins another item.
+    if (found != nullptr && found->has_ended(content_index) &&
+        !(whole != nullptr && found->says(content_index, *whole)))
+      found = nullptr;
+    if (found != nullptr) {
+      watch(*found);
+      if (!address.item_id.empty()) scattered = found->item.id;
+    }
+  }
+  std::string response_id = address.response_id;
+  if (found == nullptr && address.item_id.empty()) {
+    found = &own_item(Role::assistant);
+    if (response_id.empty() && running.size() == 1) response_id = running.front()->id;
+    if (response_id.empty()) anchor(*found);
+  }
+  ConversationItem& item =
+      in_role(found != nullptr ? *found : named(address.item_id), Role::assistant);
+  join(item, response_id);
+  if (item.output_index == no_output_index) item.output_index = address.output_index;
+  return item;
+}
+
+/// The item that response.output_item.added or .done, or a response's output, tells of.
+ConversationItem* Transcript::State::output_item(const Address& address, const Item& told,
+                                                 bool done) {
+  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+  if (found == nullptr && !address.response_id.empty()) {
+    ConversationItem* const same = of_response(address.response_id, address.output_index);
+    const auto is_its_end = [&] {
+      return same->item.status != ItemStatus::completed || same->says_all(told.parts);
+    };
+    const bool open = same != nullptr && same->item.kind == told.kind &&
+                      (done ? is_its_end() : !same->described) &&
+                      (address.item_id.empty() || same->output_index == address.output_index) &&
+                      address.output_index != no_output_index;
+    if (open) {
+      found = same;
+      watch(*found);
+      remember_alias(address.item_id, *found);
+    }
+  }
+  if (found == nullptr)
+    found = address.item_id.empty() ? &own_item(told.role) : &named(address.item_id);
+  join(*found, address.response_id);
+  if (found->output_index == no_output_index) found->output_index = address.output_index;
+  return found;
+}
+
+/// The answer under way, if it has no place yet and this can only be its place under another id;
+/// else nullptr.
+ConversationItem* Transcript::State::announced_under_other_id(const Item& placed) {
+  if (placed.kind != ItemKind::message || placed.role != Role::assistant) return nullptr;
+  if (running.size() != 1 || running.front()->out_of_band || running.front()->items.empty())
+    return nullptr;
+  ConversationItem* const last = running.front()->items.back();
+  if (!is_message_of_model(*last) || last->placed || last->in_chain || last->settled)
+    return nullptr;
+  watch(*last);
+  return last;
+}
+
+void Transcript::State::remember_alias(const std::string& id, const ConversationItem& item) {
+  scattered = item.item.id;
+  if (!id.empty() && aliases.size() < aliases_max) aliases.try_emplace(id, item.item.id);
+}
+
+// ---- what a client asked for --------------------------------------------------------------------
+
+/// Takes the request that this item answers, if there is one: the one that named it, or the first
+/// for its like if nothing has named the item before.
+std::optional<ItemRequested> Transcript::State::acknowledge(const Item& placed) {
+  if (pending.empty()) return std::nullopt;
+  const bool server_made = find(placed.id) != nullptr;
+  const auto answered = std::find_if(pending.begin(), pending.end(), [&](const Pending& one) {
+    const Item& wanted = one.asked.item;
+    if (!wanted.id.empty()) return wanted.id == placed.id;
+    return !server_made && wanted.kind == placed.kind && wanted.role == placed.role;
+  });
+  if (answered == pending.end()) return std::nullopt;
+  ItemRequested asked = std::move(answered->asked);
+  pending_bytes -= size_of(asked);
+  pending.erase(answered);
+  return asked;
+}
+
+/// What a client typed was said, whether or not the provider has acknowledged it (V3).
+ConversationItem& Transcript::State::keep_unacknowledged(Pending request) {
+  const ItemRequested& asked = request.asked;
+  ConversationItem& item = asked.item.id.empty() ? own_item(asked.item.role) : named(asked.item.id);
+  if (item.placed || item.is_turn()) return item;  // other events have told of it
+  item.requested = true;
+  item.learn(asked.item, request.at);
+  item.started_at = item.ended_at = request.at;
+  // Without a wish: behind what has no place either, in order of naming.
+  if (asked.place != Place::end) place(item, {}, &asked);
+  item.placed = false;
+  return item;
+}
+
+void Transcript::State::bound_pending() {
+  while (pending.size() > options.requested_items_max ||
+         pending_bytes > options.requested_bytes_max) {
+    Pending oldest = std::move(pending.front());
+    pending.pop_front();
+    pending_bytes -= size_of(oldest.asked);
+    anchor(keep_unacknowledged(std::move(oldest)));
+  }
+}
+
+std::size_t Transcript::State::size_of(const ItemRequested& asked) {
+  std::size_t bytes = asked.item.detail.size();
+  for (const Part& part : asked.item.parts) bytes += part.text.size_bytes();
+  return bytes;
+}
+
+}  // namespace verbatim::session
