@@ -241,25 +241,38 @@ void RealtimeSession::plan_rotation(std::int64_t expires_at_s, Moment now) {
 
 // ---- a leg that goes -----------------------------------------------------------------------
 
+namespace {
+
+/// How the provider's connection ended, for logs and for the client: codes and our own words. What
+/// the provider writes beside its close code may repeat what was said, or carry a key.
+std::string in_our_words(const LinkEnd& link, const std::string& last_error) {
+  std::string words = link.clean ? "close code " + std::to_string(link.close_code) : link.reason;
+  if (!last_error.empty()) words += ", error " + last_error;
+  return words;
+}
+
+}  // namespace
+
 void RealtimeSession::upstream_gone(LegId leg, const LinkEnd& link, Moment now) {
   if (ended()) return;
-  const std::string said = link.reason.empty() ? last_error_ : link.reason;
   if (next_ && next_->id() == leg) {
-    leg_failed("the provider hung up: " + (next_->complaint().empty() ? said : next_->complaint()),
+    leg_failed("the provider closed the connection: " + in_our_words(link, next_->complaint()),
                now);
     return;
   }
   if (!current_ || current_->id() != leg) return;
+  const std::string words = in_our_words(link, last_error_);
   if (expired_ || (link.clean && link.close_code == 1001 &&
-                   said.find("maximum duration") != std::string::npos)) {
-    lose_upstream(CloseReason::session_expired, said, now);
+                   link.reason.find("maximum duration") != std::string::npos)) {
+    lose_upstream(CloseReason::session_expired, "the provider's session limit: " + words, now);
   } else if (!link.clean) {
-    lose_upstream(CloseReason::upstream_lost, "the connection to the provider was lost: " + said,
+    lose_upstream(CloseReason::upstream_lost, "the connection to the provider was lost: " + words,
                   now);
   } else if (provider_error_ || link.close_code >= 4000 || link.close_code == 1011) {
-    lose_upstream(CloseReason::upstream_error, "the provider ended the session: " + said, now);
+    lose_upstream(CloseReason::upstream_error, "the provider ended the session: " + words, now);
   } else {
-    lose_upstream(CloseReason::upstream_closed, said, now);
+    lose_upstream(CloseReason::upstream_closed, "the provider closed the connection: " + words,
+                  now);
   }
 }
 
