@@ -38,7 +38,9 @@ export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
 
 const gapKinds = {
   failed_transcription: 'the words of an utterance never came',
-  missing_position: 'a writer counts a turn here that nobody has',
+  missing_position: 'a writer counts a turn here that no copy has',
+  unacknowledged_item: 'the provider never acknowledged it',
+  unplaced_text: 'the provider sent text that has no place here',
 };
 
 export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
