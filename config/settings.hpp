@@ -107,7 +107,7 @@ struct Session {
       20'000};  ///< silence after which a peer is pinged; two of them and it is lost
   milliseconds close_timeout{5'000};  ///< how long a peer may take over its part of a close
   std::size_t sessions_max = 1000;
-  std::size_t client_message_bytes_max = 1024 * 1024;
+  std::size_t client_message_bytes_max = 24 * 1024 * 1024;
   std::size_t client_queue_bytes_max = 4 * 1024 * 1024;    ///< waiting for the client
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;  ///< waiting for the provider
   milliseconds slow_client_timeout{

@@ -273,6 +273,17 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(turns));
 
+  auto too_large = family("verbatim_messages_too_large_total",
+                          "Messages beyond session.client_message_bytes_max (to_upstream) or "
+                          "upstream.message_bytes_max (to_client): not relayed.",
+                          MetricType::Counter);
+  for (std::size_t w = 0; w < Tally::ways; ++w) {
+    add_counter(too_large, {{"direction", way_names[w]}},
+                total(
+                    tallies_, [&](auto& t) -> auto& { return t.messages_too_large[w]; }));
+  }
+  families.push_back(std::move(too_large));
+
   auto refused = family("verbatim_client_messages_refused_total",
                         "Client events answered with an error event.", MetricType::Counter);
   add_counter(refused, {},

@@ -84,6 +84,7 @@ struct Tally {
   std::array<std::array<Count, response_reasons.size() + 1>, 5> responses;
   Count sessions_opened;
   Count client_messages_refused;
+  std::array<Count, ways> messages_too_large;
   Count upgrades_refused;
   Count sessions_detached;  ///< now: one that comes back is taken off again
   Count clients_resumed;

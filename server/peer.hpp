@@ -14,14 +14,18 @@
 
 namespace verbatim::server {
 
+/// A message beyond this is large: rare, and looked after one by one.
+inline constexpr std::size_t small_message_bytes_max = 64 * 1024;
+
 struct Received {
   enum class Kind {
     message,   ///< `bytes` holds one text message
     closed,    ///< a close frame came; it has been answered, and the peer may take its time to go
     failed,    ///< the connection is gone without one
-    too_big,   ///< over the limit; 1009 was sent
+    too_big,   ///< a message over the limit, which is skipped; nothing was sent
     binary,    ///< not a text message
-    bad_frame  ///< broke the WebSocket protocol or its UTF-8; 1002 or 1007 was sent
+    bad_frame  ///< broke the WebSocket protocol or its UTF-8; `close_code` says so to the peer (a
+               ///< provider has been told). Nothing may be read any more
   };
   Kind kind = Kind::failed;
   std::string bytes;

@@ -17,11 +17,18 @@ using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-Clock::time_point at_monotonic_ms(std::int64_t ms) {
-  // "Never" is the largest number; adding to the clock's epoch must not overflow.
-  constexpr auto furthest = duration_cast<milliseconds>(Clock::duration::max()).count();
-  if (ms >= furthest) return Clock::time_point::max();
-  return Clock::time_point(milliseconds(ms));
+bool is_end(const Received& received) {
+  switch (received.kind) {
+    case Received::Kind::message:
+    case Received::Kind::binary:
+    case Received::Kind::too_big:
+      return false;
+    case Received::Kind::closed:
+    case Received::Kind::failed:
+    case Received::Kind::bad_frame:
+      break;
+  }
+  return true;
 }
 
 }  // namespace
@@ -293,35 +300,44 @@ Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
 
 Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
-    if (!link.replaced && !session_.wants_client() && !session_.ended()) {
+    if (!wanted(link)) {
+      stepped();  // the journal may have become crowded since the last step
       co_await link.readable.wait();
       continue;
     }
     link.begin_reading();
     Received received = co_await link.peer->read();
     link.reading = false;
-    if (link.replaced) {
-      // Whatever it still says, the newer connection speaks for the client.
-      if (received.kind != Received::Kind::message && received.kind != Received::Kind::binary)
-        co_await finish(link, received);
-    } else if (received.kind == Received::Kind::message) {
-      capture(session::Direction::to_server, received.bytes);
-      session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other},
-                           now());
-      stepped();
-    } else if (received.kind == Received::Kind::binary) {
-      if (!session_.ended()) close_code_ = 1003;
-      end(CloseReason::policy, "this protocol has text frames only; a binary frame came");
-    } else {
-      if (received.kind == Received::Kind::too_big) {
-        session_.end(CloseReason::policy,
-                     "a message was larger than session.client_message_bytes_max", now());
-      } else if (received.kind == Received::Kind::bad_frame) {
-        session_.end(CloseReason::policy, "a frame broke the WebSocket protocol", now());
-      }
+    if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
+    if (received.kind == Received::Kind::bad_frame && !link.replaced) {
+      if (!session_.ended()) close_code_ = received.close_code;
+      end(CloseReason::policy, "a frame broke the WebSocket protocol");
+      co_return;
+    }
+    if (is_end(received)) {
       co_await finish(link, received);
+    } else if (!link.replaced) {  // whatever it still says, the newer connection speaks
+      take(link, received);
+      if (link.farewell) co_return;
     }
   }
+}
+
+bool SessionDriver::wanted(const Link& link) {
+  if (session_.ended() || link.gone || !outbox_of(link)) return true;
+  return link.is_client() ? session_.wants_client() : session_.wants_upstream();
+}
+
+Awaitable<void> SessionDriver::await_room(Link& link) {
+  while (!wanted(link)) {
+    stepped();
+    co_await link.readable.wait();
+  }
+}
+
+bool SessionDriver::may_send(const Link& link, const session::Outbox& outbox) const {
+  if (link.farewell && outbox.next_number() > link.farewell->last_message) return false;
+  return outbox.ready(journal_.durable());
 }
 
 Awaitable<void> SessionDriver::write_client(Link& link) {
@@ -330,6 +346,12 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
   if (link.replaced) {
     std::string newer("replaced by a newer connection");
     co_await close(link, close_code(CloseReason::replaced), std::move(newer));
+    co_return;
+  }
+  if (link.farewell) {
+    session::LinkEnd refused{false, 0, link.farewell->reason, true};
+    std::string why = link.farewell->reason;
+    co_await close(link, link.farewell->code, std::move(why), std::move(refused));
     co_return;
   }
   // An end that was not kept must not look like one that was.
@@ -361,13 +383,15 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
   time_.ring();
   stepped();
   while (!link.gone && !session_.ended()) {
-    if (outbox_of(link) && !session_.wants_upstream()) {
+    if (!wanted(link)) {
+      stepped();
       co_await link.readable.wait();
       continue;
     }
     link.begin_reading();
     Received received = co_await link.peer->read();
     link.reading = false;
+    if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
     if (received.kind == Received::Kind::message) {
       if (!outbox_of(link)) continue;  // it has handed over, and is being closed
       capture(session::Direction::to_client, received.bytes);
@@ -380,6 +404,10 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
       session_.upstream_said(
           link.leg, session::of_binary_frame(std::move(received.bytes), monotonic_us()), now());
       stepped();
+    } else if (received.kind == Received::Kind::too_big) {
+      worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
+      log_.warn("upstream.message_too_large",
+                {{"session", session_.identity().session_id}, {"why", received.reason}});
     } else {
       co_await finish(link, received);
     }
@@ -399,7 +427,7 @@ void SessionDriver::send(Link& link) {
   session::Outbox* const outbox = outbox_of(link);
   if (!outbox || !link.is_open() || link.closing) return;
   const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
-  while (!link.unsent && !link.failed && outbox->ready(journal_.durable())) {
+  while (!link.unsent && !link.failed && may_send(link, *outbox)) {
     std::array<session::MessagePtr, events_max> messages;
     std::array<Outgoing, events_max> events;
     std::size_t count = 0;
@@ -409,7 +437,7 @@ void SessionDriver::send(Link& link) {
       message = link.is_client() ? outbox->take() : session_.take_for(link.leg);
       events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
       bytes += message->bytes.size();
-    } while (count < events_max && bytes < bytes_max && outbox->ready(journal_.durable()));
+    } while (count < events_max && bytes < bytes_max && may_send(link, *outbox));
     try {
       const Sent sent = link.peer->send({events.data(), count});
       link.unsent = sent.waits;
@@ -440,9 +468,9 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
       if (link.cut_at == Clock::time_point::max()) replace(link);
       link.closing = true;
       co_return true;
-    } else if (outbox->ready(journal_.durable())) {
+    } else if (may_send(link, *outbox)) {
       stepped();
-    } else if (session_.settled() && outbox->empty()) {
+    } else if (link.farewell || (session_.settled() && outbox->empty())) {
       link.closing = true;
       co_return true;
     } else if (link.ping_due) {
@@ -457,64 +485,13 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
   co_return false;
 }
 
-Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string reason) {
+Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string reason,
+                                     session::LinkEnd how) {
   const Deadline deadline(worker_.executor(), options_.close_timeout,
                           [&link] { link.peer->abort(); });
   co_await link.peer->close(code, std::move(reason));
-  gone(link, {});
+  gone(link, how);
   co_await hang_up(link);
-}
-
-bool SessionDriver::some_open() const {
-  return std::any_of(links_.begin(), links_.end(), [](const Link& link) { return link.is_open(); });
-}
-
-Awaitable<void> SessionDriver::keep_time() {
-  while (!session_.ended()) {
-    awake_at_ms_ = session_.next_deadline_ms();
-    Clock::time_point next = at_monotonic_ms(awake_at_ms_);
-    for (const Link& link : links_) next = std::min(next, next_look(link));
-    // Deadlines move only later without a ring; the floor keeps a late one from spinning.
-    co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
-    session_.time_passed(now());
-    for (Link& link : links_) look_after(link);
-    stepped();
-  }
-  // The end: everybody gets the time to read what is left, then the sockets are cut.
-  while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
-  for (Link& link : links_) {
-    if (link.is_open()) cut(link, {false, 0, "no patience left at the end of the session"});
-  }
-}
-
-Clock::time_point SessionDriver::heard(const Link& link) {
-  // While we do not read, we can not hear.
-  return std::max(link.peer->last_heard(), link.reading_since);
-}
-
-Clock::time_point SessionDriver::next_look(const Link& link) const {
-  if (!link.is_open()) return Clock::time_point::max();
-  if (link.replaced || !link.reading) return link.cut_at;
-  return (link.pinged ? link.pinged_at : heard(link)) + options_.ping_interval;
-}
-
-void SessionDriver::look_after(Link& link) {
-  if (!link.is_open()) return;
-  if (link.replaced) {
-    if (Clock::now() >= link.cut_at) cut(link, {false, 0, "no patience left"});
-    return;
-  }
-  if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;
-  if (Clock::now() < next_look(link)) return;
-  if (link.pinged) {
-    cut(link, {false, 0, "no sign of life within two ping intervals"});
-    return;
-  }
-  // From here it has its time to answer, however long we ourselves stood still before.
-  link.pinged = true;
-  link.pinged_at = Clock::now();
-  link.ping_due = true;
-  link.writable.ring();
 }
 
 void SessionDriver::capture(session::Direction direction, const std::string& event) {

@@ -11,6 +11,7 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/await.hpp"
@@ -82,6 +83,14 @@ class SessionDriver final : public JournalWaiter {
     bool replaced = false;  ///< nothing that it says or does concerns the session any more
     bool hanging_up = false;
     Clock::time_point cut_at = Clock::time_point::max();  ///< of a replaced one
+
+    /// The connection is closed with these, its conversation goes on.
+    struct Farewell {
+      std::uint16_t code;
+      std::string reason;
+      std::uint64_t last_message;  ///< that is still sent on it
+    };
+    std::optional<Farewell> farewell;
   };
 
   // One per direction of a link.
@@ -98,7 +107,17 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<bool> write_loop(Link& link);
   /// What may be written to the link now; null: nothing will be any more.
   session::Outbox* outbox_of(const Link& link);
-  Awaitable<void> close(Link& link, std::uint16_t code, std::string reason);
+  Awaitable<void> close(Link& link, std::uint16_t code, std::string reason,
+                        session::LinkEnd how = {});
+  /// Closes the client's connection for what came on it; the client may come back.
+  void refuse(Link& link, std::uint16_t code, const char* error_code, std::string why);
+  /// False while the other side's queue, or the journal's, is full.
+  bool wanted(const Link& link);
+  /// A large message waits until there is room for it, so that none is refused further on.
+  Awaitable<void> await_room(Link& link);
+  /// What came from the client, while it speaks for the session.
+  void take(Link& link, Received& received);
+  bool may_send(const Link& link, const session::Outbox& outbox) const;
   void add_client(std::unique_ptr<Peer> peer);
   void spawn(Link& link, Awaitable<void> loop);
   void spawn(Awaitable<void> loop, Link* link);

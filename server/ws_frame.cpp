@@ -87,17 +87,36 @@ FrameReader::Frame FrameReader::take(std::string_view& input) {
   while (true) {
     if (!in_payload_) {
       if (!take_head(input)) return {};
-      if (const std::uint16_t code = check_head()) return broken(code);
+      const std::uint16_t code = check_head();
       in_payload_ = true;
       payload_taken_ = 0;
+      if (code == close_codes::too_big) return too_big();
+      if (code != 0) return broken(code);
     }
     take_payload(input);
     if (payload_taken_ < payload_size_) return {};
     in_payload_ = false;
     head_.size = 0;
     head_needs_ = 2;
-    if (is_control(opcode_) || final_) return finished();
+    if (is_control(opcode_)) return finished();
+    if (!final_) continue;
+    in_message_ = false;
+    if (!skips()) return finished();
+    skips_message_ = false;
   }
+}
+
+void FrameReader::skip_messages() {
+  skips_all_ = true;
+  std::string().swap(message_);
+}
+
+FrameReader::Frame FrameReader::too_big() {
+  skips_message_ = true;
+  std::string().swap(message_);
+  Frame frame;
+  frame.kind = Kind::too_big;
+  return frame;
 }
 
 bool FrameReader::take_head(std::string_view& input) {
@@ -153,6 +172,7 @@ std::uint16_t FrameReader::check_head() {
     default:
       return close_codes::protocol_error;
   }
+  if (skips()) return 0;
   if (payload_size_ > message_bytes_max_ - std::min(message_.size(), message_bytes_max_))
     return close_codes::too_big;
   message_.reserve(message_.size() + std::min(payload_size_, claimed_bytes_max));
@@ -162,11 +182,13 @@ std::uint16_t FrameReader::check_head() {
 void FrameReader::take_payload(std::string_view& input) {
   const auto size = static_cast<std::size_t>(
       std::min<std::uint64_t>(payload_size_ - payload_taken_, input.size()));
-  std::string& into = is_control(opcode_) ? control_ : message_;
-  const std::size_t begin = into.size();
-  into.append(input.substr(0, size));
-  if (peer_ == WsRole::client)
-    apply_mask(into.data() + begin, into.data() + begin, size, key_, payload_taken_ % 4);
+  if (is_control(opcode_) || !skips()) {
+    std::string& into = is_control(opcode_) ? control_ : message_;
+    const std::size_t begin = into.size();
+    into.append(input.substr(0, size));
+    if (peer_ == WsRole::client)
+      apply_mask(into.data() + begin, into.data() + begin, size, key_, payload_taken_ % 4);
+  }
   input.remove_prefix(size);
   payload_taken_ += size;
 }
@@ -184,7 +206,6 @@ FrameReader::Frame FrameReader::finished() {
     default:
       break;
   }
-  in_message_ = false;
   frame.kind = message_opcode_ == Opcode::text ? Kind::text : Kind::binary;
   frame.bytes = std::exchange(message_, {});
   if (frame.kind == Kind::text && !session::utf8::is_valid(frame.bytes))

@@ -26,6 +26,7 @@ enum class Opcode : std::uint8_t {
 namespace close_codes {
 inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t bad_payload = 1007;
+inline constexpr std::uint16_t policy = 1008;
 inline constexpr std::uint16_t too_big = 1009;
 }  // namespace close_codes
 
@@ -55,6 +56,7 @@ class FrameReader {
     pong,
     close,   ///< `code` is 0 if it gave none
     broken,  ///< the protocol: `code` is what to close with. Nothing may be read any more
+    too_big  ///< a message beyond the limit begins. It is skipped; what follows it can be read
   };
   struct Frame {
     Kind kind = Kind::nothing;
@@ -64,14 +66,18 @@ class FrameReader {
   /// Takes from the front of `input` until a message or a control frame is whole. What is taken of
   /// an unfinished one is kept here.
   Frame take(std::string_view& input);
+  /// From now on messages are skipped, and only control frames are given out.
+  void skip_messages();
 
  private:
   bool take_head(std::string_view& input);
   std::uint16_t check_head();
+  bool skips() const { return skips_message_ || skips_all_; }
   void take_payload(std::string_view& input);
   Frame finished();
   Frame close_frame();
   static Frame broken(std::uint16_t code);
+  Frame too_big();
 
   WsRole peer_;
   std::size_t message_bytes_max_;
@@ -84,6 +90,8 @@ class FrameReader {
   std::uint64_t payload_size_ = 0;
   std::uint64_t payload_taken_ = 0;
   bool in_message_ = false;
+  bool skips_message_ = false;  ///< the one that is being taken
+  bool skips_all_ = false;
   Opcode message_opcode_ = Opcode::text;
   std::string message_;
   std::string control_;

@@ -92,6 +92,7 @@ class WsPeer::Gathering {
 
 WsPeer::WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early)
     : role_(role),
+      message_bytes_max_(limits.message_bytes_max),
       transport_(std::move(transport)),
       reader_(role == WsRole::client ? WsRole::server : WsRole::client, limits.message_bytes_max),
       input_(std::move(early)),
@@ -203,13 +204,18 @@ void WsPeer::tell(FrameReader::Frame& frame, Received& got) {
       got.close_code = frame.code;
       got.reason = std::exchange(got.bytes, {});
       return;
+    case FrameReader::Kind::too_big:
+      got.kind = Received::Kind::too_big;
+      got.reason = "a message has more than " + std::to_string(message_bytes_max_) + " bytes";
+      return;
     default:
       break;
   }
-  const bool too_big = frame.code == close_codes::too_big;
-  send_close(frame.code, {});
-  got.kind = too_big ? Received::Kind::too_big : Received::Kind::bad_frame;
-  got.reason = too_big ? "a message is too large" : "a frame breaks the WebSocket protocol";
+  broken_ = true;
+  if (role_ == WsRole::client) send_close(frame.code, {});
+  got.kind = Received::Kind::bad_frame;
+  got.close_code = frame.code;
+  got.reason = "a frame breaks the WebSocket protocol";
 }
 
 // ---- sending -------------------------------------------------------------------------------
@@ -302,12 +308,11 @@ Awaitable<error_code> WsPeer::ping() {
 
 Awaitable<void> WsPeer::close(std::uint16_t code, std::string reason) {
   if (!close_sent_ && send_close(code, reason).waits && co_await drain()) co_return;
+  if (broken_) co_return;
+  reader_.skip_messages();
   // The answer is what ends reading, whoever reads.
   while (reading_) co_await read_over_.wait();
-  while (!close_came_) {
-    const Received received = co_await read();
-    if (received.kind != Received::Kind::message && received.kind != Received::Kind::binary) break;
-  }
+  if (!close_came_) co_await read();
 }
 
 Awaitable<void> WsPeer::hang_up() {

@@ -55,6 +55,7 @@ class WsPeer final : public Peer {
   void heard();
 
   const WsRole role_;
+  const std::size_t message_bytes_max_;
   Transport transport_;
   FrameReader reader_;
   std::string input_;         ///< came together with a frame that was given out
@@ -65,6 +66,7 @@ class WsPeer final : public Peer {
   bool reading_ = false;
   bool close_sent_ = false;
   bool close_came_ = false;
+  bool broken_ = false;  ///< what comes can not be understood any more
   Doorbell read_over_;
   std::atomic<Clock::rep> last_heard_;
 };

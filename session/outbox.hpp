@@ -37,7 +37,8 @@ using MessagePtr = std::shared_ptr<const Message>;
 
 class Outbox {
  public:
-  /// `kept_bytes_max`: how much of what was taken is kept for resume_after(); 0: nothing.
+  /// `kept_bytes_max`: how much of what was taken is kept for resume_after(), but the last message
+  /// in any case; 0: nothing.
   explicit Outbox(std::size_t kept_bytes_max = 0) : kept_bytes_max_(kept_bytes_max) {}
 
   /// `needs`: the message may leave once the journal is durable up to here; 0 needs nothing.
@@ -77,7 +78,8 @@ class Outbox {
     kept_bytes_ += taken->bytes.size();
     ++taken_here_;
     ++taken_;
-    while (taken_here_ > 0 && kept_bytes_ > kept_bytes_max_) forget_first();
+    const std::size_t least = kept_bytes_max_ == 0 ? 0 : 1;
+    while (taken_here_ > least && kept_bytes_ > kept_bytes_max_) forget_first();
     return taken;
   }
 
@@ -116,11 +118,12 @@ class Outbox {
     first_number_ = after + 1;
     hold_behind_ = no_hold;
   }
-  /// Nobody takes anything: what was kept and then the oldest goes, until no more than this waits.
+  /// With no client attached: drops what was kept and then the oldest, until no more than this
+  /// waits, or one message alone, however large.
   void shed(std::size_t bytes_max) {
     if (bytes_ <= bytes_max) return;
     while (taken_here_ > 0) forget_first();
-    while (bytes_ > bytes_max && !queue_.empty()) {
+    while (bytes_ > bytes_max && queue_.size() > 1) {
       bytes_ -= queue_.front().message->bytes.size();
       queue_.pop_front();
       ++first_number_;

@@ -130,6 +130,22 @@ bool RealtimeSession::answered_here(std::string_view type, const Message& messag
   return false;
 }
 
+void RealtimeSession::refuse_frame(const std::string& why) {
+  if (ended() || !client_attached_) return;
+  to_client_.release();  // it listens
+  ++counts_.refused_client_messages;
+  send_error("invalid_request_error", "invalid_frame", why);
+}
+
+std::uint64_t RealtimeSession::refuse_connection(const std::string& code, const std::string& why) {
+  to_client_.release();
+  ++counts_.refused_client_messages;
+  Message last = error_message({"invalid_request_error", code, why, {}, {}});
+  if (identity_.dialect != nullptr) identity_.dialect->to_client(last);
+  to_client_.push_front(std::move(last));
+  return to_client_.next_number();
+}
+
 void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   if (!client_attached_) return;
   client_attached_ = false;
@@ -137,17 +153,18 @@ void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   const bool may_return = options_.resume_window_ms > 0 && (!link.clean || link.close_code == 1001);
   if (ended() || !may_return) to_client_.clear();
   if (ended()) return;
+  const CloseReason reason = link.refused ? CloseReason::policy
+                             : link.clean ? CloseReason::client_closed
+                                          : CloseReason::client_lost;
   if (may_return) {
-    detach(link, now);
+    detach(reason, link.reason, now);
   } else {
-    leave_for_good(link.clean ? CloseReason::client_closed : CloseReason::client_lost, link.reason,
-                   now);
+    leave_for_good(reason, link.reason, now);
   }
 }
 
-void RealtimeSession::detach(const LinkEnd& link, Moment now) {
-  detached_ = Detached{link.clean ? CloseReason::client_closed : CloseReason::client_lost,
-                       link.reason, now.mono_ms + options_.resume_window_ms,
+void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment now) {
+  detached_ = Detached{reason, why, now.mono_ms + options_.resume_window_ms,
                        now.mono_ms + options_.transcription_grace_ms};
   to_client_.release();
   to_client_.shed(options_.resume_buffer_bytes_max);
@@ -314,9 +331,12 @@ void RealtimeSession::answer_client(Message message, Sequence needs) {
 
 void RealtimeSession::send_error(std::string type, std::string code, std::string message,
                                  std::string param, std::string client_event_id) {
-  const ErrorEvent error{std::move(type), std::move(code), std::move(message), std::move(param),
-                         std::move(client_event_id)};
-  answer_client(own_message(to_json(error, own_event_id())));
+  answer_client(error_message({std::move(type), std::move(code), std::move(message),
+                               std::move(param), std::move(client_event_id)}));
+}
+
+Message RealtimeSession::error_message(const ErrorEvent& error) {
+  return own_message(to_json(error, own_event_id()));
 }
 
 void RealtimeSession::tell_turns() {

@@ -27,6 +27,7 @@
 #include "session/meter.hpp"
 #include "session/open_answers.hpp"
 #include "session/outbox.hpp"
+#include "session/own_events.hpp"
 #include "session/policy.hpp"
 #include "session/session_settings.hpp"
 #include "session/spill.hpp"
@@ -80,6 +81,8 @@ struct LinkEnd {
   bool clean = false;  ///< a close frame came
   std::uint16_t close_code = 0;
   std::string reason;  ///< the peer's words, or the network's
+  /// We have closed it, since what came on it broke a rule.
+  bool refused = false;
 };
 
 /// A client that connects to a conversation that goes on.
@@ -95,6 +98,11 @@ class RealtimeSession {
 
   // --- the client ---------------------------------------------------------------------------
   void client_said(Message message, Moment now);
+  /// What came is no message of the protocol: the client is told so, and nothing else happens.
+  void refuse_frame(const std::string& why);
+  /// The client's connection is to be closed, and only the connection. Tells it why, before all
+  /// that waits for it; the result is the number of that message, the last to be sent there.
+  std::uint64_t refuse_connection(const std::string& code, const std::string& why);
   void client_gone(const LinkEnd& end, Moment now);
   /// The same client on a new connection, which replaces the one before, if that is still there.
   void client_returned(const ClientReturn& how, Moment now);
@@ -199,7 +207,8 @@ class RealtimeSession {
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
-  void detach(const LinkEnd& link, Moment now);
+  Message error_message(const ErrorEvent& error);
+  void detach(CloseReason reason, const std::string& why, Moment now);
   void tell_afresh(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);

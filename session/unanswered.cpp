@@ -22,7 +22,8 @@ void Unanswered::asked(std::string_view type, const MessagePtr& message, Sequenc
   request.event_id = view["event_id"].string_or_empty();
   bytes_ += message->bytes.size();
   requests_.push_back(std::move(request));
-  while (requests_.size() > count_max || bytes_ > bytes_max) forget_first();
+  while (requests_.size() > count_max || (bytes_ > bytes_max && requests_.size() > 1))
+    forget_first();
 }
 
 void Unanswered::forget_first() {

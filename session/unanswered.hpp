@@ -39,7 +39,7 @@ class Unanswered {
   bool has_response() const;
 
  private:
-  /// Beyond either the oldest is forgotten: it will not be asked again.
+  /// Beyond either the oldest is forgotten: it will not be asked again. One alone may be larger.
   static constexpr std::size_t count_max = 256;
   static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
 

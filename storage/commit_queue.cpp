@@ -19,9 +19,11 @@ session::Sequence CommitQueue::submit(Job&& job) {
     // An ending is never refused: there is one for each session, and its session has no other way.
     const bool ending = std::holds_alternative<CloseAttempt>(job.what) ||
                         std::holds_alternative<SuspendAttempt>(job.what);
-    if (!ending && bytes_ + job.bytes > bytes_max_) return 0;
+    const bool large = job.bytes > large_bytes;
+    if (!ending && !large && bytes_ - large_ + job.bytes > bytes_max_) return 0;
     if (no_requests_ && is_request(job)) return 0;
     bytes_ += job.bytes;
+    if (large) large_ += job.bytes;
     if (bytes_ > bytes_max_ / 2) crowded_.store(true, std::memory_order_release);
     given = job.sequence = ++last_;
     jobs_.push_back(std::move(job));
@@ -62,9 +64,16 @@ void CommitQueue::take_more(std::vector<Job>& batch) {
   jobs_.clear();
 }
 
-void CommitQueue::done_with(std::size_t bytes) {
+void CommitQueue::done_with(std::span<const Job> jobs) {
+  std::size_t bytes = 0;
+  std::size_t large = 0;
+  for (const Job& job : jobs) {
+    bytes += job.bytes;
+    if (job.bytes > large_bytes) large += job.bytes;
+  }
   const std::lock_guard lock(mutex_);
   bytes_ -= bytes;
+  large_ -= large;
   if (bytes_ <= bytes_max_ / 2) crowded_.store(false, std::memory_order_release);
 }
 

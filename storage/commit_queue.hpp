@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -68,8 +69,13 @@ class CommitQueue {
   CommitQueue(std::size_t bytes_max, session::Sequence last_used)
       : bytes_max_(bytes_max), last_(last_used) {}
 
-  /// The job's sequence, or 0 with `job` untouched: beyond the bound (endings are taken all the
-  /// same), stopped or broken, or a request while those are refused.
+  /// A job beyond this is large.
+  static constexpr std::size_t large_bytes = 64 * 1024;
+
+  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken, or a
+  /// request while those are refused. Endings are taken beyond the bound as well, and large jobs
+  /// are not counted in it: whoever brings one has looked at crowded() right before, so that there
+  /// are no more of them than threads, and they take no room from the small ones of others.
   session::Sequence submit(Job&& job);
   /// Why the last refusal of submit() would be: queue_full or the failure that broke it.
   StorageError refusal() const;
@@ -83,8 +89,8 @@ class CommitQueue {
   bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
   /// Adds what is queued to `batch`, without waiting.
   void take_more(std::vector<Job>& batch);
-  /// The writer is done with this many bytes.
-  void done_with(std::size_t bytes);
+  /// The writer is done with these.
+  void done_with(std::span<const Job> jobs);
 
   /// Any thread: the writer is to look around, also if nothing is queued.
   void nudge();
@@ -110,6 +116,7 @@ class CommitQueue {
   std::condition_variable wake_;
   std::vector<Job> jobs_;
   std::size_t bytes_ = 0;
+  std::size_t large_ = 0;  ///< of these, the bytes of large jobs
   const std::size_t bytes_max_;
   session::Sequence last_;
   bool waiting_ = false;

@@ -155,7 +155,7 @@ void Writer::publish(std::span<Job> batch) {
   for (const Job& job : batch) bytes += job.bytes;
   // Before anybody is woken: who stopped reading because of the crowd looks once, and who is told
   // that it is durable finds it counted.
-  queue_.done_with(bytes);
+  queue_.done_with(batch);
   count(batch, bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
   listener_.on_durable(batch.back().sequence);

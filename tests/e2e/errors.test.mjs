@@ -30,11 +30,6 @@ test('frames that no client may send end its connection with the right code [P11
   large.send({ type: 'input_audio_buffer.append', audio: 'A'.repeat(200_000) });
   assert.equal((await large.closed).code, 1009);
 
-  const binary = await Client.connect(t, relay);
-  await binary.event('session.created');
-  binary.socket.send(Buffer.from([1, 2, 3]), { binary: true });
-  assert.equal((await binary.closed).code, 1003);
-
   const other = await Client.connect(t, relay);
   await other.ask('Does anyone else notice?');
 });

@@ -111,8 +111,66 @@ TEST_CASE("a message over the limit is refused by its head, whole or in parts",
   CHECK(reader.take(input).kind == Kind::nothing);
   input = head;
   const auto refused = reader.take(input);
-  CHECK(refused.kind == Kind::broken);
-  CHECK(refused.code == close_codes::too_big);
+  CHECK(refused.kind == Kind::too_big);
+}
+
+TEST_CASE("a message over the limit is skipped, and what follows it is read", "[P11][websocket]") {
+  const std::string over(11, 'x');
+  const std::string all = frame(WsRole::server, Opcode::text, over) +
+                          frame(WsRole::server, Opcode::text, "0123456789") +
+                          frame(WsRole::server, Opcode::ping, "here?") +
+                          frame(WsRole::server, Opcode::text, over) +
+                          frame(WsRole::server, Opcode::close, close_payload(1000, ""));
+  for (std::size_t piece = 1; piece <= all.size(); ++piece) {
+    FrameReader reader(WsRole::server, 10);
+    std::vector<Kind> kinds;
+    for (std::size_t at = 0; at < all.size(); at += piece) {
+      std::string_view input = std::string_view(all).substr(at, piece);
+      while (!input.empty()) {
+        const auto one = reader.take(input);
+        if (one.kind == Kind::text) CHECK(one.bytes == "0123456789");
+        if (one.kind != Kind::nothing) kinds.push_back(one.kind);
+      }
+    }
+    INFO("pieces of " << piece);
+    CHECK(kinds == std::vector{Kind::too_big, Kind::text, Kind::ping, Kind::too_big, Kind::close});
+  }
+}
+
+TEST_CASE("fragments count together, and the rest of what was too much is skipped",
+          "[P11][websocket]") {
+  const auto part = [](Opcode opcode, const std::string& bytes, bool last) {
+    std::string made = frame(WsRole::server, opcode, bytes);
+    if (!last) made[0] = static_cast<char>(opcode);
+    return made;
+  };
+  const std::string fits =
+      part(Opcode::text, "01234", false) + part(Opcode::continuation, "56789", true);
+  const std::string over =
+      part(Opcode::binary, "01234", false) + part(Opcode::continuation, "567890", false) +
+      part(Opcode::continuation, "more", false) + part(Opcode::continuation, "", true);
+  FrameReader reader(WsRole::server, 10);
+  const std::string all = fits + over + fits;
+  std::string_view input = all;
+  CHECK(reader.take(input).bytes == "0123456789");
+  CHECK(reader.take(input).kind == Kind::too_big);
+  const auto next = reader.take(input);
+  CHECK(next.kind == Kind::text);
+  CHECK(next.bytes == "0123456789");
+}
+
+TEST_CASE("once messages are skipped, only control frames are given out", "[P11][websocket]") {
+  FrameReader reader(WsRole::server, 10);
+  const std::string begun = frame(WsRole::server, Opcode::text, "12345").substr(0, 4);
+  std::string_view input = begun;
+  CHECK(reader.take(input).kind == Kind::nothing);
+  reader.skip_messages();
+  const std::string rest = frame(WsRole::server, Opcode::text, "12345").substr(4) +
+                           frame(WsRole::server, Opcode::text, std::string(11, 'x')) +
+                           frame(WsRole::server, Opcode::close, close_payload(1000, ""));
+  input = rest;
+  CHECK(reader.take(input).kind == Kind::close);
+  CHECK(input.empty());
 }
 
 TEST_CASE("frames against the rules are broken, with the code that says so", "[P11][websocket]") {

@@ -137,6 +137,28 @@ TEST_CASE("while a client is there, a quarter of the buffer is kept of what it w
   }
 }
 
+TEST_CASE("one message of any size is kept for a client that is away, and for one that was there",
+          "[P8][P11][resume]") {
+  SessionOptions options = with_window();
+  options.resume_buffer_bytes_max = 4000;
+  const std::string large = numbered(1) + std::string(1 << 20, ' ');
+  for (const bool attached : {true, false}) {
+    Stage stage(options);
+    stage.open();
+    const auto after = stage.session.to_client().next_number() - 1;
+    if (!attached) stage.session.client_gone(lost, stage.clock);
+    stage.provider(large);
+    if (attached) {
+      CHECK(stage.drain_client() == std::vector{large});
+      stage.session.client_gone(lost, stage.clock);
+    }
+    stage.session.client_returned({after, false}, stage.clock);
+    INFO((attached ? "it was there" : "it was away"));
+    CHECK(stage.session.counts().resumed_afresh == 0);
+    CHECK(stage.drain_client() == std::vector{large});
+  }
+}
+
 TEST_CASE("a client that can not be given what it missed is told so, and gets the items",
           "[P8][resume]") {
   Stage stage(with_window());

@@ -140,6 +140,40 @@ TEST_CASE("a queue at its bound refuses and forgets nothing that it took", "[P6]
   CHECK(watch.wait_durable(again));
 }
 
+TEST_CASE("a large event is taken by a queue of any size, and takes no room from small ones",
+          "[P1][P11][journal]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db", .queue_bytes_max = 20000}, watch);
+  const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
+
+  std::promise<void> entered;
+  std::promise<void> release;
+  journal.execute(
+      [&, gate = std::make_shared<std::future<void>>(release.get_future())](storage::Database&) {
+        entered.set_value();
+        gate->wait();
+      },
+      [](const storage::StorageError*) {});
+  entered.get_future().wait();
+  CHECK_FALSE(journal.crowded());
+  const std::string large(24 << 20, 'x');
+  REQUIRE(journal.append(attempt, 0, delta("i1", large)) != 0);
+  CHECK(journal.crowded());  // readers stop
+  // What other conversations had read by then still has its place.
+  session::Sequence last = 0;
+  for (int i = 0; i < 10; ++i) {
+    last = journal.append(attempt, 0, delta("i2", std::string(200, 'y')));
+    REQUIRE(last != 0);
+  }
+  release.set_value();
+  REQUIRE(watch.wait_durable(last));
+  CHECK_FALSE(journal.crowded());
+  CHECK(journal.queue_bytes() == 0);
+  const auto rows = rows_in(dir / "v.db");
+  REQUIRE(rows.size() == 11);
+}
+
 TEST_CASE("attempts of a session are numbered and belong to one user", "[journal]") {
   const TempDir dir;
   JournalWatch watch;

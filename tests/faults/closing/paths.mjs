@@ -48,7 +48,8 @@ export const paths = {
       line.close(1001, message);
     },
   },
-  policy: { code: 1003, strike: ({ client }) => client.socket.send(Buffer.from('no text')) },
+  // A frame of a kind that RFC 6455 does not know.
+  policy: { code: 1002, strike: ({ client }) => client.socket._socket.write(Buffer.from([0x83, 0x80, 1, 2, 3, 4])) },
   replaced: {
     code: 4000,
     async strike(cell) {

@@ -1,0 +1,173 @@
+// Messages that are large, or too large: what a conversation takes, what it refuses, and that only
+// the message, or its connection, is refused.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Client, startRelay, within } from './support/verbatim.mjs';
+import { eventually } from './support/cell.mjs';
+import { Provider } from './support/provider.mjs';
+
+const MiB = 1 << 20;
+const settings = { id: 'sess_p', type: 'realtime', audio: { input: { transcription: { model: 'm' } } } };
+
+/** An event of exactly so many bytes. */
+function eventOf(bytes, type = 'input_audio_buffer.append') {
+  const head = `{"type":"${type}","audio":"`;
+  return `${head}${'A'.repeat(bytes - head.length - 2)}"}`;
+}
+
+/** The event as fragments of these sizes, the last of what is left. */
+function sendInFragments(client, event, size) {
+  for (let at = 0; at < event.length; at += size)
+    client.socket.send(event.slice(at, at + size), { fin: at + size >= event.length, binary: false });
+}
+
+async function start(t, set = []) {
+  const provider = await Provider.start(t);
+  const relay = await startRelay(t, { set: [`upstream.url=${provider.url}`, 'session.transcription_grace=0ms', ...set] });
+  return { provider, relay };
+}
+
+let models = 0;
+/** A client in a conversation of which the test has the provider's side. */
+async function converse(t, { provider, relay }, options = {}) {
+  const model = `m${++models}`;
+  const token = options.token ?? (await relay.mint());
+  const client = await Client.connectWithId(t, relay, { ...options, token, query: { model, ...options.query } });
+  const line = await within(provider.line(model), 'the provider\'s connection');
+  const got = line.takeRebuild(settings);
+  await client.event('session.created');
+  const sizes = [];
+  line.socket.on('message', (data) => sizes.push(data.length));
+  line.got = (find, what) => within((async () => {
+    while (!got.some(find)) await new Promise((resolve) => line.socket.once('message', () => setImmediate(resolve)));
+    return got.find(find);
+  })(), what);
+  return { client, line, got, sizes, token, model };
+}
+
+const state = async (relay, id) => (await relay.request(`/v1/sessions/${id}`)).json.status;
+
+describe('the limit of a client\'s message', { concurrency: 2 }, () => {
+  test('a message of exactly the limit is relayed, whole and in fragments of any size [P9][P11]', async (t) => {
+    const limit = 1 * MiB;
+    const world = await start(t, ['session.client_message_bytes_max=1MiB']);
+    const { client, line, sizes } = await converse(t, world);
+    client.send(eventOf(limit));
+    for (const size of [limit - 1, 400_000, 65_537, 1000]) sendInFragments(client, eventOf(limit), size);
+    client.send({ type: 'input_audio_buffer.commit' });
+    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows them');
+    assert.deepEqual(sizes.slice(0, 5), Array(5).fill(limit));
+    await client.close();
+  });
+
+  for (const [how, send] of [
+    ['in one frame', (client) => client.send(eventOf(1 * MiB + 1))],
+    ['in fragments', (client) => sendInFragments(client, eventOf(1 * MiB + 1), 100_000)],
+    ['in fragments of which the last has one byte', (client) => sendInFragments(client, eventOf(1 * MiB + 1), 1 * MiB)],
+  ]) {
+    test(`a message of one byte more, ${how}, costs the connection and not the conversation [P8][P11]`, async (t) => {
+      const world = await start(t, ['session.client_message_bytes_max=1MiB', 'session.resume_window=60s']);
+      const { relay } = world;
+      const { client, line, token, model } = await converse(t, world);
+      client.send({ type: 'conversation.item.create', item: { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Before.' }] } });
+      await client.event('conversation.item.done');
+      send(client);
+      const { code, reason } = await client.closed;
+      assert.equal(code, 1009);
+      assert.match(reason, /1048576 bytes.*session\.client_message_bytes_max/);
+      assert.equal(client.events.at(-1).type, 'error');
+      assert.equal(client.events.at(-1).error.code, 'message_too_large');
+      await eventually(async () => (await state(relay, client.id)) === 'detached', 'it is detached');
+      assert.ok(!line.gone);
+
+      // All that it has received counts, the error event with it.
+      const after = client.events.filter(({ type }) => type !== 'verbatim.session').length + 1;
+      const again = await Client.connectWithId(t, relay, { token, query: { model, after } });
+      const resumed = again.events.find(({ type }) => type === 'verbatim.session');
+      assert.deepEqual([resumed.resumed, resumed.replayed, resumed.after], [true, true, after]);
+      again.send({ type: 'conversation.item.create', item: { id: 'item_2', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'After.' }] } });
+      await again.event('conversation.item.done');
+      again.send({ type: 'verbatim.end' });
+      const transcript = await relay.transcript(client.id);
+      assert.deepEqual(transcript.turns.map(({ text }) => text), ['Before.', 'After.']);
+      assert.deepEqual([transcript.attempt, transcript.complete], [1, true]);
+    });
+  }
+
+  test('who never comes back after it has ended by policy, with all that was said [P2]', async (t) => {
+    const world = await start(t, ['session.client_message_bytes_max=64KiB', 'session.resume_window=200ms']);
+    const { client } = await converse(t, world);
+    client.send({ type: 'conversation.item.create', item: { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Before.' }] } });
+    await client.event('conversation.item.done');
+    client.send(eventOf(64 * 1024 + 1));
+    assert.equal((await client.closed).code, 1009);
+    const { close_reason, turns } = await world.relay.transcript(client.id);
+    assert.equal(close_reason, 'policy');
+    assert.deepEqual(turns.map(({ text }) => text), ['Before.']);
+    const { text } = await world.relay.request('/metrics');
+    assert.match(text, /^verbatim_messages_too_large_total\{direction="to_upstream"\} 1$/m);
+  });
+});
+
+describe('a binary frame of a client that speaks JSON', () => {
+  for (const [what, bytes] of [
+    ['bytes', Buffer.from([1, 2, 3])],
+    ['an event', Buffer.from('{"type":"response.create"}')],
+    ['nothing at all', Buffer.alloc(0)],
+    ['a megabyte', Buffer.alloc(MiB)],
+  ]) {
+    test(`${what}: answered with an error, and the conversation goes on [P9][P11]`, async (t) => {
+      const world = await start(t);
+      const { client, line, got } = await converse(t, world);
+      const before = got.length;
+      client.socket.send(bytes, { binary: true });
+      assert.equal((await client.event('error')).error.code, 'invalid_frame');
+      client.send({ type: 'input_audio_buffer.commit' });
+      await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows it');
+      assert.equal(got.length, before + 1);
+      await client.close();
+      const { close_reason } = await world.relay.transcript(client.id);
+      assert.equal(close_reason, 'client_closed');
+    });
+  }
+});
+
+describe('what the provider takes, the relay takes', () => {
+  test('15 MiB of audio in one append, and an event of 24 MiB [P9]', async (t) => {
+    const world = await start(t);
+    const { client, line, sizes } = await converse(t, world);
+    client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(15 * MiB, 7).toString('base64') });
+    client.send(eventOf(24 * MiB));
+    client.send({ type: 'input_audio_buffer.commit' });
+    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows them');
+    assert.ok(sizes[0] > 20 * MiB);
+    assert.equal(sizes[1], 24 * MiB);
+    await client.close();
+  });
+
+  test('a text of 16 MiB is kept, survives a kill, and is given to another connection [P1][P8]', async (t) => {
+    const world = await start(t, ['upstream.reconnect_attempts_max=3', 'upstream.reconnect_pause_min=10ms', 'session.resume_window=60s']);
+    const { relay, provider } = world;
+    const { client, line, model } = await converse(t, world);
+    const text = `Grüße 😀. ${'Words that a person has typed, and pasted, and typed. '.repeat(16 * MiB / 54)}The end.`;
+    assert.ok(Math.abs(Buffer.byteLength(text) - 16 * MiB) < 1000);
+    const item = { id: 'item_long', type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
+    client.send({ type: 'conversation.item.create', item });
+    const done = await client.event('conversation.item.done');
+    assert.equal(done.item.content[0].text, text);
+    assert.equal((await relay.request(`/v1/sessions/${client.id}/transcript`)).json.turns[0].text, text);
+
+    const next = provider.line(model);
+    line.vanish();
+    const second = await within(next, 'another connection');
+    const given = second.takeRebuild(settings);
+    await client.until(({ events }) => events.find((event) => event.type === 'verbatim.upstream' && event.state === 'restored'), 'restored');
+    const again = given.find(({ type, item: one }) => type === 'conversation.item.create' && one.id === 'item_long');
+    assert.equal(again.item.content[0].text, text);
+
+    await relay.program.stop('SIGKILL');
+    const restarted = await startRelay(t, { dataDir: relay.dataDir, set: [`upstream.url=${provider.url}`, 'session.resume_window=0s'] });
+    const kept = await restarted.transcript(client.id);
+    assert.equal(kept.turns[0].text, text);
+  });
+});
