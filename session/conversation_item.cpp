@@ -98,6 +98,11 @@ void ConversationItem::learn(const Item& from, TimeMs now) {
   }
 }
 
+void ConversationItem::repeat_missing(const Item& asked, TimeMs now) {
+  if (text_bytes_ > 0 || spoken || settled) return;
+  for (const Part& part : asked.parts) repeat_part(part, true, now);
+}
+
 bool ConversationItem::has_ended(int content_index) const {
   for (std::size_t part = 0; part < item.parts.size(); ++part)
     if (item.parts[part].content_index == content_index) return part_ends_[part] != PartEnd::open;

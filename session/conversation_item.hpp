@@ -89,6 +89,8 @@ struct ConversationItem {
   void add_arguments(const ToolArguments& event, TimeMs now);
   void tool_went_on(ToolStatus status, TimeMs now);
 
+  /// Takes the words of what a client asked for if the provider's item came without any.
+  void repeat_missing(const Item& asked, TimeMs now);
   void transcription_failed(const std::string& reason);
   void truncate(int content_index, std::int64_t audio_ms, std::int64_t sent_ms);
   /// Nothing more will come: what is open gets its last status.

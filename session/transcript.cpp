@@ -179,7 +179,8 @@ void Transcript::State::finish(TimeMs at) {
   if (finished) return;
   now = at;
   while (loose.first() != nullptr) anchor(*loose.first());
-  for (Pending& request : std::exchange(pending, {})) keep_unacknowledged(std::move(request));
+  // The last first, so that those behind one item keep their order.
+  for (; !pending.empty(); pending.pop_back()) keep_unacknowledged(std::move(pending.back()));
   settle_all();
   touched();
   audio.clear();

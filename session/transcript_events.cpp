@@ -98,6 +98,10 @@ void Transcript::State::on(const ItemPlaced& event) {
   }
   item.requested = false;
   item.learn(event.item, now);
+  if (asked) {
+    item.repeat_missing(asked->item, now);  // some servers acknowledge without the words
+    if (asked->item.id != item.item.id) remember_alias(asked->item.id, item);
+  }
   if (item.placed) return;  // never moved (rule 4), never doubled by a rebuild
   place(item, event, asked ? &*asked : nullptr);
   const bool being_answered =
@@ -119,8 +123,10 @@ void Transcript::State::on(const ItemSnapshot& event) {
         });
     if (same) found = other;
   }
-  if (found == nullptr)
+  if (found == nullptr) {
+    if (!event.retrieved) acknowledge(event.item);  // some servers never place what they took
     found = event.item.id.empty() ? &own_item(event.item.role) : &named(event.item.id);
+  }
   found->learn(event.item, now);
 }
 
@@ -312,7 +318,8 @@ void Transcript::State::on(const TranscriptionUsage& event) {
 void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;
   if (!item.id.empty() && find(item.id) != nullptr) return;  // rebuilt, or about to be refused
-  pending.push_back({event, now});
+  const ConversationItem* const last = loose.last() != nullptr ? loose.last() : chain.last();
+  pending.push_back({event, now, last != nullptr ? last->item.id : std::string()});
   pending_bytes += size_of(event);
   bound_pending();
 }

@@ -178,16 +178,31 @@ void Transcript::State::remember_alias(const std::string& id, const Conversation
 
 // ---- what a client asked for --------------------------------------------------------------------
 
-/// Takes the request that this item answers, if there is one: the one that named it, or the first
-/// for its like if nothing has named the item before.
+/// Takes the request that this item answers, if there is one: the one that named it; else, if
+/// nothing has named the item before, one with the same words, under whatever id (servers may
+/// choose their own), or the first for its like that named none.
 std::optional<ItemRequested> Transcript::State::acknowledge(const Item& placed) {
   if (pending.empty()) return std::nullopt;
-  const bool server_made = find(placed.id) != nullptr;
-  const auto answered = std::find_if(pending.begin(), pending.end(), [&](const Pending& one) {
-    const Item& wanted = one.asked.item;
-    if (!wanted.id.empty()) return wanted.id == placed.id;
-    return !server_made && wanted.kind == placed.kind && wanted.role == placed.role;
-  });
+  const auto find_if = [this](auto matches) {
+    return std::find_if(pending.begin(), pending.end(),
+                        [&](const Pending& one) { return matches(one.asked.item); });
+  };
+  const auto is_like = [&placed](const Item& wanted) {
+    return wanted.kind == placed.kind && wanted.role == placed.role;
+  };
+  auto answered =
+      find_if([&](const Item& wanted) { return !wanted.id.empty() && wanted.id == placed.id; });
+  if (answered == pending.end() && find(placed.id) == nullptr) {
+    const bool is_speech = std::any_of(placed.parts.begin(), placed.parts.end(),
+                                       [](const Part& part) { return part.spoken_input; });
+    if (!placed.parts.empty())
+      answered = find_if(
+          [&](const Item& wanted) { return is_like(wanted) && wanted.parts == placed.parts; });
+    if (answered == pending.end())
+      answered = find_if([&](const Item& wanted) {
+        return wanted.id.empty() && is_like(wanted) && (!is_speech || wanted.parts.empty());
+      });
+  }
   if (answered == pending.end()) return std::nullopt;
   ItemRequested asked = std::move(answered->asked);
   pending_bytes -= size_of(asked);
@@ -195,18 +210,30 @@ std::optional<ItemRequested> Transcript::State::acknowledge(const Item& placed) 
   return asked;
 }
 
-/// What a client typed was said, whether or not the provider has acknowledged it (V3).
-ConversationItem& Transcript::State::keep_unacknowledged(Pending request) {
+/// What a client typed was said, whether or not the provider has acknowledged it (V3). It stands
+/// where the client asked for, else behind what stood there then.
+void Transcript::State::keep_unacknowledged(Pending request) {
   const ItemRequested& asked = request.asked;
   ConversationItem& item = asked.item.id.empty() ? own_item(asked.item.role) : named(asked.item.id);
-  if (item.placed || item.is_turn()) return item;  // other events have told of it
+  if (item.placed || item.is_turn()) return;  // other events have told of it
   item.requested = true;
   item.learn(asked.item, request.at);
   item.started_at = item.ended_at = request.at;
-  // Without a wish: behind what has no place either, in order of naming.
-  if (asked.place != Place::end) place(item, {}, &asked);
-  item.placed = false;
-  return item;
+  if (asked.place != Place::end) {
+    place(item, {}, &asked);
+    item.placed = false;
+    return;
+  }
+  ConversationItem* const before = find(request.behind);
+  if (before != nullptr && before != &item && before->in_chain && !item.in_chain) {
+    place_behind(item, *before, true);
+  } else if (request.behind.empty() && !item.in_chain && slots.empty()) {
+    loose.remove(item);
+    chain.push_front(item);
+    item.in_chain = true;
+  } else {
+    anchor(item);
+  }
 }
 
 void Transcript::State::bound_pending() {
@@ -215,7 +242,7 @@ void Transcript::State::bound_pending() {
     Pending oldest = std::move(pending.front());
     pending.pop_front();
     pending_bytes -= size_of(oldest.asked);
-    anchor(keep_unacknowledged(std::move(oldest)));
+    keep_unacknowledged(std::move(oldest));
   }
 }
 

@@ -105,6 +105,7 @@ struct Transcript::State {
   struct Pending {
     ItemRequested asked;
     TimeMs at = 0;
+    std::string behind;  ///< the last item when it was asked for; empty: there was none
   };
   /// Messages of the provider that no turn can hold, behind one item.
   struct LostText {
@@ -207,7 +208,7 @@ struct Transcript::State {
   void anchor(ConversationItem& item);
   void anchor_answer(ConversationItem& item);
   std::optional<ItemRequested> acknowledge(const Item& placed);
-  ConversationItem& keep_unacknowledged(Pending request);
+  void keep_unacknowledged(Pending request);
   void bound_pending();
   static std::size_t size_of(const ItemRequested& asked);
   Response& response(const std::string& id);

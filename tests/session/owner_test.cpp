@@ -172,6 +172,50 @@ TEST_CASE("typed words that were never acknowledged are a turn and a gap", "[P2]
   }
 }
 
+TEST_CASE("a server that acknowledges nothing has its questions before their answers",
+          "[P4][P13][requests]") {
+  Stream stream;
+  for (const std::string n : {"1", "2"}) {
+    stream.then({ItemRequested{"", typed("", "Question " + n)},
+                 ItemRequested{"", typed("q" + n, "and " + n)}, started("r" + n),
+                 says("a" + n, "Answer", 0, "r" + n), said("a" + n, "Answer " + n, 0, "r" + n),
+                 ended("r" + n, ResponseStatus::completed)});
+  }
+  CHECK(stream.end().gaps.size() == 4);
+  CHECK(stream.glance() ==
+        "user Question 1 | user and 1 | assistant Answer 1 | user Question 2 | user and 2 | "
+        "assistant Answer 2");
+}
+
+TEST_CASE("a server that chooses ids of its own acknowledges by the words", "[P13][requests]") {
+  Stream stream({ItemRequested{"", typed("mine_1", "Yes")},
+                 ItemRequested{"", typed("mine_2", "No")}, added(typed("theirs_2", "No")),
+                 added(typed("theirs_1", "Yes"), "theirs_2"), ItemDeleted{"mine_1"}});
+  CHECK(stream.glance() == "user No | user Yes");
+  CHECK(stream.turn("theirs_1").deleted);  // the client knows it by its own id
+  CHECK(stream.end().complete);
+}
+
+TEST_CASE("an acknowledgement without the words leaves the client's words", "[P13][requests]") {
+  for (const std::string id : {"u1", ""}) {
+    Stream placed({ItemRequested{"", typed(id, "Hello")}, added(message("u1", Role::user))});
+    CHECK(placed.end().complete);
+    CHECK(placed.glance() == "user Hello");
+    // And one that comes only with the item's end.
+    Stream done({ItemRequested{"", typed(id, "Hello")}, item_done(typed("u1", "Hello"))});
+    CHECK(done.end().complete);
+    CHECK(done.glance() == "user Hello");
+  }
+}
+
+TEST_CASE("speech that is placed does not acknowledge what was typed", "[P13][requests]") {
+  Stream stream({ItemRequested{"", typed("", "Typed")},
+                 added(message("u1", Role::user, {Part{0, {}, true}})), heard("u1", "Spoken")});
+  const auto last = stream.end();
+  CHECK(stream.glance() == "user Typed | user Spoken");
+  CHECK_FALSE(last.complete);
+}
+
 TEST_CASE("typed words outlive a change of connection until they are acknowledged",
           "[P8][P13][requests]") {
   Stream stream({opened(), added(typed("u1", "One")), ItemRequested{"", typed("", "Two")},
