@@ -408,6 +408,8 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
       worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
       log_.warn("upstream.message_too_large",
                 {{"session", session_.identity().session_id}, {"why", received.reason}});
+      session_.upstream_skipped(link.leg, now());
+      stepped();
     } else {
       co_await finish(link, received);
     }

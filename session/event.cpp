@@ -8,6 +8,7 @@ namespace {
 constexpr Name<Unplaced> unplaced_names[] = {
     {Unplaced::not_json, "not_json"},
     {Unplaced::not_text, "not_text"},
+    {Unplaced::too_large, "too_large"},
 };
 
 constexpr Name<ResponseStatus> response_statuses[] = {

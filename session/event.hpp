@@ -280,9 +280,10 @@ struct AnswerAudio {
 enum class Unplaced : std::uint8_t {
   not_json = 0,  ///< the message could not be parsed
   not_text = 1,  ///< an event that carries text carried something else
+  too_large = 2  ///< the message was beyond upstream.message_bytes_max, and was skipped
 };
 
-inline constexpr std::size_t unplaced_kinds = 2;
+inline constexpr std::size_t unplaced_kinds = 3;
 std::string_view to_string(Unplaced why);
 std::string_view to_string(ResponseStatus status);
 

@@ -112,6 +112,8 @@ class RealtimeSession {
   std::optional<LegId> take_dial(Moment now);
   void upstream_opened(LegId leg, Moment now);
   void upstream_said(LegId leg, Message message, Moment now);
+  /// It sent a message that was too large to be read, and was skipped.
+  void upstream_skipped(LegId leg, Moment now);
   void upstream_gone(LegId leg, const LinkEnd& end, Moment now);
   /// The provider could not be reached (`lost`) or refused us (`error`).
   void upstream_unavailable(LegId leg, CloseReason reason, const std::string& why, Moment now);

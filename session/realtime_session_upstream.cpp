@@ -79,6 +79,12 @@ void RealtimeSession::upstream_said(LegId leg, Message message, Moment now) {
   }  // a leg that has handed over has nothing more to say
 }
 
+void RealtimeSession::upstream_skipped(LegId leg, Moment now) {
+  if (ended() || !current_ || current_->id() != leg) return;
+  ++counts_.unplaced_texts[static_cast<std::size_t>(Unplaced::too_large)];
+  record({{}, TextUnplaced{Unplaced::too_large}}, now);
+}
+
 // ---- what the provider says ----------------------------------------------------------------
 
 void RealtimeSession::current_said(Message message, Moment now) {

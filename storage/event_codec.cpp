@@ -111,7 +111,7 @@ constexpr std::uint8_t last(ItemStatus) { return 3; }
 constexpr std::uint8_t last(Place) { return 2; }
 constexpr std::uint8_t last(ResponseStatus) { return 4; }
 constexpr std::uint8_t last(ToolStatus) { return 3; }
-constexpr std::uint8_t last(Unplaced) { return 1; }
+constexpr std::uint8_t last(Unplaced) { return 2; }
 
 template <int version>
 struct EventFields {

@@ -114,7 +114,21 @@ test("a provider's own words about an end stand in no log line [P10]", async (t)
   line.say({ type: 'error', error: { type: 'server_error', code: 'Bearer sk-secret was refused', message: 'sk-secret' } });
   line.close(4003, 'user said: my number is 4711');
   assert.equal((await relay.transcript(client.id)).close_reason, 'upstream_error');
+  await relay.program.logged('session.ended');
   assert.match(relay.program.stderr, /session\.ended .*close code 4003, error other/);
   assert.ok(!/sk-secret|4711/.test(relay.program.stderr));
   assert.ok(!client.frames.slice(-1)[0].includes('4711'));
+});
+
+test('a message that is too large to be read is skipped and makes the transcript incomplete [P11][P13]', async (t) => {
+  const { relay, client, line } = await conversation(t, 'huge', ['upstream.message_bytes_max=64KiB']);
+  line.say(added(message('u1', 'user', 'One'), null));
+  line.say(added(message('a1', 'assistant', 'x'.repeat(70_000)), 'u1'));
+  line.say(added(message('u2', 'user', 'Two'), 'u1'));
+  await told(client, ({ item }) => item?.id === 'u2');
+  await client.close();
+  const { turns, gaps, complete } = await relay.transcript(client.id);
+  assert.deepEqual(turns.map(({ text }) => text), ['One', 'Two']);
+  assert.deepEqual(gaps, [{ item_id: '', kind: 'unplaced_text', after: 1, count: 1 }]);
+  assert.equal(complete, false);
 });

@@ -81,7 +81,7 @@ class RandomEvents {
       case 25:
         return AnswerAudio{id(), wide()};
       default:
-        return TextUnplaced{choice<Unplaced>(1)};
+        return TextUnplaced{choice<Unplaced>(2)};
     }
   }
 
