@@ -318,6 +318,14 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
               total(
                   tallies_, [](auto& t) -> auto& { return t.upstream_rotations; }));
   families.push_back(std::move(followed));
+  auto own_refused = family("verbatim_own_requests_refused_total",
+                        "Requests of the relay's own that a provider refused: a token's "
+                        "configuration, input transcription. The log has the code.",
+                        MetricType::Counter);
+  add_counter(own_refused, {},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.own_requests_refused; }));
+  families.push_back(std::move(own_refused));
 
   add_responses(families, tallies_);
   add_limits(families, tallies_);

@@ -180,6 +180,7 @@ void SessionDriver::report() {
   tally.upstream_reconnects.add(now_counted.reconnected - before.reconnected);
   tally.upstream_rotations.add(now_counted.rotated - before.rotated);
   report_responses();
+  tally.own_requests_refused.add(now_counted.own_requests_refused - before.own_requests_refused);
   const bool detached_before = std::exchange(detached_reported_, session_.detached());
   // Counts wrap around, and so does their sum.
   if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
@@ -194,6 +195,8 @@ void SessionDriver::report() {
                {"what",
                 "the provider sent what no turn can hold; the transcript says that it is "
                 "not complete; verbatim_unplaced_text_total counts it"}});
+  if (now_counted.own_requests_refused != before.own_requests_refused)
+    log_.warn("upstream.request_refused", {{"session", id}, {"code", session_.refused_code()}});
   if (now_counted.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
   if (now_counted.reconnected != before.reconnected)
     log_.info("upstream.restored", {{"session", id}});

@@ -1,19 +1,25 @@
 #include "session/own_events.hpp"
 
 #include "session/json_tree.hpp"
+#include "session/json_view.hpp"
 
 namespace verbatim::session {
 
 namespace {
 
-nlohmann::json update_event(nlohmann::json session) {
+nlohmann::json update_event(nlohmann::json session, std::string_view event_id) {
   if (!session.contains("type")) session["type"] = "realtime";
-  return nlohmann::json{{"type", "session.update"},
-                        {"event_id", std::string(own_event_prefix) + "configure"},
-                        {"session", std::move(session)}};
+  return nlohmann::json{
+      {"type", "session.update"}, {"event_id", event_id}, {"session", std::move(session)}};
 }
 
 }  // namespace
+
+bool is_own_request(std::string_view event_id) {
+  return event_id == configure_event_id || event_id == transcription_event_id ||
+         event_id == commit_event_id || event_id == response_event_id ||
+         event_id.starts_with(rebuilt_item_prefix);
+}
 
 std::string configuration_update(std::string_view config_json,
                                  std::string_view transcription_model) {
@@ -22,26 +28,30 @@ std::string configuration_update(std::string_view config_json,
   if (!session.is_object() || session.empty()) return {};
   if (!transcription_model.empty()) {
     nlohmann::json& input = session["audio"]["input"];
-    if (!input.contains("transcription")) input["transcription"] = {{"model", transcription_model}};
+    if (!input.contains("transcription") || input["transcription"].is_null())
+      input["transcription"] = {{"model", transcription_model}};
   }
-  return update_event(std::move(session)).dump();
+  return update_event(std::move(session), configure_event_id).dump();
+}
+
+bool binds_settings(std::string_view config_json) {
+  for (json::Members members(json::View::of(config_json)); members.next();)
+    if (members.key() != "type") return true;
+  return false;
 }
 
 std::string transcription_update(std::string_view transcription_model) {
   const nlohmann::json input = {{"transcription", {{"model", transcription_model}}}};
-  return update_event({{"audio", {{"input", input}}}}).dump();
+  return update_event({{"audio", {{"input", input}}}}, transcription_event_id).dump();
 }
 
 std::string commit_event() {
-  return nlohmann::json{{"type", "input_audio_buffer.commit"},
-                        {"event_id", std::string(own_event_prefix) + "commit"}}
+  return nlohmann::json{{"type", "input_audio_buffer.commit"}, {"event_id", commit_event_id}}
       .dump();
 }
 
 std::string response_event() {
-  return nlohmann::json{{"type", "response.create"},
-                        {"event_id", std::string(own_event_prefix) + "response"}}
-      .dump();
+  return nlohmann::json{{"type", "response.create"}, {"event_id", response_event_id}}.dump();
 }
 
 std::string truncated_event(const std::string& item_id, int content_index,

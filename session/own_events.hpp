@@ -16,11 +16,24 @@ namespace verbatim::session {
 /// Prefix of the event_id of every event that the relay sends on its own account.
 inline constexpr std::string_view own_event_prefix = "verbatim_";
 
+/// The event_ids of what the relay asks of the provider.
+inline constexpr std::string_view configure_event_id = "verbatim_configure";
+inline constexpr std::string_view transcription_event_id = "verbatim_transcription";
+inline constexpr std::string_view commit_event_id = "verbatim_commit";
+inline constexpr std::string_view response_event_id = "verbatim_response";
+inline constexpr std::string_view rebuilt_item_prefix = "verbatim_rebuild:";
+/// An error that names this event_id answers the relay, not its client.
+bool is_own_request(std::string_view event_id);
+
 /// A session.update that carries `config_json` (the `session` object of a client secret). If it
-/// says nothing about input transcription and `transcription_model` is not empty, that is added.
-/// Empty result: there is nothing to send. Precondition: config_json is empty or a JSON object.
+/// wants no input transcription or says nothing about it, and `transcription_model` is not empty,
+/// that is added: the transcript needs it. Empty result: there is nothing to send. Precondition:
+/// config_json is empty or a JSON object.
 std::string configuration_update(std::string_view config_json,
                                  std::string_view transcription_model);
+
+/// Whether a token's `session` object sets anything that a client can see.
+bool binds_settings(std::string_view config_json);
 
 /// A session.update that switches input transcription on and touches nothing else.
 std::string transcription_update(std::string_view transcription_model);

@@ -44,6 +44,8 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
       backoff_(options_.reconnect),
       answers_(options_.open_answers_bytes_max) {
   budget_.listen(identity_.extension_events);
+  if (const auto wanted = wants_transcription(options_.session_config_json))
+    settings_.hide_transcription(!*wanted);
 }
 
 // ---- the client ----------------------------------------------------------------------------
@@ -76,7 +78,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   }
   budget_.active(now.mono_ms);  // raw microphone frames are no activity
   if (legs_ > 1 && answered_here(type, message, now)) return;
-  if (type == "session.update" || type == "transcription_session.update") ++updates_outstanding_;
+  const bool settings = type == "session.update" || type == "transcription_session.update";
   if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
     audio_uncommitted_ = false;
   Sequence needs = 0;
@@ -90,6 +92,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   const std::string kept_type(type);  // it points into what is moved now
   auto queued = std::make_shared<const Message>(std::move(message));
   unanswered_.asked(kept_type, queued, needs);
+  if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
   to_upstream_.push(std::move(queued), needs);
   spend(now);
 }
@@ -225,7 +228,8 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
 void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
   to_client_.restart(how.after.value_or(0));
   settled_turns_.clear();
-  if (settings_.empty() && !how.after) return;  // the provider's own session.created is to come
+  if ((settings_.empty() || held_created_) && !how.after) return;  // session.created is to come
+  held_created_.reset();
   if (how.after && !how.extension_events) {
     send_error("server_error", "messages_not_kept",
                "What was sent behind message " + std::to_string(*how.after) +
@@ -310,6 +314,7 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
   if (current_ && !next_ && rotate_at_ms_ != 0 && !rotation_waits_)
     next = std::min(next, rotate_at_ms_);
   if (held_until_ms_ != 0) next = std::min(next, held_until_ms_);
+  if (held_created_) next = std::min(next, held_created_->until_ms);
   if (detached_) {
     next = std::min(next, detached_->until_ms);
     if (speech_open_) next = std::min(next, detached_->commit_at_ms);

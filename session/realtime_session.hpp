@@ -30,6 +30,7 @@
 #include "session/own_events.hpp"
 #include "session/policy.hpp"
 #include "session/session_settings.hpp"
+#include "session/settings_requests.hpp"
 #include "session/spill.hpp"
 #include "session/transcript.hpp"
 #include "session/unanswered.hpp"
@@ -180,10 +181,13 @@ class RealtimeSession {
     std::uint64_t rotated = 0;         ///< legs that followed one that was still there
     /// Messages of the provider that no turn can hold, by Unplaced.
     std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
-    std::uint64_t responses = 0;  ///< of the model that have ended
+    std::uint64_t responses = 0;             ///< of the model that have ended
+    std::uint64_t own_requests_refused = 0;  ///< by the provider; its client does not hear of it
     friend bool operator==(const Counts&, const Counts&) = default;
   };
   const Counts& counts() const { return counts_; }
+  /// The provider's code for the last refusal of what the relay asked for itself.
+  const std::string& refused_code() const { return refused_code_; }
   const Budget& budget() const { return budget_; }
   /// How the model's responses ended so far.
   const ResponseCounts& responses() const { return transcript_.responses(); }
@@ -194,6 +198,11 @@ class RealtimeSession {
     std::string why;
     std::int64_t until_ms;
     std::int64_t commit_at_ms;  ///< then what the client was saying is taken for all of it
+  };
+  struct HeldCreated {
+    Message message;
+    Sequence needs;
+    std::int64_t until_ms;
   };
   struct Outage {
     CloseReason reason;  ///< of its beginning, and the session's if it does not end
@@ -225,6 +234,20 @@ class RealtimeSession {
   void heed(const Budget::Notice& notice, Moment now);
   std::string own_event_id();
 
+  // realtime_session_settings.cpp: the session's settings, and what a client sees of them
+  std::string_view transcription_model() const;
+  void request_settings(std::string update, SettingsRequests::Purpose purpose);
+  void request_configuration();
+  void request_transcription();
+  void request_less(SettingsRequests::Purpose refused);
+  bool answers_relay(const Event& event, const Message& message, Moment now);
+  bool refuses_relay(const ProviderError& error, const Message& message, Moment now);
+  void configuration_seen(bool transcription_on);
+  bool is_hidden(std::string_view type) const;
+  void veil(Message& message) const;
+  void hold_created(Message message, Sequence needs, Moment now);
+  void release_created(std::string_view in_force = {});
+
   // realtime_session_ending.cpp: time, and the end
   void end_unread(const std::string& error);
   void close_what_is_open(CloseReason told, const std::string& why);
@@ -233,8 +256,6 @@ class RealtimeSession {
   void current_said(Message message, Moment now);
   void next_said(const Message& message, Moment now);
   void notice(const Event& event, const Message& message);
-  void configuration_seen(bool transcription_on);
-  void request_transcription();
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   void leg_failed(const std::string& why, Moment now);
   void try_carry_over(Moment now);
@@ -279,9 +300,12 @@ class RealtimeSession {
   std::string last_error_;
   bool speech_open_ = false;        ///< begun, not committed
   bool audio_uncommitted_ = false;  ///< the client sent some since the last commit
-  int updates_outstanding_ = 0;     ///< session.update sent, not answered
+  SettingsRequests settings_requests_;
   bool transcription_on_ = false;
   bool transcription_refused_ = false;  ///< asked for and still off: ask no more
+  bool holds_created_ = false;          ///< session.created is to wait for the token's settings
+  std::optional<HeldCreated> held_created_;
+  std::string refused_code_;
 
   /// Turns that became settled and are yet to be told to a client that asked for it.
   std::vector<std::pair<std::string, Sequence>> settled_turns_;

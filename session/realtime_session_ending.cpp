@@ -47,6 +47,7 @@ void RealtimeSession::time_passed(Moment now) {
     held_until_ms_ = 0;
     to_client_.release();
   }
+  if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
   if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
     detached_->commit_at_ms = never;
     to_upstream_.push(own_message(commit_event()), 0);
@@ -123,6 +124,7 @@ void RealtimeSession::suspend(const std::string& why, Moment now) {
 
 void RealtimeSession::close_what_is_open(CloseReason told, const std::string& why) {
   to_upstream_.clear();
+  release_created();
   detached_.reset();
   to_client_.release();
   if (!client_attached_) {
@@ -145,6 +147,8 @@ void RealtimeSession::close_what_is_open(CloseReason told, const std::string& wh
 
 void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
   transcript_ = std::move(transcript);
+  if (settings.leaves_transcription_open() && settings_.hides_transcription())
+    settings.hide_transcription(true);  // as its token says
   settings_ = std::move(settings);
   meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
   const std::string shown = settings_.created_message({});

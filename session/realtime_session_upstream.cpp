@@ -48,6 +48,7 @@ MessagePtr RealtimeSession::take_for(LegId leg) {
   Outbox* const outbox = outbox_of(leg);
   MessagePtr taken = outbox->take();
   if (outbox == &to_upstream_ && !unanswered_.empty()) unanswered_.sent(taken);
+  if (outbox == &to_upstream_ && !settings_requests_.empty()) settings_requests_.sent(taken);
   return taken;
 }
 
@@ -61,13 +62,7 @@ void RealtimeSession::upstream_opened(LegId leg, Moment now) {
   if (!current_ || current_->id() != leg) return;
   current_->opened();
   created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
-  std::string update = configuration_update(
-      options_.session_config_json,
-      options_.input_transcription ? std::string_view(options_.transcription_model) : "");
-  if (!update.empty()) {
-    ++updates_outstanding_;
-    to_upstream_.push_front(own_message(std::move(update)));
-  }
+  request_configuration();
 }
 
 void RealtimeSession::upstream_said(LegId leg, Message message, Moment now) {
@@ -99,6 +94,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
       meter_.provider_sent(*audio);
     budget_.active(now.mono_ms);
+    release_created();
     answer_client(std::move(message));
     spend(now);
     return;
@@ -108,10 +104,13 @@ void RealtimeSession::current_said(Message message, Moment now) {
   auto transcription_usage = read_transcription_usage(type, message.bytes);
   meter_.configured(type, message.bytes);
   policy_.configured(type, message.bytes);
+  const bool ours = event && answers_relay(*event, message, now);
+  const bool unseen = ours || is_hidden(type);
+  if (event && !ours) unanswered_.answered_by(*event);
   if (event) notice(*event, message);
-  if (auto shown = policy_.without_hidden(type, message.bytes)) message.bytes = std::move(*shown);
   if (!event) {
-    answer_client(std::move(message));
+    release_created();
+    if (!unseen) answer_client(std::move(message));
     return;
   }
   budget_.active(now.mono_ms);
@@ -122,6 +121,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
                                                 ? std::optional(configured->transcription_on)
                                                 : std::nullopt;
   const bool speech = std::holds_alternative<SpeechStarted>(event->body);
+  const bool opened_here = opened != nullptr;
   if (opened) plan_rotation(opened->expires_at_s, now);
 
   const bool response_over = std::holds_alternative<ResponseEnded>(event->body);
@@ -129,10 +129,16 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (!needs) return;
   const auto usage_needs = record_usage(std::move(transcription_usage), response_over, now);
   if (!usage_needs) return;
-  answer_client(std::move(message), std::max(*needs, *usage_needs));
+  if (transcription) veil(message);
+  if (opened_here && holds_created_) {
+    hold_created(std::move(message), *needs, now);
+  } else if (!unseen) {
+    release_created();
+    answer_client(std::move(message), std::max(*needs, *usage_needs));
+  }
   tell_turns();
   if (transcription) configuration_seen(*transcription);
-  // An update that was refused leaves the count too high; by the first speech it must be settled.
+  // By the first speech it must be on, whatever became of the answers.
   if (speech && !transcription_on_) request_transcription();
   finish_if_transcribed(now);
   spend(now);
@@ -140,7 +146,6 @@ void RealtimeSession::current_said(Message message, Moment now) {
 }
 
 void RealtimeSession::notice(const Event& event, const Message& message) {
-  unanswered_.answered_by(event);
   if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body))
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
   if (std::holds_alternative<ResponseEnded>(event.body)) ++counts_.responses;
@@ -153,28 +158,10 @@ void RealtimeSession::notice(const Event& event, const Message& message) {
     provider_error_ = true;
     last_error_ = error->code.empty() ? error->type : error->code;
     expired_ = expired_ || error->code == "session_expired";
-    if (error->client_event_id.starts_with(own_event_prefix)) {
-      transcription_refused_ = true;
-      updates_outstanding_ = std::max(0, updates_outstanding_ - 1);
-    }
   }
-  const bool configured = std::holds_alternative<SessionConfigured>(event.body);
-  if (configured && updates_outstanding_ > 0) --updates_outstanding_;
-  if (configured || std::holds_alternative<UpstreamOpened>(event.body))
+  if (std::holds_alternative<SessionConfigured>(event.body) ||
+      std::holds_alternative<UpstreamOpened>(event.body))
     settings_.see(message.bytes);
-}
-
-void RealtimeSession::configuration_seen(bool transcription_on) {
-  transcription_on_ = transcription_on;
-  if (transcription_on) transcription_refused_ = false;
-  if (!transcription_on && updates_outstanding_ == 0) request_transcription();
-}
-
-void RealtimeSession::request_transcription() {
-  if (!options_.input_transcription || transcription_refused_) return;
-  transcription_refused_ = true;  // until an answer shows that it is on
-  ++updates_outstanding_;
-  to_upstream_.push(own_message(transcription_update(options_.transcription_model)), 0);
 }
 
 // ---- one leg after another -----------------------------------------------------------------
@@ -201,7 +188,7 @@ void RealtimeSession::try_carry_over(Moment now) {
 bool RealtimeSession::is_silent() const {
   const bool half_said = speech_open_ || (audio_uncommitted_ && !settings_.detects_turns());
   return created_ && !half_said && !transcript_.is_answering() && unanswered_.empty() &&
-         updates_outstanding_ == 0 && !transcript_.awaiting_transcription();
+         settings_requests_.empty() && !transcript_.awaiting_transcription();
 }
 
 void RealtimeSession::carry_over(Moment now) {
@@ -210,7 +197,7 @@ void RealtimeSession::carry_over(Moment now) {
   current_ = std::exchange(next_, std::nullopt);
   outage_.reset();
   expired_ = provider_error_ = speech_open_ = false;
-  updates_outstanding_ = 0;
+  settings_requests_.connection_lost();
   carried_since_ms_ = now.mono_ms;
   const Event greeting = *current_->greeting();
   plan_rotation(std::get<UpstreamOpened>(greeting.body).expires_at_s, now);
@@ -223,7 +210,8 @@ void RealtimeSession::carry_over(Moment now) {
   if (!after_loss) return;
   const auto again = unanswered_.take_sent();
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
-    if (request->kind == Unanswered::Request::Kind::settings) ++updates_outstanding_;
+    if (request->kind == Unanswered::Request::Kind::settings)
+      settings_requests_.queued(request->message, SettingsRequests::Purpose::client);
     to_upstream_.push_front(request->message, request->needs);
   }
   if (settings_.answers_by_itself() && !unanswered_.has_response() &&
@@ -293,6 +281,7 @@ void RealtimeSession::upstream_unavailable(LegId leg, CloseReason reason, const 
 
 void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, Moment now) {
   current_.reset();
+  release_created();
   // A first connection that never spoke is no loss but a refusal; and nobody waits for another
   // when the client has left.
   if (!created_ || pending_reason_ || options_.reconnect.attempts_max == 0)

@@ -1,9 +1,12 @@
 // The provider's `session` object as it was last seen: what the conversation is carried on with
-// when the connection changes. Protocol notes, section 2.
+// when the connection changes. With it goes whether the client has switched input transcription
+// off: the relay has it on all the same, and such a client is not to see it. Protocol notes,
+// section 2.
 //
 // Pure value; one thread at a time.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,14 +15,24 @@ namespace verbatim::session {
 class SessionSettings {
  public:
   SessionSettings() = default;
-  /// `json`: a session object, as to_json() gave it; anything else counts as nothing seen.
+  /// `json`: what to_json() gave, or a bare session object (as earlier versions stored it);
+  /// anything else counts as nothing seen.
   static SessionSettings from_json(std::string json);
 
   /// Takes the `session` of a session.created or session.updated.
   void see(std::string_view message);
 
   bool empty() const { return json_.empty(); }
-  const std::string& to_json() const { return json_; }
+  std::string to_json() const;
+
+  /// The client, or its token, has said of input transcription that it wants none, or some.
+  void hide_transcription(bool hide) { hides_transcription_ = hide; }
+  bool hides_transcription() const { return hides_transcription_.value_or(false); }
+  /// Neither has said anything.
+  bool leaves_transcription_open() const { return !hides_transcription_.has_value(); }
+  /// A message with a `session`, as a client may see it: transcription reads null if it is hidden.
+  /// nullopt: the message may pass as it is.
+  std::optional<std::string> without_transcription(std::string_view message) const;
 
   /// session.created, as a client that comes back gets it.
   std::string created_message(std::string_view event_id) const;
@@ -36,6 +49,7 @@ class SessionSettings {
 
  private:
   std::string json_;
+  std::optional<bool> hides_transcription_;
 };
 
 }  // namespace verbatim::session

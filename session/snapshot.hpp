@@ -13,14 +13,16 @@
 
 namespace verbatim::session {
 
-/// session.created first, then each item as added and done in the conversation's order, then what
-/// of an answer under way has been said. All text in it is in `transcript`.
+/// session.created first, then each item as added and done in the conversation's order, behind one
+/// that was spoken by the user what is known of its words, then what of an answer under way has
+/// been said. All text in it is in `transcript`.
 std::vector<std::string> snapshot(const Transcript& transcript, const OpenAnswers& answers,
                                   const SessionSettings& settings, const EventIds& next_event_id);
 
-/// One item, as the provider answers a conversation.item.create: added and done.
+/// One item, as the provider answers a conversation.item.create: added and done. What the user
+/// spoke is followed by its transcription; without it (`with_words` false) its words are not told.
 std::vector<std::string> shown(const Transcript& transcript, const std::string& item_id,
                                const std::string& previous_item_id, bool spoken,
-                               const EventIds& next_event_id);
+                               const EventIds& next_event_id, bool with_words = true);
 
 }  // namespace verbatim::session

@@ -69,6 +69,10 @@ void Unanswered::answered_by(const Event& event) {
   }
 }
 
+void Unanswered::settings_refused() {
+  drop_first([](const Request& one) { return one.kind == Request::Kind::settings; });
+}
+
 std::vector<Unanswered::Request> Unanswered::take_sent() {
   std::vector<Request> sent;
   for (Request& request : requests_) {

@@ -22,6 +22,8 @@ class Unanswered {
   void sent(const MessagePtr& message);
   /// Something came from the provider that may answer one.
   void answered_by(const Event& event);
+  /// The provider has refused the oldest session.update, without naming it.
+  void settings_refused();
 
   struct Request {
     enum class Kind { item, response, settings };

@@ -11,8 +11,8 @@ namespace verbatim::session {
 
 namespace {
 
-const std::string configure_id = std::string(own_event_prefix) + "configure";
-const std::string item_prefix = std::string(own_event_prefix) + "rebuild:";
+const std::string configure_id(configure_event_id);
+const std::string item_prefix(rebuilt_item_prefix);
 
 Message own_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
 

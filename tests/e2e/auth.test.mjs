@@ -88,9 +88,9 @@ test('what a token is bound to is in force before the client says anything', asy
   const session = { type: 'realtime', instructions: 'Be brief.' };
   const token = await relay.mint({ user: 'ada', metadata: { course: '7' } }, session);
   const client = await Client.connectWithId(t, relay, { token });
-  const updated = await client.event('session.updated');
-  assert.equal(updated.session.instructions, 'Be brief.');
-  assert.ok(updated.session.audio.input.transcription.model, 'its speech will be transcribed');
+  const created = await client.event('session.created');
+  assert.equal(created.session.instructions, 'Be brief.');
+  assert.ok(created.session.audio.input.transcription.model, 'its speech will be transcribed');
   await client.close();
   const kept = await relay.request(`/v1/sessions/${client.id}`);
   assert.equal(kept.json.user, 'ada');

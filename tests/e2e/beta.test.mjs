@@ -134,7 +134,7 @@ test('a token of the beta endpoint binds a session in beta shape [P9]', async (t
     token: secret.value,
     headers: { 'openai-beta': 'realtime=v1' },
   });
-  const { session } = await client.event('session.updated');
+  const { session } = await client.event('session.created');
   assert.deepEqual([session.modalities, session.voice], [['text'], 'verse']);
   const events = await client.ask('In writing?');
   assert.ok(events.some(({ type }) => type === 'response.text.delta'));

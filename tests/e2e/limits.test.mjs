@@ -189,10 +189,10 @@ test('what a token binds can not be changed by who holds it, nor seen if it is h
   const session = { type: 'realtime', instructions: 'The secret plan.', tools: [] };
   const policy = { locked: 'bound', hide: ['instructions', 'tools'] };
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ policy }, session) });
-  const updated = await client.event('session.updated'); // of the relay's own update
-  assert.equal('instructions' in updated.session, false);
-  assert.equal('tools' in updated.session, false);
-  assert.ok(updated.session.audio);
+  const created = await client.event('session.created'); // with what the token binds
+  assert.equal('instructions' in created.session, false);
+  assert.equal('tools' in created.session, false);
+  assert.ok(created.session.audio);
 
   client.send({ type: 'session.update', event_id: 'mine', session: { type: 'realtime', instructions: 'My plan.' } });
   const refused = await client.event('error');
@@ -248,6 +248,6 @@ test('instructions are made of a template and checked values, on the server alon
   assert.equal(made.status, 200);
   assert.ok(!made.text.includes('Dr. Mills'));
   const client = await Client.connectWithId(t, relay, { token: made.json.value });
-  const { session } = await client.event('session.updated');
+  const { session } = await client.event('session.created');
   assert.equal(session.instructions, 'You are <value name="who">Dr. Mills</value> on level 2.');
 });

@@ -4,7 +4,8 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { startRelay, startSimulator } from './support/verbatim.mjs';
+import { Provider } from './support/provider.mjs';
+import { Client, startRelay, startSimulator, within } from './support/verbatim.mjs';
 
 const script = fileURLToPath(new URL('support/sdk.mjs', import.meta.url));
 const major = Number(process.versions.node.split('.')[0]);
@@ -84,4 +85,39 @@ test('@openai/agents-realtime, RealtimeSession [P9]', { skip: withoutAgents }, a
   assert.deepEqual(seen.answers, answers);
   assert.equal(seen.history.filter((role) => role === 'user').length, 3);
   assertKept(transcript);
+});
+
+// Its first connection speaks; then the SDK comes back with the same token, and knows only what it is told.
+test('@openai/agents-realtime shows the words of what was spoken before it came back [P8][P9]', { skip: withoutAgents }, async (t) => {
+  const provider = await Provider.start(t);
+  const relay = await startRelay(t, { set: [`upstream.url=${provider.url}`, 'session.resume_window=30s'] });
+  const token = await relay.mint({ user: 'ann' });
+  const first = await Client.connect(t, relay, { token, query: { model: 'm' } });
+  const line = await within(Promise.resolve(provider.line('m')), 'the provider’s line');
+  line.socket.on('message', (data) => {
+    const { type, session } = JSON.parse(data);
+    if (type === 'session.update') line.say({ type: 'session.updated', session });
+  });
+  const transcription = { model: 'whisper-1' };
+  line.say({ type: 'session.created', session: { type: 'realtime', id: 'sess_p', audio: { input: { transcription } } } });
+  let last = null;
+  for (const [id, words] of [['item_u1', 'Good morning.'], ['item_u2', 'Is anybody there?']]) {
+    const item = { id, type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_audio', transcript: null }] };
+    line.say({ type: 'input_audio_buffer.committed', item_id: id, previous_item_id: last });
+    line.say({ type: 'conversation.item.added', previous_item_id: last, item });
+    line.say({ type: 'conversation.item.done', previous_item_id: last, item });
+    line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: id, content_index: 0, transcript: words });
+    last = id;
+  }
+  await first.until(({ events }) => events.filter(({ transcript }) => transcript).length === 2, 'the words');
+  first.socket.terminate();
+  await first.closed;
+  const { stdout } = await promisify(execFile)(process.execPath, [...nodeOptions, script, 'returned', relay.url, token], {
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: relay.certificate },
+    timeout: 20_000,
+  });
+  assert.deepEqual(JSON.parse(stdout), {
+    said: ['Good morning.', 'Is anybody there?'],
+    types: ['input_audio', 'input_audio'],
+  });
 });

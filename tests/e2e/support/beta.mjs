@@ -25,9 +25,8 @@ async function openai(Socket) {
   let answer;
   const hear = {
     'session.created': () => socket.send({ type: 'session.update', session: configuration }),
-    // The first may answer what the relay said on its own account.
     'session.updated': ({ session }) => {
-      if (session.voice !== configuration.voice || seen.session) return;
+      if (seen.session) throw new Error('an update was answered twice');
       seen.session = session;
       ask();
     },

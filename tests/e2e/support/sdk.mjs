@@ -83,11 +83,32 @@ async function agents() {
   return { answers, history };
 }
 
+/** Comes back to a conversation that was spoken: what the SDK shows of what its user has said. */
+async function returned() {
+  const { RealtimeAgent, RealtimeSession } = await import('@openai/agents-realtime');
+  const agent = new RealtimeAgent({ name: 'test', instructions: 'Answer.' });
+  const session = new RealtimeSession(agent, { transport: 'websocket', model: 'gpt-realtime' });
+  const said = () =>
+    session.history
+      .filter(({ role }) => role === 'user')
+      .map(({ content }) => content.map(({ transcript, text }) => transcript ?? text ?? '').join(''));
+  const over = new Promise((resolve, reject) => {
+    session.on('error', ({ error }) => reject(new Error(JSON.stringify(error))));
+    session.on('history_updated', () => said().length >= 2 && said().every(Boolean) && resolve());
+  });
+  await session.connect({ apiKey: token, url: `${url.replace(/^http/, 'ws')}/v1/realtime` });
+  await over;
+  const types = session.history.map(({ content }) => content?.[0]?.type);
+  session.close();
+  return { said: said(), types };
+}
+
 const clients = {
   ws: async () => openai((await import('openai/realtime/ws')).OpenAIRealtimeWS),
   native: async () => openai((await import('openai/realtime/websocket')).OpenAIRealtimeWebSocket),
   dropped,
   agents,
+  returned,
 };
 console.log(JSON.stringify(await clients[client]()));
 process.exit(0);

@@ -1,0 +1,169 @@
+// The session's settings: what the relay asks of the provider for itself, which its client does not
+// see, and what a client sees of the settings in force.
+#include <utility>
+
+#include "session/json_object.hpp"
+#include "session/json_view.hpp"
+#include "session/message_kind.hpp"
+#include "session/own_events.hpp"
+#include "session/realtime_session.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+using Purpose = SettingsRequests::Purpose;
+
+/// How long session.created waits for the provider to take the token's configuration, so that it
+/// shows the session that the token promises. A provider that answers does so in a round trip.
+constexpr std::int64_t configuration_pause_ms = 2'000;
+
+/// A provider's code, for the log: what is no plain name may be anything.
+std::string plain_code(const ProviderError& error) {
+  constexpr std::size_t longest = 64;
+  const std::string& code = error.code.empty() ? error.type : error.code;
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  const bool is_plain =
+      !code.empty() && code.size() <= longest && code.find_first_not_of(plain) == std::string::npos;
+  return is_plain ? code : std::string("unnamed");
+}
+
+/// session.created as it came, but with the session of another message.
+std::string with_session(std::string_view created, json::View session) {
+  json::ObjectWriter out;
+  for (json::Members members(json::View::of(created)); members.next();)
+    out.add(members.key(), members.key() == "session" ? session.raw() : members.value().raw());
+  return out.text();
+}
+
+}  // namespace
+
+// ---- what the relay asks for ---------------------------------------------------------------
+
+std::string_view RealtimeSession::transcription_model() const {
+  return options_.input_transcription ? std::string_view(options_.transcription_model)
+                                      : std::string_view();
+}
+
+void RealtimeSession::request_settings(std::string update, Purpose purpose) {
+  const auto message = std::make_shared<const Message>(own_message(std::move(update)));
+  settings_requests_.queued(message, purpose);
+  // A token's configuration goes before all that its client says.
+  if (purpose == Purpose::transcription) {
+    to_upstream_.push(message, 0);
+  } else {
+    to_upstream_.push_front(message);
+  }
+}
+
+void RealtimeSession::request_configuration() {
+  std::string update = configuration_update(options_.session_config_json, transcription_model());
+  if (update.empty()) return;
+  holds_created_ = binds_settings(options_.session_config_json);
+  request_settings(std::move(update), Purpose::configuration);
+}
+
+void RealtimeSession::request_transcription() {
+  if (!options_.input_transcription || transcription_refused_ || settings_requests_.has_own())
+    return;
+  request_settings(transcription_update(options_.transcription_model), Purpose::transcription);
+}
+
+/// Of the token's configuration with what the relay adds, the token's part may yet be taken; and
+/// if that is refused, what the relay adds.
+void RealtimeSession::request_less(Purpose refused) {
+  const bool bound = binds_settings(options_.session_config_json);
+  if (refused == Purpose::transcription || !bound) {
+    transcription_refused_ = true;
+  } else if (refused == Purpose::configuration && !transcription_model().empty()) {
+    request_settings(configuration_update(options_.session_config_json, {}),
+                     Purpose::bare_configuration);
+  } else {
+    holds_created_ = false;
+    release_created();
+    request_transcription();
+  }
+}
+
+// ---- what the provider answers -------------------------------------------------------------
+
+/// Whether the event answers the relay itself; then no client gets it.
+bool RealtimeSession::answers_relay(const Event& event, const Message& message, Moment now) {
+  if (const auto* configured = std::get_if<SessionConfigured>(&event.body)) {
+    const auto request = settings_requests_.answered();
+    if (!request) return false;
+    if (request->transcription) settings_.hide_transcription(!*request->transcription);
+    if (!request->own()) return false;
+    const bool asked_for = request->purpose != Purpose::bare_configuration;
+    if (asked_for && !configured->transcription_on && options_.input_transcription)
+      transcription_refused_ = true;
+    if (request->purpose != Purpose::transcription) {
+      holds_created_ = false;
+      release_created(message.bytes);
+    }
+    return true;
+  }
+  const auto* error = std::get_if<ProviderError>(&event.body);
+  return error != nullptr && refuses_relay(*error, message, now);
+}
+
+bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& message,
+                                    Moment now) {
+  // Before its session.created a provider refuses the connection, not a request.
+  if (settings_.empty() && error.client_event_id.empty()) return false;
+  const auto request = settings_requests_.refused(message.bytes);
+  if (request && !request->own()) {
+    unanswered_.settings_refused();
+    if (settings_requests_.empty() && !transcription_on_) request_transcription();
+    return false;
+  }
+  if (!request && !is_own_request(error.client_event_id)) return false;
+  ++counts_.own_requests_refused;
+  refused_code_ = plain_code(error);
+  if (!request) return true;
+  request_less(request->purpose);
+  if (held_created_) held_created_->until_ms = now.mono_ms + configuration_pause_ms;
+  return true;
+}
+
+void RealtimeSession::configuration_seen(bool transcription_on) {
+  transcription_on_ = transcription_on;
+  if (transcription_on) transcription_refused_ = false;
+  if (!transcription_on && settings_requests_.empty()) request_transcription();
+}
+
+// ---- what a client sees --------------------------------------------------------------------
+
+/// Whether a client is not to get a message of this type: it wants no transcription.
+bool RealtimeSession::is_hidden(std::string_view type) const {
+  return settings_.hides_transcription() &&
+         type.starts_with("conversation.item.input_audio_transcription.");
+}
+
+/// A message that shows the session, as the client may see it.
+void RealtimeSession::veil(Message& message) const {
+  if (auto veiled = settings_.without_transcription(message.bytes))
+    message.bytes = *std::move(veiled);
+  if (auto veiled = policy_.without_hidden(peek_type(message.bytes), message.bytes))
+    message.bytes = *std::move(veiled);
+}
+
+/// session.created waits until the provider has taken what the token binds.
+void RealtimeSession::hold_created(Message message, Sequence needs, Moment now) {
+  holds_created_ = false;
+  held_created_ = HeldCreated{std::move(message), needs, now.mono_ms + configuration_pause_ms};
+}
+
+/// `in_force`: a message with the session that it shows; empty: it shows what it came with.
+void RealtimeSession::release_created(std::string_view in_force) {
+  if (!held_created_) return;
+  HeldCreated held = *std::exchange(held_created_, std::nullopt);
+  const json::View session = json::View::of(in_force)["session"];
+  if (session.is(json::Kind::object))
+    held.message.bytes = with_session(held.message.bytes, session);
+  veil(held.message);
+  answer_client(std::move(held.message), held.needs);
+}
+
+}  // namespace verbatim::session

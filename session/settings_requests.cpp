@@ -1,0 +1,105 @@
+#include "session/settings_requests.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+#include "session/json_view.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [text](std::string_view word) { return text.find(word) != text.npos; });
+}
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [text](std::string_view one) { return text.starts_with(one); });
+}
+
+/// Whether an error that names no event can be about a session.update: by the field that it names,
+/// else by its code, else by its words, which are the provider's own and stay in here.
+bool is_about_settings(json::View error) {
+  const std::string param = error["param"].string_or_empty();
+  if (!param.empty())
+    return starts_with_any(param, {"session", "audio.", "input_audio_transcription",
+                                   "transcription", "turn_detection"});
+  const std::string code = error["code"].string_or_empty();
+  if (starts_with_any(code, {"input_audio_buffer", "response_", "conversation_", "item_",
+                             "rate_limit", "insufficient_quota", "credit_", "session_expired",
+                             "invalid_api_key", "unsupported_content_type"}))
+    return false;
+  std::string words = error["message"].string_or_empty();
+  for (char& c : words)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  if (contains_any(words, {"session.update", "transcription", "turn_detection", "voice"}))
+    return true;
+  return !contains_any(
+      words, {"response", "item", "buffer", "audio", "quota", "rate limit", "maximum duration"});
+}
+
+}  // namespace
+
+std::optional<bool> wants_transcription(std::string_view session_json) {
+  const json::View session = json::View::of(session_json);
+  const json::View nested = session["audio"]["input"]["transcription"];
+  const json::View said = nested.exists() ? nested : session["input_audio_transcription"];
+  if (!said.exists()) return std::nullopt;
+  return !said.is(json::Kind::null);
+}
+
+void SettingsRequests::queued(const MessagePtr& message, Purpose purpose) {
+  const auto view = json::View::of(message->bytes);
+  Request request{message, purpose, view["event_id"].string_or_empty(), std::nullopt, false};
+  if (purpose == Purpose::client)
+    request.transcription = wants_transcription(view["session"].raw());
+  requests_.push_back(std::move(request));
+  if (requests_.size() > count_max) requests_.pop_front();
+}
+
+void SettingsRequests::sent(const MessagePtr& message) {
+  const auto first_unsent = std::find_if(requests_.begin(), requests_.end(),
+                                         [](const Request& one) { return !one.sent; });
+  const auto leaves = std::find_if(first_unsent, requests_.end(), [&message](const Request& one) {
+    return one.message == message;
+  });
+  if (leaves == requests_.end()) return;
+  leaves->sent = true;
+  std::rotate(first_unsent, leaves, std::next(leaves));
+}
+
+std::optional<SettingsRequests::Request> SettingsRequests::take(
+    std::deque<Request>::iterator which) {
+  if (which == requests_.end()) return std::nullopt;
+  Request taken = std::move(*which);
+  requests_.erase(which);
+  return taken;
+}
+
+std::optional<SettingsRequests::Request> SettingsRequests::answered() {
+  return take(requests_.begin());
+}
+
+std::optional<SettingsRequests::Request> SettingsRequests::refused(std::string_view error_message) {
+  const json::View error = json::View::of(error_message)["error"];
+  const std::string event_id = error["event_id"].string_or_empty();
+  if (!event_id.empty()) {
+    return take(std::find_if(requests_.begin(), requests_.end(),
+                             [&event_id](const Request& one) { return one.event_id == event_id; }));
+  }
+  if (!is_about_settings(error)) return std::nullopt;
+  return take(requests_.begin());
+}
+
+void SettingsRequests::connection_lost() {
+  std::erase_if(requests_, [](const Request& one) { return one.sent; });
+}
+
+bool SettingsRequests::has_own() const {
+  return std::any_of(requests_.begin(), requests_.end(),
+                     [](const Request& one) { return one.own(); });
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,190 @@
+// What a client that is told the conversation afresh learns of the words that were spoken (P8, P9).
+#include "rebuild.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+namespace {
+
+SessionOptions resumable() {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  return options;
+}
+
+struct Talk : Stage {
+  explicit Talk(const Dialect* dialect = nullptr) : Stage(resumable(), false, dialect) { open(); }
+
+  void say(json event) {
+    event["event_id"] = "t" + std::to_string(++count);
+    provider(event.dump());
+  }
+  void spoken(const std::string& id, const json& previous,
+              const json& content = {{{"type", "input_audio"}, {"transcript", nullptr}}}) {
+    say({{"type", "input_audio_buffer.committed"},
+         {"item_id", id},
+         {"previous_item_id", previous}});
+    const json item = {{"id", id},
+                       {"type", "message"},
+                       {"role", "user"},
+                       {"status", "completed"},
+                       {"content", content}};
+    say({{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", item}});
+    say({{"type", "conversation.item.done"}, {"previous_item_id", previous}, {"item", item}});
+  }
+  void transcription(const std::string& what, const std::string& id, json members,
+                     int content_index = 0) {
+    members["type"] = "conversation.item.input_audio_transcription." + what;
+    members["item_id"] = id;
+    members["content_index"] = content_index;
+    say(members);
+  }
+  std::vector<json> told_afresh() {
+    journal.sync();
+    drain_client();
+    session.client_gone(lost, clock);
+    session.client_returned({}, clock);
+    journal.sync();
+    pass(100);
+    std::vector<json> out;
+    for (const auto& message : drain_client()) out.push_back(json::parse(message));
+    return out;
+  }
+
+  int count = 0;
+};
+
+std::vector<std::string> types_of(const std::vector<json>& events) {
+  std::vector<std::string> out;
+  for (const json& event : events) out.push_back(event["type"]);
+  return out;
+}
+
+const std::string of_words = "conversation.item.input_audio_transcription.";
+
+}  // namespace
+
+TEST_CASE("the words of each spoken item are told behind it, those of typed ones are in it",
+          "[P8][P9][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr);
+  talk.say({{"type", "conversation.item.added"},
+            {"previous_item_id", "u1"},
+            {"item", typed("u2", "In writing.")}});
+  talk.spoken("u3", "u2");
+  talk.transcription("completed", "u3", {{"transcript", "And aloud."}});
+  talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
+  const auto told = talk.told_afresh();
+  REQUIRE(types_of(told) ==
+          std::vector<std::string>{
+              "session.created", "conversation.item.added", "conversation.item.done",
+              of_words + "completed", "conversation.item.added", "conversation.item.done",
+              "conversation.item.added", "conversation.item.done", of_words + "completed"});
+  CHECK(told[3]["item_id"] == "u1");
+  CHECK(told[3]["content_index"] == 0);
+  CHECK(told[3]["transcript"] == "Good morning.");
+  CHECK(told[8]["item_id"] == "u3");
+  CHECK(told[8]["transcript"] == "And aloud.");
+}
+
+TEST_CASE("speech in a later part of an item is told by its own index",
+          "[P8][P9][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr,
+              {{{"type", "input_text"}, {"text", "This is what I heard:"}},
+               {{"type", "input_audio"}, {"transcript", nullptr}}});
+  talk.transcription("completed", "u1", {{"transcript", "A bell."}}, 1);
+  const auto told = talk.told_afresh();
+  REQUIRE(told.back()["type"] == of_words + "completed");
+  CHECK(told.back()["content_index"] == 1);
+  CHECK(told.back()["transcript"] == "A bell.");
+}
+
+TEST_CASE("a transcription that failed is told as failed, with its code",
+          "[P8][P9][P13][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr);
+  talk.transcription("failed", "u1", {{"error", {{"code", "audio_unintelligible"}}}});
+  const auto told = talk.told_afresh();
+  REQUIRE(told.back()["type"] == of_words + "failed");
+  CHECK(told.back()["item_id"] == "u1");
+  CHECK(told.back()["error"]["code"] == "audio_unintelligible");
+  CHECK(told.back()["error"]["message"].is_string());
+}
+
+TEST_CASE("words that are still coming are told so far, and go on", "[P8][P9][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr);
+  talk.transcription("delta", "u1", {{"delta", "Good mor"}});
+  talk.spoken("u2", "u1");  // nothing known of it yet
+  const auto told = talk.told_afresh();
+  REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
+                                                     "conversation.item.done", of_words + "delta",
+                                                     "conversation.item.added",
+                                                     "conversation.item.done"});
+  CHECK(told[3]["delta"] == "Good mor");
+  talk.transcription("delta", "u1", {{"delta", "ning."}});
+  talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
+  talk.journal.sync();
+  CHECK(types(talk.drain_client()) ==
+        std::vector<std::string>{of_words + "delta", of_words + "completed"});
+}
+
+TEST_CASE("words that went with the provider's connection are told as far as they came",
+          "[P8][P9][P13][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr);
+  talk.transcription("delta", "u1", {{"delta", "Good mor"}});
+  talk.spoken("u2", "u1");
+  talk.session.upstream_gone(talk.leg, lost, talk.clock);
+  const auto told = talk.told_afresh();
+  std::vector<json> words;
+  for (const json& event : told)
+    if (event["type"].get<std::string>().starts_with(of_words)) words.push_back(event);
+  REQUIRE(words.size() == 2);
+  CHECK(words[0]["type"] == of_words + "completed");
+  CHECK(words[0]["transcript"] == "Good mor");
+  CHECK(words[1]["type"] == of_words + "failed");
+  CHECK(words[1]["item_id"] == "u2");
+  CHECK(words[1]["error"]["code"] == "connection_lost");
+}
+
+TEST_CASE("words of a deleted item are not told, nor to a client that wants none",
+          "[P9][resume][afresh]") {
+  Talk talk;
+  talk.spoken("u1", nullptr);
+  talk.transcription("completed", "u1", {{"transcript", "Forget this."}});
+  SECTION("deleted") {
+    talk.say({{"type", "conversation.item.deleted"}, {"item_id", "u1"}});
+    CHECK(types_of(talk.told_afresh()) == std::vector<std::string>{"session.created"});
+  }
+  SECTION("not wanted") {
+    talk.client(R"({"type":"session.update","session":{"type":"realtime","audio":{"input":)"
+                R"({"transcription":null}}}})");
+    talk.journal.sync();
+    talk.drain_upstream();
+    talk.say({{"type", "session.updated"},
+              {"session",
+               {{"type", "realtime"}, {"audio", {{"input", {{"transcription", nullptr}}}}}}}});
+    const auto told = talk.told_afresh();
+    REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
+                                                       "conversation.item.done"});
+    CHECK(told[1]["item"]["content"][0]["transcript"].is_null());
+    CHECK(told[2]["item"]["content"][0]["transcript"].is_null());
+  }
+}
+
+TEST_CASE("a beta client is told the words as well", "[P8][P9][dialect][afresh]") {
+  Talk talk(&beta_dialect());
+  talk.spoken("u1", nullptr);
+  talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
+  talk.journal.sync();
+  talk.drain_client();
+  talk.session.client_gone(lost, talk.clock);
+  talk.session.client_returned({std::nullopt, false, &beta_dialect()}, talk.clock);
+  talk.journal.sync();
+  talk.pass(100);
+  const auto told = talk.drain_client();
+  CHECK(types(told) == std::vector<std::string>{"session.created", "conversation.item.created",
+                                                of_words + "completed"});
+}
