@@ -62,7 +62,7 @@ Awaitable<HttpResponse> Api::post_transcript_compatible(Context& context) {
   posted.body = json{{"sessionId", context.id},           {"attemptNumber", outcome["attempt"]},
                      {"added", outcome["added"]},         {"extended", outcome["extended"]},
                      {"unchanged", outcome["unchanged"]}, {"turnCount", outcome["turns"]},
-                     {"complete", outcome["complete"]}}
+                     {"complete", outcome["complete"]},   {"skipped", outcome["skipped"]}}
                     .dump();
   co_return posted;
 }

@@ -1,147 +1,155 @@
 #include "server/posted_copy.hpp"
 
-#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "server/session_queries.hpp"
+#include "server/posted_turn.hpp"
 #include "session/json_view.hpp"
-#include "session/names.hpp"
 
 namespace verbatim::server {
 
 namespace {
 
 using nlohmann::json;
-using session::Role;
-
-/// What agents, browsers and their frameworks call the two sides.
-constexpr session::Name<Role> roles[] = {
-    {Role::user, "user"},       {Role::assistant, "assistant"}, {Role::system, "system"},
-    {Role::user, "human"},      {Role::assistant, "agent"},     {Role::assistant, "ai"},
-    {Role::assistant, "model"}, {Role::assistant, "bot"},       {Role::system, "developer"},
-};
-
-constexpr std::size_t name_length_max = 128;
-/// Four digits of a year are all that RFC 3339 can write.
-constexpr session::TimeMs time_max = 253'402'300'799'999;
+using session::json::View;
 
 struct Wrong {
   int status = 400;
   std::string detail;
 };
 
-const json* member(const json& object, std::initializer_list<const char*> names) {
-  for (const char* name : names)
-    if (const auto at = object.find(name); at != object.end() && !at->is_null()) return &*at;
-  return nullptr;
+/// Of `\uXXXX` at this place; nullopt if there is none.
+std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
+  unsigned unit = 0;
+  if (text.substr(at, 2) != "\\u" || at + 6 > text.size()) return std::nullopt;
+  const char* const digits = text.data() + at + 2;
+  const auto [end, error] = std::from_chars(digits, digits + 4, unit, 16);
+  if (error != std::errc() || end != digits + 4) return std::nullopt;
+  return unit;
 }
 
-std::string string_at(const json& object, const std::string& place,
-                      std::initializer_list<const char*> names) {
-  const json* found = member(object, names);
-  if (!found) return {};
-  if (!found->is_string()) throw Wrong{400, place + *names.begin() + " must be a string."};
-  return found->get<std::string>();
-}
-
-std::optional<int> number_at(const json& object, const std::string& place, int least,
-                             std::initializer_list<const char*> names) {
-  const json* found = member(object, names);
-  if (!found) return std::nullopt;
-  constexpr std::int64_t most = 1'000'000'000;
-  if (!found->is_number_integer() || found->get<std::int64_t>() < least ||
-      found->get<std::int64_t>() > most)
-    throw Wrong{400, place + *names.begin() + " must be a whole number from " +
-                         std::to_string(least) + "."};
-  return static_cast<int>(found->get<std::int64_t>());
-}
-
-std::optional<session::TimeMs> time_at(const json& object, const std::string& place,
-                                       std::initializer_list<const char*> names) {
-  const json* found = member(object, names);
-  if (!found) return std::nullopt;
-  std::optional<session::TimeMs> time;
-  if (found->is_string()) time = parse_time(found->get<std::string>());
-  if (found->is_number_integer()) time = parse_time(std::to_string(found->get<std::int64_t>()));
-  if (!time || *time < 0 || *time > time_max)
-    throw Wrong{400, place + *names.begin() +
-                         " must be a time such as 2026-11-23T21:50:51Z, or Unix seconds."};
-  return time;
-}
-
-session::CopyTurn turn_from(const json& given, const std::string& place,
-                            const config::Posts& limits) {
-  if (!given.is_object()) throw Wrong{400, place + " must be an object."};
-  const std::string at = place.empty() ? "" : place + ".";
-  session::CopyTurn turn;
-  const std::string role = string_at(given, at, {"role"});
-  const auto known = session::value_of(role, roles);
-  if (!known) throw Wrong{400, at + "role must be user, assistant or system."};
-  turn.role = *known;
-  if (!member(given, {"text", "content"})) throw Wrong{400, at + "text is missing."};
-  std::string text = string_at(given, at, {"text", "content"});
-  if (text.size() > limits.turn_bytes_max)
-    throw Wrong{413, at + "text has more than " + std::to_string(limits.turn_bytes_max) +
-                         " bytes (posts.turn_bytes_max)."};
-  turn.text = session::Text::from_wtf8(std::move(text));
-  turn.item_id = string_at(given, at, {"item_id", "itemId"});
-  if (turn.item_id.size() > name_length_max)
-    throw Wrong{400, at + "item_id must be at most 128 bytes long."};
-  turn.ordinal = number_at(given, at, 0, {"ordinal", "turnOrder", "turn_order"});
-  if (const std::string status = string_at(given, at, {"status"}); !status.empty()) {
-    const auto meant = session::turn_status_from_string(status);
-    if (!meant)
-      throw Wrong{400, at + "status must be in_progress, completed, interrupted, cancelled, "
-                            "truncated or failed."};
-    turn.status = *meant;
+/// Half of a surrogate pair, which is no character, becomes U+FFFD. A writer that cuts text by
+/// UTF-16 units makes such halves. The length stays. Precondition: the text is JSON.
+std::string without_halves(std::string_view text) {
+  std::string whole(text);
+  const auto is_half = [](std::optional<unsigned> unit, unsigned first) {
+    return unit && *unit >= first && *unit < first + 0x400;
+  };
+  for (std::size_t at = whole.find('\\'); at != std::string::npos; at = whole.find('\\', at)) {
+    const auto unit = escaped_unit(whole, at);
+    if (is_half(unit, 0xD800) && is_half(escaped_unit(whole, at + 6), 0xDC00)) {
+      at += 12;
+    } else {
+      if (is_half(unit, 0xD800) || is_half(unit, 0xDC00)) whole.replace(at + 2, 4, "fffd");
+      at += unit ? 6 : 2;
+    }
   }
-  turn.started_at = time_at(given, at, {"started_at", "startedAt"});
-  turn.ended_at = time_at(given, at, {"ended_at", "endedAt"});
+  return whole;
+}
+
+/// A tree of one value; discarded if a number in it is too large for any.
+json tree_of(View value) { return json::parse(without_halves(value.raw()), nullptr, false); }
+
+/// The members of the body that are read, whatever way their names are written; the last of
+/// duplicates, as parsers have it.
+struct Body {
+  View turns;
+  json others = json::object();
+  bool is_turn = false;  ///< it is a turn, by itself
+
+  explicit Body(View object) {
+    for (session::json::Members each(object); each.next();) {
+      const json name = json::parse(without_halves('"' + std::string(each.key()) + '"'));
+      if (name == "turns") turns = each.value();
+      if (name == "role" || name == "text" || name == "content") is_turn = true;
+      for (const char* wanted : {"writer", "attempt", "attemptNumber", "attempt_number"})
+        if (name == wanted) others[wanted] = tree_of(each.value());
+    }
+    if (turns.is(session::json::Kind::null)) turns = {};
+  }
+};
+
+std::string why(const PostedTurn& turn) {
+  std::string all;
+  for (const std::string& problem : turn.problems) all += (all.empty() ? "" : " ") + problem;
+  return all;
+}
+
+PostedTurn read_turn(View value, const config::Posts& limits) {
+  const json given = tree_of(value);
+  if (!given.is_discarded()) return read_posted_turn(given, limits);
+  PostedTurn turn;
+  turn.outcome = PostedTurn::Outcome::unreadable;
+  turn.problems = {"A number in it is too large."};
   return turn;
 }
 
-Wrong too_many_turns(const config::Posts& limits) {
-  return {413, "turns has more than " + std::to_string(limits.turns_max) +
-                   " members (posts.turns_max); post it in parts."};
+void read_head(const Body& body, PostedBody& read) {
+  if (const json* const attempt =
+          member(body.others, {"attempt", "attemptNumber", "attempt_number"})) {
+    read.attempt = whole_number(*attempt, 1);
+    if (!read.attempt) throw Wrong{400, "attempt must be a whole number from 1."};
+  }
+  if (const json* const writer = member(body.others, {"writer"})) {
+    if (!writer->is_string()) throw Wrong{400, "writer must be a string."};
+    read.writer = writer->get<std::string>();
+  }
 }
 
-/// By a scan: a tree of the smallest of turns takes many times the bytes of the body.
-void count_turns(std::string_view body, const config::Posts& limits) {
-  session::json::View turns = session::json::View::of(body);
-  if (turns.is(session::json::Kind::object)) turns = turns["turns"];
+/// A turn for itself has no neighbours that would have to be kept: it is refused.
+void read_alone(View value, const config::Posts& limits, PostedBody& read) {
+  PostedTurn turn = read_turn(value, limits);
+  using Outcome = PostedTurn::Outcome;
+  if (turn.outcome == Outcome::unreadable || turn.outcome == Outcome::too_large)
+    throw Wrong{turn.outcome == Outcome::too_large ? 413 : 400, why(turn)};
+  if (!turn.problems.empty()) read.skipped.push_back({0, why(turn)});
+  if (turn.outcome == Outcome::kept) read.turns.push_back(std::move(turn.turn));
+}
+
+void read_turns(View turns, const config::Posts& limits, PostedBody& read) {
+  std::size_t index = 0;
+  for (session::json::Elements each(turns); each.next(); ++index) {
+    PostedTurn turn = read_turn(each.value(), limits);
+    bool kept = turn.outcome == PostedTurn::Outcome::kept;
+    if (kept && turn.attempt) {
+      if (!read.attempt) read.attempt = turn.attempt;
+      kept = read.attempt == turn.attempt;
+      if (!kept) turn.problems = {"attemptNumber is another attempt's; post each on its own."};
+    }
+    if (!turn.problems.empty()) read.skipped.push_back({index, why(turn)});
+    if (kept) read.turns.push_back(std::move(turn.turn));
+  }
+}
+
+/// By a scan, before anything is built.
+void check_count(View turns, const config::Posts& limits) {
   std::size_t count = 0;
   for (session::json::Elements each(turns); each.next();)
-    if (++count > limits.turns_max) throw too_many_turns(limits);
+    if (++count > limits.turns_max)
+      throw Wrong{413, "turns has more than " + std::to_string(limits.turns_max) +
+                           " members (posts.turns_max); post it in parts."};
 }
 
-PostedBody body_from(const json& given, const config::Posts& limits) {
-  PostedBody body;
-  const json* turns = &given;
-  if (given.is_object()) {
-    body.attempt = number_at(given, "", 1, {"attempt", "attemptNumber", "attempt_number"});
-    body.writer = string_at(given, "", {"writer"});
-    turns = member(given, {"turns"});
-  } else if (!given.is_array()) {
+PostedBody body_from(View given, const config::Posts& limits) {
+  PostedBody read;
+  View turns = given;
+  if (given.is(session::json::Kind::object)) {
+    const Body body(given);
+    read_head(body, read);
+    if (!body.turns.exists()) {
+      if (!body.is_turn) throw Wrong{400, "turns is missing: a list of turns."};
+      read_alone(given, limits, read);
+      return read;
+    }
+    turns = body.turns;
+  } else if (!given.is(session::json::Kind::array)) {
     throw Wrong{400, "The body must be an object with turns."};
   }
-  if (!turns) {
-    body.turns.push_back(turn_from(given, "", limits));
-    return body;
-  }
-  if (!turns->is_array()) throw Wrong{400, "turns must be a list."};
-  // Again, for a name that is written with escapes or twice.
-  if (turns->size() > limits.turns_max) throw too_many_turns(limits);
-  for (std::size_t i = 0; i < turns->size(); ++i) {
-    const std::string place = "turns[" + std::to_string(i) + "]";
-    const json& one = (*turns)[i];
-    body.turns.push_back(turn_from(one, place, limits));
-    const auto attempt = number_at(one, place + ".", 1, {"attemptNumber", "attempt_number"});
-    if (attempt && body.attempt && *attempt != *body.attempt)
-      throw Wrong{400, place + ".attemptNumber is another attempt's; post each on its own."};
-    if (attempt) body.attempt = attempt;
-  }
-  return body;
+  if (!turns.is(session::json::Kind::array)) throw Wrong{400, "turns must be a list."};
+  check_count(turns, limits);
+  read_turns(turns, limits, read);
+  return read;
 }
 
 }  // namespace
@@ -154,12 +162,7 @@ std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
                    "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
                        std::string(fault->what) + ".");
   try {
-    count_turns(body, limits);
-    const json given = json::parse(body, nullptr, false);
-    if (given.is_discarded())
-      return problem(400, "invalid JSON",
-                     "The body is not JSON: it has half a character, or too large a number.");
-    return body_from(given, limits);
+    return body_from(View::of(body), limits);
   } catch (const Wrong& wrong) {
     return problem(wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail);
   }

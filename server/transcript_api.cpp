@@ -77,6 +77,9 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   posted.session_id = context.id;
   posted.attempt = body.attempt;
   posted.copy = {std::move(body.writer), std::move(body.turns)};
+  nlohmann::json skipped = nlohmann::json::array();
+  for (const Skipped& one : body.skipped)
+    skipped.push_back({{"index", one.index}, {"why", one.why}});
   posted.now = now().wall;
   posted.copies_max = parts_.settings.posts.copies_max;
   const auto kept = std::make_shared<storage::KeptCopy>();
@@ -105,7 +108,8 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
                            {"extended", outcome->brought.extended},
                            {"unchanged", outcome->brought.unchanged},
                            {"turns", outcome->turns},
-                           {"complete", outcome->complete}});
+                           {"complete", outcome->complete},
+                           {"skipped", std::move(skipped)}});
 }
 
 }  // namespace verbatim::server

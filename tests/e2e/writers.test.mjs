@@ -54,6 +54,7 @@ test('an agent posts twenty turns and the browser fifteen of them: always twenty
     unchanged: 0,
     turns: 20,
     complete: false,
+    skipped: [],
   });
   const again = await post(relay, id, agent);
   assert.deepEqual(again.json, {
@@ -63,6 +64,7 @@ test('an agent posts twenty turns and the browser fifteen of them: always twenty
     unchanged: 20,
     turns: 20,
     complete: false,
+    skipped: [],
   });
 });
 
@@ -129,7 +131,7 @@ test('copies that came before the conversation belong to its attempt; a later st
   const id = await created(relay, { session_id: 'early-bird', user: 'ada' });
   await post(relay, id, {
     writer: 'agent',
-    turns: [{ role: 'system', text: 'The agent was here first.' }],
+    turns: [{ role: 'assistant', text: 'The agent was here first.' }],
   });
   for (const attempt of [1, 2]) {
     const token = await relay.mint({ user: 'ada', session_id: id });
@@ -160,19 +162,17 @@ test('a kill between two posts loses neither [P1][P3]', async (t) => {
   assert.deepEqual(texts(await read(second, id)), texts({ turns: lines(1, 20) }));
 });
 
-test('a post that makes no sense is refused with its place and changes nothing', async (t) => {
+test('a post that is no copy is refused with its place and changes nothing', async (t) => {
   const relay = await startRelay(t, { set: ['posts.turns_max=3', 'posts.turn_bytes_max=1KiB'] });
   const id = await created(relay);
   const cases = [
     ['{"turns":[', 400, /byte/],
-    [{ turns: [line(1), { role: 'dog', text: 'wow' }] }, 400, /turns\[1\]\.role/],
-    [{ turns: [{ role: 'user' }] }, 400, /turns\[0\]\.text/],
-    [{ turns: [{ role: 'user', text: 'x', ordinal: -1 }] }, 400, /turns\[0\]\.ordinal/],
-    [{ turns: [{ role: 'user', text: 'x', status: 'odd' }] }, 400, /turns\[0\]\.status/],
+    [{ writer: 'agent' }, 400, /turns/],
     [{ turns: 7 }, 400, /turns/],
+    [{ role: 'dog', text: 'wow' }, 400, /role/],
     [{ writer: 'relay', turns: [line(1)] }, 400, /writer/],
     [{ turns: lines(1, 4) }, 413, /posts\.turns_max/],
-    [{ turns: [{ role: 'user', text: 'x'.repeat(1025) }] }, 413, /posts\.turn_bytes_max/],
+    [{ role: 'user', text: 'x'.repeat(1025) }, 413, /posts\.turn_bytes_max/],
   ];
   for (const [body, status, detail] of cases) {
     const answer = await post(relay, id, body);
@@ -182,6 +182,67 @@ test('a post that makes no sense is refused with its place and changes nothing',
   }
   assert.equal((await relay.request(`/v1/sessions/${id}`)).json.turns, 0);
   assert.equal((await post(relay, 'nobody', { turns: [line(1)] })).status, 404);
+});
+
+test('histories as agents keep them are taken, and what is no turn in them is listed [P3]', async (t) => {
+  const relay = await startRelay(t, { set: ['posts.turn_bytes_max=1KiB'] });
+  const said = ['Where is my order?', 'I shall look.', 'It is on its way.', 'Thank you 🙂'];
+  const histories = {
+    livekit: [
+      { id: 'item_a', type: 'message', role: 'system', content: ['Be kind.'] },
+      { id: 'item_b', type: 'message', role: 'user', content: [said[0]], created_at: 1795470651.5 },
+      { id: 'item_c', type: 'message', role: 'assistant', content: [said[1]], interrupted: false },
+      { id: 'item_d', type: 'function_call', call_id: 'c1', name: 'look', arguments: '{}' },
+      { id: 'item_e', type: 'function_call_output', call_id: 'c1', output: 'sent' },
+      { id: 'item_f', type: 'message', role: 'assistant', content: [said[2]] },
+      { id: 'item_g', type: 'message', role: 'user', content: [said[3]] },
+    ],
+    chat: [
+      { role: 'developer', content: 'Be kind.' },
+      { role: 'user', content: said[0] },
+      { role: 'assistant', content: said[1], tool_calls: [{ id: 'c1' }] },
+      { role: 'assistant', content: null, tool_calls: [{ id: 'c2' }] },
+      { role: 'tool', tool_call_id: 'c1', content: 'sent' },
+      { role: 'assistant', content: [{ type: 'text', text: said[2] }] },
+      { role: 'user', content: said[3] },
+    ],
+    items: [
+      { type: 'message', role: 'USER', content: [{ type: 'input_audio', transcript: said[0] }] },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_audio', transcript: said[1] }] },
+      { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: said[2] }] },
+      { type: 'message', role: 'user', content: [{ type: 'input_text', text: said[3] }] },
+    ],
+  };
+  const together = await created(relay);
+  for (const [writer, turns] of Object.entries(histories)) {
+    const id = await created(relay);
+    for (const where of [id, together]) {
+      const answer = await post(relay, where, { writer, turns });
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.json.skipped.length, turns.length - 4);
+      for (const { index, why } of answer.json.skipped) {
+        assert.ok(index < turns.length);
+        assert.ok(why.length > 0);
+      }
+    }
+    assert.deepEqual(texts(await read(relay, id)), said);
+  }
+  assert.deepEqual(texts(await read(relay, together)), said);
+  const odd = await post(relay, together, {
+    turns: [
+      { role: 'user', content: 'x'.repeat(2000) },
+      { role: 'dog', content: 'wow' },
+      { role: 'assistant', content: said[1], started_at: 'at noon' },
+    ],
+  });
+  assert.equal(odd.status, 200, odd.text);
+  assert.deepEqual(
+    odd.json.skipped.map(({ index }) => index),
+    [0, 1, 2],
+  );
+  assert.deepEqual([odd.json.added, odd.json.turns], [0, 4]);
+  const half = await post(relay, await created(relay), '[{"role":"user","text":"Oh \\ud83d"}]');
+  assert.equal(half.status, 200, half.text);
 });
 
 test('too many posts in a minute are asked to wait [P11]', async (t) => {

@@ -64,48 +64,186 @@ TEST_CASE("one turn alone, a list and an object are three ways to say the same",
   CHECK(alone.turns[0].status == TurnStatus::completed);
 }
 
-TEST_CASE("every name of a role has its side", "[http]") {
+TEST_CASE("every name of a role has its side, in any case", "[http]") {
   const auto role = [](const std::string& name) {
     return read(R"({"role":")" + name + R"(","text":"x"})").turns[0].role;
   };
-  for (const char* name : {"user", "human"}) CHECK(role(name) == Role::user);
-  for (const char* name : {"assistant", "agent", "ai", "bot", "model"})
+  for (const char* name : {"user", "human", "USER", "Human"}) CHECK(role(name) == Role::user);
+  for (const char* name : {"assistant", "agent", "ai", "bot", "model", "Assistant", "AI"})
     CHECK(role(name) == Role::assistant);
-  for (const char* name : {"system", "developer"}) CHECK(role(name) == Role::system);
 }
 
-TEST_CASE("what is wrong with a copy is answered with its place", "[http][P11]") {
-  const auto turn = [](const std::string& rest) {
-    return R"({"turns":[{"role":"user","text":"a"},{"role":"user")" + rest + "}]}";
+TEST_CASE("words are a string, a list of strings, or parts of text and of audio", "[http][P3]") {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("Good day")", "Good day"},
+      {R"([])", nullptr},
+      {R"(["Good day"])", "Good day"},
+      {R"(["Good","day"])", "Good\nday"},
+      {R"([{"type":"input_text","text":"Good day"}])", "Good day"},
+      {R"([{"type":"output_text","text":"Good day","annotations":[]}])", "Good day"},
+      {R"([{"type":"text","text":"Good day"}])", "Good day"},
+      {R"([{"type":"text","text":{"value":"Good day"}}])", "Good day"},
+      {R"([{"type":"input_audio","transcript":"Good day","audio":"AAAA"}])", "Good day"},
+      {R"([{"type":"output_audio","transcript":"Good day"}])", "Good day"},
+      {R"([{"type":"audio","transcript":"Good day"}])", "Good day"},
+      {R"([{"type":"input_image","image_url":"data:"},{"type":"input_text","text":"this"}])",
+       "this"},
+      {R"(["Good",{"type":"image"},{"type":"text","text":"day"}])", "Good\nday"},
+      {R"([{"type":"refusal","refusal":"No."}])", "No."},
+      {R"({"type":"text","text":"Good day"})", "Good day"},
+      {R"([{"type":"input_audio","transcript":null}])", nullptr},
+      {R"([{"type":"input_image","image_url":"data:"}])", nullptr},
+      {R"([7,[],{}])", nullptr},
+      {"7", nullptr},
+      {"null", nullptr},
   };
+  for (const auto& [content, words] : cases) {
+    for (const char* name : {"content", "text"}) {
+      INFO(name << " " << content);
+      const PostedBody copy =
+          read(std::string(R"({"turns":[{"role":"user",")") + name + "\":" + content + "}]}");
+      REQUIRE(copy.turns.size() == (words ? 1 : 0));
+      CHECK(copy.skipped.size() == (words ? 0 : 1));
+      if (words) CHECK(copy.turns[0].text.utf8() == words);
+    }
+  }
+  const PostedBody spoken =
+      read(R"({"turns":[{"role":"assistant","content":null,"audio":{"transcript":"Hello"}}]})");
+  REQUIRE(spoken.turns.size() == 1);
+  CHECK(spoken.turns[0].text.utf8() == "Hello");
+}
+
+TEST_CASE("what stands between turns in a history is skipped and listed", "[http][P3]") {
+  config::Posts all = limits;
+  all.turns_max = 20;
+  const auto posted = read_posted_copy(R"({"turns":[
+      {"role":"system","content":"Be kind."},
+      {"role":"Developer","content":"Be brief."},
+      {"role":"user","content":"Weather?"},
+      {"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]},
+      {"role":"assistant","content":"","tool_calls":[{"id":"c1"}]},
+      {"role":"tool","tool_call_id":"c1","content":"12"},
+      {"role":"function","name":"f","content":"12"},
+      {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+      {"type":"function_call_output","call_id":"c1","output":"12"},
+      {"type":"message","id":"item_7","role":"assistant","content":["Twelve."],"interrupted":true},
+      {"role":"assistant","content":"Twelve degrees","tool_calls":[{"id":"c2"}]}]})",
+                                       all);
+  const auto* const copy = std::get_if<PostedBody>(&posted);
+  REQUIRE(copy);
+  REQUIRE(copy->turns.size() == 3);
+  CHECK(copy->turns[1].item_id == "item_7");
+  CHECK(copy->turns[1].status == TurnStatus::interrupted);
+  std::vector<std::size_t> skipped;
+  for (const Skipped& one : copy->skipped) {
+    CHECK_FALSE(one.why.empty());
+    skipped.push_back(one.index);
+  }
+  CHECK(skipped == std::vector<std::size_t>{0, 1, 3, 4, 5, 6, 7, 8});
+}
+
+TEST_CASE("what cannot be read of a turn costs that turn or that field, and is named",
+          "[http][P3]") {
+  enum Costs { turn, field };
+  const std::tuple<const char*, Costs, const char*> cases[] = {
+      {"7", turn, "object"},
+      {"null", turn, "object"},
+      {R"({})", turn, "role is missing"},
+      {R"({"role":"dog","text":"x"})", turn, "role must be"},
+      {R"({"role":7,"text":"x"})", turn, "role must be"},
+      {R"({"role":"user"})", turn, "text is missing"},
+      {R"({"role":"user","text":7})", turn, "text must be"},
+      {R"({"role":"user","text":"12345678901234567"})", turn, "posts.turn_bytes_max"},
+      {R"({"role":"user","content":["123456789","12345678"]})", turn, "posts.turn_bytes_max"},
+      {R"({"role":"user","text":"x","n":1e999})", turn, "too large"},
+      {R"({"role":"user","text":"x","attemptNumber":2})", turn, "attemptNumber"},
+      {R"({"role":"user","text":"x","ordinal":-1})", field, "ordinal"},
+      {R"({"role":"user","text":"x","ordinal":1.5})", field, "ordinal"},
+      {R"({"role":"user","text":"x","ordinal":18446744073709551615})", field, "ordinal"},
+      {R"({"role":"user","text":"x","turnOrder":"first"})", field, "ordinal"},
+      {R"({"role":"user","text":"x","ordinal":[]})", field, "ordinal"},
+      {R"({"role":"user","text":"x","status":"odd"})", field, "status"},
+      {R"({"role":"user","text":"x","status":7})", field, "status"},
+      {R"({"role":"user","text":"x","started_at":"noon"})", field, "started_at"},
+      {R"({"role":"user","text":"x","started_at":true})", field, "started_at"},
+      {R"({"role":"user","text":"x","ended_at":-1})", field, "ended_at"},
+      {R"({"role":"user","text":"x","started_at":1700000002,"ended_at":1700000001})", field,
+       "ended_at"},
+      {R"({"role":"user","text":"x","item_id":{}})", field, "item_id"},
+  };
+  const std::string good = R"({"role":"user","text":"good"})";
+  for (const auto& [given, costs, why] : cases) {
+    INFO(given);
+    const PostedBody copy =
+        read(R"({"attempt":1,"turns":[)" + good + "," + given + "," + good + "]}");
+    CHECK(copy.turns.size() == (costs == turn ? 2 : 3));
+    REQUIRE(copy.skipped.size() == 1);
+    CHECK(copy.skipped[0].index == 1);
+    CHECK_THAT(copy.skipped[0].why, Catch::Contains(why));
+    CHECK(copy.turns.back().text.utf8() == "good");
+    if (costs == field) CHECK(copy.turns[1].text.utf8() == "x");
+  }
+  const std::string long_id(129, 'i');
+  const PostedBody copy =
+      read(R"({"turns":[{"role":"user","text":"x","item_id":")" + long_id + R"("}]})");
+  REQUIRE(copy.turns.size() == 1);
+  CHECK(copy.turns[0].item_id.empty());
+  CHECK(copy.skipped.size() == 1);
+}
+
+TEST_CASE("numbers may be written as strings, and null says nothing", "[http]") {
+  const PostedBody copy = read(
+      R"({"attempt":"2","turns":[{"role":"user","text":"x","turnOrder":"3","attemptNumber":"2",
+          "item_id":null,"status":null,"started_at":null,"ended_at":null},
+         {"role":"user","text":"y","ordinal":4.0,"item_id":17}]})");
+  CHECK(copy.attempt == 2);
+  REQUIRE(copy.turns.size() == 2);
+  CHECK(copy.turns[0].ordinal == 3);
+  CHECK(copy.turns[0].status == TurnStatus::completed);
+  CHECK(copy.turns[1].ordinal == 4);
+  CHECK(copy.turns[1].item_id == "17");
+  CHECK(copy.skipped.empty());
+  CHECK(read(R"({"turns":[]})").turns.empty());
+}
+
+TEST_CASE("half a character becomes the replacement character, a whole one stays", "[http][P3]") {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"("a\ud83d")", "a�"},      {R"("\ude00b")", "�b"},
+      {R"("\ud83d\ude00")", "😀"},  {R"("\uD83D\uD83D\uDE00")", "�😀"},
+      {R"("\ude00\ud83d")", "��"}, {R"("\\ud83d")", "\\ud83d"},
+      {R"("\\\ud83d")", "\\�"},    {R"(["\ud83d","x"])", "�\nx"},
+  };
+  for (const auto& [given, words] : cases) {
+    INFO(given);
+    const PostedBody copy =
+        read(std::string(R"({"turns":[{"role":"user","text":)") + given + "}]}");
+    REQUIRE(copy.turns.size() == 1);
+    CHECK(copy.turns[0].text.utf8() == words);
+    CHECK(copy.skipped.empty());
+  }
+}
+
+TEST_CASE("a copy is refused whole only if it is none", "[http][P11]") {
   const std::tuple<std::string, int, std::string> cases[] = {
       {R"({"turns":[)", 400, "at byte"},
       {"7", 400, "must be an object"},
+      {"{}", 400, "turns is missing"},
+      {R"({"writer":"agent"})", 400, "turns is missing"},
+      {R"({"turns":null,"writer":"agent"})", 400, "turns is missing"},
       {R"({"turns":7})", 400, "turns must be a list"},
-      {R"({"turns":[7]})", 400, "turns[0] must be an object"},
       {R"({"turns":[],"attempt":0})", 400, "attempt must be"},
       {R"({"turns":[],"attempt":1.5})", 400, "attempt must be"},
       {R"({"turns":[],"attempt":18446744073709551615})", 400, "attempt must be"},
       {R"({"turns":[],"writer":7})", 400, "writer must be"},
+      {"[{\"role\":\"user\",\"text\":\"\xff\"}]", 400, "at byte"},
+      // Alone it has no neighbours that would have to be kept.
       {R"({"role":"dog","text":"x"})", 400, "role must be"},
-      {turn(""), 400, "turns[1].text is missing"},
-      {turn(R"(,"text":7)"), 400, "turns[1].text must be"},
-      {turn(R"(,"text":"\ud800")"), 400, "half a character"},
-      {turn(R"(,"text":"12345678901234567")"), 413, "posts.turn_bytes_max"},
-      {turn(R"(,"text":"x","ordinal":-1)"), 400, "turns[1].ordinal"},
-      {turn(R"(,"text":"x","status":"odd")"), 400, "turns[1].status"},
-      {turn(R"(,"text":"x","started_at":"noon")"), 400, "turns[1].started_at"},
-      {turn(R"(,"text":"x","ended_at":9000000000000000000)"), 400, "turns[1].ended_at"},
-      {turn(R"(,"text":"x","item_id":")" + std::string(129, 'i') + "\""), 400, "turns[1].item_id"},
-      {R"([{"role":"user","text":"x","attemptNumber":1},
-           {"role":"user","text":"x","attemptNumber":2}])",
-       400, "turns[1].attemptNumber"},
+      {R"({"role":"user","text":"12345678901234567"})", 413, "posts.turn_bytes_max"},
       {R"([{"role":"user","text":"1"},{"role":"user","text":"2"},{"role":"user","text":"3"},
            {"role":"user","text":"4"}])",
        413, "posts.turns_max"},
-      // Counted before a tree is built, which would find the half character.
-      {R"([{"text":"\ud800"},0,0,0])", 413, "posts.turns_max"},
-      {R"({"turns":[{"text":"\ud800"},0,0,0]})", 413, "posts.turns_max"},
+      {R"({"tur\u006es":[0,0,0,0]})", 413, "posts.turns_max"},
+      {R"({"turns":[],"turns":[0,0,0,0]})", 413, "posts.turns_max"},
       {std::string(500'000, '['), 400, "at byte"},
   };
   for (const auto& [body, status, detail] : cases) {
@@ -116,12 +254,53 @@ TEST_CASE("what is wrong with a copy is answered with its place", "[http][P11]")
   }
 }
 
-TEST_CASE("a time that is posted can be shown and read again", "[http]") {
-  const auto latest = read(R"({"role":"user","text":"x","started_at":253402300799000})");
-  const auto time = latest.turns[0].started_at;
-  REQUIRE(time);
-  CHECK(parse_time(session::iso_time(*time)) == time);
-  CHECK(refusal(R"({"role":"user","text":"x","started_at":253402300800000})").first == 400);
+TEST_CASE("a time is read in each form in which writers have it, to the millisecond", "[http]") {
+  constexpr session::TimeMs noon = 1'795'470'651'000;  // 2026-11-23T21:50:51Z
+  const std::pair<const char*, session::TimeMs> cases[] = {
+      {R"("2026-11-23T21:50:51Z")", noon},
+      {R"("2026-11-23T21:50:51.123Z")", noon + 123},
+      {R"("2026-11-23T21:50:51.123456789Z")", noon + 123},
+      {R"("2026-11-23T21:50:51.5+00:00")", noon + 500},
+      {R"("2026-11-23T23:50:51.007+02:00")", noon + 7},
+      {R"("2026-11-23T16:20:51-0530")", noon},
+      {R"("2026-11-24T03:20:51+05:30")", noon},
+      {R"("2026-11-23t21:50:51z")", noon},
+      {R"("2026-11-23 21:50:51.25")", noon + 250},
+      {R"("2026-11-23T21:50:51")", noon},
+      {R"("2026-11-23T21:50Z")", noon - 51'000},
+      {R"("2026-11-23")", 1'795'392'000'000},
+      {"1795470651", noon},
+      {"1795470651.123", noon + 123},
+      {"1795470651123", noon + 123},
+      {"1795470651123.7", noon + 123},
+      {"1795470651123456", noon + 123},
+      {"1795470651123456789", noon + 123},
+      {R"("1795470651")", noon},
+      {R"("1795470651.123")", noon + 123},
+      {R"("1795470651123")", noon + 123},
+      {"253402300799000", 253'402'300'799'000},
+  };
+  for (const auto& [given, time] : cases) {
+    INFO(given);
+    const PostedBody copy =
+        read(std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
+    REQUIRE(copy.turns.size() == 1);
+    REQUIRE(copy.turns[0].started_at);
+    CHECK(*copy.turns[0].started_at == time);
+    CHECK(parse_time(session::iso_time(time)));
+  }
+  for (const char* given :
+       {R"("")", R"("2026-11-23T")", R"("2026-13-23")", R"("2026-02-30T00:00:00Z")",
+        R"("2026-11-23T24:00:00Z")", R"("2026-11-23T21:50:51.Z")", R"("2026-11-23T21:50:51+1")",
+        R"("2026-11-23T21:50:51Zx")", R"("1969-12-31T23:59:59Z")", R"("nan")", R"("inf")", "-1",
+        "253402300800000", "1e300"}) {
+    INFO(given);
+    const PostedBody copy =
+        read(std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
+    REQUIRE(copy.turns.size() == 1);
+    CHECK_FALSE(copy.turns[0].started_at);
+    CHECK(copy.skipped.size() == 1);
+  }
 }
 
 TEST_CASE("a body that makes a session is read, or refused", "[http]") {

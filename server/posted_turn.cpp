@@ -1,0 +1,250 @@
+#include "server/posted_turn.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "server/posted_time.hpp"
+#include "session/names.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+using session::Role;
+
+/// What agents, browsers and their frameworks call the two sides.
+constexpr session::Name<Role> speakers[] = {
+    {Role::user, "user"},       {Role::assistant, "assistant"}, {Role::user, "human"},
+    {Role::assistant, "agent"}, {Role::assistant, "ai"},        {Role::assistant, "model"},
+    {Role::assistant, "bot"},
+};
+/// What stands between turns in their histories.
+constexpr std::string_view other_roles[] = {"system", "developer", "tool", "function"};
+
+/// What the provider and others say of a message, beside our own names.
+constexpr session::Name<session::TurnStatus> statuses[] = {
+    {session::TurnStatus::interrupted, "incomplete"},
+    {session::TurnStatus::cancelled, "canceled"},
+    {session::TurnStatus::completed, "complete"},
+};
+
+constexpr std::size_t name_length_max = 128;
+constexpr int number_max = 1'000'000'000;
+
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return text;
+}
+
+/// What of a client's own words may stand in an answer: short, and plainly printable.
+std::string quoted(const std::string& text) {
+  constexpr std::size_t shown_max = 32;
+  std::string shown = "'";
+  for (const char c : text.substr(0, shown_max)) shown += c >= ' ' && c <= '~' ? c : '?';
+  return shown + (text.size() > shown_max ? "...'" : "'");
+}
+
+std::string type_of(const json& given) {
+  const json* const type = member(given, {"type"});
+  return type && type->is_string() ? lower(type->get<std::string>()) : std::string();
+}
+
+/// The words of one part: of text, or of audio with its transcript. Pictures have none.
+std::optional<std::string> words_of_part(const json& part) {
+  if (part.is_string()) return part.get<std::string>();
+  if (!part.is_object()) return std::nullopt;
+  const json* const words = member(part, {"text", "transcript", "refusal"});
+  if (!words) return std::nullopt;
+  if (words->is_string()) return words->get<std::string>();
+  const json* const value = words->is_object() ? member(*words, {"value"}) : nullptr;
+  if (value && value->is_string()) return value->get<std::string>();
+  return std::nullopt;
+}
+
+/// A string, a list of strings or parts, or one part. nullopt: there are no words in it.
+std::optional<std::string> words_of(const json& content) {
+  if (!content.is_array()) return words_of_part(content);
+  std::optional<std::string> all;
+  for (const json& part : content) {
+    const auto words = words_of_part(part);
+    if (!words) continue;
+    if (!all) {
+      all = *words;
+    } else {
+      *all += '\n' + *words;
+    }
+  }
+  return all;
+}
+
+class Reader {
+ public:
+  Reader(const json& given, const config::Posts& limits) : given_(given), limits_(limits) {}
+
+  PostedTurn run() {
+    if (!given_.is_object()) return drop(Outcome::unreadable, "It is no object.");
+    if (read_role() && read_text()) read_the_rest();
+    return std::move(read_);
+  }
+
+ private:
+  using Outcome = PostedTurn::Outcome;
+
+  PostedTurn drop(Outcome outcome, std::string why) {
+    read_.outcome = outcome;
+    read_.problems = {std::move(why)};
+    return read_;
+  }
+  void leave_out(const char* what, const char* why) {
+    read_.problems.push_back(std::string(what) + " was left out: " + why);
+  }
+
+  bool read_role() {
+    const std::string type = type_of(given_);
+    if (!type.empty() && type != "message" && !member(given_, {"role"})) {
+      drop(Outcome::not_a_turn, "It is no message: type " + quoted(type) + ".");
+      return false;
+    }
+    const json* const role = member(given_, {"role"});
+    const std::string name = role && role->is_string() ? lower(role->get<std::string>()) : "";
+    if (const auto known = session::value_of(name, speakers)) {
+      read_.turn.role = *known;
+      return true;
+    }
+    if (std::find(std::begin(other_roles), std::end(other_roles), name) != std::end(other_roles)) {
+      drop(Outcome::not_a_turn, "A message of role " + quoted(name) + " is no turn.");
+    } else {
+      drop(Outcome::unreadable,
+           role ? "role must be user or assistant." : "role is missing: user or assistant.");
+    }
+    return false;
+  }
+
+  bool read_text() {
+    const json* content = member(given_, {"text", "content", "transcript"});
+    std::optional<std::string> words = content ? words_of(*content) : std::nullopt;
+    if (!words)
+      if (const json* const audio = member(given_, {"audio"})) words = words_of(*audio);
+    const bool calls = member(given_, {"tool_calls", "function_call"}) != nullptr;
+    if (calls && (!words || words->empty())) {
+      drop(Outcome::not_a_turn, "It has tool calls and no words.");
+      return false;
+    }
+    if (!words) {
+      drop(Outcome::unreadable,
+           content ? "text must be a string, or parts that have text." : "text is missing.");
+      return false;
+    }
+    if (words->size() > limits_.turn_bytes_max) {
+      drop(Outcome::too_large, "text has more than " + std::to_string(limits_.turn_bytes_max) +
+                                   " bytes (posts.turn_bytes_max).");
+      return false;
+    }
+    read_.turn.text = session::Text::from_wtf8(std::move(*words));
+    return true;
+  }
+
+  void read_the_rest() {
+    read_id();
+    read_status();
+    read_.turn.ordinal = number({"ordinal", "turnOrder", "turn_order"}, 0);
+    read_.attempt = number({"attemptNumber", "attempt_number"}, 1);
+    auto& from = read_.turn.started_at;
+    auto& to = read_.turn.ended_at;
+    from = time({"started_at", "startedAt", "created_at", "createdAt", "timestamp"});
+    to = time({"ended_at", "endedAt"});
+    if (from && to && *to < *from) {
+      leave_out("ended_at", "it is before started_at.");
+      to.reset();
+    }
+  }
+
+  void read_id() {
+    // Only the provider's form of a message has its id under this name: elsewhere it may be a
+    // row's.
+    const bool is_item = type_of(given_) == "message";
+    const json* id = member(given_, {"item_id", "itemId"});
+    if (!id && is_item) id = member(given_, {"id"});
+    if (!id) return;
+    std::string name = id->is_string()           ? id->get<std::string>()
+                       : id->is_number_integer() ? id->dump()
+                                                 : std::string();
+    if (id->is_string() ? name.size() > name_length_max : name.empty())
+      return leave_out("item_id", "it must be a string of at most 128 bytes.");
+    read_.turn.item_id = std::move(name);
+  }
+
+  void read_status() {
+    const json* const interrupted = member(given_, {"interrupted"});
+    if (interrupted && interrupted->is_boolean() && interrupted->get<bool>())
+      read_.turn.status = session::TurnStatus::interrupted;
+    const json* const status = member(given_, {"status"});
+    if (!status || (status->is_string() && status->get_ref<const std::string&>().empty())) return;
+    const std::string name = status->is_string() ? lower(status->get<std::string>()) : "";
+    auto meant = session::turn_status_from_string(name);
+    if (!meant) meant = session::value_of(name, statuses);
+    if (!meant)
+      return leave_out("status",
+                       "it must be in_progress, completed, interrupted, cancelled, truncated or "
+                       "failed.");
+    read_.turn.status = *meant;
+  }
+
+  std::optional<int> number(std::initializer_list<const char*> names, int least) {
+    const json* const found = member(given_, names);
+    if (!found) return std::nullopt;
+    const auto value = whole_number(*found, least);
+    if (!value) leave_out(*names.begin(), "it must be a whole number.");
+    return value;
+  }
+
+  std::optional<session::TimeMs> time(std::initializer_list<const char*> names) {
+    const json* const found = member(given_, names);
+    if (!found) return std::nullopt;
+    std::optional<session::TimeMs> value;
+    if (found->is_string()) value = read_posted_time(found->get_ref<const std::string&>());
+    if (found->is_number()) value = read_posted_time(found->get<double>());
+    if (!value)
+      leave_out(*names.begin(), "it must be a time such as 2026-11-23T21:50:51Z, or Unix seconds.");
+    return value;
+  }
+
+  const json& given_;
+  const config::Posts& limits_;
+  PostedTurn read_;
+};
+
+}  // namespace
+
+const json* member(const json& object, std::initializer_list<const char*> names) {
+  for (const char* name : names)
+    if (const auto at = object.find(name); at != object.end() && !at->is_null()) return &*at;
+  return nullptr;
+}
+
+std::optional<int> whole_number(const json& given, int least) {
+  double value = 0;
+  if (given.is_number()) {
+    value = given.get<double>();
+  } else if (given.is_string()) {
+    const auto& text = given.get_ref<const std::string&>();
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (text.empty() || error != std::errc() || stop != end) return std::nullopt;
+  } else {
+    return std::nullopt;
+  }
+  if (!(value >= least && value <= number_max) || value != std::floor(value)) return std::nullopt;
+  return static_cast<int>(value);
+}
+
+PostedTurn read_posted_turn(const json& given, const config::Posts& limits) {
+  return Reader(given, limits).run();
+}
+
+}  // namespace verbatim::server
