@@ -12,7 +12,6 @@ using namespace verbatim::session;
 namespace {
 
 constexpr int turns = 500;
-constexpr int rounds = 201;
 
 Text words(int i) {
   return Text::from_wtf8("This is what somebody said in line " + std::to_string(i) +
@@ -46,7 +45,21 @@ Copy copy(bool ids, bool numbers) {
   return made;
 }
 
-void measure(const char* what, const FinalTranscript& heard, const std::vector<Copy>& copies) {
+/// One turn in twenty was heard otherwise by each writer.
+std::vector<Copy> many(bool numbers) {
+  std::vector<Copy> copies;
+  for (int writer = 0; writer < 101; ++writer) {
+    Copy one = copy(false, numbers);
+    one.writer = "writer_" + std::to_string(writer);
+    for (std::size_t i = static_cast<std::size_t>(writer) % 20; i < one.turns.size(); i += 20)
+      one.turns[i].text = Text::from_wtf8(one.turns[i].text.utf8() + " As I heard it.");
+    copies.push_back(std::move(one));
+  }
+  return copies;
+}
+
+void measure(const char* what, const FinalTranscript& heard, const std::vector<Copy>& copies,
+             int rounds = 201) {
   std::vector<double> times;
   std::size_t merged = 0;
   for (int i = 0; i < rounds; ++i) {
@@ -58,7 +71,8 @@ void measure(const char* what, const FinalTranscript& heard, const std::vector<C
   }
   std::sort(times.begin(), times.end());
   std::printf("%-28s %4zu turns   median %6.3f ms   p99 %6.3f ms\n", what, merged,
-              times[rounds / 2], times[rounds - 1 - rounds / 100]);
+              times[static_cast<std::size_t>(rounds) / 2],
+              times[static_cast<std::size_t>(rounds - 1 - rounds / 100)]);
 }
 
 }  // namespace
@@ -72,4 +86,6 @@ int main() {
   for (std::size_t i = 0; i < strange.turns.size(); i += 2)
     strange.turns[i].text = Text::from_wtf8("yes");
   measure("by words, half of them yes", heard, {strange});
+  measure("101 copies, by number", {}, many(true), 21);
+  measure("101 copies, by words", {}, many(false), 21);
 }

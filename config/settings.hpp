@@ -186,6 +186,9 @@ struct Posts {
   std::size_t turns_max = 10'000;  ///< of one post
   std::size_t turn_bytes_max = 64 * 1024;
   std::size_t copies_max = 10'000;  ///< of one attempt
+  std::size_t attempt_turns_max = 100'000;
+  std::size_t attempt_bytes_max = 64 * 1024 * 1024;
+  std::size_t merged_bytes_max = 32 * 1024 * 1024;
 };
 
 /// Those who watch sessions while they happen.

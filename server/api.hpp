@@ -40,6 +40,7 @@ struct ApiParts {
   const Webhooks& webhooks;
   Erasure& erasure;
   StoreReader& reader;
+  StoreReader& merger;  ///< for what may have to merge copies
   LiveFeed& feed;
   Registry& registry;
   Metrics& metrics;
@@ -83,6 +84,9 @@ class Api {
   /// What a change that ran on the journal's writer came to.
   using Changed = std::optional<storage::StorageError>;
   Awaitable<Changed> change(Worker& worker, std::function<void(storage::Database&)> work);
+  /// Reads something of a session: where writers have posted copies, on the thread that merges.
+  template <class Found, class Read>
+  Awaitable<std::variant<Found, storage::StorageError>> read_merged(Context& context, Read read);
   Awaitable<HttpResponse> session_as_json(Context& context, int status);
 
   Awaitable<HttpResponse> route(HttpRequest& request, Worker& worker);
@@ -137,5 +141,23 @@ class Api {
   Kept journal_answer_;
   Kept upstream_answer_;
 };
+
+template <class Found, class Read>
+Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& context,
+                                                                       Read read) {
+  using Quick = std::optional<Found>;
+  const auto executor = context.worker.executor();
+  const auto unless_copied = [id = context.id, read](storage::TranscriptStore& store) -> Quick {
+    if (store.has_copies(id)) return std::nullopt;
+    return Quick(std::in_place, read(store));
+  };
+  auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied);
+  using Outcome = std::variant<Found, storage::StorageError>;
+  if (auto* error = std::get_if<1>(&quick))
+    co_return Outcome(std::in_place_index<1>, std::move(*error));
+  if (auto& found = std::get<0>(quick))
+    co_return Outcome(std::in_place_index<0>, std::move(*found));
+  co_return co_await parts_.merger.run<Found>(executor, read);
+}
 
 }  // namespace verbatim::server

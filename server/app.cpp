@@ -17,6 +17,7 @@
 #include "server/handoff.hpp"
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
+#include "server/merging.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
@@ -151,7 +152,9 @@ struct App::Parts {
     storage_watch.watch(*journal);
     storage_watch.look();
     reader = std::make_unique<StoreReader>(data_dir.database());
-    feed.start(*workers.front(), *journal, *reader, log);
+    merger = std::make_unique<StoreReader>(data_dir.database(),
+                                           StoreReader::Merging{settings.posts.merged_bytes_max});
+    feed.start(*workers.front(), *journal, *merger, log);
     webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
@@ -169,7 +172,7 @@ struct App::Parts {
                                         3 * settings.session.close_timeout, log);
     upstream = std::make_unique<Upstream>(settings.upstream);
     api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
-                                         storage_watch, *webhooks, *erasure, *reader, feed,
+                                         storage_watch, *webhooks, *erasure, *reader, *merger, feed,
                                          registry, metrics, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
@@ -322,6 +325,8 @@ struct App::Parts {
                      erasure->keep_for(control.get_executor(), settings.storage.retention),
                      asio::detached);
     }
+    asio::co_spawn(control.get_executor(),
+                   keep_merged(control.get_executor(), *merger, *journal, log), asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
     listener->start();
@@ -413,6 +418,7 @@ struct App::Parts {
   std::unique_ptr<storage::SqliteJournal> journal;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
+  std::unique_ptr<StoreReader> merger;  ///< for what may have to merge copies
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;

@@ -11,6 +11,7 @@
 
 #include "server/await.hpp"
 #include "storage/error.hpp"
+#include "storage/thread_name.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -47,6 +48,17 @@ Awaitable<Result> from_callback(Executor executor, Start start) {
 class StoreReader {
  public:
   explicit StoreReader(const std::filesystem::path& file) : store_(file) {}
+  /// One that merges copies: its thread gives way to those that carry conversations.
+  struct Merging {
+    std::size_t merged_bytes_max = 0;  ///< as TranscriptStore
+  };
+  StoreReader(const std::filesystem::path& file, Merging merging)
+      : store_(file, merging.merged_bytes_max) {
+    asio::post(thread_, [] {
+      storage::name_this_thread("merger");
+      storage::give_way();
+    });
+  }
   ~StoreReader() { thread_.join(); }
 
   /// Runs `read(store)` there and returns what it returns, or the error that it threw.

@@ -162,7 +162,9 @@ std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
                    "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
                        std::string(fault->what) + ".");
   try {
-    return body_from(View::of(body), limits);
+    PostedBody read = body_from(View::of(body), limits);
+    read.encoded = session::encode_turns(read.turns);
+    return read;
   } catch (const Wrong& wrong) {
     return problem(wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail);
   }

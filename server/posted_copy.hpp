@@ -28,6 +28,7 @@ struct PostedBody {
   std::optional<int> attempt;  ///< none: the current one
   std::string writer;          ///< empty: it does not say
   std::vector<session::CopyTurn> turns;
+  std::string encoded;  ///< the turns, as they are stored
   std::vector<Skipped> skipped;
 };
 

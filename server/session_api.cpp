@@ -50,7 +50,7 @@ Awaitable<HttpResponse> Api::session_as_json(Context& context, int status) {
   const auto read = [id = context.id](storage::TranscriptStore& store) {
     return store.session(id);
   };
-  auto found = co_await parts_.reader.run<Found>(context.worker.executor(), read);
+  auto found = co_await read_merged<Found>(context, read);
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();

@@ -5,6 +5,7 @@
 
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
+#include "server/merging.hpp"
 #include "server/posted_copy.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
@@ -36,7 +37,7 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
   while (true) {
     // Watch first, look then: what ends in between rings.
     const auto ended = parts_.registry.watch(context.id, context.worker.executor());
-    auto result = co_await parts_.reader.run<Found>(context.worker.executor(), read);
+    auto result = co_await read_merged<Found>(context, read);
     if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
     const Found& found = std::get<0>(result);
     if (!found) co_return not_found();
@@ -60,7 +61,14 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
     later.headers.emplace_back("Retry-After", std::to_string(wait));
     co_return later;
   }
-  auto read = read_posted_copy(context.request.body, parts_.settings.posts);
+  // Reading takes milliseconds that a conversation on this thread would wait for.
+  using Read = std::variant<PostedBody, HttpResponse>;
+  const auto judge = [&request = context.request, &limits = parts_.settings.posts](auto&) {
+    return read_posted_copy(request.body, limits);
+  };
+  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge);
+  if (const auto* error = std::get_if<1>(&judged)) co_return storage_problem(*error);
+  Read& read = std::get<0>(judged);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
   auto& body = std::get<PostedBody>(read);
   const bool is_client = context.principal.kind == Principal::Kind::client_token;
@@ -73,19 +81,20 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
                       "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
                       "'relay': that is what Verbatim itself heard.");
   }
-  storage::PostedCopy posted;
-  posted.session_id = context.id;
-  posted.attempt = body.attempt;
-  posted.copy = {std::move(body.writer), std::move(body.turns)};
+  const auto posted = std::make_shared<storage::PostedCopy>();
+  posted->session_id = context.id;
+  posted->attempt = body.attempt;
+  posted->copy = {std::move(body.writer), std::move(body.turns)};
   nlohmann::json skipped = nlohmann::json::array();
   for (const Skipped& one : body.skipped)
     skipped.push_back({{"index", one.index}, {"why", one.why}});
-  posted.now = now().wall;
-  posted.copies_max = parts_.settings.posts.copies_max;
+  posted->now = now().wall;
+  posted->body = std::move(body.encoded);
+  posted->limits = {parts_.settings.posts.copies_max, parts_.settings.posts.attempt_turns_max,
+                    parts_.settings.posts.attempt_bytes_max};
   const auto kept = std::make_shared<storage::KeptCopy>();
-  std::function<void(storage::Database&)> work = [posted = std::move(posted),
-                                                  kept](auto& database) {
-    *kept = storage::keep_copy(database, posted);
+  std::function<void(storage::Database&)> work = [posted, kept](auto& database) {
+    *kept = storage::keep_copy(database, *posted);
   };
   const Changed failed = co_await change(context.worker, std::move(work));
   if (failed && failed->failure() == storage::Failure::not_found) {
@@ -93,16 +102,20 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
                       "There is no such session or attempt, or it is not yours to see.");
   }
   if (failed && failed->failure() == storage::Failure::too_many)
-    co_return problem(413, "too many copies", std::string(failed->what()) + " (posts.copies_max).");
+    co_return problem(413, "too large", std::string(failed->what()) + ".");
   if (failed) co_return storage_problem(*failed);
+  // Merged and written down before it is answered: whoever reads then sees it, in lists too. If
+  // that fails the copy is kept all the same, and the merge is made good later.
   using Outcome = std::optional<storage::PostOutcome>;
   const auto look = [kept = *kept, id = context.id](storage::TranscriptStore& store) {
     return store.outcome_of(kept, id);
   };
-  auto found = co_await parts_.reader.run<Outcome>(context.worker.executor(), look);
+  auto found = co_await parts_.merger.run<Outcome>(context.worker.executor(), look);
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Outcome& outcome = std::get<0>(found);
   if (!outcome) co_return not_found();
+  co_await write_down_merge(context.worker.executor(), kept->attempt, parts_.merger,
+                            parts_.journal);
   co_return json_response({{"attempt", kept->attempt_number},
                            {"added", outcome->brought.added},
                            {"extended", outcome->brought.extended},

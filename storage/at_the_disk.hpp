@@ -6,20 +6,37 @@
 
 namespace verbatim::storage {
 
+class Database;
+
 /// The clock's epoch: it is not at the disk.
 using SinceWhen = std::atomic<std::chrono::steady_clock::time_point>;
 
 class AtTheDisk {
  public:
-  explicit AtTheDisk(SinceWhen& since) : since_(since) {
-    since_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed);
-  }
-  ~AtTheDisk() { since_.store({}, std::memory_order_relaxed); }
+  explicit AtTheDisk(SinceWhen& since) : since_(since) { begin(); }
+  ~AtTheDisk() { end(); }
+
+  void begin() { since_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed); }
+  void end() { since_.store({}, std::memory_order_relaxed); }
   AtTheDisk(const AtTheDisk&) = delete;
   AtTheDisk& operator=(const AtTheDisk&) = delete;
 
  private:
   SinceWhen& since_;
+};
+
+/// A stretch in which a thread that is watched does other work. Each of the connection's statements
+/// counts, what is done between them does not.
+class OffTheDisk {
+ public:
+  OffTheDisk(AtTheDisk& watched, Database& database);
+  ~OffTheDisk();
+  OffTheDisk(const OffTheDisk&) = delete;
+  OffTheDisk& operator=(const OffTheDisk&) = delete;
+
+ private:
+  AtTheDisk& watched_;
+  Database& database_;
 };
 
 }  // namespace verbatim::storage

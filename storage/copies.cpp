@@ -2,7 +2,6 @@
 
 #include "storage/database.hpp"
 #include "storage/evidence.hpp"
-#include "storage/outbox.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -45,17 +44,29 @@ AttemptRow attempt_meant(Database& database, const PostedCopy& posted) {
   return insert_created(database, session, next, posted.now);
 }
 
-std::int64_t count_copies(Database& database, session::AttemptId attempt) {
-  Query row = database.query("SELECT count(*) FROM copy WHERE attempt = ?");
-  row.bind(attempt).step();
-  return row.integer(0);
+/// All copies of an attempt are merged together: it is their sum that is bounded.
+void check_limits(Database& database, const AttemptRow& attempt, const PostedCopy& posted,
+                  std::size_t bytes) {
+  Query row = database.query("SELECT copies, copy_turns, copy_bytes FROM attempt WHERE id = ?");
+  row.bind(attempt.id).step();
+  const auto check = [&](int column, std::size_t more, std::size_t most, const char* what) {
+    if (static_cast<std::size_t>(row.integer(column)) + more <= most) return;
+    throw StorageError(Failure::too_many, "the copies of attempt " +
+                                              std::to_string(attempt.number) + " of session " +
+                                              posted.session_id + " would have more than " +
+                                              std::to_string(most) + " " + what);
+  };
+  check(0, 1, posted.limits.copies_max, "members (posts.copies_max)");
+  check(1, posted.copy.turns.size(), posted.limits.turns_max, "turns (posts.attempt_turns_max)");
+  check(2, bytes, posted.limits.bytes_max, "bytes (posts.attempt_bytes_max)");
 }
 
 }  // namespace
 
 KeptCopy keep_copy(Database& database, const PostedCopy& posted) {
   const AttemptRow attempt = attempt_meant(database, posted);
-  const std::string body = session::encode_turns(posted.copy.turns);
+  const std::string body =
+      posted.body.empty() ? session::encode_turns(posted.copy.turns) : posted.body;
   KeptCopy kept;
   kept.attempt = attempt.id;
   kept.attempt_number = attempt.number;
@@ -67,31 +78,36 @@ KeptCopy keep_copy(Database& database, const PostedCopy& posted) {
       return kept;
     }
   }
-  if (count_copies(database, attempt.id) >= static_cast<std::int64_t>(posted.copies_max))
-    throw StorageError(Failure::too_many, "attempt " + std::to_string(attempt.number) +
-                                              " of session " + posted.session_id +
-                                              " has as many copies as it may have");
+  check_limits(database, attempt, posted, body.size());
   database.query("INSERT INTO copy (attempt, writer, posted_at, body) VALUES (?, ?, ?, ?)")
       .bind(attempt.id, posted.copy.writer, posted.now, body)
       .run();
   kept.id = database.last_insert_id();
   kept.is_new = true;
-  if (attempt.status != SessionStatus::final) return kept;
-  recount(database, attempt);
-  session::Contribution brought;
-  const auto copies = copies_of(database, attempt.id);
-  session::merge(heard_by_relay(database, attempt), copies, copies.size() - 1, brought);
-  if (brought.added + brought.extended > 0)
-    announce(database, MessageKind::transcript_updated, attempt.id, posted.now);
+  database
+      .query(
+          "UPDATE attempt SET copies = copies + 1, copy_turns = copy_turns + ?, "
+          "copy_bytes = copy_bytes + ?, to_merge = CASE WHEN status <> ? THEN NULL "
+          "WHEN coalesce(to_merge, 0) = 0 THEN ? ELSE to_merge END WHERE id = ?")
+      .bind(posted.copy.turns.size(), body.size(), static_cast<int>(SessionStatus::final), kept.id,
+            attempt.id)
+      .run();
   return kept;
 }
 
-void recount(Database& database, const AttemptRow& attempt) {
-  if (count_copies(database, attempt.id) == 0) return;
-  const auto merged = merged_transcript(database, attempt);
-  database.query("UPDATE attempt SET merged_turns = ?, merged_complete = ? WHERE id = ?")
-      .bind(static_cast<std::int64_t>(merged.turns.size()), merged.complete, attempt.id)
+void mark_to_merge(Database& database, session::AttemptId attempt) {
+  database.query("UPDATE attempt SET to_merge = coalesce(to_merge, 0) WHERE id = ? AND copies > 0")
+      .bind(attempt)
       .run();
+}
+
+session::Copy read_copy(Database& database, std::int64_t id, std::string writer,
+                        const std::string& body) {
+  auto turns = session::decode_turns(body);
+  if (!turns)
+    throw StorageError(Failure::corrupt, database.file().string() + ": copy " + std::to_string(id) +
+                                             " cannot be read; restore a backup");
+  return {std::move(writer), std::move(*turns)};
 }
 
 std::vector<session::Copy> copies_of(Database& database, session::AttemptId attempt,
@@ -100,14 +116,8 @@ std::vector<session::Copy> copies_of(Database& database, session::AttemptId atte
   Query rows =
       database.query("SELECT writer, body, id FROM copy WHERE attempt = ? AND id <= ? ORDER BY id");
   rows.bind(attempt, last);
-  while (rows.step()) {
-    auto turns = session::decode_turns(rows.text(1));
-    if (!turns)
-      throw StorageError(Failure::corrupt, database.file().string() + ": copy " +
-                                               std::to_string(rows.integer(2)) +
-                                               " can not be read; restore a backup");
-    copies.push_back({rows.text(0), std::move(*turns)});
-  }
+  while (rows.step())
+    copies.push_back(read_copy(database, rows.integer(2), rows.text(0), rows.text(1)));
   return copies;
 }
 

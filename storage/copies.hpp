@@ -18,14 +18,21 @@
 namespace verbatim::storage {
 
 class Database;
-struct AttemptRow;
+
+/// Of all copies of one attempt: what would go beyond is refused (too_many), and nothing is kept.
+struct CopyLimits {
+  std::size_t copies_max = 10'000;
+  std::size_t turns_max = 100'000;
+  std::size_t bytes_max = 64 * 1024 * 1024;  ///< as they are stored
+};
 
 struct PostedCopy {
   std::string session_id;
   std::optional<int> attempt;  ///< none: the latest. One behind the latest is opened if none runs
   session::Copy copy;
   session::TimeMs now = 0;
-  std::size_t copies_max = 10'000;  ///< of one attempt; one more is refused (too_many)
+  CopyLimits limits = {};
+  std::string body = {};  ///< encode_turns(copy.turns), if the caller has made it
 };
 
 struct KeptCopy {
@@ -35,12 +42,17 @@ struct KeptCopy {
   bool is_new = false;
 };
 
-/// Keeps the copy. A final attempt's counts and completeness are brought up to date.
+/// Keeps the copy, and marks a final attempt as one whose counts are to be brought up to date: to
+/// merge takes time that the journal's thread does not have (merges.hpp).
 /// not_found: no such session or attempt.
 KeptCopy keep_copy(Database& database, const PostedCopy& posted);
 
-/// Brings the counts that summaries show up to date, where others than the relay have posted.
-void recount(Database& database, const AttemptRow& attempt);
+/// The relay's own part of an attempt is over: what the copies make of it is to be written down.
+void mark_to_merge(Database& database, session::AttemptId attempt);
+
+/// Of a row. Throws `corrupt`, which names the copy.
+session::Copy read_copy(Database& database, std::int64_t id, std::string writer,
+                        const std::string& body);
 
 /// The attempt's copies up to and including `last`, oldest first.
 std::vector<session::Copy> copies_of(Database& database, session::AttemptId attempt,

@@ -29,6 +29,8 @@ class Statement;
 
 namespace verbatim::storage {
 
+class AtTheDisk;
+
 enum class Access {
   read_only,   ///< the file must be there, in this version's schema
   read_write,  ///< the file must be there; an older schema is migrated
@@ -103,6 +105,10 @@ class Database {
   /// process lets go of the file.
   void abandon() noexcept;
 
+  /// While each statement runs, `watch` says that the thread waits for the disk; null: none does.
+  void watch_statements(AtTheDisk* watch) { statement_watch_ = watch; }
+  AtTheDisk* statement_watch() const { return statement_watch_; }
+
   /// What SQLite threw, in our words.
   StorageError explain(const SQLite::Exception& error) const;
 
@@ -124,6 +130,7 @@ class Database {
   std::int64_t busy_timeout_ms_ = 0;
   std::size_t wal_bytes_ = 0;
   bool scrub_wanted_ = false;
+  AtTheDisk* statement_watch_ = nullptr;
 };
 
 /// BEGIN IMMEDIATE ... COMMIT; rolled back if it leaves scope before commit(), unless SQLite has

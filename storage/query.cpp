@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <SQLiteCpp/Statement.h>
 
+#include "storage/at_the_disk.hpp"
 #include "storage/database.hpp"
 
 namespace verbatim::storage {
@@ -14,9 +15,14 @@ Query::~Query() {
 }
 
 bool Query::step() {
+  AtTheDisk* const watch = database_.statement_watch();
+  if (watch) watch->begin();
   try {
-    return statement_.executeStep();
+    const bool row = statement_.executeStep();
+    if (watch) watch->end();
+    return row;
   } catch (const SQLite::Exception& error) {
+    if (watch) watch->end();
     throw database_.explain(error);
   }
 }

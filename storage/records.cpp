@@ -134,10 +134,7 @@ void finalise_attempt(Database& database, session::AttemptId attempt,
       .run();
   if (database.changes() == 0) return;
   for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
-  AttemptRow ended;
-  ended.id = attempt;
-  ended.status = session::SessionStatus::final;
-  recount(database, ended);
+  mark_to_merge(database, attempt);
   announce(database, MessageKind::session_ended, attempt, ending.ended_at);
 }
 

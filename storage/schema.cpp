@@ -123,7 +123,22 @@ ALTER TABLE attempt ADD COLUMN settings TEXT;
 ALTER TABLE client_secret ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3};
+/// `to_merge`: of a final attempt whose counts are not up to date: the first copy that is not in
+/// them, or 0.
+constexpr const char* version_4 = R"sql(
+ALTER TABLE attempt ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN copy_turns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN copy_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN to_merge INTEGER;
+CREATE INDEX attempt_to_merge ON attempt (id) WHERE to_merge IS NOT NULL;
+UPDATE attempt SET
+  copies = counted.copies, copy_turns = counted.turns, copy_bytes = counted.bytes
+FROM (SELECT attempt AS id, count(*) AS copies, sum(json_array_length(body)) AS turns,
+             sum(length(CAST(body AS BLOB))) AS bytes FROM copy GROUP BY attempt) AS counted
+WHERE counted.id = attempt.id;
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

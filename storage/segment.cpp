@@ -3,7 +3,6 @@
 #include "session/render.hpp"
 #include "storage/copies.hpp"
 #include "storage/database.hpp"
-#include "storage/evidence.hpp"
 #include "storage/files.hpp"
 #include "storage/outbox.hpp"
 
@@ -130,20 +129,15 @@ std::vector<CompletedTurn> newly_completed(Database& database) {
 
 /// What else an attempt's end brings with it: the segment knows neither copies nor messages.
 void follow_endings(Database& database) {
-  std::vector<AttemptRow> ended;
+  std::vector<std::pair<session::AttemptId, session::TimeMs>> ended;
   {
     Query rows =
         database.query("SELECT id, ended_at FROM segment.attempt WHERE ended_at IS NOT NULL");
-    while (rows.step()) {
-      AttemptRow& attempt = ended.emplace_back();
-      attempt.id = rows.integer(0);
-      attempt.status = session::SessionStatus::final;
-      attempt.ended_at = rows.integer(1);
-    }
+    while (rows.step()) ended.emplace_back(rows.integer(0), rows.integer(1));
   }
-  for (const AttemptRow& attempt : ended) {
-    recount(database, attempt);
-    announce(database, MessageKind::session_ended, attempt.id, *attempt.ended_at);
+  for (const auto& [attempt, at] : ended) {
+    mark_to_merge(database, attempt);
+    announce(database, MessageKind::session_ended, attempt, at);
   }
 }
 

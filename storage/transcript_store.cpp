@@ -64,7 +64,7 @@ std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t sessi
   return attempts;
 }
 
-session::TranscriptView view_of(Database& database, const std::string& id,
+session::TranscriptView view_of(Database& database, MergeCache& merges, const std::string& id,
                                 const AttemptRow& attempt) {
   session::TranscriptView view;
   view.session_id = id;
@@ -73,7 +73,7 @@ session::TranscriptView view_of(Database& database, const std::string& id,
   view.started_at = attempt.started_at;
   view.ended_at = attempt.ended_at;
   view.close_reason = attempt.close_reason;
-  view.show(merged_transcript(database, attempt));
+  view.show(merges.merged(database, attempt)->transcript);
   return view;
 }
 
@@ -88,8 +88,8 @@ std::int64_t parse_cursor(const std::string& cursor) {
 }  // namespace
 
 struct TranscriptStore::Impl {
-  explicit Impl(const std::filesystem::path& file)
-      : database(file, {.access = Access::read_only}) {}
+  Impl(const std::filesystem::path& file, std::size_t merged_bytes_max)
+      : database(file, {.access = Access::read_only}), merges(merged_bytes_max) {}
 
   std::optional<FoundSession> find(const std::string& id) {
     Query row = database.query(std::string(session_columns) + " WHERE public_id = ?");
@@ -98,10 +98,11 @@ struct TranscriptStore::Impl {
   }
 
   Database database;
+  MergeCache merges;
 };
 
-TranscriptStore::TranscriptStore(const std::filesystem::path& file)
-    : impl_(std::make_unique<Impl>(file)) {}
+TranscriptStore::TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max)
+    : impl_(std::make_unique<Impl>(file, merged_bytes_max)) {}
 
 TranscriptStore::~TranscriptStore() = default;
 
@@ -156,7 +157,10 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
     const auto attempt = find_attempt(impl_->database, id, one.number);
     if (!attempt) continue;
     if (one.status == SessionStatus::final) {
-      one.receipt = view_of(impl_->database, id, *attempt).receipt;
+      const auto view = view_of(impl_->database, impl_->merges, id, *attempt);
+      one.receipt = view.receipt;
+      one.turns = view.turns.size();
+      one.complete = view.complete;
     } else {
       one.usage_json = heard_by_relay(impl_->database, *attempt).usage_json;
     }
@@ -170,7 +174,7 @@ std::optional<session::TranscriptView> TranscriptStore::transcript(const std::st
   Savepoint snapshot(impl_->database);
   const auto attempt = find_attempt(impl_->database, id, number);
   if (!attempt) return std::nullopt;
-  return view_of(impl_->database, id, *attempt);
+  return view_of(impl_->database, impl_->merges, id, *attempt);
 }
 
 std::optional<std::vector<session::TranscriptView>> TranscriptStore::transcripts(
@@ -181,8 +185,15 @@ std::optional<std::vector<session::TranscriptView>> TranscriptStore::transcripts
   std::vector<session::TranscriptView> views;
   for (const AttemptSummary& one : read_attempts(impl_->database, found->id))
     if (const auto attempt = find_attempt(impl_->database, id, one.number))
-      views.push_back(view_of(impl_->database, id, *attempt));
+      views.push_back(view_of(impl_->database, impl_->merges, id, *attempt));
   return views;
+}
+
+bool TranscriptStore::has_copies(const std::string& id) {
+  Query row = impl_->database.query(
+      "SELECT 1 FROM attempt JOIN session ON session.id = attempt.session "
+      "WHERE public_id = ? AND copies > 0");
+  return row.bind(id).step();
 }
 
 std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
@@ -190,20 +201,24 @@ std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
   Savepoint snapshot(impl_->database);
   const auto attempt = find_attempt(impl_->database, session_id, kept.attempt_number);
   if (!attempt || attempt->id != kept.attempt) return std::nullopt;
-  const auto relay = heard_by_relay(impl_->database, *attempt);
-  const auto up_to_it = copies_of(impl_->database, attempt->id, kept.id);
-  if (up_to_it.empty()) return std::nullopt;
+  const auto with_it = impl_->merges.merged(impl_->database, *attempt, kept.id);
   PostOutcome outcome;
-  auto merged = session::merge(relay, up_to_it, up_to_it.size() - 1, outcome.brought);
+  outcome.brought = with_it->brought;
   if (!kept.is_new) {
     auto& brought = outcome.brought;
     brought = {0, 0, brought.added + brought.extended + brought.unchanged};
   }
-  const auto all = copies_of(impl_->database, attempt->id);
-  if (all.size() > up_to_it.size()) merged = session::merge(relay, all);
-  outcome.turns = merged.turns.size();
-  outcome.complete = merged.complete && attempt->status == SessionStatus::final;
+  Query newest = impl_->database.query("SELECT max(id) FROM copy WHERE attempt = ?");
+  const bool is_newest = newest.bind(attempt->id).step() && newest.integer(0) == kept.id;
+  const auto all = is_newest ? with_it : impl_->merges.merged(impl_->database, *attempt);
+  outcome.turns = all->transcript.turns.size();
+  outcome.complete = all->transcript.complete;
   return outcome;
+}
+
+std::optional<MergeNews> TranscriptStore::merge_news(session::AttemptId attempt) {
+  Savepoint snapshot(impl_->database);
+  return impl_->merges.news(impl_->database, attempt);
 }
 
 std::vector<std::string> TranscriptStore::ended_before(session::TimeMs time, std::size_t limit) {

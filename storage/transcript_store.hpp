@@ -13,6 +13,7 @@
 
 #include "session/render.hpp"
 #include "storage/copies.hpp"
+#include "storage/merges.hpp"
 
 namespace verbatim::storage {
 
@@ -64,8 +65,9 @@ class Database;
 
 class TranscriptStore {
  public:
-  /// Throws StorageError (not_found if there is no file).
-  explicit TranscriptStore(const std::filesystem::path& file);
+  /// Throws StorageError (not_found if there is no file). `merged_bytes_max`: of copies whose
+  /// merge is kept for the next read; 0: none.
+  explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
   ~TranscriptStore();
 
   SessionPage list(const SessionFilter& filter);
@@ -77,8 +79,12 @@ class TranscriptStore {
   /// Of every attempt, oldest first, as of one moment. nullopt if there is no such session.
   std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
 
+  /// Whether others than the relay have posted copies of it: to show it may take a merge.
+  bool has_copies(const std::string& id);
   /// nullopt if the session has been erased meanwhile. The same copy a second time brings nothing.
   std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
+  /// What is still to be written down of an attempt's copies, for note_merge(); nullopt: nothing.
+  std::optional<MergeNews> merge_news(session::AttemptId attempt);
 
   /// Sessions that are over and whose last attempt ended before this time, oldest first. One that
   /// nobody has relayed was over with its last post.

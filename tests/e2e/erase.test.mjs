@@ -33,7 +33,7 @@ async function plant(t, relay, planted) {
   await relay.transcript(client.id);
   const posted = await relay.request(`/v1/sessions/${client.id}/transcript`, {
     method: 'POST',
-    body: { writer: 'agent', turns: [{ role: 'system', text: `The note says ${planted}.` }] },
+    body: { writer: 'agent', turns: [{ role: 'assistant', text: `The note says ${planted}.` }] },
   });
   assert.equal(posted.status, 200, posted.text);
   return client.id;

@@ -82,7 +82,7 @@ test('copies that come after the end are seen by who connects then, and as what 
   await client.ask('One?');
   const live = await Watcher.open(t, relay, client.id);
   await live.text('One?');
-  await post(relay, client.id, [{ role: 'system', text: 'Posted while it runs.', ordinal: 9 }]);
+  await post(relay, client.id, [{ role: 'assistant', text: 'Posted while it runs.', ordinal: 9 }]);
   await live.text('Posted while it runs.');
   await client.close();
   await live.session('final');

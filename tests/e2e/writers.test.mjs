@@ -245,6 +245,88 @@ test('histories as agents keep them are taken, and what is no turn in them is li
   assert.equal(half.status, 200, half.text);
 });
 
+test('what all copies of an attempt have together is bounded: beyond it nothing is kept [P3][P11]', async (t) => {
+  const relay = await startRelay(t, {
+    set: ['posts.attempt_turns_max=30', 'posts.attempt_bytes_max=8KiB', 'posts.copies_max=3'],
+  });
+  const refused = async (id, body, why) => {
+    const answer = await post(relay, id, body);
+    assert.equal(answer.status, 413, answer.text);
+    assert.match(answer.json.detail, why);
+  };
+  const turns = await created(relay);
+  assert.equal((await post(relay, turns, { writer: 'agent', turns: lines(1, 20) })).status, 200);
+  await refused(turns, { writer: 'client', turns: lines(11, 21) }, /posts\.attempt_turns_max/);
+  assert.deepEqual(texts(await read(relay, turns)), texts({ turns: lines(1, 20) }));
+  assert.equal((await post(relay, turns, { writer: 'client', turns: lines(11, 20) })).status, 200);
+  assert.equal((await post(relay, turns, { writer: 'agent', turns: lines(1, 20) })).status, 200);
+  const bytes = await created(relay);
+  const long = { role: 'user', text: 'x'.repeat(5000) };
+  assert.equal((await post(relay, bytes, { writer: 'agent', turns: [long] })).status, 200);
+  await refused(bytes, { writer: 'client', turns: [long] }, /posts\.attempt_bytes_max/);
+  const copies = await created(relay);
+  for (const i of [1, 2, 3])
+    assert.equal((await post(relay, copies, { writer: 'agent', turns: [line(i)] })).status, 200);
+  await refused(copies, { writer: 'agent', turns: [line(4)] }, /posts\.copies_max/);
+  assert.equal((await read(relay, copies)).turns.length, 3);
+});
+
+/** A conversation that is over, with two turns that the relay has heard. */
+async function ended(t, relay, options = {}) {
+  const token = await relay.mint({ user: 'ada' });
+  const client = await Client.connectWithId(t, relay, { token });
+  await client.ask('What time is it?');
+  await client.close();
+  return { id: client.id, heard: (await relay.transcript(client.id)).turns, ...options };
+}
+
+const listed = async (relay, id) =>
+  (await relay.request('/v1/sessions')).json.sessions.find((one) => one.id === id);
+
+test('a post is answered when it is merged: what is read then has it, in lists too [P3]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const { id, heard } = await ended(t, relay);
+  for (let i = 1; i <= 5; ++i) {
+    const turns = [
+      ...heard.map(({ role, text }) => ({ role, text })),
+      ...lines(1, i).map(({ role, text }) => ({ role, text })),
+    ];
+    const answer = await post(relay, id, { writer: 'agent', turns });
+    assert.deepEqual([answer.status, answer.json.turns], [200, heard.length + i], answer.text);
+    assert.equal((await listed(relay, id)).turns, heard.length + i);
+    assert.equal((await read(relay, id)).turns.length, heard.length + i);
+  }
+});
+
+test('a kill amid posts loses none that was answered, and their merge is made good [P1][P3][P7]', async (t) => {
+  const simulator = await startSimulator(t);
+  let relay = await startRelay(t, { simulator });
+  const { id, heard } = await ended(t, relay);
+  const { dataDir } = relay;
+  const before = heard.map(({ role, text }) => ({ role, text }));
+  let next = 1;
+  const answered = new Set();
+  for (let round = 0; round < 3; ++round) {
+    const first = next;
+    next += 12;
+    const posts = Array.from({ length: 12 }, async (_, i) => {
+      // Not like what the others have: that would be another version of one turn.
+      const text = Array.from({ length: 4 }, () => randomBytes(4).toString('hex')).join(' ');
+      const turns = [...before, { role: 'user', text }];
+      const answer = await post(relay, id, { writer: `w${first + i}`, turns }).catch(() => null);
+      if (answer?.status === 200) answered.add(text);
+      return answer;
+    });
+    await Promise.race(posts);
+    await relay.program.stop('SIGKILL');
+    await Promise.all(posts);
+    relay = await startRelay(t, { simulator, dataDir, key: makeKey() });
+    const found = new Set(texts(await read(relay, id)));
+    for (const text of answered) assert.ok(found.has(text), text);
+    await eventually(async () => (await listed(relay, id)).turns === found.size, 'its counts');
+  }
+});
+
 test('too many posts in a minute are asked to wait [P11]', async (t) => {
   const relay = await startRelay(t, { set: ['posts.per_minute=3'] });
   const id = await created(relay);

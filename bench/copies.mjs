@@ -1,0 +1,163 @@
+// What posts of copies cost those who only talk: 100 copies of 501 turns are kept, then more are
+// posted, while a live conversation goes on, another session's metadata is changed and /readyz is
+// asked; and the same without posts.
+//
+//   node bench/copies.mjs [--program build/release/verbatim] [--seconds 10] [--copies 100] [--turns 501]
+//
+// Exits 1 if a post takes more than 100 ms at the median, if the wait of a live word or of a PATCH
+// is more than twice as long at p99 as without posts (and more than 5 ms longer, which is a thread's
+// slice), or if /readyz says anything but 200.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+const require = createRequire(new URL('../tests/e2e/package.json', import.meta.url));
+const WebSocket = require('ws');
+
+const { values: options } = parseArgs({
+  options: {
+    program: { type: 'string', default: 'build/release/verbatim' },
+    seconds: { type: 'string', default: '10' },
+    copies: { type: 'string', default: '100' },
+    turns: { type: 'string', default: '501' },
+  },
+});
+const seconds = Number(options.seconds);
+const copies = Number(options.copies);
+const turns = Number(options.turns);
+
+const folder = mkdtempSync(join(tmpdir(), 'verbatim-copies-'));
+const ready = join(folder, 'ready.json');
+const relay = spawn(
+  options.program,
+  ['serve', '--ready-file', ready]
+    .concat(
+      ['server.listen=127.0.0.1:0', 'tls.enabled=false', `server.data_dir=${folder}/data`, 'posts.per_minute=0', 'log.level=error']
+        .flatMap((setting) => ['--set', setting]),
+    ),
+  { stdio: ['ignore', 'inherit', 'inherit'] },
+);
+while (!existsSync(ready)) await pause(20);
+const { url } = JSON.parse(readFileSync(ready, 'utf8'));
+
+async function request(path, method = 'GET', body = undefined) {
+  const begun = performance.now();
+  const answer = await fetch(url + path, { method, body: body && JSON.stringify(body) });
+  const text = await answer.text();
+  return { status: answer.status, text, ms: performance.now() - begun };
+}
+
+const created = async () => JSON.parse((await request('/v1/sessions', 'POST', { user: 'ada' })).text).id;
+
+// One turn in twenty was heard otherwise by each writer.
+const copy = (writer) => ({
+  writer: `writer_${writer}`,
+  turns: Array.from({ length: turns }, (_, i) => ({
+    role: i % 2 ? 'assistant' : 'user',
+    text: `This is what somebody said in line ${i}, with as many words as people use in one breath${
+      (i * 7 + writer) % 20 ? '' : `, as writer ${writer} heard it`
+    }.`,
+    ordinal: i + 1,
+  })),
+});
+
+class Conversation {
+  waits = [];
+  #asked = new Map();
+  #count = 0;
+
+  async connect() {
+    this.socket = new WebSocket(url.replace('http', 'ws') + '/v1/realtime');
+    await new Promise((resolve, reject) => this.socket.once('open', resolve).once('error', reject));
+    this.socket.on('message', (data) => {
+      const event = JSON.parse(data);
+      const id = event.type === 'conversation.item.added' && event.item.id;
+      if (!this.#asked.has(id)) return;
+      this.waits.push(performance.now() - this.#asked.get(id));
+      this.#asked.delete(id);
+    });
+  }
+  /** Until what the provider says to it has come back, durable. */
+  say() {
+    const id = `word_${++this.#count}`;
+    this.#asked.set(id, performance.now());
+    const content = [{ type: 'input_text', text: 'a word or two' }];
+    const item = { id, type: 'message', role: 'user', content };
+    this.socket.send(JSON.stringify({ type: 'conversation.item.create', item }));
+  }
+}
+
+const at = (values, share) =>
+  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
+
+async function run(name, poster) {
+  const talk = new Conversation();
+  await talk.connect();
+  const other = await created();
+  const seen = { patch: [], post: [], ready: [] };
+  const end = performance.now() + seconds * 1000;
+  const repeat = async (interval, what) => {
+    while (performance.now() < end) {
+      const next = performance.now() + interval;
+      await what();
+      await pause(Math.max(0, next - performance.now()));
+    }
+  };
+  let patches = 0;
+  await Promise.all([
+    repeat(10, async () => talk.say()),
+    repeat(10, async () => {
+      const patched = await request(`/v1/sessions/${other}`, 'PATCH', { metadata: { n: `${++patches}` } });
+      if (patched.status !== 200) throw new Error(patched.text);
+      seen.patch.push(patched.ms);
+    }),
+    repeat(50, async () => seen.ready.push((await request('/readyz')).status)),
+    poster && repeat(0, async () => {
+      const answer = await poster();
+      if (answer.status !== 200) throw new Error(answer.text);
+      seen.post.push(answer.ms);
+    }),
+  ]);
+  await pause(200);
+  talk.socket.close();
+  const line = (what, values) =>
+    values.length &&
+    console.log(
+      `${name.padEnd(14)} ${what.padEnd(6)} ${String(values.length).padStart(5)}   median ${at(values, 0.5).toFixed(1).padStart(7)} ms   p99 ${at(values, 0.99).toFixed(1).padStart(7)} ms   most ${Math.max(...values).toFixed(1).padStart(7)} ms`,
+    );
+  line('word', talk.waits);
+  line('patch', seen.patch);
+  line('post', seen.post);
+  const bad = seen.ready.filter((status) => status !== 200).length;
+  console.log(`${name.padEnd(14)} readyz ${seen.ready.length} times, ${bad} times not 200`);
+  return { word: at(talk.waits, 0.99), patch: at(seen.patch, 0.99), post: at(seen.post, 0.5), bad };
+}
+
+let failed = false;
+try {
+  const alone = await run('without posts');
+  const full = await created();
+  const filling = [];
+  for (let i = 0; i < copies; ++i) {
+    const answer = await request(`/v1/sessions/${full}/transcript`, 'POST', copy(i));
+    if (answer.status !== 200) throw new Error(answer.text);
+    filling.push(answer.ms);
+  }
+  console.log(`filling        ${copies} copies of ${turns} turns: the first ${filling[0].toFixed(1)} ms, the last ${filling.at(-1).toFixed(1)} ms`);
+  let next = copies;
+  const posts = await run('with posts', () =>
+    request(`/v1/sessions/${full}/transcript`, 'POST', copy(next++)),
+  );
+  const within = (now, before) => now <= 2 * before || now <= before + 5;
+  failed =
+    posts.post > 100 || posts.bad > 0 || !within(posts.word, alone.word) || !within(posts.patch, alone.patch);
+  console.log(failed ? 'FAIL' : 'pass');
+} finally {
+  relay.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(failed ? 1 : 0);
