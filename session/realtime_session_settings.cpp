@@ -18,17 +18,6 @@ using Purpose = SettingsRequests::Purpose;
 /// shows the session that the token promises. A provider that answers does so in a round trip.
 constexpr std::int64_t configuration_pause_ms = 2'000;
 
-/// A provider's code, for the log: what is no plain name may be anything.
-std::string plain_code(const ProviderError& error) {
-  constexpr std::size_t longest = 64;
-  const std::string& code = error.code.empty() ? error.type : error.code;
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-  const bool is_plain =
-      !code.empty() && code.size() <= longest && code.find_first_not_of(plain) == std::string::npos;
-  return is_plain ? code : std::string("unnamed");
-}
-
 /// session.created as it came, but with the session of another message.
 std::string with_session(std::string_view created, json::View session) {
   json::ObjectWriter out;
@@ -120,7 +109,7 @@ bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& m
   }
   if (!request && !is_own_request(error.client_event_id)) return false;
   ++counts_.own_requests_refused;
-  refused_code_ = plain_code(error);
+  refused_code_ = error.code.empty() ? error.type : error.code;
   if (!request) return true;
   request_less(request->purpose);
   if (held_created_) held_created_->until_ms = now.mono_ms + configuration_pause_ms;

@@ -333,7 +333,7 @@ TEST_CASE("a provider's code that is no plain name is not logged", "[P10][own]")
     stage.provider(says("session.created", session_with(nullptr), "e1"));
     stage.provider_got();
     stage.provider(refusal("e2", {{"code", code}, {"event_id", "verbatim_transcription"}}));
-    CHECK(stage.session.refused_code() == "unnamed");
+    CHECK(stage.session.refused_code() == "other");
   }
 }
 
