@@ -79,6 +79,13 @@ void raise_file_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Before a lock, a secret or a certificate is made in it: what refuses a start changes nothing.
+const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
+  storage::require_whole_store(database_in(settings.server.data_dir),
+                               settings.storage.fallback_dir);
+  return settings.server.data_dir;
+}
+
 CertificateFiles certificate_files(const config::Tls& settings,
                                    const std::filesystem::path& tls_dir) {
   if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
@@ -130,7 +137,7 @@ struct App::Parts {
       : options(std::move(given)),
         settings(options.settings),
         log(settings.log),
-        data_dir(settings.server.data_dir),
+        data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
         feed(settings.events),
@@ -235,6 +242,7 @@ struct App::Parts {
                                      {"turns", one.turns},
                                      {"interrupted", one.interrupted}});
     }
+    storage_watch.found(report.logs);
     log.info("recovery.done", {{"clean", report.clean},
                                {"sessions", report.attempts.size()},
                                {"suspended", report.suspended},

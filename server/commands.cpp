@@ -22,6 +22,7 @@
 #include "session/recording.hpp"
 #include "session/replay.hpp"
 #include "storage/database.hpp"
+#include "storage/recovery.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -141,7 +142,10 @@ int keygen(const Common& common) {
 }
 
 storage::TranscriptStore open_store(const Common& common) {
-  return storage::TranscriptStore(database_in(common.settings().server.data_dir));
+  const config::Settings settings = common.settings();
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  storage::require_whole_store(file, settings.storage.fallback_dir);
+  return storage::TranscriptStore(file);
 }
 
 int sessions_list(const Common& common, std::size_t limit) {

@@ -26,11 +26,34 @@ config::Settings settings_for(const Common& common, const std::string& data_dir)
   return settings;
 }
 
+/// The database that all commands open. Throws if it, or the fallback directory's part, is missing
+/// beside its log: what is there then is not the store.
+fs::path whole_store(const config::Settings& settings) {
+  fs::path file = database_in(settings.server.data_dir);
+  storage::require_whole_store(file, settings.storage.fallback_dir);
+  return file;
+}
+
 /// The fallback directory's part of the journal, if there is one now.
 std::optional<fs::path> segment_of(const config::Settings& settings) {
   if (settings.storage.fallback_dir.empty()) return std::nullopt;
   const fs::path segment = storage::segment_in(settings.storage.fallback_dir);
   return fs::exists(segment) ? std::optional(segment) : std::nullopt;
+}
+
+json to_json(const std::vector<storage::LogFinding>& logs) {
+  json list = json::array();
+  for (const auto& one : logs)
+    list.push_back({{"file", one.log.string()},
+                    {"state", to_string(one.state)},
+                    {"lost", one.lost},
+                    {"what", one.what}});
+  return list;
+}
+
+std::string in_words(const storage::LogFinding& log) {
+  return std::string(log.lost ? "wrong: the log " : "the log ") + log.log.string() + ": " +
+         log.what;
 }
 
 json to_json(const storage::StoreCounts& counts) {
@@ -58,7 +81,7 @@ std::string quantity(std::size_t count, const std::string& thing) {
 int backup(const Common& common, const std::string& data_dir, const std::string& file) {
   const config::Settings settings = settings_for(common, data_dir);
   const auto segment = segment_of(settings);
-  const storage::Backup made = storage::back_up(database_in(settings.server.data_dir), file);
+  const storage::Backup made = storage::back_up(whole_store(settings), file);
   if (segment) {
     std::cerr << "verbatim: the journal goes on in " << segment->string()
               << ", which is not in this backup: copy it too, or make another backup when the "
@@ -77,10 +100,9 @@ int backup(const Common& common, const std::string& data_dir, const std::string&
 
 int check_data(const Common& common, const std::string& data_dir) {
   const config::Settings settings = settings_for(common, data_dir);
-  const fs::path file = database_in(settings.server.data_dir);
-  storage::Database database(file, {.access = storage::Access::read_only});
+  const fs::path file = whole_store(settings);
   const bool served = is_served(settings.server.data_dir);
-  const storage::StoreCheck check = storage::check_store(database);
+  const storage::StoreCheck check = storage::check_file(file, served);
   const auto segment = segment_of(settings);
   const bool readable = check.integrity == "ok";
   const bool to_recover =
@@ -97,6 +119,7 @@ int check_data(const Common& common, const std::string& data_dir) {
            {"recovery_needed", to_recover},
            {"counts", readable ? to_json(check.counts) : json()},
            {"findings", findings},
+           {"logs", to_json(check.logs)},
            {"segment", segment ? json(segment->string()) : json()}});
     return check.sound() ? exit_code::ok : exit_code::failed;
   }
@@ -105,6 +128,7 @@ int check_data(const Common& common, const std::string& data_dir) {
   if (readable) std::cout << in_words(check.counts) << "\n";
   for (const auto& one : check.findings)
     std::cout << "wrong: " << one.count << " " << one.what << " (first: " << one.first << ")\n";
+  for (const auto& log : check.logs) std::cout << in_words(log) << "\n";
   if (check.counts.unreadable > 0)
     std::cout << "kept aside by an earlier recovery: "
               << quantity(check.counts.unreadable, "journal row") << " that could not be read\n";
@@ -117,7 +141,7 @@ int check_data(const Common& common, const std::string& data_dir) {
 
 int recover(const Common& common, bool dry_run) {
   const config::Settings settings = common.settings();
-  const fs::path file = database_in(settings.server.data_dir);
+  const fs::path file = whole_store(settings);
   if (!fs::exists(file)) return complain("there is no " + file.string(), exit_code::not_found);
   if (dry_run && is_served(settings.server.data_dir))
     return complain("a server uses " + settings.server.data_dir.string() +
@@ -144,9 +168,11 @@ int recover(const Common& common, bool dry_run) {
            {"unreadable_rows", report.unreadable_rows},
            {"segment_events", report.segment_events},
            {"segment_endings", report.segment_endings},
+           {"logs", to_json(report.logs)},
            {"attempts", attempts}});
     return damaged ? exit_code::failed : exit_code::ok;
   }
+  for (const auto& log : report.logs) std::cout << in_words(log) << "\n";
   if (damaged) {
     return complain(file.string() + ": damaged: " + report.integrity +
                         "; nothing would be recovered; see docs/durability.md, Repair",
@@ -177,7 +203,7 @@ int recover(const Common& common, bool dry_run) {
 }
 
 int list_deliveries(const Common& common, bool dead_only) {
-  const fs::path file = database_in(common.settings().server.data_dir);
+  const fs::path file = whole_store(common.settings());
   storage::Database database(file, {.access = storage::Access::read_only});
   json list = json::array();
   for (const storage::Delivery& one : storage::undelivered(database, dead_only)) {
@@ -200,7 +226,7 @@ int list_deliveries(const Common& common, bool dead_only) {
 }
 
 int redrive_deliveries(const Common& common, const std::string& message) {
-  const fs::path file = database_in(common.settings().server.data_dir);
+  const fs::path file = whole_store(common.settings());
   storage::Database database(file);
   storage::Transaction transaction(database);
   const auto count = storage::redrive(

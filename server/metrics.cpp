@@ -151,6 +151,25 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
   families.push_back(std::move(audio));
 }
 
+MetricFamily found_logs_family(const std::vector<storage::LogFinding>& logs) {
+  using storage::LogState;
+  auto found = family("verbatim_recovery_logs",
+                      "Write-ahead logs that the start found in this state, by whether durable "
+                      "rows are missing.",
+                      MetricType::Gauge);
+  for (const LogState state : {LogState::missing, LogState::empty, LogState::cut_short,
+                               LogState::unreadable, LogState::damaged}) {
+    for (const bool lost : {false, true}) {
+      const auto count = std::count_if(logs.begin(), logs.end(), [&](const auto& one) {
+        return one.state == state && one.lost == lost;
+      });
+      add_gauge(found, {{"state", to_string(state)}, {"lost", lost ? "true" : "false"}},
+                static_cast<double>(count));
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 void Histogram::observe_us(std::int64_t value) {
@@ -357,12 +376,14 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
       family("verbatim_journal_failures_total", "Journal failures, by kind.", MetricType::Counter);
   using storage::Failure;
   for (const Failure failure :
-       {Failure::disk_full, Failure::io_error, Failure::corrupt, Failure::read_only, Failure::busy,
-        Failure::queue_full, Failure::other}) {
+       {Failure::disk_full, Failure::io_error, Failure::corrupt, Failure::taken_away,
+        Failure::read_only, Failure::busy, Failure::queue_full, Failure::other}) {
     add_counter(failures, {{"kind", to_string(failure)}},
                 static_cast<double>(journal_failures_[static_cast<std::size_t>(failure)].load()));
   }
   families.push_back(std::move(failures));
+
+  families.push_back(found_logs_family(found_logs_));
 
   const StorageGauges& storage = gauges.storage;
   using verbatim::storage::JournalState;

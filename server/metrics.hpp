@@ -17,6 +17,7 @@
 #include "session/outbox.hpp"
 #include "session/turn.hpp"
 #include "storage/sqlite_journal.hpp"
+#include "storage/wal_file.hpp"
 
 namespace verbatim::server {
 
@@ -163,11 +164,14 @@ class Metrics {
   /// Any thread. `journal_stats` is what happened since the last call.
   std::string render(const Gauges& gauges, const storage::JournalStats& journal_stats);
   void count_journal_failure(storage::Failure failure);
+  /// What the start found of the logs, before anything listens.
+  void found_logs(const std::vector<storage::LogFinding>& logs) { found_logs_ = logs; }
 
  private:
   std::vector<Tally> tallies_;
   std::mutex scrape_;  ///< one scrape at a time; no session's path comes here
   storage::JournalStats journal_total_;
+  std::vector<storage::LogFinding> found_logs_;
   std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
 };
 

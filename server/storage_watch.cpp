@@ -32,6 +32,17 @@ StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::pa
       log_(log),
       on_end_(std::move(on_end)) {}
 
+void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
+  metrics_.found_logs(logs);
+  for (const auto& one : logs) {
+    const LogFields fields = {{"log", one.log.string()},
+                              {"state", to_string(one.state)},
+                              {"lost", one.lost},
+                              {"what", one.what}};
+    one.lost ? log_.warn("recovery.log", fields) : log_.info("recovery.log", fields);
+  }
+}
+
 void StorageWatch::look() {
   journal_->check(Clock::now());
   look_at_space();

@@ -31,6 +31,8 @@ class StorageWatch final : public storage::JournalListener {
 
   /// Before anything else is asked.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
+  /// What a recovery found of the logs.
+  void found(const std::vector<storage::LogFinding>& logs);
   /// To be called a few times a second, on the control thread.
   void look();
 

@@ -1,8 +1,11 @@
 #include "storage/check.hpp"
 
+#include <algorithm>
+
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/records.hpp"
+#include "storage/schema.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -101,6 +104,22 @@ StoreCheck check_store(Database& database) {
   }
   keep(undecodable_rows(database));
   return check;
+}
+
+StoreCheck check_file(const std::filesystem::path& file, bool served) {
+  Database database(file, {.access = served ? Access::read_only : Access::look});
+  require_current_schema(database, database.schema_found());
+  StoreCheck check = check_store(database);
+  const bool clean = check.integrity == "ok" && check.clean;
+  const auto log = served ? std::nullopt : judge_log(file, read_log(file), clean);
+  if (log) check.logs.push_back(*log);
+  return check;
+}
+
+bool StoreCheck::sound() const {
+  const bool rows_lost =
+      std::any_of(logs.begin(), logs.end(), [](const LogFinding& log) { return log.lost; });
+  return integrity == "ok" && findings.empty() && !rows_lost;
 }
 
 }  // namespace verbatim::storage

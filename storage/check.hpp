@@ -4,8 +4,11 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "storage/wal_file.hpp"
 
 namespace verbatim::storage {
 
@@ -32,12 +35,16 @@ struct StoreCheck {
   bool clean = false;     ///< the last program ended in order
   StoreCounts counts;
   std::vector<Finding> findings;
-  bool sound() const { return integrity == "ok" && findings.empty(); }
+  std::vector<LogFinding> logs;  ///< only where no server writes to them
+  bool sound() const;
 };
 
 StoreCounts count_rows(Database& database);
 /// "ok", or the first complaints, one a line.
 std::string integrity_of(Database& database);
 StoreCheck check_store(Database& database);
+/// The same of a file, and of its log unless a server uses it: then it is in motion. Of a file that
+/// no server uses, also the index beside it is left as it is.
+StoreCheck check_file(const std::filesystem::path& file, bool served);
 
 }  // namespace verbatim::storage

@@ -1,6 +1,7 @@
 #include "storage/database.hpp"
 
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <utility>
 #include <vector>
@@ -12,6 +13,8 @@
 
 #include "storage/files.hpp"
 #include "storage/schema.hpp"
+#include "storage/store_files.hpp"
+#include "storage/wal_file.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -54,6 +57,48 @@ StorageError in_our_words(const fs::path& file, const SQLite::Exception& error) 
                       code);
 }
 
+/// How SQLite opens a file.
+struct Opening {
+  std::string name;
+  int flags;
+  bool index_in_memory = false;
+};
+
+/// "?", "#" and "%" mean something in a URI.
+std::string uri_of(const fs::path& file, const char* parameter) {
+  std::string uri = "file:";
+  for (const char c : fs::absolute(file).string()) {
+    constexpr const char* hex = "0123456789ABCDEF";
+    const bool plain = c != '?' && c != '#' && c != '%';
+    if (plain) {
+      uri += c;
+    } else {
+      uri +=
+          {'%', hex[static_cast<unsigned char>(c) >> 4], hex[static_cast<unsigned char>(c) & 15]};
+    }
+  }
+  return uri + "?" + parameter;
+}
+
+/// A reader of a log uses the index beside it, or makes one: not here. With an index that is there
+/// SQLite can do without writing to it; without one, the file must be ours alone, but nothing is
+/// written to it either.
+Opening opening_to_look(const fs::path& file) {
+  const auto has_bytes = [](const fs::path& one) {
+    std::error_code none;
+    const auto bytes = fs::file_size(one, none);
+    return !none && bytes > 0;
+  };
+  // Rolling back is all that can be done with the file: SQLite never reads it half changed.
+  if (has_bytes(rollback_journal_of(file)))
+    return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI};
+  const int read_uri = SQLite::OPEN_READONLY | SQLite::OPEN_URI;
+  if (!has_readable_log(file)) return {uri_of(file, "immutable=1"), read_uri};
+  if (has_bytes(index_of(file))) return {uri_of(file, "readonly_shm=1"), read_uri};
+  if (::access(file.c_str(), W_OK) != 0) return {file.string(), read_uri};
+  return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI, true};
+}
+
 /// What abandon() leaks stays reachable, so that a leak checker keeps its meaning.
 std::vector<std::shared_ptr<void>>& abandoned() {
   static auto* const kept = new std::vector<std::shared_ptr<void>>;
@@ -61,6 +106,8 @@ std::vector<std::shared_ptr<void>>& abandoned() {
 }
 
 }  // namespace
+
+std::string name_to_look(const fs::path& file) { return opening_to_look(file).name; }
 
 Database::Database(const fs::path& file, const Options& options) : file_(file) {
   try {
@@ -73,30 +120,49 @@ Database::Database(const fs::path& file, const Options& options) : file_(file) {
 Database::~Database() = default;
 
 void Database::open(const Options& options) {
+  require_database_of_log(file_);
   if (options.access == Access::create) {
     make_private_file(file_);
   } else if (!fs::exists(file_)) {
     throw StorageError(Failure::not_found, file_.string() + ": there is no such file");
   }
-  const int mode =
-      options.access == Access::read_only ? SQLite::OPEN_READONLY : SQLite::OPEN_READWRITE;
-  connection_ = std::make_unique<SQLite::Database>(file_, mode | SQLite::OPEN_NOMUTEX,
-                                                   static_cast<int>(options.busy_timeout_ms));
+  connect(options);
+  close_without_checkpoint(true);
   int defensive = 0;
   sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &defensive);
   if (defensive != 1)
     throw StorageError(Failure::other, file_.string() + ": SQLite refused its defensive mode");
 
-  const int version = identify(*this);
+  schema_found_ = identify(*this);
   configure(options);
   if (options.access == Access::read_only) {
-    require_current_schema(*this, version);
-  } else {
-    migrate(*this, version);
+    require_current_schema(*this, schema_found_);
+  } else if (options.access != Access::look) {
+    migrate(*this, schema_found_);
   }
   sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
   if (!options.syncs_log) leave_log_syncs_to_others();
 }
+
+void Database::connect(const Options& options) {
+  const Opening how = options.access == Access::look ? opening_to_look(file_)
+                      : options.access == Access::read_only
+                          ? Opening{file_.string(), SQLite::OPEN_READONLY}
+                          : Opening{file_.string(), SQLite::OPEN_READWRITE};
+  connection_ = std::make_unique<SQLite::Database>(how.name, how.flags | SQLite::OPEN_NOMUTEX,
+                                                   static_cast<int>(options.busy_timeout_ms));
+  if (how.index_in_memory) run("PRAGMA locking_mode=EXCLUSIVE");
+}
+
+void Database::close_without_checkpoint(bool without) {
+  int set = -1;
+  sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, without ? 1 : 0,
+                    &set);
+  if ((set == 1) != without)
+    throw StorageError(Failure::other, file_.string() + ": SQLite refused to close as it was told");
+}
+
+void Database::remove_log_on_close() { close_without_checkpoint(false); }
 
 void Database::leave_log_syncs_to_others() {
   // SQLite has one setting for the syncs of the log and of the file. The log is open by now: the
@@ -111,7 +177,7 @@ void Database::leave_log_syncs_to_others() {
 }
 
 void Database::configure(const Options& options) {
-  if (options.access != Access::read_only) {
+  if (options.access == Access::read_write || options.access == Access::create) {
     set("page_size", "4096", "4096");
     set("journal_mode", "WAL", "wal");
     set("secure_delete", "ON", "1");
@@ -202,6 +268,12 @@ void Database::sync() {
   sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
   const int result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
   if (result != SQLITE_OK) throw explain(SQLite::Exception(sqlite3_errstr(result), result));
+}
+
+bool Database::has_moved() {
+  int moved = 0;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
 }
 
 void Database::want_scrub() {

@@ -32,10 +32,16 @@ namespace verbatim::storage {
 class AtTheDisk;
 
 enum class Access {
+  /// As read_only, but in any schema, and nothing at all is changed: neither the file nor its log,
+  /// nor the index beside them. For files that are not known to be sound and that no server uses.
+  look,
   read_only,   ///< the file must be there, in this version's schema
   read_write,  ///< the file must be there; an older schema is migrated
   create,      ///< made (for its owner's eyes only) if it is not there
 };
+
+/// What SQLite is to be given as the name of a file that is only looked at, also to attach it.
+std::string name_to_look(const std::filesystem::path& file);
 
 class Database {
  public:
@@ -57,6 +63,8 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   const std::filesystem::path& file() const { return file_; }
+  /// The schema that the file was opened with, before any migration; 0: it was empty.
+  int schema_found() const { return schema_found_; }
 
   /// The statement of this text, compiled on first use. One user at a time: a query may not be
   /// begun again while it runs.
@@ -79,10 +87,15 @@ class Database {
   /// From another thread: a checkpoint that is under way ends soon, having changed nothing that
   /// counts; if none is, the next one may.
   void interrupt() noexcept;
+  /// Closing moves and removes nothing, unless this was called: of a file that is not sound, the
+  /// log must stay. For an orderly end, after a checkpoint that has emptied the log.
+  void remove_log_on_close();
   /// Syncs the file itself, not the log: what incomplete checkpoints have put there.
   void sync();
   /// Size of the write-ahead log after the last commit of this connection.
   std::size_t wal_bytes() const { return wal_bytes_; }
+  /// Whether the name leads to another file now than the one that is open.
+  bool has_moved();
   /// Another connection's checkpoint has emptied it.
   void log_was_emptied() {
     wal_bytes_ = 0;
@@ -114,6 +127,8 @@ class Database {
 
  private:
   void open(const Options& options);
+  void connect(const Options& options);
+  void close_without_checkpoint(bool without);
   void configure(const Options& options);
   void leave_log_syncs_to_others();
   void set(const std::string& pragma, const std::string& value, const std::string& expected);
@@ -127,6 +142,7 @@ class Database {
   };
   std::unordered_map<std::string, std::unique_ptr<SQLite::Statement>, TextHash, std::equal_to<>>
       statements_;
+  int schema_found_ = 0;
   std::int64_t busy_timeout_ms_ = 0;
   std::size_t wal_bytes_ = 0;
   bool scrub_wanted_ = false;

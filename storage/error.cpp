@@ -10,6 +10,8 @@ const char* to_string(Failure failure) {
       return "io_error";
     case Failure::corrupt:
       return "corrupt";
+    case Failure::taken_away:
+      return "taken_away";
     case Failure::read_only:
       return "read_only";
     case Failure::busy:
@@ -29,7 +31,8 @@ const char* to_string(Failure failure) {
 }
 
 bool poisons(Failure failure) {
-  return failure == Failure::io_error || failure == Failure::corrupt;
+  return failure == Failure::io_error || failure == Failure::corrupt ||
+         failure == Failure::taken_away;
 }
 
 bool passes(Failure failure) { return failure == Failure::disk_full || failure == Failure::busy; }
@@ -42,6 +45,8 @@ const char* advice_for(Failure failure) {
       return "check the disk and the kernel log, then start again to recover";
     case Failure::corrupt:
       return "keep a copy of the file with its -wal, and restore it from a backup";
+    case Failure::taken_away:
+      return "put it back where it was, together with its -wal, and start again";
     case Failure::read_only:
       return "check that its folder exists, belongs to this user and is mounted writable";
     case Failure::busy:

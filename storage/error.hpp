@@ -10,6 +10,7 @@ enum class Failure {
   disk_full,     ///< SQLITE_FULL or ENOSPC: heals by itself
   io_error,      ///< a read, write or sync failed: the file is poisoned (product P6)
   corrupt,       ///< the file is damaged
+  taken_away,    ///< it was removed, replaced or renamed while in use
   read_only,     ///< the file or its folder cannot be written
   busy,          ///< another process holds the lock for longer than the time-out
   newer_schema,  ///< the file was written by a later version of this program

@@ -7,7 +7,9 @@
 #include "storage/event_codec.hpp"
 #include "storage/fold.hpp"
 #include "storage/records.hpp"
+#include "storage/schema.hpp"
 #include "storage/segment.hpp"
+#include "storage/store_files.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::storage {
@@ -50,9 +52,49 @@ std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>&
   return needed;
 }
 
-std::string quick_check(Database& database) {
-  Query check = database.query("PRAGMA quick_check(1)");
-  return check.step() ? check.text(0) : "quick_check gave no answer";
+/// "ok", or the first complaint. Where a log was cut short, indexes may contradict their tables.
+std::string check_pages(Database& database, bool thoroughly) {
+  try {
+    Query check =
+        database.query(thoroughly ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
+    return check.step() ? check.text(0) : "quick_check gave no answer";
+  } catch (const StorageError& error) {
+    if (error.failure() != Failure::corrupt) throw;
+    return error.what();
+  }
+}
+
+/// What there is to know of a file before anything is done to it.
+struct Inspection {
+  bool clean = true;
+  std::string integrity;  ///< empty if it was not looked for
+};
+
+/// Changes nothing. Looks at the pages if the file was not closed in order, if its log was cut
+/// short, or if `in_any_case`.
+Inspection inspect(const std::filesystem::path& file, bool in_any_case,
+                   RecoveryReport& report) try {
+  Database database(file, {.access = Access::look});
+  Inspection seen;
+  seen.clean = database.schema_found() == 0 || is_clean(database);
+  const auto log = judge_log(file, read_log(file), seen.clean);
+  const bool lost = log && log->lost;
+  if (log) report.logs.push_back(*log);
+  seen.clean &= !lost;
+  if (!seen.clean || in_any_case) seen.integrity = check_pages(database, lost);
+  return seen;
+} catch (const StorageError& error) {
+  if (error.failure() != Failure::corrupt) throw;
+  return {false, "its first pages cannot be read (SQLite code " +
+                     std::to_string(error.sqlite_code()) + ")"};
+}
+
+void refuse_damaged(const std::filesystem::path& file, const std::string& integrity) {
+  if (integrity.empty() || integrity == "ok") return;
+  throw StorageError(Failure::corrupt,
+                     file.string() + ": damaged: " + integrity +
+                         "; nothing was changed; keep a copy of it with its -wal and restore it "
+                         "from a backup, or move both away to start afresh");
 }
 
 /// The journal is evidence: what cannot be read now may be read by a later version or a person.
@@ -103,12 +145,20 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
 
 }  // namespace
 
+void require_whole_store(const std::filesystem::path& file,
+                         const std::filesystem::path& fallback_dir) {
+  if (!fallback_dir.empty()) require_segment_of_log(fallback_dir);
+  require_database_of_log(file);
+}
+
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run,
                        const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms) {
   RecoveryReport report;
   report.dry_run = dry_run;
+  require_whole_store(file, fallback_dir);
   const std::filesystem::path segment =
       fallback_dir.empty() ? std::filesystem::path() : segment_in(fallback_dir);
+  if (!segment.empty() && !dry_run) remove_merged_segment(fallback_dir);
   const bool rotated = !segment.empty() && std::filesystem::exists(segment);
   if (!std::filesystem::exists(file)) {
     if (!rotated) return report;
@@ -118,19 +168,28 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
                            "segment away to start afresh");
   }
 
-  Database database(file, {.access = dry_run ? Access::read_only : Access::read_write});
+  const Inspection before = inspect(file, rotated, report);
+  report.integrity = before.integrity;
+  const bool sound = before.integrity.empty() || before.integrity == "ok";
+  if (!sound && dry_run) {
+    report.clean = false;
+    return report;
+  }
+  refuse_damaged(file, before.integrity);
+  if (rotated) refuse_damaged(segment, inspect(segment, true, report).integrity);
+
+  Database database(file, {.access = dry_run ? Access::look : Access::read_write});
+  if (dry_run) require_current_schema(database, database.schema_found());
   std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
   leave_suspended(open, now, resume_window_ms, report);
-  report.clean = is_clean(database) && open.empty() && !rotated;
-  if (report.clean) return report;
-
-  report.integrity = quick_check(database);
+  report.clean = before.clean && open.empty() && !rotated;
+  if (report.clean) {
+    if (!dry_run) database.remove_log_on_close();
+    return report;
+  }
+  if (report.integrity.empty()) report.integrity = check_pages(database, false);
   if (report.integrity != "ok" && dry_run) return report;
-  if (report.integrity != "ok")
-    throw StorageError(Failure::corrupt,
-                       file.string() + ": damaged: " + report.integrity +
-                           "; nothing was changed; keep a copy of it with its -wal and restore it "
-                           "from a backup, or move both away to start afresh");
+  refuse_damaged(file, report.integrity);
 
   if (rotated) {
     const MergedSegment merged =
@@ -156,6 +215,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   Transaction transaction(database);
   set_clean(database, true);
   transaction.commit();
+  database.remove_log_on_close();
   return report;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session/turn.hpp"
+#include "storage/wal_file.hpp"
 
 namespace verbatim::storage {
 
@@ -28,14 +29,20 @@ struct RecoveryReport {
   std::string integrity;            ///< "ok", or what the check said (only run if not clean)
   std::size_t segment_events = 0;   ///< rows brought back from the fallback directory
   std::size_t segment_endings = 0;  ///< attempts that ended there
+  std::vector<LogFinding> logs;     ///< those that are not as they should be (wal_file.hpp)
 };
+
+/// Throws, with nothing changed, if a log is there and its database is not: of the file or of the
+/// fallback directory (which may be empty: none).
+void require_whole_store(const std::filesystem::path& file,
+                         const std::filesystem::path& fallback_dir);
 
 /// Idempotent. Every attempt that is not final becomes final with crash_recovered; its open turns
 /// become interrupted; its end time is that of its last journal row. Throws StorageError.
 /// What a fallback directory holds is merged first. At its end nothing is left in the write-ahead
 /// log: pages that only the kernel's cache holds after a failed sync are written once more.
 /// With `dry_run` nothing is changed, the report is the same; a damaged file is told of by
-/// `integrity` instead of an error.
+/// `integrity` instead of an error. A file that is refused is left byte for byte as it was.
 /// An attempt that was suspended less than `resume_window_ms` ago is left to be carried on; an
 /// older one ends with server_shutdown.
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,

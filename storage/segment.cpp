@@ -5,6 +5,8 @@
 #include "storage/database.hpp"
 #include "storage/files.hpp"
 #include "storage/outbox.hpp"
+#include "storage/records.hpp"
+#include "storage/store_files.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -64,17 +66,33 @@ void remove_part(const fs::path& part) {
   fs::remove(part, ec);
   if (ec)
     throw StorageError(Failure::read_only, part.string() +
-                                               ": it is merged but can not be removed (" +
+                                               ": it is merged but cannot be removed (" +
                                                ec.message() + "); remove it by hand");
 }
 
-/// The file first, and for good: without it the rest means nothing, while the file without its log
-/// would be an older state that looks whole, also when it comes back after a power cut.
+/// A segment that is merged, while its parts are removed: what stands beside a missing segment
+/// without it was not merged.
+fs::path merged_name(const fs::path& segment) { return beside(segment, ".merged"); }
+
+/// The file loses its name first, and for good: without it the rest means nothing, while the file
+/// without its log would be an older state that looks whole, also when it comes back after a power
+/// cut.
+void remove_parts(const fs::path& segment) {
+  remove_part(beside(segment, "-wal"));
+  remove_part(beside(segment, "-shm"));
+  sync_folder_of(segment);
+  remove_part(merged_name(segment));
+}
+
 void remove_segment(const fs::path& file) {
-  remove_part(file);
+  std::error_code ec;
+  fs::rename(file, merged_name(file), ec);
+  if (ec)
+    throw StorageError(Failure::read_only, file.string() +
+                                               ": it is merged but cannot be removed (" +
+                                               ec.message() + "); remove it by hand");
   sync_folder_of(file);
-  remove_part(beside(file, "-wal"));
-  remove_part(beside(file, "-shm"));
+  remove_parts(file);
 }
 
 /// Detached again whatever happens in between.
@@ -103,7 +121,8 @@ std::size_t count(Database& database, const char* sql) {
 }
 
 MergedSegment look_at_segment(const fs::path& file) {
-  Database segment(file, {.access = Access::read_only});
+  Database segment(file, {.access = Access::look});
+  if (segment.schema_found() == 0) return {};
   return {count(segment, "SELECT count(*) FROM journal"),
           count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
 }
@@ -153,6 +172,23 @@ void refuse_strangers(Database& database, const fs::path& file) {
 
 fs::path segment_in(const fs::path& fallback_dir) { return fallback_dir / "verbatim-segment.db"; }
 
+void require_segment_of_log(const fs::path& fallback_dir) {
+  const fs::path segment = segment_in(fallback_dir);
+  // Looked for in this order: beside a running server the parts may go meanwhile.
+  if (!fs::exists(segment) && fs::exists(merged_name(segment))) return;
+  require_database_of_log(segment);
+}
+
+void remove_merged_segment(const fs::path& fallback_dir) {
+  const fs::path segment = segment_in(fallback_dir);
+  if (!fs::exists(merged_name(segment))) return;
+  if (fs::exists(segment)) {
+    remove_part(merged_name(segment));  // of an earlier one
+  } else {
+    remove_parts(segment);
+  }
+}
+
 LiveAttempts live_attempts(Database& database) {
   LiveAttempts live;
   Query open = database.query(
@@ -177,7 +213,9 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
   if (fs::exists(file))
     throw StorageError(Failure::other,
                        file.string() + ": a segment is there already; it is merged at a start");
-  for (const char* leftover : {"-wal", "-shm"}) fs::remove(beside(file, leftover));
+  require_segment_of_log(file.parent_path());
+  remove_merged_segment(file.parent_path());
+  fs::remove(index_of(file));
   auto segment = std::make_unique<Database>(
       file, Database::Options{.access = Access::create, .durability = durability});
   Transaction transaction(*segment);
@@ -197,13 +235,17 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
               attempt.first_seq)
         .run();
   }
+  set_clean(*segment, false);
   transaction.commit();
   return segment;
 }
 
 MergedSegment look_through_segment(Database& database, const fs::path& file) {
+  const Database segment(file, {.access = Access::look});
+  if (segment.schema_found() == 0) return {};  // a crash struck while it was made
   const MergedSegment merged = look_at_segment(file);
-  database.query("ATTACH DATABASE ? AS segment").bind(file.string()).run();
+  const std::string name = name_to_look(file);
+  database.query("ATTACH DATABASE ? AS segment").bind(name).run();
   refuse_strangers(database, file);
   database.run(merged_views);
   return merged;

@@ -30,6 +30,12 @@ LiveAttempts live_attempts(Database& database);
 
 std::filesystem::path segment_in(const std::filesystem::path& fallback_dir);
 
+/// Throws as require_database_of_log() does, unless what is there was merged and a crash came
+/// before all of it had been removed.
+void require_segment_of_log(const std::filesystem::path& fallback_dir);
+/// Removes what such a crash has left.
+void remove_merged_segment(const std::filesystem::path& fallback_dir);
+
 /// Makes the file; its attempts have the ids that they have in the database.
 std::unique_ptr<Database> begin_segment(const std::filesystem::path& file, Durability durability,
                                         const LiveAttempts& live);

@@ -40,7 +40,9 @@ Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& q
       listener_(listener),
       live_(live_attempts(database)),
       checkpoint_at_(options.wal_checkpoint_bytes),
-      durable_(highest_sequence(database)) {}
+      durable_(highest_sequence(database)) {
+  take_note_of_files();
+}
 
 void Writer::run() {
   try {
@@ -70,9 +72,9 @@ void Writer::commit_next() {
     // Anew at each try: what was a request may have been refused meanwhile.
     const std::span<Job> batch = next_batch();
     try {
-      check_database();
+      check_checkpoints();
       write(batch);
-      check_database();
+      check_files();
       publish(batch);
       break;
     } catch (const StorageError& error) {
@@ -85,9 +87,19 @@ void Writer::commit_next() {
   checkpoint_if_large();
 }
 
-/// Nothing is written to a file, or called durable in it, that a checkpoint has failed on.
-void Writer::check_database() const {
+/// Nothing is written to a file that a checkpoint has failed on.
+void Writer::check_checkpoints() const {
   if (!on_segment()) checkpointer_.check();
+}
+
+/// Nothing is called durable in such a file, or in one that the next start will not find.
+void Writer::check_files() const {
+  check_checkpoints();
+  if (const auto files = files_.load(std::memory_order_acquire)) files->check();
+}
+
+void Writer::take_note_of_files() {
+  files_.store(std::make_shared<const OpenFiles>(current()), std::memory_order_release);
 }
 
 void Writer::write(std::span<Job> batch) {
@@ -214,7 +226,8 @@ JournalState Writer::state() const {
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
   // What a checkpoint has failed of stops the writer as soon as it looks.
-  const bool stalled = slow || checkpointer_.failed();
+  const bool stalled =
+      slow || checkpointer_.failed() || taken_away_.load(std::memory_order_acquire);
   return state == JournalState::working && stalled ? JournalState::stalled : state;
 }
 
@@ -223,6 +236,7 @@ void Writer::check(steady_clock::time_point now) {
   const auto too_long = [&](steady_clock::time_point since) {
     return since != idle && now - since >= limit;
   };
+  look_at_files();
   const bool commit = too_long(at_the_disk_since_.load(std::memory_order_relaxed));
   if (!commit && !too_long(checkpointer_.at_the_disk_since())) return;
   if (queue_.broken()) return;
@@ -232,6 +246,18 @@ void Writer::check(steady_clock::time_point now) {
                              " ms; check the disk and the kernel log, then start again to recover");
   stuck_.store(true, std::memory_order_release);
   if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
+}
+
+/// An idle journal has no commit that would find out.
+void Writer::look_at_files() {
+  const auto files = files_.load(std::memory_order_acquire);
+  if (!files || taken_away_.load(std::memory_order_acquire)) return;
+  try {
+    files->check();
+  } catch (const StorageError&) {
+    taken_away_.store(true, std::memory_order_release);
+    queue_.nudge();
+  }
 }
 
 /// Returns when it is time to try again; throws when it never will be.
@@ -294,6 +320,8 @@ void Writer::rotate(const StorageError& why) {
                        std::string(why.what()) +
                            "; and the fallback directory could not be used: " + second.what());
   }
+  take_note_of_files();
+  taken_away_.store(false, std::memory_order_release);
   trouble_since_ = idle;
   next_return_ = steady_clock::now() + return_try_in;
   checkpoint_at_ = options_.wal_checkpoint_bytes;
@@ -311,15 +339,19 @@ void Writer::return_if_possible() {
   if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
   segment_->checkpoint(Database::Checkpoint::truncate);
   segment_.reset();
+  files_.store(nullptr, std::memory_order_release);  // its files are removed once it is merged
   try {
+    const OpenFiles still_there(database_);
     merge_segment(database_, file);
   } catch (const StorageError& error) {
     poisoned_ = !passes(error.failure());
     if (poisoned_) give_up_database();
     segment_ =
         std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
+    take_note_of_files();
     return;
   }
+  take_note_of_files();
   checkpoint_at_ = options_.wal_checkpoint_bytes;
   checkpointer_.news(database_.wal_bytes());
   checkpointer_.resume();
@@ -369,9 +401,9 @@ std::chrono::milliseconds Writer::patience() const {
 
 /// One short piece of housekeeping; the queue is looked at again after each.
 void Writer::tend() {
-  if (on_segment()) return;
+  if (on_segment()) return check_files();
   keep_house([this] {
-    checkpointer_.check();
+    check_files();
     if (prune_some() || !database_.scrub_wanted()) return;
     if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) database_.log_was_emptied();
     log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
@@ -425,7 +457,11 @@ void Writer::checkpoint_if_large() {
 }
 
 void Writer::close_in_order() {
+  check_files();
   if (on_segment()) {
+    Transaction transaction(*segment_);
+    set_clean(*segment_, true);
+    transaction.commit();
     segment_->checkpoint(Database::Checkpoint::truncate);
     return;  // the next start brings it back: the database is not clean
   }
@@ -437,7 +473,7 @@ void Writer::close_in_order() {
       set_clean(database_, true);
       transaction.commit();
     }
-    checkpointer_.empty_log(Database::Checkpoint::truncate);
+    if (checkpointer_.empty_log(Database::Checkpoint::truncate)) database_.remove_log_on_close();
   } catch (const StorageError& error) {
     // All that was given is durable; for want of room the next start looks at the file once more.
     if (!passes(error.failure())) throw;

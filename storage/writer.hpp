@@ -20,6 +20,7 @@
 #include "storage/checkpointer.hpp"
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
+#include "storage/open_files.hpp"
 #include "storage/segment.hpp"
 
 namespace verbatim::storage {
@@ -65,6 +66,7 @@ class Writer {
   template <class Work>
   void undoable(std::optional<StorageError>& outcome, const Work& work);
 
+  void look_at_files();
   void endure(const StorageError& error);
   void enter(JournalState state, const StorageError& why);
   void heal();
@@ -77,7 +79,9 @@ class Writer {
   void tend();
   std::chrono::milliseconds patience() const;
   void keep_house(const std::function<void()>& work);
-  void check_database() const;
+  void check_checkpoints() const;
+  void check_files() const;
+  void take_note_of_files();
   bool prune_some();
   void checkpoint_if_large();
   void close_in_order();
@@ -88,6 +92,8 @@ class Writer {
   const JournalOptions& options_;
   Database& database_;
   std::unique_ptr<Database> segment_;  ///< in the fallback directory; written instead if there
+  /// Of the one that is written; replaced as a whole, since check() looks from another thread.
+  std::atomic<std::shared_ptr<const OpenFiles>> files_;
   CommitQueue& queue_;
   Checkpointer& checkpointer_;  ///< the database's, not the segment's
   JournalListener& listener_;
@@ -109,6 +115,7 @@ class Writer {
 
   SinceWhen at_the_disk_since_{idle};
   std::atomic<bool> stuck_{false};
+  std::atomic<bool> taken_away_{false};  ///< seen by check(); the writer acts on it
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;
   std::mutex stats_mutex_;

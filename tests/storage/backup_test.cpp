@@ -166,6 +166,10 @@ TEST_CASE("a backup that cannot be finished leaves nothing behind", "[backup][fa
       REQUIRE(root.step());
       page = root.integer(0);
     }
+    {
+      storage::Database database(dir / "v.db");
+      REQUIRE(database.checkpoint(storage::Database::Checkpoint::truncate));
+    }
     std::FILE* file = std::fopen((dir / "v.db").c_str(), "r+b");
     REQUIRE(file);
     std::fseek(file, static_cast<long>((page - 1) * 4096), SEEK_SET);

@@ -139,9 +139,19 @@ std::string untold(const fs::path& file) {
   return count.step() ? count.text(0) : "no answer";
 }
 
-/// Recovered, sound, and the same when recovered again.
-std::string recovered(const FaultVfs& disk, const fs::path& file) {
+/// What is said of logs from which durable rows are missing.
+std::string lost_logs(const storage::RecoveryReport& report) {
+  std::string said;
+  for (const storage::LogFinding& log : report.logs)
+    if (log.lost) said += log.what + "; ";
+  return said;
+}
+
+/// Recovered, sound, and the same when recovered again. If every commit was synced, a power cut
+/// is never taken for damage.
+std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = true) {
   const auto report = storage::recover(file, 1);
+  if (synced) CHECK(lost_logs(report) == "");
   CHECK(report.unreadable_rows == 0);
   CHECK(integrity_of(file) == "ok");
   CHECK(untold(file) == "0");
@@ -168,7 +178,7 @@ class Hurry {
   FaultVfs& disk_;
 };
 
-Outcome cut_power(FaultVfs& disk, const Recorded& life) {
+Outcome cut_power(FaultVfs& disk, const Recorded& life, bool synced = true) {
   const Hurry hurry(disk);
   const TempDir nothing;
   Outcome outcome;
@@ -176,7 +186,7 @@ Outcome cut_power(FaultVfs& disk, const Recorded& life) {
                  [&](const Platter& platter, std::size_t place, std::uint32_t seed) {
                    const TempDir left;
                    platter.leave(left.path(), seed);
-                   const std::string found = recovered(disk, left / "v.db");
+                   const std::string found = recovered(disk, left / "v.db", synced);
                    INFO(found);
                    const auto up_to = life.expected.find(found);
                    REQUIRE(up_to);
@@ -215,7 +225,7 @@ TEST_CASE("a power cut at any moment loses nothing that was called durable", "[P
 TEST_CASE("without a sync for each commit a power cut loses the end, never the middle",
           "[P1][P7][power]") {
   FaultVfs disk;
-  CHECK(cut_power(disk, live_once(disk, Durability::process)).lost > 0);
+  CHECK(cut_power(disk, live_once(disk, Durability::process), false).lost > 0);
 }
 
 TEST_CASE("a power cut in the middle of a recovery costs nothing either", "[P1][P7][power]") {
