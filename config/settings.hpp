@@ -170,6 +170,8 @@ struct Journal {
   milliseconds slow_commit{1'000};
   milliseconds stuck_commit{10'000};
   std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;
+  std::size_t log_bytes_max = 256 * 1024 * 1024;  ///< beyond it a warning; beyond twice it, 503
+  milliseconds read_max{10'000};  ///< of a read of ours, once the log is beyond that
 };
 
 struct Storage {

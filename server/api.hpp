@@ -86,7 +86,8 @@ class Api {
   Awaitable<Changed> change(Worker& worker, std::function<void(storage::Database&)> work);
   /// Reads something of a session: where writers have posted copies, on the thread that merges.
   template <class Found, class Read>
-  Awaitable<std::variant<Found, storage::StorageError>> read_merged(Context& context, Read read);
+  Awaitable<std::variant<Found, storage::StorageError>> read_merged(Context& context, Read read,
+                                                                    const char* what);
   Awaitable<HttpResponse> session_as_json(Context& context, int status);
 
   Awaitable<HttpResponse> route(HttpRequest& request, Worker& worker);
@@ -143,21 +144,21 @@ class Api {
 };
 
 template <class Found, class Read>
-Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& context,
-                                                                       Read read) {
+Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& context, Read read,
+                                                                       const char* what) {
   using Quick = std::optional<Found>;
   const auto executor = context.worker.executor();
   const auto unless_copied = [id = context.id, read](storage::TranscriptStore& store) -> Quick {
     if (store.has_copies(id)) return std::nullopt;
     return Quick(std::in_place, read(store));
   };
-  auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied);
+  auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied, what);
   using Outcome = std::variant<Found, storage::StorageError>;
   if (auto* error = std::get_if<1>(&quick))
     co_return Outcome(std::in_place_index<1>, std::move(*error));
   if (auto& found = std::get<0>(quick))
     co_return Outcome(std::in_place_index<0>, std::move(*found));
-  co_return co_await parts_.merger.run<Found>(executor, read);
+  co_return co_await parts_.merger.run<Found>(executor, read, what);
 }
 
 }  // namespace verbatim::server

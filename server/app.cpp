@@ -21,6 +21,7 @@
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
+#include "server/store_start.hpp"
 #include "server/tls.hpp"
 #include "server/webhooks.hpp"
 #include "storage/recovery.hpp"
@@ -47,28 +48,6 @@ bool is_loopback(const std::string& host) {
 std::size_t worker_count(int configured) {
   if (configured > 0) return static_cast<std::size_t>(configured);
   return std::max(1u, std::thread::hardware_concurrency());
-}
-
-storage::JournalOptions journal_options(const config::Journal& settings,
-                                        const std::filesystem::path& file,
-                                        const std::filesystem::path& fallback_dir,
-                                        const std::filesystem::path& ballast) {
-  storage::JournalOptions options;
-  options.file = file;
-  options.durability = settings.durability == config::Durability::power
-                           ? storage::Durability::power
-                           : storage::Durability::process;
-  options.queue_bytes_max = settings.queue_bytes_max;
-  options.batch_rows_max = settings.batch_rows_max;
-  options.batch_bytes_max = settings.batch_bytes_max;
-  options.busy_timeout_ms = settings.busy_timeout.count();
-  options.full_retry_ms = settings.full_retry.count();
-  options.slow_commit_ms = settings.slow_commit.count();
-  options.stuck_commit_ms = settings.stuck_commit.count();
-  options.fallback_dir = fallback_dir;
-  options.ballast = ballast;
-  options.wal_checkpoint_bytes = settings.wal_checkpoint_bytes;
-  return options;
 }
 
 // Two sockets a session: the usual soft limit of 1024 files would be the first thing to run out.
@@ -145,22 +124,22 @@ struct App::Parts {
         doorkeeper(settings.limits),
         authenticator(make_authenticator(settings)),
         tls(nullptr),
-        storage_watch(settings, settings.server.data_dir, workers, registry, metrics, log,
-                      [this] { give_up(); }) {
+        storage_watch(
+            settings, settings.server.data_dir, workers, registry, metrics, log,
+            [this] { give_up(); }, [this] { catch_up(); }),
+        store(settings, data_dir.database(), storage_watch, log) {
     raise_file_limit();
-    recover();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
     }
-    journal = std::make_unique<storage::SqliteJournal>(
-        journal_options(settings.journal, data_dir.database(), settings.storage.fallback_dir,
-                        storage_watch.ballast()),
-        storage_watch);
+    journal = store.open();
     storage_watch.watch(*journal);
     storage_watch.look();
     reader = std::make_unique<StoreReader>(data_dir.database());
     merger = std::make_unique<StoreReader>(data_dir.database(),
                                            StoreReader::Merging{settings.posts.merged_bytes_max});
+    storage_watch.watch(*reader);
+    storage_watch.watch(*merger);
     feed.start(*workers.front(), *journal, *merger, log);
     webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
     if (settings.journal.durability == config::Durability::process) {
@@ -174,7 +153,7 @@ struct App::Parts {
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
     suspended = std::make_unique<SuspendedSessions>(*journal, *reader, registry,
                                                     settings.session.resume_window, log);
-    suspended->expect(recovered.suspended);
+    suspended->expect(store.suspended());
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
                                         3 * settings.session.close_timeout, log);
     upstream = std::make_unique<Upstream>(settings.upstream);
@@ -183,7 +162,7 @@ struct App::Parts {
                                          registry, metrics, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *reader, registry, *suspended, doorkeeper, capture.get(), log});
+                      *reader, registry, *suspended, doorkeeper, descriptors, capture.get(), log});
     listen();
     signals.add(SIGTERM);
     signals.add(SIGINT);
@@ -205,7 +184,8 @@ struct App::Parts {
     webhooks.reset();
     // All that was promised is durable; the rest of an orderly end must not take for ever.
     const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
-    const bool held = journal->state() == storage::JournalState::unavailable;
+    const bool held =
+        journal->state() == storage::JournalState::unavailable && journal->queue_bytes() > 0;
     if (!journal->shut_down(patience)) {
       log.error("journal.not_closed", {{"why", "the disk does not answer"},
                                        {"now", "the next start recovers what it holds"}});
@@ -228,26 +208,6 @@ struct App::Parts {
         from.auth.token_secret.empty() ? data_dir.token_secret() : from.auth.token_secret.reveal();
     return std::make_shared<const Authenticator>(from.auth.api_keys, secret,
                                                  !configured && from.auth.development);
-  }
-
-  void recover() {
-    recovered =
-        storage::recover(data_dir.database(), now().wall, false, settings.storage.fallback_dir,
-                         settings.session.resume_window.count());
-    const auto& report = recovered;
-    for (const auto& one : report.attempts) {
-      log.warn("session.recovered", {{"session", one.session_id},
-                                     {"attempt", one.attempt},
-                                     {"events", one.events},
-                                     {"turns", one.turns},
-                                     {"interrupted", one.interrupted}});
-    }
-    storage_watch.found(report.logs);
-    log.info("recovery.done", {{"clean", report.clean},
-                               {"sessions", report.attempts.size()},
-                               {"suspended", report.suspended},
-                               {"events_from_fallback", report.segment_events},
-                               {"unreadable_rows", report.unreadable_rows}});
   }
 
   /// For the tests that must be seen to fail without write-ahead.
@@ -299,6 +259,8 @@ struct App::Parts {
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
         http_limits(settings.server), settings.server.connections_max, std::move(places), log);
+    listener->share(descriptors, metrics);
+    descriptors.begin();
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
     metrics_listener = std::make_unique<Listener>(
@@ -312,6 +274,17 @@ struct App::Parts {
     asio::post(control, [this] {
       exit_code = 1;
       signals.cancel();
+    });
+  }
+
+  /// The disk has room again. What was read, or not done, for want of it is made good.
+  void catch_up() {
+    asio::post(control, [this] {
+      if (!store.take_catching_up()) return;
+      reader->open_anew();
+      merger->open_anew();
+      suspended->expect(store.suspended());
+      webhooks->announce();
     });
   }
 
@@ -414,15 +387,16 @@ struct App::Parts {
   /// Goes last: a second signal while all this is taken down is no reason to die of it.
   asio::basic_signal_set<Executor> signals{control.get_executor()};
   std::size_t workers_wanted;
-  storage::RecoveryReport recovered;
   Metrics metrics;
-  LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
+  Descriptors descriptors;  ///< before the workers: their connections give them back
+  LiveFeed feed;            ///< before the workers: watchers leave it when those are taken down
   Workers workers;
   Registry registry;
   Doorkeeper doorkeeper;
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;
   StorageWatch storage_watch;
+  StoreStart store;
   std::unique_ptr<storage::SqliteJournal> journal;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;

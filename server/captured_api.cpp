@@ -46,7 +46,7 @@ Awaitable<HttpResponse> Api::show_captured(Context& context) {
   const auto read = [id = context.id](storage::TranscriptStore& store) {
     return store.session(id);
   };
-  auto found = co_await read_merged<Found>(context, read);
+  auto found = co_await read_merged<Found>(context, read, "GET .../captured");
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();

@@ -80,7 +80,8 @@ Awaitable<HttpResponse> Api::show_assignment_compatible(Context& context) {
     if (page.sessions.empty()) return std::nullopt;
     return store.transcript(page.sessions.front().id, attempt);
   };
-  auto found = co_await parts_.merger.run<Found>(context.worker.executor(), read);
+  auto found = co_await parts_.merger.run<Found>(context.worker.executor(), read,
+                                                 "GET /api/external/assignments");
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& view = std::get<0>(found);
   if (!view) co_return problem(404, "not found", "There is no transcript of this assignment.");

@@ -90,7 +90,7 @@ Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(const
     const auto read = [user, day](storage::TranscriptStore& store) {
       return store.used_by(user, day * day_ms, (day + 1) * day_ms);
     };
-    const auto stored = co_await reader.run<session::Usage>(executor, read);
+    const auto stored = co_await reader.run<session::Usage>(executor, read, "a user's usage");
     if (std::holds_alternative<storage::StorageError>(stored)) {
       co_return Entered(
           openai_error(503, "storage_unavailable", "What the user has used can not be read."));

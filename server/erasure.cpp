@@ -86,7 +86,7 @@ Awaitable<void> Erasure::erase_ended_before(Executor executor, session::TimeMs t
   const auto read = [time](storage::TranscriptStore& store) {
     return store.ended_before(time, erased_at_a_look_max);
   };
-  auto found = co_await reader_.run<Ids>(executor, read);
+  auto found = co_await reader_.run<Ids>(executor, read, "the retention");
   if (const auto* error = std::get_if<1>(&found)) {
     log_.warn("retention.postponed", {{"why", error->what()}});
     co_return;

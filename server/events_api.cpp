@@ -39,7 +39,7 @@ Awaitable<HttpResponse> Api::watch_session(Context& context) {
                      seen](storage::TranscriptStore& store) {
     return storage::start_tail(store.database(), id, number, seen);
   };
-  auto found = co_await read_merged<Found>(context, read);
+  auto found = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}/events");
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   Found& start = std::get<0>(found);
   if (!start) co_return not_found();

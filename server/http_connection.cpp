@@ -24,6 +24,9 @@ namespace http = beast::http;
 
 namespace {
 
+/// Connections end all the time.
+constexpr const char* descriptors_retry_seconds = "5";
+
 using Parser = http::request_parser<http::string_body>;
 
 std::string remote_address(const Socket& socket) {
@@ -159,6 +162,14 @@ std::optional<HttpResponse> refusal_for(const error_code& ec) {
   return std::nullopt;
 }
 
+HttpResponse out_of_descriptors() {
+  HttpResponse refused = problem(503, "too many connections",
+                                 "The server has too few file descriptors for another connection. "
+                                 "Try again later.");
+  refused.headers.emplace_back("Retry-After", descriptors_retry_seconds);
+  return refused;
+}
+
 Awaitable<void> part_from(Transport& stream) {
   const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
     error_code ignored;
@@ -227,13 +238,18 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits li
     HttpRequest request = plain(parser.get(), remote);
     request.body = std::move(parser.get().body());
     // What stands behind a request for another protocol is nobody's next request.
-    const bool keep_alive = parser.get().keep_alive() && !request.upgrade;
+    const bool keep_alive = parser.get().keep_alive() && !request.upgrade && !limits.only_probes;
     const bool chunked = parser.get().version() >= 11;
     const bool head = request.method == "HEAD";
     if (!parse_target(std::string(request.target), request)) {
       co_await write_response(
           stream, problem(400, "bad request", "The request target is not a valid path."), false,
           head);
+      break;
+    }
+    if (limits.only_probes && !service.is_probe(request.path)) {
+      HttpResponse refused = service.in_form_of(request.path, out_of_descriptors());
+      co_await write_response(stream, std::move(refused), false, head);
       break;
     }
     if (request.upgrade && buffer.size() == 0) {

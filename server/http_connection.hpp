@@ -24,6 +24,8 @@ struct HttpLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds keep_alive_timeout{60'000};
+  /// One request is answered: a probe as always, any other with 503 (out of descriptors).
+  bool only_probes = false;
 };
 
 /// What is served. One object for all connections of a thread.
@@ -32,6 +34,8 @@ class HttpService {
   virtual ~HttpService() = default;
   /// Judged by its head, before its body is read: a peer that may not call costs no memory.
   virtual std::optional<HttpResponse> refuse_unread(const HttpRequest&) { return std::nullopt; }
+  /// What an operator's machines ask, at any time.
+  virtual bool is_probe(const std::string& /*path*/) const { return false; }
   /// An answer that was made before the request could be read, in the form that its path's callers
   /// know.
   virtual HttpResponse in_form_of(const std::string& /*path*/, HttpResponse refusal) {

@@ -1,5 +1,7 @@
 #include "server/listener.hpp"
 
+#include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -13,6 +15,16 @@ namespace {
 
 // When the process is out of file descriptors, accepting again at once would only spin.
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+
+/// One line in the log in this time says that connections are refused.
+constexpr auto refusals_a_line = std::chrono::seconds(10);
+constexpr int turned_away_at_once = 64;
+
+bool is_shortage(const error_code& ec) {
+  namespace errc = boost::system::errc;
+  return ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+         ec == errc::no_buffer_space || ec == errc::not_enough_memory;
+}
 
 // What escapes from a connection is a bug; it ends that connection and nothing else.
 void tell(Log& log, const std::exception_ptr& bug) {
@@ -65,6 +77,13 @@ Listener::Listener(Executor control, const config::Endpoint& endpoint, const Ser
   if (ec) throw std::runtime_error("can not listen on " + where + ": " + ec.message());
   port_ = acceptor_.local_endpoint().port();
   protocol_ = address.protocol();
+  // Only so that turn_away_those_that_wait() never waits itself.
+  acceptor_.non_blocking(true, ec);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+Listener::~Listener() {
+  if (spare_ >= 0) ::close(spare_);
 }
 
 std::string Listener::url() const {
@@ -89,30 +108,87 @@ Awaitable<void> Listener::accept_loop() {
     auto [ec, accepted] = co_await acceptor_.async_accept(use_tuple);
     if (!acceptor_.is_open()) break;
     if (ec) {
+      if (is_shortage(ec)) turn_away_those_that_wait();
       Timer pause(acceptor_.get_executor(), pause_after_failure);
       co_await pause.async_wait(use_tuple);
       continue;
     }
     // Beyond the limit a connection is closed unanswered: an answer would cost a TLS handshake.
-    if (open_->load() >= connections_max_) continue;
-    const Place& place = places_[turn++ % places_.size()];
-    // Only now: what waits here at the end is destroyed after the workers.
-    Socket socket(place.worker->executor());
-    const auto descriptor = accepted.release(ec);
-    if (ec) continue;
-    socket.assign(protocol_, descriptor, ec);
-    if (ec) {
-      ::close(descriptor);
+    if (open_->load() >= connections_max_) {
+      refuse(ConnectionRefusal::connections_max);
       continue;
     }
-    open_->fetch_add(1);
-    asio::co_spawn(place.worker->executor(),
-                   serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits_,
-                                    *place.service, log_),
-                   [open = open_, &log = log_](std::exception_ptr bug) {
-                     open->fetch_sub(1);
-                     if (bug) tell(log, bug);
-                   });
+    const auto descriptor = accepted.release(ec);
+    if (!ec) place(descriptor, places_[turn++ % places_.size()]);
+  }
+}
+
+void Listener::place(Socket::native_handle_type descriptor, const Place& where) {
+  HttpLimits limits = limits_;
+  std::optional<Descriptors::Lease> lease;
+  if (descriptors_) {
+    lease = descriptors_->take(1);
+    if (!lease) {
+      refuse(ConnectionRefusal::descriptors);
+      // A few are told so; the others are closed unanswered.
+      lease = descriptors_->take_to_refuse();
+      limits.only_probes = true;
+      if (!lease) {
+        ::close(descriptor);
+        return;
+      }
+    }
+  }
+  // Only now: what waits here at the end is destroyed after the workers.
+  Socket socket(where.worker->executor());
+  error_code ec;
+  socket.assign(protocol_, descriptor, ec);
+  if (ec) {
+    ::close(descriptor);
+    return;
+  }
+  open_->fetch_add(1);
+  const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
+  asio::co_spawn(where.worker->executor(),
+                 serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits,
+                                  *where.service, log_),
+                 [open = open_, held, &log = log_](std::exception_ptr bug) {
+                   open->fetch_sub(1);
+                   if (bug) tell(log, bug);
+                 });
+}
+
+void Listener::refuse(ConnectionRefusal why) {
+  if (metrics_) metrics_->count_refused_connection(why);
+  ++refused_;
+  const auto now = Clock::now();
+  if (now < next_line_) return;
+  next_line_ = now + refusals_a_line;
+  const bool descriptors = why == ConnectionRefusal::descriptors;
+  log_.warn("connections.refused",
+            {{"why", descriptors ? "too few file descriptors" : "server.connections_max"},
+             {"connections", open_->load()},
+             {"refused", refused_},
+             {"now", descriptors ? "new connections get 503 or are closed; raise the limit of open "
+                                   "files (ulimit -n, LimitNOFILE=) or lower "
+                                   "server.connections_max"
+                                 : "new connections are closed; raise server.connections_max if "
+                                   "these are no attack"}});
+  refused_ = 0;
+}
+
+/// There is no descriptor even to refuse with. Peers in the kernel's queue would wait for nothing,
+/// and the socket would stay readable.
+void Listener::turn_away_those_that_wait() {
+  refuse(ConnectionRefusal::descriptors);
+  if (spare_ < 0) return;
+  for (int i = 0; i < turned_away_at_once; ++i) {
+    ::close(spare_);
+    const int peer = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (peer >= 0) ::close(peer);
+    spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (peer < 0 || spare_ < 0) return;
+    if (i > 0 && metrics_) metrics_->count_refused_connection(ConnectionRefusal::descriptors);
   }
 }
 

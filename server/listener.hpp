@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "server/descriptors.hpp"
 #include "server/http_connection.hpp"
+#include "server/metrics.hpp"
 #include "server/reloadable.hpp"
 #include "server/worker.hpp"
 
@@ -31,6 +33,16 @@ class Listener {
   /// `tls` null: plain. Both it and the places must outlive the connections.
   Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
            HttpLimits limits, std::size_t connections_max, std::vector<Place> places, Log& log);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  /// From now on connections are admitted only while there are descriptors for them, and those that
+  /// are not are counted. Both must outlive the connections. Before start().
+  void share(Descriptors& descriptors, Metrics& metrics) {
+    descriptors_ = &descriptors;
+    metrics_ = &metrics;
+  }
 
   void start();
   /// No new connections from now on. On the control thread.
@@ -41,6 +53,9 @@ class Listener {
 
  private:
   Awaitable<void> accept_loop();
+  void place(Socket::native_handle_type descriptor, const Place& where);
+  void refuse(ConnectionRefusal why);
+  void turn_away_those_that_wait();
 
   asio::basic_socket_acceptor<tcp, Executor> acceptor_;
   std::string host_;
@@ -51,6 +66,11 @@ class Listener {
   std::size_t connections_max_;
   std::vector<Place> places_;
   Log& log_;
+  Descriptors* descriptors_ = nullptr;  ///< null: not looked after
+  Metrics* metrics_ = nullptr;
+  int spare_ = -1;  ///< given up for a moment to turn a peer away when there are none left
+  std::uint64_t refused_ = 0;  ///< since the last line in the log
+  Clock::time_point next_line_{};
   std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 

@@ -66,7 +66,7 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
     const auto look = [tail, asked](storage::TranscriptStore& store) {
       return tail->look(store.database(), asked);
     };
-    auto found = co_await reader.run<States>(gate->executor(), look);
+    auto found = co_await reader.run<States>(gate->executor(), look, "the live feed of watchers");
     auto pause = settings_.interval;
     if (const auto* error = std::get_if<1>(&found)) {
       if (!troubled) log.error("events.trouble", {{"why", error->what()}});

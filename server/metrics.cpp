@@ -125,8 +125,9 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
   }
   families.push_back(std::move(told));
   families.push_back(std::move(reached));
-  constexpr const char* admission_names[] = {"sessions", "sessions_per_user", "connects_per_minute",
-                                             "user_audio_seconds", "user_tokens"};
+  constexpr const char* admission_names[] = {
+      "sessions",           "sessions_per_user", "connects_per_minute",
+      "user_audio_seconds", "user_tokens",       "descriptors"};
   auto refused =
       family("verbatim_admissions_refused_total",
              "Conversations not begun, by the limit that they met.", MetricType::Counter);
@@ -384,6 +385,14 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   families.push_back(std::move(failures));
 
   families.push_back(found_logs_family(found_logs_));
+  auto turned_away = family("verbatim_connections_refused_total",
+                            "Connections that were not served, by what there was too little of.",
+                            MetricType::Counter);
+  add_counter(turned_away, {{"why", "connections_max"}},
+              static_cast<double>(refused_connections_[0].load()));
+  add_counter(turned_away, {{"why", "descriptors"}},
+              static_cast<double>(refused_connections_[1].load()));
+  families.push_back(std::move(turned_away));
 
   const StorageGauges& storage = gauges.storage;
   using verbatim::storage::JournalState;
@@ -405,6 +414,17 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                     "Of the write-ahead log; it grows while a reader holds it.", MetricType::Gauge);
   add_gauge(log, {}, static_cast<double>(storage.log_bytes));
   families.push_back(std::move(log));
+  auto log_large =
+      family("verbatim_journal_log_large",
+             "1 while the write-ahead log is beyond journal.log_bytes_max.", MetricType::Gauge);
+  add_gauge(log_large, {}, storage.log_large ? 1 : 0);
+  families.push_back(std::move(log_large));
+  auto broken_off = family("verbatim_reads_broken_off_total",
+                           "Looks at which a read of the server's own that held a large log was "
+                           "told to end (journal.read_max).",
+                           MetricType::Counter);
+  add_counter(broken_off, {}, static_cast<double>(storage.reads_broken_off));
+  families.push_back(std::move(broken_off));
   auto free =
       family("verbatim_storage_free_bytes", "On the disk of server.data_dir.", MetricType::Gauge);
   add_gauge(free, {}, static_cast<double>(storage.free_bytes));

@@ -53,7 +53,8 @@ enum class AdmissionLimit : std::uint8_t {
   sessions_per_user = 1,
   connects_per_minute = 2,
   user_audio_seconds = 3,
-  user_tokens = 4
+  user_tokens = 4,
+  descriptors = 5
 };
 
 /// Why responses end, as far as the label of a metric names it: a provider's own words must not
@@ -70,6 +71,9 @@ inline constexpr std::array<std::string_view, 12> response_reasons = {"",
                                                                       "connection_lost",
                                                                       "session_expired",
                                                                       "invalid_api_key"};
+
+/// Why a connection was not taken, before anything was read from it.
+enum class ConnectionRefusal : std::uint8_t { connections_max = 0, descriptors = 1 };
 
 /// One worker's counts.
 struct Tally {
@@ -92,8 +96,8 @@ struct Tally {
   Count clients_resumed_afresh;
   Count upstream_reconnects;
   Count upstream_rotations;
-  Count own_requests_refused;  ///< by the provider: what relays asked of it for themselves
-  std::array<Count, 5> refused_by;  ///< AdmissionLimit
+  Count own_requests_refused;       ///< by the provider: what relays asked of it for themselves
+  std::array<Count, 6> refused_by;  ///< AdmissionLimit
   std::array<Count, session::limit_count> limits_told;
   std::array<Count, session::limit_count> limits_reached;
   Count input_tokens;
@@ -114,6 +118,8 @@ struct StorageGauges {
   std::size_t log_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t stalls = 0;  ///< counted, since the start
+  bool log_large = false;    ///< beyond journal.log_bytes_max
+  std::uint64_t reads_broken_off = 0;
 };
 
 /// Of one webhook's target, counted since the start.
@@ -164,8 +170,14 @@ class Metrics {
   /// Any thread. `journal_stats` is what happened since the last call.
   std::string render(const Gauges& gauges, const storage::JournalStats& journal_stats);
   void count_journal_failure(storage::Failure failure);
-  /// What the start found of the logs, before anything listens.
-  void found_logs(const std::vector<storage::LogFinding>& logs) { found_logs_ = logs; }
+  void count_refused_connection(ConnectionRefusal why) {
+    refused_connections_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+  /// What the recovery found of the logs.
+  void found_logs(const std::vector<storage::LogFinding>& logs) {
+    const std::lock_guard lock(scrape_);
+    found_logs_ = logs;
+  }
 
  private:
   std::vector<Tally> tallies_;
@@ -173,6 +185,7 @@ class Metrics {
   storage::JournalStats journal_total_;
   std::vector<storage::LogFinding> found_logs_;
   std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
+  std::array<std::atomic<std::uint64_t>, 2> refused_connections_{};
 };
 
 }  // namespace verbatim::server

@@ -62,12 +62,15 @@ Awaitable<HttpResponse> Api::ready(Context& context) {
   const auto check = [](const std::string& trouble) {
     return trouble.empty() ? json{{"ok", true}} : json{{"ok", false}, {"detail", trouble}};
   };
+  json journal_check = check(journal);
+  const std::string warning = parts_.storage.warning();
+  if (!warning.empty()) journal_check["warning"] = warning;
   const bool ready = journal.empty() && upstream.empty() && !draining;
   HttpResponse response =
       json_response({{"status", ready ? "ready" : "not ready"},
                      {"checks",
                       {{"configuration", check("")},
-                       {"journal", check(journal)},
+                       {"journal", journal_check},
                        {"upstream", check(upstream)},
                        {"accepting", check(draining ? "the server is going down" : "")}}}},
                     ready ? 200 : 503);

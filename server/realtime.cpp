@@ -35,6 +35,7 @@ class SessionPlace {
 
 /// When a client whose transcript could not be kept may ask again: disks are mended by people.
 constexpr int storage_retry_seconds = 10;
+constexpr int descriptors_retry_seconds = 5;
 
 HttpResponse retry_later(HttpResponse response, int seconds) {
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
@@ -125,7 +126,7 @@ Awaitable<std::variant<RealtimeEndpoint::Secret, HttpResponse>> RealtimeEndpoint
   const auto read = [id = call.secret_id](storage::TranscriptStore& store) {
     return store.client_secret(id);
   };
-  auto found = co_await parts_.reader.run<Found>(worker.executor(), read);
+  auto found = co_await parts_.reader.run<Found>(worker.executor(), read, "a client token");
   if (const auto* error = std::get_if<1>(&found)) {
     parts_.log.error("store.read_failed", {{"why", error->what()}});
     co_return openai_error(503, "storage_unavailable",
@@ -174,6 +175,14 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     co_return std::nullopt;
   }
   const SessionPlace place(parts_.registry, call.session_id);
+  const auto descriptors = parts_.descriptors.take(Descriptors::of_a_conversation);
+  if (!descriptors) {
+    worker.tally().not_admitted(AdmissionLimit::descriptors);
+    co_return refuse(retry_later(openai_error(503, "too_many_connections",
+                                              "The server has too few file descriptors for another "
+                                              "conversation."),
+                                 descriptors_retry_seconds));
+  }
   auto entered = co_await parts_.doorkeeper.enter(call.user, now().wall, parts_.reader,
                                                   worker.executor(), worker.tally());
   if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));

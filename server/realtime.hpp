@@ -9,6 +9,7 @@
 
 #include "config/settings.hpp"
 #include "server/auth.hpp"
+#include "server/descriptors.hpp"
 #include "server/doorkeeper.hpp"
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
@@ -34,6 +35,7 @@ struct RealtimeParts {
   Registry& registry;
   SuspendedSessions& suspended;
   Doorkeeper& doorkeeper;
+  Descriptors& descriptors;
   Capture* capture;  ///< null: off
   Log& log;
 };

@@ -6,6 +6,11 @@
 
 namespace verbatim::server {
 
+/// What an operator's machines ask: it must be answered whatever else is not.
+inline bool is_operators_path(const std::string& path) {
+  return path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/version";
+}
+
 class RelayService final : public HttpService {
  public:
   RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
@@ -14,6 +19,8 @@ class RelayService final : public HttpService {
   std::optional<HttpResponse> refuse_unread(const HttpRequest& head) override {
     return api_.refuse_unread(head);
   }
+
+  bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
   HttpResponse in_form_of(const std::string& path, HttpResponse refusal) override {
     return Api::in_form_of(path, std::move(refusal));
@@ -48,9 +55,11 @@ class MetricsService final : public HttpService {
  public:
   MetricsService(Api& api, Worker& worker) : api_(api), worker_(worker) {}
 
+  bool is_probe(const std::string& path) const override { return is_operators_path(path); }
+
   Awaitable<HttpResponse> answer(HttpRequest request) override {
-    for (const char* path : {"/metrics", "/healthz", "/readyz", "/version"}) {
-      if (request.path == path) co_return co_await api_.answer(std::move(request), worker_);
+    if (is_operators_path(request.path)) {
+      co_return co_await api_.answer(std::move(request), worker_);
     }
     co_return problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
   }

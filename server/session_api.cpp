@@ -50,7 +50,7 @@ Awaitable<HttpResponse> Api::session_as_json(Context& context, int status) {
   const auto read = [id = context.id](storage::TranscriptStore& store) {
     return store.session(id);
   };
-  auto found = co_await read_merged<Found>(context, read);
+  auto found = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}");
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();
@@ -67,7 +67,8 @@ Awaitable<HttpResponse> Api::list_sessions(Context& context) {
   if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
   const auto& filter = std::get<storage::SessionFilter>(asked);
   const auto read = [filter](storage::TranscriptStore& store) { return store.list(filter); };
-  auto page = co_await parts_.reader.run<storage::SessionPage>(context.worker.executor(), read);
+  auto page = co_await parts_.reader.run<storage::SessionPage>(context.worker.executor(), read,
+                                                               "GET /v1/sessions");
   if (const auto* error = std::get_if<1>(&page)) co_return storage_problem(*error);
   const auto& found = std::get<0>(page);
   json sessions = json::array();

@@ -8,11 +8,16 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/log_readers.hpp"
+
 namespace verbatim::server {
 
 namespace {
 
 using storage::JournalState;
+
+/// How often it is looked for who reads a log that is too large.
+constexpr auto readers_look_interval = std::chrono::seconds(1);
 
 // A limit made for a large disk would be all of a small one.
 std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity, unsigned parts) {
@@ -23,14 +28,16 @@ std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity,
 
 StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                            const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
-                           Metrics& metrics, Log& log, std::function<void()> on_end)
+                           Metrics& metrics, Log& log, std::function<void()> on_end,
+                           std::function<void()> on_heal)
     : settings_(settings),
       data_dir_(std::move(data_dir)),
       workers_(workers),
       registry_(registry),
       metrics_(metrics),
       log_(log),
-      on_end_(std::move(on_end)) {}
+      on_end_(std::move(on_end)),
+      on_heal_(std::move(on_heal)) {}
 
 void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
   metrics_.found_logs(logs);
@@ -46,6 +53,70 @@ void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
 void StorageWatch::look() {
   journal_->check(Clock::now());
   look_at_space();
+  look_at_log();
+}
+
+/// What keeps the log from being written from its beginning is said, and ended if it is ours.
+void StorageWatch::look_at_log() {
+  const std::size_t bytes = journal_->log_bytes();
+  const std::size_t most = settings_.journal.log_bytes_max;
+  const LogSize before = log_size_;
+  // Back only when it has begun anew.
+  LogSize now = LogSize::small;
+  if (bytes > most || (before != LogSize::small && bytes > most / 2)) now = LogSize::large;
+  if (bytes / 2 > most || (before == LogSize::too_large && bytes > most)) now = LogSize::too_large;
+  const auto at = Clock::now();
+  if (now != LogSize::small && at >= next_readers_look_) {
+    next_readers_look_ = at + readers_look_interval;
+    std::string readers = who_reads();
+    const std::lock_guard lock(mutex_);
+    readers_ = std::move(readers);
+  }
+  log_size_ = now;
+  for (StoreReader* const reader : readers_of_ours_) {
+    if (now != LogSize::small && reader->break_off_if_begun_before(at - settings_.journal.read_max))
+      reads_broken_off_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (now == before) return;
+  const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
+  const LogFields fields = {{"log_bytes", bytes},
+                            {"log_bytes_max", most},
+                            {"now", now == LogSize::small ? "all is well" : why}};
+  now == LogSize::small ? log_.info("journal.log", fields) : log_.warn("journal.log", fields);
+}
+
+std::string StorageWatch::what_we_read() const {
+  std::string reads;
+  for (const StoreReader* const reader : readers_of_ours_)
+    if (const auto one = reader->under_way())
+      reads += (reads.empty() ? "" : " and ") + std::string(one->what);
+  return reads.empty() ? "webhooks or a commit" : reads;
+}
+
+std::string StorageWatch::who_reads() const {
+  std::string names;
+  for (const auto& one : storage::readers_of_log(data_dir_ / "verbatim.db")) {
+    std::string name = in_words(one);
+    if (one.process == ::getpid()) name = "this server: " + what_we_read();
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return names.empty() ? "the reader is not known" : "read by " + names;
+}
+
+std::string StorageWatch::log_in_words() const {
+  const std::lock_guard lock(mutex_);
+  return "the write-ahead log has " + std::to_string(journal_->log_bytes() / (1024 * 1024)) +
+         " MiB because a reader keeps it from being written anew (" + readers_ + ")";
+}
+
+std::string StorageWatch::warning() const {
+  if (log_size_ != LogSize::large) return {};
+  return log_in_words() + ": above journal.log_bytes_max; end that reader";
+}
+
+std::string StorageWatch::refusal_of_log() const {
+  if (log_size_ != LogSize::too_large) return {};
+  return log_in_words() + ": above twice journal.log_bytes_max; end that reader";
 }
 
 void StorageWatch::look_at_space() {
@@ -106,11 +177,12 @@ std::string StorageWatch::refusal() const {
       return "the journal has failed; see the log";
   }
   if (space_ == Space::too_low) return "too little space is left on the disk of server.data_dir";
-  return {};
+  return refusal_of_log();
 }
 
 StorageGauges StorageWatch::gauges() const {
-  return {journal_->state(), journal_->queue_bytes(), journal_->log_bytes(), free_bytes_, stalls_};
+  return {journal_->state(), journal_->queue_bytes(),     journal_->log_bytes(), free_bytes_,
+          stalls_,           log_size_ != LogSize::small, reads_broken_off_};
 }
 
 void StorageWatch::on_durable(session::Sequence) {
@@ -154,6 +226,7 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
 
 void StorageWatch::on_healed() {
   log_.warn("storage.healed", {{"now", "all that was held is written; admitting again"}});
+  on_heal_();
 }
 
 }  // namespace verbatim::server

@@ -10,10 +10,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "config/settings.hpp"
+#include "server/handoff.hpp"
 #include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
@@ -25,12 +27,16 @@ namespace verbatim::server {
 class StorageWatch final : public storage::JournalListener {
  public:
   /// `on_end`: the journal has failed for good; called on the journal's or the control thread.
+  /// `on_heal`: it works again; called on the journal's.
   StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
-               Metrics& metrics, Log& log, std::function<void()> on_end);
+               Metrics& metrics, Log& log, std::function<void()> on_end,
+               std::function<void()> on_heal);
 
   /// Before anything else is asked.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
+  /// Whose reads may hold the log, and are broken off if they last too long then.
+  void watch(StoreReader& reader) { readers_of_ours_.push_back(&reader); }
   /// What a recovery found of the logs.
   void found(const std::vector<storage::LogFinding>& logs);
   /// To be called a few times a second, on the control thread.
@@ -38,6 +44,8 @@ class StorageWatch final : public storage::JournalListener {
 
   /// Why nobody new is admitted; empty if all is well.
   std::string refusal() const;
+  /// What is not well yet, while everybody is admitted; empty if all is well.
+  std::string warning() const;
   StorageGauges gauges() const;
   std::filesystem::path ballast() const { return data_dir_ / "ballast"; }
 
@@ -49,7 +57,14 @@ class StorageWatch final : public storage::JournalListener {
  private:
   enum class Space { enough, low, too_low };
 
+  enum class LogSize { small, large, too_large };
+
   void look_at_space();
+  void look_at_log();
+  std::string who_reads() const;
+  std::string what_we_read() const;
+  std::string log_in_words() const;
+  std::string refusal_of_log() const;
   void keep_ballast(std::uintmax_t free, std::uintmax_t capacity);
 
   const config::Settings& settings_;
@@ -59,7 +74,15 @@ class StorageWatch final : public storage::JournalListener {
   Metrics& metrics_;
   Log& log_;
   const std::function<void()> on_end_;
+  const std::function<void()> on_heal_;
   storage::SqliteJournal* journal_ = nullptr;
+
+  std::vector<StoreReader*> readers_of_ours_;
+  std::atomic<LogSize> log_size_{LogSize::small};
+  mutable std::mutex mutex_;
+  std::string readers_;  ///< of a log that is large
+  Clock::time_point next_readers_look_{};
+  std::atomic<std::uint64_t> reads_broken_off_{0};
 
   std::atomic<Space> space_{Space::enough};
   std::atomic<std::uint64_t> free_bytes_{0};

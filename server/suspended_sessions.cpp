@@ -36,7 +36,7 @@ Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(Executor execut
     auto transcript = std::make_shared<session::Transcript>(store.folded(attempt->attempt));
     return Folded{std::move(*attempt), std::move(transcript)};
   };
-  auto found = co_await reader_.run<Found>(executor, read);
+  auto found = co_await reader_.run<Found>(executor, read, "a suspended session");
   if (auto* error = std::get_if<1>(&found)) co_return std::move(*error);
   if (!std::get<0>(found)) co_return Outcome();
   Folded& folded = *std::get<0>(found);
@@ -73,7 +73,7 @@ Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string&
     ending->transcript = session::finalise(transcript, suspended_at);
     return ending;
   };
-  auto read_ending = co_await reader_.run<Ending>(executor, read);
+  auto read_ending = co_await reader_.run<Ending>(executor, read, "a suspended session");
   if (const auto* error = std::get_if<1>(&read_ending)) {
     log_.warn("session.not_ended", {{"session", session_id}, {"why", error->what()}});
   } else if (journal_.close(attempt, *std::get<0>(read_ending)) != 0) {
@@ -98,7 +98,7 @@ Awaitable<void> SuspendedSessions::end_those_left(Executor executor) {
     const auto read = [before](storage::TranscriptStore& store) {
       return store.suspended_before(before, ended_at_a_look_max);
     };
-    auto found = co_await reader_.run<Found>(executor, read);
+    auto found = co_await reader_.run<Found>(executor, read, "a suspended session");
     if (std::holds_alternative<storage::StorageError>(found)) continue;
     for (const Suspended& one : std::get<0>(found)) {
       if (!co_await end_one(executor, one.session_id, one.attempt, one.suspended_at)) co_return;

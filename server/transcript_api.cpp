@@ -37,7 +37,7 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
   while (true) {
     // Watch first, look then: what ends in between rings.
     const auto ended = parts_.registry.watch(context.id, context.worker.executor());
-    auto result = co_await read_merged<Found>(context, read);
+    auto result = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}/transcript");
     if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
     const Found& found = std::get<0>(result);
     if (!found) co_return not_found();
@@ -66,7 +66,8 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const auto judge = [&request = context.request, &limits = parts_.settings.posts](auto&) {
     return read_posted_copy(request.body, limits);
   };
-  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge);
+  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge,
+                                                 "POST /v1/sessions/{id}/transcript");
   if (const auto* error = std::get_if<1>(&judged)) co_return storage_problem(*error);
   Read& read = std::get<0>(judged);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
@@ -110,7 +111,8 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const auto look = [kept = *kept, id = context.id](storage::TranscriptStore& store) {
     return store.outcome_of(kept, id);
   };
-  auto found = co_await parts_.merger.run<Outcome>(context.worker.executor(), look);
+  auto found = co_await parts_.merger.run<Outcome>(context.worker.executor(), look,
+                                                   "POST /v1/sessions/{id}/transcript");
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Outcome& outcome = std::get<0>(found);
   if (!outcome) co_return not_found();

@@ -65,8 +65,7 @@ class Webhooks::Target {
       : target_(target),
         wanted_(wanted_by(target)),
         settings_(settings),
-        database_(database, {.access = storage::Access::read_only}),
-        store_(database),
+        file_(database),
         journal_(journal),
         log_(log),
         stopping_(stopping),
@@ -110,9 +109,15 @@ class Webhooks::Target {
 
   /// Does one thing; returns how long to wait before the next.
   std::chrono::milliseconds step() {
+    if (!store_) {
+      // On a full disk there may be no room even to read; nothing can be recorded then either.
+      if (journal_.state() == storage::JournalState::unavailable) return trouble_interval;
+      database_.emplace(file_, storage::Database::Options{.access = storage::Access::read_only});
+      store_.emplace(file_);
+    }
     count();
-    const auto newest = storage::newest_message(database_);
-    const auto message = storage::next_message(database_, target_.name, done_with_);
+    const auto newest = storage::newest_message(*database_);
+    const auto message = storage::next_message(*database_, target_.name, done_with_);
     if (!message) {
       done_with_ = std::max(done_with_, newest);  // or each look would go through all that was told
       return outbox_look_interval;
@@ -194,7 +199,7 @@ class Webhooks::Target {
     const auto at = std::chrono::steady_clock::now();
     if (at < count_next_) return;
     count_next_ = at + count_interval;
-    const auto found = storage::backlog(database_, target_.name, done_with_, wanted_);
+    const auto found = storage::backlog(*database_, target_.name, done_with_, wanted_);
     waiting_ = static_cast<std::uint64_t>(found.waiting);
     buried_ = static_cast<std::uint64_t>(found.dead);
     oldest_ = found.oldest.value_or(0);
@@ -212,8 +217,8 @@ class Webhooks::Target {
 
   /// As it stands now; empty if there is no such session any more.
   std::string render(const storage::Message& message) {
-    const auto session = store_.session(message.session_id);
-    const auto view = store_.transcript(message.session_id, message.attempt);
+    const auto session = store_->session(message.session_id);
+    const auto view = store_->transcript(message.session_id, message.attempt);
     if (!session || !view) return {};
     json data = {{"session_id", message.session_id},
                  {"attempt", message.attempt},
@@ -272,8 +277,9 @@ class Webhooks::Target {
   config::WebhookTarget target_;
   const unsigned wanted_;
   const config::Webhook& settings_;
-  storage::Database database_;
-  storage::TranscriptStore store_;
+  const std::filesystem::path file_;
+  std::optional<storage::Database> database_;
+  std::optional<storage::TranscriptStore> store_;
   storage::SqliteJournal& journal_;
   Log& log_;
   const std::atomic<bool>& stopping_;
@@ -293,13 +299,10 @@ class Webhooks::Target {
 };
 
 Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
-                   storage::SqliteJournal& journal, Log& log) {
-  unsigned kinds = 0;
-  for (const auto& target : settings.targets) kinds |= wanted_by(target);
-  journal.execute([kinds](storage::Database& file) { storage::want_messages(file, kinds); },
-                  [&log](const storage::StorageError* error) {
-                    if (error) log.error("webhook.not_announced", {{"why", error->what()}});
-                  });
+                   storage::SqliteJournal& journal, Log& log)
+    : journal_(journal), log_(log) {
+  for (const auto& target : settings.targets) kinds_ |= wanted_by(target);
+  announce();
   try {
     for (const auto& target : settings.targets)
       targets_.push_back(
@@ -308,6 +311,14 @@ Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path&
     stopping_ = true;  // or those that run already would be waited for for ever
     throw;
   }
+}
+
+void Webhooks::announce() {
+  journal_.execute(
+      [kinds = kinds_](storage::Database& file) { storage::want_messages(file, kinds); },
+      [&log = log_](const storage::StorageError* error) {
+        if (error) log.error("webhook.not_announced", {{"why", error->what()}});
+      });
 }
 
 Webhooks::~Webhooks() {

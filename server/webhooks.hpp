@@ -25,12 +25,17 @@ class Webhooks {
   /// Calls under way are given up; what has not been recorded is sent again by the next start.
   ~Webhooks();
 
+  /// Has messages written for the targets there are. Again after a start without the journal.
+  void announce();
   /// Secrets alone are taken from it (SIGHUP); targets are known by their names.
   void reload(const config::Webhook& settings);
   std::vector<WebhookGauges> gauges() const;
 
  private:
   class Target;
+  storage::SqliteJournal& journal_;
+  Log& log_;
+  unsigned kinds_ = 0;
   std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<Target>> targets_;
 };

@@ -15,7 +15,7 @@ session::Sequence CommitQueue::submit(Job&& job) {
   bool sleeping;
   {
     const std::lock_guard lock(mutex_);
-    if (stopped_ || broken_) return 0;
+    if (stopped_ || broken_ || held_) return 0;
     // An ending is never refused: there is one for each session, and its session has no other way.
     const bool ending = std::holds_alternative<CloseAttempt>(job.what) ||
                         std::holds_alternative<SuspendAttempt>(job.what);
@@ -31,6 +31,19 @@ session::Sequence CommitQueue::submit(Job&& job) {
   }
   if (sleeping) wake_.notify_one();
   return given;
+}
+
+void CommitQueue::hold(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  held_ = true;
+  no_requests_ = std::make_unique<StorageError>(why);
+}
+
+void CommitQueue::begin_after(session::Sequence last_used) {
+  const std::lock_guard lock(mutex_);
+  last_ = last_used;
+  held_ = false;
+  no_requests_.reset();
 }
 
 StorageError CommitQueue::refusal() const {

@@ -66,8 +66,12 @@ struct Job {
 
 class CommitQueue {
  public:
-  CommitQueue(std::size_t bytes_max, session::Sequence last_used)
-      : bytes_max_(bytes_max), last_(last_used) {}
+  explicit CommitQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  /// Takes nothing at all, for this reason, until begin_after().
+  void hold(const StorageError& why);
+  /// The number of the last job that was ever taken.
+  void begin_after(session::Sequence last_used);
 
   /// A job beyond this is large.
   static constexpr std::size_t large_bytes = 64 * 1024;
@@ -118,7 +122,8 @@ class CommitQueue {
   std::size_t bytes_ = 0;
   std::size_t large_ = 0;  ///< of these, the bytes of large jobs
   const std::size_t bytes_max_;
-  session::Sequence last_;
+  session::Sequence last_ = 0;
+  bool held_ = false;
   bool waiting_ = false;
   bool nudged_ = false;
   bool stopped_ = false;

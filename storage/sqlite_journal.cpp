@@ -1,5 +1,6 @@
 #include "storage/sqlite_journal.hpp"
 
+#include <atomic>
 #include <future>
 #include <limits>
 #include <thread>
@@ -61,18 +62,38 @@ const double JournalStats::bounds[bucket_count] = {
     0.0075,  0.01,   0.02,    0.05,   0.1,    0.25,
     0.5,     1,      2.5,     5,      10,     std::numeric_limits<double>::infinity()};
 
-struct SqliteJournal::Impl {
-  Impl(JournalOptions from, JournalListener& listener)
-      : options(std::move(from)),
-        database(options.file, {.access = Access::create,
+namespace {
+
+/// All that needs the file.
+struct OpenJournal {
+  OpenJournal(const JournalOptions& options, CommitQueue& queue, JournalListener& listener)
+      : database(options.file, {.access = Access::create,
                                 .durability = options.durability,
                                 .busy_timeout_ms = options.busy_timeout_ms}),
-        queue(options.queue_bytes_max, highest_sequence(database)),
         checkpointer(mark_in_use(database, options), queue),
         writer(options, database, queue, checkpointer, listener) {
+    queue.begin_after(highest_sequence(database));
+  }
+  Database database;
+  Checkpointer checkpointer;
+  Writer writer;
+};
+
+constexpr std::chrono::milliseconds open_try_in{1000};
+
+}  // namespace
+
+struct SqliteJournal::Impl {
+  Impl(JournalOptions from, JournalListener& told)
+      : options(std::move(from)), listener(told), queue(options.queue_bytes_max) {
+    if (options.begin_without) {
+      queue.hold(*options.begin_without);
+    } else {
+      open();
+    }
     thread = std::thread([this] {
       name_this_thread("journal");
-      writer.run();
+      if (wait_until_open()) opened->writer.run();
       over.set_value();
     });
   }
@@ -81,16 +102,41 @@ struct SqliteJournal::Impl {
     thread.join();
   }
 
+  void open() {
+    opened = std::make_unique<OpenJournal>(options, queue, listener);
+    writer.store(&opened->writer, std::memory_order_release);
+  }
+
+  /// False if it was stopped, or will never be.
+  bool wait_until_open() {
+    if (opened) return true;
+    while (queue.pause(open_try_in)) {
+      try {
+        std::error_code none_there;
+        if (!options.ballast.empty()) std::filesystem::remove(options.ballast, none_there);
+        if (options.prepare) options.prepare();
+        open();
+        listener.on_healed();
+        return true;
+      } catch (const StorageError& error) {
+        if (passes(error.failure())) continue;
+        if (queue.break_off(error)) listener.on_failed(error.failure(), error.what());
+        return false;
+      }
+    }
+    return false;
+  }
+
   session::Sequence submit(Job job, std::size_t bytes) {
     job.bytes = sizeof(Job) + bytes;
     return queue.submit(std::move(job));
   }
 
   const JournalOptions options;
-  Database database;
+  JournalListener& listener;
   CommitQueue queue;
-  Checkpointer checkpointer;
-  Writer writer;
+  std::unique_ptr<OpenJournal> opened;
+  std::atomic<Writer*> writer{nullptr};  ///< null until the file is open
   std::promise<void> over;
   std::future<void> end = over.get_future();
   std::thread thread;
@@ -132,21 +178,39 @@ session::Sequence SqliteJournal::suspend(session::AttemptId attempt,
                        sizeof handover + handover.settings_json.size());
 }
 
-session::Sequence SqliteJournal::durable() const { return impl_->writer.durable(); }
+session::Sequence SqliteJournal::durable() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->durable() : 0;
+}
 
-bool SqliteJournal::failed() const { return impl_->writer.failed(); }
+bool SqliteJournal::failed() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return !writer || writer->failed();
+}
 
 bool SqliteJournal::crowded() const { return impl_->queue.crowded(); }
 
-JournalState SqliteJournal::state() const { return impl_->writer.state(); }
+JournalState SqliteJournal::state() const {
+  if (const Writer* const writer = impl_->writer.load(std::memory_order_acquire))
+    return writer->state();
+  return impl_->queue.broken() ? JournalState::failed : JournalState::unavailable;
+}
 
-void SqliteJournal::check(std::chrono::steady_clock::time_point now) { impl_->writer.check(now); }
+void SqliteJournal::check(std::chrono::steady_clock::time_point now) {
+  if (Writer* const writer = impl_->writer.load(std::memory_order_acquire)) writer->check(now);
+}
 
-bool SqliteJournal::stuck() const { return impl_->writer.stuck(); }
+bool SqliteJournal::stuck() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer && writer->stuck();
+}
 
 std::size_t SqliteJournal::queue_bytes() const { return impl_->queue.bytes(); }
 
-std::size_t SqliteJournal::log_bytes() const { return impl_->writer.log_bytes(); }
+std::size_t SqliteJournal::log_bytes() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->log_bytes() : 0;
+}
 
 void SqliteJournal::open_attempt(AttemptSpec spec,
                                  std::function<void(OpenedAttempt, const StorageError*)> done) {
@@ -164,6 +228,9 @@ void SqliteJournal::execute(std::function<void(Database&)> work,
   done(&why);
 }
 
-JournalStats SqliteJournal::take_stats() { return impl_->writer.take_stats(); }
+JournalStats SqliteJournal::take_stats() {
+  Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->take_stats() : JournalStats{};
+}
 
 }  // namespace verbatim::storage

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "session/journal.hpp"
@@ -40,6 +41,11 @@ struct JournalOptions {
   std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< the log begins anew beyond this
   std::filesystem::path fallback_dir;  ///< where journaling goes on; empty: nowhere
   std::filesystem::path ballast;       ///< a file to give up first when the disk is full; or empty
+  /// Begin without the file, `unavailable`, because of this: it is opened, and the listener is told
+  /// on_healed(), once `prepare` and the opening no longer fail for a reason that passes. Tried
+  /// once a second on the journal's thread. Until then nothing is taken.
+  std::optional<StorageError> begin_without;
+  std::function<void()> prepare;  ///< what comes before the opening, as a recovery; or empty
 };
 
 enum class JournalState : std::uint8_t {

@@ -8,6 +8,7 @@
 #include "storage/evidence.hpp"
 #include "storage/fold.hpp"
 #include "storage/records.hpp"
+#include "storage/schema.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -88,8 +89,21 @@ std::int64_t parse_cursor(const std::string& cursor) {
 }  // namespace
 
 struct TranscriptStore::Impl {
-  Impl(const std::filesystem::path& file, std::size_t merged_bytes_max)
-      : database(file, {.access = Access::read_only}), merges(merged_bytes_max) {}
+  Impl(const std::filesystem::path& file, Access access, std::size_t merged_bytes_max)
+      : database(file, {.access = access}),
+        merged_bytes(merged_bytes_max),
+        merges(merged_bytes_max) {
+    require_current_schema(database, database.schema_found());
+  }
+  static std::unique_ptr<Impl> open(const std::filesystem::path& file,
+                                    std::size_t merged_bytes_max) {
+    try {
+      return std::make_unique<Impl>(file, Access::read_only, merged_bytes_max);
+    } catch (const StorageError& error) {
+      if (error.failure() != Failure::disk_full) throw;
+      return std::make_unique<Impl>(file, Access::look, merged_bytes_max);
+    }
+  }
 
   std::optional<FoundSession> find(const std::string& id) {
     Query row = database.query(std::string(session_columns) + " WHERE public_id = ?");
@@ -98,13 +112,20 @@ struct TranscriptStore::Impl {
   }
 
   Database database;
+  const std::size_t merged_bytes;
   MergeCache merges;
 };
 
 TranscriptStore::TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max)
-    : impl_(std::make_unique<Impl>(file, merged_bytes_max)) {}
+    : impl_(Impl::open(file, merged_bytes_max)) {}
+
+void TranscriptStore::open_anew() {
+  impl_ = std::make_unique<Impl>(impl_->database.file(), Access::read_only, impl_->merged_bytes);
+}
 
 TranscriptStore::~TranscriptStore() = default;
+
+void TranscriptStore::interrupt() noexcept { impl_->database.interrupt(); }
 
 Database& TranscriptStore::database() { return impl_->database; }
 

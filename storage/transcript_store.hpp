@@ -65,10 +65,14 @@ class Database;
 
 class TranscriptStore {
  public:
-  /// Throws StorageError (not_found if there is no file). `merged_bytes_max`: of copies whose
-  /// merge is kept for the next read; 0: none.
+  /// Throws StorageError (not_found if there is no file). If a full disk leaves no room for the
+  /// index that readers share, it is read without one: as it is now, until open_anew().
+  /// `merged_bytes_max`: of copies whose merge is kept for the next read; 0: none.
   explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
   ~TranscriptStore();
+
+  /// The same file once more; what was opened before is closed. If it throws, nothing is changed.
+  void open_anew();
 
   SessionPage list(const SessionFilter& filter);
   std::optional<SessionSummary> session(const std::string& id);
@@ -115,6 +119,8 @@ class TranscriptStore {
   };
   std::optional<ClientSecret> client_secret(const std::string& id);
 
+  /// Any thread: a statement that is running ends soon, with an error.
+  void interrupt() noexcept;
   /// For what is read in another way (live_tail.hpp).
   Database& database();
 

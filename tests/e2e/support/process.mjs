@@ -47,8 +47,10 @@ export class Program {
   stdout = '';
   stderr = '';
 
-  constructor(args, { env = {} } = {}) {
-    this.child = spawn(binary, args, {
+  /** `openFiles`: the most file descriptors that it may have. */
+  constructor(args, { env = {}, openFiles } = {}) {
+    const limited = ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, binary, ...args];
+    this.child = spawn(openFiles ? 'sh' : binary, openFiles ? limited : args, {
       env: cleanEnvironment(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

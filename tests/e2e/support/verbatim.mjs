@@ -94,7 +94,10 @@ export async function startRelay(t, options = {}) {
       ...args,
     ],
     // The simulator does not look at it, but a relay with a provider wants one.
-    { env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env } },
+    {
+      env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env },
+      openFiles: options.openFiles,
+    },
   );
   const { url, pid } = await whenReady(program, directory, ready);
   const relay = new Relay(program, url, dataDir, key?.key);
