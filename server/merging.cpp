@@ -22,7 +22,7 @@ Awaitable<void> write_down_merge(Executor executor, session::AttemptId attempt, 
   const auto read = [attempt](storage::TranscriptStore& store) {
     return store.merge_news(attempt);
   };
-  auto found = co_await merger.run<News>(executor, read, "the merge of posted copies");
+  auto found = co_await merger.run<News>(executor, read, "merge of copies");
   if (found.index() == 1 || !std::get<0>(found)) co_return;
   const auto start = [&journal, news = std::move(*std::get<0>(found))](auto done) {
     journal.execute([news](storage::Database& database) { storage::note_merge(database, news); },
@@ -41,7 +41,7 @@ Awaitable<void> keep_merged(Executor executor, StoreReader& merger, storage::Sql
   Attempts before;
   bool troubled = false;
   while (true) {
-    auto found = co_await merger.run<Attempts>(executor, read, "the merge of posted copies");
+    auto found = co_await merger.run<Attempts>(executor, read, "copies to merge");
     const auto* const error = std::get_if<1>(&found);
     if (error && !troubled) log.error("merge.postponed", {{"why", error->what()}});
     troubled = error != nullptr;

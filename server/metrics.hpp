@@ -96,7 +96,7 @@ struct Tally {
   Count clients_resumed_afresh;
   Count upstream_reconnects;
   Count upstream_rotations;
-  Count own_requests_refused;       ///< by the provider: what relays asked of it for themselves
+  Count own_requests_refused;  ///< by the provider: what relays asked of it for themselves
   std::array<Count, 6> refused_by;  ///< AdmissionLimit
   std::array<Count, session::limit_count> limits_told;
   std::array<Count, session::limit_count> limits_reached;

@@ -73,7 +73,7 @@ void StorageWatch::look_at_log() {
     readers_ = std::move(readers);
   }
   log_size_ = now;
-  for (StoreReader* const reader : readers_of_ours_) {
+  for (StoreReader* reader : readers_watched_) {
     if (now != LogSize::small && reader->break_off_if_begun_before(at - settings_.journal.read_max))
       reads_broken_off_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -85,19 +85,17 @@ void StorageWatch::look_at_log() {
   now == LogSize::small ? log_.info("journal.log", fields) : log_.warn("journal.log", fields);
 }
 
-std::string StorageWatch::what_we_read() const {
-  std::string reads;
-  for (const StoreReader* const reader : readers_of_ours_)
-    if (const auto one = reader->under_way())
-      reads += (reads.empty() ? "" : " and ") + std::string(one->what);
-  return reads.empty() ? "webhooks or a commit" : reads;
-}
-
 std::string StorageWatch::who_reads() const {
   std::string names;
   for (const auto& one : storage::readers_of_log(data_dir_ / "verbatim.db")) {
     std::string name = in_words(one);
-    if (one.process == ::getpid()) name = "this server: " + what_we_read();
+    if (one.process == ::getpid()) {
+      std::string reads;
+      for (const StoreReader* reader : readers_watched_)
+        if (const auto reading = reader->under_way())
+          reads += (reads.empty() ? "" : ", ") + std::string(reading->what);
+      name = "this server: " + (reads.empty() ? "webhooks or a commit" : reads);
+    }
     names += (names.empty() ? "" : ", ") + name;
   }
   return names.empty() ? "the reader is not known" : "read by " + names;

@@ -36,7 +36,7 @@ class StorageWatch final : public storage::JournalListener {
   /// Before anything else is asked.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
   /// Whose reads may hold the log, and are broken off if they last too long then.
-  void watch(StoreReader& reader) { readers_of_ours_.push_back(&reader); }
+  void watch(StoreReader& reader) { readers_watched_.push_back(&reader); }
   /// What a recovery found of the logs.
   void found(const std::vector<storage::LogFinding>& logs);
   /// To be called a few times a second, on the control thread.
@@ -62,7 +62,6 @@ class StorageWatch final : public storage::JournalListener {
   void look_at_space();
   void look_at_log();
   std::string who_reads() const;
-  std::string what_we_read() const;
   std::string log_in_words() const;
   std::string refusal_of_log() const;
   void keep_ballast(std::uintmax_t free, std::uintmax_t capacity);
@@ -77,7 +76,7 @@ class StorageWatch final : public storage::JournalListener {
   const std::function<void()> on_heal_;
   storage::SqliteJournal* journal_ = nullptr;
 
-  std::vector<StoreReader*> readers_of_ours_;
+  std::vector<StoreReader*> readers_watched_;
   std::atomic<LogSize> log_size_{LogSize::small};
   mutable std::mutex mutex_;
   std::string readers_;  ///< of a log that is large

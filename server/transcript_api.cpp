@@ -66,8 +66,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const auto judge = [&request = context.request, &limits = parts_.settings.posts](auto&) {
     return read_posted_copy(request.body, limits);
   };
-  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge,
-                                                 "POST /v1/sessions/{id}/transcript");
+  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge, "a posted copy");
   if (const auto* error = std::get_if<1>(&judged)) co_return storage_problem(*error);
   Read& read = std::get<0>(judged);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);

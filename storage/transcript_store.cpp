@@ -89,19 +89,17 @@ std::int64_t parse_cursor(const std::string& cursor) {
 }  // namespace
 
 struct TranscriptStore::Impl {
-  Impl(const std::filesystem::path& file, Access access, std::size_t merged_bytes_max)
-      : database(file, {.access = access}),
-        merged_bytes(merged_bytes_max),
-        merges(merged_bytes_max) {
+  Impl(const std::filesystem::path& file, std::size_t merged_bytes_max, Access access)
+      : database(file, {.access = access}), merges(merged_bytes_max) {
     require_current_schema(database, database.schema_found());
   }
   static std::unique_ptr<Impl> open(const std::filesystem::path& file,
                                     std::size_t merged_bytes_max) {
     try {
-      return std::make_unique<Impl>(file, Access::read_only, merged_bytes_max);
+      return std::make_unique<Impl>(file, merged_bytes_max, Access::read_only);
     } catch (const StorageError& error) {
       if (error.failure() != Failure::disk_full) throw;
-      return std::make_unique<Impl>(file, Access::look, merged_bytes_max);
+      return std::make_unique<Impl>(file, merged_bytes_max, Access::look);
     }
   }
 
@@ -112,15 +110,14 @@ struct TranscriptStore::Impl {
   }
 
   Database database;
-  const std::size_t merged_bytes;
   MergeCache merges;
 };
 
 TranscriptStore::TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max)
-    : impl_(Impl::open(file, merged_bytes_max)) {}
+    : merged_bytes_max_(merged_bytes_max), impl_(Impl::open(file, merged_bytes_max)) {}
 
 void TranscriptStore::open_anew() {
-  impl_ = std::make_unique<Impl>(impl_->database.file(), Access::read_only, impl_->merged_bytes);
+  impl_ = std::make_unique<Impl>(impl_->database.file(), merged_bytes_max_, Access::read_only);
 }
 
 TranscriptStore::~TranscriptStore() = default;

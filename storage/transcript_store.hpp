@@ -126,6 +126,7 @@ class TranscriptStore {
 
  private:
   struct Impl;
+  std::size_t merged_bytes_max_;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -55,7 +55,7 @@ void leave_conversations(const fs::path& file) {
   const auto ended = open("ended");
   session::Transcript transcript;
   for (const auto& event : {placed("i1", session::Role::assistant), delta("i1", "Good "),
-                            placed("i2", session::Role::user), delta("i2", "morning")}) {
+                            placed("i2", session::Role::assistant), delta("i2", "morning")}) {
     journal.append(ended, 2, event);
     transcript.apply(event, 2);
   }
