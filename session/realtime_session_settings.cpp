@@ -103,7 +103,7 @@ bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& m
   if (settings_.empty() && error.client_event_id.empty()) return false;
   const auto request = settings_requests_.refused(message.bytes);
   if (request && !request->own()) {
-    unanswered_.settings_refused();
+    if (error.client_event_id.empty()) unanswered_.settings_refused();
     if (settings_requests_.empty() && !transcription_on_) request_transcription();
     return false;
   }

@@ -228,6 +228,21 @@ TEST_CASE("a client's update that went with a lost connection is answered once, 
   CHECK(stage.client_got().empty());
 }
 
+TEST_CASE("of two updates of a client the one that is refused by name is not asked again",
+          "[P8][own][reconnect]") {
+  Given stage;
+  stage.provider(says("session.created", session_with(whisper), "e1"));
+  stage.client(client_update(voice_of("cedar"), "first"));
+  stage.client(client_update(voice_of("nobody"), "second"));
+  REQUIRE(stage.provider_got().size() == 2);
+  stage.provider(refusal("e2", {{"code", "invalid_value"}, {"event_id", "second"}}));
+  stage.client_got();
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  CHECK(stage.provider_got() ==
+        std::vector<std::string>{client_update(voice_of("cedar"), "first")});
+}
+
 // ---- what a token binds --------------------------------------------------------------------
 
 TEST_CASE("session.created shows what the token binds, and nothing else is said about it",
