@@ -85,7 +85,8 @@ std::vector<Key> make_upstream_keys() {
   const std::vector<Key> rest{
       key("upstream.auth", &S::upstream, &Upstream::auth,
           choice<UpstreamAuth>({{"bearer", UpstreamAuth::bearer},
-                                {"api_key_header", UpstreamAuth::api_key_header}})),
+                                {"api_key_header", UpstreamAuth::api_key_header},
+                                {"basic", UpstreamAuth::basic}})),
       key("upstream.organization", &S::upstream, &Upstream::organization,
           name("an id, or nothing", true)),
       key("upstream.project", &S::upstream, &Upstream::project, name("an id, or nothing", true)),
@@ -236,6 +237,13 @@ std::vector<Key> make_operator_keys() {
       key("webhook.body_bytes_max", &S::webhook, &Webhook::body_bytes_max, bytes(KiB, 64 * MiB)),
       key("simulator.recordings_dir", &S::simulator, &Simulator::recordings_dir,
           path("a directory, or nothing")),
+      key("simulator.profile", &S::simulator, &Simulator::profile,
+          choice<std::string>({{"openai", "openai"},
+                               {"azure", "azure"},
+                               {"xai", "xai"},
+                               {"inworld", "inworld"},
+                               {"speech-to-speech", "speech-to-speech"},
+                               {"vllm-omni", "vllm-omni"}})),
       key("testing.forward_before_commit", &S::testing, &Testing::forward_before_commit, boolean()),
   };
 }

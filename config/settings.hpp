@@ -73,7 +73,7 @@ struct Auth {
   bool development = true;  ///< on a loopback address, admit without a token
 };
 
-enum class UpstreamAuth { bearer, api_key_header };
+enum class UpstreamAuth { bearer, api_key_header, basic };
 
 struct Upstream {
   std::string url;  ///< ws/wss; empty: OpenAI if there is a key, else the built-in simulator
@@ -239,6 +239,7 @@ struct Webhook {
 
 struct Simulator {
   std::filesystem::path recordings_dir;  ///< for the built-in provider
+  std::string profile = "openai";        ///< whose ways it has
 };
 
 struct Testing {

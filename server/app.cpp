@@ -89,7 +89,7 @@ class BuiltInProvider {
                   Log& log)
       : metrics_(1),
         worker_(metrics_.tally(0)),
-        service_(std::move(options), worker_, log),
+        service_({std::move(options), false, {}}, worker_, log),
         listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
                   limits.connections_max, {{&worker_, &service_}}, log) {
     listener_.start();
@@ -237,6 +237,7 @@ struct App::Parts {
     }
     simulator::Options script;
     script.recordings_dir = settings.simulator.recordings_dir;
+    script.profile = settings.simulator.profile;
     provider =
         std::make_unique<BuiltInProvider>(script, control.get_executor(), settings.server, log);
     settings.upstream.url = provider->url();
@@ -444,7 +445,8 @@ int run_simulator(const SimulatorApp& options) {
   script.pace = options.pace;
   script.seed = options.seed;
   script.faults = options.faults;
-  SimulatorService service(script, worker, log);
+  script.profile = options.profile;
+  SimulatorService service({script, !options.profile.empty(), options.received_file}, worker, log);
   ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
                                     : nullptr);
   const config::Server limits;
@@ -452,7 +454,8 @@ int run_simulator(const SimulatorApp& options) {
                     http_limits(limits), limits.connections_max, {{&worker, &service}}, log);
   listener.start();
   const std::string url = listener.url();
-  log.info("simulator.ready", {{"url", "ws" + url.substr(4) + "/v1/realtime"}});
+  const std::string_view path = simulator::profile_named(options.profile).path;
+  log.info("simulator.ready", {{"url", "ws" + url.substr(4) + std::string(path)}});
   announce(options.ready_file, url);
   asio::basic_signal_set<Executor> signals(control.get_executor(), SIGTERM, SIGINT);
   signals.async_wait([&](error_code, int) {

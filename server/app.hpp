@@ -40,6 +40,8 @@ struct SimulatorApp {
   double pace = 1.0;
   std::uint64_t seed = 1;
   std::string faults;
+  std::string profile;                  ///< not empty: whose ways it has, at the door too
+  std::filesystem::path received_file;  ///< not empty: client events are written there
   config::Log log;
 };
 int run_simulator(const SimulatorApp& options);

@@ -21,6 +21,7 @@
 #include "session/ids.hpp"
 #include "session/recording.hpp"
 #include "session/replay.hpp"
+#include "simulator/profile.hpp"
 #include "storage/database.hpp"
 #include "storage/recovery.hpp"
 #include "storage/transcript_store.hpp"
@@ -392,6 +393,19 @@ int run_command_line(int argc, char** argv) {
       ->check(CLI::Range(0.0, 1000.0));
   simulate->add_option("--seed", simulator.seed, "of everything that is made up");
   simulate->add_option("--faults", simulator.faults, "how to misbehave; see docs/simulator.md");
+  simulate
+      ->add_option("--profile", simulator.profile,
+                   "which provider it is: " + std::string(simulator::profile_names()))
+      ->check([](const std::string& name) {
+        try {
+          simulator::profile_named(name);
+          return std::string();
+        } catch (const std::invalid_argument& unknown) {
+          return std::string(unknown.what());
+        }
+      });
+  simulate->add_option("--received", simulator.received_file,
+                       "a file for the clients' events, audio left out");
   CLI::Option* certificate =
       simulate->add_option("--cert", simulator.tls.cert_file, "serve TLS with this certificate");
   CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "and its key");

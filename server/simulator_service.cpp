@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include "server/session_driver.hpp"
 #include "server/ws_handshake.hpp"
+#include "session/protocol.hpp"
 
 namespace verbatim::server {
 
@@ -20,9 +22,10 @@ constexpr auto patience = std::chrono::seconds(10);
 class Conversation {
  public:
   Conversation(std::unique_ptr<Peer> peer, simulator::SimulatedConnection script,
-               const Executor& executor)
+               ReceivedEvents& received, const Executor& executor)
       : peer_(std::move(peer)),
         script_(std::move(script)),
+        received_(received),
         executor_(executor),
         bell_(executor),
         loops_(executor) {}
@@ -45,13 +48,14 @@ class Conversation {
       const Received received = co_await peer_->read();
       if (received.kind != Received::Kind::message) break;
       if (silent_) continue;
+      received_.add(received.bytes);
       script_.on_message(received.bytes, now().mono_ms);
       bell_.ring();
     }
   }
 
-  Awaitable<error_code> send(const std::string& event) {
-    const Outgoing one{&event};
+  Awaitable<error_code> send(const std::string& event, bool binary) {
+    const Outgoing one{&event, binary ? Frame::binary : Frame::text};
     const Sent sent = peer_->send({&one, 1});
     if (!sent.waits) co_return sent.ec;
     co_return co_await peer_->drain();
@@ -62,7 +66,7 @@ class Conversation {
       for (simulator::Action& action : script_.take(now().mono_ms)) {
         switch (action.kind) {
           case simulator::Action::Kind::send:
-            if (co_await send(action.payload)) co_return;
+            if (co_await send(action.payload, action.binary)) co_return;
             break;
           case simulator::Action::Kind::close: {
             const Deadline deadline(executor_, patience, [this] { peer_->abort(); });
@@ -85,6 +89,7 @@ class Conversation {
 
   std::unique_ptr<Peer> peer_;
   simulator::SimulatedConnection script_;
+  ReceivedEvents& received_;
   Executor executor_;
   Doorbell bell_;
   JoinCounter loops_;
@@ -93,6 +98,48 @@ class Conversation {
 };
 
 }  // namespace
+
+ReceivedEvents::ReceivedEvents(const std::filesystem::path& file) {
+  if (file.empty()) return;
+  file_.open(file, std::ios::binary | std::ios::app);
+  if (!file_) throw std::runtime_error("'" + file.string() + "' cannot be written");
+}
+
+void ReceivedEvents::add(std::string_view event) {
+  if (!file_.is_open() || session::peek_type(event) == "input_audio_buffer.append") return;
+  std::string line(event);
+  std::replace(line.begin(), line.end(), '\n', ' ');  // which JSON has between its tokens only
+  file_ << line << std::endl;
+}
+
+SimulatorService::SimulatorService(Setting setting, Worker& worker, Log& log)
+    : options_(std::move(setting.options)),
+      profile_(simulator::profile_named(options_.profile)),
+      door_(setting.door),
+      received_(setting.received_file),
+      worker_(worker),
+      log_(log) {}
+
+/// What the profile's provider would say to this request before any conversation.
+std::optional<HttpResponse> SimulatorService::refusal(const HttpRequest& request) const {
+  using Key = simulator::Profile::Key;
+  if (!door_) return std::nullopt;
+  if (request.path != profile_.path) {
+    return openai_error(404, "not_found", "This provider serves " + std::string(profile_.path));
+  }
+  for (const std::string_view name : profile_.parameters) {
+    if (name.empty() || request.parameter(name)) continue;
+    return openai_error(400, "missing_required_parameter",
+                        "Missing query parameter: '" + std::string(name) + "'.");
+  }
+  const std::string_view authorization = request.header("Authorization");
+  const bool keyed = profile_.key == Key::any ||
+                     (profile_.key == Key::bearer && authorization.starts_with("Bearer ")) ||
+                     (profile_.key == Key::basic && authorization.starts_with("Basic ")) ||
+                     (profile_.key == Key::api_key_header && !request.header("api-key").empty());
+  if (!keyed) return openai_error(401, "invalid_api_key", "The key is not where it is wanted.");
+  return std::nullopt;
+}
 
 Awaitable<HttpResponse> SimulatorService::answer(HttpRequest request) {
   if (request.path == "/healthz") {
@@ -105,12 +152,14 @@ Awaitable<HttpResponse> SimulatorService::answer(HttpRequest request) {
 
 Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpRequest request,
                                                                          Transport transport) {
+  if (auto refused = refusal(request)) co_return Refused{std::move(transport), *refused};
   const std::string model(request.parameter("model").value_or("gpt-realtime"));
   std::optional<simulator::SimulatedConnection> script;
   std::string fault;
   simulator::Options options = options_;
   const session::Moment moment = now();
   options.unix_offset_ms = moment.wall - moment.mono_ms;
+  if (const auto profile = request.parameter("profile")) options.profile = *profile;
   try {
     script.emplace(options, model, moment.mono_ms);
   } catch (const std::exception& error) {
@@ -127,7 +176,7 @@ Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpReq
       co_await accept_websocket(std::move(transport), request, realtime ? "realtime" : "", limits);
   if (!peer) co_return std::nullopt;
   log_.debug("simulator.connected", {{"model", model}});
-  Conversation conversation(std::move(peer), std::move(*script), worker_.executor());
+  Conversation conversation(std::move(peer), std::move(*script), received_, worker_.executor());
   co_await conversation.run();
   co_return std::nullopt;
 }

@@ -190,6 +190,8 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   if (!settings_.api_key.empty()) {
     if (settings_.auth == config::UpstreamAuth::bearer) {
       headers.emplace_back("Authorization", "Bearer " + settings_.api_key.reveal());
+    } else if (settings_.auth == config::UpstreamAuth::basic) {
+      headers.emplace_back("Authorization", "Basic " + settings_.api_key.reveal());
     } else {
       headers.emplace_back("api-key", settings_.api_key.reveal());
     }

@@ -52,41 +52,43 @@ unsigned char to_a_law(std::int16_t sample) {
 
 }  // namespace
 
-std::optional<AudioFormat> audio_format_from_name(std::string_view name) {
-  if (name == "audio/pcm") return AudioFormat::pcm16;
+std::optional<AudioFormat> audio_format_from_name(std::string_view name, std::int64_t rate) {
+  if (name == "audio/pcm") return AudioFormat{AudioFormat::Coding::linear, rate};
   if (name == "audio/pcmu") return AudioFormat::mu_law;
   if (name == "audio/pcma") return AudioFormat::a_law;
   return std::nullopt;
 }
 
 void decode_audio(AudioFormat format, std::string_view bytes, std::vector<std::int16_t>& samples) {
+  using Coding = AudioFormat::Coding;
   const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
-  samples.resize(format == AudioFormat::pcm16 ? bytes.size() / 2 : bytes.size());
+  samples.resize(bytes.size() / static_cast<std::size_t>(format.bytes_per_sample()));
   std::int16_t* const to = samples.data();
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (format == AudioFormat::pcm16) {
+    if (format.coding == Coding::linear) {
       to[i] = static_cast<std::int16_t>(from[2 * i] | from[2 * i + 1] << 8U);
     } else {
-      to[i] = format == AudioFormat::mu_law ? from_mu_law(from[i]) : from_a_law(from[i]);
+      to[i] = format.coding == Coding::mu_law_8bit ? from_mu_law(from[i]) : from_a_law(from[i]);
     }
   }
 }
 
 std::string encode_audio(AudioFormat format, const std::vector<std::int16_t>& samples) {
-  std::string bytes;
-  if (format == AudioFormat::pcm16) {
-    bytes.resize(samples.size() * 2);
-    char* to = bytes.data();
-    for (const std::int16_t sample : samples) {
+  using Coding = AudioFormat::Coding;
+  constexpr std::size_t source_rate = 24'000;
+  const auto rate = static_cast<std::size_t>(format.rate);
+  const std::size_t count = samples.size() * rate / source_rate;
+  std::string bytes(count * static_cast<std::size_t>(format.bytes_per_sample()), '\0');
+  char* to = bytes.data();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int16_t sample = samples[((i + 1) * source_rate + rate - 1) / rate - 1];
+    if (format.coding == Coding::linear) {
       *to++ = static_cast<char>(sample & 0xff);
       *to++ = static_cast<char>(sample >> 8);
+    } else {
+      *to++ = static_cast<char>(format.coding == Coding::mu_law_8bit ? to_mu_law(sample)
+                                                                     : to_a_law(sample));
     }
-    return bytes;
-  }
-  bytes.reserve(samples.size() / 3);
-  for (std::size_t i = 2; i < samples.size(); i += 3) {
-    bytes += static_cast<char>(format == AudioFormat::mu_law ? to_mu_law(samples[i])
-                                                             : to_a_law(samples[i]));
   }
   return bytes;
 }

@@ -1,18 +1,23 @@
 // Writes server events: type and event_id in front, as the provider does, then the event's own
-// fields. One thread.
+// fields; in the profile's words, and with what the faults leave out. One thread.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "simulator/faults.hpp"
 #include "simulator/ids.hpp"
 #include "simulator/outgoing.hpp"
+#include "simulator/profile.hpp"
+#include "simulator/random.hpp"
+#include "simulator/spelling.hpp"
 
 namespace verbatim::simulator {
 
-/// Keeps the order of keys: readers of the wire expect `type` in front.
-using Json = nlohmann::ordered_json;
+using Json = Spelling::Json;
 
 /// What is wrong with a client's event.
 struct ClientFault {
@@ -24,7 +29,8 @@ ClientFault missing_parameter(const std::string& param);
 
 class Emitter {
  public:
-  Emitter(Outgoing& outgoing, Ids& ids) : outgoing_(outgoing), ids_(ids) {}
+  Emitter(Outgoing& outgoing, Ids& ids, const Profile& profile, const Faults& faults,
+          std::uint64_t seed);
 
   /// Precondition: `fields` is an object (or null for none) of valid UTF-8.
   void send(std::string_view type, const Json& fields = {});
@@ -34,13 +40,20 @@ class Emitter {
 
   /// A delta of audio: long, frequent, and nothing in it needs escaping, so no tree is built.
   void audio_delta(const std::string& response_id, const std::string& item_id,
-                   std::string_view bytes);
+                   std::size_t output_index, std::string_view bytes);
 
   Ids& ids() { return ids_; }
 
  private:
+  void leave_out(Json& event);
+
   Outgoing& outgoing_;
   Ids& ids_;
+  Faults faults_;
+  Random random_;
+  bool plain_;  ///< nothing to leave out, nothing to escape, no other spelling
+  std::unique_ptr<Spelling> spelling_;
+  std::vector<Json> spelled_;  // kept for its memory
 };
 
 }  // namespace verbatim::simulator

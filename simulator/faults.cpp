@@ -5,14 +5,19 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "simulator/profile.hpp"
+
 namespace verbatim::simulator {
 
 namespace {
 
 constexpr std::string_view known_faults =
-    "drop_after=N, close_after=N:CODE[:REASON], hang_after=N, silent, late_transcription=MS, "
-    "fail_transcription, empty_transcription, no_transcription_deltas, duplicate=PROBABILITY, "
-    "slow=FACTOR, error_first=CODE, expire_after=MS";
+    "drop_after=N, close_after=N:CODE[:REASON], hang_after=N, silent, duplicate=PROBABILITY, "
+    "binary[=PROBABILITY], slow=FACTOR, error_first=CODE, expire_after=MS, late_transcription=MS, "
+    "fail_transcription[=PROBABILITY], empty_transcription[=PROBABILITY], "
+    "missing_transcription[=PROBABILITY], no_transcription_deltas, fail_response[=PROBABILITY], "
+    "refuse_history[=PROBABILITY], odd_ids[=PROBABILITY], null_previous[=PROBABILITY], "
+    "no_item_ids[=PROBABILITY], no_session_created, profile=NAME";
 
 struct Fault {
   std::string_view name;
@@ -66,48 +71,83 @@ struct Fault {
 
 }  // namespace
 
+namespace {
+
+struct Switch {
+  std::string_view name;
+  bool Faults::*member;
+  bool value;
+};
+constexpr Switch switches[] = {{"no_transcription_deltas", &Faults::transcription_deltas, false},
+                               {"no_session_created", &Faults::no_session_created, true}};
+
+/// Without an argument they are certain.
+struct Chance {
+  std::string_view name;
+  double Faults::*member;
+};
+constexpr Chance chances[] = {{"binary", &Faults::binary},
+                              {"fail_transcription", &Faults::fail_transcription},
+                              {"empty_transcription", &Faults::empty_transcription},
+                              {"missing_transcription", &Faults::missing_transcription},
+                              {"fail_response", &Faults::fail_response},
+                              {"refuse_history", &Faults::refuse_history},
+                              {"odd_ids", &Faults::odd_ids},
+                              {"null_previous", &Faults::null_previous},
+                              {"no_item_ids", &Faults::no_item_ids}};
+
+}  // namespace
+
+void Faults::add_one(std::string_view piece) {
+  const std::size_t equals = piece.find('=');
+  Fault fault{piece.substr(0, equals), {}, equals != piece.npos};
+  if (fault.has_argument) fault.argument = piece.substr(equals + 1);
+
+  for (const Switch& known : switches) {
+    if (fault.name != known.name) continue;
+    if (fault.has_argument) fault.refuse("takes no argument");
+    this->*known.member = known.value;
+    return;
+  }
+  for (const Chance& known : chances) {
+    if (fault.name != known.name) continue;
+    this->*known.member = fault.has_argument ? fault.fraction(0, 1) : 1;
+    return;
+  }
+  if (fault.name == "silent") {
+    if (fault.has_argument) fault.refuse("takes no argument");
+    hang_after = 0;
+  } else if (fault.name == "drop_after") {
+    drop_after = fault.whole(fault.argument, Fault::counts);
+  } else if (fault.name == "close_after") {
+    close_after = fault.close();
+  } else if (fault.name == "hang_after") {
+    hang_after = fault.whole(fault.argument, Fault::counts);
+  } else if (fault.name == "late_transcription") {
+    late_transcription_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
+  } else if (fault.name == "duplicate") {
+    duplicate = fault.fraction(0, 1);
+  } else if (fault.name == "slow") {
+    slow = fault.fraction(0.001, 1000);
+  } else if (fault.name == "error_first") {
+    if (fault.argument.empty() || fault.argument.size() > 80) {
+      fault.refuse("wants an error code of 1 to 80 bytes, for example invalid_api_key");
+    }
+    error_first = fault.argument;
+  } else if (fault.name == "expire_after") {
+    expire_after_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
+  } else if (fault.name == "profile") {
+    profile = profile_named(fault.argument).name;
+  } else {
+    fault.refuse("there is no such fault; known are " + std::string(known_faults));
+  }
+}
+
 void Faults::add(std::string_view spec) {
   while (!spec.empty()) {
     const std::string_view piece = spec.substr(0, spec.find('+'));
     spec.remove_prefix(std::min(spec.size(), piece.size() + 1));
-    const std::size_t equals = piece.find('=');
-    Fault fault{piece.substr(0, equals), {}, equals != piece.npos};
-    if (fault.has_argument) fault.argument = piece.substr(equals + 1);
-
-    const bool plain = fault.name == "silent" || fault.name == "fail_transcription" ||
-                       fault.name == "empty_transcription" ||
-                       fault.name == "no_transcription_deltas";
-    if (plain && fault.has_argument) fault.refuse("takes no argument");
-    if (fault.name == "silent") {
-      hang_after = 0;
-    } else if (fault.name == "fail_transcription") {
-      fail_transcription = true;
-    } else if (fault.name == "empty_transcription") {
-      empty_transcription = true;
-    } else if (fault.name == "no_transcription_deltas") {
-      transcription_deltas = false;
-    } else if (fault.name == "drop_after") {
-      drop_after = fault.whole(fault.argument, Fault::counts);
-    } else if (fault.name == "close_after") {
-      close_after = fault.close();
-    } else if (fault.name == "hang_after") {
-      hang_after = fault.whole(fault.argument, Fault::counts);
-    } else if (fault.name == "late_transcription") {
-      late_transcription_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
-    } else if (fault.name == "duplicate") {
-      duplicate = fault.fraction(0, 1);
-    } else if (fault.name == "slow") {
-      slow = fault.fraction(0.001, 1000);
-    } else if (fault.name == "error_first") {
-      if (fault.argument.empty() || fault.argument.size() > 80) {
-        fault.refuse("wants an error code of 1 to 80 bytes, for example invalid_api_key");
-      }
-      error_first = fault.argument;
-    } else if (fault.name == "expire_after") {
-      expire_after_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
-    } else {
-      fault.refuse("there is no such fault; known are " + std::string(known_faults));
-    }
+    add_one(piece);
   }
 }
 

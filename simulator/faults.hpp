@@ -21,12 +21,22 @@ struct Faults {
   std::optional<Close> close_after;
   std::optional<std::uint64_t> hang_after;  ///< `silent` is this with 0
   double duplicate = 0;                     ///< probability that an event is sent twice
+  double binary = 0;                        ///< that its JSON comes in a binary frame
 
-  // In the conversation.
+  // In the conversation. Probabilities, for each utterance, answer, item or event.
   std::int64_t late_transcription_ms = 0;
-  bool fail_transcription = false;
-  bool empty_transcription = false;
+  double fail_transcription = 0;
+  double empty_transcription = 0;
+  double missing_transcription = 0;
   bool transcription_deltas = true;
+  double fail_response = 0;
+  double refuse_history = 0;  ///< of an item with which a relay rebuilds a conversation
+  double odd_ids = 0;
+  double null_previous = 0;
+  double no_item_ids = 0;  ///< of an answer's text and audio
+
+  bool no_session_created = false;
+  std::string profile;  ///< empty: the options' own
 
   double slow = 0;  ///< 0: not set
   std::string error_first;
@@ -34,6 +44,9 @@ struct Faults {
 
   /// Adds what `spec` says. Throws std::invalid_argument that says what is wrong and what is known.
   void add(std::string_view spec);
+
+ private:
+  void add_one(std::string_view piece);
 };
 
 /// A model's name from the URL, and the faults behind it.

@@ -1,6 +1,7 @@
 #include "simulator/ids.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace verbatim::simulator {
 
@@ -10,10 +11,26 @@ constexpr std::string_view digits =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::int64_t epoch_s = 1'576'800'000;  // the provider's ids count from here
 
+// Whatever JSON can hold is an id: these have been seen in the wild or are as long as they get.
+constexpr std::array<std::string_view, 7> odd_middles = {
+    "\"quoted\" ",
+    " blanks  in it ",
+    "\xf0\x9f\x99\x82\xf0\x9f\x8f\xbd",
+    "../%2e?&#",
+    "back\\slash\\u0041",
+    "\t\n",
+    "sixty-nine_characters_that_make_this_id_as_long_as_they_get_0123456789"};
+
 }  // namespace
 
 std::string Ids::make(std::string_view prefix) {
+  if (uuids_) return uuid();
   std::string id(prefix);
+  if (odd_ > 0 && random_.chance(odd_)) {
+    id += odd_middles[random_.below(odd_middles.size())];
+    append_random(id, 16);
+    return id;
+  }
   id.reserve(prefix.size() + 21);
   auto rest = static_cast<std::uint64_t>(std::max<std::int64_t>(unix_s_ - epoch_s, 0));
   char stamp[5];
@@ -23,6 +40,16 @@ std::string Ids::make(std::string_view prefix) {
   }
   id.append(stamp, sizeof stamp);
   append_random(id, 16);
+  return id;
+}
+
+std::string Ids::uuid() {
+  constexpr std::string_view hex = "0123456789abcdef";
+  std::string id;
+  for (int i = 0; i < 36; ++i) {
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    id += dash ? '-' : i == 14 ? '4' : hex[random_.below(hex.size())];
+  }
   return id;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "session/base64.hpp"
+#include "session/own_events.hpp"
 #include "simulator/client_item.hpp"
 #include "simulator/live_session.hpp"
 
@@ -35,7 +36,14 @@ std::string LiveSession::new_item_id() {
 LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
   if (!event.contains("item")) return missing_parameter("item");
   Json item = event["item"];
+  const std::string* const event_id = string_in(event, "event_id");
+  const bool rebuilds = event_id != nullptr && event_id->starts_with(session::own_event_prefix);
+  if (rebuilds && faults_.refuse_history > 0 && random_.chance(faults_.refuse_history)) {
+    return ClientFault{"invalid_value", "The simulated provider was told to refuse this item.",
+                       "item"};
+  }
   if (auto fault = check_client_item(item)) return fault;
+  if (profile_.echoes_items) echo_item(item);
 
   std::string after = conversation_.last_id();
   if (const std::string* previous = string_in(event, "previous_item_id")) {
@@ -65,10 +73,27 @@ LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
   const Json shown = normal_item(item);
   const auto new_id = shown["id"].get<std::string>();
   conversation_.insert({shown, {}, 0, false, 0}, after);
+  if (profile_.echoes_items) {
+    echoed_ = new_id;
+    return std::nullopt;
+  }
   const Json fields = {{"previous_item_id", conversation_.previous_of(new_id)}, {"item", shown}};
   emitter_.send("conversation.item.added", fields);
   emitter_.send("conversation.item.done", fields);
   return std::nullopt;
+}
+
+/// Once it has understood it: of the others it says nothing.
+void LiveSession::echo_item(const Json& item) {
+  const auto role = item.value("role", std::string());
+  const bool understood = item["type"] == "function_call_output" || role == "user";
+  if (!understood) return;
+  const std::string last = conversation_.last_id();
+  const std::string& previous = last == echoed_ ? echoed_as_ : last;
+  emitter_.send(
+      "conversation.item.created",
+      {{"previous_item_id", previous.empty() ? Json(nullptr) : Json(previous)}, {"item", item}});
+  echoed_as_ = item.value("id", std::string());
 }
 
 LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t) {

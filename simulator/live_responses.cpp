@@ -116,6 +116,7 @@ void LiveSession::choose_words(const Json& request, ResponsePlan& plan) {
           called_tool(tools, request.value("tool_choice", session["tool_choice"]), typed)) {
     plan.call_name = (*tool)["name"].get<std::string>();
     plan.words = invented_arguments(*tool);
+    if (profile_.talks_before_call) plan.words_first = "Let me look that up.";
     return;
   }
   plan.words = typed.empty() ? script_.answer(answers_) : Script::echo(typed);
@@ -123,6 +124,9 @@ void LiveSession::choose_words(const Json& request, ResponsePlan& plan) {
 
 void LiveSession::start_response(ResponsePlan plan, std::int64_t now_ms) {
   unanswered_audio_ms_ = 0;
+  if (faults_.fail_response > 0 && random_.chance(faults_.fail_response)) {
+    plan.failure = "insufficient_quota";
+  }
   responses_.push_back(std::make_unique<Response>(std::move(plan), emitter_, conversation_,
                                                   Random(random_.next()), pace_, now_ms));
   model_has_spoken_ = model_has_spoken_ || responses_.back()->spoken();
@@ -158,7 +162,8 @@ LiveSession::Refusal LiveSession::create_response(const Json& event, std::int64_
   }
   const Json audio = request.value("audio", Json::object());
   if (audio.is_object() && audio.contains("output")) {
-    if (auto fault = check_audio_output(audio["output"], "response.audio.output")) return fault;
+    if (auto fault = check_audio_output(audio["output"], "response.audio.output", profile_))
+      return fault;
     plan.audio_output.update(audio["output"]);
   }
   plan.max_output_tokens = request.value("max_output_tokens", plan.max_output_tokens);

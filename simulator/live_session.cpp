@@ -14,10 +14,20 @@ namespace {
 
 constexpr std::size_t append_bytes_max = 15U << 20U;
 constexpr std::int64_t commit_ms_min = 100;
+/// What a provider with deployments calls its one for transcription.
+constexpr std::string_view transcription_deployment = "transcribe";
 
 std::string event_id_of(const Json& event) {
   const auto id = event.find("event_id");
   return id != event.end() && id->is_string() ? id->get<std::string>() : std::string();
+}
+
+Json spoken_item(const std::string& id, const std::string& status) {
+  return {{"id", id},
+          {"type", "message"},
+          {"status", status},
+          {"role", "user"},
+          {"content", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})}};
 }
 
 }  // namespace
@@ -27,27 +37,34 @@ struct LiveSession::Handler {
   Refusal (LiveSession::*handle)(const Json&, std::int64_t);
 };
 
-LiveSession::LiveSession(const std::string& model, const Faults& faults, std::uint64_t seed,
-                         Pace pace, std::int64_t expires_at_s, Emitter& emitter)
-    : faults_(faults),
-      pace_(pace),
-      script_(seed),
-      random_(seed),
+LiveSession::LiveSession(const Setting& setting, Emitter& emitter, std::int64_t now_ms)
+    : faults_(setting.faults),
+      profile_(setting.profile),
+      pace_(setting.pace),
+      script_(setting.seed),
+      random_(setting.seed),
       emitter_(emitter),
-      config_(model, emitter.ids().make("sess_"), expires_at_s),
-      conversation_id_(emitter.ids().make("conv_")) {
+      config_(setting.model, emitter.ids().make("sess_"), setting.expires_at_s, setting.profile),
+      conversation_id_(emitter.ids().make("conv_")),
+      next_ping_{now_ms + profile_.ping_ms, now_ms + profile_.ping_ms} {
   emitter_.send("session.created", {{"session", config_.json()}});
 }
 
 std::optional<Due> LiveSession::due() const {
   std::optional<Due> first;
   const auto consider = [&](const Due& due) { first = first ? std::min(*first, due) : due; };
+  if (profile_.ping_ms > 0) consider(next_ping_);
   for (const Transcription& words : transcribing_) consider(words.due());
   for (const auto& response : responses_) consider(response->due());
   return first;
 }
 
 void LiveSession::step() {
+  if (profile_.ping_ms > 0 && *due() == next_ping_) {
+    emitter_.send("ping", {{"timestamp", next_ping_.at_ms}});
+    next_ping_ = {next_ping_.at_ms + profile_.ping_ms, next_ping_.at_ms + profile_.ping_ms};
+    return;
+  }
   const auto words = std::min_element(
       transcribing_.begin(), transcribing_.end(),
       [](const Transcription& a, const Transcription& b) { return a.due() < b.due(); });
@@ -103,6 +120,11 @@ LiveSession::Refusal LiveSession::dispatch(const std::string& type, const Json& 
       {"response.create", &LiveSession::create_response},
       {"response.cancel", &LiveSession::cancel_response},
   }};
+  const auto& strange = profile_.unknown_events;
+  if (!type.empty() && std::find(strange.begin(), strange.end(), type) != strange.end()) {
+    return ClientFault{std::string(profile_.unknown_event_code), "Unknown event type: " + type,
+                       "type"};
+  }
   const auto handler = std::find_if(handlers.begin(), handlers.end(),
                                     [&](const Handler& known) { return known.type == type; });
   if (handler != handlers.end()) return (this->*handler->handle)(event, now_ms);
@@ -144,11 +166,11 @@ bool LiveSession::append_audio(std::string_view message, std::int64_t now_ms) {
 void LiveSession::hear(std::string_view bytes, std::int64_t now_ms) {
   const AudioFormat format = config_.input_format();
   buffered_bytes_ += static_cast<std::int64_t>(bytes.size());
-  unanswered_audio_ms_ += static_cast<std::int64_t>(bytes.size()) / bytes_per_ms(format);
+  unanswered_audio_ms_ += format.ms_in(static_cast<std::int64_t>(bytes.size()));
   std::vector<std::int16_t> samples;
   decode_audio(format, bytes, samples);
   const auto hearing = config_.turn_detection();
-  const auto edges = detector_.hear(samples, samples_per_ms(format), hearing.value_or(Hearing{}));
+  const auto edges = detector_.hear(samples, format.rate, hearing.value_or(Hearing{}));
   for (const SpeechDetector::Edge& edge : edges) {
     speech_buffered_ = true;
     if (!hearing) continue;
@@ -161,9 +183,32 @@ void LiveSession::hear(std::string_view bytes, std::int64_t now_ms) {
   if (speaking_) speaking_->hear(detector_.heard_ms() - speech_began_ms_);
 }
 
+Transcription::Manner LiveSession::transcription_manner() {
+  using Fate = Transcription::Fate;
+  Transcription::Manner manner;
+  if (profile_.transcribes) manner.model = config_.transcription_model();
+  manner.growing = profile_.growing_words;
+  manner.deltas = faults_.transcription_deltas;
+  manner.late_ms = faults_.late_transcription_ms;
+  const auto befalls = [this](double probability) {
+    return probability > 0 && random_.chance(probability);
+  };
+  if (befalls(faults_.missing_transcription)) {
+    manner.fate = Fate::missing;
+  } else if (befalls(faults_.fail_transcription)) {
+    manner.fate = Fate::failed;
+  } else if (befalls(faults_.empty_transcription)) {
+    manner.fate = Fate::empty;
+  }
+  if (profile_.needs_deployments && manner.model != transcription_deployment) {
+    manner.fate = Fate::failed;
+    manner.failure = "DeploymentNotFound";
+  }
+  return manner;
+}
+
 Transcription LiveSession::new_transcription() {
-  return {new_item_id(), config_.transcription_model(), script_.heard_first(++utterances_), faults_,
-          emitter_};
+  return {new_item_id(), transcription_manner(), script_.heard_first(++utterances_), emitter_};
 }
 
 void LiveSession::speech_started(std::int64_t at_ms) {
@@ -171,6 +216,13 @@ void LiveSession::speech_started(std::int64_t at_ms) {
   speech_began_ms_ = at_ms;
   emitter_.send("input_audio_buffer.speech_started",
                 {{"audio_start_ms", at_ms}, {"item_id", speaking_->item_id()}});
+  if (profile_.early_items) {
+    const Json item = spoken_item(speaking_->item_id(), "in_progress");
+    conversation_.append({item, {}, 0, false, 0});
+    emitter_.send(
+        "conversation.item.added",
+        {{"previous_item_id", conversation_.previous_of(speaking_->item_id())}, {"item", item}});
+  }
   Response* const running = active();
   if (running == nullptr || !config_.interrupts_response()) return;
   running->cancel("turn_detected");
@@ -182,7 +234,11 @@ void LiveSession::speech_stopped(const SpeechDetector::Edge& edge, std::int64_t 
   emitter_.send("input_audio_buffer.speech_stopped",
                 {{"audio_end_ms", edge.at_ms}, {"item_id", speaking_->item_id()}});
   commit_utterance(true, edge.speech_ms, now_ms);
-  if (!config_.creates_response()) return;
+  if (config_.creates_response()) answer(now_ms);
+}
+
+/// What was just said, without being asked to.
+void LiveSession::answer(std::int64_t now_ms) {
   if (const Response* running = active()) {
     return emitter_.error(
         {"conversation_already_has_active_response",
@@ -192,24 +248,23 @@ void LiveSession::speech_stopped(const SpeechDetector::Edge& edge, std::int64_t 
         "");
   }
   ResponsePlan plan = default_plan();
+  plan.announced = profile_.announces_answers;
   choose_words(Json::object(), plan);
   start_response(std::move(plan), now_ms);
 }
 
 void LiveSession::commit_utterance(bool speech, std::int64_t length_ms, std::int64_t now_ms) {
   if (!speaking_) speaking_.emplace(new_transcription());
-  const Json item = {
-      {"id", speaking_->item_id()},
-      {"type", "message"},
-      {"status", "completed"},
-      {"role", "user"},
-      {"content", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})}};
-  conversation_.append({item, {}, 0, false, 0});
-  const Json previous = conversation_.previous_of(speaking_->item_id());
-  emitter_.send("input_audio_buffer.committed",
-                {{"previous_item_id", previous}, {"item_id", speaking_->item_id()}});
-  emitter_.send("conversation.item.added", {{"previous_item_id", previous}, {"item", item}});
-  const bool quirk = conversation_.is_second(speaking_->item_id());
+  const std::string& id = speaking_->item_id();
+  const Json item = spoken_item(id, "completed");
+  const bool known = conversation_.find(id) != nullptr;
+  if (!known) conversation_.append({item, {}, 0, false, 0});
+  const Json previous = conversation_.previous_of(id);
+  emitter_.send("input_audio_buffer.committed", {{"previous_item_id", previous}, {"item_id", id}});
+  if (!known) {
+    emitter_.send("conversation.item.added", {{"previous_item_id", previous}, {"item", item}});
+  }
+  const bool quirk = conversation_.is_second(id);
   emitter_.send("conversation.item.done",
                 {{"previous_item_id", quirk ? Json(nullptr) : previous}, {"item", item}});
   speaking_->commit(speech, length_ms, pace_, now_ms);
@@ -224,7 +279,7 @@ void LiveSession::empty_buffer() {
 }
 
 LiveSession::Refusal LiveSession::commit_buffer(const Json&, std::int64_t now_ms) {
-  const std::int64_t ms = buffered_bytes_ / bytes_per_ms(config_.input_format());
+  const std::int64_t ms = config_.input_format().ms_in(buffered_bytes_);
   if (ms < commit_ms_min) {
     return ClientFault{"input_audio_buffer_commit_empty",
                        "Error committing input audio buffer: buffer too small. Expected at least "
@@ -234,6 +289,7 @@ LiveSession::Refusal LiveSession::commit_buffer(const Json&, std::int64_t now_ms
   }
   commit_utterance(speech_buffered_, ms, now_ms);
   detector_.restart();
+  if (!profile_.detects_turns) answer(now_ms);
   return std::nullopt;
 }
 

@@ -13,6 +13,7 @@
 #include "simulator/conversation.hpp"
 #include "simulator/emitter.hpp"
 #include "simulator/faults.hpp"
+#include "simulator/profile.hpp"
 #include "simulator/provider.hpp"
 #include "simulator/random.hpp"
 #include "simulator/response.hpp"
@@ -26,8 +27,15 @@ namespace verbatim::simulator {
 
 class LiveSession final : public Provider {
  public:
-  LiveSession(const std::string& model, const Faults& faults, std::uint64_t seed, Pace pace,
-              std::int64_t expires_at_s, Emitter& emitter);
+  struct Setting {
+    std::string model;
+    Faults faults;
+    const Profile& profile;
+    std::uint64_t seed = 1;
+    Pace pace;
+    std::int64_t expires_at_s = 0;
+  };
+  LiveSession(const Setting& setting, Emitter& emitter, std::int64_t now_ms);
 
   void on_message(std::string_view message, std::int64_t now_ms) override;
   std::optional<Due> due() const override;
@@ -57,17 +65,21 @@ class LiveSession final : public Provider {
   void speech_stopped(const SpeechDetector::Edge& edge, std::int64_t now_ms);
   void commit_utterance(bool speech, std::int64_t length_ms, std::int64_t now_ms);
   Transcription new_transcription();
+  Transcription::Manner transcription_manner();
   void empty_buffer();
 
   std::string new_item_id();
 
   Response* active();
   void start_response(ResponsePlan plan, std::int64_t now_ms);
+  void answer(std::int64_t now_ms);
+  void echo_item(const Json& item);
   ResponsePlan default_plan() const;
   void choose_words(const Json& request, ResponsePlan& plan);
   void tell_rate_limits();  ///< sometimes, as the provider does
 
   Faults faults_;
+  const Profile& profile_;
   Pace pace_;
   Script script_;
   Random random_;
@@ -84,6 +96,9 @@ class LiveSession final : public Provider {
   std::uint64_t utterances_ = 0;
   std::int64_t unanswered_audio_ms_ = 0;
 
+  Due next_ping_;
+  std::string echoed_;     // of a provider that echoes: a client's last item here
+  std::string echoed_as_;  // and by the client's own id, if it gave one
   std::list<Transcription> transcribing_;
   std::vector<std::unique_ptr<Response>> responses_;
   std::uint64_t answers_ = 0;

@@ -19,16 +19,17 @@ void Outgoing::send(std::string payload) {
   bytes_ += payload.size();
   if (bytes_ > most_bytes) {
     actions_.clear();
-    end({Action::Kind::drop, {}, 0, {}});
+    end({Action::Kind::drop, {}, 0, {}, false});
     return;
   }
-  actions_.push_back({Action::Kind::send, std::move(payload), 0, {}});
+  const bool binary = faults_.binary > 0 && random_.chance(faults_.binary);
+  actions_.push_back({Action::Kind::send, std::move(payload), 0, {}, binary});
   ++events_;
   apply_counted_faults();
 }
 
 void Outgoing::close(std::uint16_t code, std::string reason) {
-  end({Action::Kind::close, {}, code, std::move(reason)});
+  end({Action::Kind::close, {}, code, std::move(reason), false});
 }
 
 void Outgoing::end(Action action) {
@@ -38,8 +39,10 @@ void Outgoing::end(Action action) {
 }
 
 void Outgoing::apply_counted_faults() {
-  if (faults_.drop_after && events_ >= *faults_.drop_after) end({Action::Kind::drop, {}, 0, {}});
-  if (faults_.hang_after && events_ >= *faults_.hang_after) end({Action::Kind::hang, {}, 0, {}});
+  if (faults_.drop_after && events_ >= *faults_.drop_after)
+    end({Action::Kind::drop, {}, 0, {}, false});
+  if (faults_.hang_after && events_ >= *faults_.hang_after)
+    end({Action::Kind::hang, {}, 0, {}, false});
   if (faults_.close_after && events_ >= faults_.close_after->after) {
     close(faults_.close_after->code, faults_.close_after->reason);
   }

@@ -12,8 +12,9 @@ namespace {
 
 // Milliseconds after response.created, at the provider's pace.
 constexpr std::int64_t thinking_ms = 220;
-constexpr std::int64_t first_text_ms = thinking_ms + 40;
-constexpr std::int64_t first_audio_ms = thinking_ms + 80;
+// And after the beginning of an item.
+constexpr std::int64_t first_text_ms = 40;
+constexpr std::int64_t first_audio_ms = 80;
 constexpr std::int64_t written_piece_ms = 25;
 constexpr std::int64_t last_ms = 20;
 constexpr std::int64_t faster_than_speech = 5;
@@ -29,49 +30,74 @@ Response::Response(ResponsePlan plan, Emitter& emitter, Conversation& conversati
       pace_(pace),
       start_ms_(now_ms),
       id_(emitter.ids().make("resp_")),
-      item_id_(emitter.ids().make("item_")),
-      voice_(plan_.words),
-      format_(output_format_of(plan_.audio_output)),
-      spoken_(!call() && plan_.modalities == Json::array({"audio"})) {
-  if (call()) call_id_ = emitter_.ids().make("call_");
-  auto said = pieces(plan_.words);
-  if (plan_.max_output_tokens.is_number_integer()) {
-    const auto most = static_cast<std::size_t>(
-        std::max<std::int64_t>(plan_.max_output_tokens.get<std::int64_t>(), 1));
-    cut_short_ = said.size() > most;
-    said.resize(std::min(said.size(), most));
+      format_(output_format_of(plan_.audio_output)) {
+  constexpr std::int64_t no_limit = 1'000'000'000;
+  tokens_left_ = static_cast<std::size_t>(std::max<std::int64_t>(
+      plan_.max_output_tokens.is_number_integer() ? plan_.max_output_tokens.get<std::int64_t>()
+                                                  : no_limit,
+      1));
+  outputs_.reserve(2);
+  if (plan_.failure.empty()) {
+    if (!plan_.words_first.empty()) add_output(plan_.words_first, false);
+    add_output(plan_.words, !plan_.call_name.empty());
+    for (Output& output : outputs_) plan_output(output, random);
   }
-  steps_.push_back({Step::Kind::open, thinking_ms, {}, 0});
-  plan_text(said);
-  if (spoken_) {
-    std::string words;
-    for (const std::string& piece : said) words += piece;
-    plan_audio(random, Voice::length_ms(words));
+  steps_.push_back(
+      {Step::Kind::finish, planned_ms_ + (outputs_.empty() ? thinking_ms : last_ms), {}, 0});
+  if (plan_.announced) {
+    emitter_.send("response.created", {{"response", json("in_progress", nullptr)}});
   }
-  std::stable_sort(steps_.begin(), steps_.end(),
-                   [](const Step& a, const Step& b) { return a.offset_ms < b.offset_ms; });
-  steps_.push_back({Step::Kind::finish, steps_.back().offset_ms + last_ms, {}, 0});
-  emitter_.send("response.created", {{"response", json("in_progress", nullptr)}});
 }
 
-void Response::plan_text(const std::vector<std::string>& said) {
+bool Response::spoken() const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const Output& output) { return output.spoken; });
+}
+
+void Response::add_output(const std::string& words, bool call) {
+  Output output;
+  output.item_id = emitter_.ids().make("item_");
+  if (call) output.call_id = emitter_.ids().make("call_");
+  output.words = words;
+  output.spoken = !call && plan_.modalities == Json::array({"audio"});
+  output.voice = Voice(words);
+  outputs_.push_back(std::move(output));
+}
+
+void Response::plan_output(Output& output, Random& random) {
+  if (cut_short_) return;  // what was allowed has been said
+  auto said = pieces(output.words);
+  cut_short_ = said.size() > tokens_left_;
+  said.resize(std::min(said.size(), tokens_left_));
+  tokens_left_ -= said.size();
+
+  const bool first = steps_.empty();
+  if (!first) steps_.push_back({Step::Kind::close, planned_ms_, {}, 0});
+  const std::int64_t from_ms = first ? thinking_ms : planned_ms_;
+  const auto begin = static_cast<std::ptrdiff_t>(steps_.size());
+  steps_.push_back({Step::Kind::open, from_ms, {}, 0});
   std::int64_t played_ms = 0;
   std::int64_t written = 0;
   for (const std::string& piece : said) {
     const std::int64_t offset =
-        spoken_ ? std::max<std::int64_t>(played_ms - text_lead_ms, 0) / faster_than_speech
-                : written++ * written_piece_ms;
-    steps_.push_back({Step::Kind::text, first_text_ms + offset, piece, 0});
+        output.spoken ? std::max<std::int64_t>(played_ms - text_lead_ms, 0) / faster_than_speech
+                      : written++ * written_piece_ms;
+    steps_.push_back({Step::Kind::text, from_ms + first_text_ms + offset, piece, 0});
     played_ms += Voice::length_ms(piece);
   }
+  if (output.spoken) plan_audio(random, from_ms, played_ms);
+  std::stable_sort(steps_.begin() + begin, steps_.end(),
+                   [](const Step& a, const Step& b) { return a.offset_ms < b.offset_ms; });
+  planned_ms_ = steps_.back().offset_ms;
 }
 
-void Response::plan_audio(Random random, std::int64_t length_ms) {
+void Response::plan_audio(Random& random, std::int64_t from_ms, std::int64_t length_ms) {
   for (std::int64_t made = 0; made < length_ms;) {
     const auto chunk = static_cast<std::int64_t>(100 + random.below(4) * 50);
     const std::int64_t ms = std::min(chunk, length_ms - made);
     made += ms;
-    steps_.push_back({Step::Kind::audio, first_audio_ms + made / faster_than_speech, {}, ms});
+    steps_.push_back(
+        {Step::Kind::audio, from_ms + first_audio_ms + made / faster_than_speech, {}, ms});
   }
 }
 
@@ -86,124 +112,152 @@ void Response::step() {
       return say(step.text);
     case Step::Kind::audio:
       return sing(step.audio_ms);
+    case Step::Kind::close:
+      close("completed");
+      ++current_;
+      return;
     case Step::Kind::finish:
+      if (!plan_.failure.empty()) {
+        return finish("failed", {{"type", "failed"},
+                                 {"error",
+                                  {{"type", plan_.failure},
+                                   {"code", plan_.failure},
+                                   {"message", "The simulated provider was told to fail."}}}});
+      }
       if (!cut_short_) return finish("completed", nullptr);
       return finish("incomplete", {{"type", "incomplete"}, {"reason", "max_output_tokens"}});
   }
 }
 
 void Response::cancel(const std::string& reason) {
-  if (opened_ && reason == "client_cancelled") {
+  const bool open = !outputs_.empty() && current().status == "in_progress";
+  if (open && reason == "client_cancelled") {
     // One delta is in flight when a client cancels.
-    const auto flying =
-        std::find_if(steps_.begin() + static_cast<std::ptrdiff_t>(next_), steps_.end(),
-                     [](const Step& s) { return s.kind == Step::Kind::text; });
-    if (flying != steps_.end()) say(flying->text);
+    const auto rest = steps_.begin() + static_cast<std::ptrdiff_t>(next_);
+    const auto flying = std::find_if(rest, steps_.end(), [](const Step& s) {
+      return s.kind == Step::Kind::text || s.kind == Step::Kind::close;
+    });
+    if (flying != steps_.end() && flying->kind == Step::Kind::text) say(flying->text);
   }
   finish("cancelled", {{"type", "cancelled"}, {"reason", reason}});
 }
 
 void Response::open() {
-  opened_ = true;
-  const Json started = item("in_progress");
+  Output& output = current();
+  output.status = "in_progress";
+  const Json started = item(output);
   emitter_.send("response.output_item.added",
-                {{"response_id", id_}, {"output_index", 0}, {"item", started}});
+                {{"response_id", id_}, {"output_index", current_}, {"item", started}});
   if (in_conversation()) {
-    conversation_.append({started, spoken_ ? plan_.words : std::string(), 0, false, 0});
-    previous_ = conversation_.previous_of(item_id_);
-    second_ = conversation_.is_second(item_id_);
-    emitter_.send("conversation.item.added", {{"previous_item_id", previous_}, {"item", started}});
+    conversation_.append({started, output.spoken ? output.words : std::string(), 0, false, 0});
+    output.previous = conversation_.previous_of(output.item_id);
+    output.second = conversation_.is_second(output.item_id);
+    emitter_.send("conversation.item.added",
+                  {{"previous_item_id", output.previous}, {"item", started}});
   }
-  if (call()) return;
-  Json fields = place();
-  fields["part"] =
-      spoken_ ? Json{{"type", "audio"}, {"transcript", ""}} : Json{{"type", "text"}, {"text", ""}};
+  if (output.call()) return;
+  Json fields = place(output);
+  fields["part"] = output.spoken ? Json{{"type", "audio"}, {"transcript", ""}}
+                                 : Json{{"type", "text"}, {"text", ""}};
   emitter_.send("response.content_part.added", fields);
 }
 
 void Response::say(const std::string& text) {
-  said_ += text;
+  Output& output = current();
+  output.said += text;
   ++said_pieces_;
-  Json fields = place();
+  Json fields = place(output);
   fields["delta"] = text;
   fields["obfuscation"] = emitter_.ids().obfuscation(text.size());
-  if (call()) return emitter_.send("response.function_call_arguments.delta", fields);
-  emitter_.send(spoken_ ? "response.output_audio_transcript.delta" : "response.output_text.delta",
-                fields);
+  if (output.call()) return emitter_.send("response.function_call_arguments.delta", fields);
+  emitter_.send(
+      output.spoken ? "response.output_audio_transcript.delta" : "response.output_text.delta",
+      fields);
 }
 
 void Response::sing(std::int64_t ms) {
+  Output& output = current();
+  output.sung_ms += ms;
   sung_ms_ += ms;
-  if (ConversationItem* mine = conversation_.find(item_id_); mine && !mine->truncated) {
-    mine->audio_ms = sung_ms_;
+  if (ConversationItem* mine = conversation_.find(output.item_id); mine && !mine->truncated) {
+    mine->audio_ms = output.sung_ms;
   }
-  emitter_.audio_delta(id_, item_id_, encode_audio(format_, voice_.speak(ms)));
+  emitter_.audio_delta(id_, output.item_id, current_,
+                       encode_audio(format_, output.voice.speak(ms)));
+}
+
+/// Ends the item that is open, if one is.
+void Response::close(const std::string& status) {
+  if (outputs_.empty() || current().status != "in_progress") return;
+  Output& output = current();
+  close_part(output);
+  output.status = status == "completed" ? "completed" : "incomplete";
+  const Json ended = item(output);
+  if (in_conversation()) {
+    if (ConversationItem* mine = conversation_.find(output.item_id)) mine->json = ended;
+    // The provider's own quirk: wrong for the conversation's second item.
+    const Json previous = output.second ? Json(nullptr) : output.previous;
+    emitter_.send("conversation.item.done", {{"previous_item_id", previous}, {"item", ended}});
+  }
+  emitter_.send("response.output_item.done",
+                {{"response_id", id_}, {"output_index", current_}, {"item", ended}});
 }
 
 void Response::finish(const std::string& status, const Json& details) {
   done_ = true;
-  if (opened_) {
-    close_parts();
-    const Json ended = item(status == "completed" ? "completed" : "incomplete");
-    if (in_conversation()) {
-      if (ConversationItem* mine = conversation_.find(item_id_)) mine->json = ended;
-      // The provider's own quirk: wrong for the conversation's second item.
-      const Json previous = second_ ? Json(nullptr) : previous_;
-      emitter_.send("conversation.item.done", {{"previous_item_id", previous}, {"item", ended}});
-    }
-    emitter_.send("response.output_item.done",
-                  {{"response_id", id_}, {"output_index", 0}, {"item", ended}});
-  }
+  close(status);
   emitter_.send("response.done", {{"response", json(status, details)}});
 }
 
-void Response::close_parts() {
-  Json fields = place();
-  if (call()) {
+void Response::close_part(const Output& output) {
+  Json fields = place(output);
+  if (output.call()) {
     fields["name"] = plan_.call_name;
-    fields["arguments"] = said_;
+    fields["arguments"] = output.said;
     return emitter_.send("response.function_call_arguments.done", fields);
   }
-  if (spoken_) emitter_.send("response.output_audio.done", fields);
+  if (output.spoken) emitter_.send("response.output_audio.done", fields);
   Json words = fields;
-  words[spoken_ ? "transcript" : "text"] = said_;
-  emitter_.send(spoken_ ? "response.output_audio_transcript.done" : "response.output_text.done",
-                words);
-  fields["part"] = spoken_ ? Json{{"type", "audio"}, {"transcript", said_}}
-                           : Json{{"type", "text"}, {"text", said_}};
+  words[output.spoken ? "transcript" : "text"] = output.said;
+  emitter_.send(
+      output.spoken ? "response.output_audio_transcript.done" : "response.output_text.done", words);
+  fields["part"] = output.spoken ? Json{{"type", "audio"}, {"transcript", output.said}}
+                                 : Json{{"type", "text"}, {"text", output.said}};
   emitter_.send("response.content_part.done", fields);
 }
 
-Json Response::place() const {
-  Json fields = {{"response_id", id_}, {"item_id", item_id_}, {"output_index", 0}};
-  if (call()) {
-    fields["call_id"] = call_id_;
+Json Response::place(const Output& output) const {
+  Json fields = {{"response_id", id_}, {"item_id", output.item_id}, {"output_index", current_}};
+  if (output.call()) {
+    fields["call_id"] = output.call_id;
   } else {
     fields["content_index"] = 0;
   }
   return fields;
 }
 
-Json Response::item(const std::string& status) const {
-  if (call()) {
-    return {{"id", item_id_},          {"type", "function_call"}, {"status", status},
-            {"name", plan_.call_name}, {"call_id", call_id_},     {"arguments", said_}};
+Json Response::item(const Output& output) const {
+  if (output.call()) {
+    return {{"id", output.item_id},    {"type", "function_call"},   {"status", output.status},
+            {"name", plan_.call_name}, {"call_id", output.call_id}, {"arguments", output.said}};
   }
   Json content = Json::array();
-  if (status != "in_progress") {
-    content.push_back(spoken_ ? Json{{"type", "output_audio"}, {"transcript", said_}}
-                              : Json{{"type", "output_text"}, {"text", said_}});
+  if (output.status != "in_progress") {
+    content.push_back(output.spoken ? Json{{"type", "output_audio"}, {"transcript", output.said}}
+                                    : Json{{"type", "output_text"}, {"text", output.said}});
   }
-  return {{"id", item_id_},
+  return {{"id", output.item_id},
           {"type", "message"},
-          {"status", status},
+          {"status", output.status},
           {"role", "assistant"},
           {"content", content}};
 }
 
 Json Response::json(const std::string& status, const Json& details) const {
   Json output = Json::array();
-  if (opened_ && done_) output.push_back(item(status == "completed" ? "completed" : "incomplete"));
+  for (const Output& one : outputs_) {
+    if (done_ && !one.status.empty()) output.push_back(item(one));
+  }
   const Json audio = {{"format", plan_.audio_output.at("format")},
                       {"voice", plan_.audio_output.at("voice")}};
   return {{"object", "realtime.response"},

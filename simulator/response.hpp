@@ -23,8 +23,11 @@ struct ResponsePlan {
   Json audio_output;  ///< format and voice
   Json max_output_tokens = "inf";
   Json metadata;
+  std::string words_first;  ///< not empty: a message of its own before what follows
   std::string words;
   std::string call_name;  ///< not empty: a function call with `words` as its arguments
+  std::string failure;    ///< not empty: the code with which it fails at once
+  bool announced = true;  ///< false: without response.created
   std::size_t input_text_tokens = 0;
   std::size_t input_audio_tokens = 0;
 };
@@ -37,7 +40,7 @@ class Response {
 
   const std::string& id() const { return id_; }
   bool in_conversation() const { return !plan_.conversation_id.is_null(); }
-  bool spoken() const { return spoken_; }
+  bool spoken() const;
   bool done() const { return done_; }
 
   /// Precondition of these: not done().
@@ -48,24 +51,41 @@ class Response {
 
  private:
   struct Step {
-    enum class Kind { open, text, audio, finish } kind = Kind::open;
+    enum class Kind { open, text, audio, close, finish } kind = Kind::open;
     std::int64_t offset_ms = 0;
     std::string text;
     std::int64_t audio_ms = 0;
   };
 
-  void plan_text(const std::vector<std::string>& said);
-  void plan_audio(Random random, std::int64_t length_ms);
+  /// One item of the response.
+  struct Output {
+    std::string item_id;
+    std::string call_id;  ///< empty: a message
+    std::string words;
+    bool spoken = false;
+    Json previous;        ///< of the item, when it was added
+    bool second = false;  ///< in the conversation
+    std::string status;   ///< empty: not begun; in_progress, completed, incomplete
+    std::string said;
+    std::int64_t sung_ms = 0;
+    Voice voice{{}};
+    bool call() const { return !call_id.empty(); }
+  };
 
+  void add_output(const std::string& words, bool call);
+  void plan_output(Output& output, Random& random);
+  void plan_audio(Random& random, std::int64_t from_ms, std::int64_t length_ms);
+
+  Output& current() { return outputs_[current_]; }
   void open();
   void say(const std::string& text);
   void sing(std::int64_t ms);
+  void close(const std::string& status);
+  void close_part(const Output& output);
   void finish(const std::string& status, const Json& details);
-  void close_parts();
 
-  bool call() const { return !plan_.call_name.empty(); }
-  Json place() const;  ///< the ids that every delta and done of the part carries
-  Json item(const std::string& status) const;
+  Json place(const Output& output) const;  ///< the ids that deltas and dones of its part carry
+  Json item(const Output& output) const;
   Json json(const std::string& status, const Json& details) const;
   Json usage() const;
 
@@ -75,20 +95,16 @@ class Response {
   Pace pace_;
   std::int64_t start_ms_;
   std::string id_;
-  std::string item_id_;
-  std::string call_id_;
-  Voice voice_;
   AudioFormat format_;
-  bool spoken_;
+  std::vector<Output> outputs_;
+  std::size_t current_ = 0;
   std::vector<Step> steps_;
   std::size_t next_ = 0;
 
-  bool opened_ = false;
   bool done_ = false;
-  bool cut_short_ = false;  // by max_output_tokens
-  Json previous_;           // of the item, when it was added
-  bool second_ = false;
-  std::string said_;
+  bool cut_short_ = false;       // by max_output_tokens
+  std::size_t tokens_left_ = 0;  // of these, while it is planned
+  std::int64_t planned_ms_ = 0;  // the offset behind all that is planned
   std::size_t said_pieces_ = 0;
   std::int64_t sung_ms_ = 0;
 };

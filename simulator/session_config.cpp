@@ -46,22 +46,81 @@ Json default_detection(bool semantic) {
           {"interrupt_response", true}};
 }
 
-std::optional<ClientFault> check_format(const Json& value, const std::string& param) {
+std::optional<ClientFault> check_format(const Json& value, const std::string& param,
+                                        const Profile& profile) {
   const auto type = value.is_object() ? value.find("type") : value.end();
   if (!value.is_object() || type == value.end() || !type->is_string() ||
       !audio_format_from_name(type->get_ref<const std::string&>())) {
     return bad_value(param, "'audio/pcm', 'audio/pcmu' or 'audio/pcma' as its type");
   }
   const auto rate = value.find("rate");
-  if (rate != value.end() && *type == "audio/pcm" && *rate != 24000) {
-    return bad_value(param + ".rate", "24000");
+  if (rate == value.end() || *type != "audio/pcm" || *rate == 24000) return std::nullopt;
+  if (!profile.any_rate) return bad_value(param + ".rate", "24000");
+  if (!rate->is_number_integer() || *rate < 8000 || *rate > 48000) {
+    return bad_value(param + ".rate", "a number from 8000 to 48000");
   }
   return std::nullopt;
 }
 
 Json normal_format(const Json& value) {
-  if (value.at("type") == "audio/pcm") return {{"type", "audio/pcm"}, {"rate", 24000}};
-  return {{"type", value.at("type")}};
+  if (value.at("type") != "audio/pcm") return {{"type", value.at("type")}};
+  return {{"type", "audio/pcm"}, {"rate", value.value("rate", 24000)}};
+}
+
+AudioFormat format_of(const Json& format) {
+  return audio_format_from_name(format.at("type").get<std::string>(), format.value("rate", 24000))
+      .value_or(AudioFormat::pcm16);
+}
+
+void keep_only(Json& object, std::initializer_list<const char*> names) {
+  if (!object.is_object()) return;
+  Json kept = Json::object();
+  for (const char* const name : names) {
+    if (object.contains(name)) kept[name] = object[name];
+  }
+  object = std::move(kept);
+}
+
+/// Moves a setting to where it stands today, if it is not there already.
+void move_setting(Json& session, const char* from, const char* to, const char* side) {
+  if (!session.contains(from)) return;
+  Json& place = session["audio"][side];
+  if (!place.contains(to)) place[to] = session[from];
+}
+
+/// A forgiving provider's reading of a session: the settings that it knows.
+Json forgiven(Json session) {
+  if (!session.is_object()) return session;
+  move_setting(session, "voice", "voice", "output");
+  move_setting(session, "turn_detection", "turn_detection", "input");
+  move_setting(session, "input_audio_transcription", "transcription", "input");
+  session["type"] = "realtime";
+  for (const char* const name : {"audio", "output_modalities"}) {
+    if (session.contains(name) && session[name].empty()) session.erase(name);
+  }
+  if (session.contains("output_modalities")) {
+    const bool text = session["output_modalities"] == Json::array({"text"});
+    session["output_modalities"] = Json::array({text ? "text" : "audio"});
+  }
+  if (session.contains("audio")) {
+    Json& audio = session["audio"];
+    keep_only(audio, {"input", "output"});
+    if (audio.contains("input")) {
+      Json& input = audio["input"];
+      keep_only(input, {"format", "transcription", "turn_detection"});
+      for (const char* const name : {"transcription", "turn_detection"}) {
+        if (!input.contains(name)) continue;
+        keep_only(input[name], {"model", "language", "type", "threshold", "prefix_padding_ms",
+                                "silence_duration_ms", "create_response", "interrupt_response"});
+      }
+      if (input.contains("transcription") && input["transcription"].is_object())
+        keep_only(input["transcription"], {"model", "language"});
+    }
+    if (audio.contains("output")) keep_only(audio["output"], {"format", "voice", "speed"});
+  }
+  keep_only(session, {"type", "output_modalities", "instructions", "tools", "tool_choice",
+                      "max_output_tokens", "audio"});
+  return session;
 }
 
 std::optional<ClientFault> check_detection(const Json& value) {
@@ -129,14 +188,15 @@ Json normal_transcription(const Json& value) {
   return normal;
 }
 
-std::optional<ClientFault> check_input(const Json& input) {
+std::optional<ClientFault> check_input(const Json& input, const Profile& profile) {
   if (auto fault =
           refuse_unknown(input, "session.audio.input",
                          {"format", "transcription", "noise_reduction", "turn_detection"})) {
     return fault;
   }
   if (input.contains("format")) {
-    if (auto fault = check_format(input["format"], "session.audio.input.format")) return fault;
+    if (auto fault = check_format(input["format"], "session.audio.input.format", profile))
+      return fault;
   }
   if (input.contains("transcription")) {
     if (auto fault = check_transcription(input["transcription"])) return fault;
@@ -152,22 +212,23 @@ std::optional<ClientFault> check_modalities(const Json& value, const std::string
   return bad_value(param, "['audio'] or ['text']");
 }
 
-std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param) {
+std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param,
+                                              const Profile& profile) {
   if (auto fault = refuse_unknown(value, param, {"format", "voice", "speed"})) return fault;
   if (value.contains("voice") && !value["voice"].is_string() && !value["voice"].is_object()) {
     return bad_value(param + ".voice", "the name of a voice");
   }
-  if (value.contains("format")) return check_format(value["format"], param + ".format");
+  if (value.contains("format")) return check_format(value["format"], param + ".format", profile);
   return std::nullopt;
 }
 
 AudioFormat output_format_of(const Json& audio_output) {
-  return audio_format_from_name(audio_output.at("format").at("type").get<std::string>())
-      .value_or(AudioFormat::pcm16);
+  return format_of(audio_output.at("format"));
 }
 
 SessionConfig::SessionConfig(const std::string& model, const std::string& session_id,
-                             std::int64_t expires_at_s) {
+                             std::int64_t expires_at_s, const Profile& profile)
+    : profile_(profile) {
   const Json format = {{"type", "audio/pcm"}, {"rate", 24000}};
   const Json input = {{"format", format},
                       {"transcription", nullptr},
@@ -191,7 +252,8 @@ SessionConfig::SessionConfig(const std::string& model, const std::string& sessio
            {"include", nullptr}};
 }
 
-std::optional<ClientFault> SessionConfig::update(const Json& changes, bool model_has_spoken) {
+std::optional<ClientFault> SessionConfig::update(const Json& wanted, bool model_has_spoken) {
+  const Json changes = profile_.forgiving ? forgiven(wanted) : wanted;
   if (auto fault =
           refuse_unknown(changes, "session",
                          {"type", "model", "output_modalities", "instructions", "tools",
@@ -219,8 +281,8 @@ std::optional<ClientFault> SessionConfig::update(const Json& changes, bool model
   if (auto fault = refuse_unknown(audio, "session.audio", {"input", "output"})) return fault;
   const Json input = audio.value("input", Json::object());
   const Json output = audio.value("output", Json::object());
-  if (auto fault = check_input(input)) return fault;
-  if (auto fault = check_audio_output(output, "session.audio.output")) return fault;
+  if (auto fault = check_input(input, profile_)) return fault;
+  if (auto fault = check_audio_output(output, "session.audio.output", profile_)) return fault;
   Json& mine = json_["audio"];
   if (model_has_spoken && output.contains("voice") && output["voice"] != mine["output"]["voice"]) {
     return ClientFault{"cannot_update_voice",
@@ -244,14 +306,13 @@ std::optional<ClientFault> SessionConfig::update(const Json& changes, bool model
   for (const auto& [name, value] : output.items()) {
     mine["output"][name] = name == "format" ? normal_format(value) : value;
   }
-  input_format_ = audio_format_from_name(mine["input"]["format"]["type"].get<std::string>())
-                      .value_or(AudioFormat::pcm16);
+  input_format_ = format_of(mine["input"]["format"]);
   return std::nullopt;
 }
 
 std::optional<Hearing> SessionConfig::turn_detection() const {
   const Json& detection = json_["audio"]["input"]["turn_detection"];
-  if (detection.is_null()) return std::nullopt;
+  if (detection.is_null() || !profile_.detects_turns) return std::nullopt;
   Hearing hearing;
   if (detection["type"] == "semantic_vad") {
     hearing.silence_duration_ms = 500;

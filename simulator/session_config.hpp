@@ -14,10 +14,12 @@ namespace verbatim::simulator {
 
 class SessionConfig {
  public:
-  SessionConfig(const std::string& model, const std::string& session_id, std::int64_t expires_at_s);
+  SessionConfig(const std::string& model, const std::string& session_id, std::int64_t expires_at_s,
+                const Profile& profile);
 
-  /// Merges the `session` of a session.update: absent stays, null clears. A fault changes nothing.
-  std::optional<ClientFault> update(const Json& changes, bool model_has_spoken);
+  /// Merges `wanted`, the `session` of a session.update: absent stays, null clears. A fault changes
+  /// nothing.
+  std::optional<ClientFault> update(const Json& wanted, bool model_has_spoken);
 
   /// The whole session, as session.updated shows it.
   const Json& json() const { return json_; }
@@ -34,6 +36,7 @@ class SessionConfig {
  private:
   bool detection_flag(const char* name) const;
 
+  const Profile& profile_;
   Json json_;
   AudioFormat input_format_ = AudioFormat::pcm16;  // read for every append
 };
@@ -43,6 +46,7 @@ AudioFormat output_format_of(const Json& audio_output);
 
 /// What may stand in a `response` or `session` under these names; nullopt if it is fine.
 std::optional<ClientFault> check_modalities(const Json& value, const std::string& param);
-std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param);
+std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param,
+                                              const Profile& profile);
 
 }  // namespace verbatim::simulator

@@ -14,7 +14,6 @@ namespace verbatim::simulator {
 
 namespace {
 
-constexpr std::int64_t session_ms = 3'600'000;
 constexpr const char* expired = "Your session hit the maximum duration of 60 minutes.";
 constexpr const char* default_model = "gpt-realtime";
 
@@ -44,11 +43,12 @@ struct SimulatedConnection::State {
         unix_offset_ms(options.unix_offset_ms),
         ids(id_seed(options.seed, now_ms)),
         outgoing(faults, options.seed),
-        emitter(outgoing, ids),
+        profile(profile_named(faults.profile.empty() ? options.profile : faults.profile)),
+        emitter(outgoing, ids, profile, faults, options.seed),
         last_ms(now_ms) {
     auto recording = find_recording(options.recordings_dir, model.name);
     if (!recording || faults.expire_after_ms) {
-      expires_ms = now_ms + faults.expire_after_ms.value_or(session_ms);
+      expires_ms = now_ms + faults.expire_after_ms.value_or(profile.session_ms);
     }
     tick(now_ms);
     if (!faults.error_first.empty()) {
@@ -62,8 +62,9 @@ struct SimulatedConnection::State {
     }
     const std::string name = model.name.empty() ? default_model : model.name;
     const std::int64_t expires_at_s = (*expires_ms + unix_offset_ms) / 1000;
-    provider =
-        std::make_unique<LiveSession>(name, faults, options.seed, pace, expires_at_s, emitter);
+    provider = std::make_unique<LiveSession>(
+        LiveSession::Setting{name, faults, profile, options.seed, pace, expires_at_s}, emitter,
+        now_ms);
   }
 
   void tick(std::int64_t now_ms) {
@@ -102,6 +103,7 @@ struct SimulatedConnection::State {
   std::int64_t unix_offset_ms;
   Ids ids;
   Outgoing outgoing;
+  const Profile& profile;
   Emitter emitter;
   std::int64_t last_ms;
   std::optional<std::int64_t> expires_ms;

@@ -22,13 +22,14 @@ struct Options {
   double pace = 1.0;                     ///< 1: like the provider; 0: as fast as possible
   std::uint64_t seed = 1;                ///< of everything that is made up
   std::string faults;                    ///< "FAULT[=ARG]+FAULT...", for every connection
+  std::string profile;                   ///< whose ways it has; empty: OpenAI's
   std::int64_t unix_offset_ms = 0;  ///< Unix time minus the clock of `now_ms`, for `expires_at`
 };
 
 /// What the driver does next, in order.
 struct Action {
   enum class Kind {
-    send,   ///< a text frame with `payload`
+    send,   ///< a frame with `payload`
     close,  ///< a close frame with code and reason; nothing follows
     drop,   ///< the socket is cut without one; nothing follows
     hang,   ///< the socket stays open, nothing is read or sent any more; nothing follows
@@ -37,6 +38,7 @@ struct Action {
   std::string payload;
   std::uint16_t close_code = 0;
   std::string close_reason;
+  bool binary = false;  ///< of a send: a binary frame in the place of a text frame
 };
 
 class SimulatedConnection {

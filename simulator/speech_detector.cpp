@@ -5,10 +5,10 @@
 namespace verbatim::simulator {
 
 std::vector<SpeechDetector::Edge> SpeechDetector::hear(const std::vector<std::int16_t>& samples,
-                                                       std::size_t samples_per_ms,
+                                                       std::int64_t samples_per_second,
                                                        const Hearing& hearing) {
   std::vector<Edge> edges;
-  const std::size_t window_samples = samples_per_ms * window_ms;
+  const auto window_samples = static_cast<std::size_t>(samples_per_second * window_ms / 1000);
   const std::int16_t* from = samples.data();
   const std::int16_t* const end = from + samples.size();
   filled_ = std::min(filled_, window_samples - 1);  // the format may have changed in mid window

@@ -24,7 +24,7 @@ class SpeechDetector {
   };
 
   /// Feeds samples; returns what was found, in order. Edges come also while nobody acts on them.
-  std::vector<Edge> hear(const std::vector<std::int16_t>& samples, std::size_t samples_per_ms,
+  std::vector<Edge> hear(const std::vector<std::int16_t>& samples, std::int64_t samples_per_second,
                          const Hearing& hearing);
 
   bool speaking() const { return speaking_; }

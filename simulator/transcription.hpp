@@ -9,16 +9,24 @@
 
 #include "simulator/conversation.hpp"
 #include "simulator/emitter.hpp"
-#include "simulator/faults.hpp"
 #include "simulator/schedule.hpp"
 
 namespace verbatim::simulator {
 
 class Transcription {
  public:
-  /// `model`: how it streams; empty: transcription is off and nothing is ever sent.
-  Transcription(std::string item_id, std::string model, const std::string& first_words,
-                const Faults& faults, Emitter& emitter);
+  enum class Fate { whole, failed, empty, missing };
+  struct Manner {
+    std::string model;  ///< how it streams; empty: transcription is off and nothing is ever sent
+    Fate fate = Fate::whole;
+    std::string failure = "audio_unintelligible";
+    bool growing = false;  ///< completed again and again while the user still speaks
+    bool deltas = true;
+    std::int64_t late_ms = 0;
+  };
+
+  Transcription(std::string item_id, Manner manner, const std::string& first_words,
+                Emitter& emitter);
 
   const std::string& item_id() const { return item_id_; }
 
@@ -40,11 +48,11 @@ class Transcription {
   };
 
   void send_delta(const std::string& text);
+  void send_completed(const std::string& text, const Json& status);
   bool deltas() const;
 
   std::string item_id_;
-  std::string model_;
-  Faults faults_;
+  Manner manner_;
   Emitter& emitter_;
   std::string first_words_;
   std::vector<std::string> first_;  // pieces of the words that are known before the commit

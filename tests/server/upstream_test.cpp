@@ -136,6 +136,18 @@ TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") 
           "/openai/realtime?api-version=2025-04-01-preview&deployment=fixed  azure");
 }
 
+TEST_CASE("a key for Basic authentication goes as it is", "[upstream][P9]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  auto settings =
+      to("wss://" + door.authority() + "/api/v1/realtime/session?key=k&protocol=realtime", door);
+  settings.api_key = verbatim::config::Secret("aW53b3JsZDprZXk=");
+  settings.auth = verbatim::config::UpstreamAuth::basic;
+  REQUIRE(dial(door, settings, "openai/gpt-4o-mini").message ==
+          "/api/v1/realtime/session?key=k&protocol=realtime&model=openai%2Fgpt-4o-mini "
+          "Basic aW53b3JsZDprZXk= ");
+}
+
 TEST_CASE("a certificate of an unknown issuer is refused", "[upstream][P10]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());

@@ -34,7 +34,7 @@ std::vector<std::int16_t> answer_in(const char* type, AudioFormat format, std::s
   std::string audio;
   for (const json& delta : client.all("response.output_audio.delta")) {
     const std::string part = decoded(delta["delta"]);
-    CHECK(part.size() <= static_cast<std::size_t>(250 * bytes_per_ms(format)));
+    CHECK(part.size() <= static_cast<std::size_t>(format.bytes_in(250)));
     audio += part;
   }
   bytes = audio.size();
@@ -75,7 +75,7 @@ TEST_CASE("an answer can be heard, and is as long as its words", "[simulator]") 
     INFO(c.type);
     REQUIRE(characters > 20);
     CHECK(static_cast<std::int64_t>(bytes) ==
-          static_cast<std::int64_t>(characters) * 65 * bytes_per_ms(c.format));
+          c.format.bytes_in(static_cast<std::int64_t>(characters) * 65));
     CHECK(loudness(samples) > 1'500);
     CHECK(loudness(samples) < 12'000);
     const auto peak = *std::max_element(samples.begin(), samples.end());

@@ -1,4 +1,5 @@
 // Each fault does what docs/simulator.md says, and nothing before its time.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <stdexcept>
 
@@ -10,6 +11,7 @@ namespace verbatim::simulator::test {
 namespace {
 
 constexpr const char* completed = "conversation.item.input_audio_transcription.completed";
+constexpr const char* failed_event = "conversation.item.input_audio_transcription.failed";
 constexpr const char* delta = "conversation.item.input_audio_transcription.delta";
 
 /// One spoken turn at the provider's pace.
@@ -216,6 +218,80 @@ TEST_CASE("who does not take what he is sent is cut off, not kept", "[P11][simul
   for (const Action& action : actions) bytes += action.payload.size();
   CHECK(bytes < 65U << 20U);
   CHECK(actions.back().kind == Action::Kind::drop);
+}
+
+TEST_CASE("a fault with a chance befalls some and not others, as the seed says", "[simulator]") {
+  const auto fates = [](std::uint64_t seed) {
+    Client client("gpt-realtime+missing_transcription=0.3+fail_transcription=0.4",
+                  {.pace = 0, .seed = seed});
+    client.transcribe();
+    for (int i = 0; i < 20; ++i) {
+      client.say(500);
+      client.pause(300);
+      client.wait(100);
+    }
+    return std::pair(client.all(completed).size(), client.all(failed_event).size());
+  };
+  const auto [heard, lost] = fates(7);
+  CHECK(heard > 0);
+  CHECK(lost > 0);
+  CHECK(heard + lost < 20);
+  CHECK(fates(7) == std::pair(heard, lost));
+}
+
+TEST_CASE("fail_response ends an answer before it has begun, and says why", "[simulator]") {
+  Client client("gpt-realtime+fail_response");
+  client.type("Hello?");
+  client.respond();
+  client.wait(10'000);
+  const json response = client.last("response.done")["response"];
+  CHECK(response["status"] == "failed");
+  CHECK(response["status_details"]["error"]["code"] == "insufficient_quota");
+  CHECK(response["output"].empty());
+  CHECK(client.all("response.output_item.added").empty());
+}
+
+TEST_CASE("null_previous, no_item_ids and binary leave out what they say", "[simulator]") {
+  Client client("gpt-realtime+null_previous+no_item_ids", {.pace = 0});
+  client.type("One");
+  client.respond();
+  client.wait(0);
+  client.type("Two");
+  for (const json& added : client.all("conversation.item.added"))
+    CHECK(added["previous_item_id"].is_null());
+  for (const json& text : client.all("response.output_audio_transcript.delta")) {
+    CHECK_FALSE(text.contains("item_id"));
+    CHECK(text.contains("response_id"));
+  }
+  CHECK_FALSE(client.last("response.output_audio.delta").contains("item_id"));
+  SimulatedConnection framed({}, "gpt-realtime+binary", 0);
+  CHECK(framed.take(0).at(0).binary);
+}
+
+TEST_CASE("odd_ids are odd, are ids all the same, and one has ninety characters", "[simulator]") {
+  Client client("gpt-realtime+odd_ids", {.pace = 0});
+  std::size_t longest = 0;
+  for (int i = 0; i < 40; ++i) {
+    client.type("Hello?");
+    const auto id = client.last("conversation.item.added")["item"]["id"].get<std::string>();
+    longest = std::max(longest, id.size());
+    client.send({{"type", "conversation.item.delete"}, {"item_id", id}});
+    CHECK(client.last("conversation.item.deleted")["item_id"] == id);
+  }
+  CHECK(longest >= 90);
+}
+
+TEST_CASE("refuse_history refuses what a relay gives again, and nothing else", "[simulator]") {
+  Client client("gpt-realtime+refuse_history");
+  client.type("Mine");
+  CHECK(client.events.back()["type"] == "conversation.item.done");
+  client.send({{"type", "conversation.item.create"},
+               {"event_id", "verbatim_rebuild:item_1"},
+               {"item",
+                {{"type", "message"},
+                 {"role", "user"},
+                 {"content", json::array({{{"type", "input_text"}, {"text", "Yours"}}})}}}});
+  CHECK(client.error()["event_id"] == "verbatim_rebuild:item_1");
 }
 
 }  // namespace verbatim::simulator::test

@@ -1,0 +1,46 @@
+// vLLM-Omni's realtime endpoint as of September 2026: one answer for each committed buffer, as
+// pieces of text and audio that name nothing. No items, no responses, no word about what was heard.
+#include <string>
+#include <utility>
+
+#include "simulator/spelling.hpp"
+
+namespace verbatim::simulator {
+
+namespace {
+
+using Json = Spelling::Json;
+
+class VllmOmniSpelling final : public Spelling {
+ public:
+  void spell(Json event, std::vector<Json>& out) override {
+    const auto type = event["type"].get<std::string>();
+    if (type == "session.created") {
+      const Json& session = event["session"];
+      const Json created = session.value("expires_at", Json(0));
+      out.push_back({{"type", type}, {"id", session["id"]}, {"created", created}});
+    } else if (type == "response.output_audio_transcript.delta") {
+      out.push_back({{"type", type}, {"delta", event["delta"]}});
+    } else if (type == "response.output_audio_transcript.done") {
+      out.push_back({{"type", type},
+                     {"text", event["transcript"]},
+                     {"usage", {{"prompt_tokens", 1}, {"completion_tokens", 1}}}});
+    } else if (type == "response.output_audio.delta") {
+      out.push_back({{"type", type},
+                     {"audio", event["delta"]},
+                     {"format", "pcm16"},
+                     {"sample_rate_hz", 24'000}});
+    } else if (type == "response.output_audio.done") {
+      out.push_back({{"type", type}, {"has_audio", true}});
+    } else if (type == "error") {
+      const Json& error = event["error"];
+      out.push_back({{"type", type}, {"error", error["message"]}, {"code", error["code"]}});
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Spelling> vllm_omni_spelling(Ids&) { return std::make_unique<VllmOmniSpelling>(); }
+
+}  // namespace verbatim::simulator
