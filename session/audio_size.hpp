@@ -10,15 +10,21 @@
 
 namespace verbatim::session {
 
-/// Of a format as a session object has it, GA (an object) or beta (a name). 48 (PCM of 16 bits at
-/// 24 kHz) if it says nothing.
-inline int bytes_per_ms(json::View format) {
+/// Of a format as a session object has it, GA (an object) or beta (a name). 48000 (PCM of 16 bits
+/// at 24 kHz) if it says nothing.
+inline std::int64_t bytes_per_second(json::View format) {
   const auto name = format.is(json::Kind::object) ? format["type"].between_quotes()  // GA
                                                   : format.between_quotes();         // beta
-  if (name == "audio/pcmu" || name == "audio/pcma") return 8;
-  if (name == "g711_ulaw" || name == "g711_alaw") return 8;
+  if (name == "audio/pcmu" || name == "audio/pcma") return 8000;
+  if (name == "g711_ulaw" || name == "g711_alaw") return 8000;
   const auto rate = format["rate"].integer().value_or(24000);
-  return rate >= 1000 && rate <= 192000 ? static_cast<int>(rate * 2 / 1000) : 48;
+  return rate >= 1000 && rate <= 192000 ? rate * 2 : 48000;
+}
+
+/// The same by the millisecond, rounded: good enough for what was heard of an answer, not for
+/// what it cost (44.1 kHz has 88.2).
+inline int bytes_per_ms(json::View format) {
+  return static_cast<int>((bytes_per_second(format) + 500) / 1000);
 }
 
 /// Length of what base64 stands for, from the length of the base64 alone.

@@ -21,21 +21,35 @@ void Meter::client_sent(std::string_view type, std::string_view message) {
   } else if (type == "conversation.item.create") {
     for (json::Elements parts(View::of(message)["item"]["content"]); parts.next();)
       bytes += decoded_length(parts.value()["audio"].between_quotes());
+  } else if (type == "session.update" && !provider_named_formats_) {
+    take_formats(message);
   }
-  input_us_ += bytes * 1000 / input_bytes_per_ms_;
+  input_us_ += bytes * 1'000'000 / input_bytes_per_second_;
 }
 
 void Meter::configured(std::string_view type, std::string_view message) {
   if (type != "session.created" && type != "session.updated") return;
   const View session = View::of(message)["session"];
+  provider_named_formats_ = provider_named_formats_ || session["audio"].exists() ||
+                            session["output_audio_format"].exists();
+  take_formats(message);
+}
+
+/// Those that it names; the others stay.
+void Meter::take_formats(std::string_view message) {
+  const View session = View::of(message)["session"];
   const View input = session["audio"]["input"]["format"];
   const View output = session["audio"]["output"]["format"];
-  input_bytes_per_ms_ = bytes_per_ms(input.exists() ? input : session["input_audio_format"]);
-  output_bytes_per_ms_ = bytes_per_ms(output.exists() ? output : session["output_audio_format"]);
+  const View old_input = session["input_audio_format"];
+  const View old_output = session["output_audio_format"];
+  if (input.exists() || old_input.exists())
+    input_bytes_per_second_ = bytes_per_second(input.exists() ? input : old_input);
+  if (output.exists() || old_output.exists())
+    output_bytes_per_second_ = bytes_per_second(output.exists() ? output : old_output);
 }
 
 void Meter::provider_sent(const AudioDelta& audio) {
-  output_us_ += audio.bytes * 1000 / output_bytes_per_ms_;
+  output_us_ += audio.bytes * 1'000'000 / output_bytes_per_second_;
 }
 
 std::optional<AudioMetered> Meter::unwritten() {

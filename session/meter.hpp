@@ -17,7 +17,8 @@ class Meter {
   /// Goes on from what an earlier run of the attempt had counted.
   void resume(const AudioMetered& counted);
 
-  /// A client's message that is sent on: audio in the buffer, or in an item.
+  /// A client's message that is sent on: audio in the buffer, or in an item. Formats that it asks
+  /// for count while the provider has named none: some never do.
   void client_sent(std::string_view type, std::string_view message);
   /// A session.created or .updated: formats from here on. Any other type changes nothing.
   void configured(std::string_view type, std::string_view message);
@@ -30,8 +31,11 @@ class Meter {
   std::optional<AudioMetered> unwritten();
 
  private:
-  int input_bytes_per_ms_ = 48;
-  int output_bytes_per_ms_ = 48;
+  void take_formats(std::string_view message);
+
+  std::int64_t input_bytes_per_second_ = 48000;
+  std::int64_t output_bytes_per_second_ = 48000;
+  bool provider_named_formats_ = false;
   std::int64_t input_us_ = 0;
   std::int64_t output_us_ = 0;
   AudioMetered written_;
