@@ -31,12 +31,37 @@ void ConversationItem::set_text(std::size_t part, const Text& text) {
   ++text_version_;
 }
 
+/// Some providers tell an answer in finished sentences, each as the whole of the same part. What
+/// repeats or continues what there is takes its place.
+void ConversationItem::add_sentence(std::size_t part, const Text& text) {
+  const Text& ours = item.parts[part].text;
+  if (text.empty() || ours == text) return;
+  if (text.wtf8().starts_with(ours.wtf8())) return set_text(part, text);
+  Text joined = ours;
+  joined.append(Text::from_wtf8(" "));
+  joined.append(text);
+  set_text(part, joined);
+}
+
+/// Of the spoken part that a transcription's index means: an utterance has one, and some providers
+/// count their deltas instead.
+int ConversationItem::speech_index(int told) const {
+  const Part* first = nullptr;
+  for (const Part& part : item.parts) {
+    if (!part.spoken_input) continue;
+    if (part.content_index == told) return told;
+    if (first == nullptr) first = &part;
+  }
+  return first == nullptr ? 0 : first->content_index;
+}
+
 void ConversationItem::end_part(std::size_t part, PartEnd end) {
   if (part_ends_[part] == PartEnd::open) --open_parts_;
   part_ends_[part] = end;
 }
 
 void ConversationItem::append(int content_index, const Text& text, TimeMs now) {
+  if (spoken) content_index = speech_index(content_index);
   const std::size_t part = part_index(content_index);
   if (part_ends_[part] != PartEnd::open || text.empty()) return;
   Text& ours = item.parts[part].text;
@@ -49,10 +74,17 @@ void ConversationItem::append(int content_index, const Text& text, TimeMs now) {
 }
 
 void ConversationItem::finish_part(int content_index, const Text& text, TimeMs now) {
-  const std::size_t part = part_index(content_index);
-  set_text(part, text);
-  const bool repeated = part_ends_[part] == PartEnd::done;
-  end_part(part, PartEnd::done);
+  const std::size_t part = part_index(spoken ? speech_index(content_index) : content_index);
+  const PartEnd before = part_ends_[part];
+  const bool alone =
+      before == PartEnd::said || (before == PartEnd::open && item.parts[part].text.empty());
+  if (before == PartEnd::said && !spoken) {
+    add_sentence(part, text);
+  } else {
+    set_text(part, text);
+  }
+  const bool repeated = before == PartEnd::done || before == PartEnd::said;
+  end_part(part, alone ? PartEnd::said : PartEnd::done);
   if (spoken) {
     transcription_ = Transcription::completed;
     return touch_times(now);  // speech has its times from speech_started and speech_stopped
@@ -66,7 +98,8 @@ void ConversationItem::repeat_part(const Part& given, bool final, TimeMs now) {
   if (settled && text_bytes_ > 0) return;
   const std::size_t part = part_index(given.content_index);
   if (given.spoken_input) item.parts[part].spoken_input = true;
-  if (part_ends_[part] == PartEnd::done || given.text.empty()) return;
+  const bool is_done = part_ends_[part] == PartEnd::done || part_ends_[part] == PartEnd::said;
+  if (is_done || given.text.empty()) return;
 
   const Text& ours = item.parts[part].text;
   // A transcription has its own last word; before that, a snapshot may be behind the deltas.

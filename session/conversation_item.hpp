@@ -138,7 +138,8 @@ struct ConversationItem {
   }
 
  private:
-  enum class PartEnd : std::uint8_t { open, repeated, done };
+  /// `said`: by a done before which no delta came.
+  enum class PartEnd : std::uint8_t { open, repeated, done, said };
   enum class Transcription : std::uint8_t { pending, completed, failed };
   struct Truncation {
     int content_index = 0;
@@ -155,6 +156,8 @@ struct ConversationItem {
   bool become_tool(bool mcp, TimeMs now);
   std::size_t part_index(int content_index);
   void set_text(std::size_t part, const Text& text);
+  void add_sentence(std::size_t part, const Text& text);
+  int speech_index(int told) const;
   void end_part(std::size_t part, PartEnd end);
   TurnStatus status_from_events() const;
   TurnStatus answer_status() const;
