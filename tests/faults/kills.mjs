@@ -20,8 +20,9 @@
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startSimulator } from '../e2e/support/verbatim.mjs';
+import { startSimulator, temporaryDirectory } from '../e2e/support/verbatim.mjs';
 import { Lane, Scope, Tally } from './lane.mjs';
+import { Received } from './received.mjs';
 import { Random } from './traffic.mjs';
 
 /** How long people talk at most before they are cut off. */
@@ -222,9 +223,11 @@ export async function kills({
   const tally = new Tally();
   const enough = () => tally.killed >= wanted || tally.breaches.length >= 20;
   try {
-    const simulator = await startSimulator(scope, ['--seed', String(seed)], '0.02');
+    const received = new Received(temporaryDirectory(scope));
+    const args = ['--seed', String(seed), ...received.args];
+    const simulator = await startSimulator(scope, args, '0.02');
     const running = Array.from({ length: lanes }, (_, i) => {
-      const lane = new Lane({ simulator, tally, set, random: new Random(seed * 1000 + i) });
+      const lane = new Lane({ simulator, received, tally, set, random: new Random(seed * 1000 + i) });
       scope.after(() => lane.close());
       return run(lane, { sessions, aim, enough }).catch((error) => {
         // A relay that does not start again keeps everything from everybody.

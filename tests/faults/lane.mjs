@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { startRelay, temporaryDirectory } from '../e2e/support/verbatim.mjs';
 import { judge } from './oracle.mjs';
 import { Shim } from './shim.mjs';
-import { Talker } from './traffic.mjs';
+import { Talker, oddProvider } from './traffic.mjs';
 
 /** What has to be undone, in the place of a test's own `t`. */
 export class Scope {
@@ -52,8 +52,8 @@ export class Lane {
   #kept = new Map(); // the transcripts as they were first read: what is final changes no more
 
   /** `set`: further settings of the relay; `place` gives a new directory at each call. */
-  constructor({ simulator, random, tally, set = [], scope = new Scope(), place }) {
-    Object.assign(this, { simulator, random, tally, set, scope });
+  constructor({ simulator, received, random, tally, set = [], scope = new Scope(), place }) {
+    Object.assign(this, { simulator, received, random, tally, set, scope });
     this.place = place ?? (() => temporaryDirectory(scope));
     this.shim = new Shim(this.scope);
     this.env = this.shim.env;
@@ -86,6 +86,8 @@ export class Lane {
         `storage.fallback_dir=${this.fallbackDir}`,
         'log.level=warn',
         'journal.wal_checkpoint_bytes=64KiB',
+        'upstream.reconnect_attempts_max=3',
+        'upstream.reconnect_pause_min=1ms',
         ...this.set,
       ],
     });
@@ -113,7 +115,10 @@ export class Lane {
   async meet(people, strike) {
     const talkers = [];
     const talk = async () => {
-      const talker = await Talker.connect(this.round, this.relay, this.random).catch(() => {});
+      const query = { model: oddProvider(this.random) };
+      const talker = await Talker.connect(this.round, this.relay, this.random, { query }).catch(
+        () => {},
+      );
       if (!talker) return; // the end met it while it was connecting: it has seen nothing
       // What it has by now may have come after the cut: nobody looked before.
       if (this.dark) talker.cut(0);
@@ -122,7 +127,7 @@ export class Lane {
     };
     await Promise.all([strike(talkers), ...Array.from({ length: people }, talk)]);
     this.shim.disarmAll();
-    return Promise.all(talkers.map((talker) => talker.seen()));
+    return Promise.all(talkers.map((talker) => talker.seen(this.received)));
   }
 
   async verify(records) {

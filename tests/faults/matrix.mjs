@@ -127,7 +127,7 @@ async function play(provider, one) {
 }
 
 const scope = new Scope();
-const provider = await Voices.start(scope);
+const provider = await Voices.start(scope, { odd: (name) => new Random(seedOf(seed, name)) });
 const waiting = [...plays];
 const telling = setInterval(
   () => console.error(`${total.plays} of ${plays.length} played, ${breaches.length} breaches`),

@@ -2,7 +2,9 @@
 //   O1  text that was seen is there, per item, from its beginning on;
 //   O2  nothing is there that was not said: no invention, no repetition, no exchange;
 //   O3  what was seen to be done is completed, with exactly that text;
-//   O4  every turn and every session has one end, nothing is there twice.
+//   O4  every turn and every session has one end, nothing is there twice;
+//   O5  what a client typed is there once the provider has received it; if it was never seen to be
+//       acknowledged, the turn may be interrupted, and then a gap says so.
 
 const deltas = new Set([
   'response.output_audio_transcript.delta',
@@ -20,16 +22,21 @@ export class Record {
   id; // the session's, as soon as the client knows it
   texts = new Map(); // by item: { text, final }
   asked = []; // the client's own words, in order
+  received = () => false; // whether the provider has received these of them
   spoken = 0; // utterances committed
   outputs = []; // what its functions answered
   interrupts = false; // it has cancelled or talked over an answer: completed is not the only end
+  order = []; // of items, where a harness has placed them itself
   sent; // by item, all that was ever said, where a harness has said it word by word
   replaced = false; // its provider's connection may be replaced: the simulator counts anew
+  connections = 1; // to the provider, that it knows of
   hasty = false; // it asked without waiting: which answer is whose can not be told
   ended; // the reason in verbatim.ended: the end was durable
   turns = new Map(); // by item: the status in verbatim.turn
   characters = 0;
   #events = new Set();
+  #itemOf = new Map(); // by response: the message that it consists of
+  #asides = new Set(); // responses that belong to no conversation
 
   see(event) {
     // Providers repeat events; who reads them knows a repeat by its id.
@@ -37,10 +44,16 @@ export class Record {
     this.#events.add(event.event_id);
     if (event.type === 'verbatim.session') this.id = event.session_id;
     else if (event.type === 'verbatim.ended') this.ended = event.close_reason;
+    else if (event.type === 'verbatim.upstream') this.connections += event.state === 'restored';
     else if (event.type === 'verbatim.turn') this.turns.set(event.item_id, event.status);
-    else if (deltas.has(event.type)) this.#of(event.item_id).text += this.#count(event.delta);
+    else if (event.type === 'response.created') {
+      if (event.response.conversation_id === null) this.#asides.add(event.response.id);
+    } else if (this.#asides.has(event.response_id)) return;
+    else if (event.type === 'response.output_item.added') {
+      if (event.item.type === 'message') this.#itemOf.set(event.response_id, event.item.id);
+    } else if (deltas.has(event.type)) this.#of(this.#item(event)).text += this.#count(event.delta);
     else if (event.type in finals)
-      this.#of(event.item_id).final = this.#count(finals[event.type](event));
+      this.#of(this.#item(event)).final = this.#count(finals[event.type](event));
     else if (event.type === 'conversation.item.added' && event.item.role === 'user')
       this.#typed(event.item);
   }
@@ -48,6 +61,11 @@ export class Record {
   #typed(item) {
     const [part] = item.content;
     if (part?.type === 'input_text') this.#of(item.id).final = this.#count(part.text);
+  }
+
+  /** Some providers name the response only. */
+  #item({ item_id, response_id }) {
+    return item_id ?? this.#itemOf.get(response_id);
   }
 
   #of(item) {
@@ -146,12 +164,30 @@ export function judge(record, transcript) {
     }
   }
 
+  heldAgainstReceived(record, transcript, breach);
   if (record.sent) heldAgainstSent(record, turns, breach);
   else heldAgainstScript(record, turns, breach);
   return breaches;
 }
 
-function heldAgainstSent({ sent }, turns, breach) {
+function heldAgainstReceived(record, { turns, gaps = [] }, breach) {
+  const typed = new Map(turns.filter(({ role }) => role === 'user').map((turn) => [turn.text, turn]));
+  for (const text of record.asked.filter((words) => record.received(words))) {
+    const turn = typed.get(text);
+    if (!turn) breach('O5', 'lost', `no turn for "${text}", which the provider has received`);
+    else if (turn.status === 'completed') continue;
+    else if (turn.status !== 'interrupted')
+      breach('O5', 'lost', `"${text}" was typed and is ${turn.status}`);
+    else if (!gaps.some(({ kind }) => kind === 'unacknowledged_item'))
+      breach('O5', 'lost', `"${text}" is interrupted, and no gap says why`);
+  }
+}
+
+function heldAgainstSent({ sent, order }, turns, breach) {
+  const places = turns.map(({ item_id }) => order.indexOf(item_id)).filter((place) => place >= 0);
+  places.forEach((place, i) => {
+    if (place < places[i - 1]) breach('O2', 'invented', `${order[place]} stands in another's place`);
+  });
   for (const { item_id, text } of turns) {
     if (!sent.has(item_id)) breach('O2', 'invented', `nobody has sent ${item_id}, "${text}"`);
     else if (!sent.get(item_id).startsWith(text))
@@ -164,9 +200,10 @@ function heldAgainstScript(record, turns, breach) {
   // The client's words come in its order, each at most once; each answer repeats the words before it.
   let next = 0;
   let last = '';
-  const heard = new Set();
-  const lastSaid = turns.findLast(({ role }) => role === 'user')?.item_id;
-  for (const { role, text, item_id } of turns) {
+  // Each connection hears its first utterance, and one more may have been made unseen.
+  const heardMost = record.replaced ? record.connections + 1 : 1;
+  const heard = new Map();
+  for (const { role, text } of turns) {
     if (role === 'user') {
       const at = record.asked.indexOf(text, next);
       if (at >= 0) {
@@ -176,10 +213,9 @@ function heldAgainstScript(record, turns, breach) {
         last = '';
         if (!isSpoken(text, record.spoken))
           breach('O2', 'invented', `the user did not say "${text}" there`);
-        const again = record.replaced && (record.texts.has(item_id) || item_id === lastSaid);
-        if (/ long\.$/.test(text) && heard.has(text) && !again)
-          breach('O4', 'duplicated', `"${text}" was said once`);
-        heard.add(text);
+        heard.set(text, (heard.get(text) ?? 0) + 1);
+        if (/ long\.$/.test(text) && heard.get(text) > heardMost)
+          breach('O4', 'duplicated', `"${text}" was said ${heardMost} times at most`);
       }
     } else if (role === 'assistant' && last && !record.hasty) {
       const echo = `You said: ${last.slice(0, echoMost)}${last.length > echoMost ? ' ...' : ''}`;

@@ -23,15 +23,25 @@ const user = turn(1, 'i1', 'user', 'a b');
 const answer = turn(2, 'i2', 'assistant', 'You said: a', 'interrupted');
 
 /** What the oracle says of these turns, and of more that was seen; as `rule kind`. */
-function verdict(turns, { more = [], asked = ['a b'], ...transcript } = {}) {
+function verdict(
+  turns,
+  { more = [], asked = ['a b'], received = [], interrupts = false, ...transcript } = {},
+) {
   const record = new Record();
   for (const event of [...seen, ...more]) record.see(event);
   record.asked = asked;
   record.spoken = 2;
+  record.interrupts = interrupts;
+  record.received = (text) => received.includes(text);
   const kept = { status: 'final', close_reason: 'crash_recovered', ...transcript, turns };
   return [...new Set(judge(record, kept).map(({ rule, kind }) => `${rule} ${kind}`))];
 }
 
+const typed = turn(3, 'i3', 'user', 'typed', 'interrupted');
+const begun = (response_id, id) => ({
+  ...{ type: 'response.output_item.added', response_id },
+  item: { id, type: 'message' },
+});
 const spoken = (ordinal, text, status) => turn(ordinal, `i${ordinal}`, 'user', text, status);
 const whole = 'Here are my words in utterance 1, about one second long.';
 
@@ -94,6 +104,59 @@ const cases = [
     [user, answer],
     { more: [{ type: 'verbatim.ended', close_reason: 'client_ended' }] },
     ['O4 lost'],
+  ],
+  [
+    'what was typed and never reached the provider may be missing',
+    [user, answer],
+    { asked: ['a b', 'typed'] },
+    [],
+  ],
+  [
+    'what was typed and reached the provider is lost if it is not there',
+    [user, answer],
+    { asked: ['a b', 'typed'], received: ['a b', 'typed'] },
+    ['O5 lost'],
+  ],
+  [
+    'what was typed and never acknowledged is there, and a gap beside it',
+    [user, answer, typed],
+    { asked: ['a b', 'typed'], received: ['typed'], gaps: [{ kind: 'unacknowledged_item' }] },
+    [],
+  ],
+  [
+    'without the gap it is passed off as whole',
+    [user, answer, typed],
+    { asked: ['a b', 'typed'], received: ['typed'] },
+    ['O5 lost'],
+  ],
+  [
+    'half of what was typed is not what was typed',
+    [user, answer, { ...typed, text: 'ty' }],
+    { asked: ['a b', 'typed'], received: ['typed'], gaps: [{ kind: 'unacknowledged_item' }] },
+    ['O5 lost', 'O2 invented'],
+  ],
+  [
+    'text without an item is that of its response',
+    [user, { ...answer, text: 'You said: a b' }],
+    { more: [begun('r1', 'i2'), { type: 'response.output_text.delta', response_id: 'r1', delta: ' b' }] },
+    [],
+  ],
+  [
+    'and is lost if it is not there',
+    [user, answer],
+    { more: [begun('r1', 'i2'), { type: 'response.output_text.delta', response_id: 'r1', delta: ' b' }] },
+    ['O1 lost'],
+  ],
+  [
+    'an answer beside the conversation is no turn',
+    [user, answer],
+    {
+      more: [
+        { type: 'response.created', response: { id: 'r2', conversation_id: null } },
+        { type: done, response_id: 'r2', item_id: 'i9', text: 'Aside.' },
+      ],
+    },
+    [],
   ],
   [
     'speech is known by its words',

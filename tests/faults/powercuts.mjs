@@ -19,9 +19,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { startSimulator } from '../e2e/support/verbatim.mjs';
+import { startSimulator, temporaryDirectory } from '../e2e/support/verbatim.mjs';
 import { Disk, ownNamespace, whyNot } from './disk.mjs';
 import { Lane, Scope, Tally } from './lane.mjs';
+import { Received } from './received.mjs';
 import { Random } from './traffic.mjs';
 
 /** How long people talk at most before the power goes. */
@@ -36,7 +37,8 @@ const shares = { talk: 75, ending: 15, recovery: 10 };
 /** The power goes for a relay and the people on it: what they receive now does not count. */
 async function cut(lane, talkers) {
   lane.dark = true;
-  for (const talker of talkers) talker.cut();
+  const { size } = lane.received;
+  for (const talker of talkers) talker.cut(talker.client.events.length, size);
   lane.disk.cut();
   await lane.relay.program.stop('SIGKILL');
 }
@@ -104,7 +106,9 @@ export async function powercuts({ cuts, seed, sessions = 6, lanes = 2, set = [],
   const tally = new PowerTally();
   const enough = () => tally.killed >= cuts || tally.breaches.length >= 1000;
   try {
-    const simulator = await startSimulator(scope, ['--seed', String(seed)], '0.02');
+    const received = new Received(temporaryDirectory(scope));
+    const args = ['--seed', String(seed), ...received.args];
+    const simulator = await startSimulator(scope, args, '0.02');
     const running = Array.from({ length: lanes }, (_, i) => {
       const own = new Scope();
       scope.after(() => own.close());
@@ -112,7 +116,7 @@ export async function powercuts({ cuts, seed, sessions = 6, lanes = 2, set = [],
       // The relay makes its data directory itself: that too must be there after a cut.
       const place = () => join(disk.directory(), 'data');
       const random = new Random(seed * 1000 + i);
-      const lane = new Lane({ simulator, tally, random, scope: own, place });
+      const lane = new Lane({ simulator, received, tally, random, scope: own, place });
       own.after(() => lane.stop());
       lane.disk = disk;
       lane.env = {}; // the program as it is shipped, with nothing in front of it

@@ -161,6 +161,12 @@ const providers = [
     'empty_transcription',
     'no_transcription_deltas',
     'late_transcription=500',
+    'missing_transcription=0.4',
+    'odd_ids',
+    'null_previous=0.5',
+    'no_item_ids=0.4',
+    'binary=0.3',
+    'fail_response=0.3',
   ],
 ];
 

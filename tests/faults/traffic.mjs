@@ -39,6 +39,21 @@ const tone = (() => {
   return Buffer.from(samples.buffer).toString('base64');
 })();
 
+/** What a provider does that is not OpenAI, or not at its best (docs/simulator.md). */
+const oddities = [
+  ...['late_transcription=200', 'missing_transcription=0.3', 'fail_transcription=0.3'],
+  ...['empty_transcription=0.3', 'odd_ids=0.5', 'null_previous=0.4', 'no_item_ids=0.3'],
+  ...['binary=0.3', 'fail_response=0.2', 'drop_after=60', 'refuse_history=0.3'],
+];
+
+/** Some of these, as a model's name has them behind it; most people meet at least one. */
+export function oddProvider(random) {
+  const some = new Set(Array.from({ length: random.number(0, 3) }, () => random.pick(oddities)));
+  // A history is given to a new connection only.
+  if (some.has('refuse_history=0.3')) some.add('drop_after=60');
+  return ['gpt-realtime', ...some].join('+');
+}
+
 const weather = {
   type: 'function',
   name: 'get_weather',
@@ -58,14 +73,21 @@ export class Talker {
   /** Without a token: the relay's development mode. Rejects if the relay is not there. */
   static async connect(scope, relay, random, options = {}) {
     const query = { events: 'verbatim', ...options.query };
-    return new Talker(
+    const talker = new Talker(
       await Client.connect(scope, relay, { token: null, ...options, query }),
       random,
     );
+    // A new connection counts anew, may have lost what was to be answered, and may lack some of it.
+    const replaced = query.model?.includes('drop_after') ?? false;
+    talker.record.replaced = talker.record.hasty = replaced;
+    return talker;
   }
 
   /** Talks until the connection ends, or `enough()`; `ways` are weights of what it does. */
-  async talk({ ways = { text: 6, speech: 2, cancel: 1, tool: 1 }, enough = () => false } = {}) {
+  async talk({
+    ways = { text: 6, speech: 2, cancel: 1, tool: 1, remove: 1, aside: 1 },
+    enough = () => false,
+  } = {}) {
     try {
       this.#configure();
       while (!this.client.ended && !enough()) await this[this.random.weighted(ways)]();
@@ -75,8 +97,9 @@ export class Talker {
   }
 
   /** What it receives from now on, or after its first `count` events, does not count. */
-  cut(count = this.client.events.length) {
+  cut(count = this.client.events.length, received = 0) {
     this.counted = count;
+    this.receivedBefore = received;
   }
 
   /** Ends its connection in one way or another. */
@@ -87,10 +110,11 @@ export class Talker {
     else this.client.socket.terminate();
   }
 
-  /** Everything that it saw, once its connection is over. */
-  async seen() {
+  /** Everything that it saw, once its connection is over; and what the provider received of it. */
+  async seen(received) {
     await this.client.closed;
     for (const event of this.client.events.slice(0, this.counted)) this.record.see(event);
+    if (received) this.record.received = (text) => received.has(text, this.receivedBefore);
     this.client.events = this.client.frames = [];
     return this.record;
   }
@@ -124,12 +148,48 @@ export class Talker {
     return from;
   }
 
+  /** The first of these; an answer that fails has neither words nor calls. */
+  #either(types, from) {
+    return this.client.until(
+      () => this.client.events.slice(from).find(({ type }) => types.includes(type)),
+      types.join(' or '),
+    );
+  }
+
   async text() {
     this.#type(this.#words(1, 40));
     await this.client.event(
       'response.done',
       this.#request(this.random.chance(0.1) ? 'audio' : 'text'),
     );
+  }
+
+  /** Takes something back that was typed: it was said all the same. */
+  async remove() {
+    const mine = this.client.events.filter(
+      ({ type, item }) =>
+        type === 'conversation.item.added' && item.content?.[0]?.type === 'input_text',
+    );
+    if (mine.length < 2) return this.text();
+    const { item } = this.random.pick(mine);
+    const from = this.client.events.length;
+    this.client.send({ type: 'conversation.item.delete', item_id: item.id });
+    await this.#either(['conversation.item.deleted', 'error'], from);
+  }
+
+  /** A question beside the conversation: its answer is no turn. */
+  async aside() {
+    const from = this.client.events.length;
+    const content = [{ type: 'input_text', text: this.#words(1, 10) }];
+    this.client.send({
+      type: 'response.create',
+      response: {
+        conversation: 'none',
+        output_modalities: ['text'],
+        input: [{ type: 'message', role: 'user', content }],
+      },
+    });
+    await this.client.event('response.done', from);
   }
 
   async speech() {
@@ -139,7 +199,8 @@ export class Talker {
       this.client.send({ type: 'input_audio_buffer.append', audio: tone });
     ++this.record.spoken;
     this.client.send({ type: 'input_audio_buffer.commit' });
-    await this.client.event('conversation.item.input_audio_transcription.completed', from);
+    // Its words may come before, amid or behind the answer, or never.
+    if (this.random.chance(0.5)) await this.client.event('input_audio_buffer.committed', from);
     await this.client.event('response.done', this.#request());
   }
 
@@ -147,7 +208,7 @@ export class Talker {
     this.record.interrupts = true;
     this.#type(this.#words(20, 60));
     const from = this.#request();
-    await this.client.event('response.output_text.delta', from);
+    await this.#either(['response.output_text.delta', 'response.done'], from);
     this.client.send({ type: 'response.cancel' });
     await this.client.event('response.done', from);
   }
@@ -155,7 +216,9 @@ export class Talker {
   async tool() {
     this.#type(`get_weather ${this.#words(1, 5)}`);
     const from = this.#request();
-    const { call_id } = await this.client.event('response.function_call_arguments.done', from);
+    const called = 'response.function_call_arguments.done';
+    const { call_id } = await this.#either([called, 'response.done'], from);
+    if (!call_id) return;
     await this.client.event('response.done', from);
     const output = `sunny ${this.#words(1, 5)}`;
     this.record.outputs.push(output);

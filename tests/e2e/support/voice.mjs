@@ -6,6 +6,12 @@
 //   voice.hear('one'); voice.hear('two'); voice.understood();
 //   voice.say('three'); voice.said();
 //   voice.sent                                   // by item, its whole text
+//   voice.received                               // what clients typed, in the order in which it came
+//   voice.order                                  // items in the conversation's order
+//
+// With `odd`, a function from a voice's name to random numbers, it is no model pupil: predecessors are
+// null, text names its response only, JSON comes in binary frames, ids are odd, transcriptions fail,
+// come late or never, answers fail, items are deleted, and there are answers beside the conversation.
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 
@@ -14,12 +20,12 @@ const sound = 'AAAA'.repeat(16);
 export class Voices {
   #awaited = new Map(); // by name
 
-  static async start(scope) {
+  static async start(scope, { odd } = {}) {
     const voices = new Voices();
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
     server.on('connection', (socket, request) => {
       const name = new URL(request.url, 'ws://provider').searchParams.get('model');
-      voices.#awaited.get(name)?.(new Voice(socket, name));
+      voices.#awaited.get(name)?.(new Voice(socket, name, odd?.(name)));
       voices.#awaited.delete(name);
     });
     await once(server, 'listening');
@@ -37,15 +43,20 @@ export class Voices {
   }
 }
 
+const oddities = ['"quoted"', ' blanks ', '\u{1f642}', '\\u0041', 'x'.repeat(70)];
+
 class Voice {
   sent = new Map();
+  received = new Map(); // texts, and how many came before
+  order = [];
+  #late = []; // events that come when the next answer is over
   #numbers = 0;
   #last = null; // the item at the end of the conversation
   #heard; // the item that is being spoken by the user
   #answer; // { id, item, at }: what is being answered
 
-  constructor(socket, name) {
-    Object.assign(this, { socket, name, port: socket._socket.remotePort });
+  constructor(socket, name, random) {
+    Object.assign(this, { socket, name, random, port: socket._socket.remotePort });
     socket.on('error', () => {}); // shows as a close
     socket.on('close', () => (this.ended = true));
     socket.on('message', (data) => this.#asked(JSON.parse(data)));
@@ -54,11 +65,19 @@ class Voice {
 
   #tell(type, body) {
     if (this.ended) return;
-    this.socket.send(JSON.stringify({ type, event_id: this.#named('event'), ...body }));
+    const event = { type, event_id: this.#named('event'), ...body };
+    if ('previous_item_id' in event && this.#chance(0.3)) event.previous_item_id = null;
+    if (type.startsWith('response.output_audio') && this.#chance(0.2)) delete event.item_id;
+    this.socket.send(JSON.stringify(event), { binary: this.#chance(0.1) });
+  }
+
+  #chance(probability) {
+    return this.random?.chance(probability) ?? false;
   }
 
   #named(kind) {
-    return `${kind}_${this.name}_${++this.#numbers}`;
+    const odd = kind === 'item' && this.#chance(0.3) ? this.random.pick(oddities) : '';
+    return `${kind}_${odd}${this.name}_${++this.#numbers}`;
   }
 
   #asked(event) {
@@ -66,6 +85,7 @@ class Voice {
     else if (event.type === 'input_audio_buffer.commit') this.understood();
     else if (event.type === 'response.cancel') this.said('cancelled');
     else if (event.type === 'conversation.item.create') {
+      for (const { text } of event.item.content ?? []) this.received.set(text, this.received.size);
       this.#place({ object: 'realtime.item', status: 'completed', ...event.item });
     } else if (event.type === 'conversation.item.truncate') {
       const { item_id, content_index, audio_end_ms } = event;
@@ -76,6 +96,7 @@ class Voice {
   #place(item) {
     this.#tell('conversation.item.added', { previous_item_id: this.#last, item });
     this.#last = item.id;
+    this.order.push(item.id);
   }
 
   /** What goes out for this word. */
@@ -107,11 +128,15 @@ class Voice {
     this.#tell('input_audio_buffer.committed', { previous_item_id: this.#last, item_id: id });
     const content = [{ type: 'input_audio', transcript: null }];
     this.#place({ id, type: 'message', status: 'completed', role: 'user', content });
-    this.#tell('conversation.item.input_audio_transcription.completed', {
-      item_id: id,
-      content_index: 0,
-      transcript: this.sent.get(id),
-    });
+    if (this.#chance(0.1)) return; // its words never come
+    const at = { item_id: id, content_index: 0 };
+    const whole = { ...at, transcript: this.sent.get(id) };
+    const error = { type: 'transcription_error', code: 'audio_unintelligible', message: 'No.' };
+    const [type, words] = this.#chance(0.1) ? ['failed', { ...at, error }] : ['completed', whole];
+    const told = () => this.#tell(`conversation.item.input_audio_transcription.${type}`, words);
+    if (this.#chance(0.2)) this.#late.push(told);
+    else told();
+    if (this.#chance(0.1)) this.#tell('conversation.item.deleted', { item_id: id });
   }
 
   /** One more word of an answer; the first begins it. */
@@ -150,6 +175,30 @@ class Voice {
     this.#tell('response.output_item.done', { response_id: id, output_index: 0, item: whole });
     const response = { object: 'realtime.response', id, status, output: [whole] };
     this.#tell('response.done', { response });
+    for (const told of this.#late.splice(0)) told();
+    if (this.#chance(0.2)) this.#fail();
+    if (this.#chance(0.2)) this.#aside();
+  }
+
+  /** An answer that fails before it has said anything. */
+  #fail() {
+    const response = { object: 'realtime.response', id: this.#named('resp'), output: [] };
+    const error = { type: 'insufficient_quota', code: 'insufficient_quota', message: 'No.' };
+    this.#tell('response.created', { response: { ...response, status: 'in_progress' } });
+    this.#tell('response.done', {
+      response: { ...response, status: 'failed', status_details: { type: 'failed', error } },
+    });
+  }
+
+  /** An answer that belongs to no conversation. */
+  #aside() {
+    const id = this.#named('resp');
+    const response = { object: 'realtime.response', id, conversation_id: null, output: [] };
+    const at = { response_id: id, item_id: this.#named('item'), output_index: 0, content_index: 0 };
+    this.#tell('response.created', { response: { ...response, status: 'in_progress' } });
+    this.#tell('response.output_text.delta', { ...at, delta: 'Beside ' });
+    this.#tell('response.output_text.done', { ...at, text: 'Beside the point.' });
+    this.#tell('response.done', { response: { ...response, status: 'completed' } });
   }
 
   /** The item that is being answered with. */

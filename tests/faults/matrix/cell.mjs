@@ -25,6 +25,7 @@ const socketsMore = 1; // that of the request which has just been answered
 
 const socketsOfWebhook = 3; // the connection that is kept, and the client's own pair
 const settings = [
+  'upstream.reconnect_attempts_max=0',
   'session.close_timeout=500ms',
   'session.transcription_grace=200ms',
   'server.shutdown_grace=5s',
@@ -34,7 +35,6 @@ const settings = [
 
 export class Cell {
   tally = new Tally();
-  people = points.map((point) => new Person(point));
   #scope = new Scope();
   #armed = [];
   #powerless = false;
@@ -45,6 +45,7 @@ export class Cell {
   /** `path` and `fault` are rows of the tables with their variants folded in. */
   constructor({ path, fault, seed, provider, set = [], hurry = false }) {
     Object.assign(this, { path, fault, provider, hurry, random: new Random(seed), set });
+    this.people = points.map((point) => new Person(point, seed));
   }
 
   breach(rule, kind, what) {

@@ -6,17 +6,17 @@ import { Record } from '../oracle.mjs';
 /** Where in a conversation the end meets people. */
 export const points = ['in mid-speech', 'in mid-answer', 'idle', 'just done'];
 
-let names = 0;
-
 export class Person {
   record = new Record();
   quiet = false; // nothing is said any more
   sings = false; // more is said than anybody can read
   deaf = false; // the client reads nothing any more
+  received = Infinity; // of what the provider has received of it, so much counts
   #said = 0;
 
-  constructor(point) {
-    Object.assign(this, { point, name: `m${++names}` });
+  /** The cell's seed decides what its provider does as well. */
+  constructor(point, seed) {
+    Object.assign(this, { point, name: `m${seed.toString(36)}p${points.indexOf(point)}` });
   }
 
   /** Connects, has one exchange, and gets to its point. */
@@ -27,6 +27,8 @@ export class Person {
     this.client = client;
     this.voice = await within(called, `a call for ${this.name}`);
     this.record.sent = this.voice.sent;
+    this.record.order = this.voice.order;
+    this.record.received = (text) => (this.voice.received.get(text) ?? Infinity) < this.received;
     await client.event('verbatim.session');
     this.type();
     await client.event('conversation.item.added');
@@ -51,6 +53,7 @@ export class Person {
     const item = `item_${this.name}_typed${++this.#said}`;
     const text = this.#word();
     this.record.sent.set(item, text);
+    this.record.asked.push(text);
     const content = [{ type: 'input_text', text }];
     this.client.send({
       type: 'conversation.item.create',
@@ -103,6 +106,7 @@ export class Person {
   /** What it receives from now on does not count. */
   cut() {
     this.counted ??= this.client.events.length;
+    this.received = Math.min(this.received, this.voice?.received.size ?? 0);
   }
 
   /** Everything that it saw. */
