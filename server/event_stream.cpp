@@ -30,6 +30,7 @@ std::string session_json(const TailState& state) {
       {"close_reason", head.close_reason ? json(to_string(*head.close_reason)) : json()},
       {"complete", head.complete},
       {"turns", state.turns.size()},
+      {"tool_calls", state.calls.size()},
       {"receipt", head.receipt ? json::parse(session::render_receipt(*head.receipt)) : json()}}
       .dump();
 }
@@ -90,13 +91,31 @@ Awaitable<std::string> EventStream::next() {
   co_return out;
 }
 
+/// Turns before the calls that stand behind them.
+void EventStream::add_unseen(const TailState& state, const TailState* before, std::uint64_t seen) {
+  for (auto& turn : storage::unseen(state.turns, before, seen))
+    batch_.push_back({std::move(turn), nullptr, {}});
+  for (auto& call : storage::unseen(state.calls, before, seen))
+    batch_.push_back({nullptr, std::move(call), {}});
+}
+
+const char* EventStream::Event::name() const {
+  if (turn) return "turn";
+  return call ? "tool_call" : "session";
+}
+
+const std::string& EventStream::Event::data() const {
+  if (turn) return turn->json;
+  return call ? call->json : session;
+}
+
 /// Turns first, so that who sees the end has seen all.
 void EventStream::take_end(const TailState& end) {
   batch_.clear();
   sent_ = 0;
   mark_ = end.mark;
-  for (auto& turn : storage::unseen(end, nullptr, 0)) batch_.push_back({std::move(turn), {}});
-  batch_.push_back({nullptr, session_json(end)});
+  add_unseen(end, nullptr, 0);
+  batch_.push_back({nullptr, nullptr, session_json(end)});
 }
 
 void EventStream::take(std::shared_ptr<const TailState> state) {
@@ -108,12 +127,12 @@ void EventStream::take(std::shared_ptr<const TailState> state) {
   over_ = is_final || state->gone;
   if (!state->gone) {
     const bool tell = !before || is_final || before->head.status != state->head.status ||
-                      before->turns.size() > state->turns.size();
+                      before->turns.size() > state->turns.size() ||
+                      before->calls.size() > state->calls.size();
     const bool first = tell && !is_final && !before;
-    if (first) batch_.push_back({nullptr, session_json(*state)});
-    for (auto& turn : storage::unseen(*state, before, seen_))
-      batch_.push_back({std::move(turn), {}});
-    if (tell && !first) batch_.push_back({nullptr, session_json(*state)});
+    if (first) batch_.push_back({nullptr, nullptr, session_json(*state)});
+    add_unseen(*state, before, seen_);
+    if (tell && !first) batch_.push_back({nullptr, nullptr, session_json(*state)});
   }
   shown_ = std::move(state);
 }
@@ -122,10 +141,10 @@ std::string EventStream::piece() {
   std::string out;
   while (sent_ < batch_.size() && out.size() < piece_bytes) {
     const Event& event = batch_[sent_++];
-    out += event.turn ? "event: turn\n" : "event: session\n";
+    out.append("event: ").append(event.name()).append("\n");
     // Only who has all of a state may say so.
     if (sent_ == batch_.size()) out.append("id: ").append(to_string(mark_)).append("\n");
-    out.append("data: ").append(event.turn ? event.turn->json : event.session).append("\n\n");
+    out.append("data: ").append(event.data()).append("\n\n");
     ++feed_.counts().events;
   }
   return out;

@@ -28,12 +28,18 @@ class EventStream final : public BodySource {
 
  private:
   struct Event {
-    std::shared_ptr<const storage::TailTurn> turn;  ///< null: `session`
-    std::string session;
+    std::shared_ptr<const storage::TailTurn> turn;
+    std::shared_ptr<const storage::TailCall> call;
+    std::string session;  ///< if it is neither
+
+    const char* name() const;
+    const std::string& data() const;
   };
 
   void take_end(const storage::TailState& end);
   void take(std::shared_ptr<const storage::TailState> state);
+  void add_unseen(const storage::TailState& state, const storage::TailState* before,
+                  std::uint64_t seen);
   std::string piece();
 
   LiveFeed& feed_;

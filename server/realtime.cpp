@@ -287,8 +287,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   options.model = call.model;
   options.users_usage = std::move(account);
   apply_terms(settings, secret.terms_json, options);
-  session::SessionIdentity identity{call.session_id, opened.attempt, opened.number,
-                                    call.extension_events, call.dialect};
+  session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
+                                    call.extension_events, call.dialect,   opened.started_at};
   session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
                                    now());
   if (begun.taken) {

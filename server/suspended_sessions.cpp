@@ -69,8 +69,8 @@ Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string&
     auto transcript = store.folded(attempt);
     auto ending = std::make_shared<session::Ending>();
     ending->reason = session::CloseReason::server_shutdown;
-    ending->ended_at = suspended_at;
     ending->transcript = session::finalise(transcript, suspended_at);
+    ending->ended_at = transcript.latest();
     return ending;
   };
   auto read_ending = co_await reader_.run<Ending>(executor, read, "a suspended session");

@@ -12,7 +12,6 @@ using json::Elements;
 using json::Kind;
 using json::Members;
 using json::ObjectWriter;
-using json::quoted;
 using json::View;
 
 using Convert = std::string (*)(View);
@@ -67,7 +66,7 @@ std::string beta_format(View value) {
   // A rate that beta can not name must not be taken for the one that it means.
   if (value["rate"].integer().value_or(pcm_rate) != pcm_rate) return as_it_is(value);
   for (const Format& format : formats)
-    if (value["type"].between_quotes() == format.ga_type) return quoted(format.beta);
+    if (value["type"].between_quotes() == format.ga_type) return json::quoted(format.beta);
   return as_it_is(value);
 }
 
@@ -126,7 +125,7 @@ std::string nest(View flat, MemberList members, std::string_view type = {}) {
   ObjectWriter top;
   ObjectWriter input;
   ObjectWriter output;
-  if (!type.empty() && !flat["type"].exists()) top.add("type", quoted(type));
+  if (!type.empty() && !flat["type"].exists()) top.add("type", json::quoted(type));
   for (Members own(flat); own.next();) {
     const Member* moved = find(members, [&](const Member& one) { return one.beta == own.key(); });
     if (moved == nullptr || own.key().empty()) {
@@ -170,7 +169,7 @@ std::string unnest(View nested, MemberList members) {
 std::string retyped(View part, std::string_view type) {
   ObjectWriter out;
   for (Members own(part); own.next();)
-    out.add(own.key(), own.key() == "type" ? quoted(type) : as_it_is(own.value()));
+    out.add(own.key(), own.key() == "type" ? json::quoted(type) : as_it_is(own.value()));
   return out.text();
 }
 
@@ -212,7 +211,7 @@ std::string beta_item(View item) {
   for (Members own(item); own.next();)
     out.add(own.key(),
             own.key() == "content" ? list_of<beta_part>(own.value()) : as_it_is(own.value()));
-  out.add("object", quoted("realtime.item"));
+  out.add("object", json::quoted("realtime.item"));
   return out.text();
 }
 
@@ -253,8 +252,8 @@ std::string beta_error(View error) {
   ObjectWriter out;
   for (Members own(error); own.next();) {
     const bool names_field = own.key() == "param" && own.value().is(Kind::string);
-    out.add(own.key(),
-            names_field ? quoted(beta_path(own.value().between_quotes())) : as_it_is(own.value()));
+    out.add(own.key(), names_field ? json::quoted(beta_path(own.value().between_quotes()))
+                                   : as_it_is(own.value()));
   }
   return out.text();
 }

@@ -275,7 +275,7 @@ Text ConversationItem::text() const {
   return joined;
 }
 
-Text ConversationItem::heard_text() const {
+std::optional<Text> ConversationItem::heard_text() const {
   return estimate_heard(item.parts, truncation_->content_index, truncation_->audio_ms,
                         truncation_->sent_ms);
 }
@@ -292,6 +292,9 @@ Turn ConversationItem::turn() const {
   if (response != nullptr) turn.response_id = response->id;
   turn.started_at = started_at;
   turn.ended_at = ended_at;
+  // An end may be told without its beginning, which then is known only to be no later.
+  if (started_at && ended_at) turn.started_at = std::min(*started_at, *ended_at);
+  turn.audio_ms = sent_audio_ms;
   return turn;
 }
 

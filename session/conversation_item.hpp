@@ -164,7 +164,7 @@ struct ConversationItem {
   TurnStatus status_at_end() const;
   std::string reason() const;
   Text text() const;
-  Text heard_text() const;
+  std::optional<Text> heard_text() const;
 
   std::vector<PartEnd> part_ends_;  ///< beside item.parts
   std::size_t open_parts_ = 0;

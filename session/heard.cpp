@@ -35,10 +35,11 @@ void append_part(Text& joined, const Text& part) {
   joined.append(part);
 }
 
-Text estimate_heard(const std::vector<Part>& parts, int content_index, std::int64_t audio_ms,
-                    std::int64_t sent_ms) {
+std::optional<Text> estimate_heard(const std::vector<Part>& parts, int content_index,
+                                   std::int64_t audio_ms, std::int64_t sent_ms) {
   Text heard;
-  if (sent_ms <= 0 || audio_ms <= 0) return heard;
+  if (audio_ms <= 0) return heard;
+  if (sent_ms <= 0) return std::nullopt;
   for (const Part& part : parts) {
     if (part.content_index < content_index) {
       append_part(heard, part.text);

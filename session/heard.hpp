@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "session/event.hpp"
@@ -15,8 +16,9 @@ void append_part(Text& joined, const Text& part);
 
 /// The text heard when `audio_ms` of the `sent_ms` of audio of part `content_index` were played:
 /// the same fraction of its text, cut back to a word boundary. Always a prefix of the joined
-/// parts. Empty if it is not known how much was sent: better no estimate than a wrong one.
-Text estimate_heard(const std::vector<Part>& parts, int content_index, std::int64_t audio_ms,
-                    std::int64_t sent_ms);
+/// parts. nullopt if it is not known how much was sent: better no estimate than a wrong one. Of
+/// nothing that was played, nothing was heard.
+std::optional<Text> estimate_heard(const std::vector<Part>& parts, int content_index,
+                                   std::int64_t audio_ms, std::int64_t sent_ms);
 
 }  // namespace verbatim::session

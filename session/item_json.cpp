@@ -73,7 +73,7 @@ std::string rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
     return dump(tool);
   }
   if (item.kind != ItemKind::message || !turn || turn->deleted) return {};
-  const std::string text = (turn->heard ? turn->heard->text : turn->text).utf8();
+  const std::string text = (turn->heard ? turn->heard->text.value_or(Text()) : turn->text).utf8();
   if (text.empty() || turn->role == Role::unknown) return {};
   const char* const kind = turn->role == Role::assistant ? "output_text" : "input_text";
   return dump({{"id", turn->item_id},

@@ -231,6 +231,8 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
     turn.item_id = *std::min_element(slot.ids.begin(), slot.ids.end());
   if (!turn.started_at) turn.started_at = slot.started_at;
   if (!turn.ended_at) turn.ended_at = slot.ended_at;
+  // They may be of two writers with two clocks, or of one that mixes them up.
+  if (turn.started_at && turn.ended_at) turn.ended_at = std::max(*turn.started_at, *turn.ended_at);
   turn.writers = names.of(slot);
   for (const Saying& saying : slot.sayings) {
     if (saying.text() == best.text()) continue;
@@ -274,6 +276,22 @@ void add_missing_places(const Slots& slots, std::vector<Gap>& gaps) {
   for (const std::size_t at : jumps) {
     gaps.push_back({{}, GapKind::missing_position, static_cast<int>(at)});
   }
+}
+
+/// Behind the same turns as in the relay's own transcript, whatever stands between them now.
+std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const Slots& slots) {
+  std::vector<int> ordinals(relay.turns.size() + 1, 0);
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].heard != nullptr)
+      ordinals[static_cast<std::size_t>(slots[i].heard - relay.turns.data()) + 1] =
+          static_cast<int>(i) + 1;
+  std::vector<ToolCall> calls = relay.tool_calls;
+  for (ToolCall& call : calls)
+    call.after =
+        ordinals[std::min(static_cast<std::size_t>(std::max(call.after, 0)), ordinals.size() - 1)];
+  std::stable_sort(calls.begin(), calls.end(),
+                   [](const ToolCall& a, const ToolCall& b) { return a.after < b.after; });
+  return calls;
 }
 
 Contribution contribution(const Slots& slots, const std::vector<MergedTurn>& turns,
@@ -390,6 +408,7 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
   if (!copies.empty()) add_missing_places(slots, merged.gaps);
   merged.complete = is_complete(relay, slots, merged);
   merged.writers = names.of(slots);
+  merged.tool_calls = place_tool_calls(relay, slots);
   brought = contribution(slots, merged.turns, source_of(copies, of));
   return merged;
 }

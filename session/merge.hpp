@@ -38,7 +38,8 @@ struct MergedTranscript {
   std::vector<MergedTurn> turns;  ///< ordinals 1..n
   std::vector<Gap> gaps;
   std::vector<std::string> writers;
-  bool complete = false;  ///< nothing is known to be missing
+  std::vector<ToolCall> tool_calls;  ///< the relay's: no other writer has any
+  bool complete = false;             ///< nothing is known to be missing
 
   friend bool operator==(const MergedTranscript&, const MergedTranscript&) = default;
 };

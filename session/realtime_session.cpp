@@ -46,6 +46,7 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
   budget_.listen(identity_.extension_events);
   if (const auto wanted = wants_transcription(options_.session_config_json))
     settings_.hide_transcription(!*wanted);
+  transcript_.not_before(identity_.started_at);
 }
 
 // ---- the client ----------------------------------------------------------------------------
@@ -356,6 +357,9 @@ std::optional<Sequence> RealtimeSession::record_usage(std::optional<Event> trans
                                                       bool response_over, Moment now) {
   Sequence needs = 0;
   if (response_over) {
+    const auto audio_needs = record_audio(now);
+    if (!audio_needs) return std::nullopt;
+    needs = *audio_needs;
     if (const auto audio = meter_.unwritten()) {
       const auto recorded = record({{}, *audio}, now);
       if (!recorded) return std::nullopt;
@@ -364,6 +368,16 @@ std::optional<Sequence> RealtimeSession::record_usage(std::optional<Event> trans
   }
   if (!transcription) return needs;
   return record(std::move(*transcription), now);
+}
+
+std::optional<Sequence> RealtimeSession::record_audio(Moment now) {
+  Sequence needs = 0;
+  for (AnswerAudio& sent : transcript_.unrecorded_audio()) {
+    const auto recorded = record({{}, std::move(sent)}, now);
+    if (!recorded) return std::nullopt;
+    needs = *recorded;
+  }
+  return needs;
 }
 
 void RealtimeSession::spend(Moment now) {

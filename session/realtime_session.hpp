@@ -75,6 +75,7 @@ struct SessionIdentity {
   int attempt_number = 1;
   bool extension_events = false;     ///< the client asked for verbatim.* events
   const Dialect* dialect = nullptr;  ///< what the client speaks; null: what the provider does
+  TimeMs started_at = 0;             ///< of the attempt: nothing in it happens before that
 };
 
 /// How a link ended, as far as the socket knows.
@@ -229,6 +230,9 @@ class RealtimeSession {
   /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
   std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
                                        Moment now);
+  /// How much audio the last answers had, which the journal does not know otherwise; 0 if that is
+  /// recorded, nullopt if the journal refuses.
+  std::optional<Sequence> record_audio(Moment now);
   void spend(Moment now);
   /// A limit is near: the client is told. Or reached: it ends.
   void heed(const Budget::Notice& notice, Moment now);

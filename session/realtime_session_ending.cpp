@@ -88,12 +88,14 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   why_ = pending_reason_ ? pending_why_ : why;
   transcript_.apply({{}, meter_.audio()}, now.wall);
   try {
+    for (AnswerAudio& sent : transcript_.unrecorded_audio())
+      transcript_.apply({{}, std::move(sent)}, now.wall);
     final_ = finalise(transcript_, now.wall);
   } catch (const SpillError& error) {
     return end_unread(error.what());
   }
   budget_.hand_on(final_.used);
-  final_sequence_ = journal_.close(identity_.attempt, Ending{first, now.wall, final_});
+  final_sequence_ = journal_.close(identity_.attempt, Ending{first, transcript_.latest(), final_});
   // Not before: where memory was short, the session has not ended, and it can be tried again.
   reason_ = first;
   close_what_is_open(reason, why);
@@ -111,6 +113,7 @@ void RealtimeSession::suspend(const std::string& why, Moment now) {
   if (ended()) return;
   if (pending_reason_ || !created_ || settings_.empty() || options_.resume_window_ms == 0)
     return end(CloseReason::server_shutdown, why, now);
+  if (!record_audio(now)) return;
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now)) return;
   budget_.hand_on(transcript_.used());
   final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});

@@ -292,6 +292,7 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   auto endings =
       cut_off_answers(answers_, transcript_, settings_.speaks(), [this] { return own_event_id(); });
   answers_.clear();
+  if (!record_audio(now)) return;
   const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
   if (!needs) return;
   for (std::string& message : endings) answer_client(own_message(std::move(message)), *needs);

@@ -35,7 +35,7 @@ std::string canonical_form(const std::string& session_id, int attempt,
     add(form, to_string(turn.status));
     add(form, as_shown(turn.text.utf8()));
     add(form, turn.heard ? std::to_string(turn.heard->audio_ms) : "");
-    add(form, turn.heard ? as_shown(turn.heard->text.utf8()) : "");
+    add(form, turn.heard && turn.heard->text ? as_shown(turn.heard->text->utf8()) : "");
     add(form, turn.deleted ? "true" : "");
   }
   return form;
@@ -48,6 +48,11 @@ Receipt receipt_of(const std::string& session_id, int attempt, const MergedTrans
     if (!turn.text.empty()) ++receipt.with_text;
     if (turn.status == TurnStatus::interrupted) ++receipt.interrupted;
     if (turn.status == TurnStatus::failed) ++receipt.failed;
+  }
+  receipt.tool_calls = transcript.tool_calls.size();
+  for (const ToolCall& call : transcript.tool_calls) {
+    if (call.status == ToolStatus::failed) ++receipt.tool_calls_failed;
+    if (call.status == ToolStatus::unanswered) ++receipt.tool_calls_unanswered;
   }
   receipt.complete = transcript.complete;
   receipt.gaps = transcript.gaps;

@@ -22,6 +22,10 @@ struct Receipt {
   std::size_t with_text = 0;
   std::size_t interrupted = 0;
   std::size_t failed = 0;
+  // Tool calls, counted apart: they are no turns, and the hash is not of them.
+  std::size_t tool_calls = 0;
+  std::size_t tool_calls_failed = 0;
+  std::size_t tool_calls_unanswered = 0;
   bool complete = false;
   std::vector<Gap> gaps;
   std::string sha256;  ///< of canonical_form(), in hex

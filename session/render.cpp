@@ -37,7 +37,8 @@ Json turn_json(const MergedTurn& turn) {
                {"writers", turn.writers},
                {"response_id", nullptr}};
   if (turn.heard)
-    json["heard"] = {{"audio_ms", turn.heard->audio_ms}, {"text", turn.heard->text.utf8()}};
+    json["heard"] = {{"audio_ms", turn.heard->audio_ms},
+                     {"text", turn.heard->text ? Json(turn.heard->text->utf8()) : Json(nullptr)}};
   if (!turn.response_id.empty()) json["response_id"] = turn.response_id;
   if (!turn.reason.empty()) json["reason"] = turn.reason;
   if (turn.deleted) json["deleted"] = true;
@@ -46,6 +47,46 @@ Json turn_json(const MergedTurn& turn) {
                                 {"status", to_string(version.status)},
                                 {"text", version.text.utf8()}});
   return json;
+}
+
+Json string_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json tool_call_json(const ToolCall& call) {
+  Json json = {{"after", call.after},
+               {"item_id", string_or_null(call.item_id)},
+               {"call_id", string_or_null(call.call_id)},
+               {"kind", to_string(call.kind)},
+               {"name", call.name},
+               {"arguments", call.arguments.utf8()},
+               {"output", call.output ? Json(call.output->utf8()) : Json(nullptr)},
+               {"status", to_string(call.status)},
+               {"response_id", string_or_null(call.response_id)},
+               {"started_at", time_or_null(call.started_at)},
+               {"ended_at", time_or_null(call.ended_at)}};
+  if (call.kind == ToolKind::mcp) {
+    json["server_label"] = string_or_null(call.server);
+    const Json error = Json::parse(call.error.utf8(), nullptr, /*allow_exceptions=*/false);
+    json["error"] = error.is_discarded() ? string_or_null(call.error.utf8()) : error;
+  }
+  if (call.approval) {
+    const std::optional<bool>& approved = call.approval->approved;
+    json["approval"] = {{"request_id", call.approval->request_id},
+                        {"approve", approved ? Json(*approved) : Json(nullptr)},
+                        {"reason", string_or_null(call.approval->reason.utf8())}};
+  }
+  if (call.deleted) json["deleted"] = true;
+  return json;
+}
+
+/// Turns and tool calls in the conversation's order.
+template <class OnTurn, class OnCall>
+void walk(const TranscriptView& view, const OnTurn& on_turn, const OnCall& on_call) {
+  auto call = view.tool_calls.begin();
+  for (const MergedTurn& turn : view.turns) {
+    for (; call != view.tool_calls.end() && call->after < turn.ordinal; ++call) on_call(*call);
+    on_turn(turn);
+  }
+  for (; call != view.tool_calls.end(); ++call) on_call(*call);
 }
 
 /// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
@@ -69,6 +110,9 @@ Json receipt_json(const Receipt& receipt) {
           {"with_text", receipt.with_text},
           {"interrupted", receipt.interrupted},
           {"failed", receipt.failed},
+          {"tool_calls", receipt.tool_calls},
+          {"tool_calls_failed", receipt.tool_calls_failed},
+          {"tool_calls_unanswered", receipt.tool_calls_unanswered},
           {"complete", receipt.complete},
           {"gaps", gaps_json(receipt.gaps)},
           {"form", receipt_form},
@@ -78,6 +122,8 @@ Json receipt_json(const Receipt& receipt) {
 Json view_json(const TranscriptView& view) {
   Json turns = Json::array();
   for (const MergedTurn& turn : view.turns) turns.push_back(turn_json(turn));
+  Json calls = Json::array();
+  for (const ToolCall& call : view.tool_calls) calls.push_back(tool_call_json(call));
   return {{"session_id", view.session_id},
           {"attempt", view.attempt},
           {"status", to_string(view.status)},
@@ -87,14 +133,17 @@ Json view_json(const TranscriptView& view) {
           {"gaps", gaps_json(view.gaps)},
           {"writers", view.writers},
           {"receipt", view.receipt ? receipt_json(*view.receipt) : Json(nullptr)},
-          {"turns", turns}};
+          {"turns", turns},
+          {"tool_calls", calls}};
 }
 
 std::string render_json(const TranscriptView& view) { return json_line(view_json(view)); }
 
 std::string render_jsonl(const TranscriptView& view) {
   std::string lines;
-  for (const MergedTurn& turn : view.turns) lines += json_line(turn_json(turn));
+  walk(
+      view, [&](const MergedTurn& turn) { lines += json_line(turn_json(turn)); },
+      [&](const ToolCall& call) { lines += json_line(tool_call_json(call)); });
   return lines;
 }
 
@@ -102,11 +151,14 @@ std::string render_jsonl(const TranscriptView& view) {
 std::string render_jsonl(std::span<const TranscriptView> views) {
   std::string lines;
   for (const TranscriptView& view : views) {
-    for (const MergedTurn& turn : view.turns) {
+    const auto add = [&](const Json& shown) {
       Json line = {{"attempt", view.attempt}};
-      line.update(turn_json(turn));
+      line.update(shown);
       lines += json_line(line);
-    }
+    };
+    walk(
+        view, [&](const MergedTurn& turn) { add(turn_json(turn)); },
+        [&](const ToolCall& call) { add(tool_call_json(call)); });
   }
   return lines;
 }
@@ -124,6 +176,29 @@ std::string remark(const Turn& turn) {
   if (turn.heard) add("heard " + std::to_string(turn.heard->audio_ms) + " ms");
   if (turn.deleted) add("deleted");
   return out;
+}
+
+/// The same of a tool call.
+std::string remark(const ToolCall& call) {
+  std::string out;
+  const auto add = [&out](std::string_view what) {
+    out.append(out.empty() ? "" : ", ").append(what);
+  };
+  if (call.approval && call.approval->approved)
+    add(*call.approval->approved ? "approved" : "not approved");
+  if (call.status != ToolStatus::completed) add(to_string(call.status));
+  if (call.deleted) add("deleted");
+  return out;
+}
+
+/// "Tool weather", "Tool find (handbook)", on one line.
+std::string title(const ToolCall& call) {
+  std::string out = "Tool";
+  if (!call.name.empty()) out += " " + call.name;
+  if (!call.server.empty()) out += " (" + call.server + ")";
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  return Text::from_wtf8(std::move(out)).utf8();
 }
 
 /// White space at the ends is data in the JSON, and only untidy on a page.
@@ -150,12 +225,22 @@ std::string gap_line(const Gap& gap) {
 
 std::string render_text(const TranscriptView& view) {
   std::string page;
-  for (const Turn& turn : view.turns) {
+  const auto indented = [](const Text& text) { return replace_all(tidy(text), "\n", "\n    "); };
+  const auto add_turn = [&](const Turn& turn) {
     const auto note = remark(turn);
     page += speaker(turn.role);
     if (!note.empty()) page += " [" + note + "]";
-    page += ": " + replace_all(tidy(turn.text), "\n", "\n    ") + "\n";
-  }
+    page += ": " + indented(turn.text) + "\n";
+  };
+  const auto add_call = [&](const ToolCall& call) {
+    const auto note = remark(call);
+    page += title(call);
+    if (!note.empty()) page += " [" + note + "]";
+    page += ": " + indented(call.arguments) + "\n";
+    if (call.output) page += "    -> " + indented(*call.output) + "\n";
+    if (!call.error.empty()) page += "    error: " + indented(call.error) + "\n";
+  };
+  walk(view, add_turn, add_call);
   for (const Gap& gap : view.gaps) page += "[" + gap_line(gap) + "]\n";
   return page;
 }
@@ -182,13 +267,23 @@ std::string markdown_title(const std::string& session_id) {
 
 std::string markdown_turns(const TranscriptView& view) {
   std::string page;
-  for (const Turn& turn : view.turns) {
-    const auto note = remark(turn);
-    page.append("\n**").append(speaker(turn.role)).append(":** ");
-    page += markdown_escaped(tidy(turn.text));
+  const auto end_with = [&page](const std::string& note) {
     if (!note.empty()) page += " _(" + markdown_escaped(note) + ")_";
     page += "\n";
-  }
+  };
+  const auto add_turn = [&](const Turn& turn) {
+    page.append("\n**").append(speaker(turn.role)).append(":** ");
+    page += markdown_escaped(tidy(turn.text));
+    end_with(remark(turn));
+  };
+  const auto add_call = [&](const ToolCall& call) {
+    page += "\n**" + markdown_escaped(title(call)) + ":** ";
+    page += markdown_escaped(tidy(call.arguments));
+    if (call.output) page += "  \n\u2192 " + markdown_escaped(tidy(*call.output));
+    if (!call.error.empty()) page += "  \nerror: " + markdown_escaped(tidy(call.error));
+    end_with(remark(call));
+  };
+  walk(view, add_turn, add_call);
   for (const Gap& gap : view.gaps) page += "\n_" + markdown_escaped(gap_line(gap)) + "_\n";
   return page;
 }
@@ -205,6 +300,7 @@ void TranscriptView::show(MergedTranscript merged) {
   gaps = std::move(merged.gaps);
   writers = std::move(merged.writers);
   turns = std::move(merged.turns);
+  tool_calls = std::move(merged.tool_calls);
 }
 
 std::optional<Format> format_from_string(std::string_view name) { return value_of(name, formats); }
@@ -277,6 +373,14 @@ std::string render(const std::string& session_id, std::span<const TranscriptView
 
 std::string render_turn(const MergedTurn& turn) {
   std::string line = json_line(turn_json(turn));
+  line.pop_back();
+  return line;
+}
+
+std::string render_tool_call(const ToolCall& call, std::size_t number) {
+  Json shown = {{"number", number}};
+  shown.update(tool_call_json(call));
+  std::string line = json_line(shown);
   line.pop_back();
   return line;
 }

@@ -27,6 +27,7 @@ struct TranscriptView {
   std::vector<Gap> gaps;
   std::vector<std::string> writers;
   std::vector<MergedTurn> turns;
+  std::vector<ToolCall> tool_calls;
   std::optional<Receipt> receipt;  ///< of a final attempt
 
   void show(MergedTranscript merged);
@@ -39,8 +40,10 @@ std::string_view content_type(Format);
 std::string render(const TranscriptView&, Format);
 /// All attempts of a session in one, oldest first.
 std::string render(const std::string& session_id, std::span<const TranscriptView>, Format);
-/// One of the transcript's `turns`, and its `receipt`, as JSON.
+/// One of the transcript's `turns`, one of its `tool_calls`, and its `receipt`, as JSON.
 std::string render_turn(const MergedTurn&);
+/// `number`: its place among the calls, from 1; added for those who follow them.
+std::string render_tool_call(const ToolCall&, std::size_t number);
 std::string render_receipt(const Receipt&);
 
 /// 2026-11-23T21:50:51.123Z

@@ -46,6 +46,7 @@ TranscriptView replay(const Recording& recording) {
   view.status = SessionStatus::final;
   view.started_at = 0;
   view.ended_at = end;
+  for (const AnswerAudio& sent : transcript.unrecorded_audio()) transcript.apply({{}, sent}, end);
   view.show(merge(finalise(transcript, end), {}));
   return view;
 }

@@ -220,6 +220,9 @@ std::vector<ToolCall> ToolCalls::take(bool finished) {
         call.status = ToolStatus::unanswered;
       }
     }
+    // An output may stand before its call.
+    if (call.started_at && call.ended_at)
+      call.ended_at = std::max(*call.started_at, *call.ended_at);
     calls.push_back(std::move(call));
   }
   return calls;

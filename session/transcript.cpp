@@ -177,7 +177,7 @@ std::vector<std::string> Transcript::State::touched() {
 
 void Transcript::State::finish(TimeMs at) {
   if (finished) return;
-  now = at;
+  now = std::max(now, at);
   while (loose.first() != nullptr) anchor(*loose.first());
   // The last first, so that those behind one item keep their order.
   for (; !pending.empty(); pending.pop_back()) keep_unacknowledged(std::move(pending.back()));
@@ -246,14 +246,18 @@ std::int64_t Transcript::audio_sent_ms(const std::string& item_id, int content_i
   return state_->audio_sent_ms(item_id, content_index);
 }
 
+std::vector<AnswerAudio> Transcript::unrecorded_audio() const { return state_->unrecorded_audio(); }
+
 void Transcript::spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory) {
   state_->spill_to(std::move(spill), items_in_memory);
 }
 
 void Transcript::finish(TimeMs now) { state_->finish(now); }
 bool Transcript::finished() const { return state_->finished; }
+void Transcript::not_before(TimeMs at) { state_->now = std::max(state_->now, at); }
+TimeMs Transcript::latest() const { return state_->now; }
 
-Transcript::Contents Transcript::contents() const {
+Transcript::Contents Transcript::contents(bool with_tool_calls) const {
   Contents all;
   const auto lost_behind = [this, &all](const std::string& item_id) {
     for (const State::LostText& lost : state_->lost_texts)
@@ -263,10 +267,10 @@ Transcript::Contents Transcript::contents() const {
   };
   lost_behind({});
   ToolCalls tools;
-  state_->walk([&all, &lost_behind, &tools](const ConversationItem& item) {
+  state_->walk([&](const ConversationItem& item) {
     if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind});
     all.cut_off = all.cut_off || item.cut_off();
-    if (item.item.kind != ItemKind::message) tools.item(item);
+    if (with_tool_calls && item.item.kind != ItemKind::message) tools.item(item);
     if (item.is_turn()) {
       all.turns.push_back(item.turn());
       all.turns.back().ordinal = static_cast<int>(all.turns.size());
@@ -278,8 +282,8 @@ Transcript::Contents Transcript::contents() const {
   return all;
 }
 
-std::vector<Turn> Transcript::turns() const { return contents().turns; }
-std::vector<Gap> Transcript::gaps() const { return contents().gaps; }
+std::vector<Turn> Transcript::turns() const { return contents(false).turns; }
+std::vector<Gap> Transcript::gaps() const { return contents(false).gaps; }
 
 std::optional<Turn> Transcript::turn(const std::string& item_id) const {
   return state_->look_at(item_id, [](const ConversationItem* item) {

@@ -51,6 +51,10 @@ class Transcript {
   /// ItemTruncated must carry into the journal, since audio itself is not journaled.
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
 
+  /// What the provider has sent for each item since that was last told by an AnswerAudio: all of
+  /// the item's parts together.
+  std::vector<AnswerAudio> unrecorded_audio() const;
+
   /// Keeps about so many items in memory from now on, and the older ones in `spill` (0: all stay in
   /// memory). Changes nothing else, but that what reads may throw SpillError.
   void spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory);
@@ -59,6 +63,12 @@ class Transcript {
   /// events are ignored.
   void finish(TimeMs now);
   bool finished() const;
+
+  /// Clocks are set back; the times of a conversation are not. What is told to have happened before
+  /// something that came before it happened at that time; and nothing before this one.
+  void not_before(TimeMs at);
+  /// The latest time so far: no end of the conversation is before it.
+  TimeMs latest() const;
 
   struct Contents {
     /// In the conversation's order, ordinals 1..n. Tool items are links, not turns.
@@ -72,8 +82,9 @@ class Transcript {
     /// In the conversation's order. `unanswered` only after finish().
     std::vector<ToolCall> tool_calls;
   };
-  /// All of it, in one walk along the conversation.
-  Contents contents() const;
+  /// All of it, in one walk along the conversation. Without `tool_calls` where they are not asked
+  /// for: they may be long.
+  Contents contents(bool with_tool_calls = true) const;
   std::vector<Turn> turns() const;
   std::vector<Gap> gaps() const;
   /// Grows with everything that can change a tool call, but for the turns before it.

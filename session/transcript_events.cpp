@@ -12,7 +12,8 @@ namespace verbatim::session {
 Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   if (finished) return {};
   if (is_repeat(event)) return {true, {}};
-  now = at;
+  // Audio has no times, and is not journaled: a recovery must come to the same ones.
+  if (!std::holds_alternative<AudioDelta>(event.body)) now = std::max(now, at);
   std::visit([this](const auto& body) { on(body); }, event.body);
   Applied applied{false, touched()};
   spill();
@@ -142,6 +143,7 @@ void Transcript::State::on(const ItemTruncated& event) {
     const auto sent = event.audio_sent_ms >= 0 ? event.audio_sent_ms
                                                : audio_sent_ms(event.item_id, event.content_index);
     item->truncate(event.content_index, event.audio_end_ms, sent);
+    item->sent_audio_ms = std::clamp(sent, item->sent_audio_ms, usage_max);
   }
 }
 
@@ -201,6 +203,9 @@ void Transcript::State::on(const AudioDelta& event) {
   });
   if (part == parts.end()) part = parts.insert(parts.end(), {event.content_index, 0});
   part->us += event.bytes * 1000 / output_bytes_per_ms;
+  auto& unrecorded = audio_unrecorded;
+  if (std::find(unrecorded.begin(), unrecorded.end(), event.item_id) == unrecorded.end())
+    unrecorded.push_back(event.item_id);
 }
 
 std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int content_index) const {
@@ -209,10 +214,34 @@ std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int co
       if (sent.content_index == content_index) return sent.us / 1000;
     return 0;
   };
-  if (const auto found = audio.find(item_id); found != audio.end()) return of_part(found->second);
+  if (finished) return 0;
+  std::int64_t counted = 0;
   SpillReader reader(*this);
-  if (finished || spilled(item_id, reader) == nullptr) return 0;
-  return of_part(reader.audio_of(item_id));
+  if (const auto found = audio.find(item_id); found != audio.end()) {
+    counted = of_part(found->second);
+  } else if (spilled(item_id, reader) != nullptr) {
+    counted = of_part(reader.audio_of(item_id));
+  }
+  if (counted > 0) return counted;
+  // An earlier process may have counted it: the journal has the sum of the item, which is the
+  // part's where there is one.
+  return look_at(item_id, [](const ConversationItem* item) -> std::int64_t {
+    return item != nullptr && item->item.parts.size() == 1 ? item->sent_audio_ms : 0;
+  });
+}
+
+std::vector<AnswerAudio> Transcript::State::unrecorded_audio() const {
+  std::vector<AnswerAudio> all;
+  SpillReader reader(*this);
+  for (const std::string& id : audio_unrecorded) {
+    const auto found = audio.find(id);
+    if (found == audio.end() && spilled(id, reader) == nullptr) continue;
+    std::int64_t us = 0;
+    for (const AudioSent& part : found != audio.end() ? found->second : reader.audio_of(id))
+      us += part.us;
+    all.push_back({id, us / 1000});
+  }
+  return all;
 }
 
 // ---- tools ---------------------------------------------------------------------------------
@@ -293,8 +322,9 @@ void Transcript::State::talk_over(const std::string& response_id) {
 }
 
 void Transcript::State::on(const AnswerAudio& event) {
+  std::erase(audio_unrecorded, event.item_id);
   if (ConversationItem* item = known(event.item_id))
-    item->sent_audio_ms = std::max(item->sent_audio_ms, event.ms);
+    item->sent_audio_ms = std::clamp(event.ms, item->sent_audio_ms, usage_max);
 }
 
 // ---- what it costs -------------------------------------------------------------------------

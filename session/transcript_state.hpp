@@ -98,6 +98,7 @@ struct Transcript::State {
   bool awaiting_answer() const;
   std::vector<std::string> all_usage() const;
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
+  std::vector<AnswerAudio> unrecorded_audio() const;
   /// Of a turn: its place among the turns, from 1.
   int ordinal(const ConversationItem& item) const;
 
@@ -120,6 +121,7 @@ struct Transcript::State {
   std::uint64_t tools_version = 0;  ///< grows when something happens to a tool's item
   ResponseCounts response_counts;
   bool finished = false;
+  TimeMs now = 0;  ///< never runs backwards
 
  private:
   // These two are all that stays in memory of an item that does not. A print is a hash of an id: it
@@ -264,8 +266,8 @@ struct Transcript::State {
   std::string provider_session_id;
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;
+  std::vector<std::string> audio_unrecorded;  ///< ids of items; few
 
-  TimeMs now = 0;
   std::vector<std::pair<ConversationItem*, ConversationItem::Face>> watched;
 };
 

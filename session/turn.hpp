@@ -29,7 +29,9 @@ enum class TurnStatus : std::uint8_t {
 /// How much of a spoken turn was played before the listener talked over it.
 struct Heard {
   std::int64_t audio_ms = 0;  ///< from the provider's own `truncated` event
-  Text text;                  ///< an estimate: always a prefix of the turn's text
+  /// An estimate, always a prefix of the turn's text; empty: nothing was heard. nullopt: how long
+  /// the audio was is not known, and so neither is what was heard of it.
+  std::optional<Text> text;
 
   friend bool operator==(const Heard&, const Heard&) = default;
 };
@@ -46,6 +48,7 @@ struct Turn {
   std::string response_id;
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
+  std::int64_t audio_ms = 0;  ///< how long an answer takes to play; 0: not known
 
   friend bool operator==(const Turn&, const Turn&) = default;
 };

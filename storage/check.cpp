@@ -21,6 +21,9 @@ constexpr Rule rules[] = {
      "WHERE session NOT IN (SELECT id FROM session)"},
     {"turns without an attempt",
      "SELECT count(*), 'turn ' || min(id) FROM turn WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"tool calls without an attempt",
+     "SELECT count(*), 'tool call ' || min(id) FROM tool_call "
+     "WHERE attempt NOT IN (SELECT id FROM attempt)"},
     {"journal rows without an attempt",
      "SELECT count(*), 'row ' || min(seq) FROM journal "
      "WHERE attempt NOT IN (SELECT id FROM attempt)"},
@@ -46,7 +49,8 @@ constexpr Rule rules[] = {
      "SELECT count(*), min(place) FROM (SELECT 'session ' || id AS place FROM session "
      "WHERE NOT json_valid(metadata) UNION ALL SELECT 'attempt ' || id FROM attempt "
      "WHERE NOT json_valid(gaps) OR NOT json_valid(usage) UNION ALL SELECT 'turn ' || id FROM turn "
-     "WHERE NOT json_valid(writers))"},
+     "WHERE NOT json_valid(writers) UNION ALL SELECT 'tool call ' || id FROM tool_call "
+     "WHERE NOT coalesce(json_valid(approval), 1))"},
     {"closed in order, with attempts open",
      "SELECT count(*), 'attempt ' || min(id) FROM attempt "
      "WHERE ended_at IS NULL AND (SELECT clean FROM meta)"},

@@ -5,6 +5,7 @@
 #include "storage/copies.hpp"
 #include "storage/database.hpp"
 #include "storage/fold.hpp"
+#include "storage/tool_rows.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -16,13 +17,16 @@ session::Turn read_turn(const Query& row) {
   turn.role = static_cast<session::Role>(row.integer(2));
   turn.status = static_cast<session::TurnStatus>(row.integer(3));
   turn.text = session::Text::from_wtf8(row.text(4));
-  if (!row.is_null(5))
-    turn.heard = session::Heard{row.integer(5), session::Text::from_wtf8(row.text(6))};
+  if (!row.is_null(5)) {
+    turn.heard.emplace().audio_ms = row.integer(5);
+    if (!row.is_null(6)) turn.heard->text = session::Text::from_wtf8(row.text(6));
+  }
   turn.reason = row.text(7);
   turn.deleted = row.integer(8) != 0;
   turn.response_id = row.text(9);
   turn.started_at = row.optional_integer(10);
   turn.ended_at = row.optional_integer(11);
+  turn.audio_ms = row.integer(12);
   return turn;
 }
 
@@ -30,7 +34,8 @@ std::vector<session::Turn> read_turns(Database& database, session::AttemptId att
   std::vector<session::Turn> turns;
   Query rows = database.query(
       "SELECT ordinal, item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
-      "response_id, started_at, ended_at FROM turn WHERE attempt = ? ORDER BY ordinal, id");
+      "response_id, started_at, ended_at, audio_ms FROM turn WHERE attempt = ? ORDER BY ordinal, "
+      "id");
   rows.bind(attempt);
   while (rows.step()) turns.push_back(read_turn(rows));
   return turns;
@@ -75,11 +80,14 @@ session::FinalTranscript heard_by_relay(Database& database, const AttemptRow& at
     heard.complete = row.integer(0) != 0;
     heard.gaps = read_gaps(row.text(1));
     heard.turns = read_turns(database, attempt.id);
+    heard.tool_calls = tool_calls_of(database, attempt.id);
   } else {
     const Folded folded =
         fold(database, attempt.id, static_cast<session::Sequence>(row.integer(2)));
-    heard.turns = folded.transcript.turns();
-    heard.gaps = folded.transcript.gaps();
+    session::Transcript::Contents contents = folded.transcript.contents();
+    heard.turns = std::move(contents.turns);
+    heard.gaps = std::move(contents.gaps);
+    heard.tool_calls = std::move(contents.tool_calls);
     heard.used = folded.transcript.used();
     heard.usage_json = session::usage_list(folded.transcript);
   }

@@ -1,5 +1,7 @@
 #include "storage/fold.hpp"
 
+#include <algorithm>
+
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
 
@@ -7,13 +9,16 @@ namespace verbatim::storage {
 
 Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq) {
   Folded folded;
+  Query attempt_row = database.query("SELECT started_at FROM attempt WHERE id = ?");
+  if (attempt_row.bind(attempt).step()) folded.transcript.not_before(attempt_row.integer(0));
   Query rows =
       database.query("SELECT at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(first_seq, attempt);
   while (rows.step()) {
-    folded.last_at = rows.integer(0);
+    const session::TimeMs at = rows.integer(0);
+    folded.last_at = std::max(folded.last_at, at);
     if (const auto event = decode_event(rows.blob(1))) {
-      folded.transcript.apply(*event, folded.last_at);
+      folded.transcript.apply(*event, at);
       ++folded.rows;
     } else {
       ++folded.unreadable;

@@ -17,7 +17,7 @@ struct Folded {
   session::Transcript transcript;
   std::size_t rows = 0;         ///< rows that were folded
   std::size_t unreadable = 0;   ///< rows that could not be
-  session::TimeMs last_at = 0;  ///< of the last row, readable or not; 0 if there is none
+  session::TimeMs last_at = 0;  ///< the latest of all rows, readable or not; 0 if there is none
 };
 
 Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq);

@@ -13,7 +13,6 @@ namespace verbatim::storage {
 namespace {
 
 using session::SessionStatus;
-using Turns = std::vector<std::shared_ptr<const TailTurn>>;
 
 std::uint64_t newest_row(Database& database) {
   Query row = database.query("SELECT coalesce(max(seq), 0) FROM journal");
@@ -41,26 +40,55 @@ session::TranscriptView head_of(const std::string& session_id, const AttemptRow&
   return head;
 }
 
+std::string render(const session::MergedTurn& turn, std::size_t) {
+  return session::render_turn(turn);
+}
+std::string render(const session::ToolCall& call, std::size_t place) {
+  return session::render_tool_call(call, place + 1);
+}
+
 /// Those that are as they were stay the same objects. True if any is not, or one less is there.
-bool update(Turns& turns, std::vector<session::MergedTurn> fresh, std::uint64_t changed,
+template <class Value>
+bool update(TailEntries<Value>& entries, std::vector<Value> fresh, std::uint64_t changed,
             std::uint64_t generation) {
-  bool any = fresh.size() < turns.size();
-  turns.resize(std::min(turns.size(), fresh.size()));
+  bool any = fresh.size() < entries.size();
+  entries.resize(std::min(entries.size(), fresh.size()));
   for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (i < turns.size() && turns[i]->turn == fresh[i]) continue;
-    auto turn = std::make_shared<TailTurn>();
-    turn->json = session::render_turn(fresh[i]);
-    turn->turn = std::move(fresh[i]);
-    turn->changed = changed;
-    turn->generation = generation;
-    if (i < turns.size()) {
-      turns[i] = std::move(turn);
+    if (i < entries.size() && entries[i]->value == fresh[i]) continue;
+    auto entry = std::make_shared<TailEntry<Value>>();
+    entry->json = render(fresh[i], i);
+    entry->value = std::move(fresh[i]);
+    entry->changed = changed;
+    entry->generation = generation;
+    if (i < entries.size()) {
+      entries[i] = std::move(entry);
     } else {
-      turns.push_back(std::move(turn));
+      entries.push_back(std::move(entry));
     }
     any = true;
   }
   return any;
+}
+
+bool update(TailState& state, session::MergedTranscript& merged, std::uint64_t changed,
+            std::uint64_t generation) {
+  const bool turns = update(state.turns, std::move(merged.turns), changed, generation);
+  return update(state.calls, std::move(merged.tool_calls), changed, generation) || turns;
+}
+
+std::vector<std::string> ids_of(const std::vector<session::Turn>& turns) {
+  std::vector<std::string> ids;
+  for (const session::Turn& turn : turns) ids.push_back(turn.item_id);
+  return ids;
+}
+
+/// Of an attempt that is over.
+void show_end(TailState& state, session::MergedTranscript merged) {
+  session::MergedTranscript shown = merged;
+  update(state, shown, TailTurn::always, state.generation);
+  state.head.show(std::move(merged));
+  state.head.turns.clear();
+  state.head.tool_calls.clear();
 }
 
 /// What the end of an attempt shows; its turns those that `since` did not have, or all.
@@ -72,15 +100,13 @@ std::shared_ptr<const TailState> end_of(Database& database, const std::string& s
   state->mark = {attempt.number, true, newest_copy(database, attempt.id)};
   auto merged = merged_transcript(database, attempt);
   if (since && since->attempt == attempt.number && since->final) {
-    const auto earlier =
+    auto earlier =
         session::merge(heard_by_relay(database, attempt),
                        copies_of(database, attempt.id, static_cast<std::int64_t>(since->number)));
-    update(state->turns, earlier.turns, 0, 0);
+    update(*state, earlier, 0, 0);
   }
-  update(state->turns, merged.turns, TailTurn::always, 1);
   state->generation = 1;
-  state->head.show(std::move(merged));
-  state->head.turns.clear();
+  show_end(*state, std::move(merged));
   return state;
 }
 
@@ -110,15 +136,6 @@ std::optional<TailMark> tail_mark_from_string(std::string_view text) {
   if (!take_number(text, mark.number) || !text.empty() || mark.number > INT64_MAX)
     return std::nullopt;
   return mark;
-}
-
-std::vector<std::shared_ptr<const TailTurn>> unseen(const TailState& state, const TailState* before,
-                                                    std::uint64_t seen) {
-  Turns turns;
-  for (const auto& turn : state.turns)
-    if (before ? turn->generation > before->generation : turn->changed > seen)
-      turns.push_back(turn);
-  return turns;
 }
 
 std::optional<TailStart> start_tail(Database& database, const std::string& session_id,
@@ -208,7 +225,7 @@ void LiveTail::read_copies(Database& database) {
     const auto at = by_attempt_.find(attempt);
     if (at == by_attempt_.end()) continue;
     at->second->copies = copies_of(database, attempt);
-    at->second->stale = true;
+    at->second->stale = at->second->calls_stale = true;
   }
   copies_to_ = to;
 }
@@ -231,16 +248,16 @@ void LiveTail::begin(Database& database, Tail& tail, const Wanted& wanted) {
 
 void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
   const auto remember = [&] {
-    session::FinalTranscript heard;
-    heard.turns = tail.fold.turns();
+    bool with_calls = true;
+    auto merged = session::merge(heard(tail, with_calls), {});
     auto state = std::make_shared<TailState>();
-    update(state->turns, session::merge(heard, {}).turns, seen, generation_ + 1);
+    update(*state, merged, seen, generation_ + 1);
     tail.state = std::move(state);
   };
   // With copies nobody can tell how it looked.
   bool remembered = seen == 0 || !tail.copies.empty();
-  Query first = database.query("SELECT first_seq FROM attempt WHERE id = ?");
-  first.bind(tail.attempt).step();
+  Query first = database.query("SELECT first_seq, started_at FROM attempt WHERE id = ?");
+  if (first.bind(tail.attempt).step()) tail.fold.not_before(first.integer(1));
   Query rows = database.query(
       "SELECT seq, at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(first.integer(0), tail.attempt);
@@ -252,6 +269,24 @@ void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
     if (const auto event = decode_event(rows.blob(2))) tail.fold.apply(*event, rows.integer(1));
   }
   if (!remembered) remember();
+}
+
+/// What the relay has heard so far. Tool calls may be long: they are made again only if something
+/// has happened to one of them, or to the order of the turns between which they stand.
+session::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
+  session::FinalTranscript heard;
+  session::Transcript::Contents contents = tail.fold.contents(/*with_tool_calls=*/false);
+  std::vector<std::string> ids = ids_of(contents.turns);
+  with_calls = with_calls || tail.calls_stale || tail.tools_version != tail.fold.tools_version() ||
+               tail.turn_ids != ids;
+  if (with_calls) contents = tail.fold.contents();
+  tail.tools_version = tail.fold.tools_version();
+  tail.turn_ids = std::move(ids);
+  tail.calls_stale = false;
+  heard.turns = std::move(contents.turns);
+  heard.gaps = std::move(contents.gaps);
+  heard.tool_calls = std::move(contents.tool_calls);
+  return heard;
 }
 
 void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
@@ -267,7 +302,10 @@ void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
   next->generation = generation_ + 1;
   next->gone = gone;
   next->mark = {key.attempt, false, rows_to_};
-  if (tail.state) next->turns = tail.state->turns;
+  if (tail.state) {
+    next->turns = tail.state->turns;
+    next->calls = tail.state->calls;
+  }
   if (!attempt) {
     next->head.session_id = key.session_id;
     next->head.attempt = key.attempt;
@@ -275,18 +313,17 @@ void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
   } else if (status == SessionStatus::final) {
     auto merged = merged_transcript(database, *attempt);
     next->mark = {key.attempt, true, newest_copy(database, attempt->id)};
-    update(next->turns, merged.turns, TailTurn::always, next->generation);
     next->head = head_of(key.session_id, *attempt);
-    next->head.show(std::move(merged));
-    next->head.turns.clear();
+    show_end(*next, std::move(merged));
   } else {
     next->head = head_of(key.session_id, *attempt);
-    session::FinalTranscript heard;
-    heard.turns = tail.fold.turns();
-    heard.gaps = tail.fold.gaps();
+    bool with_calls = false;
+    auto merged = session::merge(heard(tail, with_calls), tail.copies);
     // Whether a copy was there at the time of an earlier state is not written down.
-    news |= update(next->turns, session::merge(heard, tail.copies).turns,
-                   tail.copies.empty() ? rows_to_ : TailTurn::always, next->generation);
+    const std::uint64_t changed = tail.copies.empty() ? rows_to_ : TailTurn::always;
+    news |= update(next->turns, std::move(merged.turns), changed, next->generation);
+    if (with_calls)
+      news |= update(next->calls, std::move(merged.tool_calls), changed, next->generation);
   }
   tail.stale = false;
   if (!news) return;

@@ -35,9 +35,10 @@ struct TailMark {
 std::string to_string(const TailMark&);
 std::optional<TailMark> tail_mark_from_string(std::string_view);
 
-/// A turn as it is shown; shared by all states in which it is the same.
-struct TailTurn {
-  session::MergedTurn turn;
+/// A turn, or a tool call, as it is shown; shared by all states in which it is the same.
+template <class Value>
+struct TailEntry {
+  Value value;
   std::string json;
   /// Whoever has seen the state of this number has seen it so. `always`: nobody can tell.
   std::uint64_t changed = 0;
@@ -45,11 +46,19 @@ struct TailTurn {
 
   static constexpr std::uint64_t always = UINT64_MAX;
 };
+using TailTurn = TailEntry<session::MergedTurn>;
+using TailCall = TailEntry<session::ToolCall>;
+
+template <class Value>
+using TailEntries = std::vector<std::shared_ptr<const TailEntry<Value>>>;
+using TailTurns = TailEntries<session::MergedTurn>;
+using TailCalls = TailEntries<session::ToolCall>;
 
 /// An attempt as it stands.
 struct TailState {
-  session::TranscriptView head;  ///< without its turns
-  std::vector<std::shared_ptr<const TailTurn>> turns;
+  session::TranscriptView head;  ///< without its turns and tool calls
+  TailTurns turns;
+  TailCalls calls;
   TailMark mark;
   std::uint64_t generation = 0;  ///< grows with every state
   bool gone = false;             ///< there is no such session any more
@@ -57,8 +66,15 @@ struct TailState {
 
 /// What of a state is new to somebody who has seen `before`, or, where that is null, the state of
 /// this number. Its turns fill their places; what is behind the last of the state is no more.
-std::vector<std::shared_ptr<const TailTurn>> unseen(const TailState& state, const TailState* before,
-                                                    std::uint64_t seen);
+template <class Value>
+TailEntries<Value> unseen(const TailEntries<Value>& entries, const TailState* before,
+                          std::uint64_t seen) {
+  TailEntries<Value> fresh;
+  for (const auto& entry : entries)
+    if (before ? entry->generation > before->generation : entry->changed > seen)
+      fresh.push_back(entry);
+  return fresh;
+}
 
 struct TailKey {
   std::string session_id;
@@ -100,12 +116,17 @@ class LiveTail {
     std::vector<session::Copy> copies;
     std::shared_ptr<const TailState> state;
     bool stale = true;  ///< rows or copies have come
+    // What the tool calls in `state` were made from.
+    std::uint64_t tools_version = 0;
+    std::vector<std::string> turn_ids;
+    bool calls_stale = true;
   };
 
   void read_rows(Database& database);
   void read_copies(Database& database);
   void begin(Database& database, Tail& tail, const Wanted& wanted);
   void fold(Database& database, Tail& tail, std::uint64_t seen);
+  session::FinalTranscript heard(Tail& tail, bool& with_calls);
   void refresh(Database& database, const TailKey& key, Tail& tail);
 
   std::map<TailKey, Tail> tails_;

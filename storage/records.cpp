@@ -1,5 +1,7 @@
 #include "storage/records.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "session/render.hpp"
@@ -7,6 +9,7 @@
 #include "storage/database.hpp"
 #include "storage/evidence.hpp"
 #include "storage/outbox.hpp"
+#include "storage/tool_rows.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -36,6 +39,14 @@ bool is_completed(Database& database, session::AttemptId attempt, const std::str
   return row.bind(attempt, item_id, static_cast<int>(session::TurnStatus::completed)).step();
 }
 
+/// Clocks are set back; a session's attempts follow upon each other all the same.
+session::TimeMs start_of_attempt(Database& database, std::int64_t session, session::TimeMs now) {
+  Query row = database.query(
+      "SELECT max(created_at, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM attempt "
+      "WHERE session = session.id AND status <> 0), 0)) FROM session WHERE id = ?");
+  return row.bind(session).step() ? std::max(now, row.integer(0)) : now;
+}
+
 }  // namespace
 
 std::int64_t require_session(Database& database, const std::string& public_id,
@@ -58,17 +69,18 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
   const std::int64_t session =
       require_session(database, spec.session_id, spec.user, spec.metadata, spec.now);
   OpenedAttempt opened;
+  opened.started_at = start_of_attempt(database, session, spec.now);
   const auto latest = find_attempt(database, spec.session_id);
   if (latest && latest->status == session::SessionStatus::created) {
     database
         .query(
             "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ? WHERE id = ?")
-        .bind(static_cast<int>(session::SessionStatus::live), spec.now, spec.model, first_seq,
-              latest->id)
+        .bind(static_cast<int>(session::SessionStatus::live), opened.started_at, spec.model,
+              first_seq, latest->id)
         .run();
     opened.attempt = latest->id;
     opened.number = latest->number;
-    announce(database, MessageKind::session_started, opened.attempt, spec.now);
+    announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
     return opened;
   }
   opened.number = latest ? latest->number + 1 : 1;
@@ -76,11 +88,11 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
       .query(
           "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "
           "VALUES (?, ?, ?, ?, ?, ?)")
-      .bind(session, opened.number, static_cast<int>(session::SessionStatus::live), spec.now,
-            spec.model, first_seq)
+      .bind(session, opened.number, static_cast<int>(session::SessionStatus::live),
+            opened.started_at, spec.model, first_seq)
       .run();
   opened.attempt = database.last_insert_id();
-  announce(database, MessageKind::session_started, opened.attempt, spec.now);
+  announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
   return opened;
 }
 
@@ -98,23 +110,23 @@ void upsert_turn(Database& database, session::AttemptId attempt, const session::
   std::optional<std::string> heard_text;
   if (turn.heard) {
     heard_ms = turn.heard->audio_ms;
-    heard_text = turn.heard->text.wtf8();
+    if (turn.heard->text) heard_text = turn.heard->text->wtf8();
   }
   database
       .query(R"sql(
 INSERT INTO turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
-                  deleted, response_id, started_at, ended_at, writers)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '["relay"]')
+                  deleted, response_id, started_at, ended_at, audio_ms, writers)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '["relay"]')
 ON CONFLICT (attempt, item_id) DO UPDATE SET
   ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
   role = excluded.role, status = excluded.status, text = excluded.text,
   heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
   deleted = excluded.deleted, response_id = excluded.response_id,
-  started_at = excluded.started_at, ended_at = excluded.ended_at
+  started_at = excluded.started_at, ended_at = excluded.ended_at, audio_ms = excluded.audio_ms
 )sql")
       .bind(attempt, turn.item_id, turn.ordinal, static_cast<int>(turn.role),
             static_cast<int>(turn.status), turn.text.wtf8(), heard_ms, heard_text, turn.reason,
-            turn.deleted, turn.response_id, turn.started_at, turn.ended_at)
+            turn.deleted, turn.response_id, turn.started_at, turn.ended_at, turn.audio_ms)
       .run();
   if (completes)
     announce(database, MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
@@ -126,7 +138,8 @@ void finalise_attempt(Database& database, session::AttemptId attempt,
   const std::string gaps = gaps_json(ending.transcript.gaps);
   database
       .query(
-          "UPDATE attempt SET status = ?, ended_at = ?, close_reason = ?, complete = ?, "
+          "UPDATE attempt SET status = ?, ended_at = max(started_at, ?), close_reason = ?, "
+          "complete = ?, "
           "gaps = ?, usage = ? WHERE id = ? AND ended_at IS NULL")
       .bind(static_cast<int>(session::SessionStatus::final), ending.ended_at,
             static_cast<int>(ending.reason), ending.transcript.complete, gaps,
@@ -134,6 +147,7 @@ void finalise_attempt(Database& database, session::AttemptId attempt,
       .run();
   if (database.changes() == 0) return;
   for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
+  insert_tool_calls(database, attempt, ending.transcript.tool_calls);
   mark_to_merge(database, attempt);
   announce(database, MessageKind::session_ended, attempt, ending.ended_at);
 }

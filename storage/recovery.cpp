@@ -121,7 +121,7 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
   session::Ending ending;
   ending.reason = attempt.suspended_at ? session::CloseReason::server_shutdown
                                        : session::CloseReason::crash_recovered;
-  ending.ended_at = std::max(folded.last_at, attempt.started_at);
+  ending.ended_at = std::max({folded.last_at, folded.transcript.latest(), attempt.started_at});
   ending.transcript = session::finalise(folded.transcript, ending.ended_at);
 
   // Not those that the provider had cut short before.

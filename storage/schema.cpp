@@ -138,7 +138,33 @@ FROM (SELECT attempt AS id, count(*) AS copies, sum(json_array_length(body)) AS 
 WHERE counted.id = attempt.id;
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4};
+constexpr const char* version_5 = R"sql(
+ALTER TABLE turn ADD COLUMN audio_ms INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE tool_call (
+  id INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  number INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  item_id TEXT NOT NULL,
+  call_id TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  server TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  output TEXT,
+  error TEXT NOT NULL,
+  approval TEXT,
+  deleted INTEGER NOT NULL,
+  response_id TEXT NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  UNIQUE (attempt, number)
+);
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

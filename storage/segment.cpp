@@ -26,15 +26,24 @@ SELECT (SELECT count(*) FROM segment.attempt AS theirs
 
 constexpr const char* merge_turns = R"sql(
 INSERT INTO main.turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
-                       deleted, response_id, started_at, ended_at, writers)
+                       deleted, response_id, started_at, ended_at, audio_ms, writers)
 SELECT attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
-       deleted, response_id, started_at, ended_at, writers FROM segment.turn WHERE true
+       deleted, response_id, started_at, ended_at, audio_ms, writers FROM segment.turn WHERE true
 ON CONFLICT (attempt, item_id) DO UPDATE SET
   ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
   role = excluded.role, status = excluded.status, text = excluded.text,
   heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
   deleted = excluded.deleted, response_id = excluded.response_id,
-  started_at = excluded.started_at, ended_at = excluded.ended_at
+  started_at = excluded.started_at, ended_at = excluded.ended_at, audio_ms = excluded.audio_ms
+)sql";
+
+/// Written at an attempt's end, which is in one of the two files only.
+constexpr const char* merge_tool_calls = R"sql(
+INSERT OR IGNORE INTO main.tool_call (attempt, number, after, item_id, call_id, kind, status, name,
+                                      server, arguments, output, error, approval, deleted,
+                                      response_id, started_at, ended_at)
+SELECT attempt, number, after, item_id, call_id, kind, status, name, server, arguments, output,
+       error, approval, deleted, response_id, started_at, ended_at FROM segment.tool_call
 )sql";
 
 constexpr const char* merge_endings = R"sql(
@@ -262,6 +271,7 @@ MergedSegment merge_segment(Database& database, const fs::path& file) {
     database.query("INSERT OR IGNORE INTO main.journal SELECT * FROM segment.journal").run();
     const auto completed = newly_completed(database);
     database.query(merge_turns).run();
+    database.query(merge_tool_calls).run();
     database.query(merge_endings).run();
     database.query(merge_sequence).run();
     for (const CompletedTurn& turn : completed)

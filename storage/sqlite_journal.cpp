@@ -19,12 +19,14 @@ namespace {
 
 std::size_t size_of(const session::Turn& turn) {
   return sizeof turn + turn.item_id.size() + turn.text.size_bytes() + turn.reason.size() +
-         turn.response_id.size() + (turn.heard ? turn.heard->text.size_bytes() : 0);
+         turn.response_id.size() +
+         (turn.heard && turn.heard->text ? turn.heard->text->size_bytes() : 0);
 }
 
 std::size_t size_of(const session::Ending& ending) {
   std::size_t size = sizeof ending + ending.transcript.usage_json.size();
   for (const session::Turn& turn : ending.transcript.turns) size += size_of(turn);
+  for (const session::ToolCall& call : ending.transcript.tool_calls) size += session::size_of(call);
   for (const session::Gap& gap : ending.transcript.gaps) size += sizeof gap + gap.item_id.size();
   return size;
 }

@@ -95,6 +95,8 @@ struct AttemptSpec {
 struct OpenedAttempt {
   session::AttemptId attempt = 0;
   int number = 0;  ///< 1-based within its session
+  /// As recorded: not before its session was made, or an earlier attempt ended, whatever the clock.
+  session::TimeMs started_at = 0;
 };
 
 class SqliteJournal final : public session::Journal {

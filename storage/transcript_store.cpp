@@ -380,6 +380,7 @@ bool erase_session(Database& database, const std::string& id) {
     delete_events_of(database, attempt, first_seq);
     database.query("DELETE FROM unreadable WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM turn WHERE attempt = ?").bind(attempt).run();
+    database.query("DELETE FROM tool_call WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM copy WHERE attempt = ?").bind(attempt).run();
     database
         .query("DELETE FROM delivery WHERE message IN (SELECT id FROM message WHERE attempt = ?)")

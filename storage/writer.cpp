@@ -183,8 +183,10 @@ void Writer::publish(std::span<Job> batch) {
     Job& job = batch[i];
     const StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
     if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
-      if (!error)
+      if (!error) {
+        open->spec->now = open->opened.started_at;
         live_[open->opened.attempt] = {open->opened.number, job.sequence, std::move(*open->spec)};
+      }
       open->done(open->opened, error);
     } else if (auto* change = std::get_if<Change>(&job.what)) {
       change->done(error);

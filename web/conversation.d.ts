@@ -8,8 +8,8 @@ export interface Turn {
   /** ISO 8601, as this page saw it. */
   startedAt: string;
   endedAt: string | null;
-  /** Of an answer that was talked over. */
-  heard: { audioMs: number; text: string } | null;
+  /** Of an answer that was talked over. `text` is null where the length of its audio is not known. */
+  heard: { audioMs: number; text: string | null } | null;
   responseId: string | null;
   deleted?: boolean;
 }

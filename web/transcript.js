@@ -46,9 +46,11 @@ export class Transcript {
     }
   }
 
-  /** Of the text that was spoken, what lies in the first `audioMs`; cut between words. */
+  /** Of the text that was spoken, what lies in the first `audioMs`, cut between words; or null. */
   heard(turn, audioMs, lengthMs) {
-    if (lengthMs <= 0 || audioMs >= lengthMs) return turn.text;
+    if (audioMs <= 0) return '';
+    if (lengthMs <= 0) return null; // nobody knows how much of it that is
+    if (audioMs >= lengthMs) return turn.text;
     const at = Math.floor(turn.text.length * (audioMs / lengthMs));
     const cut = turn.text.slice(0, at);
     return /\s/.test(turn.text[at] ?? ' ') ? cut : cut.replace(/\S*$/, '').trimEnd();

@@ -4,6 +4,7 @@ import { element, facts, problem } from './dom.js';
 import { digest } from './receipt.js';
 import { completeness } from './sessions.js';
 import { Timeline } from './timeline.js';
+import { inPlace } from './tools.js';
 import { TurnList, fromApi } from './turns.js';
 import { watch } from './watch.js';
 import { counted, gapWords, moment, reasonWords, sessionStatuses } from './words.js';
@@ -15,6 +16,7 @@ export class Attempt {
   #refresh;
   #live;
   #turns = new Map(); // by ordinal, in the API's shape
+  #calls = new Map(); // of tools, by their number
   #copies = []; // whose copies the transcript is merged from
   #list;
   #timeline;
@@ -33,7 +35,7 @@ export class Attempt {
     const prefix = `attempt-${number}-turn`;
     this.#list = new TurnList({
       label: `Transcript of attempt ${number}`,
-      keyOf: ({ ordinal }) => ordinal,
+      keyOf: ({ ordinal, number }) => ordinal ?? `tool-${number}`,
       prefix,
     });
     this.#timeline = new Timeline({
@@ -70,7 +72,8 @@ export class Attempt {
       this.#showState({ status: 'created' });
       return;
     }
-    const { turns, writers, gaps, receipt } = transcript;
+    const { turns, tool_calls: calls, writers, gaps, receipt } = transcript;
+    this.#calls = new Map(calls.map((call, at) => [at + 1, { ...call, number: at + 1 }]));
     this.#turns = new Map(turns.map((turn) => [turn.ordinal, turn]));
     this.#copies = writers;
     this.#showTurns();
@@ -99,6 +102,7 @@ export class Attempt {
         signal,
         told: (name, data) => {
           if (name === 'turn') this.#turns.set(data.ordinal, data);
+          if (name === 'tool_call') this.#calls.set(data.number, data);
           if (name === 'session') this.#dropBehind(data);
           this.#showTurns();
         },
@@ -119,6 +123,7 @@ export class Attempt {
   #dropBehind(state) {
     const ordinals = [...this.#turns.keys()].sort((a, b) => a - b);
     for (const ordinal of ordinals.slice(state.turns)) this.#turns.delete(ordinal);
+    for (const number of [...this.#calls.keys()]) if (number > state.tool_calls) this.#calls.delete(number);
     const begun = this.#state.dataset.status === 'created' && state.status !== 'created';
     this.#showState(state);
     if (begun) this.#refresh().catch(() => {}); // it is tried again at the end
@@ -135,7 +140,8 @@ export class Attempt {
 
   #showTurns() {
     const turns = [...this.#turns.values()].sort((a, b) => a.ordinal - b.ordinal).map(fromApi);
-    this.#list.update(turns, this.#copies);
+    const calls = [...this.#calls.values()].sort((a, b) => a.number - b.number);
+    this.#list.update(inPlace(turns, calls), this.#copies);
     this.#timeline.update(turns);
   }
 }
@@ -171,6 +177,11 @@ function gapsOf(gaps) {
   );
 }
 
+function toolCalls({ tool_calls: all, tool_calls_failed: failed, tool_calls_unanswered: unanswered }) {
+  const remarks = [failed > 0 && `${failed} failed`, unanswered > 0 && `${unanswered} without an output`];
+  return [String(all), ...remarks.filter(Boolean)].join(', ');
+}
+
 async function receiptOf(transcript) {
   const { receipt } = transcript;
   const same = (await digest(transcript)) === receipt.sha256;
@@ -186,6 +197,7 @@ async function receiptOf(transcript) {
       ['With words', String(receipt.with_text)],
       ['Cut off', String(receipt.interrupted)],
       ['Not transcribed', String(receipt.failed)],
+      ['Tool calls', toolCalls(receipt)],
       ['Complete', completeness(receipt)],
     ]),
     element(

@@ -1,5 +1,6 @@
 // A transcript, turn by turn, as it is read: who, when, the words, and what became of them.
 import { element } from './dom.js';
+import { rowOfCall } from './tools.js';
 import { between, clock, offset, roles, turnStatuses } from './words.js';
 
 /** A turn of the API, in the shape in which the client library has turns. */
@@ -31,7 +32,8 @@ export class TurnList {
   }
 
   /**
-   * Only what has changed is made anew, so that a selection or an open detail stays. `writers` are
+   * Turns, and tool calls (tools.js) between them. Only what has changed is made anew, so that a
+   * selection or an open detail stays. `writers` are
    * those of the whole transcript: a turn that all of them have says nothing of it.
    */
   update(turns, writers = []) {
@@ -40,7 +42,8 @@ export class TurnList {
       const signature = JSON.stringify([turn, writers]);
       const known = this.#shown.get(key);
       if (known?.signature === signature) return known.row;
-      const row = rowOf(turn, `${this.#prefix}-${key}`, writers);
+      const id = `${this.#prefix}-${key}`;
+      const row = turn.kind ? rowOfCall(turn, id) : rowOf(turn, id, writers);
       if (known) known.row.replaceWith(row);
       this.#shown.set(key, { row, signature });
       return row;
@@ -80,7 +83,7 @@ function words(turn) {
   if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No words.');
   if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text.trimStart());
   const heard = turn.heard?.text;
-  if (heard === undefined || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
+  if (typeof heard !== 'string' || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
   const unheard = turn.text.slice(heard.length);
   return element(
     'p',

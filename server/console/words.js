@@ -34,6 +34,13 @@ export const turnStatuses = {
   failed: 'not transcribed',
 };
 
+export const toolStatuses = {
+  in_progress: 'waiting for its output',
+  completed: 'completed',
+  failed: 'failed',
+  unanswered: 'no output came',
+};
+
 export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
 
 const gapKinds = {

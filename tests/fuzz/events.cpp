@@ -31,7 +31,8 @@ void check_turns(const Transcript& transcript) {
     demand(ids.insert(turn.item_id).second);
     demand(utf8::is_valid(turn.text.utf8()));
     demand(turn.ordinal == static_cast<int>(ids.size()));
-    if (turn.heard) demand(turn.text.wtf8().starts_with(turn.heard->text.wtf8()));
+    if (turn.heard && turn.heard->text)
+      demand(turn.text.wtf8().starts_with(turn.heard->text->wtf8()));
     if (transcript.finished()) demand(turn.status != TurnStatus::in_progress);
     const auto same = transcript.turn(turn.item_id);
     demand(same && same->text == turn.text && same->status == turn.status);

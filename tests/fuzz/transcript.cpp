@@ -149,7 +149,8 @@ void check_shape(const std::vector<Turn>& turns) {
   for (const Turn& turn : turns) {
     demand(ids.insert(turn.item_id).second);
     demand(turn.ordinal == static_cast<int>(ids.size()));
-    if (turn.heard) demand(turn.text.wtf8().starts_with(turn.heard->text.wtf8()));
+    if (turn.heard && turn.heard->text)
+      demand(turn.text.wtf8().starts_with(turn.heard->text->wtf8()));
   }
 }
 

@@ -332,3 +332,11 @@ TEST_CASE("a body that makes a session is read, or refused", "[http]") {
     CHECK(refused->status == status);
   }
 }
+
+TEST_CASE("a time that is posted keeps its milliseconds", "[http][times]") {
+  for (const char* at : {R"("2026-11-23T21:50:51.123Z")", "1795470651123"}) {
+    INFO(at);
+    const auto copy = read(std::string(R"({"role":"user","text":"x","ended_at":)") + at + "}");
+    CHECK(copy.turns[0].ended_at == 1'795'470'651'123);
+  }
+}

@@ -77,7 +77,10 @@ TEST_CASE("a time is understood whole or refused", "[http]") {
   REQUIRE(parse_time("1795470651") == 1'795'470'651'000);
   REQUIRE(parse_time("1795470651000") == 1'795'470'651'000);
   REQUIRE(parse_time("2026-11-23T21:50:51Z") == 1'795'470'651'000);
-  REQUIRE(parse_time("2026-11-23T21:50:51.123Z") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23T21:50:51.123Z") == 1'795'470'651'123);
+  REQUIRE(parse_time("2026-11-23T21:50:51.1Z") == 1'795'470'651'100);
+  REQUIRE(parse_time("2026-11-23T21:50:51.0009999Z") == 1'795'470'651'000);
+  REQUIRE(parse_time("2026-11-23T21:50:51.Z") == 1'795'470'651'000);
   REQUIRE(parse_time("2026-11-23T21:50:51") == 1'795'470'651'000);
   REQUIRE(parse_time("2026-11-23") == 1'795'392'000'000);
   for (const std::string wrong : {"", "now", "-1", "-9223372036854775808", "9223372036854775808",

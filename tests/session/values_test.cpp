@@ -207,7 +207,7 @@ TEST_CASE("a transcript as JSON has the interface's fields, and no others", "[re
     {"ordinal":2,"item_id":"item_2","role":"assistant","status":"truncated","text":"One two\ufffd",
      "started_at":"2025-11-23T22:50:51.123Z","ended_at":null,
      "heard":{"audio_ms":300,"text":"One"},"writers":["relay"],"response_id":"resp_1",
-     "reason":"why","deleted":true}]})"));
+     "reason":"why","deleted":true}],"tool_calls":[]})"));
 }
 
 TEST_CASE("a transcript as JSON lines has a turn a line", "[render]") {
@@ -242,17 +242,17 @@ TEST_CASE("captions have a cue a turn, on the session's clock", "[render]") {
   CHECK(render(sample(), Format::vtt) ==
         "WEBVTT\n\n"
         "00:00:01.000 --> 00:00:02.500\n<v User> Hi &lt;b&gt;&amp;\n1. --&gt;*you*\n\n"
-        "01:00:00.000 --> 01:00:01.000\n<v Assistant>One two\xEF\xBF\xBD\n");
+        "01:00:00.000 --> 01:00:00.300\n<v Assistant>One two\xEF\xBF\xBD\n");
   CHECK(render(sample(), Format::srt) ==
-        "1\n00:00:01,000 --> 00:00:02,500\nUser:  Hi <b>&\n1. -->*you*\n\n"
-        "2\n01:00:00,000 --> 01:00:01,000\nAssistant: One two\xEF\xBF\xBD\n");
+        "1\n00:00:01,000 --> 00:00:02,500\nUser:  Hi <b>&\n1. -- >*you*\n\n"
+        "2\n01:00:00,000 --> 01:00:00,300\nAssistant: One two\xEF\xBF\xBD\n");
 }
 
 TEST_CASE("captions of a conversation in another order than its clock never run backwards",
           "[P4][render]") {
   auto view = sample();
   std::swap(view.turns[0], view.turns[1]);
-  CHECK(render(view, Format::srt).find("2\n01:00:00,000 --> 01:00:01,000\nUser") !=
+  CHECK(render(view, Format::srt).find("2\n01:00:00,000 --> 01:00:01,500\nUser") !=
         std::string::npos);
 }
 

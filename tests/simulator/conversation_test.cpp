@@ -194,8 +194,8 @@ TEST_CASE("who talks over an answer cancels it, and the heard part is kept", "[P
   CHECK(cut.status == session::TurnStatus::truncated);
   REQUIRE(cut.heard);
   CHECK(cut.heard->audio_ms == 700);
-  CHECK(cut.text.utf8().starts_with(cut.heard->text.utf8()));
-  CHECK(cut.heard->text.size_bytes() < cut.text.size_bytes());
+  CHECK(cut.text.utf8().starts_with(cut.heard->text->utf8()));
+  CHECK(cut.heard->text->size_bytes() < cut.text.size_bytes());
   CHECK(transcript.turns[3].status == session::TurnStatus::completed);
 }
 

@@ -76,11 +76,11 @@ struct Page {
   /// All of it, or, when the connection breaks, its first `limit` turns.
   void take(const std::shared_ptr<const TailState>& state, std::size_t limit = SIZE_MAX) {
     const std::uint64_t seen = mark && !mark->final ? mark->number : 0;
-    auto fresh = storage::unseen(*state, shown.get(), seen);
+    auto fresh = storage::unseen(state->turns, shown.get(), seen);
     const bool whole = fresh.size() <= limit;
     fresh.resize(std::min(fresh.size(), limit));
     for (const auto& turn : fresh) {
-      const auto at = static_cast<std::size_t>(turn->turn.ordinal);
+      const auto at = static_cast<std::size_t>(turn->value.ordinal);
       if (turns.size() < at) turns.resize(at);
       turns[at - 1] = turn->json;
     }
@@ -163,15 +163,15 @@ TEST_CASE("a watcher sees the words as they come, and only what has changed", "[
   const auto first = talk.look(tail);
   CHECK(first->head.status == SessionStatus::live);
   REQUIRE(first->turns.size() == 1);
-  CHECK(first->turns[0]->turn.text.utf8() == "One ");
+  CHECK(first->turns[0]->value.text.utf8() == "One ");
   CHECK(talk.look(tail) == first);
 
   talk.say(placed("i2", session::Role::assistant));
   talk.say(delta("i2", "Two"));
   const auto second = talk.look(tail);
   CHECK(second->turns[0] == first->turns[0]);  // shared, and not sent again
-  REQUIRE(storage::unseen(*second, first.get(), 0).size() == 1);
-  CHECK(storage::unseen(*second, first.get(), 0)[0]->turn.text.utf8() == "Two");
+  REQUIRE(storage::unseen(second->turns, first.get(), 0).size() == 1);
+  CHECK(storage::unseen(second->turns, first.get(), 0)[0]->value.text.utf8() == "Two");
 
   talk.end();
   const auto end = talk.look(tail);
@@ -179,7 +179,7 @@ TEST_CASE("a watcher sees the words as they come, and only what has changed", "[
   CHECK(end->head.close_reason == session::CloseReason::client_lost);
   CHECK(end->head.receipt == talk.store.transcript("s1")->receipt);
   CHECK(end->mark == TailMark{1, true, 0});
-  CHECK(end->turns[1]->turn.status == session::TurnStatus::interrupted);
+  CHECK(end->turns[1]->value.status == session::TurnStatus::interrupted);
 }
 
 TEST_CASE("a resume is sent what has changed since, and nothing else", "[tail]") {
@@ -193,9 +193,9 @@ TEST_CASE("a resume is sent what has changed since, and nothing else", "[tail]")
   for (int fresh = 0; fresh < 2; ++fresh) {
     LiveTail other;
     const auto state = talk.look(fresh ? other : first, mark.number);
-    const auto turns = storage::unseen(*state, nullptr, mark.number);
+    const auto turns = storage::unseen(state->turns, nullptr, mark.number);
     REQUIRE(turns.size() == 1);
-    CHECK(turns[0]->turn.item_id == "i3");
+    CHECK(turns[0]->value.item_id == "i3");
   }
 }
 
@@ -211,21 +211,22 @@ TEST_CASE("after the end a resume is sent what copies have changed since", "[P3]
   };
   auto start = ask("");
   REQUIRE(start->ended);
-  CHECK(storage::unseen(*start->ended, nullptr, 0).size() == 1);
+  CHECK(storage::unseen(start->ended->turns, nullptr, 0).size() == 1);
   const std::string seen = storage::to_string(start->ended->mark);
   CHECK(ask(seen.c_str())->nothing_new);
-  CHECK(storage::unseen(*ask("1.2")->ended, nullptr, 0).size() == 1);
+  CHECK(storage::unseen(ask("1.2")->ended->turns, nullptr, 0).size() == 1);
 
   talk.post("agent", {posted(1, "One two three"), posted(2, "And four")});
   start = ask(seen.c_str());
   CHECK_FALSE(start->nothing_new);
-  CHECK(storage::unseen(*start->ended, nullptr, 0).size() == 2);  // the first has a writer more
+  CHECK(storage::unseen(start->ended->turns, nullptr, 0).size() ==
+        2);  // the first has a writer more
   const std::string then = storage::to_string(start->ended->mark);
   talk.post("client", {posted(2, "And four, and five")});
   start = ask(then.c_str());
-  const auto turns = storage::unseen(*start->ended, nullptr, 0);
+  const auto turns = storage::unseen(start->ended->turns, nullptr, 0);
   REQUIRE(turns.size() == 1);
-  CHECK(turns[0]->turn.text.utf8() == "And four, and five");
+  CHECK(turns[0]->value.text.utf8() == "And four, and five");
 
   CHECK_FALSE(storage::start_tail(talk.database, "s1", 2, std::nullopt));
   CHECK_FALSE(storage::start_tail(talk.database, "s2", std::nullopt, std::nullopt));
