@@ -177,7 +177,7 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
   // sentence that was said twice, of which each has one, if all else agrees.
   fit.holds = fit.contradictions == 0
                   ? fit.collisions * 10 <= fit.agreements
-                  : fit.collisions == 0 && fit.contradictions * 2 <= fit.agreements;
+                  : fit.collisions == 0 && fit.contradictions < fit.agreements;
   return fit;
 }
 
