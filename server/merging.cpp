@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(200);
 /// While the store cannot be read or written.
-constexpr auto trouble_interval = std::chrono::seconds(1);
+constexpr auto unreadable_interval = std::chrono::seconds(1);
 constexpr std::size_t attempts_at_a_look = 16;
 
 }  // namespace
@@ -52,7 +52,7 @@ Awaitable<void> keep_merged(Executor executor, StoreReader& merger, storage::Sql
     const bool stuck = troubled || (!attempts.empty() && attempts == before);
     before = attempts;
     if (!attempts.empty() && !stuck) continue;
-    timer.expires_after(stuck ? trouble_interval : look_interval);
+    timer.expires_after(stuck ? unreadable_interval : look_interval);
     co_await timer.async_wait(use_tuple);
   }
 }

@@ -247,10 +247,10 @@ std::optional<Refusal> Policy::refuse(std::string_view type, std::string_view me
     const Tree* asked = at(*change, path);
     const Tree* now = at(has, path);
     const Tree kind = "realtime";
-    const Tree none;
+    const Tree absent;
     if (now == nullptr && path == "type") now = &kind;
     // What a session does not have can be left so, if it is called by its own name.
-    if (now == nullptr && (field == path || covers("prompt", path))) now = &none;
+    if (now == nullptr && (field == path || covers("prompt", path))) now = &absent;
     if (asked == nullptr || now == nullptr || !says_the_same(*asked, *now))
       return locked_field(std::string(part) + '.' + path, event_id);
   }

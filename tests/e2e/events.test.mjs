@@ -281,7 +281,7 @@ test('fetch reads it, and so does curl, over HTTP/1.1 and 1.0', async (t) => {
     const curl = promisify(execFile)('curl', ['-sS', '-N', version, '-H', `Authorization: Bearer ${relay.key}`, url]);
     const { stdout } = await within(curl, 'curl');
     assert.match(stdout, /^retry: 1000\n\nevent: turn\n/);
-    assert.match(stdout, /"status":"final","turns":2}\n\n$/);
+    assert.match(stdout, /"status":"final","tool_calls":0,"turns":2}\n\n$/);
   }
   const head = await relay.request(`/v1/sessions/${client.id}/events`, { method: 'HEAD' });
   assert.deepEqual([head.status, head.text], [200, '']);
