@@ -56,6 +56,8 @@ struct Server {
   milliseconds handshake_timeout{5'000};  ///< TLS handshake, and the first request's header
   milliseconds request_timeout{30'000};   ///< one request's body and answer
   milliseconds keep_alive_timeout{60'000};
+  std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
+  milliseconds large_message_timeout{30'000};           ///< of each MiB of one
 };
 
 struct Tls {
@@ -87,7 +89,7 @@ struct Upstream {
   std::string proxy;                      ///< http://[user:password@]host:port
   milliseconds connect_timeout{10'000};   ///< resolve, connect, TLS, upgrade
   milliseconds created_timeout{10'000};   ///< from the upgrade to session.created
-  std::size_t message_bytes_max = 32 * 1024 * 1024;
+  std::size_t message_bytes_max = 80 * 1024 * 1024;
   std::size_t reconnect_attempts_max = 5;  ///< one after another; 0: what is lost ends
   milliseconds reconnect_pause_min{200};   ///< before the first; doubled, and spread
   milliseconds reconnect_pause_max{5'000};

@@ -44,6 +44,7 @@ struct ApiParts {
   LiveFeed& feed;
   Registry& registry;
   Metrics& metrics;
+  const LargeMessages& large_messages;
   Capture* capture;  ///< null: nothing is captured
   Log& log;
 };

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -15,6 +16,7 @@
 #include "server/erasure.hpp"
 #include "server/forward_before_commit.hpp"
 #include "server/handoff.hpp"
+#include "server/large_messages.hpp"
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
 #include "server/merging.hpp"
@@ -109,6 +111,10 @@ class BuiltInProvider {
   Listener listener_;
 };
 
+std::size_t largest_message(const config::Settings& settings) {
+  return std::max(settings.session.client_message_bytes_max, settings.upstream.message_bytes_max);
+}
+
 }  // namespace
 
 struct App::Parts {
@@ -156,13 +162,16 @@ struct App::Parts {
     suspended->expect(store.suspended());
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
                                         3 * settings.session.close_timeout, log);
-    upstream = std::make_unique<Upstream>(settings.upstream);
+    WebSocketLimits limits;
+    limits.large = &large_messages;
+    limits.large_timeout = settings.server.large_message_timeout;
+    upstream = std::make_unique<Upstream>(settings.upstream, limits);
     api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
                                          storage_watch, *webhooks, *erasure, *reader, *merger, feed,
-                                         registry, metrics, capture.get(), log});
-    realtime = std::make_unique<RealtimeEndpoint>(
-        RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *reader, registry, *suspended, doorkeeper, descriptors, capture.get(), log});
+                                         registry, metrics, large_messages, capture.get(), log});
+    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
+        settings, authenticator, *upstream, *journal, conversations(), storage_watch, *reader,
+        registry, *suspended, doorkeeper, descriptors, large_messages, capture.get(), log});
     listen();
     signals.add(SIGTERM);
     signals.add(SIGINT);
@@ -389,7 +398,10 @@ struct App::Parts {
   std::size_t workers_wanted;
   Metrics metrics;
   Descriptors descriptors;  ///< before the workers: their connections give them back
-  LiveFeed feed;            ///< before the workers: watchers leave it when those are taken down
+  LargeMessages large_messages{
+      std::max(settings.server.large_message_bytes, largest_message(settings)),
+      largest_message(settings)};
+  LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
   Workers workers;
   Registry registry;
   Doorkeeper doorkeeper;

@@ -16,6 +16,7 @@ Awaitable<Received> BinaryAudioPeer::read() {
   if (got.kind == Received::Kind::binary) {
     got.kind = Received::Kind::message;
     got.bytes = session::append_event(got.bytes);
+    if (got.memory) got.memory->resize(got.bytes.size());
   }
   co_return got;
 }

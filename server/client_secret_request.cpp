@@ -75,6 +75,10 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   const json extra = asked.value("verbatim", json::object());
   if (!request.session.is_object()) return wrong("'session' must be an object.");
   if (!extra.is_object()) return wrong("'verbatim' must be an object.");
+  if (const auto type = request.session.find("type");
+      type != request.session.end() && *type != "realtime" && *type != "transcription") {
+    return wrong("'session.type' must be 'realtime' or 'transcription'.");
+  }
   request.metadata = extra.value("metadata", json::object());
   if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
   for (const char* key : {"user", "session_id"}) {

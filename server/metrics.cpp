@@ -293,6 +293,23 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(turns));
 
+  auto large =
+      family("verbatim_large_message_bytes",
+             "Memory of large messages (server.large_message_bytes): of those that come or "
+             "wait to be sent, and of those that are kept in case they are wanted again.",
+             MetricType::Gauge);
+  add_gauge(large, {{"part", "moving"}}, static_cast<double>(gauges.large_messages.moving));
+  add_gauge(large, {{"part", "kept"}}, static_cast<double>(gauges.large_messages.kept));
+  families.push_back(std::move(large));
+  auto waiting = family("verbatim_large_messages_waiting",
+                        "Connections that are not read until there is memory for their message.",
+                        MetricType::Gauge);
+  add_gauge(waiting, {}, static_cast<double>(gauges.large_messages.waiting));
+  families.push_back(std::move(waiting));
+  auto waits = family("verbatim_large_message_waits_total", "Such waits.", MetricType::Counter);
+  add_counter(waits, {}, static_cast<double>(gauges.large_messages.waits));
+  families.push_back(std::move(waits));
+
   auto too_large = family("verbatim_messages_too_large_total",
                           "Messages beyond session.client_message_bytes_max (to_upstream) or "
                           "upstream.message_bytes_max (to_client): not relayed.",

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/large_messages.hpp"
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
 #include "session/event.hpp"
@@ -160,6 +161,7 @@ struct Gauges {
   std::vector<WebhookGauges> webhooks;
   ErasureGauges erased;
   FeedGauges feed;
+  LargeMessages::Counts large_messages;
 };
 
 class Metrics {

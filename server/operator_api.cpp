@@ -83,7 +83,8 @@ Awaitable<HttpResponse> Api::show_metrics(Context&) {
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = parts_.metrics.render(
       {parts_.registry.live(), parts_.registry.draining(), parts_.storage.gauges(),
-       parts_.webhooks.gauges(), parts_.erasure.gauges(), parts_.feed.gauges()},
+       parts_.webhooks.gauges(), parts_.erasure.gauges(), parts_.feed.gauges(),
+       parts_.large_messages.counts()},
       parts_.journal.take_stats());
   co_return response;
 }

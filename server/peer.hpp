@@ -11,6 +11,7 @@
 #include <string>
 
 #include "server/await.hpp"
+#include "session/message_memory.hpp"
 
 namespace verbatim::server {
 
@@ -22,6 +23,7 @@ struct Received {
     message,   ///< `bytes` holds one text message
     closed,    ///< a close frame came; it has been answered, and the peer may take its time to go
     failed,    ///< the connection is gone without one
+    too_slow,  ///< a large message did not come in time; the rest of it is skipped
     too_big,   ///< a message over the limit, which is skipped; nothing was sent
     binary,    ///< not a text message
     bad_frame  ///< broke the WebSocket protocol or its UTF-8; `close_code` says so to the peer (a
@@ -31,6 +33,7 @@ struct Received {
   std::string bytes;
   std::uint16_t close_code = 0;
   std::string reason;  ///< the close frame's reason, or what the network said
+  std::shared_ptr<session::MessageMemory> memory = nullptr;  ///< of a large message
 };
 
 /// How a message is sent: a JSON event is text.

@@ -10,6 +10,7 @@
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
 #include "server/ws_handshake.hpp"
+#include "session/json_view.hpp"
 #include "session/own_events.hpp"
 #include "storage/spill_file.hpp"
 
@@ -70,6 +71,11 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.reconnect.seed = static_cast<std::uint32_t>(attempt);
   options.rotate_after_ms = all.upstream.rotate_after.count();
   return options;
+}
+
+bool binds_transcription(const storage::TranscriptStore::ClientSecret& secret) {
+  const auto session = session::json::View::of(secret.session_config_json);
+  return session["type"].between_quotes() == "transcription";
 }
 
 }  // namespace
@@ -155,7 +161,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
       examine_upgrade(request, *parts_.authenticator.get(), parts_.settings.server.allowed_origins,
                       parts_.settings.tls.enabled, now().wall);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
-  const RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
+  RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
     co_return refuse(
         retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
@@ -163,6 +169,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   }
   auto secret = co_await secret_of(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&secret)) co_return refuse(std::move(*refusal));
+  call.transcription = call.transcription || binds_transcription(std::get<Secret>(secret));
   auto admitted = co_await take_place(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
   if (std::get<Admitted>(admitted) == Admitted::joins) {
@@ -232,7 +239,9 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
   spec.session_id = call.session_id;
   spec.user = call.user;
   spec.metadata = call.metadata_json;
-  spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
+  // A transcription session has no model of its own.
+  if (!call.transcription)
+    spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
   spec.now = now().wall;
   using Outcome = std::variant<storage::OpenedAttempt, storage::StorageError>;
   const auto start = [this, &spec](auto done) {
@@ -262,6 +271,8 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   const config::Settings& settings = parts_.settings;
   WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
+  limits.large = &parts_.large_messages;
+  limits.large_timeout = settings.server.large_message_timeout;
   const int descriptor = transport.socket().native_handle();
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
                           [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
@@ -285,6 +296,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   session::SessionOptions options = session_options(settings, opened.attempt);
   options.session_config_json = std::move(secret.session_config_json);
   options.model = call.model;
+  options.transcription = call.transcription;
   options.users_usage = std::move(account);
   apply_terms(settings, secret.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,

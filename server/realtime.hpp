@@ -13,6 +13,7 @@
 #include "server/doorkeeper.hpp"
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
+#include "server/large_messages.hpp"
 #include "server/log.hpp"
 #include "server/realtime_request.hpp"
 #include "server/registry.hpp"
@@ -36,6 +37,7 @@ struct RealtimeParts {
   SuspendedSessions& suspended;
   Doorkeeper& doorkeeper;
   Descriptors& descriptors;
+  LargeMessages& large_messages;
   Capture* capture;  ///< null: off
   Log& log;
 };

@@ -48,15 +48,18 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
         "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
             ". Add it to server.allowed_origins.");
   }
-  for (const char* unsupported : {"call_id", "intent"}) {
-    if (request.parameter(unsupported)) {
-      return openai_error(400, "unsupported_parameter",
-                          std::string("The query parameter '") + unsupported +
-                              "' is not supported: connect with 'model'.");
-    }
+  if (request.parameter("call_id")) {
+    return openai_error(400, "unsupported_parameter",
+                        "The query parameter 'call_id' is not supported: connect with 'model'.");
+  }
+  const std::string_view intent = request.parameter("intent").value_or("conversation");
+  if (intent != "conversation" && intent != "transcription") {
+    return openai_error(400, "invalid_intent",
+                        "'intent' must be 'conversation' or 'transcription'.");
   }
   RealtimeCall call;
   call.user = principal.user;
+  call.transcription = intent == "transcription";
   if (principal.claims) {
     call.session_id = principal.claims->session_id;
     call.metadata_json = principal.claims->metadata_json;

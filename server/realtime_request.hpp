@@ -24,6 +24,7 @@ struct RealtimeCall {
   std::string metadata_json = "{}";
   std::string model;
   std::string secret_id;
+  bool transcription = false;  ///< what is said is only written down
   bool extension_events = false;
   bool binary_audio = false;                  ///< audio comes and goes as binary frames
   std::optional<std::uint64_t> after;         ///< has received so many messages of this attempt

@@ -21,6 +21,7 @@ bool is_end(const Received& received) {
   switch (received.kind) {
     case Received::Kind::message:
     case Received::Kind::binary:
+    case Received::Kind::too_slow:
     case Received::Kind::too_big:
       return false;
     case Received::Kind::closed:
@@ -326,18 +327,6 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
   }
 }
 
-bool SessionDriver::wanted(const Link& link) {
-  if (session_.ended() || link.gone || !outbox_of(link)) return true;
-  return link.is_client() ? session_.wants_client() : session_.wants_upstream();
-}
-
-Awaitable<void> SessionDriver::await_room(Link& link) {
-  while (!wanted(link)) {
-    stepped();
-    co_await link.readable.wait();
-  }
-}
-
 bool SessionDriver::may_send(const Link& link, const session::Outbox& outbox) const {
   if (link.farewell && outbox.next_number() > link.farewell->last_message) return false;
   return outbox.ready(journal_.durable());
@@ -366,7 +355,8 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
 }
 
 Awaitable<void> SessionDriver::run_leg(Link& link) {
-  auto dialled = co_await upstream_.dial(worker_.executor(), options_.model, link.dial);
+  Upstream::Wanted wanted{options_.model, session_.transcribes()};
+  auto dialled = co_await upstream_.dial(worker_.executor(), std::move(wanted), link.dial);
   link.dial.cut = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
     if (!session_.ended()) {
@@ -398,15 +388,19 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
     if (received.kind == Received::Kind::message) {
       if (!outbox_of(link)) continue;  // it has handed over, and is being closed
       capture(session::Direction::to_client, received.bytes);
-      session_.upstream_said(
-          link.leg, {std::move(received.bytes), monotonic_us(), session::MessageKind::other},
-          now());
+      session_.upstream_said(link.leg,
+                             {std::move(received.bytes), monotonic_us(),
+                              session::MessageKind::other, false, std::move(received.memory)},
+                             now());
       stepped();
     } else if (received.kind == Received::Kind::binary) {
       if (!outbox_of(link)) continue;
-      session_.upstream_said(
-          link.leg, session::of_binary_frame(std::move(received.bytes), monotonic_us()), now());
+      auto message = session::of_binary_frame(std::move(received.bytes), monotonic_us());
+      message.memory = std::move(received.memory);
+      session_.upstream_said(link.leg, std::move(message), now());
       stepped();
+    } else if (received.kind == Received::Kind::too_slow) {
+      if (outbox_of(link)) cut(link, {false, 0, received.reason});
     } else if (received.kind == Received::Kind::too_big) {
       worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
       log_.warn("upstream.message_too_large",
@@ -440,6 +434,7 @@ void SessionDriver::send(Link& link) {
     do {
       session::MessagePtr& message = messages[count];
       message = link.is_client() ? outbox->take() : session_.take_for(link.leg);
+      if (message->memory) link.leaving.messages.push_back(message->memory);
       events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
       bytes += message->bytes.size();
     } while (count < events_max && bytes < bytes_max && may_send(link, *outbox));
@@ -452,6 +447,7 @@ void SessionDriver::send(Link& link) {
       link.failed = make_error_code(boost::system::errc::not_enough_memory);
     }
     if (link.failed) return;
+    if (!link.unsent) link.leaving.left();
     const std::int64_t sent_us = monotonic_us();
     for (std::size_t i = 0; i < count; ++i) {
       const session::Message& message = *messages[i];
@@ -468,6 +464,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
     if (link.unsent) {
       link.failed = co_await link.peer->drain();
       link.unsent = false;
+      link.leaving.left();
       stepped();
     } else if (!outbox) {
       if (link.cut_at == Clock::time_point::max()) replace(link);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/await.hpp"
 #include "server/capture.hpp"
@@ -91,6 +92,20 @@ class SessionDriver final : public JournalWaiter {
       std::uint64_t last_message;  ///< that is still sent on it
     };
     std::optional<Farewell> farewell;
+
+    /// Of large messages that are leaving, or have left.
+    struct Leaving {
+      Leaving() = default;
+      ~Leaving() { left(); }
+      Leaving(const Leaving&) = delete;
+      Leaving& operator=(const Leaving&) = delete;
+      void left() {
+        for (const auto& memory : messages) memory->sent();
+        messages.clear();
+      }
+      std::vector<std::shared_ptr<session::MessageMemory>> messages;
+    };
+    Leaving leaving;
   };
 
   // One per direction of a link.

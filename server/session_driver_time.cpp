@@ -23,17 +23,35 @@ Clock::time_point at_monotonic_ms(std::int64_t ms) {
 
 // ---- what the client sends -----------------------------------------------------------------
 
+bool SessionDriver::wanted(const Link& link) {
+  if (session_.ended() || link.gone || !outbox_of(link)) return true;
+  return link.is_client() ? session_.wants_client() : session_.wants_upstream();
+}
+
+Awaitable<void> SessionDriver::await_room(Link& link) {
+  while (!wanted(link)) {
+    stepped();
+    co_await link.readable.wait();
+  }
+}
+
 void SessionDriver::take(Link& link, Received& received) {
   switch (received.kind) {
     case Received::Kind::message:
       capture(session::Direction::to_server, received.bytes);
-      session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other},
+      session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other,
+                            false, std::move(received.memory)},
                            now());
       break;
     case Received::Kind::binary:
       session_.refuse_frame(
           "A binary frame came. Send each event as JSON in a text frame; audio may come in binary "
           "frames on a connection that asks for it (audio=binary with events=verbatim).");
+      break;
+    case Received::Kind::too_slow:
+      log_.warn("client.message_too_slow", {{"session", session_.identity().session_id}});
+      refuse(link, close_codes::policy, "message_too_slow",
+             received.reason + " (server.large_message_timeout)");
       break;
     default:
       worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_upstream)].add();

@@ -91,8 +91,24 @@ std::optional<Address> parse_address(const std::string& url) {
   return out;
 }
 
-Upstream::Upstream(config::Upstream settings)
-    : settings_(std::move(settings)), tls_(client_context(settings_.ca_file)) {
+std::string without_parameter(const std::string& target, const std::string& name) {
+  const std::size_t mark = target.find('?');
+  if (mark == std::string::npos) return target;
+  std::string kept;
+  std::string_view rest = std::string_view(target).substr(mark + 1);
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    if (one.substr(0, one.find('=')) == name || one.empty()) continue;
+    kept += kept.empty() ? '?' : '&';
+    kept += one;
+  }
+  return target.substr(0, mark) + kept;
+}
+
+Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
+    : settings_(std::move(settings)), limits_(limits), tls_(client_context(settings_.ca_file)) {
+  limits_.message_bytes_max = settings_.message_bytes_max;
   auto address = parse_address(settings_.url);
   if (!address) {
     throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings_.url);
@@ -166,8 +182,18 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   co_return std::move(stream);
 }
 
+std::string Upstream::target(const Wanted& wanted) const {
+  if (wanted.transcription) {
+    // With a model the provider takes it for a conversation, and refuses the other type.
+    return with_parameter(without_parameter(address_.target, settings_.model_parameter), "intent",
+                          "transcription");
+  }
+  return with_parameter(address_.target, settings_.model_parameter,
+                        wanted.model.empty() ? settings_.model : wanted.model);
+}
+
 Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,
-                                                                           std::string model,
+                                                                           Wanted wanted,
                                                                            Dial& handle) const {
   bool late = false;
   const Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
@@ -200,14 +226,10 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
     headers.emplace_back("OpenAI-Organization", settings_.organization);
   }
   if (!settings_.project.empty()) headers.emplace_back("OpenAI-Project", settings_.project);
-  const std::string target = with_parameter(address_.target, settings_.model_parameter,
-                                            model.empty() ? settings_.model : model);
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
   const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
-  WebSocketLimits limits;
-  limits.message_bytes_max = settings_.message_bytes_max;
-  auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host, target,
-                                        std::move(headers), limits);
+  auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host,
+                                        target(wanted), std::move(headers), limits_);
   handle.cut = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);

@@ -13,6 +13,7 @@
 #include "config/settings.hpp"
 #include "server/peer.hpp"
 #include "server/transport.hpp"
+#include "server/ws_peer.hpp"
 
 namespace verbatim::server {
 
@@ -25,6 +26,8 @@ struct Address {
   std::string user_info;
 };
 std::optional<Address> parse_address(const std::string& url);
+/// The same target without this parameter.
+std::string without_parameter(const std::string& target, const std::string& name);
 
 /// Why there is no connection. `refused`: the provider answered and said no.
 struct DialFailure {
@@ -39,12 +42,16 @@ struct Dial {
 
 class Upstream {
  public:
-  /// Throws std::runtime_error if the settings can not work.
-  explicit Upstream(config::Upstream settings);
+  /// `limits`: of what a large message may take; how large one may be, the settings say. Throws
+  /// std::runtime_error if the settings can not work.
+  explicit Upstream(config::Upstream settings, WebSocketLimits limits = {});
 
-  /// `model` empty: the configured one.
+  struct Wanted {
+    std::string model;           ///< empty: the configured one
+    bool transcription = false;  ///< a transcription session, which has no model
+  };
   Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> dial(const Executor& executor,
-                                                                   std::string model,
+                                                                   Wanted wanted,
                                                                    Dial& handle) const;
 
   /// Whether a connection with TLS comes about, for /readyz. Empty: it does.
@@ -55,9 +62,11 @@ class Upstream {
  private:
   using Connected = std::variant<Transport, DialFailure>;
   Awaitable<Connected> connect(const Executor& executor, Dial& handle) const;
+  std::string target(const Wanted& wanted) const;
   Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
 
   config::Upstream settings_;
+  WebSocketLimits limits_;
   Address address_;
   std::optional<Address> proxy_;
   mutable asio::ssl::context tls_;

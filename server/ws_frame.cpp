@@ -16,6 +16,7 @@ constexpr std::uint8_t mask_bit = 0x80;
 constexpr std::size_t control_bytes_max = 125;
 /// A length that is only claimed gets no memory.
 constexpr std::uint64_t claimed_bytes_max = 16 * 1024;
+constexpr std::size_t granted_step = 1024 * 1024;
 
 bool is_control(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 8; }
 
@@ -94,7 +95,7 @@ FrameReader::Frame FrameReader::take(std::string_view& input) {
       if (code != 0) return broken(code);
     }
     take_payload(input);
-    if (payload_taken_ < payload_size_) return {};
+    if (payload_taken_ < payload_size_) return input.empty() ? Frame() : wants_memory();
     in_payload_ = false;
     head_.size = 0;
     head_needs_ = 2;
@@ -106,14 +107,36 @@ FrameReader::Frame FrameReader::take(std::string_view& input) {
   }
 }
 
+FrameReader::Frame FrameReader::wants_memory() const {
+  Frame frame;
+  frame.kind = Kind::wants_memory;
+  const auto known = message_.size() + static_cast<std::size_t>(payload_size_ - payload_taken_);
+  // Of fragments nobody knows how many follow.
+  const std::size_t next = std::min(message_.size() + granted_step, message_bytes_max_);
+  frame.wanted = final_ ? std::min(known, next) : next;
+  return frame;
+}
+
+void FrameReader::grant(std::size_t bytes) {
+  granted_bytes_ = bytes;
+  // Address space for all of it: pages are only taken for what comes.
+  const auto known = message_.size() + static_cast<std::size_t>(payload_size_ - payload_taken_);
+  message_.reserve(final_ ? known : message_bytes_max_);
+}
+
 void FrameReader::skip_messages() {
   skips_all_ = true;
   std::string().swap(message_);
 }
 
-FrameReader::Frame FrameReader::too_big() {
-  skips_message_ = true;
+void FrameReader::skip_message() {
+  skips_message_ = in_message_;
   std::string().swap(message_);
+  granted_bytes_ = small_bytes_max_;
+}
+
+FrameReader::Frame FrameReader::too_big() {
+  skip_message();
   Frame frame;
   frame.kind = Kind::too_big;
   return frame;
@@ -180,8 +203,9 @@ std::uint16_t FrameReader::check_head() {
 }
 
 void FrameReader::take_payload(std::string_view& input) {
-  const auto size = static_cast<std::size_t>(
+  auto size = static_cast<std::size_t>(
       std::min<std::uint64_t>(payload_size_ - payload_taken_, input.size()));
+  if (!is_control(opcode_) && !skips()) size = std::min(size, granted_bytes_ - message_.size());
   if (is_control(opcode_) || !skips()) {
     std::string& into = is_control(opcode_) ? control_ : message_;
     const std::size_t begin = into.size();
@@ -208,6 +232,7 @@ FrameReader::Frame FrameReader::finished() {
   }
   frame.kind = message_opcode_ == Opcode::text ? Kind::text : Kind::binary;
   frame.bytes = std::exchange(message_, {});
+  granted_bytes_ = small_bytes_max_;
   if (frame.kind == Kind::text && !session::utf8::is_valid(frame.bytes))
     return broken(close_codes::bad_payload);
   return frame;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -45,8 +46,13 @@ FrameHead frame_head(WsRole role, Opcode opcode, std::size_t payload_size, std::
 class FrameReader {
  public:
   /// `peer` is the end that the bytes come from.
-  FrameReader(WsRole peer, std::size_t message_bytes_max)
-      : peer_(peer), message_bytes_max_(message_bytes_max) {}
+  /// Beyond `small_bytes_max` a message asks for memory.
+  FrameReader(WsRole peer, std::size_t message_bytes_max,
+              std::size_t small_bytes_max = std::numeric_limits<std::size_t>::max())
+      : peer_(peer),
+        message_bytes_max_(message_bytes_max),
+        small_bytes_max_(small_bytes_max),
+        granted_bytes_(small_bytes_max) {}
 
   enum class Kind {
     nothing,  ///< all of it is used up: more is needed
@@ -54,18 +60,25 @@ class FrameReader {
     binary,
     ping,
     pong,
-    close,   ///< `code` is 0 if it gave none
-    broken,  ///< the protocol: `code` is what to close with. Nothing may be read any more
+    close,         ///< `code` is 0 if it gave none
+    broken,        ///< the protocol: `code` is what to close with. Nothing may be read any more
+    wants_memory,  ///< nothing more is taken before grant(); `wanted` is how much of it
     too_big  ///< a message beyond the limit begins. It is skipped; what follows it can be read
   };
   struct Frame {
     Kind kind = Kind::nothing;
     std::string bytes;  ///< a message, a control frame's payload, a close frame's reason
     std::uint16_t code = 0;
+    std::size_t wanted = 0;
   };
   /// Takes from the front of `input` until a message or a control frame is whole. What is taken of
   /// an unfinished one is kept here.
   Frame take(std::string_view& input);
+  /// The message may have so many bytes. Asked for a MiB at a time, so that one that is only
+  /// claimed to be large, or stands still, holds little.
+  void grant(std::size_t bytes);
+  /// What is left of the message that is being taken is skipped.
+  void skip_message();
   /// From now on messages are skipped, and only control frames are given out.
   void skip_messages();
 
@@ -78,9 +91,12 @@ class FrameReader {
   Frame close_frame();
   static Frame broken(std::uint16_t code);
   Frame too_big();
+  Frame wants_memory() const;
 
   WsRole peer_;
   std::size_t message_bytes_max_;
+  std::size_t small_bytes_max_;
+  std::size_t granted_bytes_;   ///< of the message that is being taken
   FrameHead head_;              ///< as far as it has come
   std::size_t head_needs_ = 2;  ///< bytes
   bool in_payload_ = false;

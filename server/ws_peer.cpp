@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <optional>
 #include <utility>
 
 namespace verbatim::server {
@@ -92,9 +93,10 @@ class WsPeer::Gathering {
 
 WsPeer::WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early)
     : role_(role),
-      message_bytes_max_(limits.message_bytes_max),
+      limits_(limits),
       transport_(std::move(transport)),
-      reader_(role == WsRole::client ? WsRole::server : WsRole::client, limits.message_bytes_max),
+      reader_(role == WsRole::client ? WsRole::server : WsRole::client, limits.message_bytes_max,
+              limits.large != nullptr ? small_message_bytes_max : limits.message_bytes_max),
       input_(std::move(early)),
       read_over_(transport_.get_executor()),
       last_heard_(Clock::now().time_since_epoch().count()) {}
@@ -104,6 +106,7 @@ void WsPeer::heard() {
 }
 
 Clock::time_point WsPeer::last_heard() const {
+  if (awaits_room_.load(std::memory_order_relaxed)) return Clock::now();  // we do not listen
   return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
 }
 
@@ -119,13 +122,23 @@ Awaitable<Received> WsPeer::read() {
         over = true;
         break;
       case Step::Kind::waits: {
-        const auto [ec] = co_await transport_.wait(step.for_what, use_tuple);
-        got.reason = ec ? ec.message() : std::string();
+        const error_code ec = co_await await_bytes(step.for_what);
         over = static_cast<bool>(ec);
+        if (!over) break;
+        got.reason = ec.message();
+        if (!std::exchange(too_slow_, false)) break;
+        forget_message();
+        got.kind = Received::Kind::too_slow;
+        got.reason = "a large message took too long";
         break;
       }
       case Step::Kind::others_turn:
         co_await asio::post(transport_.get_executor(), asio::use_awaitable_t<Executor>());
+        break;
+      case Step::Kind::needs_room:
+        co_await await_room(step.wanted);
+        over = !transport_.socket().is_open();
+        got.reason = over ? "the connection was cut" : std::string();
         break;
       case Step::Kind::answered:
         // Who asks for answers without reading them is not read either.
@@ -133,6 +146,56 @@ Awaitable<Received> WsPeer::read() {
     }
   }
   co_return got;
+}
+
+/// Those that come late end the wait with an error, and too_slow_ says so.
+Awaitable<error_code> WsPeer::await_bytes(Socket::wait_type for_what) {
+  std::optional<Deadline> deadline;
+  if (due_ != Clock::time_point::max()) {
+    deadline.emplace(transport_.get_executor(), std::max(due_ - Clock::now(), Clock::duration(0)),
+                     [this] {
+                       too_slow_ = true;
+                       error_code ignored;
+                       transport_.socket().cancel(ignored);  // drain() waits again
+                     });
+  }
+  const auto [ec] = co_await transport_.wait(for_what, use_tuple);
+  if (!ec) too_slow_ = false;
+  co_return ec;
+}
+
+// ---- memory of large messages --------------------------------------------------------------
+
+bool WsPeer::ask_for_room(std::size_t bytes) {
+  if (limits_.large == nullptr) return true;
+  room_ = std::make_shared<Room>(transport_.get_executor());  // no earlier grant rings this one
+  if (!share_) share_ = std::make_shared<LargeMessages::Share>(*limits_.large);
+  return share_->grow(bytes, [room = room_, executor = transport_.get_executor()] {
+    asio::post(executor, [room] {
+      room->granted = true;
+      room->bell.ring();
+    });
+  });
+}
+
+Awaitable<void> WsPeer::await_room(std::size_t bytes) {
+  due_ = Clock::time_point::max();  // it is not the peer that keeps us waiting
+  awaits_room_.store(true, std::memory_order_relaxed);
+  while (share_ && !room_->granted && transport_.socket().is_open()) co_await room_->bell.wait();
+  awaits_room_.store(false, std::memory_order_relaxed);
+  heard();
+  if (share_ && room_->granted) may_grow(bytes);
+}
+
+void WsPeer::may_grow(std::size_t bytes) {
+  reader_.grant(bytes);
+  due_ = Clock::now() + limits_.large_timeout;
+}
+
+void WsPeer::forget_message() {
+  reader_.skip_message();
+  share_.reset();
+  due_ = Clock::time_point::max();
 }
 
 /// As far as it goes without waiting.
@@ -164,6 +227,12 @@ WsPeer::Step WsPeer::next_step(Received& got) {
       case FrameReader::Kind::nothing:
       case FrameReader::Kind::pong:
         continue;
+      case FrameReader::Kind::wants_memory:
+        if (!ask_for_room(frame.wanted)) {
+          return {Step::Kind::needs_room, Socket::wait_read, frame.wanted};
+        }
+        may_grow(frame.wanted);
+        continue;
       case FrameReader::Kind::ping:
         if (send_frame(Opcode::pong, frame.bytes).waits) return {Step::Kind::answered};
         continue;
@@ -190,6 +259,11 @@ FrameReader::Frame WsPeer::next_buffered() {
 /// A message or an end, in the driver's words.
 void WsPeer::tell(FrameReader::Frame& frame, Received& got) {
   got.bytes = std::move(frame.bytes);
+  if (frame.kind == FrameReader::Kind::text || frame.kind == FrameReader::Kind::binary) {
+    if (share_) share_->resize(got.bytes.size());
+    got.memory = std::exchange(share_, nullptr);
+    due_ = Clock::time_point::max();
+  }
   switch (frame.kind) {
     case FrameReader::Kind::text:
       got.kind = Received::Kind::message;
@@ -205,8 +279,10 @@ void WsPeer::tell(FrameReader::Frame& frame, Received& got) {
       got.reason = std::exchange(got.bytes, {});
       return;
     case FrameReader::Kind::too_big:
+      forget_message();
       got.kind = Received::Kind::too_big;
-      got.reason = "a message has more than " + std::to_string(message_bytes_max_) + " bytes";
+      got.reason =
+          "a message has more than " + std::to_string(limits_.message_bytes_max) + " bytes";
       return;
     default:
       break;
@@ -291,7 +367,8 @@ Awaitable<error_code> WsPeer::drain() {
     unsent_at_ += attempt.bytes;
     if (!attempt.waits) continue;
     const auto [ec] = co_await transport_.wait(attempt.for_what, use_tuple);
-    if (ec) co_return ec;
+    const bool cancelled = ec == asio::error::operation_aborted && transport_.socket().is_open();
+    if (ec && !cancelled) co_return ec;
   }
   forget(unsent_);
   unsent_at_ = 0;
@@ -310,6 +387,9 @@ Awaitable<void> WsPeer::close(std::uint16_t code, std::string reason) {
   if (!close_sent_ && send_close(code, reason).waits && co_await drain()) co_return;
   if (broken_) co_return;
   reader_.skip_messages();
+  share_.reset();
+  due_ = Clock::time_point::max();
+  if (room_) room_->bell.ring();
   // The answer is what ends reading, whoever reads.
   while (reading_) co_await read_over_.wait();
   if (!close_came_) co_await read();
@@ -323,6 +403,7 @@ Awaitable<void> WsPeer::hang_up() {
 void WsPeer::abort() {
   error_code ignored;
   transport_.socket().close(ignored);
+  if (room_) room_->bell.ring();
 }
 
 }  // namespace verbatim::server

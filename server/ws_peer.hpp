@@ -2,10 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "server/large_messages.hpp"
 #include "server/peer.hpp"
 #include "server/transport.hpp"
 #include "server/ws_frame.hpp"
@@ -14,6 +17,8 @@ namespace verbatim::server {
 
 struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
+  LargeMessages* large = nullptr;                   ///< null: their memory has no common bound
+  std::chrono::milliseconds large_timeout{30'000};  ///< of each MiB of a large message
 };
 
 class WsPeer final : public Peer {
@@ -39,11 +44,24 @@ class WsPeer final : public Peer {
       over,         ///< what was asked for is there
       waits,        ///< for the connection
       others_turn,  ///< it has had its share of the thread
+      needs_room,   ///< the message may not grow any more for now
       answered      ///< a ping, but the answer has not left
     };
     Kind kind;
     Socket::wait_type for_what = Socket::wait_read;
+    std::size_t wanted = 0;  ///< bytes of the message, where it needs room
   };
+  /// Shared with whoever makes room, on any thread.
+  struct Room {
+    explicit Room(const Executor& executor) : bell(executor) {}
+    Doorbell bell;
+    bool granted = false;
+  };
+  bool ask_for_room(std::size_t bytes);
+  Awaitable<void> await_room(std::size_t bytes);
+  Awaitable<error_code> await_bytes(Socket::wait_type for_what);
+  void may_grow(std::size_t bytes);
+  void forget_message();
   Step next_step(Received& got);
   FrameReader::Frame next_buffered();
   void tell(FrameReader::Frame& frame, Received& got);
@@ -55,7 +73,7 @@ class WsPeer final : public Peer {
   void heard();
 
   const WsRole role_;
-  const std::size_t message_bytes_max_;
+  const WebSocketLimits limits_;
   Transport transport_;
   FrameReader reader_;
   std::string input_;         ///< came together with a frame that was given out
@@ -69,6 +87,11 @@ class WsPeer final : public Peer {
   bool broken_ = false;  ///< what comes can not be understood any more
   Doorbell read_over_;
   std::atomic<Clock::rep> last_heard_;
+  std::shared_ptr<LargeMessages::Share> share_;  ///< of the large message that is being read
+  std::shared_ptr<Room> room_;                   ///< once there was one
+  std::atomic<bool> awaits_room_{false};
+  bool too_slow_ = false;
+  Clock::time_point due_ = Clock::time_point::max();  ///< of the next MiB
 };
 
 }  // namespace verbatim::server

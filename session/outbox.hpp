@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "session/journal.hpp"
+#include "session/message_memory.hpp"
 
 namespace verbatim::session {
 
@@ -30,6 +31,7 @@ struct Message {
   std::int64_t received_us = 0;  ///< monotonic microseconds when it was read; 0: made here
   MessageKind kind = MessageKind::other;
   bool binary = false;  ///< no text: it came in a binary frame, and leaves in one
+  std::shared_ptr<MessageMemory> memory = nullptr;  ///< of a large one
 };
 
 /// Shared, because what is being written to one connection may be wanted on the next.
@@ -78,8 +80,9 @@ class Outbox {
     kept_bytes_ += taken->bytes.size();
     ++taken_here_;
     ++taken_;
-    const std::size_t least = kept_bytes_max_ == 0 ? 0 : 1;
-    while (taken_here_ > least && kept_bytes_ > kept_bytes_max_) forget_first();
+    const bool kept = kept_bytes_max_ > 0 && (!taken->memory || taken->memory->keep());
+    const std::size_t least = kept ? 1 : 0;
+    while (taken_here_ > least && (!kept || kept_bytes_ > kept_bytes_max_)) forget_first();
     return taken;
   }
 
@@ -121,12 +124,20 @@ class Outbox {
   /// With no client attached: drops what was kept and then the oldest, until no more than this
   /// waits, or one message alone, however large.
   void shed(std::size_t bytes_max) {
-    if (bytes_ <= bytes_max) return;
-    while (taken_here_ > 0) forget_first();
-    while (bytes_ > bytes_max && queue_.size() > 1) {
-      bytes_ -= queue_.front().message->bytes.size();
-      queue_.pop_front();
-      ++first_number_;
+    if (bytes_ > bytes_max) {
+      while (taken_here_ > 0) forget_first();
+      while (bytes_ > bytes_max && queue_.size() > 1) drop_first();
+    }
+    for (std::size_t i = queue_.size(); i-- > taken_here_;) {
+      if (!queue_[i].message->memory) continue;
+      if (queue_[i].message->memory->keep()) {
+        queue_[i].message->memory->sent();
+        continue;
+      }
+      const std::size_t waiting_before = i - taken_here_;
+      while (taken_here_ > 0) forget_first();
+      for (std::size_t n = 0; n <= waiting_before; ++n) drop_first();
+      return;
     }
   }
 
@@ -154,6 +165,12 @@ class Outbox {
     kept_bytes_ -= queue_.front().message->bytes.size();
     queue_.pop_front();
     --taken_here_;
+    ++first_number_;
+  }
+  /// Precondition: taken_here_ == 0, and something waits.
+  void drop_first() {
+    bytes_ -= queue_.front().message->bytes.size();
+    queue_.pop_front();
     ++first_number_;
   }
   void untake() {

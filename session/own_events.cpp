@@ -7,8 +7,22 @@ namespace verbatim::session {
 
 namespace {
 
-nlohmann::json update_event(nlohmann::json session, std::string_view event_id) {
-  if (!session.contains("type")) session["type"] = "realtime";
+/// What a transcription session can have of a configuration. Precondition: it is an object.
+nlohmann::json for_transcription(const nlohmann::json& session) {
+  nlohmann::json kept = nlohmann::json::object();
+  const auto input = session.find("audio");
+  if (input != session.end() && input->is_object() && input->contains("input"))
+    kept["audio"] = {{"input", (*input)["input"]}};
+  if (session.contains("include")) kept["include"] = session["include"];
+  return kept;
+}
+
+nlohmann::json update_event(nlohmann::json session, SessionType type, std::string_view event_id) {
+  if (type == SessionType::transcription) {
+    session["type"] = "transcription";
+  } else if (!session.contains("type")) {
+    session["type"] = "realtime";
+  }
   return nlohmann::json{
       {"type", "session.update"}, {"event_id", event_id}, {"session", std::move(session)}};
 }
@@ -21,17 +35,19 @@ bool is_own_request(std::string_view event_id) {
          event_id.starts_with(rebuilt_item_prefix);
 }
 
-std::string configuration_update(std::string_view config_json,
-                                 std::string_view transcription_model) {
+std::string configuration_update(std::string_view config_json, std::string_view transcription_model,
+                                 SessionType type) {
   if (config_json.empty()) return {};
   nlohmann::json session = nlohmann::json::parse(config_json, nullptr, /*allow_exceptions=*/false);
+  if (session.is_object() && type == SessionType::transcription)
+    session = for_transcription(session);
   if (!session.is_object() || session.empty()) return {};
   if (!transcription_model.empty()) {
     nlohmann::json& input = session["audio"]["input"];
     if (!input.contains("transcription") || input["transcription"].is_null())
       input["transcription"] = {{"model", transcription_model}};
   }
-  return update_event(std::move(session), configure_event_id).dump();
+  return update_event(std::move(session), type, configure_event_id).dump();
 }
 
 bool binds_settings(std::string_view config_json) {
@@ -40,9 +56,9 @@ bool binds_settings(std::string_view config_json) {
   return false;
 }
 
-std::string transcription_update(std::string_view transcription_model) {
+std::string transcription_update(std::string_view transcription_model, SessionType type) {
   const nlohmann::json input = {{"transcription", {{"model", transcription_model}}}};
-  return update_event({{"audio", {{"input", input}}}}, transcription_event_id).dump();
+  return update_event({{"audio", {{"input", input}}}}, type, transcription_event_id).dump();
 }
 
 std::string commit_event() {

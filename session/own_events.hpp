@@ -16,6 +16,9 @@ namespace verbatim::session {
 /// Prefix of the event_id of every event that the relay sends on its own account.
 inline constexpr std::string_view own_event_prefix = "verbatim_";
 
+/// Of the provider's session: one converses, the other only writes down what is said.
+enum class SessionType { realtime, transcription };
+
 /// The event_ids of what the relay asks of the provider.
 inline constexpr std::string_view configure_event_id = "verbatim_configure";
 inline constexpr std::string_view transcription_event_id = "verbatim_transcription";
@@ -28,15 +31,17 @@ bool is_own_request(std::string_view event_id);
 /// A session.update that carries `config_json` (the `session` object of a client secret). If it
 /// wants no input transcription or says nothing about it, and `transcription_model` is not empty,
 /// that is added: the transcript needs it. Empty result: there is nothing to send. Precondition:
-/// config_json is empty or a JSON object.
-std::string configuration_update(std::string_view config_json,
-                                 std::string_view transcription_model);
+/// config_json is empty or a JSON object. Of a transcription session only what such a session can
+/// have is sent: its input, and `include`.
+std::string configuration_update(std::string_view config_json, std::string_view transcription_model,
+                                 SessionType type = SessionType::realtime);
 
 /// Whether a token's `session` object sets anything that a client can see.
 bool binds_settings(std::string_view config_json);
 
 /// A session.update that switches input transcription on and touches nothing else.
-std::string transcription_update(std::string_view transcription_model);
+std::string transcription_update(std::string_view transcription_model,
+                                 SessionType type = SessionType::realtime);
 
 /// What is said for a client that left in mid-speech, so that its last words are transcribed.
 std::string commit_event();

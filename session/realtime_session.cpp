@@ -21,6 +21,10 @@ constexpr std::size_t kept_while_there_part = 4;
 /// some SDKs attach their listener a moment after the connection is open.
 constexpr std::int64_t listen_pause_ms = 100;
 
+bool asks_for_transcription(std::string_view update) {
+  return json::View::of(update)["session"]["type"].between_quotes() == "transcription";
+}
+
 BudgetLimits limits_of(const SessionOptions& options) {
   BudgetLimits limits = options.budget;
   limits.max_duration_ms = options.max_duration_ms;
@@ -47,6 +51,7 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
   if (const auto wanted = wants_transcription(options_.session_config_json))
     settings_.hide_transcription(!*wanted);
   transcript_.not_before(identity_.started_at);
+  transcribes_ = options_.transcription;
 }
 
 // ---- the client ----------------------------------------------------------------------------
@@ -78,6 +83,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
     return;
   }
   budget_.active(now.mono_ms);  // raw microphone frames are no activity
+  if (type == "session.update" && asks_for_transcription(message.bytes)) become_transcription();
   if (legs_ > 1 && answered_here(type, message, now)) return;
   const bool settings = type == "session.update" || type == "transcription_session.update";
   if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
@@ -96,6 +102,26 @@ void RealtimeSession::client_said(Message message, Moment now) {
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
   to_upstream_.push(std::move(queued), needs);
   spend(now);
+}
+
+// Who names no model has not said which kind of session it is before its session.update does; the
+// provider wants to know by the URL. So another connection is dialled, as if it were the first.
+void RealtimeSession::become_transcription() {
+  if (transcribes_ || !options_.model.empty() || !transcript_.chain().empty()) return;
+  transcribes_ = true;
+  hides_created_ = created_ && !held_created_;
+  held_created_.reset();
+  holds_created_ = false;
+  current_.reset();
+  dial_wanted_ = true;
+  created_ = expired_ = provider_error_ = false;
+  const bool hides_words = settings_.hides_transcription();
+  settings_ = {};
+  if (hides_words) settings_.hide_transcription(true);
+  to_upstream_.clear();
+  unanswered_ = {};
+  settings_requests_ = {};
+  transcription_on_ = transcription_refused_ = false;
 }
 
 // The provider has an answer of an earlier connection only as text, and items that it was given

@@ -56,7 +56,8 @@ struct SessionOptions {
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::string session_config_json;  ///< bound to the client's token; may be empty
-  std::string model;                ///< bound to it as well; may be empty
+  std::string model;                ///< what the client or its token named; may be empty
+  bool transcription = false;  ///< speech is only transcribed: the provider's other kind of session
   std::vector<std::string> extra_client_events;
   PolicyRules policy;
   BudgetLimits budget;                       ///< but for the clocks, which stand above
@@ -140,6 +141,9 @@ class RealtimeSession {
     transcript_.spill_to(std::move(spill), items_in_memory);
   }
 
+  /// Legs are to be dialled for a transcription session.
+  bool transcribes() const { return transcribes_; }
+
   // --- what to do ---------------------------------------------------------------------------
   Outbox& to_client() { return to_client_; }
   /// What the leg's writer may write; nullptr: the leg carries nothing any more and may be closed.
@@ -220,6 +224,10 @@ class RealtimeSession {
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
   Message error_message(const ErrorEvent& error);
+  void become_transcription();
+  SessionType type() const {
+    return transcribes_ ? SessionType::transcription : SessionType::realtime;
+  }
   void detach(CloseReason reason, const std::string& why, Moment now);
   void tell_afresh(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
@@ -298,6 +306,8 @@ class RealtimeSession {
   bool rotation_waits_ = false;    ///< it is due, and somebody speaks: no clock can tell when
   Unanswered unanswered_;
   OpenAnswers answers_;
+  bool transcribes_ = false;
+  bool hides_created_ = false;   ///< the client has been shown one, of the connection before
   bool created_ = false;         ///< the provider has said something
   bool expired_ = false;         ///< the provider said that its session limit is reached
   bool provider_error_ = false;  ///< the last thing the provider said was an error

@@ -153,6 +153,7 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
     settings.hide_transcription(true);  // as its token says
   settings_ = std::move(settings);
+  transcribes_ = transcribes_ || settings_.transcribes();
   meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
   const std::string shown = settings_.created_message({});
   meter_.configured(peek_type(shown), shown);

@@ -47,7 +47,8 @@ void RealtimeSession::request_settings(std::string update, Purpose purpose) {
 }
 
 void RealtimeSession::request_configuration() {
-  std::string update = configuration_update(options_.session_config_json, transcription_model());
+  std::string update =
+      configuration_update(options_.session_config_json, transcription_model(), type());
   if (update.empty()) return;
   holds_created_ = binds_settings(options_.session_config_json);
   request_settings(std::move(update), Purpose::configuration);
@@ -56,7 +57,8 @@ void RealtimeSession::request_configuration() {
 void RealtimeSession::request_transcription() {
   if (!options_.input_transcription || transcription_refused_ || settings_requests_.has_own())
     return;
-  request_settings(transcription_update(options_.transcription_model), Purpose::transcription);
+  request_settings(transcription_update(options_.transcription_model, type()),
+                   Purpose::transcription);
 }
 
 /// Of the token's configuration with what the relay adds, the token's part may yet be taken; and
@@ -66,7 +68,7 @@ void RealtimeSession::request_less(Purpose refused) {
   if (refused == Purpose::transcription || !bound) {
     transcription_refused_ = true;
   } else if (refused == Purpose::configuration && !transcription_model().empty()) {
-    request_settings(configuration_update(options_.session_config_json, {}),
+    request_settings(configuration_update(options_.session_config_json, {}, type()),
                      Purpose::bare_configuration);
   } else {
     holds_created_ = false;

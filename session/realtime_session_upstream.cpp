@@ -34,7 +34,7 @@ std::optional<LegId> RealtimeSession::take_dial(Moment now) {
   const bool due = current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
   rotation_waits_ = due && !is_silent();
   if (!retry && (!due || rotation_waits_)) return std::nullopt;
-  next_.emplace(++legs_, /*rebuilds=*/true);
+  next_.emplace(++legs_, /*rebuilds=*/true, /*takes_items=*/!transcribes_);
   return legs_;
 }
 
@@ -130,7 +130,9 @@ void RealtimeSession::current_said(Message message, Moment now) {
   const auto usage_needs = record_usage(std::move(transcription_usage), response_over, now);
   if (!usage_needs) return;
   if (transcription) veil(message);
-  if (opened_here && holds_created_) {
+  if (opened_here && std::exchange(hides_created_, false)) {
+    holds_created_ = false;
+  } else if (opened_here && holds_created_) {
     hold_created(std::move(message), *needs, now);
   } else if (!unseen) {
     release_created();

@@ -102,12 +102,16 @@ std::string SessionSettings::update_message(std::string_view event_id) const {
   return dump({{"type", "session.update"}, {"event_id", event_id}, {"session", session}});
 }
 
+bool SessionSettings::transcribes() const {
+  return View::of(json_)["type"].between_quotes() == "transcription";
+}
+
 bool SessionSettings::detects_turns() const {
   return turn_detection(View::of(json_)).is(Kind::object);
 }
 
 bool SessionSettings::answers_by_itself() const {
-  return detects_turns() &&
+  return detects_turns() && !transcribes() &&
          turn_detection(View::of(json_))["create_response"].boolean().value_or(true);
 }
 

@@ -40,6 +40,8 @@ class SessionSettings {
   /// sets. Empty if nothing was seen.
   std::string update_message(std::string_view event_id) const;
 
+  /// Speech is transcribed and nobody answers: the session is of type `transcription`.
+  bool transcribes() const;
   /// The provider finds the ends of utterances by itself.
   bool detects_turns() const;
   /// ... and answers them without being asked to.

@@ -64,6 +64,7 @@ bool UpstreamLeg::is_ready() const {
 }
 
 bool UpstreamLeg::catch_up(const Transcript& transcript, Sequence needs) {
+  if (!takes_items_) return false;
   bool any = false;
   for (const std::string& item_id : transcript.chain()) {
     const auto item = transcript.item(item_id);

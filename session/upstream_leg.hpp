@@ -23,8 +23,10 @@ using LegId = int;
 
 class UpstreamLeg {
  public:
-  /// `rebuilds`: it has to be given a conversation before it can carry it.
-  UpstreamLeg(LegId id, bool rebuilds) : id_(id), rebuilds_(rebuilds) {}
+  /// `rebuilds`: it has to be given a conversation before it can carry it. `takes_items`: a
+  /// transcription session does not; it is given the settings alone.
+  UpstreamLeg(LegId id, bool rebuilds, bool takes_items = true)
+      : id_(id), rebuilds_(rebuilds), takes_items_(takes_items) {}
 
   LegId id() const { return id_; }
   bool is_open() const { return open_; }
@@ -62,6 +64,7 @@ class UpstreamLeg {
 
   LegId id_;
   bool rebuilds_;
+  bool takes_items_;
   bool open_ = false;
   bool configured_ = false;
   Outbox outbox_;

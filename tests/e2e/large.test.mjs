@@ -1,10 +1,12 @@
 // Messages that are large, or too large: what a conversation takes, what it refuses, and that only
 // the message, or its connection, is refused.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { Client, startRelay, within } from './support/verbatim.mjs';
 import { eventually } from './support/cell.mjs';
 import { Provider } from './support/provider.mjs';
+import { frame, text } from './support/wire.mjs';
 
 const MiB = 1 << 20;
 const settings = { id: 'sess_p', type: 'realtime', audio: { input: { transcription: { model: 'm' } } } };
@@ -149,13 +151,13 @@ describe('what the provider takes, the relay takes', () => {
     const world = await start(t, ['upstream.reconnect_attempts_max=3', 'upstream.reconnect_pause_min=10ms', 'session.resume_window=60s']);
     const { relay, provider } = world;
     const { client, line, model } = await converse(t, world);
-    const text = `Grüße 😀. ${'Words that a person has typed, and pasted, and typed. '.repeat(16 * MiB / 54)}The end.`;
-    assert.ok(Math.abs(Buffer.byteLength(text) - 16 * MiB) < 1000);
-    const item = { id: 'item_long', type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
+    const words = `Grüße 😀. ${'Words that a person has typed, and pasted, and typed. '.repeat(16 * MiB / 54)}The end.`;
+    assert.ok(Math.abs(Buffer.byteLength(words) - 16 * MiB) < 1000);
+    const item = { id: 'item_long', type: 'message', role: 'user', content: [{ type: 'input_text', text: words }] };
     client.send({ type: 'conversation.item.create', item });
     const done = await client.event('conversation.item.done');
-    assert.equal(done.item.content[0].text, text);
-    assert.equal((await relay.request(`/v1/sessions/${client.id}/transcript`)).json.turns[0].text, text);
+    assert.equal(done.item.content[0].text, words);
+    assert.equal((await relay.request(`/v1/sessions/${client.id}/transcript`)).json.turns[0].text, words);
 
     const next = provider.line(model);
     line.vanish();
@@ -163,11 +165,115 @@ describe('what the provider takes, the relay takes', () => {
     const given = second.takeRebuild(settings);
     await client.until(({ events }) => events.find((event) => event.type === 'verbatim.upstream' && event.state === 'restored'), 'restored');
     const again = given.find(({ type, item: one }) => type === 'conversation.item.create' && one.id === 'item_long');
-    assert.equal(again.item.content[0].text, text);
+    assert.equal(again.item.content[0].text, words);
 
     await relay.program.stop('SIGKILL');
     const restarted = await startRelay(t, { dataDir: relay.dataDir, set: [`upstream.url=${provider.url}`, 'session.resume_window=0s'] });
     const kept = await restarted.transcript(client.id);
-    assert.equal(kept.turns[0].text, text);
+    assert.equal(kept.turns[0].text, words);
   });
+});
+
+/** `verbatim_large_...` of a relay. */
+async function memory(relay) {
+  const { text } = await relay.request('/metrics');
+  const value = (name) => Number(text.split('\n').find((line) => line.startsWith(`${name} `)).split(' ')[1]);
+  return {
+    moving: value('verbatim_large_message_bytes{part="moving"}'),
+    kept: value('verbatim_large_message_bytes{part="kept"}'),
+    waiting: value('verbatim_large_messages_waiting'),
+  };
+}
+
+describe('the memory of large messages', () => {
+  const bounded = ['session.client_message_bytes_max=8MiB', 'upstream.message_bytes_max=8MiB', 'server.large_message_bytes=32MiB', 'session.resume_window=60s'];
+
+  test('is bounded over all sessions: reading waits for its share, small messages do not, all arrive [P11]', async (t) => {
+    const world = await start(t, bounded);
+    const { relay } = world;
+    const bystander = await converse(t, world);
+    const all = [];
+    for (let i = 0; i < 16; ++i) all.push(await converse(t, world));
+    const resident = () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${relay.program.pid}/status`, 'utf8'))[1]) * 1024;
+    const before = resident();
+    for (const { line } of all) line.socket.pause(); // a provider that takes nothing
+    for (const { client, line } of all) {
+      client.send(eventOf(8 * MiB));
+      client.send({ type: 'input_audio_buffer.commit' });
+      line.done = line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows the large one');
+    }
+    let most = 0;
+    await eventually(async () => {
+      const now = await memory(relay);
+      most = Math.max(most, now.moving);
+      return now.waiting >= 10;
+    }, 'messages that wait');
+    for (let i = 0; i < 20; ++i) {
+      const size = bystander.sizes.length;
+      bystander.client.send({ type: 'input_audio_buffer.append', audio: 'A'.repeat(6400) });
+      await eventually(() => bystander.sizes.length > size, 'a small message');
+      most = Math.max(most, (await memory(relay)).moving);
+    }
+    assert.ok(most > 8 * MiB && most <= 32 * MiB, `${most} bytes were given out`);
+    assert.ok(resident() - before < 2 * 32 * MiB, `${resident() - before} bytes more than before`);
+    for (const { line } of all) line.socket.resume();
+    await Promise.all(all.map(({ line }) => line.done));
+    for (const { sizes } of all) assert.equal(sizes[0], 8 * MiB);
+    await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
+  });
+
+  test('is not held by who announces a message and sends no more of it [P11]', async (t) => {
+    const world = await start(t, [...bounded, 'server.large_message_timeout=500ms']);
+    const { relay } = world;
+    const stalled = [];
+    for (let i = 0; i < 8; ++i) stalled.push(await converse(t, world));
+    for (const { client } of stalled) {
+      // A frame of 8 MiB, of which 5 come.
+      const bytes = frame(text, eventOf(8 * MiB), { mask: true });
+      client.socket._socket.write(bytes.subarray(0, 5 * MiB));
+    }
+    await eventually(async () => (await memory(relay)).waiting > 0, 'some wait');
+    const other = await converse(t, world);
+    other.client.send(eventOf(8 * MiB));
+    other.client.send({ type: 'input_audio_buffer.commit' });
+    await other.line.got(({ type }) => type === 'input_audio_buffer.commit', 'a message of somebody else');
+    for (const { client } of stalled) {
+      const { code, reason } = await within(client.closed, 'the end of a connection that stands still');
+      assert.deepEqual([code, client.events.at(-1).error?.code], [1008, 'message_too_slow']);
+      assert.match(reason, /server\.large_message_timeout/);
+      await eventually(async () => (await state(relay, client.id)) === 'detached', 'its conversation waits');
+    }
+    await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
+  });
+
+  test('is given back by who leaves in the middle of a message, or while it waits [P11]', async (t) => {
+    const world = await start(t, bounded);
+    const { relay } = world;
+    const all = [];
+    for (let i = 0; i < 12; ++i) all.push(await converse(t, world));
+    const bytes = frame(text, eventOf(8 * MiB), { mask: true });
+    for (const { client } of all) client.socket._socket.write(bytes.subarray(0, 7 * MiB));
+    await eventually(async () => (await memory(relay)).waiting > 0, 'some wait');
+    for (const { client } of all) client.socket.terminate();
+    await eventually(async () => {
+      const { moving, waiting } = await memory(relay);
+      return moving === 0 && waiting === 0;
+    }, 'all of it is given back');
+  });
+});
+
+test('a provider\'s message over its limit is left out and known to be missing, and the conversation goes on [P11][P13]', async (t) => {
+  const world = await start(t, ['upstream.message_bytes_max=1MiB']);
+  const { client, line } = await converse(t, world);
+  line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });
+  line.say({ type: 'conversation.item.added', item: { id: 'item_1', type: 'message', role: 'user', status: 'completed', content: [{ type: 'input_text', text: 'Behind it.' }] } });
+  await client.event('conversation.item.added');
+  assert.ok(!client.events.some(({ type }) => type === 'vendor.large'));
+  assert.ok(!line.gone);
+  await client.close();
+  const { turns, complete, gaps } = await world.relay.transcript(client.id);
+  assert.deepEqual([turns.map((turn) => turn.text), complete, gaps.map(({ kind }) => kind)], [['Behind it.'], false, ['unplaced_text']]);
+  const metrics = (await world.relay.request('/metrics')).text;
+  assert.match(metrics, /^verbatim_messages_too_large_total\{direction="to_client"\} 1$/m);
+  assert.match(metrics, /^verbatim_unplaced_text_total\{why="too_large"\} 1$/m);
 });

@@ -141,13 +141,20 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a message over upstream.message_bytes_max ends its session [P11]', async (t) => {
+  test('a message over upstream.message_bytes_max is left out, at no cost to anybody [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.message_bytes_max=1MiB'] });
     const { client, provider } = await begun(cell);
     const start = cell.memory();
     provider.send(JSON.stringify({ type: 'vendor.large', data: 'x'.repeat(16 << 20) }));
-    await ends(cell, client, 'upstream_lost');
+    provider.says('item_1', ' so.', 1);
+    await cell.meanwhile(
+      client.until(({ messages }) => messages.some((m) => m.includes(' so.')), 'words'), 'what follows it');
     assert.ok(cell.memory() - start < 8 << 20);
+    client.reset();
+    const { turns, complete } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
+    assert.equal(turns[0].text, 'It was so.');
+    assert.equal(complete, false);
+    await cell.end();
   });
 
   test('a flood of pings from the provider hurts nobody [P11]', async (t) => {

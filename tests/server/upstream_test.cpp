@@ -77,10 +77,10 @@ struct Outcome {
   std::optional<DialFailure> failure;
 };
 
-Awaitable<void> dial_once(const Upstream& upstream, Executor executor, std::string model,
+Awaitable<void> dial_once(const Upstream& upstream, Executor executor, Upstream::Wanted wanted,
                           std::promise<Outcome>& done) {
   Dial handle;
-  auto dialled = co_await upstream.dial(executor, model, handle);
+  auto dialled = co_await upstream.dial(executor, std::move(wanted), handle);
   Outcome outcome;
   if (auto* failure = std::get_if<DialFailure>(&dialled)) {
     outcome.failure = *failure;
@@ -92,14 +92,18 @@ Awaitable<void> dial_once(const Upstream& upstream, Executor executor, std::stri
   done.set_value(outcome);
 }
 
-Outcome dial(Door& door, verbatim::config::Upstream settings, const std::string& model = "m") {
+Outcome dial(Door& door, verbatim::config::Upstream settings, Upstream::Wanted wanted) {
   const Upstream upstream(std::move(settings));
   std::promise<Outcome> done;
-  asio::co_spawn(door.executor(), dial_once(upstream, door.executor(), model, done),
+  asio::co_spawn(door.executor(), dial_once(upstream, door.executor(), std::move(wanted), done),
                  [](std::exception_ptr bug) {
                    if (bug) std::rethrow_exception(bug);
                  });
   return done.get_future().get();
+}
+
+Outcome dial(Door& door, verbatim::config::Upstream settings, const std::string& model = "m") {
+  return dial(door, std::move(settings), Upstream::Wanted{model});
 }
 
 verbatim::config::Upstream to(const std::string& url, const Door& door) {
@@ -119,6 +123,25 @@ TEST_CASE("the provider is reached over TLS with its key and the model in the qu
   settings.api_key = verbatim::config::Secret("sk-test");
   REQUIRE(dial(door, settings, "gpt x").message == "/v1/realtime?model=gpt%20x Bearer sk-test ");
   REQUIRE(dial(door, settings, "").message == "/v1/realtime?model=gpt-realtime Bearer sk-test ");
+}
+
+TEST_CASE(
+    "a transcription session is dialled by its intent and without a model, whatever the URL says",
+    "[upstream][P9]") {
+  TempDir dir;
+  Door door("127.0.0.1", dir.path());
+  const auto asked = [&](const std::string& query, const std::string& parameter = "model") {
+    auto settings = to("wss://" + door.authority() + "/v1/realtime" + query, door);
+    settings.model_parameter = parameter;
+    const std::string said = dial(door, settings, {"gpt-realtime", true}).message;
+    return said.substr(0, said.find(' '));
+  };
+  CHECK(asked("") == "/v1/realtime?intent=transcription");
+  CHECK(asked("?model=gpt-realtime") == "/v1/realtime?intent=transcription");
+  CHECK(asked("?a=1&model=m&b=2") == "/v1/realtime?a=1&b=2&intent=transcription");
+  CHECK(asked("?api-version=1&deployment=d", "deployment") ==
+        "/v1/realtime?api-version=1&intent=transcription");
+  CHECK(asked("?models=m&intent=transcription") == "/v1/realtime?models=m&intent=transcription");
 }
 
 TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") {
