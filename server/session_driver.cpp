@@ -355,8 +355,8 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
 }
 
 Awaitable<void> SessionDriver::run_leg(Link& link) {
-  Upstream::Wanted wanted{options_.model, session_.transcribes()};
-  auto dialled = co_await upstream_.dial(worker_.executor(), std::move(wanted), link.dial);
+  Upstream::Wanted kind{options_.model, session_.transcribes()};
+  auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.cut = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
     if (!session_.ended()) {

@@ -133,7 +133,7 @@ TEST_CASE(
   const auto asked = [&](const std::string& query, const std::string& parameter = "model") {
     auto settings = to("wss://" + door.authority() + "/v1/realtime" + query, door);
     settings.model_parameter = parameter;
-    const std::string said = dial(door, settings, {"gpt-realtime", true}).message;
+    const std::string said = dial(door, settings, Upstream::Wanted{"gpt-realtime", true}).message;
     return said.substr(0, said.find(' '));
   };
   CHECK(asked("") == "/v1/realtime?intent=transcription");
