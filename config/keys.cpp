@@ -126,6 +126,7 @@ std::vector<Key> make_session_keys() {
           bytes(4 * KiB, 64 * MiB)),
       key("session.items_in_memory", &S::session, &Session::items_in_memory,
           number<std::size_t>(0, 1'000'000)),
+      key("session.item_bytes_max", &S::session, &Session::item_bytes_max, bytes(KiB, 64 * MiB)),
       key("session.idle_timeout", &S::session, &Session::idle_timeout, duration(100ms, 24h)),
       key("session.max_duration", &S::session, &Session::max_duration, duration(100ms, 7 * day)),
       key("session.ending_notice", &S::session, &Session::ending_notice, duration(0ms, 1h)),

@@ -101,6 +101,7 @@ struct Session {
   std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for who comes back
   std::size_t open_answers_bytes_max = 1024 * 1024;  ///< of answers under way, to end them
   std::size_t items_in_memory = 16;                  ///< of a conversation; 0: all
+  std::size_t item_bytes_max = 24 * 1024 * 1024;     ///< of an item's JSON, to be given again
   milliseconds idle_timeout{
       600'000};  ///< without speech, text or an answer; microphone frames do not count
   milliseconds max_duration{3'600'000};

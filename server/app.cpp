@@ -157,8 +157,9 @@ struct App::Parts {
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
-    suspended = std::make_unique<SuspendedSessions>(*journal, *reader, registry,
-                                                    settings.session.resume_window, log);
+    suspended = std::make_unique<SuspendedSessions>(
+        *journal, *reader, registry, settings.session.resume_window,
+        SpillSettings{settings.server.data_dir, settings.session.items_in_memory}, log);
     suspended->expect(store.suspended());
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
                                         3 * settings.session.close_timeout, log);

@@ -356,13 +356,27 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                   tallies_, [](auto& t) -> auto& { return t.upstream_rotations; }));
   families.push_back(std::move(followed));
   auto own_refused = family("verbatim_own_requests_refused_total",
-                        "Requests of the relay's own that a provider refused: a token's "
-                        "configuration, input transcription. The log has the code.",
-                        MetricType::Counter);
+                            "Requests of the relay's own that a provider refused: a token's "
+                            "configuration, input transcription. The log has the code.",
+                            MetricType::Counter);
   add_counter(own_refused, {},
               total(
                   tallies_, [](auto& t) -> auto& { return t.own_requests_refused; }));
   families.push_back(std::move(own_refused));
+  auto rebuilt = family("verbatim_rebuild_items_total",
+                        "Items of conversations that another connection to the provider was given "
+                        "and took, that it refused, and that it could not be given.",
+                        MetricType::Counter);
+  add_counter(rebuilt, {{"outcome", "given"}},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.rebuild_items_given; }));
+  add_counter(rebuilt, {{"outcome", "left_out"}},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.rebuild_items_left_out; }));
+  add_counter(rebuilt, {{"outcome", "refused"}},
+              total(
+                  tallies_, [](auto& t) -> auto& { return t.rebuild_items_refused; }));
+  families.push_back(std::move(rebuilt));
 
   add_responses(families, tallies_);
   add_limits(families, tallies_);

@@ -98,6 +98,9 @@ struct Tally {
   Count upstream_reconnects;
   Count upstream_rotations;
   Count own_requests_refused;  ///< by the provider: what relays asked of it for themselves
+  Count rebuild_items_given;
+  Count rebuild_items_left_out;
+  Count rebuild_items_refused;
   std::array<Count, 6> refused_by;  ///< AdmissionLimit
   std::array<Count, session::limit_count> limits_told;
   std::array<Count, session::limit_count> limits_reached;

@@ -59,6 +59,7 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.transcription_grace_ms = settings.transcription_grace.count();
   options.client_queue_bytes_max = settings.client_queue_bytes_max;
   options.upstream_queue_bytes_max = settings.upstream_queue_bytes_max;
+  options.item_bytes_max = settings.item_bytes_max;
   options.input_transcription = settings.input_transcription;
   options.transcription_model = settings.transcription_model;
   options.extra_client_events = settings.extra_client_events;
@@ -309,8 +310,10 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
                     now());
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
-  session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
-                   settings.session.items_in_memory);
+  if (!begun.taken) {  // one that was taken up has brought its own
+    session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
+                     settings.session.items_in_memory);
+  }
   if (!client) {
     session.client_gone({false, 0, "gone during the upgrade"}, now());
     if (!begun.taken) session.end(CloseReason::client_lost, "gone during the upgrade", now());

@@ -32,6 +32,24 @@ bool is_end(const Received& received) {
   return true;
 }
 
+/// Ids and codes of the first items that a connection could not be given, for the log. An id may be
+/// a client's: no more of it is written than tells it apart.
+std::string first_of(const std::vector<session::Rebuild::Missing>& left_out,
+                     const std::vector<session::Rebuild::Missing>& refused) {
+  constexpr std::size_t items_max = 20;
+  constexpr std::size_t id_bytes_max = 64;
+  std::string list;
+  std::size_t count = 0;
+  for (const auto* items : {&left_out, &refused}) {
+    for (const session::Rebuild::Missing& one : *items) {
+      if (count++ == items_max) return list + ", ...";
+      if (!list.empty()) list += ", ";
+      list += one.item_id.substr(0, id_bytes_max) + ": " + one.why;
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 session::Moment now() {
@@ -182,6 +200,9 @@ void SessionDriver::report() {
   tally.upstream_rotations.add(now_counted.rotated - before.rotated);
   report_responses();
   tally.own_requests_refused.add(now_counted.own_requests_refused - before.own_requests_refused);
+  tally.rebuild_items_given.add(now_counted.items_given - before.items_given);
+  tally.rebuild_items_left_out.add(now_counted.items_left_out - before.items_left_out);
+  tally.rebuild_items_refused.add(now_counted.items_refused - before.items_refused);
   const bool detached_before = std::exchange(detached_reported_, session_.detached());
   // Counts wrap around, and so does their sum.
   if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
@@ -202,6 +223,13 @@ void SessionDriver::report() {
   if (now_counted.reconnected != before.reconnected)
     log_.info("upstream.restored", {{"session", id}});
   if (now_counted.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+  const session::Rebuild& rebuild = session_.last_rebuild();
+  if (now_counted.rebuilds == before.rebuilds || rebuild.whole()) return;
+  log_.warn("upstream.not_whole", {{"session", id},
+                                   {"given", rebuild.given},
+                                   {"left_out", rebuild.left_out.size()},
+                                   {"refused", rebuild.refused.size()},
+                                   {"items", first_of(rebuild.left_out, rebuild.refused)}});
 }
 
 /// The agent is silent where responses fail: the first failure of a session is worth a line.

@@ -5,6 +5,7 @@
 
 #include "server/session_driver.hpp"
 #include "storage/records.hpp"
+#include "storage/spill_file.hpp"
 
 namespace verbatim::server {
 
@@ -30,10 +31,12 @@ Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(Executor execut
   if (left_ == 0) co_return Outcome();
   const session::TimeMs oldest = now().wall - resume_window_.count();
   using Found = std::optional<Folded>;
-  const auto read = [session_id, user, oldest](storage::TranscriptStore& store) -> Found {
+  const auto read = [this, session_id, user, oldest](storage::TranscriptStore& store) -> Found {
     auto attempt = store.suspended(session_id);
     if (!attempt || attempt->user != user || attempt->suspended_at <= oldest) return std::nullopt;
-    auto transcript = std::make_shared<session::Transcript>(store.folded(attempt->attempt));
+    auto transcript = std::make_shared<session::Transcript>(
+        store.folded(attempt->attempt, std::make_unique<storage::SpillFile>(spill_.folder),
+                     spill_.items_in_memory));
     return Folded{std::move(*attempt), std::move(transcript)};
   };
   auto found = co_await reader_.run<Found>(executor, read, "a suspended session");

@@ -7,8 +7,10 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "server/handoff.hpp"
@@ -19,14 +21,21 @@
 
 namespace verbatim::server {
 
+/// Where conversations that are taken up lay down their older items.
+struct SpillSettings {
+  std::filesystem::path folder;
+  std::size_t items_in_memory = 0;
+};
+
 class SuspendedSessions {
  public:
   SuspendedSessions(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
-                    std::chrono::milliseconds resume_window, Log& log)
+                    std::chrono::milliseconds resume_window, SpillSettings spill, Log& log)
       : journal_(journal),
         reader_(reader),
         registry_(registry),
         resume_window_(resume_window),
+        spill_(std::move(spill)),
         log_(log) {}
 
   /// How many recovery has left. While there are none, nobody is looked for.
@@ -53,6 +62,7 @@ class SuspendedSessions {
   StoreReader& reader_;
   Registry& registry_;
   const std::chrono::milliseconds resume_window_;
+  const SpillSettings spill_;
   Log& log_;
   std::atomic<std::size_t> left_{0};
 };

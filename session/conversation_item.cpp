@@ -1,11 +1,18 @@
 #include "session/conversation_item.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "session/heard.hpp"
 
 namespace verbatim::session {
+
+std::uint64_t print_of_detail(std::string_view detail) {
+  if (detail.empty()) return 0;
+  return std::max<std::uint64_t>(1, std::hash<std::string_view>{}(detail));
+}
 
 // ---- text ----------------------------------------------------------------------------------
 
@@ -123,7 +130,11 @@ void ConversationItem::learn(const Item& from, TimeMs now) {
     if (item.status == ItemStatus::none || item.status == ItemStatus::in_progress) {
       if (from.status != ItemStatus::none) item.status = from.status;
     }
-    if (item.kind != ItemKind::message) learn_tool(from, now);
+    if (item.kind != ItemKind::message) {
+      learn_tool(from, now);
+    } else if (from.kind == ItemKind::message && !from.detail.empty() && !detail_of_client) {
+      set_detail(from.detail, false);
+    }
   }
   for (const Part& part : from.parts) {
     if (part.spoken_input && item.role == Role::user && !settled) spoken = true;
@@ -151,6 +162,13 @@ bool ConversationItem::says(int content_index, const Text& text) const {
 bool ConversationItem::says_all(const std::vector<Part>& parts) const {
   return std::all_of(parts.begin(), parts.end(),
                      [this](const Part& part) { return says(part.content_index, part.text); });
+}
+
+void ConversationItem::set_detail(std::string detail, bool of_client) {
+  detail_print = print_of_detail(detail);
+  detail_place.reset();
+  detail_of_client = of_client;
+  item.detail = std::move(detail);
 }
 
 // ---- what else happens to an item ----------------------------------------------------------

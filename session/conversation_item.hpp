@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -54,9 +55,17 @@ struct ToolState {
   }
 };
 
+/// Of an item's JSON, to know it again. Never 0 but for none.
+std::uint64_t print_of_detail(std::string_view detail);
+
 struct ConversationItem {
   // ---- what happened to it
-  Item item;  ///< `parts` hold the text so far, sorted by content_index
+  /// `parts` hold the text so far, sorted by content_index. `detail` is empty where it is large:
+  /// then detail_place says where it is.
+  Item item;
+  std::optional<std::uint64_t> detail_place;  ///< of the detail in the spill, if it is there
+  std::uint64_t detail_print = 0;             ///< a hash of the detail; 0: it has none
+  bool detail_of_client = false;              ///< what a client asked for: no echo replaces it
   ChainLink link;
   bool in_chain = false;  ///< or among the loose ones
   std::optional<std::size_t>
@@ -91,6 +100,8 @@ struct ConversationItem {
 
   /// Takes the words of what a client asked for if the provider's item came without any.
   void repeat_missing(const Item& asked, TimeMs now);
+  /// Its JSON, from an event or, before any event had one, from the client that asked for it.
+  void set_detail(std::string detail, bool of_client);
   void transcription_failed(const std::string& reason);
   void truncate(int content_index, std::int64_t audio_ms, std::int64_t sent_ms);
   /// Nothing more will come: what is open gets its last status.
@@ -130,11 +141,12 @@ struct ConversationItem {
   /// All but the links and the response.
   template <class Self>
   static auto members(Self& of) {
-    return std::tie(of.item, of.slot, of.described, of.placed, of.requested, of.output_index,
-                    of.spoken, of.discarded, of.deleted, of.settled, of.started_at, of.ended_at,
-                    of.part_ends_, of.open_parts_, of.text_bytes_, of.text_version_,
-                    of.transcription_, of.failure_, of.truncation_, of.settled_as_,
-                    of.last_text_at_, of.tool, of.sent_audio_ms);
+    return std::tie(of.item, of.detail_place, of.detail_print, of.detail_of_client, of.slot,
+                    of.described, of.placed, of.requested, of.output_index, of.spoken, of.discarded,
+                    of.deleted, of.settled, of.started_at, of.ended_at, of.part_ends_,
+                    of.open_parts_, of.text_bytes_, of.text_version_, of.transcription_,
+                    of.failure_, of.truncation_, of.settled_as_, of.last_text_at_, of.tool,
+                    of.sent_audio_ms);
   }
 
  private:

@@ -43,9 +43,16 @@ struct Item {
   Role role = Role::unknown;
   ItemStatus status = ItemStatus::none;
   std::vector<Part> parts;
-  std::string detail;  ///< for kinds other than message: the item's JSON, as it came
+  /// The item's JSON as it came: of kinds other than message; of a message only if it says more
+  /// than role and text parts do (item_content.hpp). Or one of the two marks below.
+  std::string detail;
   friend bool operator==(const Item&, const Item&) = default;
 };
+
+/// Stand in Item::detail for a message's JSON that is not kept: it was larger than allowed, or
+/// there was no room for it.
+inline constexpr std::string_view detail_too_large = "{}";
+inline constexpr std::string_view detail_not_kept = "[]";
 
 /// session.created: a new connection to the provider; its ids may repeat earlier ones.
 struct UpstreamOpened {
@@ -307,5 +314,17 @@ struct Event {
   EventBody body;
   friend bool operator==(const Event&, const Event&) = default;
 };
+
+/// Calls `visit` for each item that an event describes.
+template <class Visit>
+void for_each_item(Event& event, Visit visit) {
+  std::visit(
+      [&visit](auto& body) {
+        if constexpr (requires { body.item; }) visit(body.item);
+        if constexpr (requires { body.output; })
+          for (Item& item : body.output) visit(item);
+      },
+      event.body);
+}
 
 }  // namespace verbatim::session

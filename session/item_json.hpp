@@ -16,9 +16,14 @@ namespace verbatim::session {
 /// its text counts. `spoken`: an answer is `output_audio`, else `output_text`.
 std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken);
 
-/// The `item` of a conversation.item.create that brings it into another conversation: speech as
-/// text, since audio can not be given back; of an answer that was talked over what was heard.
-/// Empty: there is nothing to say (no text, deleted, or a kind that only the provider makes).
-std::string rebuilt_item(const Item& item, const std::optional<Turn>& turn);
+/// The `item` of a conversation.item.create that brings an item into another conversation.
+struct RebuiltItem {
+  std::string json;          ///< empty: it can not be given
+  const char* why_not = "";  ///< then a word for the reason, as clients are told it
+};
+
+/// As it came, with what has become of its text: speech as text, since audio can not be given back;
+/// of an answer that was talked over what was heard. Precondition: not deleted.
+RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn);
 
 }  // namespace verbatim::session

@@ -175,9 +175,8 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
   }
   // One utterance that two recognisers wrote quite differently does not refute the rest. Nor does a
   // sentence that was said twice, of which each has one, if all else agrees.
-  fit.holds = fit.contradictions == 0
-                  ? fit.collisions * 10 <= fit.agreements
-                  : fit.collisions == 0 && fit.contradictions < fit.agreements;
+  fit.holds = fit.contradictions == 0 ? fit.collisions * 10 <= fit.agreements
+                                      : fit.collisions == 0 && fit.contradictions < fit.agreements;
   return fit;
 }
 

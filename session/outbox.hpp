@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "session/journal.hpp"
 #include "session/message_memory.hpp"
@@ -59,6 +60,19 @@ class Outbox {
   void push_front(MessagePtr message, Sequence needs = 0) {
     bytes_ += message->bytes.size();
     queue_.insert(head(), {std::move(message), needs});
+  }
+
+  struct Waiting {
+    MessagePtr message;
+    Sequence needs;
+  };
+  /// Takes all that waits out again, as if it had not been pushed.
+  std::vector<Waiting> withdraw() {
+    std::vector<Waiting> all;
+    for (auto at = head(); at != queue_.end(); ++at)
+      all.push_back({std::move(at->message), at->needs});
+    clear();
+    return all;
   }
 
   // --- what waits ---------------------------------------------------------------------------

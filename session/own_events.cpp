@@ -80,6 +80,17 @@ std::string truncated_event(const std::string& item_id, int content_index,
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string deleted_event(const std::string& item_id, std::string_view event_id) {
+  return dump(
+      {{"type", "conversation.item.deleted"}, {"event_id", event_id}, {"item_id", item_id}});
+}
+
+std::string retrieved_event(std::string_view item, std::string_view event_id) {
+  std::string event = R"({"type":"conversation.item.retrieved","event_id":)";
+  event += dump(nlohmann::json(event_id));
+  return event.append(R"(,"item":)").append(item) += '}';
+}
+
 std::string to_json(const ErrorEvent& error, std::string_view event_id) {
   return nlohmann::json{{"type", "error"},
                         {"event_id", event_id},
@@ -110,6 +121,21 @@ std::string upstream_event(std::string_view state, std::string_view reason,
       {"state", state},
       {"reason", reason.empty() ? nlohmann::json(nullptr) : nlohmann::json(reason)}}
       .dump();
+}
+
+std::string restored_event(const Rebuild& rebuild, std::string_view event_id) {
+  const auto list = [](const std::vector<Rebuild::Missing>& items) {
+    nlohmann::json all = nlohmann::json::array();
+    for (const Rebuild::Missing& one : items)
+      all.push_back({{"item_id", one.item_id}, {"why", one.why}});
+    return all;
+  };
+  return dump({{"type", "verbatim.upstream"},
+               {"event_id", event_id},
+               {"state", "restored"},
+               {"reason", nullptr},
+               {"left_out", list(rebuild.left_out)},
+               {"refused", list(rebuild.refused)}});
 }
 
 std::string turn_event(const Turn& turn, std::string_view event_id) {

@@ -9,6 +9,7 @@
 
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
+#include "session/rebuild.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {
@@ -53,6 +54,10 @@ std::string response_event();
 std::string truncated_event(const std::string& item_id, int content_index,
                             std::int64_t audio_end_ms, std::string_view event_id);
 
+/// conversation.item.deleted and conversation.item.retrieved, likewise. `item` is its JSON.
+std::string deleted_event(const std::string& item_id, std::string_view event_id);
+std::string retrieved_event(std::string_view item, std::string_view event_id);
+
 /// The shape in which the provider, and therefore the relay, reports a fault to a client.
 struct ErrorEvent {
   std::string type = "invalid_request_error";
@@ -73,6 +78,8 @@ std::string session_event(const std::string& session_id, int attempt, std::int64
                           const ResumeInfo& resume = {});
 std::string upstream_event(std::string_view state, std::string_view reason,
                            std::string_view event_id);
+/// verbatim.upstream, restored: with what the provider has not of the conversation.
+std::string restored_event(const Rebuild& rebuild, std::string_view event_id);
 std::string turn_event(const Turn& turn, std::string_view event_id);
 std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
                          std::string_view event_id);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "session/audio_size.hpp"
+#include "session/item_content.hpp"
 #include "session/json_view.hpp"
 
 namespace verbatim::session {
@@ -54,12 +55,10 @@ ItemStatus item_status(std::string_view status) {
 std::optional<Part> read_part(View part, int content_index) {
   if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
   const auto type = part["type"].between_quotes();
-  const bool written = type == "input_text" || type == "output_text" || type == "text" ||
-                       (type.empty() && part["text"].is(Kind::string));
-  const bool spoken = type == "input_audio" || type == "output_audio" || type == "audio";
-  if (!written && !spoken) return std::nullopt;
+  const bool untyped = type.empty() && part["text"].is(Kind::string);
+  if (!is_text_part(type) && !untyped) return std::nullopt;
   return Part{content_index,
-              Text::from_wtf8(part[written ? "text" : "transcript"].string_or_empty()),
+              Text::from_wtf8(part[is_audio_part(type) ? "transcript" : "text"].string_or_empty()),
               type == "input_audio"};
 }
 
@@ -78,6 +77,7 @@ Item read_item(View view) {
   int index = 0;
   for (json::Elements parts(content); parts.next(); ++index)
     if (auto part = read_part(parts.value(), index)) item.parts.push_back(std::move(*part));
+  item.detail = beyond_text(view);
   return item;
 }
 

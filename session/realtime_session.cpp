@@ -25,6 +25,9 @@ bool asks_for_transcription(std::string_view update) {
   return json::View::of(update)["session"]["type"].between_quotes() == "transcription";
 }
 
+/// The journal's queue has room for this much of an item while it is crowded.
+constexpr std::size_t always_room_for_bytes = 64 * 1024;
+
 BudgetLimits limits_of(const SessionOptions& options) {
   BudgetLimits limits = options.budget;
   limits.max_duration_ms = options.max_duration_ms;
@@ -84,7 +87,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   }
   budget_.active(now.mono_ms);  // raw microphone frames are no activity
   if (type == "session.update" && asks_for_transcription(message.bytes)) become_transcription();
-  if (legs_ > 1 && answered_here(type, message, now)) return;
+  if (answered_here(type, message, now)) return;
   const bool settings = type == "session.update" || type == "transcription_session.update";
   if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
     audio_uncommitted_ = false;
@@ -100,7 +103,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   auto queued = std::make_shared<const Message>(std::move(message));
   unanswered_.asked(kept_type, queued, needs);
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
-  to_upstream_.push(std::move(queued), needs);
+  to_upstream_.push(placed_where_known(std::move(queued)), needs);
   spend(now);
 }
 
@@ -122,42 +125,6 @@ void RealtimeSession::become_transcription() {
   unanswered_ = {};
   settings_requests_ = {};
   transcription_on_ = transcription_refused_ = false;
-}
-
-// The provider has an answer of an earlier connection only as text, and items that it was given
-// again are there already: it would refuse both (what SDKs do after a reconnect).
-bool RealtimeSession::answered_here(std::string_view type, const Message& message, Moment now) {
-  const auto view = json::View::of(message.bytes);
-  if (type == "conversation.item.truncate") {
-    const std::string item_id = view["item_id"].string_or_empty();
-    const auto turn = transcript_.turn(item_id);
-    if (!transcript_.is_settled(item_id) || !turn || turn->role != Role::assistant) return false;
-    const auto part = static_cast<int>(view["content_index"].integer().value_or(0));
-    std::int64_t heard_ms = std::max<std::int64_t>(0, view["audio_end_ms"].integer().value_or(0));
-    const std::int64_t sent_ms = transcript_.audio_sent_ms(item_id, part);
-    if (sent_ms > 0) heard_ms = std::min(heard_ms, sent_ms);
-    const auto needs = record({{}, ItemTruncated{item_id, part, heard_ms, -1}}, now);
-    if (!needs) return true;
-    answer_client(own_message(truncated_event(item_id, part, heard_ms, own_event_id())), *needs);
-    tell_turns();
-    return true;
-  }
-  if (type == "conversation.item.create") {
-    const auto event = read_client_event(message.bytes);
-    const auto* wanted = event ? std::get_if<ItemRequested>(&event->body) : nullptr;
-    if (!wanted || wanted->item.id.empty() || !current_ || !current_->has(wanted->item.id))
-      return false;
-    const auto turn = transcript_.turn(wanted->item.id);
-    Text words;
-    for (const Part& part : wanted->item.parts) words.append(part.text);
-    if (turn && words != turn->text && !(turn->heard && words == turn->heard->text)) return false;
-    const std::string previous = view["previous_item_id"].string_or_empty();
-    for (std::string& shows : shown(transcript_, wanted->item.id, previous, settings_.speaks(),
-                                    [this] { return own_event_id(); }))
-      answer_client(own_message(std::move(shows)), last_sequence_);
-    return true;
-  }
-  return false;
 }
 
 void RealtimeSession::refuse_frame(const std::string& why) {
@@ -262,8 +229,8 @@ void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
                "What was sent behind message " + std::to_string(*how.after) +
                    " is not kept any more; the conversation's items follow instead.");
   }
-  for (std::string& message :
-       snapshot(transcript_, answers_, settings_, [this] { return own_event_id(); })) {
+  for (std::string& message : snapshot(transcript_, answers_, settings_, options_.item_bytes_max,
+                                       [this] { return own_event_id(); })) {
     if (auto allowed = policy_.without_hidden(peek_type(message), message))
       message = std::move(*allowed);
     answer_client(own_message(std::move(message)), last_sequence_);
@@ -273,11 +240,27 @@ void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
   held_until_ms_ = now.mono_ms + listen_pause_ms;
 }
 
+// The JSON of an item is in the journal once, and one that is too large not at all.
+void RealtimeSession::bound_details(Event& event) const {
+  for_each_item(event, [this](Item& item) {
+    if (item.detail.empty()) return;
+    if (transcript_.has_detail(item)) {
+      item.detail.clear();
+    } else if (item.kind == ItemKind::message && item.detail.size() > options_.item_bytes_max) {
+      item.detail = detail_too_large;
+    } else if (item.kind == ItemKind::message && item.detail.size() > always_room_for_bytes &&
+               journal_.crowded()) {
+      item.detail = detail_not_kept;
+    }
+  });
+}
+
 std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
   if (auto* truncated = std::get_if<ItemTruncated>(&event.body)) {
     truncated->audio_sent_ms =
         transcript_.audio_sent_ms(truncated->item_id, truncated->content_index);
   }
+  bound_details(event);
   const Transcript::Applied applied = transcript_.apply(event, now.wall);
   if (applied.repeat) return 0;
   Sequence needs = journal_.append(identity_.attempt, now.wall, event);
@@ -336,7 +319,7 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
   if (pending_reason_) return grace_deadline_ms_;
   std::int64_t next = budget_.next_deadline_ms();
   if (current_ && current_->is_open() && !created_) next = std::min(next, created_deadline_ms_);
-  if (next_ && next_->is_open()) next = std::min(next, prepare_deadline_ms_);
+  if (next_ && next_->is_open()) next = std::min(next, prepare_deadline_ms());
   if (outage_ && !next_) next = std::min(next, outage_->retry_at_ms);
   if (current_ && !next_ && rotate_at_ms_ != 0 && !rotation_waits_)
     next = std::min(next, rotate_at_ms_);

@@ -55,8 +55,9 @@ struct SessionOptions {
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
-  std::string session_config_json;  ///< bound to the client's token; may be empty
-  std::string model;                ///< what the client or its token named; may be empty
+  std::size_t item_bytes_max = 24 * 1024 * 1024;  ///< of an item's JSON, to be given again
+  std::string session_config_json;                ///< bound to the client's token; may be empty
+  std::string model;           ///< what the client or its token named; may be empty
   bool transcription = false;  ///< speech is only transcribed: the provider's other kind of session
   std::vector<std::string> extra_client_events;
   PolicyRules policy;
@@ -188,11 +189,17 @@ class RealtimeSession {
     std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
     std::uint64_t responses = 0;             ///< of the model that have ended
     std::uint64_t own_requests_refused = 0;  ///< by the provider; its client does not hear of it
+    std::uint64_t rebuilds = 0;              ///< legs that were given a conversation
+    std::uint64_t items_given = 0;           ///< to them, and taken
+    std::uint64_t items_left_out = 0;
+    std::uint64_t items_refused = 0;
     friend bool operator==(const Counts&, const Counts&) = default;
   };
   const Counts& counts() const { return counts_; }
   /// The provider's code for the last refusal of what the relay asked for itself.
   const std::string& refused_code() const { return refused_code_; }
+  /// What the last of `rebuilds` was given.
+  const Rebuild& last_rebuild() const { return last_rebuild_; }
   const Budget& budget() const { return budget_; }
   /// How the model's responses ended so far.
   const ResponseCounts& responses() const { return transcript_.responses(); }
@@ -219,7 +226,6 @@ class RealtimeSession {
 
   // realtime_session.cpp: the client
   bool client_queue_full() const;
-  bool answered_here(std::string_view type, const Message& message, Moment now);
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
@@ -234,6 +240,7 @@ class RealtimeSession {
   void finish_if_transcribed(Moment now);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);
+  void bound_details(Event& event) const;
   void tell_turns();
   /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
   std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
@@ -260,6 +267,20 @@ class RealtimeSession {
   void hold_created(Message message, Sequence needs, Moment now);
   void release_created(std::string_view in_force = {});
 
+  // realtime_session_items.cpp: items that a connection lacks, or has already
+  bool provider_has(const std::string& item_id) const;
+  bool provider_lacks(const std::string& item_id) const;
+  std::string nearest_before(const std::string& item_id) const;
+  bool answered_here(std::string_view type, const Message& message, Moment now);
+  bool truncated_here(const Message& message, Moment now);
+  bool there_already(const Message& message);
+  bool retrieved_here(const Message& message);
+  bool deleted_here(const Message& message, Moment now);
+  /// What has waited for the present connection.
+  void pass_on(MessagePtr message, Sequence needs, Moment now);
+  MessagePtr placed_where_known(MessagePtr message);
+  void show_behind(const std::string& previous, Event& event, Message& message);
+
   // realtime_session_ending.cpp: time, and the end
   void end_unread(const std::string& error);
   void close_what_is_open(CloseReason told, const std::string& why);
@@ -269,7 +290,12 @@ class RealtimeSession {
   void next_said(const Message& message, Moment now);
   void notice(const Event& event, const Message& message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
-  void leg_failed(const std::string& why, Moment now);
+  /// `reason`: of the session's end, if this was the last try; else that of the outage.
+  void leg_failed(const std::string& why, Moment now,
+                  std::optional<CloseReason> reason = std::nullopt);
+  void history_refused(Moment now);
+  void count_rebuild(const Rebuild& rebuild);
+  std::int64_t prepare_deadline_ms() const;
   void try_carry_over(Moment now);
   void carry_over(Moment now);
   void plan_rotation(std::int64_t expires_at_s, Moment now);
@@ -338,6 +364,7 @@ class RealtimeSession {
   std::uint64_t client_taken_then_ = 0;
   std::uint64_t own_events_ = 0;
   Counts counts_;
+  Rebuild last_rebuild_;
 };
 
 }  // namespace verbatim::session

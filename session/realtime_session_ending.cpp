@@ -62,7 +62,7 @@ void RealtimeSession::time_passed(Moment now) {
   if (ended()) return;
   if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
     end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
-  } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms_) {
+  } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
     leg_failed("the provider did not take the conversation in time", now);
   } else if (!client_is_behind()) {
     client_stuck_since_ms_ = 0;

@@ -17,6 +17,9 @@ namespace {
 /// continuation of the trouble before it.
 constexpr std::int64_t good_connection_ms = 10'000;
 
+/// Items that are given to a new connection are expected to travel at least as fast.
+constexpr std::int64_t slowest_line_bytes_per_ms = 256;
+
 /// Of the time until the provider ends a session, the share after which another is prepared.
 constexpr std::int64_t rotate_share_percent = 92;
 
@@ -27,14 +30,15 @@ constexpr std::int64_t rotate_share_percent = 92;
 std::optional<LegId> RealtimeSession::take_dial(Moment now) {
   if (ended() || next_) return std::nullopt;
   if (std::exchange(dial_wanted_, false)) {
-    current_.emplace(++legs_, /*rebuilds=*/false);
+    current_.emplace(++legs_, /*rebuilds=*/false, options_.item_bytes_max);
     return legs_;
   }
   const bool retry = outage_ && now.mono_ms >= outage_->retry_at_ms;
   const bool due = current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
   rotation_waits_ = due && !is_silent();
   if (!retry && (!due || rotation_waits_)) return std::nullopt;
-  next_.emplace(++legs_, /*rebuilds=*/true, /*takes_items=*/!transcribes_);
+  next_.emplace(++legs_, /*rebuilds=*/true, options_.item_bytes_max,
+                /*takes_items=*/!transcribes_);
   return legs_;
 }
 
@@ -47,6 +51,7 @@ Outbox* RealtimeSession::outbox_of(LegId leg) {
 MessagePtr RealtimeSession::take_for(LegId leg) {
   Outbox* const outbox = outbox_of(leg);
   MessagePtr taken = outbox->take();
+  if (next_ && outbox == &next_->outbox()) next_->feed(transcript_, last_sequence_);
   if (outbox == &to_upstream_ && !unanswered_.empty()) unanswered_.sent(taken);
   if (outbox == &to_upstream_ && !settings_requests_.empty()) settings_requests_.sent(taken);
   return taken;
@@ -106,7 +111,10 @@ void RealtimeSession::current_said(Message message, Moment now) {
   policy_.configured(type, message.bytes);
   const bool ours = event && answers_relay(*event, message, now);
   const bool unseen = ours || is_hidden(type);
-  if (event && !ours) unanswered_.answered_by(*event);
+  if (event && !ours) {
+    const std::string behind = unanswered_.answered_by(*event);
+    if (!behind.empty()) show_behind(behind, *event, message);
+  }
   if (event) notice(*event, message);
   if (!event) {
     release_created();
@@ -171,7 +179,7 @@ void RealtimeSession::notice(const Event& event, const Message& message) {
 void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto event = read_server_event(message.bytes);
   if (!event) return;
-  if (!next_->prepare(*event, transcript_, settings_, last_sequence_)) {
+  if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
     leg_failed("the provider refused to go on: " + next_->complaint(), now);
     return;
   }
@@ -182,8 +190,9 @@ void RealtimeSession::next_said(const Message& message, Moment now) {
 // Make before break: while the old leg is good, the new one waits for a moment of silence.
 void RealtimeSession::try_carry_over(Moment now) {
   if (!next_->is_ready()) return;
+  if (next_->refused_all()) return history_refused(now);
   if (current_ && !is_silent()) return;
-  if (next_->catch_up(transcript_, last_sequence_)) return;
+  if (next_->catch_up(transcript_, last_sequence_, /*settled_only=*/false)) return;
   carry_over(now);
 }
 
@@ -201,6 +210,7 @@ void RealtimeSession::carry_over(Moment now) {
   expired_ = provider_error_ = speech_open_ = false;
   settings_requests_.connection_lost();
   carried_since_ms_ = now.mono_ms;
+  count_rebuild(current_->rebuild());
   const Event greeting = *current_->greeting();
   plan_rotation(std::get<UpstreamOpened>(greeting.body).expires_at_s, now);
   if (!record(greeting, now)) return;
@@ -209,19 +219,44 @@ void RealtimeSession::carry_over(Moment now) {
     if (!record(*configuration, now)) return;
   }
   tell_turns();
+  // What waits was said when nobody knew what this connection would have.
+  for (Outbox::Waiting& one : to_upstream_.withdraw())
+    pass_on(std::move(one.message), one.needs, now);
+  const bool changed = after_loss || !last_rebuild_.whole();
+  if (changed && identity_.extension_events)
+    answer_client(own_message(restored_event(last_rebuild_, own_event_id())));
   if (!after_loss) return;
   const auto again = unanswered_.take_sent();
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
     if (request->kind == Unanswered::Request::Kind::settings)
       settings_requests_.queued(request->message, SettingsRequests::Purpose::client);
-    to_upstream_.push_front(request->message, request->needs);
+    to_upstream_.push_front(placed_where_known(request->message), request->needs);
   }
   if (settings_.answers_by_itself() && !unanswered_.has_response() &&
       transcript_.awaiting_answer()) {
     to_upstream_.push_front(own_message(response_event()));
   }
-  if (identity_.extension_events)
-    answer_client(own_message(upstream_event("restored", {}, own_event_id())));
+}
+
+void RealtimeSession::count_rebuild(const Rebuild& rebuild) {
+  last_rebuild_ = rebuild;
+  ++counts_.rebuilds;
+  counts_.items_given += rebuild.given;
+  counts_.items_left_out += rebuild.left_out.size();
+  counts_.items_refused += rebuild.refused.size();
+}
+
+/// It would be somebody who has never heard of the conversation.
+void RealtimeSession::history_refused(Moment now) {
+  count_rebuild(next_->rebuild());
+  leg_failed("the provider refused the conversation's items: " + next_->complaint(), now,
+             CloseReason::upstream_error);
+}
+
+/// Large items take their time, also on a slow line.
+std::int64_t RealtimeSession::prepare_deadline_ms() const {
+  return prepare_deadline_ms_ +
+         static_cast<std::int64_t>(next_->unanswered_bytes()) / slowest_line_bytes_per_ms;
 }
 
 void RealtimeSession::plan_rotation(std::int64_t expires_at_s, Moment now) {
@@ -307,7 +342,8 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   if (next_) try_carry_over(now);
 }
 
-void RealtimeSession::leg_failed(const std::string& why, Moment now) {
+void RealtimeSession::leg_failed(const std::string& why, Moment now,
+                                 std::optional<CloseReason> reason) {
   next_.reset();
   if (!outage_) {  // the old one is still there: later
     rotate_at_ms_ = now.mono_ms + options_.reconnect.pause_max_ms;
@@ -315,7 +351,7 @@ void RealtimeSession::leg_failed(const std::string& why, Moment now) {
   }
   backoff_.failed();
   if (backoff_.exhausted()) {
-    end(outage_->reason, outage_->why + "; and then: " + why, now);
+    end(reason.value_or(outage_->reason), outage_->why + "; and then: " + why, now);
     return;
   }
   outage_->retry_at_ms = now.mono_ms + backoff_.pause();

@@ -5,31 +5,28 @@
 #include <utility>
 
 #include "session/item_json.hpp"
+#include "session/json_object.hpp"
 
 namespace verbatim::session {
 
 namespace {
 
-nlohmann::json item_of(const Transcript& transcript, const std::string& item_id, bool spoken) {
-  const auto item = transcript.item(item_id);
-  if (!item) return {};
-  return nlohmann::json::parse(shown_item(*item, transcript.turn(item_id), spoken), nullptr, false);
-}
+/// More than this of an item's JSON beside its text counts as large.
+constexpr std::size_t large_detail_bytes = 4096;
 
-std::string placed(const char* type, const nlohmann::json& item, const std::string& previous,
+std::string placed(const char* type, const std::string& item, const std::string& previous,
                    const EventIds& next_event_id) {
-  return dump({{"type", type},
-               {"event_id", next_event_id()},
-               {"previous_item_id", or_null(previous)},
-               {"item", item}});
+  json::ObjectWriter out;
+  out.add("type", json::quoted(type));
+  out.add("event_id", dump(nlohmann::json(next_event_id())));
+  out.add("previous_item_id", dump(or_null(previous)));
+  out.add("item", item);
+  return out.text();
 }
 
-bool is_open(const Transcript& transcript, const std::string& item_id) {
-  const auto turn = transcript.turn(item_id);
-  const auto item = transcript.item(item_id);
-  if (!item) return false;
+bool is_open(const Item& item, const std::optional<Turn>& turn) {
   if (turn) return turn->role == Role::assistant && turn->status == TurnStatus::in_progress;
-  return item->status == ItemStatus::in_progress;
+  return item.status == ItemStatus::in_progress;
 }
 
 /// For a client that wants no transcription: speech without its words.
@@ -71,34 +68,65 @@ void tell_words(const Item& item, const Turn& turn, const EventIds& next_event_i
   }
 }
 
+struct Way {
+  const std::string& previous_item_id;
+  bool spoken;
+  bool with_words;
+};
+
+std::vector<std::string> shown_as(const Item& item, const std::optional<Turn>& turn, const Way& way,
+                                  const EventIds& next_event_id) {
+  std::string text = shown_item(item, turn, way.spoken);
+  if (text.empty()) return {};
+  const bool of_user = turn && turn->role == Role::user;
+  if (of_user && !way.with_words) {
+    auto silent = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!silent.is_object()) return {};
+    hush(silent);
+    text = dump(silent);
+  }
+  std::vector<std::string> out{
+      placed("conversation.item.added", text, way.previous_item_id, next_event_id)};
+  if (!is_open(item, turn))
+    out.push_back(placed("conversation.item.done", text, way.previous_item_id, next_event_id));
+  if (of_user && way.with_words) tell_words(item, *turn, next_event_id, out);
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> shown(const Transcript& transcript, const std::string& item_id,
                                const std::string& previous_item_id, bool spoken,
                                const EventIds& next_event_id, bool with_words) {
-  nlohmann::json item = item_of(transcript, item_id, spoken);
-  if (!item.is_object()) return {};
-  const auto turn = transcript.turn(item_id);
-  const bool of_user = turn && turn->role == Role::user;
-  if (of_user && !with_words) hush(item);
-  std::vector<std::string> out{
-      placed("conversation.item.added", item, previous_item_id, next_event_id)};
-  if (!is_open(transcript, item_id))
-    out.push_back(placed("conversation.item.done", item, previous_item_id, next_event_id));
-  if (of_user && with_words) tell_words(*transcript.item(item_id), *turn, next_event_id, out);
-  return out;
+  const auto item = transcript.item(item_id);
+  if (!item) return {};
+  return shown_as(*item, transcript.turn(item_id), {previous_item_id, spoken, with_words},
+                  next_event_id);
 }
 
 std::vector<std::string> snapshot(const Transcript& transcript, const OpenAnswers& answers,
-                                  const SessionSettings& settings, const EventIds& next_event_id) {
+                                  const SessionSettings& settings, std::size_t large_bytes_max,
+                                  const EventIds& next_event_id) {
+  std::size_t large_left = large_bytes_max;
   std::vector<std::string> out{settings.created_message(next_event_id())};
   const bool spoken = settings.speaks();
   std::string previous;
   for (const std::string& item_id : transcript.chain()) {
     const auto turn = transcript.turn(item_id);
     if (turn && turn->deleted) continue;
-    for (std::string& message : shown(transcript, item_id, previous, spoken, next_event_id,
-                                      !settings.hides_transcription()))
+    auto item = transcript.item(item_id);
+    if (!item) continue;
+    if (const std::size_t bytes = item->detail.size(); bytes > large_detail_bytes) {
+      if (bytes <= large_left) {
+        large_left -= bytes;
+      } else if (turn) {
+        item->detail.clear();
+      } else {
+        continue;
+      }
+    }
+    const Way way{previous, spoken, !settings.hides_transcription()};
+    for (std::string& message : shown_as(*item, turn, way, next_event_id))
       out.push_back(std::move(message));
     previous = item_id;
   }

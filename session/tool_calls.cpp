@@ -61,7 +61,7 @@ void ConversationItem::learn_tool(const Item& from, TimeMs now) {
   const bool early = from.status == ItemStatus::in_progress &&
                      item.status != ItemStatus::in_progress && !item.detail.empty();
   if (from.detail.empty() || early || says_less(from.detail, item.detail)) return;
-  item.detail = from.detail;
+  set_detail(from.detail, false);
   if (!tool && from.kind != ItemKind::other) return;
   Object facts(View::of(item.detail));
   if (tool && from.status != ItemStatus::in_progress && is_said(facts["arguments"]))

@@ -270,7 +270,8 @@ Transcript::Contents Transcript::contents(bool with_tool_calls) const {
   state_->walk([&](const ConversationItem& item) {
     if (const auto kind = item.gap()) all.gaps.push_back({item.item.id, *kind});
     all.cut_off = all.cut_off || item.cut_off();
-    if (with_tool_calls && item.item.kind != ItemKind::message) tools.item(item);
+    if (with_tool_calls && item.item.kind != ItemKind::message)
+      state_->with_detail(item, [&](const auto& whole) { tools.item(whole); });
     if (item.is_turn()) {
       all.turns.push_back(item.turn());
       all.turns.back().ordinal = static_cast<int>(all.turns.size());
@@ -327,9 +328,40 @@ std::vector<std::string> Transcript::chain() const {
 }
 
 std::optional<Item> Transcript::item(const std::string& item_id) const {
+  return state_->look_at(item_id, [this](const ConversationItem* item) {
+    return item != nullptr ? std::optional(state_->whole(*item)) : std::nullopt;
+  });
+}
+
+std::optional<Item> Transcript::outline(const std::string& item_id) const {
   return state_->look_at(item_id, [](const ConversationItem* item) {
     return item != nullptr ? std::optional(item->item) : std::nullopt;
   });
+}
+
+bool Transcript::has_detail(const Item& item) const { return state_->has_detail(item); }
+
+bool Transcript::is_in_conversation(const std::string& item_id) const {
+  return state_->look_at(item_id, [](const ConversationItem* item) {
+    return item != nullptr && !item->deleted && (item->placed || item->is_turn());
+  });
+}
+
+bool Transcript::is_open(const std::string& item_id) const {
+  return state_->look_at(item_id, [](const ConversationItem* item) {
+    if (item == nullptr || item->settled) return false;
+    if (item->is_turn()) return item->status() == TurnStatus::in_progress;
+    return item->item.status == ItemStatus::in_progress;
+  });
+}
+
+std::string Transcript::item_before(const std::string& item_id) const {
+  std::string before;
+  for (std::string& one : chain()) {
+    if (one == item_id) break;
+    if (is_in_conversation(one)) before = std::move(one);
+  }
+  return before;
 }
 
 bool Transcript::is_settled(const std::string& item_id) const {

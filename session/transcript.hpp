@@ -113,6 +113,16 @@ class Transcript {
   /// are in it, flagged by turn(); deleted tool items are not.
   std::vector<std::string> chain() const;
   std::optional<Item> item(const std::string& item_id) const;
+  /// The same without its `detail`, where that is large.
+  std::optional<Item> outline(const std::string& item_id) const;
+  /// An event that repeats this item's `detail` says nothing new by it.
+  bool has_detail(const Item& item) const;
+  /// It has a place there, and was not deleted.
+  bool is_in_conversation(const std::string& item_id) const;
+  /// More of it may come: it is being said, called or transcribed.
+  bool is_open(const std::string& item_id) const;
+  /// Of the conversation's items the one before this; empty if it is the first.
+  std::string item_before(const std::string& item_id) const;
   /// The item is of a connection to the provider that is over: nothing more will come of it.
   bool is_settled(const std::string& item_id) const;
 

@@ -15,6 +15,8 @@ Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   // Audio has no times, and is not journaled: a recovery must come to the same ones.
   if (!std::holds_alternative<AudioDelta>(event.body)) now = std::max(now, at);
   std::visit([this](const auto& body) { on(body); }, event.body);
+  for (const auto& [item, before] : watched)
+    stow(item->item.kind, item->item.detail, item->detail_place);
   Applied applied{false, touched()};
   spill();
   return applied;
@@ -82,11 +84,12 @@ void Transcript::State::on(const SessionConfigured& event) {
 // ---- items ---------------------------------------------------------------------------------
 
 void Transcript::State::on(const ItemPlaced& event) {
-  std::optional<ItemRequested> asked;
-  if (!event.committed) asked = acknowledge(event.item);
+  std::optional<Pending> request;
+  if (!event.committed) request = acknowledge(event.item);
+  const ItemRequested* const asked = request ? &request->asked : nullptr;
   const std::string& id = event.item.id;
   ConversationItem* found = id.empty() ? nullptr : known(id);
-  if (found == nullptr && !asked && !event.committed) {
+  if (found == nullptr && asked == nullptr && !event.committed) {
     found = announced_under_other_id(event.item);
     if (found != nullptr) remember_alias(id, *found);
   }
@@ -98,13 +101,14 @@ void Transcript::State::on(const ItemPlaced& event) {
     item.discarded = false;
   }
   item.requested = false;
-  item.learn(event.item, now);
-  if (asked) {
+  learn(item, event.item);
+  if (asked != nullptr) {
     item.repeat_missing(asked->item, now);  // some servers acknowledge without the words
     if (asked->item.id != item.item.id) remember_alias(asked->item.id, item);
+    take_detail(item, *request);
   }
   if (item.placed) return;  // never moved (rule 4), never doubled by a rebuild
-  place(item, event, asked ? &*asked : nullptr);
+  place(item, event, asked);
   const bool being_answered =
       item.response != nullptr || item.item.status == ItemStatus::in_progress;
   if (!being_answered) item.touch_times(now);
@@ -128,13 +132,13 @@ void Transcript::State::on(const ItemSnapshot& event) {
     if (!event.retrieved) acknowledge(event.item);  // some servers never place what they took
     found = event.item.id.empty() ? &own_item(event.item.role) : &named(event.item.id);
   }
-  found->learn(event.item, now);
+  learn(*found, event.item);
 }
 
 void Transcript::State::on(const OutputItem& event) {
   ConversationItem* const item =
       output_item({event.item.id, event.response_id, event.output_index}, event.item, event.done);
-  item->learn(event.item, now);
+  learn(*item, event.item);
   if (event.done && item->started_at) item->touch_times(now);
 }
 
@@ -248,6 +252,7 @@ std::vector<AnswerAudio> Transcript::State::unrecorded_audio() const {
 
 void Transcript::State::on(const ToolArguments& event) {
   ConversationItem& item = named(event.item_id);
+  fetch_detail(item);
   item.add_arguments(event, now);
   if (item.tool) join(item, event.response_id);
 }
@@ -288,8 +293,7 @@ void Transcript::State::on(const ResponseEnded& event) {
   for (const Item& output : event.output) {
     const int index = output_index++;
     const bool empty = output.id.empty() && output.parts.empty();
-    if (!empty)
-      output_item({output.id, event.response_id, index}, output, true)->learn(output, now);
+    if (!empty) learn(*output_item({output.id, event.response_id, index}, output, true), output);
   }
   for (ConversationItem* item : ended.items) {
     watch(*item);
@@ -349,8 +353,14 @@ void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;
   if (!item.id.empty() && find(item.id) != nullptr) return;  // rebuilt, or about to be refused
   const ConversationItem* const last = loose.last() != nullptr ? loose.last() : chain.last();
-  pending.push_back({event, now, last != nullptr ? last->item.id : std::string()});
-  pending_bytes += size_of(event);
+  Pending& request =
+      pending.emplace_back(Pending{event, now, last != nullptr ? last->item.id : std::string()});
+  std::string& detail = request.asked.item.detail;
+  if (item.kind == ItemKind::message) {
+    request.detail_print = print_of_detail(detail);
+    stow(item.kind, detail, request.detail_place);
+  }
+  pending_bytes += size_of(request.asked);
   bound_pending();
 }
 

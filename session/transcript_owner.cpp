@@ -181,33 +181,41 @@ void Transcript::State::remember_alias(const std::string& id, const Conversation
 /// Takes the request that this item answers, if there is one: the one that named it; else, if
 /// nothing has named the item before, one with the same words, under whatever id (servers may
 /// choose their own), or the first for its like that named none.
-std::optional<ItemRequested> Transcript::State::acknowledge(const Item& placed) {
-  if (pending.empty()) return std::nullopt;
+std::optional<Transcript::State::Pending> Transcript::State::acknowledge(const Item& placed) {
+  const auto answered = answered_by(placed);
+  if (answered == pending.cend()) return std::nullopt;
+  const auto at = pending.begin() + (answered - pending.cbegin());
+  std::optional<Pending> request(std::move(*at));
+  pending_bytes -= size_of(request->asked);
+  pending.erase(at);
+  return request;
+}
+
+std::deque<Transcript::State::Pending>::const_iterator Transcript::State::answered_by(
+    const Item& placed) const {
+  if (pending.empty()) return pending.cend();
   const auto find_if = [this](auto matches) {
-    return std::find_if(pending.begin(), pending.end(),
+    return std::find_if(pending.cbegin(), pending.cend(),
                         [&](const Pending& one) { return matches(one.asked.item); });
   };
   const auto is_like = [&placed](const Item& wanted) {
     return wanted.kind == placed.kind && wanted.role == placed.role;
   };
-  auto answered =
+  const auto named =
       find_if([&](const Item& wanted) { return !wanted.id.empty() && wanted.id == placed.id; });
-  if (answered == pending.end() && find(placed.id) == nullptr) {
-    const bool is_speech = std::any_of(placed.parts.begin(), placed.parts.end(),
-                                       [](const Part& part) { return part.spoken_input; });
-    if (!placed.parts.empty())
-      answered = find_if(
-          [&](const Item& wanted) { return is_like(wanted) && wanted.parts == placed.parts; });
-    if (answered == pending.end())
-      answered = find_if([&](const Item& wanted) {
-        return wanted.id.empty() && is_like(wanted) && (!is_speech || wanted.parts.empty());
-      });
+  const bool known =
+      look_at(placed.id, [](const ConversationItem* item) { return item != nullptr; });
+  if (named != pending.cend() || known) return named;
+  const bool is_speech = std::any_of(placed.parts.begin(), placed.parts.end(),
+                                     [](const Part& part) { return part.spoken_input; });
+  if (!placed.parts.empty()) {
+    const auto same = find_if(
+        [&](const Item& wanted) { return is_like(wanted) && wanted.parts == placed.parts; });
+    if (same != pending.cend()) return same;
   }
-  if (answered == pending.end()) return std::nullopt;
-  ItemRequested asked = std::move(answered->asked);
-  pending_bytes -= size_of(asked);
-  pending.erase(answered);
-  return asked;
+  return find_if([&](const Item& wanted) {
+    return wanted.id.empty() && is_like(wanted) && (!is_speech || wanted.parts.empty());
+  });
 }
 
 /// What a client typed was said, whether or not the provider has acknowledged it (V3). It stands
@@ -218,6 +226,7 @@ void Transcript::State::keep_unacknowledged(Pending request) {
   if (item.placed || item.is_turn()) return;  // other events have told of it
   item.requested = true;
   item.learn(asked.item, request.at);
+  take_detail(item, request);
   item.started_at = item.ended_at = request.at;
   if (asked.place != Place::end) {
     place(item, {}, &asked);

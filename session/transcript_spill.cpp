@@ -15,6 +15,9 @@ namespace {
 /// Of the oldest items, how many may wait in memory for an answer that is not over.
 constexpr std::size_t lingering_max = 32;
 
+/// An item's JSON that is larger goes to the spill at once.
+constexpr std::size_t detail_in_memory_max = 4096;
+
 /// A spill that took nothing is not asked again for so many events.
 constexpr int pause_after_refusal = 256;
 
@@ -50,7 +53,62 @@ std::uint32_t print_of(std::string_view id) {
 void Transcript::State::spill_to(std::unique_ptr<Spill> to, std::size_t most) {
   spill_ = std::move(to);
   items_in_memory = most;
+  if (spill_) {
+    walk_linked([this](const ConversationItem& item) {
+      ConversationItem& ours = items.find(item.item.id)->second;
+      stow(ours.item.kind, ours.item.detail, ours.detail_place);
+    });
+  }
   if (spill_ && !finished) spill();
+}
+
+// ---- an item's detail ----------------------------------------------------------------------
+
+void Transcript::State::stow(ItemKind kind, std::string& detail,
+                             std::optional<Spill::Place>& place) {
+  if (detail.size() <= detail_in_memory_max) return;
+  if (spill_) {
+    if (!place) place = spill_->put(detail);
+    if (place) detail = {};
+  } else if (kind == ItemKind::message) {
+    detail = detail_not_kept;  // who folds without a spill wants the turns
+  }
+}
+
+void Transcript::State::fetch_detail(ConversationItem& item) const {
+  if (item.detail_place && item.item.detail.empty())
+    item.item.detail = spill_->get(*item.detail_place);
+}
+
+Item Transcript::State::whole(const ConversationItem& item) const {
+  Item all = item.item;
+  if (item.detail_place) all.detail = spill_->get(*item.detail_place);
+  return all;
+}
+
+/// What a tool's item says is weighed against what it said before.
+void Transcript::State::learn(ConversationItem& item, const Item& from) {
+  if (item.item.kind != ItemKind::message) fetch_detail(item);
+  item.learn(from, now);
+}
+
+/// What a client asked for is what can be given again.
+void Transcript::State::take_detail(ConversationItem& item, const Pending& request) {
+  if (request.detail_print == 0 || item.settled) return;
+  item.set_detail(request.asked.item.detail, true);
+  item.detail_place = request.detail_place;
+  item.detail_print = request.detail_print;
+}
+
+/// What this event's item says beside its text is known, or what a client asked for stands.
+bool Transcript::State::has_detail(const Item& item) const {
+  const std::uint64_t print = print_of_detail(item.detail);
+  const bool known = look_at(item.id, [print](const ConversationItem* ours) {
+    return ours != nullptr && (ours->detail_of_client || ours->detail_print == print);
+  });
+  if (known) return true;
+  const auto request = answered_by(item);
+  return request != pending.cend() && request->detail_print != 0;
 }
 
 // ---- out -----------------------------------------------------------------------------------

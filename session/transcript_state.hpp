@@ -99,6 +99,19 @@ struct Transcript::State {
   std::vector<std::string> all_usage() const;
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
   std::vector<AnswerAudio> unrecorded_audio() const;
+  /// The item as it is, with its detail. Reads the spill.
+  Item whole(const ConversationItem& item) const;
+  /// Gives `use` the item with its detail.
+  template <class Use>
+  void with_detail(const ConversationItem& item, Use use) const {
+    if (!item.detail_place) return use(item);
+    ConversationItem whole = item;
+    fetch_detail(whole);
+    use(std::as_const(whole));
+  }
+  /// Brings the detail back for what needs it there: stow() is the other way.
+  void fetch_detail(ConversationItem& item) const;
+  bool has_detail(const Item& item) const;
   /// Of a turn: its place among the turns, from 1.
   int ordinal(const ConversationItem& item) const;
 
@@ -107,6 +120,9 @@ struct Transcript::State {
     ItemRequested asked;
     TimeMs at = 0;
     std::string behind;  ///< the last item when it was asked for; empty: there was none
+    // What a message is beside its text: in `asked`, or in the spill.
+    std::optional<Spill::Place> detail_place = {};
+    std::uint64_t detail_print = 0;
   };
   /// Messages of the provider that no turn can hold, behind one item.
   struct LostText {
@@ -209,7 +225,8 @@ struct Transcript::State {
   void insert_behind(ConversationItem& before, ConversationItem& item);
   void anchor(ConversationItem& item);
   void anchor_answer(ConversationItem& item);
-  std::optional<ItemRequested> acknowledge(const Item& placed);
+  std::deque<Pending>::const_iterator answered_by(const Item& placed) const;
+  std::optional<Pending> acknowledge(const Item& placed);
   void keep_unacknowledged(Pending request);
   void bound_pending();
   static std::size_t size_of(const ItemRequested& asked);
@@ -225,6 +242,10 @@ struct Transcript::State {
 
   // transcript_spill.cpp
   void spill();
+  /// What an item is beside its text leaves memory at once if it is large.
+  void stow(ItemKind kind, std::string& detail, std::optional<Spill::Place>& place);
+  void learn(ConversationItem& item, const Item& from);
+  static void take_detail(ConversationItem& item, const Pending& request);
   /// False if the spill takes nothing.
   bool put_out(const std::vector<ConversationItem*>& together, Response* response);
   bool put_out_usage();

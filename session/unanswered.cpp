@@ -36,37 +36,59 @@ void Unanswered::sent(const MessagePtr& message) {
     if (request.message == message) request.sent = true;
 }
 
-template <class Matches>
-void Unanswered::drop_first(Matches matches) {
-  const auto found = std::find_if(requests_.begin(), requests_.end(), matches);
-  if (found == requests_.end()) return;
-  bytes_ -= found->message->bytes.size();
-  requests_.erase(found);
+void Unanswered::withdrawn(const MessagePtr& message) {
+  drop_first([&message](const Request& one) { return one.message == message; });
 }
 
-void Unanswered::answered_by(const Event& event) {
-  if (requests_.empty()) return;
+void Unanswered::replaced(const MessagePtr& message, MessagePtr by, std::string behind) {
+  for (Request& request : requests_) {
+    if (request.message != message) continue;
+    bytes_ += by->bytes.size() - message->bytes.size();
+    request.message = by;
+    if (request.behind.empty()) request.behind = behind;
+  }
+}
+
+MessagePtr Unanswered::item_message(std::string_view item_id) const {
+  for (const Request& request : requests_)
+    if (request.kind == Request::Kind::item && request.item_id == item_id) return request.message;
+  return nullptr;
+}
+
+template <class Matches>
+std::string Unanswered::drop_first(Matches matches) {
+  const auto found = std::find_if(requests_.begin(), requests_.end(), matches);
+  if (found == requests_.end()) return {};
+  std::string behind = std::move(found->behind);
+  bytes_ -= found->message->bytes.size();
+  requests_.erase(found);
+  return behind;
+}
+
+std::string Unanswered::answered_by(const Event& event) {
+  if (requests_.empty()) return {};
   using Kind = Request::Kind;
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && !placed->committed) {
     const std::string& id = placed->item.id;
     const bool named = std::any_of(requests_.begin(), requests_.end(),
                                    [&id](const Request& one) { return one.item_id == id; });
     // The model's own items answer nobody; they are placed while they are in progress.
-    if (!named && placed->item.status == ItemStatus::in_progress) return;
-    drop_first([&](const Request& one) {
+    if (!named && placed->item.status == ItemStatus::in_progress) return {};
+    return drop_first([&](const Request& one) {
       return one.kind == Kind::item && (named ? one.item_id == id : one.item_id.empty());
     });
   } else if (std::holds_alternative<ResponseStarted>(event.body)) {
-    drop_first([](const Request& one) { return one.kind == Kind::response; });
+    return drop_first([](const Request& one) { return one.kind == Kind::response; });
   } else if (std::holds_alternative<SessionConfigured>(event.body)) {
-    drop_first([](const Request& one) { return one.kind == Kind::settings; });
+    return drop_first([](const Request& one) { return one.kind == Kind::settings; });
   } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
     const bool response_refused = error->code == "conversation_already_has_active_response";
-    drop_first([&](const Request& one) {
+    return drop_first([&](const Request& one) {
       return error->client_event_id.empty() ? response_refused && one.kind == Kind::response
                                             : one.event_id == error->client_event_id;
     });
   }
+  return {};
 }
 
 void Unanswered::settings_refused() {

@@ -20,10 +20,15 @@ class Unanswered {
   void asked(std::string_view type, const MessagePtr& message, Sequence needs);
   /// It has left for the provider.
   void sent(const MessagePtr& message);
-  /// Something came from the provider that may answer one.
-  void answered_by(const Event& event);
+  /// Something came from the provider that may answer one. If that one was to be placed behind an
+  /// item that the provider does not have: that item's id.
+  std::string answered_by(const Event& event);
   /// The provider has refused the oldest session.update, without naming it.
   void settings_refused();
+  /// It has been answered without the provider.
+  void withdrawn(const MessagePtr& message);
+  /// Another message goes in its place, since the provider does not have item `behind`.
+  void replaced(const MessagePtr& message, MessagePtr by, std::string behind);
 
   struct Request {
     enum class Kind { item, response, settings };
@@ -33,12 +38,15 @@ class Unanswered {
     std::string item_id;  ///< of an item whose id the client chose
     std::string event_id;
     bool sent = false;
+    std::string behind = {};  ///< where the client wanted it, if the provider does not have that
   };
   /// Those that had left, oldest first: to be sent once more.
   std::vector<Request> take_sent();
   bool empty() const { return requests_.empty(); }
   std::size_t bytes() const { return bytes_; }
   bool has_response() const;
+  /// The request for an item with this id; null if there is none.
+  MessagePtr item_message(std::string_view item_id) const;
 
  private:
   /// Beyond either the oldest is forgotten: it will not be asked again. One alone may be larger.
@@ -46,7 +54,7 @@ class Unanswered {
   static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
 
   template <class Matches>
-  void drop_first(Matches matches);
+  std::string drop_first(Matches matches);
   void forget_first();
 
   std::deque<Request> requests_;

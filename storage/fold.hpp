@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "session/transcript.hpp"
 #include "storage/sqlite_journal.hpp"
@@ -20,6 +21,12 @@ struct Folded {
   session::TimeMs last_at = 0;  ///< the latest of all rows, readable or not; 0 if there is none
 };
 
-Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq);
+/// Where a long conversation is laid down while it is folded, if it is to be carried on.
+struct FoldInto {
+  std::unique_ptr<session::Spill> spill;  ///< null: all stays in memory, but for large items' JSON
+  std::size_t items_in_memory = 0;
+};
+Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq,
+            FoldInto into = {});
 
 }  // namespace verbatim::storage

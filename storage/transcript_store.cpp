@@ -286,13 +286,19 @@ std::vector<TranscriptStore::SuspendedAttempt> TranscriptStore::suspended_before
 }
 
 session::Transcript TranscriptStore::folded(session::AttemptId attempt) {
+  return folded(attempt, nullptr, 0);
+}
+
+session::Transcript TranscriptStore::folded(session::AttemptId attempt,
+                                            std::unique_ptr<session::Spill> spill,
+                                            std::size_t items_in_memory) {
   Savepoint snapshot(impl_->database);
   session::Sequence first_seq = 0;
   {
     Query row = impl_->database.query("SELECT first_seq FROM attempt WHERE id = ?");
     if (row.bind(attempt).step()) first_seq = static_cast<session::Sequence>(row.integer(0));
   }
-  return fold(impl_->database, attempt, first_seq).transcript;
+  return fold(impl_->database, attempt, first_seq, {std::move(spill), items_in_memory}).transcript;
 }
 
 session::Usage TranscriptStore::used_by(const std::string& user, session::TimeMs from,

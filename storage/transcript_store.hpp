@@ -108,6 +108,9 @@ class TranscriptStore {
   std::vector<SuspendedAttempt> suspended_before(session::TimeMs time, std::size_t limit);
   /// What was said in an attempt that is not over.
   session::Transcript folded(session::AttemptId attempt);
+  /// The same, to be carried on: its older items and what is large in it go to `spill`.
+  session::Transcript folded(session::AttemptId attempt, std::unique_ptr<session::Spill> spill,
+                             std::size_t items_in_memory);
   /// What the attempts used that this user's sessions began in [from, to) and that have ended.
   session::Usage used_by(const std::string& user, session::TimeMs from, session::TimeMs to);
 

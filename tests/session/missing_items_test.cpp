@@ -1,0 +1,420 @@
+// Items that the provider's present connection does not have, or has already (P8): what is answered
+// without it, and what becomes of a history that it refuses.
+#include "rebuild.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+namespace {
+
+/// u0, the provider's answer a1, then a spoken item u1 whose transcription failed, then u2.
+void talk(Stage& stage) {
+  converse(stage);
+  finish_answer(stage);
+  stage.provider(R"({"type":"input_audio_buffer.committed","event_id":"k1","item_id":"u1",)"
+                 R"("previous_item_id":"a1"})");
+  stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"k2",)"
+                 R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
+  stage.provider(added(typed("u2", "Still there?"), "u1", "k3"));
+  stage.journal.sync();
+  stage.drain_client();
+}
+
+std::string create(const std::string& id, const std::string& text, const json& previous = {}) {
+  json event = {{"type", "conversation.item.create"}, {"item", typed(id, text)}};
+  event["item"].erase("status");
+  if (!previous.is_null()) event["previous_item_id"] = previous;
+  return event.dump();
+}
+
+std::string about(const char* what, const std::string& id) {
+  return json{{"type", std::string("conversation.item.") + what}, {"item_id", id}}.dump();
+}
+
+/// Dials, begins, and gives what the session sends: the settings are taken.
+std::vector<json> given_items(Stage& stage, const std::string& id) {
+  stage.pass(10'000);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.provider(created(id));
+  stage.provider(updated_with_transcription);
+  stage.journal.sync();
+  std::vector<json> items;
+  for (const std::string& bytes : stage.drain_upstream())
+    if (const json event = json::parse(bytes); event["type"] == "conversation.item.create")
+      items.push_back(event);
+  return items;
+}
+
+std::string refusal(const json& event_id, const json& code = "invalid_value") {
+  static int n = 0;
+  return json{{"type", "error"},
+              {"event_id", "refusal" + std::to_string(++n)},
+              {"error",
+               {{"type", "invalid_request_error"},
+                {"code", code},
+                {"message", "What you said was bad."},
+                {"event_id", event_id}}}}
+      .dump();
+}
+
+std::vector<std::string> order(Stage& stage) {
+  stage.session.end(CloseReason::client_ended, "", stage.clock);
+  std::vector<std::string> ids;
+  for (const Turn& turn : stage.journal.endings.front().transcript.turns)
+    ids.push_back(turn.item_id);
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("an item behind one that the provider could not be given goes behind the nearest before",
+          "[P4][P8][missing]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  const bool in_outage = GENERATE(false, true);
+  CAPTURE(in_outage);
+  const std::string asked = create("mine", "What I meant.", "u1");
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  if (in_outage) stage.client(asked);
+  reconnect(stage, "sess_2");
+  if (!in_outage) stage.client(asked);
+  stage.journal.sync();
+  stage.drain_client();
+  const auto sent = stage.drain_upstream();
+  REQUIRE(sent.size() == 1);
+  json expected = json::parse(asked);
+  expected["previous_item_id"] = "a1";
+  CHECK(json::parse(sent[0]) == expected);
+
+  stage.provider(added(typed("mine", "What I meant."), "a1", "n1"));
+  stage.journal.sync();
+  const json told = only(stage.drain_client());
+  CHECK(told["previous_item_id"] == "u1");  // where the client put it
+  CHECK(order(stage) == std::vector<std::string>{"u0", "a1", "u1", "mine", "u2"});
+}
+
+TEST_CASE("behind an item with none before it that the provider has, it goes to the front",
+          "[P4][P8][missing]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  stage.provider(speech_started);
+  stage.provider(committed);
+  stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"k2",)"
+                 R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
+  stage.provider(added(typed("u2", "Hello?"), "u1", "k3"));
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  stage.client(create("mine", "I said hello.", "u1"));
+  stage.journal.sync();
+  const auto sent = stage.drain_upstream();
+  REQUIRE(sent.size() == 1);
+  CHECK(json::parse(sent[0])["previous_item_id"] == "root");
+  stage.provider(added(typed("mine", "I said hello."), nullptr, "n1"));
+  CHECK(order(stage) == std::vector<std::string>{"u1", "mine", "u2"});
+}
+
+TEST_CASE("an item that names what the provider has is passed on as it is", "[P8][P9][missing]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  int n = 0;
+  for (const json& previous : {json("a1"), json("root"), json("nobody"), json()}) {
+    const std::string asked = create("mine" + std::to_string(++n), "Hm.", previous);
+    stage.client(asked);
+    stage.journal.sync();
+    CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
+  }
+}
+
+TEST_CASE("an item that the provider could not be given is shown and deleted without it",
+          "[P8][missing]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  const bool in_outage = GENERATE(false, true);
+  if (in_outage) {
+    stage.client(about("retrieve", "u1"));
+    stage.client(about("delete", "u1"));
+  }
+  reconnect(stage, "sess_2");
+  if (!in_outage) {
+    stage.client(about("retrieve", "u1"));
+    stage.client(about("delete", "u1"));
+  }
+  CHECK(std::as_const(stage.session).counts().refused_client_messages == 0);
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().empty());
+  const auto told = stage.drain_client();
+  REQUIRE(types(told) ==
+          std::vector<std::string>{"conversation.item.retrieved", "conversation.item.deleted"});
+  CHECK(json::parse(told[0])["item"]["id"] == "u1");
+  CHECK(json::parse(told[0])["item"]["role"] == "user");
+  CHECK(json::parse(told[1])["item_id"] == "u1");
+  const bool journaled = std::any_of(
+      stage.journal.rows.begin(), stage.journal.rows.end(), [](const MemoryJournal::Row& row) {
+        const auto* deleted = std::get_if<ItemDeleted>(&row.event.body);
+        return deleted != nullptr && deleted->item_id == "u1";
+      });
+  CHECK(journaled);
+  // It is gone for the client from now on, as it would be at the provider.
+  stage.client(about("retrieve", "u1"));
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().size() == 1);
+  stage.session.end(CloseReason::client_ended, "", stage.clock);
+  CHECK(stage.journal.endings.front().transcript.turns[2].deleted);
+}
+
+TEST_CASE("what the provider has is shown and deleted by it", "[P8][P9][missing]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  for (const char* what : {"retrieve", "delete"}) {
+    stage.client(about(what, "u0"));
+    stage.journal.sync();
+    CHECK(stage.drain_upstream() == std::vector<std::string>{about(what, "u0")});
+  }
+  CHECK(stage.drain_client().empty());
+}
+
+// ---- what the provider refuses -------------------------------------------------------------
+
+TEST_CASE("what the provider refuses of a conversation is counted and said to the client",
+          "[P8][refused]") {
+  Stage stage(with_reconnect(), /*extension_events=*/true);
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  const auto given = given_items(stage, "sess_2");
+  REQUIRE(given.size() == 3);
+  const bool named = GENERATE(true, false);  // many servers do not say what an error is about
+  stage.provider(refusal(named ? given[0]["event_id"] : json(nullptr)));
+  stage.provider(added(given[1]["item"], nullptr, "echo1"));
+  CHECK(stage.session.counts().reconnected == 0);
+  stage.provider(refusal(named ? given[2]["event_id"] : json(nullptr), "What you said was bad."));
+  CHECK(stage.session.counts().reconnected == 1);
+  const Rebuild& rebuild = stage.session.last_rebuild();
+  CHECK(rebuild.given == 1);
+  CHECK(rebuild.refused == std::vector<Rebuild::Missing>{{"u0", "invalid_value"}, {"u2", "other"}});
+  CHECK(stage.session.counts().items_given == 1);
+  CHECK(stage.session.counts().items_refused == 2);
+  CHECK(stage.session.counts().items_left_out == 1);
+  stage.journal.sync();
+  const json told = json::parse(stage.drain_client().back());
+  CHECK(told["state"] == "restored");
+  CHECK(told["left_out"] == json::parse(R"([{"item_id":"u1","why":"no_text"}])"));
+  CHECK(told["refused"] == json::parse(R"([{"item_id":"u0","why":"invalid_value"},)"
+                                       R"({"item_id":"u2","why":"other"}])"));
+}
+
+TEST_CASE("a client is told that the provider has the whole conversation", "[P8][refused]") {
+  Stage stage(with_reconnect(), /*extension_events=*/true);
+  stage.open();
+  converse(stage);
+  finish_answer(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  stage.journal.sync();
+  const json told = json::parse(stage.drain_client().back());
+  CHECK(told["state"] == "restored");
+  CHECK(told["left_out"] == json::array());
+  CHECK(told["refused"] == json::array());
+}
+
+TEST_CASE("an item that seemed to be refused and is placed was taken", "[P8][refused]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  converse(stage);
+  finish_answer(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  const auto given = given_items(stage, "sess_2");
+  REQUIRE(given.size() == 2);
+  stage.provider(refusal(nullptr, "rate_limit_exceeded"));  // about something else
+  stage.provider(added(given[0]["item"], nullptr, "echo1"));
+  stage.provider(added(given[1]["item"], nullptr, "echo2"));
+  CHECK(stage.session.counts().reconnected == 1);
+  CHECK(stage.session.last_rebuild().whole());
+  CHECK(stage.session.last_rebuild().given == 2);
+}
+
+TEST_CASE("a provider that refuses the whole history has not restored it", "[P2][P8][refused]") {
+  Stage stage(with_reconnect(), /*extension_events=*/true);
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.journal.sync();
+  stage.drain_client();
+  int tries = 0;
+  for (; !stage.session.ended() && tries < 10; ++tries)
+    for (const json& event : given_items(stage, "sess_" + std::to_string(tries)))
+      stage.provider(refusal(event["event_id"]));
+  CHECK(tries == 3);  // as many as are allowed
+  REQUIRE(stage.session.ended());
+  CHECK(stage.session.reason() == CloseReason::upstream_error);
+  CHECK(stage.session.counts().reconnected == 0);
+  CHECK(stage.session.counts().items_refused == 9);
+  stage.journal.sync();
+  for (const std::string& message : stage.drain_client())
+    CHECK(message.find("restored") == std::string::npos);
+  REQUIRE(stage.journal.endings.size() == 1);
+  CHECK(stage.journal.endings[0].transcript.turns.size() == 4);
+}
+
+TEST_CASE("a provider that refuses once and takes the history at the next try goes on",
+          "[P8][refused]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  reconnect(stage, "sess_3");
+  CHECK(stage.session.counts().reconnected == 1);
+  CHECK_FALSE(stage.session.ended());
+}
+
+TEST_CASE("a connection that refuses the history does not take over from one that is good",
+          "[P8][rotation][refused]") {
+  SessionOptions options = with_reconnect();
+  options.rotate_after_ms = 55 * 60'000;
+  options.max_duration_ms = options.idle_timeout_ms = 10 * 3'600'000;
+  Stage stage(options);
+  stage.open();
+  talk(stage);
+  const LegId old = stage.leg;
+  stage.pass(56 * 60'000);
+  for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  CHECK(stage.session.outbox_of(old) != nullptr);
+  CHECK(stage.session.counts().rotated == 0);
+  CHECK_FALSE(stage.session.ended());
+  CHECK(stage.session.counts().items_refused == 3);
+}
+
+// ---- what a client makes again -------------------------------------------------------------
+
+TEST_CASE("a client that returns to the same connection and makes its history again is answered",
+          "[P8][P9][replay]") {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  Stage stage(options);
+  stage.open();
+  talk(stage);
+  const json call = {{"id", "call"},
+                     {"type", "function_call"},
+                     {"call_id", "call_1"},
+                     {"name", "tides"},
+                     {"arguments", "{}"}};
+  const json output = {
+      {"id", "out"}, {"type", "function_call_output"}, {"call_id", "call_1"}, {"output", "low"}};
+  stage.provider(added(call, "u2", "k4"));
+  stage.provider(added(output, "call", "k5"));
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  stage.journal.sync();
+  stage.pass(200);
+  stage.drain_client();
+  const auto answers = [&stage](const std::string& asked) {
+    stage.client(asked);
+    stage.journal.sync();
+    CHECK(stage.drain_upstream().empty());
+    const auto told = stage.drain_client();
+    CHECK(types(told) ==
+          std::vector<std::string>{"conversation.item.added", "conversation.item.done"});
+    return json::parse(told.at(0));
+  };
+  CHECK(answers(create("u0", "Hi.", "root"))["previous_item_id"] == nullptr);
+  json answer = {{"type", "conversation.item.create"},
+                 {"item",
+                  {{"id", "a1"},
+                   {"type", "message"},
+                   {"role", "assistant"},
+                   {"content", json::array({{{"type", "output_text"}, {"text", "Hello"}}})}}}};
+  CHECK(answers(answer.dump())["previous_item_id"] == "u0");
+  CHECK(answers(create("u2", "Still there?"))["previous_item_id"] == "u1");
+  CHECK(answers(json{{"type", "conversation.item.create"}, {"item", call}}.dump())["item"]["id"] ==
+        "call");
+  CHECK(
+      answers(json{{"type", "conversation.item.create"}, {"item", output}}.dump())["item"]["id"] ==
+      "out");
+  // Other words under an id that is there are the provider's to refuse.
+  json other = output;
+  other["output"] = "high";
+  for (const std::string& asked :
+       {create("u0", "Hello."), create("u9", "Hi."),
+        json{{"type", "conversation.item.create"}, {"item", other}}.dump()}) {
+    stage.client(asked);
+    stage.journal.sync();
+    CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
+  }
+}
+
+TEST_CASE("a client that never was away is not answered in the provider's place", "[P9][replay]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  talk(stage);
+  const std::string asked = create("u0", "Hi.");
+  stage.client(asked);
+  stage.journal.sync();
+  CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
+}
+
+TEST_CASE("an image under a known id is the same item only if it is the same image",
+          "[P8][replay]") {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  Stage stage(options);
+  stage.open();
+  json item = typed("photo", "This?");
+  item["content"].push_back({{"type", "input_image"}, {"image_url", "data:image/png;base64,AA"}});
+  stage.provider(added(item, nullptr, "k1"));
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().empty());
+  item["content"][1]["image_url"] = "data:image/png;base64,BB";
+  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().size() == 1);
+}
+
+TEST_CASE("a history that is made again before it was answered is asked for once", "[P8][replay]") {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  Stage stage(options);
+  stage.open();
+  const std::string asked = create("mine", "Hi.");
+  stage.client(asked);
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().size() == 1);
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  stage.client(asked);
+  stage.journal.sync();
+  CHECK(stage.drain_upstream().empty());
+  stage.provider(added(typed("mine", "Hi."), nullptr, "k1"));
+  stage.journal.sync();
+  stage.pass(200);
+  const auto told = types(stage.drain_client());
+  CHECK(std::count(told.begin(), told.end(), "conversation.item.added") == 1);
+}
+
+TEST_CASE("a history that is made again while the provider is away is there once", "[P8][replay]") {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  Stage stage(options);
+  stage.open();
+  talk(stage);
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.client(create("u0", "Hi."));
+  stage.client(create("u2", "Still there?", "u0"));
+  stage.client(create("u3", "I am back.", "u2"));
+  reconnect(stage, "sess_2");
+  stage.journal.sync();
+  const auto sent = stage.drain_upstream();
+  CHECK(sent == std::vector<std::string>{create("u3", "I am back.", "u2")});
+}

@@ -1,0 +1,435 @@
+// A new connection to the provider is given the conversation's items as they came (P8).
+#include <set>
+
+#include "rebuild.hpp"
+#include "tests/support/memory_spill.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+
+namespace {
+
+std::shared_ptr<MemorySpill::Control> add_spill(Stage& stage) {
+  auto control = std::make_shared<MemorySpill::Control>();
+  stage.session.spill_to(std::make_unique<MemorySpill>(control), 16);
+  return control;
+}
+
+json message(const std::string& id, const std::string& role, json content, json more = {}) {
+  json item = {{"id", id}, {"type", "message"}, {"role", role}, {"content", std::move(content)}};
+  if (more.is_object()) item.update(more);
+  return item;
+}
+
+json text_part(const std::string& text) { return {{"type", "input_text"}, {"text", text}}; }
+
+json image_part(std::size_t bytes) {
+  return {{"type", "input_image"},
+          {"image_url", "data:image/jpeg;base64," + std::string(bytes, 'A')},
+          {"detail", "high"}};
+}
+
+/// The client asks for an item and the provider places it, with `echo` or as it was asked for.
+void client_creates(Stage& stage, const json& item, json echo = {}) {
+  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+  stage.journal.sync();
+  stage.drain_upstream();
+  static int n = 0;
+  if (echo.is_null()) echo = item;
+  echo["status"] = "completed";
+  echo["object"] = "realtime.item";
+  json placed = json::parse(added(echo, nullptr, "p" + std::to_string(++n)));
+  placed.erase("previous_item_id");
+  stage.provider(placed.dump());
+  placed["type"] = "conversation.item.done";
+  placed["event_id"] = "d" + std::to_string(n);
+  stage.provider(placed.dump());
+  stage.journal.sync();
+  stage.drain_client();
+}
+
+/// The provider makes an item by itself: added while it is in progress, then done.
+void provider_makes(Stage& stage, const json& item, json begun = {}) {
+  static int n = 0;
+  const auto say = [&stage](const char* type, const json& what, const char* status) {
+    json whole = what;
+    whole["status"] = status;
+    stage.provider(
+        json{{"type", type}, {"event_id", "m" + std::to_string(++n)}, {"item", whole}}.dump());
+  };
+  if (begun.is_null()) begun = item;
+  say("conversation.item.added", begun, "in_progress");
+  say("conversation.item.done", item, "completed");
+  stage.journal.sync();
+  stage.drain_client();
+}
+
+enum class Change { loss, rotation, handover };
+
+/// All items that another connection is given after this change, by their ids, in order.
+std::vector<json> given_after(Change change, Stage& stage) {
+  std::vector<json> items;
+  const auto take = [&items](Stage& on) {
+    on.session.upstream_opened(on.dial(), on.clock);
+    on.provider(created("sess_2"));
+    for (bool more = true; more;) {
+      on.journal.sync();
+      more = false;
+      for (const std::string& bytes : on.drain_upstream()) {
+        more = true;
+        const json event = json::parse(bytes);
+        if (event["type"] == "session.update") on.provider(updated_with_transcription);
+        if (event["type"] != "conversation.item.create") continue;
+        items.push_back(event["item"]);
+        on.provider(added(event["item"], nullptr, "echo_" + std::to_string(items.size())));
+      }
+    }
+  };
+  if (change == Change::loss) {
+    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.pass(10'000);
+    take(stage);
+    CHECK(stage.session.counts().reconnected == 1);
+  } else if (change == Change::rotation) {
+    stage.pass(56 * 60'000);
+    take(stage);
+    CHECK(stage.session.counts().rotated == 1);
+  } else {
+    stage.session.suspend("restart", stage.clock);
+    Transcript folded;
+    folded.spill_to(std::make_unique<MemorySpill>(std::make_shared<MemorySpill::Control>()), 16);
+    for (const auto& row : stage.journal.rows) folded.apply(row.event, row.at);
+    SessionOptions options = with_reconnect();
+    options.resume_window_ms = 30'000;
+    Stage second(options);
+    second.session.take_up(std::move(folded),
+                           SessionSettings::from_json(stage.journal.handovers[0].settings_json),
+                           second.clock);
+    second.session.client_returned({}, second.clock);
+    take(second);
+    CHECK(second.session.counts().reconnected == 1);
+  }
+  return items;
+}
+
+SessionOptions that_goes_on() {
+  SessionOptions options = with_reconnect();
+  options.resume_window_ms = 30'000;
+  options.rotate_after_ms = 55 * 60'000;
+  options.max_duration_ms = 10 * 3'600'000;
+  options.idle_timeout_ms = 10 * 3'600'000;
+  return options;
+}
+
+std::size_t bytes_of_details(const MemoryJournal& journal) {
+  std::size_t bytes = 0;
+  for (const auto& row : journal.rows) {
+    Event event = row.event;
+    for_each_item(event, [&bytes](const Item& item) { bytes += item.detail.size(); });
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("an item that a client made is given again as it came, whatever is in it",
+          "[P8][rebuild]") {
+  const json items = {
+      message("plain", "user", json::array({text_part("Hi.")})),
+      message("photo", "user", json::array({text_part("What is this?"), image_part(300)})),
+      message("only_photo", "user", json::array({image_part(20'000)})),
+      message("between", "user",
+              json::array({text_part("Left"), image_part(10), text_part("or right?")})),
+      message("parts", "user",
+              json::array({text_part("One."), text_part("Two."), text_part("Three.")})),
+      message("named", "user", json::array({text_part("I am Ann.")}), {{"name", "Ann"}}),
+      message("noted", "system", json::array({text_part("Be brief.")}),
+              {{"metadata", {{"topic", "tides"}, {"n", 3}}}}),
+      message("unknown", "user",
+              json::array({{{"type", "input_file"}, {"file_id", "file_1"}}, text_part("Read it.")}),
+              {{"vendor", json::array({1, nullptr, "x"})}}),
+      message("marked", "user",
+              json::array({{{"type", "input_text"},
+                            {"text", "See this."},
+                            {"cache_control", {{"type", "ephemeral"}}}}})),
+      message("mine \"odd\" \\ \xF0\x9F\x8C\x8A", "user",
+              json::array({text_part("odd id"), image_part(1)})),
+      {{"id", "called"},
+       {"type", "function_call_output"},
+       {"call_id", "call_1"},
+       {"output", "{\"tide\":\"low\"}"},
+       {"note", "kept"}},
+      {{"id", "approved"},
+       {"type", "mcp_approval_response"},
+       {"approval_request_id", "mcpr_1"},
+       {"approve", true}},
+  };
+  const auto change = GENERATE(Change::loss, Change::rotation, Change::handover);
+  CAPTURE(static_cast<int>(change));
+  Stage stage(that_goes_on());
+  add_spill(stage);
+  stage.open();
+  for (const json& item : items) client_creates(stage, item);
+  const auto given = given_after(change, stage);
+  REQUIRE(given.size() == items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) CHECK(given[i] == items[i]);
+}
+
+TEST_CASE("what the provider made is given again as it came, less its audio", "[P8][rebuild]") {
+  const json call = {{"id", "mcp_1"},
+                     {"type", "mcp_call"},
+                     {"name", "find"},
+                     {"server_label", "handbook"},
+                     {"arguments", "{\"q\":\"leave\"}"},
+                     {"output", "Thirty days."},
+                     {"approval_request_id", "mcpr_1"}};
+  json begun = call;
+  begun["arguments"] = "";
+  begun.erase("output");
+  const auto change = GENERATE(Change::loss, Change::rotation, Change::handover);
+  CAPTURE(static_cast<int>(change));
+  Stage stage(that_goes_on());
+  add_spill(stage);
+  stage.open();
+  provider_makes(stage, {{"id", "mcpl_1"},
+                         {"type", "mcp_list_tools"},
+                         {"server_label", "handbook"},
+                         {"tools", json::array({{{"name", "find"}}})}});
+  provider_makes(stage, call, begun);
+  json answer = message("a1", "assistant",
+                        json::array({{{"type", "output_audio"}, {"transcript", "Thirty."}}}),
+                        {{"phase", "final_answer"}});
+  json with_audio = answer;
+  with_audio["content"][0]["audio"] = "UklGRg==";
+  provider_makes(stage, with_audio,
+                 message("a1", "assistant", json::array(), {{"phase", "final_answer"}}));
+  provider_makes(stage, message("a2", "assistant",
+                                json::array({{{"type", "output_text"},
+                                              {"text", "See page 4."},
+                                              {"annotations", json::array({{{"page", 4}}})}}})));
+  const auto given = given_after(change, stage);
+  REQUIRE(given.size() == 4);
+  CHECK(given[0]["tools"][0]["name"] == "find");
+  CHECK(given[1] == call);
+  answer["content"] = json::array({{{"type", "output_text"}, {"text", "Thirty."}}});
+  CHECK(given[2] == answer);
+  CHECK(given[3]["content"][0]["annotations"][0]["page"] == 4);
+  CHECK(given[3]["content"][0]["text"] == "See page 4.");
+  CHECK(stage.session.last_rebuild().whole());
+}
+
+TEST_CASE("speech beside an image is given again as text, and never as audio", "[P8][rebuild]") {
+  Stage stage(that_goes_on());
+  stage.open();
+  json said = message(
+      "u1", "user", json::array({{{"type", "input_audio"}, {"audio", "UklGRg=="}}, image_part(5)}));
+  stage.provider(added(said, nullptr, "s1"));
+  stage.provider(R"({"type":"conversation.item.input_audio_transcription.completed",)"
+                 R"("event_id":"s2","item_id":"u1","content_index":0,"transcript":"Who is it?"})");
+  const auto given = given_after(Change::loss, stage);
+  REQUIRE(given.size() == 1);
+  CHECK(given[0]["content"] == json::array({text_part("Who is it?"), image_part(5)}));
+  CHECK(bytes_of_details(stage.journal) < 400);
+}
+
+TEST_CASE("what a client asked for stands, whatever an echo makes of it", "[P8][rebuild]") {
+  const bool named = GENERATE(true, false);
+  Stage stage(that_goes_on());
+  stage.open();
+  json asked = message("photo", "user", json::array({text_part("This?"), image_part(50)}));
+  json echo = asked;
+  echo["content"][1] = {{"type", "input_image"}};  // some servers do not send images back
+  if (!named) asked.erase("id");
+  client_creates(stage, asked, echo);
+  const auto given = given_after(Change::loss, stage);
+  REQUIRE(given.size() == 1);
+  asked["id"] = "photo";
+  CHECK(given[0] == asked);
+}
+
+TEST_CASE("the common messages put nothing more into the journal", "[P8][P12][rebuild]") {
+  Stage stage(that_goes_on());
+  stage.open();
+  converse(stage);
+  finish_answer(stage);
+  client_creates(stage, message("u1", "user", json::array({text_part("One."), text_part("Two.")})));
+  stage.provider(speech_started);
+  stage.provider(committed);
+  stage.provider(added(
+      message("u1", "user", json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})),
+      nullptr, "s1"));
+  stage.provider(transcribed);
+  CHECK(bytes_of_details(stage.journal) == 0);
+}
+
+TEST_CASE("a large item is on disk once and in the journal once, however often it is told",
+          "[P8][P11][rebuild]") {
+  constexpr std::size_t size = 1'000'000;
+  Stage stage(that_goes_on());
+  const auto spill = add_spill(stage);
+  stage.open();
+  client_creates(stage, message("photo", "user", json::array({image_part(size)})));
+  client_creates(stage, message("more", "user", json::array({text_part("?"), image_part(size)})));
+  const json output = {{"id", "output"},
+                       {"type", "function_call_output"},
+                       {"call_id", "call_1"},
+                       {"output", std::string(size, 'o')}};
+  client_creates(stage, output);
+  std::size_t laid_down = 0;
+  for (const std::string& record : spill->records) laid_down += record.size();
+  CHECK(laid_down > 3 * size);
+  CHECK(laid_down < 5 * size);  // of the output also how it was before the provider had it
+  // As asked for; a tool's also as it was placed, with its status.
+  CHECK(bytes_of_details(stage.journal) < 4 * size + 10'000);
+
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.pass(10'000);
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  stage.provider(created("sess_2"));
+  stage.journal.sync();
+  int n = 0;
+  for (Outbox* box = stage.session.outbox_of(stage.leg); box != nullptr && !box->empty();
+       box = stage.session.outbox_of(stage.leg)) {
+    CHECK(box->bytes() < size + 10'000);  // one at a time
+    const json event = json::parse(stage.session.take_for(stage.leg)->bytes);
+    if (event["type"] == "session.update") stage.provider(updated_with_transcription);
+    if (event["type"] == "conversation.item.create")
+      stage.provider(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
+    stage.journal.sync();
+  }
+  CHECK(n == 3);
+  CHECK(stage.session.counts().reconnected == 1);
+  CHECK(stage.session.last_rebuild().whole());
+}
+
+TEST_CASE("what is larger than an item may be is left out, and said to be", "[P8][P11][rebuild]") {
+  const auto change = GENERATE(Change::loss, Change::handover);
+  SessionOptions options = that_goes_on();
+  options.item_bytes_max = 10'000;
+  Stage stage(options, /*extension_events=*/true);
+  add_spill(stage);
+  stage.open();
+  client_creates(stage, message("before", "user", json::array({text_part("Look.")})));
+  client_creates(stage, message("huge", "user", json::array({text_part("!"), image_part(10'000)})));
+  client_creates(stage, message("fits", "user", json::array({image_part(9'000)})));
+  CHECK(bytes_of_details(stage.journal) < 11'000);
+  const auto given = given_after(change, stage);
+  REQUIRE(given.size() == 2);
+  CHECK(given[0]["id"] == "before");
+  CHECK(given[1]["id"] == "fits");
+  if (change != Change::loss) return;
+  CHECK(stage.session.last_rebuild().left_out ==
+        std::vector<Rebuild::Missing>{{"huge", "too_large"}});
+  stage.journal.sync();
+  const json told = json::parse(stage.drain_client().back());
+  CHECK(told["type"] == "verbatim.upstream");
+  CHECK(told["state"] == "restored");
+  CHECK(told["left_out"] == json::parse(R"([{"item_id":"huge","why":"too_large"}])"));
+  CHECK(told["refused"] == json::array());
+}
+
+TEST_CASE("an item that can not be read back is left out, and the conversation goes on",
+          "[P8][rebuild]") {
+  Stage stage(that_goes_on());
+  const auto spill = add_spill(stage);
+  stage.open();
+  client_creates(stage, message("photo", "user", json::array({image_part(10'000)})));
+  client_creates(stage, message("text", "user", json::array({text_part("Hi.")})));
+  spill->fails = true;
+  const auto given = given_after(Change::loss, stage);
+  REQUIRE(given.size() == 1);
+  CHECK(given[0]["id"] == "text");
+  CHECK(stage.session.last_rebuild().left_out ==
+        std::vector<Rebuild::Missing>{{"photo", "not_kept"}});
+}
+
+TEST_CASE("an image that comes while the journal is crowded ends no conversation",
+          "[P6][P8][rebuild]") {
+  Stage stage(that_goes_on());
+  add_spill(stage);
+  stage.open();
+  stage.journal.crowd = true;
+  client_creates(stage, message("photo", "user", json::array({image_part(100'000)})));
+  client_creates(stage, message("small", "user", json::array({image_part(10'000)})));
+  stage.journal.crowd = false;
+  CHECK_FALSE(stage.session.ended());
+  const auto given = given_after(Change::loss, stage);
+  REQUIRE(given.size() == 1);
+  CHECK(given[0]["id"] == "small");
+  CHECK(stage.session.last_rebuild().left_out ==
+        std::vector<Rebuild::Missing>{{"photo", "not_kept"}});
+}
+
+TEST_CASE("a call that was never whole is left out, and so is what has nothing to give",
+          "[P8][rebuild]") {
+  Stage stage(that_goes_on());
+  stage.open();
+  stage.provider(speech_started);
+  stage.provider(committed);
+  stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"s1",)"
+                 R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
+  stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
+  stage.provider(added({{"id", "call"},
+                        {"type", "function_call"},
+                        {"status", "in_progress"},
+                        {"name", "f"},
+                        {"call_id", "call_1"},
+                        {"arguments", ""}},
+                       "u1", "c3"));
+  const auto given = given_after(Change::loss, stage);
+  CHECK(given.empty());
+  CHECK(stage.session.last_rebuild().left_out ==
+        std::vector<Rebuild::Missing>{{"u1", "no_text"}, {"call", "unfinished"}});
+  CHECK(stage.session.counts().items_left_out == 2);
+}
+
+TEST_CASE("what is being said while another connection is made ready is given when it is whole",
+          "[P8][rotation][rebuild]") {
+  Stage stage(that_goes_on());
+  stage.open();
+  stage.provider(added(typed("u0", "Hi."), nullptr, "c0"));
+  stage.pass(56 * 60'000);
+  const LegId old = stage.leg;
+  stage.session.upstream_opened(stage.dial(), stage.clock);
+  const LegId next = stage.leg;
+  stage.leg = old;
+  stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
+  stage.provider(
+      added(message("a1", "assistant", json::array(), {{"status", "in_progress"}}), "u0", "c4"));
+  stage.provider(first_delta);
+  stage.said_by(next, created("sess_2"));
+  stage.leg = next;
+  stage.journal.sync();
+  accept_rebuild(stage);
+  stage.leg = old;
+  stage.provider(
+      R"({"type":"response.output_audio_transcript.done","event_id":"f1","response_id":"r1",)"
+      R"("item_id":"a1","output_index":0,"content_index":0,"transcript":"Hello over there"})");
+  stage.provider(R"({"type":"response.done","event_id":"f3","response":{"id":"r1",)"
+                 R"("status":"completed","output":[]}})");
+  stage.journal.sync();
+  stage.leg = next;
+  const auto sent = stage.drain_upstream();
+  REQUIRE(sent.size() == 1);
+  CHECK(json::parse(sent[0])["item"]["content"][0]["text"] == "Hello over there");
+}
+
+TEST_CASE("a client that comes back is shown its items with their images", "[P8][rebuild]") {
+  Stage stage(that_goes_on());
+  add_spill(stage);
+  stage.open();
+  const json photo =
+      message("photo", "user", json::array({text_part("?"), image_part(8000)}), {{"name", "Ann"}});
+  client_creates(stage, photo);
+  stage.session.client_gone(lost, stage.clock);
+  stage.session.client_returned({}, stage.clock);
+  stage.journal.sync();
+  stage.pass(200);
+  json shown;
+  for (const std::string& bytes : stage.drain_client())
+    if (const json event = json::parse(bytes); event["type"] == "conversation.item.added")
+      shown = event["item"];
+  CHECK(shown["content"] == photo["content"]);
+  CHECK(shown["name"] == "Ann");
+  CHECK(shown["status"] == "completed");
+}
