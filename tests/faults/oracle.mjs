@@ -52,8 +52,7 @@ export class Record {
     else if (event.type === 'response.output_item.added') {
       if (event.item.type === 'message') this.#itemOf.set(event.response_id, event.item.id);
     } else if (deltas.has(event.type)) this.#of(this.#item(event)).text += this.#count(event.delta);
-    else if (event.type in finals)
-      this.#of(this.#item(event)).final = this.#count(finals[event.type](event));
+    else if (event.type in finals) this.#ended(event);
     else if (event.type === 'conversation.item.added' && event.item.role === 'user')
       this.#typed(event.item);
   }
@@ -61,6 +60,12 @@ export class Record {
   #typed(item) {
     const [part] = item.content;
     if (part?.type === 'input_text') this.#of(item.id).final = this.#count(part.text);
+  }
+
+  /** Where the provider's connection is lost, the relay ends the answer itself: it has no last word. */
+  #ended(event) {
+    if (event.event_id?.startsWith('verbatim_')) return;
+    this.#of(this.#item(event)).final = this.#count(finals[event.type](event));
   }
 
   /** Some providers name the response only. */

@@ -1,7 +1,10 @@
 // The oracle sees each kind of breach, and none where there is none.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { appendFileSync } from 'node:fs';
+import { temporaryDirectory } from '../e2e/support/verbatim.mjs';
 import { Record, judge } from './oracle.mjs';
+import { Received } from './received.mjs';
 
 const done = 'response.output_text.done';
 const seen = [
@@ -159,6 +162,12 @@ const cases = [
     [],
   ],
   [
+    'an answer that the relay has ended itself is interrupted',
+    [user, answer],
+    { more: [{ type: done, event_id: 'verbatim_1', item_id: 'i2', text: 'You said: a' }] },
+    [],
+  ],
+  [
     'speech is known by its words',
     [user, answer, spoken(3, whole), spoken(4, ' You are now hearing utter', 'interrupted')],
     {},
@@ -181,3 +190,28 @@ const cases = [
 for (const [name, turns, options, breaches] of cases) {
   test(`the oracle: ${name}`, () => assert.deepEqual(verdict(turns, options), breaches));
 }
+
+test('the oracle: received is what the file has, of clients, and not what came later', (t) => {
+  const received = new Received(temporaryDirectory(t));
+  const typed = (text, more = {}) =>
+    `${JSON.stringify({
+      type: 'conversation.item.create',
+      item: { type: 'message', role: 'user', content: [{ type: 'input_text', text }] },
+      ...more,
+    })}\n`;
+  assert.equal(received.has('a'), false); // there is no file yet
+  appendFileSync(received.file, typed('a') + typed('\u{1f642} b', { event_id: 'mine' }));
+  appendFileSync(received.file, typed('given again', { event_id: 'verbatim_rebuild:i1' }));
+  const { size } = received;
+  appendFileSync(received.file, typed('late').slice(0, 20));
+  assert.equal(received.has('late'), false); // half a line is none
+  appendFileSync(received.file, typed('late').slice(20));
+  assert.deepEqual(
+    ['a', '\u{1f642} b', 'given again', 'late', 'never'].map((text) => received.has(text)),
+    [true, true, false, true, false],
+  );
+  assert.deepEqual(
+    ['a', 'late', 'never'].map((text) => received.has(text, size)),
+    [true, false, false],
+  );
+});

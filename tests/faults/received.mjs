@@ -53,6 +53,6 @@ export class Received {
   /** Whether this was received before the file was that long. */
   has(text, size = Infinity) {
     this.#look();
-    return (this.#texts.get(text) ?? Infinity) <= size;
+    return this.#texts.has(text) && this.#texts.get(text) <= size;
   }
 }
