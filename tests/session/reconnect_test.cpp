@@ -14,11 +14,10 @@ TEST_CASE("an answer that the provider's loss cuts off is ended for the client, 
   CHECK(stage.drain_client().empty());  // what it shows must be durable first
   stage.journal.sync();
   const auto told = stage.drain_client();
-  CHECK(types(told) ==
-        std::vector<std::string>{"response.output_audio.done",
-                                 "response.output_audio_transcript.done",
-                                 "response.content_part.done", "conversation.item.done",
-                                 "response.output_item.done", "response.done"});
+  CHECK(types(told) == std::vector<std::string>{
+                           "response.output_audio.done", "response.output_audio_transcript.done",
+                           "response.content_part.done", "conversation.item.done",
+                           "response.output_item.done", "response.done"});
   CHECK(json::parse(told[4])["item"]["content"][0]["transcript"] == "Hello");
   CHECK(json::parse(told[5])["response"]["status"] == "incomplete");
   REQUIRE_FALSE(stage.journal.settled.empty());

@@ -269,10 +269,9 @@ TEST_CASE("what an attempt uses is shown while it runs, and counted for its user
   journal.append(opened.attempt, 2, {{}, session::AudioMetered{1500, 250}});
   watch.wait_durable(journal.append(
       opened.attempt, 2, {{}, session::TranscriptionUsage{"u1", 0, R"({"total_tokens":3})"}}));
-  const std::string all =
-      R"([{"total_tokens":7},{"total_tokens":3},)"
-      R"({"verbatim_responses":{"by_status":{"other":1},"last_reason":null}},)"
-      R"({"verbatim_audio":{"input_ms":1500,"output_ms":250}}])";
+  const std::string all = R"([{"total_tokens":7},{"total_tokens":3},)"
+                          R"({"verbatim_responses":{"by_status":{"other":1},"last_reason":null}},)"
+                          R"({"verbatim_audio":{"input_ms":1500,"output_ms":250}}])";
   CHECK(store.session("s1")->attempts.at(0).usage_json == all);
   CHECK(store.used_by("ann", 0, 10).total_tokens == 0);
   session::Ending ending{session::CloseReason::client_closed, 5, {}};
