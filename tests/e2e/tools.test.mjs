@@ -120,7 +120,7 @@ test('an output that comes on a later connection answers its call [P8]', async (
     ({ events }) => events.some(({ type, state }) => type === 'verbatim.upstream' && state === 'restored'),
     'another provider',
   );
-  client.send(output('call_1', 'late'));
+  client.send(output('call_1', 'late', 'item_o'));
   await placed(client, 'function_call_output');
   assert.ok(got.some(({ item }) => item?.call_id === 'call_1' && item.type === 'function_call'));
   client.send({ type: 'verbatim.end' });
@@ -129,18 +129,19 @@ test('an output that comes on a later connection answers its call [P8]', async (
 });
 
 test('an output that comes in another process answers its call [P14]', async (t) => {
-  const { provider, relay, client, line, token } = await converse(t, { set: resumable });
+  const set = [...resumable, 'server.restart=handover'];
+  const { provider, relay, client, line, token } = await converse(t, { set });
   functionCall(line, { id: 'item_f', callId: 'call_1', name: 'get_weather', args: '{"a":1}' });
   await client.event('response.done');
   await relay.program.stop('SIGTERM');
   const next = await startRelay(t, {
-    ...{ dataDir: relay.dataDir, key: relay.keyPair, simulator: provider, set: resumable },
+    ...{ dataDir: relay.dataDir, key: relay.keyPair, simulator: provider, set },
   });
   const second = provider.line('tools');
   const query = { model: 'tools' };
   const again = await Client.connectWithId(t, next, { token, query });
   (await second).takeRebuild({ type: 'realtime', id: 'sess_2' });
-  again.send(output('call_1', 'after the restart'));
+  again.send(output('call_1', 'after the restart', 'item_o'));
   await placed(again, 'function_call_output');
   again.send({ type: 'verbatim.end' });
   const { tool_calls: calls } = await next.transcript(again.id);

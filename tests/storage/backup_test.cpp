@@ -207,7 +207,7 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
   const Case cases[] = {
       {"DELETE FROM session WHERE public_id = 'ended'", "attempts without a session"},
       {"INSERT INTO turn SELECT 99, 99, item_id, ordinal, role, status, text, heard_ms, heard_text,"
-       " reason, deleted, response_id, started_at, ended_at, writers FROM turn LIMIT 1",
+       " reason, deleted, response_id, started_at, ended_at, writers, audio_ms FROM turn LIMIT 1",
        "turns without an attempt"},
       {"UPDATE journal SET attempt = 99 WHERE at = 5", "journal rows without an attempt"},
       {"UPDATE attempt SET first_seq = 99 WHERE ended_at IS NULL",

@@ -42,13 +42,14 @@ export function functionCall(line, { id, callId, name, args, after = null, done 
   end(line, response, { ...item, status: 'completed', arguments: args }, after);
 }
 
-/** Takes what a client creates, as the provider does. */
+/** Takes what a client creates, as the provider does: what has no id is given one. */
 export function acceptItems(line) {
+  let made = 0;
   line.socket.on('message', (data) => {
     const event = JSON.parse(data);
     if (event.type === 'session.update') line.say({ type: 'session.updated', session: event.session });
     if (event.type !== 'conversation.item.create') return;
-    const item = { status: 'completed', ...event.item };
+    const item = { status: 'completed', id: `item_made_${++made}`, ...event.item };
     const placed = { previous_item_id: event.previous_item_id ?? 'unknown', item };
     line.say({ type: 'conversation.item.added', ...placed });
     line.say({ type: 'conversation.item.done', ...placed });
