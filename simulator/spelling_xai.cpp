@@ -47,7 +47,7 @@ Json updated_session(const Json& session) {
 
 bool is_tool(const Json& item) { return item.value("type", "") != "message"; }
 
-void name_parts(Json& item) {
+void spell_item(Json& item) {
   item["object"] = "realtime.item";
   if (is_tool(item)) item["role"] = "tool";
   if (!item.contains("content")) return;
@@ -104,7 +104,7 @@ class XaiSpelling final : public Spelling {
 
   static void added(Json& event) {
     Json& item = event["item"];
-    name_parts(item);
+    spell_item(item);
     if (item.value("role", "") == "assistant") return;
     event["previous_item_id"] = nullptr;
   }
@@ -116,11 +116,11 @@ class XaiSpelling final : public Spelling {
                 {"status", response["status"]},
                 {"status_details", "unimplemented"},
                 {"usage", Json::object()}};
-    for (Json& item : response["output"]) name_parts(item);
+    for (Json& item : response["output"]) spell_item(item);
   }
 
   static void output_item(Json& item) {
-    name_parts(item);
+    spell_item(item);
     if (is_tool(item)) item["role"] = "user";
     item.erase("content");
   }
