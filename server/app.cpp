@@ -293,6 +293,7 @@ struct App::Parts {
     asio::post(control, [this] {
       if (!store.take_catching_up()) return;
       reader->open_anew();
+      merger->open_anew();
       suspended->expect(store.suspended());
       webhooks->announce();
     });

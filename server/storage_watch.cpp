@@ -103,8 +103,8 @@ std::string StorageWatch::who_reads() const {
 
 std::string StorageWatch::log_in_words() const {
   const std::lock_guard lock(mutex_);
-  return "the write-ahead log has " + std::to_string(journal_->log_bytes() / (1024 * 1024)) +
-         " MiB because a reader keeps it from being written anew (" + readers_ + ")";
+  return "the write-ahead log has " + std::to_string(journal_->log_bytes() / 1024) +
+         " KiB because a reader keeps it from being written anew (" + readers_ + ")";
 }
 
 std::string StorageWatch::warning() const {

@@ -35,7 +35,7 @@ storage::JournalOptions journal_options(const config::Settings& all,
 void StoreStart::recover() {
   const storage::RecoveryReport report =
       storage::recover(database_, now().wall, false, settings_.storage.fallback_dir,
-                       settings_.session.resume_window.count());
+                       settings_.session.resume_window.count(), logs_);
   suspended_ = report.suspended;
   for (const auto& one : report.attempts) {
     log_.warn("session.recovered", {{"session", one.session_id},
@@ -59,6 +59,8 @@ std::unique_ptr<storage::SqliteJournal> StoreStart::open_now() {
 }
 
 std::unique_ptr<storage::SqliteJournal> StoreStart::open() {
+  storage::require_whole_store(database_, settings_.storage.fallback_dir);
+  logs_ = storage::read_logs(database_, settings_.storage.fallback_dir);
   for (bool ballast_given_up = false; true; ballast_given_up = true) {
     try {
       return open_now();

@@ -41,6 +41,7 @@ class StoreStart {
   const std::filesystem::path database_;
   StorageWatch& watch_;
   Log& log_;
+  storage::StoreLogs logs_;  ///< as they were before anything was opened
   std::size_t suspended_ = 0;
   std::atomic<bool> behind_{false};
 };

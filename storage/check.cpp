@@ -1,6 +1,7 @@
 #include "storage/check.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
@@ -111,11 +112,13 @@ StoreCheck check_store(Database& database) {
 }
 
 StoreCheck check_file(const std::filesystem::path& file, bool served) {
+  const std::optional<LogReport> its_log =
+      served ? std::nullopt : std::optional(read_log(file));  // before the file is opened
   Database database(file, {.access = served ? Access::read_only : Access::look});
   require_current_schema(database, database.schema_found());
   StoreCheck check = check_store(database);
   const bool clean = check.integrity == "ok" && check.clean;
-  const auto log = served ? std::nullopt : judge_log(file, read_log(file), clean);
+  const auto log = its_log ? judge_log(file, *its_log, clean) : std::nullopt;
   if (log) check.logs.push_back(*log);
   return check;
 }

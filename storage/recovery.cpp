@@ -72,12 +72,12 @@ struct Inspection {
 
 /// Changes nothing. Looks at the pages if the file was not closed in order, if its log was cut
 /// short, or if `in_any_case`.
-Inspection inspect(const std::filesystem::path& file, bool in_any_case,
+Inspection inspect(const std::filesystem::path& file, const LogReport& its_log, bool in_any_case,
                    RecoveryReport& report) try {
   Database database(file, {.access = Access::look});
   Inspection seen;
   seen.clean = database.schema_found() == 0 || is_clean(database);
-  const auto log = judge_log(file, read_log(file), seen.clean);
+  const auto log = judge_log(file, its_log, seen.clean);
   const bool lost = log && log->lost;
   if (log) report.logs.push_back(*log);
   seen.clean &= !lost;
@@ -147,15 +147,28 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
 
 void require_whole_store(const std::filesystem::path& file,
                          const std::filesystem::path& fallback_dir) {
-  if (!fallback_dir.empty()) require_segment_of_log(fallback_dir);
+  if (!fallback_dir.empty()) {
+    require_segment_of_log(fallback_dir);
+    require_header_of_log(segment_in(fallback_dir));
+  }
   require_database_of_log(file);
+  require_header_of_log(file);
+}
+
+StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::path& fallback_dir) {
+  StoreLogs logs;
+  logs.database = read_log(file);
+  if (!fallback_dir.empty()) logs.segment = read_log(segment_in(fallback_dir));
+  return logs;
 }
 
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run,
-                       const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms) {
+                       const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms,
+                       const std::optional<StoreLogs>& known) {
   RecoveryReport report;
   report.dry_run = dry_run;
-  require_whole_store(file, fallback_dir);
+  if (!known) require_whole_store(file, fallback_dir);
+  const StoreLogs logs = known ? *known : read_logs(file, fallback_dir);
   const std::filesystem::path segment =
       fallback_dir.empty() ? std::filesystem::path() : segment_in(fallback_dir);
   if (!segment.empty() && !dry_run) remove_merged_segment(fallback_dir);
@@ -168,7 +181,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
                            "segment away to start afresh");
   }
 
-  const Inspection before = inspect(file, rotated, report);
+  const Inspection before = inspect(file, logs.database, rotated, report);
   report.integrity = before.integrity;
   const bool sound = before.integrity.empty() || before.integrity == "ok";
   if (!sound && dry_run) {
@@ -176,7 +189,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
     return report;
   }
   refuse_damaged(file, before.integrity);
-  if (rotated) refuse_damaged(segment, inspect(segment, true, report).integrity);
+  if (rotated) refuse_damaged(segment, inspect(segment, logs.segment, true, report).integrity);
 
   Database database(file, {.access = dry_run ? Access::look : Access::read_write});
   if (dry_run) require_current_schema(database, database.schema_found());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,16 @@ struct RecoveryReport {
   std::vector<LogFinding> logs;     ///< those that are not as they should be (wal_file.hpp)
 };
 
+/// The logs of a store.
+struct StoreLogs {
+  LogReport database;
+  LogReport segment;
+};
+/// Before this process opens the store (wal_file.hpp).
+StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::path& fallback_dir);
+
 /// Throws, with nothing changed, if a log is there and its database is not: of the file or of the
-/// fallback directory (which may be empty: none).
+/// fallback directory (which may be empty: none). Before this process opens the store.
 void require_whole_store(const std::filesystem::path& file,
                          const std::filesystem::path& fallback_dir);
 
@@ -45,8 +54,10 @@ void require_whole_store(const std::filesystem::path& file,
 /// `integrity` instead of an error. A file that is refused is left byte for byte as it was.
 /// An attempt that was suspended less than `resume_window_ms` ago is left to be carried on; an
 /// older one ends with server_shutdown.
+/// `logs`: what was found of them before, by a process that has the file open by now.
 RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,
                        const std::filesystem::path& fallback_dir = {},
-                       std::int64_t resume_window_ms = 0);
+                       std::int64_t resume_window_ms = 0,
+                       const std::optional<StoreLogs>& logs = std::nullopt);
 
 }  // namespace verbatim::storage

@@ -37,6 +37,8 @@ const JournalOptions& mark_in_use(Database& database, const JournalOptions& opti
   Transaction transaction(database);
   set_clean(database, false);
   transaction.commit();
+  // Into the database itself: in the log alone, it would be lost together with it.
+  database.checkpoint(Database::Checkpoint::passive);
   return options;
 }
 

@@ -113,9 +113,14 @@ void require_database_of_log(const fs::path& database) {
   if (bytes_in(file) == 0) {
     if (bytes_in(log) > 0) refuse(file, "is empty", log);
     if (restores_pages(rollback)) refuse(file, "is empty", rollback);
-  } else if (!has_header(file) && bytes_in(log) > 0) {
-    refuse(file, "has no header of a database", log);
   }
+}
+
+void require_header_of_log(const fs::path& database) {
+  const fs::path file = linked_file(database);
+  const fs::path log = log_of(database);
+  if (bytes_in(file) > 0 && bytes_in(log) > 0 && !has_header(file))
+    refuse(file, "has no header of a database", log);
 }
 
 }  // namespace verbatim::storage

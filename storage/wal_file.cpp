@@ -320,6 +320,7 @@ bool has_readable_log(const fs::path& database) {
 
 LogReport read_log(const fs::path& database) {
   LogReport report;
+  report.expected = uses_log(database);
   const fs::path file = log_of(database);
   const std::optional<Index> index = read_index(index_of(database));
   const auto take_index = [&] {
@@ -353,7 +354,7 @@ std::optional<LogFinding> judge_log(const fs::path& database, const LogReport& r
       return std::nullopt;
     case LogState::missing:
     case LogState::empty:
-      if (clean || !uses_log(database)) return std::nullopt;
+      if (clean || !report.expected) return std::nullopt;
       finding =
           lost_log(report, report.state == LogState::missing ? "it is missing" : "it is empty");
       break;

@@ -11,6 +11,8 @@
 //
 // Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log. Any thread, while no
 // connection writes to the file; changes nothing. Throws StorageError if a file cannot be read.
+// read_log() opens the database and its index: it is for a process that has no connection to them
+// (store_files.hpp says why).
 #pragma once
 
 #include <cstddef>
@@ -33,6 +35,7 @@ const char* to_string(LogState);
 
 struct LogReport {
   LogState state = LogState::missing;
+  bool expected = false;          ///< the database keeps its changes in a log; a backup does not
   std::size_t frames = 0;         ///< that SQLite reads: up to the last commit before a bad frame
   std::size_t frames_behind = 0;  ///< whole ones of the same generation behind a bad one
   /// Frames that commits had reached, by the log's index; none if there is no valid index of this

@@ -118,7 +118,7 @@ for (const [name, take] of Object.entries(takings)) {
 
 test('a reader that holds the log is named, first as a warning, then nobody new is admitted [P11]', patient, async (t) => {
   const { relay } = await start(t, {
-    set: ['journal.log_bytes_max=256KiB', 'journal.wal_checkpoint_bytes=64KiB'],
+    set: ['journal.log_bytes_max=2MiB', 'journal.wal_checkpoint_bytes=64KiB'],
   });
   const client = await connect(t, relay);
   await client.ask('Before?');
@@ -131,7 +131,7 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
   const grow = async (until) => {
     for (let i = 0; !until(await readiness(relay)); ++i) {
       assert.ok(i < 400, 'the log does not grow');
-      await client.ask('x'.repeat(4000));
+      await client.ask('x'.repeat(40_000));
     }
   };
   await grow(({ warning }) => warning);

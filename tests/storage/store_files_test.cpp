@@ -1,6 +1,7 @@
 // A log without its database is the only copy of what was said last: it is never taken for nothing.
 #include "storage/store_files.hpp"
 
+#include <cstdlib>
 #include <functional>
 
 #include <catch2/catch.hpp>
@@ -18,24 +19,42 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Everything that opens a store, as a start or a command does.
+/// Everything that opens a store, as a start or a command does: each looks at the store first.
 const std::vector<std::pair<const char*, std::function<void(const fs::path&)>>> openers = {
     {"recover", [](const fs::path& file) { storage::recover(file, 1); }},
     {"recover --dry-run", [](const fs::path& file) { storage::recover(file, 1, true); }},
     {"serve",
      [](const fs::path& file) {
+       storage::require_whole_store(file, {});
        JournalWatch watch;
        storage::SqliteJournal journal({.file = file}, watch);
      }},
-    {"check", [](const fs::path& file) { storage::check_file(file, false); }},
-    {"check beside a server", [](const fs::path& file) { storage::check_file(file, true); }},
+    {"check",
+     [](const fs::path& file) {
+       storage::require_whole_store(file, {});
+       storage::check_file(file, false);
+     }},
+    {"check beside a server",
+     [](const fs::path& file) {
+       storage::require_whole_store(file, {});
+       storage::check_file(file, true);
+     }},
     {"backup",
      [](const fs::path& file) {
+       storage::require_whole_store(file, {});
        const TempDir elsewhere;
        storage::back_up(file, elsewhere / "b.db");
      }},
-    {"sessions list", [](const fs::path& file) { storage::TranscriptStore{file}; }},
-    {"sessions delete", [](const fs::path& file) { storage::Database{file}; }},
+    {"sessions list",
+     [](const fs::path& file) {
+       storage::require_whole_store(file, {});
+       storage::TranscriptStore{file};
+     }},
+    {"sessions delete",
+     [](const fs::path& file) {
+       storage::require_whole_store(file, {});
+       storage::Database{file};
+     }},
 };
 
 /// All of them refuse it with these words, and change nothing.
@@ -156,6 +175,30 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
     fs::rename(storage::log_of(target), dir / "v.db-wal");
     all_refuse(dir, link, {"v.db-wal", "is a link to", "move it to", "disk/v.db-wal"});
   }
+}
+
+TEST_CASE("whatever opens the store beside the journal, the journal keeps its locks",
+          "[P1][store_files]") {
+  // A process that closes a descriptor of a file gives up its locks on it; the next one to close
+  // the store would then take itself for the last, and remove the log.
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  JournalWatch watch;
+  storage::SqliteJournal journal({.file = file}, watch);
+  const auto attempt =
+      open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1})
+          .attempt.attempt;
+  SECTION("nothing") {}
+  SECTION("a reader") { CHECK(storage::TranscriptStore(file).transcript("s1")); }
+  SECTION("a writer") { storage::Database{file}; }
+  SECTION("a backup") { storage::back_up(file, dir / "backup.db"); }
+  SECTION("a check beside a server") { storage::check_file(file, true); }
+  const std::string command =
+      "sqlite3 '" + file.string() + "' 'SELECT count(*) FROM session' > /dev/null";
+  REQUIRE(std::system(command.c_str()) == 0);
+  CHECK(fs::exists(storage::log_of(file)));
+  journal.check(std::chrono::steady_clock::now());
+  CHECK(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
 }
 
 TEST_CASE("a segment's log whose segment is missing or empty is refused", "[P7][store_files]") {

@@ -265,6 +265,27 @@ TEST_CASE("a log that is missing or empty after a crash is reported", "[P7][wal_
   }
 }
 
+TEST_CASE("a log that is lost right after a start is missed", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+  }
+  const TempDir other;
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+    open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
+    fs::copy_file(file, other / "v.db");
+  }
+  const auto report = storage::recover(other / "v.db", 9);
+  CHECK_FALSE(report.clean);
+  REQUIRE(report.logs.size() == 1);
+  CHECK(report.logs.at(0).state == LogState::missing);
+  CHECK(report.logs.at(0).lost);
+}
+
 TEST_CASE("after an orderly end, and of a restored backup, nothing is said", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
@@ -325,7 +346,7 @@ TEST_CASE("a damaged log is reported although its database was closed in order",
   REQUIRE(storage::recover(file, 1).clean);
   const TempDir other;
   {
-    // That the file is in use stands in the log alone.
+    // Its log, beside the database as it is closed afterwards.
     JournalWatch watch;
     storage::SqliteJournal journal({.file = file}, watch);
     open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
