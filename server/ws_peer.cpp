@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <optional>
+#include <tuple>
 #include <utility>
 
 namespace verbatim::server {
@@ -122,7 +122,13 @@ Awaitable<Received> WsPeer::read() {
         over = true;
         break;
       case Step::Kind::waits: {
-        const error_code ec = co_await await_bytes(step.for_what);
+        error_code ec;
+        if (due_ == Clock::time_point::max()) {
+          // Almost always: without a coroutine more, whose frame each message would pay for.
+          std::tie(ec) = co_await transport_.wait(step.for_what, use_tuple);
+        } else {
+          ec = co_await await_bytes_in_time(step.for_what);
+        }
         over = static_cast<bool>(ec);
         if (!over) break;
         got.reason = ec.message();
@@ -148,17 +154,14 @@ Awaitable<Received> WsPeer::read() {
   co_return got;
 }
 
-/// Those that come late end the wait with an error, and too_slow_ says so.
-Awaitable<error_code> WsPeer::await_bytes(Socket::wait_type for_what) {
-  std::optional<Deadline> deadline;
-  if (due_ != Clock::time_point::max()) {
-    deadline.emplace(transport_.get_executor(), std::max(due_ - Clock::now(), Clock::duration(0)),
-                     [this] {
-                       too_slow_ = true;
-                       error_code ignored;
-                       transport_.socket().cancel(ignored);  // drain() waits again
-                     });
-  }
+/// Of a large message. Those that come late end the wait with an error, and too_slow_ says so.
+Awaitable<error_code> WsPeer::await_bytes_in_time(Socket::wait_type for_what) {
+  const Deadline deadline(transport_.get_executor(),
+                          std::max(due_ - Clock::now(), Clock::duration(0)), [this] {
+                            too_slow_ = true;
+                            error_code ignored;
+                            transport_.socket().cancel(ignored);  // drain() waits again
+                          });
   const auto [ec] = co_await transport_.wait(for_what, use_tuple);
   if (!ec) too_slow_ = false;
   co_return ec;

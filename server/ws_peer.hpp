@@ -59,7 +59,7 @@ class WsPeer final : public Peer {
   };
   bool ask_for_room(std::size_t bytes);
   Awaitable<void> await_room(std::size_t bytes);
-  Awaitable<error_code> await_bytes(Socket::wait_type for_what);
+  Awaitable<error_code> await_bytes_in_time(Socket::wait_type for_what);
   void may_grow(std::size_t bytes);
   void forget_message();
   Step next_step(Received& got);
