@@ -82,7 +82,7 @@ void RealtimeSession::request_less(Purpose refused) {
 /// Whether the event answers the relay itself; then no client gets it.
 bool RealtimeSession::answers_relay(const Event& event, const Message& message, Moment now) {
   if (const auto* configured = std::get_if<SessionConfigured>(&event.body)) {
-    const auto request = settings_requests_.answered();
+    const auto request = settings_requests_.answered(message.bytes);
     if (!request) return false;
     if (request->transcription) settings_.hide_transcription(!*request->transcription);
     if (!request->own()) return false;

@@ -40,6 +40,14 @@ bool is_about_settings(json::View error) {
       words, {"response", "item", "buffer", "audio", "quota", "rate limit", "maximum duration"});
 }
 
+/// Empty if the event's session names none.
+std::string transcription_model_in(std::string_view event) {
+  const json::View session = json::View::of(event)["session"];
+  const json::View nested = session["audio"]["input"]["transcription"]["model"];
+  const json::View model = nested.exists() ? nested : session["input_audio_transcription"]["model"];
+  return model.string_or_empty();
+}
+
 }  // namespace
 
 std::optional<bool> wants_transcription(std::string_view session_json) {
@@ -78,7 +86,16 @@ std::optional<SettingsRequests::Request> SettingsRequests::take(
   return taken;
 }
 
-std::optional<SettingsRequests::Request> SettingsRequests::answered() {
+// Some providers leave an update without an answer. Where the session shows the transcription that
+// the next one asked for, and not the relay's, it is the next one's answer.
+std::optional<SettingsRequests::Request> SettingsRequests::answered(std::string_view updated) {
+  const std::string shown = transcription_model_in(updated);
+  while (requests_.size() > 1 && requests_.front().own() && requests_[1].sent) {
+    const std::string wanted = transcription_model_in(requests_.front().message->bytes);
+    const std::string wanted_next = transcription_model_in(requests_[1].message->bytes);
+    if (wanted == shown || wanted_next.empty() || wanted_next != shown) break;
+    requests_.pop_front();
+  }
   return take(requests_.begin());
 }
 

@@ -41,7 +41,7 @@ class SettingsRequests {
   /// Some message has left for the provider.
   void sent(const MessagePtr& message);
   /// A session.updated has come: the request that it answers; nullopt: it answers none.
-  std::optional<Request> answered();
+  std::optional<Request> answered(std::string_view updated);
   /// An error has come: the request that it refuses; nullopt: it is about something else.
   std::optional<Request> refused(std::string_view error_message);
   /// What was sent is lost with its connection.

@@ -202,6 +202,17 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
       }
 }
 
+TEST_CASE("a provider that answers the client's update alone is not taken to answer the relay's",
+          "[P9][own]") {
+  Given stage;
+  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.client(client_update(transcription_of({{"model", "whisper-1"}})));
+  REQUIRE(stage.provider_got().size() == 2);  // both were sent, the relay's first
+  stage.client_got();
+  stage.provider(updated({{"model", "whisper-1"}}, "alloy", "e2"));
+  CHECK(types(stage.client_got()) == std::vector<std::string>{"session.updated"});
+}
+
 TEST_CASE("a client's update that went with a lost connection is answered once, on the next",
           "[P8][P9][own][reconnect]") {
   Given stage;
