@@ -170,7 +170,7 @@ export function judge(record, transcript) {
   }
 
   heldAgainstReceived(record, transcript, breach);
-  if (record.sent) heldAgainstSent(record, turns, breach);
+  if (record.sent) heldAgainstSent(record, turns, transcript.gaps ?? [], breach);
   else heldAgainstScript(record, turns, breach);
   return breaches;
 }
@@ -188,8 +188,11 @@ function heldAgainstReceived(record, { turns, gaps = [] }, breach) {
   }
 }
 
-function heldAgainstSent({ sent, order }, turns, breach) {
-  const places = turns.map(({ item_id }) => order.indexOf(item_id)).filter((place) => place >= 0);
+function heldAgainstSent({ sent, order }, turns, gaps, breach) {
+  // Where the provider put what it never acknowledged, the relay was not told.
+  const unacknowledged = new Set(gaps.filter(({ kind }) => kind === 'unacknowledged_item').map(({ item_id }) => item_id));
+  const known = turns.filter(({ item_id }) => !unacknowledged.has(item_id));
+  const places = known.map(({ item_id }) => order.indexOf(item_id)).filter((place) => place >= 0);
   places.forEach((place, i) => {
     if (place < places[i - 1]) breach('O2', 'invented', `${order[place]} stands in another's place`);
   });
