@@ -115,7 +115,7 @@ test('a start and a recovery that refuse a damaged file leave it, its log and it
   ]) {
     const { code, stdout, stderr } = await run([...command, ...at(dataDir)]);
     assert.equal(code, 1, command.join(' '));
-    assert.match(stdout + stderr, /damaged|integrity: (?!ok)/);
+    assert.match(stdout + stderr, /damaged|malformed|integrity: (?!ok)/);
     assert.deepEqual(content(dataDir), before, command.join(' '));
   }
 });
