@@ -111,7 +111,7 @@ StoreCheck check_store(Database& database) {
   return check;
 }
 
-StoreCheck check_file(const std::filesystem::path& file, bool served) {
+StoreCheck check_file(const std::filesystem::path& file, bool served) try {
   const std::optional<LogReport> its_log =
       served ? std::nullopt : std::optional(read_log(file));  // before the file is opened
   Database database(file, {.access = served ? Access::read_only : Access::look});
@@ -120,6 +120,13 @@ StoreCheck check_file(const std::filesystem::path& file, bool served) {
   const bool clean = check.integrity == "ok" && check.clean;
   const auto log = its_log ? judge_log(file, *its_log, clean) : std::nullopt;
   if (log) check.logs.push_back(*log);
+  return check;
+} catch (const StorageError& error) {
+  // Too damaged to be opened is a finding, too.
+  const bool sqlite_says_so = error.failure() == Failure::corrupt && error.sqlite_code() != 0;
+  if (!sqlite_says_so) throw;
+  StoreCheck check;
+  check.integrity = error.what();
   return check;
 }
 
