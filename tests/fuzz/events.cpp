@@ -45,13 +45,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view stream(reinterpret_cast<const char*>(data), size);
   Transcript transcript;
   TimeMs now = 0;
+  std::unordered_set<std::string> ids;
+  bool ids_are_unique = true;
   while (!stream.empty()) {
     const auto line = stream.substr(0, stream.find('\n'));
     stream.remove_prefix(line.size() == stream.size() ? line.size() : line.size() + 1);
     const auto event = read_line(line);
     if (!event) continue;
     const auto applied = transcript.apply(*event, ++now);
-    if (!event->id.empty() && event->id.size() <= 256)
+    // A connection that uses one id for different events has no repeats (rule 3).
+    if (std::holds_alternative<UpstreamOpened>(event->body) && !applied.repeat) {
+      ids.clear();
+      ids_are_unique = true;
+    }
+    if (!applied.repeat && !event->id.empty() && !ids.insert(event->id).second)
+      ids_are_unique = false;
+    if (!event->id.empty() && event->id.size() <= 256 && ids_are_unique)
       demand(applied.repeat || transcript.apply(*event, now).repeat);
   }
   check_turns(transcript);
