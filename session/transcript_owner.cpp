@@ -236,7 +236,8 @@ void Transcript::State::keep_unacknowledged(Pending request) {
   ConversationItem* const before = find(request.behind);
   if (before != nullptr && before != &item && before->in_chain && !item.in_chain) {
     place_behind(item, *before, true);
-  } else if (request.behind.empty() && !item.in_chain && slots.empty()) {
+  } else if (request.behind.empty() && !item.in_chain) {
+    if (!slots.empty()) bring_back_all();
     loose.remove(item);
     chain.push_front(item);
     item.in_chain = true;
