@@ -120,6 +120,10 @@ TEST_CASE("kill -9 at any moment loses nothing that was called durable", "[P1][P
     CHECK_FALSE(report.clean);
     CHECK(report.integrity == "ok");
     CHECK(report.unreadable_rows == 0);
+    for (const storage::LogFinding& log : report.logs) {
+      INFO(log.what);
+      CHECK_FALSE(log.lost);  // a kill is not taken for damage
+    }
     const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
     REQUIRE(view);
     REQUIRE(view->turns.size() == 1);
