@@ -17,6 +17,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { eventually } from '../e2e/support/cell.mjs';
 import {
   Client,
   makeKey,
@@ -40,14 +41,6 @@ async function connect(t, relay) {
   const client = await Client.connectWithId(t, relay, { token });
   client.token = token;
   return client;
-}
-
-async function becomes(look, what) {
-  let asking = true;
-  const so = (async () => {
-    while (asking && !(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-  })();
-  return within(so, what).finally(() => (asking = false));
 }
 
 const readiness = async (relay) => {
@@ -150,7 +143,7 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
 
   reader.stdin.end();
   await within(new Promise((resolve) => reader.once('exit', resolve)), 'the reader to end');
-  await becomes(async () => {
+  await eventually(async () => {
     await client.ask('And now?');
     const { status, warning } = await readiness(relay);
     return status === 200 && !warning;
@@ -207,7 +200,7 @@ for (const [how, signal] of Object.entries({ 'an orderly end': 'SIGTERM', 'a kil
 
     rmSync(join(mounted, 'filler'));
     await relay.program.logged('storage.healed');
-    await becomes(async () => (await readiness(relay)).status === 200, 'readiness');
+    await eventually(async () => (await readiness(relay)).status === 200, 'readiness');
     const transcript = await relay.transcript(client.id);
     assert.equal(transcript.status, 'final');
     assert.match(JSON.stringify(transcript.turns), /What is kept/);
@@ -262,7 +255,7 @@ test('out of file descriptors: refused and counted, no spin, live conversations 
   await client.ask('And still?');
   assert.ok(ticks(relay.program.pid) - before < 60);
   for (const one of held) one.socket.destroy();
-  await becomes(async () => (await relay.request('/healthz').catch(() => ({}))).status === 200, 'health');
+  await eventually(async () => (await relay.request('/healthz').catch(() => ({}))).status === 200, 'health');
   assert.ok((await metric(relay, 'verbatim_connections_refused_total{why="descriptors"}')) > 20);
   const next = await Client.connectWithId(t, relay);
   await next.ask('Room again?');
