@@ -26,6 +26,22 @@ void require_origin(const std::string& text) {
   }
 }
 
+std::string normal_public_url(const std::string& text) {
+  Url url = parse_url(text);
+  if (url.scheme != "https" && url.scheme != "http") {
+    throw BadValue("has the scheme " + url.scheme + "; browsers use the same address with wss");
+  }
+  if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+  if (url.rest.find_first_of("?#") != std::string::npos) throw BadValue("has a query or fragment");
+  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const bool v6 = url.host.find(':') != std::string::npos;
+  if (url.port == (url.scheme == "https" ? "443" : "80")) url.port.clear();
+  while (url.rest.ends_with('/')) url.rest.pop_back();
+  return url.scheme + "://" + (v6 ? "[" + url.host + "]" : url.host) +
+         (url.port.empty() ? "" : ":" + url.port) + url.rest;
+}
+
 void require_event_type(const std::string& text) {
   if (text.empty()) throw BadValue("has an empty name in it");
 }
@@ -340,6 +356,30 @@ Format<std::vector<WebhookTarget>> webhook_targets() {
 
 Format<std::vector<std::string>> origins() {
   return strings("a list of origins like \"https://app.example.com\"", require_origin);
+}
+
+Format<std::string> public_url() {
+  return {Shape::text, "a URL like \"https://voice.example.com\" or one with a path, or nothing",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            return text.empty() ? text : normal_public_url(text);
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+Format<std::vector<Network>> networks() {
+  return {Shape::list, "a list of addresses and networks like \"192.0.2.7\" or \"10.0.0.0/8\"",
+          [](const Value& value, Source) {
+            if (!value.is_array()) throw BadValue("is no list");
+            std::vector<Network> list;
+            for (const Value& element : value) list.push_back(parse_network(string_of(element)));
+            return list;
+          },
+          [](const std::vector<Network>& list) {
+            Value result = Value::array();
+            for (const Network& network : list) result.push_back(print_network(network));
+            return result;
+          }};
 }
 
 Format<std::vector<std::string>> fields(std::string accepts) {

@@ -46,6 +46,9 @@ Format<Endpoint> endpoint(bool may_be_empty);
 Format<std::string> upstream_url();
 Format<std::string> proxy_url();
 Format<std::vector<std::string>> origins();
+/// Kept without a slash at its end, scheme and host in lower case, without the scheme's usual port.
+Format<std::string> public_url();
+Format<std::vector<Network>> networks();
 Format<std::vector<std::string>> event_types();
 /// Paths of fields in a session object.
 Format<std::vector<std::string>> fields(std::string accepts);

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "config/network.hpp"
+
 namespace verbatim::config {
 
 using std::chrono::milliseconds;
@@ -46,18 +48,23 @@ struct Server {
   Endpoint listen{"127.0.0.1", 8443};
   std::filesystem::path data_dir = "data";
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
+  std::string
+      public_url;  ///< as clients write it, without a slash at its end; empty: as it listens
+  std::vector<Network> trusted_proxies;  ///< whose word about a client's address is taken
   milliseconds shutdown_grace{10'000};
   Restart restart = Restart::end;
   bool console = true;  ///< serve the console at /
   int threads = 0;      ///< 0: one per core
   std::size_t connections_max = 4096;
+  std::size_t connections_per_address = 0;  ///< 0: a quarter of connections_max
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 4 * 1024 * 1024;
-  milliseconds handshake_timeout{5'000};  ///< TLS handshake, and the first request's header
+  milliseconds handshake_timeout{5'000};  ///< TLS handshake, and each request's header
   milliseconds request_timeout{30'000};   ///< one request's body and answer
   milliseconds keep_alive_timeout{60'000};
   std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
   milliseconds large_message_timeout{30'000};           ///< of each MiB of one
+  bool core_dumps = false;  ///< may the process be dumped and traced, its secrets with it
 };
 
 struct Tls {
@@ -129,8 +136,10 @@ struct Limits {
   std::size_t user_audio_seconds = 0;  ///< of all that a user's sessions begin on one day (UTC)
   std::size_t user_tokens = 0;
   int warn_percent = 80;                ///< when a client that listens is told; 100: never
-  std::size_t sessions_per_user = 0;    ///< at once
+  std::size_t sessions_per_user = 20;   ///< at once, by client tokens
   std::size_t connects_per_minute = 0;  ///< of one address
+  std::size_t journal_bytes_per_minute = 128 * 1024 * 1024;       ///< of one session
+  std::size_t all_journal_bytes_per_minute = 1024 * 1024 * 1024;  ///< of all together
 };
 
 /// A value that may be put into a template.
@@ -267,6 +276,9 @@ struct Settings {
   Webhook webhook;
   Simulator simulator;
   Testing testing;
+  /// What is accepted but not as it should be, such as a secret's file that others may read. Names
+  /// the key, never the file or what is in it.
+  std::vector<std::string> warnings;
 };
 
 /// What is wrong, where (file, line, key, environment variable or --set), what is accepted.

@@ -10,12 +10,6 @@ namespace verbatim::server {
 
 namespace {
 
-bool is_loopback_name(std::string_view host) {
-  const std::size_t bracket = host.find(']');
-  host = bracket == host.npos ? host.substr(0, host.find(':')) : host.substr(0, bracket + 1);
-  return host == "localhost" || host == "127.0.0.1" || host == "[::1]";
-}
-
 // Path against pattern; fills `id`. Both are short, so a walk by segment is enough.
 bool matches(std::string_view pattern, std::string_view path, std::string& id) {
   while (!pattern.empty() && !path.empty()) {
@@ -117,8 +111,11 @@ std::string Api::admitted_origin(const HttpRequest& request) const {
 
 Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
   if (request.path == "/v1/realtime") {
-    HttpResponse response =
-        openai_error(426, "upgrade_required", "This path speaks WebSocket: connect with wss.");
+    HttpResponse response = openai_error(
+        426, "upgrade_required",
+        "This path speaks WebSocket: connect with wss. If the client did, a proxy "
+        "between has dropped its headers Upgrade and Connection: it must pass them on, "
+        "and speak HTTP/1.1.");
     response.headers.emplace_back("Upgrade", "websocket");
     co_return response;
   }
@@ -183,14 +180,12 @@ std::optional<HttpResponse> Api::refuse(const Route& route, const HttpRequest& r
     case Principal::Kind::api_key:
       return std::nullopt;
     case Principal::Kind::development:
-      // A page elsewhere must not reach a development server by renaming it (DNS rebinding).
-      if (is_loopback_name(request.header("Host")) &&
-          origin_allowed(request, parts_.settings.server.allowed_origins,
+      if (origin_allowed(request, parts_.settings.server.allowed_origins,
                          parts_.settings.tls.enabled)) {
         return std::nullopt;
       }
       return problem(403, "forbidden",
-                     "Without a key the development mode answers only requests to localhost.");
+                     "Without a key the development mode answers only pages of its own.");
     case Principal::Kind::client_token:
       if (route.credential != Credential::back_end_or_own_session) {
         return problem(403, "forbidden", "This call needs a back-end key (vk_...).");

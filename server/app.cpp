@@ -7,7 +7,6 @@
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/ip/address.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -20,6 +19,7 @@
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
 #include "server/merging.hpp"
+#include "server/proxies.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
@@ -40,11 +40,8 @@ constexpr auto last_look_max = std::chrono::seconds(1);
 
 constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
 
-bool is_loopback(const std::string& host) {
-  if (host == "localhost") return true;
-  error_code ec;
-  const auto address = asio::ip::make_address(host, ec);
-  return !ec && address.is_loopback();
+bool listens_on_loopback(const config::Server& server) {
+  return server.listen.host == "localhost" || is_loopback(server.listen.host);
 }
 
 std::size_t worker_count(int configured) {
@@ -204,9 +201,9 @@ struct App::Parts {
     return held || journal->failed() ? 1 : exit_code;
   }
 
-  std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) const {
+  std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) {
     const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
-    const bool loopback = is_loopback(from.server.listen.host);
+    const bool loopback = listens_on_loopback(from.server);
     if (!configured && !loopback) {
       throw config::ConfigError(
           "server.listen = " + from.server.listen.host +
@@ -216,13 +213,20 @@ struct App::Parts {
     }
     const std::string secret =
         from.auth.token_secret.empty() ? data_dir.token_secret() : from.auth.token_secret.reveal();
-    return std::make_shared<const Authenticator>(from.auth.api_keys, secret,
-                                                 !configured && from.auth.development);
+    const auto from_elsewhere = [this](std::string_view why) {
+      log.warn("development.refused",
+               {{"why", why},
+                {"now",
+                 "the development mode is for this machine alone; set auth.api_keys (see `verbatim "
+                 "keygen`) for clients elsewhere. This is logged once."}});
+    };
+    return std::make_shared<const Authenticator>(
+        from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
   }
 
   /// For the tests that must be seen to fail without write-ahead.
   void promise_nothing() {
-    if (!is_loopback(settings.server.listen.host)) {
+    if (!listens_on_loopback(settings.server)) {
       throw config::ConfigError(
           "testing.forward_before_commit = true loses text in a crash. It is for tests alone, and "
           "refused on " +
@@ -324,6 +328,7 @@ struct App::Parts {
     listener->start();
     if (metrics_listener) metrics_listener->start();
     log.info("server.ready", {{"url", listener->url()},
+                              {"public_url", settings.server.public_url},
                               {"data_dir", settings.server.data_dir.string()},
                               {"upstream", provider ? "simulated" : settings.upstream.url},
                               {"development", authenticator.get()->development()},

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/crypto.hpp"
+#include "server/proxies.hpp"
 
 namespace verbatim::server {
 
@@ -22,10 +23,11 @@ std::string text_or(const json& object, const char* key, const char* fallback) {
 }  // namespace
 
 Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret,
-                             bool development)
+                             bool development, FromElsewhere from_elsewhere)
     : api_keys_(std::move(api_keys)),
       token_secret_(std::move(token_secret)),
-      development_(development) {}
+      development_(development),
+      from_elsewhere_(std::move(from_elsewhere)) {}
 
 std::string_view bearer_of(const HttpRequest& request) {
   const std::string_view authorization = request.header("Authorization");
@@ -74,7 +76,7 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
     return AuthFailure{401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."};
   }
   // Any public SDK insists on some key; on a development machine whatever it sends is fine.
-  if (development_) return Principal{Principal::Kind::development, "developer", {}};
+  if (development_) return developer(request);
   if (!credential.empty()) {
     return AuthFailure{401, "invalid_api_key",
                        "The credential is neither a client token (ek_...) nor a back-end key "
@@ -83,6 +85,25 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
   return AuthFailure{401, "missing_credentials",
                      "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "
                      "subprotocol openai-insecure-api-key.TOKEN."};
+}
+
+/// Listening on a loopback address is no proof that the peer is on this machine: a proxy here may
+/// stand for the whole internet, and a page elsewhere may have given its own name our address (DNS
+/// rebinding).
+std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest& request) const {
+  std::string_view why;
+  if (request.proxied || names_proxy(request.headers)) {
+    why = "the request has come through a proxy";
+  } else if (!is_loopback_name(request.header("Host"))) {
+    why = "the request names another host than localhost, 127.0.0.1 or [::1]";
+  } else {
+    return Principal{Principal::Kind::development, "developer", {}};
+  }
+  if (from_elsewhere_) std::call_once(told_, from_elsewhere_, why);
+  return AuthFailure{403, "not_on_this_machine",
+                     "Without a key the development mode answers only requests to localhost, from "
+                     "this machine itself: " +
+                         std::string(why) + ". Set auth.api_keys and send a key or a token."};
 }
 
 std::string Authenticator::mint(const TokenClaims& claims) const {

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,14 +40,20 @@ struct Principal {
 
 struct AuthFailure {
   int status = 401;
-  std::string code;  ///< missing_credentials, invalid_token, token_expired, invalid_api_key
+  /// missing_credentials, invalid_token, token_expired, invalid_api_key, not_on_this_machine
+  std::string code;
   std::string message;
 };
 
 class Authenticator {
  public:
-  /// `token_secret`: at least 32 bytes. `development`: admit without credentials.
-  Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret, bool development);
+  /// Called once, with why a request was not let in that the development mode would have let in if
+  /// it had come from this machine. Any thread.
+  using FromElsewhere = std::function<void(std::string_view why)>;
+  /// `token_secret`: at least 32 bytes. `development`: admit without credentials what is asked on
+  /// this machine, under its loopback name and without a proxy between.
+  Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret, bool development,
+                FromElsewhere from_elsewhere = nullptr);
 
   /// Credentials in the interface's order: Authorization: Bearer, then the subprotocol.
   std::variant<Principal, AuthFailure> authenticate(const HttpRequest& request,
@@ -58,9 +66,13 @@ class Authenticator {
   bool development() const { return development_; }
 
  private:
+  std::variant<Principal, AuthFailure> developer(const HttpRequest& request) const;
+
   std::vector<config::ApiKey> api_keys_;
   std::string token_secret_;
   bool development_;
+  FromElsewhere from_elsewhere_;
+  mutable std::once_flag told_;
 };
 
 /// Browser clients only: a request without Origin passes. Empty list: the request's own host.

@@ -1,8 +1,8 @@
 #include "server/doorkeeper.hpp"
 
-#include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <utility>
+
+#include "server/proxies.hpp"
 
 namespace verbatim::server {
 
@@ -17,18 +17,6 @@ HttpResponse too_many(const char* code, const std::string& what, std::int64_t re
   HttpResponse response = openai_error(429, code, what);
   response.headers.emplace_back("Retry-After", std::to_string(retry_s));
   return response;
-}
-
-/// Whoever has one address of IPv6 has 2^64 of them.
-std::string one_customer(const std::string& address) {
-  error_code ec;
-  const auto parsed = asio::ip::make_address(address, ec);
-  if (ec || !parsed.is_v6()) return address;
-  auto v6 = parsed.to_v6();
-  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
-  auto bytes = v6.to_bytes();
-  std::fill(bytes.begin() + 8, bytes.end(), static_cast<unsigned char>(0));
-  return asio::ip::address_v6(bytes).to_string();
 }
 
 }  // namespace
@@ -53,7 +41,7 @@ void UserAccount::open(const session::Usage& stored) {
 }
 
 std::optional<HttpResponse> Doorkeeper::refuse_address(const std::string& address, Tally& tally) {
-  const int wait_s = connects_.take(one_customer(address), std::chrono::steady_clock::now());
+  const int wait_s = connects_.take(customer_of(address), std::chrono::steady_clock::now());
   if (wait_s == 0) return std::nullopt;
   tally.not_admitted(AdmissionLimit::connects_per_minute);
   return too_many("rate_limit_exceeded",
@@ -62,13 +50,11 @@ std::optional<HttpResponse> Doorkeeper::refuse_address(const std::string& addres
                   wait_s);
 }
 
-Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(const std::string& user,
-                                                                           session::TimeMs now,
-                                                                           StoreReader& reader,
-                                                                           const Executor& executor,
-                                                                           Tally& tally) {
+Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(
+    const std::string& user, bool by_token, session::TimeMs now, StoreReader& reader,
+    const Executor& executor, Tally& tally) {
   using Entered = std::variant<Place, HttpResponse>;
-  {
+  if (by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
     if (limits_.sessions_per_user != 0 && count >= limits_.sessions_per_user) {
@@ -80,7 +66,7 @@ Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(const
     }
     ++count;
   }
-  Place place(this, user);
+  Place place(this, user, by_token);
   if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0)
     co_return Entered(std::move(place));
   const std::int64_t day = now / day_ms;
@@ -121,10 +107,10 @@ std::shared_ptr<UserAccount> Doorkeeper::account_of(const std::string& user, std
   return account;
 }
 
-void Doorkeeper::leave(const std::string& user) {
+void Doorkeeper::leave(const std::string& user, bool counted) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(user);
-  if (found != sessions_.end() && --found->second == 0) sessions_.erase(found);
+  if (counted && found != sessions_.end() && --found->second == 0) sessions_.erase(found);
   // Nobody has them any more: the next one asks the store, which knows all that has ended.
   const auto first = accounts_.lower_bound({user, 0});
   for (auto it = first; it != accounts_.end() && it->first.first == user;)
@@ -133,7 +119,7 @@ void Doorkeeper::leave(const std::string& user) {
 
 Doorkeeper::Place::~Place() {
   account.reset();  // before leave(), which clears away those that nobody has
-  if (keeper_ != nullptr) keeper_->leave(user_);
+  if (keeper_ != nullptr) keeper_->leave(user_, counted_);
 }
 
 }  // namespace verbatim::server

@@ -56,6 +56,7 @@ class Doorkeeper {
     Place(Place&& other) noexcept
         : keeper_(std::exchange(other.keeper_, nullptr)),
           user_(std::move(other.user_)),
+          counted_(other.counted_),
           account(std::move(other.account)) {}
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -64,27 +65,30 @@ class Doorkeeper {
 
    private:
     friend class Doorkeeper;
-    Place(Doorkeeper* keeper, std::string user) : keeper_(keeper), user_(std::move(user)) {}
+    Place(Doorkeeper* keeper, std::string user, bool counted)
+        : keeper_(keeper), user_(std::move(user)), counted_(counted) {}
     Doorkeeper* keeper_;
     std::string user_;
+    bool counted_;  ///< among the sessions of the user
 
    public:
     std::shared_ptr<UserAccount> account;  ///< null: users have no budgets
   };
 
-  /// Takes it, or says why not: 429 with Retry-After.
-  Awaitable<std::variant<Place, HttpResponse>> enter(const std::string& user, session::TimeMs now,
-                                                     StoreReader& reader, const Executor& executor,
-                                                     Tally& tally);
+  /// Takes it, or says why not: 429 with Retry-After. `by_token`: a client token names the user. A
+  /// back end with its own key may stand for any number of people: its sessions are not counted.
+  Awaitable<std::variant<Place, HttpResponse>> enter(const std::string& user, bool by_token,
+                                                     session::TimeMs now, StoreReader& reader,
+                                                     const Executor& executor, Tally& tally);
 
  private:
-  void leave(const std::string& user);
+  void leave(const std::string& user, bool counted);
   std::shared_ptr<UserAccount> account_of(const std::string& user, std::int64_t day);
 
   const config::Limits limits_;
   RateLimit connects_;
   std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> sessions_;  ///< of each user, now
+  std::unordered_map<std::string, std::size_t> sessions_;  ///< of each user that tokens name, now
   std::map<std::pair<std::string, std::int64_t>, std::weak_ptr<UserAccount>> accounts_;
 };
 

@@ -21,7 +21,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   HeaderList headers;
   std::string body;
-  std::string remote;    ///< the peer's address, for logs and limits
+  std::string remote;    ///< the client's address, for logs and limits (server/proxies.hpp)
+  bool secure = false;   ///< the client speaks TLS, to us or to a trusted proxy
+  bool proxied = false;  ///< a proxy stands between, or it says so
   bool upgrade = false;  ///< asks for a WebSocket
 
   /// First header of this name, whatever its case; empty if there is none.

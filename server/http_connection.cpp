@@ -15,6 +15,7 @@
 #include <optional>
 #include <utility>
 
+#include "server/announced_caller.hpp"
 #include "server/body_source.hpp"
 
 namespace verbatim::server {
@@ -29,20 +30,18 @@ constexpr const char* descriptors_retry_seconds = "5";
 
 using Parser = http::request_parser<http::string_body>;
 
-std::string remote_address(const Socket& socket) {
-  error_code ec;
-  const auto endpoint = socket.remote_endpoint(ec);
-  return ec ? std::string() : endpoint.address().to_string();
-}
-
-HttpRequest plain(const http::request<http::string_body>& request, const std::string& remote) {
+HttpRequest plain(const http::request<http::string_body>& request, const Caller& peer,
+                  const TrustedProxies& proxies) {
   HttpRequest out;
   out.method = std::string(request.method_string());
   out.target = std::string(request.target());
   for (const auto& field : request) {
     out.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   }
-  out.remote = remote;
+  Caller caller = proxies.caller_of(out.headers, peer);
+  out.remote = std::move(caller.address);
+  out.secure = caller.secure;
+  out.proxied = caller.proxied;
   out.upgrade = beast::websocket::is_upgrade(request);
   return out;
 }
@@ -184,9 +183,8 @@ struct Upgrade {
 };
 
 /// Until one asks for an upgrade, or there are no more.
-Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits limits,
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Caller peer, HttpLimits limits,
                                                  HttpService& service, Log& log) {
-  const std::string remote = remote_address(stream.socket());
   beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
   const auto executor = stream.socket().get_executor();
   const auto cut = [&stream] {
@@ -210,7 +208,7 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits li
     std::optional<Deadline> deadline;
     deadline.emplace(executor, limits.request_timeout, cut);
     if (!ec && !parser.is_done() && !beast::websocket::is_upgrade(parser.get())) {
-      HttpRequest head = plain(parser.get(), remote);
+      HttpRequest head = plain(parser.get(), peer, *limits.proxies);
       if (parse_target(std::string(head.target), head)) {
         if (auto refused = service.refuse_unread(head)) {
           co_await write_response(stream, std::move(*refused), false, false);
@@ -228,14 +226,14 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits li
     }
     if (ec) {
       if (auto refused = refusal_for(ec)) {
-        HttpRequest head = plain(parser.get(), remote);
+        HttpRequest head = plain(parser.get(), peer, *limits.proxies);
         parse_target(std::string(head.target), head);
         refused = service.in_form_of(head.path, std::move(*refused));
         co_await write_response(stream, std::move(*refused), false, false);
       }
       break;
     }
-    HttpRequest request = plain(parser.get(), remote);
+    HttpRequest request = plain(parser.get(), peer, *limits.proxies);
     request.body = std::move(parser.get().body());
     // What stands behind a request for another protocol is nobody's next request.
     const bool keep_alive = parser.get().keep_alive() && !request.upgrade && !limits.only_probes;
@@ -277,8 +275,9 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, HttpLimits li
 }
 
 /// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
-Awaitable<void> serve(Transport stream, HttpLimits limits, HttpService& service, Log& log) {
-  auto upgrade = co_await serve_requests(std::move(stream), limits, service, log);
+Awaitable<void> serve(Transport stream, Caller peer, HttpLimits limits, HttpService& service,
+                      Log& log) {
+  auto upgrade = co_await serve_requests(std::move(stream), std::move(peer), limits, service, log);
   if (!upgrade) co_return;
   const bool head = upgrade->request.method == "HEAD";
   auto refused =
@@ -294,10 +293,15 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
                                  HttpLimits limits, HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
+  Caller peer{address_of(socket), false, false};
+  auto caller = co_await announced_caller(socket, std::move(peer), *limits.proxies,
+                                          limits.handshake_timeout, log);
+  if (!caller) co_return;
   if (!tls) {
-    co_await serve(Transport(std::move(socket)), limits, service, log);
+    co_await serve(Transport(std::move(socket)), std::move(*caller), limits, service, log);
     co_return;
   }
+  caller->secure = true;
   Transport stream(std::move(socket), tls->native_handle());
   error_code ec;
   {
@@ -307,7 +311,7 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
     });
     ec = co_await stream.handshake(Transport::Role::server);
   }
-  if (!ec) co_await serve(std::move(stream), limits, service, log);
+  if (!ec) co_await serve(std::move(stream), std::move(*caller), limits, service, log);
 }
 
 }  // namespace verbatim::server

@@ -14,6 +14,7 @@
 
 #include "server/http.hpp"
 #include "server/log.hpp"
+#include "server/proxies.hpp"
 #include "server/transport.hpp"
 
 namespace verbatim::server {
@@ -24,6 +25,7 @@ struct HttpLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds keep_alive_timeout{60'000};
+  std::shared_ptr<const TrustedProxies> proxies = std::make_shared<const TrustedProxies>();
   /// One request is answered: a probe as always, any other with 503 (out of descriptors).
   bool only_probes = false;
 };

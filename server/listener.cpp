@@ -42,8 +42,12 @@ std::string display(const std::string& host) {
 }  // namespace
 
 HttpLimits http_limits(const config::Server& settings) {
-  return {settings.header_bytes_max, settings.body_bytes_max, settings.handshake_timeout,
-          settings.request_timeout, settings.keep_alive_timeout};
+  return {settings.header_bytes_max,
+          settings.body_bytes_max,
+          settings.handshake_timeout,
+          settings.request_timeout,
+          settings.keep_alive_timeout,
+          std::make_shared<const TrustedProxies>(settings.trusted_proxies)};
 }
 
 Listener::Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,

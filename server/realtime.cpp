@@ -191,8 +191,8 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                               "conversation."),
                                  descriptors_retry_seconds));
   }
-  auto entered = co_await parts_.doorkeeper.enter(call.user, now().wall, parts_.reader,
-                                                  worker.executor(), worker.tally());
+  auto entered = co_await parts_.doorkeeper.enter(call.user, call.by_token, now().wall,
+                                                  parts_.reader, worker.executor(), worker.tally());
   if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));
   const auto& users_place = std::get<Doorkeeper::Place>(entered);
   auto begun = co_await begin(call, worker);

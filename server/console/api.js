@@ -1,6 +1,12 @@
 // The relay's HTTP API: the key where one is wanted, problems in words.
 import { ask, forget, key } from './key.js';
 
+/**
+ * Where a path of the relay is. A proxy may have put the whole relay below a path of its own, so that
+ * nothing may begin at the root of the host: this file's own address says where the relay begins.
+ */
+export const at = (path) => new URL(`..${path}`, import.meta.url);
+
 export class Refused extends Error {
   constructor(status, detail) {
     super(detail);
@@ -24,7 +30,7 @@ export async function call(path, options = {}) {
 
 async function attempt(path, { headers = {}, ...options }, secret) {
   try {
-    return await fetch(path, {
+    return await fetch(at(path), {
       cache: 'no-cache',
       ...options,
       headers: { ...headers, ...(secret ? { authorization: `Bearer ${secret}` } : {}) },

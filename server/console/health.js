@@ -1,4 +1,5 @@
 // Is the relay well? What it says of itself, and how the last minutes went.
+import { at } from './api.js';
 import { EventChart, LineChart, decades, linear } from './chart.js';
 import { element, facts, problem } from './dom.js';
 import { buckets, parse, quantile, since, valueOf, valuesBy } from './metrics.js';
@@ -87,7 +88,7 @@ export async function show({ page, signal }) {
   signal.addEventListener('abort', () => clearTimeout(timer));
 }
 
-const asked = (path, signal) => fetch(path, { signal, cache: 'no-store' });
+const asked = (path, signal) => fetch(at(path), { signal, cache: 'no-store' });
 
 async function readinessNow(signal) {
   return (await asked('/readyz', signal)).json(); // 503, where it is not ready, says why

@@ -1,5 +1,5 @@
 // A conversation: spoken, or typed where there is no microphone. It goes on while other pages are shown.
-import { call, mint, read, sessionPath } from './api.js';
+import { at, call, mint, read, sessionPath } from './api.js';
 import { choice, element, labelled, problem } from './dom.js';
 import { key } from './key.js';
 import { Meter } from './meter.js';
@@ -143,7 +143,7 @@ class TalkPage {
 
   async #load() {
     try {
-      this.#library ??= import('/web/conversation.js');
+      this.#library ??= import('../web/conversation.js');
       return (await this.#library).Conversation;
     } catch {
       this.#library = undefined;
@@ -187,7 +187,7 @@ class TalkPage {
     const model = this.#model.value.trim() || undefined;
     const user = session && key() ? (await read(sessionPath(session))).user : undefined;
     const talk = new Conversation({
-      url: `${location.origin.replace(/^http/, 'ws')}/v1/realtime`,
+      url: at('/v1/realtime').href.replace(/^http/, 'ws'),
       ...(key() ? { token: () => mint({ model, user, session: talk.sessionId ?? session }) } : {}),
       model,
       session,

@@ -134,6 +134,24 @@ test('a user has so many conversations at once', async (t) => {
   assert.equal(await metric(relay, 'verbatim_admissions_refused_total{limit="sessions_per_user"}'), 1);
 });
 
+test('a back-end key is not one user: its conversations are not counted', async (t) => {
+  const relay = await start(t, ['limits.sessions_per_user=1']);
+  for (let n = 0; n < 3; ++n) await Client.connectWithId(t, relay, { token: relay.key });
+  const name = `key-${relay.keyPair.hash.slice(7, 15)}`; // as its sessions' user is called
+  await Client.connectWithId(t, relay, { token: await relay.mint({ user: name }) });
+  const refused = await refusal(relay, { token: await relay.mint({ user: name }) });
+  assert.equal(refused.status, 429);
+  await Client.connectWithId(t, relay, { token: relay.key });
+});
+
+test('without a setting a user has twenty conversations at once', async (t) => {
+  const relay = await start(t);
+  const connect = async () => Client.connect(t, relay, { token: await relay.mint({ user: 'ann' }) });
+  await Promise.all(Array.from({ length: 20 }, connect));
+  assert.equal((await refusal(relay, { token: await relay.mint({ user: 'ann' }) })).status, 429);
+  await Client.connect(t, relay, { token: await relay.mint({ user: 'bob' }) });
+});
+
 test('the server has so many conversations at once', async (t) => {
   const relay = await start(t, ['session.sessions_max=1']);
   await Client.connectWithId(t, relay);

@@ -113,7 +113,9 @@ TEST_CASE("a back-end key is known by its hash", "[auth]") {
 TEST_CASE("without credentials only a development server admits", "[auth]") {
   REQUIRE(refused_with(Authenticator({}, secret, false), {}) == "missing_credentials");
   REQUIRE(refused_with(Authenticator({}, secret, false), bearing("sk-x")) == "invalid_api_key");
-  REQUIRE(refused_with(Authenticator({}, secret, true), {}).empty());
+  HttpRequest here;
+  here.headers.emplace_back("Host", "localhost");
+  REQUIRE(refused_with(Authenticator({}, secret, true), here).empty());
   // A token that is wrong is refused even there: whoever sends one means it.
   REQUIRE(refused_with(Authenticator({}, secret, true), bearing("ek_x")) == "invalid_token");
 }

@@ -23,6 +23,7 @@ int status_of(const std::string& body) {
 HttpRequest upgrade(HeaderList headers) {
   HttpRequest request;
   request.headers = std::move(headers);
+  request.headers.emplace_back("Host", "localhost:8443");  // what a development server answers
   return request;
 }
 
