@@ -45,14 +45,14 @@ Copy copy(bool ids, bool numbers) {
   return made;
 }
 
-/// One turn in twenty was heard otherwise by each writer.
+/// One turn in twenty was heard otherwise by each writer, as nobody else heard it.
 std::vector<Copy> many(bool numbers) {
   std::vector<Copy> copies;
   for (int writer = 0; writer < 101; ++writer) {
     Copy one = copy(false, numbers);
     one.writer = "writer_" + std::to_string(writer);
     for (std::size_t i = static_cast<std::size_t>(writer) % 20; i < one.turns.size(); i += 20)
-      one.turns[i].text = Text::from_wtf8(one.turns[i].text.utf8() + " As I heard it.");
+      one.turns[i].text = Text::from_wtf8(one.turns[i].text.utf8() + " As heard by " + one.writer);
     copies.push_back(std::move(one));
   }
   return copies;

@@ -34,8 +34,8 @@ Score likeness(const Slot& ours, const Slot& theirs, Comparable by) {
     for (const Saying& b : theirs.sayings) {
       const std::string &ours_say = a.words(), &they_say = b.words();
       if (ours_say.empty() || they_say.empty() || ours_say.front() != they_say.front()) continue;
-      if (ours_say == they_say) {
-        most = std::max(most, 20 + 2 * worth(ours_say.size()) + (a.text() == b.text() ? 1 : 0));
+      if (a.has_same_words(b)) {
+        most = std::max(most, 20 + 2 * worth(ours_say.size()) + (a.has_same_text(b) ? 1 : 0));
         continue;
       }
       const Saying& less = ours_say.size() < they_say.size() ? a : b;

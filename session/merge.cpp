@@ -36,7 +36,7 @@ bool comes_before(const Copy& a, const Copy& b) {
       [](const CopyTurn& x, const CopyTurn& y) { return fields(x) < fields(y); });
 }
 
-Slots slots_of(const FinalTranscript& relay) {
+Slots slots_of(const FinalTranscript& relay, Spellings& spellings) {
   Slots slots;
   slots.reserve(relay.turns.size());
   for (const Turn& turn : relay.turns) {
@@ -47,19 +47,19 @@ Slots slots_of(const FinalTranscript& relay) {
     slot.started_at = turn.started_at;
     slot.ended_at = turn.ended_at;
     slot.heard = &turn;
-    slot.sayings.emplace_back(relay_source, turn.status, turn.text);
+    slot.sayings.emplace_back(relay_source, turn.status, spellings.of(turn.text));
   }
   return slots;
 }
 
-Slot slot_of(const CopyTurn& turn, Saying::Source source) {
+Slot slot_of(const CopyTurn& turn, Saying::Source source, Spellings& spellings) {
   Slot slot;
   slot.role = turn.role;
   if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
   slot.place = turn.ordinal;
   slot.started_at = turn.started_at;
   slot.ended_at = turn.ended_at;
-  slot.sayings.emplace_back(source, turn.status, turn.text);
+  slot.sayings.emplace_back(source, turn.status, spellings.of(turn.text));
   return slot;
 }
 
@@ -235,7 +235,7 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
   if (turn.started_at && turn.ended_at) turn.ended_at = std::max(*turn.started_at, *turn.ended_at);
   turn.writers = names.of(slot);
   for (const Saying& saying : slot.sayings) {
-    if (saying.text() == best.text()) continue;
+    if (saying.has_same_text(best)) continue;
     for (const Saying::Source source : saying.sources)
       turn.versions.push_back({names.of(source), saying.status, saying.text()});
   }
@@ -332,7 +332,7 @@ std::pair<int, std::ptrdiff_t> rank_of(const Slots& list, std::size_t most_numbe
   return {span > 2 * size ? 1 : 0, -size};
 }
 
-std::vector<Slots> lists_of(const std::vector<Copy>& copies) {
+std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spellings) {
   std::vector<Slots> lists;
   std::map<std::string_view, std::size_t> singles;
   for (const std::size_t i : in_fixed_order(copies)) {
@@ -341,7 +341,7 @@ std::vector<Slots> lists_of(const std::vector<Copy>& copies) {
     if (is_single(copy)) list = singles.try_emplace(copy.writer, list).first->second;
     if (list == lists.size()) lists.emplace_back().reserve(copy.turns.size());
     for (const CopyTurn& turn : copy.turns)
-      lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1)));
+      lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1), spellings));
   }
   std::erase_if(lists, [](const Slots& list) { return list.empty(); });
   for (Slots& list : lists) tidy(list);
@@ -386,9 +386,10 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
 
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
                        std::size_t of, Contribution& brought) {
-  Slots slots = slots_of(relay);
+  Spellings spellings;
+  Slots slots = slots_of(relay, spellings);
   std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
-  for (Slots& list : lists_of(copies)) {
+  for (Slots& list : lists_of(copies, spellings)) {
     const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
     const auto known = shifts.find(writer);
     const auto shift = join(slots, std::move(list),

@@ -1,7 +1,6 @@
 #include "session/slot.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "session/agreement.hpp"
@@ -16,7 +15,7 @@ bool share_an_id(const Slot& a, const Slot& b) {
 bool share_a_text(const Slot& ours, const Slot& theirs) {
   for (const Saying& a : ours.sayings)
     for (const Saying& b : theirs.sayings)
-      if (a.text() == b.text()) return true;
+      if (a.has_same_text(b)) return true;
   return false;
 }
 
@@ -31,16 +30,6 @@ void add(std::vector<Saying>& sayings, Saying&& one) {
 }
 
 }  // namespace
-
-const std::string& Saying::words() const {
-  if (!words_) words_ = spoken_words(text_->wtf8());
-  return *words_;
-}
-
-std::size_t Saying::hash() const {
-  if (!hash_) hash_ = std::hash<std::string_view>()(words());
-  return *hash_;
-}
 
 bool Slot::has_id(std::string_view id) const {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
@@ -77,7 +66,7 @@ bool agree(const Slot& ours, const Slot& theirs) {
   };
   for (const Saying& a : ours.sayings)
     for (const Saying& b : theirs.sayings)
-      if (!a.words().empty() && (a.words() == b.words() || continues(a, b) || continues(b, a)))
+      if (!a.words().empty() && (a.has_same_words(b) || continues(a, b) || continues(b, a)))
         return true;
   return false;
 }
@@ -87,7 +76,7 @@ bool may_be_same(const Slot& ours, const Slot& theirs) {
   if (share_an_id(ours, theirs) || share_a_text(ours, theirs)) return true;
   for (const Saying& a : ours.sayings)
     for (const Saying& b : theirs.sayings)
-      if (a.words().empty() || b.words().empty() || a.words() == b.words() ||
+      if (a.words().empty() || b.words().empty() || a.has_same_words(b) ||
           begins_with(a.words(), b.words()) || begins_with(b.words(), a.words()) ||
           sounds_like(a.words(), b.words()))
         return true;

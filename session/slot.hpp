@@ -1,7 +1,8 @@
 // A turn of a conversation while copies are merged: what each writer has for it, and whether two
 // such turns can be the same one.
 //
-// Private to merge. A slot refers to the turns that it is made of, which outlive it.
+// Private to merge. A slot refers to the turns that it is made of, and to the spellings of their
+// texts; both outlive it.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "session/spelling.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {
@@ -23,20 +25,22 @@ class Saying {
  public:
   using Source = std::uint32_t;  ///< 0: the relay, else a copy
 
-  Saying(Source source, TurnStatus of, const Text& words)
-      : sources{source}, status(of), text_(&words) {}
+  Saying(Source source, TurnStatus of, const Spelling& spelling)
+      : sources{source}, status(of), spelling_(&spelling) {}
 
   std::vector<Source> sources;
   TurnStatus status;
 
-  const Text& text() const { return *text_; }
-  /// spoken_words(text), made when first asked for.
-  const std::string& words() const;
-  /// Of the words.
-  std::size_t hash() const;
+  const Text& text() const { return spelling_->text(); }
+  const std::string& words() const { return spelling_->words(); }
+  std::size_t hash() const { return spelling_->hash(); }
 
+  bool has_same_text(const Saying& other) const { return spelling_ == other.spelling_; }
+  bool has_same_words(const Saying& other) const {
+    return has_same_text(other) || (hash() == other.hash() && words() == other.words());
+  }
   bool is_same_version(const Saying& other) const {
-    return status == other.status && (text_ == other.text_ || *text_ == *other.text_);
+    return status == other.status && has_same_text(other);
   }
   /// Cut short: neither completed nor talked over.
   bool is_partial() const {
@@ -44,9 +48,7 @@ class Saying {
   }
 
  private:
-  const Text* text_;
-  mutable std::optional<std::string> words_;
-  mutable std::optional<std::size_t> hash_;
+  const Spelling* spelling_;
 };
 
 /// What a speaker says, as the key of a table.
@@ -55,7 +57,7 @@ struct Spoken {
   const Saying* saying;
 
   friend bool operator==(const Spoken& a, const Spoken& b) {
-    return a.role == b.role && (a.saying == b.saying || a.saying->words() == b.saying->words());
+    return a.role == b.role && a.saying->has_same_words(*b.saying);
   }
 };
 struct SpokenHash {

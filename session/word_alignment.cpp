@@ -68,19 +68,44 @@ void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparab
   }
 }
 
-/// Telling words, and where they stand; none if that is more than once.
-using Once = std::unordered_map<Spoken, std::size_t, SpokenHash>;
-Once telling_words(const Slots& slots) {
-  Once once;
-  once.reserve(slots.size());
-  for (std::size_t i = 0; i < slots.size(); ++i)
-    for (const Saying& saying : slots[i].sayings) {
-      if (saying.words().size() < telling_length) continue;
-      const auto [at, first] = once.emplace(Spoken{slots[i].role, &saying}, i);
-      if (!first && at->second != i) at->second = none;
-    }
-  return once;
-}
+/// Telling words that stand in one of theirs, and where we have them.
+class TellingWords {
+ public:
+  explicit TellingWords(const Slots& theirs) {
+    places_.reserve(theirs.size());
+    for (std::size_t j = 0; j < theirs.size(); ++j)
+      for (const Saying& saying : theirs[j].sayings)
+        if (saying.words().size() >= telling_length)
+          note(places_[{theirs[j].role, &saying}].theirs, j);
+  }
+  /// No table is made of ours: they are many more, with all that was joined to them before.
+  void look_for_among(const Slots& ours) {
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      for (const Saying& saying : ours[i].sayings) {
+        if (saying.words().size() < telling_length) continue;
+        const auto at = places_.find({ours[i].role, &saying});
+        if (at != places_.end()) note(at->second.ours, i);
+      }
+  }
+  /// Ours with these words; `none` if they do not stand exactly once on each side.
+  std::size_t partner_of(const Slot& slot, const Saying& saying) const {
+    const auto at = places_.find({slot.role, &saying});
+    return at == places_.end() || at->second.theirs == often ? none : once(at->second.ours);
+  }
+
+ private:
+  static constexpr std::size_t often = none - 1;
+  struct Places {
+    std::size_t ours = none;
+    std::size_t theirs = none;
+  };
+  static void note(std::size_t& place, std::size_t here) {
+    place = place == none || place == here ? here : often;
+  }
+  static std::size_t once(std::size_t place) { return place == often ? none : place; }
+
+  std::unordered_map<Spoken, Places, SpokenHash> places_;
+};
 
 /// The same id, by a speaker that can be the same: some writers give a question and its answer one.
 void add_by_id(const Slots& ours, const Slots& theirs, Anchors& anchors) {
@@ -101,9 +126,12 @@ void add_by_id(const Slots& ours, const Slots& theirs, Anchors& anchors) {
 /// As many pairs as there can be at most: turns with the same words, whatever their order.
 std::size_t most_pairs(const Slots& ours, const Slots& theirs) {
   std::unordered_map<Spoken, std::size_t, SpokenHash> there;
-  there.reserve(ours.size());
+  there.reserve(theirs.size());
+  for (const Slot& slot : theirs)
+    for (const Saying& saying : slot.sayings) there.try_emplace({slot.role, &saying}, 0);
   for (const Slot& slot : ours)
-    for (const Saying& saying : slot.sayings) ++there[{slot.role, &saying}];
+    for (const Saying& saying : slot.sayings)
+      if (const auto at = there.find({slot.role, &saying}); at != there.end()) ++at->second;
   std::size_t pairs = 0;
   for (const Slot& slot : theirs)
     for (const Saying& saying : slot.sayings) {
@@ -201,17 +229,14 @@ FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_c
   anchors.by_id = anchors.all.size();
   std::vector<bool> anchored(theirs.size(), false);
   for (const auto& [i, j] : anchors.all) anchored[j] = true;
-  const Once our_words = telling_words(ours), their_words = telling_words(theirs);
+  TellingWords words(theirs);
+  words.look_for_among(ours);
   for (std::size_t j = 0; j < theirs.size(); ++j)
     for (const Saying& saying : theirs[j].sayings) {
-      const Spoken spoken{theirs[j].role, &saying};
-      const auto here = their_words.find(spoken);
-      const auto there = our_words.find(spoken);
-      if (anchored[j] || here == their_words.end() || here->second == none ||
-          there == our_words.end() || there->second == none)
-        continue;
-      if (ids_are_comparable && differ_in_id(ours[there->second], theirs[j])) continue;
-      anchors.all.emplace_back(there->second, j);
+      if (anchored[j]) break;
+      const std::size_t i = words.partner_of(theirs[j], saying);
+      if (i == none || (ids_are_comparable && differ_in_id(ours[i], theirs[j]))) continue;
+      anchors.all.emplace_back(i, j);
       anchored[j] = true;
     }
   add_cut_short(ours, theirs, ids_are_comparable, anchors.all);
