@@ -10,7 +10,7 @@ RUN cmake --preset release -DVERBATIM_TESTS=OFF \
 FROM debian:bookworm-slim
 # The shared libraries that the program names, and the certificate authorities it trusts upstream.
 RUN apt-get -qq update \
- && apt-get -qq install --no-install-recommends -y ca-certificates libfmt9 \
+ && apt-get -qq install --no-install-recommends -y ca-certificates \
       libcurl4 libprometheus-cpp-core1.0 libsqlite3-0 libssl3 libtomlplusplus3 >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin verbatim \
