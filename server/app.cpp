@@ -90,7 +90,7 @@ class BuiltInProvider {
         worker_(metrics_.tally(0)),
         service_({std::move(options), false, {}}, worker_, log),
         listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
-                  limits.connections_max, {{&worker_, &service_}}, log) {
+                  connection_limits(limits), {{&worker_, &service_}}, log) {
     listener_.start();
   }
   ~BuiltInProvider() {
@@ -273,14 +273,14 @@ struct App::Parts {
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
-        http_limits(settings.server), settings.server.connections_max, std::move(places), log);
+        http_limits(settings.server), connection_limits(settings.server), std::move(places), log);
     listener->share(descriptors, metrics);
     descriptors.begin();
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
     metrics_listener = std::make_unique<Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, http_limits(settings.server),
-        settings.server.connections_max,
+        connection_limits(settings.server),
         std::vector<Place>{{workers.front().get(), services.back().get()}}, log);
   }
 
@@ -470,7 +470,7 @@ int run_simulator(const SimulatorApp& options) {
                                     : nullptr);
   const config::Server limits;
   Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
-                    http_limits(limits), limits.connections_max, {{&worker, &service}}, log);
+                    http_limits(limits), connection_limits(limits), {{&worker, &service}}, log);
   listener.start();
   const std::string url = listener.url();
   const std::string_view path = simulator::profile_named(options.profile).path;

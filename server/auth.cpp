@@ -112,6 +112,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
                   {"user", claims.user},
                   {"session", claims.session_id},
                   {"exp", claims.expires_at_s}};
+  if (!claims.user_named) payload["unnamed"] = true;
   if (claims.session_open) payload["open"] = true;
   if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
   if (!claims.model.empty()) payload["model"] = claims.model;
@@ -141,6 +142,7 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   TokenClaims claims;
   claims.id = text_or(payload, "id", "");
   claims.user = text_or(payload, "user", "");
+  claims.user_named = !(payload.contains("unnamed") && payload["unnamed"] == true);
   claims.session_id = text_or(payload, "session", "");
   claims.session_open = payload.contains("open") && payload["open"] == true;
   claims.model = text_or(payload, "model", "");

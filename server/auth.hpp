@@ -22,6 +22,8 @@ namespace verbatim::server {
 struct TokenClaims {
   std::string id;  ///< of the stored session configuration; empty if there is none
   std::string user;
+  /// False: the minter has named no user, and `user` is the name of its own key.
+  bool user_named = true;
   std::string session_id;
   /// The client may name another session of its user (`session=ID`): the minter named the user and
   /// left the session open. Whose a session is, the store knows.

@@ -27,6 +27,7 @@ namespace {
 
 /// Connections end all the time.
 constexpr const char* descriptors_retry_seconds = "5";
+constexpr const char* connections_retry_seconds = "5";
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -183,7 +184,8 @@ struct Upgrade {
 };
 
 /// Until one asks for an upgrade, or there are no more.
-Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Caller peer, HttpLimits limits,
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Place& place,
+                                                 Caller peer, HttpLimits limits,
                                                  HttpService& service, Log& log) {
   beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
   const auto executor = stream.socket().get_executor();
@@ -198,9 +200,19 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Caller peer, 
     parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
     parser.body_limit(limits.body_bytes_max);
     error_code ec;
-    {
-      const Deadline header_deadline(
+    if (buffer.size() == 0) {
+      const Deadline first_byte_deadline(
           executor, first ? limits.handshake_timeout : limits.keep_alive_timeout, cut);
+      place.idle(stream.socket());
+      const auto into = buffer.prepare(limits.header_bytes_max);
+      std::size_t size = 0;
+      std::tie(ec, size) = co_await stream.async_read_some(into, use_tuple);
+      place.busy();
+      buffer.commit(size);
+      if (ec) break;
+    }
+    {
+      const Deadline header_deadline(executor, limits.handshake_timeout, cut);
       std::tie(ec, std::ignore) =
           co_await http::async_read_header(stream, buffer, parser, use_tuple);
     }
@@ -274,12 +286,27 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Caller peer, 
   co_return std::nullopt;
 }
 
+HttpResponse too_many_of_address() {
+  HttpResponse refused = openai_error(429, "too_many_connections",
+                                      "This address has as many connections as one may have "
+                                      "(server.connections_per_address).");
+  refused.headers.emplace_back("Retry-After", connections_retry_seconds);
+  return refused;
+}
+
 /// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
-Awaitable<void> serve(Transport stream, Caller peer, HttpLimits limits, HttpService& service,
-                      Log& log) {
-  auto upgrade = co_await serve_requests(std::move(stream), std::move(peer), limits, service, log);
+Awaitable<void> serve(Transport stream, Connections::PlacePtr place, Caller peer, HttpLimits limits,
+                      HttpService& service, Log& log) {
+  auto upgrade =
+      co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
   const bool head = upgrade->request.method == "HEAD";
+  // From now on it is one client's, also where it comes from a proxy.
+  if (!place->belongs_to(upgrade->request.remote)) {
+    co_await write_response(upgrade->transport, too_many_of_address(), false, head);
+    co_await part_from(upgrade->transport);
+    co_return;
+  }
   auto refused =
       co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   if (!refused) co_return;
@@ -287,18 +314,35 @@ Awaitable<void> serve(Transport stream, Caller peer, HttpLimits limits, HttpServ
   co_await part_from(refused->transport);
 }
 
+/// Waits for the first byte.
+Awaitable<bool> says_something(Socket& socket, Connections::Place& place,
+                               std::chrono::milliseconds limit) {
+  const Deadline deadline(socket.get_executor(), limit, [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  });
+  place.idle(socket);
+  const auto [ec] = co_await socket.async_wait(Socket::wait_read, use_tuple);
+  place.busy();
+  co_return !ec && socket.is_open();
+}
+
 }  // namespace
 
-Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                 HttpLimits limits, HttpService& service, Log& log) {
+Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
+                                 std::shared_ptr<asio::ssl::context> tls, HttpLimits limits,
+                                 HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
+  const bool speaks = co_await says_something(socket, *place, limits.handshake_timeout);
+  if (!speaks) co_return;
   Caller peer{address_of(socket), false, false};
   auto caller = co_await announced_caller(socket, std::move(peer), *limits.proxies,
                                           limits.handshake_timeout, log);
-  if (!caller) co_return;
+  if (!caller || !place->belongs_to(caller->address)) co_return;
   if (!tls) {
-    co_await serve(Transport(std::move(socket)), std::move(*caller), limits, service, log);
+    co_await serve(Transport(std::move(socket)), std::move(place), std::move(*caller), limits,
+                   service, log);
     co_return;
   }
   caller->secure = true;
@@ -311,7 +355,8 @@ Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::conte
     });
     ec = co_await stream.handshake(Transport::Role::server);
   }
-  if (!ec) co_await serve(std::move(stream), std::move(*caller), limits, service, log);
+  if (!ec)
+    co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
 }
 
 }  // namespace verbatim::server

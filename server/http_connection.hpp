@@ -12,6 +12,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include "server/connections.hpp"
 #include "server/http.hpp"
 #include "server/log.hpp"
 #include "server/proxies.hpp"
@@ -55,7 +56,8 @@ class HttpService {
 };
 
 /// `tls` may be null: plain HTTP.
-Awaitable<void> serve_connection(Socket socket, std::shared_ptr<asio::ssl::context> tls,
-                                 HttpLimits limits, HttpService& service, Log& log);
+Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
+                                 std::shared_ptr<asio::ssl::context> tls, HttpLimits limits,
+                                 HttpService& service, Log& log);
 
 }  // namespace verbatim::server

@@ -8,6 +8,9 @@
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <stdexcept>
 #include <utility>
+#include <variant>
+
+#include "server/announced_caller.hpp"
 
 namespace verbatim::server {
 
@@ -16,8 +19,6 @@ namespace {
 // When the process is out of file descriptors, accepting again at once would only spin.
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
 
-/// One line in the log in this time says that connections are refused.
-constexpr auto refusals_a_line = std::chrono::seconds(10);
 constexpr int turned_away_at_once = 64;
 
 bool is_shortage(const error_code& ec) {
@@ -51,13 +52,13 @@ HttpLimits http_limits(const config::Server& settings) {
 }
 
 Listener::Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
-                   HttpLimits limits, std::size_t connections_max, std::vector<Place> places,
+                   HttpLimits limits, Connections::Limits connections, std::vector<Place> places,
                    Log& log)
     : acceptor_(control),
       host_(endpoint.host),
       tls_(tls),
       limits_(limits),
-      connections_max_(connections_max),
+      connections_(std::make_shared<Connections>(connections, limits.proxies, log)),
       places_(std::move(places)),
       log_(log) {
   const std::string where = display(endpoint.host) + ":" + std::to_string(endpoint.port);
@@ -117,23 +118,27 @@ Awaitable<void> Listener::accept_loop() {
       co_await pause.async_wait(use_tuple);
       continue;
     }
-    // Beyond the limit a connection is closed unanswered: an answer would cost a TLS handshake.
-    if (open_->load() >= connections_max_) {
-      refuse(ConnectionRefusal::connections_max);
-      continue;
-    }
+    const std::string address = address_of(accepted);
     const auto descriptor = accepted.release(ec);
-    if (!ec) place(descriptor, places_[turn++ % places_.size()]);
+    if (!ec) place(descriptor, places_[turn++ % places_.size()], address);
   }
 }
 
-void Listener::place(Socket::native_handle_type descriptor, const Place& where) {
+void Listener::place(Socket::native_handle_type descriptor, const Place& where,
+                     const std::string& address) {
+  // Beyond a limit a connection is closed unanswered: an answer would cost a TLS handshake.
+  auto taken = connections_->take(address, where.worker->executor());
+  auto* const connection = std::get_if<Connections::PlacePtr>(&taken);
+  if (connection == nullptr) {
+    ::close(descriptor);
+    return;
+  }
   HttpLimits limits = limits_;
   std::optional<Descriptors::Lease> lease;
   if (descriptors_) {
     lease = descriptors_->take(1);
     if (!lease) {
-      refuse(ConnectionRefusal::descriptors);
+      connections_->refused(ConnectionRefusal::descriptors, address);
       // A few are told so; the others are closed unanswered.
       lease = descriptors_->take_to_refuse();
       limits.only_probes = true;
@@ -151,40 +156,19 @@ void Listener::place(Socket::native_handle_type descriptor, const Place& where) 
     ::close(descriptor);
     return;
   }
-  open_->fetch_add(1);
   const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
   asio::co_spawn(where.worker->executor(),
-                 serve_connection(std::move(socket), tls_ ? tls_->get() : nullptr, limits,
-                                  *where.service, log_),
-                 [open = open_, held, &log = log_](std::exception_ptr bug) {
-                   open->fetch_sub(1);
+                 serve_connection(std::move(socket), std::move(*connection),
+                                  tls_ ? tls_->get() : nullptr, limits, *where.service, log_),
+                 [held, &log = log_](std::exception_ptr bug) {
                    if (bug) tell(log, bug);
                  });
-}
-
-void Listener::refuse(ConnectionRefusal why) {
-  if (metrics_) metrics_->count_refused_connection(why);
-  ++refused_;
-  const auto now = Clock::now();
-  if (now < next_line_) return;
-  next_line_ = now + refusals_a_line;
-  const bool descriptors = why == ConnectionRefusal::descriptors;
-  log_.warn("connections.refused",
-            {{"why", descriptors ? "too few file descriptors" : "server.connections_max"},
-             {"connections", open_->load()},
-             {"refused", refused_},
-             {"now", descriptors ? "new connections get 503 or are closed; raise the limit of open "
-                                   "files (ulimit -n, LimitNOFILE=) or lower "
-                                   "server.connections_max"
-                                 : "new connections are closed; raise server.connections_max if "
-                                   "these are no attack"}});
-  refused_ = 0;
 }
 
 /// There is no descriptor even to refuse with. Peers in the kernel's queue would wait for nothing,
 /// and the socket would stay readable.
 void Listener::turn_away_those_that_wait() {
-  refuse(ConnectionRefusal::descriptors);
+  connections_->refused(ConnectionRefusal::descriptors);
   if (spare_ < 0) return;
   for (int i = 0; i < turned_away_at_once; ++i) {
     ::close(spare_);
@@ -192,7 +176,7 @@ void Listener::turn_away_those_that_wait() {
     if (peer >= 0) ::close(peer);
     spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (peer < 0 || spare_ < 0) return;
-    if (i > 0 && metrics_) metrics_->count_refused_connection(ConnectionRefusal::descriptors);
+    if (i > 0) connections_->refused(ConnectionRefusal::descriptors);
   }
 }
 

@@ -1,7 +1,6 @@
 // Accepts connections and spreads them over the workers. Knows nothing of what is served.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <functional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "config/settings.hpp"
+#include "server/connections.hpp"
 #include "server/descriptors.hpp"
 #include "server/http_connection.hpp"
 #include "server/metrics.hpp"
@@ -32,7 +32,7 @@ class Listener {
   /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
   /// `tls` null: plain. Both it and the places must outlive the connections.
   Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
-           HttpLimits limits, std::size_t connections_max, std::vector<Place> places, Log& log);
+           HttpLimits limits, Connections::Limits connections, std::vector<Place> places, Log& log);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -41,7 +41,7 @@ class Listener {
   /// are not are counted. Both must outlive the connections. Before start().
   void share(Descriptors& descriptors, Metrics& metrics) {
     descriptors_ = &descriptors;
-    metrics_ = &metrics;
+    connections_->count_in(metrics);
   }
 
   void start();
@@ -53,8 +53,7 @@ class Listener {
 
  private:
   Awaitable<void> accept_loop();
-  void place(Socket::native_handle_type descriptor, const Place& where);
-  void refuse(ConnectionRefusal why);
+  void place(Socket::native_handle_type descriptor, const Place& where, const std::string& address);
   void turn_away_those_that_wait();
 
   asio::basic_socket_acceptor<tcp, Executor> acceptor_;
@@ -63,15 +62,11 @@ class Listener {
   tcp protocol_ = tcp::v4();
   const ServerTls* tls_;
   HttpLimits limits_;
-  std::size_t connections_max_;
+  std::shared_ptr<Connections> connections_;
   std::vector<Place> places_;
   Log& log_;
   Descriptors* descriptors_ = nullptr;  ///< null: not looked after
-  Metrics* metrics_ = nullptr;
   int spare_ = -1;  ///< given up for a moment to turn a peer away when there are none left
-  std::uint64_t refused_ = 0;  ///< since the last line in the log
-  Clock::time_point next_line_{};
-  std::shared_ptr<std::atomic<std::size_t>> open_ = std::make_shared<std::atomic<std::size_t>>(0);
 };
 
 HttpLimits http_limits(const config::Server& settings);

@@ -419,11 +419,17 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   auto turned_away = family("verbatim_connections_refused_total",
                             "Connections that were not served, by what there was too little of.",
                             MetricType::Counter);
-  add_counter(turned_away, {{"why", "connections_max"}},
-              static_cast<double>(refused_connections_[0].load()));
-  add_counter(turned_away, {{"why", "descriptors"}},
-              static_cast<double>(refused_connections_[1].load()));
+  constexpr std::array<const char*, connection_refusals> refusals = {
+      "connections_max", "descriptors", "connections_per_address"};
+  for (std::size_t why = 0; why < refusals.size(); ++why)
+    add_counter(turned_away, {{"why", refusals[why]}},
+                static_cast<double>(refused_connections_[why].load()));
   families.push_back(std::move(turned_away));
+  auto closed = family("verbatim_idle_connections_closed_total",
+                       "Connections that waited for a request and were closed for another one.",
+                       MetricType::Counter);
+  add_counter(closed, {}, static_cast<double>(closed_idle_connections_.load()));
+  families.push_back(std::move(closed));
 
   const StorageGauges& storage = gauges.storage;
   using verbatim::storage::JournalState;

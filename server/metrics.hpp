@@ -74,7 +74,12 @@ inline constexpr std::array<std::string_view, 12> response_reasons = {"",
                                                                       "invalid_api_key"};
 
 /// Why a connection was not taken, before anything was read from it.
-enum class ConnectionRefusal : std::uint8_t { connections_max = 0, descriptors = 1 };
+enum class ConnectionRefusal : std::uint8_t {
+  connections_max = 0,
+  descriptors = 1,
+  connections_per_address = 2
+};
+inline constexpr std::size_t connection_refusals = 3;
 
 /// One worker's counts.
 struct Tally {
@@ -178,6 +183,10 @@ class Metrics {
   void count_refused_connection(ConnectionRefusal why) {
     refused_connections_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   }
+  /// To make room for another.
+  void count_closed_idle_connection() {
+    closed_idle_connections_.fetch_add(1, std::memory_order_relaxed);
+  }
   /// What the recovery found of the logs.
   void found_logs(const std::vector<storage::LogFinding>& logs) {
     const std::lock_guard lock(scrape_);
@@ -190,7 +199,8 @@ class Metrics {
   storage::JournalStats journal_total_;
   std::vector<storage::LogFinding> found_logs_;
   std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
-  std::array<std::atomic<std::uint64_t>, 2> refused_connections_{};
+  std::array<std::atomic<std::uint64_t>, connection_refusals> refused_connections_{};
+  std::atomic<std::uint64_t> closed_idle_connections_{0};
 };
 
 }  // namespace verbatim::server

@@ -60,7 +60,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
   RealtimeCall call;
   call.user = principal.user;
   call.transcription = intent == "transcription";
-  call.by_token = principal.kind == Principal::Kind::client_token;
+  call.by_token = principal.claims && principal.claims->user_named;
   if (principal.claims) {
     call.session_id = principal.claims->session_id;
     call.metadata_json = principal.claims->metadata_json;

@@ -21,7 +21,7 @@ namespace verbatim::server {
 struct RealtimeCall {
   std::string session_id;
   std::string user;
-  bool by_token = false;  ///< the user is whom a client token names
+  bool by_token = false;  ///< the user is the one that a client token names
   std::string metadata_json = "{}";
   std::string model;
   std::string secret_id;

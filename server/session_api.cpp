@@ -87,6 +87,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   const session::Moment moment = now();
   TokenClaims claims;
   claims.user = asked.user.value_or(context.principal.user);
+  claims.user_named = asked.user.has_value();
   claims.session_id = asked.session_id;
   claims.session_open = asked.session_id.empty() && asked.user;
   if (claims.session_id.empty()) claims.session_id = new_id("sess_", moment.wall);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import { announcement, portOf } from './support/announced.mjs';
 import { within } from './support/process.mjs';
 import { Client, refusal, startRelay, startSimulator } from './support/verbatim.mjs';
 
@@ -13,21 +14,10 @@ const behindProxy = async (t, set = [], more = {}) =>
     ...more,
   });
 
-/** A header of PROXY protocol v2 for a client with this IPv4 address. */
-function announcement(client, { tlv = Buffer.alloc(0), command = 1 } = {}) {
-  const body = Buffer.concat([
-    Buffer.from([...client.split('.').map(Number), 127, 0, 0, 1, 0x30, 0x39, 0x01, 0xbb]),
-    tlv,
-  ]);
-  const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
-  return Buffer.concat([signature, Buffer.from([0x20 | command, 0x11, body.length >> 8, body.length & 255]), body]);
-}
-
-const addressOf = (relay) => ({ host: '127.0.0.1', port: Number(new URL(relay.url).port) });
 
 /** Everything that comes on a connection which begins with these pieces, each written by itself. */
 async function exchange(relay, pieces, { secure = false } = {}) {
-  const socket = net.connect({ ...addressOf(relay), noDelay: true });
+  const socket = net.connect({ host: '127.0.0.1', port: portOf(relay), noDelay: true });
   await new Promise((resolve) => socket.once('connect', resolve));
   const last = pieces.at(-1);
   for (const piece of secure ? pieces.slice(0, -1) : pieces) {
@@ -47,7 +37,7 @@ async function exchange(relay, pieces, { secure = false } = {}) {
 const get = (relay, path, headers = {}) =>
   [
     `GET ${path} HTTP/1.1`,
-    `Host: 127.0.0.1:${addressOf(relay).port}`,
+    `Host: 127.0.0.1:${portOf(relay)}`,
     'Connection: close',
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     '\r\n',

@@ -25,7 +25,7 @@ TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[
   Nothing service;
   {
     Worker worker(metrics.tally(0));
-    Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr, {}, 1,
+    Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr, {}, {1, 1},
                       {{&worker, &service}}, log);
     listener.start();
     control.poll();

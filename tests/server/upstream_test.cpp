@@ -51,8 +51,8 @@ class Door {
         worker_(metrics_.tally(0)),
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
-        listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {}, 100,
-                  {{&worker_, &service_}}, log_) {
+        listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {},
+                  {100, 100}, {{&worker_, &service_}}, log_) {
     listener_.start();
   }
   ~Door() { worker_.join(); }

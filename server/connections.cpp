@@ -1,0 +1,216 @@
+#include "server/connections.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace verbatim::server {
+namespace {
+
+constexpr auto lines_interval = std::chrono::seconds(10);
+
+struct Words {
+  const char* why;
+  const char* now;
+};
+
+Words words(ConnectionRefusal why) {
+  switch (why) {
+    case ConnectionRefusal::connections_max:
+      return {"server.connections_max",
+              "new connections are closed; raise server.connections_max if these are no attack"};
+    case ConnectionRefusal::descriptors:
+      return {"too few file descriptors",
+              "new connections get 503 or are closed; raise the limit of open files (ulimit -n, "
+              "LimitNOFILE=) or lower server.connections_max"};
+    case ConnectionRefusal::connections_per_address:
+      return {"server.connections_per_address",
+              "new connections of this address are closed; if it is a proxy, name it in "
+              "server.trusted_proxies"};
+  }
+  return {"", ""};
+}
+
+}  // namespace
+
+Connections::Limits connection_limits(const config::Server& settings) {
+  const std::size_t quarter = std::max<std::size_t>(1, settings.connections_max / 4);
+  return {settings.connections_max,
+          settings.connections_per_address != 0 ? settings.connections_per_address : quarter};
+}
+
+std::variant<Connections::PlacePtr, ConnectionRefusal> Connections::take(const std::string& address,
+                                                                         Executor executor) {
+  auto place = std::make_shared<Place>(shared_from_this(), std::move(executor));
+  std::optional<ConnectionRefusal> why;
+  {
+    const std::string whose = customer(address);
+    const std::lock_guard lock(mutex_);
+    if (!make_room(whose)) {
+      why = ConnectionRefusal::connections_per_address;
+    } else if (!make_room_for_all()) {
+      why = ConnectionRefusal::connections_max;
+    } else {
+      count(*place, whose);
+    }
+  }
+  if (!why) return place;
+  refused(*why, address);
+  return *why;
+}
+
+std::string Connections::customer(const std::string& address) const {
+  const bool limited = !address.empty() && !is_loopback(address) && !proxies_->trusts(address);
+  return limited ? customer_of(address) : std::string();
+}
+
+std::size_t Connections::open() const {
+  const std::lock_guard lock(mutex_);
+  return all_.open;
+}
+
+// ---- under the mutex -----------------------------------------------------------------------
+
+bool Connections::make_room(const std::string& whose) {
+  const auto found = customers_.find(whose);
+  if (found == customers_.end() ||
+      found->second.open - found->second.leaving < limits_.of_one_address)
+    return true;
+  Place* const one = longest_idle(whose);
+  if (one != nullptr) choose_to_go(*one);
+  return one != nullptr;
+}
+
+bool Connections::make_room_for_all() {
+  if (all_.open - all_.leaving < limits_.all) return true;
+  if (idle_.empty()) return false;
+  choose_to_go(*idle_.front());
+  return true;
+}
+
+Connections::Place* Connections::longest_idle(const std::string& whose) const {
+  const auto found = std::find_if(idle_.begin(), idle_.end(),
+                                  [&](const Place* one) { return one->customer_ == whose; });
+  return found == idle_.end() ? nullptr : *found;
+}
+
+void Connections::choose_to_go(Place& place) {
+  take_out_of_idle(place);
+  place.leaving_ = true;
+  ++all_.leaving;
+  if (!place.customer_.empty()) ++customers_[place.customer_].leaving;
+  asio::post(place.executor_, [one = place.weak_from_this()] {
+    if (const auto there = one.lock()) there->go();
+  });
+}
+
+void Connections::count(Place& place, const std::string& whose) {
+  place.customer_ = whose;
+  place.counted_ = true;
+  ++all_.open;
+  if (!whose.empty()) ++customers_[whose].open;
+}
+
+void Connections::uncount(Place& place) {
+  const std::size_t leaving = std::exchange(place.leaving_, false) ? 1 : 0;
+  --all_.open;
+  all_.leaving -= leaving;
+  const auto found = customers_.find(place.customer_);
+  if (place.customer_.empty() || found == customers_.end()) return;
+  found->second.leaving -= leaving;
+  if (--found->second.open == 0) customers_.erase(found);
+}
+
+void Connections::take_out_of_idle(Place& place) {
+  if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
+}
+
+// ---- a place -------------------------------------------------------------------------------
+
+void Connections::leave(Place& place) {
+  const std::lock_guard lock(mutex_);
+  take_out_of_idle(place);
+  if (place.counted_) uncount(place);
+}
+
+void Connections::Place::idle(Socket& socket) {
+  socket_ = &socket;
+  const std::lock_guard lock(of_->mutex_);
+  of_->idle_.push_back(this);
+  in_idle_ = std::prev(of_->idle_.end());
+  waits_ = true;
+}
+
+void Connections::Place::busy() {
+  socket_ = nullptr;
+  const std::lock_guard lock(of_->mutex_);
+  of_->take_out_of_idle(*this);
+}
+
+/// It was chosen a moment ago. One that has got a request meanwhile stays: then there is one more
+/// than the limit, until the next of them goes.
+void Connections::Place::go() {
+  if (socket_ != nullptr) {
+    error_code ignored;
+    socket_->close(ignored);
+    of_->closed_idle();
+    return;
+  }
+  const std::lock_guard lock(of_->mutex_);
+  if (!std::exchange(leaving_, false)) return;
+  --of_->all_.leaving;
+  const auto found = of_->customers_.find(customer_);
+  if (found != of_->customers_.end()) --found->second.leaving;
+}
+
+bool Connections::Place::belongs_to(const std::string& address) {
+  const std::string whose = of_->customer(address);
+  {
+    const std::lock_guard lock(of_->mutex_);
+    if (whose == customer_) return true;
+    if (of_->make_room(whose)) {
+      of_->uncount(*this);
+      of_->count(*this, whose);
+      return true;
+    }
+  }
+  of_->refused(ConnectionRefusal::connections_per_address, address);
+  return false;
+}
+
+// ---- what is told --------------------------------------------------------------------------
+
+bool Connections::worth_a_line(Line& line, std::uint64_t& count) {
+  const std::lock_guard lock(lines_mutex_);
+  ++line.since;
+  const auto now = Clock::now();
+  if (now < line.next) return false;
+  line.next = now + lines_interval;
+  count = std::exchange(line.since, 0);
+  return true;
+}
+
+void Connections::refused(ConnectionRefusal why, const std::string& address) {
+  if (metrics_) metrics_->count_refused_connection(why);
+  std::uint64_t count = 0;
+  if (!worth_a_line(refusals_[static_cast<std::size_t>(why)], count)) return;
+  log_.warn("connections.refused", {{"why", words(why).why},
+                                    {"connections", open()},
+                                    {"refused", count},
+                                    {"remote", address},
+                                    {"now", words(why).now}});
+}
+
+void Connections::closed_idle() {
+  if (metrics_) metrics_->count_closed_idle_connection();
+  std::uint64_t count = 0;
+  if (!worth_a_line(closed_idle_, count)) return;
+  log_.warn("connections.closed_idle",
+            {{"connections", open()},
+             {"closed", count},
+             {"now",
+              "idle connections are closed for new ones (server.connections_max, "
+              "server.connections_per_address)"}});
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,110 @@
+// What is shared has shares: no address, user or conversation takes what all need.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+import { test } from 'node:test';
+import { announcedFrom, announcement, portOf } from './support/announced.mjs';
+import { within } from './support/process.mjs';
+import { Client, refusal, startRelay, startSimulator } from './support/verbatim.mjs';
+
+const start = async (t, set = []) =>
+  startRelay(t, { simulator: await startSimulator(t), set: ['tls.enabled=false', ...set] });
+
+async function metric(relay, line) {
+  const { text } = await relay.request('/metrics');
+  return Number(text.split('\n').find((one) => one.startsWith(`${line} `))?.slice(line.length + 1));
+}
+
+/** A connection that says this much and no more; `ended` as soon as the relay closes it. */
+async function connection(t, relay, words = '') {
+  const socket = net.connect(portOf(relay), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  const held = { socket, text: '', closed: false };
+  socket.on('data', (data) => (held.text += data));
+  held.ended = new Promise((resolve) => socket.on('close', resolve)).then(() => (held.closed = true));
+  await new Promise((resolve) => socket.once('connect', resolve));
+  if (words) socket.write(words);
+  return held;
+}
+
+test('silent connections make room for those that speak [P11]', async (t) => {
+  const relay = await start(t, ['server.connections_max=6', 'server.handshake_timeout=1m']);
+  const silent = [];
+  for (let n = 0; n < 6; ++n) silent.push(await connection(t, relay));
+  const client = await Client.connectWithId(t, relay, { token: relay.key });
+  await client.ask('Is there room?');
+  await within(silent[0].ended, 'the end of the one that was silent longest');
+  assert.ok(!silent[5].closed);
+  assert.ok((await metric(relay, 'verbatim_idle_connections_closed_total')) >= 1);
+  assert.match(relay.program.stderr, /connections\.closed_idle/);
+  await client.close();
+});
+
+test('connections at work are not closed for new ones, which are refused and counted [P11]', async (t) => {
+  const relay = await start(t, ['server.connections_max=2', 'metrics.listen=127.0.0.1:0']);
+  const clients = [];
+  for (let n = 0; n < 2; ++n) clients.push(await Client.connectWithId(t, relay, { token: relay.key }));
+  for (let n = 0; n < 5; ++n) await within((await connection(t, relay)).ended, 'a refusal');
+  assert.equal(relay.program.stderr.match(/connections\.refused/g).length, 1); // a line for all
+  for (const client of clients) await client.ask('Still here?');
+});
+
+test('one address can not have every connection, behind a proxy or not [P11]', async (t) => {
+  const set = ['server.trusted_proxies=127.0.0.1', 'server.connections_per_address=2'];
+  const relay = await start(t, set);
+  const token = relay.key;
+  const greedy = announcedFrom(relay, '203.0.113.9');
+  for (let n = 0; n < 2; ++n) await Client.connectWithId(t, relay, { token, ...greedy });
+  const third = await connection(t, relay, announcement('203.0.113.9'));
+  await within(third.ended, 'a refusal');
+  assert.equal(third.text, '');
+  // A proxy that speaks HTTP names the client with each request.
+  const refused = await refusal(relay, { token, headers: { 'x-forwarded-for': '203.0.113.9' } });
+  assert.equal(refused.status, 429);
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  await Client.connectWithId(t, relay, { token, headers: { 'x-forwarded-for': '203.0.113.10' } });
+  await Client.connectWithId(t, relay, { token, ...announcedFrom(relay, '203.0.113.11') });
+  const counted = 'verbatim_connections_refused_total{why="connections_per_address"}';
+  assert.equal(await metric(relay, counted), 2);
+  assert.match(relay.program.stderr, /connections\.refused.*server\.connections_per_address.*203\.0\.113\.9/);
+});
+
+for (const [who, credentials] of [
+  ['of one back end and its one address', async (relay) => ({ token: relay.key, ...announcedFrom(relay, '203.0.113.9') })],
+  [
+    'behind a declared proxy',
+    async (relay, n) => ({
+      token: await relay.mint({ user: `user_${n}` }),
+      ...announcedFrom(relay, `198.51.${Math.floor(n / 200)}.${n % 200}`),
+    }),
+  ],
+]) {
+  test(`five hundred users ${who} are all served`, async (t) => {
+    const relay = await start(t, ['server.trusted_proxies=127.0.0.1']);
+    const clients = [];
+    for (let from = 0; from < 500; from += 25) {
+      const some = Array.from({ length: 25 }, async (_, n) =>
+        Client.connect(t, relay, await credentials(relay, from + n)),
+      );
+      clients.push(...(await Promise.all(some)));
+    }
+    await Promise.all(clients.map((client) => client.event('session.created')));
+    assert.equal(clients.length, 500);
+    assert.ok(clients.every(({ ended }) => !ended));
+    assert.doesNotMatch(relay.program.stderr, /connections\.|upgrade\.refused/);
+  });
+}
+
+test("each request's header has its own time, from its first byte [P11]", async (t) => {
+  const relay = await start(t, ['server.handshake_timeout=300ms', 'server.keep_alive_timeout=1h']);
+  const head = `GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${portOf(relay)}\r\n`;
+  const slow = await connection(t, relay, `${head}\r\n`);
+  await new Promise((resolve) => slow.socket.once('data', resolve));
+  const idle = await connection(t, relay, `${head}\r\n`);
+  await new Promise((resolve) => idle.socket.once('data', resolve));
+  slow.socket.write(head);
+  const trickle = setInterval(() => slow.socket.write('A: b\r\n'), 50);
+  t.after(() => clearInterval(trickle));
+  await within(slow.ended, 'the end of a header that never ends');
+  assert.ok(!idle.closed); // one that says nothing may wait for longer
+});
