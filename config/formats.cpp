@@ -1,10 +1,9 @@
 #include "config/formats.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <set>
+
+#include "config/secrets.hpp"
 
 namespace verbatim::config {
 namespace {
@@ -67,39 +66,6 @@ ApiKey read_api_key(const Value& value) {
   return key;
 }
 
-constexpr std::size_t secret_bytes_min = 8;
-constexpr std::size_t secret_bytes_max = 4096;
-
-Secret checked_secret(std::string text, bool several_lines = false) {
-  while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos)
-    text.pop_back();
-  if (text.size() < secret_bytes_min) {
-    throw BadValue("is shorter than " + std::to_string(secret_bytes_min) + " characters");
-  }
-  if (text.size() > secret_bytes_max) {
-    throw BadValue("is longer than " + std::to_string(secret_bytes_max) + " characters");
-  }
-  std::string line = text;
-  if (several_lines) line.erase(std::remove(line.begin(), line.end(), '\n'), line.end());
-  require_plain_text(line);  // it may have to travel in a header
-  return Secret(std::move(text));
-}
-
-/// The path is not repeated in messages: it may be the secret itself, put in the wrong place.
-Secret read_secret_file(const Value& value, bool several_lines = false) {
-  std::ifstream file(string_of(value), std::ios::binary);
-  if (!file) throw BadValue(std::string("names a file that cannot be read: ") + strerror(errno));
-  std::string text(secret_bytes_max + 2, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) throw BadValue("names a file that cannot be read");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  try {
-    return checked_secret(std::move(text), several_lines);
-  } catch (const BadValue& bad) {
-    throw BadValue(std::string("names a file whose content ") + bad.what());
-  }
-}
-
 WebhookTarget read_target(const Value& value, Source source) {
   if (!value.is_object()) throw BadValue("has something else than tables in it");
   require_members(value, {"name", "url", "secret", "secret_file", "events", "allow_private"});
@@ -141,7 +107,7 @@ WebhookTarget read_target(const Value& value, Source source) {
     target.secret = checked_secret(member(value, "secret"));
   } else if (value.contains("secret_file")) {
     constexpr bool several = true;  // the new one and the old one, while it is changed
-    target.secret = read_secret_file(value.at("secret_file"), several);
+    target.secret = read_secret_file(member(value, "secret_file"), several);
   } else {
     throw BadValue("has a target without secret_file");
   }
@@ -408,7 +374,7 @@ Format<Secret> secret(std::string accepts, std::string advice) {
 
 Format<Secret> secret_file() {
   return {Shape::text, "a file that holds a secret of 8 to 4096 characters",
-          [](const Value& value, Source) { return read_secret_file(value); }, nullptr};
+          [](const Value& value, Source) { return read_secret_file(string_of(value)); }, nullptr};
 }
 
 }  // namespace verbatim::config

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/formats.hpp"
+#include "config/secrets.hpp"
 
 namespace verbatim::config {
 namespace {
@@ -26,6 +27,37 @@ Key key(std::string name, Part Settings::*section, T Part::*field, Format<T> for
       }};
 }
 
+/// Names, in a value, of the files that hold secrets.
+using SecretFiles = std::vector<std::string> (*)(const Value&);
+
+std::vector<std::string> the_file(const Value& value) {
+  return value.is_string() ? std::vector{value.get<std::string>()} : std::vector<std::string>{};
+}
+
+std::vector<std::string> files_of_targets(const Value& targets) {
+  std::vector<std::string> files;
+  for (const Value& target : targets) {
+    if (target.contains("secret_file")) files.push_back(member(target, "secret_file"));
+  }
+  return files;
+}
+
+/// The key, and a warning for each of its files that others may read or change.
+Key watched(Key key, SecretFiles files) {
+  key.read = [read = std::move(key.read), name = key.name, files](
+                 Settings& settings, const Value& value, Source source) {
+    read(settings, value, source);
+    std::erase_if(settings.warnings, [&](const std::string& one) {
+      return one.starts_with(name + ":");  // of a value that this one replaces
+    });
+    for (const std::string& file : files(value)) {
+      const std::string warning = secret_file_warning(file);
+      if (!warning.empty()) settings.warnings.push_back(name + ": " + warning);
+    }
+  };
+  return key;
+}
+
 /// A secret has two keys: NAME_file anywhere, and NAME itself only in the environment.
 template <class Part>
 void add_secret(std::vector<Key>& table, const std::string& name, Part Settings::*section,
@@ -36,7 +68,7 @@ void add_secret(std::vector<Key>& table, const std::string& name, Part Settings:
                       secret("a secret of 8 to 4096 characters, only from " + variable,
                              "may not stand here: use " + file + " or " + variable)));
   table.back().role = Role::secret;
-  table.push_back(key(file, section, field, secret_file()));
+  table.push_back(watched(key(file, section, field, secret_file()), the_file));
   table.back().role = Role::secret_file;
 }
 
@@ -71,7 +103,8 @@ std::vector<Key> make_server_keys() {
       key("server.core_dumps", &S::server, &Server::core_dumps, boolean()),
       key("tls.enabled", &S::tls, &Tls::enabled, boolean()),
       key("tls.cert_file", &S::tls, &Tls::cert_file, path("a PEM file, or nothing")),
-      key("tls.key_file", &S::tls, &Tls::key_file, path("a PEM file, or nothing")),
+      watched(key("tls.key_file", &S::tls, &Tls::key_file, path("a PEM file, or nothing")),
+              the_file),
   };
 }
 
@@ -242,7 +275,8 @@ std::vector<Key> make_operator_keys() {
                             {"error", LogLevel::error}})),
       key("log.format", &S::log, &Log::format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}})),
-      key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
+      watched(key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
+              files_of_targets),
       key("webhook.timeout", &S::webhook, &Webhook::timeout, duration(100ms, 5min)),
       key("webhook.settle", &S::webhook, &Webhook::settle, duration(0s, 10min)),
       key("webhook.retry_min", &S::webhook, &Webhook::retry_min, duration(10ms, 1h)),

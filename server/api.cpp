@@ -27,6 +27,28 @@ bool matches(std::string_view pattern, std::string_view path, std::string& id) {
   return pattern.empty() && path.empty();
 }
 
+/// Tokens, and what only some may read.
+void keep_out_of_caches(HttpResponse& response) {
+  const auto said = std::find_if(
+      response.headers.begin(), response.headers.end(),
+      [](const auto& header) { return equals_ignore_case(header.first, "Cache-Control"); });
+  if (said == response.headers.end()) {
+    response.headers.emplace_back("Cache-Control", "no-store");
+  } else {
+    said->second = "no-store";
+  }
+}
+
+/// A browser keeps to TLS from now on (RFC 6797). Not for `localhost`, where other servers of a
+/// developer speak without; for an address browsers ignore it.
+bool keeps_to_tls(std::string_view host) {
+  host = host.substr(0, host.find(':'));
+  constexpr std::string_view local = "localhost";
+  const bool ends = host.size() >= local.size() &&
+                    equals_ignore_case(host.substr(host.size() - local.size()), local);
+  return !ends;
+}
+
 bool is_preflight(const HttpRequest& request) {
   return request.method == "OPTIONS" && !request.header("Access-Control-Request-Method").empty();
 }
@@ -91,6 +113,8 @@ Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
   } else {
     response = in_form_of(request.path, co_await route(request, worker));
   }
+  if (parts_.settings.tls.enabled && keeps_to_tls(request.header("Host")))
+    response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
   if (!origin.empty()) {
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
     response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After");
@@ -131,7 +155,9 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     if (auto refused = refuse(route, request, context.id, context.principal)) {
       co_return std::move(*refused);
     }
-    co_return co_await (this->*route.handler)(context);
+    HttpResponse response = co_await (this->*route.handler)(context);
+    if (route.credential != Credential::none) keep_out_of_caches(response);
+    co_return response;
   }
   if (!allowed.empty()) {
     HttpResponse response =

@@ -1,16 +1,18 @@
 #include "server/app.hpp"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "config/secrets.hpp"
 #include "server/data_dir.hpp"
 #include "server/erasure.hpp"
 #include "server/forward_before_commit.hpp"
@@ -19,6 +21,7 @@
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
 #include "server/merging.hpp"
+#include "server/process.hpp"
 #include "server/proxies.hpp"
 #include "server/relay_service.hpp"
 #include "server/simulator_service.hpp"
@@ -47,14 +50,6 @@ bool listens_on_loopback(const config::Server& server) {
 std::size_t worker_count(int configured) {
   if (configured > 0) return static_cast<std::size_t>(configured);
   return std::max(1u, std::thread::hardware_concurrency());
-}
-
-// Two sockets a session: the usual soft limit of 1024 files would be the first thing to run out.
-void raise_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// Before a lock, a secret or a certificate is made in it: what refuses a start changes nothing.
@@ -131,6 +126,9 @@ struct App::Parts {
             settings, settings.server.data_dir, workers, registry, metrics, log,
             [this] { give_up(); }, [this] { catch_up(); }),
         store(settings, data_dir.database(), storage_watch, log) {
+    if (!settings.server.core_dumps && forbid_dumps() != 0)
+      log.warn("process.dumpable", {{"why", std::strerror(errno)}});
+    warn_of(settings);
     raise_file_limit();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
@@ -222,6 +220,14 @@ struct App::Parts {
     };
     return std::make_shared<const Authenticator>(
         from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
+  }
+
+  /// Of what is accepted and should be put right.
+  void warn_of(const config::Settings& from) {
+    for (const std::string& warning : from.warnings) log.warn("config", {{"warning", warning}});
+    if (!from.auth.token_secret.empty()) return;
+    const std::string made = config::secret_file_warning(data_dir.token_secret_file());
+    if (!made.empty()) log.warn("config", {{"warning", "the token secret: " + made}});
   }
 
   /// For the tests that must be seen to fail without write-ahead.
@@ -351,6 +357,7 @@ struct App::Parts {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
       authenticator.set(std::move(next_authenticator));
+      warn_of(fresh);
       webhooks->reload(fresh.webhook);
       log.set_level(fresh.log.level);
       log.info("server.reloaded", {{"what", "certificates, keys, log level"}});

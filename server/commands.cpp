@@ -16,8 +16,10 @@
 #include "server/data_commands.hpp"
 #include "server/data_dir.hpp"
 #include "server/health_check.hpp"
+#include "server/process.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
+#include "server/tls.hpp"
 #include "session/ids.hpp"
 #include "session/recording.hpp"
 #include "session/replay.hpp"
@@ -72,6 +74,11 @@ int serve(const Common& common, const std::string& ready_file) {
 
 int check(const Common& common) {
   const config::Settings settings = common.settings();
+  for (const std::string& warning : settings.warnings)
+    std::cerr << "verbatim: warning: " << warning << "\n";
+  if (settings.tls.enabled && !settings.tls.cert_file.empty())
+    server_context({settings.tls.cert_file, settings.tls.key_file});
+  if (!settings.upstream.ca_file.empty()) client_context(settings.upstream.ca_file);
   std::cout << (common.as_json ? config::to_json(settings) : config::to_toml(settings));
   return exit_code::ok;
 }
@@ -85,6 +92,7 @@ struct TokenRequest {
 
 int token(const Common& common, const TokenRequest& request) {
   const config::Settings settings = common.settings();
+  if (!settings.server.core_dumps) forbid_dumps();
   const std::int64_t wall = now().wall;
   TokenClaims claims;
   claims.user = request.user;

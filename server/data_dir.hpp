@@ -1,6 +1,8 @@
 // The folder that holds everything Verbatim keeps, and the lock that one server has on it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 
@@ -18,6 +20,8 @@ class DataDir {
   std::filesystem::path database() const { return path_ / "verbatim.db"; }
   std::filesystem::path tls() const { return path_ / "tls"; }
 
+  std::filesystem::path token_secret_file() const { return path_ / "token_secret"; }
+
   /// The secret that client tokens are signed with; made once.
   std::string token_secret() const;
 
@@ -33,7 +37,9 @@ bool is_served(const std::filesystem::path& data_dir);
 /// The same secret, for `verbatim token`. Throws if it can not be read or made.
 std::string token_secret_in(const std::filesystem::path& data_dir);
 
-/// Writes beside and renames, so that a reader never sees half of it.
-void write_file_atomically(const std::filesystem::path& path, const std::string& content);
+/// Writes beside and renames, so that a reader never sees half of it. A link in that place is
+/// replaced: nothing is written to where it leads. Throws std::runtime_error.
+void write_file_atomically(const std::filesystem::path& path, const std::string& content,
+                           mode_t mode = 0644);
 
 }  // namespace verbatim::server

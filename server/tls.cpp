@@ -5,15 +5,18 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
 
 #include <boost/asio/ip/address.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <memory>
 #include <stdexcept>
 
+#include "config/settings.hpp"
 #include "server/crypto.hpp"
+#include "server/data_dir.hpp"
 
 namespace verbatim::server {
 
@@ -39,12 +42,12 @@ constexpr long renew_before_seconds = 24 * 3600;
   throw std::runtime_error(what + " (" + text + ")");
 }
 
-File open_for_writing(const std::filesystem::path& path, mode_t mode) {
-  const mode_t before = umask(0777 & ~mode);
-  File file(std::fopen(path.c_str(), "w"));
-  umask(before);
-  if (!file) throw std::runtime_error("can not write " + path.string() + ": check server.data_dir");
-  return file;
+using Memory = std::unique_ptr<BIO, Freer<BIO_free_all>>;
+
+std::string text_of(BIO* memory) {
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(memory, &bytes);
+  return std::string(bytes, static_cast<std::size_t>(size));
 }
 
 bool still_valid(const std::filesystem::path& path) {
@@ -76,18 +79,51 @@ void set_floor(asio::ssl::context& context) {
       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
 }
 
-void load(asio::ssl::context& context, const CertificateFiles& files) {
-  error_code ec;
-  context.use_certificate_chain_file(files.certificate.string(), ec);
-  if (ec) {
-    throw std::runtime_error("tls.cert_file " + files.certificate.string() +
-                             " can not be used: " + ec.message());
+/// OpenSSL's own words for what went wrong last, the first of them.
+std::string reason() {
+  const char* const words = ERR_reason_error_string(ERR_peek_error());
+  ERR_clear_error();
+  return words == nullptr ? "its content is not what it should be" : words;
+}
+
+std::string readable(const std::filesystem::path& path) {
+  const File file(std::fopen(path.c_str(), "r"));
+  return file ? std::string() : std::strerror(errno);
+}
+
+void load(SSL_CTX* context, const CertificateFiles& files) {
+  const std::string certificate = "tls.cert_file " + files.certificate.string();
+  const std::string key = "tls.key_file " + files.key.string();
+  const std::string unusable = " can not be used: ";
+  ERR_clear_error();
+  // Nobody is there to type it, and OpenSSL would wait for that.
+  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
+  if (const std::string why = readable(files.certificate); !why.empty())
+    throw config::ConfigError(certificate + unusable + why);
+  if (const std::string why = readable(files.key); !why.empty())
+    throw config::ConfigError(key + unusable + why);
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
+    throw config::ConfigError(certificate + unusable + reason());
+  // Read apart, since a context tells a key of another certificate from a broken one only
+  // sometimes.
+  const File file(std::fopen(files.key.c_str(), "r"));
+  const Key private_key(
+      file ? PEM_read_PrivateKey(
+                 file.get(), nullptr, [](char*, int, int, void*) { return -1; }, nullptr)
+           : nullptr);
+  if (!private_key) {
+    throw config::ConfigError(key + unusable + reason() +
+                              "; it must be a private key in PEM, without a passphrase");
   }
-  context.use_private_key_file(files.key.string(), asio::ssl::context::pem, ec);
-  if (ec) {
-    throw std::runtime_error("tls.key_file " + files.key.string() + " can not be used with " +
-                             files.certificate.string() + ": " + ec.message());
+  if (X509_check_private_key(SSL_CTX_get0_certificate(context), private_key.get()) != 1) {
+    ERR_clear_error();
+    throw config::ConfigError(key + " is not the key of the first certificate in " + certificate +
+                              ": they are not a pair. A chain begins with the server's own "
+                              "certificate.");
   }
+  if (SSL_CTX_use_PrivateKey(context, private_key.get()) != 1 ||
+      SSL_CTX_check_private_key(context) != 1)
+    throw config::ConfigError(key + unusable + reason());
 }
 
 }  // namespace
@@ -116,21 +152,21 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
   add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
   if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) fail("can not sign");
 
-  const File key_file = open_for_writing(files.key, 0600);
-  if (!PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr)) {
-    fail("can not write " + files.key.string());
-  }
-  const File certificate_file = open_for_writing(files.certificate, 0644);
-  if (!PEM_write_X509(certificate_file.get(), certificate.get())) {
-    fail("can not write " + files.certificate.string());
-  }
+  const Memory key_text(BIO_new(BIO_s_mem()));
+  const Memory certificate_text(BIO_new(BIO_s_mem()));
+  if (PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+          1 ||
+      PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1)
+    fail("can not write a certificate");
+  write_file_atomically(files.key, text_of(key_text.get()), 0600);
+  write_file_atomically(files.certificate, text_of(certificate_text.get()), 0644);
   return files;
 }
 
 std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
   set_floor(*context);
-  load(*context, files);
+  load(context->native_handle(), files);
   return context;
 }
 
@@ -144,8 +180,8 @@ asio::ssl::context client_context(const std::filesystem::path& ca_file) {
   } else {
     context.load_verify_file(ca_file.string(), ec);
     if (ec) {
-      throw std::runtime_error("upstream.ca_file " + ca_file.string() +
-                               " can not be used: " + ec.message());
+      throw config::ConfigError("upstream.ca_file " + ca_file.string() +
+                                " can not be used: " + ec.message());
     }
   }
   return context;

@@ -19,7 +19,8 @@ struct CertificateFiles {
 /// none that will still be valid tomorrow. Throws std::runtime_error.
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 
-/// TLS 1.2 and later. Throws std::runtime_error naming the file that is wrong, and how.
+/// TLS 1.2 and later. Throws config::ConfigError naming the file that is wrong, and how; also if
+/// certificate and key are not a pair.
 std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files);
 
 /// Verifies the peer against the system's authorities, or those of `ca_file`.
