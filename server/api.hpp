@@ -24,6 +24,7 @@
 #include "server/rate_limit.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/single_flight.hpp"
 #include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
 #include "server/webhooks.hpp"
@@ -123,25 +124,16 @@ class Api {
   Awaitable<HttpResponse> show_page(Context&);
   Awaitable<HttpResponse> show_captured(Context&);
 
-  /// What a check for /readyz found. Nobody needs a key to ask, and a check costs a sync or a TLS
-  /// handshake: its answer is kept a while.
-  class Kept {
-   public:
-    std::optional<std::string> get(Clock::duration for_how_long) const;
-    void set(std::string answer);
-
-   private:
-    mutable std::mutex mutex_;
-    Clock::time_point at_{};
-    std::string answer_;
-  };
+  /// What a check for /readyz finds; empty: nothing. Nobody needs a key to ask, and a check costs a
+  /// sync or a TLS handshake: however many ask, each is made once at a time and once a second.
+  using Check = SingleFlight<std::string>;
   Awaitable<std::string> journal_trouble(Worker& worker);
-  Awaitable<std::string> upstream_trouble(Worker& worker);
+  Awaitable<std::string> prove_journal(Executor executor);
 
   ApiParts parts_;
   RateLimit posts_;
-  Kept journal_answer_;
-  Kept upstream_answer_;
+  Check journal_check_{std::chrono::seconds(1)};
+  Check upstream_check_{std::chrono::seconds(1)};
 };
 
 template <class Found, class Read>

@@ -11,28 +11,11 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto journal_answer_kept_for = std::chrono::seconds(1);
-constexpr auto upstream_answer_kept_for = std::chrono::seconds(10);
-
 }  // namespace
 
 Awaitable<HttpResponse> Api::health(Context&) { co_return json_response({{"status", "ok"}}); }
 
-std::optional<std::string> Api::Kept::get(Clock::duration for_how_long) const {
-  const std::lock_guard lock(mutex_);
-  if (at_ == Clock::time_point{} || Clock::now() - at_ >= for_how_long) return std::nullopt;
-  return answer_;
-}
-
-void Api::Kept::set(std::string answer) {
-  const std::lock_guard lock(mutex_);
-  at_ = Clock::now();
-  answer_ = std::move(answer);
-}
-
-Awaitable<std::string> Api::journal_trouble(Worker& worker) {
-  if (std::string why = parts_.storage.refusal(); !why.empty()) co_return why;
-  if (auto kept = journal_answer_.get(journal_answer_kept_for)) co_return *kept;
+Awaitable<std::string> Api::prove_journal(Executor executor) {
   using Outcome = std::optional<storage::StorageError>;
   const auto start = [this](auto done) {
     parts_.journal.execute(storage::prove_writable,
@@ -41,23 +24,22 @@ Awaitable<std::string> Api::journal_trouble(Worker& worker) {
                            });
   };
   const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
-  const auto failed = co_await from_callback<Outcome>(worker.executor(), deadline, start);
+  const auto failed = co_await from_callback<Outcome>(executor, deadline, start);
   if (!failed) co_return "the disk has not answered within journal.slow_commit";
-  const std::string answer = *failed ? (*failed)->what() : std::string();
-  journal_answer_.set(answer);
-  co_return answer;
+  co_return *failed ? (*failed)->what() : std::string();
 }
 
-Awaitable<std::string> Api::upstream_trouble(Worker& worker) {
-  if (auto kept = upstream_answer_.get(upstream_answer_kept_for)) co_return *kept;
-  const std::string answer = co_await parts_.upstream.probe(worker.executor());
-  upstream_answer_.set(answer);
-  co_return answer;
+Awaitable<std::string> Api::journal_trouble(Worker& worker) {
+  if (std::string why = parts_.storage.refusal(); !why.empty()) co_return why;
+  const auto prove = [this, &worker] { return prove_journal(worker.executor()); };
+  co_return co_await journal_check_.get(worker.executor(), prove);
 }
 
 Awaitable<HttpResponse> Api::ready(Context& context) {
   const std::string journal = co_await journal_trouble(context.worker);
-  const std::string upstream = co_await upstream_trouble(context.worker);
+  const Executor executor = context.worker.executor();
+  const auto probe = [this, executor] { return parts_.upstream.probe(executor); };
+  const std::string upstream = co_await upstream_check_.get(executor, probe);
   const bool draining = parts_.registry.draining();
   const auto check = [](const std::string& trouble) {
     return trouble.empty() ? json{{"ok", true}} : json{{"ok", false}, {"detail", trouble}};
