@@ -49,6 +49,22 @@ bool keeps_to_tls(std::string_view host) {
   return !ends;
 }
 
+/// A mark that some editors and serialisers put in front of JSON may be ignored (RFC 8259, 8.1).
+void skip_byte_order_mark(std::string& body) {
+  constexpr std::string_view mark = "\xEF\xBB\xBF";
+  if (body.starts_with(mark)) body.erase(0, mark.size());
+}
+
+HttpResponse nothing_at(std::string_view path) {
+  std::string detail = "There is nothing at " + std::string(path) + ".";
+  if (is_realtime_path(path)) {
+    detail +=
+        " This server has the WebSocket /v1/realtime, and takes POST at "
+        "/v1/realtime/client_secrets and /v1/realtime/sessions.";
+  }
+  return problem(404, "not found", detail);
+}
+
 bool is_preflight(const HttpRequest& request) {
   return request.method == "OPTIONS" && !request.header("Access-Control-Request-Method").empty();
 }
@@ -107,9 +123,12 @@ std::vector<std::pair<std::string, std::string>> Api::calls() {
 
 Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
   const std::string origin = admitted_origin(request);
+  skip_byte_order_mark(request.body);
   HttpResponse response;
   if (!origin.empty() && is_preflight(request)) {
     response = preflight_answer();
+  } else if (request.method == "OPTIONS" && !is_preflight(request)) {
+    response = in_form_of(request.path, options_of(request.path));
   } else {
     response = in_form_of(request.path, co_await route(request, worker));
   }
@@ -134,7 +153,7 @@ std::string Api::admitted_origin(const HttpRequest& request) const {
 }
 
 Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
-  if (request.path == "/v1/realtime") {
+  if (request.path == "/v1/realtime" && request.method == "GET") {
     HttpResponse response = openai_error(
         426, "upgrade_required",
         "This path speaks WebSocket: connect with wss. If the client did, a proxy "
@@ -143,14 +162,9 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     response.headers.emplace_back("Upgrade", "websocket");
     co_return response;
   }
-  std::string allowed;
   for (const Route& route : routes) {
     std::string id;
-    if (!matches(route.path, request.path, id)) continue;
-    if (request.method != route.method) {
-      allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
-      continue;
-    }
+    if (request.method != route.method || !matches(route.path, request.path, id)) continue;
     Context context{request, worker, std::move(id), {}};
     if (auto refused = refuse(route, request, context.id, context.principal)) {
       co_return std::move(*refused);
@@ -159,25 +173,46 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     if (route.credential != Credential::none) keep_out_of_caches(response);
     co_return response;
   }
-  if (!allowed.empty()) {
-    HttpResponse response =
-        problem(405, "method not allowed", "This path accepts " + allowed + ".");
-    response.headers.emplace_back("Allow", allowed);
-    co_return response;
-  }
-  co_return problem(404, "not found", "There is nothing at " + request.path + ".");
+  const std::string allowed = methods_of(request.path);
+  if (allowed.empty()) co_return nothing_at(request.path);
+  HttpResponse response = problem(405, "method not allowed", "This path accepts " + allowed + ".");
+  response.headers.emplace_back("Allow", allowed);
+  co_return response;
 }
 
-std::optional<HttpResponse> Api::refuse_unread(const HttpRequest& head) const {
+std::string Api::methods_of(std::string_view path) {
+  std::string methods;
+  for (const auto& [method, pattern] : calls()) {
+    std::string id;
+    if (!matches(pattern, path, id)) continue;
+    methods += method + ", ";
+    if (method == "GET") methods += "HEAD, ";
+  }
+  return methods.empty() ? methods : methods + "OPTIONS";
+}
+
+/// Load balancers ask `OPTIONS /` or `OPTIONS *` whether the server lives.
+HttpResponse Api::options_of(std::string_view path) {
+  std::string allowed = path == "*" ? all_methods : methods_of(path);
+  if (allowed.empty()) return nothing_at(path);
+  HttpResponse response;
+  response.content_type.clear();
+  response.headers.emplace_back("Allow", std::move(allowed));
+  return response;
+}
+
+BodyVerdict Api::judge_body(const HttpRequest& head) const {
+  BodyVerdict verdict;
   for (const Route& route : routes) {
     std::string id;
     if (head.method != route.method || !matches(route.path, head.path, id)) continue;
     Principal principal;
-    auto refused = refuse(route, head, id, principal);
-    if (refused) refused = in_form_of(head.path, std::move(*refused));
-    return refused;
+    verdict.refused = refuse(route, head, id, principal);
+    verdict.read = head.method == "POST" || head.method == "PATCH";
+    if (principal.kind == Principal::Kind::client_token) verdict.user = principal.user;
+    break;
   }
-  return std::nullopt;
+  return verdict;
 }
 
 std::optional<HttpResponse> Api::refuse(const Route& route, const HttpRequest& request,

@@ -17,7 +17,7 @@
 #include "server/capture.hpp"
 #include "server/erasure.hpp"
 #include "server/handoff.hpp"
-#include "server/http.hpp"
+#include "server/http_connection.hpp"
 #include "server/live_feed.hpp"
 #include "server/log.hpp"
 #include "server/metrics.hpp"
@@ -46,6 +46,7 @@ struct ApiParts {
   Registry& registry;
   Metrics& metrics;
   const LargeMessages& large_messages;
+  const BodyMemory& bodies;
   Capture* capture;  ///< null: nothing is captured
   Log& log;
 };
@@ -58,8 +59,9 @@ class Api {
 
   Awaitable<HttpResponse> answer(HttpRequest request, Worker& worker);
   /// Judged by its head alone, before a body is read: who may not call need not be listened to.
-  std::optional<HttpResponse> refuse_unread(const HttpRequest& head) const;
-  /// Under /api/ every answer has the envelope of the product that Verbatim replaces.
+  BodyVerdict judge_body(const HttpRequest& head) const;
+  /// Under /api/ every answer has the envelope of the product that Verbatim replaces; below
+  /// /v1/realtime errors have the provider's shape.
   static HttpResponse in_form_of(const std::string& path, HttpResponse response);
   /// Method and path of all that it answers.
   static std::vector<std::pair<std::string, std::string>> calls();
@@ -93,6 +95,9 @@ class Api {
   Awaitable<HttpResponse> session_as_json(Context& context, int status);
 
   Awaitable<HttpResponse> route(HttpRequest& request, Worker& worker);
+  /// The header Allow of a path; empty: there is nothing.
+  static std::string methods_of(std::string_view path);
+  static HttpResponse options_of(std::string_view path);
   std::optional<HttpResponse> refuse(const Route& route, const HttpRequest& request,
                                      const std::string& id, Principal& principal) const;
 

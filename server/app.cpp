@@ -162,9 +162,9 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<Upstream>(settings.upstream, limits);
-    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
-                                         storage_watch, *webhooks, *erasure, *reader, *merger, feed,
-                                         registry, metrics, large_messages, capture.get(), log});
+    api = std::make_unique<Api>(ApiParts{
+        settings, authenticator, *upstream, *journal, storage_watch, *webhooks, *erasure, *reader,
+        *merger, feed, registry, metrics, large_messages, bodies, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
         settings, authenticator, *upstream, *journal, conversations(), storage_watch, *reader,
         registry, *suspended, doorkeeper, descriptors, large_messages, capture.get(), log});
@@ -271,6 +271,8 @@ struct App::Parts {
     if (settings.tls.enabled) {
       tls.set(server_context(certificate_files(settings.tls, data_dir.tls())));
     }
+    HttpLimits limits = http_limits(settings.server);
+    limits.bodies = &bodies;
     std::vector<Place> places;
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
@@ -279,13 +281,13 @@ struct App::Parts {
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
-        http_limits(settings.server), connection_limits(settings.server), std::move(places), log);
+        limits, connection_limits(settings.server), std::move(places), log);
     listener->share(descriptors, metrics);
     descriptors.begin();
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
     metrics_listener = std::make_unique<Listener>(
-        control.get_executor(), settings.metrics.listen, nullptr, http_limits(settings.server),
+        control.get_executor(), settings.metrics.listen, nullptr, limits,
         connection_limits(settings.server),
         std::vector<Place>{{workers.front().get(), services.back().get()}}, log);
   }
@@ -415,6 +417,7 @@ struct App::Parts {
   LargeMessages large_messages{
       std::max(settings.server.large_message_bytes, largest_message(settings)),
       largest_message(settings)};
+  BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
   Workers workers;
   Registry registry;

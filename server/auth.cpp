@@ -1,5 +1,6 @@
 #include "server/auth.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "server/crypto.hpp"
@@ -34,8 +35,10 @@ std::string_view bearer_of(const HttpRequest& request) {
   constexpr std::string_view scheme = "Bearer ";
   if (authorization.size() > scheme.size() &&
       equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) {
-    return authorization.substr(scheme.size());
+    return authorization.substr(
+        std::min(authorization.find_first_not_of(' ', scheme.size()), authorization.size()));
   }
+  if (const auto key = request.header("api-key"); !key.empty()) return key;  // Azure's clients
   std::string_view offered = request.header("Sec-WebSocket-Protocol");
   while (!offered.empty()) {
     const std::size_t comma = offered.find(',');

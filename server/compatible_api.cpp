@@ -1,5 +1,7 @@
-// The routes of the product that Verbatim replaces, for agents and browsers that stay as they are:
-// its envelope, its field names. What they mean is the API's own. See api.hpp.
+// The forms of answers, and the routes of the product that Verbatim replaces, for agents and
+// browsers that stay as they are: its envelope, its field names. What they mean is the API's own.
+// See api.hpp.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "server/api.hpp"
@@ -12,7 +14,30 @@ namespace verbatim::server {
 
 using nlohmann::json;
 
+namespace {
+
+constexpr std::string_view problem_type = "application/problem+json";
+
+/// "not found" -> "not_found"
+std::string code_of(std::string title) {
+  std::replace(title.begin(), title.end(), ' ', '_');
+  return title;
+}
+
+HttpResponse in_providers_shape(HttpResponse refusal) {
+  const json body = json::parse(refusal.body, nullptr, false);
+  HttpResponse shaped =
+      openai_error(refusal.status, code_of(body.value("title", "")), body.value("detail", ""));
+  shaped.headers = std::move(refusal.headers);
+  return shaped;
+}
+
+}  // namespace
+
 HttpResponse Api::in_form_of(const std::string& path, HttpResponse response) {
+  if (is_realtime_path(path) && response.content_type == problem_type) {
+    return in_providers_shape(std::move(response));
+  }
   if (!path.starts_with("/api/")) return response;
   json body = json::parse(response.body, nullptr, false);
   json wrapped;

@@ -75,6 +75,7 @@ bool parse_target(std::string_view target, HttpRequest& into) {
   auto path = decode(target.substr(0, mark), false);
   if (!path) return false;
   into.path = std::move(*path);
+  if (into.path.size() > 1 && into.path.ends_with('/')) into.path.pop_back();
   if (mark == std::string_view::npos) return true;
   std::string_view rest = target.substr(mark + 1);
   while (!rest.empty()) {
@@ -113,47 +114,9 @@ HttpResponse openai_error(int status, std::string_view code, std::string_view me
   return response;
 }
 
-std::string_view status_text(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 201:
-      return "Created";
-    case 204:
-      return "No Content";
-    case 304:
-      return "Not Modified";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 409:
-      return "Conflict";
-    case 413:
-      return "Content Too Large";
-    case 422:
-      return "Unprocessable Content";
-    case 426:
-      return "Upgrade Required";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "";
-  }
+bool is_realtime_path(std::string_view path) {
+  constexpr std::string_view root = "/v1/realtime";
+  return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
 
 std::vector<std::string> split_list(std::string_view value) {

@@ -26,7 +26,8 @@ struct HttpRequest {
   bool proxied = false;  ///< a proxy stands between, or it says so
   bool upgrade = false;  ///< asks for a WebSocket
 
-  /// First header of this name, whatever its case; empty if there is none.
+  /// The header of this name, whatever its case; empty if there is none. What stood on several
+  /// lines is joined.
   std::string_view header(std::string_view name) const;
   /// First query parameter of this name.
   std::optional<std::string_view> parameter(std::string_view name) const;
@@ -40,7 +41,11 @@ struct HttpResponse {
   std::shared_ptr<BodySource> source;  ///< makes the body while it is sent; null: it is `body`
 };
 
-/// Splits and decodes `target` into path and query. False if it is not a valid request target.
+/// All that any path accepts, for the header Allow.
+inline constexpr const char* all_methods = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
+
+/// Splits and decodes `target` into path and query. False if it is not a valid path. A slash at the
+/// end of a path makes no difference.
 bool parse_target(std::string_view target, HttpRequest& into);
 
 /// RFC 9457.
@@ -49,7 +54,8 @@ HttpResponse problem(int status, std::string_view title, std::string_view detail
 /// The provider's shape, for what happens before an upgrade and for client_secrets.
 HttpResponse openai_error(int status, std::string_view code, std::string_view message);
 
-std::string_view status_text(int status);
+/// The provider's own paths: /v1/realtime and what is below it.
+bool is_realtime_path(std::string_view path);
 
 /// Comma-separated list members without the white space around them.
 std::vector<std::string> split_list(std::string_view value);

@@ -10,13 +10,15 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <boost/beast/websocket/rfc6455.hpp>
 #include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "server/announced_caller.hpp"
 #include "server/body_source.hpp"
+#include "server/http_framing.hpp"
+#include "server/read_message.hpp"
+#include "server/request_body.hpp"
 
 namespace verbatim::server {
 
@@ -28,29 +30,20 @@ namespace {
 /// Connections end all the time.
 constexpr const char* descriptors_retry_seconds = "5";
 constexpr const char* connections_retry_seconds = "5";
+/// Bodies come and go with server.request_timeout at the latest.
+constexpr const char* bodies_retry_seconds = "5";
+/// What is read ahead of a request, a body's next piece or the next request.
+constexpr std::size_t read_ahead_bytes = 16 * 1024;
+/// An idle connection holds no more than this.
+constexpr std::size_t idle_bytes = 512;
 
-using Parser = http::request_parser<http::string_body>;
-
-HttpRequest plain(const http::request<http::string_body>& request, const Caller& peer,
-                  const TrustedProxies& proxies) {
-  HttpRequest out;
-  out.method = std::string(request.method_string());
-  out.target = std::string(request.target());
-  for (const auto& field : request) {
-    out.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-  }
-  Caller caller = proxies.caller_of(out.headers, peer);
-  out.remote = std::move(caller.address);
-  out.secure = caller.secure;
-  out.proxied = caller.proxied;
-  out.upgrade = beast::websocket::is_upgrade(request);
-  return out;
-}
+using Parser = http::request_parser<RequestBody>;
 
 template <class Body>
 http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
-  http::response<Body> response(static_cast<http::status>(answer.status), 11);
-  response.reason(std::string(status_text(answer.status)));
+  const auto status = static_cast<http::status>(answer.status);
+  http::response<Body> response(status, 11);
+  response.reason(http::obsolete_reason(status));
   response.set(http::field::server, "verbatim");
   if (!answer.content_type.empty()) response.set(http::field::content_type, answer.content_type);
   response.set("X-Content-Type-Options", "nosniff");
@@ -59,14 +52,24 @@ http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
   return response;
 }
 
-Awaitable<bool> write_response(Transport& stream, HttpResponse answer, bool keep_alive, bool head) {
-  auto response = head_of<http::string_body>(answer, keep_alive);
+/// What a request leaves to its answer.
+struct Wanted {
+  bool head = false;        ///< no body (HEAD)
+  bool http_1_0 = false;    ///< a peer that does not know chunks, nor persistence without a word
+  bool keep_alive = false;  ///< the connection may go on
+};
+
+/// True if the connection goes on.
+Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted) {
+  auto response = head_of<http::string_body>(answer, wanted.keep_alive);
+  if (wanted.keep_alive && wanted.http_1_0) response.set(http::field::connection, "keep-alive");
   response.body() = std::move(answer.body);
-  response.prepare_payload();
-  if (head) response.body().clear();
+  // A body that is made while it is sent has no length to tell.
+  if (!answer.source) response.prepare_payload();
+  if (wanted.head) response.body().clear();
   http::serializer<false, http::string_body> serializer(response);
   const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
-  const bool more = !ec && keep_alive;
+  const bool more = !ec && wanted.keep_alive;
   co_return more;
 }
 
@@ -148,6 +151,13 @@ Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool c
 
 // A request that can not be read still gets an answer, where HTTP can be spoken at all.
 std::optional<HttpResponse> refusal_for(const error_code& ec) {
+  if (ec == boost::system::errc::not_enough_memory) {
+    HttpResponse refused = problem(503, "too many bodies",
+                                   "The bodies of all requests together take as much memory as "
+                                   "server.bodies_bytes_max allows. Try again later.");
+    refused.headers.emplace_back("Retry-After", bodies_retry_seconds);
+    return refused;
+  }
   if (ec == http::error::header_limit) {
     return problem(431, "header too large",
                    "The request's header exceeds server.header_bytes_max.");
@@ -183,104 +193,206 @@ struct Upgrade {
   Transport transport;
 };
 
-/// Until one asks for an upgrade, or there are no more.
-Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Place& place,
-                                                 Caller peer, HttpLimits limits,
-                                                 HttpService& service, Log& log) {
-  beast::flat_buffer buffer(limits.header_bytes_max + limits.body_bytes_max);
-  const auto executor = stream.socket().get_executor();
-  const auto cut = [&stream] {
-    error_code ignored;
-    stream.socket().close(ignored);
-  };
-  bool first = true;
-  bool open = true;
-  while (open) {
+/// The requests of one connection, one after the other.
+class Requests {
+ public:
+  Requests(Transport& stream, Connections::Place& place, Caller peer, const HttpLimits& limits,
+           HttpService& service, Log& log)
+      : stream_(stream),
+        place_(place),
+        peer_(std::move(peer)),
+        executor_(stream.socket().get_executor()),
+        buffer_(limits.header_bytes_max + read_ahead_bytes),
+        limits_(limits),
+        service_(service),
+        log_(log) {}
+
+  /// Until one asks for an upgrade, or there are no more.
+  Awaitable<std::optional<HttpRequest>> serve() {
+    bool open = co_await begins(limits_.handshake_timeout);
+    while (open) {
+      open = co_await serve_one() && !upgrade_ && co_await begins(limits_.keep_alive_timeout);
+    }
+    co_return std::move(upgrade_);
+  }
+
+ private:
+  std::function<void()> cut() {
+    return [this] {
+      error_code ignored;
+      stream_.socket().close(ignored);
+    };
+  }
+
+  /// Waits for a request's first byte. Empty lines before it are skipped (RFC 9112, 2.2).
+  Awaitable<bool> begins(Clock::duration patience) {
+    const Deadline deadline(executor_, patience, cut());
+    while (true) {
+      const std::string_view bytes = buffered();
+      if (bytes.starts_with("\r\n")) {
+        buffer_.consume(2);
+      } else if (!bytes.empty() && bytes != "\r") {
+        co_return true;
+      } else {
+        place_.idle(stream_.socket());
+        const auto into = buffer_.prepare(idle_bytes);
+        const auto [ec, size] = co_await stream_.async_read_some(into, use_tuple);
+        place_.busy();
+        if (ec) co_return false;
+        buffer_.commit(size);
+      }
+    }
+  }
+
+  /// True: the connection goes on.
+  Awaitable<bool> serve_one() {
     Parser parser;
-    parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
-    parser.body_limit(limits.body_bytes_max);
+    parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max + 1));
+    parser.body_limit(boost::none);  // until it is known whether the body is read at all
     error_code ec;
-    if (buffer.size() == 0) {
-      const Deadline first_byte_deadline(
-          executor, first ? limits.handshake_timeout : limits.keep_alive_timeout, cut);
-      place.idle(stream.socket());
-      const auto into = buffer.prepare(limits.header_bytes_max);
-      std::size_t size = 0;
-      std::tie(ec, size) = co_await stream.async_read_some(into, use_tuple);
-      place.busy();
-      buffer.commit(size);
-      if (ec) break;
-    }
     {
-      const Deadline header_deadline(executor, limits.handshake_timeout, cut);
-      std::tie(ec, std::ignore) =
-          co_await http::async_read_header(stream, buffer, parser, use_tuple);
+      const Deadline deadline(executor_, limits_.handshake_timeout, cut());
+      ec = co_await read_header(stream_, buffer_, parser, limits_.header_bytes_max);
     }
-    first = false;
-    std::optional<Deadline> deadline;
-    deadline.emplace(executor, limits.request_timeout, cut);
-    if (!ec && !parser.is_done() && !beast::websocket::is_upgrade(parser.get())) {
-      HttpRequest head = plain(parser.get(), peer, *limits.proxies);
-      if (parse_target(std::string(head.target), head)) {
-        if (auto refused = service.refuse_unread(head)) {
-          co_await write_response(stream, std::move(*refused), false, false);
-          break;
-        }
-      }
-      if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-        http::response<http::empty_body> proceed(http::status::continue_, 11);
-        http::serializer<false, http::empty_body> serializer(proceed);
-        std::tie(ec, std::ignore) = co_await http::async_write(stream, serializer, use_tuple);
-      }
-      if (!ec) {
-        std::tie(ec, std::ignore) = co_await http::async_read(stream, buffer, parser, use_tuple);
-      }
-    }
+    const RequestHead& head = parser.get();
+    Wanted wanted{head.method() == http::verb::head, head.version() < 11, false};
     if (ec) {
-      if (auto refused = refusal_for(ec)) {
-        HttpRequest head = plain(parser.get(), peer, *limits.proxies);
-        parse_target(std::string(head.target), head);
-        refused = service.in_form_of(head.path, std::move(*refused));
-        co_await write_response(stream, std::move(*refused), false, false);
-      }
-      break;
+      co_await refuse_unreadable(ec, head, wanted);
+      co_return false;
     }
-    HttpRequest request = plain(parser.get(), peer, *limits.proxies);
-    request.body = std::move(parser.get().body());
-    // What stands behind a request for another protocol is nobody's next request.
-    const bool keep_alive = parser.get().keep_alive() && !request.upgrade && !limits.only_probes;
-    const bool chunked = parser.get().version() >= 11;
-    const bool head = request.method == "HEAD";
-    if (!parse_target(std::string(request.target), request)) {
-      co_await write_response(
-          stream, problem(400, "bad request", "The request target is not a valid path."), false,
-          head);
-      break;
+    auto read = read_head(head, parser);
+    if (auto* refusal = std::get_if<HttpResponse>(&read)) {
+      co_await refuse(std::move(*refusal), path_of_unreadable(head, {}), wanted);
+      co_return false;
     }
-    if (limits.only_probes && !service.is_probe(request.path)) {
-      HttpResponse refused = service.in_form_of(request.path, out_of_descriptors());
-      co_await write_response(stream, std::move(refused), false, head);
-      break;
+    HttpRequest request = std::move(std::get<HttpRequest>(read));
+    Caller caller = limits_.proxies->caller_of(request.headers, peer_);
+    request.remote = std::move(caller.address);
+    request.secure = caller.secure;
+    request.proxied = caller.proxied;
+    service_.canonicalise(request);
+    if (limits_.only_probes && !service_.is_probe(request.path)) {
+      co_await refuse(out_of_descriptors(), request.path, wanted);
+      co_return false;
     }
-    if (request.upgrade && buffer.size() == 0) {
-      deadline.reset();  // whoever takes the transport keeps time
-      co_return Upgrade{std::move(request), std::move(stream)};
+    if (request.upgrade) co_return co_await take_upgrade(std::move(request), wanted);
+    wanted.keep_alive = parser.keep_alive() && !limits_.only_probes;
+    if (!parser.is_done() && !co_await take_body(parser, request, wanted)) co_return false;
+    co_return co_await answer(std::move(request), wanted);
+  }
+
+  Awaitable<bool> take_upgrade(HttpRequest request, Wanted wanted) {
+    // What stands behind a request for another protocol is not the next request.
+    if (buffer_.size() > 0) {
+      co_await refuse(problem(400, "bad request",
+                              "A client that asks for a WebSocket waits for the answer before it "
+                              "sends anything more."),
+                      request.path, wanted);
+      co_return false;
     }
-    if (head) request.method = "GET";
-    deadline.reset();  // an answer may take long by design (long-poll); its maker bounds it
+    upgrade_ = std::move(request);
+    co_return true;
+  }
+
+  /// The body, where there is a reader for it. False: the request has been refused.
+  Awaitable<bool> take_body(Parser& parser, HttpRequest& request, Wanted& wanted) {
+    BodyVerdict verdict = service_.judge_body(request);
+    if (!verdict.refused && !verdict.read) {
+      wanted.keep_alive = false;
+      co_return true;
+    }
+    if (!verdict.refused) verdict.refused = refuse_body(request);
+    if (verdict.refused) {
+      co_await refuse(std::move(*verdict.refused), request.path, wanted);
+      co_return false;
+    }
+    parser.body_limit(limits_.body_bytes_max);
+    if (parser.content_length().value_or(0) > limits_.body_bytes_max) {
+      co_await refuse(*refusal_for(http::error::body_limit), request.path, wanted);
+      co_return false;
+    }
+    if (limits_.bodies) parser.get().body().share.emplace(*limits_.bodies, std::move(verdict.user));
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    error_code ec;
+    if (!wanted.http_1_0 && expects_continue(request) && buffer_.size() == 0) {
+      http::response<http::empty_body> proceed(http::status::continue_, 11);
+      http::serializer<false, http::empty_body> serializer(proceed);
+      std::tie(ec, std::ignore) = co_await http::async_write(stream_, serializer, use_tuple);
+    }
+    if (!ec) ec = co_await read_body(stream_, buffer_, parser);
+    if (auto refused = ec ? refusal_for(ec) : std::nullopt) {
+      if (refused->status == 503) note_refused_body(request);
+      co_await refuse(std::move(*refused), request.path, wanted);
+    }
+    request.body = std::move(parser.get().body().bytes);
+    co_return !ec;
+  }
+
+  Awaitable<bool> answer(HttpRequest request, Wanted wanted) {
+    if (wanted.head) request.method = "GET";
     HttpResponse response = problem(500, "internal error", "This is a bug; the log says more.");
     const std::string path = request.path;
     try {
-      response = co_await service.answer(std::move(request));
+      response = co_await service_.answer(std::move(request));
     } catch (const std::exception& bug) {
-      log.error("http.bug", {{"path", path}, {"what", bug.what()}});
+      response = service_.in_form_of(path, std::move(response));
+      log_.error("http.bug", {{"path", path}, {"what", bug.what()}});
     }
-    if (response.source && !head) {
-      co_await write_from(stream, response, chunked, log);
-      break;
+    if (response.source && !wanted.head) {
+      co_await write_from(stream_, response, !wanted.http_1_0, log_);
+      co_return false;
     }
-    deadline.emplace(executor, limits.request_timeout, cut);
-    open = co_await write_response(stream, std::move(response), keep_alive, head);
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    co_return co_await write_response(stream_, std::move(response), wanted);
+  }
+
+  /// The connection is done after it.
+  Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
+    wanted.keep_alive = false;
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    co_await write_response(stream_, service_.in_form_of(path, std::move(refusal)), wanted);
+  }
+
+  Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
+    auto refusal = refusal_for(ec);
+    if (!refusal) co_return;
+    HttpRequest request;
+    request.path = path_of_unreadable(head, buffered());
+    service_.canonicalise(request);
+    co_await refuse(std::move(*refusal), request.path, wanted);
+  }
+
+  void note_refused_body(const HttpRequest& request) {
+    if (!limits_.bodies->worth_a_line(Clock::now())) return;
+    log_.warn("bodies.refused",
+              {{"remote", request.remote},
+               {"held", limits_.bodies->counts().held},
+               {"refused", limits_.bodies->counts().refused},
+               {"now", "requests get 503; raise server.bodies_bytes_max if these are no attack"}});
+  }
+
+  std::string_view buffered() const {
+    return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+  }
+
+  Transport& stream_;
+  Connections::Place& place_;
+  const Caller peer_;
+  const Executor executor_;
+  beast::flat_buffer buffer_;
+  const HttpLimits& limits_;
+  HttpService& service_;
+  Log& log_;
+  std::optional<HttpRequest> upgrade_;
+};
+
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Place& place,
+                                                 Caller peer, HttpLimits limits,
+                                                 HttpService& service, Log& log) {
+  {
+    Requests requests(stream, place, std::move(peer), limits, service, log);
+    auto upgrade = co_await requests.serve();
+    if (upgrade) co_return Upgrade{std::move(*upgrade), std::move(stream)};
   }
   co_await part_from(stream);
   co_return std::nullopt;
@@ -300,17 +412,16 @@ Awaitable<void> serve(Transport stream, Connections::PlacePtr place, Caller peer
   auto upgrade =
       co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
-  const bool head = upgrade->request.method == "HEAD";
   // From now on it is one client's, also where it comes from a proxy.
   if (!place->belongs_to(upgrade->request.remote)) {
-    co_await write_response(upgrade->transport, too_many_of_address(), false, head);
+    co_await write_response(upgrade->transport, too_many_of_address(), {});
     co_await part_from(upgrade->transport);
     co_return;
   }
   auto refused =
       co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   if (!refused) co_return;
-  co_await write_response(refused->transport, std::move(refused->response), false, head);
+  co_await write_response(refused->transport, std::move(refused->response), {});
   co_await part_from(refused->transport);
 }
 

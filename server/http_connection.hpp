@@ -12,6 +12,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include "server/body_memory.hpp"
 #include "server/connections.hpp"
 #include "server/http.hpp"
 #include "server/log.hpp"
@@ -26,17 +27,29 @@ struct HttpLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds keep_alive_timeout{60'000};
+  BodyMemory* bodies = nullptr;  ///< null: each body has its own limit only
   std::shared_ptr<const TrustedProxies> proxies = std::make_shared<const TrustedProxies>();
   /// One request is answered: a probe as always, any other with 503 (out of descriptors).
   bool only_probes = false;
+};
+
+/// What becomes of a body that a request announces.
+struct BodyVerdict {
+  std::optional<HttpResponse> refused;  ///< the answer, at once
+  /// False: nothing reads a body there. The request is answered by its head, and the connection
+  /// closed.
+  bool read = false;
+  std::string user;  ///< of the client token that sends it; empty: a back end
 };
 
 /// What is served. One object for all connections of a thread.
 class HttpService {
  public:
   virtual ~HttpService() = default;
+  /// Other spellings of a path become the one that the rest of this class knows.
+  virtual void canonicalise(HttpRequest&) const {}
   /// Judged by its head, before its body is read: a peer that may not call costs no memory.
-  virtual std::optional<HttpResponse> refuse_unread(const HttpRequest&) { return std::nullopt; }
+  virtual BodyVerdict judge_body(const HttpRequest&) { return {}; }
   /// What an operator's machines ask, at any time.
   virtual bool is_probe(const std::string& /*path*/) const { return false; }
   /// An answer that was made before the request could be read, in the form that its path's callers

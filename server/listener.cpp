@@ -48,6 +48,7 @@ HttpLimits http_limits(const config::Server& settings) {
           settings.handshake_timeout,
           settings.request_timeout,
           settings.keep_alive_timeout,
+          nullptr,
           std::make_shared<const TrustedProxies>(settings.trusted_proxies)};
 }
 

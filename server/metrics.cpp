@@ -309,6 +309,16 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   auto waits = family("verbatim_large_message_waits_total", "Such waits.", MetricType::Counter);
   add_counter(waits, {}, static_cast<double>(gauges.large_messages.waits));
   families.push_back(std::move(waits));
+  auto bodies = family("verbatim_request_body_bytes",
+                       "Memory of the bodies of HTTP requests, beyond the first 16 KiB of each.",
+                       MetricType::Gauge);
+  add_gauge(bodies, {}, static_cast<double>(gauges.bodies.held));
+  families.push_back(std::move(bodies));
+  auto bodies_refused =
+      family("verbatim_request_bodies_refused_total",
+             "Requests refused because server.bodies_bytes_max was reached.", MetricType::Counter);
+  add_counter(bodies_refused, {}, static_cast<double>(gauges.bodies.refused));
+  families.push_back(std::move(bodies_refused));
 
   auto too_large = family("verbatim_messages_too_large_total",
                           "Messages beyond session.client_message_bytes_max (to_upstream) or "

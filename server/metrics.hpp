@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/body_memory.hpp"
 #include "server/large_messages.hpp"
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
@@ -170,6 +171,7 @@ struct Gauges {
   ErasureGauges erased;
   FeedGauges feed;
   LargeMessages::Counts large_messages;
+  BodyMemory::Counts bodies;
 };
 
 class Metrics {

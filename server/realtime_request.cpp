@@ -1,6 +1,7 @@
 #include "server/realtime_request.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -12,6 +13,13 @@ namespace verbatim::server {
 
 namespace {
 
+bool is_base64_of_16_bytes(std::string_view key) {
+  constexpr std::size_t digits = 22;
+  return key.size() == digits + 2 && key.ends_with("==") &&
+         std::all_of(key.begin(), key.begin() + digits,
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
+}
+
 // What the handshake itself demands (RFC 6455, 4.2.1), asked before anything is begun for it.
 std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
   if (request.header("Sec-WebSocket-Version") != "13") {
@@ -21,7 +29,7 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
     return refused;
   }
   const std::string_view key = request.header("Sec-WebSocket-Key");
-  if (key.size() != 24 || !key.ends_with("==")) {
+  if (!is_base64_of_16_bytes(key)) {
     return openai_error(400, "invalid_handshake",
                         "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
   }

@@ -16,9 +16,14 @@ class RelayService final : public HttpService {
   RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
       : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
 
-  std::optional<HttpResponse> refuse_unread(const HttpRequest& head) override {
-    return api_.refuse_unread(head);
+  /// Azure's clients put the provider's paths below /openai.
+  void canonicalise(HttpRequest& request) const override {
+    constexpr std::string_view azure = "/openai";
+    if (!request.path.starts_with(azure)) return;
+    if (is_realtime_path(request.path.substr(azure.size()))) request.path.erase(0, azure.size());
   }
+
+  BodyVerdict judge_body(const HttpRequest& head) override { return api_.judge_body(head); }
 
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
@@ -58,7 +63,7 @@ class MetricsService final : public HttpService {
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
   Awaitable<HttpResponse> answer(HttpRequest request) override {
-    if (is_operators_path(request.path)) {
+    if (is_operators_path(request.path) || request.method == "OPTIONS") {
       co_return co_await api_.answer(std::move(request), worker_);
     }
     co_return problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");

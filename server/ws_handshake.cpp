@@ -4,13 +4,14 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <utility>
 
 #include "server/crypto.hpp"
+#include "server/read_message.hpp"
 
 namespace verbatim::server {
 
@@ -26,6 +27,8 @@ std::string accept_of(std::string_view key) {
 
 /// A provider that refuses says why in a few lines.
 constexpr std::uint64_t refusal_bytes_max = 64 * 1024;
+/// Generous: of the head of its answer.
+constexpr std::size_t head_bytes_max = 64 * 1024;
 
 }  // namespace
 
@@ -61,18 +64,18 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     refused.reason = unsent.message();
     co_return refused;
   }
-  beast::flat_buffer buffer;
+  beast::flat_buffer buffer(2 * head_bytes_max);
   http::response_parser<http::string_body> parser;
+  parser.header_limit(head_bytes_max + 1);
   parser.body_limit(refusal_bytes_max);
-  const auto [ec, read] = co_await http::async_read_header(transport, buffer, parser, use_tuple);
-  if (ec) {
+  if (const error_code ec = co_await read_header(transport, buffer, parser, head_bytes_max)) {
     refused.reason = ec.message();
     co_return refused;
   }
   const auto& response = parser.get();
   if (response.result() != http::status::switching_protocols) {
     // However much of the reason comes.
-    co_await http::async_read(transport, buffer, parser, use_tuple);
+    co_await read_body(transport, buffer, parser);
     refused.status = static_cast<int>(response.result_int());
     refused.reason = response.body().empty() ? std::string(response.reason()) : response.body();
     co_return refused;

@@ -78,7 +78,9 @@ test('bad requests are refused with a problem that says why', async (t) => {
     assert.equal(answer.status, 400, JSON.stringify(body));
     assert.ok(answer.json.error.message);
   }
-  assertProblem(await mint({ session: { instructions: 'x'.repeat(100_000) } }), 413);
+  const tooLarge = await mint({ session: { instructions: 'x'.repeat(100_000) } });
+  assert.equal(tooLarge.status, 413);
+  assert.match(tooLarge.json.error.message, /server\.body_bytes_max/);
   assertProblem(await relay.request(path, { method: 'PUT', body: {} }), 405);
 });
 

@@ -106,7 +106,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     let answers = '';
     client.socket.on('data', (data) => (answers += data));
     await cell.meanwhile(client.over, 'the end of the connection');
-    assert.match(answers, /^HTTP\/1.1 426 /);
+    assert.match(answers, /^HTTP\/1.1 400 /);
     assert.equal(answers.match(/HTTP\/1.1/g).length, 1);
     await cell.end();
   });

@@ -76,6 +76,18 @@ for (const target of [
 ])
   write('http_request', `${target}\n{}`);
 
+// Requests, by the first byte in pieces of another size.
+for (const [n, head, body = ''] of [
+  [0, 'GET /v1/sessions?limit=1 HTTP/1.1\r\nHost: relay:8443\r\nIf-None-Match: "a"\r\nif-none-match: "b"'],
+  [1, 'POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue', '{}GET / HTTP/1.1'],
+  [2, 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked', '2;a="b"\r\n{}\r\n0\r\nTrailer: 1\r\n\r\nGET /'],
+  [3, 'OPTIONS http://user@host:1/ HTTP/1.1\r\nHost: [::1]:80\r\nX: a\r\n b\r\nContent-Encoding: gzip'],
+  [4, 'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nContent-Length: 3', 'abc'],
+  [5, 'OPTIONS * HTTP/1.0\r\nConnection: keep-alive'],
+  [6, 'GET https://x/v1/realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: a, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='],
+])
+  write('http_framing', `${String.fromCharCode(n)}${head}\r\n\r\n${body}`);
+
 const handshake = 'Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n';
 const bearer = 'Authorization: Bearer TOKEN\n';
 const protocol = 'Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.TOKEN, verbatim.v1\n';

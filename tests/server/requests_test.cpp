@@ -99,7 +99,12 @@ TEST_CASE("an upgrade whose handshake can not succeed opens nothing", "[http]") 
   REQUIRE(status_of(upgrade({{"Sec-WebSocket-Key", key}})) == 426);
   REQUIRE(status_of(upgrade({{"Sec-WebSocket-Version", "8"}, {"Sec-WebSocket-Key", key}})) == 426);
   REQUIRE(status_of(upgrade({version})) == 400);
-  REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", key + key}})) == 400);
+  for (const std::string& bad :
+       {key + key, std::string("!") + key.substr(1), "-_" + key.substr(2), " " + key.substr(1),
+        std::string(24, 'A'), std::string(23, 'A') + "=", std::string(24, '=')}) {
+    INFO(bad);
+    REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", bad}})) == 400);
+  }
 }
 
 TEST_CASE("a client says by a header or a subprotocol that it speaks beta", "[P9][http]") {
