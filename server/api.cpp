@@ -160,6 +160,7 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
         "between has dropped its headers Upgrade and Connection: it must pass them on, "
         "and speak HTTP/1.1.");
     response.headers.emplace_back("Upgrade", "websocket");
+    response.headers.emplace_back("Connection", "Upgrade");
     co_return response;
   }
   for (const Route& route : routes) {

@@ -26,6 +26,8 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
     HttpResponse refused = openai_error(426, "unsupported_version",
                                         "WebSockets are spoken here in version 13 (RFC 6455).");
     refused.headers.emplace_back("Sec-WebSocket-Version", "13");
+    refused.headers.emplace_back("Upgrade", "websocket");
+    refused.headers.emplace_back("Connection", "Upgrade");
     return refused;
   }
   const std::string_view key = request.header("Sec-WebSocket-Key");

@@ -92,7 +92,10 @@ describe('HTTP as the world writes it', { concurrency: 4 }, () => {
           assertProvidersShape(await raw(t, relay, get(`${method} ${root}${path}`, `${key}Content-Length: 3\r\n`), 'v=0'), 404);
     }
     const secrets = '/v1/realtime/client_secrets';
-    assertProvidersShape(await raw(t, relay, get('GET /v1/realtime')), 426);
+    const plain = await raw(t, relay, get('GET /v1/realtime'));
+    assertProvidersShape(plain, 426);
+    assert.match(plain.head, /^upgrade: websocket\r?$/im); // RFC 9110, 15.5.22 and 7.8
+    assert.match(plain.head, /^connection: .*\bupgrade\b/im);
     assertProvidersShape(await raw(t, relay, get('DELETE /v1/realtime/')), 405);
     assertProvidersShape(await raw(t, relay, get(`GET ${secrets}`, key)), 405);
     assertProvidersShape(await raw(t, relay, get(`POST ${secrets}`)), 401);
@@ -205,10 +208,18 @@ describe('bodies', { concurrency: 2 }, () => {
   test('the last chunk of a stranger\'s body may come byte by byte [P11]', async (t) => {
     const relay = await start(t);
     const conversation = await Client.connectWithId(t, relay);
-    for (const [line, credential, status] of [['POST /nothing', '', 404], ['POST /v1/sessions', `Authorization: Bearer ${relay.key}\r\n`, 400]]) {
+    const key = `Authorization: Bearer ${relay.key}\r\n`;
+    const last = ['0\r\n', '\r', '\n'];
+    for (const [line, credential, pieces, status] of [
+      ['POST /nothing', '', last, 404],
+      ['POST /healthz', '', last, 405],
+      ['POST /v1/realtime/client_secrets', '', last, 401],
+      ['POST /v1/realtime/client_secrets', key, last, 200],
+      ['POST /v1/realtime/client_secrets', key, [...'2\r\n{}\r\n0\r\nA: b\r\n\r\n'], 200],
+    ]) {
       const wire = new Raw(t, relay);
       await wire.write(`${line} HTTP/1.1\r\nHost: x\r\n${credential}Transfer-Encoding: chunked\r\n\r\n`);
-      for (const piece of ['3\r\n{x}\r\n', '0', '\r', '\n', '\r', '\n']) {
+      for (const piece of pieces) {
         await wire.write(piece);
         await relay.request('/healthz'); // it has been read by now, or will be read with the next
       }

@@ -108,6 +108,31 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await failsToBegin(cell, client, 'upstream.connect_timeout');
   });
 
+  test('a provider whose refusal ends in pieces, or never, refuses that session only [P11]', async (t) => {
+    const cell = await Cell.start(t, simulator, { set: ['upstream.connect_timeout=800ms'] });
+    const refusal = (headers) => `HTTP/1.1 403 Forbidden\r\n${headers}\r\n`;
+    const line = Buffer.from('X:\r\n');
+    for (const [head, pieces] of [
+      // The last chunk of an empty body, cut where a parser may not look for it yet.
+      [refusal('Transfer-Encoding: chunked\r\n'), ['0\r\n', '\r', '\n']],
+      [refusal('Transfer-Encoding: chunked\r\n'), [...'2\r\nno\r\n0\r\n\r\n']],
+      ['HTTP/1.1 101 Switching Protocols\r\n', Array(200).fill(Buffer.alloc(1024, line))],
+    ]) {
+      const taken = cell.door.take();
+      const client = await WireClient.connect(t, cell.relay);
+      const socket = await taken;
+      socket.write(head);
+      for (const piece of pieces) {
+        await cell.live(); // a turn of the relay's only thread: what came before has been read
+        socket.write(piece);
+      }
+      const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'the end');
+      assert.match(close_reason, /^upstream_(error|lost)$/);
+      client.socket.end();
+    }
+    await cell.end();
+  });
+
   test('a provider that says nothing after the upgrade is given up [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.created_timeout=800ms'] });
     const taken = cell.door.take();
