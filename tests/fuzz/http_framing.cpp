@@ -151,7 +151,9 @@ void check_request(const Accepted& accepted) {
   const HttpRequest& request = accepted.request;
   demand(request.path.starts_with('/') || (request.path == "*" && request.method == "OPTIONS"));
   demand(request.header("Host").find_first_of(" ,@/?#") == std::string_view::npos);
-  for (const auto& [name, value] : request.headers) {
+  for (const auto& header : request.headers) {
+    const std::string& name = header.first;
+    const std::string& value = header.second;
     demand(name.find_first_of(" \t\r\n:") == std::string::npos);
     demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos);
     demand(std::count_if(request.headers.begin(), request.headers.end(), [&](const auto& one) {
