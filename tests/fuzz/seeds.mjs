@@ -93,6 +93,8 @@ const bearer = 'Authorization: Bearer TOKEN\n';
 const protocol = 'Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.TOKEN, verbatim.v1\n';
 write('upgrade_request', `/v1/realtime?model=gpt-realtime\n${handshake}${bearer}`);
 write('upgrade_request', `/v1/realtime?intent=transcription\n${handshake}${bearer}`);
+write('upgrade_request', `/v1/realtime?api-version=1\n${handshake}api-key: TOKEN\n`);
+write('upgrade_request', `/v1/realtime/\n${handshake.replaceAll('=', '-')}${bearer.replace(' T', '   T')}`);
 write('upgrade_request', `/v1/realtime?call_id=1&session=other\n${handshake}${bearer}`);
 write(
   'upgrade_request',

@@ -58,6 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& call = std::get<RealtimeCall>(examined);
   demand(has_token && call.user == "ann" && call.session_id == "sess_1");
   demand(call.protocol.empty() || call.protocol == "realtime" || call.protocol == "verbatim.v1");
+  const std::string_view key = request.header("Sec-WebSocket-Key");
+  demand(key.size() == 24 && key.ends_with("==") && key.find_first_of("-_ \t") == key.npos);
   const std::string_view origin = request.header("Origin");
   demand(origin.empty() || origin == "https://a.test");
   return 0;
