@@ -72,10 +72,11 @@ bool parse_target(std::string_view target, HttpRequest& into) {
   into.query.clear();
   if (target.empty() || target.front() != '/') return false;
   const std::size_t mark = target.find('?');
-  auto path = decode(target.substr(0, mark), false);
+  std::string_view encoded = target.substr(0, mark);
+  if (encoded.size() > 1 && encoded.ends_with('/')) encoded.remove_suffix(1);
+  auto path = decode(encoded, false);
   if (!path) return false;
   into.path = std::move(*path);
-  if (into.path.size() > 1 && into.path.ends_with('/')) into.path.pop_back();
   if (mark == std::string_view::npos) return true;
   std::string_view rest = target.substr(mark + 1);
   while (!rest.empty()) {

@@ -18,6 +18,19 @@ TEST_CASE("a request target is split and decoded", "[http]") {
   REQUIRE_FALSE(request.parameter("other"));
 }
 
+TEST_CASE("a slash at the end of a path makes no difference, an escaped one does", "[http]") {
+  HttpRequest request;
+  for (const auto& [target, path] : {std::pair("/healthz/", "/healthz"),
+                                     {"/healthz/?a=/", "/healthz"},
+                                     {"/", "/"},
+                                     {"//", "/"},
+                                     {"/a//", "/a/"},
+                                     {"/a%2F", "/a/"}}) {
+    REQUIRE(parse_target(target, request));
+    CHECK(request.path == path);
+  }
+}
+
 TEST_CASE("a request target that is none is refused", "[http]") {
   HttpRequest request;
   for (const char* bad : {"", "*", "http://x/", "/a%", "/a%4", "/a%zz", "/?x=%2"}) {
