@@ -273,7 +273,7 @@ Format<std::string> proxy_url() {
             const Url url = parse_url(text);
             if (url.scheme != "http") throw BadValue("has the scheme " + url.scheme);
             if (url.port.empty() || url.port == "0") throw BadValue("has no port");
-            if (!url.rest.empty() && url.rest != "/") throw BadValue("has a path");
+            if (!url.rest.empty()) throw BadValue("has a path");
             if (url.userinfo.find(':') != std::string::npos && source != Source::environment) {
               throw BadValue("has a password in it, which belongs into VERBATIM_UPSTREAM_PROXY");
             }

@@ -107,6 +107,7 @@ std::vector<Key> make_server_keys() {
       key("tls.cert_file", &S::tls, &Tls::cert_file, path("a PEM file, or nothing")),
       watched(key("tls.key_file", &S::tls, &Tls::key_file, path("a PEM file, or nothing")),
               the_file),
+      key("tls.hsts_max_age", &S::tls, &Tls::hsts_max_age, duration(0s, 3650 * day)),
   };
 }
 

@@ -60,8 +60,8 @@ struct Server {
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 4 * 1024 * 1024;
   std::size_t bodies_bytes_max = 64 * 1024 * 1024;  ///< of all requests together
-  milliseconds handshake_timeout{5'000};  ///< TLS handshake, and each request's header
-  milliseconds request_timeout{30'000};   ///< one request's body and answer
+  milliseconds handshake_timeout{5'000};            ///< TLS handshake, and each request's header
+  milliseconds request_timeout{30'000};             ///< one request's body and answer
   milliseconds keep_alive_timeout{60'000};
   std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
   milliseconds large_message_timeout{30'000};           ///< of each MiB of one
@@ -72,6 +72,7 @@ struct Tls {
   bool enabled = true;
   std::filesystem::path cert_file;  ///< both empty: a self-signed one for localhost is made
   std::filesystem::path key_file;
+  milliseconds hsts_max_age{365LL * 24 * 3600 * 1000};  ///< 0: browsers are not told
 };
 
 struct Auth {

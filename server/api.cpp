@@ -5,6 +5,7 @@
 #include "server/api_answers.hpp"
 #include "server/crypto.hpp"
 #include "server/session_driver.hpp"
+#include "server/token_judgement.hpp"
 
 namespace verbatim::server {
 
@@ -27,16 +28,10 @@ bool matches(std::string_view pattern, std::string_view path, std::string& id) {
   return pattern.empty() && path.empty();
 }
 
-/// Tokens, and what only some may read.
-void keep_out_of_caches(HttpResponse& response) {
-  const auto said = std::find_if(
-      response.headers.begin(), response.headers.end(),
-      [](const auto& header) { return equals_ignore_case(header.first, "Cache-Control"); });
-  if (said == response.headers.end()) {
-    response.headers.emplace_back("Cache-Control", "no-store");
-  } else {
-    said->second = "no-store";
-  }
+/// What anybody may read.
+bool is_public(std::string_view path) {
+  return path == "/" || path == "/openapi.json" || path.starts_with("/console/") ||
+         path.starts_with("/web/");
 }
 
 /// A browser keeps to TLS from now on (RFC 6797). Not for `localhost`, where other servers of a
@@ -86,6 +81,8 @@ HttpResponse preflight_answer() {
 const Api::Route Api::routes[] = {
     {"POST", "/v1/realtime/client_secrets", Credential::back_end, &Api::create_client_secret},
     {"POST", "/v1/realtime/sessions", Credential::back_end, &Api::create_beta_session},
+    {"GET", "/v1/client_secrets", Credential::back_end, &Api::list_client_secrets},
+    {"DELETE", "/v1/client_secrets/{id}", Credential::back_end, &Api::revoke_client_secret},
     {"GET", "/v1/sessions", Credential::back_end, &Api::list_sessions},
     {"GET", "/v1/sessions/{id}", Credential::back_end_or_own_session, &Api::show_session},
     {"GET", "/v1/sessions/{id}/transcript", Credential::back_end_or_own_session,
@@ -132,8 +129,7 @@ Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
   } else {
     response = in_form_of(request.path, co_await route(request, worker));
   }
-  if (parts_.settings.tls.enabled && keeps_to_tls(request.header("Host")))
-    response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
+  add_privacy(request, response);
   if (!origin.empty()) {
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
     response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After");
@@ -142,14 +138,25 @@ Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
   co_return response;
 }
 
+/// Tokens and what is private are kept by no cache, not even a browser's own; pages and the API's
+/// description may be. HSTS where TLS ends here: but for `localhost`, which other servers share.
+void Api::add_privacy(const HttpRequest& request, HttpResponse& response) const {
+  if (!is_public(request.path)) {
+    std::erase_if(response.headers, [](const auto& one) { return one.first == "Cache-Control"; });
+    response.headers.emplace_back("Cache-Control", "no-store");
+  }
+  const auto& tls = parts_.settings.tls;
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(tls.hsts_max_age).count();
+  if (tls.enabled && age > 0 && keeps_to_tls(request.header("Host")))
+    response.headers.emplace_back("Strict-Transport-Security", "max-age=" + std::to_string(age));
+}
+
 /// A page of another origin may read answers where server.allowed_origins names it: its client
 /// library asks for its session and posts its copy. Credentials are a header that the page sets, so
 /// none of the browser's own are let in.
 std::string Api::admitted_origin(const HttpRequest& request) const {
-  const std::string_view origin = request.header("Origin");
-  const auto& allowed = parts_.settings.server.allowed_origins;
-  const bool named = std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
-  return named && !request.path.starts_with("/web/") ? std::string(origin) : std::string();
+  const bool named = origins_.names(request) && !request.path.starts_with("/web/");
+  return named ? std::string(request.header("Origin")) : std::string();
 }
 
 Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
@@ -170,9 +177,10 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     if (auto refused = refuse(route, request, context.id, context.principal)) {
       co_return std::move(*refused);
     }
-    HttpResponse response = co_await (this->*route.handler)(context);
-    if (route.credential != Credential::none) keep_out_of_caches(response);
-    co_return response;
+    if (context.principal.kind == Principal::Kind::client_token) {
+      if (auto refused = co_await refuse_use_of_token(context)) co_return std::move(*refused);
+    }
+    co_return co_await (this->*route.handler)(context);
   }
   const std::string allowed = methods_of(request.path);
   if (allowed.empty()) co_return nothing_at(request.path);
@@ -200,6 +208,12 @@ HttpResponse Api::options_of(std::string_view path) {
   response.content_type.clear();
   response.headers.emplace_back("Allow", std::move(allowed));
   return response;
+}
+
+HttpResponse Api::storage_problem(const storage::StorageError& error) const {
+  parts_.log.error("store.failed", {{"kind", to_string(error.failure())}, {"why", error.what()}});
+  return retry_later(
+      problem(503, "storage unavailable", told_of(error.failure()) + ". The log says more."));
 }
 
 BodyVerdict Api::judge_body(const HttpRequest& head) const {
@@ -231,31 +245,51 @@ std::optional<HttpResponse> Api::refuse(const Route& route, const HttpRequest& r
   }
   auto authenticated = parts_.authenticator.get()->authenticate(request, now().wall / 1000);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
-    const bool mint = request.path.starts_with("/v1/realtime/");
-    HttpResponse response = mint ? openai_error(failure->status, failure->code, failure->message)
-                                 : problem(failure->status, failure->code, failure->message);
-    response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return response;
+    return unauthorized(request, *failure);
   }
   principal = std::get<Principal>(authenticated);
   switch (principal.kind) {
     case Principal::Kind::api_key:
       return std::nullopt;
     case Principal::Kind::development:
-      if (origin_allowed(request, parts_.settings.server.allowed_origins,
-                         parts_.settings.tls.enabled)) {
+      if (origins_.admit(request)) {
         return std::nullopt;
       }
       return problem(403, "forbidden",
                      "Without a key the development mode answers only pages of its own.");
     case Principal::Kind::client_token:
       if (route.credential != Credential::back_end_or_own_session) {
+        if (principal.expired) return unauthorized(request, expired_token());
         return problem(403, "forbidden", "This call needs a back-end key (vk_...).");
       }
-      if (principal.claims->session_id != id) return not_found();
+      if (!principal.claims->session_open && principal.claims->session_id != id) {
+        return principal.expired ? unauthorized(request, expired_token()) : not_found();
+      }
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+Awaitable<std::optional<HttpResponse>> Api::refuse_use_of_token(Context& context) {
+  const TokenClaims& claims = *context.principal.claims;
+  const auto read =
+      [use = use_of(claims, context.id), at = now().wall,
+       window = parts_.settings.session.resume_window.count()](storage::TranscriptStore& store) {
+        return storage::token_standing(store.database(), use, at, window);
+      };
+  auto found = co_await parts_.reader.run<storage::TokenStanding>(context.worker.executor(), read,
+                                                                  "a client token");
+  if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
+  const auto refused = refuse_use(claims, context.principal.expired, std::get<0>(found));
+  if (!refused) co_return std::nullopt;
+  if (refused->status == 404) co_return not_found();
+  co_return unauthorized(context.request, *refused);
+}
+
+std::function<bool()> Api::may_go_on(const Context& context) const {
+  const auto& claims = context.principal.claims;
+  if (!claims || claims->id.empty()) return [] { return true; };
+  return [this, id = claims->id] { return !parts_.revocations.contains(id); };
 }
 
 }  // namespace verbatim::server

@@ -21,9 +21,11 @@
 #include "server/live_feed.hpp"
 #include "server/log.hpp"
 #include "server/metrics.hpp"
+#include "server/origin.hpp"
 #include "server/rate_limit.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/revocations.hpp"
 #include "server/single_flight.hpp"
 #include "server/storage_watch.hpp"
 #include "server/upstream.hpp"
@@ -44,6 +46,7 @@ struct ApiParts {
   StoreReader& merger;  ///< for what may have to merge copies
   LiveFeed& feed;
   Registry& registry;
+  Revocations& revocations;
   Metrics& metrics;
   const LargeMessages& large_messages;
   const BodyMemory& bodies;
@@ -55,7 +58,8 @@ struct ClientSecretRequest;
 
 class Api {
  public:
-  explicit Api(ApiParts parts) : parts_(parts), posts_(parts.settings.posts.per_minute) {}
+  explicit Api(ApiParts parts)
+      : parts_(parts), origins_(parts.settings.server), posts_(parts.settings.posts.per_minute) {}
 
   Awaitable<HttpResponse> answer(HttpRequest request, Worker& worker);
   /// Judged by its head alone, before a body is read: who may not call need not be listened to.
@@ -84,6 +88,9 @@ class Api {
   };
   static const Route routes[];
   std::string admitted_origin(const HttpRequest& request) const;
+  void add_privacy(const HttpRequest& request, HttpResponse& response) const;
+  /// 503. The error's message goes to the log: it names files.
+  HttpResponse storage_problem(const storage::StorageError& error) const;
 
   /// What a change that ran on the journal's writer came to.
   using Changed = std::optional<storage::StorageError>;
@@ -100,6 +107,11 @@ class Api {
   static HttpResponse options_of(std::string_view path);
   std::optional<HttpResponse> refuse(const Route& route, const HttpRequest& request,
                                      const std::string& id, Principal& principal) const;
+  /// Why a client token is not good for the session: the token's user may not own it, since a back
+  /// end may have named a session id that it got from a browser.
+  Awaitable<std::optional<HttpResponse>> refuse_use_of_token(Context& context);
+  /// Whether a call that lasts may go on: its token has not been revoked.
+  std::function<bool()> may_go_on(const Context& context) const;
 
   /// A client token as it was asked for, or why there is none.
   struct Minted {
@@ -107,9 +119,13 @@ class Api {
     TokenClaims claims;
   };
   Awaitable<std::variant<Minted, HttpResponse>> mint(Context&, const ClientSecretRequest& asked);
+  Awaitable<std::optional<HttpResponse>> refuse_owner(Context&, const std::string& session_id,
+                                                      const std::string& user);
 
   Awaitable<HttpResponse> create_client_secret(Context&);
   Awaitable<HttpResponse> create_beta_session(Context&);
+  Awaitable<HttpResponse> list_client_secrets(Context&);
+  Awaitable<HttpResponse> revoke_client_secret(Context&);
   Awaitable<HttpResponse> list_sessions(Context&);
   Awaitable<HttpResponse> show_session(Context&);
   Awaitable<HttpResponse> show_transcript(Context&);
@@ -136,6 +152,7 @@ class Api {
   Awaitable<std::string> prove_journal(Executor executor);
 
   ApiParts parts_;
+  OriginRules origins_;
   RateLimit posts_;
   Check journal_check_{std::chrono::seconds(1)};
   Check upstream_check_{std::chrono::seconds(1)};

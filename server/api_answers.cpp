@@ -30,13 +30,21 @@ HttpResponse tagged(const HttpRequest& request, std::string_view tag,
     response = make();
   }
   response.headers.emplace_back("ETag", tag);
-  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  response.headers.emplace_back("Cache-Control", "no-cache");
   return response;
 }
 
 HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
   const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
   return tagged(request, tag, [&response] { return std::move(response); });
+}
+
+HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure) {
+  const bool mint = request.path.starts_with("/v1/realtime/");
+  HttpResponse response = mint ? openai_error(failure.status, failure.code, failure.message)
+                               : problem(failure.status, failure.code, failure.message);
+  response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
 }
 
 HttpResponse not_found() {
@@ -46,10 +54,6 @@ HttpResponse not_found() {
 HttpResponse retry_later(HttpResponse response) {
   response.headers.emplace_back("Retry-After", "10");
   return response;
-}
-
-HttpResponse storage_problem(const storage::StorageError& error) {
-  return retry_later(problem(503, "storage unavailable", error.what()));
 }
 
 }  // namespace verbatim::server

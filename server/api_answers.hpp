@@ -6,6 +6,7 @@
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
 
+#include "server/auth.hpp"
 #include "server/http.hpp"
 #include "storage/error.hpp"
 
@@ -18,9 +19,10 @@ HttpResponse tagged(const HttpRequest& request, HttpResponse response);
 /// The same where the tag is known before the body is: quoted.
 HttpResponse tagged(const HttpRequest& request, std::string_view tag,
                     const std::function<HttpResponse()>& make);
+/// 401, in the form of the path.
+HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure);
 /// Unknown, or another user's: who may not see it is not told that it is there.
 HttpResponse not_found();
 HttpResponse retry_later(HttpResponse response);
-HttpResponse storage_problem(const storage::StorageError& error);
 
 }  // namespace verbatim::server

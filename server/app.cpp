@@ -113,7 +113,7 @@ struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
-        log(settings.log),
+        log(settings.log, std::make_shared<session::SecretFilter>(secrets_of(settings))),
         data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
@@ -164,14 +164,13 @@ struct App::Parts {
     upstream = std::make_unique<Upstream>(settings.upstream, limits);
     api = std::make_unique<Api>(ApiParts{
         settings, authenticator, *upstream, *journal, storage_watch, *webhooks, *erasure, *reader,
-        *merger, feed, registry, metrics, large_messages, bodies, capture.get(), log});
-    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
-        settings, authenticator, *upstream, *journal, conversations(), storage_watch, *reader,
-        registry, *suspended, doorkeeper, descriptors, large_messages, capture.get(), log});
+        *merger, feed, registry, revocations, metrics, large_messages, bodies, capture.get(), log});
+    realtime = std::make_unique<RealtimeEndpoint>(
+        RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
+                      *reader, registry, revocations, *suspended, doorkeeper, descriptors,
+                      large_messages, capture.get(), log});
     listen();
-    signals.add(SIGTERM);
-    signals.add(SIGINT);
-    signals.add(SIGHUP);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
 
   ~Parts() {
@@ -335,12 +334,13 @@ struct App::Parts {
                    asio::detached);
     listener->start();
     if (metrics_listener) metrics_listener->start();
-    log.info("server.ready", {{"url", listener->url()},
-                              {"public_url", settings.server.public_url},
-                              {"data_dir", settings.server.data_dir.string()},
-                              {"upstream", provider ? "simulated" : settings.upstream.url},
-                              {"development", authenticator.get()->development()},
-                              {"threads", workers.size()}});
+    log.info("server.ready",
+             {{"url", listener->url()},
+              {"public_url", settings.server.public_url},
+              {"data_dir", settings.server.data_dir.string()},
+              {"upstream", provider ? "simulated" : shown_address(settings.upstream.url)},
+              {"development", authenticator.get()->development()},
+              {"threads", workers.size()}});
     announce(options.ready_file, listener->url());
     while (exit_code == 0) {
       const auto [ec, signal] = co_await signals.async_wait(use_tuple);
@@ -421,6 +421,7 @@ struct App::Parts {
   LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
   Workers workers;
   Registry registry;
+  Revocations revocations;
   Doorkeeper doorkeeper;
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;

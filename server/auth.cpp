@@ -30,22 +30,23 @@ Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string t
       development_(development),
       from_elsewhere_(std::move(from_elsewhere)) {}
 
-std::string_view bearer_of(const HttpRequest& request) {
+Credential credential_of(const HttpRequest& request) {
   const std::string_view authorization = request.header("Authorization");
   constexpr std::string_view scheme = "Bearer ";
   if (authorization.size() > scheme.size() &&
       equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) {
-    return authorization.substr(
-        std::min(authorization.find_first_not_of(' ', scheme.size()), authorization.size()));
+    std::string_view value = authorization.substr(scheme.size());
+    while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+    return {value, true};
   }
-  if (const auto key = request.header("api-key"); !key.empty()) return key;  // Azure's clients
+  if (const std::string_view key = request.header("api-key"); !key.empty()) return {key, true};
   std::string_view offered = request.header("Sec-WebSocket-Protocol");
   while (!offered.empty()) {
     const std::size_t comma = offered.find(',');
     std::string_view one = offered.substr(0, comma);
     while (!one.empty() && one.front() == ' ') one.remove_prefix(1);
     while (!one.empty() && one.back() == ' ') one.remove_suffix(1);
-    if (one.starts_with(protocol_prefix)) return one.substr(protocol_prefix.size());
+    if (one.starts_with(protocol_prefix)) return {one.substr(protocol_prefix.size()), false};
     offered = comma == std::string_view::npos ? std::string_view{} : offered.substr(comma + 1);
   }
   return {};
@@ -53,7 +54,7 @@ std::string_view bearer_of(const HttpRequest& request) {
 
 std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpRequest& request,
                                                                  std::int64_t now_s) const {
-  const std::string_view credential = bearer_of(request);
+  const std::string_view credential = credential_of(request).value;
   if (credential.starts_with(token_prefix)) {
     auto claims = read_token(credential);
     if (!claims) {
@@ -61,11 +62,8 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
                          "The client token is not one of this server's. Ask your back end for a "
                          "new one (POST /v1/realtime/client_secrets)."};
     }
-    if (claims->expires_at_s <= now_s) {
-      return AuthFailure{401, "token_expired",
-                         "The client token has expired. Ask your back end for a new one."};
-    }
     Principal principal{Principal::Kind::client_token, claims->user, {}};
+    principal.expired = claims->expires_at_s <= now_s;
     principal.claims = std::move(claims);
     return principal;
   }
@@ -115,6 +113,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
                   {"user", claims.user},
                   {"session", claims.session_id},
                   {"exp", claims.expires_at_s}};
+  payload["cfg"] = claims.configured;
   if (!claims.user_named) payload["unnamed"] = true;
   if (claims.session_open) payload["open"] = true;
   if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
@@ -144,6 +143,8 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   if (!payload.is_object() || number("v") != 1) return std::nullopt;
   TokenClaims claims;
   claims.id = text_or(payload, "id", "");
+  // Older programs gave an id to those alone that stand for something.
+  claims.configured = payload.value("cfg", json(!claims.id.empty())) == true;
   claims.user = text_or(payload, "user", "");
   claims.user_named = !(payload.contains("unnamed") && payload["unnamed"] == true);
   claims.session_id = text_or(payload, "session", "");
@@ -152,20 +153,6 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   if (payload.contains("meta")) claims.metadata_json = payload["meta"].dump();
   claims.expires_at_s = number("exp");
   return claims;
-}
-
-bool origin_allowed(const HttpRequest& request, const std::vector<std::string>& allowed, bool tls) {
-  const std::string_view origin = request.header("Origin");
-  if (origin.empty()) return true;
-  if (allowed.empty()) {
-    const std::string own =
-        std::string(tls ? "https://" : "http://") + std::string(request.header("Host"));
-    return equals_ignore_case(origin, own);
-  }
-  for (const std::string& one : allowed) {
-    if (origin == one) return true;
-  }
-  return false;
 }
 
 NewApiKey make_api_key() {

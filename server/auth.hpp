@@ -20,7 +20,9 @@ namespace verbatim::server {
 
 /// What a client token says.
 struct TokenClaims {
-  std::string id;  ///< of the stored session configuration; empty if there is none
+  std::string id;  ///< by which the store knows it; empty: an older program has made it
+  /// It stands for settings, terms or metadata that the store has: without them it is no good.
+  bool configured = false;
   std::string user;
   /// False: the minter has named no user, and `user` is the name of its own key.
   bool user_named = true;
@@ -38,6 +40,8 @@ struct Principal {
   Kind kind = Kind::development;
   std::string user;
   std::optional<TokenClaims> claims;  ///< of a client token
+  /// The token is good only for what it has opened before: token_judgement.hpp.
+  bool expired = false;
 };
 
 struct AuthFailure {
@@ -57,7 +61,7 @@ class Authenticator {
   Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret, bool development,
                 FromElsewhere from_elsewhere = nullptr);
 
-  /// Credentials in the interface's order: Authorization: Bearer, then the subprotocol.
+  /// By credential_of().
   std::variant<Principal, AuthFailure> authenticate(const HttpRequest& request,
                                                     std::int64_t now_s) const;
 
@@ -77,11 +81,13 @@ class Authenticator {
   mutable std::once_flag told_;
 };
 
-/// Browser clients only: a request without Origin passes. Empty list: the request's own host.
-bool origin_allowed(const HttpRequest& request, const std::vector<std::string>& allowed, bool tls);
-
-/// The credential in the request, empty if there is none.
-std::string_view bearer_of(const HttpRequest& request);
+/// The credential in a request, in the interface's order: Authorization: Bearer, api-key (as Azure
+/// spells it), the subprotocol. Empty if there is none.
+struct Credential {
+  std::string_view value;
+  bool in_header = false;  ///< of its own: no page sends that by itself
+};
+Credential credential_of(const HttpRequest& request);
 
 struct NewApiKey {
   std::string key;     ///< vk_..., shown once

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "server/instructions.hpp"
+#include "server/known_members.hpp"
+#include "server/session_request.hpp"
 #include "server/terms.hpp"
 #include "session/beta_shapes.hpp"
 #include "session/ids.hpp"
@@ -12,8 +14,40 @@
 namespace verbatim::server {
 
 using nlohmann::json;
+using session::json::Members;
+using session::json::View;
 
 namespace {
+
+/// Its names are the provider's, and new ones come: all but what looks like one of ours that stands
+/// in the wrong place, and would do nothing there.
+std::optional<std::string> wrong_in_session(View session) {
+  for (Members members(session); members.next();) {
+    const std::string name = member_name(members);
+    for (const char* ours : {"verbatim", "expires_after"}) {
+      if (!is_misspelt(name, ours)) continue;
+      return "'session." + shown_name(name) + "' is no member of a session; '" + ours +
+             "' stands beside 'session'.";
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_in_verbatim(View verbatim) {
+  auto wrong = wrong_member(
+      verbatim, "verbatim.",
+      {"user", "session_id", "metadata", "private", "template", "variables", "policy", "limits"});
+  for (Members members(verbatim); members.next() && !wrong;) {
+    const std::string name = member_name(members);
+    if (name == "policy")
+      wrong =
+          wrong_member(members.value(), "verbatim.policy.", {"client_events", "locked", "hide"});
+    if (name == "limits")
+      wrong = wrong_member(members.value(), "verbatim.limits.",
+                           {"max_duration", "idle_timeout", "audio_seconds", "tokens"});
+  }
+  return wrong;
+}
 
 /// What is wrong with `verbatim.template` and `verbatim.variables`; empty if nothing is.
 std::string fill_template(const json& extra,
@@ -35,6 +69,23 @@ std::string fill_template(const json& extra,
   }
   request.instructions = std::move(std::get<std::string>(made));
   return {};
+}
+
+/// What is wrong with the names of members; a policy that is misspelt would be no policy.
+std::optional<std::string> wrong_names(std::string_view body) {
+  const auto asked = View::of(body);
+  if (auto wrong = wrong_member(asked, "", {"session", "verbatim", "expires_after"})) return wrong;
+  for (Members members(asked); members.next();) {
+    const std::string name = member_name(members);
+    const View value = members.value();
+    std::optional<std::string> wrong;
+    if (name == "session") wrong = wrong_in_session(value);
+    if (name == "verbatim") wrong = wrong_in_verbatim(value);
+    if (name == "expires_after")
+      wrong = wrong_member(value, "expires_after.", {"anchor", "seconds"});
+    if (wrong) return wrong;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -71,6 +122,7 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   const json asked = json::parse(body, nullptr, false);
   if (asked.is_discarded()) return not_json(": it has half a character, or too large a number");
   if (!asked.is_object()) return wrong("The body must be a JSON object.");
+  if (const auto names = wrong_names(body)) return openai_error(400, "unknown_parameter", *names);
   request.session = asked.value("session", json::object());
   const json extra = asked.value("verbatim", json::object());
   if (!request.session.is_object()) return wrong("'session' must be an object.");
@@ -81,6 +133,12 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   }
   request.metadata = extra.value("metadata", json::object());
   if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
+  request.private_metadata = extra.value("private", json::object());
+  if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
+  if (request.private_metadata.dump().size() > metadata_bytes_max) {
+    return wrong("'verbatim.private' has more than " + std::to_string(metadata_bytes_max) +
+                 " bytes.");
+  }
   for (const char* key : {"user", "session_id"}) {
     if (extra.contains(key) && !extra[key].is_string()) {
       return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
@@ -104,6 +162,9 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
         !(*after)["seconds"].is_number_integer()) {
       return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
     }
+    if (after->value("anchor", json("created_at")) != "created_at") {
+      return wrong("'expires_after.anchor' must be 'created_at'.");
+    }
     request.seconds = (*after)["seconds"].get<std::int64_t>();
     const std::int64_t longest = settings.auth.token_ttl_max.count() / 1000;
     if (request.seconds < 10 || request.seconds > longest) {
@@ -116,18 +177,27 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
 
 std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
     std::string_view body, const config::Settings& settings) {
-  const auto asked = session::json::View::of(body);
+  const auto asked = View::of(body);
   // What is wrong with it is told by the reader of the other form.
   if (session::json::check(body) || !asked.is(session::json::Kind::object)) {
     return read_client_secret_request(body, settings);
   }
   session::json::ObjectWriter flat;
   session::json::ObjectWriter form;
-  for (session::json::Members own(asked); own.next();) {
-    (own.key() == "verbatim" ? form : flat).add(own.key(), own.value().raw());
+  int ours = 0;
+  for (Members own(asked); own.next();) {
+    const std::string name = member_name(own);
+    if (name == "verbatim" && ++ours > 1)
+      return openai_error(400, "unknown_parameter", "'verbatim' stands there twice.");
+    if (name == "client_secret") {
+      const auto names =
+          wrong_member(own.value(), "client_secret.", {"expires_after", "value", "expires_at"});
+      if (names) return openai_error(400, "unknown_parameter", *names);
+    }
+    (name == "verbatim" ? form : flat).add(own.key(), own.value().raw());
   }
   const std::string session = flat.text();
-  form.add("session", session::beta::ga_session(session::json::View::of(session)));
+  form.add("session", session::beta::ga_session(View::of(session)));
   if (const auto life = asked["client_secret"]["expires_after"]; life.exists()) {
     form.add("expires_after", life.raw());
   }

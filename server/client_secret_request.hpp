@@ -19,12 +19,17 @@ namespace verbatim::server {
 struct ClientSecretRequest {
   nlohmann::json session = nlohmann::json::object();  ///< as it came
   nlohmann::json metadata = nlohmann::json::object();
+  nlohmann::json private_metadata = nlohmann::json::object();  ///< that only back ends read
   std::optional<std::string> user;
   std::string session_id;  ///< empty: none was named
   std::int64_t seconds = 0;
   std::string instructions;  ///< made of a template; empty: none was named
   std::string terms;         ///< policy and limits, as JSON; empty: none were named
 
+  /// The store has to keep something for the token.
+  bool stands_for_something() const {
+    return !session.empty() || !instructions.empty() || !terms.empty() || !private_metadata.empty();
+  }
   std::string model() const;  ///< empty: none was named
   /// For a session.update: with the template's instructions, without the model, which goes into the
   /// URL; empty if nothing is asked.

@@ -16,6 +16,7 @@
 #include "server/data_commands.hpp"
 #include "server/data_dir.hpp"
 #include "server/health_check.hpp"
+#include "server/printable.hpp"
 #include "server/process.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
@@ -24,6 +25,7 @@
 #include "session/recording.hpp"
 #include "session/replay.hpp"
 #include "simulator/profile.hpp"
+#include "storage/client_tokens.hpp"
 #include "storage/database.hpp"
 #include "storage/recovery.hpp"
 #include "storage/transcript_store.hpp"
@@ -90,11 +92,41 @@ struct TokenRequest {
   std::string metadata = "{}";
 };
 
+/// As far as the store is here: a token may also be made before the first start, or elsewhere.
+bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  if (claims.session_open || !std::filesystem::exists(file)) return false;
+  storage::require_whole_store(file, settings.storage.fallback_dir);
+  const auto owner = storage::TranscriptStore(file).owner_of(claims.session_id);
+  return owner && *owner != claims.user;
+}
+
+/// So that it can be listed and revoked. It is good without that, too: a signature is enough.
+void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  if (!std::filesystem::exists(file)) return;
+  try {
+    storage::ClientToken token;
+    token.id = claims.id;
+    token.user = claims.user;
+    token.session_id = claims.session_id;
+    token.session_open = claims.session_open;
+    token.created_at = wall;
+    token.expires_at = claims.expires_at_s * 1000;
+    storage::Database database(file);
+    storage::save_client_token(database, token);
+  } catch (const storage::StorageError& error) {
+    std::cerr << "verbatim: the token is good, but can not be listed or revoked: " << error.what()
+              << "\n";
+  }
+}
+
 int token(const Common& common, const TokenRequest& request) {
   const config::Settings settings = common.settings();
   if (!settings.server.core_dumps) forbid_dumps();
   const std::int64_t wall = now().wall;
   TokenClaims claims;
+  claims.id = new_id("cs_", wall);
   claims.user = request.user;
   claims.session_open = request.session_id.empty();
   claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
@@ -107,14 +139,20 @@ int token(const Common& common, const TokenRequest& request) {
     return complain("--metadata must be a JSON object", exit_code::bad_usage);
   claims.metadata_json = metadata.dump();
   claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
+  if (is_of_another_user(settings, claims)) {
+    return complain("there is no session " + claims.session_id + " of this user",
+                    exit_code::not_found);
+  }
   std::filesystem::create_directories(settings.server.data_dir);
   const std::string secret = settings.auth.token_secret.empty()
                                  ? token_secret_in(settings.server.data_dir)
                                  : settings.auth.token_secret.reveal();
   const std::string value = Authenticator({}, secret, false).mint(claims);
+  write_down(settings, claims, wall);
   if (common.as_json) {
     print({{"value", value},
            {"expires_at", claims.expires_at_s},
+           {"token_id", claims.id},
            {"session_id", claims.session_id},
            {"user", claims.user}});
   } else {
@@ -175,7 +213,7 @@ int sessions_list(const Common& common, std::size_t limit) {
               << to_string(one.status) << "  "
               << (session["close_reason"].is_string() ? session["close_reason"].get<std::string>()
                                                       : "-")
-              << "  turns=" << session["turns"] << "  user=" << one.user << "\n";
+              << "  turns=" << session["turns"] << "  user=" << printable(one.user) << "\n";
   }
   return exit_code::ok;
 }

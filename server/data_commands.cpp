@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "server/data_dir.hpp"
+#include "server/printable.hpp"
 #include "server/session_driver.hpp"
 #include "storage/backup.hpp"
 #include "storage/database.hpp"
@@ -219,7 +220,7 @@ int list_deliveries(const Common& common, bool dead_only) {
     if (common.as_json) continue;
     std::cout << message.public_id << "  " << to_string(message.kind) << "  " << message.session_id
               << "  " << one.target << "  " << to_string(one.state) << "  tries=" << message.tries
-              << "  " << message.last_error << "\n";
+              << "  " << printable(message.last_error) << "\n";
   }
   if (common.as_json) print(list);
   return exit_code::ok;

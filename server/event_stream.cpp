@@ -39,10 +39,11 @@ std::string session_json(const TailState& state) {
 
 EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place,
                          storage::TailStart start, const std::optional<storage::TailMark>& seen,
-                         const Executor& executor)
+                         std::function<bool()> may_watch, const Executor& executor)
     : feed_(feed),
       place_(std::move(place)),
       start_(std::move(start)),
+      may_watch_(std::move(may_watch)),
       ends_at_(Clock::now() + feed.settings().connection_max) {
   if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
   if (!start_.ended) bell_ = feed_.follow(start_.key, seen_, executor);
@@ -61,7 +62,7 @@ Awaitable<std::string> EventStream::next() {
     out = greeting;
     co_return out;
   }
-  while (!abandoned_) {
+  while (!abandoned_ && may_watch_()) {
     if (sent_ < batch_.size()) {
       out = piece();
       beat_at_ = Clock::now() + feed_.settings().heartbeat;

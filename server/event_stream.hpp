@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,8 +20,10 @@ namespace verbatim::server {
 class EventStream final : public BodySource {
  public:
   /// `seen`: the last event's id that the watcher says it has.
+  /// `may_watch`, asked at every step: the stream ends when it says no.
   EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place, storage::TailStart start,
-              const std::optional<storage::TailMark>& seen, const Executor& executor);
+              const std::optional<storage::TailMark>& seen, std::function<bool()> may_watch,
+              const Executor& executor);
 
   Awaitable<std::string> next() override;
   Clock::duration patience() const override { return feed_.settings().write_timeout; }
@@ -45,6 +48,7 @@ class EventStream final : public BodySource {
   LiveFeed& feed_;
   std::unique_ptr<LiveFeed::Place> place_;
   storage::TailStart start_;
+  std::function<bool()> may_watch_;
   std::uint64_t seen_ = 0;  ///< number of the state that the watcher has, of this attempt
   std::shared_ptr<Doorbell> bell_;
   std::shared_ptr<const storage::TailState> shown_;

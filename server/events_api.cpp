@@ -52,8 +52,9 @@ Awaitable<HttpResponse> Api::watch_session(Context& context) {
   response.content_type = "text/event-stream";
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("X-Accel-Buffering", "no");
-  response.source = std::make_shared<EventStream>(parts_.feed, std::move(place), std::move(*start),
-                                                  seen, context.worker.executor());
+  response.source =
+      std::make_shared<EventStream>(parts_.feed, std::move(place), std::move(*start), seen,
+                                    may_go_on(context), context.worker.executor());
   co_return response;
 }
 

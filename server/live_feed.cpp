@@ -116,6 +116,16 @@ void LiveFeed::show(States states) {
   for (const Ear& ear : woken) ring(ear);
 }
 
+void LiveFeed::wake_watchers() {
+  std::vector<Ear> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, watched] : watched_)
+      woken.insert(woken.end(), watched.ears.begin(), watched.ears.end());
+  }
+  for (const Ear& ear : woken) ring(ear);
+}
+
 void LiveFeed::ring(const Ear& ear) {
   asio::post(ear.executor, [bell = ear.bell] {
     if (const auto alive = bell.lock()) alive->ring();

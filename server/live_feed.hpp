@@ -54,6 +54,8 @@ class LiveFeed {
                                    const Executor& executor);
   /// The newest; null before the first look.
   std::shared_ptr<const storage::TailState> newest(const storage::TailKey& key) const;
+  /// Wakes every watcher, to look whether it still may watch.
+  void wake_watchers();
   /// Whoever has seen the newest state is to end: there will be no other.
   bool closed() const { return closed_; }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "server/printable.hpp"
 #include "session/render.hpp"
 
 namespace verbatim::server {
@@ -28,11 +29,7 @@ const char* name(config::LogLevel level) {
 }
 
 std::string as_json(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-bool is_bare_word(const std::string& text) {
-  return !text.empty() && text.find_first_of(" \"\\=\n\r\t") == std::string::npos;
+  return without_controls(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -42,12 +39,23 @@ void Log::write(config::LogLevel level, std::string_view event, LogFields fields
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
                        .count();
+  const auto hide = [this](const std::string& text) {
+    return secrets_ ? secrets_->cut(text) : text;
+  };
   std::string line;
   if (format_ == config::LogFormat::json) {
     json object = {{"time", session::iso_time(now)}, {"level", name(level)}, {"event", event}};
     for (const auto& [key, value] : fields) {
       json& slot = object[std::string(key)];
-      std::visit([&slot](const auto& v) { slot = v; }, value.value());
+      std::visit(
+          [&](const auto& v) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string>) {
+              slot = hide(v);
+            } else {
+              slot = v;
+            }
+          },
+          value.value());
     }
     line = as_json(object);
   } else {
@@ -57,7 +65,7 @@ void Log::write(config::LogLevel level, std::string_view event, LogFields fields
       std::visit(
           [&](const auto& v) {
             if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string>) {
-              line += is_bare_word(v) ? v : as_json(v);
+              line += printable(hide(v));
             } else {
               line += as_json(json(v));
             }

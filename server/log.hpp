@@ -8,12 +8,14 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include "config/settings.hpp"
+#include "session/secret_filter.hpp"
 #include "session/text.hpp"
 
 namespace verbatim::server {
@@ -39,7 +41,9 @@ using LogFields = std::initializer_list<std::pair<std::string_view, LogValue>>;
 
 class Log {
  public:
-  explicit Log(config::Log options) : level_(options.level), format_(options.format) {}
+  /// `secrets` are cut out of every line.
+  explicit Log(config::Log options, std::shared_ptr<const session::SecretFilter> secrets = nullptr)
+      : level_(options.level), format_(options.format), secrets_(std::move(secrets)) {}
 
   void debug(std::string_view event, LogFields fields = {}) {
     write(config::LogLevel::debug, event, fields);
@@ -60,6 +64,7 @@ class Log {
 
   std::atomic<config::LogLevel> level_;
   config::LogFormat format_;
+  std::shared_ptr<const session::SecretFilter> secrets_;
 };
 
 }  // namespace verbatim::server

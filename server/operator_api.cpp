@@ -26,7 +26,8 @@ Awaitable<std::string> Api::prove_journal(Executor executor) {
   const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
   const auto failed = co_await from_callback<Outcome>(executor, deadline, start);
   if (!failed) co_return "the disk has not answered within journal.slow_commit";
-  co_return *failed ? (*failed)->what() : std::string();
+  if (*failed) parts_.log.error("store.failed", {{"why", (*failed)->what()}});
+  co_return *failed ? told_of((*failed)->failure()) : std::string();
 }
 
 Awaitable<std::string> Api::journal_trouble(Worker& worker) {

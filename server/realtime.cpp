@@ -9,6 +9,7 @@
 #include "server/binary_audio_peer.hpp"
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
+#include "server/token_judgement.hpp"
 #include "server/ws_handshake.hpp"
 #include "session/json_view.hpp"
 #include "session/own_events.hpp"
@@ -43,6 +44,10 @@ HttpResponse retry_later(HttpResponse response, int seconds) {
   return response;
 }
 
+std::string token_id(const RealtimeCall& call) {
+  return call.token ? call.token->id : std::string();
+}
+
 // A client's words about its own leaving stay out of the log.
 bool decided_by_client(CloseReason reason) {
   return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
@@ -74,8 +79,8 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   return options;
 }
 
-bool binds_transcription(const storage::TranscriptStore::ClientSecret& secret) {
-  const auto session = session::json::View::of(secret.session_config_json);
+bool binds_transcription(const storage::ClientToken& token) {
+  const auto session = session::json::View::of(token.session_config_json);
   return session["type"].between_quotes() == "transcription";
 }
 
@@ -126,25 +131,44 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
   }
 }
 
-Awaitable<std::variant<RealtimeEndpoint::Secret, HttpResponse>> RealtimeEndpoint::secret_of(
+Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint::token_of(
     const RealtimeCall& call, Worker& worker) const {
-  if (call.secret_id.empty()) co_return Secret();
-  using Found = std::optional<Secret>;
-  const auto read = [id = call.secret_id](storage::TranscriptStore& store) {
-    return store.client_secret(id);
+  if (!call.token) co_return Token();
+  const std::int64_t window = parts_.settings.session.resume_window.count();
+  const auto read = [use = use_of(*call.token, call.session_id), window,
+                     at = now().wall](storage::TranscriptStore& store) {
+    return storage::token_standing(store.database(), use, at, window);
   };
-  auto found = co_await parts_.reader.run<Found>(worker.executor(), read, "a client token");
+  auto found =
+      co_await parts_.reader.run<storage::TokenStanding>(worker.executor(), read, "a client token");
   if (const auto* error = std::get_if<1>(&found)) {
     parts_.log.error("store.read_failed", {{"why", error->what()}});
     co_return openai_error(503, "storage_unavailable",
                            "The session's configuration can not be read.");
   }
-  Found& secret = std::get<0>(found);
-  if (!secret) {
-    co_return openai_error(401, "token_expired",
-                           "What the client token stands for is gone. Ask for a new one.");
-  }
-  co_return std::move(*secret);
+  storage::TokenStanding& standing = std::get<0>(found);
+  if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
+    co_return openai_error(refused->status, refused->code, refused->message);
+  co_return standing.stored ? std::move(*standing.stored) : Token();
+}
+
+Awaitable<bool> RealtimeEndpoint::note_use(const RealtimeCall& call, Worker& worker) const {
+  const bool noted = call.token && !call.token->id.empty() && call.token->session_open &&
+                     call.token->session_id != call.session_id;
+  if (!noted) co_return true;
+  using Failed = std::optional<storage::StorageError>;
+  const auto start = [this, &call](auto done) {
+    parts_.journal.execute(
+        [id = call.token->id, session = call.session_id](storage::Database& database) {
+          storage::note_token_use(database, id, session);
+        },
+        [done](const storage::StorageError* error) mutable {
+          done(error ? Failed(*error) : Failed());
+        });
+  };
+  const Failed failed = co_await from_callback<Failed>(worker.executor(), start);
+  if (failed) parts_.log.error("client_secret.use_not_noted", {{"why", failed->what()}});
+  co_return !failed;
 }
 
 Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpRequest request,
@@ -158,9 +182,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   if (auto refusal = parts_.doorkeeper.refuse_address(request.remote, worker.tally())) {
     co_return refuse(std::move(*refusal));
   }
-  auto examined =
-      examine_upgrade(request, *parts_.authenticator.get(), parts_.settings.server.allowed_origins,
-                      parts_.settings.tls.enabled, now().wall);
+  auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
   RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
@@ -168,18 +190,25 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
         retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
                     storage_retry_seconds));
   }
-  auto secret = co_await secret_of(call, worker);
-  if (auto* refusal = std::get_if<HttpResponse>(&secret)) co_return refuse(std::move(*refusal));
-  call.transcription = call.transcription || binds_transcription(std::get<Secret>(secret));
+  auto token = co_await token_of(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&token)) co_return refuse(std::move(*refusal));
+  call.transcription = call.transcription || binds_transcription(std::get<Token>(token));
   auto admitted = co_await take_place(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
+  const auto unnoted = [] {
+    return retry_later(
+        openai_error(503, "storage_failure", "The token's use can not be written down."),
+        storage_retry_seconds);
+  };
   if (std::get<Admitted>(admitted) == Admitted::joins) {
+    if (!co_await note_use(call, worker)) co_return refuse(unnoted());
     auto client = co_await accept(call, request, std::move(transport), worker);
     if (!client) co_return std::nullopt;
     parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
+    const std::string token_name = token_id(call);
     co_await rejoin(parts_.registry, call.session_id, std::move(client),
-                    {call.after, call.extension_events, call.dialect}, worker,
-                    parts_.settings.session.close_timeout);
+                    {call.after, call.extension_events, call.dialect}, token_name,
+                    parts_.revocations, worker, parts_.settings.session.close_timeout);
     co_return std::nullopt;
   }
   const SessionPlace place(parts_.registry, call.session_id);
@@ -195,10 +224,12 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                                   parts_.reader, worker.executor(), worker.tally());
   if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));
   const auto& users_place = std::get<Doorkeeper::Place>(entered);
-  auto begun = co_await begin(call, worker);
+  auto begun = co_await begin(call, std::get<Token>(token), worker);
   if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
   const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
   try {
+    // Its attempt has begun, and goes on: the token's use is of no more weight than that.
+    co_await note_use(call, worker);
     auto client = co_await accept(call, request, std::move(transport), worker);
     worker.tally().sessions_opened.add();
     parts_.log.info("session.opened", {{"session", call.session_id},
@@ -208,7 +239,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     request = {};  // it is as long as the conversation
     co_await converse(
         call,
-        driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Secret>(secret)),
+        driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Token>(token)),
                    users_place.account, std::move(client), worker),
         worker);
   } catch (...) {
@@ -221,7 +252,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
 }
 
 Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint::begin(
-    const RealtimeCall& call, Worker& worker) const {
+    const RealtimeCall& call, const Token& token, Worker& worker) const {
   const auto unkept = [this, &call](const storage::StorageError& error) {
     parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
     return retry_later(
@@ -236,10 +267,16 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
     begun.taken = std::move(*taken);
     co_return begun;
   }
+  const bool expired = call.token && call.token->expires_at_s * 1000 <= now().wall;
+  if (expired) {
+    const AuthFailure refused = expired_token();
+    co_return openai_error(refused.status, refused.code, refused.message);
+  }
   storage::AttemptSpec spec;
   spec.session_id = call.session_id;
   spec.user = call.user;
   spec.metadata = call.metadata_json;
+  spec.private_metadata = token.private_json;
   // A transcription session has no model of its own.
   if (!call.transcription)
     spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
@@ -288,18 +325,19 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
 }
 
 std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& call, Begun begun,
-                                                            Secret secret,
+                                                            Token token,
                                                             std::shared_ptr<UserAccount> account,
                                                             std::unique_ptr<Peer> client,
                                                             Worker& worker) const {
   const config::Settings& settings = parts_.settings;
   const storage::OpenedAttempt& opened = begun.opened;
   session::SessionOptions options = session_options(settings, opened.attempt);
-  options.session_config_json = std::move(secret.session_config_json);
+  options.session_config_json = std::move(token.session_config_json);
   options.model = call.model;
   options.transcription = call.transcription;
   options.users_usage = std::move(account);
-  apply_terms(settings, secret.terms_json, options);
+  options.secrets = secrets_;
+  apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};
   session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
@@ -322,6 +360,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   driver_options.ping_interval = settings.session.ping_interval;
   driver_options.close_timeout = settings.session.close_timeout;
   driver_options.model = call.model;
+  driver_options.secrets = secrets_;
+  driver_options.token_id = token_id(call);
   if (parts_.capture) {
     driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
   }
@@ -339,6 +379,8 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
                                            std::unique_ptr<SessionDriver> driver,
                                            Worker& worker) const {
   const bool welcome = parts_.registry.attach(call.session_id, worker, *driver);
+  if (const std::string id = token_id(call); parts_.revocations.contains(id))
+    driver->token_revoked(id);
   if (parts_.journal.failed()) {
     driver->end(CloseReason::storage_failure, "the transcript can not be kept");
   } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {

@@ -18,9 +18,11 @@
 #include "server/realtime_request.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
+#include "server/revocations.hpp"
 #include "server/storage_watch.hpp"
 #include "server/suspended_sessions.hpp"
 #include "server/upstream.hpp"
+#include "storage/client_tokens.hpp"
 #include "storage/sqlite_journal.hpp"
 
 namespace verbatim::server {
@@ -34,6 +36,7 @@ struct RealtimeParts {
   const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
+  const Revocations& revocations;
   SuspendedSessions& suspended;
   Doorkeeper& doorkeeper;
   Descriptors& descriptors;
@@ -44,7 +47,10 @@ struct RealtimeParts {
 
 class RealtimeEndpoint {
  public:
-  explicit RealtimeEndpoint(RealtimeParts parts) : parts_(parts) {}
+  explicit RealtimeEndpoint(RealtimeParts parts)
+      : parts_(parts),
+        origins_(parts.settings.server),
+        secrets_(std::make_shared<session::SecretFilter>(secrets_of(parts.upstream.settings()))) {}
 
   Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
                                                          Worker& worker) const;
@@ -59,16 +65,20 @@ class RealtimeEndpoint {
     storage::OpenedAttempt opened;
     std::optional<SuspendedSessions::Taken> taken;
   };
-  Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call,
-                                                     Worker& worker) const;
   Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
                                           Transport transport, Worker& worker) const;
-  /// What the client's token stands for.
-  using Secret = storage::TranscriptStore::ClientSecret;
-  Awaitable<std::variant<Secret, HttpResponse>> secret_of(const RealtimeCall& call,
-                                                          Worker& worker) const;
+  /// What the client's token stands for; nothing without one. Refused if it does not open the
+  /// session.
+  using Token = storage::ClientToken;
+  Awaitable<std::variant<Token, HttpResponse>> token_of(const RealtimeCall& call,
+                                                        Worker& worker) const;
+  /// Remembers that a token for any session of its user is used for this one. False if that can not
+  /// be written down.
+  Awaitable<bool> note_use(const RealtimeCall& call, Worker& worker) const;
+  Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call, const Token& token,
+                                                     Worker& worker) const;
   /// Not a coroutine: what it needs for a moment would stay in memory as long as the conversation.
-  std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Secret secret,
+  std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Token token,
                                             std::shared_ptr<UserAccount> account,
                                             std::unique_ptr<Peer> client, Worker& worker) const;
   Awaitable<void> converse(const RealtimeCall& call, std::unique_ptr<SessionDriver> driver,
@@ -76,6 +86,8 @@ class RealtimeEndpoint {
   void report_end(const RealtimeCall& call, const SessionDriver& driver, Worker& worker) const;
 
   RealtimeParts parts_;
+  OriginRules origins_;
+  std::shared_ptr<const session::SecretFilter> secrets_;  ///< of the way to the provider
 };
 
 }  // namespace verbatim::server

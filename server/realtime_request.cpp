@@ -40,9 +40,10 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
 
 }  // namespace
 
-std::variant<RealtimeCall, HttpResponse> examine_upgrade(
-    const HttpRequest& request, const Authenticator& authenticator,
-    const std::vector<std::string>& allowed_origins, bool tls, session::TimeMs now) {
+std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
+                                                         const Authenticator& authenticator,
+                                                         const OriginRules& origins,
+                                                         session::TimeMs now) {
   if (auto refused = bad_handshake(request)) return std::move(*refused);
   auto authenticated = authenticator.authenticate(request, now / 1000);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
@@ -51,8 +52,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
     return refused;
   }
   const Principal& principal = std::get<Principal>(authenticated);
-  if (principal.kind != Principal::Kind::api_key &&
-      !origin_allowed(request, allowed_origins, tls)) {
+  if (!credential_of(request).in_header && !origins.admit(request)) {
     return openai_error(
         403, "origin_not_allowed",
         "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
@@ -75,7 +75,8 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(
     call.session_id = principal.claims->session_id;
     call.metadata_json = principal.claims->metadata_json;
     call.model = principal.claims->model;
-    call.secret_id = principal.claims->id;
+    call.token = principal.claims;
+    call.token_expired = principal.expired;
   }
   if (const auto asked = request.parameter("session")) {
     if (!session::is_valid_session_id(*asked)) {

@@ -12,6 +12,7 @@
 
 #include "server/auth.hpp"
 #include "server/http.hpp"
+#include "server/origin.hpp"
 #include "session/dialect.hpp"
 #include "session/turn.hpp"
 
@@ -24,8 +25,9 @@ struct RealtimeCall {
   bool by_token = false;  ///< the user is the one that a client token names
   std::string metadata_json = "{}";
   std::string model;
-  std::string secret_id;
-  bool transcription = false;  ///< what is said is only written down
+  std::optional<TokenClaims> token;  ///< the client's
+  bool token_expired = false;        ///< it may come back to what the token has opened
+  bool transcription = false;        ///< what is said is only written down
   bool extension_events = false;
   bool binary_audio = false;                  ///< audio comes and goes as binary frames
   std::optional<std::uint64_t> after;         ///< has received so many messages of this attempt
@@ -33,8 +35,9 @@ struct RealtimeCall {
   const session::Dialect* dialect = nullptr;  ///< null: the provider's own
 };
 
-std::variant<RealtimeCall, HttpResponse> examine_upgrade(
-    const HttpRequest& request, const Authenticator& authenticator,
-    const std::vector<std::string>& allowed_origins, bool tls, session::TimeMs now);
+std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
+                                                         const Authenticator& authenticator,
+                                                         const OriginRules& origins,
+                                                         session::TimeMs now);
 
 }  // namespace verbatim::server

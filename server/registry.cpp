@@ -73,10 +73,12 @@ Awaitable<bool> Registry::goes_on(std::string session_id, Executor executor) {
 }
 
 void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
-                    session::ClientReturn how, std::function<void(std::unique_ptr<Peer>)> done) {
+                    session::ClientReturn how, std::string token_id,
+                    std::function<void(std::unique_ptr<Peer>)> done) {
   const auto carried = std::make_shared<std::unique_ptr<Peer>>(std::move(client));
-  visit(session_id, [carried, how, done = std::move(done)](SessionDriver* driver) {
-    if (driver) driver->attach(*carried, how);
+  visit(session_id, [carried, how, token_id = std::move(token_id),
+                     done = std::move(done)](SessionDriver* driver) {
+    if (driver) driver->attach(*carried, how, token_id);
     done(std::move(*carried));
   });
 }
@@ -124,6 +126,10 @@ void Registry::with_all(const std::function<void(SessionDriver&)>& act) {
       if (driver) act(*driver);
     });
   }
+}
+
+void Registry::end_connections_of(const std::string& token_id) {
+  with_all([token_id](SessionDriver& driver) { driver.token_revoked(token_id); });
 }
 
 void Registry::end_all(session::CloseReason reason, const std::string& why) {

@@ -9,16 +9,18 @@
 namespace verbatim::server {
 
 Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                       std::unique_ptr<Peer> client, session::ClientReturn how, Worker& worker,
+                       std::unique_ptr<Peer> client, session::ClientReturn how,
+                       const std::string& token_id, const Revocations& revocations, Worker& worker,
                        std::chrono::milliseconds close_timeout) {
   const auto released = std::make_shared<Doorbell>(worker.executor());
   using Left = std::shared_ptr<std::unique_ptr<Peer>>;
   const auto bridge = std::make_shared<std::unique_ptr<Peer>>(
       std::make_unique<BridgePeer>(std::move(client), worker.executor(), released));
-  const auto start = [&registry, &session_id, &how, bridge](auto done) {
-    registry.join(session_id, std::move(*bridge), how, [done](std::unique_ptr<Peer> left) mutable {
-      done(std::make_shared<std::unique_ptr<Peer>>(std::move(left)));
-    });
+  const auto start = [&registry, &session_id, &how, &token_id, bridge](auto done) {
+    registry.join(session_id, std::move(*bridge), how, token_id,
+                  [done](std::unique_ptr<Peer> left) mutable {
+                    done(std::make_shared<std::unique_ptr<Peer>>(std::move(left)));
+                  });
   };
   const Left left = co_await from_callback<Left>(worker.executor(), start);
   if (Peer* const alone = left->get()) {
@@ -29,6 +31,7 @@ Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
     co_await alone->hang_up();
     left->reset();
   }
+  if (revocations.contains(token_id)) registry.end_connections_of(token_id);
   co_await released->wait();
 }
 

@@ -9,15 +9,17 @@
 
 #include "server/peer.hpp"
 #include "server/registry.hpp"
+#include "server/revocations.hpp"
 #include "server/worker.hpp"
 #include "session/realtime_session.hpp"
 
 namespace verbatim::server {
 
 /// Returns when the connection is over. A session that has ended meanwhile leaves it to us: the
-/// client is told to come back (1012), within `close_timeout`.
+/// client is told to come back (1012), within `close_timeout`. `token_id`: of its token, or empty.
 Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                       std::unique_ptr<Peer> client, session::ClientReturn how, Worker& worker,
+                       std::unique_ptr<Peer> client, session::ClientReturn how,
+                       const std::string& token_id, const Revocations& revocations, Worker& worker,
                        std::chrono::milliseconds close_timeout);
 
 }  // namespace verbatim::server

@@ -1,17 +1,14 @@
-// The calls of the API that make, show, change and erase sessions, and the tokens for them. See
-// api.hpp.
+// The calls of the API that make, show, change and erase sessions. See api.hpp.
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
-#include "server/client_secret_request.hpp"
 #include "server/crypto.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
 #include "server/session_request.hpp"
 #include "server/summaries.hpp"
-#include "session/beta_shapes.hpp"
 #include "session/ids.hpp"
 
 namespace verbatim::server {
@@ -19,9 +16,6 @@ namespace verbatim::server {
 namespace {
 
 using nlohmann::json;
-
-/// Of a session, as JSON: it is shown in every list.
-constexpr std::size_t metadata_bytes_max = 16 * 1024;
 
 /// Of several texts, so that none can pass for two.
 std::string digest_of(std::initializer_list<std::string_view> texts) {
@@ -55,6 +49,7 @@ Awaitable<HttpResponse> Api::session_as_json(Context& context, int status) {
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();
   json shown = to_json(*session);
+  if (context.principal.kind == Principal::Kind::client_token) shown.erase("private");
   for (json& attempt : shown["attempts"]) {
     attempt["captured"] = parts_.capture != nullptr &&
                           parts_.capture->file_of(context.id, attempt["attempt"]).has_value();
@@ -82,74 +77,8 @@ Awaitable<HttpResponse> Api::show_session(Context& context) {
   co_return co_await session_as_json(context, 200);
 }
 
-Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
-                                                             const ClientSecretRequest& asked) {
-  const session::Moment moment = now();
-  TokenClaims claims;
-  claims.user = asked.user.value_or(context.principal.user);
-  claims.user_named = asked.user.has_value();
-  claims.session_id = asked.session_id;
-  claims.session_open = asked.session_id.empty() && asked.user;
-  if (claims.session_id.empty()) claims.session_id = new_id("sess_", moment.wall);
-  claims.metadata_json = asked.metadata.dump();
-  claims.model = asked.model();
-  claims.expires_at_s = moment.wall / 1000 + asked.seconds;
-  if (!asked.session.empty() || !asked.instructions.empty() || !asked.terms.empty()) {
-    claims.id = new_id("cs_", moment.wall);
-    storage::TranscriptStore::ClientSecret secret{claims.id, asked.configuration(),
-                                                  claims.expires_at_s * 1000,
-                                                  asked.terms.empty() ? "{}" : asked.terms};
-    std::function<void(storage::Database&)> work = [secret, at = moment.wall](auto& database) {
-      storage::prune_client_secrets(database, at);
-      storage::save_client_secret(database, secret);
-    };
-    const Changed failed = co_await change(context.worker, std::move(work));
-    if (failed) {
-      parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
-      co_return retry_later(
-          openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
-    }
-  }
-  std::string token = parts_.authenticator.get()->mint(claims);
-  co_return Minted{std::move(token), std::move(claims)};
-}
-
-Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
-  auto read = read_client_secret_request(context.request.body, parts_.settings);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<ClientSecretRequest>(read);
-  auto outcome = co_await mint(context, asked);
-  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
-  const auto& [token, claims] = std::get<Minted>(outcome);
-  json answered = asked.session;
-  if (!answered.contains("type")) answered["type"] = "realtime";
-  co_return json_response(
-      {{"value", token},
-       {"expires_at", claims.expires_at_s},
-       {"session", answered},
-       {"verbatim",
-        {{"session_id", claims.session_id}, {"user", claims.user}, {"metadata", asked.metadata}}}});
-}
-
-Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
-  auto read = read_beta_session_request(context.request.body, parts_.settings);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<ClientSecretRequest>(read);
-  auto outcome = co_await mint(context, asked);
-  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
-  const auto& [token, claims] = std::get<Minted>(outcome);
-  const std::string bound = asked.session.dump();
-  json answered = json::parse(session::beta::beta_session(session::json::View::of(bound)));
-  answered["id"] = claims.session_id;
-  answered["object"] = "realtime.session";
-  answered["client_secret"] = {{"value", token}, {"expires_at", claims.expires_at_s}};
-  answered["verbatim"] = {
-      {"session_id", claims.session_id}, {"user", claims.user}, {"metadata", asked.metadata}};
-  co_return json_response(answered);
-}
-
 Awaitable<HttpResponse> Api::create_session(Context& context) {
-  auto read = read_session_request(context.request.body, metadata_bytes_max);
+  auto read = read_session_request(context.request.body);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
   const auto& asked = std::get<SessionRequest>(read);
   const std::string_view key = context.request.header("Idempotency-Key");
@@ -158,9 +87,11 @@ Awaitable<HttpResponse> Api::create_session(Context& context) {
   wanted.id = asked.session_id.empty() ? new_id("sess_", wanted.now) : asked.session_id;
   wanted.user = asked.user.value_or(context.principal.user);
   wanted.metadata_json = asked.metadata;
+  wanted.private_json = asked.private_metadata;
   if (!key.empty()) {
     wanted.idempotency = digest_of({context.principal.user, key});
-    wanted.request = digest_of({asked.session_id, wanted.user, asked.metadata});
+    wanted.request =
+        digest_of({asked.session_id, wanted.user, asked.metadata, asked.private_metadata});
   }
   const auto made = std::make_shared<storage::MadeSession>();
   std::function<void(storage::Database&)> work = [wanted, made](auto& database) {
@@ -183,15 +114,15 @@ Awaitable<HttpResponse> Api::create_session(Context& context) {
 }
 
 Awaitable<HttpResponse> Api::patch_session(Context& context) {
-  auto read = read_session_request(context.request.body, metadata_bytes_max);
+  auto read = read_session_request(context.request.body);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
   const auto& asked = std::get<SessionRequest>(read);
   if (asked.user || !asked.session_id.empty()) {
-    co_return problem(400, "invalid value", "Only 'metadata' can be changed.");
+    co_return problem(400, "invalid value", "Only 'metadata' and 'private' can be changed.");
   }
-  std::function<void(storage::Database&)> work = [id = context.id,
-                                                  patch = asked.metadata](auto& database) {
-    storage::patch_metadata(database, id, patch, metadata_bytes_max);
+  std::function<void(storage::Database&)> work = [id = context.id, asked](auto& database) {
+    storage::patch_metadata(database, id, {asked.metadata, asked.private_metadata},
+                            metadata_bytes_max);
   };
   const Changed failed = co_await change(context.worker, std::move(work));
   if (failed && failed->failure() == storage::Failure::not_found) co_return not_found();

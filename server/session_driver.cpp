@@ -78,7 +78,7 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       settled_(worker.executor()) {
   // The client's loops first: whoever leaves while the provider is being dialled is noticed. It may
   // have left during the upgrade.
-  if (client) add_client(std::move(client));
+  if (client) add_client(std::move(client), options_.token_id);
 }
 
 Awaitable<void> SessionDriver::run() {
@@ -92,15 +92,17 @@ Awaitable<void> SessionDriver::run() {
   worker_.forget(*this);
 }
 
-void SessionDriver::add_client(std::unique_ptr<Peer> peer) {
+void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& token_id) {
   Link& link = links_.emplace_back(worker_.executor());
+  link.token_id = token_id;
   link.peer = std::move(peer);
   client_ = &link;
   spawn(link, read_client(link));
   spawn(link, write_client(link));
 }
 
-bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how) {
+bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
+                           const std::string& token_id) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
   try {
@@ -109,7 +111,7 @@ bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientR
     end(CloseReason::storage_failure, error.what());
     return false;
   }
-  add_client(std::move(client));
+  add_client(std::move(client), token_id);
   time_.ring();
   stepped();
   return true;
@@ -326,7 +328,9 @@ Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
   if (link.gone) co_return;  // it is being closed, or was cut: read() only tells the same
   const bool failed = last.kind == Received::Kind::failed;
   if (failed) link.peer->abort();
-  gone(link, {last.kind == Received::Kind::closed, last.close_code, last.reason});
+  gone(link, link.farewell ? refused_end(*link.farewell)
+                           : session::LinkEnd{last.kind == Received::Kind::closed, last.close_code,
+                                              last.reason});
   if (!failed) co_await hang_up(link);
 }
 
@@ -348,7 +352,7 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
     }
     if (is_end(received)) {
       co_await finish(link, received);
-    } else if (!link.replaced) {  // whatever it still says, the newer connection speaks
+    } else if (!link.replaced && !link.farewell) {  // a newer connection speaks, or none does
       take(link, received);
       if (link.farewell) co_return;
     }
@@ -369,7 +373,7 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
     co_return;
   }
   if (link.farewell) {
-    session::LinkEnd refused{false, 0, link.farewell->reason, true};
+    session::LinkEnd refused = refused_end(*link.farewell);
     std::string why = link.farewell->reason;
     co_await close(link, link.farewell->code, std::move(why), std::move(refused));
     co_return;
@@ -388,8 +392,10 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
   link.dial.cut = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
     if (!session_.ended()) {
-      log_.warn("upstream.unavailable",
-                {{"session", session_.identity().session_id}, {"why", failure->why}});
+      log_.warn("upstream.unavailable", {{"session", session_.identity().session_id},
+                                         {"why", failure->why},
+                                         {"status", failure->status},
+                                         {"code", failure->code}});
     }
     session_.upstream_unavailable(
         link.leg, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
@@ -415,6 +421,7 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
     if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
     if (received.kind == Received::Kind::message) {
       if (!outbox_of(link)) continue;  // it has handed over, and is being closed
+      hide_secrets(received.bytes);
       capture(session::Direction::to_client, received.bytes);
       session_.upstream_said(link.leg,
                              {std::move(received.bytes), monotonic_us(),
@@ -425,6 +432,7 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
       if (!outbox_of(link)) continue;
       auto message = session::of_binary_frame(std::move(received.bytes), monotonic_us());
       message.memory = std::move(received.memory);
+      hide_secrets(message.bytes);
       session_.upstream_said(link.leg, std::move(message), now());
       stepped();
     } else if (received.kind == Received::Kind::too_slow) {
@@ -522,6 +530,11 @@ Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string
   co_await link.peer->close(code, std::move(reason));
   gone(link, how);
   co_await hang_up(link);
+}
+
+void SessionDriver::hide_secrets(std::string& message) const {
+  if (!options_.secrets) return;
+  if (auto cut = options_.secrets->cut_error_event(message)) message = std::move(*cut);
 }
 
 void SessionDriver::capture(session::Direction direction, const std::string& event) {

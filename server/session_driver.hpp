@@ -29,7 +29,9 @@ struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
   std::unique_ptr<Capture::Stream> capture;  ///< null: off
-  std::string model;  ///< what the client asked for; empty: the configured one
+  std::string model;     ///< what the client asked for; empty: the configured one
+  std::string token_id;  ///< of the client's token; empty: it has none
+  std::shared_ptr<const session::SecretFilter> secrets;  ///< cut out of the provider's errors
 };
 
 class SessionDriver final : public JournalWaiter {
@@ -51,7 +53,10 @@ class SessionDriver final : public JournalWaiter {
   void greet(std::string message);
   /// The client on another connection; the one before is closed with 4000. False, with `client`
   /// left alone, if the conversation is over.
-  bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how);
+  bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
+              const std::string& token_id);
+  /// Closes the client's connection (3000) if this is its token; the session is detached.
+  void token_revoked(const std::string& token_id);
 
   const session::RealtimeSession& session() const { return session_; }
 
@@ -67,6 +72,7 @@ class SessionDriver final : public JournalWaiter {
     }
 
     session::LegId leg = 0;  ///< of the provider's; 0: the client's
+    std::string token_id;    ///< of the client's token; or empty
     std::unique_ptr<Peer> peer;
     Dial dial;
     Doorbell readable;  ///< rung when reading may go on
@@ -83,7 +89,7 @@ class SessionDriver final : public JournalWaiter {
     bool gone = false;      ///< cut or closed; said to the session
     bool replaced = false;  ///< nothing that it says or does concerns the session any more
     bool hanging_up = false;
-    Clock::time_point cut_at = Clock::time_point::max();  ///< of a replaced one
+    Clock::time_point cut_at = Clock::time_point::max();  ///< of one that is replaced or refused
 
     /// The connection is closed with these, its conversation goes on.
     struct Farewell {
@@ -133,7 +139,7 @@ class SessionDriver final : public JournalWaiter {
   /// What came from the client, while it speaks for the session.
   void take(Link& link, Received& received);
   bool may_send(const Link& link, const session::Outbox& outbox) const;
-  void add_client(std::unique_ptr<Peer> peer);
+  void add_client(std::unique_ptr<Peer> peer, const std::string& token_id);
   void spawn(Link& link, Awaitable<void> loop);
   void spawn(Awaitable<void> loop, Link* link);
   void over(Link* link, const std::exception_ptr& bug);
@@ -151,6 +157,8 @@ class SessionDriver final : public JournalWaiter {
   void cut(Link& link, const session::LinkEnd& how);
   /// It has ended in order, or by our refusal: the peer gets the time to hear that, and to hang up.
   Awaitable<void> hang_up(Link& link);
+  /// How a connection ended that we have closed for a reason.
+  static session::LinkEnd refused_end(const Link::Farewell& farewell);
   /// What read() told that is no message.
   Awaitable<void> finish(Link& link, const Received& last);
   /// Pings a silent peer, gives up a dead one.
@@ -159,6 +167,8 @@ class SessionDriver final : public JournalWaiter {
   Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
   void capture(session::Direction direction, const std::string& event);
+  /// What the provider says of an error may repeat its key.
+  void hide_secrets(std::string& message) const;
 
   Worker& worker_;
   session::RealtimeSession session_;

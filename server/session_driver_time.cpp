@@ -68,7 +68,20 @@ void SessionDriver::refuse(Link& link, std::uint16_t code, const char* error_cod
   if (session_.ended() || link.farewell) return;
   const std::uint64_t number = session_.refuse_connection(error_code, why);
   link.farewell = Link::Farewell{code, std::move(why), number};
+  link.cut_at = Clock::now() + 2 * options_.close_timeout;
+  time_.ring();
   link.writable.ring();
+}
+
+session::LinkEnd SessionDriver::refused_end(const Link::Farewell& farewell) {
+  return {false, 0, farewell.reason, true};
+}
+
+void SessionDriver::token_revoked(const std::string& token_id) {
+  if (!client_ || token_id.empty() || client_->token_id != token_id) return;
+  log_.info("client.token_revoked", {{"session", session_.identity().session_id}});
+  refuse(*client_, close_codes::unauthorised, "token_revoked", "the client token has been revoked");
+  stepped();
 }
 
 // ---- time ----------------------------------------------------------------------------------
@@ -102,7 +115,7 @@ Clock::time_point SessionDriver::heard(const Link& link) {
 
 Clock::time_point SessionDriver::next_look(const Link& link) const {
   if (!link.is_open()) return Clock::time_point::max();
-  if (link.replaced || !link.reading) return link.cut_at;
+  if (link.replaced || link.farewell || !link.reading) return link.cut_at;
   return (link.pinged ? link.pinged_at : heard(link)) + options_.ping_interval;
 }
 
@@ -110,6 +123,10 @@ void SessionDriver::look_after(Link& link) {
   if (!link.is_open()) return;
   if (link.replaced) {
     if (Clock::now() >= link.cut_at) cut(link, {false, 0, "no patience left"});
+    return;
+  }
+  if (link.farewell) {  // it may take as long to read it as one that is replaced
+    if (Clock::now() >= link.cut_at) cut(link, refused_end(*link.farewell));
     return;
   }
   if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;

@@ -84,6 +84,30 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
   return filter;
 }
 
+std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpRequest& request) {
+  storage::TokenFilter filter;
+  for (const auto& [name, value] : request.query) {
+    if (name == "user") {
+      filter.user = value;
+    } else if (name == "session") {
+      filter.session_id = value;
+    } else if (name == "limit") {
+      const auto limit = whole_number<int>(value);
+      if (!limit || *limit < 1 || *limit > page_limit_max) {
+        return wrong(name, "a number from 1 to 500");
+      }
+      filter.limit = static_cast<std::size_t>(*limit);
+    } else if (name == "cursor") {
+      if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
+      filter.cursor = value;
+    } else {
+      return problem(400, "unknown parameter",
+                     "'" + name + "' is none of user, session, limit, cursor.");
+    }
+  }
+  return filter;
+}
+
 std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& request) {
   const auto asked = request.parameter("attempt");
   if (!asked) return std::optional<int>();

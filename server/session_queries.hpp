@@ -10,11 +10,15 @@
 
 #include "server/http.hpp"
 #include "session/render.hpp"
+#include "storage/client_tokens.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
 
 std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const HttpRequest& request);
+
+/// Of GET /v1/client_secrets.
+std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpRequest& request);
 
 struct TranscriptQuery {
   std::optional<int> attempt;  ///< none: the latest

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/known_members.hpp"
 #include "session/ids.hpp"
 #include "session/json_view.hpp"
 
@@ -9,8 +10,7 @@ namespace verbatim::server {
 
 using nlohmann::json;
 
-std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body,
-                                                                std::size_t metadata_size_max) {
+std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body) {
   SessionRequest request;
   if (body.empty()) return request;
   // The bounded check first: a tree is built by recursion.
@@ -28,20 +28,24 @@ std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view
         request.user = value.get<std::string>();
       else
         request.session_id = value.get<std::string>();
-    } else if (name == "metadata") {
-      if (!value.is_object()) return problem(400, "invalid value", "'metadata' must be an object.");
-      request.metadata = value.dump(-1, ' ', false, json::error_handler_t::replace);
+    } else if (name == "metadata" || name == "private") {
+      if (!value.is_object())
+        return problem(400, "invalid value", "'" + name + "' must be an object.");
+      std::string& part = name == "private" ? request.private_metadata : request.metadata;
+      part = value.dump(-1, ' ', false, json::error_handler_t::replace);
+      if (part.size() > metadata_bytes_max)
+        return problem(
+            413, "too large",
+            "'" + name + "' has more than " + std::to_string(metadata_bytes_max) + " bytes.");
     } else {
       return problem(400, "unknown member",
-                     "'" + name + "' is none of session_id, user, metadata.");
+                     "'" + shown_name(name) + "' " +
+                         not_known(name, {"session_id", "user", "metadata", "private"}) + ".");
     }
   }
   if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id))
     return problem(400, "invalid value",
                    "'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
-  if (request.metadata.size() > metadata_size_max)
-    return problem(413, "too large",
-                   "'metadata' has more than " + std::to_string(metadata_size_max) + " bytes.");
   return request;
 }
 

@@ -102,6 +102,7 @@ json to_json(const storage::SessionSummary& session) {
                 {"attempt", any ? attempts.back()["attempt"] : json(1)},
                 {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
                 {"metadata", parsed(session.metadata_json, json::object())},
+                {"private", parsed(session.private_json, json::object())},
                 {"attempts", attempts}};
   if (any && attempts.back().contains("receipt")) shown["receipt"] = attempts.back()["receipt"];
   return shown;

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/known_members.hpp"
+
 namespace verbatim::server {
 namespace {
 
@@ -51,9 +53,7 @@ std::optional<BadTerm> unknown_member(const json& object, const std::string& pla
                                       const std::vector<std::string>& known) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    std::string list;
-    for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-    return BadTerm{place, "has a member that is none of " + list};
+    return BadTerm{place + "." + shown_name(name), not_known(name, {known.begin(), known.end()})};
   }
   return std::nullopt;
 }

@@ -14,6 +14,7 @@
 #include "server/name_lookup.hpp"
 #include "server/tls.hpp"
 #include "server/ws_handshake.hpp"
+#include "session/base64.hpp"
 
 namespace verbatim::server {
 
@@ -47,14 +48,58 @@ std::string with_parameter(std::string target, const std::string& name, const st
   return target + name + "=" + query_escaped(value);
 }
 
-// What a provider says when it refuses may be a page; a client gets its beginning.
-std::string shortened(std::string text) {
-  constexpr std::size_t longest = 500;
-  if (text.size() > longest) text = text.substr(0, longest) + "...";
-  return text;
+/// Of a parameter of the URL: some gateways take their key there.
+bool names_secret(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };
+  return says("key") || says("token") || says("secret") || says("password");
+}
+
+/// " (HTTP status 407)" if the first line says so.
+std::string status_in(std::string_view answer) {
+  constexpr std::size_t at = 9;
+  constexpr std::size_t digits = 3;
+  const std::string_view status = answer.substr(std::min(at, answer.size()), digits);
+  const bool is_number =
+      status.size() == digits && std::all_of(status.begin(), status.end(), [](char c) {
+        return std::isdigit(static_cast<unsigned char>(c));
+      });
+  return is_number ? " (HTTP status " + std::string(status) + ")" : "";
 }
 
 }  // namespace
+
+std::vector<std::string> secrets_of(const config::Upstream& settings) {
+  std::vector<std::string> secrets;
+  const auto add_credentials = [&secrets](const std::string& pair) {
+    secrets.push_back(pair);
+    if (const std::size_t colon = pair.find(':'); colon != std::string::npos)
+      secrets.push_back(pair.substr(colon + 1));
+  };
+  const std::string& key = settings.api_key.reveal();
+  secrets.push_back(key);
+  if (settings.auth == config::UpstreamAuth::basic) {
+    std::string pair;
+    if (session::decode_base64(key, pair)) add_credentials(pair);
+  }
+  if (const auto proxy = parse_address(settings.proxy); proxy && !proxy->user_info.empty())
+    add_credentials(proxy->user_info);
+  const auto address = parse_address(settings.url);
+  if (HttpRequest asked; address && parse_target(address->target, asked)) {
+    for (const auto& [name, value] : asked.query)
+      if (names_secret(name)) secrets.push_back(value);
+  }
+  return secrets;
+}
+
+std::vector<std::string> secrets_of(const config::Settings& settings) {
+  std::vector<std::string> secrets = secrets_of(settings.upstream);
+  secrets.push_back(settings.auth.token_secret.reveal());
+  secrets.push_back(settings.auth.internal_service_key.reveal());
+  for (const config::WebhookTarget& target : settings.webhook.targets)
+    secrets.push_back(target.secret.reveal());
+  return secrets;
+}
 
 std::optional<Address> parse_address(const std::string& url) {
   Address out;
@@ -91,6 +136,13 @@ std::optional<Address> parse_address(const std::string& url) {
   return out;
 }
 
+std::string shown_address(const std::string& url) {
+  const auto address = parse_address(url);
+  if (!address) return {};
+  return url.substr(0, url.find("://") + 3) + address->host + ":" + address->port +
+         address->target.substr(0, address->target.find('?'));
+}
+
 std::string without_parameter(const std::string& target, const std::string& name) {
   const std::size_t mark = target.find('?');
   if (mark == std::string::npos) return target;
@@ -107,7 +159,10 @@ std::string without_parameter(const std::string& target, const std::string& name
 }
 
 Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
-    : settings_(std::move(settings)), limits_(limits), tls_(client_context(settings_.ca_file)) {
+    : settings_(std::move(settings)),
+      hidden_(secrets_of(settings_)),
+      limits_(limits),
+      tls_(client_context(settings_.ca_file)) {
   limits_.message_bytes_max = settings_.message_bytes_max;
   auto address = parse_address(settings_.url);
   if (!address) {
@@ -137,7 +192,7 @@ Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) cons
       socket, asio::dynamic_buffer(answer, proxy_answer_bytes_max), "\r\n\r\n", use_tuple);
   if (read_error) co_return "the proxy gave no answer: " + read_error.message();
   if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
-    co_return "the proxy refused: " + answer.substr(0, answer.find('\r'));
+    co_return "the proxy refused the tunnel" + status_in(answer);
   }
   co_return std::nullopt;
 }
@@ -233,8 +288,13 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   handle.cut = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);
-    co_return failed(true, "the provider answered " + std::to_string(refused->status) + ": " +
-                               shortened(refused->reason));
+    std::string code = hidden_.contains_secret(refused->code) ? "" : refused->code;
+    DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
+                                           std::to_string(refused->status) +
+                                           (code.empty() ? "" : ", code " + code) + ")");
+    failure.status = refused->status;
+    failure.code = std::move(code);
+    co_return failure;
   }
   co_return std::move(std::get<std::unique_ptr<Peer>>(opened));
 }

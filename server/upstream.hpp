@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <boost/asio/ssl/context.hpp>
 
@@ -14,6 +15,7 @@
 #include "server/peer.hpp"
 #include "server/transport.hpp"
 #include "server/ws_peer.hpp"
+#include "session/secret_filter.hpp"
 
 namespace verbatim::server {
 
@@ -26,14 +28,23 @@ struct Address {
   std::string user_info;
 };
 std::optional<Address> parse_address(const std::string& url);
+/// The address for a log: without user, password and query, which may hold secrets.
+std::string shown_address(const std::string& url);
 /// The same target without this parameter.
 std::string without_parameter(const std::string& target, const std::string& name);
 
 /// Why there is no connection. `refused`: the provider answered and said no.
 struct DialFailure {
   bool refused = false;
-  std::string why;  ///< for the client and the log; free of secrets
+  std::string why;        ///< for the client and the log, in our words: a peer's may hold secrets
+  int status = 0;         ///< the provider's HTTP status, 0 if it gave none
+  std::string code = {};  ///< its error code, if it is a plain word; or empty
 };
+
+/// The provider's key in each form in which a peer may repeat it, and the proxy's password.
+std::vector<std::string> secrets_of(const config::Upstream& settings);
+/// Those, and all others of the configuration: no log line may hold them.
+std::vector<std::string> secrets_of(const config::Settings& settings);
 
 /// Lets the owner of a running dial() give it up.
 struct Dial {
@@ -66,6 +77,7 @@ class Upstream {
   Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
 
   config::Upstream settings_;
+  session::SecretFilter hidden_;
   WebSocketLimits limits_;
   Address address_;
   std::optional<Address> proxy_;

@@ -224,6 +224,7 @@ class Webhooks::Target {
                  {"attempt", message.attempt},
                  {"user", session->user},
                  {"metadata", json::parse(session->metadata_json, nullptr, false)},
+                 {"private", json::parse(session->private_json, nullptr, false)},
                  {"status", to_string(view->status)},
                  {"turns", view->turns.size()},
                  {"complete", view->complete}};

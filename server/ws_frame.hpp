@@ -29,6 +29,7 @@ inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t bad_payload = 1007;
 inline constexpr std::uint16_t policy = 1008;
 inline constexpr std::uint16_t too_big = 1009;
+inline constexpr std::uint16_t unauthorised = 3000;
 }  // namespace close_codes
 
 /// XORs with the key, from the key's byte `at % 4` on. `into` may be `from`.

@@ -1,5 +1,6 @@
 #include "server/ws_handshake.hpp"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -12,6 +13,8 @@
 
 #include "server/crypto.hpp"
 #include "server/read_message.hpp"
+#include "session/json_view.hpp"
+#include "session/plain_code.hpp"
 
 namespace verbatim::server {
 
@@ -29,6 +32,24 @@ std::string accept_of(std::string_view key) {
 constexpr std::uint64_t refusal_bytes_max = 64 * 1024;
 /// Generous: of the head of its answer.
 constexpr std::size_t head_bytes_max = 64 * 1024;
+
+/// Whether all lines of this field are empty.
+bool chooses_nothing(const http::response<http::string_body>& response, http::field field) {
+  const auto [first, last] = response.equal_range(field);
+  return std::all_of(first, last, [](const auto& line) {
+    return line.value().find_first_not_of(" \t,") == std::string_view::npos;
+  });
+}
+
+/// Of the provider's body no more than its code: the rest is free text, which may repeat a key or
+/// what was said.
+std::string refusal_code(std::string_view body) {
+  const auto view = session::json::View::of(body);
+  const auto error = view["error"];
+  const std::string code =
+      session::plain_code({error["code"], error["type"], error["status"], view["code"]});
+  return code == "other" ? std::string() : code;
+}
 
 }  // namespace
 
@@ -77,7 +98,8 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     // However much of the reason comes.
     co_await read_body(transport, buffer, parser);
     refused.status = static_cast<int>(response.result_int());
-    refused.reason = response.body().empty() ? std::string(response.reason()) : response.body();
+    refused.reason = "the upgrade was refused";
+    refused.code = refusal_code(response.body());
     co_return refused;
   }
   if (!http::token_list(response[http::field::upgrade]).exists("websocket") ||
@@ -85,6 +107,16 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
       std::string_view(response[http::field::sec_websocket_accept]) != accept_of(key)) {
     refused.reason = "its answer to the upgrade is not a WebSocket's";
     co_return refused;
+  }
+  // Neither was asked for (RFC 6455, 4.1): what follows would have another meaning than we give it.
+  for (const auto field :
+       {http::field::sec_websocket_extensions, http::field::sec_websocket_protocol}) {
+    if (!chooses_nothing(response, field)) {
+      refused.reason =
+          "its answer to the upgrade has an extension or a subprotocol that was not "
+          "asked for";
+      co_return refused;
+    }
   }
   std::string early(static_cast<const char*>(buffer.data().data()), buffer.size());
   co_return std::make_unique<WsPeer>(WsRole::client, std::move(transport), limits,

@@ -18,7 +18,8 @@ Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const Htt
 
 struct HandshakeRefused {
   int status = 0;      ///< HTTP status, 0 if there was no answer
-  std::string reason;  ///< the provider's body, or what the network said
+  std::string reason;  ///< in our words, or the network's
+  std::string code;    ///< the code in the provider's body, if it is a plain word; or empty
 };
 
 /// Asks for an upgrade. `host` and `target` go into the request line and Host header.

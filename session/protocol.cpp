@@ -7,6 +7,7 @@
 #include "session/audio_size.hpp"
 #include "session/item_content.hpp"
 #include "session/json_view.hpp"
+#include "session/plain_code.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -97,24 +98,6 @@ int output_index(Object& message) {
 
 Text text_of(Object& message, std::string_view member) {
   return Text::from_wtf8(message[member].string_or_empty());
-}
-
-/// The first that is there, as a code: what has blanks or is long is the provider's free text,
-/// which may repeat what was said or carry a key, and is called "other".
-std::string code_of(std::initializer_list<View> candidates) {
-  constexpr std::size_t length_max = 64;
-  for (const View& candidate : candidates) {
-    auto text = candidate.string();
-    if (candidate.is(Kind::number)) text = candidate.raw();
-    if (!text || text->empty()) continue;
-    const bool is_code =
-        text->size() <= length_max && std::all_of(text->begin(), text->end(), [](char c) {
-          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                 c == '_' || c == '-' || c == '.' || c == ':';
-        });
-    return is_code ? std::move(*text) : "other";
-  }
-  return {};
 }
 
 // ---- one reader for each kind of event -----------------------------------------------------
@@ -211,7 +194,7 @@ Body part_done(Object& message) {
 
 Body transcription_failed(Object& message) {
   const View error = message["error"];
-  auto reason = code_of({error["code"], error["type"]});
+  auto reason = plain_code({error["code"], error["type"]});
   if (reason.empty()) reason = "transcription_failed";
   return TranscriptionFailed{message["item_id"].string_or_empty(), content_index(message),
                              std::move(reason)};
@@ -271,7 +254,8 @@ Body response_done(Object& message) {
   ended.response_id = response["id"].string_or_empty();
   ended.out_of_band = is_out_of_band(response);
   ended.status = response_status(response["status"].between_quotes());
-  ended.reason = code_of({details["reason"], details["error"]["code"], details["error"]["type"]});
+  ended.reason =
+      plain_code({details["reason"], details["error"]["code"], details["error"]["type"]});
   for (json::Elements output(response["output"]); output.next();)
     ended.output.push_back(read_item(output.value()));
   if (const View usage = response["usage"]; usage.is(Kind::object)) ended.usage = usage.raw();
@@ -288,7 +272,7 @@ Body item_deleted(Object& message) { return ItemDeleted{message["item_id"].strin
 
 Body provider_error(Object& message) {
   const View error = message["error"];
-  return ProviderError{code_of({error["type"]}), code_of({error["code"]}),
+  return ProviderError{plain_code({error["type"]}), plain_code({error["code"]}),
                        error["event_id"].string_or_empty()};
 }
 

@@ -29,6 +29,7 @@
 #include "session/outbox.hpp"
 #include "session/own_events.hpp"
 #include "session/policy.hpp"
+#include "session/secret_filter.hpp"
 #include "session/session_settings.hpp"
 #include "session/settings_requests.hpp"
 #include "session/spill.hpp"
@@ -61,8 +62,9 @@ struct SessionOptions {
   bool transcription = false;  ///< speech is only transcribed: the provider's other kind of session
   std::vector<std::string> extra_client_events;
   PolicyRules policy;
-  BudgetLimits budget;                       ///< but for the clocks, which stand above
-  std::shared_ptr<SharedUsage> users_usage;  ///< null: the user has no limits
+  std::shared_ptr<const SecretFilter> secrets;  ///< null: there are none
+  BudgetLimits budget;                          ///< but for the clocks, which stand above
+  std::shared_ptr<SharedUsage> users_usage;     ///< null: the user has no limits
 
   std::int64_t resume_window_ms = 0;  ///< a lost client may come back for so long; 0: it ends
   std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for one that does
@@ -288,6 +290,7 @@ class RealtimeSession {
   // realtime_session_upstream.cpp: the provider
   void current_said(Message message, Moment now);
   void next_said(const Message& message, Moment now);
+  std::optional<Event> read(const Message& message) const;
   void notice(const Event& event, const Message& message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: of the session's end, if this was the last try; else that of the outage.

@@ -93,7 +93,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
   message.kind = kind_of(traffic);
   provider_error_ = false;
   created_ = true;  // usually by session.created; some ways in (sideband) never send one
-  auto event = read_server_event(message.bytes);
+  auto event = read(message);
   const auto* audio = event ? std::get_if<AudioDelta>(&event->body) : nullptr;
   if (traffic == Traffic::audio && (audio != nullptr || !event)) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
@@ -155,6 +155,12 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (next_ && !ended()) try_carry_over(now);
 }
 
+std::optional<Event> RealtimeSession::read(const Message& message) const {
+  auto event = read_server_event(message.bytes);
+  if (event && options_.secrets) options_.secrets->cut_codes(*event);
+  return event;
+}
+
 void RealtimeSession::notice(const Event& event, const Message& message) {
   if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body))
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
@@ -177,7 +183,7 @@ void RealtimeSession::notice(const Event& event, const Message& message) {
 // ---- one leg after another -----------------------------------------------------------------
 
 void RealtimeSession::next_said(const Message& message, Moment now) {
-  const auto event = read_server_event(message.bytes);
+  const auto event = read(message);
   if (!event) return;
   if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
     leg_failed("the provider refused to go on: " + next_->complaint(), now);

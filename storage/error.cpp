@@ -56,4 +56,13 @@ const char* advice_for(Failure failure) {
   }
 }
 
+std::string told_of(Failure failure) {
+  if (failure == Failure::busy) {
+    return "what is kept was locked, or read for longer than journal.read_max: ask for less, or "
+           "later";
+  }
+  return std::string("what is kept can not be read or written (") + to_string(failure) +
+         "): " + advice_for(failure);
+}
+
 }  // namespace verbatim::storage

@@ -27,6 +27,8 @@ bool poisons(Failure);
 bool passes(Failure);
 /// What an operator does about it.
 const char* advice_for(Failure);
+/// What a client may be told of it: an error's own message names files.
+std::string told_of(Failure);
 
 /// Message says what happened, to which file, and what to do.
 class StorageError : public std::runtime_error {

@@ -49,25 +49,25 @@ session::TimeMs start_of_attempt(Database& database, std::int64_t session, sessi
 
 }  // namespace
 
-std::int64_t require_session(Database& database, const std::string& public_id,
-                             const std::string& user, const std::string& metadata,
-                             session::TimeMs now) {
+std::int64_t require_session(Database& database, const AttemptSpec& spec) {
   Query found = database.query("SELECT id, user FROM session WHERE public_id = ?");
-  if (found.bind(public_id).step()) {
-    if (found.text(1) != user)
-      throw StorageError(Failure::not_found, "session " + public_id + " is not this user's");
+  if (found.bind(spec.session_id).step()) {
+    if (found.text(1) != spec.user)
+      throw StorageError(Failure::not_found, "session " + spec.session_id + " is not this user's");
     return found.integer(0);
   }
-  database.query("INSERT INTO session (public_id, user, metadata, created_at) VALUES (?, ?, ?, ?)")
-      .bind(public_id, user, metadata, now)
+  database
+      .query(
+          "INSERT INTO session (public_id, user, metadata, private, created_at) "
+          "VALUES (?, ?, ?, ?, ?)")
+      .bind(spec.session_id, spec.user, spec.metadata, spec.private_metadata, spec.now)
       .run();
   return database.last_insert_id();
 }
 
 OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
                              session::Sequence first_seq) {
-  const std::int64_t session =
-      require_session(database, spec.session_id, spec.user, spec.metadata, spec.now);
+  const std::int64_t session = require_session(database, spec);
   OpenedAttempt opened;
   opened.started_at = start_of_attempt(database, session, spec.now);
   const auto latest = find_attempt(database, spec.session_id);

@@ -16,9 +16,7 @@ namespace verbatim::storage {
 class Database;
 
 /// Makes the session unless it is there; its id, or not_found if it belongs to another user.
-std::int64_t require_session(Database& database, const std::string& public_id,
-                             const std::string& user, const std::string& metadata,
-                             session::TimeMs now);
+std::int64_t require_session(Database& database, const AttemptSpec& spec);
 
 /// The next attempt of a session, live, whose journal rows will all lie behind `first_seq`.
 OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/client_tokens.hpp"
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/fold.hpp"
@@ -220,7 +221,7 @@ RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, b
   {
     Transaction transaction(database);
     delete_events_before(database, needed.value_or(highest_sequence(database) + 1));
-    prune_client_secrets(database, now);
+    prune_client_tokens(database, now, resume_window_ms);
     transaction.commit();
   }
   // Not left to the closing of the connection, which tells nobody of an error.

@@ -164,7 +164,27 @@ CREATE TABLE tool_call (
 );
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5};
+/// Every client token has a row. One that an older program has made is known by its id only.
+constexpr const char* version_6 = R"sql(
+ALTER TABLE session ADD COLUMN private TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE client_secret ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_secret ADD COLUMN session TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_secret ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE client_secret ADD COLUMN private TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE client_secret ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE client_secret ADD COLUMN revoked_at INTEGER;
+CREATE INDEX client_secret_by_session ON client_secret (session);
+CREATE INDEX client_secret_by_expiry ON client_secret (expires_at);
+
+CREATE TABLE token_use (
+  token TEXT NOT NULL,
+  session INTEGER NOT NULL REFERENCES session,
+  PRIMARY KEY (session, token)
+) WITHOUT ROWID;
+CREATE INDEX token_use_by_token ON token_use (token);
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5, version_6};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

@@ -85,9 +85,10 @@ struct JournalStats {
 };
 
 struct AttemptSpec {
-  std::string session_id;       ///< public id; the session is made if it is not there
-  std::string user;             ///< must equal the session's if it is there
-  std::string metadata = "{}";  ///< JSON object; used only when the session is made
+  std::string session_id;               ///< public id; the session is made if it is not there
+  std::string user;                     ///< must equal the session's if it is there
+  std::string metadata = "{}";          ///< JSON object; used only when the session is made
+  std::string private_metadata = "{}";  ///< the same of the half that only back ends read
   std::string model;
   session::TimeMs now = 0;
 };

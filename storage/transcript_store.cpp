@@ -4,6 +4,7 @@
 #include <charconv>
 #include <utility>
 
+#include "storage/client_tokens.hpp"
 #include "storage/database.hpp"
 #include "storage/evidence.hpp"
 #include "storage/fold.hpp"
@@ -17,7 +18,7 @@ using session::SessionStatus;
 
 /// The status of a session is that of its latest attempt.
 constexpr const char* session_columns =
-    "SELECT session.id, public_id, user, metadata, created_at, coalesce(latest.status, 0) "
+    "SELECT session.id, public_id, user, metadata, created_at, coalesce(latest.status, 0), private "
     "FROM session LEFT JOIN attempt AS latest ON latest.session = session.id AND latest.number = "
     "(SELECT max(number) FROM attempt WHERE session = session.id)";
 
@@ -34,6 +35,7 @@ FoundSession read_session(const Query& row) {
   found.summary.metadata_json = row.text(3);
   found.summary.created_at = row.integer(4);
   found.summary.status = static_cast<SessionStatus>(row.integer(5));
+  found.summary.private_json = row.text(6);
   return found;
 }
 
@@ -186,6 +188,12 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
   return std::move(found->summary);
 }
 
+std::optional<std::string> TranscriptStore::owner_of(const std::string& id) {
+  Query row = impl_->database.query("SELECT user FROM session WHERE public_id = ?");
+  if (!row.bind(id).step()) return std::nullopt;
+  return row.text(0);
+}
+
 std::optional<session::TranscriptView> TranscriptStore::transcript(const std::string& id,
                                                                    std::optional<int> number) {
   // One snapshot for attempt, turns and journal rows: the writer may close the attempt meanwhile.
@@ -312,13 +320,6 @@ session::Usage TranscriptStore::used_by(const std::string& user, session::TimeMs
   return used;
 }
 
-std::optional<TranscriptStore::ClientSecret> TranscriptStore::client_secret(const std::string& id) {
-  Query row = impl_->database.query(
-      "SELECT session_config, expires_at, terms FROM client_secret WHERE id = ?");
-  if (!row.bind(id).step()) return std::nullopt;
-  return ClientSecret{id, row.text(0), row.integer(1), row.text(2)};
-}
-
 void prove_writable(Database& database) { set_clean(database, false); }
 
 MadeSession create_session(Database& database, const NewSession& asked) {
@@ -338,37 +339,28 @@ MadeSession create_session(Database& database, const NewSession& asked) {
     return {there.integer(0) != 0 ? Outcome::there_already : Outcome::another_users, asked.id};
   database
       .query(
-          "INSERT INTO session (public_id, user, metadata, created_at, idempotency, request) "
-          "VALUES (?, ?, ?, ?, ?, ?)")
-      .bind(asked.id, asked.user, asked.metadata_json, asked.now, idempotency, request)
+          "INSERT INTO session (public_id, user, metadata, private, created_at, idempotency, "
+          "request) VALUES (?, ?, ?, ?, ?, ?, ?)")
+      .bind(asked.id, asked.user, asked.metadata_json, asked.private_json, asked.now, idempotency,
+            request)
       .run();
   return {Outcome::made, asked.id};
 }
 
-void patch_metadata(Database& database, const std::string& id, const std::string& patch_json,
+void patch_metadata(Database& database, const std::string& id, const MetadataPatch& patch,
                     std::size_t bytes_max) {
-  Query read = database.query("SELECT json_patch(metadata, ?) FROM session WHERE public_id = ?");
-  if (!read.bind(patch_json, id).step())
+  Query read = database.query(
+      "SELECT json_patch(metadata, ?), json_patch(private, ?) FROM session WHERE public_id = ?");
+  if (!read.bind(patch.metadata, patch.private_metadata, id).step())
     throw StorageError(Failure::not_found, "there is no session " + id);
-  const std::string patched = read.text(0);
-  if (patched.size() > bytes_max)
+  const std::string metadata = read.text(0);
+  const std::string kept_private = read.text(1);
+  if (std::max(metadata.size(), kept_private.size()) > bytes_max)
     throw StorageError(Failure::too_many,
                        "the metadata would have more than " + std::to_string(bytes_max) + " bytes");
-  database.query("UPDATE session SET metadata = ? WHERE public_id = ?").bind(patched, id).run();
-}
-
-void save_client_secret(Database& database, const TranscriptStore::ClientSecret& secret) {
-  database
-      .query(
-          "INSERT INTO client_secret (id, session_config, expires_at, terms) VALUES (?, ?, ?, ?) "
-          "ON CONFLICT (id) DO UPDATE SET session_config = excluded.session_config, "
-          "expires_at = excluded.expires_at, terms = excluded.terms")
-      .bind(secret.id, secret.session_config_json, secret.expires_at, secret.terms_json)
+  database.query("UPDATE session SET metadata = ?, private = ? WHERE public_id = ?")
+      .bind(metadata, kept_private, id)
       .run();
-}
-
-void prune_client_secrets(Database& database, session::TimeMs now) {
-  database.query("DELETE FROM client_secret WHERE expires_at <= ?").bind(now).run();
 }
 
 bool erase_session(Database& database, const std::string& id) {
@@ -395,6 +387,7 @@ bool erase_session(Database& database, const std::string& id) {
     database.query("DELETE FROM message WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM attempt WHERE id = ?").bind(attempt).run();
   }
+  forget_tokens_of(database, id);
   database.query("DELETE FROM session WHERE public_id = ?").bind(id).run();
   const bool erased = database.changes() > 0;
   all_or_nothing.release();

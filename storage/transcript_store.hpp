@@ -34,6 +34,7 @@ struct SessionSummary {
   std::string id;
   std::string user;
   std::string metadata_json = "{}";
+  std::string private_json = "{}";  ///< the half of it that only back ends read
   session::SessionStatus status = session::SessionStatus::created;
   session::TimeMs created_at = 0;
   std::vector<AttemptSummary> attempts;  ///< oldest first
@@ -76,6 +77,8 @@ class TranscriptStore {
 
   SessionPage list(const SessionFilter& filter);
   std::optional<SessionSummary> session(const std::string& id);
+  /// Its user; nullopt if there is no such session.
+  std::optional<std::string> owner_of(const std::string& id);
   /// Default: the latest attempt. A live attempt is folded from the journal: what is durable,
   /// partial turns included. nullopt if there is no such session or attempt.
   std::optional<session::TranscriptView> transcript(const std::string& id,
@@ -114,14 +117,6 @@ class TranscriptStore {
   /// What the attempts used that this user's sessions began in [from, to) and that have ended.
   session::Usage used_by(const std::string& user, session::TimeMs from, session::TimeMs to);
 
-  struct ClientSecret {
-    std::string id;
-    std::string session_config_json;
-    session::TimeMs expires_at = 0;
-    std::string terms_json = "{}";  ///< its policy and limits, as the server wrote them
-  };
-  std::optional<ClientSecret> client_secret(const std::string& id);
-
   /// Any thread: a statement that is running ends soon, with an error.
   void interrupt() noexcept;
   /// For what is read in another way (live_tail.hpp).
@@ -142,6 +137,7 @@ struct NewSession {
   std::string id;
   std::string user;
   std::string metadata_json = "{}";
+  std::string private_json = "{}";
   session::TimeMs now = 0;
   std::string idempotency;  ///< what names the caller's key; empty: it gave none
   std::string request;      ///< what tells its request from others
@@ -154,15 +150,17 @@ struct MadeSession {
 /// Makes the session record ahead of its first attempt. The key is kept with the session, for as
 /// long as that is: what erases the one erases the other.
 MadeSession create_session(Database&, const NewSession& asked);
-/// Applies an RFC 7396 patch to the session's metadata. not_found; too_many if the result would
-/// have more than `bytes_max`.
-void patch_metadata(Database&, const std::string& id, const std::string& patch_json,
+/// RFC 7396 patches, as JSON.
+struct MetadataPatch {
+  std::string metadata;
+  std::string private_metadata;
+};
+/// Applies them to the session's metadata and its private half. not_found; too_many if one of them
+/// would have more than `bytes_max`.
+void patch_metadata(Database&, const std::string& id, const MetadataPatch& patch,
                     std::size_t bytes_max);
-/// Keeps the session configuration that a client token stands for.
-void save_client_secret(Database&, const TranscriptStore::ClientSecret&);
-/// Removes secrets that have expired.
-void prune_client_secrets(Database&, session::TimeMs now);
-/// Erases everything about a session: journal rows, turns, attempts. False if there is none.
+/// Erases everything about a session: journal rows, turns, attempts; the client tokens that were
+/// made for it are revoked. False if there is none.
 /// Precondition: it has no live attempt.
 bool erase_session(Database&, const std::string& id);
 

@@ -44,12 +44,25 @@ test('no token, a wrong one and an expired one are refused', async (t) => {
 });
 
 test('a page of another origin is refused', async (t) => {
-  const relay = await start(t, ['server.allowed_origins=https://app.example.com']);
+  const relay = await start(t, ['server.allowed_origins=https://App.example.com:443']);
   const token = await relay.mint({ user: 'ada' });
-  const from = (origin) => ({ token, headers: { origin } });
+  const from = (origin) => ({
+    protocols: ['realtime', `openai-insecure-api-key.${token}`],
+    headers: { origin },
+  });
   assertRefused(await refusal(relay, from('https://evil.example')), 403);
-  const client = await Client.connect(t, relay, from('https://app.example.com'));
-  await client.event('session.created');
+  for (const origin of ['https://app.example.com', 'https://APP.example.com', relay.url]) {
+    const client = await Client.connect(t, relay, from(origin));
+    await client.event('session.created');
+    await client.close();
+  }
+  // Who sends the token in a header of its own is no page, whatever it says of its origin.
+  for (const header of [{ authorization: `Bearer ${token}` }, { 'api-key': token }]) {
+    const client = await Client.connect(t, relay, {
+      token: null, headers: { ...header, origin: 'https://evil.example' } });
+    await client.event('session.created');
+    await client.close();
+  }
 });
 
 test('the API wants the back end\'s key', async (t) => {

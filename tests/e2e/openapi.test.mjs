@@ -127,6 +127,8 @@ test('every call and every error that is described is answered as described', as
   await expect(400, 'createClientSecret', secrets, { body: bad });
   await expect(401, 'createClientSecret', secrets, nobody);
   await expect(403, 'createClientSecret', secrets, as);
+  const adas = { verbatim: { user: 'eve', session_id: client.id } };
+  await expect(404, 'createClientSecret', secrets, { body: adas });
   await expect(413, 'createClientSecret', secrets, { body: huge });
 
   const beta = '/v1/realtime/sessions';
@@ -134,7 +136,19 @@ test('every call and every error that is described is answered as described', as
   await expect(400, 'createBetaSession', beta, { body: bad });
   await expect(401, 'createBetaSession', beta, nobody);
   await expect(403, 'createBetaSession', beta, as);
+  await expect(404, 'createBetaSession', beta, { body: adas });
   await expect(413, 'createBetaSession', beta, { body: { instructions: 'x'.repeat(100_000) } });
+
+  const tokens = '/v1/client_secrets';
+  await expect(200, 'listClientSecrets', `${tokens}?limit=1`);
+  await expect(400, 'listClientSecrets', `${tokens}?cursor=none`);
+  await expect(401, 'listClientSecrets', tokens, nobody);
+  await expect(403, 'listClientSecrets', tokens, as);
+  const [{ id: revoked }] = (await relay.request(tokens)).json.client_secrets;
+  await expect(401, 'revokeClientSecret', `${tokens}/${revoked}`, nobody);
+  await expect(403, 'revokeClientSecret', `${tokens}/${revoked}`, as);
+  await expect(404, 'revokeClientSecret', `${tokens}/none`);
+  await expect(204, 'revokeClientSecret', `${tokens}/${revoked}`);
 
   await expect(200, 'listSessions', '/v1/sessions?limit=1');
   await expect(400, 'listSessions', '/v1/sessions?cursor=none');
@@ -261,7 +275,8 @@ test('every call and every error that is described is answered as described', as
     });
   judge.check('connect', await upgrade('?intent=x'));
   judge.check('connect', await upgrade('', { key: 'ek_none' }));
-  judge.check('connect', await upgrade('', { ...as, headers: { origin: 'https://elsewhere.test' } }));
+  const offered = { 'sec-websocket-protocol': `realtime, openai-insecure-api-key.${token}` };
+  judge.check('connect', await upgrade('', { key: null, headers: { ...offered, origin: 'https://elsewhere.test' } }));
   judge.check('connect', await upgrade('?session=other', { key: ownToken.key }));
   judge.check('connect', await upgrade('', { headers: { 'sec-websocket-version': '8' } }));
   judge.seen.add('connect 101'); // the conversations above

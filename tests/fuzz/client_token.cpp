@@ -18,7 +18,9 @@ const Authenticator authenticator({}, secret, false);
 bool admitted(const std::string& credential, const char* header, const char* before) {
   HttpRequest request;
   request.headers.emplace_back(header, before + credential);
-  return std::holds_alternative<Principal>(authenticator.authenticate(request, 1));
+  const auto result = authenticator.authenticate(request, 1);
+  const auto* principal = std::get_if<Principal>(&result);
+  return principal && !principal->expired;
 }
 
 bool admitted(const std::string& credential) {
@@ -30,6 +32,7 @@ void check_round(const TokenClaims& claims, const std::string& token) {
   const auto read = authenticator.read_token(token);
   demand(read && read->id == claims.id && read->user == claims.user);
   demand(read->session_id == claims.session_id && read->session_open == claims.session_open);
+  demand(read->configured == claims.configured);
   demand(read->model == claims.model && read->expires_at_s == claims.expires_at_s);
   demand(read->metadata_json == claims.metadata_json);
 }
@@ -56,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TokenClaims claims;
   claims.expires_at_s = bytes.ConsumeIntegral<std::int64_t>();
   claims.session_open = bytes.ConsumeBool();
+  claims.configured = bytes.ConsumeBool();
   // Identifiers come out of JSON, so they are UTF-8; here, the bytes that surely are.
   for (std::string* text : {&claims.id, &claims.user, &claims.session_id, &claims.model}) {
     *text = bytes.ConsumeRandomLengthString(40);

@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     request.headers.emplace_back(line.substr(0, colon), std::move(value));
   }
-  const auto examined = examine_upgrade(request, authenticator, {"https://a.test"}, true, now);
+  const auto examined =
+      examine_upgrade(request, authenticator, OriginRules({"https://a.test"}, ""), now);
   if (const auto* refused = std::get_if<HttpResponse>(&examined)) {
     demand(refused->status >= 400 && refused->status < 500);
     demand(!session::json::check(refused->body));

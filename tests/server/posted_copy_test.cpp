@@ -304,13 +304,13 @@ TEST_CASE("a time is read in each form in which writers have it, to the millisec
 }
 
 TEST_CASE("a body that makes a session is read, or refused", "[http]") {
-  constexpr std::size_t most = 64;
-  const auto asked = std::get<SessionRequest>(
-      read_session_request(R"({"id":"s-1","user":"ann","metadata":{"course":"7"}})", most));
+  const auto asked = std::get<SessionRequest>(read_session_request(
+      R"({"id":"s-1","user":"ann","metadata":{"course":"7"},"private":{"grade":"B"}})"));
   CHECK(asked.session_id == "s-1");
   CHECK(asked.user == "ann");
   CHECK(asked.metadata == R"({"course":"7"})");
-  CHECK(std::get<SessionRequest>(read_session_request("", most)).metadata == "{}");
+  CHECK(asked.private_metadata == R"({"grade":"B"})");
+  CHECK(std::get<SessionRequest>(read_session_request("")).metadata == "{}");
   const std::pair<std::string, int> cases[] = {
       {"{", 400},
       {"[]", 400},
@@ -321,12 +321,14 @@ TEST_CASE("a body that makes a session is read, or refused", "[http]") {
       {R"({"metadata":[]})", 400},
       {R"({"color":1})", 400},
       {R"({"user":"\ud800"})", 400},
-      {R"({"metadata":{"x":")" + std::string(64, 'x') + "\"}}", 413},
+      {R"({"private":"x"})", 400},
+      {R"({"metadata":{"x":")" + std::string(metadata_bytes_max, 'x') + "\"}}", 413},
+      {R"({"private":{"x":")" + std::string(metadata_bytes_max, 'x') + "\"}}", 413},
       {R"({"metadata":)" + std::string(500'000, '['), 400},
   };
   for (const auto& [body, status] : cases) {
     INFO(body.substr(0, 200));
-    const auto read = read_session_request(body, most);
+    const auto read = read_session_request(body);
     const auto* refused = std::get_if<HttpResponse>(&read);
     REQUIRE(refused);
     CHECK(refused->status == status);

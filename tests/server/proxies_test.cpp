@@ -193,7 +193,7 @@ TEST_CASE("an upgrade is held to the same as the HTTP API", "[proxies][auth]") {
   const auto upgrade = [&](HeaderList headers) {
     headers.insert(headers.end(), {{"Sec-WebSocket-Version", "13"},
                                    {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}});
-    const auto examined = examine_upgrade(asking(headers), development, {}, false, 0);
+    const auto examined = examine_upgrade(asking(headers), development, {}, 0);
     const auto* refused = std::get_if<HttpResponse>(&examined);
     return refused ? refused->status : 101;
   };

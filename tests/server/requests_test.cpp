@@ -29,7 +29,7 @@ HttpRequest upgrade(HeaderList headers) {
 
 int status_of(const HttpRequest& request) {
   const Authenticator development({}, std::string(32, 's'), true);
-  const auto examined = examine_upgrade(request, development, {}, true, 0);
+  const auto examined = examine_upgrade(request, development, {}, 0);
   const auto* refused = std::get_if<HttpResponse>(&examined);
   return refused ? refused->status : 101;
 }
@@ -112,7 +112,7 @@ TEST_CASE("a client says by a header or a subprotocol that it speaks beta", "[P9
     const Authenticator development({}, std::string(32, 's'), true);
     const auto examined = examine_upgrade(
         upgrade({{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", key}, {name, value}}),
-        development, {}, true, 0);
+        development, {}, 0);
     const auto& call = std::get<RealtimeCall>(examined);
     REQUIRE((call.protocol.empty() || call.protocol == "realtime"));
     return call.dialect;

@@ -11,6 +11,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
+#include "server/crypto.hpp"
 #include "server/listener.hpp"
 #include "server/tls.hpp"
 #include "server/ws_handshake.hpp"
@@ -19,6 +20,8 @@
 using namespace verbatim::server;
 using verbatim::config::Endpoint;
 using verbatim::test::TempDir;
+
+namespace session = verbatim::session;
 
 namespace {
 
@@ -32,6 +35,12 @@ class Echo final : public HttpService {
       co_return Refused{std::move(transport),
                         openai_error(403, "model_not_found", "you have no access to it")};
     }
+    if (request.parameter("model").value_or("") == "refused") {
+      HttpResponse refusal;
+      refusal.status = 401;
+      refusal.body = refusal_;
+      co_return Refused{std::move(transport), std::move(refusal)};
+    }
     auto peer = co_await accept_websocket(std::move(transport), request, "", {});
     if (!peer) co_return std::nullopt;
     const std::string seen = request.target + " " + std::string(request.header("Authorization")) +
@@ -41,14 +50,22 @@ class Echo final : public HttpService {
     co_await peer->read();
     co_return std::nullopt;
   }
+
+  explicit Echo(std::string refusal) : refusal_(std::move(refusal)) {}
+
+ private:
+  std::string refusal_;
 };
 
 /// A provider's front door on a loopback address.
 class Door {
  public:
-  explicit Door(const std::string& host, const std::filesystem::path& tls_dir)
+  /// `refusal`: the body with which it refuses the model "refused".
+  explicit Door(const std::string& host, const std::filesystem::path& tls_dir,
+                std::string refusal = {})
       : metrics_(1),
         worker_(metrics_.tally(0)),
+        service_(std::move(refusal)),
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
         listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {},
@@ -189,13 +206,63 @@ TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
   REQUIRE(outcome.failure->why.find("no secure connection") == 0);
 }
 
-TEST_CASE("a provider that refuses the upgrade is quoted", "[upstream]") {
+TEST_CASE("a provider that refuses the upgrade is told in our words, with status and code",
+          "[upstream][P10]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());
   const Outcome outcome = dial(door, to("wss://" + door.authority(), door), "forbidden");
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->refused);
-  REQUIRE(outcome.failure->why.find("403") != std::string::npos);
+  REQUIRE(outcome.failure->why ==
+          "the provider refused the connection (HTTP status 403, code model_not_found)");
+  REQUIRE(outcome.failure->status == 403);
+  REQUIRE(outcome.failure->code == "model_not_found");
+}
+
+TEST_CASE("nothing that a refusal says is repeated but a code that is a plain word",
+          "[upstream][P10]") {
+  const std::string key = "sk-proj-4711";
+  const std::vector<std::pair<std::string, std::string>> refusals = {
+      {R"({"error":{"code":"invalid_api_key","message":"Incorrect API key: )" + key + "\"}}",
+       ", code invalid_api_key"},
+      {R"({"error":{"code":")" + key + R"(","message":"x"}})", ""},
+      {R"({"error":{"code":"key_)" + key + R"(","message":"x"}})", ""},
+      {R"({"error":{"code":"You said: my cat has died","message":"x"}})", ""},
+      {R"({"error":{"code":null,"type":"authentication_error","message":")" + key + "\"}}",
+       ", code authentication_error"},
+      {R"({"error":{"code":401,"status":"UNAUTHENTICATED"}})", ", code 401"},
+      {R"({"error":"Bearer )" + key + "\"}", ""},
+      {R"({"detail":"Not )" + key + "\"}", ""},
+      {"<html>Bearer " + key + "</html>", ""},
+      {"", ""},
+  };
+  for (const auto& [body, code] : refusals) {
+    INFO(body);
+    Door door("127.0.0.1", {}, body);
+    verbatim::config::Upstream settings;
+    settings.url = "ws://" + door.authority();
+    settings.api_key = verbatim::config::Secret(key);
+    const Outcome outcome = dial(door, settings, "refused");
+    REQUIRE(outcome.failure);
+    CHECK(outcome.failure->why ==
+          "the provider refused the connection (HTTP status 401" + code + ")");
+  }
+}
+
+TEST_CASE("the provider's credentials are known in each form in which a peer may repeat them",
+          "[upstream][P10]") {
+  verbatim::config::Upstream settings;
+  settings.api_key = verbatim::config::Secret("dXNlcjpodW50ZXIy");
+  settings.auth = verbatim::config::UpstreamAuth::basic;
+  settings.proxy = "http://me:prox1@127.0.0.1:1";
+  settings.url = "wss://h/x?api-key=query-key&model=gpt-realtime&access_token=a%20b%2Bc";
+  const session::SecretFilter filter(secrets_of(settings));
+  for (const char* secret :
+       {"dXNlcjpodW50ZXIy", "user:hunter2", "hunter2", "me:prox1", "prox1", "query-key", "a b+c"}) {
+    CHECK(filter.cut("x " + std::string(secret) + " y") == "x [hidden] y");
+  }
+  CHECK(filter.cut("model gpt-realtime at h for user") == "model gpt-realtime at h for user");
+  CHECK(shown_address("wss://me:pw@h/x?api-key=k") == "wss://h:443/x");
 }
 
 TEST_CASE("a provider that is not there is named", "[upstream]") {
@@ -289,15 +356,79 @@ TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[
   REQUIRE(request.find("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") != std::string::npos);
 }
 
-TEST_CASE("a proxy that refuses is quoted", "[upstream]") {
+TEST_CASE("of a proxy that refuses only the status is told", "[upstream][P10]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());
-  Proxy proxy(door, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+  Proxy proxy(door, "HTTP/1.1 407 No good: user:pass\r\n\r\n");
   auto settings = to("wss://" + door.authority(), door);
   settings.proxy = proxy.url("");
   const Outcome outcome = dial(door, settings);
   REQUIRE(outcome.failure);
-  REQUIRE(outcome.failure->why.find("407") != std::string::npos);
+  REQUIRE(outcome.failure->why == "the proxy refused the tunnel (HTTP status 407)");
+}
+
+namespace {
+
+/// A provider that answers an upgrade as it should, with these header lines besides.
+class Answering {
+ public:
+  Answering(Door& door, std::string lines)
+      : acceptor_(door.executor(), {asio::ip::make_address("127.0.0.1"), 0}),
+        lines_(std::move(lines)) {
+    asio::co_spawn(door.executor(), serve(), [](std::exception_ptr) {});
+  }
+  std::string url() const {
+    return "ws://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port());
+  }
+
+ private:
+  Awaitable<void> serve() {
+    auto [ec, socket] = co_await acceptor_.async_accept(use_tuple);
+    std::string head;
+    co_await asio::async_read_until(socket, asio::dynamic_buffer(head), "\r\n\r\n", use_tuple);
+    const std::string name = "Sec-WebSocket-Key: ";
+    const std::size_t at = head.find(name) + name.size();
+    const std::string key = head.substr(at, head.find('\r', at) - at);
+    // Then one text message: "hello".
+    const std::string answer =
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: " +
+        base64(sha1(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) + "\r\n" + lines_ +
+        "\r\n\x81\x05hello";
+    co_await asio::async_write(socket, asio::buffer(answer), use_tuple);
+    char byte = 0;
+    co_await socket.async_read_some(asio::buffer(&byte, 1), use_tuple);
+  }
+
+  asio::basic_socket_acceptor<tcp, Executor> acceptor_;
+  std::string lines_;
+};
+
+}  // namespace
+
+TEST_CASE("a provider that chooses an extension or a subprotocol unasked is refused",
+          "[upstream][P9]") {
+  Door door("127.0.0.1", {});
+  const auto outcome = [&door](const std::string& lines) {
+    const Answering provider(door, lines);
+    verbatim::config::Upstream settings;
+    settings.url = provider.url();
+    return dial(door, settings);
+  };
+  for (const char* lines : {"", "Sec-WebSocket-Protocol:\r\n", "Sec-WebSocket-Extensions: , \r\n",
+                            "X-Other: permessage-deflate\r\n"}) {
+    INFO(lines);
+    CHECK(outcome(lines).message == "hello");
+  }
+  for (const char* lines :
+       {"Sec-WebSocket-Extensions: permessage-deflate\r\n", "sec-websocket-protocol: realtime\r\n",
+        "Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: x-webkit-deflate-frame\r\n"}) {
+    INFO(lines);
+    const auto refused = outcome(lines).failure;
+    REQUIRE(refused);
+    CHECK(refused->why ==
+          "its answer to the upgrade has an extension or a subprotocol that was not asked for");
+  }
 }
 
 TEST_CASE("a client that speaks only TLS 1.1 is refused", "[tls][P10]") {

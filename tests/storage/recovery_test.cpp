@@ -1,4 +1,5 @@
 #include "storage/recovery.hpp"
+#include "storage/client_tokens.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -46,8 +47,12 @@ void leave_behind_a_crash(const TempDir& dir) {
   journal.append(attempt, 1200, delta("i1", "Good "));
   journal.append(attempt, 1300, delta("i1", "morn"));
   REQUIRE(execute(journal, [&](storage::Database& database) {
-            storage::save_client_secret(database, {"old", "{}", 10});
-            storage::save_client_secret(database, {"new", "{}", 99999});
+            for (const auto& [id, expires_at] : {std::pair("old", 10), std::pair("new", 99999)}) {
+              storage::ClientToken token;
+              token.id = id;
+              token.expires_at = expires_at;
+              storage::save_client_token(database, token);
+            }
           }) == std::nullopt);
   copy_as_killed(dir / "live.db", dir / "v.db");
 }
@@ -86,8 +91,11 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(view->turns[0].text.utf8() == "Good morn");
   CHECK(view->turns[0].status == TurnStatus::interrupted);
   CHECK(view->turns[0].ordinal == 1);
-  CHECK_FALSE(store.client_secret("old"));
-  CHECK(store.client_secret("new"));
+  const auto is_kept = [&store](const char* id) {
+    return storage::token_standing(store.database(), {id, "s1"}, 5000, 0).stored.has_value();
+  };
+  CHECK_FALSE(is_kept("old"));
+  CHECK(is_kept("new"));
 }
 
 TEST_CASE("what the provider had cut short was not interrupted by the crash", "[P7][recovery]") {

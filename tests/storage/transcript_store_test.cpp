@@ -230,31 +230,6 @@ TEST_CASE("erasing on a connection of one's own cleans the log at once", "[P10][
   CHECK_FALSE(anywhere(dir.path(), secret));
 }
 
-TEST_CASE("a client secret is kept until it expires", "[store]") {
-  const TempDir dir;
-  Database database(dir / "v.db", {.access = storage::Access::create});
-  storage::save_client_secret(database, {"cs_1", R"({"voice":"x"})", 500});
-  storage::save_client_secret(database, {"cs_1", R"({"voice":"y"})", 600});
-  TranscriptStore store(dir / "v.db");
-  REQUIRE(store.client_secret("cs_1"));
-  CHECK(store.client_secret("cs_1")->session_config_json == R"({"voice":"y"})");
-  CHECK(store.client_secret("cs_1")->expires_at == 600);
-  storage::prune_client_secrets(database, 599);
-  CHECK(store.client_secret("cs_1"));
-  storage::prune_client_secrets(database, 600);
-  CHECK_FALSE(store.client_secret("cs_1"));
-}
-
-TEST_CASE("a client secret keeps its terms", "[store]") {
-  const TempDir dir;
-  Database database(dir / "v.db", {.access = storage::Access::create});
-  storage::save_client_secret(database, {"cs_1", "{}", 500});
-  storage::save_client_secret(database, {"cs_2", "{}", 500, R"({"limits":{"tokens":5}})"});
-  TranscriptStore store(dir / "v.db");
-  CHECK(store.client_secret("cs_1")->terms_json == "{}");
-  CHECK(store.client_secret("cs_2")->terms_json == R"({"limits":{"tokens":5}})");
-}
-
 TEST_CASE("what an attempt uses is shown while it runs, and counted for its user when it has ended",
           "[store][limits]") {
   const TempDir dir;

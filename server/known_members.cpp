@@ -1,0 +1,72 @@
+#include "server/known_members.hpp"
+
+#include <algorithm>
+
+#include "config/edit_distance.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::size_t shown_max = 64;
+
+std::string lower_case(std::string_view text) {
+  std::string out(text.substr(0, shown_max));
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+}  // namespace
+
+std::string shown_name(std::string_view name) {
+  std::string shown(name.substr(0, shown_max));
+  for (char& c : shown)
+    if (c < ' ' || c > '~') c = '?';
+  if (name.size() > shown_max) shown += "...";
+  return shown;
+}
+
+std::string not_known(std::string_view name, const std::vector<std::string_view>& known) {
+  const std::string wanted = lower_case(name);
+  // One that is shortened, or has a word more, is near however long the rest is.
+  const auto distance = [&wanted](std::string_view one) {
+    constexpr std::size_t word_min = 3;
+    const bool begins =
+        wanted.size() >= word_min && (one.starts_with(wanted) || wanted.starts_with(one));
+    return begins ? std::size_t{1} : config::edit_distance(wanted, one);
+  };
+  const auto nearest = std::min_element(
+      known.begin(), known.end(),
+      [&](std::string_view a, std::string_view b) { return distance(a) < distance(b); });
+  std::string all;
+  for (const std::string_view one : known) all.append(all.empty() ? "" : ", ").append(one);
+  return "is not known; the nearest known name is " + std::string(*nearest) + " (known: " + all +
+         ")";
+}
+
+bool is_misspelt(std::string_view name, std::string_view known) {
+  constexpr std::size_t edits_max = 2;
+  return config::edit_distance(lower_case(name), known) <= edits_max;
+}
+
+std::string member_name(const session::json::Members& member) {
+  const std::string literal = '"' + std::string(member.key()) + '"';
+  return session::json::View::of(literal).string_or_empty();
+}
+
+std::optional<std::string> wrong_member(session::json::View object, std::string_view place,
+                                        const std::vector<std::string_view>& known) {
+  std::vector<std::string> seen;
+  for (session::json::Members members(object); members.next();) {
+    std::string name = member_name(members);
+    const std::string at = "'" + std::string(place) + shown_name(name) + "' ";
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      return at + not_known(name, known) + ".";
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return at + "stands there twice.";
+    seen.push_back(std::move(name));
+  }
+  return std::nullopt;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,39 @@
+// Client tokens that were revoked a moment ago, for whatever was admitted with one while that was
+// written down: it looks here once it can be found, and is found by those that look for it from
+// then on. Whether a token is revoked at all, the store knows.
+//
+// Any thread; one small mutex, touched when a token is revoked, a client admitted or a watcher
+// woken.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "server/await.hpp"
+
+namespace verbatim::server {
+
+class Revocations {
+ public:
+  /// Longer than anything takes from a look into the store to being found by its token.
+  static constexpr auto kept_for = std::chrono::minutes(10);
+
+  void add(const std::string& token_id) {
+    const auto at = Clock::now();
+    const std::lock_guard lock(mutex_);
+    std::erase_if(recent_, [at](const auto& one) { return at - one.second > kept_for; });
+    recent_[token_id] = at;
+  }
+  bool contains(const std::string& token_id) const {
+    const std::lock_guard lock(mutex_);
+    return recent_.contains(token_id);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, Clock::time_point> recent_;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,41 @@
+// Keeps the provider's key out of what the relay passes on, logs or stores: providers and gateways
+// repeat keys in their refusals.
+//
+// Immutable; any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "session/event.hpp"
+
+namespace verbatim::session {
+
+class SecretFilter {
+ public:
+  /// Hides nothing.
+  SecretFilter() = default;
+  /// Values of fewer than `length_min` bytes are not hidden: they stand in ordinary words.
+  static constexpr std::size_t length_min = 4;
+  explicit SecretFilter(std::vector<std::string> secrets);
+
+  bool contains_secret(std::string_view text) const;
+  /// The text with `[hidden]` in place of each secret.
+  std::string cut(std::string text) const;
+
+  /// An `error` event of the provider in which a secret stands in some string, however it is
+  /// escaped, with `[hidden]` in its place; all else byte for byte. nullopt: nothing is to be
+  /// changed, or it is no `error` event.
+  std::optional<std::string> cut_error_event(std::string_view message) const;
+  /// Codes of an event that hold a secret become "other": codes are logged, counted and shown.
+  void cut_codes(Event& event) const;
+
+ private:
+  void cut_code(std::string& code) const;
+
+  std::vector<std::string> secrets_;
+};
+
+}  // namespace verbatim::session

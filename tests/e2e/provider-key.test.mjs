@@ -1,0 +1,180 @@
+// The provider's key, which providers and gateways repeat in what they say of an error: it reaches
+// no client, no log line and no file.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { WebSocketServer } from 'ws';
+import { Client, startRelay, temporaryDirectory, within } from './support/verbatim.mjs';
+
+const key = 'sk-proj-a/b+4711';
+const said = 'my-cat-has-died';
+
+/** A provider that refuses with this answer, or accepts and does this. */
+async function provider(t, { refusal, accepted = () => {} }) {
+  const server = http.createServer();
+  const sockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (request, socket, head) => {
+    socket.on('error', () => {});
+    if (refusal) return socket.end(refusal);
+    sockets.handleUpgrade(request, socket, head, (connection) => {
+      connection.on('error', () => {});
+      connection.send(JSON.stringify({ type: 'session.created', event_id: 'e0', session: { id: 's' } }));
+      accepted(connection);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    for (const socket of sockets.clients) socket.terminate();
+    server.close();
+  });
+  return `ws://127.0.0.1:${server.address().port}/v1/realtime`;
+}
+
+async function start(t, behaviour, set = [], used = key) {
+  const captured = temporaryDirectory(t);
+  const relay = await startRelay(t, {
+    env: { VERBATIM_UPSTREAM_API_KEY: used },
+    set: [`upstream.url=${await provider(t, behaviour)}`, `capture.dir=${captured}`, 'log.level=debug', ...set],
+  });
+  relay.captured = captured;
+  return relay;
+}
+
+function* files(directory) {
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    if (statSync(path).isDirectory()) yield* files(path);
+    else yield path;
+  }
+}
+
+/** Nowhere: in what the client got, in the log, in the store, in captured streams. */
+async function assertHidden(relay, client, secrets = [key]) {
+  const { reason } = await within(client.closed, 'the end');
+  const transcript = await relay.transcript(client.id);
+  const session = await relay.request(`/v1/sessions/${client.id}`);
+  const metrics = await relay.request('/metrics');
+  await relay.program.stop();
+  const seen = {
+    frames: client.frames.join('\n'),
+    reason,
+    log: relay.program.stderr,
+    transcript: JSON.stringify(transcript),
+    session: session.text,
+    metrics: metrics.text,
+  };
+  for (const path of [...files(relay.dataDir), ...files(relay.captured)]) seen[path] = readFileSync(path, 'latin1');
+  for (const [where, text] of Object.entries(seen)) {
+    for (const secret of secrets) assert.ok(!text.includes(secret), `${secret} in ${where}`);
+    assert.ok(!text.includes(key.replaceAll('/', '\\/')), `the escaped key in ${where}`);
+  }
+  return seen;
+}
+
+const answer = (status, body, more = '') =>
+  `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n${more}\r\n${body}`;
+
+describe('refusals', { concurrency: 3 }, () => {
+  for (const [what, refusal, code] of [
+    ['its body', answer('401 Unauthorized', JSON.stringify({ error: { code: 'invalid_api_key', message: `Incorrect: ${key}` } })),
+      'HTTP status 401, code invalid_api_key'],
+    ['its code', answer('403 Forbidden', JSON.stringify({ error: { code: key, message: said } })), 'HTTP status 403)'],
+    ['its status line', answer(`400 Bad key ${key} ${said}`, ''), 'HTTP status 400)'],
+    ['a page', answer('502 Bad Gateway', `<html>Authorization: Bearer ${key} ${said}</html>`), 'HTTP status 502)'],
+    ['a header', answer('429 Slow down', '{"error":{"type":"rate_limit"}}', `X-Key: ${key}\r\n`),
+      'HTTP status 429, code rate_limit'],
+  ]) {
+    test(`a provider that repeats the key in ${what} of its refusal tells nobody [P10]`, async (t) => {
+      const relay = await start(t, { refusal });
+      const client = await Client.connectWithId(t, relay);
+      const { error } = await client.event('error');
+      assert.ok(error.message.startsWith('the provider refused the connection ('), error.message);
+      assert.ok(error.message.includes(code), error.message);
+      const { log } = await assertHidden(relay, client, [key, said]);
+      const status = code.match(/\d+/)[0];
+      assert.match(log, new RegExp(`upstream\\.unavailable .*status=${status}`));
+    });
+  }
+});
+
+describe('what it says later', { concurrency: 3 }, () => {
+  test('an error event that repeats the key passes without it, all others byte for byte [P10][P9]', async (t) => {
+    const escaped = key.replaceAll('/', '\\/');
+    const errors = [key, escaped].map((shown) =>
+      `{"type":"error", "event_id":"e1","error":{"type":"invalid_request_error","code":"invalid_api_key","message":"Incorrect API key: ${shown}."}}`);
+    const other = '{"type":"error", "event_id":"e2","error":{"type":"x","code":null,"message":"no \\u0061ctive response"}}';
+    const note = '{"type":"vendor.note","text":"a\\/b"}';
+    const relay = await start(t, {
+      accepted(connection) {
+        for (const message of [...errors, other, note]) connection.send(message);
+        connection.send(Buffer.from(errors[0])); // as a binary frame
+        connection.send('{"type":"vendor.last"}');
+      },
+    });
+    const client = await Client.connectWithId(t, relay);
+    await client.event('vendor.last');
+    const cut = errors[0].replace(key, '[hidden]');
+    assert.deepEqual(client.frames.filter((frame) => frame.includes('invalid_api_key')), [cut, cut, cut]);
+    assert.ok(client.frames.includes(other) && client.frames.includes(note));
+    client.socket.close();
+    await assertHidden(relay, client);
+  });
+
+  for (const [what, code, end] of [
+    ['a refusal', 4001, 'upstream_error'],
+    ['a normal close', 1000, 'upstream_closed'],
+    ['the end of its session', 1001, 'upstream_closed'],
+  ]) {
+    test(`a close reason of the provider goes no further: ${what} [P10]`, async (t) => {
+      const relay = await start(t, {
+        accepted(connection) {
+          connection.send(JSON.stringify({
+            type: 'error', event_id: 'e1',
+            error: { type: key, code: key, message: `${key}: ${said}` },
+          }));
+          connection.send('{"type":"vendor.note","event_id":"e2"}');
+          connection.close(code, `${key} ${said}`);
+        },
+      });
+      const client = await Client.connectWithId(t, relay);
+      await within(client.closed, 'the close');
+      const { close_reason } = await relay.transcript(client.id);
+      assert.ok(['upstream_error', end].includes(close_reason));
+      await assertHidden(relay, client);
+    });
+  }
+
+  test('a failed response whose code is the key is counted as other [P10]', async (t) => {
+    const plain = 'sk-proj-4711'; // which could pass for a code
+    const relay = await start(t, {
+      accepted(connection) {
+        const response = { id: 'r1', object: 'realtime.response', output: [] };
+        connection.send(JSON.stringify({ type: 'response.created', event_id: 'e1', response: { ...response, status: 'in_progress' } }));
+        connection.send(JSON.stringify({
+          type: 'response.done', event_id: 'e2',
+          response: { ...response, status: 'failed', status_details: { type: 'failed', error: { code: plain } } },
+        }));
+      },
+    }, [], plain);
+    const client = await Client.connectWithId(t, relay);
+    await client.event('response.done');
+    client.socket.close();
+    await within(client.closed, 'the close');
+    const { responses } = (await relay.request(`/v1/sessions/${client.id}`)).json;
+    assert.equal(responses.last_reason, 'other');
+    await relay.program.stop();
+    assert.ok(!relay.program.stderr.includes(plain));
+  });
+});
+
+test('the provider\'s address is logged without what may be a secret in it [P10]', async (t) => {
+  const url = await provider(t, {});
+  const relay = await startRelay(t, { set: [`upstream.url=${url}?api-key=query-secret-1`] });
+  await relay.program.stop();
+  assert.match(relay.program.stderr, /server\.ready/);
+  assert.ok(!relay.program.stderr.includes('query-secret-1'));
+});

@@ -1,0 +1,100 @@
+// The provider's key, which providers and gateways repeat in what they say of an error.
+#include "session/secret_filter.hpp"
+
+#include "tests/session/stage.hpp"
+
+using namespace verbatim::session;
+using namespace verbatim::session::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string key = "sk-a/b\"c+4711";
+
+const SecretFilter& filter() {
+  static const SecretFilter made({key, "short", "abc", ""});
+  return made;
+}
+
+std::string error_saying(const std::string& literal) {
+  return R"({"type":"error","event_id":"e1","error":{"type":"x","code":null,"message":)" + literal +
+         R"(,"param":null}})";
+}
+
+}  // namespace
+
+TEST_CASE("a key in an error event is cut out, however it is escaped", "[P10]") {
+  const std::string escaped = R"(sk-a/b\"c+4711)";
+  for (const std::string& written :
+       {escaped, std::string(R"(sk-a\/b\"c+4711)"), std::string(R"(\u0073k-a/b\u0022c+4711)"),
+        std::string(R"(sk-a\u002fb\u0022c\u002b4711)")}) {
+    INFO(written);
+    const auto cut =
+        filter().cut_error_event(error_saying("\"Incorrect API key provided: " + written + ".\""));
+    REQUIRE(cut);
+    CHECK(*cut == error_saying("\"Incorrect API key provided: [hidden].\""));
+  }
+}
+
+TEST_CASE("a key is cut out of every string of an error event, and all else stays as it was",
+          "[P10]") {
+  const auto in = [](const std::string& secret) {
+    return R"({ "type" : "error", "n":1.50e+1, "deep":{"list":["a\u0020b",")" + secret + R"(",{")" +
+           secret + R"(":"\ud800"}]},"message":")" + secret + "-" + secret + "\" }";
+  };
+  const auto cut = filter().cut_error_event(in(R"(sk-a/b\"c+4711)"));
+  REQUIRE(cut);
+  CHECK(*cut == in("[hidden]"));
+}
+
+TEST_CASE("error events without the key, and all other events, are left byte for byte",
+          "[P10][P9]") {
+  const std::string says_key = R"("the key is sk-a/b\"c+4711")";
+  CHECK_FALSE(filter().cut_error_event(error_saying("\"no such model: abc\"")));
+  CHECK_FALSE(filter().cut_error_event(R"({"type":"response.done","x":)" + says_key + "}"));
+  CHECK_FALSE(filter().cut_error_event(R"({"type":"errors","x":)" + says_key + "}"));
+  CHECK_FALSE(filter().cut_error_event(R"({"x":{"type":"error"},"y":)" + says_key + "}"));
+  CHECK_FALSE(filter().cut_error_event(says_key));
+  CHECK_FALSE(SecretFilter().cut_error_event(error_saying(says_key)));
+}
+
+TEST_CASE("an error event is known by its type also where that is written with escapes", "[P10]") {
+  for (const char* head : {R"({"type":"err\u006fr",)", R"({"t\u0079pe":"error",)",
+                           R"({"event_id":"e1","\u0074ype":"\u0065rror",)"}) {
+    INFO(head);
+    const auto cut = filter().cut_error_event(head + std::string(R"("m":"short"})"));
+    REQUIRE(cut);
+    CHECK(*cut == head + std::string(R"("m":"[hidden]"})"));
+  }
+}
+
+TEST_CASE("an error event that is broken off does not keep the key", "[P10]") {
+  const auto cut = filter().cut_error_event(R"({"type":"error","message":"key short)");
+  REQUIRE(cut);
+  CHECK(cut->find("short") == std::string::npos);
+}
+
+TEST_CASE("a longer secret is cut before one that is a part of it", "[P10]") {
+  const SecretFilter both({"hunter2", "user:hunter2"});
+  CHECK(both.cut("Basic user:hunter2, hunter2") == "Basic [hidden], [hidden]");
+}
+
+TEST_CASE("a code that is the key is not kept, told or shown", "[P10]") {
+  SessionOptions options;
+  options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4711"});
+  Stage stage(options);
+  stage.open();
+  stage.provider(R"({"type":"response.created","response":{"id":"r1"}})");
+  stage.provider(R"({"type":"response.done","response":{"id":"r1","status":"failed","output":[],)"
+                 R"("status_details":{"error":{"code":"sk-4711"}}}})");
+  CHECK(stage.session.responses().last_reason == "other");
+  stage.provider(R"({"type":"error","error":{"type":"sk-4711","code":"sk-4711"}})");
+  stage.session.upstream_gone(stage.leg, {true, 4001, "sk-4711"}, stage.clock);
+  stage.journal.sync();
+  for (const std::string& told : stage.drain_client()) {
+    if (told.find("upstream_error") != std::string::npos)
+      CHECK(told.find("sk-4711") == std::string::npos);
+  }
+  CHECK(stage.session.why().find("sk-4711") == std::string::npos);
+  CHECK(stage.session.why().find("other") != std::string::npos);
+}
