@@ -497,7 +497,7 @@ test('under /api/ every refusal has the envelope, also those that are made befor
   };
   await refused(404, '/api/none');
   const other = await refused(405, path, { method: 'PUT', body: {} });
-  assert.equal(other.headers.allow, 'POST');
+  assert.equal(other.headers.allow, 'POST, OPTIONS');
   await refused(401, path, { method: 'POST', key: undefined, body: line(1) });
   await refused(400, path, { method: 'POST', body: { role: 'dog', content: 'wow' } });
   const late = await refused(429, path, { method: 'POST', body: line(1) });
