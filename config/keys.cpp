@@ -217,6 +217,9 @@ std::vector<Key> make_limit_keys() {
                  "all")),
       key("policy.hide", &S::policy, &Policy::hide,
           fields("a list of fields like \"instructions\" or \"tools\"")),
+      key("policy.values_max", &S::policy, &Policy::values_max,
+          number<std::size_t>(100, 10'000'000)),
+      key("policy.depth_max", &S::policy, &Policy::depth_max, number<std::size_t>(8, 128)),
       key("policy.templates", &S::policy, &Policy::templates, instruction_templates()),
   };
 }

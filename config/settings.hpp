@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "config/network.hpp"
+#include "config/pattern.hpp"
 
 namespace verbatim::config {
 
@@ -150,7 +151,7 @@ struct TemplateVariable {
   std::string name;
   Type type = Type::text;
   std::size_t length = 200;  ///< of a text, in characters
-  std::string pattern;       ///< of a text: what all of it must match; empty: anything
+  Pattern pattern;           ///< of a text: what all of it must match
   std::int64_t min = 0;      ///< of an integer
   std::int64_t max = 1'000'000'000;
   std::vector<std::string> values;  ///< of a choice
@@ -169,6 +170,8 @@ struct Policy {
   std::vector<std::string> client_events;  ///< empty: all of the protocol's
   std::vector<std::string> locked;         ///< fields of the session, `bound` or `all`
   std::vector<std::string> hide;           ///< fields of the session
+  std::size_t values_max = 50'000;         ///< of a message that is held against `locked`
+  std::size_t depth_max = 64;
   std::vector<InstructionTemplate> templates;
 };
 

@@ -1,7 +1,8 @@
 // policy.templates: instructions that stand in files, and what may be put into them.
+#include <algorithm>
 #include <fstream>
-#include <regex>
 #include <set>
+#include <string_view>
 
 #include "config/formats.hpp"
 
@@ -10,6 +11,10 @@ namespace {
 
 constexpr std::size_t template_bytes_max = 256 * 1024;
 constexpr std::int64_t text_length_max = 1000;
+constexpr std::size_t character_bytes_max = 4;
+/// Of all that is made of a template, whatever the values are: it is kept with each token, and sent
+/// to the provider at the beginning of each conversation.
+constexpr std::size_t instructions_bytes_max = 1024 * 1024;
 
 bool is_name(const std::string& text) {
   const auto good = [](char c) {
@@ -39,10 +44,9 @@ TemplateVariable read_variable(const Value& value) {
     if (length < 1 || length > text_length_max)
       throw BadValue("has a length" + of_it + " that is not from 1 to 1000");
     variable.length = static_cast<std::size_t>(length);
-    variable.pattern = member(value, "pattern");
     try {
-      const std::regex compiles(variable.pattern);
-    } catch (const std::regex_error& error) {
+      variable.pattern = Pattern(member(value, "pattern"));
+    } catch (const Pattern::Malformed& error) {
       throw BadValue("has a pattern" + of_it + " that is none: " + error.what());
     }
   } else if (type == "integer") {
@@ -57,7 +61,11 @@ TemplateVariable read_variable(const Value& value) {
     const auto values = value.find("values");
     if (values == value.end() || !values->is_array() || values->empty())
       throw BadValue("has no list of values" + of_it);
-    for (const Value& one : *values) variable.values.push_back(string_of(one));
+    for (const Value& one : *values) {
+      variable.values.push_back(string_of(one));
+      if (variable.values.back().size() > text_length_max)
+        throw BadValue("has a value" + of_it + " that is longer than 1000 bytes");
+    }
   } else {
     throw BadValue("has a type" + of_it + " that is none of text, integer, choice");
   }
@@ -76,23 +84,44 @@ std::string read_file(const std::filesystem::path& path) {
   return text;
 }
 
-/// Every place names a variable, and every variable has a place.
+/// Of what is put in for a variable, at most.
+std::size_t bytes_of(const TemplateVariable& variable) {
+  constexpr std::size_t digits_max = 20;
+  std::size_t longest = 0;
+  switch (variable.type) {
+    case TemplateVariable::Type::text:
+      return variable.length * character_bytes_max + variable.name.size() +
+             std::string_view("<value name=\"\"></value>").size();
+    case TemplateVariable::Type::integer:
+      return digits_max;
+    case TemplateVariable::Type::choice:
+      for (const std::string& one : variable.values) longest = std::max(longest, one.size());
+  }
+  return longest;
+}
+
+/// Every place names a variable, every variable has a place, and what is made has a bound.
 void require_places(const InstructionTemplate& made) {
   const std::string of_it = " in " + made.file.string();
   std::set<std::string> used;
+  std::size_t bytes = made.text.size();
   for (std::size_t at = made.text.find("{{"); at != std::string::npos;
        at = made.text.find("{{", at)) {
     const std::size_t end = made.text.find("}}", at);
     if (end == std::string::npos) throw BadValue("has a {{ without }}" + of_it);
     const std::string name = made.text.substr(at + 2, end - at - 2);
-    const bool known =
-        std::any_of(made.variables.begin(), made.variables.end(),
-                    [&name](const TemplateVariable& one) { return one.name == name; });
-    if (!known)
+    const auto known =
+        std::find_if(made.variables.begin(), made.variables.end(),
+                     [&name](const TemplateVariable& one) { return one.name == name; });
+    if (known == made.variables.end())
       throw BadValue("has {{" + name.substr(0, 64) + "}}" + of_it +
                      ", which is none of the template's variables");
     used.insert(name);
     at = end + 2;
+    bytes += bytes_of(*known);
+    if (bytes > instructions_bytes_max)
+      throw BadValue("has so many or so long values" + of_it +
+                     " that the instructions could have more than 1MiB");
   }
   for (const TemplateVariable& one : made.variables) {
     if (!used.contains(one.name))
@@ -130,7 +159,7 @@ Value print_variable(const TemplateVariable& variable) {
     case TemplateVariable::Type::text:
       out["type"] = "text";
       out["length"] = variable.length;
-      out["pattern"] = variable.pattern;
+      out["pattern"] = variable.pattern.expression();
       break;
     case TemplateVariable::Type::integer:
       out["type"] = "integer";

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "session/utf8.hpp"
 
@@ -41,6 +40,9 @@ std::uint32_t code_point(std::string_view sequence) {
 
 /// Why it may not stand in instructions; empty if it may.
 std::string trouble_with(const TemplateVariable& variable, const std::string& text) {
+  // Before it is looked at: four bytes are the longest character.
+  if (text.size() > 4 * variable.length)
+    return "has more than " + std::to_string(variable.length) + " characters";
   std::size_t length = 0;
   for (std::string_view rest = text; !rest.empty(); ++length) {
     const std::size_t size = session::utf8::sequence_length(rest);
@@ -61,8 +63,7 @@ std::string trouble_with(const TemplateVariable& variable, const std::string& te
   if (length > variable.length)
     return "has " + std::to_string(length) + " characters; at most " +
            std::to_string(variable.length) + " are accepted";
-  if (!variable.pattern.empty() && !std::regex_match(text, std::regex(variable.pattern)))
-    return "does not match " + variable.pattern;
+  if (!variable.pattern.matches(text)) return "does not match " + variable.pattern.expression();
   return {};
 }
 

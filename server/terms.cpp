@@ -131,6 +131,7 @@ void apply_terms(const config::Settings& settings, const std::string& terms_json
   options.policy.client_events = names(policy, "client_events", rules.client_events);
   options.policy.locked = names(policy, "locked", rules.locked);
   options.policy.hidden = names(policy, "hide", rules.hide);
+  options.policy.message_limits = {rules.values_max, rules.depth_max};
 
   const auto least = [&limits](const char* name, std::int64_t scale, std::int64_t configured) {
     const std::int64_t own = limits.value(name, std::int64_t{0}) * scale;

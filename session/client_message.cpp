@@ -21,7 +21,18 @@ struct Envelope {
   std::optional<std::string_view> ambiguous_key;
   json::View type;
   json::View event_id;
+  bool too_many = false;
 };
+
+/// More than any event has. A walk over them all, and the sorting of their names, is what a message
+/// could hold a thread up with.
+constexpr std::size_t top_level_members_max = 1000;
+
+/// A name that some parsers take for `type`.
+bool is_type_in_other_letters(std::string_view key) {
+  const auto is = [&key](std::size_t at, char small) { return (key[at] | 0x20) == small; };
+  return key.size() == 4 && key != "type" && is(0, 't') && is(1, 'y') && is(2, 'p') && is(3, 'e');
+}
 
 /// Precondition: json::check() has passed the message, and it is an object.
 Envelope read_envelope(std::string_view message) {
@@ -32,10 +43,13 @@ Envelope read_envelope(std::string_view message) {
   keys.reserve(8);
   for (auto members = json::Members::begun(message); members.next();) {
     const std::string_view key = members.key();
-    if (!envelope.ambiguous_key && key.find('\\') != key.npos) envelope.ambiguous_key = key;
+    if (!envelope.ambiguous_key && (key.find('\\') != key.npos || is_type_in_other_letters(key)))
+      envelope.ambiguous_key = key;
     if (key == "type" && !envelope.type.exists()) envelope.type = members.value();
     if (key == "event_id" && !envelope.event_id.exists()) envelope.event_id = members.value();
     keys.push_back(key);
+    envelope.too_many = keys.size() > top_level_members_max;
+    if (envelope.too_many) return envelope;
   }
   if (envelope.ambiguous_key) return envelope;
   std::sort(keys.begin(), keys.end());
@@ -80,11 +94,18 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return Refusal{std::move(code), std::move(what), std::move(param), event_id};
   };
 
-  if (const auto& key = envelope.ambiguous_key) {
+  if (envelope.too_many) {
     return refuse("invalid_value",
-                  "The top-level key " + quoted(*key) +
-                      " is written twice or with escapes. Write each key once and plainly.",
-                  key->find('\\') != key->npos ? std::string() : std::string(*key));
+                  "The message has more than " + std::to_string(top_level_members_max) +
+                      " members. Send one event of the protocol per message.",
+                  {});
+  }
+  if (const auto& key = envelope.ambiguous_key) {
+    return refuse(
+        "invalid_value",
+        "The top-level key " + quoted(*key) +
+            " is written twice, with escapes or in other letters. Write each key once and plainly.",
+        key->find('\\') != key->npos ? std::string() : std::string(key->substr(0, 64)));
   }
   if (!envelope.type.exists()) {
     return refuse("missing_required_parameter",

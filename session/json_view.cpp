@@ -3,31 +3,13 @@
 #include <charconv>
 #include <cmath>
 
+#include "session/json_scan.hpp"
 #include "session/utf8.hpp"
 
 namespace verbatim::session::json {
 namespace {
 
 constexpr auto npos = std::string_view::npos;
-
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-void skip_space(std::string_view& in) {
-  std::size_t n = 0;
-  while (n < in.size() && is_space(in[n])) ++n;
-  in.remove_prefix(n);
-}
-
-/// Length of the string that `in` begins with, both quotes included; npos if it does not end.
-/// Goes from quote to quote: a payload without quotes is one call of memchr.
-std::size_t string_length(std::string_view in) {
-  for (std::size_t quote = in.find('"', 1); quote != npos; quote = in.find('"', quote + 1)) {
-    std::size_t backslashes = 0;
-    while (in[quote - 1 - backslashes] == '\\') ++backslashes;  // stops at the opening quote
-    if (backslashes % 2 == 0) return quote + 1;
-  }
-  return npos;
-}
 
 /// Length of the object or array that `in` begins with. Brackets are counted, not paired: what
 /// check() is for is not done twice.
@@ -56,11 +38,6 @@ std::size_t nested_length(std::string_view in) {
   return npos;
 }
 
-bool is_word_character(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
-         c == '-' || c == '.';
-}
-
 /// Takes one value off the front of `in`; empty if there is none.
 std::string_view take_value(std::string_view& in) {
   if (in.empty()) return {};
@@ -84,18 +61,6 @@ bool take(std::string_view& in, char expected) {
   in.remove_prefix(1);
   return true;
 }
-
-/// The four digits behind \u; nullopt if they are not four hexadecimal digits.
-std::optional<unsigned> hex4(std::string_view in) {
-  unsigned value = 0;
-  if (in.size() < 4) return std::nullopt;
-  const auto [end, error] = std::from_chars(in.data(), in.data() + 4, value, 16);
-  if (error != std::errc() || end != in.data() + 4) return std::nullopt;
-  return value;
-}
-
-bool is_high_half(unsigned code) { return code >= 0xD800 && code <= 0xDBFF; }
-bool is_low_half(unsigned code) { return code >= 0xDC00 && code <= 0xDFFF; }
 
 /// Decodes the escape that `in` begins with (its backslash included) and takes it off.
 bool take_escape(std::string_view& in, std::string& out) {

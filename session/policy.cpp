@@ -1,32 +1,17 @@
 #include "session/policy.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "session/json_outline.hpp"
+#include "session/locked_fields.hpp"
 
 namespace verbatim::session {
 namespace {
 
 using Tree = nlohmann::json;
-
-/// Beta's flat names of fields that GA has elsewhere: a lock holds whatever name is used.
-constexpr std::pair<std::string_view, std::string_view> beta_names[] = {
-    {"voice", "audio.output.voice"},
-    {"speed", "audio.output.speed"},
-    {"modalities", "output_modalities"},
-    {"input_audio_format", "audio.input.format"},
-    {"output_audio_format", "audio.output.format"},
-    {"input_audio_transcription", "audio.input.transcription"},
-    {"input_audio_noise_reduction", "audio.input.noise_reduction"},
-    {"turn_detection", "audio.input.turn_detection"},
-    {"max_response_output_tokens", "max_output_tokens"},
-};
-
-/// What a response.create has that is no field of a session.
-constexpr std::string_view of_responses_alone[] = {"conversation", "input", "metadata"};
 
 /// In small letters: there are parsers that take Instructions for instructions.
 std::string small(std::string_view text) {
@@ -41,58 +26,9 @@ bool covers(std::string_view field, std::string_view path) {
          (path.size() > field.size() && path.starts_with(field) && path[field.size()] == '.');
 }
 
-bool is_session_update(std::string_view type) {
-  return type == "session.update" || type == "transcription_session.update";
-}
-
 bool shows_session(std::string_view type) {
   return type == "session.created" || type == "session.updated" ||
          type == "transcription_session.created" || type == "transcription_session.updated";
-}
-
-/// A tree, unless the bytes can be read in two ways: a name that stands twice in an object.
-std::optional<Tree> read_plainly(std::string_view message) {
-  std::vector<std::set<std::string>> names;
-  bool twice = false;
-  const Tree::parser_callback_t watch = [&](int, Tree::parse_event_t event, Tree& parsed) {
-    if (event == Tree::parse_event_t::object_start) names.emplace_back();
-    if (event == Tree::parse_event_t::object_end) names.pop_back();
-    if (event == Tree::parse_event_t::key)
-      twice = twice || !names.back().insert(small(parsed.get<std::string>())).second;
-    return true;
-  };
-  Tree tree = Tree::parse(message, watch, /*allow_exceptions=*/false);
-  if (tree.is_discarded() || twice) return std::nullopt;
-  return tree;
-}
-
-const Tree* at(const Tree& session, std::string_view path) {
-  const Tree* place = &session;
-  while (!path.empty()) {
-    const std::string_view name = path.substr(0, path.find('.'));
-    path.remove_prefix(std::min(path.size(), name.size() + 1));
-    if (!place->is_object()) return nullptr;
-    const auto found = place->find(std::string(name));
-    if (found == place->end()) return nullptr;
-    place = &*found;
-  }
-  return place;
-}
-
-/// Whether all that `asked` says stands in `has`: an update changes only what it names.
-bool says_the_same(const Tree& asked, const Tree& has) {
-  if (!asked.is_object() || !has.is_object()) return asked == has;
-  for (const auto& [name, value] : asked.items()) {
-    const auto there = has.find(name);
-    if (there == has.end() ? !value.is_null() : !says_the_same(value, *there)) return false;
-  }
-  return true;
-}
-
-bool is_system_item(const Tree& item) {
-  const auto role = item.is_object() ? item.find("role") : item.end();
-  if (!item.is_object() || role == item.end()) return false;
-  return *role == "system" || *role == "developer";
 }
 
 /// An object without the members that are hidden, all else byte for byte.
@@ -121,43 +57,183 @@ std::string rewritten(json::View object, const std::string& path,
   return out + '}';
 }
 
-Refusal locked_field(const std::string& param, const Tree& event_id) {
-  return {"field_locked",
-          "'" + param +
-              "' is fixed for this session and was not changed. Leave it out, or send "
-              "the value that it has.",
-          param, event_id.is_string() ? event_id.get<std::string>() : std::string()};
+/// What a message that may change a session has at its top level, beside `type` and `event_id`.
+struct Shape {
+  std::string_view type;
+  std::string_view body;   ///< the member with what is asked for
+  std::string_view place;  ///< one more, without meaning for a session; or empty
+};
+constexpr Shape shapes[] = {
+    {"session.update", "session", {}},
+    {"transcription_session.update", "session", {}},
+    {"response.create", "response", {}},
+    {"conversation.item.create", "item", "previous_item_id"},
+};
+
+const Shape* shape_of(std::string_view type) {
+  const auto* const found = std::find_if(std::begin(shapes), std::end(shapes),
+                                         [type](const Shape& one) { return one.type == type; });
+  return found == std::end(shapes) ? nullptr : found;
 }
 
-/// Beta's names by GA's, and instructions for what takes their place.
-std::string canonical(std::string path) {
-  path = small(path);
-  for (const auto& [beta, ga] : beta_names)
-    if (covers(beta, path)) return std::string(ga) + path.substr(beta.size());
-  if (covers("prompt", path)) return "instructions." + path;
-  return path;
+/// Where some reader may look for a change, or for who speaks. Folded.
+constexpr std::string_view meaningful_names[] = {"type",  "session", "response", "item",
+                                                 "input", "role",    "content"};
+
+bool has_meaning(std::string_view fold) {
+  return std::find(std::begin(meaningful_names), std::end(meaningful_names), fold) !=
+         std::end(meaningful_names);
 }
 
-/// Paths of all that a change names: its leaves, and objects that are empty.
-void leaves(const Tree& object, const std::string& path, std::vector<std::string>& out) {
-  for (const auto& [name, value] : object.items()) {
-    if (value.is_object() && !value.empty()) {
-      leaves(value, path + name + '.', out);
-    } else {
-      out.push_back(path + name);
+/// The only ones who speak for themselves: what is said in any other role is an instruction by
+/// another name.
+constexpr std::string_view roles_of_speakers[] = {"user", "assistant"};
+
+bool is_speaker(const std::string& role) {
+  return std::find(std::begin(roles_of_speakers), std::end(roles_of_speakers), role) !=
+         std::end(roles_of_speakers);
+}
+
+constexpr std::size_t event_id_bytes_max = 512;
+
+std::string event_id_of(std::string_view message) {
+  std::string id = json::Object::begun(message)["event_id"].string_or_empty();
+  return id.size() > event_id_bytes_max ? std::string() : id;
+}
+
+/// The rules about fields, on one message.
+class Judge {
+ public:
+  using Outline = json::Outline;
+  using Index = Outline::Index;
+
+  Judge(const LockedFields& locked, std::string_view message, MessageLimits limits)
+      : locked_(locked),
+        bytes_(message),
+        message_(message, {limits.values_max, limits.depth_max}),
+        limits_(limits) {}
+
+  std::optional<Refusal> judge(const Shape& shape, const std::function<Tree()>& has) {
+    if (message_.fault() != Outline::Fault::none) return unreadable();
+    std::optional<Index> body;
+    for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      if (name == shape.body) body = i;
+      if (name == shape.body || name == "type" || name == "event_id" ||
+          (name == shape.place && !name.empty()))
+        continue;
+      if (!is_plain_name(name) || has_meaning(folded(name))) return ambiguous(name);
+      if (locked_.touches(name)) return locked_field(name);
+    }
+    if (!body) return std::nullopt;
+    const std::string place(shape.body);
+    if (shape.body == "response" && message_.is(*body, json::Kind::null)) return std::nullopt;
+    if (!message_.is(*body, json::Kind::object)) return no_object(place);
+    if (shape.body == "item") return judge_item(*body, place, place + ".role");
+    const bool response = shape.body == "response";
+    if (response) {
+      if (auto refused = judge_input(*body)) return refused;
+    }
+    const auto wrong = locked_.wrong_in(message_, *body, response, has);
+    if (!wrong) return std::nullopt;
+    const std::string path = place + '.' + wrong->path;
+    return wrong->kind == LockedFields::Wrong::Kind::ambiguous ? ambiguous(path)
+                                                               : locked_field(path);
+  }
+
+ private:
+  bool guards_instructions() const { return locked_.touches("instructions"); }
+
+  std::optional<Refusal> judge_input(Index response) {
+    if (!guards_instructions()) return std::nullopt;
+    const std::string place = "response.input";
+    for (Index i = Outline::first(response); i < message_.end(response); i = message_.end(i)) {
+      if (message_.name(i) != "input" || message_.is(i, json::Kind::null)) continue;
+      if (!message_.is(i, json::Kind::array))
+        return refusal("invalid_value", "'" + place + "' must be an array.", place);
+      for (Index item = Outline::first(i); item < message_.end(i); item = message_.end(item)) {
+        if (!message_.is(item, json::Kind::object)) return no_object(place + "[]");
+        if (auto refused = judge_item(item, place, place)) return refused;
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// What is said in the system's name is an instruction by another name.
+  std::optional<Refusal> judge_item(Index item, const std::string& place,
+                                    const std::string& param) {
+    if (!guards_instructions()) return std::nullopt;
+    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      const std::string fold = folded(name);
+      if (!is_plain_name(name) || (fold == "role" && name != "role"))
+        return ambiguous(place + '.' + name);
+      if (fold == "instructions" || fold == "prompt") return locked_field(place + '.' + name);
+      if (name == "role" && !is_speaker(message_.text(i))) return locked_field(param);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Refusal> unreadable() const {
+    switch (message_.fault()) {
+      case Outline::Fault::too_many:
+        return refusal("message_too_complex",
+                       "The message has more than " + std::to_string(limits_.values_max) +
+                           " values (policy.values_max). Send less at a time.",
+                       {});
+      case Outline::Fault::too_deep:
+        return refusal("message_too_complex",
+                       "The message is nested more than " + std::to_string(limits_.depth_max) +
+                           " levels deep (policy.depth_max).",
+                       {});
+      default:
+        return refusal("invalid_value",
+                       "The message can be read in more than one way (a name that stands twice in "
+                       "an object, or half a character). Write each name once.",
+                       {});
     }
   }
-}
 
-void add_bound(const std::string& bound_json, std::vector<std::string>& locked) {
-  const Tree bound = Tree::parse(bound_json, nullptr, false);
-  if (!bound.is_object()) return;
-  std::vector<std::string> paths;
-  leaves(bound, {}, paths);
-  for (const std::string& path : paths) {
-    if (path != "type") locked.push_back(canonical(path));
+  std::optional<Refusal> ambiguous(const std::string& name) const {
+    const std::string shown = printable(name);
+    return refusal("invalid_value",
+                   "The name '" + shown +
+                       "' can be read in more than one way. Write the protocol's names as they "
+                       "are, in their own place.",
+                   shown);
   }
-}
+
+  std::optional<Refusal> no_object(const std::string& place) const {
+    return refusal("invalid_value", "'" + place + "' must be an object.", place);
+  }
+
+  std::optional<Refusal> locked_field(const std::string& param) const {
+    const std::string shown = printable(param);
+    return refusal("field_locked",
+                   "'" + shown +
+                       "' is fixed for this session and was not changed. Leave it out, or send "
+                       "the value that it has.",
+                   shown);
+  }
+
+  std::optional<Refusal> refusal(std::string code, std::string what, std::string param) const {
+    return Refusal{std::move(code), std::move(what), std::move(param), event_id_of(bytes_)};
+  }
+
+  /// A client's own words in an answer: short, and plainly printable.
+  static std::string printable(std::string text) {
+    constexpr std::size_t bytes_max = 256;
+    if (text.size() > bytes_max) text.resize(bytes_max);
+    for (char& c : text)
+      if (c < ' ' || c > '~') c = '?';
+    return text;
+  }
+
+  const LockedFields& locked_;
+  std::string_view bytes_;
+  const Outline message_;
+  const MessageLimits limits_;
+};
 
 }  // namespace
 
@@ -171,14 +247,15 @@ bool is_field_path(std::string_view path) {
 
 Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
     : rules_(std::move(rules)), bound_json_(std::move(bound_json)) {
+  LockedFields locked;
   for (const std::string& field : rules_.locked) {
     if (field == "all") {
-      lock_all_ = true;
+      locked.lock_all();
     } else if (field == "bound") {
-      add_bound(bound_json_, locked_);
-      if (!model.empty()) locked_.push_back("model");
+      locked.lock_all_of(bound_json_);
+      if (!model.empty()) locked.lock("model");
     } else {
-      locked_.push_back(canonical(field));
+      locked.lock(field);
     }
   }
   for (std::string& field : rules_.hidden) field = small(field);
@@ -186,79 +263,33 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
     return std::find(rules_.hidden.begin(), rules_.hidden.end(), field) != rules_.hidden.end();
   };
   if (hides("instructions")) rules_.hidden.push_back("prompt");  // a template's variables
-  if (!locks()) return;
+  if (!locked.any()) return;
+  locked_ = std::make_shared<const LockedFields>(std::move(locked));
   Tree bound = Tree::parse(bound_json_, nullptr, false);
   if (!bound.is_object()) bound = Tree::object();
   if (!model.empty()) bound["model"] = model;
   bound_json_ = bound.dump();
 }
 
-bool Policy::is_locked(std::string_view path) const {
-  if (lock_all_) return true;
-  return std::any_of(locked_.begin(), locked_.end(), [path](const std::string& field) {
-    return covers(field, path) || covers(path, field);
-  });
-}
-
 std::optional<Refusal> Policy::refuse(std::string_view type, std::string_view message) const {
   const auto& allowed = rules_.client_events;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), type) == allowed.end()) {
     return Refusal{"event_not_allowed", "This session may not send '" + std::string(type) + "'.",
-                   "type", json::View::of(message)["event_id"].string_or_empty()};
+                   "type", event_id_of(message)};
   }
-  const bool update = is_session_update(type);
-  const bool response = type == "response.create";
-  if (!locks() || (!update && !response && type != "conversation.item.create")) {
-    return std::nullopt;
-  }
-  const auto read = read_plainly(message);
-  if (!read) {
-    return Refusal{"invalid_value",
-                   "The message can be read in more than one way (a name that stands twice in an "
-                   "object, or half a character). Write each name once.",
-                   {},
-                   {}};
-  }
-  const Tree& event_id = read->contains("event_id") ? (*read)["event_id"] : Tree();
-  if (!update && guards_instructions()) {
-    // What is said in the system's name is an instruction by another name.
-    const char* place = response ? "response" : "item";
-    const Tree* said = at(*read, response ? "response.input" : "item");
-    const bool item = said != nullptr && !response && is_system_item(*said);
-    const bool input = said != nullptr && response && said->is_array() &&
-                       std::any_of(said->begin(), said->end(), is_system_item);
-    if (item || input)
-      return locked_field(std::string(place) + (input ? ".input" : ".role"), event_id);
-  }
-  const char* part = update ? "session" : response ? "response" : "";
-  const Tree* change = at(*read, part);
-  if (*part == '\0' || change == nullptr || !change->is_object()) return std::nullopt;
-  Tree has = Tree::parse(current_json_, nullptr, false);
-  if (!has.is_object()) has = Tree::object();
-  has.merge_patch(Tree::parse(bound_json_, nullptr, false));
-  std::vector<std::string> paths;
-  leaves(*change, {}, paths);
-  for (const std::string& path : paths) {
-    const bool foreign =
-        std::any_of(std::begin(of_responses_alone), std::end(of_responses_alone),
-                    [&](std::string_view name) { return response && covers(name, small(path)); });
-    const std::string field = canonical(path);
-    if (foreign || !is_locked(field)) continue;
-    const Tree* asked = at(*change, path);
-    const Tree* now = at(has, path);
-    const Tree kind = "realtime";
-    const Tree absent;
-    if (now == nullptr && path == "type") now = &kind;
-    // What a session does not have can be left so, if it is called by its own name.
-    if (now == nullptr && (field == path || covers("prompt", path))) now = &absent;
-    if (asked == nullptr || now == nullptr || !says_the_same(*asked, *now))
-      return locked_field(std::string(part) + '.' + path, event_id);
-  }
-  return std::nullopt;
+  const Shape* const shape = shape_of(type);
+  if (!locked_ || shape == nullptr) return std::nullopt;
+  const auto has = [this] {
+    Tree session = Tree::parse(current_json_, nullptr, false);
+    if (!session.is_object()) session = Tree::object();
+    session.merge_patch(Tree::parse(bound_json_, nullptr, false));
+    return session;
+  };
+  return Judge(*locked_, message, rules_.message_limits).judge(*shape, has);
 }
 
 void Policy::configured(std::string_view type, std::string_view message) {
-  if (!locks() || !shows_session(type)) return;
+  if (!locked_ || !shows_session(type)) return;
   current_json_ = json::View::of(message)["session"].raw();
 }
 

@@ -4,6 +4,8 @@
 // Pure. Owned by a RealtimeSession, one thread. Untrusted input; never throws on it.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +15,21 @@
 
 namespace verbatim::session {
 
+class LockedFields;
+
+/// Of a message that is held against what is locked.
+struct MessageLimits {
+  std::size_t values_max = 50'000;  ///< members and elements, at all depths together
+  std::size_t depth_max = 64;       ///< at most json::max_depth
+};
+
 /// Fields are named by their path in the session object, as GA has it: `instructions`, `tools`,
 /// `audio.output.voice`. A field stands for all that is inside of it.
 struct PolicyRules {
   std::vector<std::string> client_events;  ///< empty: all of the protocol's
   std::vector<std::string> locked;         ///< fields; `bound`: those that the token sets; `all`
   std::vector<std::string> hidden;         ///< fields
+  MessageLimits message_limits;
 };
 
 /// The names of fields that may be asked for: letters, digits and _, parted by dots.
@@ -39,13 +50,8 @@ class Policy {
   std::optional<std::string> without_hidden(std::string_view type, std::string_view message) const;
 
  private:
-  bool locks() const { return lock_all_ || !locked_.empty(); }
-  bool is_locked(std::string_view path) const;
-  bool guards_instructions() const { return is_locked("instructions"); }
-
   PolicyRules rules_;
-  bool lock_all_ = false;
-  std::vector<std::string> locked_;
+  std::shared_ptr<const LockedFields> locked_;  ///< null: nothing is
   std::string bound_json_;
   std::string current_json_;  ///< the session object that the provider showed last
 };

@@ -364,6 +364,39 @@ TEST_CASE("templates are read with their files, and every place has its variable
              Contains("/does/not/exist"));
 }
 
+TEST_CASE("a pattern that cannot be matched in linear time, or is too large, is refused",
+          "[config]") {
+  for (const char* expression :
+       {"(a)\\1", "(?=a)b", "(?<!a)b", "a{1001}", "((a{100}){100}){100}", "[", "(", "a**"}) {
+    INFO(expression);
+    CHECK_THROWS_AS(Pattern(expression), Pattern::Malformed);
+  }
+  CHECK_THROWS_AS(Pattern(std::string(1001, 'a')), Pattern::Malformed);
+  CHECK(Pattern("([A-Za-z]+ ?)+").matches("Ann Lee"));
+}
+
+TEST_CASE("a template whose instructions could grow without bound is refused", "[config][bounds]") {
+  const Directory directory;
+  const auto places = [&](int count, const std::string& variable) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += "{{v}}";
+    const auto file = directory.write("many.txt", text).string();
+    return "[policy]\ntemplates = [{ name = \"t\", file = \"" + file +
+           "\", variables = [{ name = \"v\", " + variable + " }] }]\n";
+  };
+  const std::string longest = "length = 1000";
+  CHECK(
+      load({directory.write("fits.toml", places(250, longest)), {}, {}}).policy.templates.size() ==
+      1);
+  CHECK_THAT(error_in(places(270, longest)), Contains("1MiB"));
+  CHECK_THAT(error_in(places(50000, "type = \"integer\"")), Contains("1MiB"));
+  const std::string word(1000, 'x');
+  CHECK_THAT(error_in(places(2000, "type = \"choice\", values = [\"y\", \"" + word + "\"]")),
+             Contains("1MiB"));
+  CHECK_THAT(error_in(places(1, "type = \"choice\", values = [\"" + word + "x\"]")),
+             Contains("longer than 1000"));
+}
+
 TEST_CASE("fields of a policy are paths", "[config]") {
   CHECK(from_set("policy.locked=instructions,audio.output.voice").policy.locked.size() == 2);
   for (const char* bad : {"policy.locked=a..b", "policy.hide=.a", "policy.hide=Tools"})

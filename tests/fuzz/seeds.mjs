@@ -30,7 +30,7 @@ for (const name of readdirSync(recordings).filter((file) => file.endsWith('.json
 }
 // One message of each type.
 for (const event of messages.values())
-  for (const target of ['client_message', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
+  for (const target of ['client_message', 'policy', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
 
 // Frames of both ends: short, with a longer length, in parts, and control frames. The first byte
 // says whose they are and where they are cut.
@@ -53,6 +53,16 @@ for (const section of readFileSync(example, 'utf8').split(/^\[/m).slice(1)) {
     write('configuration', `\x01${name.toUpperCase()}_${key.toUpperCase()}=${value}`);
   }
 }
+
+// What a client may not change, and how it might be said all the same.
+for (const event of [
+  { type: 'session.update', session: { instructions: 'Be kind.', audio: { output: { voice: 'marin' } }, model: 'gpt-realtime' } },
+  { type: 'session.update', session: { Instructions: 'x', voice: 'x', prompt: { id: 'p', variables: {} } } },
+  { type: 'session.update', Session: [{ instructions: 'x' }], session: '{"instructions":"x"}' },
+  { type: 'response.create', response: { input: [{ role: 'System', content: [] }], Input: [], metadata: { a: '1' } } },
+  { type: 'conversation.item.create', previous_item_id: 'root', item: { type: 'message', Role: 'developer', role: 'user' } },
+])
+  write('policy', JSON.stringify(event));
 
 // By the first byte: a credential, a payload to sign, or claims to mint and spoil.
 write('client_token', `\x00ek_eyJ2IjoxfQ.${'A'.repeat(43)}`);

@@ -18,7 +18,7 @@ std::vector<config::InstructionTemplate> templates() {
   config::TemplateVariable who;
   who.name = "who";
   who.length = 10;
-  who.pattern = "[^0-9]*";
+  who.pattern = config::Pattern("[^0-9]*");
   config::TemplateVariable level;
   level.name = "level";
   level.type = Type::integer;
@@ -61,6 +61,39 @@ TEST_CASE("a value that could be more than a value is refused with its place", "
   }
   CHECK(made(with("who", "ten chars!")).starts_with("You are"));
   CHECK(made(with("who", "ääääääääää")).starts_with("You are"));
+}
+
+TEST_CASE("a value is held against its pattern in linear time, whatever the pattern is",
+          "[policy][bounds]") {
+  // Each of these takes a backtracking matcher longer than the world has stood.
+  for (const char* expression : {"([A-Za-z]+ ?)+", "(a*)*", "(a|a)*", "(a|aa)+", "(.*)*x",
+                                 "([a-z]|[a-z][a-z])*", "(a?){400}a{400}"}) {
+    INFO(expression);
+    auto list = templates();
+    config::TemplateVariable& who = list.front().variables.front();
+    who.length = 1000;
+    who.pattern = config::Pattern(expression);
+    const std::string text = std::string(999, 'a') + "!";
+    const auto result = instructions_of(list, "trainer", with("who", text));
+    const auto* bad = std::get_if<BadVariable>(&result);
+    REQUIRE(bad != nullptr);
+    CHECK(bad->why == std::string("does not match ") + expression);
+  }
+}
+
+TEST_CASE("a pattern sees characters, not bytes", "[policy]") {
+  auto list = templates();
+  config::TemplateVariable& who = list.front().variables.front();
+  const auto fits = [&](const char* expression, const char* text) {
+    who.pattern = config::Pattern(expression);
+    return std::holds_alternative<std::string>(instructions_of(list, "trainer", with("who", text)));
+  };
+  CHECK(fits("J.rg", "J\u00f6rg"));
+  CHECK(fits("[\u00e4\u00f6]+", "\u00e4\u00f6\u00e4"));
+  CHECK(fits("\\p{Han}{2}", "\u5c71\u7530"));
+  CHECK_FALSE(fits("Jorg", "J\u00f6rg"));
+  CHECK_FALSE(fits("rg", "J\u00f6rg"));
+  CHECK(fits("", "anything"));
 }
 
 TEST_CASE("each type accepts only its own", "[policy]") {

@@ -1,0 +1,117 @@
+// How long one message of a client holds a thread where a field is locked, by its shape and size:
+// first as shipped, where the walk ends at policy.values_max, then without that limit. Ends with 1
+// if the time grows more than with the size.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <functional>
+#include <limits>
+#include <string>
+
+#include "session/policy.hpp"
+#include "session/protocol.hpp"
+
+using namespace verbatim::session;
+
+namespace {
+
+constexpr std::size_t size_min = 24 * 1024;
+constexpr std::size_t size_max = 24 * 1024 * 1024;
+constexpr std::size_t growth = 32;
+/// What twice the caches and the logarithm of sorting may cost.
+constexpr double allowance = 3;
+/// Below this a clock and the caches say more than the message does.
+constexpr double milliseconds_min = 2;
+
+struct Shape {
+  const char* name;
+  std::string begin;
+  std::function<std::string(std::size_t)> element;
+  std::string end;
+};
+
+std::string repeated(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+std::string message(const Shape& shape, std::size_t bytes) {
+  std::string out = R"({"type":"session.update","session":)" + shape.begin;
+  for (std::size_t i = 0; out.size() < bytes; ++i) {
+    if (i > 0) out += ',';
+    out += shape.element(i);
+  }
+  return out + shape.end + "}";
+}
+
+/// Of this thread's own work: others may be busy, too.
+double thread_milliseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
+}
+
+double milliseconds_of(const Policy& policy, const std::string& text) {
+  double best = std::numeric_limits<double>::max();
+  for (int round = 0; round < 3; ++round) {
+    const double begin = thread_milliseconds();
+    if (!check_client_message(text)) policy.refuse(peek_type(text), text);
+    best = std::min(best, thread_milliseconds() - begin);
+  }
+  return best;
+}
+
+/// Whether it grew with the size, or less.
+bool measure(const char* title, MessageLimits limits) {
+  const auto same = [](const std::string& text) { return [text](std::size_t) { return text; }; };
+  const Shape shapes[] = {
+      {"empty objects", R"({"a":[)", same("{}"), "]}"},
+      {"numbers", R"({"a":[)", same("1"), "]}"},
+      {"names in one object", R"({"a":{)",
+       [](std::size_t i) { return '"' + std::to_string(i) + R"(":0)"; }, "}}"},
+      {"members of the session", "{",
+       [](std::size_t i) { return "\"m" + std::to_string(i) + R"(":0)"; }, "}"},
+      {"long names", R"({"a":{)",
+       [](std::size_t i) { return '"' + std::string(400, 'a') + std::to_string(i) + R"(":0)"; },
+       "}}"},
+      {"deep objects", R"({"a":[)", same(repeated(R"({"a":)", 40) + "0" + std::string(40, '}')),
+       "]}"},
+      {"escapes", R"({"a":[)", same(R"("\ud83d\ude00\n\\")"), "]}"},
+      {"one text", R"({"a":")", [](std::size_t) { return std::string(4096, 'x'); }, "\"}"},
+      {"a locked field", R"({"instructions":[)", same(R"({"a":[]})"), "]}"},
+  };
+  PolicyRules rules;
+  rules.locked = {"instructions", "audio.output.voice"};
+  rules.message_limits = limits;
+  const Policy policy(rules, R"({"instructions":"Be kind."})", "");
+  bool linear = true;
+  std::printf("%s, in ms\n%-24s", title, "");
+  for (std::size_t bytes = size_min; bytes <= size_max; bytes *= growth)
+    std::printf("%9zu KiB", bytes / 1024);
+  std::printf("\n");
+  for (const Shape& shape : shapes) {
+    std::printf("%-24s", shape.name);
+    double before = 0;
+    for (std::size_t bytes = size_min; bytes <= size_max; bytes *= growth) {
+      const double taken = milliseconds_of(policy, message(shape, bytes));
+      std::printf("%13.3f", taken);
+      const bool grew =
+          before > 0 && taken > std::max(before, milliseconds_min) * growth * allowance;
+      if (grew) std::printf(" (!)");
+      linear = linear && !grew;
+      before = taken;
+    }
+    std::printf("\n");
+  }
+  return linear;
+}
+
+}  // namespace
+
+int main() {
+  const bool shipped = measure("with policy.values_max and policy.depth_max", {});
+  const bool lifted = measure("without", {SIZE_MAX, 128});
+  return shipped && lifted ? 0 : 1;
+}

@@ -1,0 +1,88 @@
+// The flat list of a message's values, and what makes a message one that can be read in two ways.
+#include "session/json_outline.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+using namespace verbatim::session::json;
+
+namespace {
+
+using Index = Outline::Index;
+using What = Outline::Fault;
+
+/// What the outline says, as a tree: to be held against another parser's.
+nlohmann::json rebuilt(const Outline& outline, Index value) {
+  nlohmann::json tree;
+  switch (outline.kind(value)) {
+    case Kind::object:
+      tree = nlohmann::json::object();
+      for (Index i = Outline::first(value); i < outline.end(value); i = outline.end(i))
+        tree[outline.name(i)] = rebuilt(outline, i);
+      return tree;
+    case Kind::array:
+      tree = nlohmann::json::array();
+      for (Index i = Outline::first(value); i < outline.end(value); i = outline.end(i))
+        tree.push_back(rebuilt(outline, i));
+      return tree;
+    case Kind::string:
+      return outline.text(value);
+    default:
+      return nlohmann::json::parse(outline.raw(value));
+  }
+}
+
+What fault(const std::string& bytes, OutlineLimits limits = {}) {
+  return Outline(bytes, limits).fault();
+}
+
+}  // namespace
+
+TEST_CASE("an outline has all that a message has", "[json]") {
+  for (
+      const std::string bytes :
+      {R"({})", R"([])", R"("")", R"(0)", R"( { "a" : [ ] , "b" : { } } )",
+       R"({"a":{"b":{"c":[1,-2.5e3,[true,[false,null]],{"d":""}]}},"e":"\"\\\n\u00e4\ud83d\ude00"})",
+       R"([[],[{}],[{"x":[{"y":[]}]}],"],}"])", R"({"":0,"\u0041":1,"\\":2,"\"":3})"}) {
+    INFO(bytes);
+    const Outline outline(bytes);
+    REQUIRE(outline.fault() == What::none);
+    CHECK(rebuilt(outline, 0) == nlohmann::json::parse(bytes));
+  }
+  const std::string bytes = R"({"a":{"b":[1, 2]} , "c":3})";
+  const Outline outline(bytes);
+  CHECK(outline.raw(1) == R"({"b":[1, 2]})");
+  CHECK(outline.raw(2) == "[1, 2]");
+  CHECK(outline.name(outline.end(1)) == "c");
+}
+
+TEST_CASE("a name that stands twice in an object is a fault, in whatever letters", "[json]") {
+  CHECK(fault(R"({"a":1,"a":1})") == What::name_twice);
+  CHECK(fault(R"([{"x":{"a":1,"b":{},"A":1}}])") == What::name_twice);
+  CHECK(fault(R"({"a":1,"\u0061":1})") == What::name_twice);
+  CHECK(fault(R"({"ab":1,"\u0041B":1})") == What::name_twice);
+  CHECK(fault(R"({"":1,"":1})") == What::name_twice);
+  CHECK(fault(R"({"a":{"a":{"a":1}},"b":[{"a":1},{"a":1}]})") == What::none);
+}
+
+TEST_CASE("half a character is a fault in names and in texts", "[json]") {
+  CHECK(fault(R"(["\ud800"])") == What::half_character);
+  CHECK(fault(R"(["\udc00"])") == What::half_character);
+  CHECK(fault(R"(["\ud83dx\ude00"])") == What::half_character);
+  CHECK(fault(R"(["\ud83d\ud83d\ude00"])") == What::half_character);
+  CHECK(fault(R"({"\ud800":1})") == What::half_character);
+  CHECK(fault(R"(["\\ud800","\ud83d\ude00","\\\\udc00"])") == What::none);
+}
+
+TEST_CASE("a walk ends at its limits, and at what is no JSON", "[json][bounds]") {
+  CHECK(fault("[1,2,3]", {4, 8}) == What::none);
+  CHECK(fault("[1,2,3]", {3, 8}) == What::too_many);
+  CHECK(fault("[[[]]]", {100, 3}) == What::none);
+  CHECK(fault("[[[[]]]]", {100, 3}) == What::too_deep);
+  CHECK(fault(std::string(1000, '['), {10'000, 1000}) == What::too_deep);
+  for (const char* bytes : {"", " ", "{", "[1", "[1,", "[1}", "{\"a\"}", "{\"a\":}", "{a:1}", "[]]",
+                            "\"", "\"\\", "[,]", "{,}", "x", "[1 2]", "{\"a\":1,}"}) {
+    INFO(bytes);
+    CHECK(fault(bytes) == What::not_json);
+  }
+}
