@@ -207,6 +207,8 @@ struct Posts {
   std::size_t copies_max = 10'000;  ///< of one attempt
   std::size_t attempt_turns_max = 100'000;
   std::size_t attempt_bytes_max = 64 * 1024 * 1024;
+  std::size_t client_turns_max = 10'000;  ///< of all posts with one client token
+  std::size_t client_bytes_max = 8 * 1024 * 1024;
   std::size_t merged_bytes_max = 32 * 1024 * 1024;
 };
 

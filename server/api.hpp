@@ -22,6 +22,7 @@
 #include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/origin.hpp"
+#include "server/post_allowance.hpp"
 #include "server/rate_limit.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
@@ -59,7 +60,11 @@ struct ClientSecretRequest;
 class Api {
  public:
   explicit Api(ApiParts parts)
-      : parts_(parts), origins_(parts.settings.server), posts_(parts.settings.posts.per_minute) {}
+      : parts_(parts),
+        origins_(parts.settings.server),
+        posts_(parts.settings.posts.per_minute),
+        client_posts_(
+            {parts.settings.posts.client_turns_max, parts.settings.posts.client_bytes_max}) {}
 
   Awaitable<HttpResponse> answer(HttpRequest request, Worker& worker);
   /// Judged by its head alone, before a body is read: who may not call need not be listened to.
@@ -154,6 +159,7 @@ class Api {
   ApiParts parts_;
   OriginRules origins_;
   RateLimit posts_;
+  PostAllowance client_posts_;
   Check journal_check_{std::chrono::seconds(1)};
   Check upstream_check_{std::chrono::seconds(1)};
 };

@@ -139,7 +139,9 @@ struct App::Parts {
     reader = std::make_unique<StoreReader>(data_dir.database());
     merger = std::make_unique<StoreReader>(data_dir.database(),
                                            StoreReader::Merging{settings.posts.merged_bytes_max});
+    admission = std::make_unique<StoreReader>(data_dir.database());
     storage_watch.watch(*reader);
+    storage_watch.watch(*admission);
     storage_watch.watch(*merger);
     feed.start(*workers.front(), *journal, *merger, log);
     webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
@@ -153,7 +155,7 @@ struct App::Parts {
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
     suspended = std::make_unique<SuspendedSessions>(
-        *journal, *reader, registry, settings.session.resume_window,
+        *journal, *admission, registry, settings.session.resume_window,
         SpillSettings{settings.server.data_dir, settings.session.items_in_memory}, log);
     suspended->expect(store.suspended());
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
@@ -167,7 +169,7 @@ struct App::Parts {
         *merger, feed, registry, revocations, metrics, large_messages, bodies, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *reader, registry, revocations, *suspended, doorkeeper, descriptors,
+                      *admission, registry, revocations, *suspended, doorkeeper, descriptors,
                       large_messages, capture.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
@@ -304,6 +306,7 @@ struct App::Parts {
     asio::post(control, [this] {
       if (!store.take_catching_up()) return;
       reader->open_anew();
+      admission->open_anew();
       merger->open_anew();
       suspended->expect(store.suspended());
       webhooks->announce();
@@ -430,7 +433,8 @@ struct App::Parts {
   std::unique_ptr<storage::SqliteJournal> journal;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
-  std::unique_ptr<StoreReader> merger;  ///< for what may have to merge copies
+  std::unique_ptr<StoreReader> admission;  ///< for what a client waits for to be let in
+  std::unique_ptr<StoreReader> merger;     ///< for what may have to merge copies
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;

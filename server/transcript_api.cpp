@@ -18,6 +18,12 @@ namespace {
 
 constexpr auto transcript_look_interval = std::chrono::seconds(1);
 
+/// The same for all that one token posts.
+std::string name_of(const TokenClaims& token) {
+  return token.id + '\n' + token.user + '\n' + token.session_id + '\n' +
+         std::to_string(token.expires_at_s);
+}
+
 }  // namespace
 
 Awaitable<HttpResponse> Api::show_transcript(Context& context) {
@@ -94,11 +100,19 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   posted->body = std::move(body.encoded);
   posted->limits = {parts_.settings.posts.copies_max, parts_.settings.posts.attempt_turns_max,
                     parts_.settings.posts.attempt_bytes_max};
+  // A copy that is there already costs nothing, and is answered as ever.
+  const std::string token = is_client ? name_of(*context.principal.claims) : std::string();
+  const PostAllowance::Amount amount{posted->copy.turns.size(), posted->body.size()};
+  const bool taken = is_client && client_posts_.take(token, amount, Clock::now());
+  if (is_client && !taken)
+    posted->limits.nothing_new =
+        "this token has posted as much as it may (posts.client_turns_max, posts.client_bytes_max)";
   const auto kept = std::make_shared<storage::KeptCopy>();
   std::function<void(storage::Database&)> work = [posted, kept](auto& database) {
     *kept = storage::keep_copy(database, *posted);
   };
   const Changed failed = co_await change(context.worker, std::move(work));
+  if (taken && (failed || !kept->is_new)) client_posts_.give_back(token, amount);
   if (failed && failed->failure() == storage::Failure::not_found) {
     co_return problem(404, "not found",
                       "There is no such session or attempt, or it is not yours to see.");

@@ -47,6 +47,8 @@ AttemptRow attempt_meant(Database& database, const PostedCopy& posted) {
 /// All copies of an attempt are merged together: it is their sum that is bounded.
 void check_limits(Database& database, const AttemptRow& attempt, const PostedCopy& posted,
                   std::size_t bytes) {
+  if (posted.limits.nothing_new != nullptr)
+    throw StorageError(Failure::too_many, posted.limits.nothing_new);
   Query row = database.query("SELECT copies, copy_turns, copy_bytes FROM attempt WHERE id = ?");
   row.bind(attempt.id).step();
   const auto check = [&](int column, std::size_t more, std::size_t most, const char* what) {
