@@ -271,3 +271,24 @@ test('instructions are made of a template and checked values, on the server alon
   const { session } = await client.event('session.created');
   assert.equal(session.instructions, 'You are <value name="who">Dr. Mills</value> on level 2.');
 });
+
+test('a message of many values does not hold up others where something is locked [P11][policy]', async (t) => {
+  const relay = await start(t, ['policy.locked=instructions']);
+  const [rude, other] = await Promise.all([Client.connectWithId(t, relay), Client.connectWithId(t, relay)]);
+  const shapes = [
+    (n) => `{"a":[${'{},'.repeat(n)}{}]}`,
+    (n) => `{"a":[${'0,'.repeat(n)}0]}`,
+    (n) => `{${Array.from({ length: n }, (_, i) => `"m${i}":{}`).join()}}`,
+    (n) => `{"instructions":[${'[],'.repeat(n)}[]]}`,
+  ];
+  for (const shape of shapes) {
+    const session = shape(200_000);
+    const from = rude.events.length;
+    rude.socket.send(`{"type":"session.update","event_id":"big","session":${session}}`);
+    const refused = await rude.event('error', from);
+    assert.equal(refused.error.code, 'message_too_complex');
+    assert.equal(refused.error.event_id, 'big');
+    await other.ask('Still there?');
+  }
+  await rude.ask('And I, too.');
+});
