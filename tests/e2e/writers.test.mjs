@@ -525,3 +525,36 @@ test('an erased session leaves nothing of its copies in any file', async (t) => 
     'no trace',
   );
 });
+
+test('one client token posts only so many turns and bytes, whatever the back end posts [P3][bounds]', async (t) => {
+  const relay = await startRelay(t, {
+    set: ['posts.client_turns_max=100', 'posts.client_bytes_max=64KiB'],
+  });
+  const id = await created(relay, { session_id: 'much', user: 'ada' });
+  const token = await relay.mint({ user: 'ada', session_id: id });
+  const other = await relay.mint({ user: 'ada', session_id: id });
+  const turns = (from, count, size = 1) =>
+    Array.from({ length: count }, (_, i) => ({ role: 'user', text: `Line ${from + i} ${'x'.repeat(size)}` }));
+  const postAs = (key, body) => request(`${relay.url}/v1/sessions/${id}/transcript`, { method: 'POST', key, body });
+
+  assert.equal((await postAs(token, { turns: turns(0, 60) })).status, 200);
+  const tooMany = await postAs(token, { turns: turns(1000, 41) });
+  assert.equal(tooMany.status, 413);
+  assert.match(tooMany.json.detail, /posts\.client_turns_max/);
+  // What is there already is answered as ever, however often, and what was refused was not counted.
+  for (let i = 0; i < 3; i += 1) {
+    const again = await postAs(token, { turns: turns(0, 60) });
+    assert.deepEqual([again.status, again.json.added], [200, 0]);
+  }
+  assert.equal((await postAs(token, { turns: turns(2000, 40) })).status, 200);
+  assert.equal((await postAs(token, { turns: turns(3000, 1) })).status, 413);
+  // At once, no two take the same rest.
+  const rush = await Promise.all(Array.from({ length: 20 }, (_, i) => postAs(other, { turns: turns(4000 + 10 * i, 10) })));
+  assert.equal(rush.filter(({ status }) => status === 200).length, 10);
+  const third = await relay.mint({ user: 'ada', session_id: id });
+  assert.equal((await postAs(third, { turns: turns(5000, 2, 30000) })).status, 200);
+  assert.equal((await postAs(third, { turns: turns(6000, 1, 30000) })).status, 413);
+  const fromBackEnd = await post(relay, id, { writer: 'agent', turns: turns(7000, 200) });
+  assert.equal(fromBackEnd.status, 200);
+  assert.equal((await read(relay, id)).turns.length >= 300, true);
+});
