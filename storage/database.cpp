@@ -12,6 +12,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "storage/files.hpp"
+#include "storage/page_gap.hpp"
 #include "storage/schema.hpp"
 #include "storage/store_files.hpp"
 #include "storage/wal_file.hpp"
@@ -182,6 +183,10 @@ void Database::configure(const Options& options) {
     set("journal_mode", "WAL", "wal");
     set("secure_delete", "ON", "1");
     set("journal_size_limit", "67108864", "67108864");
+    set("auto_vacuum", "0", "0");
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    write_with_empty_gaps(file);
   }
   const bool power = options.durability == Durability::power;
   set("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1");

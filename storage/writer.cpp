@@ -13,6 +13,10 @@ using std::chrono::steady_clock;
 
 /// How long nothing must come before the log is emptied of what was erased.
 constexpr milliseconds idle_time{200};
+/// How long it may take where something always comes; it costs the next commit some milliseconds.
+constexpr milliseconds scrub_at_latest{500};
+/// If a reader was in the way.
+constexpr milliseconds scrub_again_in{50};
 constexpr session::Sequence prune_rows_max = 1000;
 
 /// Between two tries while the disk is full or locked: soon at first, since giving up the ballast
@@ -51,6 +55,7 @@ void Writer::run() {
       if (jobs_.empty()) tend();
       while (next_ < jobs_.size()) commit_next();
       if (on_segment()) return_if_possible();
+      scrub_if_due();
     }
     close_in_order();
   } catch (const StorageError& error) {
@@ -406,9 +411,34 @@ void Writer::tend() {
   if (on_segment()) return check_files();
   keep_house([this] {
     check_files();
-    if (prune_some() || !database_.scrub_wanted()) return;
-    if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) database_.log_was_emptied();
-    log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
+    if (!prune_some()) scrub();
+  });
+}
+
+/// What was erased is to be in no file: the log is emptied, into pages with empty gaps; and pages
+/// in memory, whose gaps may still have it, are read anew before they are written again.
+void Writer::scrub() {
+  if (!database_.scrub_wanted()) return;
+  if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) {
+    database_.log_was_emptied();
+    database_.run("PRAGMA shrink_memory");
+  }
+  log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
+}
+
+/// A journal that is never idle would never do it otherwise.
+void Writer::scrub_if_due() {
+  if (on_segment() || !database_.scrub_wanted()) {
+    scrub_due_ = idle;
+    return;
+  }
+  const auto now = steady_clock::now();
+  if (scrub_due_ == idle) scrub_due_ = now + scrub_at_latest;
+  if (now < scrub_due_) return;
+  scrub_due_ = now + scrub_again_in;
+  keep_house([this] {
+    check_files();
+    scrub();
   });
 }
 

@@ -77,6 +77,8 @@ class Writer {
   void fail(const StorageError& error);
 
   void tend();
+  void scrub();
+  void scrub_if_due();
   std::chrono::milliseconds patience() const;
   void keep_house(const std::function<void()>& work);
   void check_checkpoints() const;
@@ -105,6 +107,7 @@ class Writer {
   LiveAttempts live_;
   session::Sequence low_water_ = 0;  ///< rows before it are not needed
   session::Sequence pruned_to_ = 0;
+  std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing was erased
   std::size_t checkpoint_at_;
 
   std::atomic<JournalState> state_{JournalState::working};

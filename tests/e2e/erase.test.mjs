@@ -119,3 +119,36 @@ test('the command line erases a session that has not begun, and one that only wr
     assert.equal((await relay.request(`/v1/sessions/${id}`)).status, 404);
   }
 });
+
+test('what is erased is in no file within moments, while five other people go on talking [P10]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const planted = randomUUID();
+  const words = Array.from({ length: 30 }, (_, i) => `${planted} ${i}`);
+  const people = await Promise.all(Array.from({ length: 5 }, () => Client.connectWithId(t, relay)));
+  const speaker = await Client.connectWithId(t, relay);
+  // Their rows lie among each other: each says a little at a time.
+  for (const text of words) await Promise.all([speaker.ask(text), ...people.map((one) => one.ask('And then?'))]);
+  await speaker.close();
+  await relay.transcript(speaker.id);
+  assert.ok(holders([relay.dataDir], planted).length > 0, 'it was in the data directory');
+
+  let over = false;
+  const talking = people.map(async (one) => {
+    while (!over) await one.ask('Go on.');
+  });
+  try {
+    assert.equal((await relay.request(`/v1/sessions/${speaker.id}`, { method: 'DELETE' })).status, 204);
+    await eventually(() => holders([relay.dataDir], planted).length === 0, 'no trace in any file');
+    // Nor does it come back with what is written next to where it was.
+    for (let i = 0; i < 10; i += 1) {
+      await relay.request('/v1/sessions');
+      assert.deepEqual(holders([relay.dataDir], planted), []);
+    }
+  } finally {
+    over = true;
+    await Promise.all(talking);
+  }
+  await Promise.all(people.map((one) => one.close()));
+  await relay.program.stop();
+  assert.deepEqual(holders([relay.dataDir], planted), []);
+});
