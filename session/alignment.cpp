@@ -1,8 +1,10 @@
 #include "session/alignment.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 #include <utility>
 
+#include "session/longest_pairing.hpp"
 #include "session/numbering.hpp"
 #include "session/word_alignment.hpp"
 
@@ -38,34 +40,99 @@ std::optional<Match> match_what_we_have(const Numbering& numbers, const Slots& o
   return Match{std::move(*partners), std::nullopt};
 }
 
+/// In so many turns people who have few words use one of them again.
+constexpr std::size_t enough_to_repeat = 9;
+
+/// Two lists paired by their words, or by a numbering and their words.
+class ByWords final : public PairingByWords {
+ public:
+  ByWords(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors, bool ids)
+      : ours_(ours), theirs_(theirs), anchors_(anchors), ids_(ids) {}
+
+  const Partners& partners() {
+    if (!alone_) {
+      alone_.emplace(theirs_.size(), none);
+      align_by_words(ours_, theirs_, anchors_, {ids_, false}, *alone_);
+    }
+    return *alone_;
+  }
+  /// A numbering's pairs, and by their words those of what it leaves over.
+  Partners fill(const Fit& fit) {
+    if (fit.agreements == theirs_.size()) return fit.partners;
+    if (shifted_.empty()) shifted_ = theirs_;
+    for (std::size_t j = 0; j < theirs_.size(); ++j)
+      shifted_[j].place = *theirs_[j].place + fit.shift;
+    Partners partners = fit.partners;
+    align_by_words(ours_, shifted_, anchors_, {ids_, true}, partners);
+    return partners;
+  }
+
+  std::size_t count() override { return count_agreements(ours_, theirs_, partners()); }
+  std::size_t count_with(const Fit& fit) override {
+    return count_agreements(ours_, theirs_, fill(fit));
+  }
+  bool explain_more_beside(const Fit& fit) override {
+    const auto& [first, last] = fit.confirmed;
+    return explain_more({0, first.first}, {0, first.second}, fit) ||
+           explain_more({last.first + 1, ours_.size()}, {last.second + 1, theirs_.size()}, fit);
+  }
+  bool leave_turns_of_both() override {
+    const std::size_t in_both = std::min(count(), in_order(partners()).size());
+    return in_both < std::min(ours_.size(), theirs_.size()) && !nothing_is_said_twice();
+  }
+
+ private:
+  bool explain_more(Stretch of_ours, Stretch of_theirs, const Fit& fit) const {
+    if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return false;
+    Partners beside(theirs_.size(), none), numbered(theirs_.size(), none);
+    for (std::size_t j = of_theirs.begin; j < of_theirs.end; ++j) numbered[j] = fit.partners[j];
+    pair_most(ours_, of_ours, theirs_, of_theirs, {ids_, false}, beside);
+    if (relay_heard_any(of_ours) && lacks_any(beside, of_theirs)) return false;
+    return count_agreements(ours_, theirs_, beside) > count_agreements(ours_, theirs_, numbered);
+  }
+
+  /// Then the same words at another number are the same turn, if there are enough of them.
+  bool nothing_is_said_twice() const {
+    if (std::max(ours_.size(), theirs_.size()) < enough_to_repeat) return false;
+    return says_nothing_twice(ours_) && says_nothing_twice(theirs_);
+  }
+  static bool says_nothing_twice(const Slots& slots) {
+    std::unordered_set<Spoken, SpokenHash> said;
+    return std::all_of(slots.begin(), slots.end(), [&](const Slot& slot) {
+      return said.insert({slot.role, &slot.sayings.front()}).second;
+    });
+  }
+
+  /// The relay misses nothing between two turns: it has all of the stretch, or it had stopped
+  /// listening before, and theirs is something else that was said later.
+  bool relay_heard_any(Stretch of_ours) const {
+    for (std::size_t i = of_ours.begin; i < of_ours.end; ++i)
+      if (ours_[i].heard != nullptr) return true;
+    return false;
+  }
+  static bool lacks_any(const Partners& partners, Stretch stretch) {
+    for (std::size_t j = stretch.begin; j < stretch.end; ++j)
+      if (partners[j] == none) return true;
+    return false;
+  }
+
+  const Slots& ours_;
+  const Slots& theirs_;
+  const FoundAnchors& anchors_;
+  const bool ids_;
+  std::optional<Partners> alone_;
+  Slots shifted_;  ///< theirs, renumbered as ours
+};
+
 Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shift) {
   const bool ids = ids_are_of_one_kind(ours, theirs);
   const Numbering numbers(ours, theirs, ids, known_shift);
   if (auto all = match_what_we_have(numbers, ours, theirs, ids)) return std::move(*all);
 
   const FoundAnchors anchors = find_anchors(ours, theirs, ids);
-  std::optional<Partners> worded;
-  const auto by_words = [&] {
-    worded.emplace(theirs.size(), none);
-    align_by_words(ours, theirs, anchors, {ids, false}, *worded);
-    return count_agreements(ours, theirs, *worded);
-  };
-  Slots shifted;  // theirs, renumbered as ours
-  const auto fill = [&](const Fit& fit) {
-    if (fit.agreements == theirs.size()) return fit.partners;
-    if (shifted.empty()) shifted = theirs;
-    for (std::size_t j = 0; j < theirs.size(); ++j) shifted[j].place = *theirs[j].place + fit.shift;
-    Partners partners = fit.partners;
-    align_by_words(ours, shifted, anchors, {ids, true}, partners);
-    return partners;
-  };
-  const auto with_numbers = [&](const Fit& fit) {
-    return count_agreements(ours, theirs, fill(fit));
-  };
-  if (const auto fit = numbers.best(anchors, by_words, with_numbers))
-    return {fill(*fit), fit->shift};
-  if (!worded) by_words();
-  return {std::move(*worded), std::nullopt};
+  ByWords words(ours, theirs, anchors, ids);
+  if (const auto fit = numbers.best(anchors, words)) return {words.fill(*fit), fit->shift};
+  return {words.partners(), std::nullopt};
 }
 
 }  // namespace

@@ -14,6 +14,23 @@ bool may_count_what_it_has(const PlaceIndex& places) {
   return !places.has_holes() && places.first() <= 1;
 }
 
+/// Of a list by its numbers: the speaker of each follows from whether its number is odd.
+bool takes_turns(const PlaceIndex& places, const Slots& slots) {
+  std::optional<Role> of[2];
+  for (const auto& [place, at] : places.entries()) {
+    auto& speaker = of[place & 1];
+    if (speaker && *speaker != slots[at].role) return false;
+    speaker = slots[at].role;
+  }
+  return of[0] && of[1] && *of[0] != *of[1];
+}
+
+void extend(Span& span, const std::pair<std::size_t, std::size_t>& pair, bool is_first) {
+  if (is_first) span = {pair, pair};
+  if (pair.second < span.first.second) span.first = pair;
+  if (pair.second > span.last.second) span.last = pair;
+}
+
 }  // namespace
 
 PlaceIndex::PlaceIndex(const Slots& slots) {
@@ -75,48 +92,73 @@ std::optional<Fit> Numbering::of_what_we_have() const {
   return fit;
 }
 
-std::optional<Fit> Numbering::best(
-    const FoundAnchors& anchors, const std::function<std::size_t()>& by_words,
-    const std::function<std::size_t(const Fit&)>& with_numbers) const {
+std::optional<Fit> Numbering::best(const FoundAnchors& anchors, PairingByWords& words) const {
   if (!comparable_) return std::nullopt;
   std::optional<Fit> best;
   std::size_t most = 0;
-  std::optional<std::size_t> pairs_by_words;
   for (const int shift : shifts_to_try(anchors)) {
     Fit fit = measure(shift, anchors);
     if (!fit.holds) continue;
-    if (needs_no_words(fit)) return fit;
-    // A number that is right explains at least as much as the words do without it.
-    if (!pairs_by_words) pairs_by_words = by_words();
-    const std::size_t pairs = with_numbers(fit);
-    if (pairs < *pairs_by_words || (best && pairs <= most)) continue;
+    if (is_certain(fit)) return fit;
+    if (is_confirmed(fit) && (keep_turns_alike(fit) || !words.explain_more_beside(fit))) return fit;
+    if (name_places_alike(fit) && words.leave_turns_of_both()) return fit;
+    const std::size_t pairs = words.count_with(fit);
+    if (is_refuted(fit, pairs, words) || (best && pairs <= most)) continue;
     most = pairs;
     best = std::move(fit);
   }
   return best;
 }
 
-/// Numbers at which nothing is contradicted, and that neither writer can have made up by counting
-/// what it has: those are believed whatever the words are.
-bool Numbering::needs_no_words(const Fit& fit) const {
-  if (fit.collisions > 0 || our_places_.size() != ours_.size()) return false;
+/// It is the same writer's numbering, and nothing contradicts it.
+bool Numbering::is_certain(const Fit& fit) const {
+  return is_known_ && fit.shift == likely_shift_ && is_undisputed(fit);
+}
+
+/// Nothing at the same number is contradicted, and each of ours has one.
+bool Numbering::is_undisputed(const Fit& fit) const {
+  return fit.collisions == 0 && our_places_.size() == ours_.size();
+}
+
+/// Sentences stand at the same numbers. Between the first of them and the last nobody has counted
+/// what the other has not: all that follows would be shifted.
+bool Numbering::is_confirmed(const Fit& fit) const {
   // One sentence says enough where both count from the beginning; that one began later than the
   // other takes more than one that was said twice.
   const std::size_t enough = std::abs(fit.shift) <= 1 ? 1 : 3;
-  if (fit.contradictions == 0 && fit.confirmations >= enough) return true;
-  if (fit.shift != likely_shift_) return false;
-  if (is_known_) return true;
+  return is_undisputed(fit) && fit.contradictions == 0 && fit.confirmations >= enough;
+}
+
+/// Both begin at the same number and both have holes: neither merely counts what it has.
+bool Numbering::name_places_alike(const Fit& fit) const {
+  return is_undisputed(fit) && fit.shift == likely_shift_ && our_places_.first() <= 1 &&
+         their_places_.first() + fit.shift == our_places_.first() && our_places_.has_holes() &&
+         their_places_.has_holes();
+}
+
+/// In both, one speaker has the odd numbers and the other the even ones, holes or not: the holes
+/// are turns. Whoever counts something else too comes to change sides.
+bool Numbering::keep_turns_alike(const Fit& fit) const {
+  return name_places_alike(fit) && takes_turns(our_places_, ours_) &&
+         takes_turns(their_places_, theirs_);
+}
+
+/// One begins where the other ends: a copy that was posted in parts.
+bool Numbering::goes_on(const Fit& fit) const {
+  if (!is_undisputed(fit) || fit.shift != likely_shift_ || fit.resemblances > 0) return false;
   const int first = their_places_.first() + fit.shift;
   const int last = their_places_.last() + fit.shift;
-  if (!may_count_what_it_has(our_places_) && !may_count_what_it_has(their_places_)) return true;
-  if (fit.resemblances > 0) return false;
-  if (first >= our_places_.first() && last <= our_places_.last()) return true;
-  // One goes on where the other ends: a copy that was posted in parts.
-  const bool goes_on =
-      !their_places_.has_holes() && their_places_.first() > 1 && first <= our_places_.last() + 1;
-  const bool goes_before =
-      !our_places_.has_holes() && our_places_.first() > 1 && last >= our_places_.first() - 1;
-  return goes_on || goes_before;
+  return (!their_places_.has_holes() && first > 1 && first <= our_places_.last() + 1) ||
+         (!our_places_.has_holes() && our_places_.first() > 1 && last >= our_places_.first() - 1);
+}
+
+/// A number that is right explains at least as much as the words do without it.
+bool Numbering::is_refuted(const Fit& fit, std::size_t pairs, PairingByWords& words) const {
+  const std::size_t by_words = words.count();
+  if (pairs >= by_words) return false;
+  // What goes on where the other ends has some of its words again; the same turns under other
+  // numbers have most of them.
+  return !goes_on(fit) || by_words * 2 > std::min(ours_.size(), theirs_.size());
 }
 
 /// Where we count from the beginning there is nothing before it.
@@ -149,6 +191,7 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
     if (!ours_[i].place) continue;
     const bool agrees = *ours_[i].place == *theirs_[j].place + shift;
     if (!agrees && n < anchors.by_id) return fit;
+    if (agrees) extend(fit.confirmed, anchors.all[n], fit.confirmations == 0);
     ++(agrees ? fit.confirmations : fit.contradictions);
   }
   if (fit.contradictions * 2 > theirs_.size()) return fit;

@@ -23,6 +23,12 @@ struct FoundAnchors {
   std::size_t by_id = 0;
 };
 
+/// A stretch of pairs, from the first to the last: (of ours, of theirs).
+struct Span {
+  std::pair<std::size_t, std::size_t> first;
+  std::pair<std::size_t, std::size_t> last;
+};
+
 /// How well two numberings fit if theirs is shifted by a constant.
 struct Fit {
   int shift = 0;
@@ -31,6 +37,7 @@ struct Fit {
   std::size_t resemblances = 0;    ///< of the agreements: those whose words are not the same
   std::size_t contradictions = 0;  ///< the same telling words elsewhere
   std::size_t confirmations = 0;   ///< the same telling words, or an id, at the same number
+  Span confirmed;                  ///< from the first confirmation to the last, if there are any
   bool holds = false;
   Partners partners;
 };
@@ -42,6 +49,7 @@ class PlaceIndex {
   using Entry = std::pair<int, std::size_t>;
   /// The entries of this number.
   std::pair<const Entry*, const Entry*> at(int place) const;
+  const std::vector<Entry>& entries() const { return entries_; }
   bool empty() const { return entries_.empty(); }
   int first() const { return entries_.front().first; }
   int last() const { return entries_.back().first; }
@@ -57,6 +65,20 @@ class PlaceIndex {
   bool roles_share_ = false;
 };
 
+/// What the words say, against which a numbering is weighed. Each is asked only if it matters.
+class PairingByWords {
+ public:
+  virtual ~PairingByWords() = default;
+  /// Pairs that agree if the two lists are paired by their words alone.
+  virtual std::size_t count() = 0;
+  /// Pairs that agree if a numbering's pairs are kept and the words pair what it leaves over.
+  virtual std::size_t count_with(const Fit& fit) = 0;
+  /// Before what sentences confirm, or behind it, more turns agree by their words than by number.
+  virtual bool explain_more_beside(const Fit& fit) = 0;
+  /// Each list has turns that the words find nowhere in the other: neither is merely a part of it.
+  virtual bool leave_turns_of_both() = 0;
+};
+
 class Numbering {
  public:
   /// `known_shift`: that of another copy by the same writer.
@@ -67,14 +89,17 @@ class Numbering {
   /// its number.
   std::optional<Fit> of_what_we_have() const;
 
-  /// nullopt: their numbers say nothing about ours. `by_words` pairs the two lists by their words
-  /// alone and says how many pairs agree; `with_numbers` pairs what a fit leaves over and says how
-  /// many agree then. Each is asked only if it matters.
-  std::optional<Fit> best(const FoundAnchors& anchors, const std::function<std::size_t()>& by_words,
-                          const std::function<std::size_t(const Fit&)>& with_numbers) const;
+  /// nullopt: their numbers say nothing about ours.
+  std::optional<Fit> best(const FoundAnchors& anchors, PairingByWords& words) const;
 
  private:
-  bool needs_no_words(const Fit& fit) const;
+  bool is_certain(const Fit& fit) const;
+  bool is_confirmed(const Fit& fit) const;
+  bool name_places_alike(const Fit& fit) const;
+  bool keep_turns_alike(const Fit& fit) const;
+  bool goes_on(const Fit& fit) const;
+  bool is_undisputed(const Fit& fit) const;
+  bool is_refuted(const Fit& fit, std::size_t pairs, PairingByWords& words) const;
   bool falls_before_the_first(int shift) const;
   std::vector<int> shifts_to_try(const FoundAnchors& anchors) const;
   Fit measure(int shift, const FoundAnchors& anchors) const;
