@@ -17,6 +17,7 @@
 #include "server/erasure.hpp"
 #include "server/forward_before_commit.hpp"
 #include "server/handoff.hpp"
+#include "server/journal_shares.hpp"
 #include "server/large_messages.hpp"
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
@@ -118,6 +119,7 @@ struct App::Parts {
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
         feed(settings.events),
+        journal_shares(settings.limits.all_journal_bytes_per_minute),
         registry(settings.session.sessions_max),
         doorkeeper(settings.limits),
         authenticator(make_authenticator(settings)),
@@ -169,8 +171,8 @@ struct App::Parts {
         *merger, feed, registry, revocations, metrics, large_messages, bodies, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *admission, registry, revocations, *suspended, doorkeeper, descriptors,
-                      large_messages, capture.get(), log});
+                      *admission, registry, revocations, *suspended, doorkeeper, journal_shares,
+                      descriptors, large_messages, capture.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -422,6 +424,7 @@ struct App::Parts {
       largest_message(settings)};
   BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
+  JournalShares journal_shares;  ///< before the workers, whose sessions have a part in it
   Workers workers;
   Registry registry;
   Revocations revocations;

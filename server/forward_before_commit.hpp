@@ -13,11 +13,11 @@ class ForwardBeforeCommit final : public session::Journal {
  public:
   explicit ForwardBeforeCommit(session::Journal& journal) : journal_(journal) {}
 
-  session::Sequence append(session::AttemptId attempt, session::TimeMs at,
-                           const session::Event& event) override {
+  session::Taken append(session::AttemptId attempt, session::TimeMs at,
+                        const session::Event& event) override {
     return long_durable(journal_.append(attempt, at, event));
   }
-  session::Sequence settle(session::AttemptId attempt, const session::Turn& turn) override {
+  session::Taken settle(session::AttemptId attempt, const session::Turn& turn) override {
     return long_durable(journal_.settle(attempt, turn));
   }
   session::Sequence close(session::AttemptId attempt, const session::Ending& ending) override {
@@ -36,7 +36,9 @@ class ForwardBeforeCommit final : public session::Journal {
 
  private:
   /// No attempt is open before the journal's first sequence is durable.
-  static session::Sequence long_durable(session::Sequence given) { return given == 0 ? 0 : 1; }
+  static session::Taken long_durable(session::Taken given) {
+    return {given.sequence == 0 ? session::Sequence{0} : session::Sequence{1}, given.bytes};
+  }
 
   session::Journal& journal_;
 };

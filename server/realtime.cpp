@@ -39,6 +39,10 @@ class SessionPlace {
 constexpr int storage_retry_seconds = 10;
 constexpr int descriptors_retry_seconds = 5;
 
+/// Of the journal's queue a session may fill so much before it waits.
+constexpr std::size_t journal_queue_shares = 16;
+constexpr std::size_t journal_share_min = 64 * 1024;
+
 HttpResponse retry_later(HttpResponse response, int seconds) {
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
   return response;
@@ -64,6 +68,10 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.transcription_grace_ms = settings.transcription_grace.count();
   options.client_queue_bytes_max = settings.client_queue_bytes_max;
   options.upstream_queue_bytes_max = settings.upstream_queue_bytes_max;
+  options.journal_share_bytes =
+      std::max(all.journal.queue_bytes_max / journal_queue_shares, journal_share_min);
+  options.budget.journal_bytes_per_minute =
+      static_cast<std::int64_t>(all.limits.journal_bytes_per_minute);
   options.item_bytes_max = settings.item_bytes_max;
   options.input_transcription = settings.input_transcription;
   options.transcription_model = settings.transcription_model;
@@ -336,6 +344,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   options.model = call.model;
   options.transcription = call.transcription;
   options.users_usage = std::move(account);
+  options.budget.shared_journal = parts_.journal_shares.open();
   options.secrets = secrets_;
   apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,

@@ -13,6 +13,7 @@
 #include "server/doorkeeper.hpp"
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
+#include "server/journal_shares.hpp"
 #include "server/large_messages.hpp"
 #include "server/log.hpp"
 #include "server/realtime_request.hpp"
@@ -39,6 +40,7 @@ struct RealtimeParts {
   const Revocations& revocations;
   SuspendedSessions& suspended;
   Doorkeeper& doorkeeper;
+  JournalShares& journal_shares;
   Descriptors& descriptors;
   LargeMessages& large_messages;
   Capture* capture;  ///< null: off

@@ -13,6 +13,7 @@ constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
 /// Audio comes fifty times a second; what the user's sessions share is touched once for so much.
 constexpr std::int64_t shared_step_ms = 500;
+constexpr std::int64_t minute_ms = 60'000;
 
 constexpr Name<Limit> limits_by_name[] = {
     {Limit::max_duration, "max_duration"},
@@ -21,6 +22,8 @@ constexpr Name<Limit> limits_by_name[] = {
     {Limit::tokens, "tokens"},
     {Limit::user_audio_seconds, "user_audio_seconds"},
     {Limit::user_tokens, "user_tokens"},
+    {Limit::journal_bytes, "journal_bytes"},
+    {Limit::all_journal_bytes, "all_journal_bytes"},
 };
 
 std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
@@ -39,6 +42,8 @@ CloseReason close_reason(Limit limit) {
     case Limit::tokens:
     case Limit::user_audio_seconds:
     case Limit::user_tokens:
+    case Limit::journal_bytes:
+    case Limit::all_journal_bytes:
       return CloseReason::policy;
   }
   return CloseReason::policy;
@@ -58,12 +63,21 @@ std::string reached(Limit limit) {
       return "user_audio_seconds: the user's sessions have used the audio of this day";
     case Limit::user_tokens:
       return "user_tokens: the user's sessions have used the tokens of this day";
+    case Limit::journal_bytes:
+      return "journal_bytes: the session has sent more to be kept than it may in a minute";
+    case Limit::all_journal_bytes:
+      return "all_journal_bytes: all sessions have sent more to be kept than they may in a minute, "
+             "and this one the most of it";
   }
   return {};
 }
 
 Budget::Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, std::int64_t now_ms)
-    : limits_(limits), shared_(std::move(shared)), started_ms_(now_ms), active_ms_(now_ms) {}
+    : limits_(limits),
+      shared_(std::move(shared)),
+      started_ms_(now_ms),
+      active_ms_(now_ms),
+      journal_minute_ms_(now_ms) {}
 
 void Budget::active(std::int64_t now_ms) {
   active_ms_ = now_ms;
@@ -80,6 +94,22 @@ std::optional<Budget::Notice> Budget::spent(const Usage& all) {
   if (auto notice = amount(Limit::user_audio_seconds, users_.audio_ms(), limits_.user_audio_ms))
     return notice;
   return amount(Limit::user_tokens, users_.total_tokens, limits_.user_tokens);
+}
+
+std::optional<Budget::Notice> Budget::journaled(std::size_t bytes, std::int64_t now_ms) {
+  if (reached_) return std::nullopt;
+  if (now_ms - journal_minute_ms_ >= minute_ms) {
+    journal_minute_ms_ = now_ms;
+    journal_bytes_ = 0;
+  }
+  journal_bytes_ += static_cast<std::int64_t>(bytes);
+  const std::int64_t most = limits_.journal_bytes_per_minute;
+  Notice notice{Limit::journal_bytes, most > 0 && journal_bytes_ > most, journal_bytes_, most};
+  if (!notice.reached && limits_.shared_journal && limits_.shared_journal->add(bytes, now_ms)) {
+    notice.limit = Limit::all_journal_bytes;
+    notice.reached = true;
+  }
+  return judged(notice, false);
 }
 
 void Budget::hand_on(const Usage& all) {

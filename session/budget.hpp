@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,11 +26,13 @@ enum class Limit : std::uint8_t {
   tokens = 3,              ///< of this session
   user_audio_seconds = 4,  ///< of all sessions that the user began on this day
   user_tokens = 5,
+  journal_bytes = 6,      ///< of this session in a minute
+  all_journal_bytes = 7,  ///< of all sessions in a minute, of which this one has the most
 };
-inline constexpr std::size_t limit_count = 6;
+inline constexpr std::size_t limit_count = 8;
 inline constexpr std::array<Limit, limit_count> all_limits = {
-    Limit::max_duration, Limit::idle_timeout,       Limit::audio_seconds,
-    Limit::tokens,       Limit::user_audio_seconds, Limit::user_tokens};
+    Limit::max_duration,       Limit::idle_timeout, Limit::audio_seconds, Limit::tokens,
+    Limit::user_audio_seconds, Limit::user_tokens,  Limit::journal_bytes, Limit::all_journal_bytes};
 std::string_view to_string(Limit limit);
 /// Budgets end with `policy`; the two clocks have reasons of their own.
 CloseReason close_reason(Limit limit);
@@ -45,6 +48,16 @@ class SharedUsage {
   virtual Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
 };
 
+/// What all sessions journal together. Implemented by the server, an object for each session; its
+/// add() takes no lock while all is well.
+class SharedJournal {
+ public:
+  virtual ~SharedJournal() = default;
+  /// The session has journaled more. True if it is to end, since it has the largest part of too
+  /// much.
+  virtual bool add(std::size_t bytes, std::int64_t now_ms) = 0;
+};
+
 /// 0: no limit.
 struct BudgetLimits {
   std::int64_t max_duration_ms = 0;
@@ -54,6 +67,8 @@ struct BudgetLimits {
   std::int64_t tokens = 0;
   std::int64_t user_audio_ms = 0;
   std::int64_t user_tokens = 0;
+  std::int64_t journal_bytes_per_minute = 0;
+  std::shared_ptr<SharedJournal> shared_journal;  ///< null: all together have no limit
   int warn_percent = 80;  ///< of the budgets: when it is told; 100: not told
 };
 
@@ -76,6 +91,9 @@ class Budget {
   void active(std::int64_t now_ms);
   /// What was used up to now, all in all. To be asked until it has nothing more to say.
   std::optional<Notice> spent(const Usage& all);
+  /// So much was journaled, at this time of the monotonic clock. What has been reached, if anything
+  /// has.
+  std::optional<Notice> journaled(std::size_t bytes, std::int64_t now_ms);
   /// The session is over: what is left is handed on to the user's account.
   void hand_on(const Usage& all);
   /// To be asked until it has nothing more to say, too.
@@ -101,8 +119,10 @@ class Budget {
   std::int64_t started_ms_;
   std::int64_t active_ms_;
   bool listens_ = false;
-  Usage handed_on_;  ///< to `shared_`
-  Usage users_;      ///< what that last said
+  std::int64_t journal_minute_ms_;  ///< when the present minute of the journal began
+  std::int64_t journal_bytes_ = 0;  ///< in that minute
+  Usage handed_on_;                 ///< to `shared_`
+  Usage users_;                     ///< what that last said
   std::array<bool, limit_count> told_{};
   std::array<std::uint32_t, limit_count> warnings_{};
   std::optional<Limit> reached_;

@@ -2,6 +2,7 @@
 // Implemented by storage/sqlite_journal; tests use tests/support/memory_journal.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "session/close_reason.hpp"
@@ -14,6 +15,13 @@ namespace verbatim::session {
 
 /// Position in the journal. Everything up to durable() is on stable storage. 0 means "nothing".
 using Sequence = std::uint64_t;
+
+/// What the journal has taken: its sequence, 0 if it refuses, and how much that is.
+struct Taken {
+  Sequence sequence = 0;
+  std::size_t bytes = 0;
+  operator Sequence() const { return sequence; }
+};
 
 /// The store's key of one attempt of one session.
 using AttemptId = std::int64_t;
@@ -41,10 +49,10 @@ class Journal {
   // Order is kept per caller.
 
   /// One event, as it happened. Precondition: not an AudioDelta.
-  virtual Sequence append(AttemptId attempt, TimeMs at, const Event& event) = 0;
+  virtual Taken append(AttemptId attempt, TimeMs at, const Event& event) = 0;
 
   /// Folds a turn into the transcript table, in the transaction of what was appended before it.
-  virtual Sequence settle(AttemptId attempt, const Turn& turn) = 0;
+  virtual Taken settle(AttemptId attempt, const Turn& turn) = 0;
 
   /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction.
   virtual Sequence close(AttemptId attempt, const Ending& ending) = 0;

@@ -263,12 +263,16 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
   bound_details(event);
   const Transcript::Applied applied = transcript_.apply(event, now.wall);
   if (applied.repeat) return 0;
-  Sequence needs = journal_.append(identity_.attempt, now.wall, event);
+  const Taken appended = journal_.append(identity_.attempt, now.wall, event);
+  Sequence needs = appended.sequence;
+  std::size_t bytes = appended.bytes;
   for (const std::string& item_id : applied.touched) {
     if (needs == 0) break;
     const auto turn = transcript_.ended_turn(item_id);
     if (!turn) continue;
-    needs = journal_.settle(identity_.attempt, *turn);
+    const Taken settled = journal_.settle(identity_.attempt, *turn);
+    needs = settled.sequence;
+    bytes += settled.bytes;
     if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
   }
   if (needs == 0) {
@@ -276,7 +280,23 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
     return std::nullopt;
   }
   last_sequence_ = needs;
+  if (!may_journal(bytes, now)) return std::nullopt;
   return needs;
+}
+
+/// The disk is everybody's. One session that fills it ends; one that only is faster than the disk
+/// is not read until what it has brought is durable, so that the journal's queue has room for
+/// others.
+bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
+  recorded_bytes_ += bytes;
+  if (recorded_bytes_ >= options_.journal_share_bytes) {
+    recorded_bytes_ = 0;
+    waits_for_share_ = last_sequence_;
+  }
+  const auto notice = budget_.journaled(bytes, now.mono_ms);
+  if (!notice) return true;
+  heed(*notice, now);
+  return false;
 }
 
 // ---- what to do ----------------------------------------------------------------------------
@@ -284,13 +304,14 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
 bool RealtimeSession::wants_client() const {
   // A client can be answered without the provider, too: what it is told about events that were
   // refused comes on top of a full queue, and must not do so for ever.
-  return !ended() && client_attached_ && !journal_.crowded() &&
+  return !ended() && client_attached_ && !journal_.crowded() && !over_share(journal_.durable()) &&
          to_upstream_.bytes() < options_.upstream_queue_bytes_max &&
          to_client_.bytes() < 2 * options_.client_queue_bytes_max;
 }
 
 bool RealtimeSession::wants_upstream() const {
-  return !ended() && !journal_.crowded() && !(client_attached_ && client_queue_full());
+  return !ended() && !journal_.crowded() && !over_share(journal_.durable()) &&
+         !(client_attached_ && client_queue_full());
 }
 
 bool RealtimeSession::client_queue_full() const {
@@ -302,7 +323,7 @@ bool RealtimeSession::client_is_behind() const {
 }
 
 bool RealtimeSession::waits_for_journal(Sequence durable) const {
-  return (client_attached_ && to_client_.head_needs() > durable) ||
+  return over_share(durable) || (client_attached_ && to_client_.head_needs() > durable) ||
          to_upstream_.head_needs() > durable || (next_ && next_->outbox().head_needs() > durable);
 }
 

@@ -54,6 +54,7 @@ struct SessionOptions {
   std::int64_t transcription_grace_ms = 2'000;   ///< client gone: wait for speech being transcribed
   std::size_t client_queue_bytes_max = 4 * 1024 * 1024;
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
+  std::size_t journal_share_bytes = 4 * 1024 * 1024;  ///< of the journal's queue, then it waits
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::size_t item_bytes_max = 24 * 1024 * 1024;  ///< of an item's JSON, to be given again
@@ -242,6 +243,8 @@ class RealtimeSession {
   void finish_if_transcribed(Moment now);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);
+  bool may_journal(std::size_t bytes, Moment now);
+  bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
   void bound_details(Event& event) const;
   void tell_turns();
   /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
@@ -312,7 +315,9 @@ class RealtimeSession {
   SessionSettings settings_;
   Outbox to_client_;
   Outbox to_upstream_;
-  Sequence last_sequence_ = 0;  ///< of what was recorded last
+  Sequence last_sequence_ = 0;      ///< of what was recorded last
+  std::size_t recorded_bytes_ = 0;  ///< since it had to wait for the journal last
+  Sequence waits_for_share_ = 0;    ///< nothing is read before this is durable
   Policy policy_;
   Budget budget_;
   Meter meter_;

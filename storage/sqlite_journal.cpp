@@ -156,15 +156,16 @@ bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
 
 SqliteJournal::~SqliteJournal() = default;
 
-session::Sequence SqliteJournal::append(session::AttemptId attempt, session::TimeMs at,
-                                        const session::Event& event) {
+session::Taken SqliteJournal::append(session::AttemptId attempt, session::TimeMs at,
+                                     const session::Event& event) {
   std::string body = encode_event(event);
   const std::size_t size = body.size();
-  return impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size);
+  return {impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size), size};
 }
 
-session::Sequence SqliteJournal::settle(session::AttemptId attempt, const session::Turn& turn) {
-  return impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size_of(turn));
+session::Taken SqliteJournal::settle(session::AttemptId attempt, const session::Turn& turn) {
+  const std::size_t size = size_of(turn);
+  return {impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size), size};
 }
 
 session::Sequence SqliteJournal::close(session::AttemptId attempt, const session::Ending& ending) {

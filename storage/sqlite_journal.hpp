@@ -111,8 +111,8 @@ class SqliteJournal final : public session::Journal {
   /// The same, for as long as it takes.
   ~SqliteJournal() override;
 
-  session::Sequence append(session::AttemptId, session::TimeMs at, const session::Event&) override;
-  session::Sequence settle(session::AttemptId, const session::Turn&) override;
+  session::Taken append(session::AttemptId, session::TimeMs at, const session::Event&) override;
+  session::Taken settle(session::AttemptId, const session::Turn&) override;
   session::Sequence close(session::AttemptId, const session::Ending&) override;
   session::Sequence mark(session::AttemptId, session::SessionStatus) override;
   session::Sequence suspend(session::AttemptId, const session::Handover&) override;

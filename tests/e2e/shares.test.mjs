@@ -108,3 +108,43 @@ test("each request's header has its own time, from its first byte [P11]", async 
   await within(slow.ended, 'the end of a header that never ends');
   assert.ok(!idle.closed); // one that says nothing may wait for longer
 });
+
+/** Items of so many bytes, one after the other, until the conversation is over. What it sent. */
+async function flood(client, bytes) {
+  const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x'.repeat(bytes) }] };
+  let sent = 0;
+  while (!client.ended && sent < 100 * 1024 * 1024) {
+    client.send({ type: 'conversation.item.create', item });
+    sent += bytes;
+    // As fast as the relay takes it.
+    await new Promise((resolve) => (client.socket.bufferedAmount > bytes ? client.socket._socket.once('drain', resolve) : setImmediate(resolve)));
+    if (client.socket.readyState !== client.socket.OPEN) break;
+  }
+  await within(client.closed, 'the end of a conversation that floods');
+  return sent;
+}
+
+for (const [what, set, limit] of [
+  ['a conversation', 'limits.journal_bytes_per_minute=2MiB', 'journal_bytes'],
+  ['all conversations together', 'limits.all_journal_bytes_per_minute=2MiB', 'all_journal_bytes'],
+]) {
+  test(`${what} may journal so much in a minute, and the one that floods ends [P11]`, async (t) => {
+    const relay = await start(t, [set]);
+    const bystander = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ann' }) });
+    await bystander.ask('Who is there?');
+    const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'bob' }) });
+    await client.event('session.created');
+    await flood(client, 60_000);
+    assert.equal((await client.closed).code, 1008);
+    const error = client.events.find(({ type }) => type === 'error');
+    assert.match(error.error.message, new RegExp(limit));
+    const transcript = await relay.transcript(client.id);
+    assert.equal(transcript.close_reason, 'policy');
+    const kept = transcript.turns.reduce((sum, { text }) => sum + text.length, 0);
+    assert.ok(kept > 1_000_000 && kept < 3 * 1024 * 1024, `${kept} bytes are kept`);
+    assert.equal(await metric(relay, `verbatim_limits_reached_total{limit="${limit}"}`), 1);
+    assert.match(relay.program.stderr, new RegExp(`session\\.ended.*${limit}`));
+    await bystander.ask('And who is there now?');
+    await bystander.close();
+  });
+}

@@ -334,3 +334,82 @@ TEST_CASE("no count of a damaged journal adds up beyond what a number holds", "[
   for (int i = 0; i < 10'000; ++i) list += R"({"type":"duration","seconds":1000000000000},)";
   CHECK(sum_usage(list + "{}]").transcription_ms == usage_max);
 }
+
+TEST_CASE("a session that journals too much in a minute ends, and the minute passes",
+          "[limits][P11]") {
+  SessionOptions options;
+  options.idle_timeout_ms = options.max_duration_ms = 0;
+  options.budget.journal_bytes_per_minute = 2'000;
+  Stage stage(options);
+  stage.open();
+  // Each item is taken as so much; beside it the turn is journaled, too.
+  stage.journal.bytes_of_each = 500;
+  stage.pass(60'000);
+  for (int minute = 0; minute < 3; ++minute) {
+    stage.client(typed_item);
+    stage.pass(60'000);
+  }
+  REQUIRE(reason_of(stage) == "none");
+  for (int i = 0; i < 5; ++i) stage.client(typed_item);
+  CHECK(reason_of(stage) == "policy");
+  CHECK(stage.session.budget().reached() == Limit::journal_bytes);
+  REQUIRE(stage.journal.endings.size() == 1);
+  const auto errors = events(stage, "error");
+  REQUIRE(errors.size() == 1);
+  CHECK(errors[0]["error"]["message"].get<std::string>().find("journal_bytes") !=
+        std::string::npos);
+}
+
+TEST_CASE("what the provider says counts in the journal as what the client does", "[limits][P11]") {
+  SessionOptions options;
+  options.budget.journal_bytes_per_minute = 2'000;
+  Stage stage(options);
+  stage.open();
+  stage.journal.bytes_of_each = 900;
+  for (const char* id : {"e30", "e31", "e32"}) {
+    std::string delta = first_delta;
+    stage.provider(delta.replace(delta.find("e10"), 3, id));
+  }
+  CHECK(reason_of(stage) == "policy");
+}
+
+TEST_CASE("the session with the largest part of too much ends", "[limits][P11]") {
+  struct Judge final : SharedJournal {
+    bool add(std::size_t bytes, std::int64_t) override {
+      sum += bytes;
+      return largest;
+    }
+    std::size_t sum = 0;
+    bool largest = false;
+  };
+  const auto judge = std::make_shared<Judge>();
+  SessionOptions options;
+  options.budget.shared_journal = judge;
+  Stage stage(options);
+  stage.open();
+  stage.client(typed_item);
+  CHECK(judge->sum > 0);
+  REQUIRE(reason_of(stage) == "none");
+  judge->largest = true;
+  stage.client(typed_item);
+  CHECK(reason_of(stage) == "policy");
+  CHECK(stage.session.budget().reached() == Limit::all_journal_bytes);
+}
+
+TEST_CASE("a session that is faster than the disk waits, and only it", "[limits][P11]") {
+  SessionOptions options;
+  options.journal_share_bytes = 1'000;
+  Stage fast(options);
+  fast.open();
+  fast.journal.bytes_of_each = 600;
+  REQUIRE(fast.session.wants_client());
+  fast.client(typed_item);
+  fast.client(typed_item);
+  CHECK_FALSE(fast.session.wants_client());
+  CHECK_FALSE(fast.session.wants_upstream());
+  CHECK(fast.session.waits_for_journal(fast.journal.durable()));
+  CHECK(reason_of(fast) == "none");
+  fast.journal.sync();
+  CHECK(fast.session.wants_client());
+  CHECK(fast.session.wants_upstream());
+}

@@ -17,16 +17,16 @@ class MemoryJournal final : public session::Journal {
     session::Event event;
   };
 
-  session::Sequence append(session::AttemptId attempt, session::TimeMs at,
-                           const session::Event& event) override {
-    if (refuses) return 0;
+  session::Taken append(session::AttemptId attempt, session::TimeMs at,
+                        const session::Event& event) override {
+    if (refuses) return {};
     rows.push_back({attempt, at, event});
-    return ++submitted;
+    return {++submitted, bytes_of_each};
   }
-  session::Sequence settle(session::AttemptId, const session::Turn& turn) override {
-    if (refuses) return 0;
+  session::Taken settle(session::AttemptId, const session::Turn& turn) override {
+    if (refuses) return {};
     settled.push_back(turn);
-    return ++submitted;
+    return {++submitted, bytes_of_each};
   }
   session::Sequence close(session::AttemptId, const session::Ending& ending) override {
     if (refuses) return 0;
@@ -61,6 +61,7 @@ class MemoryJournal final : public session::Journal {
   bool starves = false;  ///< the next ending finds no memory
   bool broken = false;
   bool crowd = false;
+  std::size_t bytes_of_each = 100;  ///< as if each event and turn had so many
 };
 
 }  // namespace verbatim::test
