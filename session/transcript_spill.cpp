@@ -15,6 +15,9 @@ namespace {
 /// Of the oldest items, how many may wait in memory for an answer that is not over.
 constexpr std::size_t lingering_max = 32;
 
+/// Of text, an item that stays in memory may have so much on average: few have a hundredth of it.
+constexpr std::size_t text_of_item_max = 64 * 1024;
+
 /// An item's JSON that is larger goes to the spill at once.
 constexpr std::size_t detail_in_memory_max = 4096;
 
@@ -121,12 +124,13 @@ void Transcript::State::spill() {
     --refusals;
     return;
   }
-  while (chain.size() > items_in_memory && lingering.size() < lingering_max) {
+  while (is_full() && lingering.size() < lingering_max) {
     ConversationItem& oldest = *chain.first();
     lingering.push_back(&oldest);
     slots.push_back({print_of(oldest.item.id)});
     oldest.slot = slots.size() - 1;
     chain.remove(oldest);
+    weighed = 0;
   }
   bool taken = ended == nullptr || !ended->items.empty() || put_out({}, ended);
   for (std::size_t i = 0; taken && i < lingering.size();) {
@@ -141,6 +145,18 @@ void Transcript::State::spill() {
   }
   if (taken && usage.size() >= usage_in_memory) taken = put_out_usage();
   if (!taken) refusals = pause_after_refusal;
+}
+
+/// Of items in memory the number is bounded, and what they say. It is weighed again when there is
+/// another one: a typed text, which can be large, comes whole.
+bool Transcript::State::is_full() {
+  if (chain.size() > items_in_memory) return true;
+  const std::size_t count = slots.size() + chain.size();
+  if (chain.size() < 2 || std::exchange(weighed, count) == count) return false;
+  std::size_t bytes = 0;
+  for (const ConversationItem* at = chain.first(); at != nullptr; at = at->link.behind)
+    for (const Part& part : at->item.parts) bytes += part.text.size_bytes();
+  return bytes > items_in_memory * text_of_item_max;
 }
 
 bool Transcript::State::may_go_out(const ConversationItem& item) const {

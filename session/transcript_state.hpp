@@ -249,6 +249,7 @@ struct Transcript::State {
   /// False if the spill takes nothing.
   bool put_out(const std::vector<ConversationItem*>& together, Response* response);
   bool put_out_usage();
+  bool is_full();
   bool may_go_out(const ConversationItem& item) const;
   void read(std::size_t bundle, Bundle& into) const;
   const ConversationItem* spilled(const std::string& id, SpillReader& reader) const;
@@ -267,6 +268,7 @@ struct Transcript::State {
 
   std::unique_ptr<Spill> spill_;
   std::size_t items_in_memory = 0;           ///< of the chain; 0: all
+  std::size_t weighed = 0;                   ///< items that there were when their text was weighed
   int refusals = 0;                          ///< events until the spill is asked again
   Response* bare = nullptr;                  ///< ended by this event without items
   std::deque<Slot> slots;                    ///< in the conversation's order, before the chain

@@ -181,6 +181,23 @@ TEST_CASE("a conversation goes out as it goes on, each exchange once", "[P11][P1
   twins.finish();
 }
 
+TEST_CASE("typed texts as large as a client may send go out however few there are",
+          "[P11][spill]") {
+  Twins twins(16);
+  twins.apply({{}, opened()});
+  const auto typed = [](int n, std::size_t size) {
+    return added(message("typed_" + std::to_string(n), Role::user,
+                         {Part{0, Text::from_wtf8(std::string(size, 'w'))}}),
+                 n == 0 ? "" : "typed_" + std::to_string(n - 1));
+  };
+  for (int n = 0; n < 8; ++n) twins.apply({{}, typed(n, 100 * 1024)});
+  CHECK(twins.control->records.empty());  // few, and not large
+  for (int n = 8; n < 14; ++n) twins.apply({{}, typed(n, 16 * 1024 * 1024)});
+  CHECK(twins.control->records.size() == 13);  // but for the newest
+  twins.compare();
+  twins.finish();
+}
+
 TEST_CASE("old turns can still be deleted, cut short and told again", "[P4][spill]") {
   Twins twins(4);
   twins.apply({{}, opened()});
