@@ -164,6 +164,13 @@ bool ConversationItem::says_all(const std::vector<Part>& parts) const {
                      [this](const Part& part) { return says(part.content_index, part.text); });
 }
 
+bool ConversationItem::is_begun_by(int content_index, const Text& whole) const {
+  return std::any_of(item.parts.begin(), item.parts.end(), [&](const Part& part) {
+    return part.content_index == content_index && !part.text.empty() &&
+           whole.wtf8().starts_with(part.text.wtf8());
+  });
+}
+
 void ConversationItem::set_detail(std::string detail, bool of_client) {
   detail_print = print_of_detail(detail);
   detail_place.reset();

@@ -121,6 +121,12 @@ struct ConversationItem {
   /// The part's text is exactly this.
   bool says(int content_index, const Text& text) const;
   bool says_all(const std::vector<Part>& parts) const;
+  /// The part has text, and `whole` is that text or goes on where it stopped.
+  bool is_begun_by(int content_index, const Text& whole) const;
+  /// A person's speech, with its words.
+  bool is_transcribed() const {
+    return spoken && transcription_ == Transcription::completed && text_bytes_ > 0;
+  }
   bool transcription_pending() const {
     return spoken && !settled && transcription_ == Transcription::pending;
   }

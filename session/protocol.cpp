@@ -51,16 +51,30 @@ ItemStatus item_status(std::string_view status) {
   return ItemStatus::none;
 }
 
+/// Where words may be, beside the member that the protocol names: compatible servers mix them up.
+constexpr std::string_view word_members[] = {"text", "transcript", "refusal", "delta"};
+
+/// What `member` has, else the first other member that has words. Not a value if none of them is
+/// there; the wrong kind if `member` holds something else.
+template <class From>
+View words_in(From& from, std::string_view member) {
+  View value = from[member];
+  if (value.is(Kind::object) && value["value"].is(Kind::string)) value = value["value"];
+  if (value.exists() && !value.is(Kind::null)) return value;
+  for (const std::string_view other : word_members)
+    if (const View found = from[other]; found.is(Kind::string)) return found;
+  return value;
+}
+
 /// A content part that can hold text; nullopt for images and for kinds not known (rule 11). Some
 /// compatible servers give a plain string, or leave the type out.
 std::optional<Part> read_part(View part, int content_index) {
   if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
   const auto type = part["type"].between_quotes();
   const bool untyped = type.empty() && part["text"].is(Kind::string);
-  if (!is_text_part(type) && !untyped) return std::nullopt;
-  return Part{content_index,
-              Text::from_wtf8(part[is_audio_part(type) ? "transcript" : "text"].string_or_empty()),
-              type == "input_audio"};
+  if (!is_text_part(type) && !untyped && type != "refusal") return std::nullopt;
+  const View words = words_in(part, is_audio_part(type) ? "transcript" : "text");
+  return Part{content_index, Text::from_wtf8(words.string_or_empty()), type == "input_audio"};
 }
 
 Item read_item(View view) {
@@ -74,7 +88,8 @@ Item read_item(View view) {
   }
   item.role = role_from_string(view["role"].between_quotes()).value_or(Role::unknown);
   const View content = view["content"];
-  if (content.is(Kind::string)) item.parts.push_back(*read_part(content, 0));
+  if (content.is(Kind::string) || content.is(Kind::object))
+    if (auto part = read_part(content, 0)) item.parts.push_back(std::move(*part));
   int index = 0;
   for (json::Elements parts(content); parts.next(); ++index)
     if (auto part = read_part(parts.value(), index)) item.parts.push_back(std::move(*part));
@@ -148,9 +163,9 @@ Body output_item(Object& message) {
                     output_index(message)};
 }
 
-/// The member's text; empty if it is absent or null. nullopt if it holds something else.
+/// The event's text; empty if there is none. nullopt if there is something else in its place.
 std::optional<Text> text_in(Object& message, std::string_view member) {
-  const View value = message[member];
+  const View value = words_in(message, member);
   if (auto text = value.string()) return Text::from_wtf8(std::move(*text));
   if (value.exists() && !value.is(Kind::null)) return std::nullopt;
   return Text();

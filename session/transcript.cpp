@@ -36,8 +36,11 @@ void Transcript::State::place(ConversationItem& item, const ItemPlaced& told,
   ConversationItem* const wanted =
       may_ask && asked->place == Place::after ? find(asked->previous) : nullptr;
   if (wanted != nullptr && wanted != &item) return place_behind(item, *wanted, true);
-  ConversationItem* const before = told.place == Place::after ? find(told.previous) : nullptr;
-  if (before != nullptr && before != &item) return place_behind(item, *before, false);
+  ConversationItem* before = told.place == Place::after ? find(told.previous) : nullptr;
+  if (before == &item) before = nullptr;
+  if (asked == nullptr && item.item.role != Role::user && anchor_unplaced_speech(item, before))
+    return anchor(item);
+  if (before != nullptr) return place_behind(item, *before, false);
   anchor(
       item);  // null means the end as well: the provider's conversation may be empty, ours is not
 }
@@ -85,14 +88,19 @@ void Transcript::State::place_behind_earlier_connections(ConversationItem& item)
   item.in_chain = true;
 }
 
-/// What stands there and is deleted the provider does not have any more: if that is all, it means
-/// the end. An id that is used for two speakers means the second.
+/// What stands there and is deleted the provider does not have any more, and speech that it gave no
+/// id it cannot name: if that is all, it means the end. An id that is used for two speakers means
+/// the second.
 void Transcript::State::insert_behind(ConversationItem& named_before, ConversationItem& item) {
   const ConversationItem* const other = named_before.link.behind;
   const bool is_pair = other != nullptr && other->item.id.starts_with(named_before.item.id + "#");
   ConversationItem& before = is_pair ? *named_before.link.behind : named_before;
   ConversationItem* last = &before;
-  while (last->link.behind != nullptr && last->link.behind->deleted) last = last->link.behind;
+  const auto cannot_be_named = [](const ConversationItem& one) {
+    return one.deleted || (one.spoken && is_unnamed(one));
+  };
+  while (last->link.behind != nullptr && cannot_be_named(*last->link.behind))
+    last = last->link.behind;
   const bool at_end = last->link.behind == nullptr;
   loose.remove(item);
   chain.insert_behind(at_end ? *last : before, item);
@@ -107,12 +115,34 @@ void Transcript::State::anchor(ConversationItem& item) {
   item.in_chain = true;
 }
 
+/// Some servers place their answers and never what a person says. An answer at the end stands
+/// behind what was said before it: what has all its words, or is over and waits for them. False:
+/// there is nothing of that kind.
+bool Transcript::State::anchor_unplaced_speech(const ConversationItem& answer,
+                                               const ConversationItem* before) {
+  const bool is_last = before == nullptr || (before->in_chain && !before->slot &&
+                                             !before->settled && before->link.behind == nullptr);
+  if (!is_last) return false;
+  bool any = false;
+  for (ConversationItem* at = loose.first(); at != nullptr && at != &answer;) {
+    ConversationItem* const next = at->link.behind;
+    const bool is_over =
+        at->item.role == Role::user && !at->settled && !at->discarded &&
+        (at->spoken && at->ended_at ? true
+                                    : at->is_turn() && at->status() == TurnStatus::completed);
+    if (is_over) anchor(*at);
+    any = any || is_over;
+    at = next;
+  }
+  return any;
+}
+
 /// Of an answer that its provider has not placed: behind the words that were named before it.
 void Transcript::State::anchor_answer(ConversationItem& item) {
   if (item.in_chain) return;
   for (ConversationItem* at = loose.first(); at != &item;) {
     ConversationItem* const next = at->link.behind;
-    if (at->is_turn()) anchor(*at);
+    if (at->is_turn() || (at->spoken && at->ended_at && !at->discarded)) anchor(*at);
     at = next;
   }
   anchor(item);
@@ -137,11 +167,19 @@ void Transcript::State::settle_all() {
 
 // ---- responses -----------------------------------------------------------------------------
 
+/// nullptr if this connection has none of that id.
+Response* Transcript::State::find_response(const std::string& id) {
+  const auto found = response_of_id.find(id);
+  return found != response_of_id.end() ? found->second : find_spilled_response(id);
+}
+
 /// Made and counted as running if it is new: we may have come in the middle.
 Response& Transcript::State::response(const std::string& id) {
-  if (const auto found = response_of_id.find(id); found != response_of_id.end())
-    return *found->second;
-  if (Response* const spilled = find_spilled_response(id)) return *spilled;
+  Response* const found = find_response(id);
+  return found != nullptr ? *found : begin_response(id);
+}
+
+Response& Transcript::State::begin_response(const std::string& id) {
   Response& begun = responses.emplace_back();
   begun.id = id;
   begun.connection = connection_ends.size();
@@ -172,6 +210,9 @@ std::vector<std::string> Transcript::State::touched() {
     if (item->face() != before) ids.push_back(item->item.id);
   }
   watched.clear();
+  for (std::string& id : renamed)
+    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(std::move(id));
+  renamed.clear();
   return ids;
 }
 
@@ -179,8 +220,7 @@ void Transcript::State::finish(TimeMs at) {
   if (finished) return;
   now = std::max(now, at);
   while (loose.first() != nullptr) anchor(*loose.first());
-  // The last first, so that those behind one item keep their order.
-  for (; !pending.empty(); pending.pop_back()) keep_unacknowledged(std::move(pending.back()));
+  for (; !pending.empty(); pending.pop_front()) keep_unacknowledged(std::move(pending.front()));
   settle_all();
   touched();
   audio.clear();

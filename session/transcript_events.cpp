@@ -92,6 +92,11 @@ void Transcript::State::on(const ItemPlaced& event) {
   const ItemRequested* const asked = request ? &request->asked : nullptr;
   const std::string& id = event.item.id;
   ConversationItem* found = id.empty() ? nullptr : known(id);
+  if (found != nullptr &&
+      (event.committed ? found->placed && found->is_transcribed() : found->deleted)) {
+    retire(*found);
+    found = nullptr;
+  }
   if (found == nullptr && asked == nullptr && !event.committed) {
     found = announced_under_other_id(event.item);
     if (found != nullptr) remember_alias(id, *found);
@@ -124,12 +129,17 @@ void Transcript::State::on(const ItemSnapshot& event) {
     const std::string& guess =
         event.item.id.empty() && chain.last() != nullptr ? chain.last()->item.id : scattered;
     ConversationItem* const other = guess.empty() ? nullptr : known(guess);
+    const bool is_guess_from_words = other != nullptr && !event.item.id.empty();
     const bool same =
         other != nullptr && other->item.role == event.item.role &&
+        (!is_guess_from_words || !event.item.parts.empty()) &&
         std::all_of(event.item.parts.begin(), event.item.parts.end(), [other](const Part& part) {
           return other->says(part.content_index, part.text);
         });
-    if (same) found = other;
+    if (same) {
+      found = other;
+      if (!event.item.id.empty()) remember_alias(event.item.id, *found);
+    }
   }
   if (found == nullptr) {
     if (!event.retrieved) acknowledge(event.item);  // some servers never place what they took
@@ -269,6 +279,8 @@ void Transcript::State::on(const ToolProgress& event) {
 void Transcript::State::on(const SpeechStarted& event) {
   talk_over({});
   if (event.item_id.empty()) return;
+  if (ConversationItem* const last = known(event.item_id); last && last->is_transcribed())
+    retire(*last);  // some servers have one id for all utterances
   ConversationItem& item = speech(event.item_id);
   if (!item.started_at) item.started_at = now;
 }
@@ -285,7 +297,9 @@ void Transcript::State::on(const BufferCleared&) {
 // ---- responses -----------------------------------------------------------------------------
 
 void Transcript::State::on(const ResponseStarted& event) {
-  Response& started = response(event.response_id);
+  Response* const known_one = find_response(event.response_id);
+  const bool is_new = known_one == nullptr || known_one->ended;  // some have one id for all answers
+  Response& started = is_new ? begin_response(event.response_id) : *known_one;
   for (ConversationItem* item : started.items) watch(*item);
   started.out_of_band = event.out_of_band;
 }
@@ -354,7 +368,9 @@ void Transcript::State::on(const TranscriptionUsage& event) {
 
 void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;
-  if (!item.id.empty() && find(item.id) != nullptr) return;  // rebuilt, or about to be refused
+  if (!item.id.empty())
+    if (const ConversationItem* const ours = find(item.id); ours != nullptr && !ours->deleted)
+      return;  // rebuilt, or about to be refused
   const ConversationItem* const last = loose.last() != nullptr ? loose.last() : chain.last();
   Pending& request =
       pending.emplace_back(Pending{event, now, last != nullptr ? last->item.id : std::string()});

@@ -198,9 +198,10 @@ bool Transcript::State::put_out(const std::vector<ConversationItem*>& together,
     items.erase(items.find(item->item.id));
   }
   if (response == nullptr) return true;
-  if (response->connection == bundle.connection) {
+  const auto at = response_of_id.find(response->id);
+  if (at != response_of_id.end() && at->second == response) {
     bundle.response_print = print_of(response->id);
-    response_of_id.erase(response->id);
+    response_of_id.erase(at);
   }
   responses.remove_if([response](const Response& one) { return &one == response; });
   return true;
@@ -303,7 +304,8 @@ void Transcript::State::bring_back(std::size_t number) {
   Response* response = nullptr;
   if (bundle.response) {
     response = &responses.emplace_back(std::move(*bundle.response));
-    if (response->connection == connection_ends.size()) response_of_id[response->id] = response;
+    if (response->connection == connection_ends.size() && bundles[number].response_print != 0)
+      response_of_id.try_emplace(response->id, response);
   }
   for (SpilledItem& spilled : bundle.items) {
     const std::string id = spilled.item.item.id;

@@ -212,11 +212,17 @@ struct Transcript::State {
   ConversationItem& answer(const Address& address, int content_index, const Text* whole);
   ConversationItem* output_item(const Address& address, const Item& told, bool done);
   ConversationItem* of_response(const std::string& response_id, int output_index);
+  template <class Matches>
+  ConversationItem* unnamed_answer(const Address& address, Matches matches);
+  ConversationItem* placed_and_empty();
   ConversationItem* unanswered_speech();
   ConversationItem* announced_under_other_id(const Item& placed);
   ConversationItem& own_item(Role role);
+  static bool is_unnamed(const ConversationItem& item);
   ConversationItem& in_role(ConversationItem& item, Role role);
   void remember_alias(const std::string& id, const ConversationItem& item);
+  void retire(ConversationItem& item);
+  bool is_of_earlier_answer(const ConversationItem& item, const std::string& response_id);
 
   void place(ConversationItem& item, const ItemPlaced& told, const ItemRequested* asked);
   void place_behind(ConversationItem& item, ConversationItem& before, bool asked_for);
@@ -225,12 +231,15 @@ struct Transcript::State {
   void insert_behind(ConversationItem& before, ConversationItem& item);
   void anchor(ConversationItem& item);
   void anchor_answer(ConversationItem& item);
+  bool anchor_unplaced_speech(const ConversationItem& answer, const ConversationItem* before);
   std::deque<Pending>::const_iterator answered_by(const Item& placed) const;
   std::optional<Pending> acknowledge(const Item& placed);
   void keep_unacknowledged(Pending request);
   void bound_pending();
   static std::size_t size_of(const ItemRequested& asked);
+  Response* find_response(const std::string& id);
   Response& response(const std::string& id);
+  Response& begin_response(const std::string& id);
   void join(ConversationItem& item, const std::string& response_id);
   void talk_over(const std::string& response_id);
   void settle_all();
@@ -283,6 +292,7 @@ struct Transcript::State {
   bool ids_are_unique = true;  ///< the connection has not used one event id for different events
   std::size_t pending_bytes = 0;
   std::uint64_t own_items = 0;  ///< made for text that came without an item's id
+  std::uint64_t retired = 0;    ///< items whose id was used again
   std::unordered_map<std::string, std::string> aliases;  ///< of items that have several ids
   std::string scattered;  ///< the last item that events under other ids were found to belong to
   RecentIds transcriptions_billed{1024};  ///< by item and part; of this connection
@@ -292,6 +302,7 @@ struct Transcript::State {
   std::vector<std::string> audio_unrecorded;  ///< ids of items; few
 
   std::vector<std::pair<ConversationItem*, ConversationItem::Face>> watched;
+  std::vector<std::string> renamed;  ///< ids that this event has made another item's
 };
 
 }  // namespace verbatim::session
