@@ -120,11 +120,11 @@ async function floodOfWords(scene) {
 }
 
 async function everyPlace(scene) {
-  const token = await scene.relay.mint({ user: 'greedy' });
   let placed = 0;
   const clients = [];
   for (let n = 0; n < 40; ++n) {
     try {
+      const token = await scene.relay.mint({ user: 'greedy' });
       clients.push(await Client.connect(scene.t, scene.relay, { token }));
       ++placed;
     } catch (error) {
@@ -171,7 +171,7 @@ export const attacks = {
   "a token that is not for another user's session": anotherUsersSession,
   'a provider that repeats its key': providerThatRepeats,
   'a client that writes as much as it can': floodOfWords,
-  'a token that takes every place': everyPlace,
+  'a user who takes every place': everyPlace,
   'a hundred requests that never end': slowHeads,
   'a hundred probes at once': readyTogether,
   'requests within requests': smuggling,
