@@ -8,10 +8,10 @@ namespace verbatim::server {
 
 namespace {
 
-constexpr std::size_t shown_max = 64;
+constexpr std::size_t shown_name_max = 64;
 
-std::string lower_case(std::string_view text) {
-  std::string out(text.substr(0, shown_max));
+std::string in_lower_case(std::string_view text) {
+  std::string out(text.substr(0, shown_name_max));
   for (char& c : out)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return out;
@@ -20,15 +20,15 @@ std::string lower_case(std::string_view text) {
 }  // namespace
 
 std::string shown_name(std::string_view name) {
-  std::string shown(name.substr(0, shown_max));
+  std::string shown(name.substr(0, shown_name_max));
   for (char& c : shown)
     if (c < ' ' || c > '~') c = '?';
-  if (name.size() > shown_max) shown += "...";
+  if (name.size() > shown_name_max) shown += "...";
   return shown;
 }
 
 std::string not_known(std::string_view name, const std::vector<std::string_view>& known) {
-  const std::string wanted = lower_case(name);
+  const std::string wanted = in_lower_case(name);
   // One that is shortened, or has a word more, is near however long the rest is.
   const auto distance = [&wanted](std::string_view one) {
     constexpr std::size_t word_min = 3;
@@ -47,7 +47,7 @@ std::string not_known(std::string_view name, const std::vector<std::string_view>
 
 bool is_misspelt(std::string_view name, std::string_view known) {
   constexpr std::size_t edits_max = 2;
-  return config::edit_distance(lower_case(name), known) <= edits_max;
+  return config::edit_distance(in_lower_case(name), known) <= edits_max;
 }
 
 std::string member_name(const session::json::Members& member) {
