@@ -54,33 +54,63 @@ std::string type_of(const json& given) {
   return type && type->is_string() ? lower(type->get<std::string>()) : std::string();
 }
 
-/// The words of one part: of text, or of audio with its transcript. Pictures have none.
-std::optional<std::string> words_of_part(const json& part) {
-  if (part.is_string()) return part.get<std::string>();
-  if (!part.is_object()) return std::nullopt;
-  const json* const words = member(part, {"text", "transcript", "refusal"});
-  if (!words) return std::nullopt;
-  if (words->is_string()) return words->get<std::string>();
-  const json* const value = words->is_object() ? member(*words, {"value"}) : nullptr;
-  if (value && value->is_string()) return value->get<std::string>();
-  return std::nullopt;
-}
+/// The words of a turn's content: a string, a part of text or of audio with its transcript, a list
+/// of such, or lists in lists.
+class Words {
+ public:
+  explicit Words(const json& content) { add(content, 0); }
 
-/// A string, a list of strings or parts, or one part. nullopt: there are no words in it.
-std::optional<std::string> words_of(const json& content) {
-  if (!content.is_array()) return words_of_part(content);
-  std::optional<std::string> all;
-  for (const json& part : content) {
-    const auto words = words_of_part(part);
-    if (!words) continue;
-    if (!all) {
-      all = *words;
-    } else {
-      *all += '\n' + *words;
+  const std::optional<std::string>& all() const { return all_; }
+  /// Something in it was neither words nor a part that has none.
+  bool lacks_some() const { return lacks_some_; }
+
+ private:
+  static constexpr int depth_max = 16;
+
+  void add(const json& given, int depth) {
+    if (given.is_string()) return append(given.get_ref<const std::string&>());
+    if (given.is_null()) return;
+    if (depth == depth_max || !given.is_structured()) {
+      lacks_some_ = true;
+    } else if (given.is_array()) {
+      for (const json& part : given) add(part, depth + 1);
+    } else if (!is_without_words(given)) {
+      add_part(given, depth + 1);
     }
   }
-  return all;
-}
+
+  void add_part(const json& part, int depth) {
+    const json* words = nullptr;
+    for (const char* name : {"text", "transcript", "refusal", "content", "value"}) {
+      const json* const found = member(part, {name});
+      if (found != nullptr && (words == nullptr || *words == "")) words = found;
+    }
+    if (words != nullptr) {
+      add(*words, depth);
+    } else if (!part.empty() && type_of(part).find("audio") == std::string::npos) {
+      lacks_some_ = true;
+    }
+  }
+
+  /// Pictures, files and tools say nothing.
+  static bool is_without_words(const json& part) {
+    const std::string type = type_of(part);
+    return std::any_of(std::begin(silent_), std::end(silent_),
+                       [&type](const char* name) { return type.find(name) != std::string::npos; });
+  }
+
+  void append(const std::string& words) {
+    if (all_) {
+      *all_ += '\n' + words;
+    } else {
+      all_ = words;
+    }
+  }
+
+  static constexpr const char* silent_[] = {"image", "video", "file", "tool", "function"};
+  std::optional<std::string> all_;
+  bool lacks_some_ = false;
+};
 
 class Reader {
  public:
@@ -100,8 +130,8 @@ class Reader {
     read_.problems = {std::move(why)};
     return read_;
   }
-  void leave_out(const char* what, const char* why) {
-    read_.problems.push_back(std::string(what) + " was left out: " + why);
+  void leave_out(const std::string& what, const char* why) {
+    read_.problems.push_back(what + " was left out: " + why);
   }
 
   bool read_role() {
@@ -125,11 +155,26 @@ class Reader {
     return false;
   }
 
+  /// The first field that has words; those of another are named if they are not the same.
+  std::optional<std::string> read_words() {
+    std::optional<std::string> chosen;
+    for (const char* name : {"text", "content", "transcript", "audio"}) {
+      const json* const field = member(given_, {name});
+      if (!field) continue;
+      Words words(*field);
+      const auto& all = words.all();
+      const bool has_some = all && !all->empty();
+      if (has_some && chosen && !chosen->empty() && *chosen != *all)
+        leave_out(name, "another field has the turn's words.");
+      if (words.lacks_some()) leave_out(std::string("a part of ") + name, "it has no words.");
+      if (all && (!chosen || chosen->empty())) chosen = all;
+    }
+    return chosen;
+  }
+
   bool read_text() {
-    const json* content = member(given_, {"text", "content", "transcript"});
-    std::optional<std::string> words = content ? words_of(*content) : std::nullopt;
-    if (!words)
-      if (const json* const audio = member(given_, {"audio"})) words = words_of(*audio);
+    std::optional<std::string> words = read_words();
+    const bool said = member(given_, {"text", "content", "transcript"}) != nullptr;
     const bool calls = member(given_, {"tool_calls", "function_call"}) != nullptr;
     if (calls && (!words || words->empty())) {
       drop(Outcome::not_a_turn, "It has tool calls and no words.");
@@ -137,7 +182,7 @@ class Reader {
     }
     if (!words) {
       drop(Outcome::unreadable,
-           content ? "text must be a string, or parts that have text." : "text is missing.");
+           said ? "text must be a string, or parts that have text." : "text is missing.");
       return false;
     }
     if (words->size() > limits_.turn_bytes_max) {

@@ -107,10 +107,53 @@ TEST_CASE("words are a string, a list of strings, or parts of text and of audio"
       if (words) CHECK(copy.turns[0].text.utf8() == words);
     }
   }
+  const std::pair<const char*, const char*> more[] = {
+      {R"([["a"],"b"])", "a\nb"},
+      {R"([[[["a"]]],{"text":["b"]}])", "a\nb"},
+      {R"([{"type":"text","content":"a"},{"value":"b"}])", "a\nb"},
+      {R"({"type":"text","text":"","transcript":"a"})", "a"},
+      {R"([{"type":"tool_result","content":"12"},"a"])", "a"},
+      {R"(["a",null,{"type":"input_audio","transcript":null}])", "a"},
+  };
+  for (const auto& [content, words] : more) {
+    INFO(content);
+    const PostedBody copy =
+        read(std::string(R"({"turns":[{"role":"user","content":)") + content + "}]}");
+    REQUIRE(copy.turns.size() == 1);
+    CHECK(copy.turns[0].text.utf8() == words);
+    CHECK(copy.skipped.empty());
+  }
   const PostedBody spoken =
       read(R"({"turns":[{"role":"assistant","content":null,"audio":{"transcript":"Hello"}}]})");
   REQUIRE(spoken.turns.size() == 1);
   CHECK(spoken.turns[0].text.utf8() == "Hello");
+}
+
+TEST_CASE("words beside an empty field are kept, and words that are left out are named",
+          "[http][P3]") {
+  const std::tuple<const char*, const char*, const char*> cases[] = {
+      {R"("text":"","content":"d")", "d", ""},
+      {R"("text":"","transcript":"d")", "d", ""},
+      {R"("text":[],"content":["d"])", "d", ""},
+      {R"("content":[{"type":"image"}],"transcript":"d")", "d", ""},
+      {R"("content":"","audio":{"transcript":"d"})", "d", ""},
+      {R"("text":"d","content":[{"type":"text","text":"d"}])", "d", ""},
+      {R"("text":"d","content":"")", "d", ""},
+      {R"("text":"","content":"")", "", ""},
+      {R"("text":"d","content":"e")", "d", "content was left out"},
+      {R"("content":"d","audio":{"transcript":"e"})", "d", "audio was left out"},
+      {R"("text":7,"content":"d")", "d", "part of text was left out"},
+      {R"("content":["d",7])", "d", "part of content was left out"},
+      {R"("content":["d",true,{"speech":"e"}])", "d", "part of content was left out"},
+  };
+  for (const auto& [fields, words, why] : cases) {
+    INFO(fields);
+    const PostedBody copy = read(std::string(R"({"turns":[{"role":"user",)") + fields + "}]}");
+    REQUIRE(copy.turns.size() == 1);
+    CHECK(copy.turns[0].text.utf8() == words);
+    REQUIRE(copy.skipped.size() == (*why == 0 ? 0 : 1));
+    if (*why != 0) CHECK_THAT(copy.skipped[0].why, Catch::Contains(why));
+  }
 }
 
 TEST_CASE("what stands between turns in a history is skipped and listed", "[http][P3]") {
