@@ -89,10 +89,11 @@ KeptCopy keep_copy(Database& database, const PostedCopy& posted) {
   database
       .query(
           "UPDATE attempt SET copies = copies + 1, copy_turns = copy_turns + ?, "
-          "copy_bytes = copy_bytes + ?, to_merge = CASE WHEN status <> ? THEN NULL "
+          "copy_bytes = copy_bytes + ?, to_merge = CASE WHEN status = ? THEN coalesce(to_merge, 0) "
+          "WHEN status <> ? THEN NULL "
           "WHEN coalesce(to_merge, 0) = 0 THEN ? ELSE to_merge END WHERE id = ?")
-      .bind(posted.copy.turns.size(), body.size(), static_cast<int>(SessionStatus::final), kept.id,
-            attempt.id)
+      .bind(posted.copy.turns.size(), body.size(), static_cast<int>(SessionStatus::created),
+            static_cast<int>(SessionStatus::final), kept.id, attempt.id)
       .run();
   return kept;
 }

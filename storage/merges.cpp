@@ -135,16 +135,17 @@ std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
 std::optional<MergeNews> MergeCache::news(Database& database, session::AttemptId id) {
   AttemptRow attempt;
   attempt.id = id;
-  attempt.status = SessionStatus::final;
   MergeNews news;
   news.attempt = id;
   {
-    Query row = database.query("SELECT to_merge FROM attempt WHERE id = ? AND status = ?");
-    row.bind(id, static_cast<int>(SessionStatus::final));
-    if (!row.step() || row.is_null(0)) return std::nullopt;
+    Query row = database.query("SELECT to_merge, status FROM attempt WHERE id = ?");
+    if (!row.bind(id).step() || row.is_null(0)) return std::nullopt;
     news.from = row.integer(0);
+    attempt.status = static_cast<SessionStatus>(row.integer(1));
   }
-  if (news.from > 0) {
+  const bool is_final = attempt.status == SessionStatus::final;
+  if (!is_final && attempt.status != SessionStatus::created) return std::nullopt;
+  if (is_final && news.from > 0) {
     for (const PostedAt& posted : posted_since(database, id, news.from)) {
       const session::Contribution brought = merged(database, attempt, posted.id)->brought;
       if (brought.added + brought.extended > 0) news.changed.push_back(posted.at);

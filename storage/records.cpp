@@ -74,7 +74,8 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
   if (latest && latest->status == session::SessionStatus::created) {
     database
         .query(
-            "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ? WHERE id = ?")
+            "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ?, "
+            "merged_turns = NULL, merged_complete = NULL, to_merge = NULL WHERE id = ?")
         .bind(static_cast<int>(session::SessionStatus::live), opened.started_at, spec.model,
               first_seq, latest->id)
         .run();

@@ -67,6 +67,10 @@ std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t sessi
   return attempts;
 }
 
+bool was_posted_to(Database& database, session::AttemptId attempt) {
+  return database.query("SELECT 1 FROM attempt WHERE id = ? AND copies > 0").bind(attempt).step();
+}
+
 session::TranscriptView view_of(Database& database, MergeCache& merges, const std::string& id,
                                 const AttemptRow& attempt) {
   session::TranscriptView view;
@@ -173,7 +177,6 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
   if (!found) return std::nullopt;
   found->summary.attempts = read_attempts(impl_->database, found->id);
   for (AttemptSummary& one : found->summary.attempts) {
-    if (one.status == SessionStatus::created) continue;
     const auto attempt = find_attempt(impl_->database, id, one.number);
     if (!attempt) continue;
     if (one.status == SessionStatus::final) {
@@ -181,9 +184,13 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
       one.receipt = view.receipt;
       one.turns = view.turns.size();
       one.complete = view.complete;
-    } else {
-      one.usage_json = heard_by_relay(impl_->database, *attempt).usage_json;
+      continue;
     }
+    const session::FinalTranscript heard = heard_by_relay(impl_->database, *attempt);
+    one.usage_json = heard.usage_json;
+    one.turns = heard.turns.size();
+    if (was_posted_to(impl_->database, attempt->id))
+      one.turns = impl_->merges.merged(impl_->database, *attempt)->transcript.turns.size();
   }
   return std::move(found->summary);
 }

@@ -75,6 +75,49 @@ class Store {
 
 }  // namespace
 
+TEST_CASE(
+    "a session that was only posted to has as many turns as its transcript, wherever it is asked",
+    "[P3][merges]") {
+  Store it;
+  create_session(it.database, {.id = "s2", .user = "ann", .now = 1});
+  const auto post = [&it](const std::string& writer, int to) {
+    keep_copy(it.database, {.session_id = "s2", .copy = {writer, turns(1, to)}, .now = 5});
+  };
+  const auto check = [&it](std::size_t expected) {
+    TranscriptStore store(it.dir / "v.db");
+    CHECK(store.transcript("s2", {})->turns.size() == expected);
+    CHECK(store.session("s2")->attempts.at(0).turns == expected);
+    for (const SessionSummary& one : store.list({}).sessions)
+      if (one.id == "s2") CHECK(one.attempts.at(0).turns == expected);
+  };
+  post("agent", 4);
+  it.merge();
+  check(4);
+  post("client", 6);
+  post("agent", 3);
+  it.merge();
+  check(6);
+  CHECK(attempts_to_merge(it.database, 10).empty());
+  CHECK(it.updates() == 0);  // it has not begun: its end will tell of it
+
+  // What the relay hears then is counted with it.
+  const auto opened =
+      insert_attempt(it.database, {.session_id = "s2", .user = "ann", .model = "m", .now = 7}, 1);
+  CHECK(TranscriptStore(it.dir / "v.db").session("s2")->attempts.at(0).turns == 6);
+  finalise_attempt(it.database, opened.attempt, {session::CloseReason::client_lost, 9, {}});
+  it.merge();
+  check(6);
+}
+
+TEST_CASE("turns that were posted to a running session count where it is asked for",
+          "[P3][merges]") {
+  Store it;
+  it.post("agent", turns(1, 4));
+  TranscriptStore store(it.dir / "v.db");
+  CHECK(store.transcript("s1", {})->turns.size() == 4);
+  CHECK(store.session("s1")->attempts.at(0).turns == 4);
+}
+
 TEST_CASE("a post to an attempt that is over marks it, and the merge takes the mark away",
           "[P3][merges]") {
   Store it;
