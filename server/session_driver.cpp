@@ -234,20 +234,24 @@ void SessionDriver::report() {
                                    {"items", first_of(rebuild.left_out, rebuild.refused)}});
 }
 
-/// The agent is silent where responses fail: the first failure of a session is worth a line.
+/// The agent is silent where responses fail or are held back: the first of a session is worth a
+/// line. An answer that only became too long was heard.
 void SessionDriver::report_responses() {
+  using session::ResponseStatus;
   const session::ResponseCounts& now_counted = session_.responses();
-  const auto failed = static_cast<std::size_t>(session::ResponseStatus::failed);
-  for (std::size_t status = 0; status < now_counted.by_status.size(); ++status) {
-    const auto more = now_counted.by_status[status] - responses_reported_[status];
+  for (std::size_t index = 0; index < now_counted.by_status.size(); ++index) {
+    const auto more = now_counted.by_status[index] - responses_reported_[index];
     if (more == 0) continue;
-    if (status == failed && responses_reported_[status] == 0) {
-      log_.warn("response.failed",
-                {{"session", session_.identity().session_id}, {"reason", now_counted.last_reason}});
-    }
-    worker_.tally().response_ended(static_cast<session::ResponseStatus>(status),
-                                   now_counted.last_reason, more);
-    responses_reported_[status] = now_counted.by_status[status];
+    const auto status = static_cast<ResponseStatus>(index);
+    const std::string& reason = now_counted.reason_by_status[index];
+    const bool held_back = status == ResponseStatus::incomplete && !reason.empty() &&
+                           reason != "max_output_tokens" && reason != "max_tokens";
+    if ((status == ResponseStatus::failed || held_back) && !std::exchange(failure_logged_, true))
+      log_.warn("response.failed", {{"session", session_.identity().session_id},
+                                    {"reason", reason},
+                                    {"status", std::string(to_string(status))}});
+    worker_.tally().response_ended(status, reason, more);
+    responses_reported_[index] = now_counted.by_status[index];
   }
 }
 

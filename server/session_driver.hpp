@@ -185,6 +185,7 @@ class SessionDriver final : public JournalWaiter {
   session::RealtimeSession::Counts reported_;
   bool detached_reported_ = false;
   decltype(session::ResponseCounts::by_status) responses_reported_{};
+  bool failure_logged_ = false;   ///< of a response
   std::uint16_t close_code_ = 0;  ///< overrides the reason's
   bool end_seen_ = false;
   bool client_was_behind_ = false;

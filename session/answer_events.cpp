@@ -151,8 +151,7 @@ class AnswerWriter {
       add_to(answer, item, "response.output_item.added", {{"item", item.json}});
       for (const OpenPart& part : item.parts) part_so_far(answer, item, part);
       const std::string arguments = item.announced.arguments.value_or(std::string());
-      if (!arguments.empty())
-        add_arguments(answer, item, "response.function_call_arguments.delta", "delta", arguments);
+      if (!arguments.empty()) add_arguments(answer, item, "delta", "delta", arguments);
       if (item.announced.arguments_ended) arguments_done(answer, item);
     }
   }
@@ -195,9 +194,12 @@ class AnswerWriter {
     return json;
   }
 
-  static bool is_call(const AnswerItem& item) {
+  static bool is_of_type(const AnswerItem& item, const char* wanted) {
     const auto type = item.json.find("type");
-    return type != item.json.end() && *type == "function_call";
+    return type != item.json.end() && *type == wanted;
+  }
+  static bool is_call(const AnswerItem& item) {
+    return is_of_type(item, "function_call") || is_of_type(item, "mcp_call");
   }
 
   static const char* words_name(const OpenPart& part) {
@@ -233,20 +235,23 @@ class AnswerWriter {
           {{"type", part.announced.spoken ? "audio" : "text"}, {words_name(part), part.words}}}});
   }
 
-  void add_arguments(const WholeAnswer& answer, const AnswerItem& item, const char* type,
-                     const char* member, const std::string& arguments,
-                     Tree members = Tree::object()) {
-    members["item_id"] = item.id;
-    if (const auto call = item.json.find("call_id"); call != item.json.end())
-      members["call_id"] = *call;
-    members[member] = arguments;
-    add_to(answer, item, type, std::move(members));
+  /// `what`: delta or done.
+  void add_arguments(const WholeAnswer& answer, const AnswerItem& item, const std::string& what,
+                     const char* member, const std::string& arguments) {
+    const bool mcp = is_of_type(item, "mcp_call");
+    Tree members = {{"item_id", item.id}, {member, arguments}};
+    const auto copy = [&](const char* name) {
+      if (const auto at = item.json.find(name); at != item.json.end()) members[name] = *at;
+    };
+    if (!mcp) copy("call_id");
+    if (!mcp && what == "done") copy("name");
+    const std::string type =
+        (mcp ? "response.mcp_call_arguments." : "response.function_call_arguments.") + what;
+    add_to(answer, item, type.c_str(), std::move(members));
   }
   void arguments_done(const WholeAnswer& answer, const AnswerItem& item) {
-    Tree members = Tree::object();
-    if (const auto name = item.json.find("name"); name != item.json.end()) members["name"] = *name;
-    add_arguments(answer, item, "response.function_call_arguments.done", "arguments",
-                  item.announced.arguments.value_or(std::string()), std::move(members));
+    add_arguments(answer, item, "done", "arguments",
+                  item.announced.arguments.value_or(std::string()));
   }
 
   void end_item(const WholeAnswer& answer, AnswerItem& item) {

@@ -1,5 +1,6 @@
 #include "session/event.hpp"
 
+#include "session/json_view.hpp"
 #include "session/names.hpp"
 
 namespace verbatim::session {
@@ -18,6 +19,12 @@ constexpr Name<ResponseStatus> response_statuses[] = {
 };
 
 }  // namespace
+
+bool is_call(const Item& item) {
+  if (item.kind == ItemKind::function_call) return true;
+  return item.kind == ItemKind::other &&
+         json::View::of(item.detail)["type"].between_quotes() == "mcp_call";
+}
 
 std::string_view to_string(Unplaced why) { return name_of(why, unplaced_names); }
 std::string_view to_string(ResponseStatus status) { return name_of(status, response_statuses); }

@@ -49,6 +49,9 @@ struct Item {
   friend bool operator==(const Item&, const Item&) = default;
 };
 
+/// A function call, or an MCP call: what a tool was asked.
+bool is_call(const Item& item);
+
 /// Stand in Item::detail for a message's JSON that is not kept: it was larger than allowed, or
 /// there was no room for it.
 inline constexpr std::string_view detail_too_large = "{}";
@@ -265,6 +268,7 @@ struct ToolArguments {
   Text text;
   bool mcp = false;
   bool whole = false;
+  int output_index = no_output_index;
   friend bool operator==(const ToolArguments&, const ToolArguments&) = default;
 };
 
@@ -272,6 +276,7 @@ struct ToolArguments {
 struct ToolProgress {
   std::string item_id;
   ToolStatus status = ToolStatus::in_progress;
+  int output_index = no_output_index;
   friend bool operator==(const ToolProgress&, const ToolProgress&) = default;
 };
 

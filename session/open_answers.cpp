@@ -17,8 +17,13 @@ auto* find_in(List& list, Matches matches) {
   return found == list.end() ? nullptr : &*found;
 }
 
+bool has_arguments(std::string_view type) {
+  return type.starts_with("response.function_call_arguments.") ||
+         type.starts_with("response.mcp_call_arguments.");
+}
+
 bool concerns_answers(std::string_view type) {
-  if (type.ends_with(".delta")) return type == "response.function_call_arguments.delta";
+  if (type.ends_with(".delta")) return has_arguments(type);
   return type.starts_with("response.") || type == "conversation.item.added" ||
          type == "conversation.item.created" || type == "conversation.item.done";
 }
@@ -120,8 +125,8 @@ void OpenAnswers::see(std::string_view type, std::string_view message) {
     announce(event);
   } else if (type == "conversation.item.added" || type == "conversation.item.created") {
     place(event);
-  } else if (type == "response.function_call_arguments.delta") {
-    add_arguments(event);
+  } else if (has_arguments(type)) {
+    take_arguments(event);
   } else {
     note_end(event);
   }
@@ -157,14 +162,20 @@ void OpenAnswers::place(const Reading& event) {
   placed->previous = previous.exists() ? std::string(previous.raw()) : std::string("null");
 }
 
-void OpenAnswers::add_arguments(const Reading& event) {
+void OpenAnswers::take_arguments(const Reading& event) {
   Item* const calling = item(event);
-  if (calling == nullptr || !calling->arguments) return;
-  const std::string delta = event.text("delta");
-  if (take(delta.size())) {
-    calling->arguments->append(delta);
+  if (calling == nullptr) return;
+  const bool whole = event.type.ends_with(".done");
+  calling->arguments_ended = calling->arguments_ended || whole;
+  if (!calling->arguments) return;
+  const std::string more = event.text(whole ? "arguments" : "delta");
+  std::string& ours = *calling->arguments;
+  if (whole && more.empty()) return;
+  bytes_ -= whole ? ours.size() : 0;
+  if (take(more.size())) {
+    whole ? ours = more : ours.append(more);
   } else {
-    bytes_ -= calling->arguments->size();
+    bytes_ -= whole ? 0 : ours.size();
     calling->arguments.reset();
   }
 }
@@ -180,8 +191,6 @@ void OpenAnswers::note_end(const Reading& event) {
   if (about == nullptr) return;
   if (type == "response.output_item.done") {
     about->ended = true;
-  } else if (type == "response.function_call_arguments.done") {
-    about->arguments_ended = true;
   } else if (event.view["content_index"].exists()) {
     Part* const in = part(*about, event);
     if (in == nullptr) return;

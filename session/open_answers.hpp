@@ -35,7 +35,7 @@ class OpenAnswers {
     std::optional<std::string> previous;
     bool ended_in_conversation = false;  ///< conversation.item.done
     bool ended = false;                  ///< response.output_item.done
-    /// Of a function call, so far; nullopt: there was no room.
+    /// Of a tool's call, so far; nullopt: there was no room.
     std::optional<std::string> arguments = std::string();
     bool arguments_ended = false;
     std::vector<Part> parts;  ///< in the order in which they were announced
@@ -70,7 +70,7 @@ class OpenAnswers {
   void finish(const Reading& event);
   void announce(const Reading& event);
   void place(const Reading& event);
-  void add_arguments(const Reading& event);
+  void take_arguments(const Reading& event);
   void note_end(const Reading& event);
   bool take(std::size_t bytes);
   static std::size_t size_of(const Answer& answer);

@@ -111,10 +111,6 @@ int output_index(Object& message) {
   return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index) : no_output_index;
 }
 
-Text text_of(Object& message, std::string_view member) {
-  return Text::from_wtf8(message[member].string_or_empty());
-}
-
 // ---- one reader for each kind of event -----------------------------------------------------
 
 Body session_created(Object& message) {
@@ -215,20 +211,28 @@ Body transcription_failed(Object& message) {
                              std::move(reason)};
 }
 
+/// A string; some servers send the JSON itself.
+Text arguments_of(View told) {
+  if (told.is(Kind::object) || told.is(Kind::array))
+    return Text::from_wtf8(std::string(told.raw()));
+  return Text::from_wtf8(told.string_or_empty());
+}
+
 template <bool mcp, bool whole>
 Body tool_arguments(Object& message) {
   return ToolArguments{message["item_id"].string_or_empty(),
                        message["response_id"].string_or_empty(),
                        message["call_id"].string_or_empty(),
                        message["name"].string_or_empty(),
-                       text_of(message, whole ? "arguments" : "delta"),
+                       arguments_of(message[whole ? "arguments" : "delta"]),
                        mcp,
-                       whole};
+                       whole,
+                       output_index(message)};
 }
 
 template <ToolStatus status>
 Body tool_progress(Object& message) {
-  return ToolProgress{message["item_id"].string_or_empty(), status};
+  return ToolProgress{message["item_id"].string_or_empty(), status, output_index(message)};
 }
 
 Body audio_delta(Object& message) {
@@ -264,13 +268,11 @@ ResponseStatus response_status(std::string_view status) {
 
 Body response_done(Object& message) {
   const View response = message["response"];
-  const View details = response["status_details"];
   ResponseEnded ended;
   ended.response_id = response["id"].string_or_empty();
   ended.out_of_band = is_out_of_band(response);
   ended.status = response_status(response["status"].between_quotes());
-  ended.reason =
-      plain_code({details["reason"], details["error"]["code"], details["error"]["type"]});
+  ended.reason = reason_of(response, message["error"]);
   for (json::Elements output(response["output"]); output.next();)
     ended.output.push_back(read_item(output.value()));
   if (const View usage = response["usage"]; usage.is(Kind::object)) ended.usage = usage.raw();
@@ -384,7 +386,8 @@ const Entry* find(const Entry (&events)[N], std::string_view type) {
   return entry != std::end(events) && entry->type == type ? entry : nullptr;
 }
 
-bool has_text(const Item& item) {
+bool says_something(const Item& item) {
+  if (is_call(item) || item.kind == ItemKind::function_call_output) return true;
   return std::any_of(item.parts.begin(), item.parts.end(),
                      [](const Part& part) { return !part.text.empty(); });
 }
@@ -396,15 +399,10 @@ bool is_of_use_without_id(const EventBody& body) {
       [](const auto& event) {
         using Type = std::decay_t<decltype(event)>;
         if constexpr (std::is_same_v<Type, ItemPlaced>)
-          return event.committed || has_text(event.item);
+          return event.committed || says_something(event.item);
         else if constexpr (std::is_same_v<Type, ItemSnapshot> || std::is_same_v<Type, OutputItem>)
-          return has_text(event.item);
-        else if constexpr (std::is_same_v<Type, AudioDelta>)
-          return !event.response_id.empty();
-        else if constexpr (std::is_same_v<Type, ItemTruncated> ||
-                           std::is_same_v<Type, ItemDeleted> ||
-                           std::is_same_v<Type, ToolArguments> ||
-                           std::is_same_v<Type, ToolProgress>)
+          return says_something(event.item);
+        else if constexpr (std::is_same_v<Type, ItemTruncated> || std::is_same_v<Type, ItemDeleted>)
           return false;
         else
           return true;

@@ -69,6 +69,7 @@ void Transcript::State::end_connection() {
   while (loose.first() != nullptr) anchor(*loose.first());
   response_of_id.clear();
   running.clear();
+  stray_audio.clear();
 }
 
 void Transcript::State::on(const UpstreamLost&) { end_connection(); }
@@ -91,7 +92,12 @@ void Transcript::State::on(const ItemPlaced& event) {
   if (!event.committed) request = acknowledge(event.item);
   const ItemRequested* const asked = request ? &request->asked : nullptr;
   const std::string& id = event.item.id;
-  ConversationItem* found = id.empty() ? nullptr : known(id);
+  ConversationItem* found = nullptr;
+  if (asked == nullptr && !event.committed) {
+    found = told_before(event.item, true);
+  } else if (!id.empty()) {
+    found = known(id);
+  }
   if (found != nullptr &&
       (event.committed ? found->placed && found->is_transcribed() : found->deleted)) {
     retire(*found);
@@ -123,8 +129,14 @@ void Transcript::State::on(const ItemPlaced& event) {
 }
 
 void Transcript::State::on(const ItemSnapshot& event) {
-  ConversationItem* found = event.item.id.empty() ? nullptr : known(event.item.id);
-  if (found == nullptr && !event.retrieved) {
+  ConversationItem* found = nullptr;
+  if (!event.retrieved) {
+    found = told_before(event.item, false);
+  } else if (!event.item.id.empty()) {
+    found = known(event.item.id);
+  }
+  if (found == nullptr && !event.retrieved) found = output_under_other_id(event.item);
+  if (found == nullptr && !event.retrieved && event.item.kind == ItemKind::message) {
     // Of an answer whose events have different ids, or none: the words say which it is.
     const std::string& guess =
         event.item.id.empty() && chain.last() != nullptr ? chain.last()->item.id : scattered;
@@ -207,22 +219,60 @@ void Transcript::State::on(const TextUnplaced&) {
 
 void Transcript::State::on(const AudioDelta& event) {
   const std::string* id = &event.item_id;
-  if (!audio.contains(*id) && find(*id) == nullptr) {  // its sum may be in the spill
+  const AudioSent sent{event.content_index, event.bytes * 1000 / output_bytes_per_ms};
+  if (!audio.contains(*id)) {
+    const ConversationItem* item = find(*id);  // its sum may be in the spill
     const bool may_be_anothers = id->empty() || event.output_index != no_output_index;
-    const ConversationItem* const item =
-        may_be_anothers ? of_response(event.response_id, event.output_index) : nullptr;
+    if (item == nullptr && may_be_anothers) {
+      item = of_response(event.response_id, event.output_index);
+      if (item == nullptr) return keep_stray_audio(event, sent.us);
+    }
     if (item != nullptr) id = &item->item.id;
-    if (id->empty()) return;
   }
-  auto& parts = audio[*id];
-  auto part = std::find_if(parts.begin(), parts.end(), [&event](const AudioSent& sent) {
-    return sent.content_index == event.content_index;
+  count_audio(*id, sent);
+}
+
+void Transcript::State::count_audio(const std::string& item_id, const AudioSent& sent) {
+  auto& parts = audio[item_id];
+  auto part = std::find_if(parts.begin(), parts.end(), [&sent](const AudioSent& one) {
+    return one.content_index == sent.content_index;
   });
-  if (part == parts.end()) part = parts.insert(parts.end(), {event.content_index, 0});
-  part->us += event.bytes * 1000 / output_bytes_per_ms;
+  if (part == parts.end()) part = parts.insert(parts.end(), {sent.content_index, 0});
+  part->us += sent.us;
   auto& unrecorded = audio_unrecorded;
-  if (std::find(unrecorded.begin(), unrecorded.end(), event.item_id) == unrecorded.end())
-    unrecorded.push_back(event.item_id);
+  if (std::find(unrecorded.begin(), unrecorded.end(), item_id) == unrecorded.end())
+    unrecorded.push_back(item_id);
+}
+
+/// Audio makes no item, since a recovery does not see it: it waits for the words that it speaks.
+void Transcript::State::keep_stray_audio(const AudioDelta& event, std::int64_t us) {
+  constexpr std::size_t kept_max = 64;
+  const bool of_the_one = event.response_id.empty() && running.size() == 1;
+  const std::string& response_id = of_the_one ? running.front()->id : event.response_id;
+  const auto known =
+      std::find_if(stray_audio.begin(), stray_audio.end(), [&](const StrayAudio& one) {
+        return one.response_id == response_id && one.output_index == event.output_index &&
+               one.sent.content_index == event.content_index;
+      });
+  if (known != stray_audio.end()) {
+    known->sent.us += us;
+  } else if (stray_audio.size() < kept_max) {
+    stray_audio.push_back(
+        {event.item_id, response_id, event.output_index, {event.content_index, us}});
+  }
+}
+
+void Transcript::State::take_stray_audio(const ConversationItem& item) {
+  std::erase_if(stray_audio, [&](const StrayAudio& one) {
+    const bool same_place = one.output_index == item.output_index ||
+                            one.output_index == no_output_index ||
+                            item.output_index == no_output_index;
+    const std::string& response_id = item.response != nullptr ? item.response->id : std::string();
+    const bool is_its =
+        one.item_id == item.item.id || (one.response_id == response_id && same_place);
+    if (is_its) count_audio(item.item.id, one.sent);
+    return is_its;
+  });
 }
 
 std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int content_index) const {
@@ -261,19 +311,6 @@ std::vector<AnswerAudio> Transcript::State::unrecorded_audio() const {
   return all;
 }
 
-// ---- tools ---------------------------------------------------------------------------------
-
-void Transcript::State::on(const ToolArguments& event) {
-  ConversationItem& item = named(event.item_id);
-  fetch_detail(item);
-  item.add_arguments(event, now);
-  if (item.tool) join(item, event.response_id);
-}
-
-void Transcript::State::on(const ToolProgress& event) {
-  named(event.item_id).tool_went_on(event.status, now);
-}
-
 // ---- speech --------------------------------------------------------------------------------
 
 void Transcript::State::on(const SpeechStarted& event) {
@@ -309,7 +346,7 @@ void Transcript::State::on(const ResponseEnded& event) {
   int output_index = 0;
   for (const Item& output : event.output) {
     const int index = output_index++;
-    const bool empty = output.id.empty() && output.parts.empty();
+    const bool empty = output.id.empty() && output.parts.empty() && !is_call(output);
     if (!empty) learn(*output_item({output.id, event.response_id, index}, output, true), output);
   }
   for (ConversationItem* item : ended.items) {
@@ -323,6 +360,7 @@ void Transcript::State::on(const ResponseEnded& event) {
   ended.status = event.status;
   ended.reason = event.reason;
   ++response_counts.by_status[static_cast<std::size_t>(event.status)];
+  response_counts.reason_by_status[static_cast<std::size_t>(event.status)] = event.reason;
   if (!event.reason.empty()) response_counts.last_reason = event.reason;
   if (!event.usage.empty()) {
     usage.push_back(event.usage);

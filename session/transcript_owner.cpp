@@ -42,12 +42,14 @@ ConversationItem& Transcript::State::own_item(Role role) {
   return item;
 }
 
-/// One id for two speakers means two turns: neither may change what the other said.
+/// One id for two speakers means two turns: neither may change what the other said. So does one for
+/// a tool's item and for words.
 ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) {
   Role& known_role = item.item.role;
   const Role opposite = role == Role::user ? Role::assistant : Role::user;
-  if (known_role == Role::unknown) known_role = role;
-  if (known_role != opposite) return item;
+  if (known_role == Role::unknown && item.item.kind == ItemKind::message) known_role = role;
+  const bool is_tools = item.item.kind != ItemKind::message && role == Role::assistant;
+  if (known_role != opposite && !is_tools) return item;
   ConversationItem& other = named(item.item.id + "#" + std::string(to_string(role)));
   other.item.role = role;
   if (item.in_chain && !other.in_chain) place_behind(other, item, true);
@@ -241,12 +243,14 @@ ConversationItem& Transcript::State::answer(const Address& address, int content_
     response_id = running.front()->id;
   join(*item, response_id);
   if (item->output_index == no_output_index) item->output_index = address.output_index;
+  if (!stray_audio.empty()) take_stray_audio(*item);
   return *item;
 }
 
 /// The item that response.output_item.added or .done, or a response's output, tells of.
 ConversationItem* Transcript::State::output_item(const Address& address, const Item& told,
                                                  bool done) {
+  if (ConversationItem* const call = output_call(address, told)) return call;
   ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
   if (found != nullptr && is_of_earlier_answer(*found, address.response_id)) {
     retire(*found);
@@ -279,6 +283,7 @@ ConversationItem* Transcript::State::output_item(const Address& address, const I
     found = address.item_id.empty() ? &own_item(told.role) : &named(address.item_id);
   join(*found, address.response_id);
   if (found->output_index == no_output_index) found->output_index = address.output_index;
+  if (!stray_audio.empty() && told.kind == ItemKind::message) take_stray_audio(*found);
   return found;
 }
 
@@ -297,7 +302,8 @@ ConversationItem* Transcript::State::announced_under_other_id(const Item& placed
 
 void Transcript::State::remember_alias(const std::string& id, const ConversationItem& item) {
   scattered = item.item.id;
-  if (!id.empty() && aliases.size() < aliases_max) aliases.try_emplace(id, item.item.id);
+  const bool is_anothers = id.empty() || find(id) != nullptr;
+  if (!is_anothers && aliases.size() < aliases_max) aliases.try_emplace(id, item.item.id);
 }
 
 // ---- what a client asked for --------------------------------------------------------------------

@@ -91,7 +91,13 @@ Item Transcript::State::whole(const ConversationItem& item) const {
 
 /// What a tool's item says is weighed against what it said before.
 void Transcript::State::learn(ConversationItem& item, const Item& from) {
-  if (item.item.kind != ItemKind::message) fetch_detail(item);
+  const bool is_tools = item.item.kind != ItemKind::message;
+  if (is_tools && from.kind == ItemKind::message && !from.parts.empty() &&
+      from.role != Role::user) {
+    ConversationItem& words = in_role(item, Role::assistant);  // one id for both
+    return words.learn(from, now);
+  }
+  if (is_tools) fetch_detail(item);
   item.learn(from, now);
 }
 

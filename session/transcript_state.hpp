@@ -4,8 +4,8 @@
 // the spill. What goes out goes by the bundle: an answer with its items, or one item that answers
 // nothing. An event that names any of them brings the bundle back, and nothing else has to know.
 //
-// One thread at a time; private to transcript.cpp, transcript_events.cpp, transcript_owner.cpp and
-// transcript_spill.cpp.
+// One thread at a time; private to transcript.cpp, transcript_events.cpp, transcript_owner.cpp,
+// tool_owner.cpp and transcript_spill.cpp.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,14 @@ struct Transcript::State {
     static auto members(Self& of) {
       return std::tie(of.content_index, of.us);
     }
+  };
+
+  /// Audio that came before anything told of its item.
+  struct StrayAudio {
+    std::string item_id;
+    std::string response_id;
+    int output_index = no_output_index;
+    AudioSent sent;
   };
 
   struct SpilledItem {
@@ -211,6 +219,22 @@ struct Transcript::State {
   };
   ConversationItem& answer(const Address& address, int content_index, const Text* whole);
   ConversationItem* output_item(const Address& address, const Item& told, bool done);
+  // The same of tools' calls: tool_owner.cpp.
+  struct CallSigns;
+  ConversationItem* call_among(const std::vector<ConversationItem*>& calls, const CallSigns& told,
+                               bool mcp, int output_index, bool guess);
+  std::vector<ConversationItem*> calls_of(const std::string& response_id);
+  std::vector<ConversationItem*> last_items();
+  ConversationItem* call_named(const std::string& id, const CallSigns& told,
+                               const std::string& response_id);
+  ConversationItem& call_of(const Address& address, const CallSigns& told, bool mcp);
+  ConversationItem* output_call(const Address& address, const Item& told);
+  ConversationItem* told_before(const Item& told, bool placed);
+  ConversationItem* output_under_other_id(const Item& told);
+  ConversationItem* call_going_on(int output_index);
+  void count_audio(const std::string& item_id, const AudioSent& sent);
+  void keep_stray_audio(const AudioDelta& event, std::int64_t us);
+  void take_stray_audio(const ConversationItem& item);
   ConversationItem* of_response(const std::string& response_id, int output_index);
   template <class Matches>
   ConversationItem* unnamed_answer(const Address& address, Matches matches);
@@ -300,6 +324,7 @@ struct Transcript::State {
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;
   std::vector<std::string> audio_unrecorded;  ///< ids of items; few
+  std::vector<StrayAudio> stray_audio;
 
   std::vector<std::pair<ConversationItem*, ConversationItem::Face>> watched;
   std::vector<std::string> renamed;  ///< ids that this event has made another item's

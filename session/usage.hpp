@@ -39,6 +39,8 @@ Usage sum_usage(std::string_view list);
 struct ResponseCounts {
   std::array<std::uint64_t, 5> by_status{};  ///< by ResponseStatus
   std::string last_reason;                   ///< a code, never free text
+  /// Of the last response with that status; empty if it gave none.
+  std::array<std::string, 5> reason_by_status;
 
   bool any() const;
   friend bool operator==(const ResponseCounts&, const ResponseCounts&) = default;

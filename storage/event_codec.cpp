@@ -15,13 +15,15 @@ namespace {
 
 using namespace session;
 
-/// Version 2 added `output_index`, and to ItemRequested where the client wants the item.
-constexpr char format_version = 2;
+/// Version 2 added `output_index` of text, and to ItemRequested where the client wants the item;
+/// version 3 `output_index` of tools' events.
+constexpr char format_version = 3;
 constexpr std::uint8_t oldest_version = 1;
 constexpr std::size_t checksum_size = 4;
 
 /// The fields of each struct in the order of their bytes: the one list that writing and reading
-/// share. Part of the format: a new field means a new version, and a line in fields_of_version_1.
+/// share. Part of the format: a new field means a new version, and a list of what the one before
+/// had.
 template <class T>
 auto fields(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -76,9 +78,10 @@ auto fields(T& of) {
   } else if constexpr (std::is_same_v<Struct, TranscriptionUsage>) {
     return std::tie(of.item_id, of.content_index, of.usage);
   } else if constexpr (std::is_same_v<Struct, ToolArguments>) {
-    return std::tie(of.item_id, of.response_id, of.call_id, of.name, of.text, of.mcp, of.whole);
+    return std::tie(of.item_id, of.response_id, of.call_id, of.name, of.text, of.mcp, of.whole,
+                    of.output_index);
   } else if constexpr (std::is_same_v<Struct, ToolProgress>) {
-    return std::tie(of.item_id, of.status);
+    return std::tie(of.item_id, of.status, of.output_index);
   } else if constexpr (std::is_same_v<Struct, AnswerAudio>) {
     return std::tie(of.item_id, of.ms);
   } else {
@@ -87,7 +90,20 @@ auto fields(T& of) {
   }
 }
 
-/// The same as version 1 had it, for journals that an older program has written.
+/// The same as version 2 had it, for journals that an older program has written.
+template <class T>
+auto fields_of_version_2(T& of) {
+  using Struct = std::remove_const_t<T>;
+  if constexpr (std::is_same_v<Struct, ToolArguments>) {
+    return std::tie(of.item_id, of.response_id, of.call_id, of.name, of.text, of.mcp, of.whole);
+  } else if constexpr (std::is_same_v<Struct, ToolProgress>) {
+    return std::tie(of.item_id, of.status);
+  } else {
+    return fields(of);
+  }
+}
+
+/// The same as version 1 had it.
 template <class T>
 auto fields_of_version_1(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -100,7 +116,7 @@ auto fields_of_version_1(T& of) {
   } else if constexpr (std::is_same_v<Struct, ItemRequested>) {
     return std::tie(of.client_event_id, of.item);
   } else {
-    return fields(of);
+    return fields_of_version_2(of);
   }
 }
 
@@ -119,6 +135,8 @@ struct EventFields {
   static auto of(T& value) {
     if constexpr (version == 1) {
       return fields_of_version_1(value);
+    } else if constexpr (version == 2) {
+      return fields_of_version_2(value);
     } else {
       return fields(value);
     }
@@ -174,6 +192,7 @@ std::optional<Event> decode_event(std::string_view bytes) {
   if (content.empty()) return std::nullopt;
   const auto version = static_cast<std::uint8_t>(content.front());
   if (version == oldest_version) return decode<oldest_version>(content.substr(1));
+  if (version == 2) return decode<2>(content.substr(1));
   if (version == format_version) return decode<format_version>(content.substr(1));
   return std::nullopt;
 }

@@ -109,6 +109,33 @@ test('an agent that is silent because its responses fail is seen in session, met
   assert.ok(!/sk-secret|strange/.test(relay.program.stderr));
 });
 
+test('an answer that a content filter held back, and a reason in another shape, are one warning each session [P13]', async (t) => {
+  const ends = {
+    content_filter: { status: 'incomplete', status_details: { type: 'incomplete', reason: 'content_filter' } },
+    insufficient_quota: { status: 'failed', status_details: 'insufficient_quota' },
+    rate_limit_exceeded: { status: 'failed', status_details: { type: 'failed', error: 'rate_limit_exceeded' } },
+    server_error: { status: 'failed', error: { code: 'server_error' } },
+    other: { status: 'failed', status_details: { type: 'failed', error: 'sk-secret has no quota' } },
+  };
+  for (const [reason, end] of Object.entries(ends)) {
+    const { relay, client, line } = await conversation(t, `ended-${reason}`);
+    const done = (id, how) => line.say({ type: 'response.done', response: { id, output: [], usage: null, ...how } });
+    done('r1', { status: 'incomplete', status_details: { type: 'incomplete', reason: 'max_output_tokens' } });
+    done('r2', end);
+    done('r3', { status: 'completed', status_details: null });
+    done('r4', end);
+    await told(client, ({ response }) => response?.id === 'r4');
+    assert.equal((await relay.request(`/v1/sessions/${client.id}`)).json.responses.last_reason, reason);
+    await client.close();
+    await relay.transcript(client.id);
+    assert.deepEqual(relay.program.stderr.match(/response\.failed .*/g).map((line) => line.match(/reason=.*/)[0]), [`reason=${reason} status=${end.status}`]);
+    assert.ok(!relay.program.stderr.includes('sk-secret'));
+    const metrics = (await relay.request('/metrics')).text;
+    assert.match(metrics, new RegExp(`^verbatim_responses_total\\{status="${end.status}",reason="${reason}"\\} 2$`, 'm'));
+    assert.match(metrics, /^verbatim_responses_total\{status="completed",reason=""\} 1$/m);
+  }
+});
+
 test("a provider's own words about an end stand in no log line [P10]", async (t) => {
   const { relay, client, line } = await conversation(t, 'talkative');
   line.say({ type: 'error', error: { type: 'server_error', code: 'Bearer sk-secret was refused', message: 'sk-secret' } });

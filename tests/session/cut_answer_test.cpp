@@ -141,6 +141,53 @@ TEST_CASE("several items and parts end in the provider's order, each with its ow
   CHECK(output[2]["id"] == "a2");
 }
 
+TEST_CASE("an MCP call that is cut off ends with its arguments, as a function's does",
+          "[P8][P9][reconnect][cut][tools]") {
+  struct Case {
+    std::vector<const char*> pieces;
+    const char* whole;
+    const char* arguments;
+  };
+  for (const auto& [pieces, whole, arguments] :
+       {Case{{R"({"q")", R"(:"Os)"}, nullptr, R"({"q":"Os)"}, Case{{}, nullptr, ""},
+        Case{{R"({"q")"}, R"({"q":1})", R"({"q":1})"}, Case{{}, R"({"q":1})", R"({"q":1})"}}) {
+    CAPTURE(arguments);
+    Stage stage(with_reconnect());
+    stage.open();
+    Provider provider(stage);
+    provider.respond("r1");
+    const json mcp = {{"id", "m1"},     {"type", "mcp_call"},        {"status", "in_progress"},
+                      {"name", "find"}, {"server_label", "library"}, {"arguments", ""}};
+    provider.item("r1", 0, mcp, "u0");
+    const json at = {{"response_id", "r1"}, {"item_id", "m1"}, {"output_index", 0}};
+    for (const char* piece : pieces) {
+      json event = at;
+      event["delta"] = piece;
+      provider.say("response.mcp_call_arguments.delta", event);
+    }
+    if (whole != nullptr) {
+      json event = at;
+      event["arguments"] = whole;
+      provider.say("response.mcp_call_arguments.done", event);
+    }
+    const auto told = lose(stage);
+    Types expected = joined({item_end, {"response.done"}});
+    if (whole == nullptr) expected.insert(expected.begin(), "response.mcp_call_arguments.done");
+    REQUIRE(types_of(told) == expected);
+    if (whole == nullptr) {
+      CHECK(told[0]["arguments"] == arguments);
+      CHECK(told[0]["item_id"] == "m1");
+      CHECK(told[0]["output_index"] == 0);
+      CHECK_FALSE(told[0].contains("call_id"));
+    }
+    json cut = mcp;
+    cut["status"] = "incomplete";
+    cut["arguments"] = arguments;
+    CHECK(told[told.size() - 2]["item"] == cut);
+    CHECK(told.back()["response"]["output"] == json::array({cut}));
+  }
+}
+
 TEST_CASE("an item that was whole before the loss is in the response's output as it was",
           "[P8][P9][reconnect][cut]") {
   Stage stage(with_reconnect());

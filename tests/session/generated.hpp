@@ -27,8 +27,14 @@ inline EventBody generated_tool_event(Random& random, std::string id, std::strin
   const bool flag = random.below(2) == 0;
   switch (random.below(5)) {
     case 0:
-      return ToolArguments{std::move(id), std::move(response), "call_1", "f", text("{}"),
-                           flag,          random.below(2) == 0};
+      return ToolArguments{std::move(id),
+                           std::move(response),
+                           "call_1",
+                           "f",
+                           text("{}"),
+                           flag,
+                           random.below(2) == 0,
+                           static_cast<int>(random.below(3)) - 1};
     case 1:
       return ToolProgress{std::move(id), static_cast<ToolStatus>(random.below(3))};
     case 2:

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "session/audio_size.hpp"
+#include "stage.hpp"
 
 namespace verbatim::session::test {
 
@@ -45,8 +46,31 @@ TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
   }
 }
 
+TEST_CASE("audio of the provider's is metered whatever ids it has", "[P9][meter]") {
+  const std::string sound(64'000, 'A');  // a second at 24 kHz
+  for (const char* ids :
+       {R"("response_id":"r1","item_id":"a1","output_index":0,)", R"("response_id":"r1",)", "",
+        R"("item_id":"a1",)", R"("output_index":0,)"}) {
+    INFO(ids);
+    Stage stage;
+    stage.open();
+    stage.provider(R"({"type":"response.created","response":{"id":"r1","output":[]}})");
+    for (int i = 0; i < 3; ++i)
+      stage.provider(std::string(R"({"type":"response.output_audio.delta",)") + ids +
+                     R"("content_index":0,"delta":")" + sound + "\"}");
+    stage.provider(R"({"type":"response.done","response":{"id":"r1","status":"completed"}})");
+    std::int64_t metered = 0;
+    for (const auto& row : stage.journal.rows)
+      if (const auto* audio = std::get_if<AudioMetered>(&row.event.body))
+        metered = audio->output_ms;
+    CHECK(metered == 3000);
+  }
+}
+
 TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
-  const auto second = [](const char* format) { return bytes_per_second(json::View::of(format)); };
+  const auto second = [](const char* format) {
+    return bytes_per_second(session::json::View::of(format));
+  };
   CHECK(second(R"({"type":"audio/pcm","rate":44100})") == 88'200);
   CHECK(second(R"({"type":"audio/pcm"})") == 48'000);
   CHECK(second(R"({"type":"audio/pcmu"})") == 8'000);
@@ -56,7 +80,7 @@ TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
   CHECK(second(R"("not specified")") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":-5})") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":"16000"})") == 48'000);
-  CHECK(bytes_per_ms(json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
+  CHECK(bytes_per_ms(session::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
 }
 
 TEST_CASE("what a client asks for counts where the provider never names a format", "[P9][meter]") {

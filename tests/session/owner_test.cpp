@@ -124,6 +124,49 @@ TEST_CASE("audio under other ids counts for the item that it belongs to", "[P5][
   CHECK(stream.transcript.audio_sent_ms("a1", 0) == 100);
 }
 
+TEST_CASE("audio without ids, or under other ids, is its answer's length", "[owner][captions]") {
+  for (const std::string id : {"", "x"}) {
+    for (const std::string response : {"r1", ""}) {
+      if (!id.empty() && response.empty()) continue;
+      for (const bool words_first : {true, false}) {
+        INFO(id << '/' << response << '/' << words_first);
+        Stream stream({opened(), started("r1")});
+        const auto speak = [&] {
+          for (int i = 0; i < 4; ++i)
+            stream.apply(AudioDelta{id.empty() ? id : id + std::to_string(i), 0, 48'000, response,
+                                    id.empty() ? no_output_index : 0});
+        };
+        if (!words_first) speak();
+        stream.then({announced("r1", "a1", 0), piece("a1", "one two three four", "r1", 0)});
+        if (words_first) speak();
+        stream.then({whole("a1", "one two three four", "r1", 0)});
+        const auto unrecorded = stream.transcript.unrecorded_audio();
+        CHECK(unrecorded == std::vector<AnswerAudio>{{"a1", 4000}});
+        stream.then({unrecorded.at(0), ended("r1", ResponseStatus::completed)});
+        CHECK(stream.turn("a1").audio_ms == 4000);
+        stream.apply(truncated("a1", 2000));
+        CHECK(stream.turn("a1").heard->text == text("one two"));
+      }
+    }
+  }
+}
+
+TEST_CASE("audio that comes before any item of its response is the answer's with its index",
+          "[owner][captions]") {
+  Stream stream({opened(), started("r1"), AudioDelta{"", 0, 4800, "r1", 1},
+                 AudioDelta{"", 0, 9600, "r1", 0}, AudioDelta{"", 0, 4800, "r1", 0},
+                 announced("r1", "a1", 0), announced("r1", "a2", 1), piece("a1", "One", "r1", 0),
+                 piece("a2", "Two", "r1", 1)});
+  CHECK(stream.transcript.audio_sent_ms("a1", 0) == 300);
+  CHECK(stream.transcript.audio_sent_ms("a2", 0) == 100);
+}
+
+TEST_CASE("audio of a lost connection is no later answer's", "[owner][captions]") {
+  Stream stream({opened(), started("r1"), AudioDelta{"", 0, 4800, "r1", 0}, UpstreamLost{"lost"},
+                 opened("sess_2"), started("r1"), announced("r1", "a1", 0)});
+  CHECK(stream.transcript.audio_sent_ms("a1", 0) == 0);
+}
+
 TEST_CASE("a server that gives every event one id loses nothing", "[P13][rule3][owner]") {
   Stream stream;
   for (const EventBody& body :
@@ -257,4 +300,7 @@ TEST_CASE("how responses ended is counted, with the last reason", "[P13][respons
   CHECK(counts.by_status[static_cast<std::size_t>(ResponseStatus::completed)] == 1);
   CHECK(counts.by_status[static_cast<std::size_t>(ResponseStatus::failed)] == 2);
   CHECK(counts.last_reason == "insufficient_quota");
+  CHECK(counts.reason_by_status[static_cast<std::size_t>(ResponseStatus::failed)] ==
+        "insufficient_quota");
+  CHECK(counts.reason_by_status[static_cast<std::size_t>(ResponseStatus::completed)].empty());
 }

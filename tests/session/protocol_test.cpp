@@ -240,11 +240,45 @@ TEST_CASE("content is read as a plain string, or without its part's type", "[P13
 TEST_CASE("a provider's free text is no code", "[P10][protocol]") {
   const auto ended = read<ResponseEnded>(
       R"({"type":"response.done","response":{"id":"r","status":"failed","status_details":)"
-      R"({"type":"failed","error":{"code":"Key sk-123 has no quota","type":"quota"}}}})");
+      R"({"type":"failed","error":{"code":"Key sk-123 has no quota","type":"No quota"}}}})");
   CHECK(ended.reason == "other");
+  CHECK(read<ResponseEnded>(
+            R"({"type":"response.done","response":{"id":"r","status":"failed",)"
+            R"("status_details":{"error":{"code":"No quota left","type":"insufficient_quota"}}}})")
+            .reason == "insufficient_quota");
   CHECK(read<ResponseEnded>(R"({"type":"response.done","response":{"id":"r","status":"failed",)"
                             R"("status_details":{"error":{"code":429}}}})")
             .reason == "429");
+}
+
+TEST_CASE("why a response failed is read wherever a server says it", "[P13][protocol][responses]") {
+  const auto reason_of = [](const std::string& said) {
+    return read<ResponseEnded>(R"({"type":"response.done","response":{"id":"r","output":[],)" +
+                               said)
+        .reason;
+  };
+  const std::string quota = "insufficient_quota";
+  CHECK(reason_of(R"("status":"failed","status_details":"insufficient_quota"}})") == quota);
+  CHECK(reason_of(R"("status":"failed","status_details":{"error":"insufficient_quota"}}})") ==
+        quota);
+  CHECK(reason_of(R"("status":"failed","status_details":{"code":"insufficient_quota"}}})") ==
+        quota);
+  CHECK(reason_of(R"("status":"failed","error":{"code":"insufficient_quota"}}})") == quota);
+  CHECK(reason_of(R"("status":"failed","error":{"code":null,"type":"insufficient_quota"}}})") ==
+        quota);
+  CHECK(reason_of(R"("status":"failed","error":"insufficient_quota"}})") == quota);
+  CHECK(reason_of(R"("status":"failed"},"error":{"code":"insufficient_quota"}})") == quota);
+  CHECK(reason_of(
+            R"("status":"failed","status_details":null,"error":{"type":"insufficient_quota"}}})") ==
+        quota);
+  CHECK(reason_of(R"("status":"incomplete","incomplete_details":{"reason":"content_filter"}}})") ==
+        "content_filter");
+  for (const char* prose :
+       {R"("status":"failed","status_details":"Your quota is used up"}})",
+        R"("status":"failed","status_details":{"error":"Your quota is used up"}}})",
+        R"("status":"failed","error":"Your quota is used up"}})"})
+    CHECK(reason_of(prose) == "other");
+  CHECK(reason_of(R"("status":"failed","status_details":{"type":"failed"}}})").empty());
 }
 
 TEST_CASE("a client's create and cancel are read", "[protocol]") {

@@ -56,7 +56,7 @@ TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
   // version, kind, id, item_id, response_id, content_index (zigzag), transcription, text,
   // output_index (zigzag), CRC-32
   const std::string content(
-      "\x02\x05\x01"
+      "\x03\x05\x01"
       "e\x02"
       "i1\x00\x02\x00\x03"
       "hey\x04",
@@ -87,5 +87,25 @@ TEST_CASE("a journal that version 1 of the format has written is read", "[P7][co
                          "c1\x02"
                          "u1\x00\x00\x00\x00\x00",
                          14)) == Event{"", asked});
-  CHECK_FALSE(read(std::string("\x03\x0c\x00", 3)));  // a version to come
+  CHECK_FALSE(read(std::string("\x04\x0c\x00", 3)));  // a version to come
+}
+
+TEST_CASE("a journal that version 2 of the format has written is read", "[P7][codec]") {
+  using namespace session;
+  const auto read = [](std::string content) {
+    return decode_event(with_checksum(std::move(content)));
+  };
+  const ToolArguments arguments{"f1", "r1", "c1", "go", Text::from_wtf8("{}"), false, true};
+  // kind 23: item_id, response_id, call_id, name, text, mcp, whole
+  CHECK(read(std::string("\x02\x17\x00\x02"
+                         "f1\x02"
+                         "r1\x02"
+                         "c1\x02"
+                         "go\x02"
+                         "{}\x00\x01",
+                         20)) == Event{"", arguments});
+  // kind 24: item_id, status
+  CHECK(read(std::string("\x02\x18\x00\x02"
+                         "m1\x01",
+                         7)) == Event{"", ToolProgress{"m1", ToolStatus::completed}});
 }

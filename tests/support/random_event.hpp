@@ -75,9 +75,9 @@ class RandomEvents {
       case 22:
         return TranscriptionUsage{id(), small(), id()};
       case 23:
-        return ToolArguments{id(), id(), id(), id(), text(), flag(), flag()};
+        return ToolArguments{id(), id(), id(), id(), text(), flag(), flag(), small()};
       case 24:
-        return ToolProgress{id(), choice<ToolStatus>(3)};
+        return ToolProgress{id(), choice<ToolStatus>(3), small()};
       case 25:
         return AnswerAudio{id(), wide()};
       default:
