@@ -169,8 +169,9 @@ TEST_CASE("a locked field is locked in every spelling that a reader may take for
     CHECK(fault(policy, update(member)) != "");
     CHECK(fault(policy, respond(member)) != "");
   }
-  for (const char* name : {"inſtructions", "instructions\\u0000", "instructions ",
-                           "\\uff49nstructions", "audio.input.turn_detection", "audio[input]", ""}) {
+  for (const char* name :
+       {"inſtructions", "instructions\\u0000", "instructions ", "\\uff49nstructions",
+        "audio.input.turn_detection", "audio[input]", ""}) {
     INFO(name);
     CHECK(fault(policy, update("{\"" + std::string(name) + R"(":"x"})")) == "invalid_value");
   }
