@@ -283,7 +283,11 @@ bool SessionDriver::ring_whom_it_concerns() {
   if (session_.settled()) {
     settled_.ring();
     if (cut_at_ == Clock::time_point::max()) {
-      cut_at_ = Clock::now() + 2 * options_.close_timeout;
+      // A supervisor that has asked the server to stop does not wait for a client that takes
+      // nothing.
+      const bool server_stops =
+          session_.suspended() || session_.reason() == CloseReason::server_shutdown;
+      cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
       time_.ring();
     }
   }
