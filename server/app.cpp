@@ -360,6 +360,12 @@ struct App::Parts {
     try {
       const config::Settings fresh = config::load(options.sources);
       auto next_authenticator = make_authenticator(fresh);
+      if (next_authenticator->development() && !authenticator.get()->development()) {
+        throw config::ConfigError(
+            "the last of auth.api_keys is gone, and that would let everybody in on this machine. "
+            "The keys of before stay. Set another key, or stop the relay and start it again for "
+            "the development mode.");
+      }
       if (settings.tls.enabled) {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }

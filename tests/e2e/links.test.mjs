@@ -115,6 +115,18 @@ test('SIGHUP puts new keys in force and leaves conversations alone', async (t) =
   await client.ask('Still there?');
 });
 
+test('SIGHUP without a key left keeps the keys of before, and opens no development mode', async (t) => {
+  const file = join(temporaryDirectory(t), 'verbatim.toml');
+  const key = makeKey();
+  writeFileSync(file, `[auth]\napi_keys = ["${key.hash}"]\n`);
+  const relay = await startRelay(t, { simulator: await startSimulator(t), key, config: file });
+  writeFileSync(file, '[auth]\napi_keys = []\n');
+  process.kill(relay.program.pid, 'SIGHUP');
+  await relay.program.logged('server.not_reloaded');
+  assert.equal((await relay.request('/v1/sessions', { key: undefined })).status, 401);
+  assert.equal((await relay.request('/v1/sessions', { key: key.key })).status, 200);
+});
+
 test('a client that does not read holds up nobody on its thread, and is ended as slow [P2][P11]', async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
