@@ -110,50 +110,48 @@ void Writer::take_note_of_files() {
 void Writer::write(std::span<Job> batch) {
   outcomes_.assign(batch.size(), std::nullopt);
   {
-    AtTheDisk from_now_on(at_the_disk_since_);
+    AtTheDisk watched(at_the_disk_since_);
     Transaction transaction(current());
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      std::visit([&](auto& what) { perform(batch[i], from_now_on, what, outcomes_[i]); },
-                 batch[i].what);
+    {
+      // What is made between the statements takes the processor, and says nothing of the disk.
+      const OffTheDisk between_statements(watched, current());
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
+    }
     transaction.commit();
   }
   if (stuck()) throw queue_.refusal();  // it was given up as lost, and everybody was told
 }
 
-void Writer::perform(Job& job, AtTheDisk&, AppendEvent& append, std::optional<StorageError>&) {
+void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&) {
   insert_event(current(), job.sequence, append.attempt, append.at, append.body);
 }
 
-void Writer::perform(Job&, AtTheDisk&, SettleTurn& settle, std::optional<StorageError>&) {
+void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
   upsert_turn(current(), settle.attempt, *settle.turn);
 }
 
-void Writer::perform(Job&, AtTheDisk&, CloseAttempt& close, std::optional<StorageError>&) {
+void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {
   finalise_attempt(current(), close.attempt, *close.ending);
 }
 
-void Writer::perform(Job&, AtTheDisk&, MarkAttempt& mark, std::optional<StorageError>&) {
+void Writer::perform(Job&, MarkAttempt& mark, std::optional<StorageError>&) {
   mark_attempt(current(), mark.attempt, mark.status);
 }
 
-void Writer::perform(Job&, AtTheDisk&, SuspendAttempt& suspend, std::optional<StorageError>&) {
+void Writer::perform(Job&, SuspendAttempt& suspend, std::optional<StorageError>&) {
   suspend_attempt(current(), suspend.attempt, *suspend.handover);
 }
 
-void Writer::perform(Job& job, AtTheDisk&, OpenAttempt& open,
-                     std::optional<StorageError>& outcome) {
+void Writer::perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome) {
   undoable(outcome, [&] { open.opened = insert_attempt(current(), *open.spec, job.sequence); });
 }
 
-void Writer::perform(Job&, AtTheDisk& watched, Change& change,
-                     std::optional<StorageError>& outcome) {
-  undoable(outcome, [&] {
-    const OffTheDisk between_statements(watched, current());
-    change.work(current());
-  });
+void Writer::perform(Job&, Change& change, std::optional<StorageError>& outcome) {
+  undoable(outcome, [&] { change.work(current()); });
 }
 
-void Writer::perform(Job&, AtTheDisk&, Answered&, std::optional<StorageError>&) {}
+void Writer::perform(Job&, Answered&, std::optional<StorageError>&) {}
 
 template <class Work>
 void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {

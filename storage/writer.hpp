@@ -54,15 +54,14 @@ class Writer {
   void publish(std::span<Job> batch);
   void count(std::span<Job> batch, std::size_t bytes);
 
-  void perform(Job& job, AtTheDisk& watched, AppendEvent& append, std::optional<StorageError>&);
-  void perform(Job& job, AtTheDisk& watched, SettleTurn& settle, std::optional<StorageError>&);
-  void perform(Job& job, AtTheDisk& watched, CloseAttempt& close, std::optional<StorageError>&);
-  void perform(Job& job, AtTheDisk& watched, OpenAttempt& open,
-               std::optional<StorageError>& outcome);
-  void perform(Job& job, AtTheDisk& watched, Change& change, std::optional<StorageError>& outcome);
-  void perform(Job& job, AtTheDisk& watched, MarkAttempt& mark, std::optional<StorageError>&);
-  void perform(Job& job, AtTheDisk& watched, SuspendAttempt& suspend, std::optional<StorageError>&);
-  void perform(Job& job, AtTheDisk& watched, Answered& answered, std::optional<StorageError>&);
+  void perform(Job& job, AppendEvent& append, std::optional<StorageError>&);
+  void perform(Job& job, SettleTurn& settle, std::optional<StorageError>&);
+  void perform(Job& job, CloseAttempt& close, std::optional<StorageError>&);
+  void perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome);
+  void perform(Job& job, Change& change, std::optional<StorageError>& outcome);
+  void perform(Job& job, MarkAttempt& mark, std::optional<StorageError>&);
+  void perform(Job& job, SuspendAttempt& suspend, std::optional<StorageError>&);
+  void perform(Job& job, Answered& answered, std::optional<StorageError>&);
   template <class Work>
   void undoable(std::optional<StorageError>& outcome, const Work& work);
 
