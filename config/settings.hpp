@@ -52,7 +52,7 @@ struct Server {
   std::string
       public_url;  ///< as clients write it, without a slash at its end; empty: as it listens
   std::vector<Network> trusted_proxies;  ///< whose word about a client's address is taken
-  milliseconds shutdown_grace{10'000};
+  milliseconds shutdown_grace{8'000};
   Restart restart = Restart::end;
   bool console = true;  ///< serve the console at /
   int threads = 0;      ///< 0: one per core
@@ -63,7 +63,7 @@ struct Server {
   std::size_t bodies_bytes_max = 64 * 1024 * 1024;  ///< of all requests together
   milliseconds handshake_timeout{5'000};            ///< TLS handshake, and each request's header
   milliseconds request_timeout{30'000};             ///< one request's body and answer
-  milliseconds keep_alive_timeout{60'000};
+  milliseconds keep_alive_timeout{75'000};
   std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
   milliseconds large_message_timeout{30'000};           ///< of each MiB of one
   bool core_dumps = false;  ///< may the process be dumped and traced, its secrets with it

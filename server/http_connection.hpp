@@ -26,7 +26,7 @@ struct HttpLimits {
   std::size_t body_bytes_max = 4 * 1024 * 1024;
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
-  std::chrono::milliseconds keep_alive_timeout{60'000};
+  std::chrono::milliseconds keep_alive_timeout{75'000};
   BodyMemory* bodies = nullptr;  ///< null: each body has its own limit only
   std::shared_ptr<const TrustedProxies> proxies = std::make_shared<const TrustedProxies>();
   /// One request is answered: a probe as always, any other with 503 (out of descriptors).
