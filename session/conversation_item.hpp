@@ -77,6 +77,7 @@ struct ConversationItem {
   bool requested = false;  ///< a client asked for it, and the provider has not acknowledged it
   int output_index = no_output_index;  ///< its place among its response's items, where known
   bool spoken = false;                 ///< a user's speech
+  bool committed = false;              ///< so the provider has said that the utterance is over
   bool discarded = false;  ///< speech whose audio was cleared away before it became an item
   bool deleted = false;
   bool settled = false;  ///< its connection is over: what comes now can only be repetition
@@ -148,8 +149,8 @@ struct ConversationItem {
   template <class Self>
   static auto members(Self& of) {
     return std::tie(of.item, of.detail_place, of.detail_print, of.detail_of_client, of.slot,
-                    of.described, of.placed, of.requested, of.output_index, of.spoken, of.discarded,
-                    of.deleted, of.settled, of.started_at, of.ended_at, of.part_ends_,
+                    of.described, of.placed, of.requested, of.output_index, of.spoken, of.committed,
+                    of.discarded, of.deleted, of.settled, of.started_at, of.ended_at, of.part_ends_,
                     of.open_parts_, of.text_bytes_, of.text_version_, of.transcription_,
                     of.failure_, of.truncation_, of.settled_as_, of.last_text_at_, of.tool,
                     of.sent_audio_ms);

@@ -99,7 +99,7 @@ void Transcript::State::on(const ItemPlaced& event) {
     found = known(id);
   }
   if (found != nullptr &&
-      (event.committed ? found->placed && found->is_transcribed() : found->deleted)) {
+      (event.committed ? found->committed && found->is_transcribed() : found->deleted)) {
     retire(*found);
     found = nullptr;
   }
@@ -111,6 +111,7 @@ void Transcript::State::on(const ItemPlaced& event) {
   ConversationItem& item = *found;
   if (event.committed && !item.settled) {
     item.spoken = true;
+    item.committed = true;
     item.described = true;
     item.discarded = false;
   }
@@ -316,8 +317,11 @@ std::vector<AnswerAudio> Transcript::State::unrecorded_audio() const {
 void Transcript::State::on(const SpeechStarted& event) {
   talk_over({});
   if (event.item_id.empty()) return;
-  if (ConversationItem* const last = known(event.item_id); last && last->is_transcribed())
-    retire(*last);  // some servers have one id for all utterances
+  // Some servers have one id for all utterances; others tell the beginning of one several times.
+  ConversationItem* const last = known(event.item_id);
+  if (last != nullptr && last->is_transcribed() &&
+      (last->committed || last->link.behind != nullptr))
+    retire(*last);
   ConversationItem& item = speech(event.item_id);
   if (!item.started_at) item.started_at = now;
 }

@@ -167,6 +167,18 @@ TEST_CASE("a server with one id for all of a kind loses no words", "[P4][P13][or
   }
 }
 
+TEST_CASE("an utterance whose words grow before it is committed is one turn", "[P4][order]") {
+  const Item spoken = message("u1", Role::user, {Part{0, {}, true}});
+  for (const bool placed_first : {true, false}) {
+    Stream stream({opened(), SpeechStarted{"u1", 0}});
+    if (placed_first) stream.then({added(spoken)});
+    stream.then({heard("u1", "You are"), SpeechStarted{"u1", 5}, heard("u1", "You are now")});
+    if (!placed_first) stream.then({added(spoken)});
+    stream.then({SpeechStopped{"u1", 9}, committed("u1"), heard("u1", "You are now here.")});
+    CHECK(stream.glance() == "user You are now here.");
+  }
+}
+
 TEST_CASE("typed items that were never acknowledged stand where they were asked for",
           "[P4][P13][order]") {
   struct Asked {
