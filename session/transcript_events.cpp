@@ -320,7 +320,7 @@ void Transcript::State::on(const SpeechStarted& event) {
   // Some servers have one id for all utterances; others tell the beginning of one several times.
   ConversationItem* const last = known(event.item_id);
   if (last != nullptr && last->is_transcribed() &&
-      (last->committed || last->link.behind != nullptr))
+      (last->committed || last->slot || last->link.behind != nullptr))
     retire(*last);
   ConversationItem& item = speech(event.item_id);
   if (!item.started_at) item.started_at = now;

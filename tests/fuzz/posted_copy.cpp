@@ -50,12 +50,12 @@ void check_copy(std::string_view body) {
 }
 
 void check_session(std::string_view body) {
-  constexpr std::size_t metadata_bytes_max = 1024;
-  auto read = read_session_request(body, metadata_bytes_max);
+  auto read = read_session_request(body);
   if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
   const auto& asked = std::get<SessionRequest>(read);
   demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
-  demand(asked.metadata.size() <= metadata_bytes_max && !session::json::check(asked.metadata));
+  for (const std::string& part : {asked.metadata, asked.private_metadata})
+    demand(part.size() <= metadata_bytes_max && !session::json::check(part));
 }
 
 }  // namespace
