@@ -248,6 +248,28 @@ Format<Endpoint> endpoint(bool may_be_empty) {
           [](const Endpoint& value) { return Value(print_endpoint(value)); }};
 }
 
+namespace {
+
+/// Some providers take the key as a parameter: values are printed only where they are known to be
+/// no secret.
+std::string without_query_values(const std::string& url) {
+  const std::size_t query = url.find('?');
+  if (query == std::string::npos) return url;
+  std::string shown = url.substr(0, query);
+  for (std::size_t at = query; at < url.size();) {
+    const std::size_t end = std::min(url.find('&', at + 1), url.size());
+    const std::string parameter = url.substr(at + 1, end - at - 1);
+    const std::string name = parameter.substr(0, parameter.find('='));
+    const bool plain = name == "api-version" || name == "deployment" || name == "model" ||
+                       name.size() == parameter.size();
+    shown += url[at] + (plain ? parameter : name + "=***");
+    at = end;
+  }
+  return shown;
+}
+
+}  // namespace
+
 Format<std::string> upstream_url() {
   return {Shape::text, "a ws:// or wss:// URL without user or password, or nothing",
           [](const Value& value, Source) {
@@ -260,7 +282,7 @@ Format<std::string> upstream_url() {
             if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
             return text;
           },
-          [](const std::string& text) { return Value(text); }};
+          [](const std::string& text) { return Value(without_query_values(text)); }};
 }
 
 Format<std::string> proxy_url() {

@@ -95,6 +95,9 @@ Secret checked_secret(std::string text, bool several) {
 Secret read_secret_file(const std::filesystem::path& path, bool several) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown)) throw BadValue("names a directory");
+  // Reading a pipe could wait for ever.
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
+    throw BadValue("names something that is no regular file");
   std::ifstream file(path, std::ios::binary);
   if (!file) throw BadValue(std::string("names a file that cannot be read: ") + strerror(errno));
   std::string text(secret_bytes_max + 2, '\0');

@@ -28,6 +28,7 @@
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
 #include "server/store_start.hpp"
+#include "server/terms.hpp"
 #include "server/tls.hpp"
 #include "server/webhooks.hpp"
 #include "storage/recovery.hpp"
@@ -203,6 +204,7 @@ struct App::Parts {
   }
 
   std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) {
+    require_known_fields(from);
     const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
     const bool loopback = listens_on_loopback(from.server);
     if (!configured && !loopback) {

@@ -143,6 +143,9 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
     if (extra.contains(key) && !extra[key].is_string()) {
       return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
     }
+    // A variable that was never set must not make a token for more than was meant.
+    if (extra.contains(key) && extra[key].get_ref<const std::string&>().empty())
+      return wrong("'verbatim." + std::string(key) + "' is empty: leave it out, or give a value.");
   }
   if (extra.contains("user")) request.user = extra["user"].get<std::string>();
   request.session_id = extra.value("session_id", std::string());

@@ -20,6 +20,7 @@
 #include "server/process.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
+#include "server/terms.hpp"
 #include "server/tls.hpp"
 #include "session/ids.hpp"
 #include "session/recording.hpp"
@@ -78,6 +79,7 @@ int check(const Common& common) {
   const config::Settings settings = common.settings();
   for (const std::string& warning : settings.warnings)
     std::cerr << "verbatim: warning: " << warning << "\n";
+  require_known_fields(settings);
   if (settings.tls.enabled && !settings.tls.cert_file.empty())
     server_context({settings.tls.cert_file, settings.tls.key_file});
   if (!settings.upstream.ca_file.empty()) client_context(settings.upstream.ca_file);
@@ -312,6 +314,9 @@ void add_common(CLI::App& command, Common& common) {
 int run_command_line(int argc, char** argv) {
   recycle_record_buffers();
   std::signal(SIGPIPE, SIG_IGN);
+  // A limit on files' sizes (ulimit -f, LimitFSIZE=) is an error of the write then, as a full disk
+  // is.
+  std::signal(SIGXFSZ, SIG_IGN);
   Common common;
   CLI::App app{"Verbatim: a relay for realtime voice that never loses a word.", "verbatim"};
   app.set_version_flag("--version", std::string("verbatim ") + VERBATIM_VERSION);

@@ -50,6 +50,30 @@ bool is_misspelt(std::string_view name, std::string_view known) {
   return config::edit_distance(in_lower_case(name), known) <= edits_max;
 }
 
+std::optional<MisspeltField> misspelt_field(std::string_view path) {
+  static constexpr std::string_view known[] = {
+      "all", "bound",
+      // Of a session: the provider's reference, session.update; the beta protocol's beside them.
+      "audio", "format", "include", "input", "input_audio_format", "input_audio_noise_reduction",
+      "input_audio_transcription", "instructions", "language", "max_output_tokens",
+      "max_response_output_tokens", "modalities", "model", "noise_reduction", "output",
+      "output_audio_format", "output_modalities", "parallel_tool_calls", "prompt", "reasoning",
+      "speed", "temperature", "tool_choice", "tools", "tracing", "transcription", "truncation",
+      "turn_detection", "type", "voice"};
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    if (part.size() < 4 || std::find(std::begin(known), std::end(known), part) != std::end(known))
+      continue;
+    for (const std::string_view one : known) {
+      const std::size_t edits = config::edit_distance(in_lower_case(part), one);
+      if (edits <= (one.size() < 6 ? 1 : 2))
+        return MisspeltField{std::string(part), std::string(one)};
+    }
+  }
+  return std::nullopt;
+}
+
 std::string member_name(const session::json::Members& member) {
   const std::string literal = '"' + std::string(member.key()) + '"';
   return session::json::View::of(literal).string_or_empty();

@@ -19,6 +19,15 @@ std::string not_known(std::string_view name, const std::vector<std::string_view>
 /// Whether a name can be a slip of the pen for another: two edits away, or in other letters.
 bool is_misspelt(std::string_view name, std::string_view known);
 
+/// For a field of the session that a policy names, such as audio.output.voise: the part that can
+/// only be a slip of the pen, and what was meant. nullopt where all parts are known, or like none
+/// that is: providers have fields of their own.
+struct MisspeltField {
+  std::string part;
+  std::string meant;
+};
+std::optional<MisspeltField> misspelt_field(std::string_view path);
+
 /// A name from outside for an error message: at most 64 bytes, anything but printable ASCII
 /// replaced by '?'.
 std::string shown_name(std::string_view name);

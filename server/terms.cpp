@@ -34,6 +34,8 @@ std::vector<Ceiling> ceilings(const config::Settings& settings) {
   };
 }
 
+bool is_field(const std::string& name) { return session::is_field_path(name); }
+
 std::optional<BadTerm> check_names(const json& policy, const char* member,
                                    bool (*good)(const std::string&), const char* accepted) {
   const auto at = policy.find(member);
@@ -43,8 +45,13 @@ std::optional<BadTerm> check_names(const json& policy, const char* member,
     return BadTerm{place, std::string("must be a list of ") + accepted};
   for (std::size_t i = 0; i < at->size(); ++i) {
     const json& one = (*at)[i];
+    const std::string here = place + "[" + std::to_string(i) + "]";
     if (!one.is_string() || !good(one.get<std::string>()))
-      return BadTerm{place + "[" + std::to_string(i) + "]", std::string("is none of ") + accepted};
+      return BadTerm{here, std::string("is none of ") + accepted};
+    if (good != is_field) continue;
+    if (const auto slip = misspelt_field(one.get<std::string>()))
+      return BadTerm{here, "names " + shown_name(slip->part) +
+                               ", which is not known; the nearest known name is " + slip->meant};
   }
   return std::nullopt;
 }
@@ -57,8 +64,6 @@ std::optional<BadTerm> unknown_member(const json& object, const std::string& pla
   }
   return std::nullopt;
 }
-
-bool is_field(const std::string& name) { return session::is_field_path(name); }
 
 std::vector<std::string> names(const json& policy, const char* member,
                                const std::vector<std::string>& otherwise) {
@@ -146,6 +151,17 @@ void apply_terms(const config::Settings& settings, const std::string& terms_json
   options.budget.user_audio_ms = number(most.user_audio_seconds) * 1000;
   options.budget.user_tokens = number(most.user_tokens);
   options.budget.warn_percent = most.warn_percent;
+}
+
+void require_known_fields(const config::Settings& settings) {
+  const auto check = [](const char* key, const std::vector<std::string>& fields) {
+    for (const std::string& field : fields)
+      if (const auto slip = misspelt_field(field))
+        throw config::ConfigError(std::string(key) + ": " + field + " names " + slip->part +
+                                  ", which is not known; the nearest known name is " + slip->meant);
+  };
+  check("policy.locked", settings.policy.locked);
+  check("policy.hide", settings.policy.hide);
 }
 
 }  // namespace verbatim::server

@@ -28,4 +28,8 @@ std::variant<std::string, BadTerm> read_terms(const nlohmann::json& verbatim,
 void apply_terms(const config::Settings& settings, const std::string& terms_json,
                  session::SessionOptions& options);
 
+/// Throws ConfigError where [policy] names a field that can only be a slip of the pen: a lock that
+/// holds nothing is none.
+void require_known_fields(const config::Settings& settings);
+
 }  // namespace verbatim::server

@@ -87,6 +87,10 @@ std::string reason() {
 }
 
 std::string readable(const std::filesystem::path& path) {
+  std::error_code unknown;
+  // Reading a pipe could wait for ever, and nobody would be served meanwhile.
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
+    return "it is no regular file";
   const File file(std::fopen(path.c_str(), "r"));
   return file ? std::string() : std::strerror(errno);
 }

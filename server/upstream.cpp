@@ -288,7 +288,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   handle.cut = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);
-    std::string code = hidden_.contains_secret(refused->code) ? "" : refused->code;
+    std::string code = hidden_.holds_part_of_secret(refused->code) ? "" : refused->code;
     DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
                                            std::to_string(refused->status) +
                                            (code.empty() ? "" : ", code " + code) + ")");

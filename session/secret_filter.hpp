@@ -22,6 +22,9 @@ class SecretFilter {
   explicit SecretFilter(std::vector<std::string> secrets);
 
   bool contains_secret(std::string_view text) const;
+  /// Of a code, which is a word of the provider's choice: it has a secret or twelve letters of one,
+  /// whatever their case and what stands between them.
+  bool holds_part_of_secret(std::string_view code) const;
   /// The text with `[hidden]` in place of each secret.
   std::string cut(std::string text) const;
 

@@ -19,10 +19,11 @@ namespace fs = std::filesystem;
 /// read up to.
 constexpr std::uint64_t first_reader_byte = 123;
 constexpr std::uint64_t last_reader_byte = 127;
-constexpr std::size_t command_shown_max = 80;
+constexpr std::size_t command_shown_max = 16;
 
+/// Its name alone: arguments may hold passwords and paths, and this stands in answers.
 std::string command_of(pid_t process) {
-  std::ifstream in("/proc/" + std::to_string(process) + "/cmdline", std::ios::binary);
+  std::ifstream in("/proc/" + std::to_string(process) + "/comm", std::ios::binary);
   std::string command(command_shown_max, '\0');
   in.read(command.data(), static_cast<std::streamsize>(command.size()));
   command.resize(static_cast<std::size_t>(in.gcount()));

@@ -324,6 +324,16 @@ TEST_CASE("a secret in the wrong place is refused and not repeated", "[P10][conf
   CHECK_THAT(errors[3], Contains("test.toml:2: upstream.api_key: may not stand here"));
 }
 
+TEST_CASE("a key among the parameters of the provider's URL is not printed", "[P10][config]") {
+  const std::string url =
+      "wss://a.example/v1?api-version=2&api_key=sk-planted-secret&token=tok-1234";
+  const auto settings = load({{}, {"upstream.url=" + url}, {}});
+  CHECK(settings.upstream.url == url);
+  const std::string shown = to_toml(settings);
+  CHECK_THAT(shown, Contains("api-version=2&api_key=***&token=***"));
+  CHECK_THAT(shown, !Contains("planted") && !Contains("tok-1234"));
+}
+
 TEST_CASE("secrets that cannot be meant are refused", "[config]") {
   const Directory directory;
   for (const char* text : {"", "\n", "short", "with a\ncontrol character"}) {

@@ -6,8 +6,10 @@
 #include "server/client_secret_request.hpp"
 #include "server/known_members.hpp"
 #include "server/session_request.hpp"
+#include "server/terms.hpp"
 
 using namespace verbatim::server;
+namespace config = verbatim::config;
 using Catch::Contains;
 
 namespace {
@@ -110,4 +112,34 @@ TEST_CASE("a name from outside is shown short and printable", "[http]") {
   CHECK(shown_name(std::string(65, 'x')) == std::string(64, 'x') + "...");
   const std::string long_name(100'000, 'y');
   CHECK(refusal("{\"" + long_name + "\":1}").size() < 400);
+}
+
+TEST_CASE("an empty user or session is refused: it would make a token for more than was meant",
+          "[http][policy]") {
+  CHECK_THAT(refusal(R"({"verbatim":{"user":"u","session_id":""}})"),
+             Contains("'verbatim.session_id' is empty"));
+  CHECK_THAT(refusal(R"({"verbatim":{"user":""}})"), Contains("'verbatim.user' is empty"));
+}
+
+TEST_CASE("a field that a policy can only have misspelt is refused with the name that was meant",
+          "[http][policy]") {
+  for (const auto& [field, meant] :
+       std::vector<std::pair<std::string, std::string>>{{"instructons", "instructions"},
+                                                        {"audio.output.voise", "voice"},
+                                                        {"instrutions", "instructions"},
+                                                        {"boud", "bound"},
+                                                        {"tols", "tools"}}) {
+    INFO(field);
+    CHECK_THAT(refusal(R"({"verbatim":{"policy":{"locked":[")" + field + R"("]}}})"),
+               Contains("nearest known name is " + meant));
+    CHECK_THAT(refusal(R"({"verbatim":{"policy":{"hide":[")" + field + R"("]}}})"),
+               Contains("nearest known name is " + meant));
+    config::Settings settings;
+    settings.policy.locked = {field};
+    CHECK_THROWS_AS(require_known_fields(settings), config::ConfigError);
+  }
+  // Providers have fields of their own.
+  for (const char* field : {"instructions", "audio.output.voice", "audio.input.turn_detection",
+                            "vendor_voice_style", "audio.output.pitch", "max_output_tokens"})
+    CHECK(refusal(R"({"verbatim":{"policy":{"locked":[")" + std::string(field) + R"("]}}})") == "");
 }

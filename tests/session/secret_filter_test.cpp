@@ -98,3 +98,17 @@ TEST_CASE("a code that is the key is not kept, told or shown", "[P10]") {
   CHECK(stage.session.why().find("sk-4711") == std::string::npos);
   CHECK(stage.session.why().find("other") != std::string::npos);
 }
+
+TEST_CASE("a code with a part of the key is not kept, in whatever form it is written", "[P10]") {
+  const SecretFilter filter({"sk-proj-Zq9xW7vLm3Rt8Yb2Kd5Hn"});
+  for (const char* code : {"proj-Zq9xW7vLm3Rt8Yb2Kd5Hn", "bad_sk_proj_Zq9xW7vLm3",
+                           "sk-proj-zq9xw7vlm3rt8yb2kd5hn", "ZQ9XW7VLM3RT8"}) {
+    INFO(code);
+    CHECK(filter.holds_part_of_secret(code));
+    Event event{"", ProviderError{"x", code, ""}};
+    filter.cut_codes(event);
+    CHECK(std::get<ProviderError>(event.body).code == "other");
+  }
+  for (const char* code : {"invalid_api_key", "insufficient_quota", "project_not_found", "sk", ""})
+    CHECK_FALSE(filter.holds_part_of_secret(code));
+}
