@@ -1,17 +1,38 @@
 #include "session/unanswered.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "session/json_view.hpp"
+#include "session/protocol.hpp"
 
 namespace verbatim::session {
 
+namespace {
+
+std::size_t print_of_words(const Item& item) {
+  std::size_t print = item.parts.size();
+  for (const Part& part : item.parts)
+    print = print * 31 + std::hash<std::string>{}(part.text.wtf8());
+  return print;
+}
+
+}  // namespace
+
+void Unanswered::note(const Item& item, Request& request) {
+  request.item_id = item.id;
+  request.item_kind = item.kind;
+  request.role = item.role;
+  request.words = print_of_words(item);
+}
+
 void Unanswered::asked(std::string_view type, const MessagePtr& message, Sequence needs) {
-  Request request{Request::Kind::item, message, needs, {}, {}, false};
+  Request request{Request::Kind::item, message, needs};
   const auto view = json::View::of(message->bytes);
   if (type == "conversation.item.create") {
-    request.item_id = view["item"]["id"].string_or_empty();
+    if (auto event = read_client_event(message->bytes))
+      if (const auto* asked = std::get_if<ItemRequested>(&event->body)) note(asked->item, request);
   } else if (type == "response.create") {
     request.kind = Request::Kind::response;
   } else if (type == "session.update") {
@@ -70,13 +91,25 @@ std::string Unanswered::answered_by(const Event& event) {
   using Kind = Request::Kind;
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && !placed->committed) {
     const std::string& id = placed->item.id;
-    const bool named = std::any_of(requests_.begin(), requests_.end(),
-                                   [&id](const Request& one) { return one.item_id == id; });
+    const bool named = std::any_of(requests_.begin(), requests_.end(), [&id](const Request& one) {
+      return !id.empty() && one.item_id == id;
+    });
     // The model's own items answer nobody; they are placed while they are in progress.
     if (!named && placed->item.status == ItemStatus::in_progress) return {};
-    return drop_first([&](const Request& one) {
-      return one.kind == Kind::item && (named ? one.item_id == id : one.item_id.empty());
-    });
+    if (named)
+      return drop_first(
+          [&id](const Request& one) { return one.kind == Kind::item && one.item_id == id; });
+    // One that was refused without being named stays in the list: it must not be taken for this.
+    const auto is_like = [placed](const Request& one) {
+      return one.kind == Kind::item && one.item_id.empty() && one.item_kind == placed->item.kind &&
+             one.role == placed->item.role;
+    };
+    const std::size_t words = print_of_words(placed->item);
+    const bool word_for_word =
+        std::any_of(requests_.begin(), requests_.end(),
+                    [&](const auto& one) { return is_like(one) && one.words == words; });
+    return drop_first(
+        [&](const Request& one) { return is_like(one) && (!word_for_word || one.words == words); });
   } else if (std::holds_alternative<ResponseStarted>(event.body)) {
     return drop_first([](const Request& one) { return one.kind == Kind::response; });
   } else if (std::holds_alternative<SessionConfigured>(event.body)) {

@@ -35,8 +35,12 @@ class Unanswered {
     Kind kind;
     MessagePtr message;
     Sequence needs;
-    std::string item_id;  ///< of an item whose id the client chose
-    std::string event_id;
+    // Of an item: what is to be made, with an id if the client chose one.
+    std::string item_id = {};
+    ItemKind item_kind = ItemKind::message;
+    Role role = Role::unknown;
+    std::size_t words = 0;  ///< a hash of its texts
+    std::string event_id = {};
     bool sent = false;
     std::string behind = {};  ///< where the client wanted it, if the provider does not have that
   };
@@ -56,6 +60,7 @@ class Unanswered {
   template <class Matches>
   std::string drop_first(Matches matches);
   void forget_first();
+  static void note(const Item& item, Request& request);
 
   std::deque<Request> requests_;
   std::size_t bytes_ = 0;

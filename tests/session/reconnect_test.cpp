@@ -148,6 +148,33 @@ TEST_CASE("what had no answer is kept within bounds", "[P8][P11][reconnect]") {
   }
 }
 
+TEST_CASE("a request that was refused without a name is not taken for one that was answered",
+          "[P4][P8][reconnect]") {
+  Stage stage(with_reconnect());
+  stage.open();
+  // A tool's answer to a call that the provider does not have: its error names no event.
+  const std::string output =
+      R"({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"c","output":"4"}})";
+  const auto say = [](const std::string& words) {
+    return R"({"type":"conversation.item.create","item":{"type":"message","role":"user","content":)"
+           R"([{"type":"input_text","text":")" +
+           words + R"("}]}})";
+  };
+  stage.client(output);
+  stage.client(say("Hi."));
+  stage.client(say("Ho."));
+  stage.journal.sync();
+  stage.drain_upstream();
+  stage.provider(R"({"type":"error","event_id":"e1","error":{"type":"invalid_request_error"}})");
+  stage.provider(added(typed("item_1", "Hi."), nullptr, "e2"));
+  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  reconnect(stage, "sess_2");
+  stage.journal.sync();
+  const auto sent = stage.drain_upstream();
+  CHECK(std::count(sent.begin(), sent.end(), say("Hi.")) == 0);  // it would be said twice
+  CHECK(std::count(sent.begin(), sent.end(), say("Ho.")) == 1);
+}
+
 TEST_CASE("speech that nobody had begun to answer is answered after the loss", "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
