@@ -91,14 +91,7 @@ export const paths = {
   },
   policy: {
     variants: {
-      oversize: {
-        reasons: ['policy'],
-        strike: each(({ client }) => client.send(`{"type":"${'x'.repeat(1_100_000)}"}`)),
-      },
-      binary: {
-        reasons: ['policy'],
-        strike: each(({ client }) => client.socket.send(Buffer.from('not a text frame'))),
-      },
+      // A message that is too large, or a binary one, ends no conversation.
       limit: {
         reasons: ['max_duration'],
         set: ['session.max_duration=2s'],
