@@ -162,7 +162,8 @@ struct App::Parts {
         SpillSettings{settings.server.data_dir, settings.session.items_in_memory}, log);
     suspended->expect(store.suspended());
     erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
-                                        3 * settings.session.close_timeout, log);
+                                        3 * settings.session.close_timeout,
+                                        settings.session.resume_window, log);
     WebSocketLimits limits;
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;

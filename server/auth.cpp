@@ -114,6 +114,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
                   {"session", claims.session_id},
                   {"exp", claims.expires_at_s}};
   payload["cfg"] = claims.configured;
+  if (!claims.content_key.empty()) payload["key"] = base64url(claims.content_key);
   if (!claims.user_named) payload["unnamed"] = true;
   if (claims.session_open) payload["open"] = true;
   if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
@@ -145,6 +146,7 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   claims.id = text_or(payload, "id", "");
   // Older programs gave an id to those alone that stand for something.
   claims.configured = payload.value("cfg", json(!claims.id.empty())) == true;
+  claims.content_key = from_base64url(text_or(payload, "key", "")).value_or("");
   claims.user = text_or(payload, "user", "");
   claims.user_named = !(payload.contains("unnamed") && payload["unnamed"] == true);
   claims.session_id = text_or(payload, "session", "");

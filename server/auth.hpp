@@ -23,6 +23,9 @@ struct TokenClaims {
   std::string id;  ///< by which the store knows it; empty: an older program has made it
   /// It stands for settings, terms or metadata that the store has: without them it is no good.
   bool configured = false;
+  /// Opens what the store keeps sealed for it (sealed.hpp). Empty: nothing is, or an older program
+  /// has made the token, and what it stands for is kept in the clear.
+  std::string content_key;
   std::string user;
   /// False: the minter has named no user, and `user` is the name of its own key.
   bool user_named = true;

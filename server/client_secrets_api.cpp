@@ -6,8 +6,10 @@
 #include "server/api_answers.hpp"
 #include "server/client_secret_request.hpp"
 #include "server/crypto.hpp"
+#include "server/sealed.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
+#include "server/token_content.hpp"
 #include "session/beta_shapes.hpp"
 #include "storage/client_tokens.hpp"
 
@@ -69,6 +71,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   claims.model = asked.model();
   claims.expires_at_s = moment.wall / 1000 + asked.seconds;
   claims.configured = asked.stands_for_something();
+  if (claims.configured) claims.content_key = random_bytes(sealing_key_bytes);
   if (claims.session_id.empty()) {
     claims.session_id = new_id("sess_", moment.wall);
   } else if (auto refused = co_await refuse_owner(context, claims.session_id, claims.user)) {
@@ -84,6 +87,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   token.private_json = asked.private_metadata.dump();
   token.created_at = moment.wall;
   token.expires_at = claims.expires_at_s * 1000;
+  seal_content(token, claims.content_key);
   std::function<void(storage::Database&)> work =
       [token, window = parts_.settings.session.resume_window.count()](auto& database) {
         storage::prune_client_tokens(database, token.created_at, window);

@@ -29,6 +29,7 @@
 #include "storage/client_tokens.hpp"
 #include "storage/database.hpp"
 #include "storage/recovery.hpp"
+#include "storage/store_files.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -259,11 +260,19 @@ int sessions_delete(const Common& common, const std::string& id) {
     }
   }
   const config::Settings settings = common.settings();
-  storage::Database database(database_in(settings.server.data_dir));
-  storage::erase_session(database, id);
+  // First: what cannot be removed can be erased again as long as the session is there.
   if (!erase_captured(settings.capture.dir, id)) {
     return complain("not all that was captured of " + id + " could be removed from " +
-                        settings.capture.dir.string(),
+                        settings.capture.dir.string() + "; nothing else of it was erased",
+                    exit_code::failed);
+  }
+  storage::Database database(database_in(settings.server.data_dir));
+  storage::erase_session(database, id);
+  if (database.scrub_wanted()) {
+    return complain("session " + id + " is erased, but its words are still in the log (" +
+                        storage::log_of(database.file()).string() +
+                        "), which another process reads; the server empties it when it erases the "
+                        "next session or stops",
                     exit_code::failed);
   }
   return exit_code::ok;

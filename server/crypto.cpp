@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "session/ids.hpp"
@@ -26,6 +27,14 @@ std::string digest(const EVP_MD* function, std::string_view data) {
 }
 
 constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::uint8_t no_digit = 0xFF;
+
+constexpr auto url_digits = [] {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(no_digit);
+  for (std::uint8_t i = 0; i < 64; ++i) digits[static_cast<unsigned char>(url_alphabet[i])] = i;
+  return digits;
+}();
 
 }  // namespace
 
@@ -87,10 +96,10 @@ std::optional<std::string> from_base64url(std::string_view text) {
   std::string out;
   std::uint32_t bits = 0;
   int held = 0;
-  for (const char c : text) {
-    const char* at = std::find(url_alphabet, url_alphabet + 64, c);
-    if (at == url_alphabet + 64) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(at - url_alphabet);
+  for (const unsigned char c : text) {
+    const unsigned digit = url_digits[c];
+    if (digit == no_digit) return std::nullopt;
+    bits = (bits << 6) | digit;
     held += 6;
     if (held >= 8) {
       held -= 8;

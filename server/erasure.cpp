@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/session_driver.hpp"
+#include "storage/client_tokens.hpp"
 
 namespace verbatim::server {
 
@@ -31,28 +32,45 @@ Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why w
     result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
     co_return result;
   }
+  result = co_await erase_in_place(executor, id);
+  registry_.release(id);
+  if (result.outcome == Erased::Outcome::erased) {
+    ++(why == Why::request ? by_request_ : by_retention_);
+    log_.info("session.erased", {{"session", id}, {"by", by}});
+  }
+  co_return result;
+}
+
+/// The captured stream first: if we die in between, or it cannot be removed, the session can still
+/// be found and erased again.
+Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& id) {
+  Erased result;
+  if (capture_) {
+    const auto begin = [this, id](auto done) { capture_->erase(id, done); };
+    if (!co_await from_callback<bool>(executor, begin)) {
+      log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
+      result.outcome = Erased::Outcome::capture_failure;
+      co_return result;
+    }
+  }
   const auto found = std::make_shared<bool>(false);
   using Failed = std::optional<storage::StorageError>;
   const auto start = [this, id, found](auto done) {
     journal_.execute(
-        [id, found](storage::Database& database) { *found = storage::erase_session(database, id); },
+        [id, found, at = now().wall, window = resume_window_.count()](storage::Database& database) {
+          *found = storage::erase_session(database, id);
+          // Expired ones that were good for this session alone.
+          if (*found) storage::prune_client_tokens(database, at, window);
+        },
         [done](const storage::StorageError* error) mutable {
           done(error ? Failed(*error) : Failed());
         });
   };
   result.error = co_await from_callback<Failed>(executor, start);
-  if (!result.error && *found && capture_) {
-    const auto begin = [this, id](auto done) { capture_->erase(id, done); };
-    const bool removed = co_await from_callback<bool>(executor, begin);
-    if (!removed) log_.error("capture.not_erased", {{"session", id}});
-  }
-  registry_.release(id);
   if (result.error) {
     result.outcome = Erased::Outcome::storage_failure;
   } else if (*found) {
     result.outcome = Erased::Outcome::erased;
-    ++(why == Why::request ? by_request_ : by_retention_);
-    log_.info("session.erased", {{"session", id}, {"by", by}});
   }
   co_return result;
 }

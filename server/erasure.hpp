@@ -21,7 +21,15 @@
 namespace verbatim::server {
 
 struct Erased {
-  enum class Outcome { erased, not_found, live, busy, storage_failure };
+  enum class Outcome {
+    erased,
+    not_found,
+    live,
+    busy,
+    storage_failure,
+    capture_failure  ///< what was captured of it could not be removed; all of the rest is still
+                     ///< there
+  };
   Outcome outcome = Outcome::not_found;
   std::optional<storage::StorageError> error;
 };
@@ -31,14 +39,17 @@ class Erasure {
   enum class Why { request, retention };
 
   /// `capture`: null where nothing is captured. `closing_max`: how long a session that is over may
-  /// take to close its connections.
+  /// take to close its connections. `resume_window`: how long an expired token may still be good
+  /// after the end of its session.
   Erasure(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
-          Capture* capture, config::milliseconds closing_max, Log& log)
+          Capture* capture, config::milliseconds closing_max, config::milliseconds resume_window,
+          Log& log)
       : journal_(journal),
         reader_(reader),
         registry_(registry),
         capture_(capture),
         closing_max_(closing_max),
+        resume_window_(resume_window),
         log_(log) {}
 
   Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
@@ -49,6 +60,7 @@ class Erasure {
 
  private:
   Awaitable<Admission> take_place(Executor executor, const std::string& id, Why why);
+  Awaitable<Erased> erase_in_place(Executor executor, const std::string& id);
   Awaitable<void> erase_ended_before(Executor executor, session::TimeMs time);
 
   storage::SqliteJournal& journal_;
@@ -56,6 +68,7 @@ class Erasure {
   Registry& registry_;
   Capture* capture_;
   const config::milliseconds closing_max_;
+  const config::milliseconds resume_window_;
   Log& log_;
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};

@@ -9,6 +9,7 @@
 #include "server/binary_audio_peer.hpp"
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
+#include "server/token_content.hpp"
 #include "server/token_judgement.hpp"
 #include "server/ws_handshake.hpp"
 #include "session/json_view.hpp"
@@ -157,7 +158,12 @@ Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint:
   storage::TokenStanding& standing = std::get<0>(found);
   if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
     co_return openai_error(refused->status, refused->code, refused->message);
-  co_return standing.stored ? std::move(*standing.stored) : Token();
+  if (!standing.stored) co_return Token();
+  if (!unseal_content(*standing.stored, call.token->content_key)) {
+    const AuthFailure gone = forgotten_token();
+    co_return openai_error(gone.status, gone.code, gone.message);
+  }
+  co_return std::move(*standing.stored);
 }
 
 Awaitable<bool> RealtimeEndpoint::note_use(const RealtimeCall& call, Worker& worker) const {

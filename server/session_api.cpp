@@ -146,6 +146,10 @@ Awaitable<HttpResponse> Api::erase_session(Context& context) {
       co_return retry_later(problem(503, "busy", "The server can not do this now; come back."));
     case Erased::Outcome::storage_failure:
       co_return storage_problem(*erased.error);
+    case Erased::Outcome::capture_failure:
+      co_return retry_later(problem(503, "storage unavailable",
+                                    "What was captured of the session cannot be removed. Nothing "
+                                    "of it was erased. The log says more."));
   }
   HttpResponse gone;
   gone.status = 204;

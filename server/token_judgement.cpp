@@ -13,10 +13,7 @@ AuthFailure foreign_session() {
 std::optional<AuthFailure> refuse_token(const TokenClaims& claims, bool expired,
                                         const storage::TokenStanding& standing) {
   if (standing.stored && standing.stored->revoked_at) return revoked_token();
-  if (claims.configured && !standing.stored) {
-    return AuthFailure{401, "token_expired",
-                       "What the client token stands for is gone. Ask for a new one."};
-  }
+  if (claims.configured && !standing.stored) return forgotten_token();
   if (expired && (!standing.goes_on || standing.owner != claims.user)) return expired_token();
   return std::nullopt;
 }
@@ -30,6 +27,10 @@ AuthFailure expired_token() {
 AuthFailure revoked_token() {
   return {401, "token_revoked",
           "The client token has been revoked. Ask your back end for a new one."};
+}
+
+AuthFailure forgotten_token() {
+  return {401, "token_expired", "What the client token stands for is gone. Ask for a new one."};
 }
 
 storage::TokenUse use_of(const TokenClaims& claims, const std::string& session_id) {

@@ -25,5 +25,7 @@ std::optional<AuthFailure> refuse_opening(const TokenClaims& claims, bool expire
 
 AuthFailure expired_token();
 AuthFailure revoked_token();
+/// The store has not what the token stands for, or cannot open it with the token's key.
+AuthFailure forgotten_token();
 
 }  // namespace verbatim::server

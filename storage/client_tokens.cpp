@@ -18,6 +18,16 @@ constexpr const char* has_session =
     "(SELECT token_use.session FROM token_use WHERE token_use.token = client_secret.id)) "
     "AND attempt.status <> 0 AND coalesce(attempt.ended_at, ?1 + 1) > ?1)";
 
+/// A token that was used for the session ?1 and for no other, and stands for something that is not
+/// sealed.
+constexpr const char* in_the_clear_for_this_alone =
+    "(substr(session_config, 1, 7) NOT IN ('', 'sealed:') OR "
+    "substr(private, 1, 7) NOT IN ('{}', 'sealed:')) AND "
+    "1 = (SELECT count(*) FROM token_use WHERE token = client_secret.id) AND "
+    "EXISTS (SELECT 1 FROM token_use JOIN session ON session.id = token_use.session "
+    "WHERE token = client_secret.id AND public_id = ?1) AND "
+    "NOT EXISTS (SELECT 1 FROM session WHERE public_id = client_secret.session)";
+
 ClientToken read_summary(const Query& row) {
   ClientToken token;
   token.id = row.text(0);
@@ -101,16 +111,15 @@ void note_token_use(Database& database, const std::string& id, const std::string
 }
 
 void forget_tokens_of(Database& database, const std::string& session_id) {
+  const std::string forget =
+      "UPDATE client_secret SET user = '', session = '', session_config = '', terms = '{}', "
+      "private = '{}', revoked_at = coalesce(revoked_at, 0) WHERE ";
+  database.query(forget + in_the_clear_for_this_alone).bind(session_id).run();
   database
       .query("DELETE FROM token_use WHERE session = (SELECT id FROM session WHERE public_id = ?)")
       .bind(session_id)
       .run();
-  database
-      .query(
-          "UPDATE client_secret SET user = '', session = '', session_config = '', terms = '{}', "
-          "private = '{}', revoked_at = coalesce(revoked_at, 0) WHERE session = ?")
-      .bind(session_id)
-      .run();
+  database.query(forget + "session = ?").bind(session_id).run();
 }
 
 TokenPage list_client_tokens(Database& database, const TokenFilter& filter, session::TimeMs now,

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "session/turn.hpp"
@@ -15,12 +16,16 @@ namespace verbatim::storage {
 
 class Database;
 
+/// A text that begins so can be read only with a key that the token has: not by the store. What an
+/// older program wrote is JSON, and never begins so.
+inline constexpr std::string_view sealed_prefix = "sealed:";
+
 struct ClientToken {
   std::string id;
   std::string user;
-  std::string session_id;     ///< that it was made for
-  bool session_open = false;  ///< it may name other sessions of its user
-  std::string session_config_json;
+  std::string session_id;           ///< that it was made for
+  bool session_open = false;        ///< it may name other sessions of its user
+  std::string session_config_json;  ///< sealed, as is private_json
   std::string terms_json = "{}";    ///< its policy and limits, as the server wrote them
   std::string private_json = "{}";  ///< metadata of its sessions that only back ends read
   session::TimeMs created_at = 0;
@@ -42,7 +47,9 @@ bool revoke_client_token(Database&, const std::string& id, session::TimeMs now);
 void note_token_use(Database&, const std::string& id, const std::string& session_id);
 
 /// The session is to be erased: no token is its own any more. Of tokens that were made for it
-/// everything but the id is forgotten, and they are revoked: what they stand for is gone.
+/// everything but the id is forgotten, and they are revoked: what they stand for is gone. One that
+/// may open other sessions, too, stays good: what it stands for is sealed. Only if an older program
+/// has left that in the clear, and no other session has it, is it revoked likewise.
 void forget_tokens_of(Database&, const std::string& session_id);
 
 struct TokenFilter {

@@ -1,28 +1,10 @@
 // What is erased is in no file any more: on request, and by age.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from './support/cell.mjs';
+import { holders } from './support/holders.mjs';
 import { Client, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
-
-/** The files of these directories that hold these bytes. A file may go while we look. */
-function holders(directories, planted) {
-  return directories.flatMap((directory) =>
-    readdirSync(directory, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-      .filter((file) => {
-        try {
-          return readFileSync(file).includes(planted);
-        } catch (gone) {
-          if (gone.code === 'ENOENT') return false;
-          throw gone;
-        }
-      }),
-  );
-}
 
 /** A conversation, a posted copy and metadata, all with the planted words in them. */
 async function plant(t, relay, planted) {

@@ -32,7 +32,7 @@ void check_round(const TokenClaims& claims, const std::string& token) {
   const auto read = authenticator.read_token(token);
   demand(read && read->id == claims.id && read->user == claims.user);
   demand(read->session_id == claims.session_id && read->session_open == claims.session_open);
-  demand(read->configured == claims.configured);
+  demand(read->configured == claims.configured && read->content_key == claims.content_key);
   demand(read->model == claims.model && read->expires_at_s == claims.expires_at_s);
   demand(read->metadata_json == claims.metadata_json);
 }
@@ -60,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   claims.expires_at_s = bytes.ConsumeIntegral<std::int64_t>();
   claims.session_open = bytes.ConsumeBool();
   claims.configured = bytes.ConsumeBool();
+  if (claims.configured) claims.content_key = bytes.ConsumeRandomLengthString(32);
   // Identifiers come out of JSON, so they are UTF-8; here, the bytes that surely are.
   for (std::string* text : {&claims.id, &claims.user, &claims.session_id, &claims.model}) {
     *text = bytes.ConsumeRandomLengthString(40);

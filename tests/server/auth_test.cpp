@@ -77,13 +77,16 @@ TEST_CASE("a client token says whether it stands for something that the store ke
   TokenClaims made = claims();
   CHECK_FALSE(authenticator.read_token(authenticator.mint(made))->configured);
   made.configured = true;
+  made.content_key = std::string("\0\xff key", 6);
   CHECK(authenticator.read_token(authenticator.mint(made))->configured);
+  CHECK(authenticator.read_token(authenticator.mint(made))->content_key == made.content_key);
   // Older programs gave an id to those alone that do.
   const auto older = [&](const std::string& payload) {
     const std::string body = base64url(payload);
     return authenticator.read_token("ek_" + body + "." + base64url(hmac_sha256(secret, body)));
   };
   CHECK(older(R"({"v":1,"id":"cs_1"})")->configured);
+  CHECK(older(R"({"v":1,"id":"cs_1"})")->content_key.empty());
   CHECK_FALSE(older(R"({"v":1,"id":""})")->configured);
 }
 

@@ -214,3 +214,51 @@ TEST_CASE("erasing a session forgets the tokens that were made for it, and revok
   CHECK_FALSE(store.standing("open", "s1", false, 500, 50).own);
   CHECK_FALSE(store.standing("open", "made-up", true, 500, 50).stored->revoked_at);
 }
+
+TEST_CASE(
+    "what an older program kept in the clear for a token goes with the last session that it was "
+    "used for",
+    "[token][P10][erase]") {
+  Store store;
+  const auto add = [&](const std::string& id, const std::string& config,
+                       const std::string& kept_private) {
+    ClientToken made = token(id, "own-of-" + id, 500, true);
+    made.session_config_json = config;
+    made.private_json = kept_private;
+    storage::save_client_token(store.database, made);
+  };
+  const std::string clear = R"({"instructions":"planted"})";
+  add("config", clear, "{}");
+  add("private", "", R"({"case":"planted"})");
+  add("sealed", "sealed:AAAA", "sealed:BBBB");
+  add("nothing", "", "{}");
+  add("two", clear, "{}");
+  add("own", clear, "{}");
+  store.end(store.begin("s1", 10), 20);
+  store.end(store.begin("s2", 10), 20);
+  store.end(store.begin("own-of-own", 10), 20);
+  for (const char* id : {"config", "private", "sealed", "nothing", "two", "own"})
+    storage::note_token_use(store.database, id, "s1");
+  storage::note_token_use(store.database, "two", "s2");
+
+  REQUIRE(storage::erase_session(store.database, "s1"));
+  const auto stored = [&](const std::string& id) {
+    return *store.standing(id, "none", false, 0, 0).stored;
+  };
+  for (const char* id : {"config", "private"}) {
+    CHECK(stored(id).revoked_at);
+    CHECK(stored(id).session_config_json.empty());
+    CHECK(stored(id).private_json == "{}");
+    CHECK(stored(id).user.empty());
+  }
+  for (const char* id : {"sealed", "nothing", "two", "own"}) CHECK_FALSE(stored(id).revoked_at);
+  CHECK(stored("sealed").private_json == "sealed:BBBB");
+  CHECK(stored("two").session_config_json == clear);  // the other session has it, too
+  CHECK(stored("own").session_config_json == clear);
+
+  REQUIRE(storage::erase_session(store.database, "s2"));
+  CHECK(stored("two").revoked_at);
+  CHECK(stored("two").session_config_json.empty());
+  REQUIRE(storage::erase_session(store.database, "own-of-own"));
+  CHECK(stored("own").session_config_json.empty());
+}
