@@ -15,6 +15,7 @@
 #include "server/crypto.hpp"
 #include "server/data_commands.hpp"
 #include "server/data_dir.hpp"
+#include "server/erasure.hpp"
 #include "server/health_check.hpp"
 #include "server/printable.hpp"
 #include "server/process.hpp"
@@ -267,8 +268,7 @@ int sessions_delete(const Common& common, const std::string& id) {
                     exit_code::failed);
   }
   storage::Database database(database_in(settings.server.data_dir));
-  storage::erase_session(database, id);
-  if (database.scrub_wanted()) {
+  if (!erase_beside_server(database, id)) {
     return complain("session " + id + " is erased, but its words are still in the log (" +
                         storage::log_of(database.file()).string() +
                         "), which another process reads; the server empties it when it erases the "

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "server/session_driver.hpp"
 #include "storage/client_tokens.hpp"
+#include "storage/database.hpp"
 
 namespace verbatim::server {
 
@@ -121,6 +123,24 @@ Awaitable<void> Erasure::erase_ended_before(Executor executor, session::TimeMs t
     }
   }
   if (count > 0) log_.info("retention.erased", {{"sessions", count}});
+}
+
+bool erase_beside_server(storage::Database& database, const std::string& id) {
+  {
+    // To write from the first: what begins by reading may find that it cannot write any more.
+    storage::Transaction transaction(database);
+    storage::erase_session(database, id);
+    transaction.commit();
+  }
+  // SQLite waits for readers, but not for another's checkpoint.
+  constexpr std::chrono::seconds patience{10};
+  constexpr std::chrono::milliseconds pause{20};
+  const auto deadline = Clock::now() + patience;
+  while (!database.checkpoint(storage::Database::Checkpoint::truncate)) {
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(pause);
+  }
+  return true;
 }
 
 }  // namespace verbatim::server

@@ -74,4 +74,9 @@ class Erasure {
   std::atomic<std::uint64_t> by_retention_{0};
 };
 
+/// For a process that is not the server, also while one runs: the session and its traces in the
+/// log. Waits some seconds for others that read or move the log. False: they kept it, and the words
+/// are still in it. Throws StorageError.
+bool erase_beside_server(storage::Database& database, const std::string& id);
+
 }  // namespace verbatim::server
