@@ -52,6 +52,7 @@ std::variant<Connections::PlacePtr, ConnectionRefusal> Connections::take(const s
       why = ConnectionRefusal::connections_max;
     } else {
       count(*place, whose);
+      add_to_idle(*place);
     }
   }
   if (!why) return place;
@@ -73,16 +74,14 @@ std::size_t Connections::open() const {
 
 bool Connections::make_room(const std::string& whose) {
   const auto found = customers_.find(whose);
-  if (found == customers_.end() ||
-      found->second.open - found->second.leaving < limits_.of_one_address)
-    return true;
+  if (found == customers_.end() || found->second.staying() < limits_.of_one_address) return true;
   Place* const one = longest_idle(whose);
   if (one != nullptr) choose_to_go(*one);
   return one != nullptr;
 }
 
 bool Connections::make_room_for_all() {
-  if (all_.open - all_.leaving < limits_.all) return true;
+  if (all_.staying() < limits_.all) return true;
   if (idle_.empty()) return false;
   choose_to_go(*idle_.front());
   return true;
@@ -121,6 +120,25 @@ void Connections::uncount(Place& place) {
   if (--found->second.open == 0) customers_.erase(found);
 }
 
+/// It stays. If none can go in its place there is one more than the limit, until the next goes.
+void Connections::choose_instead_of(Place& place) {
+  place.leaving_ = false;
+  --all_.leaving;
+  const auto customer = customers_.find(place.customer_);
+  if (customer != customers_.end()) {
+    --customer->second.leaving;
+    if (customer->second.staying() > limits_.of_one_address)
+      if (Place* const other = longest_idle(place.customer_)) choose_to_go(*other);
+  }
+  if (all_.staying() > limits_.all && !idle_.empty()) choose_to_go(*idle_.front());
+}
+
+void Connections::add_to_idle(Place& place) {
+  if (std::exchange(place.waits_, true)) return;
+  idle_.push_back(&place);
+  place.in_idle_ = std::prev(idle_.end());
+}
+
 void Connections::take_out_of_idle(Place& place) {
   if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
 }
@@ -135,32 +153,45 @@ void Connections::leave(Place& place) {
 
 void Connections::Place::idle(Socket& socket) {
   socket_ = &socket;
-  const std::lock_guard lock(of_->mutex_);
-  of_->idle_.push_back(this);
-  in_idle_ = std::prev(of_->idle_.end());
-  waits_ = true;
+  begun_ = true;
+  bool chosen = false;
+  {
+    const std::lock_guard lock(of_->mutex_);
+    chosen = leaving_;
+    if (!chosen) of_->add_to_idle(*this);
+  }
+  if (chosen) go();
 }
 
 void Connections::Place::busy() {
   socket_ = nullptr;
+  begun_ = true;
   const std::lock_guard lock(of_->mutex_);
   of_->take_out_of_idle(*this);
 }
 
-/// It was chosen a moment ago. One that has got a request meanwhile stays: then there is one more
-/// than the limit, until the next of them goes.
+/// It has got a request, or what it has sent waits in the kernel to be read.
+bool Connections::Place::stays() const {
+  if (socket_ == nullptr) return true;
+  error_code ec;
+  return socket_->available(ec) > 0 && !ec;
+}
+
 void Connections::Place::go() {
-  if (socket_ != nullptr) {
-    error_code ignored;
-    socket_->close(ignored);
-    of_->closed_idle();
+  if (!begun_ || gone_) return;  // idle() asks again, when its thread comes to it
+  if (stays()) {
+    const std::lock_guard lock(of_->mutex_);
+    if (leaving_) of_->choose_instead_of(*this);
     return;
   }
-  const std::lock_guard lock(of_->mutex_);
-  if (!std::exchange(leaving_, false)) return;
-  --of_->all_.leaving;
-  const auto found = of_->customers_.find(customer_);
-  if (found != of_->customers_.end()) --found->second.leaving;
+  {
+    const std::lock_guard lock(of_->mutex_);
+    if (!leaving_) return;
+  }
+  gone_ = true;
+  error_code ignored;
+  socket_->close(ignored);
+  of_->closed_idle();
 }
 
 bool Connections::Place::belongs_to(const std::string& address) {

@@ -2,6 +2,11 @@
 // only wait for a request. Where a limit is reached, the one that has waited longest goes first, as
 // nginx's do; only if none waits, the newcomer is refused.
 //
+// A connection waits from the moment at which it is taken, not from the moment at which its thread
+// comes to it: in a flood the threads are behind, and those that they have not come to yet would
+// count as busy. Its thread has the last word: what has sent something meanwhile stays, and another
+// goes in its place.
+//
 // Any thread. One mutex, taken when a connection comes, goes, begins to wait for a request or gets
 // one: never on a message's path.
 #pragma once
@@ -55,16 +60,20 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
    private:
     friend class Connections;
+    /// The connection's thread: it has been chosen to go.
     void go();
+    bool stays() const;
 
     const std::shared_ptr<Connections> of_;
     const Executor executor_;
     Socket* socket_ = nullptr;  ///< while it waits
+    bool begun_ = false;        ///< its thread has come to it
+    bool gone_ = false;         ///< its socket was closed for another connection
 
     // Under the mutex.
     std::string customer_;  ///< empty: of one that has no limit of its own
     bool counted_ = false;
-    bool waits_ = false;
+    bool waits_ = false;    ///< it may be chosen to go
     bool leaving_ = false;  ///< chosen to go
     std::list<Place*>::iterator in_idle_;
   };
@@ -85,6 +94,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   struct Customer {
     std::size_t open = 0;
     std::size_t leaving = 0;
+    std::size_t staying() const { return open - leaving; }
   };
   struct Line {
     std::uint64_t since = 0;  ///< what has happened since the last line
@@ -97,6 +107,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
   bool make_room(const std::string& customer);
   bool make_room_for_all();
   void choose_to_go(Place& place);
+  void choose_instead_of(Place& place);
+  void add_to_idle(Place& place);
   void count(Place& place, const std::string& customer);
   void uncount(Place& place);
   void take_out_of_idle(Place& place);

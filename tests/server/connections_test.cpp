@@ -1,5 +1,7 @@
 #include "server/connections.hpp"
 
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
 #include <optional>
 
@@ -27,8 +29,14 @@ struct Table {
     return all;
   }
 
-  /// Null: refused, and why() says for what.
+  /// A place of one that is at work. Null: refused, and `why` says for what.
   Connections::PlacePtr take(const std::string& address) {
+    auto place = accept(address);
+    if (place) place->busy();
+    return place;
+  }
+  /// The same, and its thread has not come to it yet.
+  Connections::PlacePtr accept(const std::string& address) {
     auto taken = connections->take(address, thread.get_executor());
     const auto* refusal = std::get_if<ConnectionRefusal>(&taken);
     why = refusal ? std::optional(*refusal) : std::nullopt;
@@ -50,6 +58,16 @@ struct Table {
   void run() {
     thread.restart();
     thread.run();
+  }
+  /// A socket that is connected, and what its peer writes into.
+  std::pair<Socket, Socket> pair() {
+    asio::basic_socket_acceptor<tcp, Executor> acceptor(thread.get_executor(),
+                                                        {asio::ip::address_v4::loopback(), 0});
+    Socket peer(thread.get_executor());
+    peer.connect(acceptor.local_endpoint());
+    Socket accepted(thread.get_executor());
+    acceptor.accept(accepted);
+    return {std::move(accepted), std::move(peer)};
   }
 
   asio::io_context thread;
@@ -168,6 +186,97 @@ TEST_CASE("a connection that gets a request at that moment stays", "[connections
   CHECK_FALSE(table.take("127.0.0.1"));
   places.pop_back();
   CHECK(table.take("127.0.0.1"));
+}
+
+TEST_CASE("connections whose thread is behind make room in a flood, the first of them first",
+          "[connections][P11]") {
+  Table table({3, 3});
+  std::vector<Connections::PlacePtr> silent;
+  for (int i = 0; i < 3; ++i) silent.push_back(table.accept("203.0.113.9"));
+  // No thread has come to any of them: they have said nothing all the same.
+  const auto newcomer = table.accept("203.0.113.10");
+  REQUIRE(newcomer);
+  CHECK(table.accept("203.0.113.11"));
+  std::vector<Socket> sockets;
+  for (int i = 0; i < 3; ++i) sockets.push_back(table.socket());
+  for (std::size_t i = 0; i < 3; ++i) silent[i]->idle(sockets[i]);
+  table.run();
+  CHECK_FALSE(sockets[0].is_open());
+  CHECK_FALSE(sockets[1].is_open());
+  CHECK(sockets[2].is_open());
+}
+
+TEST_CASE("an address's flood that no thread has come to makes room within that address",
+          "[connections][P11]") {
+  Table table({100, 2});
+  const auto other = table.accept("203.0.113.10");
+  auto first = table.accept("203.0.113.9");
+  const auto second = table.accept("203.0.113.9");
+  const auto third = table.accept("203.0.113.9");
+  REQUIRE(third);
+  Socket of_first = table.socket(), of_second = table.socket(), of_other = table.socket();
+  other->idle(of_other);
+  second->idle(of_second);
+  first->idle(of_first);
+  table.run();
+  CHECK_FALSE(of_first.is_open());
+  CHECK(of_second.is_open());
+  CHECK(of_other.is_open());
+  first.reset();
+  CHECK(table.connections->open() == 3);
+}
+
+TEST_CASE("one whose bytes wait to be read is at work, and another goes in its place",
+          "[connections][P11]") {
+  Table table({2, 2});
+  auto [speaking, peer] = table.pair();
+  auto [silent, silent_peer] = table.pair();
+  const auto first = table.accept("203.0.113.9");
+  const auto second = table.accept("203.0.113.9");
+  first->idle(speaking);
+  second->idle(silent);
+  asio::write(peer, asio::buffer("GET", 3));
+  const auto newcomer = table.accept("203.0.113.9");  // it chooses the first, which spoke meanwhile
+  REQUIRE(newcomer);
+  newcomer->busy();
+  table.run();
+  CHECK(speaking.is_open());
+  CHECK_FALSE(silent.is_open());
+}
+
+TEST_CASE("what was sent before a thread has come to the connection is not thrown away",
+          "[connections][P11]") {
+  Table table({1, 1});
+  auto [speaking, peer] = table.pair();
+  asio::write(peer, asio::buffer("GET", 3));
+  const auto first = table.accept("203.0.113.9");
+  const auto newcomer = table.accept("203.0.113.9");
+  REQUIRE(newcomer);
+  newcomer->busy();
+  first->idle(speaking);
+  table.run();
+  CHECK(speaking.is_open());
+  // There is one too many now: the next does not get in.
+  first->busy();
+  CHECK_FALSE(table.accept("203.0.113.9"));
+}
+
+TEST_CASE("a connection that was closed for another is counted once", "[connections]") {
+  Table table({1, 1});
+  auto first = table.accept("203.0.113.9");
+  const auto newcomer = table.accept("203.0.113.9");
+  REQUIRE(newcomer);
+  newcomer->busy();
+  Socket socket = table.socket();
+  first->idle(socket);
+  table.run();
+  first->idle(socket);
+  table.run();
+  CHECK_FALSE(socket.is_open());
+  const std::string text = table.metrics.render({}, {});
+  CHECK_THAT(text, Catch::Contains("verbatim_idle_connections_closed_total 1\n"));
+  first.reset();
+  CHECK(table.connections->open() == 1);
 }
 
 TEST_CASE("without a setting an address has a quarter of all connections", "[connections]") {
