@@ -62,7 +62,8 @@ class Api {
   explicit Api(ApiParts parts)
       : parts_(parts),
         origins_(parts.settings.server),
-        posts_(parts.settings.posts.per_minute),
+        posts_of_back_ends_(parts.settings.posts.per_minute),
+        posts_of_clients_((parts.settings.posts.per_minute + 1) / 2),
         client_posts_(
             {parts.settings.posts.client_turns_max, parts.settings.posts.client_bytes_max}) {}
 
@@ -158,7 +159,8 @@ class Api {
 
   ApiParts parts_;
   OriginRules origins_;
-  RateLimit posts_;
+  RateLimit posts_of_back_ends_;
+  RateLimit posts_of_clients_;
   PostAllowance client_posts_;
   Check journal_check_{std::chrono::seconds(1)};
   Check upstream_check_{std::chrono::seconds(1)};

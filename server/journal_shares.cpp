@@ -1,6 +1,8 @@
 #include "server/journal_shares.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 namespace verbatim::server {
 namespace {
@@ -30,9 +32,9 @@ std::uint64_t JournalShares::Sum::in(std::int64_t minute) const {
                                                            : 0;
 }
 
-std::shared_ptr<session::SharedJournal> JournalShares::open() {
+std::shared_ptr<session::SharedJournal> JournalShares::open(std::string user) {
   if (bytes_per_minute_ == 0) return nullptr;
-  auto share = std::make_shared<Share>(*this);
+  auto share = std::make_shared<Share>(*this, std::move(user));
   const std::lock_guard lock(mutex_);
   shares_.push_back(share.get());
   return share;
@@ -48,6 +50,8 @@ void JournalShares::close(Share& share) {
 
 bool JournalShares::Share::add(std::size_t bytes, std::int64_t now_ms) {
   const std::int64_t minute = now_ms / minute_ms;
+  // What one writes on its way out is not to be held against the others.
+  if (ends_in.load(std::memory_order_relaxed) == minute) return true;
   sum.add(bytes, minute);
   if (of.all_.add(bytes, minute) > of.bytes_per_minute_) of.end_largest(minute);
   return ends_in.load(std::memory_order_relaxed) == minute;
@@ -58,14 +62,43 @@ bool JournalShares::Share::add(std::size_t bytes, std::int64_t now_ms) {
 void JournalShares::end_largest(std::int64_t minute) {
   const std::lock_guard lock(mutex_);
   if (all_.in(minute) <= bytes_per_minute_) return;  // another thread was faster
-  Share* largest = nullptr;
-  for (Share* const one : shares_) {
-    if (one->ends_in.load(std::memory_order_relaxed) == minute) continue;
-    if (largest == nullptr || one->sum.in(minute) > largest->sum.in(minute)) largest = one;
+  Share* const one = largest(minute);
+  if (one == nullptr) return;
+  all_.take_off(one->sum.in(minute));
+  one->ends_in.store(minute, std::memory_order_relaxed);
+}
+
+/// Of those that go on: the largest of the user with the most. Null: there is none.
+JournalShares::Share* JournalShares::largest(std::int64_t minute) const {
+  struct Part {
+    std::uint64_t sum = 0;
+    std::uint64_t most = 0;
+    Share* largest = nullptr;
+  };
+  std::unordered_map<std::string_view, Part> users;
+  Part first;
+  const auto add = [minute](Part& part, Share* share) {
+    const std::uint64_t bytes = share->sum.in(minute);
+    part.sum += bytes;
+    if (part.largest != nullptr && bytes <= part.most) return;
+    part.most = bytes;
+    part.largest = share;
+  };
+  const auto compare = [&first](const Part& part) {
+    if (first.largest == nullptr || part.sum > first.sum) first = part;
+  };
+  for (Share* const share : shares_) {
+    if (share->ends_in.load(std::memory_order_relaxed) == minute) continue;
+    if (!share->user.empty()) {
+      add(users[share->user], share);
+      continue;
+    }
+    Part alone;
+    add(alone, share);
+    compare(alone);
   }
-  if (largest == nullptr) return;
-  all_.take_off(largest->sum.in(minute));
-  largest->ends_in.store(minute, std::memory_order_relaxed);
+  for (const auto& [user, part] : users) compare(part);
+  return first.largest;
 }
 
 }  // namespace verbatim::server

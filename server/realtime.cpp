@@ -350,7 +350,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   options.model = call.model;
   options.transcription = call.transcription;
   options.users_usage = std::move(account);
-  options.budget.shared_journal = parts_.journal_shares.open();
+  options.budget.shared_journal =
+      parts_.journal_shares.open(call.by_token ? call.user : std::string());
   options.secrets = secrets_;
   apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,

@@ -18,6 +18,20 @@ namespace {
 
 constexpr auto transcript_look_interval = std::chrono::seconds(1);
 
+/// Of what all writers of an attempt may post, client tokens can use so much: the rest is their
+/// back end's, whatever its clients do.
+constexpr std::size_t clients_part = 2;
+
+storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
+  storage::CopyLimits limits{settings.copies_max, settings.attempt_turns_max,
+                             settings.attempt_bytes_max};
+  if (!is_client) return limits;
+  for (std::size_t* const one : {&limits.copies_max, &limits.turns_max, &limits.bytes_max})
+    *one = std::max<std::size_t>(1, *one / clients_part);
+  limits.of = ", of which client tokens fill at most half";
+  return limits;
+}
+
 /// The same for all that one token posts.
 std::string name_of(const TokenClaims& token) {
   return token.id + '\n' + token.user + '\n' + token.session_id + '\n' +
@@ -63,9 +77,13 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
 }
 
 Awaitable<HttpResponse> Api::post_transcript(Context& context) {
-  if (const int wait = posts_.take(context.id, Clock::now())) {
-    HttpResponse later = problem(429, "too many posts",
-                                 "This session gets more posts than posts.per_minute allows.");
+  const bool is_client = context.principal.kind == Principal::Kind::client_token;
+  RateLimit& posts = is_client ? posts_of_clients_ : posts_of_back_ends_;
+  if (const int wait = posts.take(context.id, Clock::now())) {
+    HttpResponse later =
+        problem(429, "too many posts",
+                std::string("This session gets more posts than posts.per_minute allows") +
+                    (is_client ? " client tokens." : "."));
     later.headers.emplace_back("Retry-After", std::to_string(wait));
     co_return later;
   }
@@ -79,7 +97,6 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   Read& read = std::get<0>(judged);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
   auto& body = std::get<PostedBody>(read);
-  const bool is_client = context.principal.kind == Principal::Kind::client_token;
   if (body.writer.empty()) body.writer = is_client ? "client" : "agent";
   if (is_client && body.writer != "client") {
     co_return problem(403, "forbidden", "A client token posts as writer 'client'.");
@@ -98,8 +115,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
     skipped.push_back({{"index", one.index}, {"why", one.why}});
   posted->now = now().wall;
   posted->body = std::move(body.encoded);
-  posted->limits = {parts_.settings.posts.copies_max, parts_.settings.posts.attempt_turns_max,
-                    parts_.settings.posts.attempt_bytes_max};
+  posted->limits = limits_of(parts_.settings.posts, is_client);
   // A copy that is there already costs nothing, and is answered as ever.
   const std::string token = is_client ? name_of(*context.principal.claims) : std::string();
   const PostAllowance::Amount amount{posted->copy.turns.size(), posted->body.size()};

@@ -56,7 +56,7 @@ void check_limits(Database& database, const AttemptRow& attempt, const PostedCop
     throw StorageError(Failure::too_many, "the copies of attempt " +
                                               std::to_string(attempt.number) + " of session " +
                                               posted.session_id + " would have more than " +
-                                              std::to_string(most) + " " + what);
+                                              std::to_string(most) + " " + what + posted.limits.of);
   };
   check(0, 1, posted.limits.copies_max, "members (posts.copies_max)");
   check(1, posted.copy.turns.size(), posted.limits.turns_max, "turns (posts.attempt_turns_max)");

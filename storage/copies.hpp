@@ -24,6 +24,8 @@ struct CopyLimits {
   std::size_t copies_max = 10'000;
   std::size_t turns_max = 100'000;
   std::size_t bytes_max = 64 * 1024 * 1024;  ///< as they are stored
+  /// Whose limits these are, where they are a part of those that the settings name.
+  const char* of = "";
   /// Why nothing new is kept, whatever there is (too_many); null: there is no reason.
   const char* nothing_new = nullptr;
 };

@@ -558,3 +558,42 @@ test('one client token posts only so many turns and bytes, whatever the back end
   assert.equal(fromBackEnd.status, 200);
   assert.equal((await read(relay, id)).turns.length >= 300, true);
 });
+
+test('client tokens cannot use up what their back end may post to the same session [P3][P11]', async (t) => {
+  const relay = await startRelay(t, {
+    set: ['posts.copies_max=6', 'posts.attempt_turns_max=60', 'posts.attempt_bytes_max=16KiB', 'posts.per_minute=20'],
+  });
+  const said = (name, count, size = 1) =>
+    Array.from({ length: count }, (_, i) => ({ role: 'user', text: `${name} ${i} ${'x'.repeat(size)}` }));
+  for (const [limit, body] of [
+    ['copies_max', (n) => ({ turns: said(`copy ${n}`, 1) })],
+    ['attempt_turns_max', (n) => ({ turns: said(`turns ${n}`, 16) })],
+    ['attempt_bytes_max', (n) => ({ turns: said(`bytes ${n}`, 1, 5000) })],
+  ]) {
+    const id = await created(relay, { user: 'ada' });
+    // Another token is no other share.
+    let refused = null;
+    for (let n = 0; n < 10 && !refused; ++n) {
+      const token = await relay.mint({ user: 'ada', session_id: id });
+      const answer = await request(`${relay.url}/v1/sessions/${id}/transcript`, { method: 'POST', key: token, body: body(n) });
+      if (answer.status !== 200) refused = answer;
+    }
+    assert.equal(refused?.status, 413, limit);
+    assert.match(refused.json.detail, new RegExp(`posts\\.${limit}.*client tokens`));
+    const answer = await post(relay, id, { writer: 'agent', ...body(100) });
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok((await read(relay, id)).writers.includes('agent'), limit);
+  }
+});
+
+test("a client's many posts in a minute leave the back end its own [P11]", async (t) => {
+  const relay = await startRelay(t, { set: ['posts.per_minute=6'] });
+  const id = await created(relay, { user: 'ada' });
+  const token = await relay.mint({ user: 'ada', session_id: id });
+  const postAs = (key) => request(`${relay.url}/v1/sessions/${id}/transcript`, { method: 'POST', key, body: { turns: [line(1)] } });
+  const statuses = [];
+  for (let n = 0; n < 10; ++n) statuses.push((await postAs(token)).status);
+  assert.deepEqual(statuses, [200, 200, 200, 429, 429, 429, 429, 429, 429, 429]);
+  for (let n = 0; n < 6; ++n) assert.equal((await post(relay, id, { turns: [line(2)] })).status, 200);
+  assert.equal((await post(relay, id, { turns: [line(2)] })).status, 429);
+});

@@ -66,6 +66,47 @@ TEST_CASE("a session that has gone ends no other", "[limits]") {
   CHECK_FALSE(small->add(1, 0));
 }
 
+TEST_CASE("one user's many sessions do not end the larger one of another", "[limits][P11]") {
+  JournalShares shares(1'000);
+  const auto other = shares.open("ann");
+  std::vector<std::shared_ptr<verbatim::session::SharedJournal>> many;
+  for (int i = 0; i < 20; ++i) many.push_back(shares.open("bob"));
+  CHECK_FALSE(other->add(100, 0));
+  std::size_t ended = 0;
+  for (int round = 0; round < 20; ++round) {
+    ended += std::erase_if(many, [](const auto& one) { return one->add(49, 0); });
+    REQUIRE_FALSE(other->add(0, 0));
+  }
+  CHECK(ended > 10);
+}
+
+TEST_CASE("of the user with the most it is the largest session that ends", "[limits][P11]") {
+  JournalShares shares(1'000);
+  const auto alone = shares.open("ann");
+  const auto large = shares.open("bob");
+  const auto small = shares.open("bob");
+  CHECK_FALSE(alone->add(400, 0));
+  CHECK_FALSE(large->add(350, 0));
+  CHECK_FALSE(small->add(250, 0));
+  CHECK_FALSE(alone->add(1, 0));
+  CHECK(large->add(1, 0));
+  CHECK_FALSE(small->add(1, 0));
+  CHECK_FALSE(alone->add(1, 0));
+}
+
+TEST_CASE("a back end's key is not one user: its sessions count each for itself", "[limits]") {
+  JournalShares shares(1'000);
+  std::vector<std::shared_ptr<verbatim::session::SharedJournal>> many;
+  for (int i = 0; i < 500; ++i) many.push_back(shares.open());
+  for (const auto& one : many) CHECK_FALSE(one->add(1, 0));
+  const auto flood = shares.open("bob");
+  CHECK_FALSE(flood->add(400, 0));
+  CHECK_FALSE(many.front()->add(99, 0));
+  CHECK_FALSE(many.front()->add(2, 0));  // it meets the bound, and another has more
+  CHECK(flood->add(1, 0));
+  for (const auto& one : many) CHECK_FALSE(one->add(0, 0));
+}
+
 TEST_CASE("without a bound nothing is counted", "[limits]") {
   JournalShares shares(0);
   CHECK(shares.open() == nullptr);
