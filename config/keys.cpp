@@ -284,6 +284,8 @@ std::vector<Key> make_operator_keys() {
                             {"error", LogLevel::error}})),
       key("log.format", &S::log, &Log::format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}})),
+      key("log.lines_per_second", &S::log, &Log::lines_per_second,
+          number<std::size_t>(0, 1'000'000)),
       watched(key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
               files_of_targets),
       key("webhook.timeout", &S::webhook, &Webhook::timeout, duration(100ms, 5min)),

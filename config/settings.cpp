@@ -54,6 +54,13 @@ Nearest nearest_key(const std::string& name) {
                   nearest_key(name).key->name);
 }
 
+bool is_of_this_machine(std::string host) {
+  for (char& c : host)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
+}
+
 Value to_value(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return number->get();
@@ -163,10 +170,23 @@ class Reader {
       fail(where("storage.fallback_dir"),
            "is the same as server.data_dir; it should be on another disk");
     }
+    warn_of_clear_text();
     return std::move(settings_);
   }
 
  private:
+  /// To another machine the key and all that is said could be read on the way.
+  void warn_of_clear_text() {
+    const std::string& text = settings_.upstream.url;
+    if (text.empty()) return;
+    const Url url = parse_url(text);
+    if (url.scheme != "ws" || is_of_this_machine(url.host)) return;
+    settings_.warnings.push_back(
+        "upstream.url: ws:// to another machine sends what is said" +
+        std::string(settings_.upstream.api_key.empty() ? "" : " and the provider's key") +
+        " unencrypted; use wss://");
+  }
+
   static std::string place(const std::filesystem::path& path, const toml::source_region& source) {
     return path.string() + ":" + std::to_string(source.begin.line);
   }

@@ -236,6 +236,7 @@ enum class LogFormat { text, json };
 struct Log {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
+  std::size_t lines_per_second = 10;  ///< of each kind that strangers can cause; 0: no limit
 };
 
 struct WebhookTarget {

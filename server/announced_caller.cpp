@@ -72,8 +72,8 @@ Awaitable<std::optional<Caller>> announced_caller(Socket& socket, Caller peer,
   const std::string header = co_await read_header(socket);
   auto read = proxy_protocol::read(header, peer);
   if (const auto* bad = std::get_if<proxy_protocol::Bad>(&read)) {
-    log.warn("connection.proxy_header",
-             {{"remote", peer.address}, {"why", "the PROXY protocol header " + bad->why}});
+    log.repeated(Repeated::proxy_header,
+                 {{"remote", peer.address}, {"why", "the PROXY protocol header " + bad->why}});
     co_return std::nullopt;
   }
   co_return std::optional<Caller>(std::move(std::get<Caller>(read)));

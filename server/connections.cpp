@@ -209,6 +209,11 @@ bool Connections::Place::belongs_to(const std::string& address) {
   return false;
 }
 
+void Connections::Place::handshake_failed(const std::string& address, const error_code& why) {
+  if (of_->metrics_) of_->metrics_->count_failed_handshake();
+  of_->log_.repeated(Repeated::handshake_failed, {{"remote", address}, {"why", why.message()}});
+}
+
 // ---- what is told --------------------------------------------------------------------------
 
 bool Connections::worth_a_line(Line& line, std::uint64_t& count) {

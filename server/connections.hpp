@@ -57,6 +57,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
     void busy();
     /// A proxy has said whose connection it is. False, and counted: that address has too many.
     bool belongs_to(const std::string& address);
+    /// TLS came to nothing, or took too long: counted and logged.
+    void handshake_failed(const std::string& address, const error_code& why);
 
    private:
     friend class Connections;

@@ -138,7 +138,7 @@ Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool c
       if (whole || !taken) break;
     }
   } catch (const std::exception& bug) {
-    log.error("http.bug", {{"path", "a body"}, {"what", bug.what()}});
+    log.repeated(Repeated::request_bug, {{"path", "a body"}, {"what", bug.what()}});
   }
   error_code ignored;
   if (whole) {
@@ -336,7 +336,7 @@ class Requests {
       response = co_await service_.answer(std::move(request));
     } catch (const std::exception& bug) {
       response = service_.in_form_of(path, std::move(response));
-      log_.error("http.bug", {{"path", path}, {"what", bug.what()}});
+      log_.repeated(Repeated::request_bug, {{"path", path}, {"what", bug.what()}});
     }
     if (response.source && !wanted.head) {
       co_await write_from(stream_, response, !wanted.http_1_0, log_);
@@ -466,8 +466,11 @@ Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
     });
     ec = co_await stream.handshake(Transport::Role::server);
   }
-  if (!ec)
-    co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
+  if (ec) {
+    place->handshake_failed(caller->address, ec);
+    co_return;
+  }
+  co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
 }
 
 }  // namespace verbatim::server

@@ -32,7 +32,7 @@ void tell(Log& log, const std::exception_ptr& bug) {
   try {
     std::rethrow_exception(bug);
   } catch (const std::exception& error) {
-    log.error("connection.bug", {{"what", error.what()}});
+    log.repeated(Repeated::connection_bug, {{"what", error.what()}});
   }
 }
 

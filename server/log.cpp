@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "server/printable.hpp"
@@ -32,7 +33,40 @@ std::string as_json(const json& value) {
   return without_controls(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
+struct Kind {
+  config::LogLevel level;
+  const char* event;
+};
+/// By Repeated.
+constexpr Kind kinds[] = {{config::LogLevel::info, "upgrade.refused"},
+                          {config::LogLevel::warn, "connection.proxy_header"},
+                          {config::LogLevel::info, "connection.handshake_failed"},
+                          {config::LogLevel::error, "connection.bug"},
+                          {config::LogLevel::error, "http.bug"}};
+
 }  // namespace
+
+void Log::repeated(Repeated kind, LogFields fields, LineLimit::Time now) {
+  static_assert(std::size(kinds) == repeated_kinds);
+  const auto index = static_cast<std::size_t>(kind);
+  const LineLimit::Verdict verdict = repeated_[index].take(now);
+  write_left_out(index, verdict.left_out);
+  if (verdict.write) write(kinds[index].level, kinds[index].event, fields);
+}
+
+void Log::tell_left_out(LineLimit::Time now) {
+  for (std::size_t kind = 0; kind < repeated_kinds; ++kind)
+    write_left_out(kind, repeated_[kind].take_left_out(now));
+}
+
+void Log::write_left_out(std::size_t kind, std::uint64_t count) {
+  if (count == 0) return;
+  write(kinds[kind].level, kinds[kind].event,
+        {{"left_out", count},
+         {"why",
+          "more lines like these in a second than "
+          "log.lines_per_second"}});
+}
 
 void Log::write(config::LogLevel level, std::string_view event, LogFields fields) {
   if (level < level_.load(std::memory_order_relaxed)) return;

@@ -4,7 +4,9 @@
 // this one refuses to take (P10).
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -15,6 +17,7 @@
 #include <variant>
 
 #include "config/settings.hpp"
+#include "server/line_limit.hpp"
 #include "session/secret_filter.hpp"
 #include "session/text.hpp"
 
@@ -39,11 +42,24 @@ class LogValue {
 
 using LogFields = std::initializer_list<std::pair<std::string_view, LogValue>>;
 
+/// Lines that peers without credentials can cause as often as they like: so many of each in a
+/// second are written (log.lines_per_second).
+enum class Repeated : std::uint8_t {
+  upgrade_refused = 0,
+  proxy_header = 1,
+  handshake_failed = 2,
+  connection_bug = 3,
+  request_bug = 4
+};
+
 class Log {
  public:
   /// `secrets` are cut out of every line.
   explicit Log(config::Log options, std::shared_ptr<const session::SecretFilter> secrets = nullptr)
-      : level_(options.level), format_(options.format), secrets_(std::move(secrets)) {}
+      : level_(options.level),
+        format_(options.format),
+        secrets_(std::move(secrets)),
+        repeated_(limits(options.lines_per_second, std::make_index_sequence<repeated_kinds>())) {}
 
   void debug(std::string_view event, LogFields fields = {}) {
     write(config::LogLevel::debug, event, fields);
@@ -57,14 +73,32 @@ class Log {
   void error(std::string_view event, LogFields fields = {}) {
     write(config::LogLevel::error, event, fields);
   }
+  /// At the level that its kind has. What is left out is counted.
+  void repeated(Repeated kind, LogFields fields, LineLimit::Time now);
+  void repeated(Repeated kind, LogFields fields) {
+    repeated(kind, fields, std::chrono::steady_clock::now());
+  }
+  /// Tells how many were left out in seconds that are over. To be called a few times a second.
+  void tell_left_out(LineLimit::Time now);
+
   void set_level(config::LogLevel level) { level_ = level; }
 
  private:
+  static constexpr std::size_t repeated_kinds = 5;
+  using Limits = std::array<LineLimit, repeated_kinds>;
+  template <std::size_t... Kinds>
+  static Limits limits(std::size_t per_second, std::index_sequence<Kinds...>) {
+    const auto limit = [per_second](std::size_t) { return LineLimit(per_second); };
+    return {limit(Kinds)...};
+  }
+
   void write(config::LogLevel level, std::string_view event, LogFields fields);
+  void write_left_out(std::size_t kind, std::uint64_t count);
 
   std::atomic<config::LogLevel> level_;
   config::LogFormat format_;
   std::shared_ptr<const session::SecretFilter> secrets_;
+  Limits repeated_;
 };
 
 }  // namespace verbatim::server

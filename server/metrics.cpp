@@ -440,6 +440,11 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                        MetricType::Counter);
   add_counter(closed, {}, static_cast<double>(closed_idle_connections_.load()));
   families.push_back(std::move(closed));
+  auto handshakes =
+      family("verbatim_tls_handshakes_failed_total",
+             "Connections whose TLS handshake failed or took too long.", MetricType::Counter);
+  add_counter(handshakes, {}, static_cast<double>(failed_handshakes_.load()));
+  families.push_back(std::move(handshakes));
 
   const StorageGauges& storage = gauges.storage;
   using verbatim::storage::JournalState;

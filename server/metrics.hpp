@@ -189,6 +189,7 @@ class Metrics {
   void count_closed_idle_connection() {
     closed_idle_connections_.fetch_add(1, std::memory_order_relaxed);
   }
+  void count_failed_handshake() { failed_handshakes_.fetch_add(1, std::memory_order_relaxed); }
   /// What the recovery found of the logs.
   void found_logs(const std::vector<storage::LogFinding>& logs) {
     const std::lock_guard lock(scrape_);
@@ -203,6 +204,7 @@ class Metrics {
   std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
   std::array<std::atomic<std::uint64_t>, connection_refusals> refused_connections_{};
   std::atomic<std::uint64_t> closed_idle_connections_{0};
+  std::atomic<std::uint64_t> failed_handshakes_{0};
 };
 
 }  // namespace verbatim::server

@@ -190,7 +190,8 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                                                          Worker& worker) const {
   const auto refuse = [&](HttpResponse response) {
     worker.tally().upgrades_refused.add();
-    parts_.log.info("upgrade.refused", {{"status", response.status}, {"remote", request.remote}});
+    parts_.log.repeated(Repeated::upgrade_refused,
+                        {{"status", response.status}, {"remote", request.remote}});
     return HttpService::Refused{std::move(transport), std::move(response)};
   };
   if (auto refusal = parts_.doorkeeper.refuse_address(request.remote, worker.tally())) {

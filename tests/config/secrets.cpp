@@ -155,4 +155,29 @@ TEST_CASE("a private key's file and a webhook's are warned of, too", "[config][s
             .warnings.size() == 1);
 }
 
+TEST_CASE("a provider that is reached in clear text on another machine is warned of",
+          "[config][secrets]") {
+  const auto warnings = [](const std::string& url, const std::string& key) {
+    std::vector<std::string> environment;
+    if (!key.empty()) environment.push_back("OPENAI_API_KEY=" + key);
+    return load({{}, {"upstream.url=" + url}, environment}).warnings;
+  };
+  const std::string key = "sk-abcdefgh12345678";
+  for (const char* url :
+       {"ws://models.example/v1/realtime", "ws://192.0.2.7:8000/v1", "WS://Models.Example",
+        "ws://[2001:db8::1]:80/", "ws://127.0.0.1.example/", "ws://localhost.example/"}) {
+    const auto found = warnings(url, key);
+    REQUIRE(found.size() == 1);
+    CHECK_THAT(found[0], Contains("upstream.url") && Contains("provider's key") &&
+                             Contains("wss://") && !Contains(key));
+    const auto keyless = warnings(url, "");
+    REQUIRE(keyless.size() == 1);
+    CHECK_THAT(keyless[0], Contains("what is said") && !Contains("key"));
+  }
+  for (const char* url :
+       {"wss://models.example/v1/realtime", "ws://127.0.0.1:8000/", "ws://localhost/",
+        "ws://LOCALHOST:1/", "ws://[::1]:9/", "ws://127.9.9.9/", ""})
+    CHECK(warnings(url, key).empty());
+}
+
 }  // namespace verbatim::config

@@ -112,6 +112,33 @@ test("each request's header has its own time, from its first byte [P11]", async 
   assert.ok(!idle.closed); // one that says nothing may wait for longer
 });
 
+/** How many times the log has this. */
+const lines = (relay, what) => relay.program.stderr.split(what).length - 1;
+const leftOut = (relay, event) =>
+  [...relay.program.stderr.matchAll(new RegExp(`${event} left_out=(\\d+)`, 'g'))].reduce((sum, [, n]) => sum + Number(n), 0);
+
+test('a flood of refused upgrades writes few lines, and each is counted [P11]', async (t) => {
+  const relay = await start(t, ['log.lines_per_second=5']);
+  const begun = performance.now();
+  const total = 400;
+  for (let from = 0; from < total; from += 20)
+    await Promise.all(Array.from({ length: 20 }, () => refusal(relay, { token: 'ek_forged.token' })));
+  const seconds = (performance.now() - begun) / 1000;
+  assert.equal(await metric(relay, 'verbatim_upgrades_refused_total'), total);
+  const written = () => lines(relay, 'upgrade.refused status=401');
+  await eventually(() => written() + leftOut(relay, 'upgrade.refused') === total, 'all are written or counted');
+  assert.ok(written() <= 5 * (seconds + 2), `${written()} lines`);
+  assert.ok(written() >= 5);
+});
+
+test('a TLS handshake that fails is counted, and its lines are few [P11]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set: ['log.lines_per_second=3', 'metrics.listen=127.0.0.1:0'] });
+  for (let n = 0; n < 40; ++n) await within((await connection(t, relay, 'GET / HTTP/1.1\r\n\r\n')).ended, 'its end');
+  const event = 'connection.handshake_failed';
+  await eventually(() => lines(relay, `${event} remote=127.0.0.1`) + leftOut(relay, event) === 40, 'all are written or counted');
+  assert.ok(lines(relay, `${event} remote`) < 40);
+});
+
 /** Items of so many bytes, one after the other, until the conversation is over. What it sent. */
 async function flood(client, bytes) {
   const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x'.repeat(bytes) }] };
