@@ -286,6 +286,15 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_use_of_token(Context& context
   co_return unauthorized(context.request, *refused);
 }
 
+std::optional<HttpResponse> Api::refuse_secrets(
+    std::initializer_list<std::pair<const char*, std::string_view>> fields) const {
+  for (const auto& [name, value] : fields) {
+    if (ids_.admits(value)) continue;
+    return problem(400, "invalid value", std::string(name) + std::string(IdGuard::why));
+  }
+  return std::nullopt;
+}
+
 std::function<bool()> Api::may_go_on(const Context& context) const {
   const auto& claims = context.principal.claims;
   if (!claims || claims->id.empty()) return [] { return true; };

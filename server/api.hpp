@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "server/live_feed.hpp"
 #include "server/log.hpp"
 #include "server/metrics.hpp"
+#include "server/misplaced_secret.hpp"
 #include "server/origin.hpp"
 #include "server/post_allowance.hpp"
 #include "server/rate_limit.hpp"
@@ -62,6 +64,7 @@ class Api {
   explicit Api(ApiParts parts)
       : parts_(parts),
         origins_(parts.settings.server),
+        ids_(parts.settings),
         posts_of_back_ends_(parts.settings.posts.per_minute),
         posts_of_clients_((parts.settings.posts.per_minute + 1) / 2),
         client_posts_(
@@ -116,6 +119,9 @@ class Api {
   /// Why a client token is not good for the session: the token's user may not own it, since a back
   /// end may have named a session id that it got from a browser.
   Awaitable<std::optional<HttpResponse>> refuse_use_of_token(Context& context);
+  /// 400 if one of these fields has a key or a token for its value.
+  std::optional<HttpResponse> refuse_secrets(
+      std::initializer_list<std::pair<const char*, std::string_view>> fields) const;
   /// Whether a call that lasts may go on: its token has not been revoked.
   std::function<bool()> may_go_on(const Context& context) const;
 
@@ -159,6 +165,7 @@ class Api {
 
   ApiParts parts_;
   OriginRules origins_;
+  IdGuard ids_;
   RateLimit posts_of_back_ends_;
   RateLimit posts_of_clients_;
   PostAllowance client_posts_;

@@ -60,6 +60,10 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
 
 Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
                                                              const ClientSecretRequest& asked) {
+  if (auto refused = refuse_secrets({{"'verbatim.session_id'", asked.session_id},
+                                     {"'verbatim.user'", asked.user.value_or("")},
+                                     {"'session.model'", asked.model()}}))
+    co_return std::move(*refused);
   const session::Moment moment = now();
   TokenClaims claims;
   claims.id = new_id("cs_", moment.wall);

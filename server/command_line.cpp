@@ -5,6 +5,8 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "server/misplaced_secret.hpp"
+
 namespace verbatim::server {
 
 config::Sources Common::sources() const {
@@ -20,7 +22,8 @@ void print(const nlohmann::json& value) {
 }
 
 int complain(const std::string& what, int code) {
-  std::cerr << "verbatim: " << what << "\n";
+  // A key that was given for the name of its file must not stand on the screen or in a log.
+  std::cerr << "verbatim: " << without_secrets(what) << "\n";
   return code;
 }
 

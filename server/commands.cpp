@@ -17,6 +17,7 @@
 #include "server/data_dir.hpp"
 #include "server/erasure.hpp"
 #include "server/health_check.hpp"
+#include "server/misplaced_secret.hpp"
 #include "server/printable.hpp"
 #include "server/process.hpp"
 #include "server/session_driver.hpp"
@@ -137,6 +138,10 @@ int token(const Common& common, const TokenRequest& request) {
   if (!session::is_valid_session_id(claims.session_id)) {
     return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
                     exit_code::bad_usage);
+  }
+  for (const std::string& id : {claims.session_id, claims.user}) {
+    if (!IdGuard(settings).admits(id))
+      return complain("--session or --user" + std::string(IdGuard::why), exit_code::bad_usage);
   }
   const json metadata = json::parse(request.metadata, nullptr, false);
   if (!metadata.is_object())

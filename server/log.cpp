@@ -6,6 +6,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "server/misplaced_secret.hpp"
 #include "server/printable.hpp"
 #include "session/render.hpp"
 
@@ -74,7 +75,7 @@ void Log::write(config::LogLevel level, std::string_view event, LogFields fields
                        std::chrono::system_clock::now().time_since_epoch())
                        .count();
   const auto hide = [this](const std::string& text) {
-    return secrets_ ? secrets_->cut(text) : text;
+    return without_secrets(secrets_ ? secrets_->cut(text) : text);
   };
   std::string line;
   if (format_ == config::LogFormat::json) {

@@ -140,6 +140,15 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
   }
 }
 
+/// What a URL names is kept, logged and, for the model, sent to the provider.
+std::optional<HttpResponse> RealtimeEndpoint::refuse_secrets(const RealtimeCall& call) const {
+  if (!ids_.admits(call.session_id))
+    return openai_error(400, "invalid_session_id", "'session'" + std::string(IdGuard::why));
+  if (!ids_.admits(call.model))
+    return openai_error(400, "invalid_model", "'model'" + std::string(IdGuard::why));
+  return std::nullopt;
+}
+
 Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint::token_of(
     const RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
@@ -200,6 +209,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
   RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
+  if (auto refusal = refuse_secrets(call)) co_return refuse(std::move(*refusal));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
     co_return refuse(
         retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),

@@ -16,6 +16,7 @@
 #include "server/journal_shares.hpp"
 #include "server/large_messages.hpp"
 #include "server/log.hpp"
+#include "server/misplaced_secret.hpp"
 #include "server/realtime_request.hpp"
 #include "server/registry.hpp"
 #include "server/reloadable.hpp"
@@ -52,6 +53,7 @@ class RealtimeEndpoint {
   explicit RealtimeEndpoint(RealtimeParts parts)
       : parts_(parts),
         origins_(parts.settings.server),
+        ids_(parts.settings),
         secrets_(std::make_shared<session::SecretFilter>(secrets_of(parts.upstream.settings()))) {}
 
   Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
@@ -69,6 +71,7 @@ class RealtimeEndpoint {
   };
   Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
                                           Transport transport, Worker& worker) const;
+  std::optional<HttpResponse> refuse_secrets(const RealtimeCall& call) const;
   /// What the client's token stands for; nothing without one. Refused if it does not open the
   /// session.
   using Token = storage::ClientToken;
@@ -89,6 +92,7 @@ class RealtimeEndpoint {
 
   RealtimeParts parts_;
   OriginRules origins_;
+  IdGuard ids_;
   std::shared_ptr<const session::SecretFilter> secrets_;  ///< of the way to the provider
 };
 

@@ -81,6 +81,9 @@ Awaitable<HttpResponse> Api::create_session(Context& context) {
   auto read = read_session_request(context.request.body);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
   const auto& asked = std::get<SessionRequest>(read);
+  if (auto refused =
+          refuse_secrets({{"'session_id'", asked.session_id}, {"'user'", asked.user.value_or("")}}))
+    co_return std::move(*refused);
   const std::string_view key = context.request.header("Idempotency-Key");
   storage::NewSession wanted;
   wanted.now = now().wall;

@@ -106,6 +106,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
                       "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
                       "'relay': that is what Verbatim itself heard.");
   }
+  if (auto refused = refuse_secrets({{"writer", body.writer}})) co_return std::move(*refused);
   const auto posted = std::make_shared<storage::PostedCopy>();
   posted->session_id = context.id;
   posted->attempt = body.attempt;
