@@ -29,6 +29,7 @@ struct Shape {
   std::string begin;
   std::function<std::string(std::size_t)> element;
   std::string end;
+  std::string head = R"({"type":"session.update","session":)";
 };
 
 std::string repeated(const std::string& text, int times) {
@@ -38,7 +39,7 @@ std::string repeated(const std::string& text, int times) {
 }
 
 std::string message(const Shape& shape, std::size_t bytes) {
-  std::string out = R"({"type":"session.update","session":)" + shape.begin;
+  std::string out = shape.head + shape.begin;
   for (std::size_t i = 0; out.size() < bytes; ++i) {
     if (i > 0) out += ',';
     out += shape.element(i);
@@ -81,6 +82,15 @@ bool measure(const char* title, MessageLimits limits) {
       {"escapes", R"({"a":[)", same(R"("\ud83d\ude00\n\\")"), "]}"},
       {"one text", R"({"a":")", [](std::size_t) { return std::string(4096, 'x'); }, "\"}"},
       {"a locked field", R"({"instructions":[)", same(R"({"a":[]})"), "]}"},
+      {"names like locked ones", R"({"a":[)",
+       same(R"({"instructinstructionvoicvoispeakersystedevelope":0})"), "]}"},
+      {"parts of an item", R"({"role":"user","content":[)",
+       same(R"({"type":"input_text","text":"a"})"), "]}",
+       R"({"type":"conversation.item.create","item":)"},
+      {"items of a response", R"({"input":[)", same(R"({"role":"user","content":[]})"), "]}",
+       R"({"type":"response.create","response":)"},
+      {"beside audio", "{", [](std::size_t i) { return "\"m" + std::to_string(i) + R"(":0)"; }, "}",
+       R"({"type":"input_audio_buffer.append","audio":"AAAA","x":)"},
   };
   PolicyRules rules;
   rules.locked = {"instructions", "audio.output.voice"};

@@ -28,10 +28,20 @@ struct Envelope {
 /// could hold a thread up with.
 constexpr std::size_t top_level_members_max = 1000;
 
-/// A name that some parsers take for `type`.
+/// A name that some parsers take for `type`: in other letters, or with blanks, marks or anything
+/// that cannot be seen around or between them.
 bool is_type_in_other_letters(std::string_view key) {
-  const auto is = [&key](std::size_t at, char small) { return (key[at] | 0x20) == small; };
-  return key.size() == 4 && key != "type" && is(0, 't') && is(1, 'y') && is(2, 'p') && is(3, 'e');
+  constexpr std::string_view type = "type";
+  if (key == type) return false;
+  std::size_t found = 0;
+  for (const char c : key) {
+    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    const bool letter = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
+    if (!letter) continue;
+    if (found == type.size() || small != type[found]) return false;
+    ++found;
+  }
+  return found == type.size();
 }
 
 /// Precondition: json::check() has passed the message, and it is an object.
@@ -104,7 +114,8 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return refuse(
         "invalid_value",
         "The top-level key " + quoted(*key) +
-            " is written twice, with escapes or in other letters. Write each key once and plainly.",
+            " is written twice, with escapes, in other letters or with other marks. Write each key "
+            "once and plainly.",
         key->find('\\') != key->npos ? std::string() : std::string(key->substr(0, 64)));
   }
   if (!envelope.type.exists()) {

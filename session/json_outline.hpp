@@ -57,6 +57,8 @@ class Outline {
   std::string_view raw(Index value) const {
     return bytes_.substr(values_[value].at, values_[value].length);
   }
+  /// Whether it is a member; an element has no name, not even an empty one.
+  bool has_name(Index value) const { return values_[value].name_at != 0; }
   /// A member's name, decoded; empty for an element.
   std::string name(Index member) const;
   /// A string's text, decoded; empty for anything else.

@@ -4,6 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "session/outline_values.hpp"
+#include "session/plain_name.hpp"
+
 namespace verbatim::session {
 namespace {
 
@@ -43,6 +46,11 @@ std::string canonical(std::string path) {
     if (covers(beta, path)) return std::string(ga) + path.substr(beta.size());
   if (covers("prompt", path)) return "instructions." + path;
   return path;
+}
+
+bool is_of_responses_alone(std::string_view fold) {
+  return std::find(std::begin(of_responses_alone), std::end(of_responses_alone), fold) !=
+         std::end(of_responses_alone);
 }
 
 bool is_small_name(std::string_view name) {
@@ -87,11 +95,6 @@ class Look {
   std::optional<Wrong> wrong;
 
  private:
-  static bool is_of_responses_alone(std::string_view fold) {
-    return std::find(std::begin(of_responses_alone), std::end(of_responses_alone), fold) !=
-           std::end(of_responses_alone);
-  }
-
   Relation relation_of(std::string_view field) const {
     if (all_) return Relation::locked;
     Relation found = Relation::none;
@@ -116,23 +119,6 @@ class Look {
     return *has_;
   }
 
-  /// The value at a path that the client wrote; null if there is none.
-  const Tree* at(std::string_view path) {
-    const Tree* place = &has();
-    while (!path.empty() && place != nullptr) {
-      const std::string_view name = path.substr(0, path.find('.'));
-      path.remove_prefix(std::min(path.size(), name.size() + 1));
-      place = member(*place, name);
-    }
-    return place;
-  }
-
-  static const Tree* member(const Tree& object, std::string_view name) {
-    if (!object.is_object()) return nullptr;
-    const auto found = object.find(name);
-    return found == object.end() ? nullptr : &*found;
-  }
-
   static bool has_in_other_letters(const Tree* object, const std::string& name) {
     if (object == nullptr || !object->is_object()) return false;
     const std::string fold = folded(name);
@@ -145,9 +131,9 @@ class Look {
   bool says_what_is(Index value, const std::string& field, const std::string& written) {
     static const Tree realtime = "realtime";
     const std::size_t dot = written.rfind('.');
-    const Tree* around = at(written.substr(0, dot == written.npos ? 0 : dot));
+    const Tree* around = value_at(has(), written.substr(0, dot == written.npos ? 0 : dot));
     const std::string name = dot == written.npos ? written : written.substr(dot + 1);
-    const Tree* now = around == nullptr ? nullptr : member(*around, name);
+    const Tree* now = around == nullptr ? nullptr : member_of(*around, name);
     if (now == nullptr && written == "type") now = &realtime;
     // What a session does not have can be left so, if it is called by its own name.
     const bool own = is_small_name(name) && !has_in_other_letters(around, name) &&
@@ -158,13 +144,13 @@ class Look {
   /// An update changes only what it names: a member that is not named may be there.
   bool compare(Index value, const Tree* now, bool own, const std::string& written) {
     if (!message_.is(value, Kind::object) || message_.empty(value)) {
-      const bool same = now != nullptr ? equal(value, *now) || says_nothing(value, *now)
+      const bool same = now != nullptr ? equal(message_, value, *now) || says_nothing(value, *now)
                                        : own && message_.is(value, Kind::null);
       return same || fail(Wrong::Kind::locked, written, {});
     }
     for (Index i = json::Outline::first(value); i < message_.end(value); i = message_.end(i)) {
       const std::string name = message_.name(i);
-      const Tree* there = now == nullptr ? nullptr : member(*now, name);
+      const Tree* there = now == nullptr ? nullptr : member_of(*now, name);
       const bool own_name =
           own && (there != nullptr || (is_small_name(name) && !has_in_other_letters(now, name)));
       std::string path = written;
@@ -176,38 +162,6 @@ class Look {
 
   bool says_nothing(Index value, const Tree& now) const {
     return message_.is(value, Kind::object) && message_.empty(value) && now.is_object();
-  }
-
-  bool equal(Index value, const Tree& now) const {
-    switch (message_.kind(value)) {
-      case Kind::array:
-        return now.is_array() && equal_elements(value, now);
-      case Kind::object:
-        return now.is_object() && equal_members(value, now);
-      case Kind::string:
-        return now.is_string() && message_.text(value) == now.get_ref<const std::string&>();
-      default:
-        return !now.is_structured() && Tree::parse(message_.raw(value), nullptr, false) == now;
-    }
-  }
-
-  bool equal_elements(Index value, const Tree& now) const {
-    std::size_t count = 0;
-    for (Index i = json::Outline::first(value); i < message_.end(value); i = message_.end(i)) {
-      if (count == now.size() || !equal(i, now[count])) return false;
-      ++count;
-    }
-    return count == now.size();
-  }
-
-  bool equal_members(Index value, const Tree& now) const {
-    std::size_t count = 0;
-    for (Index i = json::Outline::first(value); i < message_.end(value); i = message_.end(i)) {
-      const Tree* there = member(now, message_.name(i));
-      if (there == nullptr || !equal(i, *there)) return false;
-      ++count;
-    }
-    return count == now.size();
   }
 
   const json::Outline& message_;
@@ -231,23 +185,6 @@ void leaves(const Tree& object, const std::string& path, std::vector<std::string
 
 }  // namespace
 
-std::string folded(std::string_view name) {
-  std::string out;
-  out.reserve(name.size());
-  for (const char c : name) {
-    if (c == '_' || c == '-') continue;
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  }
-  return out;
-}
-
-bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-}
-
 void LockedFields::lock(std::string_view field) { fields_.push_back(canonical(folded(field))); }
 
 void LockedFields::lock_all_of(const std::string& session_json) {
@@ -266,6 +203,27 @@ bool LockedFields::touches(std::string_view field) const {
   return std::any_of(fields_.begin(), fields_.end(), [&asked](const std::string& locked) {
     return covers(locked, asked) || covers(asked, locked);
   });
+}
+
+bool LockedFields::judges(std::string_view path, bool of_response) const {
+  if (of_response && is_of_responses_alone(path.substr(0, path.find('.')))) return false;
+  const std::string field = canonical(std::string(path));
+  return all_ || std::any_of(fields_.begin(), fields_.end(),
+                             [&field](const std::string& locked) { return covers(locked, field); });
+}
+
+std::vector<LockedFields::Part> LockedFields::parts() const {
+  std::vector<Part> out;
+  for (const std::string& field : fields_) {
+    for (std::string_view rest = field; !rest.empty();) {
+      const std::string_view name = rest.substr(0, rest.find('.'));
+      rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+      out.push_back({std::string(name), rest.empty()});
+    }
+    for (const auto& [beta, ga] : beta_names)
+      if (covers(ga, field)) out.push_back({std::string(beta), true});
+  }
+  return out;
 }
 
 std::optional<LockedFields::Wrong> LockedFields::wrong_in(

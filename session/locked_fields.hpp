@@ -19,9 +19,6 @@
 
 namespace verbatim::session {
 
-/// As a lenient parser may compare names: in small letters, without _ and -. Dots stay.
-std::string folded(std::string_view name);
-
 class LockedFields {
  public:
   /// By its path in GA's session object, or in beta's.
@@ -31,8 +28,19 @@ class LockedFields {
   void lock_all_of(const std::string& session_json);
 
   bool any() const { return all_ || !fields_.empty(); }
+  bool all() const { return all_; }
   /// Whether a change of this field, or of something in it, changes what is locked.
   bool touches(std::string_view field) const;
+  /// Whether a change of this field is for wrong_in() to judge. `path`: folded.
+  bool judges(std::string_view path, bool of_response) const;
+
+  /// The parts of all paths, folded, by every name that a protocol has for them: of
+  /// audio.output.voice they are audio, output and voice, of which the last is the field itself.
+  struct Part {
+    std::string name;
+    bool last = false;
+  };
+  std::vector<Part> parts() const;
 
   struct Wrong {
     enum class Kind : std::uint8_t { locked, ambiguous };
@@ -49,9 +57,5 @@ class LockedFields {
   bool all_ = false;
   std::vector<std::string> fields_;  ///< folded
 };
-
-/// Whether a name can be read in one way only, but for its letters: not empty, at most 64 ASCII
-/// letters, digits, _ and -.
-bool is_plain_name(std::string_view name);
 
 }  // namespace verbatim::session

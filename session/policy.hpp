@@ -15,7 +15,7 @@
 
 namespace verbatim::session {
 
-class LockedFields;
+struct Locks;
 
 /// Of a message that is held against what is locked.
 struct MessageLimits {
@@ -51,7 +51,7 @@ class Policy {
 
  private:
   PolicyRules rules_;
-  std::shared_ptr<const LockedFields> locked_;  ///< null: nothing is
+  std::shared_ptr<const Locks> locked_;  ///< null: nothing is
   std::string bound_json_;
   std::string current_json_;  ///< the session object that the provider showed last
 };

@@ -1,6 +1,8 @@
 // Any message of a client in a session with locked instructions and voice. What passes changes
 // neither, however lenient the reader behind us is. And an outline has what another parser finds.
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -77,6 +79,36 @@ void demand_harmless(std::string_view type, const Tree& message) {
   });
 }
 
+/// What is left of a name for a reader that looks at its letters alone.
+std::string letters(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if ((small >= 'a' && small <= 'z') || (small >= '0' && small <= '9')) out += small;
+  }
+  return out;
+}
+
+/// Of a reader that takes a name for what it says wherever it stands, but in what is the client's
+/// own.
+void demand_nowhere(const Tree& where, int depth = 0) {
+  static constexpr std::string_view own[] = {"tools", "tool_choice", "metadata",
+                                             "error", "annotations", "logprobs"};
+  if (depth > 32) return;
+  if (where.is_array()) {
+    for (const Tree& one : where) demand_nowhere(one, depth + 1);
+  }
+  if (!where.is_object()) return;
+  for (auto member = where.begin(); member != where.end(); ++member) {
+    if (std::find(std::begin(own), std::end(own), member.key()) != std::end(own)) continue;
+    const std::string name = letters(member.key());
+    if (name == "instructions") demand(member.value() == "Be kind.");
+    if (name == "voice") demand(member.value() == "marin");
+    if (name == "role") demand(member.value() == "user" || member.value() == "assistant");
+    demand_nowhere(member.value(), depth + 1);
+  }
+}
+
 Tree rebuilt(const Outline& outline, Outline::Index value) {
   Tree tree;
   if (outline.is(value, json::Kind::object)) {
@@ -115,7 +147,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     demand(rebuilt(outline, 0) == tree);
   demand(outline.fault() != Outline::Fault::not_json);
   const bool passes_some = !some.refuse(type, message);
-  if (passes_some && !tree.is_discarded()) demand_harmless(type, tree);
+  if (passes_some && !tree.is_discarded()) {
+    demand_harmless(type, tree);
+    demand_nowhere(tree);
+  }
   // The more is locked, the less passes.
   if (!all.refuse(type, message)) demand(!bound_fields.refuse(type, message));
   if (!bound_fields.refuse(type, message)) demand(passes_some);

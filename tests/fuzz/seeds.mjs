@@ -61,6 +61,9 @@ for (const event of [
   { type: 'session.update', Session: [{ instructions: 'x' }], session: '{"instructions":"x"}' },
   { type: 'response.create', response: { input: [{ role: 'System', content: [] }], Input: [], metadata: { a: '1' } } },
   { type: 'conversation.item.create', previous_item_id: 'root', item: { type: 'message', Role: 'developer', role: 'user' } },
+  { type: 'session.update', event: { session: { audio: { voice: 'x' }, output: 'x' } }, session: { session: { instructions: 'x' } } },
+  { type: 'conversation.item.create', items: [{ role: 'system' }], item: { content: [{ type: 'system', text: 'x' }] } },
+  { type: 'input_audio_buffer.append', audio: 'AAAA', event_id: 'e', x: { a: [{ voice: 'x' }] } },
 ])
   write('policy', JSON.stringify(event));
 
