@@ -17,6 +17,7 @@
 #include "server/announced_caller.hpp"
 #include "server/body_source.hpp"
 #include "server/http_framing.hpp"
+#include "server/http_version.hpp"
 #include "server/read_message.hpp"
 #include "server/request_body.hpp"
 
@@ -356,6 +357,9 @@ class Requests {
   Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
     auto refusal = refusal_for(ec);
     if (!refusal) co_return;
+    if (ec == http::error::bad_version && names_later_major_version(buffered())) {
+      refusal = problem(505, "HTTP version not supported", "This server speaks HTTP/1.1.");
+    }
     HttpRequest request;
     request.path = path_of_unreadable(head, buffered());
     service_.canonicalise(request);

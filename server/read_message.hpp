@@ -1,5 +1,6 @@
 // Reads HTTP messages by Beast's parser (Boost 1.81), and keeps two of its promises that it does
-// not keep itself: a bound on the head, and that no peer can end the program.
+// not keep itself: a bound on the head, and that no peer can end the program. Later minor versions
+// are read as HTTP/1.1.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <boost/beast/http/error.hpp>
 #include <tuple>
 
+#include "server/http_version.hpp"
 #include "server/transport.hpp"
 
 namespace verbatim::server {
@@ -25,6 +27,11 @@ class HeadLimit {
     namespace http = boost::beast::http;
     ec = {};
     if (buffer.size() > 0) {
+      if (used_ == 0) {
+        const auto bytes = buffer.data();
+        lower_minor_version({static_cast<char*>(bytes.data()), bytes.size()},
+                            is_request ? FirstLine::request : FirstLine::response);
+      }
       const std::size_t used = parser.put(buffer.data(), ec);
       buffer.consume(used);
       used_ += used;

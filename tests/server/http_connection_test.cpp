@@ -324,15 +324,63 @@ TEST_CASE("empty lines before a request are skipped", "[http][framing]") {
   }
 }
 
+TEST_CASE("a later minor version is served as HTTP/1.1", "[http][framing]") {
+  for (const char minor : {'2', '3', '7', '9'}) {
+    const std::string version = std::string("HTTP/1.") + minor;
+    INFO(version);
+    Wire wire;
+    // Also the rest of what 1.1 says: chunks, a connection that stays, a body of its own length.
+    const std::string answers =
+        wire("GET /a/HTTP/1.0?HTTP/1.1 " + version + "\r\nHost: x\r\n\r\nPOST /post " + version +
+             "\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n" +
+             "0\r\n\r\nGET /last HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(statuses(answers) == Statuses{200, 200, 200});
+    REQUIRE(wire.service.served.size() == 3);
+    CHECK(wire.service.served[0].path == "/a/HTTP/1.0");
+    CHECK(wire.service.served[1].body == "words");
+    CHECK(statuses(wire("GET / " + version + "\r\n\r\n")) == Statuses{400});  // without Host
+
+    Wire pieces;
+    std::vector<std::string> bytes;
+    for (const char one : "GET /a " + version + "\r\nHost: x\r\n\r\n") bytes.emplace_back(1, one);
+    CHECK(statuses(pieces(bytes)) == Statuses{200});
+
+    Wire upgraded;
+    CHECK(statuses(upgraded(upgrade("Host: x\r\n", "GET / " + version))) == Statuses{426});
+  }
+}
+
+TEST_CASE("a later major version is 505, and the connection is closed", "[http][framing]") {
+  for (const std::string first : {"GET / HTTP/2.0", "GET / HTTP/3.0", "POST /post HTTP/2.1",
+                                  "PRI * HTTP/2.0", "GET /a?HTTP/1.1 HTTP/9.9"}) {
+    Wire wire;
+    INFO(first);
+    CHECK(statuses(wire(first + "\r\nHost: x\r\n\r\n" + hidden)) == Statuses{505});
+    CHECK(wire.service.served.empty());
+  }
+}
+
 TEST_CASE("what is no HTTP is refused plainly", "[http][framing]") {
-  for (const std::string bytes :
-       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n\r\n",
-        "\x16\x03\x01\x02\x01\x01\x01\xfc\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/1.1\n\n",
-        "GET / HTTP/1.1\nHost: x\n\n", "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET / HTTP/1.1 \r\nHost: x\r\n\r\n", "GET / http/1.1\r\nHost: x\r\n\r\n",
-        "GET /\tHTTP/1.1\r\nHost: x\r\n\r\n", "(GET) / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\n: v\r\n\r\n",
-        "GET / HTTP/11.1\r\nHost: x\r\n\r\n", "GET / HTTP/0.9\r\n\r\n"}) {
+  for (const std::string bytes : {"PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n\r\n",
+                                  "\x16\x03\x01\x02\x01\x01\x01\xfc\r\n\r\n",
+                                  "GET /\r\n\r\n",
+                                  "GET / HTTP/1.1\n\n",
+                                  "GET / HTTP/1.1\nHost: x\n\n",
+                                  "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+                                  "GET / http/1.1\r\nHost: x\r\n\r\n",
+                                  "GET /\tHTTP/1.1\r\nHost: x\r\n\r\n",
+                                  "(GET) / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nHost: x\r\n: v\r\n\r\n",
+                                  "GET / HTTP/11.1\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/0.9\r\n\r\n",
+                                  "GET / HTTP/1.x\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/1.22\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/2\r\nHost: x\r\n\r\n",
+                                  "GET / HTTP/x.2\r\nHost: x\r\n\r\n",
+                                  "GET /HTTP/1.2\r\nHost: x\r\n\r\n",
+                                  "HTTP/1.2\r\nHost: x\r\n\r\n"}) {
     Wire wire;
     INFO(bytes);
     CHECK(statuses(wire(bytes)) == Statuses{400});
