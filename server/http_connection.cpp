@@ -1,5 +1,6 @@
 #include "server/http_connection.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/write.hpp>
@@ -59,6 +60,14 @@ struct Wanted {
   bool http_1_0 = false;    ///< a peer that does not know chunks, nor persistence without a word
   bool keep_alive = false;  ///< the connection may go on
 };
+
+/// A refusal that no route has made is kept by no cache either.
+HttpResponse uncached(HttpResponse refusal) {
+  const auto says = [](const auto& one) { return one.first == "Cache-Control"; };
+  if (std::none_of(refusal.headers.begin(), refusal.headers.end(), says))
+    refusal.headers.emplace_back("Cache-Control", "no-store");
+  return refusal;
+}
 
 /// True if the connection goes on.
 Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted) {
@@ -351,7 +360,8 @@ class Requests {
   Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
     wanted.keep_alive = false;
     const Deadline deadline(executor_, limits_.request_timeout, cut());
-    co_await write_response(stream_, service_.in_form_of(path, std::move(refusal)), wanted);
+    co_await write_response(stream_, uncached(service_.in_form_of(path, std::move(refusal))),
+                            wanted);
   }
 
   Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
@@ -418,14 +428,14 @@ Awaitable<void> serve(Transport stream, Connections::PlacePtr place, Caller peer
   if (!upgrade) co_return;
   // From now on it is one client's, also where it comes from a proxy.
   if (!place->belongs_to(upgrade->request.remote)) {
-    co_await write_response(upgrade->transport, too_many_of_address(), {});
+    co_await write_response(upgrade->transport, uncached(too_many_of_address()), {});
     co_await part_from(upgrade->transport);
     co_return;
   }
   auto refused =
       co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   if (!refused) co_return;
-  co_await write_response(refused->transport, std::move(refused->response), {});
+  co_await write_response(refused->transport, uncached(std::move(refused->response)), {});
   co_await part_from(refused->transport);
 }
 

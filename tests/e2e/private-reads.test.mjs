@@ -20,6 +20,7 @@ test('tokens and what is private are kept by no cache; pages may be [P10]', asyn
   const client = await Client.connectWithId(t, relay, { token });
   await client.ask('Who keeps this?');
   await client.close();
+  await relay.transcript(client.id); // it is final, and changes no more
   const path = `/v1/sessions/${client.id}`;
   const read = await relay.request(`${path}/transcript`);
   const watcher = await Watcher.open(t, relay, client.id);

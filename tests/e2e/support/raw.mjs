@@ -69,6 +69,6 @@ export async function raw(t, relay, ...pieces) {
     head,
     body,
     text: wire.text,
-    json: /^content-type: application\/(problem\+)?json/im.test(head) && body ? JSON.parse(body) : undefined,
+    json: /^content-type: application\/(problem\+)?json\b/im.test(head) && body ? JSON.parse(body) : undefined,
   };
 }
