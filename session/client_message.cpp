@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "session/json_view.hpp"
+#include "session/plain_name.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {
@@ -28,20 +29,9 @@ struct Envelope {
 /// could hold a thread up with.
 constexpr std::size_t top_level_members_max = 1000;
 
-/// A name that some parsers take for `type`: in other letters, or with blanks, marks or anything
-/// that cannot be seen around or between them.
+/// A name that some parsers take for `type`.
 bool is_type_in_other_letters(std::string_view key) {
-  constexpr std::string_view type = "type";
-  if (key == type) return false;
-  std::size_t found = 0;
-  for (const char c : key) {
-    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
-    const bool letter = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
-    if (!letter) continue;
-    if (found == type.size() || small != type[found]) return false;
-    ++found;
-  }
-  return found == type.size();
+  return key != "type" && reads_as(key, "type");
 }
 
 /// Precondition: json::check() has passed the message, and it is an object.

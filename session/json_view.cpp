@@ -191,6 +191,11 @@ bool Members::next() {
   return value_.exists();
 }
 
+bool Members::all_read() const {
+  std::string_view rest = rest_;
+  return take(rest, '}') && rest.find_first_not_of(" \t\r\n") == npos;
+}
+
 View Object::operator[](std::string_view key) {
   for (std::size_t i = 0; i < count_; ++i)
     if (read_[i].key == key) return read_[i].value;

@@ -86,6 +86,8 @@ class Members {
   /// As written, without the quotes: escapes are not decoded.
   std::string_view key() const { return key_; }
   View value() const { return value_; }
+  /// After the last: whether the object ended there, and the bytes with it.
+  bool all_read() const;
 
  private:
   std::string_view rest_;

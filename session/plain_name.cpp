@@ -21,4 +21,16 @@ bool is_plain_name(std::string_view name) {
   });
 }
 
+bool reads_as(std::string_view name, std::string_view wanted) {
+  std::size_t found = 0;
+  for (const char c : name) {
+    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    const bool counts = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
+    if (!counts) continue;
+    if (found == wanted.size() || small != wanted[found]) return false;
+    ++found;
+  }
+  return found == wanted.size();
+}
+
 }  // namespace verbatim::session

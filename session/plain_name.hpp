@@ -1,5 +1,5 @@
-// How names of members are compared where something is locked: a reader behind us may be lenient
-// about letters, underscores and hyphens.
+// How names of members are compared where a reader may be lenient about letters, underscores and
+// hyphens.
 //
 // Pure; any thread.
 #pragma once
@@ -15,5 +15,10 @@ std::string folded(std::string_view name);
 /// Whether a name can be read in one way only, but for its letters: not empty, at most 64 ASCII
 /// letters, digits, _ and -.
 bool is_plain_name(std::string_view name);
+
+/// Whether a reader that looks at ASCII letters and digits alone takes `name` for `wanted`: in
+/// other letters, or with blanks, marks or anything that cannot be seen around or between them.
+/// `wanted`: lower case.
+bool reads_as(std::string_view name, std::string_view wanted);
 
 }  // namespace verbatim::session

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "session/json_view.hpp"
-#include "session/protocol.hpp"
+#include "session/plain_name.hpp"
 
 namespace verbatim::session {
 
@@ -34,15 +34,49 @@ std::string letters_of(std::string_view text) {
   return letters;
 }
 
-/// Also where its type, or the name of that member, is written with escapes.
-bool is_error_event(std::string_view message) {
-  const std::string_view type = peek_type(message);
-  if (!type.empty()) return type == "error";
-  for (auto members = json::Members::begun(message); members.next();) {
-    const std::string name = decoded('"' + std::string(members.key()) + '"');
-    if (name == "type") return members.value().string_or_empty() == "error";
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
+}
+
+/// A type as protocols have them, which has no second reading.
+bool is_small(std::string_view type) {
+  return std::all_of(type.begin(), type.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
+/// Of the value of a member `type`: it has the word in it, in whatever letters, as those of
+/// gateways' own errors have.
+bool may_be_error_type(json::View value) {
+  constexpr std::string_view word = "error";
+  const std::string_view plain = value.plain_string();
+  if (plain.empty() || !is_plain(plain)) return true;
+  return (is_small(plain) ? plain.find(word) : letters_of(plain).find(word)) != plain.npos;
+}
+
+/// Whether some reader may take the member for the type or for an error. Most are known not to be
+/// by their first letter.
+bool is_suspicious(std::string_view key) {
+  const char first = key.empty() ? ' ' : key.front();
+  if (first >= 'a' && first <= 'z' && first != 't' && first != 'e') return false;
+  return !is_plain(key) || reads_as(key, "type") || reads_as(key, "error") ||
+         reads_as(key, "errors");
+}
+
+/// Whether some reader may take the frame for an error. One walk over its top level.
+bool may_be_error(std::string_view message) {
+  std::size_t types = 0;
+  auto members = json::Members::begun(message);
+  while (members.next()) {
+    const std::string_view key = members.key();
+    if (key == "type") {
+      if (++types > 1 || may_be_error_type(members.value())) return true;
+    } else if (is_suspicious(key)) {
+      return true;
+    }
   }
-  return false;
+  return types == 0 || !members.all_read();
 }
 
 }  // namespace
@@ -72,7 +106,7 @@ std::string SecretFilter::cut(std::string text) const {
 }
 
 std::optional<std::string> SecretFilter::cut_error_event(std::string_view message) const {
-  if (secrets_.empty() || !is_error_event(message)) return std::nullopt;
+  if (secrets_.empty() || !may_be_error(message)) return std::nullopt;
   std::string out;
   std::size_t copied = 0;
   for (std::size_t at = message.find('"'); at != std::string_view::npos;
@@ -87,8 +121,11 @@ std::optional<std::string> SecretFilter::cut_error_event(std::string_view messag
     }
     at += literal.size();
   }
-  if (copied == 0) return std::nullopt;
-  return out.append(message.substr(copied));
+  out.append(message.substr(copied));
+  // What is no JSON has no strings to look for: a reader shows it as it is.
+  if (contains_secret(out) && json::check(out)) out = cut(std::move(out));
+  if (out == message) return std::nullopt;
+  return out;
 }
 
 bool SecretFilter::holds_part_of_secret(std::string_view code) const {

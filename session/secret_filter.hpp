@@ -28,9 +28,10 @@ class SecretFilter {
   /// The text with `[hidden]` in place of each secret.
   std::string cut(std::string text) const;
 
-  /// An `error` event of the provider in which a secret stands in some string, however it is
-  /// escaped, with `[hidden]` in its place; all else byte for byte. nullopt: nothing is to be
-  /// changed, or it is no `error` event.
+  /// An `error` event of the provider, or a frame that a lenient reader may take for one, in which
+  /// a secret stands in some string, however it is escaped, with `[hidden]` in its place; all else
+  /// byte for byte. Such a frame has a type with the word error in it, or a member `error`, or it
+  /// does not have exactly one plain type. nullopt: nothing is to be changed, or it is none.
   std::optional<std::string> cut_error_event(std::string_view message) const;
   /// Codes of an event that hold a secret become "other": codes are logged, counted and shown.
   void cut_codes(Event& event) const;

@@ -124,6 +124,32 @@ describe('what it says later', { concurrency: 3 }, () => {
     await assertHidden(relay, client);
   });
 
+  test('a frame that may be read as an error passes without the key, whichever reader is meant [P10]', async (t) => {
+    const frames = [
+      `{"type":"response.output_audio.delta","delta":"AAAA","type":"error","n":1,"message":"${key}"}`,
+      `{"type":"vendor.note","n":2,"message":"${key}","type":"error"}`,
+      `{"type":"vendor.note","Type":"error","n":3,"message":"${key}"}`,
+      `{"type":"Error","n":4,"message":"${key}"}`,
+      `{"type":"invalid_request_error","n":5,"message":"${key}"}`,
+      `{"error":{"message":"${key}"},"n":6}`,
+      `{"type":"vendor.note","error":{"message":"${key}"},"n":7}`,
+      `[{"type":"error","n":8,"message":"${key}"}]`,
+      `"Incorrect API key: ${key} (n:9)"`,
+    ];
+    const relay = await start(t, {
+      accepted(connection) {
+        for (const frame of frames) connection.send(frame);
+        connection.send('{"type":"vendor.last"}');
+      },
+    });
+    const client = await Client.connectWithId(t, relay);
+    await client.event('vendor.last');
+    const cut = frames.map((frame) => frame.replace(key, '[hidden]'));
+    assert.deepEqual(client.frames.filter((frame) => /n"?:[1-9]/.test(frame)), cut);
+    client.socket.close();
+    await assertHidden(relay, client);
+  });
+
   for (const [what, code, end] of [
     ['a refusal', 4001, 'upstream_error'],
     ['a normal close', 1000, 'upstream_closed'],
