@@ -207,6 +207,8 @@ std::vector<Key> make_limit_keys() {
           number<std::size_t>(0, 1'000'000)),
       key("limits.connects_per_minute", &S::limits, &Limits::connects_per_minute,
           number<std::size_t>(0, 1'000'000)),
+      key("limits.journal_bytes_per_second", &S::limits, &Limits::journal_bytes_per_second,
+          bytes(0, 1024 * GiB)),
       key("limits.journal_bytes_per_minute", &S::limits, &Limits::journal_bytes_per_minute,
           bytes(0, 1024 * GiB)),
       key("limits.all_journal_bytes_per_minute", &S::limits, &Limits::all_journal_bytes_per_minute,

@@ -5,6 +5,8 @@
 // Any thread, as the journal behind it. Never refuses what that one takes.
 #pragma once
 
+#include <utility>
+
 #include "session/journal.hpp"
 
 namespace verbatim::server {
@@ -20,8 +22,8 @@ class ForwardBeforeCommit final : public session::Journal {
   session::Taken settle(session::AttemptId attempt, const session::Turn& turn) override {
     return long_durable(journal_.settle(attempt, turn));
   }
-  session::Sequence close(session::AttemptId attempt, const session::Ending& ending) override {
-    return journal_.close(attempt, ending);
+  session::Sequence close(session::AttemptId attempt, session::Ending ending) override {
+    return journal_.close(attempt, std::move(ending));
   }
   session::Sequence mark(session::AttemptId attempt, session::SessionStatus status) override {
     return journal_.mark(attempt, status);

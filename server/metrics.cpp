@@ -187,12 +187,11 @@ void Tally::relayed(Way way, session::MessageKind kind, std::size_t size, std::i
   delay[w][k].observe_us(delay_us);
 }
 
-void Tally::session_ended(session::CloseReason reason,
-                          const std::vector<session::Turn>& turns_of_it) {
+void Tally::session_ended(session::CloseReason reason, const session::TurnCounts& turns_of_it) {
   ended[static_cast<std::size_t>(reason)].add();
-  for (const session::Turn& turn : turns_of_it) {
-    turns[static_cast<std::size_t>(turn.role)][static_cast<std::size_t>(turn.status)].add();
-  }
+  for (std::size_t role = 0; role < turns.size(); ++role)
+    for (std::size_t status = 0; status < turns[role].size(); ++status)
+      turns[role][status].add(turns_of_it[role][status]);
 }
 
 void Tally::response_ended(session::ResponseStatus status, std::string_view reason,

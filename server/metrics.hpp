@@ -89,8 +89,8 @@ struct Tally {
   std::array<std::array<Count, kinds>, ways> messages;
   std::array<std::array<Count, kinds>, ways> bytes;
   std::array<std::array<Histogram, kinds>, ways> delay;
-  std::array<Count, 16> ended;                                ///< by CloseReason
-  std::array<std::array<Count, 6>, 4> turns;                  ///< by Role, TurnStatus
+  std::array<Count, 16> ended;  ///< by CloseReason
+  std::array<std::array<Count, session::turn_status_count>, session::role_count> turns;
   std::array<Count, session::unplaced_kinds> unplaced_texts;  ///< by Unplaced
   /// By ResponseStatus and place in response_reasons; the last is any other reason.
   std::array<std::array<Count, response_reasons.size() + 1>, 5> responses;
@@ -119,7 +119,7 @@ struct Tally {
   void not_admitted(AdmissionLimit limit) { refused_by[static_cast<std::size_t>(limit)].add(); }
   void response_ended(session::ResponseStatus status, std::string_view reason, std::uint64_t count);
   void session_used(const session::Usage& used, const session::Budget& budget);
-  void session_ended(session::CloseReason reason, const std::vector<session::Turn>& turns_of_it);
+  void session_ended(session::CloseReason reason, const session::TurnCounts& turns_of_it);
 };
 
 struct StorageGauges {

@@ -71,6 +71,7 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.upstream_queue_bytes_max = settings.upstream_queue_bytes_max;
   options.journal_share_bytes =
       std::max(all.journal.queue_bytes_max / journal_queue_shares, journal_share_min);
+  options.journal_bytes_per_second = all.limits.journal_bytes_per_second;
   options.budget.journal_bytes_per_minute =
       static_cast<std::int64_t>(all.limits.journal_bytes_per_minute);
   options.item_bytes_max = settings.item_bytes_max;
@@ -427,14 +428,15 @@ void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver&
     parts_.log.info("session.suspended", {{"session", call.session_id}, {"attempt", attempt}});
     return;
   }
-  worker.tally().session_ended(done.reason(), done.final_transcript().turns);
-  worker.tally().session_used(done.final_transcript().used, done.budget());
+  const auto& outcome = done.outcome();
+  worker.tally().session_ended(done.reason(), outcome.turn_counts);
+  worker.tally().session_used(outcome.used, done.budget());
   parts_.log.info("session.ended", {{"session", call.session_id},
                                     {"attempt", attempt},
                                     {"reason", to_string(done.reason())},
                                     {"why", decided_by_client(done.reason()) ? "" : done.why()},
-                                    {"turns", done.final_transcript().turns.size()},
-                                    {"complete", done.final_transcript().complete}});
+                                    {"turns", outcome.turns},
+                                    {"complete", outcome.complete}});
 }
 
 }  // namespace verbatim::server

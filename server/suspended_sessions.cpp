@@ -79,7 +79,7 @@ Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string&
   auto read_ending = co_await reader_.run<Ending>(executor, read, "a suspended session");
   if (const auto* error = std::get_if<1>(&read_ending)) {
     log_.warn("session.not_ended", {{"session", session_id}, {"why", error->what()}});
-  } else if (journal_.close(attempt, *std::get<0>(read_ending)) != 0) {
+  } else if (journal_.close(attempt, std::move(*std::get<0>(read_ending))) != 0) {
     --left_;
     log_.info("session.ended", {{"session", session_id},
                                 {"reason", "server_shutdown"},

@@ -54,8 +54,9 @@ class Journal {
   /// Folds a turn into the transcript table, in the transaction of what was appended before it.
   virtual Taken settle(AttemptId attempt, const Turn& turn) = 0;
 
-  /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction.
-  virtual Sequence close(AttemptId attempt, const Ending& ending) = 0;
+  /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction. By value: its
+  /// text may be a hundred MiB, and is moved to the disk's thread.
+  virtual Sequence close(AttemptId attempt, Ending ending) = 0;
 
   /// An attempt that goes on is live, or detached while its client is away.
   virtual Sequence mark(AttemptId attempt, SessionStatus status) = 0;

@@ -48,6 +48,7 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
                      : 0),
       policy_(options_.policy, options_.session_config_json, options_.model),
       budget_(limits_of(options_), options_.users_usage, now.mono_ms),
+      pace_(options_.journal_bytes_per_second),
       backoff_(options_.reconnect),
       answers_(options_.open_answers_bytes_max) {
   budget_.listen(identity_.extension_events);
@@ -293,6 +294,7 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
     recorded_bytes_ = 0;
     waits_for_share_ = last_sequence_;
   }
+  pace_.brought(bytes, now.mono_ms);
   const auto notice = budget_.journaled(bytes, now.mono_ms);
   if (!notice) return true;
   heed(*notice, now);
@@ -304,7 +306,8 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
 bool RealtimeSession::wants_client() const {
   // A client can be answered without the provider, too: what it is told about events that were
   // refused comes on top of a full queue, and must not do so for ever.
-  return !ended() && client_attached_ && !journal_.crowded() && !over_share(journal_.durable()) &&
+  return !ended() && client_attached_ && !pace_.holds() && !journal_.crowded() &&
+         !over_share(journal_.durable()) &&
          to_upstream_.bytes() < options_.upstream_queue_bytes_max &&
          to_client_.bytes() < 2 * options_.client_queue_bytes_max;
 }
@@ -346,6 +349,7 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
     next = std::min(next, rotate_at_ms_);
   if (held_until_ms_ != 0) next = std::min(next, held_until_ms_);
   if (held_created_) next = std::min(next, held_created_->until_ms);
+  if (pace_.holds()) next = std::min(next, pace_.ends_at_ms());
   if (detached_) {
     next = std::min(next, detached_->until_ms);
     if (speech_open_) next = std::min(next, detached_->commit_at_ms);

@@ -28,6 +28,7 @@
 #include "session/open_answers.hpp"
 #include "session/outbox.hpp"
 #include "session/own_events.hpp"
+#include "session/pace.hpp"
 #include "session/policy.hpp"
 #include "session/secret_filter.hpp"
 #include "session/session_settings.hpp"
@@ -55,6 +56,7 @@ struct SessionOptions {
   std::size_t client_queue_bytes_max = 4 * 1024 * 1024;
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
   std::size_t journal_share_bytes = 4 * 1024 * 1024;  ///< of the journal's queue, then it waits
+  std::size_t journal_bytes_per_second = 0;  ///< beyond it the client is not read; 0: any speed
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::size_t item_bytes_max = 24 * 1024 * 1024;  ///< of an item's JSON, to be given again
@@ -177,8 +179,14 @@ class RealtimeSession {
   bool detached() const { return detached_.has_value(); }
   /// Nobody has ended it; it was suspended.
   bool suspended() const { return suspended_; }
-  /// Once ended.
-  const FinalTranscript& final_transcript() const { return final_; }
+  /// What it was, once it has ended: the words are the journal's.
+  struct Outcome {
+    std::size_t turns = 0;
+    TurnCounts turn_counts{};
+    bool complete = false;
+    Usage used;
+  };
+  const Outcome& outcome() const { return outcome_; }
   const SessionIdentity& identity() const { return identity_; }
 
   struct Counts {
@@ -320,6 +328,7 @@ class RealtimeSession {
   Sequence waits_for_share_ = 0;    ///< nothing is read before this is durable
   Policy policy_;
   Budget budget_;
+  Pace pace_;
   Meter meter_;
 
   // The client.
@@ -364,7 +373,7 @@ class RealtimeSession {
   std::string why_;
   bool suspended_ = false;
   Sequence final_sequence_ = 0;
-  FinalTranscript final_;
+  Outcome outcome_;
 
   std::int64_t created_deadline_ms_ = 0;
   std::int64_t grace_deadline_ms_ = 0;

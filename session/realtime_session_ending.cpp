@@ -35,6 +35,17 @@ bool deserves_error_event(CloseReason reason) {
   return false;
 }
 
+RealtimeSession::Outcome outcome_of(const FinalTranscript& transcript) {
+  RealtimeSession::Outcome outcome;
+  outcome.turns = transcript.turns.size();
+  for (const Turn& turn : transcript.turns)
+    ++outcome
+          .turn_counts[static_cast<std::size_t>(turn.role)][static_cast<std::size_t>(turn.status)];
+  outcome.complete = transcript.complete;
+  outcome.used = transcript.used;
+  return outcome;
+}
+
 }  // namespace
 
 void RealtimeSession::time_passed(Moment now) {
@@ -48,6 +59,7 @@ void RealtimeSession::time_passed(Moment now) {
     to_client_.release();
   }
   if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
+  pace_.time_passed(now.mono_ms);
   if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
     detached_->commit_at_ms = never;
     to_upstream_.push(own_message(commit_event()), 0);
@@ -90,12 +102,14 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   try {
     for (AnswerAudio& sent : transcript_.unrecorded_audio())
       transcript_.apply({{}, std::move(sent)}, now.wall);
-    final_ = finalise(transcript_, now.wall);
+    Ending ending{first, 0, finalise(transcript_, now.wall)};
+    ending.ended_at = transcript_.latest();
+    outcome_ = outcome_of(ending.transcript);
+    budget_.hand_on(outcome_.used);
+    final_sequence_ = journal_.close(identity_.attempt, std::move(ending));
   } catch (const SpillError& error) {
     return end_unread(error.what());
   }
-  budget_.hand_on(final_.used);
-  final_sequence_ = journal_.close(identity_.attempt, Ending{first, transcript_.latest(), final_});
   // Not before: where memory was short, the session has not ended, and it can be tried again.
   reason_ = first;
   close_what_is_open(reason, why);

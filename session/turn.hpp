@@ -1,6 +1,8 @@
 // What a transcript is made of, as plain values. Names and meanings: the interface, section 4.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +17,7 @@ namespace verbatim::session {
 using TimeMs = std::int64_t;
 
 enum class Role : std::uint8_t { unknown = 0, user = 1, assistant = 2, system = 3 };
+inline constexpr std::size_t role_count = 4;
 
 /// Numbers are stored; never renumber.
 enum class TurnStatus : std::uint8_t {
@@ -25,6 +28,7 @@ enum class TurnStatus : std::uint8_t {
   truncated = 4,    ///< talked over; `heard` says how much was played
   failed = 5,       ///< its transcription, or its response, failed; `reason` says why
 };
+inline constexpr std::size_t turn_status_count = 6;
 
 /// How much of a spoken turn was played before the listener talked over it.
 struct Heard {
@@ -52,6 +56,9 @@ struct Turn {
 
   friend bool operator==(const Turn&, const Turn&) = default;
 };
+
+/// How many turns, by role and status: their numbers are the indices.
+using TurnCounts = std::array<std::array<std::size_t, turn_status_count>, role_count>;
 
 enum class GapKind : std::uint8_t {
   uncommitted_speech = 0,    ///< speech began, was never committed and gave no text

@@ -33,9 +33,9 @@ session::Turn read_turn(const Query& row) {
 std::vector<session::Turn> read_turns(Database& database, session::AttemptId attempt) {
   std::vector<session::Turn> turns;
   Query rows = database.query(
-      "SELECT ordinal, item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
-      "response_id, started_at, ended_at, audio_ms FROM turn WHERE attempt = ? ORDER BY ordinal, "
-      "id");
+      "SELECT max(ordinal, 0), item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
+      "response_id, started_at, ended_at, audio_ms FROM turn WHERE attempt = ? "
+      "ORDER BY max(ordinal, 0), id");
   rows.bind(attempt);
   while (rows.step()) turns.push_back(read_turn(rows));
   return turns;

@@ -104,7 +104,8 @@ void insert_event(Database& database, session::Sequence seq, session::AttemptId 
       .run();
 }
 
-void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn) {
+void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
+                 int expected) {
   const bool completes = turn.status == session::TurnStatus::completed &&
                          !is_completed(database, attempt, turn.item_id);
   std::optional<std::int64_t> heard_ms;
@@ -119,15 +120,16 @@ INSERT INTO turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard
                   deleted, response_id, started_at, ended_at, audio_ms, writers)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '["relay"]')
 ON CONFLICT (attempt, item_id) DO UPDATE SET
-  ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
+  ordinal = CASE WHEN excluded.ordinal > 0 THEN excluded.ordinal ELSE ordinal END,
   role = excluded.role, status = excluded.status, text = excluded.text,
   heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
   deleted = excluded.deleted, response_id = excluded.response_id,
   started_at = excluded.started_at, ended_at = excluded.ended_at, audio_ms = excluded.audio_ms
 )sql")
-      .bind(attempt, turn.item_id, turn.ordinal, static_cast<int>(turn.role),
-            static_cast<int>(turn.status), turn.text.wtf8(), heard_ms, heard_text, turn.reason,
-            turn.deleted, turn.response_id, turn.started_at, turn.ended_at, turn.audio_ms)
+      .bind(attempt, turn.item_id, turn.ordinal > 0 ? turn.ordinal : -expected,
+            static_cast<int>(turn.role), static_cast<int>(turn.status), turn.text.wtf8(), heard_ms,
+            heard_text, turn.reason, turn.deleted, turn.response_id, turn.started_at, turn.ended_at,
+            turn.audio_ms)
       .run();
   if (completes)
     announce(database, MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),

@@ -25,8 +25,12 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
 void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt,
                   session::TimeMs at, const std::string& body);
 
-/// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one.
-void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn);
+/// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one:
+/// for that, what is stored is minus `expected`, which stands for "not known" and keeps the room of
+/// the ordinal to come. With a row of the same size SQLite writes only the pages that change, so
+/// that the end of an attempt does not write all of its text again.
+void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
+                 int expected = 0);
 
 /// All turns and the attempt's own ending. An attempt ends once: later endings change nothing.
 void finalise_attempt(Database& database, session::AttemptId attempt,

@@ -30,7 +30,7 @@ INSERT INTO main.turn (attempt, item_id, ordinal, role, status, text, heard_ms, 
 SELECT attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
        deleted, response_id, started_at, ended_at, audio_ms, writers FROM segment.turn WHERE true
 ON CONFLICT (attempt, item_id) DO UPDATE SET
-  ordinal = CASE excluded.ordinal WHEN 0 THEN ordinal ELSE excluded.ordinal END,
+  ordinal = CASE WHEN excluded.ordinal > 0 THEN excluded.ordinal ELSE ordinal END,
   role = excluded.role, status = excluded.status, text = excluded.text,
   heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
   deleted = excluded.deleted, response_id = excluded.response_id,

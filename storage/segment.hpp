@@ -23,6 +23,7 @@ struct LiveAttempt {
   int number = 0;
   session::Sequence first_seq = 0;
   AttemptSpec spec;
+  int turns = 0;  ///< that were settled in this process; a turn may be, twice
 };
 using LiveAttempts = std::map<session::AttemptId, LiveAttempt>;
 

@@ -168,9 +168,10 @@ session::Taken SqliteJournal::settle(session::AttemptId attempt, const session::
   return {impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size), size};
 }
 
-session::Sequence SqliteJournal::close(session::AttemptId attempt, const session::Ending& ending) {
-  return impl_->submit({CloseAttempt{attempt, std::make_unique<session::Ending>(ending)}},
-                       size_of(ending));
+session::Sequence SqliteJournal::close(session::AttemptId attempt, session::Ending ending) {
+  const std::size_t bytes = size_of(ending);
+  return impl_->submit(
+      {CloseAttempt{attempt, std::make_unique<session::Ending>(std::move(ending))}}, bytes);
 }
 
 session::Sequence SqliteJournal::mark(session::AttemptId attempt, session::SessionStatus status) {

@@ -113,7 +113,7 @@ class SqliteJournal final : public session::Journal {
 
   session::Taken append(session::AttemptId, session::TimeMs at, const session::Event&) override;
   session::Taken settle(session::AttemptId, const session::Turn&) override;
-  session::Sequence close(session::AttemptId, const session::Ending&) override;
+  session::Sequence close(session::AttemptId, session::Ending) override;
   session::Sequence mark(session::AttemptId, session::SessionStatus) override;
   session::Sequence suspend(session::AttemptId, const session::Handover&) override;
   session::Sequence durable() const override;

@@ -128,7 +128,9 @@ void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&
 }
 
 void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
-  upsert_turn(current(), settle.attempt, *settle.turn);
+  const auto live = live_.find(settle.attempt);
+  upsert_turn(current(), settle.attempt, *settle.turn,
+              live == live_.end() ? 0 : ++live->second.turns);
 }
 
 void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {

@@ -242,7 +242,7 @@ TEST_CASE("audio counts by its bytes in both directions, also in items", "[limit
   CHECK(reason_of(stage) == "none");
   stage.client(append_of(500));
   CHECK(reason_of(stage) == "policy");
-  const Usage& used = stage.session.final_transcript().used;
+  const Usage& used = stage.session.outcome().used;
   CHECK(used.input_audio_ms == 2500);
   CHECK(used.output_audio_ms == 500);
 }
@@ -255,7 +255,7 @@ TEST_CASE("audio counts by the formats in force", "[limits]") {
                  R"("output":{"format":{"type":"audio/pcm","rate":24000}}}}})");
   stage.client(R"({"type":"input_audio_buffer.append","audio":")" + std::string(3200, 'A') + "\"}");
   stage.session.end(CloseReason::client_ended, "", stage.clock);
-  CHECK(stage.session.final_transcript().used.input_audio_ms == 300);
+  CHECK(stage.session.outcome().used.input_audio_ms == 300);
 }
 
 TEST_CASE("a repeat of the provider's audio is not counted again", "[limits]") {
@@ -268,7 +268,7 @@ TEST_CASE("a repeat of the provider's audio is not counted again", "[limits]") {
   stage.provider(delta);
   stage.provider(delta);
   stage.session.end(CloseReason::client_ended, "", stage.clock);
-  CHECK(stage.session.final_transcript().used.output_audio_ms == 100);
+  CHECK(stage.session.outcome().used.output_audio_ms == 100);
 }
 
 TEST_CASE("what a finished response used is in the journal before the client has it",

@@ -198,8 +198,8 @@ TEST_CASE("who leaves right after speaking is waited for until the words are the
   stage.provider(transcribed);
   REQUIRE(stage.session.ended());
   REQUIRE(stage.session.reason() == CloseReason::client_closed);
-  REQUIRE(stage.session.final_transcript().turns.at(0).text.utf8() == "Goodbye.");
-  REQUIRE(stage.session.final_transcript().complete);
+  REQUIRE(stage.journal.endings.at(0).transcript.turns.at(0).text.utf8() == "Goodbye.");
+  REQUIRE(stage.session.outcome().complete);
 }
 
 TEST_CASE("who leaves in mid-speech has what was said committed and transcribed",
@@ -227,7 +227,7 @@ TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
   REQUIRE(stage.session.next_deadline_ms() == stage.clock.mono_ms + 2'000);
   stage.pass(2'000);
   REQUIRE(stage.session.reason() == CloseReason::client_closed);
-  REQUIRE(stage.session.final_transcript().turns.at(0).status == TurnStatus::interrupted);
+  REQUIRE(stage.journal.endings.at(0).transcript.turns.at(0).status == TurnStatus::interrupted);
 }
 
 TEST_CASE("whatever ends the wait for a transcription, who left first gives the reason",

@@ -280,6 +280,49 @@ TEST_CASE("settling a turn twice keeps one row and its known place", "[P3][journ
   CHECK(store.session("s1")->attempts.at(0).usage_json == R"([{"total_tokens":7}])");
 }
 
+TEST_CASE("the end of an attempt does not write its text again", "[P2][P11][journal]") {
+  const TempDir dir;
+  storage::Database database(dir / "v.db", {.access = storage::Access::create});
+  constexpr int turns = 300;
+  constexpr std::size_t text_bytes = 20'000;
+  const auto attempt = storage::insert_attempt(database, spec("s1"), 1).attempt;
+  session::Ending ending;
+  for (int i = 1; i <= turns; ++i) {
+    session::Turn said = turn(0, "i" + std::to_string(i), std::string(text_bytes, 'w'));
+    storage::upsert_turn(database, attempt, said, i);
+    said.ordinal = i;
+    ending.transcript.turns.push_back(std::move(said));
+  }
+  database.checkpoint(storage::Database::Checkpoint::truncate);
+  storage::Transaction transaction(database);
+  storage::finalise_attempt(database, attempt, ending);
+  transaction.commit();
+  // One page of each row, and not the five or six that hold its text.
+  CHECK(database.wal_bytes() < turns * text_bytes / 3);
+
+  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+  REQUIRE(view);
+  REQUIRE(view->turns.size() == turns);
+  for (std::size_t i = 0; i < turns; ++i)
+    REQUIRE(view->turns[i] == session::Turn(ending.transcript.turns[i]));
+}
+
+TEST_CASE("turns whose place is not known yet stand in the order in which they were settled",
+          "[P3][journal]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
+  session::Sequence last = 0;
+  for (const char* id : {"i1", "i2", "i3"})
+    last = journal.settle(attempt, turn(0, id, "words")).sequence;
+  REQUIRE(watch.wait_durable(last));
+  storage::Database database(dir / "v.db", {.access = storage::Access::read_only});
+  auto read = database.query("SELECT group_concat(item_id || ordinal) FROM turn ORDER BY id");
+  REQUIRE(read.step());
+  CHECK(read.text(0) == "i1-1,i2-2,i3-3");
+}
+
 TEST_CASE("an attempt ends once: a second ending changes nothing", "[P2][journal]") {
   const TempDir dir;
   JournalWatch watch;

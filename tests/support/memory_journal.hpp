@@ -28,10 +28,10 @@ class MemoryJournal final : public session::Journal {
     settled.push_back(turn);
     return {++submitted, bytes_of_each};
   }
-  session::Sequence close(session::AttemptId, const session::Ending& ending) override {
+  session::Sequence close(session::AttemptId, session::Ending ending) override {
     if (refuses) return 0;
     if (std::exchange(starves, false)) throw std::bad_alloc();
-    endings.push_back(ending);
+    endings.push_back(std::move(ending));
     return ++submitted;
   }
   session::Sequence mark(session::AttemptId, session::SessionStatus status) override {
