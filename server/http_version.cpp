@@ -4,13 +4,13 @@ namespace verbatim::server {
 
 namespace {
 
-constexpr std::string_view name = "HTTP/";
+constexpr std::string_view protocol_name = "HTTP/";
 constexpr std::size_t version_bytes = 8;  // HTTP/1.1
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_version(std::string_view text) {
-  return text.size() == version_bytes && text.starts_with(name) && is_digit(text[5]) &&
+  return text.size() == version_bytes && text.starts_with(protocol_name) && is_digit(text[5]) &&
          text[6] == '.' && is_digit(text[7]);
 }
 
