@@ -17,19 +17,20 @@ constexpr std::size_t tag_bytes = 16;
 
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
-enum class Way : int { open = 0, seal = 1 };
+enum class CipherMode : int { open = 0, seal = 1 };
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
 /// Ready for the text; null if the library fails.
-Cipher begin(Way way, std::string_view key, std::string_view nonce, std::string_view place) {
+Cipher begin(CipherMode mode, std::string_view key, std::string_view nonce,
+             std::string_view place) {
   Cipher cipher(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
   int size = 0;
   const bool begun = cipher &&
                      EVP_CipherInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, bytes_of(key),
-                                       bytes_of(nonce), static_cast<int>(way)) == 1 &&
+                                       bytes_of(nonce), static_cast<int>(mode)) == 1 &&
                      EVP_CipherUpdate(cipher.get(), nullptr, &size, bytes_of(place),
                                       static_cast<int>(place.size())) == 1;
   return begun ? std::move(cipher) : Cipher(nullptr, &EVP_CIPHER_CTX_free);
@@ -49,7 +50,7 @@ bool run(EVP_CIPHER_CTX* cipher, std::string_view from, std::string& into) {
 
 std::string seal(std::string_view key, std::string_view place, std::string_view text) {
   const std::string nonce = random_bytes(nonce_bytes);
-  const Cipher cipher = key.size() == sealing_key_bytes ? begin(Way::seal, key, nonce, place)
+  const Cipher cipher = key.size() == sealing_key_bytes ? begin(CipherMode::seal, key, nonce, place)
                                                         : Cipher(nullptr, &EVP_CIPHER_CTX_free);
   std::string hidden;
   std::string tag(tag_bytes, '\0');
@@ -69,7 +70,7 @@ std::optional<std::string> unseal(std::string_view key, std::string_view place,
   const std::string_view all = *bytes;
   std::string tag(all.substr(all.size() - tag_bytes));
   const std::string_view hidden = all.substr(nonce_bytes, all.size() - nonce_bytes - tag_bytes);
-  const Cipher cipher = begin(Way::open, key, all.substr(0, nonce_bytes), place);
+  const Cipher cipher = begin(CipherMode::open, key, all.substr(0, nonce_bytes), place);
   std::string text;
   if (!cipher ||
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) != 1 ||

@@ -13,8 +13,8 @@ struct Part {
   std::string storage::ClientToken::*text;
 };
 
-constexpr Part parts[] = {{"session_config", &storage::ClientToken::session_config_json},
-                          {"private", &storage::ClientToken::private_json}};
+constexpr Part sealed_parts[] = {{"session_config", &storage::ClientToken::session_config_json},
+                                 {"private", &storage::ClientToken::private_json}};
 
 std::string place_of(const storage::ClientToken& token, const Part& part) {
   return token.id + "/" + part.name;
@@ -24,12 +24,12 @@ std::string place_of(const storage::ClientToken& token, const Part& part) {
 
 void seal_content(storage::ClientToken& token, const std::string& key) {
   if (key.empty()) return;
-  for (const Part& part : parts)
+  for (const Part& part : sealed_parts)
     token.*part.text = seal(key, place_of(token, part), token.*part.text);
 }
 
 bool unseal_content(storage::ClientToken& token, const std::string& key) {
-  for (const Part& part : parts) {
+  for (const Part& part : sealed_parts) {
     std::string& text = token.*part.text;
     if (key.empty() && !text.starts_with(storage::sealed_prefix)) continue;
     auto opened = unseal(key, place_of(token, part), text);
