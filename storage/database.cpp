@@ -12,6 +12,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "storage/files.hpp"
+#include "storage/full_disk.hpp"
 #include "storage/page_gap.hpp"
 #include "storage/schema.hpp"
 #include "storage/store_files.hpp"
@@ -142,7 +143,8 @@ void Database::open(const Options& options) {
     migrate(*this, schema_found_);
   }
   sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
-  if (!options.syncs_log) leave_log_syncs_to_others();
+  if (options.access == Access::create || options.access == Access::read_write)
+    take_over_log(options.syncs_log);
 }
 
 void Database::connect(const Options& options) {
@@ -165,16 +167,30 @@ void Database::close_without_checkpoint(bool without) {
 
 void Database::remove_log_on_close() { close_without_checkpoint(false); }
 
-void Database::leave_log_syncs_to_others() {
-  // SQLite has one setting for the syncs of the log and of the file. The log is open by now: the
-  // schema was read through it.
+/// SQLite's own methods for the log, but for writing and, where others sync it, for that.
+struct Database::LogMethods {
+  sqlite3_io_methods ours{};
+  const sqlite3_io_methods* theirs = nullptr;
+
+  static int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+    const auto& theirs = *reinterpret_cast<const LogMethods*>(file->pMethods)->theirs;
+    return result_of_write(file, theirs, theirs.xWrite(file, bytes, size, offset));
+  }
+};
+
+void Database::take_over_log(bool syncs) {
+  query("PRAGMA schema_version").step();  // what is read opens the log
   sqlite3_file* log = nullptr;
   sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
   if (log == nullptr || log->pMethods == nullptr)
     throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its log");
-  log_methods_ = std::make_shared<sqlite3_io_methods>(*log->pMethods);
-  log_methods_->xSync = [](sqlite3_file*, int) { return SQLITE_OK; };
-  log->pMethods = log_methods_.get();
+  log_methods_ = std::make_shared<LogMethods>();
+  log_methods_->theirs = log->pMethods;
+  log_methods_->ours = *log->pMethods;
+  log_methods_->ours.xWrite = &LogMethods::write;
+  // SQLite has one setting for the syncs of the log and of the file.
+  if (!syncs) log_methods_->ours.xSync = [](sqlite3_file*, int) { return SQLITE_OK; };
+  log->pMethods = &log_methods_->ours;
 }
 
 void Database::configure(const Options& options) {

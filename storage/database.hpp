@@ -130,12 +130,13 @@ class Database {
   void connect(const Options& options);
   void close_without_checkpoint(bool without);
   void configure(const Options& options);
-  void leave_log_syncs_to_others();
+  void take_over_log(bool syncs);
   void set(const std::string& pragma, const std::string& value, const std::string& expected);
   static int after_commit(void* self, sqlite3*, const char*, int pages);
 
   std::filesystem::path file_;
-  std::shared_ptr<sqlite3_io_methods> log_methods_;  ///< what the connection's log uses, if changed
+  struct LogMethods;
+  std::shared_ptr<LogMethods> log_methods_;  ///< what the connection's log uses
   std::unique_ptr<SQLite::Database> connection_;
   struct TextHash : std::hash<std::string_view> {
     using is_transparent = void;

@@ -40,7 +40,7 @@ bool passes(Failure failure) { return failure == Failure::disk_full || failure =
 const char* advice_for(Failure failure) {
   switch (failure) {
     case Failure::disk_full:
-      return "free some space on its disk";
+      return "free some space on its disk, or raise the limit on the size of files or the quota";
     case Failure::io_error:
       return "check the disk and the kernel log, then start again to recover";
     case Failure::corrupt:

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <vector>
 
+#include "storage/full_disk.hpp"
+
 namespace verbatim::storage {
 namespace {
 
@@ -59,12 +61,15 @@ int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset)
   const auto length = static_cast<std::size_t>(size);
   const bool whole_page = length >= page_bytes_min && length <= page_bytes_max &&
                           (length & (length - 1)) == 0 && offset % size == 0;
-  if (!whole_page || offset / size >= pages_max) return theirs.xWrite(file, bytes, size, offset);
+  const auto put = [&](const void* what) {
+    return result_of_write(file, theirs, theirs.xWrite(file, what, size, offset));
+  };
+  if (!whole_page || offset / size >= pages_max) return put(bytes);
   thread_local std::vector<unsigned char> page;
   const auto* const begin = static_cast<const unsigned char*>(bytes);
   page.assign(begin, begin + length);
   const bool emptied = empty_gap(page, offset == 0);
-  return theirs.xWrite(file, emptied ? page.data() : bytes, size, offset);
+  return put(emptied ? page.data() : bytes);
 }
 
 }  // namespace
