@@ -65,6 +65,9 @@ std::optional<HttpResponse> refuse_length(const RequestHead& head, const HttpReq
   return std::nullopt;
 }
 
+/// RFC 3986 lets a host's name have a comma, DNS does not: to a reader of lists it is two hosts.
+bool may_be_two(std::string_view host) { return host.find(',') != host.npos; }
+
 /// RFC 9112, 3.2: one in HTTP/1.1, at most one in HTTP/1.0, and it must be a host.
 std::optional<HttpResponse> refuse_host(const RequestHead& head) {
   const std::size_t hosts = head.count(http::field::host);
@@ -73,7 +76,8 @@ std::optional<HttpResponse> refuse_host(const RequestHead& head) {
   }
   if (hosts == 0) return std::nullopt;
   const auto host = urls::parse_authority(head[http::field::host]);
-  if (!host || host->has_userinfo()) return bad("The header Host does not name a host.");
+  if (!host || host->has_userinfo() || may_be_two(host->encoded_host()))
+    return bad("The header Host does not name a host.");
   return std::nullopt;
 }
 
@@ -92,7 +96,8 @@ std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& 
   const auto url = urls::parse_absolute_uri(head.target());
   const bool known = url && (equals_ignore_case(url->scheme(), "http") ||
                              equals_ignore_case(url->scheme(), "https"));
-  if (!known || !url->has_authority() || url->encoded_host().empty()) {
+  if (!known || !url->has_authority() || url->encoded_host().empty() ||
+      may_be_two(url->encoded_host())) {
     return bad("The request target is neither a path nor an http URL.");
   }
   if (url->has_userinfo()) {
