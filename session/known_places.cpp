@@ -82,7 +82,7 @@ constexpr KnownMember session[] = {
     {"input_audio_transcription", Holds::members, transcription},
     {"input_audio_noise_reduction", Holds::members, noise_reduction},
     {"turn_detection", Holds::members, turn_detection},
-    {"tools", Holds::free},
+    {"tools", Holds::frees},
     {"tool_choice", Holds::free},
     {"parallel_tool_calls"},
     {"reasoning", Holds::members, reasoning},
@@ -111,8 +111,8 @@ constexpr KnownMember part[] = {
     {"filename"},
     {"file_url"},
     {"refusal"},
-    {"annotations", Holds::free},
-    {"logprobs", Holds::free},
+    {"annotations", Holds::frees},
+    {"logprobs", Holds::frees},
 };
 
 constexpr KnownMember of_every_item[] = {{"id"}, {"object"}, {"type"}, {"status"}, {"role"}};
@@ -131,7 +131,7 @@ constexpr KnownMember mcp_call[] = {{"server_label"},
                                     {"error", Holds::free}};
 
 constexpr KnownMember mcp_list_tools[] = {
-    {"server_label"}, {"tools", Holds::free}, {"error", Holds::free}};
+    {"server_label"}, {"tools", Holds::frees}, {"error", Holds::free}};
 
 constexpr KnownMember mcp_approval_request[] = {{"server_label"}, {"name"}, {"arguments"}};
 
@@ -149,7 +149,7 @@ constexpr KnownMember response[] = {
     {"voice", Holds::members, voice},
     {"speed"},
     {"output_audio_format", Holds::members, audio_format},
-    {"tools", Holds::free},
+    {"tools", Holds::frees},
     {"tool_choice", Holds::free},
     {"parallel_tool_calls"},
     {"reasoning", Holds::members, reasoning},
@@ -221,6 +221,12 @@ const KnownMember* find_in_item(std::string_view type, std::string_view name) {
   const KnownMembers* own = find_type(items, type.empty() ? "message" : type);
   const KnownMember* found = own == nullptr ? nullptr : find(*own, name);
   return found != nullptr ? found : find(of_every_item, name);
+}
+
+bool is_item_member(std::string_view name) {
+  return std::any_of(std::begin(items), std::end(items), [name](const KnownType& one) {
+    return find_in_item(one.type, name) != nullptr;
+  });
 }
 
 bool is_item_type(std::string_view type) { return find_type(items, type) != nullptr; }

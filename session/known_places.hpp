@@ -16,7 +16,8 @@ enum class Holds : std::uint8_t {
   list,     ///< an array of such objects
   item,     ///< an object with the members of its type
   items,    ///< an array of such objects
-  free,     ///< names of the client's own choice, such as metadata or the schema of a tool
+  free,     ///< an object or text of the client's own choice, such as metadata
+  frees,    ///< an array of such objects, such as tools with their schemas
 };
 
 struct KnownMember {
@@ -35,6 +36,9 @@ const KnownMembers* members_of_event(std::string_view type);
 
 /// Of an item of this type; empty: it says none, and is a message. Null if there is none.
 const KnownMember* find_in_item(std::string_view type, std::string_view name);
+
+/// Whether items of some type have it.
+bool is_item_member(std::string_view name);
 
 /// Whether an item, or a part of its content, may be of this type.
 bool is_item_type(std::string_view type);

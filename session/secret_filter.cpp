@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "session/json_scan.hpp"
 #include "session/json_view.hpp"
 #include "session/plain_name.hpp"
 
@@ -19,9 +20,22 @@ std::string_view literal_at(std::string_view message, std::size_t at) {
   return message.substr(at, end + 1 - at);
 }
 
+/// Of a literal that is not JSON's: what a reader makes of it that goes on all the same.
+std::string loosely_decoded(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto code = text.starts_with("\\u") ? json::hex4(text.substr(2)) : std::nullopt;
+    const bool ascii = code && *code < 0x80;
+    const std::size_t escape = text.front() == '\\' && text.size() > 1 ? 1 : 0;
+    out += ascii ? static_cast<char>(*code) : text[escape];
+    text.remove_prefix(ascii ? 6 : escape + 1);
+  }
+  return out;
+}
+
 std::string decoded(std::string_view literal) {
-  auto text = json::View::of(literal).string();
-  return text ? std::move(*text) : std::string(literal.substr(1, literal.find_last_not_of('"')));
+  if (auto text = json::View::of(literal).string()) return std::move(*text);
+  return loosely_decoded(literal.substr(1, literal.find_last_not_of('"')));
 }
 
 /// Letters and digits alone, in lower case.

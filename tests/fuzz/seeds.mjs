@@ -32,6 +32,18 @@ for (const name of readdirSync(recordings).filter((file) => file.endsWith('.json
 for (const event of messages.values())
   for (const target of ['client_message', 'policy', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
 
+// Errors, and what may be read as one, with the key that the target hides.
+for (const frame of [
+  '{"type":"error","event_id":"e","error":{"type":"x","code":null,"message":"bad key: sk-4"}}',
+  '{"type":"response.done","delta":"AAAA","type":"error","m":"s\\u006b-4"}',
+  '{"t\\u0079pe":"Err\\u006fr","sk-4":["sk-4"]}',
+  '{"type":"x","error":{"message":"sk-4"}} ',
+  '{"type":"response.done","m":"sk-4"}',
+  '[{"type":"error"},"sk-4"]',
+  'sk-4',
+])
+  write('secret_filter', frame);
+
 // Frames of both ends: short, with a longer length, in parts, and control frames. The first byte
 // says whose they are and where they are cut.
 for (const [first, ...frames] of [

@@ -125,6 +125,16 @@ TEST_CASE("an event that is broken off does not keep the key", "[P10]") {
   }
 }
 
+TEST_CASE("an escaped key in a text that is not JSON's is cut out all the same", "[P10]") {
+  for (const char* text :
+       {"\xff \\u0073hort", "sh\\ort\\q", "\\x \\u0073\\u0068ort", "\xc3 short"}) {
+    const auto cut = filter().cut_error_event(error_saying('"' + std::string(text) + '"'));
+    REQUIRE(cut);
+    CHECK(cut->find("[hidden]") != std::string::npos);
+    CHECK(cut->find("ort") == std::string::npos);
+  }
+}
+
 TEST_CASE("a longer secret is cut before one that is a part of it", "[P10]") {
   const SecretFilter both({"hunter2", "user:hunter2"});
   CHECK(both.cut("Basic user:hunter2, hunter2") == "Basic [hidden], [hidden]");
