@@ -73,6 +73,10 @@ TemplateVariable read_variable(const Value& value) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
+  std::error_code unknown;
+  // Reading a pipe could wait for ever.
+  if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
+    throw BadValue("names the file " + path.string() + ", which is no regular file");
   std::ifstream stream(path, std::ios::binary);
   std::string text(template_bytes_max + 1, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));

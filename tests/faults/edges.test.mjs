@@ -115,7 +115,8 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
   });
   const client = await connect(t, relay);
   await client.ask('Before?');
-  const reader = spawn('sqlite3', [join(relay.dataDir, 'verbatim.db')]);
+  // Its arguments are nobody else's business: a password may be among them.
+  const reader = spawn('sqlite3', ['-separator', 'hunter2', join(relay.dataDir, 'verbatim.db')]);
   t.after(() => reader.kill());
   const begun = new Promise((resolve) => reader.stdout.once('data', resolve));
   reader.stdin.write('BEGIN; SELECT count(*) FROM session;\n');
@@ -130,7 +131,7 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
   await grow(({ warning }) => warning);
   const warned = await readiness(relay);
   assert.equal(warned.status, 200);
-  assert.match(warned.warning, new RegExp(`process ${reader.pid} \\(sqlite3`));
+  assert.match(warned.warning, new RegExp(`process ${reader.pid} \\(sqlite3\\)`));
   assert.match(warned.warning, /journal\.log_bytes_max/);
   assert.equal(await metric(relay, 'verbatim_journal_log_large'), 1);
   assert.match(lines(relay, 'journal.log')[0], new RegExp(`process ${reader.pid}`));
@@ -141,6 +142,8 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
   assert.match((await readiness(relay)).detail, new RegExp(`process ${reader.pid}`));
   assert.equal((await refusal(relay, { token: client.token })).status, 503);
 
+  const answers = JSON.stringify([warned, await readiness(relay), (await relay.request('/metrics')).text]);
+  assert.ok(!(answers + relay.program.stderr).includes('hunter2'));
   reader.stdin.end();
   await within(new Promise((resolve) => reader.once('exit', resolve)), 'the reader to end');
   await eventually(async () => {
