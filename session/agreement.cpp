@@ -47,6 +47,12 @@ bool begins_with(std::string_view longer, std::string_view shorter) {
 }
 
 bool sounds_like(std::string_view a, std::string_view b) {
+  if (std::max(a.size(), b.size()) > compared_bytes_max) {
+    // One that is three times as long has at least half of its words for itself.
+    if (std::max(a.size(), b.size()) / 3 > std::min(a.size(), b.size())) return false;
+    a = a.substr(0, compared_bytes_max);
+    b = b.substr(0, compared_bytes_max);
+  }
   const auto ours = sorted_words(a);
   const auto theirs = sorted_words(b);
   std::vector<std::string_view> shared;

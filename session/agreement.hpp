@@ -4,6 +4,7 @@
 // Pure values.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ std::string spoken_words(std::string_view text);
 
 /// Both as spoken_words() makes them. An empty one agrees with nothing.
 bool begins_with(std::string_view longer, std::string_view shorter);
+
+/// So much of two texts is compared word by word: what two speakers say in some minutes tells.
+inline constexpr std::size_t compared_bytes_max = 4096;
 
 /// More than half of the words are the same, counted as often as they stand there: one utterance
 /// as two recognisers wrote it. Never enough alone: the place must say so too.

@@ -46,13 +46,14 @@ constexpr std::size_t enough_to_repeat = 9;
 /// Two lists paired by their words, or by a numbering and their words.
 class ByWords final : public PairingByWords {
  public:
-  ByWords(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors, bool ids)
-      : ours_(ours), theirs_(theirs), anchors_(anchors), ids_(ids) {}
+  ByWords(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors, bool ids,
+          MergeWork& work)
+      : ours_(ours), theirs_(theirs), anchors_(anchors), ids_(ids), work_(work) {}
 
   const Partners& partners() {
     if (!alone_) {
       alone_.emplace(theirs_.size(), none);
-      align_by_words(ours_, theirs_, anchors_, {ids_, false}, *alone_);
+      align_by_words(ours_, theirs_, anchors_, {ids_, false}, *alone_, work_);
     }
     return *alone_;
   }
@@ -63,7 +64,7 @@ class ByWords final : public PairingByWords {
     for (std::size_t j = 0; j < theirs_.size(); ++j)
       shifted_[j].place = *theirs_[j].place + fit.shift;
     Partners partners = fit.partners;
-    align_by_words(ours_, shifted_, anchors_, {ids_, true}, partners);
+    align_by_words(ours_, shifted_, anchors_, {ids_, true}, partners, work_);
     return partners;
   }
 
@@ -86,7 +87,7 @@ class ByWords final : public PairingByWords {
     if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return false;
     Partners beside(theirs_.size(), none), numbered(theirs_.size(), none);
     for (std::size_t j = of_theirs.begin; j < of_theirs.end; ++j) numbered[j] = fit.partners[j];
-    pair_most(ours_, of_ours, theirs_, of_theirs, {ids_, false}, beside);
+    pair_most(ours_, of_ours, theirs_, of_theirs, {ids_, false}, beside, work_);
     if (relay_heard_any(of_ours) && lacks_any(beside, of_theirs)) return false;
     return count_agreements(ours_, theirs_, beside) > count_agreements(ours_, theirs_, numbered);
   }
@@ -120,29 +121,37 @@ class ByWords final : public PairingByWords {
   const Slots& theirs_;
   const FoundAnchors& anchors_;
   const bool ids_;
+  MergeWork& work_;
   std::optional<Partners> alone_;
   Slots shifted_;  ///< theirs, renumbered as ours
 };
 
-Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shift) {
+Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shift,
+            MergeWork& work) {
   const bool ids = ids_are_of_one_kind(ours, theirs);
-  const Numbering numbers(ours, theirs, ids, known_shift);
+  const Numbering numbers(ours, theirs, ids, known_shift, work);
   if (auto all = match_what_we_have(numbers, ours, theirs, ids)) return std::move(*all);
 
-  const FoundAnchors anchors = find_anchors(ours, theirs, ids);
-  ByWords words(ours, theirs, anchors, ids);
+  const FoundAnchors anchors = find_anchors(ours, theirs, ids, work);
+  ByWords words(ours, theirs, anchors, ids, work);
   if (const auto fit = numbers.best(anchors, words)) return {words.fill(*fit), fit->shift};
   return {words.partners(), std::nullopt};
 }
 
 }  // namespace
 
-std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_shift) {
+std::uint64_t work_of_joining(const Slots& ours, const Slots& theirs) {
+  constexpr std::uint64_t each = 8;  // it is looked up in some tables
+  return each * (size_of(ours) + size_of(theirs));
+}
+
+std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_shift,
+                        MergeWork& work) {
   if (ours.empty()) {
     ours = std::move(theirs);
     return 0;
   }
-  const Match found = match(ours, theirs, known_shift);
+  const Match found = match(ours, theirs, known_shift, work);
   const Partners& partners = found.partners;
   const bool we_have_numbers = has_numbers(ours);
   for (Slot& slot : theirs) {

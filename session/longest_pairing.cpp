@@ -22,6 +22,10 @@ constexpr std::size_t cells_max = 25'000'000;
 constexpr std::size_t moves_max = 4'000'000;
 /// How far ahead the quick way looks for a turn.
 constexpr std::size_t window = 256;
+/// Of a turn, for each that is looked at: mostly the first is the right one.
+constexpr std::uint64_t quick_work = window / 8;
+/// Texts that begin alike take longer to compare the longer they are.
+constexpr std::size_t bytes_of_one_more = 4096;
 
 Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std::size_t{60})); }
 
@@ -91,13 +95,29 @@ class Pairing {
       if (partners[j] == none && of_us.may_have(theirs[j])) columns_.push_back(j);
   }
 
-  void run() {
+  void run(MergeWork& work) {
     if (rows_.empty() || columns_.empty()) return;
-    if (rows_.size() > cells_max / columns_.size()) return quickly();
-    solve({0, rows_.size()}, {0, columns_.size()});
+    if (rows_.size() <= cells_max / columns_.size() && work.take(work_of_all()))
+      return solve({0, rows_.size()}, {0, columns_.size()});
+    if (work.take(quick_work * columns_.size())) quickly();
   }
 
  private:
+  /// An upper bound of what likeness() costs for all of them: of each pair of versions, more where
+  /// the texts are long. Halving looks at each pair twice.
+  std::uint64_t work_of_all() const {
+    const auto weight = [](const Slots& slots, const std::vector<std::size_t>& some) {
+      std::uint64_t sum = 0;
+      for (const std::size_t i : some) {
+        sum += slots[i].ids.size() / 8;
+        for (const Saying& saying : slots[i].sayings)
+          sum += 1 + saying.words().size() / bytes_of_one_more;
+      }
+      return sum;
+    };
+    const std::uint64_t pairs = weight(ours_, rows_) * weight(theirs_, columns_);
+    return rows_.size() * columns_.size() <= moves_max ? pairs : 2 * pairs;
+  }
   Score like(std::size_t row, std::size_t column) const {
     return likeness(ours_[rows_[row]], theirs_[columns_[column]], by_);
   }
@@ -200,9 +220,9 @@ class Pairing {
 }  // namespace
 
 void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
-               Comparable by, Partners& partners) {
+               Comparable by, Partners& partners, MergeWork& work) {
   if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return;
-  Pairing(ours, of_ours, theirs, of_theirs, by, partners).run();
+  Pairing(ours, of_ours, theirs, of_theirs, by, partners).run(work);
 }
 
 }  // namespace verbatim::session

@@ -2,9 +2,10 @@
 // those, the one that says the most.
 //
 // Private to merge. Memory is bounded by the sum of the lengths, time by their product; beyond
-// `cells_max` a quicker way is taken that may find fewer pairs.
+// `cells_max`, or where less work is left, a quicker way is taken that may find fewer pairs.
 #pragma once
 
+#include "session/merge_work.hpp"
 #include "session/slot.hpp"
 
 namespace verbatim::session {
@@ -17,6 +18,6 @@ struct Stretch {
 
 /// Fills `partners` for those of theirs that have none.
 void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
-               Comparable by, Partners& partners);
+               Comparable by, Partners& partners, MergeWork& work);
 
 }  // namespace verbatim::session

@@ -10,6 +10,7 @@
 
 #include "session/agreement.hpp"
 #include "session/alignment.hpp"
+#include "session/unaligned.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -90,7 +91,7 @@ bool has_no_twins(const Slots& slots) {
 }
 
 /// In the writer's order, each turn once: by its id, or by its number where the words agree.
-void tidy(Slots& slots) {
+void tidy(Slots& slots, MergeWork& work) {
   if (is_numbered(slots)) {
     const auto before = [](const Slot& a, const Slot& b) { return *a.place < *b.place; };
     if (!std::is_sorted(slots.begin(), slots.end(), before))
@@ -102,7 +103,7 @@ void tidy(Slots& slots) {
   once.reserve(slots.size());
   // Some writers give a question and its answer one id: they are two turns.
   std::unordered_map<std::string_view, std::size_t> by_id[role_count];
-  std::unordered_multimap<int, std::size_t> by_place;
+  std::unordered_map<int, std::vector<std::size_t>> by_place;
   for (Slot& slot : slots) {
     std::size_t twin = once.size();
     auto& of_role = by_id[static_cast<std::size_t>(slot.role)];
@@ -110,17 +111,19 @@ void tidy(Slots& slots) {
       const auto at = of_role.find(slot.ids.front());
       if (at != of_role.end()) twin = at->second;
     } else if (slot.place) {
-      const auto [first, last] = by_place.equal_range(*slot.place);
-      for (auto at = first; at != last && twin == once.size(); ++at)
-        if (once[at->second].role == slot.role && may_be_same(once[at->second], slot))
-          twin = at->second;
+      for (const std::size_t other : by_place[*slot.place]) {
+        if (!work.take(work_of_comparing(once[other], slot))) break;
+        if (once[other].role != slot.role || !may_be_same(once[other], slot)) continue;
+        twin = other;
+        break;
+      }
     }
     if (twin < once.size()) {
       absorb(once[twin], std::move(slot));
       continue;
     }
     if (!slot.ids.empty()) of_role.emplace(slot.ids.front(), once.size());
-    if (slot.place) by_place.emplace(*slot.place, once.size());
+    if (slot.place) by_place[*slot.place].push_back(once.size());
     once.push_back(std::move(slot));
   }
   slots = std::move(once);
@@ -332,7 +335,8 @@ std::pair<int, std::ptrdiff_t> rank_of(const Slots& list, std::size_t most_numbe
   return {span > 2 * size ? 1 : 0, -size};
 }
 
-std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spellings) {
+std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spellings,
+                            MergeWork& work) {
   std::vector<Slots> lists;
   std::map<std::string_view, std::size_t> singles;
   for (const std::size_t i : in_fixed_order(copies)) {
@@ -344,7 +348,7 @@ std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spelling
       lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1), spellings));
   }
   std::erase_if(lists, [](const Slots& list) { return list.empty(); });
-  for (Slots& list : lists) tidy(list);
+  for (Slots& list : lists) tidy(list, work);
   std::size_t most_numbered = 0;
   for (const Slots& list : lists)
     if (is_numbered(list)) most_numbered = std::max(most_numbered, list.size());
@@ -352,6 +356,27 @@ std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spelling
     return rank_of(a, most_numbered) < rank_of(b, most_numbered);
   });
   return lists;
+}
+
+/// In their order, as far as the work goes. What is beyond stands behind all others.
+Slots join_all(Slots slots, std::vector<Slots> lists, const std::vector<Copy>& copies,
+               MergeWork& work) {
+  std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
+  std::size_t next = 0;
+  for (; next < lists.size(); ++next) {
+    Slots& list = lists[next];
+    if (!work.take(work_of_joining(slots, list))) break;
+    const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
+    const auto known = shifts.find(writer);
+    const auto shift =
+        join(slots, std::move(list),
+             known == shifts.end() ? std::nullopt : std::optional(known->second), work);
+    if (shift) shifts.emplace(writer, *shift);
+  }
+  if (next == lists.size()) return slots;
+  Unaligned rest(std::move(slots));
+  for (; next < lists.size(); ++next) rest.add(std::move(lists[next]));
+  return std::move(rest).slots();
 }
 
 /// What was cut off is whole again where another writer has the rest.
@@ -385,17 +410,11 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
 }
 
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
-                       std::size_t of, Contribution& brought) {
+                       std::size_t of, Contribution& brought, std::uint64_t work_max) {
   Spellings spellings;
-  Slots slots = slots_of(relay, spellings);
-  std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
-  for (Slots& list : lists_of(copies, spellings)) {
-    const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
-    const auto known = shifts.find(writer);
-    const auto shift = join(slots, std::move(list),
-                            known == shifts.end() ? std::nullopt : std::optional(known->second));
-    if (shift) shifts.emplace(writer, *shift);
-  }
+  MergeWork work(work_max);
+  const Slots slots =
+      join_all(slots_of(relay, spellings), lists_of(copies, spellings, work), copies, work);
 
   MergedTranscript merged;
   const Names names(copies);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -51,11 +52,17 @@ struct Contribution {
   std::size_t unchanged = 0;  ///< others have them as well or better
 };
 
+/// What one merge may cost, as session/merge_work.hpp counts it: about a second. What is beyond is
+/// joined by ids and equal words alone. A constant, since a transcript must be the same everywhere.
+inline constexpr std::uint64_t merge_work_max = 32'000'000;
+
 /// `relay`: what the relay heard, in the conversation's order; empty where it heard nothing.
-/// O(n * m) in the worst case for two copies whose numbering disagrees, O(n) where it agrees.
+/// O(n * m) in the worst case for two copies whose numbering disagrees, O(n) where it agrees; at
+/// most `merge_work_max`, and what it takes to read all of them.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies);
 /// The same, and what `copies[of]` brought.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
-                       std::size_t of, Contribution& brought);
+                       std::size_t of, Contribution& brought,
+                       std::uint64_t work_max = merge_work_max);
 
 }  // namespace verbatim::session

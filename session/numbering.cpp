@@ -52,15 +52,15 @@ std::pair<const PlaceIndex::Entry*, const PlaceIndex::Entry*> PlaceIndex::at(int
   const Entry* const end = begin + entries_.size();
   const auto before = [](const Entry& entry, int number) { return entry.first < number; };
   const Entry* const first = std::lower_bound(begin, end, place, before);
-  const Entry* last = first;
-  while (last != end && last->first == place) ++last;
-  return {first, last};
+  const auto behind = [](int number, const Entry& entry) { return number < entry.first; };
+  return {first, std::upper_bound(first, end, place, behind)};
 }
 
 Numbering::Numbering(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
-                     std::optional<int> known_shift)
+                     std::optional<int> known_shift, MergeWork& work)
     : ours_(ours),
       theirs_(theirs),
+      work_(work),
       our_places_(ours),
       their_places_(theirs),
       comparable_(!our_places_.empty() && !theirs.empty() && their_places_.size() == theirs.size()),
@@ -80,6 +80,7 @@ std::optional<Fit> Numbering::of_what_we_have() const {
   for (std::size_t j = 0; j < theirs_.size(); ++j) {
     const auto [first, last] = our_places_.at(*theirs_[j].place + fit.shift);
     for (const auto* at = first; at != last && fit.partners[j] == none; ++at) {
+      if (!work_.take(1)) return std::nullopt;
       if (taken[at->second] || !is_the_same(ours_[at->second], theirs_[j], ids_are_comparable_))
         continue;
       fit.partners[j] = at->second;
@@ -203,6 +204,7 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
     const auto [first, last] = our_places_.at(*theirs_[j].place + shift);
     for (const auto* at = first; at != last; ++at) {
       const Slot& slot = ours_[at->second];
+      if (!work_.take(work_of_comparing(slot, theirs_[j]))) return fit;
       if (roles_share && slot.role != theirs_[j].role) continue;
       somebody = true;
       if (taken[at->second] || !may_be_same(slot, theirs_[j])) continue;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "session/merge_work.hpp"
 #include "session/slot.hpp"
 
 namespace verbatim::session {
@@ -83,7 +84,7 @@ class Numbering {
  public:
   /// `known_shift`: that of another copy by the same writer.
   Numbering(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
-            std::optional<int> known_shift);
+            std::optional<int> known_shift, MergeWork& work);
 
   /// Both count from their own beginning, and each of theirs is, to the letter, what we have at
   /// its number.
@@ -106,6 +107,7 @@ class Numbering {
 
   const Slots& ours_;
   const Slots& theirs_;
+  MergeWork& work_;
   PlaceIndex our_places_;
   PlaceIndex their_places_;
   bool comparable_ = false;

@@ -71,6 +71,24 @@ bool agree(const Slot& ours, const Slot& theirs) {
   return false;
 }
 
+std::uint64_t work_of_comparing(const Slot& ours, const Slot& theirs) {
+  const auto bytes = [](const Slot& slot) {
+    std::uint64_t sum = 0;
+    for (const Saying& saying : slot.sayings)
+      sum += std::min(saying.text().size_bytes(), compared_bytes_max);
+    return sum;
+  };
+  const std::uint64_t a = ours.sayings.size(), b = theirs.sayings.size();
+  return 4 * a * b + (bytes(ours) * b + bytes(theirs) * a) / 4 +
+         ours.ids.size() * theirs.ids.size();
+}
+
+std::size_t size_of(const Slots& slots) {
+  std::size_t sum = 0;
+  for (const Slot& slot : slots) sum += size_of(slot);
+  return sum;
+}
+
 bool may_be_same(const Slot& ours, const Slot& theirs) {
   if (!same_role(ours, theirs)) return false;
   if (share_an_id(ours, theirs) || share_a_text(ours, theirs)) return true;

@@ -87,6 +87,11 @@ bool same_role(const Slot& a, const Slot& b);
 bool differ_in_id(const Slot& a, const Slot& b);
 /// They stand at the same place, by the same role: can it be the same turn?
 bool may_be_same(const Slot& ours, const Slot& theirs);
+/// What may_be_same() costs at most, as MergeWork counts it.
+std::uint64_t work_of_comparing(const Slot& ours, const Slot& theirs);
+/// How much a slot has to look through.
+inline std::size_t size_of(const Slot& slot) { return 1 + slot.sayings.size() + slot.ids.size(); }
+std::size_t size_of(const Slots& slots);
 /// They have the same words, or the words of one go on where the other was cut short. More than
 /// may_be_same(): this says that they are the same turn, if the order does.
 bool agree(const Slot& ours, const Slot& theirs);

@@ -17,16 +17,17 @@ class ByOpening {
     for (std::size_t i = 0; i < slots.size(); ++i)
       for (const Saying& saying : slots[i].sayings)
         if (saying.words().size() >= telling_length)
-          by_opening_.emplace(opening_of(saying.words()), std::pair(i, &saying));
+          by_opening_[opening_of(saying.words())].emplace_back(i, &saying);
   }
   /// The only one that goes on where `cut` was cut short; none if there are more.
-  std::size_t continued_by(const Slot& cut, const Slots& others) const {
+  std::size_t continued_by(const Slot& cut, const Slots& others, MergeWork& work) const {
     std::size_t found = none;
     for (const Saying& saying : cut.sayings) {
       if (!saying.is_partial() || saying.words().size() < telling_length) continue;
-      auto [at, end] = by_opening_.equal_range(opening_of(saying.words()));
-      for (; at != end; ++at) {
-        const auto& [i, more] = at->second;
+      const auto at = by_opening_.find(opening_of(saying.words()));
+      if (at == by_opening_.end()) continue;
+      for (const auto& [i, more] : at->second) {
+        if (!work.take(1)) return none;
         if (i == found || others[i].role != cut.role || !begins_with(more->words(), saying.words()))
           continue;
         if (found != none) return none;
@@ -40,7 +41,8 @@ class ByOpening {
   static std::string_view opening_of(const std::string& words) {
     return std::string_view(words).substr(0, telling_length);
   }
-  std::unordered_multimap<std::string_view, std::pair<std::size_t, const Saying*>> by_opening_;
+  using Openers = std::vector<std::pair<std::size_t, const Saying*>>;
+  std::unordered_map<std::string_view, Openers> by_opening_;
 };
 
 bool any_cut_short(const Slots& slots) {
@@ -51,7 +53,7 @@ bool any_cut_short(const Slots& slots) {
 }
 
 void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
-                   Anchors& anchors) {
+                   Anchors& anchors, MergeWork& work) {
   const auto add = [&](std::size_t i, std::size_t j) {
     if (ids_are_comparable && differ_in_id(ours[i], theirs[j])) return;
     anchors.emplace_back(i, j);
@@ -59,12 +61,12 @@ void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparab
   if (any_cut_short(ours)) {
     const ByOpening known(theirs);
     for (std::size_t i = 0; i < ours.size(); ++i)
-      if (const std::size_t j = known.continued_by(ours[i], theirs); j != none) add(i, j);
+      if (const std::size_t j = known.continued_by(ours[i], theirs, work); j != none) add(i, j);
   }
   if (any_cut_short(theirs)) {
     const ByOpening known(ours);
     for (std::size_t j = 0; j < theirs.size(); ++j)
-      if (const std::size_t i = known.continued_by(theirs[j], ours); i != none) add(i, j);
+      if (const std::size_t i = known.continued_by(theirs[j], ours, work); i != none) add(i, j);
   }
 }
 
@@ -176,15 +178,22 @@ void pair_what_sounds_alike(const Slots& ours, const Slots& theirs, Comparable b
   for (const auto& [i, j] : found) partners[j] = i;
 }
 
+/// So many numbers take about as long to compare as two turns.
+constexpr std::size_t chain_of_one_more = 16;
+
 /// A writer that hears late what somebody has said puts it behind the answer to it: a sentence can
 /// stand on the other side of one turn. Beyond more of them the same words are another turn.
-void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners) {
+void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, MergeWork& work) {
   const std::vector<std::size_t> chain = in_order(partners);
   std::vector<bool> ordered(partners.size(), false);
   for (const std::size_t j : chain) ordered[j] = true;
   for (std::size_t n = anchors.by_id; n < anchors.all.size(); ++n) {
     const auto& [i, j] = anchors.all[n];
     if (partners[j] != i || ordered[j]) continue;
+    if (!work.take(1 + chain.size() / chain_of_one_more)) {
+      partners[j] = none;
+      continue;
+    }
     const auto crossed =
         std::count_if(chain.begin(), chain.end(), [&, ours = i, theirs = j](std::size_t other) {
           return (other < theirs) != (partners[other] < ours);
@@ -195,7 +204,7 @@ void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners) {
 
 /// With the first `count` of the anchors as certain.
 void align_between(const Slots& ours, const Slots& theirs, const Anchors& anchors,
-                   std::size_t count, Comparable by, Partners& partners) {
+                   std::size_t count, Comparable by, Partners& partners, MergeWork& work) {
   std::vector<bool> taken = partnered(ours, partners);
   for (std::size_t n = 0; n < count; ++n) {
     const auto& [i, j] = anchors[n];
@@ -206,7 +215,7 @@ void align_between(const Slots& ours, const Slots& theirs, const Anchors& anchor
   const Partners certain = partners;
   between(ours, theirs, certain,
           [&](std::size_t i, std::size_t our_end, std::size_t j, std::size_t their_end) {
-            pair_most(ours, {i, our_end}, theirs, {j, their_end}, by, partners);
+            pair_most(ours, {i, our_end}, theirs, {j, their_end}, by, partners, work);
           });
 }
 
@@ -223,7 +232,8 @@ bool ids_are_of_one_kind(const Slots& ours, const Slots& theirs) {
   return false;
 }
 
-FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable) {
+FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+                          MergeWork& work) {
   FoundAnchors anchors;
   add_by_id(ours, theirs, anchors.all);
   anchors.by_id = anchors.all.size();
@@ -239,7 +249,7 @@ FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_c
       anchors.all.emplace_back(i, j);
       anchored[j] = true;
     }
-  add_cut_short(ours, theirs, ids_are_comparable, anchors.all);
+  add_cut_short(ours, theirs, ids_are_comparable, anchors.all, work);
   return anchors;
 }
 
@@ -260,17 +270,17 @@ std::optional<Partners> find_among(const Slots& ours, const Slots& theirs,
 }
 
 void align_by_words(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors,
-                    Comparable by, Partners& partners) {
+                    Comparable by, Partners& partners, MergeWork& work) {
   if (std::find(partners.begin(), partners.end(), none) == partners.end()) return;
   Partners free = partners;
-  align_between(ours, theirs, anchors.all, anchors.all.size(), by, partners);
-  part_what_is_far_off(anchors, partners);
+  align_between(ours, theirs, anchors.all, anchors.all.size(), by, partners, work);
+  part_what_is_far_off(anchors, partners, work);
   // A sentence that stands once in each list can be two turns of which each lacks one. Then more of
   // the rest agrees without it.
   const std::size_t pairs = count_agreements(ours, theirs, partners);
   if (anchors.by_id < anchors.all.size() && pairs < theirs.size() &&
       pairs < most_pairs(ours, theirs)) {
-    align_between(ours, theirs, anchors.all, anchors.by_id, by, free);
+    align_between(ours, theirs, anchors.all, anchors.by_id, by, free, work);
     if (count_agreements(ours, theirs, free) > pairs) partners = std::move(free);
   }
   pair_what_sounds_alike(ours, theirs, by, partners);

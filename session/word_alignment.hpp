@@ -4,6 +4,7 @@
 // Private to merge. Rules, with their reasons: docs/merge.md.
 #pragma once
 
+#include "session/merge_work.hpp"
 #include "session/numbering.hpp"
 #include "session/slot.hpp"
 
@@ -12,15 +13,16 @@ namespace verbatim::session {
 /// The provider's ids in both: some are shared. Some writers make ids of their own.
 bool ids_are_of_one_kind(const Slots& ours, const Slots& theirs);
 
-FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable);
+FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+                          MergeWork& work);
 
 /// Each of theirs is, to the letter and in this order, among ours: nothing of it is new.
 std::optional<Partners> find_among(const Slots& ours, const Slots& theirs, bool ids_are_comparable);
 
 /// Pairs what `partners` leaves without one. Time is bounded by the product of the lengths of what
-/// has something in common, and by `cells_max`; memory by their sum.
+/// has something in common, by `cells_max` and by the work that is left; memory by their sum.
 void align_by_words(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors,
-                    Comparable by, Partners& partners);
+                    Comparable by, Partners& partners, MergeWork& work);
 
 /// Pairs that agree, not those that only sound alike.
 std::size_t count_agreements(const Slots& ours, const Slots& theirs, const Partners& partners);
