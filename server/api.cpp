@@ -295,6 +295,11 @@ std::optional<HttpResponse> Api::refuse_secrets(
   return std::nullopt;
 }
 
+std::string Api::share_of(const Context& context) {
+  const bool is_client = context.principal.kind == Principal::Kind::client_token;
+  return is_client ? "user " + context.principal.user : "session " + context.id;
+}
+
 std::function<bool()> Api::may_go_on(const Context& context) const {
   const auto& claims = context.principal.claims;
   if (!claims || claims->id.empty()) return [] { return true; };

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "server/http_connection.hpp"
 #include "server/live_feed.hpp"
 #include "server/log.hpp"
+#include "server/merger.hpp"
 #include "server/metrics.hpp"
 #include "server/misplaced_secret.hpp"
 #include "server/origin.hpp"
@@ -46,7 +48,7 @@ struct ApiParts {
   const Webhooks& webhooks;
   Erasure& erasure;
   StoreReader& reader;
-  StoreReader& merger;  ///< for what may have to merge copies
+  Merger& merger;
   LiveFeed& feed;
   Registry& registry;
   Revocations& revocations;
@@ -104,7 +106,9 @@ class Api {
   /// What a change that ran on the journal's writer came to.
   using Changed = std::optional<storage::StorageError>;
   Awaitable<Changed> change(Worker& worker, std::function<void(storage::Database&)> work);
-  /// Reads something of a session: where writers have posted copies, on the thread that merges.
+  /// Whose turn it is where copies are merged: a client token's user, else the session's.
+  static std::string share_of(const Context& context);
+  /// Reads something of a session: where writers have posted copies, on a thread that merges.
   template <class Found, class Read>
   Awaitable<std::variant<Found, storage::StorageError>> read_merged(Context& context, Read read,
                                                                     const char* what);
@@ -178,8 +182,13 @@ Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& 
                                                                        const char* what) {
   using Quick = std::optional<Found>;
   const auto executor = context.worker.executor();
-  const auto unless_copied = [id = context.id, read](storage::TranscriptStore& store) -> Quick {
-    if (store.has_copies(id)) return std::nullopt;
+  const auto lane = std::make_shared<storage::MergeLane>(storage::MergeLane::quick);
+  const auto unless_copied = [id = context.id, read,
+                              lane](storage::TranscriptStore& store) -> Quick {
+    if (const auto copied = storage::merge_lane(store.database(), id)) {
+      *lane = *copied;
+      return std::nullopt;
+    }
     return Quick(std::in_place, read(store));
   };
   auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied, what);
@@ -188,7 +197,7 @@ Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& 
     co_return Outcome(std::in_place_index<1>, std::move(*error));
   if (auto& found = std::get<0>(quick))
     co_return Outcome(std::in_place_index<0>, std::move(*found));
-  co_return co_await parts_.merger.run<Found>(executor, read, what);
+  co_return co_await parts_.merger.of(*lane).run<Found>(executor, read, what, share_of(context));
 }
 
 }  // namespace verbatim::server

@@ -140,12 +140,12 @@ struct App::Parts {
     storage_watch.watch(*journal);
     storage_watch.look();
     reader = std::make_unique<StoreReader>(data_dir.database());
-    merger = std::make_unique<StoreReader>(data_dir.database(),
-                                           StoreReader::Merging{settings.posts.merged_bytes_max});
+    merger = std::make_unique<Merger>(data_dir.database(), settings.posts.merged_bytes_max);
     admission = std::make_unique<StoreReader>(data_dir.database());
     storage_watch.watch(*reader);
     storage_watch.watch(*admission);
-    storage_watch.watch(*merger);
+    storage_watch.watch(merger->quick());
+    storage_watch.watch(merger->slow());
     feed.start(*workers.front(), *journal, *merger, log);
     webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
     if (settings.journal.durability == config::Durability::process) {
@@ -337,8 +337,10 @@ struct App::Parts {
                      erasure->keep_for(control.get_executor(), settings.storage.retention),
                      asio::detached);
     }
-    asio::co_spawn(control.get_executor(),
-                   keep_merged(control.get_executor(), *merger, *journal, log), asio::detached);
+    for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow})
+      asio::co_spawn(control.get_executor(),
+                     keep_merged(control.get_executor(), lane, *merger, *journal, log),
+                     asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
     listener->start();
@@ -448,7 +450,7 @@ struct App::Parts {
   std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
   std::unique_ptr<StoreReader> admission;  ///< for what a client waits for to be let in
-  std::unique_ptr<StoreReader> merger;     ///< for what may have to merge copies
+  std::unique_ptr<Merger> merger;
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;

@@ -80,6 +80,14 @@ Awaitable<HttpResponse> Api::create_session_compatible(Context& context) {
   co_return made;
 }
 
+namespace {
+
+HttpResponse no_transcript() {
+  return problem(404, "not found", "There is no transcript of this assignment.");
+}
+
+}  // namespace
+
 Awaitable<HttpResponse> Api::post_transcript_compatible(Context& context) {
   HttpResponse posted = co_await post_transcript(context);
   if (posted.status >= 400) co_return posted;
@@ -96,20 +104,29 @@ Awaitable<HttpResponse> Api::show_assignment_compatible(Context& context) {
   auto asked = read_attempt(context.request);
   if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
   const auto attempt = std::get<0>(asked);
-  using Found = std::optional<session::TranscriptView>;
-  const auto read = [assignment = context.id, attempt](storage::TranscriptStore& store) -> Found {
+  const std::string assignment = context.id;
+  using Id = std::optional<std::string>;
+  const auto look = [assignment](storage::TranscriptStore& store) -> Id {
     storage::SessionFilter filter;
     filter.metadata.emplace_back("assignmentId", assignment);
     filter.limit = 1;
     const auto page = store.list(filter);
     if (page.sessions.empty()) return std::nullopt;
-    return store.transcript(page.sessions.front().id, attempt);
+    return page.sessions.front().id;
   };
-  auto found = co_await parts_.merger.run<Found>(context.worker.executor(), read,
-                                                 "GET /api/external/assignments");
+  const char* const what = "GET /api/external/assignments";
+  auto session = co_await parts_.reader.run<Id>(context.worker.executor(), look, what);
+  if (const auto* error = std::get_if<1>(&session)) co_return storage_problem(*error);
+  if (!std::get<0>(session)) co_return no_transcript();
+  context.id = *std::get<0>(session);
+  using Found = std::optional<session::TranscriptView>;
+  const auto read = [id = context.id, attempt](storage::TranscriptStore& store) -> Found {
+    return store.transcript(id, attempt);
+  };
+  auto found = co_await read_merged<Found>(context, read, what);
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Found& view = std::get<0>(found);
-  if (!view) co_return problem(404, "not found", "There is no transcript of this assignment.");
+  if (!view) co_return no_transcript();
   json turns = json::array();
   for (const session::MergedTurn& turn : view->turns)
     turns.push_back({{"role", to_string(turn.role)},
@@ -119,7 +136,7 @@ Awaitable<HttpResponse> Api::show_assignment_compatible(Context& context) {
                      {"status", to_string(turn.status)}});
   co_return json_response(
       {{"sessionId", view->session_id},
-       {"assignmentId", context.id},
+       {"assignmentId", assignment},
        {"attemptNumber", view->attempt},
        {"status", to_string(view->status)},
        {"closeReason", view->close_reason ? json(to_string(*view->close_reason)) : json()},

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <variant>
 
 #include "server/await.hpp"
+#include "server/fair_queue.hpp"
 #include "storage/error.hpp"
 #include "storage/thread_name.hpp"
 #include "storage/transcript_store.hpp"
@@ -47,31 +49,34 @@ Awaitable<Result> from_callback(Executor executor, Start start) {
   co_return std::move(*result);
 }
 
-/// The transcript store on a thread of its own, so that a slow read never stalls a session.
+/// The transcript store on a thread of its own, so that a slow read never stalls a session. Reads
+/// of one share are done in their order, and those of several shares in turns.
 class StoreReader {
  public:
   explicit StoreReader(const std::filesystem::path& file) : store_(file) {}
   /// One that merges copies: its thread gives way to those that carry conversations.
   struct Merging {
     std::size_t merged_bytes_max = 0;  ///< as TranscriptStore
+    const char* thread = "merger";
   };
   StoreReader(const std::filesystem::path& file, Merging merging)
       : store_(file, merging.merged_bytes_max) {
-    asio::post(thread_, [] {
-      storage::name_this_thread("merger");
+    asio::post(thread_, [merging] {
+      storage::name_this_thread(merging.thread);
       storage::give_way();
     });
   }
   ~StoreReader() { thread_.join(); }
 
   /// Runs `read(store)` there and returns what it returns, or the error that it threw. `what`, a
-  /// literal, names the read to an operator if it lasts long.
+  /// literal, names the read to an operator if it lasts long. `share`: whose it is.
   template <class Result, class Read>
   Awaitable<std::variant<Result, storage::StorageError>> run(Executor executor, Read read,
-                                                             const char* what) {
+                                                             const char* what,
+                                                             std::string share = {}) {
     using Outcome = std::variant<Result, storage::StorageError>;
-    auto start = [this, &read, what](auto done) {
-      asio::post(thread_, [this, read, done, what]() mutable {
+    auto start = [this, &read, what, &share](auto done) {
+      waiting_.push(share, [this, read, done, what]() mutable {
         const Reading now(*this, what);
         try {
           done(Outcome(std::in_place_index<0>, read(store_)));
@@ -79,6 +84,7 @@ class StoreReader {
           done(Outcome(std::in_place_index<1>, now.was_broken_off() ? too_long(what) : error));
         }
       });
+      asio::post(thread_, [this] { waiting_.pop()(); });
     };
     co_return co_await from_callback<Outcome>(executor, start);
   }
@@ -145,6 +151,7 @@ class StoreReader {
   }
 
   storage::TranscriptStore store_;
+  FairQueue<std::function<void()>> waiting_;
   std::atomic<bool> open_anew_{false};
   mutable std::mutex mutex_;
   std::optional<UnderWay> under_way_;

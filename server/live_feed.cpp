@@ -41,22 +41,24 @@ class LiveFeed::Gate final : public JournalWaiter {
   std::shared_ptr<Doorbell> bell_;
 };
 
-void LiveFeed::start(Worker& worker, storage::SqliteJournal& journal, StoreReader& reader,
-                     Log& log) {
-  // The loop owns what is tied to its thread: this object outlives the worker.
-  auto gate = std::make_shared<Gate>(worker);
-  loop_ = Ear{worker.executor(), gate->bell()};
-  asio::co_spawn(worker.executor(), run(std::move(gate), journal, reader, log), asio::detached);
+void LiveFeed::start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log) {
+  for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow}) {
+    // The loop owns what is tied to its thread: this object outlives the worker.
+    auto gate = std::make_shared<Gate>(worker);
+    loops_.push_back({worker.executor(), gate->bell()});
+    asio::co_spawn(worker.executor(), run(std::move(gate), journal, merger.of(lane), lane, log),
+                   asio::detached);
+  }
 }
 
 Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
-                              StoreReader& reader, Log& log) {
-  const auto tail = std::make_shared<storage::LiveTail>();  // used by the reader's thread alone
+                              StoreReader& reader, storage::MergeLane lane, Log& log) {
+  const auto tail = std::make_shared<storage::LiveTail>(lane);  // used by the reader's thread alone
   bool troubled = false;
   bool idle = true;
   while (!closed_) {
     const bool last = closing_;
-    const auto asked = wanted();
+    const auto asked = wanted(lane);
     if (asked.empty() && idle && !last) {
       co_await gate->rung();
       continue;
@@ -64,18 +66,22 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
     idle = asked.empty();  // one more look, which lets go of what was watched
     const session::Sequence seen = journal.durable();
     const auto look = [tail, asked](storage::TranscriptStore& store) {
-      return tail->look(store.database(), asked);
+      Look look{tail->look(store.database(), asked), {}};
+      look.slow = tail->take_slow();
+      return look;
     };
-    auto found = co_await reader.run<States>(gate->executor(), look, "the live feed of watchers");
+    auto found = co_await reader.run<Look>(gate->executor(), look, "the live feed of watchers");
     auto pause = settings_.interval;
     if (const auto* error = std::get_if<1>(&found)) {
       if (!troubled) log.error("events.trouble", {{"why", error->what()}});
       pause = trouble_interval;
     } else {
-      show(std::move(std::get<0>(found)));
+      show(std::move(std::get<0>(found).states));
+      hand_over(std::get<0>(found).slow);
     }
     troubled = found.index() == 1;
     if (last) {
+      if (++loops_closed_ < loops_.size()) break;
       closed_ = true;
       show({});
       break;
@@ -86,7 +92,7 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
   }
 }
 
-std::vector<storage::LiveTail::Wanted> LiveFeed::wanted() {
+std::vector<storage::LiveTail::Wanted> LiveFeed::wanted(storage::MergeLane lane) {
   std::vector<storage::LiveTail::Wanted> all;
   const std::lock_guard lock(mutex_);
   for (auto at = watched_.begin(); at != watched_.end();) {
@@ -94,8 +100,20 @@ std::vector<storage::LiveTail::Wanted> LiveFeed::wanted() {
     std::erase_if(ears, [](const Ear& ear) { return ear.bell.expired(); });
     at = ears.empty() ? watched_.erase(at) : std::next(at);
   }
-  for (const auto& [key, watched] : watched_) all.push_back({key, watched.seen});
+  for (const auto& [key, watched] : watched_)
+    if (watched.lane == lane) all.push_back({key, watched.seen, watched.state});
   return all;
+}
+
+void LiveFeed::hand_over(const std::vector<TailKey>& slow) {
+  if (slow.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const TailKey& key : slow)
+      if (const auto at = watched_.find(key); at != watched_.end())
+        at->second.lane = storage::MergeLane::slow;
+  }
+  wake_loops();
 }
 
 /// Rings all who watch what has changed; everybody, when it is over.
@@ -132,8 +150,8 @@ void LiveFeed::ring(const Ear& ear) {
   });
 }
 
-void LiveFeed::wake_loop() {
-  if (loop_) ring(*loop_);
+void LiveFeed::wake_loops() {
+  for (const Ear& loop : loops_) ring(loop);
 }
 
 std::unique_ptr<LiveFeed::Place> LiveFeed::enter(const std::string& session_id, Refusal& why) {
@@ -172,7 +190,7 @@ std::shared_ptr<Doorbell> LiveFeed::follow(const TailKey& key, std::uint64_t see
     at->second.ears.push_back({executor, bell});
     is_new = !at->second.state;
   }
-  if (is_new) wake_loop();
+  if (is_new) wake_loops();
   return bell;
 }
 
@@ -190,7 +208,7 @@ Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
     empty_ = Ear{executor, bell};
     if (watchers_ == 0) co_return;
   }
-  wake_loop();
+  wake_loops();
   while (gauges().watchers > 0 && Clock::now() < deadline) co_await bell->wait_until(deadline);
 }
 

@@ -1,6 +1,9 @@
-// Who watches which conversation, and what each may see now. One loop reads what has become durable
+// Who watches which conversation, and what each may see now. A loop reads what has become durable
 // through the store's reader and hands the same immutable state to all who watch; a watcher takes
 // the newest one when it has written the one before, so a slow one costs nothing but its socket.
+//
+// Conversations whose copies take long to merge have a loop and a reader of their own, so that they
+// hold up nobody who watches another.
 //
 // The journal's own word that it has moved wakes the loop, and no more often than
 // events.interval. Nothing here is on a conversation's path. Any thread, but where it says
@@ -14,8 +17,8 @@
 #include <vector>
 
 #include "config/settings.hpp"
-#include "server/handoff.hpp"
 #include "server/log.hpp"
+#include "server/merger.hpp"
 #include "server/metrics.hpp"
 #include "server/worker.hpp"
 #include "storage/live_tail.hpp"
@@ -29,7 +32,7 @@ class LiveFeed {
   explicit LiveFeed(const config::Events& settings) : settings_(settings) {}
 
   /// Starts the loop on this worker; all of these must outlive the worker's last step.
-  void start(Worker& worker, storage::SqliteJournal& journal, StoreReader& reader, Log& log);
+  void start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log);
 
   enum class Refusal { none, too_many_of_session, too_many, closing };
 
@@ -76,15 +79,21 @@ class LiveFeed {
     std::uint64_t seen = 0;  ///< by the first who came
     std::shared_ptr<const storage::TailState> state;
     std::vector<Ear> ears;
+    storage::MergeLane lane = storage::MergeLane::quick;
+  };
+  struct Look {
+    std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>> states;
+    std::vector<storage::TailKey> slow;  ///< for the other loop
   };
   class Gate;
 
   Awaitable<void> run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
-                      StoreReader& reader, Log& log);
-  std::vector<storage::LiveTail::Wanted> wanted();
+                      StoreReader& reader, storage::MergeLane lane, Log& log);
+  std::vector<storage::LiveTail::Wanted> wanted(storage::MergeLane lane);
+  void hand_over(const std::vector<storage::TailKey>& slow);
   void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
   void leave(const std::string& session_id);
-  void wake_loop();
+  void wake_loops();
   static void ring(const Ear& ear);
 
   const config::Events& settings_;
@@ -94,7 +103,8 @@ class LiveFeed {
   std::map<std::string, std::size_t> watchers_of_;
   std::size_t watchers_ = 0;
   std::optional<Ear> empty_;  ///< rung when the last watcher leaves
-  std::optional<Ear> loop_;
+  std::vector<Ear> loops_;    ///< before the first watcher, and never changed then
+  std::atomic<std::size_t> loops_closed_{0};
   std::atomic<bool> closing_{false};
   std::atomic<bool> closed_{false};
 };

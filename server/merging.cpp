@@ -17,12 +17,12 @@ constexpr std::size_t attempts_at_a_look = 16;
 }  // namespace
 
 Awaitable<void> write_down_merge(Executor executor, session::AttemptId attempt, StoreReader& merger,
-                                 storage::SqliteJournal& journal) {
+                                 storage::SqliteJournal& journal, std::string share) {
   using News = std::optional<storage::MergeNews>;
   const auto read = [attempt](storage::TranscriptStore& store) {
     return store.merge_news(attempt);
   };
-  auto found = co_await merger.run<News>(executor, read, "merge of copies");
+  auto found = co_await merger.run<News>(executor, read, "merge of copies", std::move(share));
   if (found.index() == 1 || !std::get<0>(found)) co_return;
   const auto start = [&journal, news = std::move(*std::get<0>(found))](auto done) {
     journal.execute([news](storage::Database& database) { storage::note_merge(database, news); },
@@ -31,12 +31,13 @@ Awaitable<void> write_down_merge(Executor executor, session::AttemptId attempt, 
   co_await from_callback<bool>(executor, start);
 }
 
-Awaitable<void> keep_merged(Executor executor, StoreReader& merger, storage::SqliteJournal& journal,
-                            Log& log) {
+Awaitable<void> keep_merged(Executor executor, storage::MergeLane lane, Merger& mergers,
+                            storage::SqliteJournal& journal, Log& log) {
+  StoreReader& merger = mergers.of(lane);
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(executor);
   using Attempts = std::vector<session::AttemptId>;
-  const auto read = [](storage::TranscriptStore& store) {
-    return storage::attempts_to_merge(store.database(), attempts_at_a_look);
+  const auto read = [lane](storage::TranscriptStore& store) {
+    return storage::attempts_to_merge(store.database(), lane, attempts_at_a_look);
   };
   Attempts before;
   bool troubled = false;

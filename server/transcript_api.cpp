@@ -22,6 +22,9 @@ constexpr auto transcript_look_interval = std::chrono::seconds(1);
 /// back end's, whatever its clients do.
 constexpr std::size_t clients_part = 2;
 
+/// To read a longer one takes tens of milliseconds.
+constexpr std::size_t quickly_read_bytes = 256 * 1024;
+
 storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
   storage::CopyLimits limits{settings.copies_max, settings.attempt_turns_max,
                              settings.attempt_bytes_max};
@@ -92,7 +95,10 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const auto judge = [&request = context.request, &limits = parts_.settings.posts](auto&) {
     return read_posted_copy(request.body, limits);
   };
-  auto judged = co_await parts_.merger.run<Read>(context.worker.executor(), judge, "a posted copy");
+  StoreReader& reader = context.request.body.size() > quickly_read_bytes ? parts_.merger.slow()
+                                                                         : parts_.merger.quick();
+  auto judged = co_await reader.run<Read>(context.worker.executor(), judge, "a posted copy",
+                                          share_of(context));
   if (const auto* error = std::get_if<1>(&judged)) co_return storage_problem(*error);
   Read& read = std::get<0>(judged);
   if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
@@ -143,13 +149,14 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const auto look = [kept = *kept, id = context.id](storage::TranscriptStore& store) {
     return store.outcome_of(kept, id);
   };
-  auto found = co_await parts_.merger.run<Outcome>(context.worker.executor(), look,
-                                                   "POST /v1/sessions/{id}/transcript");
+  StoreReader& merger = kept->merges_slowly ? parts_.merger.slow() : parts_.merger.quick();
+  auto found = co_await merger.run<Outcome>(context.worker.executor(), look,
+                                            "POST /v1/sessions/{id}/transcript", share_of(context));
   if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
   const Outcome& outcome = std::get<0>(found);
   if (!outcome) co_return not_found();
-  co_await write_down_merge(context.worker.executor(), kept->attempt, parts_.merger,
-                            parts_.journal);
+  co_await write_down_merge(context.worker.executor(), kept->attempt, merger, parts_.journal,
+                            share_of(context));
   co_return json_response({{"attempt", kept->attempt_number},
                            {"added", outcome->brought.added},
                            {"extended", outcome->brought.extended},

@@ -2,6 +2,7 @@
 
 #include "storage/database.hpp"
 #include "storage/evidence.hpp"
+#include "storage/merges.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -77,6 +78,7 @@ KeptCopy keep_copy(Database& database, const PostedCopy& posted) {
         database.query("SELECT id FROM copy WHERE attempt = ? AND writer = ? AND body = ?");
     if (same.bind(attempt.id, posted.copy.writer, body).step()) {
       kept.id = same.integer(0);
+      kept.merges_slowly = merge_lane(database, attempt.id) == MergeLane::slow;
       return kept;
     }
   }
@@ -95,6 +97,7 @@ KeptCopy keep_copy(Database& database, const PostedCopy& posted) {
       .bind(posted.copy.turns.size(), body.size(), static_cast<int>(SessionStatus::created),
             static_cast<int>(SessionStatus::final), kept.id, attempt.id)
       .run();
+  kept.merges_slowly = merge_lane(database, attempt.id) == MergeLane::slow;
   return kept;
 }
 

@@ -44,6 +44,7 @@ struct KeptCopy {
   session::AttemptId attempt = 0;
   int attempt_number = 0;
   bool is_new = false;
+  bool merges_slowly = false;  ///< merges.hpp, MergeLane
 };
 
 /// Keeps the copy, and marks a final attempt as one whose counts are to be brought up to date: to

@@ -182,6 +182,10 @@ std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> LiveTail::look
   for (const auto& [key, one] : asked) {
     Tail& tail = tails_[key];
     if (tail.attempt == 0) begin(database, tail, *one);
+    if (tail.slow) {
+      slow_.push_back(key);
+      continue;
+    }
     refresh(database, key, tail);
     states.emplace_back(key, tail.state);
   }
@@ -223,11 +227,16 @@ void LiveTail::read_copies(Database& database) {
   }
   for (const session::AttemptId attempt : posted) {
     const auto at = by_attempt_.find(attempt);
-    if (at == by_attempt_.end()) continue;
+    if (at == by_attempt_.end() || leave_aside(database, *at->second, attempt)) continue;
     at->second->copies = copies_of(database, attempt);
     at->second->stale = at->second->calls_stale = true;
   }
   copies_to_ = to;
+}
+
+bool LiveTail::leave_aside(Database& database, Tail& tail, session::AttemptId attempt) const {
+  tail.slow = lane_ == MergeLane::quick && merge_lane(database, attempt) == MergeLane::slow;
+  return tail.slow;
 }
 
 /// From the beginning of the attempt, if there is one by now; what the first watcher has seen apart
@@ -235,6 +244,11 @@ void LiveTail::read_copies(Database& database) {
 void LiveTail::begin(Database& database, Tail& tail, const Wanted& wanted) {
   const auto attempt = find_attempt(database, wanted.key.session_id, wanted.key.attempt);
   if (!attempt) return;
+  if (leave_aside(database, tail, attempt->id)) return;
+  if (!tail.state && wanted.state) {
+    tail.state = wanted.state;
+    generation_ = std::max(generation_, wanted.state->generation);
+  }
   Tail fresh;
   fresh.attempt = attempt->id;
   if (tail.state) fresh.state = tail.state;

@@ -12,10 +12,12 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "session/render.hpp"
 #include "storage/copies.hpp"
+#include "storage/merges.hpp"
 #include "storage/sqlite_journal.hpp"
 
 namespace verbatim::storage {
@@ -100,14 +102,22 @@ std::optional<TailStart> start_tail(Database& database, const std::string& sessi
 
 class LiveTail {
  public:
+  /// One of the quick lane leaves those aside that take long to merge; one of the slow lane takes
+  /// whatever it is asked for.
+  explicit LiveTail(MergeLane lane = MergeLane::slow) : lane_(lane) {}
+
   struct Wanted {
     TailKey key;
     std::uint64_t seen = 0;  ///< number of the state that the first who asks has seen
+    /// What another has shown of it last: this one goes on from there.
+    std::shared_ptr<const TailState> state = nullptr;
   };
   /// Follows these and no others, and gives the newest state of each: the same object as before
   /// where nothing has changed. After an error the next look goes on from where this one came to.
   std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> look(
       Database& database, const std::vector<Wanted>& wanted);
+  /// Those that the last look has left aside: they are another's from now on.
+  std::vector<TailKey> take_slow() { return std::exchange(slow_, {}); }
 
  private:
   struct Tail {
@@ -116,6 +126,7 @@ class LiveTail {
     std::vector<session::Copy> copies;
     std::shared_ptr<const TailState> state;
     bool stale = true;  ///< rows or copies have come
+    bool slow = false;  ///< left aside
     // What the tool calls in `state` were made from.
     std::uint64_t tools_version = 0;
     std::vector<std::string> turn_ids;
@@ -129,6 +140,10 @@ class LiveTail {
   session::FinalTranscript heard(Tail& tail, bool& with_calls);
   void refresh(Database& database, const TailKey& key, Tail& tail);
 
+  bool leave_aside(Database& database, Tail& tail, session::AttemptId attempt) const;
+
+  const MergeLane lane_;
+  std::vector<TailKey> slow_;
   std::map<TailKey, Tail> tails_;
   std::unordered_map<session::AttemptId, Tail*> by_attempt_;
   session::Sequence rows_to_ = 0;

@@ -17,6 +17,11 @@ constexpr std::size_t results_max = 2;
 /// They are looked through one by one.
 constexpr std::size_t attempts_max = 256;
 
+/// Comparing each turn with each is the worst that can be (session/merge_work.hpp); reading them
+/// takes time by their bytes.
+const std::string merges_slowly =
+    "(4 * copy_turns * copy_turns + 16 * copies * copy_turns > 6000000 OR copy_bytes > 1048576)";
+
 std::int64_t first_copy(Database& database, session::AttemptId attempt) {
   Query row = database.query("SELECT coalesce(min(id), 0) FROM copy WHERE attempt = ?");
   return row.bind(attempt).step() ? row.integer(0) : 0;
@@ -38,11 +43,26 @@ std::vector<PostedAt> posted_since(Database& database, session::AttemptId attemp
 
 }  // namespace
 
-std::vector<session::AttemptId> attempts_to_merge(Database& database, std::size_t limit) {
+MergeLane merge_lane(Database& database, session::AttemptId attempt) {
+  Query row = database.query("SELECT " + merges_slowly + " FROM attempt WHERE id = ?");
+  const bool slow = row.bind(attempt).step() && row.integer(0) != 0;
+  return slow ? MergeLane::slow : MergeLane::quick;
+}
+
+std::optional<MergeLane> merge_lane(Database& database, const std::string& session_id) {
+  Query row = database.query("SELECT max(" + merges_slowly +
+                             ") FROM attempt JOIN session ON session.id = attempt.session "
+                             "WHERE public_id = ? AND copies > 0");
+  if (!row.bind(session_id).step() || row.is_null(0)) return std::nullopt;
+  return row.integer(0) != 0 ? MergeLane::slow : MergeLane::quick;
+}
+
+std::vector<session::AttemptId> attempts_to_merge(Database& database, MergeLane lane,
+                                                  std::size_t limit) {
   std::vector<session::AttemptId> found;
-  Query rows =
-      database.query("SELECT id FROM attempt WHERE to_merge IS NOT NULL ORDER BY id LIMIT ?");
-  rows.bind(limit);
+  Query rows = database.query("SELECT id FROM attempt WHERE to_merge IS NOT NULL AND " +
+                              merges_slowly + " = ? ORDER BY id LIMIT ?");
+  rows.bind(lane == MergeLane::slow, limit);
   while (rows.step()) found.push_back(rows.integer(0));
   return found;
 }

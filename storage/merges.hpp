@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "session/merge.hpp"
@@ -20,6 +21,14 @@
 namespace verbatim::storage {
 
 class Database;
+
+/// Whether the copies of an attempt are few and short enough to be merged in some milliseconds, or,
+/// whatever is in them, in a tenth of a second or so. Others may take a second or more: they have a
+/// thread of their own, so that what is quick waits for nothing else.
+enum class MergeLane { quick, slow };
+MergeLane merge_lane(Database& database, session::AttemptId attempt);
+/// Of all its attempts together; nullopt: nobody has posted copies of it.
+std::optional<MergeLane> merge_lane(Database& database, const std::string& session_id);
 
 /// What of an attempt's copies is not in its counts yet, merged.
 struct MergeNews {
@@ -31,8 +40,9 @@ struct MergeNews {
   bool complete = false;
 };
 
-/// Attempts that are marked, oldest first.
-std::vector<session::AttemptId> attempts_to_merge(Database& database, std::size_t limit);
+/// Attempts of this lane that are marked, oldest first.
+std::vector<session::AttemptId> attempts_to_merge(Database& database, MergeLane lane,
+                                                  std::size_t limit);
 
 /// In a transaction of the journal's: brings the counts up to date and announces what has changed.
 /// Nothing, if others have written it down meanwhile.

@@ -222,13 +222,6 @@ std::optional<std::vector<session::TranscriptView>> TranscriptStore::transcripts
   return views;
 }
 
-bool TranscriptStore::has_copies(const std::string& id) {
-  Query row = impl_->database.query(
-      "SELECT 1 FROM attempt JOIN session ON session.id = attempt.session "
-      "WHERE public_id = ? AND copies > 0");
-  return row.bind(id).step();
-}
-
 std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
                                                        const std::string& session_id) {
   Savepoint snapshot(impl_->database);

@@ -86,8 +86,6 @@ class TranscriptStore {
   /// Of every attempt, oldest first, as of one moment. nullopt if there is no such session.
   std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
 
-  /// Whether others than the relay have posted copies of it: to show it may take a merge.
-  bool has_copies(const std::string& id);
   /// nullopt if the session has been erased meanwhile. The same copy a second time brings nothing.
   std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
   /// What is still to be written down of an attempt's copies, for note_merge(); nullopt: nothing.

@@ -252,6 +252,48 @@ TEST_CASE("who missed the end of an attempt is told it before the next", "[tail]
   CHECK(ask(1, {1, true, 0})->nothing_new);
 }
 
+TEST_CASE("one whose copies take long to merge is left to another, who goes on from there",
+          "[P3][P11][tail]") {
+  Talk talk;
+  talk.open();
+  LiveTail quick(storage::MergeLane::quick);
+  LiveTail slow;
+  const auto said = [](int from, int count) {
+    std::vector<session::CopyTurn> turns;
+    for (int i = from; i < from + count; ++i) {
+      session::CopyTurn turn;
+      turn.role = i % 2 ? session::Role::user : session::Role::assistant;
+      turn.text = session::Text::from_wtf8("this is turn " + std::to_string(i));
+      turn.ordinal = i;
+      turns.push_back(turn);
+    }
+    return turns;
+  };
+  Page page;
+  talk.post("agent", said(1, 3));
+  page.take(talk.look(quick));
+  CHECK(page.turns == talk.turns());
+  CHECK(quick.take_slow().empty());
+
+  talk.post("agent", said(1, 1'400));
+  CHECK(quick.look(talk.database, {{key, 0}}).empty());
+  CHECK(quick.take_slow() == std::vector{key});
+  const auto states = slow.look(talk.database, {{key, 0, page.shown}});
+  REQUIRE(states.size() == 1);
+  CHECK(states[0].second->generation > page.shown->generation);
+  page.received = 0;
+  page.take(states[0].second);
+  CHECK(page.turns == talk.turns());
+  CHECK(page.received < 1'400);  // what it had is not sent again
+  // Whoever begins with it leaves it aside at once.
+  LiveTail fresh(storage::MergeLane::quick);
+  CHECK(fresh.look(talk.database, {{key, 0}}).empty());
+  CHECK(fresh.take_slow() == std::vector{key});
+  talk.end();
+  page.take(slow.look(talk.database, {{key, 0}}).front().second);
+  CHECK(page.turns == talk.turns());
+}
+
 TEST_CASE("what is erased is gone for who watches it, too", "[P10][tail]") {
   Talk talk;
   talk.open();

@@ -64,7 +64,7 @@ class Store {
   }
   void merge() {
     TranscriptStore store(dir / "v.db");
-    for (const auto one : attempts_to_merge(database, 10))
+    for (const auto one : attempts_to_merge(database, MergeLane::quick, 10))
       if (const auto news = store.merge_news(one)) note_merge(database, *news);
   }
 
@@ -97,7 +97,7 @@ TEST_CASE(
   post("agent", 3);
   it.merge();
   check(6);
-  CHECK(attempts_to_merge(it.database, 10).empty());
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
   CHECK(it.updates() == 0);  // it has not begun: its end will tell of it
 
   // What the relay hears then is counted with it.
@@ -122,13 +122,13 @@ TEST_CASE("a post to an attempt that is over marks it, and the merge takes the m
           "[P3][merges]") {
   Store it;
   it.post("agent", turns(1, 4));
-  CHECK(attempts_to_merge(it.database, 10).empty());  // its end brings it in
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());  // its end brings it in
   it.end();
-  CHECK(attempts_to_merge(it.database, 10) == std::vector{it.attempt});
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10) == std::vector{it.attempt});
   it.merge();
   CHECK(it.listed().turns == 4);
   CHECK(it.updates() == 0);  // the end has told of it
-  CHECK(attempts_to_merge(it.database, 10).empty());
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
   it.post("client", turns(1, 6));
   CHECK(it.listed().turns == 4);
   it.merge();
@@ -138,7 +138,7 @@ TEST_CASE("a post to an attempt that is over marks it, and the merge takes the m
   it.post("backup", turns(2, 3));
   it.merge();
   CHECK(it.updates() == 1);  // they bring nothing
-  CHECK(attempts_to_merge(it.database, 10).empty());
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
 }
 
 TEST_CASE("each of several posts that were not merged yet is told of once", "[P3][merges]") {
@@ -175,7 +175,7 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
                              (it.dir / "killed.db").string() + "-wal");
   recover(it.dir / "killed.db", 9);
   Database database(it.dir / "killed.db");
-  REQUIRE(attempts_to_merge(database, 10) == std::vector{it.attempt});
+  REQUIRE(attempts_to_merge(database, MergeLane::quick, 10) == std::vector{it.attempt});
   TranscriptStore store(it.dir / "killed.db");
   CHECK(store.transcript("s1")->turns.size() == 5);  // what is read is whole before
   note_merge(database, *store.merge_news(it.attempt));
@@ -228,6 +228,33 @@ TEST_CASE("a database of before knows how much its copies have together", "[P11]
     it.database.run(std::string("ALTER TABLE attempt DROP COLUMN ") + column);
   migrate(it.database, 3, schema_steps().first(4));
   CHECK(counted() == now);
+}
+
+TEST_CASE("attempts that take long to merge have a lane of their own", "[P11][merges]") {
+  Store it;
+  create_session(it.database, {.id = "s2", .user = "ann", .now = 1});
+  const auto attempts = [&it](MergeLane lane) { return attempts_to_merge(it.database, lane, 10); };
+  CHECK_FALSE(merge_lane(it.database, "s1"));
+  CHECK_FALSE(it.post("agent", turns(1, 600)).merges_slowly);
+  it.end();
+  CHECK(merge_lane(it.database, "s1") == MergeLane::quick);
+  CHECK(attempts(MergeLane::quick) == std::vector{it.attempt});
+  CHECK(attempts(MergeLane::slow).empty());
+  SECTION("many turns") { CHECK(it.post("client", turns(1, 700)).merges_slowly); }
+  SECTION("many copies") {
+    bool slow = false;
+    for (int i = 0; i < 600 && !slow; ++i)
+      slow = it.post("w" + std::to_string(i), turns(1, 1)).merges_slowly;
+    CHECK(slow);
+  }
+  SECTION("many bytes") {
+    CHECK(it.post("client", {said(1, std::string(1024 * 1024, 'x'))}).merges_slowly);
+    CHECK(it.post("client", {said(1, std::string(1024 * 1024, 'x'))}).merges_slowly);  // again
+  }
+  CHECK(merge_lane(it.database, "s1") == MergeLane::slow);
+  CHECK_FALSE(merge_lane(it.database, "s2"));
+  CHECK(attempts(MergeLane::quick).empty());
+  CHECK(attempts(MergeLane::slow) == std::vector{it.attempt});
 }
 
 TEST_CASE("what was merged is kept for the next read, until it is another", "[P3][merges]") {
