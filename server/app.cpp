@@ -11,6 +11,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
+#include <unordered_set>
 
 #include "config/secrets.hpp"
 #include "server/data_dir.hpp"
@@ -25,12 +26,14 @@
 #include "server/process.hpp"
 #include "server/proxies.hpp"
 #include "server/relay_service.hpp"
+#include "server/session_driver.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
 #include "server/store_start.hpp"
 #include "server/terms.hpp"
 #include "server/tls.hpp"
 #include "server/webhooks.hpp"
+#include "storage/client_tokens.hpp"
 #include "storage/recovery.hpp"
 
 namespace verbatim::server {
@@ -330,7 +333,39 @@ struct App::Parts {
     }
   }
 
+  /// Of back-end keys that are not in force any more; their connections end.
+  Awaitable<void> revoke_tokens_of_removed_keys() {
+    using Ids = std::unordered_set<std::string>;
+    const auto ids = std::make_shared<Ids>();
+    using Failed = std::optional<std::string>;
+    const auto start = [this, ids](auto done) {
+      journal->execute(
+          [ids, keys = authenticator.get()->key_ids()](storage::Database& database) {
+            const auto revoked = storage::revoke_tokens_of_other_keys(database, keys, now().wall);
+            ids->insert(revoked.begin(), revoked.end());
+          },
+          [done](const storage::StorageError* error) mutable {
+            done(error ? Failed(error->what()) : Failed());
+          });
+    };
+    // A disk that does not take it now must not keep a start from serving.
+    const auto deadline = Clock::now() + settings.journal.stuck_commit;
+    const auto outcome = co_await from_callback<Failed>(control.get_executor(), deadline, start);
+    const Failed failed = outcome ? *outcome : Failed("the disk does not take it");
+    if (failed) {
+      log.error("client_secret.not_revoked", {{"why", *failed}, {"now", "send SIGHUP again"}});
+      co_return;
+    }
+    if (ids->empty()) co_return;
+    revocations.add(*ids);
+    registry.end_connections_of(ids);
+    feed.wake_watchers();
+    log.warn("client_secret.revoked",
+             {{"tokens", ids->size()}, {"why", "auth.api_keys has no longer what made them"}});
+  }
+
   Awaitable<void> serve() {
+    co_await revoke_tokens_of_removed_keys();
     asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
     if (settings.storage.retention.count() > 0) {
       asio::co_spawn(control.get_executor(),
@@ -376,6 +411,7 @@ struct App::Parts {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
       authenticator.set(std::move(next_authenticator));
+      asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
       warn_of(fresh);
       webhooks->reload(fresh.webhook);
       log.set_level(fresh.log.level);

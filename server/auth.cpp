@@ -21,6 +21,9 @@ std::string text_or(const json& object, const char* key, const char* fallback) {
   return at != object.end() && at->is_string() ? at->get<std::string>() : fallback;
 }
 
+/// A part of its digest, of which nothing can be learned about the key.
+std::string key_id(const config::ApiKey& key) { return key.sha256.substr(0, 16); }
+
 }  // namespace
 
 Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret,
@@ -73,7 +76,11 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
     for (const config::ApiKey& key : api_keys_) {
       if (equal_secrets(key.sha256, digest)) match = &key;
     }
-    if (match) return Principal{Principal::Kind::api_key, match->name, {}};
+    if (match) {
+      Principal principal{Principal::Kind::api_key, match->name, {}};
+      principal.key_id = key_id(*match);
+      return principal;
+    }
     return AuthFailure{401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."};
   }
   // Any public SDK insists on some key; on a development machine whatever it sends is fine.
@@ -105,6 +112,17 @@ std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest&
                      "Without a key the development mode answers only requests to localhost, from "
                      "this machine itself: " +
                          std::string(why) + ". Set auth.api_keys and send a key or a token."};
+}
+
+std::vector<std::string> Authenticator::key_ids() const {
+  std::vector<std::string> ids;
+  for (const config::ApiKey& key : api_keys_) ids.push_back(key_id(key));
+  return ids;
+}
+
+bool Authenticator::has_key(std::string_view id) const {
+  return std::any_of(api_keys_.begin(), api_keys_.end(),
+                     [id](const config::ApiKey& key) { return key_id(key) == id; });
 }
 
 std::string Authenticator::mint(const TokenClaims& claims) const {

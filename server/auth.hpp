@@ -45,6 +45,7 @@ struct Principal {
   std::optional<TokenClaims> claims;  ///< of a client token
   /// The token is good only for what it has opened before: token_judgement.hpp.
   bool expired = false;
+  std::string key_id = {};  ///< of a back-end key
 };
 
 struct AuthFailure {
@@ -71,6 +72,10 @@ class Authenticator {
   std::string mint(const TokenClaims& claims) const;
   /// nullopt if the signature is wrong; expiry is the caller's to judge.
   std::optional<TokenClaims> read_token(std::string_view token) const;
+
+  /// Of all back-end keys. One that is replaced by another of the same name has another id.
+  std::vector<std::string> key_ids() const;
+  bool has_key(std::string_view id) const;
 
   bool development() const { return development_; }
 

@@ -91,6 +91,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   token.private_json = asked.private_metadata.dump();
   token.created_at = moment.wall;
   token.expires_at = claims.expires_at_s * 1000;
+  token.made_by = context.principal.key_id;
   seal_content(token, claims.content_key);
   std::function<void(storage::Database&)> work =
       [token, window = parts_.settings.session.resume_window.count()](auto& database) {
@@ -103,7 +104,12 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
     co_return retry_later(
         openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
   }
-  std::string value = parts_.authenticator.get()->mint(claims);
+  const auto authenticator = parts_.authenticator.get();
+  // It may have been taken away meanwhile, and with it the tokens that were there by then.
+  if (!token.made_by.empty() && !authenticator->has_key(token.made_by))
+    co_return openai_error(401, "invalid_api_key",
+                           "The back-end key is not listed in auth.api_keys.");
+  std::string value = authenticator->mint(claims);
   co_return Minted{std::move(value), std::move(claims)};
 }
 

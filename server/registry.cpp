@@ -132,6 +132,11 @@ void Registry::end_connections_of(const std::string& token_id) {
   with_all([token_id](SessionDriver& driver) { driver.token_revoked(token_id); });
 }
 
+void Registry::end_connections_of(
+    std::shared_ptr<const std::unordered_set<std::string>> token_ids) {
+  with_all([ids = std::move(token_ids)](SessionDriver& driver) { driver.tokens_revoked(*ids); });
+}
+
 void Registry::end_all(session::CloseReason reason, const std::string& why) {
   with_all([reason, why](SessionDriver& driver) { driver.end(reason, why); });
 }

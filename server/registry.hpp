@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "server/session_driver.hpp"
@@ -46,6 +47,7 @@ class Registry {
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
   /// Closes the connections that clients have opened with this token.
   void end_connections_of(const std::string& token_id);
+  void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> token_ids);
   /// Ends everybody who is live now.
   void end_all(session::CloseReason reason, const std::string& why);
   /// Admits nobody any more and ends everybody.

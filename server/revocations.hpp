@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "server/await.hpp"
 
@@ -22,9 +23,14 @@ class Revocations {
 
   void add(const std::string& token_id) {
     const auto at = Clock::now();
-    const std::lock_guard lock(mutex_);
-    std::erase_if(recent_, [at](const auto& one) { return at - one.second > kept_for; });
-    recent_[token_id] = at;
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase_if(recent_, [at](const auto& one) { return at - one.second > kept_for; });
+    }
+    insert(token_id, at);
+  }
+  void add(const std::unordered_set<std::string>& token_ids) {
+    for (const std::string& id : token_ids) insert(id, Clock::now());
   }
   bool contains(const std::string& token_id) const {
     const std::lock_guard lock(mutex_);
@@ -32,6 +38,11 @@ class Revocations {
   }
 
  private:
+  void insert(const std::string& token_id, Clock::time_point at) {
+    const std::lock_guard lock(mutex_);
+    recent_[token_id] = at;
+  }
+
   mutable std::mutex mutex_;
   std::unordered_map<std::string, Clock::time_point> recent_;
 };

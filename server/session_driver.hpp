@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "server/await.hpp"
@@ -57,6 +58,7 @@ class SessionDriver final : public JournalWaiter {
               const std::string& token_id);
   /// Closes the client's connection (3000) if this is its token; the session is detached.
   void token_revoked(const std::string& token_id);
+  void tokens_revoked(const std::unordered_set<std::string>& token_ids);
 
   const session::RealtimeSession& session() const { return session_; }
 

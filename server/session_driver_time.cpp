@@ -84,6 +84,10 @@ void SessionDriver::token_revoked(const std::string& token_id) {
   stepped();
 }
 
+void SessionDriver::tokens_revoked(const std::unordered_set<std::string>& token_ids) {
+  if (client_ && token_ids.contains(client_->token_id)) token_revoked(client_->token_id);
+}
+
 // ---- time ----------------------------------------------------------------------------------
 
 bool SessionDriver::some_open() const {

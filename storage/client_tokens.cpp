@@ -1,5 +1,6 @@
 #include "storage/client_tokens.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "session/session_status.hpp"
@@ -76,9 +77,9 @@ void save_client_token(Database& database, const ClientToken& token) {
   database
       .query(
           "INSERT INTO client_secret (id, user, session, open, session_config, terms, private, "
-          "created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "created_at, expires_at, made_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(token.id, token.user, token.session_id, token.session_open, token.session_config_json,
-            token.terms_json, token.private_json, token.created_at, token.expires_at)
+            token.terms_json, token.private_json, token.created_at, token.expires_at, token.made_by)
       .run();
 }
 
@@ -101,6 +102,21 @@ bool revoke_client_token(Database& database, const std::string& id, session::Tim
   return database.changes() > 0;
 }
 
+std::vector<std::string> revoke_tokens_of_other_keys(Database& database,
+                                                     const std::vector<std::string>& keys,
+                                                     session::TimeMs now) {
+  std::vector<std::string> ids;
+  {
+    Query rows = database.query(
+        "SELECT id, made_by FROM client_secret WHERE made_by <> '' AND revoked_at IS NULL");
+    while (rows.step())
+      if (std::find(keys.begin(), keys.end(), rows.text(1)) == keys.end())
+        ids.push_back(rows.text(0));
+  }
+  for (const std::string& id : ids) revoke_client_token(database, id, now);
+  return ids;
+}
+
 void note_token_use(Database& database, const std::string& id, const std::string& session_id) {
   database
       .query(
@@ -113,7 +129,7 @@ void note_token_use(Database& database, const std::string& id, const std::string
 void forget_tokens_of(Database& database, const std::string& session_id) {
   const std::string forget =
       "UPDATE client_secret SET user = '', session = '', session_config = '', terms = '{}', "
-      "private = '{}', revoked_at = coalesce(revoked_at, 0) WHERE ";
+      "private = '{}', made_by = '', revoked_at = coalesce(revoked_at, 0) WHERE ";
   database.query(forget + in_the_clear_for_this_alone).bind(session_id).run();
   database
       .query("DELETE FROM token_use WHERE session = (SELECT id FROM session WHERE public_id = ?)")

@@ -31,6 +31,7 @@ struct ClientToken {
   session::TimeMs created_at = 0;
   session::TimeMs expires_at = 0;
   std::optional<session::TimeMs> revoked_at;
+  std::string made_by = {};  ///< id of the back-end key; empty: none, or an older program has made it
 };
 
 void save_client_token(Database&, const ClientToken&);
@@ -42,6 +43,11 @@ void prune_client_tokens(Database&, session::TimeMs now, std::int64_t window_ms)
 /// From now on it is refused, also after a restart. False if there is no such token; one that was
 /// revoked before stays so.
 bool revoke_client_token(Database&, const std::string& id, session::TimeMs now);
+
+/// As that, for all that were made by a back-end key that is not one of these. Their ids.
+std::vector<std::string> revoke_tokens_of_other_keys(Database&,
+                                                     const std::vector<std::string>& keys,
+                                                     session::TimeMs now);
 
 /// An open token is used for this session: it is one of the token's own from now on.
 void note_token_use(Database&, const std::string& id, const std::string& session_id);

@@ -184,7 +184,13 @@ CREATE TABLE token_use (
 CREATE INDEX token_use_by_token ON token_use (token);
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5, version_6};
+/// Which back-end key has made a token; of one that an older program has made nothing is known.
+constexpr const char* version_7 = R"sql(
+ALTER TABLE client_secret ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4,
+                                 version_5, version_6, version_7};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

@@ -98,14 +98,14 @@ test('what a client says before the provider is there is not lost', async (t) =>
   assert.equal((await relay.transcript(client.id)).turns[0].text, 'First of all.');
 });
 
-test('SIGHUP puts new keys in force and leaves conversations alone', async (t) => {
+test('SIGHUP puts new keys in force and leaves the conversations of those that stay alone', async (t) => {
   const directory = temporaryDirectory(t);
   const file = join(directory, 'verbatim.toml');
-  const [before, after] = [makeKey(), makeKey()];
-  const write = (key) => writeFileSync(file, `[auth]\napi_keys = ["${key.hash}"]\n`);
+  const [stays, before, after] = [makeKey(), makeKey(), makeKey()];
+  const write = (key) => writeFileSync(file, `[auth]\napi_keys = ["${stays.hash}", "${key.hash}"]\n`);
   write(before);
   const relay = await startRelay(t, {
-    simulator: await startSimulator(t), key: before, config: file });
+    simulator: await startSimulator(t), key: stays, config: file });
   const client = await Client.connectWithId(t, relay);
   write(after);
   process.kill(relay.program.pid, 'SIGHUP');

@@ -1,10 +1,12 @@
 // A client token's life: it outlives its time for what it has opened, opens nothing new, and is over
 // when it is revoked.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from './support/cell.mjs';
 import { Watcher } from './support/events.mjs';
-import { Client, refusal, run, startRelay, startSimulator, within } from './support/verbatim.mjs';
+import { Client, makeKey, refusal, run, startRelay, startSimulator, temporaryDirectory, within } from './support/verbatim.mjs';
 
 const goesOn = ['session.resume_window=60s', 'upstream.reconnect_attempts_max=3'];
 
@@ -327,4 +329,52 @@ test('tokens that are still good are listed, never with their value [P10]', asyn
     const answer = await relay.request(path, options);
     assert.equal(answer.status, status, `${path}: ${answer.text}`);
   }
+});
+
+describe('a back-end key that is taken away', { concurrency: 2 }, () => {
+  const setting = (...keys) => `[auth]\napi_keys = [${keys.map(({ hash }) => `"${hash}"`).join(', ')}]\n`;
+  const opened = async (t, relay, by) => {
+    const made = await mint({ request: (path, options) => relay.request(path, { ...options, key: by.key }) }, { user: 'ada' }, lasting);
+    return { ...made, client: await Client.connectWithId(t, relay, { token: made.token }) };
+  };
+  const refusedAs = async (relay, token) => (await refusal(relay, { token })).status;
+
+  test('takes its tokens and their connections with it at SIGHUP, and no others [P10]', async (t) => {
+    const file = join(temporaryDirectory(t), 'verbatim.toml');
+    const [kept, gone] = [makeKey(), makeKey()];
+    writeFileSync(file, setting(kept, gone));
+    const relay = await startRelay(t, { simulator: await startSimulator(t), key: kept, config: file, set: goesOn });
+    const theirs = await opened(t, relay, gone);
+    const others = await opened(t, relay, kept);
+    const unused = await mint({ request: (path, options) => relay.request(path, { ...options, key: gone.key }) }, { user: 'bob' }, lasting);
+    writeFileSync(file, setting(kept));
+    process.kill(relay.program.pid, 'SIGHUP');
+    const { code, reason } = await within(theirs.client.closed, 'the end of a connection');
+    assert.equal(code, 3000);
+    assert.match(reason, /revoked/);
+    for (const { token } of [theirs, unused]) assert.equal(await refusedAs(relay, token), 401);
+    const read = await relay.request(`/v1/sessions/${theirs.session}/transcript`, { key: theirs.token });
+    assert.deepEqual([read.status, read.json.error?.code ?? 'token_revoked'], [401, 'token_revoked']);
+    await others.client.ask('Still there?');
+    // The key comes back; its tokens do not.
+    writeFileSync(file, setting(kept, gone));
+    process.kill(relay.program.pid, 'SIGHUP');
+    await eventually(async () => (await relay.request('/v1/sessions', { key: gone.key })).status === 200, 'the key');
+    assert.equal(await refusedAs(relay, theirs.token), 401);
+    await others.client.close();
+  });
+
+  test('takes them with it at a restart, too, and one that stays keeps its own [P10]', async (t) => {
+    const [kept, gone] = [makeKey(), makeKey()];
+    const simulator = await startSimulator(t);
+    const first = await startRelay(t, { simulator, key: kept, set: [...goesOn, `auth.api_keys=${kept.hash},${gone.hash}`] });
+    const theirs = await opened(t, first, gone);
+    const others = await opened(t, first, kept);
+    await first.program.stop('SIGKILL');
+    const next = await startRelay(t, { simulator, key: kept, dataDir: first.dataDir, set: goesOn });
+    assert.equal(await refusedAs(next, theirs.token), 401);
+    const back = await Client.connect(t, next, { token: others.token });
+    await back.ask('Still there?');
+    await back.close();
+  });
 });

@@ -215,6 +215,34 @@ TEST_CASE("erasing a session forgets the tokens that were made for it, and revok
   CHECK_FALSE(store.standing("open", "made-up", true, 500, 50).stored->revoked_at);
 }
 
+TEST_CASE("tokens of a key that is gone are revoked, and no others", "[P10][tokens]") {
+  Store it;
+  const auto made = [&it](const std::string& id, const std::string& key) {
+    ClientToken one = token(id, "s" + id, 1'000);
+    one.made_by = key;
+    storage::save_client_token(it.database, one);
+  };
+  const auto revoked_at = [&it](const std::string& id) {
+    return it.standing(id, "s" + id, true, 1'000, 10).stored->revoked_at;
+  };
+  made("a", "first");
+  made("b", "second");
+  made("c", "second");
+  made("d", "");  // the command line's, or an older program's
+  storage::revoke_client_token(it.database, "c", 3);
+  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 5).empty());
+  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first"}, 6) == Ids{"b"});
+  CHECK_FALSE(revoked_at("a"));
+  CHECK(revoked_at("b") == 6);
+  CHECK(revoked_at("c") == 3);
+  CHECK_FALSE(revoked_at("d"));
+  // It comes back: what was revoked stays so.
+  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 7).empty());
+  CHECK(revoked_at("b") == 6);
+  CHECK(storage::revoke_tokens_of_other_keys(it.database, {}, 8) == Ids{"a"});
+  CHECK_FALSE(revoked_at("d"));
+}
+
 TEST_CASE(
     "what an older program kept in the clear for a token goes with the last session that it was "
     "used for",
