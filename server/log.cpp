@@ -34,25 +34,25 @@ std::string as_json(const json& value) {
   return without_controls(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
-struct Kind {
+struct RepeatedLine {
   config::LogLevel level;
   const char* event;
 };
 /// By Repeated.
-constexpr Kind kinds[] = {{config::LogLevel::info, "upgrade.refused"},
-                          {config::LogLevel::warn, "connection.proxy_header"},
-                          {config::LogLevel::info, "connection.handshake_failed"},
-                          {config::LogLevel::error, "connection.bug"},
-                          {config::LogLevel::error, "http.bug"}};
+constexpr RepeatedLine repeated_lines[] = {{config::LogLevel::info, "upgrade.refused"},
+                                           {config::LogLevel::warn, "connection.proxy_header"},
+                                           {config::LogLevel::info, "connection.handshake_failed"},
+                                           {config::LogLevel::error, "connection.bug"},
+                                           {config::LogLevel::error, "http.bug"}};
 
 }  // namespace
 
 void Log::repeated(Repeated kind, LogFields fields, LineLimit::Time now) {
-  static_assert(std::size(kinds) == repeated_kinds);
+  static_assert(std::size(repeated_lines) == repeated_kinds);
   const auto index = static_cast<std::size_t>(kind);
   const LineLimit::Verdict verdict = repeated_[index].take(now);
   write_left_out(index, verdict.left_out);
-  if (verdict.write) write(kinds[index].level, kinds[index].event, fields);
+  if (verdict.write) write(repeated_lines[index].level, repeated_lines[index].event, fields);
 }
 
 void Log::tell_left_out(LineLimit::Time now) {
@@ -62,7 +62,7 @@ void Log::tell_left_out(LineLimit::Time now) {
 
 void Log::write_left_out(std::size_t kind, std::uint64_t count) {
   if (count == 0) return;
-  write(kinds[kind].level, kinds[kind].event,
+  write(repeated_lines[kind].level, repeated_lines[kind].event,
         {{"left_out", count},
          {"why",
           "more lines like these in a second than "

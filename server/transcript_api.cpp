@@ -20,7 +20,7 @@ constexpr auto transcript_look_interval = std::chrono::seconds(1);
 
 /// Of what all writers of an attempt may post, client tokens can use so much: the rest is their
 /// back end's, whatever its clients do.
-constexpr std::size_t clients_part = 2;
+constexpr std::size_t clients_part_of_posts = 2;
 
 /// To read a longer one takes tens of milliseconds.
 constexpr std::size_t quickly_read_bytes = 256 * 1024;
@@ -30,7 +30,7 @@ storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
                              settings.attempt_bytes_max};
   if (!is_client) return limits;
   for (std::size_t* const one : {&limits.copies_max, &limits.turns_max, &limits.bytes_max})
-    *one = std::max<std::size_t>(1, *one / clients_part);
+    *one = std::max<std::size_t>(1, *one / clients_part_of_posts);
   limits.of = ", of which client tokens fill at most half";
   return limits;
 }
