@@ -68,7 +68,7 @@ CREATE TEMP VIEW attempt AS
   WHERE id NOT IN (SELECT id FROM segment.attempt WHERE ended_at IS NOT NULL);
 )sql";
 
-fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }
+fs::path beside_segment(const fs::path& file, const char* suffix) { return file.string() + suffix; }
 
 void remove_part(const fs::path& part) {
   std::error_code ec;
@@ -81,14 +81,14 @@ void remove_part(const fs::path& part) {
 
 /// A segment that is merged, while its parts are removed: what stands beside a missing segment
 /// without it was not merged.
-fs::path merged_name(const fs::path& segment) { return beside(segment, ".merged"); }
+fs::path merged_name(const fs::path& segment) { return beside_segment(segment, ".merged"); }
 
 /// The file loses its name first, and for good: without it the rest means nothing, while the file
 /// without its log would be an older state that looks whole, also when it comes back after a power
 /// cut.
 void remove_parts(const fs::path& segment) {
-  remove_part(beside(segment, "-wal"));
-  remove_part(beside(segment, "-shm"));
+  remove_part(beside_segment(segment, "-wal"));
+  remove_part(beside_segment(segment, "-shm"));
   sync_folder_of(segment);
   remove_part(merged_name(segment));
 }
