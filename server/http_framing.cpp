@@ -91,15 +91,21 @@ void set_host(HttpRequest& request, std::string host) {
   request.headers.emplace_back("Host", std::move(host));
 }
 
+/// RFC 9110, 4.2: a host follows `//`. Asked before the parser, which ends the process by an
+/// assertion when a scheme is followed by one character that begins no path, as in `https:?`.
+bool begins_as_http_url(std::string_view target) {
+  const auto begins = [target](std::string_view with) {
+    return equals_ignore_case(target.substr(0, with.size()), with);
+  };
+  return begins("http://") || begins("https://");
+}
+
 /// `http://host/path`: whatever Host says, it is for the target's host (RFC 9112, 3.2.2).
 std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& request) {
+  HttpResponse no_url = bad("The request target is neither a path nor an http URL.");
+  if (!begins_as_http_url(head.target())) return no_url;
   const auto url = urls::parse_absolute_uri(head.target());
-  const bool known = url && (equals_ignore_case(url->scheme(), "http") ||
-                             equals_ignore_case(url->scheme(), "https"));
-  if (!known || !url->has_authority() || url->encoded_host().empty() ||
-      may_be_two(url->encoded_host())) {
-    return bad("The request target is neither a path nor an http URL.");
-  }
+  if (!url || url->encoded_host().empty() || may_be_two(url->encoded_host())) return no_url;
   if (url->has_userinfo()) {
     return bad("The request target holds a user name: credentials are sent in headers.");
   }

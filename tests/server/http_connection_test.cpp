@@ -292,6 +292,22 @@ TEST_CASE("a target has one of four forms", "[http][framing]") {
   }
 }
 
+TEST_CASE("a target is refused that has a scheme and hardly anything behind it",
+          "[http][framing]") {
+  for (const std::string scheme : {"http:", "https:", "HTTPS:", "hTtp:", "ftp:", "a:", ":", ""}) {
+    for (const std::string rest :
+         {"?",  "#",  "[",  "]", "^",  "\"", "%",   "x",   ":",   "@",   ".",  "?q",
+          "?#", "[]", ".?", "/", "/?", "//", "//?", "//#", "//:", "//@", "///"}) {
+      const std::string target = scheme + rest;
+      if (target.starts_with('/')) continue;
+      Wire wire;
+      INFO(target);
+      CHECK(statuses(wire("GET " + target + " HTTP/1.1\r\nHost: x\r\n\r\n")) == Statuses{400});
+      CHECK(wire.service.served.empty());
+    }
+  }
+}
+
 TEST_CASE("a header on several lines is one list, and what can be said once is said once",
           "[http][framing]") {
   Wire wire;
