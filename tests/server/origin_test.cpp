@@ -43,8 +43,9 @@ TEST_CASE("an origin is compared in lower case and without its scheme's usual po
 }
 
 TEST_CASE("only listed origins connect, near misses do not", "[auth]") {
-  for (const char* good : {"", "https://app.example.com", "https://APP.example.com",
-                           "https://app.example.com:443", "http://localhost:3000"}) {
+  for (const char* good :
+       {"", "https://app.example.com", "https://APP.example.com", "httpS://app.example.com",
+        "HTTPS://APP.EXAMPLE.COM:443", "https://app.example.com:443", "http://localhost:3000"}) {
     INFO(good);
     CHECK(listed().admit(page(good)));
   }
