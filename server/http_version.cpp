@@ -14,18 +14,29 @@ bool is_version(std::string_view text) {
          text[6] == '.' && is_digit(text[7]);
 }
 
-/// The version in the first line; empty if there is none, or the line is not whole yet.
-std::string_view version_in(std::string_view bytes, FirstLine kind) {
-  const std::size_t end = bytes.find('\n');
-  if (end == bytes.npos) return {};
-  std::string_view line = bytes.substr(0, end);
-  if (line.ends_with('\r')) line.remove_suffix(1);
+/// METHOD SP TARGET SP VERSION: without the second space it is the target's beginning.
+std::string_view version_of_request(std::string_view line) {
   if (line.size() <= version_bytes) return {};
-  const bool first = kind == FirstLine::response;
-  const std::size_t at = first ? 0 : line.size() - version_bytes;
-  const char border = first ? line[version_bytes] : line[at - 1];
-  const std::string_view version = line.substr(at, version_bytes);
-  return border == ' ' && is_version(version) ? version : std::string_view();
+  const std::size_t at = line.size() - version_bytes;
+  const bool third = line[at - 1] == ' ' && line.find(' ') < at - 1;
+  return third ? line.substr(at) : std::string_view();
+}
+
+/// VERSION SP CODE
+std::string_view version_of_response(std::string_view line) {
+  const bool ends =
+      line.size() == version_bytes || line.substr(0, version_bytes + 1).ends_with(' ');
+  return ends ? line.substr(0, version_bytes) : std::string_view();
+}
+
+/// The version in the first line; empty if there is none. A line that has come without its end is
+/// looked at too: the parser refuses a version as soon as it has come.
+std::string_view version_in(std::string_view bytes, FirstLine kind) {
+  std::string_view line = bytes.substr(0, bytes.find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  const std::string_view version =
+      kind == FirstLine::request ? version_of_request(line) : version_of_response(line);
+  return is_version(version) ? version : std::string_view();
 }
 
 }  // namespace

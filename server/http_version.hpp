@@ -12,7 +12,7 @@ namespace verbatim::server {
 enum class FirstLine { request, response };
 
 /// A later minor version is read as 1.1: whoever speaks it keeps to what that says, too (RFC 9110,
-/// 2.5). Changes the digit in place, once the line is whole; `bytes` begin with it.
+/// 2.5). Changes the digit in place, as soon as it has come; `bytes` begin with the first line.
 void lower_minor_version(std::span<char> bytes, FirstLine kind);
 
 /// Whether a request line names a version with a larger major number: 505.

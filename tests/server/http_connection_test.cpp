@@ -362,6 +362,15 @@ TEST_CASE("a later minor version is served as HTTP/1.1", "[http][framing]") {
     for (const char one : "GET /a " + version + "\r\nHost: x\r\n\r\n") bytes.emplace_back(1, one);
     CHECK(statuses(pieces(bytes)) == Statuses{200});
 
+    const std::string whole = "GET /a " + version + "\r\nHost: x\r\n\r\n";
+    for (std::size_t cut = 1; cut < whole.size(); ++cut) {
+      Wire halves;
+      INFO(cut);
+      CHECK(statuses(halves({whole.substr(0, cut), whole.substr(cut)})) == Statuses{200});
+      REQUIRE(halves.service.served.size() == 1);
+      CHECK(halves.service.served[0].path == "/a");
+    }
+
     Wire upgraded;
     CHECK(statuses(upgraded(upgrade("Host: x\r\n", "GET / " + version))) == Statuses{426});
   }
@@ -374,6 +383,8 @@ TEST_CASE("a later major version is 505, and the connection is closed", "[http][
     INFO(first);
     CHECK(statuses(wire(first + "\r\nHost: x\r\n\r\n" + hidden)) == Statuses{505});
     CHECK(wire.service.served.empty());
+    Wire cut;
+    CHECK(statuses(cut({first, "\r\nHost: x\r\n\r\n"})) == Statuses{505});
   }
 }
 
