@@ -46,7 +46,7 @@ session::Event delta(int number) {
   session::TextDelta body;
   body.item_id = "item_C9y0aVsWBcxQ1v2eDuG7A";
   body.response_id = "resp_C9y0aKd1hSzVqfQnPbrYt";
-  body.text = session::Text::from_wtf8(" word" + std::to_string(number % 1000));
+  body.text = Text::from_wtf8(" word" + std::to_string(number % 1000));
   return {"event_C9y0a" + std::to_string(1000000000 + number), body};
 }
 

@@ -7,6 +7,7 @@
 
 #include "session/merge.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

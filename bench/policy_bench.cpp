@@ -12,6 +12,7 @@
 #include "session/policy.hpp"
 #include "session/protocol.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

@@ -279,14 +279,14 @@ std::vector<Key> make_operator_keys() {
   using S = Settings;
   return {
       key("metrics.listen", &S::metrics, &Metrics::listen, endpoint(true)),
-      key("log.level", &S::log, &Log::level,
+      key("log.level", &S::log, &LogOptions::level,
           choice<LogLevel>({{"debug", LogLevel::debug},
                             {"info", LogLevel::info},
                             {"warn", LogLevel::warn},
                             {"error", LogLevel::error}})),
-      key("log.format", &S::log, &Log::format,
+      key("log.format", &S::log, &LogOptions::format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}})),
-      key("log.lines_per_second", &S::log, &Log::lines_per_second,
+      key("log.lines_per_second", &S::log, &LogOptions::lines_per_second,
           number<std::size_t>(0, 1'000'000)),
       watched(key("webhook.targets", &S::webhook, &Webhook::targets, webhook_targets()),
               files_of_targets),

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string_view>
 
-#include "config/edit_distance.hpp"
+#include "base/edit_distance.hpp"
 #include "config/keys.hpp"
 #include "config/values.hpp"
 

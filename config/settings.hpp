@@ -13,29 +13,15 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
+#include "base/secret.hpp"
+#include "base/url.hpp"
 #include "config/network.hpp"
 #include "config/pattern.hpp"
 
 namespace verbatim::config {
 
 using std::chrono::milliseconds;
-
-struct Endpoint {
-  std::string host;
-  std::uint16_t port = 0;  ///< 0 picks a free one
-};
-
-/// A value that must not be printed. Empty means "not set".
-class Secret {
- public:
-  Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
-  bool empty() const { return value_.empty(); }
-  const std::string& reveal() const { return value_; }
-
- private:
-  std::string value_;
-};
 
 struct ApiKey {
   std::string name;    ///< shown in logs and as the user of sessions opened with it
@@ -231,15 +217,6 @@ struct Metrics {
   Endpoint listen;  ///< empty host: on the main listener only
 };
 
-enum class LogLevel { debug, info, warn, error };
-enum class LogFormat { text, json };
-
-struct Log {
-  LogLevel level = LogLevel::info;
-  LogFormat format = LogFormat::text;
-  std::size_t lines_per_second = 10;  ///< of each kind that strangers can cause; 0: no limit
-};
-
 struct WebhookTarget {
   std::string name;  ///< in logs, metrics and the outbox: never the URL, which may hold a secret
   std::string url;
@@ -281,7 +258,7 @@ struct Settings {
   Events events;
   Capture capture;
   Metrics metrics;
-  Log log;
+  LogOptions log;
   Webhook webhook;
   Simulator simulator;
   Testing testing;

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <optional>
 
+#include "base/log.hpp"
 #include "server/await.hpp"
-#include "server/log.hpp"
 #include "server/proxies.hpp"
 
 namespace verbatim::server {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/crypto.hpp"
 #include "server/api_answers.hpp"
-#include "server/crypto.hpp"
 #include "server/session_driver.hpp"
 #include "server/token_judgement.hpp"
 
@@ -234,7 +234,7 @@ std::optional<HttpResponse> Api::refuse(const Route& route, const HttpRequest& r
                                         const std::string& id, Principal& principal) const {
   if (route.credential == Credential::none) return std::nullopt;
   if (route.credential == Credential::internal_service) {
-    const config::Secret& key = parts_.settings.auth.internal_service_key;
+    const Secret& key = parts_.settings.auth.internal_service_key;
     if (key.empty() || !equal_secrets(request.header("X-Internal-Service-Key"), key.reveal())) {
       return problem(401, "unauthorized",
                      "Send the header X-Internal-Service-Key with the key of "

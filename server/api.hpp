@@ -14,6 +14,9 @@
 #include <variant>
 #include <vector>
 
+#include "base/log.hpp"
+#include "base/rate_limit.hpp"
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/auth.hpp"
 #include "server/capture.hpp"
@@ -21,15 +24,12 @@
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
 #include "server/live_feed.hpp"
-#include "server/log.hpp"
 #include "server/merger.hpp"
 #include "server/metrics.hpp"
 #include "server/misplaced_secret.hpp"
 #include "server/origin.hpp"
 #include "server/post_allowance.hpp"
-#include "server/rate_limit.hpp"
 #include "server/registry.hpp"
-#include "server/reloadable.hpp"
 #include "server/revocations.hpp"
 #include "server/single_flight.hpp"
 #include "server/storage_watch.hpp"

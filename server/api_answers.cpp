@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 
 namespace verbatim::server {
 

@@ -118,7 +118,7 @@ struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
-        log(settings.log, std::make_shared<session::SecretFilter>(secrets_of(settings))),
+        log(settings.log, redaction_of(settings)),
         data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
@@ -521,7 +521,7 @@ int App::run() {
 }
 
 int run_simulator(const SimulatorApp& options) {
-  Log log(options.log);
+  Log log(options.log, without_secrets);
   raise_file_limit();
   asio::io_context control{1};
   Metrics metrics(1);

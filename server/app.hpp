@@ -33,7 +33,7 @@ class App {
 
 /// The simulated provider on its own.
 struct SimulatorApp {
-  config::Endpoint listen{"127.0.0.1", 0};
+  Endpoint listen{"127.0.0.1", 0};
   std::filesystem::path recordings_dir;
   std::filesystem::path ready_file;
   config::Tls tls;
@@ -42,7 +42,7 @@ struct SimulatorApp {
   std::string faults;
   std::string profile;                  ///< not empty: whose ways it has, at the door too
   std::filesystem::path received_file;  ///< not empty: client events are written there
-  config::Log log;
+  LogOptions log;
 };
 int run_simulator(const SimulatorApp& options);
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "session/ids.hpp"
+#include "base/ids.hpp"
 
 namespace verbatim::server {
 
@@ -40,7 +40,7 @@ std::unique_ptr<Capture::Stream> Capture::open(const std::string& session_id, in
 
 std::optional<std::filesystem::path> Capture::file_of(const std::string& session_id,
                                                       int attempt) const {
-  if (!session::is_valid_session_id(session_id)) return std::nullopt;  // a name, never a path
+  if (!is_valid_session_id(session_id)) return std::nullopt;  // a name, never a path
   std::filesystem::path file = directory_ / name_of(session_id, attempt);
   std::error_code ec;
   if (!std::filesystem::is_regular_file(file, ec)) return std::nullopt;

@@ -2,20 +2,20 @@
 
 #include <utility>
 
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
 #include "server/instructions.hpp"
 #include "server/known_members.hpp"
 #include "server/session_request.hpp"
 #include "server/terms.hpp"
 #include "session/beta_shapes.hpp"
-#include "session/ids.hpp"
-#include "session/json_object.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::server {
 
 using nlohmann::json;
-using session::json::Members;
-using session::json::View;
+using verbatim::json::Members;
+using verbatim::json::View;
 
 namespace {
 
@@ -116,7 +116,7 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   const auto not_json = [](const std::string& why) {
     return openai_error(400, "invalid_json", "The body is not JSON" + why + ".");
   };
-  if (const auto fault = session::json::check(body)) {
+  if (const auto fault = verbatim::json::check(body)) {
     return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
   }
   const json asked = json::parse(body, nullptr, false);
@@ -149,7 +149,7 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   }
   if (extra.contains("user")) request.user = extra["user"].get<std::string>();
   request.session_id = extra.value("session_id", std::string());
-  if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id)) {
+  if (!request.session_id.empty() && !is_valid_session_id(request.session_id)) {
     return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
   }
   auto terms = read_terms(extra, settings);
@@ -182,11 +182,11 @@ std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
     std::string_view body, const config::Settings& settings) {
   const auto asked = View::of(body);
   // What is wrong with it is told by the reader of the other form.
-  if (session::json::check(body) || !asked.is(session::json::Kind::object)) {
+  if (verbatim::json::check(body) || !asked.is(verbatim::json::Kind::object)) {
     return read_client_secret_request(body, settings);
   }
-  session::json::ObjectWriter flat;
-  session::json::ObjectWriter form;
+  verbatim::json::ObjectWriter flat;
+  verbatim::json::ObjectWriter form;
   int ours = 0;
   for (Members own(asked); own.next();) {
     const std::string name = member_name(own);

@@ -2,10 +2,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/crypto.hpp"
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
 #include "server/client_secret_request.hpp"
-#include "server/crypto.hpp"
 #include "server/sealed.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-json shown(const storage::ClientToken& token, session::TimeMs at) {
+json shown(const storage::ClientToken& token, TimeMs at) {
   return {{"id", token.id},
           {"user", token.user},
           {"session_id", token.session_id},
@@ -64,7 +64,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
                                      {"'verbatim.user'", asked.user.value_or("")},
                                      {"'session.model'", asked.model()}}))
     co_return std::move(*refused);
-  const session::Moment moment = now();
+  const Moment moment = now();
   TokenClaims claims;
   claims.id = new_id("cs_", moment.wall);
   claims.user = asked.user.value_or(context.principal.user);
@@ -136,7 +136,7 @@ Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
   if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
   const auto& [token, claims] = std::get<Minted>(outcome);
   const std::string bound = asked.session.dump();
-  json answered = json::parse(session::beta::beta_session(session::json::View::of(bound)));
+  json answered = json::parse(session::beta::beta_session(verbatim::json::View::of(bound)));
   answered["id"] = claims.session_id;
   answered["object"] = "realtime.session";
   answered["client_secret"] = {{"value", token}, {"expires_at", claims.expires_at_s}};
@@ -147,7 +147,7 @@ Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
 Awaitable<HttpResponse> Api::list_client_secrets(Context& context) {
   auto asked = read_token_filter(context.request);
   if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
-  const session::TimeMs at = now().wall;
+  const TimeMs at = now().wall;
   const auto read =
       [filter = std::get<storage::TokenFilter>(asked), at,
        window = parts_.settings.session.resume_window.count()](storage::TranscriptStore& store) {

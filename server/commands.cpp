@@ -9,22 +9,22 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "base/printable.hpp"
 #include "server/app.hpp"
 #include "server/auth.hpp"
 #include "server/capture.hpp"
-#include "server/crypto.hpp"
 #include "server/data_commands.hpp"
 #include "server/data_dir.hpp"
 #include "server/erasure.hpp"
 #include "server/health_check.hpp"
 #include "server/misplaced_secret.hpp"
-#include "server/printable.hpp"
 #include "server/process.hpp"
 #include "server/session_driver.hpp"
 #include "server/summaries.hpp"
 #include "server/terms.hpp"
 #include "server/tls.hpp"
-#include "session/ids.hpp"
 #include "session/recording.hpp"
 #include "session/replay.hpp"
 #include "simulator/profile.hpp"
@@ -135,7 +135,7 @@ int token(const Common& common, const TokenRequest& request) {
   claims.user = request.user;
   claims.session_open = request.session_id.empty();
   claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
-  if (!session::is_valid_session_id(claims.session_id)) {
+  if (!is_valid_session_id(claims.session_id)) {
     return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
                     exit_code::bad_usage);
   }
@@ -173,7 +173,7 @@ int token(const Common& common, const TokenRequest& request) {
 int health(const Common& common, std::string url) {
   if (url.empty()) {
     const config::Settings settings = common.settings();
-    config::Endpoint listen = settings.server.listen;
+    Endpoint listen = settings.server.listen;
     if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
     if (listen.host == "::") listen.host = "::1";
     const bool bracket = listen.host.find(':') != std::string::npos;
@@ -218,8 +218,7 @@ int sessions_list(const Common& common, std::size_t limit) {
   }
   for (const auto& one : page.sessions) {
     const json session = to_json(one);
-    std::cout << one.id << "  " << session::iso_time(one.created_at) << "  "
-              << to_string(one.status) << "  "
+    std::cout << one.id << "  " << iso_time(one.created_at) << "  " << to_string(one.status) << "  "
               << (session["close_reason"].is_string() ? session["close_reason"].get<std::string>()
                                                       : "-")
               << "  turns=" << session["turns"] << "  user=" << printable(one.user) << "\n";

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json/view.hpp"
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::server {
 
@@ -56,7 +56,7 @@ HttpResponse Api::in_form_of(const std::string& path, HttpResponse response) {
 }
 
 Awaitable<HttpResponse> Api::create_session_compatible(Context& context) {
-  if (const auto fault = session::json::check(context.request.body))
+  if (const auto fault = verbatim::json::check(context.request.body))
     co_return problem(400, "invalid JSON",
                       "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
                           std::string(fault->what) + ".");

@@ -22,9 +22,9 @@
 #include <unordered_map>
 #include <variant>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/await.hpp"
-#include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/proxies.hpp"
 

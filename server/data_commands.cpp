@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/printable.hpp"
 #include "server/data_dir.hpp"
-#include "server/printable.hpp"
 #include "server/session_driver.hpp"
 #include "storage/backup.hpp"
 #include "storage/database.hpp"

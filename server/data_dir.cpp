@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 
 namespace verbatim::server {
 

@@ -51,7 +51,7 @@ std::optional<HttpResponse> Doorkeeper::refuse_address(const std::string& addres
 }
 
 Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(
-    const std::string& user, bool by_token, session::TimeMs now, StoreReader& reader,
+    const std::string& user, bool by_token, TimeMs now, StoreReader& reader,
     const Executor& executor, Tally& tally) {
   using Entered = std::variant<Place, HttpResponse>;
   if (by_token) {

@@ -16,11 +16,11 @@
 #include <utility>
 #include <variant>
 
+#include "base/rate_limit.hpp"
 #include "config/settings.hpp"
 #include "server/handoff.hpp"
 #include "server/http.hpp"
 #include "server/metrics.hpp"
-#include "server/rate_limit.hpp"
 #include "session/budget.hpp"
 
 namespace verbatim::server {
@@ -78,7 +78,7 @@ class Doorkeeper {
   /// Takes it, or says why not: 429 with Retry-After. `by_token`: a client token names the user. A
   /// back end with its own key may stand for any number of people: its sessions are not counted.
   Awaitable<std::variant<Place, HttpResponse>> enter(const std::string& user, bool by_token,
-                                                     session::TimeMs now, StoreReader& reader,
+                                                     TimeMs now, StoreReader& reader,
                                                      const Executor& executor, Tally& tally);
 
  private:

@@ -94,14 +94,14 @@ Awaitable<void> Erasure::keep_for(Executor executor, milliseconds retention) {
   Timer timer(executor);
   const auto interval = std::clamp(retention / 10, look_interval_min, look_interval_max);
   while (true) {
-    const session::TimeMs before = now().wall - retention.count();
+    const TimeMs before = now().wall - retention.count();
     co_await erase_ended_before(executor, before);
     timer.expires_after(interval);
     co_await timer.async_wait(use_tuple);
   }
 }
 
-Awaitable<void> Erasure::erase_ended_before(Executor executor, session::TimeMs time) {
+Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
   using Ids = std::vector<std::string>;
   const auto read = [time](storage::TranscriptStore& store) {
     return store.ended_before(time, erased_at_a_look_max);

@@ -10,10 +10,10 @@
 #include <optional>
 #include <string>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/capture.hpp"
 #include "server/handoff.hpp"
-#include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
 #include "storage/sqlite_journal.hpp"
@@ -61,7 +61,7 @@ class Erasure {
  private:
   Awaitable<Admission> take_place(Executor executor, const std::string& id, Why why);
   Awaitable<Erased> erase_in_place(Executor executor, const std::string& id);
-  Awaitable<void> erase_ended_before(Executor executor, session::TimeMs time);
+  Awaitable<void> erase_ended_before(Executor executor, TimeMs time);
 
   storage::SqliteJournal& journal_;
   StoreReader& reader_;

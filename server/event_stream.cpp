@@ -20,7 +20,7 @@ constexpr const char* heartbeat = ":\n\n";
 
 std::string session_json(const TailState& state) {
   const session::TranscriptView& head = state.head;
-  const auto time = [](const auto& at) { return at ? json(session::iso_time(*at)) : json(); };
+  const auto time = [](const auto& at) { return at ? json(iso_time(*at)) : json(); };
   return json{
       {"session_id", head.session_id},
       {"attempt", head.attempt},

@@ -15,7 +15,7 @@ class ForwardBeforeCommit final : public session::Journal {
  public:
   explicit ForwardBeforeCommit(session::Journal& journal) : journal_(journal) {}
 
-  session::Taken append(session::AttemptId attempt, session::TimeMs at,
+  session::Taken append(session::AttemptId attempt, TimeMs at,
                         const session::Event& event) override {
     return long_durable(journal_.append(attempt, at, event));
   }

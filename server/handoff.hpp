@@ -13,10 +13,10 @@
 #include <utility>
 #include <variant>
 
+#include "base/thread_name.hpp"
 #include "server/await.hpp"
 #include "server/fair_queue.hpp"
 #include "storage/error.hpp"
-#include "storage/thread_name.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -62,8 +62,8 @@ class StoreReader {
   StoreReader(const std::filesystem::path& file, Merging merging)
       : store_(file, merging.merged_bytes_max) {
     asio::post(thread_, [merging] {
-      storage::name_this_thread(merging.thread);
-      storage::give_way();
+      name_this_thread(merging.thread);
+      give_way();
     });
   }
   ~StoreReader() { thread_.join(); }

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "base/url.hpp"
+
 namespace verbatim::server {
 
 namespace {
@@ -12,31 +14,6 @@ using nlohmann::json;
 
 std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%') {
-      if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out.push_back(static_cast<char>(high * 16 + low));
-      i += 2;
-    } else {
-      out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
-    }
-  }
-  return out;
 }
 
 std::string_view trim(std::string_view text) {
@@ -74,7 +51,7 @@ bool parse_target(std::string_view target, HttpRequest& into) {
   const std::size_t mark = target.find('?');
   std::string_view encoded = target.substr(0, mark);
   if (encoded.size() > 1 && encoded.ends_with('/')) encoded.remove_suffix(1);
-  auto path = decode(encoded, false);
+  auto path = percent_decoded(encoded, false);
   if (!path) return false;
   into.path = std::move(*path);
   if (mark == std::string_view::npos) return true;
@@ -85,8 +62,8 @@ bool parse_target(std::string_view target, HttpRequest& into) {
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
-    auto key = decode(pair.substr(0, equals), true);
-    auto value = decode(
+    auto key = percent_decoded(pair.substr(0, equals), true);
+    auto value = percent_decoded(
         equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
     if (!key || !value) return false;
     into.query.emplace_back(std::move(*key), std::move(*value));

@@ -12,10 +12,10 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include "base/log.hpp"
 #include "server/body_memory.hpp"
 #include "server/connections.hpp"
 #include "server/http.hpp"
-#include "server/log.hpp"
 #include "server/proxies.hpp"
 #include "server/transport.hpp"
 

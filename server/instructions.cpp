@@ -5,7 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "session/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace verbatim::server {
 namespace {
@@ -45,7 +45,7 @@ std::string trouble_with(const TemplateVariable& variable, const std::string& te
     return "has more than " + std::to_string(variable.length) + " characters";
   std::size_t length = 0;
   for (std::string_view rest = text; !rest.empty(); ++length) {
-    const std::size_t size = session::utf8::sequence_length(rest);
+    const std::size_t size = utf8::sequence_length(rest);
     if (size == 0) return "is not UTF-8";
     const std::uint32_t c = code_point(rest.substr(0, size));
     if (is_hidden(c))

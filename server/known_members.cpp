@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/edit_distance.hpp"
+#include "base/edit_distance.hpp"
 
 namespace verbatim::server {
 
@@ -34,7 +34,7 @@ std::string not_known(std::string_view name, const std::vector<std::string_view>
     constexpr std::size_t word_min = 3;
     const bool begins =
         wanted.size() >= word_min && (one.starts_with(wanted) || wanted.starts_with(one));
-    return begins ? std::size_t{1} : config::edit_distance(wanted, one);
+    return begins ? std::size_t{1} : edit_distance(wanted, one);
   };
   const auto nearest = std::min_element(
       known.begin(), known.end(),
@@ -47,7 +47,7 @@ std::string not_known(std::string_view name, const std::vector<std::string_view>
 
 bool is_misspelt(std::string_view name, std::string_view known) {
   constexpr std::size_t edits_max = 2;
-  return config::edit_distance(in_lower_case(name), known) <= edits_max;
+  return edit_distance(in_lower_case(name), known) <= edits_max;
 }
 
 std::optional<MisspeltField> misspelt_field(std::string_view path) {
@@ -66,7 +66,7 @@ std::optional<MisspeltField> misspelt_field(std::string_view path) {
     if (part.size() < 4 || std::find(std::begin(known), std::end(known), part) != std::end(known))
       continue;
     for (const std::string_view one : known) {
-      const std::size_t edits = config::edit_distance(in_lower_case(part), one);
+      const std::size_t edits = edit_distance(in_lower_case(part), one);
       if (edits <= (one.size() < 6 ? 1 : 2))
         return MisspeltField{std::string(part), std::string(one)};
     }
@@ -74,15 +74,15 @@ std::optional<MisspeltField> misspelt_field(std::string_view path) {
   return std::nullopt;
 }
 
-std::string member_name(const session::json::Members& member) {
+std::string member_name(const verbatim::json::Members& member) {
   const std::string literal = '"' + std::string(member.key()) + '"';
-  return session::json::View::of(literal).string_or_empty();
+  return verbatim::json::View::of(literal).string_or_empty();
 }
 
-std::optional<std::string> wrong_member(session::json::View object, std::string_view place,
+std::optional<std::string> wrong_member(verbatim::json::View object, std::string_view place,
                                         const std::vector<std::string_view>& known) {
   std::vector<std::string> seen;
-  for (session::json::Members members(object); members.next();) {
+  for (verbatim::json::Members members(object); members.next();) {
     std::string name = member_name(members);
     const std::string at = "'" + std::string(place) + shown_name(name) + "' ";
     if (std::find(known.begin(), known.end(), name) == known.end())

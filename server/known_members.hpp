@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::server {
 
@@ -36,10 +36,10 @@ std::string shown_name(std::string_view name);
 /// "'verbatim.limts' is not known; ...". nullopt if nothing is, or if it is no object. `place`:
 /// what stands before the member's name, such as "verbatim."; may be empty. Escapes in names are
 /// decoded.
-std::optional<std::string> wrong_member(session::json::View object, std::string_view place,
+std::optional<std::string> wrong_member(verbatim::json::View object, std::string_view place,
                                         const std::vector<std::string_view>& known);
 
 /// The name of a member as it is meant: its escapes decoded.
-std::string member_name(const session::json::Members& member);
+std::string member_name(const verbatim::json::Members& member);
 
 }  // namespace verbatim::server

@@ -52,7 +52,7 @@ HttpLimits http_limits(const config::Server& settings) {
           std::make_shared<const TrustedProxies>(settings.trusted_proxies)};
 }
 
-Listener::Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
+Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls,
                    HttpLimits limits, Connections::Limits connections, std::vector<Place> places,
                    Log& log)
     : acceptor_(control),

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/connections.hpp"
 #include "server/descriptors.hpp"
 #include "server/http_connection.hpp"
 #include "server/metrics.hpp"
-#include "server/reloadable.hpp"
 #include "server/worker.hpp"
 
 namespace verbatim::server {
@@ -31,8 +31,8 @@ class Listener {
  public:
   /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
   /// `tls` null: plain. Both it and the places must outlive the connections.
-  Listener(Executor control, const config::Endpoint& endpoint, const ServerTls* tls,
-           HttpLimits limits, Connections::Limits connections, std::vector<Place> places, Log& log);
+  Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls, HttpLimits limits,
+           Connections::Limits connections, std::vector<Place> places, Log& log);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;

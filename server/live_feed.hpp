@@ -16,8 +16,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/log.hpp"
 #include "server/merger.hpp"
 #include "server/metrics.hpp"
 #include "server/worker.hpp"

@@ -2,7 +2,7 @@
 // writes the few counts through the journal.
 #pragma once
 
-#include "server/log.hpp"
+#include "base/log.hpp"
 #include "server/merger.hpp"
 #include "storage/sqlite_journal.hpp"
 

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "server/upstream.hpp"
+#include "server/configured_secrets.hpp"
 
 namespace verbatim::server {
 
@@ -100,6 +101,11 @@ std::string without_secrets(std::string text) {
     text.replace(begin, secret.size(), hidden);
     at = begin + hidden.size();
   }
+}
+
+Log::Redact redaction_of(const config::Settings& settings) {
+  const auto ours = std::make_shared<const session::SecretFilter>(secrets_of(settings));
+  return [ours](std::string text) { return without_secrets(ours->cut(std::move(text))); };
 }
 
 IdGuard::IdGuard(const config::Settings& settings) : ours_(unmistakable(secrets_of(settings))) {}

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
 #include "session/secret_filter.hpp"
 
@@ -18,6 +19,9 @@ bool looks_like_secret(std::string_view text);
 
 /// "[hidden]" in place of each such word.
 std::string without_secrets(std::string text);
+
+/// For the log: hides both, ours and what looks like one.
+Log::Redact redaction_of(const config::Settings& settings);
 
 /// Ids, users' names and writers stand in lists, logs and webhooks, and are kept.
 class IdGuard {

@@ -4,15 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json/view.hpp"
 #include "server/posted_turn.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::server {
 
 namespace {
 
 using nlohmann::json;
-using session::json::View;
+using verbatim::json::View;
 
 struct Wrong {
   int status = 400;
@@ -59,14 +59,14 @@ struct Body {
   bool is_turn = false;  ///< it is a turn, by itself
 
   explicit Body(View object) {
-    for (session::json::Members each(object); each.next();) {
+    for (verbatim::json::Members each(object); each.next();) {
       const json name = json::parse(without_halves('"' + std::string(each.key()) + '"'));
       if (name == "turns") turns = each.value();
       if (name == "role" || name == "text" || name == "content") is_turn = true;
       for (const char* wanted : {"writer", "attempt", "attemptNumber", "attempt_number"})
         if (name == wanted) others[wanted] = tree_of(each.value());
     }
-    if (turns.is(session::json::Kind::null)) turns = {};
+    if (turns.is(verbatim::json::Kind::null)) turns = {};
   }
 };
 
@@ -109,7 +109,7 @@ void read_alone(View value, const config::Posts& limits, PostedBody& read) {
 
 void read_turns(View turns, const config::Posts& limits, PostedBody& read) {
   std::size_t index = 0;
-  for (session::json::Elements each(turns); each.next(); ++index) {
+  for (verbatim::json::Elements each(turns); each.next(); ++index) {
     PostedTurn turn = read_turn(each.value(), limits);
     bool kept = turn.outcome == PostedTurn::Outcome::kept;
     if (kept && turn.attempt) {
@@ -125,7 +125,7 @@ void read_turns(View turns, const config::Posts& limits, PostedBody& read) {
 /// By a scan, before anything is built.
 void check_count(View turns, const config::Posts& limits) {
   std::size_t count = 0;
-  for (session::json::Elements each(turns); each.next();)
+  for (verbatim::json::Elements each(turns); each.next();)
     if (++count > limits.turns_max)
       throw Wrong{413, "turns has more than " + std::to_string(limits.turns_max) +
                            " members (posts.turns_max); post it in parts."};
@@ -134,7 +134,7 @@ void check_count(View turns, const config::Posts& limits) {
 PostedBody body_from(View given, const config::Posts& limits) {
   PostedBody read;
   View turns = given;
-  if (given.is(session::json::Kind::object)) {
+  if (given.is(verbatim::json::Kind::object)) {
     const Body body(given);
     read_head(body, read);
     if (!body.turns.exists()) {
@@ -143,10 +143,10 @@ PostedBody body_from(View given, const config::Posts& limits) {
       return read;
     }
     turns = body.turns;
-  } else if (!given.is(session::json::Kind::array)) {
+  } else if (!given.is(verbatim::json::Kind::array)) {
     throw Wrong{400, "The body must be an object with turns."};
   }
-  if (!turns.is(session::json::Kind::array)) throw Wrong{400, "turns must be a list."};
+  if (!turns.is(verbatim::json::Kind::array)) throw Wrong{400, "turns must be a list."};
   check_count(turns, limits);
   read_turns(turns, limits, read);
   return read;
@@ -157,7 +157,7 @@ PostedBody body_from(View given, const config::Posts& limits) {
 std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
                                                         const config::Posts& limits) {
   // The bounded check first: a tree is built by recursion.
-  if (const auto fault = session::json::check(body))
+  if (const auto fault = verbatim::json::check(body))
     return problem(400, "invalid JSON",
                    "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
                        std::string(fault->what) + ".");

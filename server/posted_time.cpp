@@ -69,23 +69,22 @@ std::chrono::minutes read_offset(Scanner& scanner) {
   return std::chrono::minutes(sign * (hours * 60 + minutes));
 }
 
-std::optional<session::TimeMs> within_range(session::TimeMs time) {
+std::optional<TimeMs> within_range(TimeMs time) {
   if (time < 0 || time > posted_time_max) return std::nullopt;
   return time;
 }
 
 }  // namespace
 
-std::optional<session::TimeMs> read_posted_time(double number) {
+std::optional<TimeMs> read_posted_time(double number) {
   constexpr double seconds_below = 1e11, milliseconds_below = 1e15, microseconds_below = 1e17;
   if (!std::isfinite(number) || number < 0 || number >= 1e19) return std::nullopt;
   if (number < seconds_below) return within_range(std::llround(number * 1000));
-  if (number < milliseconds_below) return within_range(static_cast<session::TimeMs>(number));
-  return within_range(
-      static_cast<session::TimeMs>(number / (number < microseconds_below ? 1e3 : 1e6)));
+  if (number < milliseconds_below) return within_range(static_cast<TimeMs>(number));
+  return within_range(static_cast<TimeMs>(number / (number < microseconds_below ? 1e3 : 1e6)));
 }
 
-std::optional<session::TimeMs> read_posted_time(std::string_view text) {
+std::optional<TimeMs> read_posted_time(std::string_view text) {
   double number = 0;
   const char* const end = text.data() + text.size();
   if (const auto [stop, error] = std::from_chars(text.data(), end, number);

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/enum_names.hpp"
 #include "server/posted_time.hpp"
-#include "session/names.hpp"
 
 namespace verbatim::server {
 
@@ -17,7 +17,7 @@ using nlohmann::json;
 using session::Role;
 
 /// What agents, browsers and their frameworks call the two sides.
-constexpr session::Name<Role> speakers[] = {
+constexpr Name<Role> speakers[] = {
     {Role::user, "user"},       {Role::assistant, "assistant"}, {Role::user, "human"},
     {Role::assistant, "agent"}, {Role::assistant, "ai"},        {Role::assistant, "model"},
     {Role::assistant, "bot"},
@@ -26,7 +26,7 @@ constexpr session::Name<Role> speakers[] = {
 constexpr std::string_view other_roles[] = {"system", "developer", "tool", "function"};
 
 /// What the provider and others say of a message, beside our own names.
-constexpr session::Name<session::TurnStatus> statuses[] = {
+constexpr Name<session::TurnStatus> statuses[] = {
     {session::TurnStatus::interrupted, "incomplete"},
     {session::TurnStatus::cancelled, "canceled"},
     {session::TurnStatus::completed, "complete"},
@@ -142,7 +142,7 @@ class Reader {
     }
     const json* const role = member(given_, {"role"});
     const std::string name = role && role->is_string() ? lower(role->get<std::string>()) : "";
-    if (const auto known = session::value_of(name, speakers)) {
+    if (const auto known = value_of(name, speakers)) {
       read_.turn.role = *known;
       return true;
     }
@@ -190,7 +190,7 @@ class Reader {
                                    " bytes (posts.turn_bytes_max).");
       return false;
     }
-    read_.turn.text = session::Text::from_wtf8(std::move(*words));
+    read_.turn.text = Text::from_wtf8(std::move(*words));
     return true;
   }
 
@@ -232,7 +232,7 @@ class Reader {
     if (!status || (status->is_string() && status->get_ref<const std::string&>().empty())) return;
     const std::string name = status->is_string() ? lower(status->get<std::string>()) : "";
     auto meant = session::turn_status_from_string(name);
-    if (!meant) meant = session::value_of(name, statuses);
+    if (!meant) meant = value_of(name, statuses);
     if (!meant)
       return leave_out("status",
                        "it must be in_progress, completed, interrupted, cancelled, truncated or "
@@ -248,10 +248,10 @@ class Reader {
     return value;
   }
 
-  std::optional<session::TimeMs> time(std::initializer_list<const char*> names) {
+  std::optional<TimeMs> time(std::initializer_list<const char*> names) {
     const json* const found = member(given_, names);
     if (!found) return std::nullopt;
-    std::optional<session::TimeMs> value;
+    std::optional<TimeMs> value;
     if (found->is_string()) value = read_posted_time(found->get_ref<const std::string&>());
     if (found->is_number()) value = read_posted_time(found->get<double>());
     if (!value)

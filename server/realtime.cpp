@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json/view.hpp"
 #include "server/binary_audio_peer.hpp"
 #include "server/returning_client.hpp"
 #include "server/terms.hpp"
 #include "server/token_content.hpp"
 #include "server/token_judgement.hpp"
 #include "server/ws_handshake.hpp"
-#include "session/json_view.hpp"
 #include "session/own_events.hpp"
 #include "storage/spill_file.hpp"
 
@@ -90,7 +90,7 @@ session::SessionOptions session_options(const config::Settings& all, session::At
 }
 
 bool binds_transcription(const storage::ClientToken& token) {
-  const auto session = session::json::View::of(token.session_config_json);
+  const auto session = verbatim::json::View::of(token.session_config_json);
   return session["type"].between_quotes() == "transcription";
 }
 

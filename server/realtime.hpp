@@ -7,19 +7,20 @@
 #include <optional>
 #include <string>
 
+#include "base/log.hpp"
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/auth.hpp"
+#include "server/configured_secrets.hpp"
 #include "server/descriptors.hpp"
 #include "server/doorkeeper.hpp"
 #include "server/handoff.hpp"
 #include "server/http_connection.hpp"
 #include "server/journal_shares.hpp"
 #include "server/large_messages.hpp"
-#include "server/log.hpp"
 #include "server/misplaced_secret.hpp"
 #include "server/realtime_request.hpp"
 #include "server/registry.hpp"
-#include "server/reloadable.hpp"
 #include "server/revocations.hpp"
 #include "server/storage_watch.hpp"
 #include "server/suspended_sessions.hpp"

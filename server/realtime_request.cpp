@@ -6,8 +6,8 @@
 #include <optional>
 #include <utility>
 
-#include "server/crypto.hpp"
-#include "session/ids.hpp"
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
 
 namespace verbatim::server {
 
@@ -42,8 +42,7 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
 
 std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
                                                          const Authenticator& authenticator,
-                                                         const OriginRules& origins,
-                                                         session::TimeMs now) {
+                                                         const OriginRules& origins, TimeMs now) {
   if (auto refused = bad_handshake(request)) return std::move(*refused);
   auto authenticated = authenticator.authenticate(request, now / 1000);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
@@ -79,7 +78,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
     call.token_expired = principal.expired;
   }
   if (const auto asked = request.parameter("session")) {
-    if (!session::is_valid_session_id(*asked)) {
+    if (!is_valid_session_id(*asked)) {
       return openai_error(400, "invalid_session_id",
                           "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
     }

@@ -37,7 +37,6 @@ struct RealtimeCall {
 
 std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
                                                          const Authenticator& authenticator,
-                                                         const OriginRules& origins,
-                                                         session::TimeMs now);
+                                                         const OriginRules& origins, TimeMs now);
 
 }  // namespace verbatim::server

@@ -5,7 +5,7 @@
 #include <memory>
 #include <stdexcept>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 #include "storage/client_tokens.hpp"
 
 namespace verbatim::server {

@@ -2,14 +2,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
-#include "server/crypto.hpp"
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
 #include "server/session_request.hpp"
 #include "server/summaries.hpp"
-#include "session/ids.hpp"
 
 namespace verbatim::server {
 

@@ -52,18 +52,6 @@ std::string first_of(const std::vector<session::Rebuild::Missing>& left_out,
 
 }  // namespace
 
-session::Moment now() {
-  session::Moment moment;
-  moment.wall =
-      duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  moment.mono_ms = duration_cast<milliseconds>(Clock::now().time_since_epoch()).count();
-  return moment;
-}
-
-std::int64_t monotonic_us() {
-  return duration_cast<microseconds>(Clock::now().time_since_epoch()).count();
-}
-
 SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
                              session::Journal& journal, std::unique_ptr<Peer> client,
                              const Upstream& upstream, DriverOptions options, Log& log)

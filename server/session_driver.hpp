@@ -16,9 +16,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/log.hpp"
 #include "server/await.hpp"
 #include "server/capture.hpp"
-#include "server/log.hpp"
 #include "server/peer.hpp"
 #include "server/upstream.hpp"
 #include "server/worker.hpp"
@@ -193,8 +193,5 @@ class SessionDriver final : public JournalWaiter {
   bool client_was_behind_ = false;
   Clock::time_point cut_at_ = Clock::time_point::max();  ///< all may be said: patience ends
 };
-
-session::Moment now();
-std::int64_t monotonic_us();
 
 }  // namespace verbatim::server

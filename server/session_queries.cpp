@@ -29,13 +29,13 @@ HttpResponse wrong(const std::string& name, const char* accepted) {
 
 }  // namespace
 
-std::optional<session::TimeMs> parse_time(std::string_view text) {
+std::optional<TimeMs> parse_time(std::string_view text) {
   if (const auto number = whole_number<std::int64_t>(text)) {
     return *number < 100'000'000'000 ? *number * 1000 : *number;
   }
   const std::string copy(text);
   std::tm parts{};
-  session::TimeMs ms = 0;
+  TimeMs ms = 0;
   const char* rest = strptime(copy.c_str(), "%Y-%m-%d", &parts);
   if (rest && *rest == 'T') {
     rest = strptime(rest, "T%H:%M:%S", &parts);
@@ -43,13 +43,13 @@ std::optional<session::TimeMs> parse_time(std::string_view text) {
       const std::size_t digits = std::strspn(rest + 1, "0123456789");
       std::string thousandths(rest + 1, std::min<std::size_t>(digits, 3));
       thousandths.resize(3, '0');
-      ms = whole_number<session::TimeMs>(thousandths).value_or(0);
+      ms = whole_number<TimeMs>(thousandths).value_or(0);
       rest += 1 + digits;
     }
     if (rest && *rest == 'Z') ++rest;
   }
   if (rest != copy.c_str() + copy.size()) return std::nullopt;
-  return static_cast<session::TimeMs>(timegm(&parts)) * 1000 + ms;
+  return static_cast<TimeMs>(timegm(&parts)) * 1000 + ms;
 }
 
 std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const HttpRequest& request) {

@@ -33,6 +33,6 @@ std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& r
 
 /// Milliseconds, Unix seconds, 2026-11-23 or 2026-11-23T21:50:51.123Z. Other zones are refused:
 /// guessing would answer with the wrong sessions.
-std::optional<session::TimeMs> parse_time(std::string_view text);
+std::optional<TimeMs> parse_time(std::string_view text);
 
 }  // namespace verbatim::server

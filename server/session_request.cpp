@@ -2,9 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
 #include "server/known_members.hpp"
-#include "session/ids.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::server {
 
@@ -14,7 +14,7 @@ std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view
   SessionRequest request;
   if (body.empty()) return request;
   // The bounded check first: a tree is built by recursion.
-  if (const auto fault = session::json::check(body))
+  if (const auto fault = verbatim::json::check(body))
     return problem(400, "invalid JSON",
                    "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
                        std::string(fault->what) + ".");
@@ -43,7 +43,7 @@ std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view
                          not_known(name, {"session_id", "user", "metadata", "private"}) + ".");
     }
   }
-  if (!request.session_id.empty() && !session::is_valid_session_id(request.session_id))
+  if (!request.session_id.empty() && !is_valid_session_id(request.session_id))
     return problem(400, "invalid value",
                    "'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
   return request;

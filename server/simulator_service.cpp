@@ -157,7 +157,7 @@ Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpReq
   std::optional<simulator::SimulatedConnection> script;
   std::string fault;
   simulator::Options options = options_;
-  const session::Moment moment = now();
+  const Moment moment = now();
   options.unix_offset_ms = moment.wall - moment.mono_ms;
   if (const auto profile = request.parameter("profile")) options.profile = *profile;
   try {

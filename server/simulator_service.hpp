@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string_view>
 
+#include "base/log.hpp"
 #include "server/http_connection.hpp"
-#include "server/log.hpp"
 #include "server/worker.hpp"
 #include "simulator/profile.hpp"
 #include "simulator/simulated_connection.hpp"

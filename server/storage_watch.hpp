@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/handoff.hpp"
-#include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
 #include "server/worker.hpp"

@@ -10,8 +10,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/log.hpp"
 #include "server/storage_watch.hpp"
 #include "storage/recovery.hpp"
 #include "storage/sqlite_journal.hpp"

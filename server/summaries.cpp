@@ -13,8 +13,8 @@ json parsed(const std::string& text, json fallback) {
   return value.is_discarded() ? fallback : value;
 }
 
-json time_or_null(const std::optional<session::TimeMs>& time) {
-  return time ? json(session::iso_time(*time)) : json(nullptr);
+json time_or_null(const std::optional<TimeMs>& time) {
+  return time ? json(iso_time(*time)) : json(nullptr);
 }
 
 // The provider's usage objects, added up: numbers are summed, whatever their names.
@@ -65,7 +65,7 @@ json to_json(const storage::AttemptSummary& attempt) {
   json shown = {
       {"attempt", attempt.number},
       {"status", to_string(attempt.status)},
-      {"started_at", session::iso_time(attempt.started_at)},
+      {"started_at", iso_time(attempt.started_at)},
       {"ended_at", time_or_null(attempt.ended_at)},
       {"close_reason", attempt.close_reason ? json(to_string(*attempt.close_reason)) : json()},
       {"complete", attempt.complete},
@@ -92,7 +92,7 @@ json to_json(const storage::SessionSummary& session) {
   json shown = {{"id", session.id},
                 {"user", session.user},
                 {"status", to_string(session.status)},
-                {"created_at", session::iso_time(session.created_at)},
+                {"created_at", iso_time(session.created_at)},
                 {"ended_at", any ? attempts.back()["ended_at"] : json()},
                 {"close_reason", any ? attempts.back()["close_reason"] : json()},
                 {"complete", any ? attempts.back()["complete"] : json(false)},

@@ -29,7 +29,7 @@ Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(Executor execut
                                                                  std::string session_id,
                                                                  std::string user) {
   if (left_ == 0) co_return Outcome();
-  const session::TimeMs oldest = now().wall - resume_window_.count();
+  const TimeMs oldest = now().wall - resume_window_.count();
   using Found = std::optional<Folded>;
   const auto read = [this, session_id, user, oldest](storage::TranscriptStore& store) -> Found {
     auto attempt = store.suspended(session_id);
@@ -62,8 +62,7 @@ Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(Executor execut
 }
 
 Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string& session_id,
-                                           session::AttemptId attempt,
-                                           session::TimeMs suspended_at) {
+                                           session::AttemptId attempt, TimeMs suspended_at) {
   // The place is taken meanwhile, so that nobody takes up what is being ended.
   const Admission admission = registry_.admit(session_id);
   if (admission != Admission::admitted) co_return admission != Admission::draining;
@@ -97,7 +96,7 @@ Awaitable<void> SuspendedSessions::end_those_left(Executor executor) {
     timer.expires_after(suspended_look_interval);
     co_await timer.async_wait(use_tuple);
     using Found = std::vector<Suspended>;
-    const session::TimeMs before = now().wall - resume_window_.count();
+    const TimeMs before = now().wall - resume_window_.count();
     const auto read = [before](storage::TranscriptStore& store) {
       return store.suspended_before(before, ended_at_a_look_max);
     };

@@ -13,8 +13,8 @@
 #include <utility>
 #include <variant>
 
+#include "base/log.hpp"
 #include "server/handoff.hpp"
-#include "server/log.hpp"
 #include "server/registry.hpp"
 #include "session/transcript.hpp"
 #include "storage/sqlite_journal.hpp"
@@ -56,7 +56,7 @@ class SuspendedSessions {
 
  private:
   Awaitable<bool> end_one(Executor executor, const std::string& session_id,
-                          session::AttemptId attempt, session::TimeMs suspended_at);
+                          session::AttemptId attempt, TimeMs suspended_at);
 
   storage::SqliteJournal& journal_;
   StoreReader& reader_;

@@ -14,8 +14,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "base/crypto.hpp"
 #include "config/settings.hpp"
-#include "server/crypto.hpp"
 #include "server/data_dir.hpp"
 
 namespace verbatim::server {

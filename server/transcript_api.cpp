@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/ids.hpp"
 #include "server/api.hpp"
 #include "server/api_answers.hpp"
 #include "server/merging.hpp"
@@ -10,7 +11,6 @@
 #include "server/session_driver.hpp"
 #include "server/session_queries.hpp"
 #include "server/token_judgement.hpp"
-#include "session/ids.hpp"
 
 namespace verbatim::server {
 
@@ -107,7 +107,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   if (is_client && body.writer != "client") {
     co_return problem(403, "forbidden", "A client token posts as writer 'client'.");
   }
-  if (body.writer == session::relay_writer || !session::is_valid_session_id(body.writer)) {
+  if (body.writer == session::relay_writer || !is_valid_session_id(body.writer)) {
     co_return problem(400, "invalid value",
                       "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
                       "'relay': that is what Verbatim itself heard.");

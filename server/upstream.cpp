@@ -1,5 +1,7 @@
 #include "server/upstream.hpp"
 
+#include "server/configured_secrets.hpp"
+
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,11 +12,11 @@
 #include <stdexcept>
 #include <utility>
 
-#include "server/crypto.hpp"
+#include "base/base64.hpp"
+#include "base/crypto.hpp"
 #include "server/name_lookup.hpp"
 #include "server/tls.hpp"
 #include "server/ws_handshake.hpp"
-#include "session/base64.hpp"
 
 namespace verbatim::server {
 
@@ -48,13 +50,6 @@ std::string with_parameter(std::string target, const std::string& name, const st
   return target + name + "=" + query_escaped(value);
 }
 
-/// Of a parameter of the URL: some gateways take their key there.
-bool names_secret(std::string name) {
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };
-  return says("key") || says("token") || says("secret") || says("password");
-}
-
 /// " (HTTP status 407)" if the first line says so.
 std::string status_in(std::string_view answer) {
   constexpr std::size_t at = 9;
@@ -68,95 +63,6 @@ std::string status_in(std::string_view answer) {
 }
 
 }  // namespace
-
-std::vector<std::string> secrets_of(const config::Upstream& settings) {
-  std::vector<std::string> secrets;
-  const auto add_credentials = [&secrets](const std::string& pair) {
-    secrets.push_back(pair);
-    if (const std::size_t colon = pair.find(':'); colon != std::string::npos)
-      secrets.push_back(pair.substr(colon + 1));
-  };
-  const std::string& key = settings.api_key.reveal();
-  secrets.push_back(key);
-  if (settings.auth == config::UpstreamAuth::basic) {
-    std::string pair;
-    if (session::decode_base64(key, pair)) add_credentials(pair);
-  }
-  if (const auto proxy = parse_address(settings.proxy); proxy && !proxy->user_info.empty())
-    add_credentials(proxy->user_info);
-  const auto address = parse_address(settings.url);
-  if (HttpRequest asked; address && parse_target(address->target, asked)) {
-    for (const auto& [name, value] : asked.query)
-      if (names_secret(name)) secrets.push_back(value);
-  }
-  return secrets;
-}
-
-std::vector<std::string> secrets_of(const config::Settings& settings) {
-  std::vector<std::string> secrets = secrets_of(settings.upstream);
-  secrets.push_back(settings.auth.token_secret.reveal());
-  secrets.push_back(settings.auth.internal_service_key.reveal());
-  for (const config::WebhookTarget& target : settings.webhook.targets)
-    secrets.push_back(target.secret.reveal());
-  return secrets;
-}
-
-std::optional<Address> parse_address(const std::string& url) {
-  Address out;
-  std::string_view rest = url;
-  const std::size_t scheme_end = rest.find("://");
-  if (scheme_end == std::string_view::npos) return std::nullopt;
-  const std::string_view scheme = rest.substr(0, scheme_end);
-  if (scheme == "wss" || scheme == "https") {
-    out.tls = true;
-  } else if (scheme != "ws" && scheme != "http") {
-    return std::nullopt;
-  }
-  rest.remove_prefix(scheme_end + 3);
-  const std::size_t path = rest.find_first_of("/?");
-  std::string_view authority = rest.substr(0, path);
-  out.target = path == std::string_view::npos ? "/" : std::string(rest.substr(path));
-  if (out.target.front() == '?') out.target.insert(out.target.begin(), '/');
-  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    out.user_info = std::string(authority.substr(0, at));
-    authority.remove_prefix(at + 1);
-  }
-  std::size_t colon = authority.rfind(':');
-  if (!authority.empty() && authority.front() == '[') {
-    const std::size_t bracket = authority.find(']');
-    if (bracket == std::string_view::npos) return std::nullopt;
-    out.host = std::string(authority.substr(1, bracket - 1));
-    if (colon != std::string_view::npos && colon < bracket) colon = std::string_view::npos;
-  } else {
-    out.host = std::string(authority.substr(0, colon));
-  }
-  out.port = colon == std::string_view::npos ? (out.tls ? "443" : "80")
-                                             : std::string(authority.substr(colon + 1));
-  if (out.host.empty() || out.port.empty()) return std::nullopt;
-  return out;
-}
-
-std::string shown_address(const std::string& url) {
-  const auto address = parse_address(url);
-  if (!address) return {};
-  return url.substr(0, url.find("://") + 3) + address->host + ":" + address->port +
-         address->target.substr(0, address->target.find('?'));
-}
-
-std::string without_parameter(const std::string& target, const std::string& name) {
-  const std::size_t mark = target.find('?');
-  if (mark == std::string::npos) return target;
-  std::string kept;
-  std::string_view rest = std::string_view(target).substr(mark + 1);
-  while (!rest.empty()) {
-    const std::string_view one = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    if (one.substr(0, one.find('=')) == name || one.empty()) continue;
-    kept += kept.empty() ? '?' : '&';
-    kept += one;
-  }
-  return target.substr(0, mark) + kept;
-}
 
 Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
     : settings_(std::move(settings)),

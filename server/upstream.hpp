@@ -11,6 +11,7 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include "base/url.hpp"
 #include "config/settings.hpp"
 #include "server/peer.hpp"
 #include "server/transport.hpp"
@@ -19,20 +20,6 @@
 
 namespace verbatim::server {
 
-/// A ws:, wss:, http: or https: address, taken apart.
-struct Address {
-  bool tls = false;
-  std::string host;
-  std::string port;
-  std::string target;  ///< path and query, at least "/"
-  std::string user_info;
-};
-std::optional<Address> parse_address(const std::string& url);
-/// The address for a log: without user, password and query, which may hold secrets.
-std::string shown_address(const std::string& url);
-/// The same target without this parameter.
-std::string without_parameter(const std::string& target, const std::string& name);
-
 /// Why there is no connection. `refused`: the provider answered and said no.
 struct DialFailure {
   bool refused = false;
@@ -40,11 +27,6 @@ struct DialFailure {
   int status = 0;         ///< the provider's HTTP status, 0 if it gave none
   std::string code = {};  ///< its error code, if it is a plain word; or empty
 };
-
-/// The provider's key in each form in which a peer may repeat it, and the proxy's password.
-std::vector<std::string> secrets_of(const config::Upstream& settings);
-/// Those, and all others of the configuration: no log line may hold them.
-std::vector<std::string> secrets_of(const config::Settings& settings);
 
 /// Lets the owner of a running dial() give it up.
 struct Dial {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 
 namespace verbatim::server {
 

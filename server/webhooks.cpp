@@ -8,12 +8,12 @@
 #include <random>
 #include <thread>
 
+#include "base/thread_name.hpp"
 #include "server/session_driver.hpp"
 #include "server/webhook_call.hpp"
 #include "server/webhook_signature.hpp"
 #include "storage/database.hpp"
 #include "storage/outbox.hpp"
-#include "storage/thread_name.hpp"
 #include "storage/transcript_store.hpp"
 
 namespace verbatim::server {
@@ -71,7 +71,7 @@ class Webhooks::Target {
         stopping_(stopping),
         call_(target.url, target.allow_private, settings.timeout, stopping),
         thread_([this] {
-          storage::name_this_thread("webhooks");
+          name_this_thread("webhooks");
           run();
         }) {}
   ~Target() { thread_.join(); }
@@ -83,7 +83,7 @@ class Webhooks::Target {
 
   const std::string& name() const { return target_.name; }
 
-  void set_secret(const config::Secret& secret) {
+  void set_secret(const Secret& secret) {
     const std::lock_guard lock(mutex_);
     target_.secret = secret;
   }
@@ -160,7 +160,7 @@ class Webhooks::Target {
                                      const WebhookCall::Answer& answer) {
     if (stopping_ && answer.status == 0)
       return outbox_look_interval;  // given up by us, not by them
-    const auto outcome = [&](DeliveryState state, session::TimeMs due, const std::string& why) {
+    const auto outcome = [&](DeliveryState state, TimeMs due, const std::string& why) {
       return record(message, state, due, why) ? std::chrono::milliseconds(0) : trouble_interval;
     };
     if (answer.status >= 200 && answer.status < 300) {
@@ -191,7 +191,7 @@ class Webhooks::Target {
     return outcome(DeliveryState::waiting, now().wall + wait.count(), why);
   }
 
-  session::TimeMs longest_wait() const {
+  TimeMs longest_wait() const {
     return std::max(settings_.settle, settings_.retry_max * 3 / 2).count();
   }
 
@@ -229,11 +229,11 @@ class Webhooks::Target {
                  {"turns", view->turns.size()},
                  {"complete", view->complete}};
     data["close_reason"] = view->close_reason ? json(to_string(*view->close_reason)) : json();
-    data["ended_at"] = view->ended_at ? json(session::iso_time(*view->ended_at)) : json();
+    data["ended_at"] = view->ended_at ? json(iso_time(*view->ended_at)) : json();
     if (view->receipt) data["receipt"] = json::parse(session::render_receipt(*view->receipt));
     if (!message.item_id.empty()) data["item_id"] = message.item_id;
     json body = {{"type", storage::to_string(message.kind)},
-                 {"timestamp", session::iso_time(message.created_at)},
+                 {"timestamp", iso_time(message.created_at)},
                  {"data", std::move(data)}};
     const auto dump = [&body] { return body.dump(-1, ' ', false, json::error_handler_t::replace); };
     if (message.kind == MessageKind::session_started) return dump();
@@ -245,7 +245,7 @@ class Webhooks::Target {
     return dump();
   }
 
-  bool record(const storage::Message& message, DeliveryState state, session::TimeMs due,
+  bool record(const storage::Message& message, DeliveryState state, TimeMs due,
               const std::string& why) {
     const bool recorded = change([id = message.id, name = target_.name, state, due, why,
                                   targets = names_of(settings_)](storage::Database& database) {

@@ -10,8 +10,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/log.hpp"
 #include "server/metrics.hpp"
 #include "storage/sqlite_journal.hpp"
 

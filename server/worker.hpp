@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
+#include "base/thread_name.hpp"
 #include "server/await.hpp"
 #include "server/metrics.hpp"
 #include "session/journal.hpp"
-#include "storage/thread_name.hpp"
 
 namespace verbatim::server {
 
@@ -26,7 +26,7 @@ class Worker {
  public:
   explicit Worker(Tally& tally)
       : tally_(tally), work_(asio::make_work_guard(context_)), thread_([this] {
-          storage::name_this_thread("worker");
+          name_this_thread("worker");
           context_.run();
         }) {}
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "session/utf8.hpp"
-#include "session/wide.hpp"
+#include "base/simd.hpp"
+#include "base/utf8.hpp"
 
 namespace verbatim::server {
 namespace {
@@ -38,7 +38,7 @@ VERBATIM_WIDE_CLONES void apply_mask(char* into, const char* from, std::size_t s
   std::uint64_t eight = 0;
   for (std::size_t i = 0; i < sizeof eight; ++i)
     eight |= std::uint64_t{key >> 8 * ((begin + i) % 4) & 255} << 8 * i;
-  session::Wide pattern;
+  Wide pattern;
   for (std::size_t i = 0; i < sizeof pattern; i += sizeof eight)
     std::memcpy(reinterpret_cast<char*>(&pattern) + i, &eight, sizeof eight);
   const auto mask = [&](std::size_t at, const auto& with) {
@@ -48,7 +48,7 @@ VERBATIM_WIDE_CLONES void apply_mask(char* into, const char* from, std::size_t s
     std::memcpy(into + at, &some, sizeof some);
   };
   std::size_t at = 0;
-  for (; at + session::wide_block <= size; at += session::wide_block) {
+  for (; at + wide_block <= size; at += wide_block) {
     mask(at, pattern);
     mask(at + sizeof pattern, pattern);
   }
@@ -233,7 +233,7 @@ FrameReader::Frame FrameReader::finished() {
   frame.kind = message_opcode_ == Opcode::text ? Kind::text : Kind::binary;
   frame.bytes = std::exchange(message_, {});
   granted_bytes_ = small_bytes_max_;
-  if (frame.kind == Kind::text && !session::utf8::is_valid(frame.bytes))
+  if (frame.kind == Kind::text && !utf8::is_valid(frame.bytes))
     return broken(close_codes::bad_payload);
   return frame;
 }
@@ -247,7 +247,7 @@ FrameReader::Frame FrameReader::close_frame() {
                                           static_cast<unsigned char>(control_[1]));
   frame.bytes = control_.substr(2);
   if (!may_be_sent(frame.code)) return broken(close_codes::protocol_error);
-  if (!session::utf8::is_valid(frame.bytes)) return broken(close_codes::bad_payload);
+  if (!utf8::is_valid(frame.bytes)) return broken(close_codes::bad_payload);
   return frame;
 }
 

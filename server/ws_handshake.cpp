@@ -11,9 +11,9 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <utility>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
+#include "base/json/view.hpp"
 #include "server/read_message.hpp"
-#include "session/json_view.hpp"
 #include "session/plain_code.hpp"
 
 namespace verbatim::server {
@@ -44,7 +44,7 @@ bool chooses_nothing(const http::response<http::string_body>& response, http::fi
 /// Of the provider's body no more than its code: the rest is free text, which may repeat a key or
 /// what was said.
 std::string refusal_code(std::string_view body) {
-  const auto view = session::json::View::of(body);
+  const auto view = verbatim::json::View::of(body);
   const auto error = view["error"];
   const std::string code =
       session::plain_code({error["code"], error["type"], error["status"], view["code"]});

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
 #include "session/item_json.hpp"
-#include "session/json_tree.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::session {
 

@@ -1,8 +1,8 @@
 #include "session/audio_frame.hpp"
 
-#include "session/base64.hpp"
-#include "session/json_object.hpp"
-#include "session/json_view.hpp"
+#include "base/base64.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {

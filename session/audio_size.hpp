@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

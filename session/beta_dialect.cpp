@@ -4,9 +4,9 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/json/writer.hpp"
 #include "session/beta_shapes.hpp"
 #include "session/dialect.hpp"
-#include "session/json_object.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {

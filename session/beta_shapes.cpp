@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "session/json_object.hpp"
+#include "base/json/writer.hpp"
 
 namespace verbatim::session::beta {
 namespace {

@@ -4,7 +4,7 @@
 #include <limits>
 #include <utility>
 
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "session/utf8.hpp"
+#include "base/utf8.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "session/json_view.hpp"
-#include "session/plain_name.hpp"
+#include "base/json/plain_name.hpp"
+#include "base/json/view.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {

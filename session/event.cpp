@@ -1,7 +1,7 @@
 #include "session/event.hpp"
 
-#include "session/json_view.hpp"
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 namespace {

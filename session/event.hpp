@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "session/text.hpp"
+#include "base/text.hpp"
 #include "session/tool_call.hpp"
 #include "session/turn.hpp"
 

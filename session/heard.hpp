@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/text.hpp"
 #include "session/event.hpp"
-#include "session/text.hpp"
 
 namespace verbatim::session {
 

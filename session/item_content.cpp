@@ -1,6 +1,6 @@
 #include "session/item_content.hpp"
 
-#include "session/json_object.hpp"
+#include "base/json/writer.hpp"
 
 namespace verbatim::session {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
 #include "session/item_content.hpp"
-#include "session/json_object.hpp"
-#include "session/json_tree.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::session {
 

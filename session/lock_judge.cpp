@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "session/json_outline.hpp"
+#include "base/json/outline.hpp"
+#include "base/json/plain_name.hpp"
 #include "session/known_places.hpp"
 #include "session/outline_values.hpp"
-#include "session/plain_name.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json/plain_name.hpp"
 #include "session/outline_values.hpp"
-#include "session/plain_name.hpp"
 
 namespace verbatim::session {
 namespace {

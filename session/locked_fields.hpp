@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "session/json_outline.hpp"
+#include "base/json/outline.hpp"
 
 namespace verbatim::session {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "session/plain_name.hpp"
+#include "base/json/plain_name.hpp"
 
 namespace verbatim::session {
 namespace {

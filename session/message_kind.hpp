@@ -4,10 +4,10 @@
 #include <string>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
+#include "base/utf8.hpp"
 #include "session/outbox.hpp"
 #include "session/protocol.hpp"
-#include "session/utf8.hpp"
 
 namespace verbatim::session {
 

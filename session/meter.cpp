@@ -1,7 +1,7 @@
 #include "session/meter.hpp"
 
+#include "base/json/view.hpp"
 #include "session/audio_size.hpp"
-#include "session/json_view.hpp"
 
 namespace verbatim::session {
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>
 
-#include "session/json_outline.hpp"
+#include "base/json/outline.hpp"
 
 namespace verbatim::session {
 

@@ -1,7 +1,7 @@
 #include "session/own_events.hpp"
 
-#include "session/json_tree.hpp"
-#include "session/json_view.hpp"
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

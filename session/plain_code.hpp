@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

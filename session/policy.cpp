@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 #include "session/lock_judge.hpp"
 
 namespace verbatim::session {

@@ -4,9 +4,9 @@
 #include <iterator>
 #include <utility>
 
+#include "base/json/view.hpp"
 #include "session/audio_size.hpp"
 #include "session/item_content.hpp"
-#include "session/json_view.hpp"
 #include "session/plain_code.hpp"
 
 namespace verbatim::session {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 #include "session/message_kind.hpp"
 #include "session/own_events.hpp"
 #include "session/protocol.hpp"

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "session/backoff.hpp"
+#include "base/backoff.hpp"
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
 #include "session/dialect.hpp"
@@ -39,12 +39,6 @@
 #include "session/upstream_leg.hpp"
 
 namespace verbatim::session {
-
-/// Both clocks: one for what people read, one for deadlines (it never jumps).
-struct Moment {
-  TimeMs wall = 0;
-  std::int64_t mono_ms = 0;
-};
 
 struct SessionOptions {
   std::int64_t idle_timeout_ms = 600'000;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
 #include "session/heard.hpp"
 #include "session/item_content.hpp"
 #include "session/item_json.hpp"
-#include "session/json_tree.hpp"
-#include "session/json_view.hpp"
 #include "session/message_kind.hpp"
 #include "session/own_events.hpp"
 #include "session/protocol.hpp"

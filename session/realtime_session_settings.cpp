@@ -2,8 +2,8 @@
 // see, and what a client sees of the settings in force.
 #include <utility>
 
-#include "session/json_object.hpp"
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
 #include "session/message_kind.hpp"
 #include "session/own_events.hpp"
 #include "session/realtime_session.hpp"

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "session/sha256.hpp"
-#include "session/utf8.hpp"
+#include "base/crypto.hpp"
+#include "base/utf8.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -56,7 +56,7 @@ Receipt receipt_of(const std::string& session_id, int attempt, const MergedTrans
   }
   receipt.complete = transcript.complete;
   receipt.gaps = transcript.gaps;
-  receipt.sha256 = sha256_hex(canonical_form(session_id, attempt, transcript.turns));
+  receipt.sha256 = to_hex(sha256(canonical_form(session_id, attempt, transcript.turns)));
   return receipt;
 }
 

@@ -1,6 +1,6 @@
 #include "session/recording.hpp"
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 namespace {

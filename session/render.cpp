@@ -6,8 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/enum_names.hpp"
 #include "session/captions.hpp"
-#include "session/names.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -386,23 +386,5 @@ std::string render_tool_call(const ToolCall& call, std::size_t number) {
 }
 
 std::string render_receipt(const Receipt& receipt) { return json_line(receipt_json(receipt)); }
-
-std::string iso_time(TimeMs time) {
-  using namespace std::chrono;
-  // Four digits of year, whatever a recording or a row says.
-  constexpr TimeMs first = -62'167'219'200'000;  // 0000-01-01
-  constexpr TimeMs last = 253'402'300'799'999;   // 9999-12-31
-  const sys_time<milliseconds> at{milliseconds(std::clamp(time, first, last))};
-  const auto day = floor<days>(at);
-  const year_month_day date(day);
-  const hh_mm_ss clock(at - day);
-  char out[64];
-  std::snprintf(
-      out, sizeof out, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  return out;
-}
 
 }  // namespace verbatim::session

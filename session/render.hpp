@@ -46,7 +46,4 @@ std::string render_turn(const MergedTurn&);
 std::string render_tool_call(const ToolCall&, std::size_t number);
 std::string render_receipt(const Receipt&);
 
-/// 2026-11-23T21:50:51.123Z
-std::string iso_time(TimeMs);
-
 }  // namespace verbatim::session

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "session/json_scan.hpp"
-#include "session/json_view.hpp"
-#include "session/plain_name.hpp"
+#include "base/json/plain_name.hpp"
+#include "base/json/scan.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

@@ -3,9 +3,9 @@
 #include <array>
 #include <span>
 
-#include "session/json_object.hpp"
-#include "session/json_tree.hpp"
-#include "session/json_view.hpp"
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
 
 namespace verbatim::session {
 

@@ -1,6 +1,6 @@
 #include "session/session_status.hpp"
 
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 

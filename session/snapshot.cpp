@@ -1,11 +1,11 @@
 #include "session/snapshot.hpp"
 
-#include "session/json_tree.hpp"
+#include "base/json/dump.hpp"
 
 #include <utility>
 
+#include "base/json/writer.hpp"
 #include "session/item_json.hpp"
-#include "session/json_object.hpp"
 
 namespace verbatim::session {
 

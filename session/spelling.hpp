@@ -10,7 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "session/text.hpp"
+#include "base/text.hpp"
 
 namespace verbatim::session {
 

@@ -1,6 +1,6 @@
 #include "session/tool_call.hpp"
 
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "session/text.hpp"
+#include "base/text.hpp"
 #include "session/turn.hpp"
 
 namespace verbatim::session {

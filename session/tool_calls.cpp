@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 namespace {

@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/json/view.hpp"
 #include "session/conversation_item.hpp"
-#include "session/json_view.hpp"
 #include "session/tool_call.hpp"
 
 namespace verbatim::session {

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 #include "session/transcript_state.hpp"
 
 namespace verbatim::session {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "session/byte_codec.hpp"
+#include "base/codec.hpp"
 #include "session/transcript_state.hpp"
 
 namespace verbatim::session {

@@ -1,6 +1,6 @@
 #include "session/turn.hpp"
 
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
 
 namespace verbatim::session {
 namespace {

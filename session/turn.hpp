@@ -9,12 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "session/text.hpp"
+#include "base/clock.hpp"
+#include "base/text.hpp"
 
 namespace verbatim::session {
-
-/// Milliseconds since the Unix epoch. Time is always an argument in this folder, never read.
-using TimeMs = std::int64_t;
 
 enum class Role : std::uint8_t { unknown = 0, user = 1, assistant = 2, system = 3 };
 inline constexpr std::size_t role_count = 4;

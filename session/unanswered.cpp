@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {

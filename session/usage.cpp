@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
 namespace verbatim::session {
 namespace {

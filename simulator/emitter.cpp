@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "session/base64.hpp"
+#include "base/base64.hpp"
 
 namespace verbatim::simulator {
 
@@ -70,7 +70,7 @@ void Emitter::audio_delta(const std::string& response_id, const std::string& ite
                           std::size_t output_index, std::string_view bytes) {
   if (!plain_) {
     std::string audio;
-    session::encode_base64(bytes, audio);
+    encode_base64(bytes, audio);
     return send("response.output_audio.delta", {{"response_id", response_id},
                                                 {"item_id", item_id},
                                                 {"output_index", output_index},
@@ -85,7 +85,7 @@ void Emitter::audio_delta(const std::string& response_id, const std::string& ite
   event.append(R"(","item_id":")").append(item_id);
   event.append(R"(","output_index":)").append(std::to_string(output_index));
   event += R"(,"content_index":0,"delta":")";
-  session::encode_base64(bytes, event);
+  encode_base64(bytes, event);
   event += "\"}";
   outgoing_.event(std::move(event));
 }

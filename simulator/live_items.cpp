@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "session/base64.hpp"
+#include "base/base64.hpp"
 #include "session/own_events.hpp"
 #include "simulator/client_item.hpp"
 #include "simulator/live_session.hpp"
@@ -111,7 +111,7 @@ LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t)
     const std::string bytes = encode_audio(output_format_of(config_.json()["audio"]["output"]),
                                            Voice(item->words).speak(item->audio_ms));
     std::string audio;
-    session::encode_base64(bytes, audio);
+    encode_base64(bytes, audio);
     part["audio"] = std::move(audio);
   }
   emitter_.send("conversation.item.retrieved", {{"item", shown}});

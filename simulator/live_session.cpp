@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "session/base64.hpp"
-#include "session/json_view.hpp"
+#include "base/base64.hpp"
+#include "base/json/view.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::simulator {
@@ -149,8 +149,8 @@ LiveSession::Refusal LiveSession::update_session(const Json& event, std::int64_t
 }
 
 bool LiveSession::append_audio(std::string_view message, std::int64_t now_ms) {
-  const auto audio = session::json::View::of(message)["audio"];
-  if (!audio.is(session::json::Kind::string)) return false;
+  const auto audio = verbatim::json::View::of(message)["audio"];
+  if (!audio.is(verbatim::json::Kind::string)) return false;
   std::string_view text = audio.between_quotes();
   std::string unescaped;
   if (text.find('\\') != text.npos) {  // some encoders write "\/"
@@ -158,7 +158,7 @@ bool LiveSession::append_audio(std::string_view message, std::int64_t now_ms) {
     text = unescaped;
   }
   std::string bytes;
-  if (!session::decode_base64(text, bytes) || bytes.size() > append_bytes_max) return false;
+  if (!decode_base64(text, bytes) || bytes.size() > append_bytes_max) return false;
   hear(bytes, now_ms);
   return true;
 }

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 #include "session/own_events.hpp"
 #include "session/protocol.hpp"
 
@@ -19,7 +19,7 @@ constexpr std::string_view append = "input_audio_buffer.append";
 /// Says nothing about the conversation: the microphone, or what a relay says on its own account.
 bool is_aside(std::string_view message) {
   if (session::peek_type(message) == append) return true;
-  const auto id = session::json::View::of(message)["event_id"].between_quotes();
+  const auto id = verbatim::json::View::of(message)["event_id"].between_quotes();
   return id.starts_with(session::own_event_prefix);
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/thread_name.hpp"
 #include "storage/commit_queue.hpp"
-#include "storage/thread_name.hpp"
 
 namespace verbatim::storage {
 namespace {

@@ -61,7 +61,7 @@ bool was_used(Database& database, const TokenUse& use) {
 }
 
 /// Whether the session's latest attempt began while the token was good, and is not over for good.
-bool goes_on(Database& database, const TokenUse& use, session::TimeMs ended_after) {
+bool goes_on(Database& database, const TokenUse& use, TimeMs ended_after) {
   Query row = database.query(
       "SELECT status, started_at, ended_at FROM attempt JOIN session ON session.id = "
       "attempt.session WHERE public_id = ? ORDER BY number DESC LIMIT 1");
@@ -83,7 +83,7 @@ void save_client_token(Database& database, const ClientToken& token) {
       .run();
 }
 
-void prune_client_tokens(Database& database, session::TimeMs now, std::int64_t window_ms) {
+void prune_client_tokens(Database& database, TimeMs now, std::int64_t window_ms) {
   Savepoint all_or_nothing(database);
   const std::string gone = "expires_at <= ?2 AND NOT " + std::string(has_session);
   database
@@ -95,7 +95,7 @@ void prune_client_tokens(Database& database, session::TimeMs now, std::int64_t w
   all_or_nothing.release();
 }
 
-bool revoke_client_token(Database& database, const std::string& id, session::TimeMs now) {
+bool revoke_client_token(Database& database, const std::string& id, TimeMs now) {
   database.query("UPDATE client_secret SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?")
       .bind(now, id)
       .run();
@@ -104,7 +104,7 @@ bool revoke_client_token(Database& database, const std::string& id, session::Tim
 
 std::vector<std::string> revoke_tokens_of_other_keys(Database& database,
                                                      const std::vector<std::string>& keys,
-                                                     session::TimeMs now) {
+                                                     TimeMs now) {
   std::vector<std::string> ids;
   {
     Query rows = database.query(
@@ -138,7 +138,7 @@ void forget_tokens_of(Database& database, const std::string& session_id) {
   database.query(forget + "session = ?").bind(session_id).run();
 }
 
-TokenPage list_client_tokens(Database& database, const TokenFilter& filter, session::TimeMs now,
+TokenPage list_client_tokens(Database& database, const TokenFilter& filter, TimeMs now,
                              std::int64_t window_ms) {
   std::int64_t before = INT64_MAX;
   const char* const end = filter.cursor.data() + filter.cursor.size();
@@ -165,7 +165,7 @@ TokenPage list_client_tokens(Database& database, const TokenFilter& filter, sess
   return page;
 }
 
-TokenStanding token_standing(Database& database, const TokenUse& use, session::TimeMs now,
+TokenStanding token_standing(Database& database, const TokenUse& use, TimeMs now,
                              std::int64_t window_ms) {
   Savepoint snapshot(database);
   TokenStanding standing;

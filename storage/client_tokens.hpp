@@ -28,26 +28,27 @@ struct ClientToken {
   std::string session_config_json;  ///< sealed, as is private_json
   std::string terms_json = "{}";    ///< its policy and limits, as the server wrote them
   std::string private_json = "{}";  ///< metadata of its sessions that only back ends read
-  session::TimeMs created_at = 0;
-  session::TimeMs expires_at = 0;
-  std::optional<session::TimeMs> revoked_at;
-  std::string made_by = {};  ///< id of the back-end key; empty: none, or an older program has made it
+  TimeMs created_at = 0;
+  TimeMs expires_at = 0;
+  std::optional<TimeMs> revoked_at;
+  std::string made_by =
+      {};  ///< id of the back-end key; empty: none, or an older program has made it
 };
 
 void save_client_token(Database&, const ClientToken&);
 
 /// Removes those that are good for nothing any more: expired, and no session of theirs goes on or
 /// has ended within `window_ms`.
-void prune_client_tokens(Database&, session::TimeMs now, std::int64_t window_ms);
+void prune_client_tokens(Database&, TimeMs now, std::int64_t window_ms);
 
 /// From now on it is refused, also after a restart. False if there is no such token; one that was
 /// revoked before stays so.
-bool revoke_client_token(Database&, const std::string& id, session::TimeMs now);
+bool revoke_client_token(Database&, const std::string& id, TimeMs now);
 
 /// As that, for all that were made by a back-end key that is not one of these. Their ids.
 std::vector<std::string> revoke_tokens_of_other_keys(Database&,
                                                      const std::vector<std::string>& keys,
-                                                     session::TimeMs now);
+                                                     TimeMs now);
 
 /// An open token is used for this session: it is one of the token's own from now on.
 void note_token_use(Database&, const std::string& id, const std::string& session_id);
@@ -69,15 +70,14 @@ struct TokenPage {
   std::string next_cursor;          ///< empty on the last page
 };
 /// Those that are not revoked and that prune_client_tokens() would keep.
-TokenPage list_client_tokens(Database&, const TokenFilter&, session::TimeMs now,
-                             std::int64_t window_ms);
+TokenPage list_client_tokens(Database&, const TokenFilter&, TimeMs now, std::int64_t window_ms);
 
 /// A token that is shown for a session.
 struct TokenUse {
   std::string id;  ///< empty: an older program has made it
   std::string session_id;
   bool bound = false;  ///< the token itself names the session
-  session::TimeMs expires_at = 0;
+  TimeMs expires_at = 0;
 };
 struct TokenStanding {
   std::optional<ClientToken> stored;  ///< nullopt: another server has made it, or it is forgotten
@@ -87,7 +87,6 @@ struct TokenStanding {
   /// expired token is good for that.
   bool goes_on = false;
 };
-TokenStanding token_standing(Database&, const TokenUse&, session::TimeMs now,
-                             std::int64_t window_ms);
+TokenStanding token_standing(Database&, const TokenUse&, TimeMs now, std::int64_t window_ms);
 
 }  // namespace verbatim::storage

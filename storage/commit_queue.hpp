@@ -23,7 +23,7 @@ namespace verbatim::storage {
 
 struct AppendEvent {
   session::AttemptId attempt;
-  session::TimeMs at;
+  TimeMs at;
   std::string body;
 };
 struct SettleTurn {

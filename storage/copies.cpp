@@ -17,8 +17,7 @@ std::int64_t session_row(Database& database, const std::string& public_id) {
 }
 
 /// An attempt that nobody has begun to relay: its transcript is what writers post.
-AttemptRow insert_created(Database& database, std::int64_t session, int number,
-                          session::TimeMs now) {
+AttemptRow insert_created(Database& database, std::int64_t session, int number, TimeMs now) {
   database
       .query(
           "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "

@@ -34,7 +34,7 @@ struct PostedCopy {
   std::string session_id;
   std::optional<int> attempt;  ///< none: the latest. One behind the latest is opened if none runs
   session::Copy copy;
-  session::TimeMs now = 0;
+  TimeMs now = 0;
   CopyLimits limits = {};
   std::string body = {};  ///< encode_turns(copy.turns), if the caller has made it
 };

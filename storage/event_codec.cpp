@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "session/byte_codec.hpp"
-#include "storage/checksum.hpp"
+#include "base/checksum.hpp"
+#include "base/codec.hpp"
 
 namespace verbatim::storage {
 namespace {

@@ -16,10 +16,10 @@ session::Turn read_turn(const Query& row) {
   turn.item_id = row.text(1);
   turn.role = static_cast<session::Role>(row.integer(2));
   turn.status = static_cast<session::TurnStatus>(row.integer(3));
-  turn.text = session::Text::from_wtf8(row.text(4));
+  turn.text = Text::from_wtf8(row.text(4));
   if (!row.is_null(5)) {
     turn.heard.emplace().audio_ms = row.integer(5);
-    if (!row.is_null(6)) turn.heard->text = session::Text::from_wtf8(row.text(6));
+    if (!row.is_null(6)) turn.heard->text = Text::from_wtf8(row.text(6));
   }
   turn.reason = row.text(7);
   turn.deleted = row.integer(8) != 0;

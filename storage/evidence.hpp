@@ -19,8 +19,8 @@ struct AttemptRow {
   session::AttemptId id = 0;
   int number = 0;
   session::SessionStatus status = session::SessionStatus::created;
-  session::TimeMs started_at = 0;
-  std::optional<session::TimeMs> ended_at;
+  TimeMs started_at = 0;
+  std::optional<TimeMs> ended_at;
   std::optional<session::CloseReason> close_reason;
 };
 

@@ -18,7 +18,7 @@ Folded fold(Database& database, session::AttemptId attempt, session::Sequence fi
       database.query("SELECT at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(first_seq, attempt);
   while (rows.step()) {
-    const session::TimeMs at = rows.integer(0);
+    const TimeMs at = rows.integer(0);
     folded.last_at = std::max(folded.last_at, at);
     if (const auto event = decode_event(rows.blob(1))) {
       folded.transcript.apply(*event, at);

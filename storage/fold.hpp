@@ -16,9 +16,9 @@ class Database;
 
 struct Folded {
   session::Transcript transcript;
-  std::size_t rows = 0;         ///< rows that were folded
-  std::size_t unreadable = 0;   ///< rows that could not be
-  session::TimeMs last_at = 0;  ///< the latest of all rows, readable or not; 0 if there is none
+  std::size_t rows = 0;        ///< rows that were folded
+  std::size_t unreadable = 0;  ///< rows that could not be
+  TimeMs last_at = 0;          ///< the latest of all rows, readable or not; 0 if there is none
 };
 
 /// Where a long conversation is laid down while it is folded, if it is to be carried on.

@@ -29,7 +29,7 @@ std::int64_t first_copy(Database& database, session::AttemptId attempt) {
 
 struct PostedAt {
   std::int64_t id = 0;
-  session::TimeMs at = 0;
+  TimeMs at = 0;
 };
 std::vector<PostedAt> posted_since(Database& database, session::AttemptId attempt,
                                    std::int64_t from) {
@@ -76,7 +76,7 @@ void note_merge(Database& database, const MergeNews& news) {
       .bind(news.turns, news.complete, news.attempt, news.up_to, news.from)
       .run();
   if (database.changes() == 0) return;
-  for (const session::TimeMs at : news.changed)
+  for (const TimeMs at : news.changed)
     announce(database, MessageKind::transcript_updated, news.attempt, at);
 }
 

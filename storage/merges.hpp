@@ -33,9 +33,9 @@ std::optional<MergeLane> merge_lane(Database& database, const std::string& sessi
 /// What of an attempt's copies is not in its counts yet, merged.
 struct MergeNews {
   session::AttemptId attempt = 0;
-  std::int64_t from = 0;                 ///< the mark that was found
-  std::int64_t up_to = 0;                ///< the last copy that was merged
-  std::vector<session::TimeMs> changed;  ///< when those copies were posted that changed something
+  std::int64_t from = 0;        ///< the mark that was found
+  std::int64_t up_to = 0;       ///< the last copy that was merged
+  std::vector<TimeMs> changed;  ///< when those copies were posted that changed something
   std::size_t turns = 0;
   bool complete = false;
 };

@@ -2,20 +2,20 @@
 
 #include <nlohmann/json.hpp>
 
-#include "session/names.hpp"
+#include "base/enum_names.hpp"
 #include "storage/database.hpp"
 
 namespace verbatim::storage {
 namespace {
 
-constexpr session::Name<MessageKind> kinds[] = {
+constexpr Name<MessageKind> kinds[] = {
     {MessageKind::session_started, "session.started"},
     {MessageKind::session_ended, "session.ended"},
     {MessageKind::transcript_updated, "transcript.updated"},
     {MessageKind::turn_completed, "turn.completed"},
 };
 
-constexpr session::Name<DeliveryState> states[] = {
+constexpr Name<DeliveryState> states[] = {
     {DeliveryState::waiting, "waiting"},
     {DeliveryState::delivered, "delivered"},
     {DeliveryState::dead, "dead"},
@@ -43,17 +43,17 @@ Message read_message(const Query& row) {
 
 }  // namespace
 
-std::string_view to_string(MessageKind kind) { return session::name_of(kind, kinds); }
+std::string_view to_string(MessageKind kind) { return name_of(kind, kinds); }
 std::optional<MessageKind> message_kind_from_string(std::string_view name) {
-  return session::value_of(name, kinds);
+  return value_of(name, kinds);
 }
-std::string_view to_string(DeliveryState state) { return session::name_of(state, states); }
+std::string_view to_string(DeliveryState state) { return name_of(state, states); }
 
 void want_messages(Database& database, unsigned wanted) {
   database.query("UPDATE meta SET announced = ?").bind(static_cast<std::int64_t>(wanted)).run();
 }
 
-void announce(Database& database, MessageKind kind, session::AttemptId attempt, session::TimeMs now,
+void announce(Database& database, MessageKind kind, session::AttemptId attempt, TimeMs now,
               const std::string& item_id) {
   const char* unless = "";
   if (kind == MessageKind::session_ended)
@@ -102,7 +102,7 @@ void begin_try(Database& database, std::int64_t message, const std::string& targ
 }
 
 void record_delivery(Database& database, std::int64_t message, const std::string& target,
-                     DeliveryState state, session::TimeMs due_at, const std::string& error,
+                     DeliveryState state, TimeMs due_at, const std::string& error,
                      const std::vector<std::string>& targets) {
   database
       .query(

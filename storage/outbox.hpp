@@ -33,7 +33,7 @@ void want_messages(Database& database, unsigned kinds);
 
 /// Writes the message if its kind is wanted. A session's end is announced once; a changed
 /// transcript not while its end has not been tried on anybody yet.
-void announce(Database& database, MessageKind kind, session::AttemptId attempt, session::TimeMs now,
+void announce(Database& database, MessageKind kind, session::AttemptId attempt, TimeMs now,
               const std::string& item_id = {});
 
 enum class DeliveryState : std::uint8_t { waiting = 0, delivered = 1, dead = 2 };
@@ -46,9 +46,9 @@ struct Message {
   std::string session_id;
   int attempt = 0;
   std::string item_id;
-  session::TimeMs created_at = 0;
+  TimeMs created_at = 0;
   int tries = 0;
-  session::TimeMs due_at = 0;  ///< 0: not tried yet
+  TimeMs due_at = 0;  ///< 0: not tried yet
   std::string last_error;
 };
 
@@ -64,13 +64,13 @@ std::optional<Message> next_message(Database& database, const std::string& targe
 void begin_try(Database& database, std::int64_t message, const std::string& target);
 /// A message that all of `targets` have is forgotten.
 void record_delivery(Database& database, std::int64_t message, const std::string& target,
-                     DeliveryState state, session::TimeMs due_at, const std::string& error,
+                     DeliveryState state, TimeMs due_at, const std::string& error,
                      const std::vector<std::string>& targets);
 
 struct Backlog {
   std::int64_t waiting = 0;
   std::int64_t dead = 0;
-  std::optional<session::TimeMs> oldest;  ///< when the oldest that waits came about
+  std::optional<TimeMs> oldest;  ///< when the oldest that waits came about
 };
 /// Of the kinds that the target wants, one bit each; `after` as for next_message.
 Backlog backlog(Database& database, const std::string& target, std::int64_t after, unsigned wanted);

@@ -40,7 +40,7 @@ bool is_completed(Database& database, session::AttemptId attempt, const std::str
 }
 
 /// Clocks are set back; a session's attempts follow upon each other all the same.
-session::TimeMs start_of_attempt(Database& database, std::int64_t session, session::TimeMs now) {
+TimeMs start_of_attempt(Database& database, std::int64_t session, TimeMs now) {
   Query row = database.query(
       "SELECT max(created_at, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM attempt "
       "WHERE session = session.id AND status <> 0), 0)) FROM session WHERE id = ?");
@@ -97,8 +97,8 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
   return opened;
 }
 
-void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt,
-                  session::TimeMs at, const std::string& body) {
+void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
+                  const std::string& body) {
   database.query("INSERT INTO journal (seq, attempt, at, body) VALUES (?, ?, ?, ?)")
       .bind(seq, attempt, at, Blob{body})
       .run();

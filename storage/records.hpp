@@ -22,8 +22,8 @@ std::int64_t require_session(Database& database, const AttemptSpec& spec);
 OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
                              session::Sequence first_seq);
 
-void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt,
-                  session::TimeMs at, const std::string& body);
+void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
+                  const std::string& body);
 
 /// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one:
 /// for that, what is stored is minus `expected`, which stands for "not known" and keeps the room of

@@ -20,9 +20,9 @@ struct UnfinishedAttempt {
   session::AttemptId id = 0;
   std::string session_id;
   int number = 0;
-  session::TimeMs started_at = 0;
+  TimeMs started_at = 0;
   session::Sequence first_seq = 0;
-  std::optional<session::TimeMs> suspended_at;
+  std::optional<TimeMs> suspended_at;
 };
 
 std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
@@ -41,7 +41,7 @@ std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
 /// Takes out those that another process has suspended and that may still be carried on; the first
 /// row that these need, or nothing.
 std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
-                                                 session::TimeMs now, std::int64_t window_ms,
+                                                 TimeMs now, std::int64_t window_ms,
                                                  RecoveryReport& report) {
   std::optional<session::Sequence> needed;
   std::erase_if(attempts, [&](const UnfinishedAttempt& attempt) {
@@ -163,7 +163,7 @@ StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::pa
   return logs;
 }
 
-RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run,
+RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run,
                        const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms,
                        const std::optional<StoreLogs>& known) {
   RecoveryReport report;

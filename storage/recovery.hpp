@@ -55,7 +55,7 @@ void require_whole_store(const std::filesystem::path& file,
 /// An attempt that was suspended less than `resume_window_ms` ago is left to be carried on; an
 /// older one ends with server_shutdown.
 /// `logs`: what was found of them before, by a process that has the file open by now.
-RecoveryReport recover(const std::filesystem::path& file, session::TimeMs now, bool dry_run = false,
+RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run = false,
                        const std::filesystem::path& fallback_dir = {},
                        std::int64_t resume_window_ms = 0,
                        const std::optional<StoreLogs>& logs = std::nullopt);

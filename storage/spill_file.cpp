@@ -10,7 +10,7 @@
 #include <limits>
 #include <utility>
 
-#include "storage/checksum.hpp"
+#include "base/checksum.hpp"
 
 namespace verbatim::storage {
 

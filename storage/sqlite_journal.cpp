@@ -6,12 +6,12 @@
 #include <thread>
 #include <utility>
 
+#include "base/thread_name.hpp"
 #include "storage/checkpointer.hpp"
 #include "storage/commit_queue.hpp"
 #include "storage/database.hpp"
 #include "storage/event_codec.hpp"
 #include "storage/records.hpp"
-#include "storage/thread_name.hpp"
 #include "storage/writer.hpp"
 
 namespace verbatim::storage {
@@ -156,7 +156,7 @@ bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
 
 SqliteJournal::~SqliteJournal() = default;
 
-session::Taken SqliteJournal::append(session::AttemptId attempt, session::TimeMs at,
+session::Taken SqliteJournal::append(session::AttemptId attempt, TimeMs at,
                                      const session::Event& event) {
   std::string body = encode_event(event);
   const std::size_t size = body.size();

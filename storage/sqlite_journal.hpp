@@ -90,14 +90,14 @@ struct AttemptSpec {
   std::string metadata = "{}";          ///< JSON object; used only when the session is made
   std::string private_metadata = "{}";  ///< the same of the half that only back ends read
   std::string model;
-  session::TimeMs now = 0;
+  TimeMs now = 0;
 };
 
 struct OpenedAttempt {
   session::AttemptId attempt = 0;
   int number = 0;  ///< 1-based within its session
   /// As recorded: not before its session was made, or an earlier attempt ended, whatever the clock.
-  session::TimeMs started_at = 0;
+  TimeMs started_at = 0;
 };
 
 class SqliteJournal final : public session::Journal {
@@ -111,7 +111,7 @@ class SqliteJournal final : public session::Journal {
   /// The same, for as long as it takes.
   ~SqliteJournal() override;
 
-  session::Taken append(session::AttemptId, session::TimeMs at, const session::Event&) override;
+  session::Taken append(session::AttemptId, TimeMs at, const session::Event&) override;
   session::Taken settle(session::AttemptId, const session::Turn&) override;
   session::Sequence close(session::AttemptId, session::Ending) override;
   session::Sequence mark(session::AttemptId, session::SessionStatus) override;

@@ -8,7 +8,6 @@ namespace verbatim::storage {
 namespace {
 
 using nlohmann::json;
-using session::Text;
 
 std::optional<std::string> approval_json(const std::optional<session::ToolApproval>& approval) {
   if (!approval) return std::nullopt;

@@ -247,7 +247,7 @@ std::optional<MergeNews> TranscriptStore::merge_news(session::AttemptId attempt)
   return impl_->merges.news(impl_->database, attempt);
 }
 
-std::vector<std::string> TranscriptStore::ended_before(session::TimeMs time, std::size_t limit) {
+std::vector<std::string> TranscriptStore::ended_before(TimeMs time, std::size_t limit) {
   // What nobody has relayed has no end: its last post counts. And a session without an attempt has
   // not begun; what it was made with is still to be used.
   Query rows = impl_->database.query(
@@ -284,7 +284,7 @@ std::optional<TranscriptStore::SuspendedAttempt> TranscriptStore::suspended(
 }
 
 std::vector<TranscriptStore::SuspendedAttempt> TranscriptStore::suspended_before(
-    session::TimeMs time, std::size_t limit) {
+    TimeMs time, std::size_t limit) {
   Query rows = impl_->database.query(std::string(suspended_attempts) +
                                      "AND suspended_at <= ? ORDER BY first_seq LIMIT ?");
   rows.bind(time, static_cast<std::int64_t>(limit));
@@ -309,8 +309,7 @@ session::Transcript TranscriptStore::folded(session::AttemptId attempt,
   return fold(impl_->database, attempt, first_seq, {std::move(spill), items_in_memory}).transcript;
 }
 
-session::Usage TranscriptStore::used_by(const std::string& user, session::TimeMs from,
-                                        session::TimeMs to) {
+session::Usage TranscriptStore::used_by(const std::string& user, TimeMs from, TimeMs to) {
   Query rows = impl_->database.query(
       "SELECT usage FROM session JOIN attempt ON attempt.session = session.id "
       "WHERE user = ? AND started_at >= ? AND started_at < ? AND ended_at IS NOT NULL");

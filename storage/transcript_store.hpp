@@ -20,8 +20,8 @@ namespace verbatim::storage {
 struct AttemptSummary {
   int number = 0;
   session::SessionStatus status = session::SessionStatus::created;
-  session::TimeMs started_at = 0;
-  std::optional<session::TimeMs> ended_at;
+  TimeMs started_at = 0;
+  std::optional<TimeMs> ended_at;
   std::optional<session::CloseReason> close_reason;
   bool complete = false;
   std::string model;
@@ -36,15 +36,15 @@ struct SessionSummary {
   std::string metadata_json = "{}";
   std::string private_json = "{}";  ///< the half of it that only back ends read
   session::SessionStatus status = session::SessionStatus::created;
-  session::TimeMs created_at = 0;
+  TimeMs created_at = 0;
   std::vector<AttemptSummary> attempts;  ///< oldest first
 };
 
 struct SessionFilter {
   std::optional<session::SessionStatus> status;
   std::optional<std::string> user;
-  std::optional<session::TimeMs> since;                       ///< created at or after
-  std::optional<session::TimeMs> until;                       ///< created before
+  std::optional<TimeMs> since;                                ///< created at or after
+  std::optional<TimeMs> until;                                ///< created before
   std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level string members
   std::size_t limit = 50;
   std::string cursor;  ///< from the page before; empty for the first
@@ -93,7 +93,7 @@ class TranscriptStore {
 
   /// Sessions that are over and whose last attempt ended before this time, oldest first. One that
   /// nobody has relayed was over with its last post.
-  std::vector<std::string> ended_before(session::TimeMs time, std::size_t limit);
+  std::vector<std::string> ended_before(TimeMs time, std::size_t limit);
 
   /// An attempt that a process before this one has suspended, with all that it takes to go on.
   struct SuspendedAttempt {
@@ -102,18 +102,18 @@ class TranscriptStore {
     std::string user;
     int number = 0;
     std::string model;
-    session::TimeMs suspended_at = 0;
+    TimeMs suspended_at = 0;
     std::string settings_json;
   };
   std::optional<SuspendedAttempt> suspended(const std::string& session_id);
-  std::vector<SuspendedAttempt> suspended_before(session::TimeMs time, std::size_t limit);
+  std::vector<SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
   /// What was said in an attempt that is not over.
   session::Transcript folded(session::AttemptId attempt);
   /// The same, to be carried on: its older items and what is large in it go to `spill`.
   session::Transcript folded(session::AttemptId attempt, std::unique_ptr<session::Spill> spill,
                              std::size_t items_in_memory);
   /// What the attempts used that this user's sessions began in [from, to) and that have ended.
-  session::Usage used_by(const std::string& user, session::TimeMs from, session::TimeMs to);
+  session::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
 
   /// Any thread: a statement that is running ends soon, with an error.
   void interrupt() noexcept;
@@ -136,7 +136,7 @@ struct NewSession {
   std::string user;
   std::string metadata_json = "{}";
   std::string private_json = "{}";
-  session::TimeMs now = 0;
+  TimeMs now = 0;
   std::string idempotency;  ///< what names the caller's key; empty: it gave none
   std::string request;      ///< what tells its request from others
 };

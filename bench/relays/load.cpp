@@ -26,6 +26,7 @@
 
 #include "bench/relays/conversation.hpp"
 
+using namespace verbatim;
 using namespace verbatim::bench;
 namespace asio = boost::asio;
 namespace beast = boost::beast;

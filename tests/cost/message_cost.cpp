@@ -36,7 +36,7 @@ std::string framed(WsRole sender, std::string_view event) {
 
 struct Relay {
   test::MemoryJournal journal;
-  session::Moment clock{1'000, 1'000};
+  Moment clock{1'000, 1'000};
   session::RealtimeSession session{{"sess_c", 1, 1, false, nullptr}, options(), journal, clock};
   FrameReader from_client{WsRole::client, 1 << 20};
   FrameReader from_provider{WsRole::server, 1 << 20};

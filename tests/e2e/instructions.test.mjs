@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { binary } from './support/process.mjs';
 
 const known = JSON.parse(readFileSync(new URL('../cost/instructions.json', import.meta.url), 'utf8'));
-// The figures are those of the loops with wide registers (session/wide.hpp) and of libc's with them.
+// The figures are those of the loops with wide registers (base/simd.hpp) and of libc's with them.
 const skip = /\bavx2\b/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? false : 'the processor has no AVX2';
 const program = join(dirname(binary), 'tests', 'verbatim_message_cost');
 

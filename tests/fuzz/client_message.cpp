@@ -5,6 +5,7 @@
 
 #include "session/protocol.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -4,10 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/crypto.hpp"
 #include "demand.hpp"
 #include "server/auth.hpp"
-#include "server/crypto.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -10,6 +10,7 @@
 #include "config/settings.hpp"
 #include "demand.hpp"
 
+using namespace verbatim;
 using namespace verbatim::config;
 
 namespace {

@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <string>
 
+#include "base/json/view.hpp"
 #include "demand.hpp"
 #include "session/dialect.hpp"
-#include "session/json_view.hpp"
 #include "session/protocol.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

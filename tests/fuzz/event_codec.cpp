@@ -7,6 +7,7 @@
 
 #include "storage/event_codec.hpp"
 
+using namespace verbatim;
 using namespace verbatim::storage;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {

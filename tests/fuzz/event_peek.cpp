@@ -3,10 +3,11 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "base/json/view.hpp"
 #include "demand.hpp"
-#include "session/json_view.hpp"
 #include "session/protocol.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -4,11 +4,12 @@
 #include <cstdlib>
 #include <unordered_set>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
+#include "base/utf8.hpp"
 #include "session/protocol.hpp"
 #include "session/transcript.hpp"
-#include "session/utf8.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

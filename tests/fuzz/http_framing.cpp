@@ -9,11 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "base/json/view.hpp"
 #include "demand.hpp"
 #include "server/http_framing.hpp"
 #include "server/read_message.hpp"
 #include "server/request_body.hpp"
-#include "session/json_view.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
@@ -37,7 +37,7 @@ struct Accepted {
 
 void check_refusal(const HttpResponse& refused) {
   demand(refused.status >= 400 && refused.status < 500);
-  demand(!session::json::check(refused.body));
+  demand(!verbatim::json::check(refused.body));
 }
 
 /// As a connection does it: the head, then the body, as they come.

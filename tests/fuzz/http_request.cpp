@@ -2,12 +2,12 @@
 // every reader of either. What is accepted must be fit for where it goes next.
 #include <cstdint>
 
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
 #include "demand.hpp"
 #include "server/auth.hpp"
 #include "server/client_secret_request.hpp"
 #include "server/session_queries.hpp"
-#include "session/ids.hpp"
-#include "session/json_view.hpp"
 #include "session/own_events.hpp"
 #include "session/protocol.hpp"
 
@@ -39,7 +39,7 @@ void check_target(std::string_view target) {
   demand(parse_target(again, same));
   demand(same.path == request.path && same.query == request.query);
   const auto answer = [](const HttpResponse& refused) {
-    demand(refused.status == 400 && !session::json::check(refused.body));
+    demand(refused.status == 400 && !verbatim::json::check(refused.body));
   };
   const auto filter = read_session_filter(request);
   if (const auto* refused = std::get_if<HttpResponse>(&filter)) answer(*refused);
@@ -51,11 +51,11 @@ void check_client_secret(std::string_view body) {
   static const config::Settings settings;
   const auto read = read_client_secret_request(body, settings);
   if (const auto* refused = std::get_if<HttpResponse>(&read)) {
-    demand(refused->status == 400 && !session::json::check(refused->body));
+    demand(refused->status == 400 && !verbatim::json::check(refused->body));
     return;
   }
   const auto& asked = std::get<ClientSecretRequest>(read);
-  demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
+  demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
   // The provider gets it as an event, which must be one that we would let pass ourselves.
   const std::string update = session::configuration_update(asked.configuration(), "whisper");

@@ -2,9 +2,10 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "session/json_view.hpp"
+#include "base/json/view.hpp"
 
-using namespace verbatim::session::json;
+using namespace verbatim;
+using namespace verbatim::json;
 
 namespace {
 

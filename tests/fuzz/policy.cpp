@@ -6,10 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "session/json_outline.hpp"
+#include "base/json/outline.hpp"
 #include "session/policy.hpp"
 #include "tests/fuzz/demand.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using Tree = nlohmann::json;
 using json::Outline;

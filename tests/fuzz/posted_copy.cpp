@@ -2,12 +2,12 @@
 // within its limits and is what the store gives back; what is not is answered as JSON.
 #include <cstdint>
 
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
 #include "demand.hpp"
 #include "server/posted_copy.hpp"
 #include "server/session_queries.hpp"
 #include "server/session_request.hpp"
-#include "session/ids.hpp"
-#include "session/json_view.hpp"
 #include "session/merge.hpp"
 #include "session/render.hpp"
 
@@ -18,11 +18,11 @@ namespace {
 
 void check_refusal(const HttpResponse& refused) {
   demand(refused.status == 400 || refused.status == 413);
-  demand(!session::json::check(refused.body));
+  demand(!verbatim::json::check(refused.body));
 }
 
-void check_time(const std::optional<session::TimeMs>& time) {
-  if (time) demand(parse_time(session::iso_time(*time)).has_value());
+void check_time(const std::optional<TimeMs>& time) {
+  if (time) demand(parse_time(iso_time(*time)).has_value());
 }
 
 void check_copy(std::string_view body) {
@@ -46,16 +46,16 @@ void check_copy(std::string_view body) {
   demand(stored && *stored == posted.turns);
   session::TranscriptView view;
   view.show(session::merge({}, {{"agent", posted.turns}, {"client", posted.turns}}));
-  demand(!session::json::check(session::render(view, session::Format::json)));
+  demand(!verbatim::json::check(session::render(view, session::Format::json)));
 }
 
 void check_session(std::string_view body) {
   auto read = read_session_request(body);
   if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
   const auto& asked = std::get<SessionRequest>(read);
-  demand(asked.session_id.empty() || session::is_valid_session_id(asked.session_id));
+  demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   for (const std::string& part : {asked.metadata, asked.private_metadata})
-    demand(part.size() <= metadata_bytes_max && !session::json::check(part));
+    demand(part.size() <= metadata_bytes_max && !verbatim::json::check(part));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "session/replay.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -8,6 +8,7 @@
 #include "session/secret_filter.hpp"
 #include "tests/fuzz/demand.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using Tree = nlohmann::json;
 

@@ -11,6 +11,7 @@
 #include "storage/event_codec.hpp"
 #include "tests/support/memory_spill.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
 #include "demand.hpp"
 #include "server/realtime_request.hpp"
-#include "session/ids.hpp"
-#include "session/json_view.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {
 
-constexpr session::TimeMs now = 1'795'470'651'000;
+constexpr TimeMs now = 1'795'470'651'000;
 const Authenticator authenticator({}, std::string(32, 's'), false);
 
 std::string token() {
@@ -64,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       examine_upgrade(request, authenticator, OriginRules({"https://a.test"}, ""), now);
   if (const auto* refused = std::get_if<HttpResponse>(&examined)) {
     demand(refused->status >= 400 && refused->status < 500);
-    demand(!session::json::check(refused->body));
+    demand(!verbatim::json::check(refused->body));
     return 0;
   }
   const auto& call = std::get<RealtimeCall>(examined);

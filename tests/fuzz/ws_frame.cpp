@@ -8,6 +8,7 @@
 #include "server/ws_frame.hpp"
 #include "tests/fuzz/demand.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

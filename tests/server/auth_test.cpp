@@ -2,8 +2,9 @@
 
 #include <catch2/catch.hpp>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -10,9 +10,9 @@ using namespace verbatim::server;
 
 namespace {
 
-config::Log quiet() {
-  config::Log log;
-  log.level = config::LogLevel::error;
+LogOptions quiet() {
+  LogOptions log;
+  log.level = LogLevel::error;
   return log;
 }
 

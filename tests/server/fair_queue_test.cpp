@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

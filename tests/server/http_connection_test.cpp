@@ -13,6 +13,7 @@
 
 #include "server/body_source.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

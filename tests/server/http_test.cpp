@@ -5,6 +5,7 @@
 
 #include "server/upstream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 TEST_CASE("a request target is split and decoded", "[http]") {

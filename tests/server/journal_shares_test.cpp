@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -1,4 +1,4 @@
-#include "server/line_limit.hpp"
+#include "base/line_limit.hpp"
 
 #include <unistd.h>
 
@@ -8,11 +8,10 @@
 #include <thread>
 #include <vector>
 
-#include "server/log.hpp"
+#include "base/log.hpp"
 
 using namespace std::chrono_literals;
 using namespace verbatim;
-using namespace verbatim::server;
 
 namespace {
 
@@ -95,7 +94,7 @@ TEST_CASE("on many threads no line is lost: each is written or counted", "[log]"
 }
 
 TEST_CASE("a kind of line that strangers cause leaves room for the other kinds", "[log][P11]") {
-  config::Log options;
+  LogOptions options;
   options.lines_per_second = 2;
   Log log(options);
   Written written;

@@ -4,6 +4,7 @@
 
 #include "server/metrics.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

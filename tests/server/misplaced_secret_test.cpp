@@ -5,8 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/log.hpp"
 #include "server/auth.hpp"
-#include "server/log.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
@@ -54,15 +54,16 @@ TEST_CASE("a key or token is recognised by its form, wherever it stands", "[P10]
 }
 
 TEST_CASE("a client's id or name that is a key is hidden where it is logged", "[P10][log][ids]") {
-  const auto format = GENERATE(config::LogFormat::text, config::LogFormat::json);
+  const auto format = GENERATE(LogFormat::text, LogFormat::json);
   const std::string key = client_token();
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const int kept = ::dup(STDERR_FILENO);
   ::dup2(ends[1], STDERR_FILENO);
-  config::Log options;
+  LogOptions options;
   options.format = format;
-  Log(options).warn("upstream.not_whole", {{"items", key + ": refused, " + key}, {"user", key}});
+  Log(options, without_secrets)
+      .warn("upstream.not_whole", {{"items", key + ": refused, " + key}, {"user", key}});
   ::dup2(kept, STDERR_FILENO);
   ::close(kept);
   ::close(ends[1]);
@@ -104,9 +105,9 @@ TEST_CASE("a text that is all beginnings of keys is looked through in linear tim
 
 TEST_CASE("the server's own secrets are no ids, whatever their form", "[P10][ids]") {
   config::Settings settings;
-  settings.upstream.api_key = config::Secret(hex.substr(0, 32));
-  settings.auth.internal_service_key = config::Secret("correct horse battery");
-  settings.auth.token_secret = config::Secret("none");
+  settings.upstream.api_key = Secret(hex.substr(0, 32));
+  settings.auth.internal_service_key = Secret("correct horse battery");
+  settings.auth.token_secret = Secret("none");
   const IdGuard guard(settings);
   CHECK_FALSE(guard.admits(hex.substr(0, 32)));
   CHECK_FALSE(guard.admits("x." + hex.substr(0, 32) + ".y"));

@@ -8,6 +8,7 @@
 #include "server/session_request.hpp"
 #include "server/terms.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 namespace config = verbatim::config;
 using Catch::Contains;

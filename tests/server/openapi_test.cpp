@@ -6,6 +6,7 @@
 #include "server/api.hpp"
 #include "server/openapi.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 TEST_CASE("the description has every call of the API and no other", "[http]") {

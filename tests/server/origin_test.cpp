@@ -5,6 +5,7 @@
 
 #include "server/realtime_request.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -298,8 +298,8 @@ TEST_CASE("a copy is refused whole only if it is none", "[http][P11]") {
 }
 
 TEST_CASE("a time is read in each form in which writers have it, to the millisecond", "[http]") {
-  constexpr session::TimeMs noon = 1'795'470'651'000;  // 2026-11-23T21:50:51Z
-  const std::pair<const char*, session::TimeMs> cases[] = {
+  constexpr TimeMs noon = 1'795'470'651'000;  // 2026-11-23T21:50:51Z
+  const std::pair<const char*, TimeMs> cases[] = {
       {R"("2026-11-23T21:50:51Z")", noon},
       {R"("2026-11-23T21:50:51.123Z")", noon + 123},
       {R"("2026-11-23T21:50:51.123456789Z")", noon + 123},
@@ -330,7 +330,7 @@ TEST_CASE("a time is read in each form in which writers have it, to the millisec
     REQUIRE(copy.turns.size() == 1);
     REQUIRE(copy.turns[0].started_at);
     CHECK(*copy.turns[0].started_at == time);
-    CHECK(parse_time(session::iso_time(time)));
+    CHECK(parse_time(iso_time(time)));
   }
   for (const char* given :
        {R"("")", R"("2026-11-23T")", R"("2026-13-23")", R"("2026-02-30T00:00:00Z")",

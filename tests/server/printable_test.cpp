@@ -1,10 +1,10 @@
 // What comes from outside, in a log and on a terminal: nothing that a terminal obeys.
-#include "server/printable.hpp"
+#include "base/printable.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-using verbatim::server::printable;
+using namespace verbatim;
 
 TEST_CASE("a plain word is written as it is, anything else as a JSON string", "[log]") {
   CHECK(printable("sess_1") == "sess_1");

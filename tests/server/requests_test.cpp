@@ -7,6 +7,7 @@
 #include "server/terms.hpp"
 #include "session/dialect.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 namespace session = verbatim::session;
 

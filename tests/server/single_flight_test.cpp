@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+using namespace verbatim;
 using namespace verbatim::server;
 using verbatim::storage::ClientToken;
 using verbatim::storage::TokenStanding;

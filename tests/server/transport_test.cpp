@@ -13,6 +13,7 @@
 #include "server/tls.hpp"
 #include "tests/support/temp_dir.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 using verbatim::test::TempDir;
 

@@ -1,6 +1,7 @@
 // The way to the provider over real sockets and real TLS: what is verified, what is refused, what
 // is said about it.
 #include "server/upstream.hpp"
+#include "server/configured_secrets.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,14 +12,14 @@
 #include <catch2/catch.hpp>
 #include <future>
 
-#include "server/crypto.hpp"
+#include "base/crypto.hpp"
 #include "server/listener.hpp"
 #include "server/tls.hpp"
 #include "server/ws_handshake.hpp"
 #include "tests/support/temp_dir.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
-using verbatim::config::Endpoint;
 using verbatim::test::TempDir;
 
 namespace session = verbatim::session;
@@ -137,7 +138,7 @@ TEST_CASE("the provider is reached over TLS with its key and the model in the qu
   TempDir dir;
   Door door("127.0.0.1", dir.path());
   auto settings = to("wss://" + door.authority() + "/v1/realtime", door);
-  settings.api_key = verbatim::config::Secret("sk-test");
+  settings.api_key = Secret("sk-test");
   REQUIRE(dial(door, settings, "gpt x").message == "/v1/realtime?model=gpt%20x Bearer sk-test ");
   REQUIRE(dial(door, settings, "").message == "/v1/realtime?model=gpt-realtime Bearer sk-test ");
 }
@@ -166,7 +167,7 @@ TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") 
   Door door("127.0.0.1", dir.path());
   auto settings =
       to("wss://" + door.authority() + "/openai/realtime?api-version=2025-04-01-preview", door);
-  settings.api_key = verbatim::config::Secret("azure");
+  settings.api_key = Secret("azure");
   settings.auth = verbatim::config::UpstreamAuth::api_key_header;
   settings.model_parameter = "deployment";
   REQUIRE(dial(door, settings, "dep").message ==
@@ -181,7 +182,7 @@ TEST_CASE("a key for Basic authentication goes as it is", "[upstream][P9]") {
   Door door("127.0.0.1", dir.path());
   auto settings =
       to("wss://" + door.authority() + "/api/v1/realtime/session?key=k&protocol=realtime", door);
-  settings.api_key = verbatim::config::Secret("aW53b3JsZDprZXk=");
+  settings.api_key = Secret("aW53b3JsZDprZXk=");
   settings.auth = verbatim::config::UpstreamAuth::basic;
   REQUIRE(dial(door, settings, "openai/gpt-4o-mini").message ==
           "/api/v1/realtime/session?key=k&protocol=realtime&model=openai%2Fgpt-4o-mini "
@@ -241,7 +242,7 @@ TEST_CASE("nothing that a refusal says is repeated but a code that is a plain wo
     Door door("127.0.0.1", {}, body);
     verbatim::config::Upstream settings;
     settings.url = "ws://" + door.authority();
-    settings.api_key = verbatim::config::Secret(key);
+    settings.api_key = Secret(key);
     const Outcome outcome = dial(door, settings, "refused");
     REQUIRE(outcome.failure);
     CHECK(outcome.failure->why ==
@@ -252,7 +253,7 @@ TEST_CASE("nothing that a refusal says is repeated but a code that is a plain wo
 TEST_CASE("the provider's credentials are known in each form in which a peer may repeat them",
           "[upstream][P10]") {
   verbatim::config::Upstream settings;
-  settings.api_key = verbatim::config::Secret("dXNlcjpodW50ZXIy");
+  settings.api_key = Secret("dXNlcjpodW50ZXIy");
   settings.auth = verbatim::config::UpstreamAuth::basic;
   settings.proxy = "http://me:prox1@127.0.0.1:1";
   settings.url = "wss://h/x?api-key=query-key&model=gpt-realtime&access_token=a%20b%2Bc";

@@ -8,6 +8,7 @@
 #include "server/webhook_call.hpp"
 #include "server/webhook_signature.hpp"
 
+using namespace verbatim;
 using namespace verbatim::server;
 
 namespace {

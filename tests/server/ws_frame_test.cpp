@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+using namespace verbatim;
 using namespace verbatim::server;
 using Kind = FrameReader::Kind;
 

@@ -5,8 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "session/base64.hpp"
+#include "base/base64.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 
 namespace {

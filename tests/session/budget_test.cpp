@@ -6,6 +6,7 @@
 
 #include "tests/session/stage.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -5,6 +5,7 @@
 #include "session/replay.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -6,6 +6,7 @@
 #include "rebuild.hpp"
 #include "session/recording.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

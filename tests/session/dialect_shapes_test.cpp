@@ -3,6 +3,7 @@
 
 #include "beta.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session::test;
 
 TEST_CASE("a flat session is sent on as GA has it", "[P9][dialect]") {

@@ -4,14 +4,15 @@
 #include <map>
 #include <set>
 
+#include "base/json/view.hpp"
 #include "beta.hpp"
 #include "files.hpp"
-#include "session/json_view.hpp"
 #include "session/protocol.hpp"
 #include "session/replay.hpp"
 #include "stage.hpp"
 #include "tests/support/rounds.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 
@@ -205,7 +206,7 @@ TEST_CASE("every recorded stream is told in beta names alone, and means the same
         CHECK(server_names.at(ga) == dropped);
         continue;
       }
-      CHECK_FALSE(verbatim::session::json::check(*told));
+      CHECK_FALSE(verbatim::json::check(*told));
       if (server_names.contains(ga))
         CHECK(is_beta_name(std::string(peek_type(*told))));
       else

@@ -8,6 +8,7 @@
 #include "stage.hpp"
 #include "tests/support/rounds.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -1,10 +1,11 @@
 // The flat list of a message's values, and what makes a message one that can be read in two ways.
-#include "session/json_outline.hpp"
+#include "base/json/outline.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-using namespace verbatim::session::json;
+using namespace verbatim;
+using namespace verbatim::json;
 
 namespace {
 

@@ -2,11 +2,11 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "session/json_view.hpp"
-#include "session/utf8.hpp"
+#include "base/json/view.hpp"
+#include "base/utf8.hpp"
 #include "stream.hpp"
 
-namespace js = verbatim::session::json;
+namespace js = verbatim::json;
 using verbatim::session::test::Random;
 using Json = nlohmann::json;
 
@@ -236,7 +236,7 @@ TEST_CASE("the lazy reader survives every cut of a message", "[P11][json]") {
 }
 
 TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
-  namespace u = verbatim::session::utf8;
+  namespace u = verbatim::utf8;
   for (std::uint32_t code = 0; code <= 0x10FFFF; code += code < 0x900 ? 1 : 37) {
     std::string bytes;
     u::append(bytes, code);
@@ -255,7 +255,7 @@ TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
 }
 
 TEST_CASE("each byte is judged alike, wherever it stands in a long run", "[P11][json]") {
-  namespace u = verbatim::session::utf8;
+  namespace u = verbatim::utf8;
   constexpr std::size_t size = 2 * 64 + 24;  // blocks, eights and single bytes
   for (int value = 0; value < 256; ++value) {
     const bool plain = value >= 0x20 && value < 0x80 && value != '"' && value != '\\';

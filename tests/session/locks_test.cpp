@@ -13,6 +13,7 @@
 #include "tests/session/files.hpp"
 #include "tests/session/stage.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

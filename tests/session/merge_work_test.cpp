@@ -7,6 +7,7 @@
 #include "session/merge.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

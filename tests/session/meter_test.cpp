@@ -69,7 +69,7 @@ TEST_CASE("audio of the provider's is metered whatever ids it has", "[P9][meter]
 
 TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
   const auto second = [](const char* format) {
-    return bytes_per_second(session::json::View::of(format));
+    return bytes_per_second(verbatim::json::View::of(format));
   };
   CHECK(second(R"({"type":"audio/pcm","rate":44100})") == 88'200);
   CHECK(second(R"({"type":"audio/pcm"})") == 48'000);
@@ -80,7 +80,7 @@ TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
   CHECK(second(R"("not specified")") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":-5})") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":"16000"})") == 48'000);
-  CHECK(bytes_per_ms(session::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
+  CHECK(bytes_per_ms(verbatim::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
 }
 
 TEST_CASE("what a client asks for counts where the provider never names a format", "[P9][meter]") {

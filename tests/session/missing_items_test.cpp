@@ -2,6 +2,7 @@
 // without it, and what becomes of a history that it refuses.
 #include "rebuild.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

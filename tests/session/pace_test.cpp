@@ -4,6 +4,7 @@
 
 #include "tests/session/stage.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -1,6 +1,7 @@
 // What a session passes on, holds back, answers and adds.
 #include "stage.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -4,6 +4,7 @@
 #include "rebuild.hpp"
 #include "tests/support/memory_spill.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -4,14 +4,17 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/crypto.hpp"
 #include "session/render.hpp"
-#include "session/sha256.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 
 namespace {
+
+std::string sha256_hex(std::string_view bytes) { return to_hex(sha256(bytes)); }
 
 Turn turn(int ordinal, std::string words, TurnStatus status = TurnStatus::completed) {
   Turn made;

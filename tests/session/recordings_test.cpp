@@ -5,6 +5,7 @@
 #include "files.hpp"
 #include "session/replay.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using nlohmann::json;

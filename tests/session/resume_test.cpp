@@ -1,6 +1,7 @@
 // A client that is lost and comes back (P8).
 #include "rebuild.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

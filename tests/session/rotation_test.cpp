@@ -1,6 +1,7 @@
 // The provider's connection is changed before its limit (P8).
 #include "rebuild.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

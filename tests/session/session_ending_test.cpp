@@ -2,6 +2,7 @@
 #include "stage.hpp"
 #include "tests/support/memory_spill.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

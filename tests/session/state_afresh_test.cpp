@@ -1,6 +1,7 @@
 // What a client that is told the conversation afresh learns of the words that were spoken (P8, P9).
 #include "rebuild.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -6,6 +6,7 @@
 #include "stream.hpp"
 #include "tests/support/memory_spill.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using nlohmann::json;

@@ -5,6 +5,7 @@
 #include "session/protocol.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using nlohmann::json;

@@ -6,6 +6,7 @@
 #include "session/render.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using Json = nlohmann::json;

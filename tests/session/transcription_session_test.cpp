@@ -1,6 +1,7 @@
 // Sessions in which speech is only transcribed.
 #include "rebuild.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -3,11 +3,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "session/ids.hpp"
+#include "base/ids.hpp"
 #include "session/recording.hpp"
 #include "session/render.hpp"
 #include "stream.hpp"
 
+using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using Json = nlohmann::json;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "session/base64.hpp"
+#include "base/base64.hpp"
 #include "simulator/simulated_connection.hpp"
 
 namespace verbatim::simulator::test {
@@ -33,13 +33,13 @@ inline std::string silence(std::int64_t ms) {
 
 inline std::string append_event(std::string_view bytes) {
   std::string event = R"({"type":"input_audio_buffer.append","audio":")";
-  session::encode_base64(bytes, event);
+  encode_base64(bytes, event);
   return event + "\"}";
 }
 
 inline std::string decoded(const json& base64) {
   std::string bytes;
-  session::decode_base64(base64.get_ref<const std::string&>(), bytes);
+  decode_base64(base64.get_ref<const std::string&>(), bytes);
   return bytes;
 }
 

@@ -17,7 +17,7 @@ using Types = std::vector<std::string>;
 /// What the relay's own engine makes of the stream.
 session::FinalTranscript transcript_of(const Client& client) {
   session::Transcript transcript;
-  session::TimeMs now = 0;
+  TimeMs now = 0;
   for (const std::string& frame : client.frames) {
     if (const auto event = session::read_server_event(frame)) transcript.apply(*event, ++now);
   }

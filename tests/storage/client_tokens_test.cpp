@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t window = 100;
 
-ClientToken token(const std::string& id, const std::string& session, session::TimeMs expires_at,
+ClientToken token(const std::string& id, const std::string& session, TimeMs expires_at,
                   bool open = false) {
   ClientToken made;
   made.id = id;
@@ -33,24 +33,23 @@ struct Store {
   TempDir dir;
   Database database{dir / "v.db", {.access = storage::Access::create}};
 
-  session::AttemptId begin(const std::string& session, session::TimeMs at,
-                           const std::string& user = "ann") {
+  session::AttemptId begin(const std::string& session, TimeMs at, const std::string& user = "ann") {
     storage::AttemptSpec spec;
     spec.session_id = session;
     spec.user = user;
     spec.now = at;
     return storage::insert_attempt(database, spec, 1).attempt;
   }
-  void end(session::AttemptId attempt, session::TimeMs at) {
+  void end(session::AttemptId attempt, TimeMs at) {
     session::Ending ending;
     ending.ended_at = at;
     storage::finalise_attempt(database, attempt, ending);
   }
   storage::TokenStanding standing(const std::string& id, const std::string& session, bool bound,
-                                  session::TimeMs expires_at, session::TimeMs now) {
+                                  TimeMs expires_at, TimeMs now) {
     return storage::token_standing(database, {id, session, bound, expires_at}, now, window);
   }
-  std::vector<std::string> listed(session::TimeMs now, storage::TokenFilter filter = {}) {
+  std::vector<std::string> listed(TimeMs now, storage::TokenFilter filter = {}) {
     std::vector<std::string> ids;
     for (const auto& one : storage::list_client_tokens(database, filter, now, window).tokens)
       ids.push_back(one.id);
@@ -89,7 +88,7 @@ TEST_CASE(
     "window too",
     "[P8][token]") {
   Store store;
-  const auto goes_on = [&](session::TimeMs now) {
+  const auto goes_on = [&](TimeMs now) {
     return store.standing("cs_1", "s1", true, 500, now).goes_on;
   };
   CHECK_FALSE(goes_on(600));  // nothing has begun
@@ -151,9 +150,7 @@ TEST_CASE("tokens are forgotten when they are good for nothing any more, and not
   const auto two = store.begin("s2", 400);
   storage::note_token_use(store.database, "open", "s2");
   storage::revoke_client_token(store.database, "bound", 450);
-  const auto prune = [&](session::TimeMs now) {
-    storage::prune_client_tokens(store.database, now, window);
-  };
+  const auto prune = [&](TimeMs now) { storage::prune_client_tokens(store.database, now, window); };
   prune(499);
   CHECK(store.kept("unused"));
   CHECK(store.listed(499) == Ids{"open", "unused"});

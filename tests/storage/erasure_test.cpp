@@ -102,7 +102,7 @@ void post(SqliteJournal& journal, const std::string& id, const std::string& writ
   posted.now = 5;
   session::CopyTurn said;
   said.role = session::Role::user;
-  said.text = session::Text::from_wtf8(words);
+  said.text = Text::from_wtf8(words);
   posted.copy = {writer, {said}};
   REQUIRE_FALSE(
       execute(journal, [posted](Database& database) { storage::keep_copy(database, posted); }));

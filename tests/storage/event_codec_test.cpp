@@ -1,5 +1,5 @@
 #include "storage/event_codec.hpp"
-#include "storage/checksum.hpp"
+#include "base/checksum.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -40,7 +40,7 @@ TEST_CASE("a flipped bit or a missing end is no event", "[P7][codec]") {
 namespace {
 
 std::string with_checksum(std::string content) {
-  const std::uint32_t sum = storage::checksum(content);
+  const std::uint32_t sum = checksum(content);
   for (std::size_t i = 0; i < 4; ++i) content.push_back(static_cast<char>(sum >> (8 * i)));
   return content;
 }
@@ -51,7 +51,7 @@ TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
   session::TextDelta delta;
   delta.item_id = "i1";
   delta.content_index = 1;
-  delta.text = session::Text::from_wtf8("hey");
+  delta.text = Text::from_wtf8("hey");
   delta.output_index = 2;
   // version, kind, id, item_id, response_id, content_index (zigzag), transcription, text,
   // output_index (zigzag), CRC-32

@@ -41,16 +41,16 @@ struct Talk {
   void say(const session::Event& event) {
     // Numbers go to other conversations as well.
     sequence += 3;
-    storage::insert_event(database, sequence, attempt, static_cast<session::TimeMs>(sequence),
+    storage::insert_event(database, sequence, attempt, static_cast<TimeMs>(sequence),
                           storage::encode_event(event));
-    heard.apply(event, static_cast<session::TimeMs>(sequence));
+    heard.apply(event, static_cast<TimeMs>(sequence));
   }
   void post(const std::string& writer, std::vector<session::CopyTurn> turns) {
     storage::keep_copy(database,
                        {.session_id = "s1", .copy = {writer, std::move(turns)}, .now = 5});
   }
   void end() {
-    const auto at = static_cast<session::TimeMs>(++sequence);
+    const auto at = static_cast<TimeMs>(++sequence);
     storage::finalise_attempt(database, attempt,
                               {session::CloseReason::client_lost, at, finalise(heard, at)});
     storage::delete_events_before(database, sequence);
@@ -97,7 +97,7 @@ session::CopyTurn posted(int ordinal, const std::string& text) {
   session::CopyTurn turn;
   turn.ordinal = ordinal;
   turn.role = session::Role::assistant;
-  turn.text = session::Text::from_wtf8(text);
+  turn.text = Text::from_wtf8(text);
   return turn;
 }
 
@@ -122,7 +122,7 @@ session::Event random_event(std::mt19937& random) {
       session::TextDone done;
       done.item_id = id();
       done.transcription = below(2) == 0;
-      done.text = session::Text::from_wtf8("all of it " + std::to_string(below(5)));
+      done.text = Text::from_wtf8("all of it " + std::to_string(below(5)));
       return {"", done};
     }
     case 4:
@@ -133,7 +133,7 @@ session::Event random_event(std::mt19937& random) {
       session::TextDelta more;
       more.item_id = id();
       more.transcription = below(3) == 0;
-      more.text = session::Text::from_wtf8("word" + std::to_string(below(5)) + " ");
+      more.text = Text::from_wtf8("word" + std::to_string(below(5)) + " ");
       return {"", more};
     }
   }
@@ -263,7 +263,7 @@ TEST_CASE("one whose copies take long to merge is left to another, who goes on f
     for (int i = from; i < from + count; ++i) {
       session::CopyTurn turn;
       turn.role = i % 2 ? session::Role::user : session::Role::assistant;
-      turn.text = session::Text::from_wtf8("this is turn " + std::to_string(i));
+      turn.text = Text::from_wtf8("this is turn " + std::to_string(i));
       turn.ordinal = i;
       turns.push_back(turn);
     }

@@ -38,9 +38,8 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
     const pid_t other = ::fork();
     if (other == 0) {
       // As many hand a password on: in an argument.
-      const std::string command = "exec sqlite3 -separator hunter2 '" + file.string() +
-                                  "' < '" + (dir / "input").string() + "' > '" + begun.string() +
-                                  "'";
+      const std::string command = "exec sqlite3 -separator hunter2 '" + file.string() + "' < '" +
+                                  (dir / "input").string() + "' > '" + begun.string() + "'";
       ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
       ::_exit(127);
     }

@@ -23,7 +23,7 @@ namespace {
 session::CopyTurn said(int number, const std::string& words) {
   session::CopyTurn turn;
   turn.role = number % 2 ? session::Role::user : session::Role::assistant;
-  turn.text = session::Text::from_wtf8(words);
+  turn.text = Text::from_wtf8(words);
   turn.ordinal = number;
   return turn;
 }

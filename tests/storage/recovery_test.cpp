@@ -118,7 +118,7 @@ TEST_CASE("what the provider had cut short was not interrupted by the crash", "[
     session::TextDelta off;
     off.item_id = "i2";
     off.response_id = "resp_2";
-    off.text = session::Text::from_wtf8("Off");
+    off.text = Text::from_wtf8("Off");
     REQUIRE(watch.wait_durable(journal.append(attempt, 5, {"", off})));
     copy_as_killed(dir / "live.db", dir / "v.db");
   }
@@ -155,7 +155,7 @@ TEST_CASE("a recovered transcript is what a close would have left", "[P7][recove
     const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
     session::Transcript live;
-    session::TimeMs at = 10;
+    TimeMs at = 10;
     for (const auto& event : events) {
       journal.append(attempt, ++at, event);
       live.apply(event, at);

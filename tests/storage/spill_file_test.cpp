@@ -5,6 +5,7 @@
 #include "storage/spill_file.hpp"
 #include "tests/support/temp_dir.hpp"
 
+using namespace verbatim;
 using namespace verbatim::storage;
 using verbatim::session::SpillError;
 using verbatim::test::TempDir;

@@ -24,7 +24,7 @@ using storage::TranscriptStore;
 
 namespace {
 
-session::Text text(std::string bytes) { return session::Text::from_wtf8(std::move(bytes)); }
+Text text(std::string bytes) { return Text::from_wtf8(std::move(bytes)); }
 
 const storage::AttemptSpec spec{
     .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1000};
@@ -188,8 +188,7 @@ TEST_CASE("erasing a session erases its tool calls from every file", "[erase][to
 }
 
 TEST_CASE("heard text that is not known stays so in the store", "[P5][store]") {
-  const auto heard =
-      GENERATE(as<std::optional<session::Text>>(), std::nullopt, text(""), text("One"));
+  const auto heard = GENERATE(as<std::optional<Text>>(), std::nullopt, text(""), text("One"));
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
@@ -213,13 +212,13 @@ TEST_CASE("no attempt begins before its session or ends before it began, whateve
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   TranscriptStore store(dir / "v.db");
   // The clock is set back an hour between, and within, the attempts.
-  const session::TimeMs made = 10'000'000;
+  const TimeMs made = 10'000'000;
   REQUIRE_FALSE(execute(journal, [&](Database& database) {
     storage::create_session(database, {.id = "s1", .user = "ann", .now = made});
   }));
-  session::TimeMs clock = made - 3'600'000;
-  session::TimeMs previous_end = made;
-  for (const session::TimeMs jump : {-100'000, 500'000, -9'000'000}) {
+  TimeMs clock = made - 3'600'000;
+  TimeMs previous_end = made;
+  for (const TimeMs jump : {-100'000, 500'000, -9'000'000}) {
     auto at = spec;
     at.now = clock;
     const auto opened = open_attempt(journal, at).attempt;

@@ -45,7 +45,7 @@ const storage::AttemptSpec spec{
     .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1};
 
 bool make_session(Database& database, const std::string& id, const std::string& user,
-                  const std::string& metadata, session::TimeMs now) {
+                  const std::string& metadata, TimeMs now) {
   const auto made = storage::create_session(
       database, {.id = id, .user = user, .metadata_json = metadata, .now = now});
   return made.outcome == storage::MadeSession::Outcome::made;
@@ -263,7 +263,7 @@ TEST_CASE("only sessions that are over, and long enough, are past their retentio
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto end = [&](const std::string& id, session::TimeMs started, session::TimeMs ended) {
+  const auto end = [&](const std::string& id, TimeMs started, TimeMs ended) {
     const auto opened =
         open_attempt(journal, {.session_id = id, .user = "ann", .now = started}).attempt;
     session::Ending ending;
@@ -293,10 +293,10 @@ TEST_CASE(
   const TempDir dir;
   Database database(dir / "v.db", {.access = storage::Access::create});
   REQUIRE(make_session(database, "s1", "ann", "{}", 1));
-  const auto post = [&](const char* text, session::TimeMs now) {
+  const auto post = [&](const char* text, TimeMs now) {
     session::CopyTurn turn;
     turn.role = session::Role::user;
-    turn.text = session::Text::from_wtf8(text);
+    turn.text = Text::from_wtf8(text);
     storage::keep_copy(database, {.session_id = "s1", .copy = {"agent", {turn}}, .now = now});
   };
   post("one", 10);

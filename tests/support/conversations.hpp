@@ -41,18 +41,18 @@ class Expected {
   struct Attempt {
     std::string session;
     int number = 1;
-    session::TimeMs opened = 0;
-    std::vector<std::pair<session::TimeMs, session::Event>> events;
+    TimeMs opened = 0;
+    std::vector<std::pair<TimeMs, session::Event>> events;
     std::optional<session::Ending> ending;
     std::string shown;
   };
 
-  std::size_t open(const std::string& session, int number, session::TimeMs at) {
+  std::size_t open(const std::string& session, int number, TimeMs at) {
     attempts_.push_back({session, number, at, {}, {}, {}});
     changed(attempts_.size() - 1);
     return attempts_.size() - 1;
   }
-  void say(std::size_t attempt, session::TimeMs at, const session::Event& event) {
+  void say(std::size_t attempt, TimeMs at, const session::Event& event) {
     attempts_[attempt].events.emplace_back(at, event);
     changed(attempt);
   }
@@ -234,7 +234,7 @@ class Conversations {
   std::mt19937 random_;
   std::vector<Live> live_;
   int sessions_ = 0;
-  session::TimeMs now_ = 1000;
+  TimeMs now_ = 1000;
   std::uint64_t words_ = 0;
 };
 

@@ -141,7 +141,7 @@ inline session::Event delta(const std::string& item, const std::string& text) {
   session::TextDelta body;
   body.item_id = item;
   body.response_id = "resp_1";
-  body.text = session::Text::from_wtf8(text);
+  body.text = Text::from_wtf8(text);
   return {"", body};
 }
 
@@ -152,7 +152,7 @@ inline session::Turn turn(int ordinal, const std::string& item, const std::strin
   made.item_id = item;
   made.role = session::Role::assistant;
   made.status = status;
-  made.text = session::Text::from_wtf8(text);
+  made.text = Text::from_wtf8(text);
   return made;
 }
 

@@ -13,11 +13,11 @@ class MemoryJournal final : public session::Journal {
  public:
   struct Row {
     session::AttemptId attempt;
-    session::TimeMs at;
+    TimeMs at;
     session::Event event;
   };
 
-  session::Taken append(session::AttemptId attempt, session::TimeMs at,
+  session::Taken append(session::AttemptId attempt, TimeMs at,
                         const session::Event& event) override {
     if (refuses) return {};
     rows.push_back({attempt, at, event});

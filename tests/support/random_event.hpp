@@ -98,12 +98,12 @@ class RandomEvents {
     for (char& byte : made) byte = static_cast<char>(random_());
     return made;
   }
-  session::Text text() {
+  Text text() {
     static const char* const pieces[] = {
         "a", " ", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\xA0\xBD", "\n"};
     std::string bytes;
     for (std::uint32_t n = below(60); n > 0; --n) bytes += pieces[below(std::size(pieces))];
-    return session::Text::from_wtf8(std::move(bytes));
+    return Text::from_wtf8(std::move(bytes));
   }
   template <class Enum>
   Enum choice(std::uint32_t last) {

@@ -1,0 +1,125 @@
+#include "base/crypto.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "base/ids.hpp"
+
+namespace verbatim {
+
+namespace {
+
+const unsigned char* bytes_of(std::string_view data) {
+  return reinterpret_cast<const unsigned char*>(data.data());
+}
+
+std::string digest(const EVP_MD* function, std::string_view data) {
+  std::string out(static_cast<std::size_t>(EVP_MD_get_size(function)), '\0');
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), nullptr,
+             function, nullptr);
+  return out;
+}
+
+constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::uint8_t no_digit = 0xFF;
+
+constexpr auto url_digits = [] {
+  std::array<std::uint8_t, 256> digits{};
+  digits.fill(no_digit);
+  for (std::uint8_t i = 0; i < 64; ++i) digits[static_cast<unsigned char>(url_alphabet[i])] = i;
+  return digits;
+}();
+
+}  // namespace
+
+std::string random_bytes(std::size_t count) {
+  std::string out(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) != 1) {
+    throw std::runtime_error("the system gives no random numbers (RAND_bytes failed)");
+  }
+  return out;
+}
+
+std::string sha1(std::string_view data) { return digest(EVP_sha1(), data); }
+
+std::string sha256(std::string_view data) { return digest(EVP_sha256(), data); }
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  std::string out(32, '\0');
+  unsigned int size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(data), data.size(),
+       reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
+}
+
+std::string to_hex(std::string_view data) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  for (const unsigned char c : data) {
+    out.push_back(digits[c >> 4]);
+    out.push_back(digits[c & 15]);
+  }
+  return out;
+}
+
+std::string base64(std::string_view data) {
+  std::string out((data.size() + 2) / 3 * 4 + 1, '\0');  // the encoder ends with a NUL
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(data),
+                                   static_cast<int>(data.size()));
+  out.resize(static_cast<std::size_t>(size));
+  return out;
+}
+
+std::string base64url(std::string_view data) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const unsigned char c : data) {
+    bits = (bits << 8) | c;
+    held += 8;
+    while (held >= 6) {
+      held -= 6;
+      out.push_back(url_alphabet[(bits >> held) & 63]);
+    }
+  }
+  if (held > 0) out.push_back(url_alphabet[(bits << (6 - held)) & 63]);
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const unsigned char c : text) {
+    const unsigned digit = url_digits[c];
+    if (digit == no_digit) return std::nullopt;
+    bits = (bits << 6) | digit;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out.push_back(static_cast<char>((bits >> held) & 255));
+    }
+  }
+  // Only what base64url() writes: the same bytes never come in two spellings.
+  const bool whole = held < 6 && (bits & ((1U << held) - 1)) == 0;
+  return whole ? std::optional(std::move(out)) : std::nullopt;
+}
+
+bool equal_secrets(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string new_id(std::string_view prefix, std::int64_t now_ms) {
+  const std::string random = random_bytes(10);
+  unsigned char raw[10];
+  std::copy(random.begin(), random.end(), raw);
+  return make_sortable_id(prefix, now_ms, raw);
+}
+
+}  // namespace verbatim

@@ -1,0 +1,97 @@
+// The members and elements of one JSON value as a flat list, made in one walk over its bytes: for
+// looking at a whole message, where a json::View would scan each level again. 24 bytes a value,
+// nothing copied.
+//
+// It is also strict about what two parsers could read in two ways: a name that stands twice in an
+// object (also in other letters, since some parsers take Instructions for instructions), and half
+// of a surrogate pair.
+//
+// Any thread. Untrusted input: never throws (but for memory), never reads outside the bytes, never
+// recurses; time grows with the bytes, and stops at the limits. The bytes must outlive it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json/view.hpp"
+
+namespace verbatim::json {
+
+struct OutlineLimits {
+  std::size_t values_max = 50'000;  ///< members and elements, at all depths together
+  std::size_t depth_max = 64;       ///< brackets that are open at once; at most json::max_depth
+};
+
+class Outline {
+ public:
+  using Limits = OutlineLimits;
+  enum class Fault : std::uint8_t {
+    none,
+    not_json,
+    too_many,
+    too_deep,
+    name_twice,
+    half_character
+  };
+
+  /// Precondition: json::check() has passed the bytes; of others the outline is `not_json`, or of
+  /// as much as makes sense.
+  explicit Outline(std::string_view bytes, Limits limits = {});
+
+  /// Anything but `none`: there are no values to look at.
+  Fault fault() const { return fault_; }
+
+  /// Values are numbered in the order in which they stand; 0 is the whole. What is inside of one
+  /// has the numbers from `first(value)` to before `end(value)`:
+  ///   for (auto i = outline.first(object); i < outline.end(object); i = outline.end(i)) ...
+  using Index = std::uint32_t;
+  static Index first(Index value) { return value + 1; }
+  Index end(Index value) const { return values_[value].end; }
+  bool empty(Index value) const { return first(value) == end(value); }
+
+  Kind kind(Index value) const { return values_[value].kind; }
+  bool is(Index value, Kind wanted) const { return kind(value) == wanted; }
+  std::string_view raw(Index value) const {
+    return bytes_.substr(values_[value].at, values_[value].length);
+  }
+  /// Whether it is a member; an element has no name, not even an empty one.
+  bool has_name(Index value) const { return values_[value].name_at != 0; }
+  /// A member's name, decoded; empty for an element.
+  std::string name(Index member) const;
+  /// A string's text, decoded; empty for anything else.
+  std::string text(Index value) const { return View::of(raw(value)).string_or_empty(); }
+
+ private:
+  struct Value {
+    std::uint32_t name_at = 0;  ///< behind the opening quote
+    std::uint32_t name_length = 0;
+    std::uint32_t at = 0;
+    std::uint32_t length = 0;
+    Index end = 0;
+    Kind kind = Kind::absent;
+  };
+
+  void read();
+  bool begin_value();
+  bool read_name();
+  bool read_string(std::string_view& between);
+  bool close(Index value);
+  bool names_differ(Index object);
+  bool fail(Fault fault);
+  void skip_space();
+  char peek() const { return at_ < bytes_.size() ? bytes_[at_] : '\0'; }
+
+  std::string_view bytes_;
+  const Limits limits_;
+  std::size_t at_ = 0;
+  Value next_;  ///< its name has been read
+  std::vector<Value> values_;
+  std::vector<Index> open_;
+  std::vector<std::uint64_t> prints_;  ///< of an object's names
+  Fault fault_ = Fault::none;
+};
+
+}  // namespace verbatim::json

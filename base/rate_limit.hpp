@@ -1,0 +1,47 @@
+// So many per minute and name. Forgets a name a minute after its window began.
+//
+// Any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace verbatim {
+
+class RateLimit {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  /// 0: no limit.
+  explicit RateLimit(std::size_t per_minute) : per_minute_(per_minute) {}
+
+  /// Seconds to wait if it is one too many, else 0.
+  int take(const std::string& name, Time now) {
+    if (per_minute_ == 0) return 0;
+    const std::lock_guard lock(mutex_);
+    if (now >= forget_at_) {
+      std::erase_if(windows_, [&](const auto& one) { return one.second.ends <= now; });
+      forget_at_ = now + std::chrono::minutes(1);
+    }
+    Window& window = windows_[name];
+    if (window.ends <= now) window = {now + std::chrono::minutes(1), 0};
+    if (++window.taken <= per_minute_) return 0;
+    const auto left = std::chrono::duration_cast<std::chrono::seconds>(window.ends - now);
+    return static_cast<int>(left.count()) + 1;
+  }
+
+ private:
+  struct Window {
+    Time ends{};
+    std::size_t taken = 0;
+  };
+  const std::size_t per_minute_;
+  std::mutex mutex_;
+  Time forget_at_{};
+  std::unordered_map<std::string, Window> windows_;
+};
+
+}  // namespace verbatim

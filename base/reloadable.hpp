@@ -1,0 +1,29 @@
+// What SIGHUP may replace while it is in use: readers keep the version they took.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace verbatim {
+
+template <class T>
+class Reloadable {
+ public:
+  explicit Reloadable(std::shared_ptr<T> first) : current_(std::move(first)) {}
+
+  std::shared_ptr<T> get() const {
+    const std::lock_guard lock(mutex_);
+    return current_;
+  }
+  void set(std::shared_ptr<T> next) {
+    const std::lock_guard lock(mutex_);
+    current_ = std::move(next);
+  }
+
+ private:
+  mutable std::mutex mutex_;  // taken once a connection, never on a message's path
+  std::shared_ptr<T> current_;
+};
+
+}  // namespace verbatim
