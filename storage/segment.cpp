@@ -139,7 +139,7 @@ MergedSegment look_at_segment(const fs::path& file) {
 struct CompletedTurn {
   session::AttemptId attempt = 0;
   std::string item_id;
-  session::TimeMs ended_at = 0;
+  TimeMs ended_at = 0;
 };
 
 /// Before the segment's turns are merged: those that they complete.
@@ -157,7 +157,7 @@ std::vector<CompletedTurn> newly_completed(Database& database) {
 
 /// What else an attempt's end brings with it: the segment knows neither copies nor messages.
 void follow_endings(Database& database) {
-  std::vector<std::pair<session::AttemptId, session::TimeMs>> ended;
+  std::vector<std::pair<session::AttemptId, TimeMs>> ended;
   {
     Query rows =
         database.query("SELECT id, ended_at FROM segment.attempt WHERE ended_at IS NOT NULL");

@@ -145,7 +145,7 @@ TEST_CASE("the ballast is given up before anybody waits", "[P6][trouble]") {
     session::Sequence last = 0;
     // More than the log has room for already; few, since each may be a commit of its own, and all
     // must fit into what the ballast leaves.
-    it.say(std::string(128 << 10, '.'));
+    it.say(std::string(200 << 10, '.'));
     for (int i = 0; i < 20; ++i) last = it.say(std::to_string(i) + " ");
     REQUIRE(it.watch.wait_durable(last));
     CHECK_FALSE(fs::exists(mounted / "ballast"));
