@@ -13,6 +13,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "base/files.hpp"
 #include "config/secrets.hpp"
 #include "server/data_dir.hpp"
 #include "server/erasure.hpp"
@@ -29,6 +30,7 @@
 #include "server/session_driver.hpp"
 #include "server/simulator_service.hpp"
 #include "server/storage_watch.hpp"
+#include "server/store_reader.hpp"
 #include "server/store_start.hpp"
 #include "server/terms.hpp"
 #include "server/tls.hpp"
@@ -90,7 +92,7 @@ class BuiltInProvider {
         worker_(metrics_.tally(0)),
         service_({std::move(options), false, {}}, worker_, log),
         listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
-                  connection_limits(limits), {{&worker_, &service_}}, log) {
+                  connection_limits(limits), {{worker_.executor(), &service_}}, log) {
     listener_.start();
   }
   ~BuiltInProvider() {
@@ -286,19 +288,19 @@ struct App::Parts {
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
       services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
-      places.push_back({worker.get(), services.back().get()});
+      places.push_back({worker->executor(), services.back().get()});
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
         limits, connection_limits(settings.server), std::move(places), log);
-    listener->share(descriptors, metrics);
+    listener->share(descriptors, metrics.connection_counts());
     descriptors.begin();
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
     metrics_listener = std::make_unique<Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, limits,
         connection_limits(settings.server),
-        std::vector<Place>{{workers.front().get(), services.back().get()}}, log);
+        std::vector<Place>{{workers.front()->executor(), services.back().get()}}, log);
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -537,7 +539,8 @@ int run_simulator(const SimulatorApp& options) {
                                     : nullptr);
   const config::Server limits;
   Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
-                    http_limits(limits), connection_limits(limits), {{&worker, &service}}, log);
+                    http_limits(limits), connection_limits(limits), {{worker.executor(), &service}},
+                    log);
   listener.start();
   const std::string url = listener.url();
   const std::string_view path = simulator::profile_named(options.profile).path;

@@ -210,7 +210,7 @@ bool Connections::Place::belongs_to(const std::string& address) {
 }
 
 void Connections::Place::handshake_failed(const std::string& address, const error_code& why) {
-  if (of_->metrics_) of_->metrics_->count_failed_handshake();
+  if (of_->counts_) ++of_->counts_->handshakes_failed;
   of_->log_.repeated(Repeated::handshake_failed, {{"remote", address}, {"why", why.message()}});
 }
 
@@ -227,7 +227,7 @@ bool Connections::worth_a_line(Line& line, std::uint64_t& count) {
 }
 
 void Connections::refused(ConnectionRefusal why, const std::string& address) {
-  if (metrics_) metrics_->count_refused_connection(why);
+  if (counts_) counts_->refuse(why);
   std::uint64_t count = 0;
   if (!worth_a_line(refusals_[static_cast<std::size_t>(why)], count)) return;
   log_.warn("connections.refused", {{"why", words(why).why},
@@ -238,7 +238,7 @@ void Connections::refused(ConnectionRefusal why, const std::string& address) {
 }
 
 void Connections::closed_idle() {
-  if (metrics_) metrics_->count_closed_idle_connection();
+  if (counts_) ++counts_->closed_idle;
   std::uint64_t count = 0;
   if (!worth_a_line(closed_idle_, count)) return;
   log_.warn("connections.closed_idle",

@@ -25,7 +25,7 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/await.hpp"
-#include "server/metrics.hpp"
+#include "server/connection_counts.hpp"
 #include "server/proxies.hpp"
 
 namespace verbatim::server {
@@ -88,7 +88,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   /// Counts and logs, a line for each kind in ten seconds at most.
   void refused(ConnectionRefusal why, const std::string& address = {});
   /// Where it is counted, beside the log. Before the first connection; must outlive all places.
-  void count_in(Metrics& metrics) { metrics_ = &metrics; }
+  void count_in(ConnectionCounts& counts) { counts_ = &counts; }
 
   std::size_t open() const;
 
@@ -122,7 +122,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   const Limits limits_;
   const std::shared_ptr<const TrustedProxies> proxies_;
   Log& log_;
-  Metrics* metrics_ = nullptr;
+  ConnectionCounts* counts_ = nullptr;
 
   mutable std::mutex mutex_;
   Customer all_;

@@ -71,23 +71,6 @@ std::string token_secret_in(const std::filesystem::path& data_dir) {
   return secret;
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& content,
-                           mode_t mode) {
-  constexpr const char* check_folder = "Check that its folder is there and may be written.";
-  const std::filesystem::path aside = path.string() + ".tmp";
-  ::unlink(aside.c_str());
-  // A new file, never what a link of that name leads to.
-  const int file =
-      ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-  if (file < 0) fail("can not write", aside, check_folder);
-  const auto written = ::write(file, content.data(), content.size());
-  const bool whole = written == static_cast<ssize_t>(content.size());
-  if (written >= 0 && !whole) errno = ENOSPC;
-  ::close(file);
-  if (!whole) fail("can not write", aside, check_folder);
-  std::filesystem::rename(aside, path);
-}
-
 DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code ec;
   const bool made = std::filesystem::create_directories(path_, ec);

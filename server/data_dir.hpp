@@ -37,9 +37,4 @@ bool is_served(const std::filesystem::path& data_dir);
 /// The same secret, for `verbatim token`. Throws if it can not be read or made.
 std::string token_secret_in(const std::filesystem::path& data_dir);
 
-/// Writes beside and renames, so that a reader never sees half of it. A link in that place is
-/// replaced: nothing is written to where it leads. Throws std::runtime_error.
-void write_file_atomically(const std::filesystem::path& path, const std::string& content,
-                           mode_t mode = 0644);
-
 }  // namespace verbatim::server

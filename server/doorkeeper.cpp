@@ -40,29 +40,31 @@ void UserAccount::open(const session::Usage& stored) {
   add(stored.audio_ms(), stored.total_tokens);
 }
 
-std::optional<HttpResponse> Doorkeeper::refuse_address(const std::string& address, Tally& tally) {
+std::optional<NotAdmitted> Doorkeeper::refuse_address(const std::string& address) {
   const int wait_s = connects_.take(customer_of(address), std::chrono::steady_clock::now());
   if (wait_s == 0) return std::nullopt;
-  tally.not_admitted(AdmissionLimit::connects_per_minute);
-  return too_many("rate_limit_exceeded",
-                  "This address connects too often (limits.connects_per_minute). Come back in " +
-                      std::to_string(wait_s) + " s.",
-                  wait_s);
+  return NotAdmitted{
+      too_many("rate_limit_exceeded",
+               "This address connects too often (limits.connects_per_minute). Come back in " +
+                   std::to_string(wait_s) + " s.",
+               wait_s),
+      AdmissionLimit::connects_per_minute};
 }
 
-Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(
+Awaitable<std::variant<Doorkeeper::Place, NotAdmitted>> Doorkeeper::enter(
     const std::string& user, bool by_token, TimeMs now, StoreReader& reader,
-    const Executor& executor, Tally& tally) {
-  using Entered = std::variant<Place, HttpResponse>;
+    const Executor& executor) {
+  using Entered = std::variant<Place, NotAdmitted>;
   if (by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
     if (limits_.sessions_per_user != 0 && count >= limits_.sessions_per_user) {
-      tally.not_admitted(AdmissionLimit::sessions_per_user);
-      co_return Entered(too_many("too_many_sessions",
-                                 "This user has as many conversations as one may have at once "
-                                 "(limits.sessions_per_user). End one first.",
-                                 sessions_retry_seconds));
+      co_return Entered(
+          NotAdmitted{too_many("too_many_sessions",
+                               "This user has as many conversations as one may have at once "
+                               "(limits.sessions_per_user). End one first.",
+                               sessions_retry_seconds),
+                      AdmissionLimit::sessions_per_user});
     }
     ++count;
   }
@@ -78,8 +80,8 @@ Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(
     };
     const auto stored = co_await reader.run<session::Usage>(executor, read, "a user's usage");
     if (std::holds_alternative<storage::StorageError>(stored)) {
-      co_return Entered(
-          openai_error(503, "storage_unavailable", "What the user has used can not be read."));
+      co_return Entered(NotAdmitted{
+          openai_error(503, "storage_unavailable", "What the user has used can not be read.")});
     }
     place.account->open(std::get<0>(stored));
   }
@@ -90,13 +92,14 @@ Awaitable<std::variant<Doorkeeper::Place, HttpResponse>> Doorkeeper::enter(
   const bool audio = spent(used.audio_ms(), limits_.user_audio_seconds, 1000);
   const bool tokens = spent(used.total_tokens, limits_.user_tokens, 1);
   if (!audio && !tokens) co_return Entered(std::move(place));
-  tally.not_admitted(audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens);
-  co_return Entered(too_many(
-      audio ? "audio_seconds_spent" : "tokens_spent",
-      std::string("This user's conversations have used what they may on one day (limits.") +
-          (audio ? "user_audio_seconds" : "user_tokens") +
-          "). The next one begins at midnight UTC.",
-      ((day + 1) * day_ms - now) / 1000 + 1));
+  co_return Entered(NotAdmitted{
+      too_many(
+          audio ? "audio_seconds_spent" : "tokens_spent",
+          std::string("This user's conversations have used what they may on one day (limits.") +
+              (audio ? "user_audio_seconds" : "user_tokens") +
+              "). The next one begins at midnight UTC.",
+          ((day + 1) * day_ms - now) / 1000 + 1),
+      audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
 }
 
 std::shared_ptr<UserAccount> Doorkeeper::account_of(const std::string& user, std::int64_t day) {

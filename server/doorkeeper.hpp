@@ -18,9 +18,8 @@
 
 #include "base/rate_limit.hpp"
 #include "config/settings.hpp"
-#include "server/handoff.hpp"
 #include "server/http.hpp"
-#include "server/metrics.hpp"
+#include "server/store_reader.hpp"
 #include "session/budget.hpp"
 
 namespace verbatim::server {
@@ -41,13 +40,29 @@ class UserAccount final : public session::SharedUsage {
   std::atomic<bool> opened_{false};
 };
 
+/// Why nobody was let in, of the limits that are looked at before an upgrade.
+enum class AdmissionLimit : std::uint8_t {
+  sessions = 0,
+  sessions_per_user = 1,
+  connects_per_minute = 2,
+  user_audio_seconds = 3,
+  user_tokens = 4,
+  descriptors = 5
+};
+
+/// The answer to one that is not let in, and by which limit, if by one of those.
+struct NotAdmitted {
+  HttpResponse response;
+  std::optional<AdmissionLimit> limit = std::nullopt;
+};
+
 class Doorkeeper {
  public:
   explicit Doorkeeper(const config::Limits& limits)
       : limits_(limits), connects_(limits.connects_per_minute) {}
 
   /// The answer to an address that connects too often.
-  std::optional<HttpResponse> refuse_address(const std::string& address, Tally& tally);
+  std::optional<NotAdmitted> refuse_address(const std::string& address);
 
   /// A user's place among his own sessions, given back when it goes. Moves; what it points to
   /// stays.
@@ -77,9 +92,9 @@ class Doorkeeper {
 
   /// Takes it, or says why not: 429 with Retry-After. `by_token`: a client token names the user. A
   /// back end with its own key may stand for any number of people: its sessions are not counted.
-  Awaitable<std::variant<Place, HttpResponse>> enter(const std::string& user, bool by_token,
-                                                     TimeMs now, StoreReader& reader,
-                                                     const Executor& executor, Tally& tally);
+  Awaitable<std::variant<Place, NotAdmitted>> enter(const std::string& user, bool by_token,
+                                                    TimeMs now, StoreReader& reader,
+                                                    const Executor& executor);
 
  private:
   void leave(const std::string& user, bool counted);

@@ -13,9 +13,9 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/capture.hpp"
-#include "server/handoff.hpp"
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
+#include "server/store_reader.hpp"
 #include "storage/sqlite_journal.hpp"
 
 namespace verbatim::server {

@@ -128,7 +128,7 @@ Awaitable<void> Listener::accept_loop() {
 void Listener::place(Socket::native_handle_type descriptor, const Place& where,
                      const std::string& address) {
   // Beyond a limit a connection is closed unanswered: an answer would cost a TLS handshake.
-  auto taken = connections_->take(address, where.worker->executor());
+  auto taken = connections_->take(address, where.executor);
   auto* const connection = std::get_if<Connections::PlacePtr>(&taken);
   if (connection == nullptr) {
     ::close(descriptor);
@@ -150,7 +150,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Place& where,
     }
   }
   // Only now: what waits here at the end is destroyed after the workers.
-  Socket socket(where.worker->executor());
+  Socket socket(where.executor);
   error_code ec;
   socket.assign(protocol_, descriptor, ec);
   if (ec) {
@@ -158,7 +158,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Place& where,
     return;
   }
   const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
-  asio::co_spawn(where.worker->executor(),
+  asio::co_spawn(where.executor,
                  serve_connection(std::move(socket), std::move(*connection),
                                   tls_ ? tls_->get() : nullptr, limits, *where.service, log_),
                  [held, &log = log_](std::exception_ptr bug) {

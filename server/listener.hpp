@@ -13,14 +13,12 @@
 #include "server/connections.hpp"
 #include "server/descriptors.hpp"
 #include "server/http_connection.hpp"
-#include "server/metrics.hpp"
-#include "server/worker.hpp"
 
 namespace verbatim::server {
 
-/// Where a connection goes: a worker, and what it serves there.
+/// Where a connection goes: a thread, and what it serves there.
 struct Place {
-  Worker* worker;
+  Executor executor;
   HttpService* service;
 };
 
@@ -39,9 +37,9 @@ class Listener {
 
   /// From now on connections are admitted only while there are descriptors for them, and those that
   /// are not are counted. Both must outlive the connections. Before start().
-  void share(Descriptors& descriptors, Metrics& metrics) {
+  void share(Descriptors& descriptors, ConnectionCounts& counts) {
     descriptors_ = &descriptors;
-    connections_->count_in(metrics);
+    connections_->count_in(counts);
   }
 
   void start();

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "server/handoff.hpp"
+#include "server/store_reader.hpp"
 
 namespace verbatim::server {
 

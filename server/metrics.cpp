@@ -432,17 +432,17 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
       "connections_max", "descriptors", "connections_per_address"};
   for (std::size_t why = 0; why < refusals.size(); ++why)
     add_counter(turned_away, {{"why", refusals[why]}},
-                static_cast<double>(refused_connections_[why].load()));
+                static_cast<double>(connections_.refused[why].load()));
   families.push_back(std::move(turned_away));
   auto closed = family("verbatim_idle_connections_closed_total",
                        "Connections that waited for a request and were closed for another one.",
                        MetricType::Counter);
-  add_counter(closed, {}, static_cast<double>(closed_idle_connections_.load()));
+  add_counter(closed, {}, static_cast<double>(connections_.closed_idle.load()));
   families.push_back(std::move(closed));
   auto handshakes =
       family("verbatim_tls_handshakes_failed_total",
              "Connections whose TLS handshake failed or took too long.", MetricType::Counter);
-  add_counter(handshakes, {}, static_cast<double>(failed_handshakes_.load()));
+  add_counter(handshakes, {}, static_cast<double>(connections_.handshakes_failed.load()));
   families.push_back(std::move(handshakes));
 
   const StorageGauges& storage = gauges.storage;

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "server/body_memory.hpp"
+#include "server/connection_counts.hpp"
+#include "server/doorkeeper.hpp"
 #include "server/large_messages.hpp"
 #include "session/budget.hpp"
 #include "session/close_reason.hpp"
@@ -49,16 +51,6 @@ class Histogram {
   Count sum_us;
 };
 
-/// Why nobody was let in, of the limits that are looked at before an upgrade.
-enum class AdmissionLimit : std::uint8_t {
-  sessions = 0,
-  sessions_per_user = 1,
-  connects_per_minute = 2,
-  user_audio_seconds = 3,
-  user_tokens = 4,
-  descriptors = 5
-};
-
 /// Why responses end, as far as the label of a metric names it: a provider's own words must not
 /// make series without end. Empty: no reason was given.
 inline constexpr std::array<std::string_view, 12> response_reasons = {"",
@@ -73,14 +65,6 @@ inline constexpr std::array<std::string_view, 12> response_reasons = {"",
                                                                       "connection_lost",
                                                                       "session_expired",
                                                                       "invalid_api_key"};
-
-/// Why a connection was not taken, before anything was read from it.
-enum class ConnectionRefusal : std::uint8_t {
-  connections_max = 0,
-  descriptors = 1,
-  connections_per_address = 2
-};
-inline constexpr std::size_t connection_refusals = 3;
 
 /// One worker's counts.
 struct Tally {
@@ -182,14 +166,7 @@ class Metrics {
   /// Any thread. `journal_stats` is what happened since the last call.
   std::string render(const Gauges& gauges, const storage::JournalStats& journal_stats);
   void count_journal_failure(storage::Failure failure);
-  void count_refused_connection(ConnectionRefusal why) {
-    refused_connections_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
-  }
-  /// To make room for another.
-  void count_closed_idle_connection() {
-    closed_idle_connections_.fetch_add(1, std::memory_order_relaxed);
-  }
-  void count_failed_handshake() { failed_handshakes_.fetch_add(1, std::memory_order_relaxed); }
+  ConnectionCounts& connection_counts() { return connections_; }
   /// What the recovery found of the logs.
   void found_logs(const std::vector<storage::LogFinding>& logs) {
     const std::lock_guard lock(scrape_);
@@ -202,9 +179,7 @@ class Metrics {
   storage::JournalStats journal_total_;
   std::vector<storage::LogFinding> found_logs_;
   std::array<std::atomic<std::uint64_t>, 16> journal_failures_{};
-  std::array<std::atomic<std::uint64_t>, connection_refusals> refused_connections_{};
-  std::atomic<std::uint64_t> closed_idle_connections_{0};
-  std::atomic<std::uint64_t> failed_handshakes_{0};
+  ConnectionCounts connections_;
 };
 
 }  // namespace verbatim::server

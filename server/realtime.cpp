@@ -204,8 +204,12 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                         {{"status", response.status}, {"remote", request.remote}});
     return HttpService::Refused{std::move(transport), std::move(response)};
   };
-  if (auto refusal = parts_.doorkeeper.refuse_address(request.remote, worker.tally())) {
-    co_return refuse(std::move(*refusal));
+  const auto not_admitted = [&](NotAdmitted refusal) {
+    if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
+    return refuse(std::move(refusal.response));
+  };
+  if (auto refusal = parts_.doorkeeper.refuse_address(request.remote)) {
+    co_return not_admitted(std::move(*refusal));
   }
   auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
   if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
@@ -247,8 +251,9 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                  descriptors_retry_seconds));
   }
   auto entered = co_await parts_.doorkeeper.enter(call.user, call.by_token, now().wall,
-                                                  parts_.reader, worker.executor(), worker.tally());
-  if (auto* refusal = std::get_if<HttpResponse>(&entered)) co_return refuse(std::move(*refusal));
+                                                  parts_.reader, worker.executor());
+  if (auto* refusal = std::get_if<NotAdmitted>(&entered))
+    co_return not_admitted(std::move(*refusal));
   const auto& users_place = std::get<Doorkeeper::Place>(entered);
   auto begun = co_await begin(call, std::get<Token>(token), worker);
   if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));

@@ -16,9 +16,9 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/handoff.hpp"
 #include "server/metrics.hpp"
 #include "server/registry.hpp"
+#include "server/store_reader.hpp"
 #include "server/worker.hpp"
 #include "storage/sqlite_journal.hpp"
 

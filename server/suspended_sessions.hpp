@@ -14,8 +14,8 @@
 #include <variant>
 
 #include "base/log.hpp"
-#include "server/handoff.hpp"
 #include "server/registry.hpp"
+#include "server/store_reader.hpp"
 #include "session/transcript.hpp"
 #include "storage/sqlite_journal.hpp"
 

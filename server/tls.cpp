@@ -15,8 +15,8 @@
 #include <stdexcept>
 
 #include "base/crypto.hpp"
+#include "base/files.hpp"
 #include "config/settings.hpp"
-#include "server/data_dir.hpp"
 
 namespace verbatim::server {
 

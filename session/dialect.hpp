@@ -7,7 +7,7 @@
 // and a line in server/realtime_request that recognises its clients.
 #pragma once
 
-#include "session/outbox.hpp"
+#include "session/message.hpp"
 
 namespace verbatim::session {
 

@@ -6,7 +6,7 @@
 
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
-#include "session/outbox.hpp"
+#include "session/message.hpp"
 #include "session/protocol.hpp"
 
 namespace verbatim::session {

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "session/outbox.hpp"
+#include "session/message.hpp"
 
 namespace verbatim::session {
 

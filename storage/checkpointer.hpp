@@ -24,6 +24,7 @@
 
 #include "storage/at_the_disk.hpp"
 #include "storage/database.hpp"
+#include "storage/sqlite_journal.hpp"
 
 namespace verbatim::storage {
 

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "storage/durability.hpp"
 #include "storage/error.hpp"
 #include "storage/query.hpp"
-#include "storage/sqlite_journal.hpp"
 
 struct sqlite3;
 struct sqlite3_io_methods;

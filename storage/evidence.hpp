@@ -9,7 +9,7 @@
 
 #include "session/merge.hpp"
 #include "session/render.hpp"
-#include "storage/sqlite_journal.hpp"
+#include "storage/attempt.hpp"
 
 namespace verbatim::storage {
 

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "session/transcript.hpp"
-#include "storage/sqlite_journal.hpp"
+#include "storage/attempt.hpp"
 
 namespace verbatim::storage {
 

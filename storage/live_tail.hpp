@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "session/render.hpp"
+#include "storage/attempt.hpp"
 #include "storage/copies.hpp"
 #include "storage/merges.hpp"
-#include "storage/sqlite_journal.hpp"
 
 namespace verbatim::storage {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "session/journal.hpp"
-#include "storage/sqlite_journal.hpp"
+#include "storage/attempt.hpp"
 
 namespace verbatim::storage {
 

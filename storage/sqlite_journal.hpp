@@ -15,16 +15,13 @@
 #include <string>
 
 #include "session/journal.hpp"
+#include "storage/attempt.hpp"
+#include "storage/durability.hpp"
 #include "storage/error.hpp"
 
 namespace verbatim::storage {
 
 class Database;
-
-enum class Durability {
-  power,    ///< synchronous=FULL: a power cut loses nothing that was acknowledged
-  process,  ///< synchronous=NORMAL: kill -9 loses nothing; a power cut may
-};
 
 struct JournalOptions {
   std::filesystem::path file;
@@ -82,22 +79,6 @@ struct JournalStats {
   std::uint64_t commits = 0;
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
-};
-
-struct AttemptSpec {
-  std::string session_id;               ///< public id; the session is made if it is not there
-  std::string user;                     ///< must equal the session's if it is there
-  std::string metadata = "{}";          ///< JSON object; used only when the session is made
-  std::string private_metadata = "{}";  ///< the same of the half that only back ends read
-  std::string model;
-  TimeMs now = 0;
-};
-
-struct OpenedAttempt {
-  session::AttemptId attempt = 0;
-  int number = 0;  ///< 1-based within its session
-  /// As recorded: not before its session was made, or an earlier attempt ended, whatever the clock.
-  TimeMs started_at = 0;
 };
 
 class SqliteJournal final : public session::Journal {

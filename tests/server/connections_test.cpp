@@ -1,5 +1,7 @@
 #include "server/connections.hpp"
 
+#include "server/metrics.hpp"
+
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/write.hpp>
 #include <catch2/catch.hpp>
@@ -21,7 +23,7 @@ struct Table {
   explicit Table(Connections::Limits limits, const std::vector<std::string>& trusted = {})
       : connections(std::make_shared<Connections>(
             limits, std::make_shared<const TrustedProxies>(networks(trusted)), log)) {
-    connections->count_in(metrics);
+    connections->count_in(metrics.connection_counts());
   }
   static std::vector<config::Network> networks(const std::vector<std::string>& texts) {
     std::vector<config::Network> all;

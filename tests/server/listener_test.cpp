@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "server/metrics.hpp"
+#include "server/worker.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
@@ -27,7 +28,7 @@ TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[
   {
     Worker worker(metrics.tally(0));
     Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr, {}, {1, 1},
-                      {{&worker, &service}}, log);
+                      {{worker.executor(), &service}}, log);
     listener.start();
     control.poll();
     listener.stop();  // and the loop never gets to hear of it

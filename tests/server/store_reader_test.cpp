@@ -7,7 +7,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "server/handoff.hpp"
+#include "server/store_reader.hpp"
 #include "storage/database.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/temp_dir.hpp"

@@ -2,6 +2,8 @@
 // is said about it.
 #include "server/upstream.hpp"
 #include "server/configured_secrets.hpp"
+#include "server/metrics.hpp"
+#include "server/worker.hpp"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -70,7 +72,7 @@ class Door {
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
         listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {},
-                  {100, 100}, {{&worker_, &service_}}, log_) {
+                  {100, 100}, {{worker_.executor(), &service_}}, log_) {
     listener_.start();
   }
   ~Door() { worker_.join(); }

@@ -1,0 +1,38 @@
+#include "base/files.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+namespace verbatim {
+
+namespace {
+
+/// Because of errno.
+[[noreturn]] void refuse(const std::filesystem::path& file) {
+  throw std::runtime_error("cannot write " + file.string() + ": " + std::strerror(errno) +
+                           ". Check that its folder is there and may be written.");
+}
+
+}  // namespace
+
+void write_file_atomically(const std::filesystem::path& path, const std::string& content,
+                           mode_t mode) {
+  const std::filesystem::path aside = path.string() + ".tmp";
+  ::unlink(aside.c_str());
+  // A new file, never what a link of that name leads to.
+  const int file =
+      ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  if (file < 0) refuse(aside);
+  const auto written = ::write(file, content.data(), content.size());
+  const bool whole = written == static_cast<ssize_t>(content.size());
+  if (written >= 0 && !whole) errno = ENOSPC;
+  ::close(file);
+  if (!whole) refuse(aside);
+  std::filesystem::rename(aside, path);
+}
+
+}  // namespace verbatim

@@ -1,0 +1,30 @@
+// What is counted of connections before anybody has asked anything. Any thread.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace verbatim::server {
+
+/// Why a connection was not taken, before anything was read from it.
+enum class ConnectionRefusal : std::uint8_t {
+  connections_max = 0,
+  descriptors = 1,
+  connections_per_address = 2
+};
+inline constexpr std::size_t connection_refusals = 3;
+
+/// Since the start.
+struct ConnectionCounts {
+  std::array<std::atomic<std::uint64_t>, connection_refusals> refused{};  ///< by ConnectionRefusal
+  std::atomic<std::uint64_t> closed_idle{0};  ///< to make room for another
+  std::atomic<std::uint64_t> handshakes_failed{0};
+
+  void refuse(ConnectionRefusal why) {
+    refused[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace verbatim::server
