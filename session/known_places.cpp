@@ -198,7 +198,10 @@ constexpr KnownType items[] = {
     {"mcp_approval_response", mcp_approval_response},
 };
 
-constexpr std::string_view part_types[] = {"text", "audio", "item_reference", "refusal"};
+/// GA's and beta's; input_file and refusal are of the same provider's other protocols.
+constexpr std::string_view part_types[] = {
+    "input_text",   "input_audio", "input_image", "input_file",     "output_text",
+    "output_audio", "text",        "audio",       "item_reference", "refusal"};
 
 template <std::size_t N>
 const KnownMembers* find_type(const KnownType (&types)[N], std::string_view type) {
@@ -232,11 +235,13 @@ bool is_item_member(std::string_view name) {
 bool is_item_type(std::string_view type) { return find_type(items, type) != nullptr; }
 
 bool is_part_type(std::string_view type) {
-  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
-  // What a user or a model says may be of a kind that is not known yet.
-  if (type.starts_with("input_") || type.starts_with("output_"))
-    return std::all_of(type.begin(), type.end(), is_plain);
   return std::find(std::begin(part_types), std::end(part_types), type) != std::end(part_types);
+}
+
+bool may_be_part_type(std::string_view type) {
+  const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  return (type.starts_with("input_") || type.starts_with("output_")) &&
+         std::all_of(type.begin(), type.end(), is_plain);
 }
 
 }  // namespace verbatim::session

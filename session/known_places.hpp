@@ -43,5 +43,8 @@ bool is_item_member(std::string_view name);
 /// Whether an item, or a part of its content, may be of this type.
 bool is_item_type(std::string_view type);
 bool is_part_type(std::string_view type);
+/// Whether a later protocol may have it: what a user or a model says may be of a kind that is not
+/// known yet.
+bool may_be_part_type(std::string_view type);
 
 }  // namespace verbatim::session

@@ -320,7 +320,10 @@ class Judge {
   }
 
   bool is_harmless_part(const std::string& type) const {
-    return is_part_type(type) && locks_.words.meaning(folded(type)) != LockedWords::Meaning::field;
+    // A type of the protocol says nothing of a field, though it is made of the same words.
+    if (is_part_type(type)) return true;
+    return may_be_part_type(type) &&
+           locks_.words.meaning(folded(type)) != LockedWords::Meaning::field;
   }
 
   // ---- answers -----------------------------------------------------------------------------
