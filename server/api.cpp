@@ -301,9 +301,9 @@ std::string Api::share_of(const Context& context) {
 }
 
 std::function<bool()> Api::may_go_on(const Context& context) const {
-  const auto& claims = context.principal.claims;
-  if (!claims || claims->id.empty()) return [] { return true; };
-  return [this, id = claims->id] { return !parts_.revocations.contains(id); };
+  std::string id = context.principal.credential_id();
+  if (id.empty()) return [] { return true; };
+  return [this, id = std::move(id)] { return !parts_.revocations.contains(id); };
 }
 
 }  // namespace verbatim::server

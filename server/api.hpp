@@ -126,7 +126,7 @@ class Api {
   /// 400 if one of these fields has a key or a token for its value.
   std::optional<HttpResponse> refuse_secrets(
       std::initializer_list<std::pair<const char*, std::string_view>> fields) const;
-  /// Whether a call that lasts may go on: its token has not been revoked.
+  /// Whether a call that lasts may go on: its token or back-end key has not been revoked.
   std::function<bool()> may_go_on(const Context& context) const;
 
   /// A client token as it was asked for, or why there is none.

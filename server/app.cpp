@@ -335,6 +335,24 @@ struct App::Parts {
     }
   }
 
+  /// What was opened with a key that `next` does not have any more ends. Whether its tokens can be
+  /// revoked on the disk is another matter.
+  void use_keys_of(std::shared_ptr<const Authenticator> next) {
+    const auto before = authenticator.get();
+    const auto removed = std::make_shared<std::unordered_set<std::string>>();
+    for (const std::string& id : before->key_ids())
+      if (!next->has_key(id)) removed->insert(credential_of_key(id));
+    for (const std::string& id : next->key_ids()) revocations.remove(credential_of_key(id));
+    authenticator.set(std::move(next));
+    if (removed->empty()) return;
+    revocations.add(*removed);
+    registry.end_connections_of(removed);
+    feed.wake_watchers();
+    log.warn("back_end_key.revoked", {{"keys", removed->size()},
+                                      {"why", "auth.api_keys has them no longer"},
+                                      {"now", "what was opened with them ends"}});
+  }
+
   /// Of back-end keys that are not in force any more; their connections end.
   Awaitable<void> revoke_tokens_of_removed_keys() {
     using Ids = std::unordered_set<std::string>;
@@ -412,7 +430,7 @@ struct App::Parts {
       if (settings.tls.enabled) {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
-      authenticator.set(std::move(next_authenticator));
+      use_keys_of(std::move(next_authenticator));
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
       warn_of(fresh);
       webhooks->reload(fresh.webhook);

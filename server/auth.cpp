@@ -24,7 +24,21 @@ std::string text_or(const json& object, const char* key, const char* fallback) {
 /// A part of its digest, of which nothing can be learned about the key.
 std::string key_id(const config::ApiKey& key) { return key.sha256.substr(0, 16); }
 
+/// No token's id begins so: those are cs_...
+constexpr std::string_view key_id_prefix = "key_";
+
 }  // namespace
+
+std::string Principal::credential_id() const {
+  if (claims) return claims->id;
+  return key_id.empty() ? std::string() : credential_of_key(key_id);
+}
+
+std::string credential_of_key(std::string_view key_id) {
+  return std::string(key_id_prefix) + std::string(key_id);
+}
+
+bool is_of_key(std::string_view credential_id) { return credential_id.starts_with(key_id_prefix); }
 
 Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret,
                              bool development, FromElsewhere from_elsewhere)

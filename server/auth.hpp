@@ -46,7 +46,15 @@ struct Principal {
   /// The token is good only for what it has opened before: token_judgement.hpp.
   bool expired = false;
   std::string key_id = {};  ///< of a back-end key
+
+  /// Of the token, or of the back-end key, that was shown; what ends with it is found by this.
+  /// Empty: neither, or a token of a program that gave them no ids.
+  std::string credential_id() const;
 };
+
+/// What Principal::credential_id() is for the key of this id.
+std::string credential_of_key(std::string_view key_id);
+bool is_of_key(std::string_view credential_id);
 
 struct AuthFailure {
   int status = 401;

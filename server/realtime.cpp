@@ -49,10 +49,6 @@ HttpResponse retry_later(HttpResponse response, int seconds) {
   return response;
 }
 
-std::string token_id(const RealtimeCall& call) {
-  return call.token ? call.token->id : std::string();
-}
-
 // A client's words about its own leaving stay out of the log.
 bool decided_by_client(CloseReason reason) {
   return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
@@ -235,9 +231,8 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     auto client = co_await accept(call, request, std::move(transport), worker);
     if (!client) co_return std::nullopt;
     parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
-    const std::string token_name = token_id(call);
     co_await rejoin(parts_.registry, call.session_id, std::move(client),
-                    {call.after, call.extension_events, call.dialect}, token_name,
+                    {call.after, call.extension_events, call.dialect}, call.credential_id,
                     parts_.revocations, worker, parts_.settings.session.close_timeout);
     co_return std::nullopt;
   }
@@ -394,7 +389,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   driver_options.close_timeout = settings.session.close_timeout;
   driver_options.model = call.model;
   driver_options.secrets = secrets_;
-  driver_options.token_id = token_id(call);
+  driver_options.credential_id = call.credential_id;
   if (parts_.capture) {
     driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
   }
@@ -412,8 +407,8 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
                                            std::unique_ptr<SessionDriver> driver,
                                            Worker& worker) const {
   const bool welcome = parts_.registry.attach(call.session_id, worker, *driver);
-  if (const std::string id = token_id(call); parts_.revocations.contains(id))
-    driver->token_revoked(id);
+  if (parts_.revocations.contains(call.credential_id))
+    driver->credential_revoked(call.credential_id);
   if (parts_.journal.failed()) {
     driver->end(CloseReason::storage_failure, "the transcript can not be kept");
   } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {

@@ -68,6 +68,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
   }
   RealtimeCall call;
   call.user = principal.user;
+  call.credential_id = principal.credential_id();
   call.transcription = intent == "transcription";
   call.by_token = principal.claims && principal.claims->user_named;
   if (principal.claims) {

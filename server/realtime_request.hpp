@@ -26,6 +26,7 @@ struct RealtimeCall {
   std::string metadata_json = "{}";
   std::string model;
   std::optional<TokenClaims> token;  ///< the client's
+  std::string credential_id;         ///< Principal::credential_id()
   bool token_expired = false;        ///< it may come back to what the token has opened
   bool transcription = false;        ///< what is said is only written down
   bool extension_events = false;

@@ -73,12 +73,12 @@ Awaitable<bool> Registry::goes_on(std::string session_id, Executor executor) {
 }
 
 void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
-                    session::ClientReturn how, std::string token_id,
+                    session::ClientReturn how, std::string credential_id,
                     std::function<void(std::unique_ptr<Peer>)> done) {
   const auto carried = std::make_shared<std::unique_ptr<Peer>>(std::move(client));
-  visit(session_id, [carried, how, token_id = std::move(token_id),
+  visit(session_id, [carried, how, credential_id = std::move(credential_id),
                      done = std::move(done)](SessionDriver* driver) {
-    if (driver) driver->attach(*carried, how, token_id);
+    if (driver) driver->attach(*carried, how, credential_id);
     done(std::move(*carried));
   });
 }
@@ -128,13 +128,15 @@ void Registry::with_all(const std::function<void(SessionDriver&)>& act) {
   }
 }
 
-void Registry::end_connections_of(const std::string& token_id) {
-  with_all([token_id](SessionDriver& driver) { driver.token_revoked(token_id); });
+void Registry::end_connections_of(const std::string& credential_id) {
+  with_all([credential_id](SessionDriver& driver) { driver.credential_revoked(credential_id); });
 }
 
 void Registry::end_connections_of(
-    std::shared_ptr<const std::unordered_set<std::string>> token_ids) {
-  with_all([ids = std::move(token_ids)](SessionDriver& driver) { driver.tokens_revoked(*ids); });
+    std::shared_ptr<const std::unordered_set<std::string>> credential_ids) {
+  with_all([ids = std::move(credential_ids)](SessionDriver& driver) {
+    driver.credentials_revoked(*ids);
+  });
 }
 
 void Registry::end_all(session::CloseReason reason, const std::string& why) {

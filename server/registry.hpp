@@ -39,15 +39,16 @@ class Registry {
   /// Whether it can be joined: it runs and is not over.
   Awaitable<bool> goes_on(std::string session_id, Executor executor);
   /// Gives a running session its client on a new connection. `done`, on the session's thread, gets
-  /// the connection back if the session is over. `token_id`: of the client's token, or empty.
+  /// the connection back if the session is over. `credential_id`:
+  /// Principal::credential_id().
   void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,
-            std::string token_id, std::function<void(std::unique_ptr<Peer>)> done);
+            std::string credential_id, std::function<void(std::unique_ptr<Peer>)> done);
 
   /// Ends a live session from any thread.
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
   /// Closes the connections that clients have opened with this token.
-  void end_connections_of(const std::string& token_id);
-  void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> token_ids);
+  void end_connections_of(const std::string& credential_id);
+  void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> credential_ids);
   /// Ends everybody who is live now.
   void end_all(session::CloseReason reason, const std::string& why);
   /// Admits nobody any more and ends everybody.

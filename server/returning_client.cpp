@@ -10,14 +10,14 @@ namespace verbatim::server {
 
 Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
                        std::unique_ptr<Peer> client, session::ClientReturn how,
-                       const std::string& token_id, const Revocations& revocations, Worker& worker,
-                       std::chrono::milliseconds close_timeout) {
+                       const std::string& credential_id, const Revocations& revocations,
+                       Worker& worker, std::chrono::milliseconds close_timeout) {
   const auto released = std::make_shared<Doorbell>(worker.executor());
   using Left = std::shared_ptr<std::unique_ptr<Peer>>;
   const auto bridge = std::make_shared<std::unique_ptr<Peer>>(
       std::make_unique<BridgePeer>(std::move(client), worker.executor(), released));
-  const auto start = [&registry, &session_id, &how, &token_id, bridge](auto done) {
-    registry.join(session_id, std::move(*bridge), how, token_id,
+  const auto start = [&registry, &session_id, &how, &credential_id, bridge](auto done) {
+    registry.join(session_id, std::move(*bridge), how, credential_id,
                   [done](std::unique_ptr<Peer> left) mutable {
                     done(std::make_shared<std::unique_ptr<Peer>>(std::move(left)));
                   });
@@ -31,7 +31,7 @@ Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
     co_await alone->hang_up();
     left->reset();
   }
-  if (revocations.contains(token_id)) registry.end_connections_of(token_id);
+  if (revocations.contains(credential_id)) registry.end_connections_of(credential_id);
   co_await released->wait();
 }
 

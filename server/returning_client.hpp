@@ -16,10 +16,11 @@
 namespace verbatim::server {
 
 /// Returns when the connection is over. A session that has ended meanwhile leaves it to us: the
-/// client is told to come back (1012), within `close_timeout`. `token_id`: of its token, or empty.
+/// client is told to come back (1012), within `close_timeout`. `credential_id`:
+/// Principal::credential_id().
 Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
                        std::unique_ptr<Peer> client, session::ClientReturn how,
-                       const std::string& token_id, const Revocations& revocations, Worker& worker,
-                       std::chrono::milliseconds close_timeout);
+                       const std::string& credential_id, const Revocations& revocations,
+                       Worker& worker, std::chrono::milliseconds close_timeout);
 
 }  // namespace verbatim::server

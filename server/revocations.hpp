@@ -1,8 +1,9 @@
-// Client tokens that were revoked a moment ago, for whatever was admitted with one while that was
-// written down: it looks here once it can be found, and is found by those that look for it from
-// then on. Whether a token is revoked at all, the store knows.
+// Client tokens that were revoked a moment ago, and back-end keys that were taken away, for
+// whatever was admitted with one while that was written down: it looks here once it can be found,
+// and is found by those that look for it from then on. Whether a token is revoked at all, the store
+// knows; which keys are in force, the Authenticator.
 //
-// Any thread; one small mutex, touched when a token is revoked, a client admitted or a watcher
+// Any thread; one small mutex, touched when something is revoked, a client admitted or a watcher
 // woken.
 #pragma once
 
@@ -21,26 +22,32 @@ class Revocations {
   /// Longer than anything takes from a look into the store to being found by its token.
   static constexpr auto kept_for = std::chrono::minutes(10);
 
-  void add(const std::string& token_id) {
+  /// Ids: Principal::credential_id().
+  void add(const std::string& credential_id) {
     const auto at = Clock::now();
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(recent_, [at](const auto& one) { return at - one.second > kept_for; });
     }
-    insert(token_id, at);
+    insert(credential_id, at);
   }
-  void add(const std::unordered_set<std::string>& token_ids) {
-    for (const std::string& id : token_ids) insert(id, Clock::now());
+  void add(const std::unordered_set<std::string>& credential_ids) {
+    for (const std::string& id : credential_ids) insert(id, Clock::now());
   }
-  bool contains(const std::string& token_id) const {
+  /// A key is in force again.
+  void remove(const std::string& credential_id) {
     const std::lock_guard lock(mutex_);
-    return recent_.contains(token_id);
+    recent_.erase(credential_id);
+  }
+  bool contains(const std::string& credential_id) const {
+    const std::lock_guard lock(mutex_);
+    return recent_.contains(credential_id);
   }
 
  private:
-  void insert(const std::string& token_id, Clock::time_point at) {
+  void insert(const std::string& credential_id, Clock::time_point at) {
     const std::lock_guard lock(mutex_);
-    recent_[token_id] = at;
+    recent_[credential_id] = at;
   }
 
   mutable std::mutex mutex_;

@@ -66,7 +66,7 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       settled_(worker.executor()) {
   // The client's loops first: whoever leaves while the provider is being dialled is noticed. It may
   // have left during the upgrade.
-  if (client) add_client(std::move(client), options_.token_id);
+  if (client) add_client(std::move(client), options_.credential_id);
 }
 
 Awaitable<void> SessionDriver::run() {
@@ -80,9 +80,9 @@ Awaitable<void> SessionDriver::run() {
   worker_.forget(*this);
 }
 
-void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& token_id) {
+void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& credential_id) {
   Link& link = links_.emplace_back(worker_.executor());
-  link.token_id = token_id;
+  link.credential_id = credential_id;
   link.peer = std::move(peer);
   client_ = &link;
   spawn(link, read_client(link));
@@ -90,7 +90,7 @@ void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& to
 }
 
 bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
-                           const std::string& token_id) {
+                           const std::string& credential_id) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
   try {
@@ -99,7 +99,7 @@ bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientR
     end(CloseReason::storage_failure, error.what());
     return false;
   }
-  add_client(std::move(client), token_id);
+  add_client(std::move(client), credential_id);
   time_.ring();
   stepped();
   return true;

@@ -30,8 +30,8 @@ struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
   std::unique_ptr<Capture::Stream> capture;  ///< null: off
-  std::string model;     ///< what the client asked for; empty: the configured one
-  std::string token_id;  ///< of the client's token; empty: it has none
+  std::string model;          ///< what the client asked for; empty: the configured one
+  std::string credential_id;  ///< Principal::credential_id() of the client
   std::shared_ptr<const session::SecretFilter> secrets;  ///< cut out of the provider's errors
 };
 
@@ -55,10 +55,11 @@ class SessionDriver final : public JournalWaiter {
   /// The client on another connection; the one before is closed with 4000. False, with `client`
   /// left alone, if the conversation is over.
   bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
-              const std::string& token_id);
-  /// Closes the client's connection (3000) if this is its token; the session is detached.
-  void token_revoked(const std::string& token_id);
-  void tokens_revoked(const std::unordered_set<std::string>& token_ids);
+              const std::string& credential_id);
+  /// Closes the client's connection (3000) if it has shown this token or key; the session is
+  /// detached.
+  void credential_revoked(const std::string& credential_id);
+  void credentials_revoked(const std::unordered_set<std::string>& credential_ids);
 
   const session::RealtimeSession& session() const { return session_; }
 
@@ -73,8 +74,8 @@ class SessionDriver final : public JournalWaiter {
       reading = true;
     }
 
-    session::LegId leg = 0;  ///< of the provider's; 0: the client's
-    std::string token_id;    ///< of the client's token; or empty
+    session::LegId leg = 0;     ///< of the provider's; 0: the client's
+    std::string credential_id;  ///< Principal::credential_id()
     std::unique_ptr<Peer> peer;
     Dial dial;
     Doorbell readable;  ///< rung when reading may go on
@@ -141,7 +142,7 @@ class SessionDriver final : public JournalWaiter {
   /// What came from the client, while it speaks for the session.
   void take(Link& link, Received& received);
   bool may_send(const Link& link, const session::Outbox& outbox) const;
-  void add_client(std::unique_ptr<Peer> peer, const std::string& token_id);
+  void add_client(std::unique_ptr<Peer> peer, const std::string& credential_id);
   void spawn(Link& link, Awaitable<void> loop);
   void spawn(Awaitable<void> loop, Link* link);
   void over(Link* link, const std::exception_ptr& bug);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/auth.hpp"
 #include "server/session_driver.hpp"
 #include "server/ws_frame.hpp"
 
@@ -77,15 +78,24 @@ session::LinkEnd SessionDriver::refused_end(const Link::Farewell& farewell) {
   return {false, 0, farewell.reason, true};
 }
 
-void SessionDriver::token_revoked(const std::string& token_id) {
-  if (!client_ || token_id.empty() || client_->token_id != token_id) return;
-  log_.info("client.token_revoked", {{"session", session_.identity().session_id}});
-  refuse(*client_, close_codes::unauthorised, "token_revoked", "the client token has been revoked");
+void SessionDriver::credential_revoked(const std::string& credential_id) {
+  if (!client_ || credential_id.empty() || client_->credential_id != credential_id) return;
+  const std::string session_id = session_.identity().session_id;
+  if (is_of_key(credential_id)) {
+    log_.info("client.key_revoked", {{"session", session_id}});
+    refuse(*client_, close_codes::unauthorised, "invalid_api_key",
+           "the back-end key has been revoked: auth.api_keys has it no longer");
+  } else {
+    log_.info("client.token_revoked", {{"session", session_id}});
+    refuse(*client_, close_codes::unauthorised, "token_revoked",
+           "the client token has been revoked");
+  }
   stepped();
 }
 
-void SessionDriver::tokens_revoked(const std::unordered_set<std::string>& token_ids) {
-  if (client_ && token_ids.contains(client_->token_id)) token_revoked(client_->token_id);
+void SessionDriver::credentials_revoked(const std::unordered_set<std::string>& credential_ids) {
+  if (client_ && credential_ids.contains(client_->credential_id))
+    credential_revoked(client_->credential_id);
 }
 
 // ---- time ----------------------------------------------------------------------------------

@@ -29,6 +29,12 @@ AuthFailure revoked_token() {
           "The client token has been revoked. Ask your back end for a new one."};
 }
 
+AuthFailure revoked(const Principal& principal) {
+  if (principal.claims) return revoked_token();
+  return {401, "invalid_api_key",
+          "The back-end key has been revoked: auth.api_keys has it no longer."};
+}
+
 AuthFailure forgotten_token() {
   return {401, "token_expired", "What the client token stands for is gone. Ask for a new one."};
 }

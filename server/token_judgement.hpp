@@ -25,6 +25,8 @@ std::optional<AuthFailure> refuse_opening(const TokenClaims& claims, bool expire
 
 AuthFailure expired_token();
 AuthFailure revoked_token();
+/// What a call that lasts is answered once its token or back-end key has been revoked.
+AuthFailure revoked(const Principal& principal);
 /// The store has not what the token stands for, or cannot open it with the token's key.
 AuthFailure forgotten_token();
 

@@ -65,7 +65,7 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
     if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
     const Found& found = std::get<0>(result);
     if (!found) co_return not_found();
-    if (!may_go_on(context)()) co_return unauthorized(request, revoked_token());
+    if (!may_go_on(context)()) co_return unauthorized(request, revoked(context.principal));
     const bool is_final = !found->empty() && found->back().status == session::SessionStatus::final;
     if (is_final || Clock::now() >= deadline) {
       HttpResponse response;

@@ -364,6 +364,56 @@ describe('a back-end key that is taken away', { concurrency: 2 }, () => {
     await others.client.close();
   });
 
+  test('ends what was opened with the key itself, and nothing of a key that stays [P10]', async (t) => {
+    const file = join(temporaryDirectory(t), 'verbatim.toml');
+    const [kept, gone] = [makeKey(), makeKey()];
+    writeFileSync(file, setting(kept, gone));
+    const relay = await startRelay(t, { simulator: await startSimulator(t), key: kept, config: file, set: goesOn });
+    const theirs = [];
+    // As headers and as browsers' subprotocols, in both dialects; one comes back after a drop.
+    for (const options of [
+      { token: gone.key },
+      { token: null, headers: { 'api-key': gone.key } },
+      { token: null, protocols: ['realtime', `openai-insecure-api-key.${gone.key}`] },
+      { token: gone.key, headers: { 'OpenAI-Beta': 'realtime=v1' } },
+    ]) theirs.push(await Client.connectWithId(t, relay, options));
+    const first = await Client.connectWithId(t, relay, { token: gone.key });
+    await first.ask('Before the drop?');
+    first.socket.terminate();
+    const returned = await Client.connect(t, relay, { token: gone.key, query: { session: first.id, after: first.frames.length } });
+    await returned.ask('And after it?');
+    theirs.push(returned);
+    const others = await Client.connectWithId(t, relay);
+    const read = (key) => relay.request(`/v1/sessions/${others.id}/transcript?wait=60`, { key: key.key });
+    const [poll, othersPoll] = [read(gone), read(kept)];
+    const watcher = await Watcher.open(t, relay, others.id, { key: gone.key });
+    const othersWatcher = await Watcher.open(t, relay, others.id);
+    await others.ask('Who watches?');
+    await Promise.all([watcher.text('Who watches?'), othersWatcher.text('Who watches?')]);
+    writeFileSync(file, setting(kept));
+    process.kill(relay.program.pid, 'SIGHUP');
+    for (const client of theirs) {
+      const { code, reason } = await within(client.closed, 'the end of a connection');
+      assert.equal(code, 3000);
+      assert.match(reason, /key has been revoked/);
+      assert.equal(client.events.findLast(({ type }) => type === 'error').error.code, 'invalid_api_key');
+    }
+    await within(watcher.over, 'the end of the stream');
+    assert.equal((await poll).status, 401);
+    assert.equal((await refusal(relay, { token: gone.key })).status, 401);
+    await others.ask('Still there?');
+    await othersWatcher.text('Still there?');
+    // Back in force it opens conversations that stay.
+    writeFileSync(file, setting(kept, gone));
+    process.kill(relay.program.pid, 'SIGHUP');
+    await eventually(async () => (await relay.request('/v1/sessions', { key: gone.key })).status === 200, 'the key');
+    const again = await Client.connectWithId(t, relay, { token: gone.key });
+    await again.ask('Am I back?');
+    await again.close();
+    await others.close();
+    assert.equal((await othersPoll).status, 200);
+  });
+
   test('takes them with it at a restart, too, and one that stays keeps its own [P10]', async (t) => {
     const [kept, gone] = [makeKey(), makeKey()];
     const simulator = await startSimulator(t);
