@@ -138,6 +138,8 @@ class Api {
   Awaitable<std::optional<HttpResponse>> refuse_owner(Context&, const std::string& session_id,
                                                       const std::string& user);
 
+  std::optional<HttpResponse> refuse_length(const TokenClaims& claims) const;
+
   Awaitable<HttpResponse> create_client_secret(Context&);
   Awaitable<HttpResponse> create_beta_session(Context&);
   Awaitable<HttpResponse> list_client_secrets(Context&);

@@ -29,6 +29,26 @@ constexpr std::string_view key_id_prefix = "key_";
 
 }  // namespace
 
+std::size_t token_bytes_max(std::size_t header_bytes_max) {
+  constexpr std::size_t bytes_beside_max = 2 * 1024;
+  return header_bytes_max - std::min(bytes_beside_max, header_bytes_max / 2);
+}
+
+std::optional<std::string> too_long(
+    std::string_view token, std::size_t header_bytes_max,
+    std::initializer_list<std::pair<const char*, std::string_view>> fields) {
+  const std::size_t most = token_bytes_max(header_bytes_max);
+  if (token.size() <= most) return std::nullopt;
+  const auto* const largest = std::max_element(
+      fields.begin(), fields.end(),
+      [](const auto& one, const auto& other) { return one.second.size() < other.second.size(); });
+  return std::string(largest->first) + " has " + std::to_string(largest->second.size()) +
+         " bytes, and the token would have " + std::to_string(token.size()) + ": more than the " +
+         std::to_string(most) +
+         " that fit into a request's head (server.header_bytes_max). Keep what is long at your "
+         "back end, or in private metadata.";
+}
+
 std::string Principal::credential_id() const {
   if (claims) return claims->id;
   return key_id.empty() ? std::string() : credential_of_key(key_id);

@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,6 +39,16 @@ struct TokenClaims {
   std::string model;  ///< empty: whatever the client asks for, or the configured one
   std::int64_t expires_at_s = 0;
 };
+
+/// The longest token that fits into the head of a request: server.header_bytes_max without what a
+/// browser writes there beside it (2 KiB, or half of it where it is small).
+std::size_t token_bytes_max(std::size_t header_bytes_max);
+
+/// Why a token with these claims is of no use: it is longer than token_bytes_max(), and which of
+/// `fields` {name in answers, value} makes it so. nullopt: it fits.
+std::optional<std::string> too_long(
+    std::string_view token, std::size_t header_bytes_max,
+    std::initializer_list<std::pair<const char*, std::string_view>> fields);
 
 struct Principal {
   enum class Kind { development, api_key, client_token };

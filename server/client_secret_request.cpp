@@ -135,9 +135,12 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
   if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
   request.private_metadata = extra.value("private", json::object());
   if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
-  if (request.private_metadata.dump().size() > metadata_bytes_max) {
-    return wrong("'verbatim.private' has more than " + std::to_string(metadata_bytes_max) +
-                 " bytes.");
+  for (const auto& [name, part] :
+       {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
+    if (part->dump().size() > metadata_bytes_max)
+      return openai_error(413, "too_large",
+                          "'verbatim." + std::string(name) + "' has more than " +
+                              std::to_string(metadata_bytes_max) + " bytes.");
   }
   for (const char* key : {"user", "session_id"}) {
     if (extra.contains(key) && !extra[key].is_string()) {

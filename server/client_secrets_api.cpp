@@ -58,6 +58,17 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
                          "There is no such session of this user ('verbatim.session_id').");
 }
 
+/// 413 if the upgrade would refuse the token's request for its length.
+std::optional<HttpResponse> Api::refuse_length(const TokenClaims& claims) const {
+  const auto why =
+      too_long(parts_.authenticator.get()->mint(claims), parts_.settings.server.header_bytes_max,
+               {{"'verbatim.metadata'", claims.metadata_json},
+                {"'verbatim.user'", claims.user},
+                {"'session.model'", claims.model}});
+  if (!why) return std::nullopt;
+  return openai_error(413, "token_too_long", *why);
+}
+
 Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
                                                              const ClientSecretRequest& asked) {
   if (auto refused = refuse_secrets({{"'verbatim.session_id'", asked.session_id},
@@ -81,6 +92,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   } else if (auto refused = co_await refuse_owner(context, claims.session_id, claims.user)) {
     co_return std::move(*refused);
   }
+  if (auto refused = refuse_length(claims)) co_return std::move(*refused);
   storage::ClientToken token;
   token.id = claims.id;
   token.user = claims.user;

@@ -157,6 +157,9 @@ int token(const Common& common, const TokenRequest& request) {
                                  ? token_secret_in(settings.server.data_dir)
                                  : settings.auth.token_secret.reveal();
   const std::string value = Authenticator({}, secret, false).mint(claims);
+  if (const auto why = too_long(value, settings.server.header_bytes_max,
+                                {{"--metadata", claims.metadata_json}, {"--user", claims.user}}))
+    return complain(*why, exit_code::bad_usage);
   write_down(settings, claims, wall);
   if (common.as_json) {
     print({{"value", value},

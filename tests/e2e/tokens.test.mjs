@@ -331,6 +331,55 @@ test('tokens that are still good are listed, never with their value [P10]', asyn
   }
 });
 
+describe('a token that is made can be used', { concurrency: 2 }, () => {
+  // What stands in it, in letters of one byte and of more, as one member and as many.
+  const long = {
+    'verbatim.metadata': (n) => ({ verbatim: { user: 'ann', metadata: { a: 'x'.repeat(n) } } }),
+    'verbatim.metadata, of many members': (n) =>
+      ({ verbatim: { user: 'ann', metadata: Object.fromEntries(Array.from({ length: n / 16 }, (_, i) => [`k${i}`, 'value'])) } }),
+    'verbatim.metadata, in other letters': (n) => ({ verbatim: { user: 'ann', metadata: { a: '語'.repeat(n / 3) } } }),
+    'verbatim.user': (n) => ({ verbatim: { user: 'u'.repeat(n) } }),
+    'session.model': (n) => ({ session: { type: 'realtime', model: 'm'.repeat(n) } }),
+  };
+  for (const head of ['16KiB', '4KiB', '64KiB']) {
+    test(`however long its parts are, with heads of ${head} [P11]`, async (t) => {
+      const relay = await startRelay(t, { simulator: await startSimulator(t), set: [`server.header_bytes_max=${head}`] });
+      for (const [name, body] of Object.entries(long)) {
+        const seen = { 200: 0, 413: 0 };
+        for (const n of [300, 1200, 2400, 6000, 9000, 9900, 10200, 10500, 12000, 16_000, 17_000, 44_000, 60_000]) {
+          const made = await relay.request('/v1/realtime/client_secrets', { method: 'POST', body: body(n) });
+          const place = `${name} of ${n}: ${made.text.slice(0, 200)}`;
+          assert.ok(made.status in seen, place);
+          ++seen[made.status];
+          if (made.status === 413) {
+            assert.ok(['token_too_long', 'too_large'].includes(made.json.error.code), place);
+            assert.ok(made.json.error.message.includes(`'${name.split(',')[0]}' has `), place);
+            continue;
+          }
+          const page = { protocols: ['realtime', `openai-insecure-api-key.${made.json.value}`], headers: { 'user-agent': 'M'.repeat(200) } };
+          for (const options of [{ token: made.json.value }, page]) {
+            const client = await Client.connect(t, relay, options).catch((error) => assert.fail(`${place}: ${error.message}`));
+            client.socket.terminate();
+          }
+        }
+        assert.ok(seen[200] > 0 && seen[413] > 0, `${name}: ${JSON.stringify(seen)}`);
+      }
+      const refused = await relay.request('/v1/realtime/sessions', { method: 'POST', body: { model: 'm'.repeat(60_000) } });
+      assert.deepEqual([refused.status, refused.json.error.code], [413, 'token_too_long']);
+    });
+  }
+
+  test('and the command line makes no other [P11]', async (t) => {
+    const directory = temporaryDirectory(t);
+    const make = (n) => run(['token', '--user', 'ann', '--metadata', JSON.stringify({ a: 'x'.repeat(n) }), '--set', `server.data_dir=${directory}`]);
+    assert.equal((await make(9000)).code, 0);
+    const refused = await make(12_000);
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /--metadata has 12008 bytes.*server\.header_bytes_max/);
+    assert.equal(refused.stdout, '');
+  });
+});
+
 describe('a back-end key that is taken away', { concurrency: 2 }, () => {
   const setting = (...keys) => `[auth]\napi_keys = [${keys.map(({ hash }) => `"${hash}"`).join(', ')}]\n`;
   const opened = async (t, relay, by) => {

@@ -91,6 +91,29 @@ TEST_CASE("a client token says whether it stands for something that the store ke
   CHECK_FALSE(older(R"({"v":1,"id":""})")->configured);
 }
 
+TEST_CASE("a client token that would not fit into a request's head is too long",
+          "[auth][limits][P11]") {
+  CHECK(token_bytes_max(16 * 1024) == 14 * 1024);
+  CHECK(token_bytes_max(1024) == 512);
+  CHECK(token_bytes_max(1024 * 1024) == 1022 * 1024);
+  const Authenticator authenticator({}, secret, false);
+  for (const std::size_t head : {1024U, 4096U, 16384U, 65536U}) {
+    std::size_t longest = 0;
+    for (std::size_t user = 1; user < 2 * head; user += 1 + head / 512) {
+      TokenClaims made = claims();
+      made.user = std::string(user, 'u');
+      const std::string token = authenticator.mint(made);
+      const auto why = too_long(token, head, {{"'x'", made.metadata_json}, {"'user'", made.user}});
+      INFO(head << ' ' << user);
+      REQUIRE(why.has_value() == (token.size() > token_bytes_max(head)));
+      if (!why) longest = token.size();
+      if (why) REQUIRE(why->starts_with("'user' has " + std::to_string(user) + " bytes"));
+      if (why) REQUIRE(why->find(std::to_string(token_bytes_max(head))) != why->npos);
+    }
+    CHECK(longest > head / 4);
+  }
+}
+
 TEST_CASE("a client token that was changed, or signed by another, is refused", "[auth]") {
   const Authenticator authenticator({}, secret, false);
   const std::string token = authenticator.mint(claims());
