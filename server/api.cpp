@@ -289,7 +289,7 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_use_of_token(Context& context
 std::optional<HttpResponse> Api::refuse_secrets(
     std::initializer_list<std::pair<const char*, std::string_view>> fields) const {
   for (const auto& [name, value] : fields) {
-    if (ids_.admits(value)) continue;
+    if (parts_.ids.admits(value)) continue;
     return problem(400, "invalid value", std::string(name) + std::string(IdGuard::why));
   }
   return std::nullopt;

@@ -55,6 +55,7 @@ struct ApiParts {
   Metrics& metrics;
   const LargeMessages& large_messages;
   const BodyMemory& bodies;
+  const IdGuard& ids;
   Capture* capture;  ///< null: nothing is captured
   Log& log;
 };
@@ -66,7 +67,6 @@ class Api {
   explicit Api(ApiParts parts)
       : parts_(parts),
         origins_(parts.settings.server),
-        ids_(parts.settings),
         posts_of_back_ends_(parts.settings.posts.per_minute),
         posts_of_clients_((parts.settings.posts.per_minute + 1) / 2),
         client_posts_(
@@ -171,7 +171,6 @@ class Api {
 
   ApiParts parts_;
   OriginRules origins_;
-  IdGuard ids_;
   RateLimit posts_of_back_ends_;
   RateLimit posts_of_clients_;
   PostAllowance client_posts_;

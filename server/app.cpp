@@ -15,6 +15,7 @@
 
 #include "base/files.hpp"
 #include "config/secrets.hpp"
+#include "server/configured_secrets.hpp"
 #include "server/data_dir.hpp"
 #include "server/erasure.hpp"
 #include "server/forward_before_commit.hpp"
@@ -24,6 +25,7 @@
 #include "server/listener.hpp"
 #include "server/live_feed.hpp"
 #include "server/merging.hpp"
+#include "server/misplaced_secret.hpp"
 #include "server/process.hpp"
 #include "server/proxies.hpp"
 #include "server/relay_service.hpp"
@@ -35,6 +37,7 @@
 #include "server/terms.hpp"
 #include "server/tls.hpp"
 #include "server/webhooks.hpp"
+#include "session/secret_filter.hpp"
 #include "storage/client_tokens.hpp"
 #include "storage/recovery.hpp"
 
@@ -120,7 +123,9 @@ struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
-        log(settings.log, redaction_of(settings)),
+        hidden(std::make_shared<session::SecretFilter>(secrets_of(settings))),
+        id_guard(settings),
+        log(settings.log, redaction_of(hidden)),
         data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
@@ -173,13 +178,14 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<Upstream>(settings.upstream, limits);
-    api = std::make_unique<Api>(ApiParts{
-        settings, authenticator, *upstream, *journal, storage_watch, *webhooks, *erasure, *reader,
-        *merger, feed, registry, revocations, metrics, large_messages, bodies, capture.get(), log});
+    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
+                                         storage_watch, *webhooks, *erasure, *reader, *merger, feed,
+                                         registry, revocations, metrics, large_messages, bodies,
+                                         id_guard, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
                       *admission, registry, revocations, *suspended, doorkeeper, journal_shares,
-                      descriptors, large_messages, capture.get(), log});
+                      descriptors, large_messages, id_guard, capture.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -417,9 +423,27 @@ struct App::Parts {
     control.stop();
   }
 
+  /// Connections to the provider that are there keep the key that they have shown.
+  void use_provider_key_of(const config::Settings& fresh) {
+    const Secret& key = fresh.upstream.api_key;
+    if (key.reveal() == upstream->key()->reveal()) return;
+    if (key.empty()) {
+      log.warn("upstream.key_kept", {{"why", "the configuration names no upstream.api_key_file"},
+                                     {"now", "the key of before is used until a restart"}});
+    } else if (provider) {
+      log.warn("upstream.key_not_used", {{"why", "answers come from the simulated provider"},
+                                         {"now", "restart to relay to a provider"}});
+    } else {
+      upstream->use_key(key);
+      log.info("upstream.key_replaced", {{"now", "new connections to the provider use it"}});
+    }
+  }
+
   void reload() {
     try {
       const config::Settings fresh = config::load(options.sources);
+      hidden->add(secrets_of(fresh));
+      id_guard.add(fresh);
       auto next_authenticator = make_authenticator(fresh);
       if (next_authenticator->development() && !authenticator.get()->development()) {
         throw config::ConfigError(
@@ -433,6 +457,7 @@ struct App::Parts {
       use_keys_of(std::move(next_authenticator));
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
       warn_of(fresh);
+      use_provider_key_of(fresh);
       webhooks->reload(fresh.webhook);
       log.set_level(fresh.log.level);
       log.info("server.reloaded", {{"what", "certificates, keys, log level"}});
@@ -480,6 +505,8 @@ struct App::Parts {
 
   Options options;
   config::Settings& settings;
+  std::shared_ptr<session::SecretFilter> hidden;  ///< of the configuration, for the log
+  IdGuard id_guard;
   Log log;
   DataDir data_dir;
   asio::io_context control{1};

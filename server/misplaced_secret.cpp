@@ -103,12 +103,15 @@ std::string without_secrets(std::string text) {
   }
 }
 
-Log::Redact redaction_of(const config::Settings& settings) {
-  const auto ours = std::make_shared<const session::SecretFilter>(secrets_of(settings));
-  return [ours](std::string text) { return without_secrets(ours->cut(std::move(text))); };
+Log::Redact redaction_of(std::shared_ptr<const session::SecretFilter> ours) {
+  return [ours = std::move(ours)](std::string text) {
+    return without_secrets(ours->cut(std::move(text)));
+  };
 }
 
 IdGuard::IdGuard(const config::Settings& settings) : ours_(unmistakable(secrets_of(settings))) {}
+
+void IdGuard::add(const config::Settings& fresh) { ours_.add(unmistakable(secrets_of(fresh))); }
 
 bool IdGuard::admits(std::string_view id) const {
   return !looks_like_secret(id) && !ours_.contains_secret(id);

@@ -1,9 +1,10 @@
 // Keys and tokens where they do not belong: in the place of an id, in a log line. Recognised by
 // their form, and ours by their value.
 //
-// Immutable after construction; any thread.
+// Any thread; add() by one at a time.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,12 +22,15 @@ bool looks_like_secret(std::string_view text);
 std::string without_secrets(std::string text);
 
 /// For the log: hides both, ours and what looks like one.
-Log::Redact redaction_of(const config::Settings& settings);
+Log::Redact redaction_of(std::shared_ptr<const session::SecretFilter> ours);
 
 /// Ids, users' names and writers stand in lists, logs and webhooks, and are kept.
 class IdGuard {
  public:
   explicit IdGuard(const config::Settings& settings);
+
+  /// From now on those of `fresh` settings, too.
+  void add(const config::Settings& fresh);
 
   bool admits(std::string_view id) const;
 

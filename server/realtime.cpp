@@ -139,9 +139,9 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
 
 /// What a URL names is kept, logged and, for the model, sent to the provider.
 std::optional<HttpResponse> RealtimeEndpoint::refuse_secrets(const RealtimeCall& call) const {
-  if (!ids_.admits(call.session_id))
+  if (!parts_.ids.admits(call.session_id))
     return openai_error(400, "invalid_session_id", "'session'" + std::string(IdGuard::why));
-  if (!ids_.admits(call.model))
+  if (!parts_.ids.admits(call.model))
     return openai_error(400, "invalid_model", "'model'" + std::string(IdGuard::why));
   return std::nullopt;
 }

@@ -11,7 +11,6 @@
 #include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/auth.hpp"
-#include "server/configured_secrets.hpp"
 #include "server/descriptors.hpp"
 #include "server/doorkeeper.hpp"
 #include "server/http_connection.hpp"
@@ -45,6 +44,7 @@ struct RealtimeParts {
   JournalShares& journal_shares;
   Descriptors& descriptors;
   LargeMessages& large_messages;
+  const IdGuard& ids;
   Capture* capture;  ///< null: off
   Log& log;
 };
@@ -52,10 +52,7 @@ struct RealtimeParts {
 class RealtimeEndpoint {
  public:
   explicit RealtimeEndpoint(RealtimeParts parts)
-      : parts_(parts),
-        origins_(parts.settings.server),
-        ids_(parts.settings),
-        secrets_(std::make_shared<session::SecretFilter>(secrets_of(parts.upstream.settings()))) {}
+      : parts_(parts), origins_(parts.settings.server), secrets_(parts.upstream.secrets()) {}
 
   Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
                                                          Worker& worker) const;
@@ -93,7 +90,6 @@ class RealtimeEndpoint {
 
   RealtimeParts parts_;
   OriginRules origins_;
-  IdGuard ids_;
   std::shared_ptr<const session::SecretFilter> secrets_;  ///< of the way to the provider
 };
 

@@ -66,7 +66,8 @@ std::string status_in(std::string_view answer) {
 
 Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
     : settings_(std::move(settings)),
-      hidden_(secrets_of(settings_)),
+      key_(std::make_shared<const Secret>(settings_.api_key)),
+      hidden_(std::make_shared<session::SecretFilter>(secrets_of(settings_))),
       limits_(limits),
       tls_(client_context(settings_.ca_file)) {
   limits_.message_bytes_max = settings_.message_bytes_max;
@@ -174,13 +175,13 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   }
   HeaderList headers;
   headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
-  if (!settings_.api_key.empty()) {
+  if (const auto key = key_.get(); !key->empty()) {
     if (settings_.auth == config::UpstreamAuth::bearer) {
-      headers.emplace_back("Authorization", "Bearer " + settings_.api_key.reveal());
+      headers.emplace_back("Authorization", "Bearer " + key->reveal());
     } else if (settings_.auth == config::UpstreamAuth::basic) {
-      headers.emplace_back("Authorization", "Basic " + settings_.api_key.reveal());
+      headers.emplace_back("Authorization", "Basic " + key->reveal());
     } else {
-      headers.emplace_back("api-key", settings_.api_key.reveal());
+      headers.emplace_back("api-key", key->reveal());
     }
   }
   if (!settings_.organization.empty()) {
@@ -194,7 +195,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   handle.cut = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);
-    std::string code = hidden_.holds_part_of_secret(refused->code) ? "" : refused->code;
+    std::string code = hidden_->holds_part_of_secret(refused->code) ? "" : refused->code;
     DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
                                            std::to_string(refused->status) +
                                            (code.empty() ? "" : ", code " + code) + ")");
@@ -203,6 +204,13 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
     co_return failure;
   }
   co_return std::move(std::get<std::unique_ptr<Peer>>(opened));
+}
+
+void Upstream::use_key(Secret key) {
+  config::Upstream fresh = settings_;
+  fresh.api_key = key;
+  hidden_->add(secrets_of(fresh));  // first: it may come back as soon as it is sent
+  key_.set(std::make_shared<const Secret>(std::move(key)));
 }
 
 Awaitable<std::string> Upstream::probe(const Executor& executor) const {

@@ -1,5 +1,5 @@
 // The way to the provider: resolve, connect (through a proxy if there is one), TLS with
-// verification, upgrade. One object for the whole program; immutable, any thread.
+// verification, upgrade. One object for the whole program; any thread.
 #pragma once
 
 #include <functional>
@@ -11,6 +11,8 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include "base/reloadable.hpp"
+#include "base/secret.hpp"
 #include "base/url.hpp"
 #include "config/settings.hpp"
 #include "server/peer.hpp"
@@ -50,7 +52,11 @@ class Upstream {
   /// Whether a connection with TLS comes about, for /readyz. Empty: it does.
   Awaitable<std::string> probe(const Executor& executor) const;
 
-  const config::Upstream& settings() const { return settings_; }
+  /// For connections from now on; those that are there keep theirs. Both are hidden.
+  void use_key(Secret key);
+  std::shared_ptr<const Secret> key() const { return key_.get(); }
+  /// What must not be repeated of what the provider says. It grows with use_key().
+  std::shared_ptr<const session::SecretFilter> secrets() const { return hidden_; }
 
  private:
   using Connected = std::variant<Transport, DialFailure>;
@@ -58,8 +64,9 @@ class Upstream {
   std::string target(const Wanted& wanted) const;
   Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
 
-  config::Upstream settings_;
-  session::SecretFilter hidden_;
+  config::Upstream settings_;  ///< but for its key
+  Reloadable<const Secret> key_;
+  std::shared_ptr<session::SecretFilter> hidden_;
   WebSocketLimits limits_;
   Address address_;
   std::optional<Address> proxy_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/json/plain_name.hpp"
 #include "base/json/scan.hpp"
@@ -46,6 +47,17 @@ std::string letters_of(std::string_view text) {
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) letters += c;
   }
   return letters;
+}
+
+/// Without those that are too short to be hidden. The longest first: one may be a part of another.
+std::vector<std::string> in_order(std::vector<std::string> secrets) {
+  std::erase_if(secrets,
+                [](const std::string& one) { return one.size() < SecretFilter::length_min; });
+  std::sort(secrets.begin(), secrets.end(), [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  secrets.erase(std::unique(secrets.begin(), secrets.end()), secrets.end());
+  return secrets;
 }
 
 bool is_plain(std::string_view text) {
@@ -95,23 +107,27 @@ bool may_be_error(std::string_view message) {
 
 }  // namespace
 
-SecretFilter::SecretFilter(std::vector<std::string> secrets) : secrets_(std::move(secrets)) {
-  std::erase_if(secrets_, [](const std::string& one) { return one.size() < length_min; });
-  // The longest first: one may be a part of another.
-  std::sort(secrets_.begin(), secrets_.end(), [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  });
-  secrets_.erase(std::unique(secrets_.begin(), secrets_.end()), secrets_.end());
+SecretFilter::SecretFilter(std::vector<std::string> secrets)
+    : versions_(1, in_order(std::move(secrets))), current_(&versions_.back()) {}
+
+void SecretFilter::add(const std::vector<std::string>& more) {
+  Secrets all = secrets();
+  all.insert(all.end(), more.begin(), more.end());
+  all = in_order(std::move(all));
+  if (all == secrets()) return;
+  versions_.push_back(std::move(all));
+  current_.store(&versions_.back(), std::memory_order_release);
 }
 
 bool SecretFilter::contains_secret(std::string_view text) const {
-  return std::any_of(secrets_.begin(), secrets_.end(), [text](const std::string& secret) {
+  const Secrets& now = secrets();
+  return std::any_of(now.begin(), now.end(), [text](const std::string& secret) {
     return text.find(secret) != std::string_view::npos;
   });
 }
 
 std::string SecretFilter::cut(std::string text) const {
-  for (const std::string& secret : secrets_) {
+  for (const std::string& secret : secrets()) {
     for (std::size_t at = text.find(secret); at != std::string::npos;
          at = text.find(secret, at + hidden.size()))
       text.replace(at, secret.size(), hidden);
@@ -120,7 +136,7 @@ std::string SecretFilter::cut(std::string text) const {
 }
 
 std::optional<std::string> SecretFilter::cut_error_event(std::string_view message) const {
-  if (secrets_.empty() || !may_be_error(message)) return std::nullopt;
+  if (secrets().empty() || !may_be_error(message)) return std::nullopt;
   std::string out;
   std::size_t copied = 0;
   for (std::size_t at = message.find('"'); at != std::string_view::npos;
@@ -145,7 +161,8 @@ std::optional<std::string> SecretFilter::cut_error_event(std::string_view messag
 bool SecretFilter::holds_part_of_secret(std::string_view code) const {
   static constexpr std::size_t telling = 12;
   const std::string letters = letters_of(code);
-  return std::any_of(secrets_.begin(), secrets_.end(), [&letters](const std::string& secret) {
+  const Secrets& now = secrets();
+  return std::any_of(now.begin(), now.end(), [&letters](const std::string& secret) {
     const std::string ours = letters_of(secret);
     const std::size_t length = std::min(telling, ours.size());
     for (std::size_t at = 0; length > 0 && at + length <= letters.size(); ++at)
@@ -159,7 +176,7 @@ void SecretFilter::cut_code(std::string& code) const {
 }
 
 void SecretFilter::cut_codes(Event& event) const {
-  if (secrets_.empty()) return;
+  if (secrets().empty()) return;
   if (auto* error = std::get_if<ProviderError>(&event.body)) {
     cut_code(error->type);
     cut_code(error->code);

@@ -1,9 +1,12 @@
 // Keeps the provider's key out of what the relay passes on, logs or stores: providers and gateways
 // repeat keys in their refusals.
 //
-// Immutable; any thread.
+// Any thread, without a lock; add() by one at a time. What was a secret once remains one: a peer
+// may repeat a key that has been replaced.
 #pragma once
 
+#include <atomic>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +19,15 @@ namespace verbatim::session {
 class SecretFilter {
  public:
   /// Hides nothing.
-  SecretFilter() = default;
+  SecretFilter() : SecretFilter(std::vector<std::string>()) {}
   /// Values of fewer than `length_min` bytes are not hidden: they stand in ordinary words.
   static constexpr std::size_t length_min = 4;
   explicit SecretFilter(std::vector<std::string> secrets);
+  SecretFilter(const SecretFilter&) = delete;
+  SecretFilter& operator=(const SecretFilter&) = delete;
+
+  /// Hides these, too, from now on, wherever the filter is in use.
+  void add(const std::vector<std::string>& more);
 
   bool contains_secret(std::string_view text) const;
   /// Of a code, which is a word of the provider's choice: it has a secret or twelve letters of one,
@@ -37,9 +45,12 @@ class SecretFilter {
   void cut_codes(Event& event) const;
 
  private:
+  using Secrets = std::vector<std::string>;
+  const Secrets& secrets() const { return *current_.load(std::memory_order_acquire); }
   void cut_code(std::string& code) const;
 
-  std::vector<std::string> secrets_;
+  std::list<Secrets> versions_;  ///< a reader may have any of them in its hands
+  std::atomic<const Secrets*> current_;
 };
 
 }  // namespace verbatim::session

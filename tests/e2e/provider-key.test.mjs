@@ -2,12 +2,13 @@
 // no client, no log line and no file.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { WebSocketServer } from 'ws';
-import { Client, startRelay, temporaryDirectory, within } from './support/verbatim.mjs';
+import { eventually } from './support/cell.mjs';
+import { Client, makeKey, startRelay, temporaryDirectory, within } from './support/verbatim.mjs';
 
 const key = 'sk-proj-a/b+4711';
 const said = 'my-cat-has-died';
@@ -22,7 +23,7 @@ async function provider(t, { refusal, accepted = () => {} }) {
     sockets.handleUpgrade(request, socket, head, (connection) => {
       connection.on('error', () => {});
       connection.send(JSON.stringify({ type: 'session.created', event_id: 'e0', session: { id: 's' } }));
-      accepted(connection);
+      accepted(connection, request);
     });
   });
   server.listen(0, '127.0.0.1');
@@ -203,4 +204,126 @@ test('the provider\'s address is logged without what may be a secret in it [P10]
   await relay.program.stop();
   assert.match(relay.program.stderr, /server\.ready/);
   assert.ok(!relay.program.stderr.includes('query-secret-1'));
+});
+
+describe('a key that is replaced', { concurrency: 3 }, () => {
+  const [first, second, third] = ['first-of-4711/keys+abc', 'second-of-4712-keys', 'third:of_4713.keys'];
+
+  /** A relay whose key is in a file, and its connections to the provider in order. */
+  async function withFile(t, set = []) {
+    const file = join(temporaryDirectory(t), 'key');
+    writeFileSync(file, `${first}\n`, { mode: 0o600 });
+    const seen = [];
+    const accepted = (socket, { headers }) => {
+      // Only then is an error no answer to what the relay itself has asked for.
+      socket.on('message', (data) => {
+        const { type, session } = JSON.parse(data);
+        if (type === 'session.update') socket.send(JSON.stringify({ type: 'session.updated', event_id: 'e0', session }));
+      });
+      seen.push({ socket, headers });
+    };
+    const relay = await startRelay(t, {
+      set: [
+        `upstream.url=${await provider(t, { accepted })}`,
+        `upstream.api_key_file=${file}`, 'upstream.reconnect_attempts_max=5', 'session.transcription_grace=0s', 'log.level=debug', ...set],
+    });
+    relay.captured = temporaryDirectory(t);
+    let reloads = 0;
+    const reload = async (outcome = 'server\\.reloaded') => {
+      const count = () => relay.program.stderr.match(/server\.(not_)?reloaded/g)?.length ?? 0;
+      process.kill(relay.program.pid, 'SIGHUP');
+      ++reloads;
+      await eventually(() => count() === reloads, 'the reload');
+      assert.match(relay.program.stderr.slice(relay.program.stderr.lastIndexOf('server.')), new RegExp(`^${outcome}`));
+    };
+    const connect = async () => {
+      const before = seen.length;
+      const client = await Client.connectWithId(t, relay);
+      await client.event('session.created');
+      client.send({ type: 'session.update', session: { type: 'realtime', output_modalities: ['text'] } });
+      await client.event('session.updated');
+      return { client, provider: seen[before] };
+    };
+    return { relay, file, seen, reload, connect };
+  }
+
+  /** The provider repeats these keys in an error; the client sees none of them. */
+  async function assertCut({ client, provider: { socket } }, keys) {
+    const from = client.events.length;
+    socket.send(JSON.stringify({ type: 'error', event_id: 'e1', error: { type: 'x', code: 'y', message: `Keys: ${keys.join(' and ')}.` } }));
+    const { error } = await client.event('error', from);
+    assert.equal(error.message, `Keys: ${keys.map(() => '[hidden]').join(' and ')}.`);
+  }
+
+  test('is shown by new connections after SIGHUP, and each that was one stays hidden [P10]', async (t) => {
+    const { relay, file, seen, reload, connect } = await withFile(t);
+    const one = await connect();
+    assert.equal(one.provider.headers.authorization, `Bearer ${first}`);
+    writeFileSync(file, `${second}\n`);
+    await reload();
+    // The conversation that goes on keeps its connection, and must not be told either of them.
+    assert.equal(seen.length, 1);
+    await assertCut(one, [first, second]);
+    const two = await connect();
+    assert.equal(two.provider.headers.authorization, `Bearer ${second}`);
+    await assertCut(two, [first, second]);
+    writeFileSync(file, `${third}\n`);
+    await reload();
+    const three = await connect();
+    assert.equal(three.provider.headers.authorization, `Bearer ${third}`);
+    for (const each of [one, two, three]) await assertCut(each, [third, second, first]);
+    // One that must connect again shows the newest.
+    one.provider.socket.terminate();
+    await eventually(() => seen.length === 4, 'another connection');
+    assert.equal(seen[3].headers.authorization, `Bearer ${third}`);
+    // No id may be one of them.
+    for (const id of [second, third]) {
+      const refused = await relay.request('/v1/sessions', { method: 'POST', body: { session_id: id } });
+      assert.equal(refused.status, 400, refused.text);
+    }
+    three.provider.socket.close(4001, `bad key ${second} ${third}`);
+    two.provider.socket.close(4001, third);
+    for (const { client } of [one, two, three]) await client.close();
+    await assertHidden(relay, three.client, [first, second, third]);
+  });
+
+  test('stays in use as long as nothing takes its place, and the log says why [P10][P11]', async (t) => {
+    const { relay, file, reload, connect } = await withFile(t, ['upstream.auth=api_key_header']);
+    for (const [spoil, why] of [
+      [() => rmSync(file), /cannot be read/],
+      [() => writeFileSync(file, `${second} ${third}\n`), /api_key_file/],
+      [() => writeFileSync(file, ''), /shorter than/],
+    ]) {
+      spoil();
+      await reload('server\\.not_reloaded');
+      assert.match(relay.program.stderr.slice(relay.program.stderr.lastIndexOf('server.not_reloaded')), why);
+      const { client, provider: { headers } } = await connect();
+      assert.equal(headers['api-key'], first);
+      await client.close();
+    }
+    writeFileSync(file, second);
+    await reload();
+    const { client, provider: { headers } } = await connect();
+    assert.equal(headers['api-key'], second);
+    await client.close();
+    await assertHidden(relay, client, [first, second, third]);
+  });
+
+  test('and taken out of the configuration is used until a restart [P11]', async (t) => {
+    const directory = temporaryDirectory(t);
+    const [config, file] = [join(directory, 'verbatim.toml'), join(directory, 'key')];
+    const seen = [];
+    const url = await provider(t, { accepted: (_, { headers }) => seen.push(headers.authorization) });
+    writeFileSync(file, first, { mode: 0o600 });
+    const key = makeKey();
+    const keys = `[auth]\napi_keys = ["${key.hash}"]\n`;
+    writeFileSync(config, `${keys}[upstream]\napi_key_file = "${file}"\n`);
+    const relay = await startRelay(t, { config, key, set: [`upstream.url=${url}`], env: { VERBATIM_UPSTREAM_API_KEY: undefined } });
+    writeFileSync(config, keys);
+    process.kill(relay.program.pid, 'SIGHUP');
+    await eventually(() => /server\.reloaded/.test(relay.program.stderr), 'the reload');
+    assert.match(relay.program.stderr, /upstream\.key_kept/);
+    await (await Client.connectWithId(t, relay)).event('session.created');
+    assert.deepEqual(seen, [`Bearer ${first}`]);
+  });
 });

@@ -141,6 +141,22 @@ TEST_CASE("a longer secret is cut before one that is a part of it", "[P10]") {
   CHECK(both.cut("Basic user:hunter2, hunter2") == "Basic [hidden], [hidden]");
 }
 
+TEST_CASE("what becomes a secret later is hidden from then on, and what was one stays hidden",
+          "[P10]") {
+  SecretFilter grown({"first-key-1"});
+  CHECK(grown.cut("second-key-2") == "second-key-2");
+  grown.add({"second-key-2", "first-key-1", "abc", ""});
+  grown.add({"second-key-2"});
+  grown.add({});
+  CHECK(grown.cut("first-key-1, second-key-2, abc") == "[hidden], [hidden], abc");
+  CHECK(grown.contains_secret("a second-key-2"));
+  CHECK(grown.holds_part_of_secret("Second_Key_2"));
+  CHECK(grown.cut_error_event(R"({"type":"error","error":{"message":"second-key-2"}})"));
+  // One that holds another goes first, whichever came first.
+  grown.add({"user:first-key-1"});
+  CHECK(grown.cut("user:first-key-1") == "[hidden]");
+}
+
 TEST_CASE("a code that is the key is not kept, told or shown", "[P10]") {
   SessionOptions options;
   options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4711"});
