@@ -30,12 +30,35 @@ bool shows_session(std::string_view type) {
          type == "transcription_session.created" || type == "transcription_session.updated";
 }
 
+/// What a response has of its session: the provider repeats it there.
+bool shows_response(std::string_view type) {
+  return type == "response.created" || type == "response.done";
+}
+
+/// A response's own members by these names are none of its session's.
+bool is_of_responses(std::string_view field) {
+  return field == "id" || field == "object" || field == "type";
+}
+
+/// As a reader takes it, whatever of it is escaped.
+std::string decoded(const json::Members& member) {
+  if (member.key().find('\\') == std::string_view::npos) return std::string(member.key());
+  return json::View::of('"' + std::string(member.key()) + '"').string_or_empty();
+}
+
+/// Of a message whose type, or a name before it, is escaped: peek_type() gives none.
+std::string type_of(std::string_view message) {
+  for (json::Members members(json::View::of(message)); members.next();)
+    if (decoded(members) == "type") return members.value().string_or_empty();
+  return {};
+}
+
 /// An object without the members that are hidden, all else byte for byte.
 std::string rewritten(json::View object, const std::string& path,
                       const std::vector<std::string>& hidden, bool& changed) {
   std::string out = "{";
   for (json::Members members(object); members.next();) {
-    const std::string here = path + small(members.key());
+    const std::string here = path + small(decoded(members));
     const auto hides = [&here](const std::string& field) { return covers(field, here); };
     if (std::any_of(hidden.begin(), hidden.end(), hides)) {
       changed = true;
@@ -115,10 +138,17 @@ void Policy::configured(std::string_view type, std::string_view message) {
 
 std::optional<std::string> Policy::without_hidden(std::string_view type,
                                                   std::string_view message) const {
-  if (rules_.hidden.empty() || !shows_session(type)) return std::nullopt;
+  if (rules_.hidden.empty()) return std::nullopt;
+  const std::string spelt = type.empty() ? type_of(message) : std::string();
+  if (type.empty()) type = spelt;
+  const bool of_response = shows_response(type);
+  if (!of_response && !shows_session(type)) return std::nullopt;
   bool changed = false;
   std::vector<std::string> paths;
-  for (const std::string& field : rules_.hidden) paths.push_back("session." + field);
+  for (const std::string& field : rules_.hidden) {
+    if (!of_response) paths.push_back("session." + field);
+    if (of_response && !is_of_responses(field)) paths.push_back("response." + field);
+  }
   const auto object = json::View::of(message);
   if (!object.is(json::Kind::object)) return "{\"type\":\"" + std::string(type) + "\"}";
   std::string out = rewritten(object, {}, paths, changed);

@@ -23,6 +23,11 @@ constexpr std::int64_t slowest_line_bytes_per_ms = 256;
 /// Of the time until the provider ends a session, the share after which another is prepared.
 constexpr std::int64_t rotate_share_percent = 92;
 
+/// What the client may not see, of an event of this type.
+void hide_fields(const Policy& policy, std::string_view type, Message& message) {
+  if (auto shown = policy.without_hidden(type, message.bytes)) message.bytes = *std::move(shown);
+}
+
 }  // namespace
 
 // ---- legs ----------------------------------------------------------------------------------
@@ -118,6 +123,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (event) notice(*event, message);
   if (!event) {
     release_created();
+    hide_fields(policy_, type, message);
     if (!unseen) answer_client(std::move(message));
     return;
   }
@@ -137,7 +143,10 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (!needs) return;
   const auto usage_needs = record_usage(std::move(transcription_usage), response_over, now);
   if (!usage_needs) return;
-  if (transcription) veil(message);
+  if (transcription)
+    veil(message);
+  else
+    hide_fields(policy_, type, message);
   if (opened_here && std::exchange(hides_created_, false)) {
     holds_created_ = false;
   } else if (opened_here && holds_created_) {

@@ -321,6 +321,76 @@ TEST_CASE("hidden fields are taken out and the rest stays byte for byte", "[poli
                   R"("audio":{"output":{"speed":1e0}},"x":"\ud83d"}})");
   CHECK_FALSE(policy.without_hidden("session.updated", updated_with_transcription));
   CHECK_FALSE(policy.without_hidden("response.done", R"({"session":{"instructions":"x"}})"));
+  CHECK_FALSE(policy.without_hidden("response.output_item.done",
+                                    R"({"type":"response.output_item.done","item":{"voice":1}})"));
+}
+
+TEST_CASE("hidden fields are taken out however their names are escaped", "[P10][policy]") {
+  PolicyRules rules;
+  rules.hidden = {"instructions", "audio.output.voice"};
+  const Policy policy(rules, "", "");
+  for (const char* hidden :
+       {R"("\u0069nstructions":"EVIL")", R"("instruction\u0073":"EVIL")",
+        R"("\u0049nstructions":"EVIL")", R"("instructions":"a","instructions":"EVIL")",
+        R"("\u0070rompt":{"id":"EVIL"})", R"("\u0061udio":{"output":{"voice":"EVIL"}})",
+        R"("audio":{"out\u0070ut":{"voice":"EVIL","speed":1}})",
+        R"("audio":{"output":{"v\u006fice":{"id":"EVIL"}}})"}) {
+    for (const char* place : {R"("session":{"a\u0062":1.50,@})", R"("\u0073ession":{@})"}) {
+      std::string body(place);
+      body.replace(body.find('@'), 1, hidden);
+      for (const std::string& message : {R"({"type":"session.updated",)" + body + "}",
+                                         "{" + body + R"(,"type":"session.updated"})",
+                                         R"({"type":"session.\u0075pdated",)" + body + "}",
+                                         R"({"t\u0079pe":"session.created",)" + body + "}"}) {
+        INFO(message);
+        const auto shown = policy.without_hidden(peek_type(message), message);
+        REQUIRE(shown);
+        CHECK(shown->find("EVIL") == shown->npos);
+        // All else is as it was, also its spelling.
+        if (body.find("1.50") != body.npos) CHECK(shown->find(R"("a\u0062":1.50)") != shown->npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("hidden fields are taken out of a response's copy, too", "[P10][policy]") {
+  PolicyRules rules;
+  rules.hidden = {"instructions", "tools", "audio.output.voice", "id"};
+  const Policy policy(rules, "", "");
+  for (const char* type : {"response.created", "response.done"}) {
+    const std::string begin = R"({"type":")" + std::string(type) + R"(","response":{"id":"r1",)";
+    const auto shown = policy.without_hidden(
+        type, begin + R"("instructions":"EVIL","t\u006fols":["EVIL"],"status":"completed",)"
+                      R"("audio":{"output":{"voice":"EVIL","format":1.0}},"output":[{"id":"i1",)"
+                      R"("content":[{"instructions":"said"}]}],"prompt":{"id":"EVIL"}}})");
+    REQUIRE(shown);
+    CHECK(*shown == begin + R"("status":"completed","audio":{"output":{"format":1.0}},)"
+                            R"("output":[{"id":"i1","content":[{"instructions":"said"}]}]}})");
+    CHECK_FALSE(policy.without_hidden(type, begin + R"("status":"completed"}})"));
+  }
+}
+
+TEST_CASE("a client sees no hidden field, in whatever event the provider shows it",
+          "[P10][policy]") {
+  SessionOptions options;
+  options.policy.hidden = {"instructions"};
+  Stage stage(options);
+  stage.open();
+  stage.provider(
+      R"({"type":"session.updated","event_id":"u9","session":{"\u0069nstructions":"EVIL"}})");
+  stage.provider(R"({"type":"response.created","event_id":"u10","response":{"id":"r1",)"
+                 R"("status":"in_progress","instructions":"EVIL","output":[]}})");
+  stage.provider(R"({"type":"response.created","response":{"instructions":"EVIL"}})");
+  stage.provider(R"({"type":"response.done","event_id":"u11","response":{"id":"r1",)"
+                 R"("status":"completed","instructions":"EVIL","output":[]}})");
+  stage.journal.sync();
+  std::size_t shown = 0;
+  for (const std::string& message : stage.drain_client()) {
+    INFO(message);
+    CHECK(message.find("EVIL") == message.npos);
+    ++shown;
+  }
+  CHECK(shown >= 4);
 }
 
 TEST_CASE("what can not be read is not shown where something is hidden", "[policy]") {
