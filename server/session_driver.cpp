@@ -534,7 +534,9 @@ void SessionDriver::hide_secrets(std::string& message) const {
 }
 
 void SessionDriver::capture(session::Direction direction, const std::string& event) {
-  if (options_.capture) options_.capture->add(direction, event, now().wall);
+  if (!options_.capture) return;
+  const auto clean = options_.secrets ? options_.secrets->cut_frame(event) : std::nullopt;
+  options_.capture->add(direction, clean ? *clean : event, now().wall);
 }
 
 }  // namespace verbatim::server

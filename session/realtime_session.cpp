@@ -93,7 +93,8 @@ void RealtimeSession::client_said(Message message, Moment now) {
   if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
     audio_uncommitted_ = false;
   Sequence needs = 0;
-  if (auto event = read_client_event(message.bytes)) {
+  const auto clean = without_secrets(message.bytes);
+  if (auto event = read_client_event(clean ? *clean : message.bytes)) {
     const auto recorded = record(std::move(*event), now);
     if (!recorded) return;
     needs = *recorded;
@@ -254,6 +255,10 @@ void RealtimeSession::bound_details(Event& event) const {
       item.detail = detail_not_kept;
     }
   });
+}
+
+std::optional<std::string> RealtimeSession::without_secrets(std::string_view message) const {
+  return options_.secrets ? options_.secrets->cut_frame(message) : std::nullopt;
 }
 
 std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {

@@ -246,6 +246,8 @@ class RealtimeSession {
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
   std::optional<Sequence> record(Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
+  /// What is kept of a message is read from this. nullopt: from the message itself.
+  std::optional<std::string> without_secrets(std::string_view message) const;
   bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
   void bound_details(Event& event) const;
   void tell_turns();
@@ -295,8 +297,8 @@ class RealtimeSession {
   // realtime_session_upstream.cpp: the provider
   void current_said(Message message, Moment now);
   void next_said(const Message& message, Moment now);
-  std::optional<Event> read(const Message& message) const;
-  void notice(const Event& event, const Message& message);
+  std::optional<Event> read(std::string_view message) const;
+  void notice(const Event& event, std::string_view message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: of the session's end, if this was the last try; else that of the outage.
   void leg_failed(const std::string& why, Moment now,

@@ -98,7 +98,9 @@ void RealtimeSession::current_said(Message message, Moment now) {
   message.kind = kind_of(traffic);
   provider_error_ = false;
   created_ = true;  // usually by session.created; some ways in (sideband) never send one
-  auto event = read(message);
+  const auto clean = traffic == Traffic::audio ? std::nullopt : without_secrets(message.bytes);
+  const std::string_view words = clean ? std::string_view(*clean) : message.bytes;
+  auto event = read(words);
   const auto* audio = event ? std::get_if<AudioDelta>(&event->body) : nullptr;
   if (traffic == Traffic::audio && (audio != nullptr || !event)) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
@@ -110,17 +112,17 @@ void RealtimeSession::current_said(Message message, Moment now) {
     return;
   }
   if (event && current_->given() > 0 && current_->is_echo(*event)) return;
-  answers_.see(type, message.bytes);
-  auto transcription_usage = read_transcription_usage(type, message.bytes);
-  meter_.configured(type, message.bytes);
-  policy_.configured(type, message.bytes);
+  answers_.see(type, words);
+  auto transcription_usage = read_transcription_usage(type, words);
+  meter_.configured(type, words);
+  policy_.configured(type, words);
   const bool ours = event && answers_relay(*event, message, now);
   const bool unseen = ours || is_hidden(type);
   if (event && !ours) {
     const std::string behind = unanswered_.answered_by(*event);
     if (!behind.empty()) show_behind(behind, *event, message);
   }
-  if (event) notice(*event, message);
+  if (event) notice(*event, clean ? std::string_view(*clean) : message.bytes);
   if (!event) {
     release_created();
     hide_fields(policy_, type, message);
@@ -164,13 +166,13 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (next_ && !ended()) try_carry_over(now);
 }
 
-std::optional<Event> RealtimeSession::read(const Message& message) const {
-  auto event = read_server_event(message.bytes);
+std::optional<Event> RealtimeSession::read(std::string_view message) const {
+  auto event = read_server_event(message);
   if (event && options_.secrets) options_.secrets->cut_codes(*event);
   return event;
 }
 
-void RealtimeSession::notice(const Event& event, const Message& message) {
+void RealtimeSession::notice(const Event& event, std::string_view message) {
   if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body))
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
   if (std::holds_alternative<ResponseEnded>(event.body)) ++counts_.responses;
@@ -186,13 +188,14 @@ void RealtimeSession::notice(const Event& event, const Message& message) {
   }
   if (std::holds_alternative<SessionConfigured>(event.body) ||
       std::holds_alternative<UpstreamOpened>(event.body))
-    settings_.see(message.bytes);
+    settings_.see(message);
 }
 
 // ---- one leg after another -----------------------------------------------------------------
 
 void RealtimeSession::next_said(const Message& message, Moment now) {
-  const auto event = read(message);
+  const auto clean = without_secrets(message.bytes);
+  const auto event = read(clean ? *clean : message.bytes);
   if (!event) return;
   if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
     leg_failed("the provider refused to go on: " + next_->complaint(), now);

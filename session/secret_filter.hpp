@@ -5,6 +5,7 @@
 // may repeat a key that has been replaced.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <list>
 #include <optional>
@@ -38,16 +39,35 @@ class SecretFilter {
 
   /// An `error` event of the provider, or a frame that a lenient reader may take for one, in which
   /// a secret stands in some string, however it is escaped, with `[hidden]` in its place; all else
-  /// byte for byte. Such a frame has a type with the word error in it, or a member `error`, or it
-  /// does not have exactly one plain type. nullopt: nothing is to be changed, or it is none.
+  /// byte for byte. Such a frame has a type with the word error or fail in it, or a member `error`,
+  /// or it does not have exactly one plain type. Or it tells of an error further within, and a
+  /// secret stands there: an item's `error`, an answer's `status_details`. nullopt: nothing is to
+  /// be changed, or it is none.
   std::optional<std::string> cut_error_event(std::string_view message) const;
+  /// Any frame, with `[hidden]` in place of a secret in each of its strings: what the relay keeps
+  /// is read from that. nullopt: it has none. Cheap for frames that have none.
+  std::optional<std::string> cut_frame(std::string_view message) const;
   /// Codes of an event that hold a secret become "other": codes are logged, counted and shown.
   void cut_codes(Event& event) const;
 
  private:
-  using Secrets = std::vector<std::string>;
+  struct Secret {
+    std::string value;
+    std::size_t rarest = 0;  ///< where its letter stands that ordinary text has least
+  };
+  struct Secrets {
+    explicit Secrets(std::vector<std::string> values);
+    std::vector<Secret> all;          ///< the longest first: one may be a part of another
+    std::array<bool, 128> letters{};  ///< those of the secrets
+  };
+
   const Secrets& secrets() const { return *current_.load(std::memory_order_acquire); }
+
   void cut_code(std::string& code) const;
+  bool may_hold_secret(std::string_view message) const;
+  bool has_secret_in_error(std::string_view message) const;
+  std::optional<std::string> cut_strings(std::string_view message, int depth) const;
+  std::string cut_string(std::string text, int depth) const;
 
   std::list<Secrets> versions_;  ///< a reader may have any of them in its hands
   std::atomic<const Secrets*> current_;

@@ -151,6 +151,78 @@ describe('what it says later', { concurrency: 3 }, () => {
     await assertHidden(relay, client);
   });
 
+  test('an error further within a frame passes without the key, and is kept without it [P10]', async (t) => {
+    const item = {
+      id: 'i1', type: 'mcp_call', status: 'failed', name: 'n', server_label: 's', arguments: '{}',
+      error: { type: 'http_error', code: 401, message: `the server said: ${key}` },
+    };
+    const answered = { id: 'r1', object: 'realtime.response', status: 'failed', output: [item] };
+    const details = { type: 'failed', error: { type: key, code: key, message: `${key}.` } };
+    const frames = [
+      { type: 'conversation.item.added', previous_item_id: null, item },
+      { type: 'conversation.item.done', previous_item_id: null, item },
+      { type: 'response.created', response: { ...answered, status: 'in_progress', output: [] } },
+      { type: 'response.output_item.done', response_id: 'r1', output_index: 0, item },
+      { type: 'response.done', response: { ...answered, status_details: details } },
+      { type: 'response.done', response: { id: 'r2', status: 'failed', status_details: key } },
+      { type: 'mcp_list_tools.failed', item_id: 'i2', error: { message: key } },
+      { type: 'mcp_list_tools.failed', item_id: 'i2', message: key },
+      { type: 'response.mcp_call.failed', item_id: 'i1', reason: { text: key } },
+      { type: 'conversation.item.input_audio_transcription.failed', item_id: 'i3', content_index: 0, error: { code: key } },
+    ].map((event, n) => JSON.stringify({ event_id: `k${n}`, ...event }));
+    const relay = await start(t, {
+      accepted(connection) {
+        // As another library writes them, too.
+        for (const frame of frames) connection.send(frame.replaceAll('/', '\\/'));
+        for (const frame of frames) connection.send(frame.replaceAll('"k', '"again'));
+        connection.send('{"type":"vendor.last"}');
+      },
+    });
+    const client = await Client.connectWithId(t, relay);
+    await client.event('vendor.last');
+    const cut = frames.map((frame) => frame.replaceAll(key, '[hidden]'));
+    const got = client.frames.filter((frame) => /"(k|again)\d/.test(frame));
+    assert.deepEqual(got, [...cut, ...cut.map((frame) => frame.replaceAll('"k', '"again'))]);
+    client.socket.close();
+    await within(client.closed, 'the end');
+    const { tool_calls: calls } = await relay.transcript(client.id);
+    assert.match(JSON.stringify(calls), /the server said: \[hidden\]/);
+    for (const format of ['markdown', 'jsonl']) {
+      const { text } = await relay.request(`/v1/sessions/${client.id}/transcript?format=${format}`);
+      assert.ok(!text.includes(key), format);
+    }
+    await assertHidden(relay, client);
+  });
+
+  test('what is no error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
+    const content = (text) => [{ type: 'output_text', text }];
+    const told = `Say ${key.replaceAll('/', '\\/')} aloud.`;
+    const frames = [
+      `{"type":"conversation.item.added","event_id":"k1","previous_item_id":null, "item":{"id":"i1","type":"message","role":"user","content":[{"type":"input_text","text":"${told}"}]}}`,
+      `{"type":"response.created","event_id":"k2","response":{"id":"r1","status":"in_progress","output":[]}}`,
+      `{"type":"response.output_text.delta","event_id":"k3","response_id":"r1","item_id":"i2","content_index":0,"delta":"${told}"}`,
+      JSON.stringify({
+        type: 'response.done', event_id: 'k4',
+        response: { id: 'r1', status: 'completed', output: [{ id: 'i2', type: 'message', role: 'assistant', content: content(`Say ${key} aloud.`) }] },
+      }),
+    ];
+    const relay = await start(t, {
+      accepted(connection) {
+        for (const frame of frames) connection.send(frame);
+        connection.send('{"type":"vendor.last"}');
+      },
+    });
+    const client = await Client.connectWithId(t, relay);
+    await client.event('vendor.last');
+    assert.deepEqual(client.frames.filter((frame) => /"k\d/.test(frame)), frames);
+    client.frames.length = 0;
+    client.socket.close();
+    await within(client.closed, 'the end');
+    const { turns } = await relay.transcript(client.id);
+    assert.deepEqual(turns.map(({ text }) => text), ['Say [hidden] aloud.', 'Say [hidden] aloud.']);
+    await assertHidden(relay, client);
+  });
+
   for (const [what, code, end] of [
     ['a refusal', 4001, 'upstream_error'],
     ['a normal close', 1000, 'upstream_closed'],

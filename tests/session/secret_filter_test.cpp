@@ -22,6 +22,23 @@ std::string error_saying(const std::string& literal) {
          R"(,"param":null}})";
 }
 
+/// All that an event says.
+std::string words_of(Event& event) {
+  std::string words;
+  for_each_item(event, [&words](const Item& item) {
+    words += item.id + item.detail;
+    for (const Part& part : item.parts) words += part.text.utf8();
+  });
+  std::visit(
+      [&words](const auto& body) {
+        if constexpr (requires { body.text; }) words += body.text.utf8();
+        if constexpr (requires { body.usage; }) words += body.usage;
+        if constexpr (requires { body.reason; }) words += body.reason;
+      },
+      event.body);
+  return words;
+}
+
 }  // namespace
 
 TEST_CASE("a key in an error event is cut out, however it is escaped", "[P10]") {
@@ -58,8 +75,9 @@ TEST_CASE("error events without the key, and all other events, are left byte for
     INFO(type);
     const std::string head = R"({"type":")" + std::string(type) + "\",";
     CHECK_FALSE(filter().cut_error_event(head + R"("x":)" + says_key + "}"));
-    CHECK_FALSE(
-        filter().cut_error_event(head + R"("response":{"error":{"message":)" + says_key + "}}}"));
+    CHECK_FALSE(filter().cut_error_event(
+        head + R"("response":{"error":{"message":"no"},"status":"completed","output":[)" +
+        says_key + R"(]},"text":)" + says_key + "}"));
     CHECK_FALSE(filter().cut_error_event(R"( { "item" : {"type":"error","type":"x"}, "typed": [)" +
                                          says_key + R"(], "error_count":0, "type" : ")" + type +
                                          "\"} \n"));
@@ -189,4 +207,118 @@ TEST_CASE("a code with a part of the key is not kept, in whatever form it is wri
   }
   for (const char* code : {"invalid_api_key", "insufficient_quota", "project_not_found", "sk", ""})
     CHECK_FALSE(filter.holds_part_of_secret(code));
+}
+
+TEST_CASE("a frame in which an error further within holds the key passes without it", "[P10][P9]") {
+  for (const char* frame :
+       {R"({"type":"response.done","response":{"status_details":{"error":{"message":"@"}}}})",
+        R"({"type":"response.done","response":{"status_details":"@","output":[]}})",
+        R"({"type":"response.done","response":{"status_details":{"reason":"@"}}})",
+        R"({"type":"response.done","response":{"incomplete_details":{"reason":"a @ b"}}})",
+        R"({"type":"response.done","response":{"output":[{"id":"1","error":{"message":"@"}}]}})",
+        R"({"type":"response.done","response":{"output":[{"id":"1"},{"last_error":"@"}]}})",
+        R"({"type":"conversation.item.added","item":{"type":"mcp_call","error":"@"}})",
+        R"({"type":"conversation.item.done","item":{"error":{"content":[{"text":"@"}]}}})",
+        R"({"type":"response.output_item.done","item":{"error":["x",["@"]]}})",
+        R"({"type":"response.output_item.done","item":{"errors":[{"@":1}]}})",
+        R"({"type":"response.output_item.done","item":{"output":"@","status":"failed"}})",
+        R"({"type":"vendor.note","data":{"text":"@","type":"gateway_error"}})",
+        R"({"type":"vendor.note","data":{"err\u006fr":{"x":"@"}}})",
+        R"({"type":"vendor.note","data":{"Error_Message":"@"}})",
+        R"({"type":"mcp_list_tools.failed","item_id":"x","reason":"@"})",
+        R"({"type":"response.mcp_call.failed","item_id":"x","detail":{"text":"@"}})"}) {
+    INFO(frame);
+    const auto of = [frame](const std::string& word) {
+      std::string out(frame);
+      return out.replace(out.find('@'), 1, word);
+    };
+    CHECK(filter().cut_error_event(of("short")) == of("[hidden]"));
+    CHECK(filter().cut_error_event(of(R"(s\u0068ort)")) == of("[hidden]"));
+    CHECK(filter().cut_error_event(of(R"(sk-a\/b\"c\u002B4711)")) == of("[hidden]"));
+    CHECK_FALSE(filter().cut_error_event(of("shor")));
+    CHECK_FALSE(filter().cut_error_event(of(R"(s\u0068or)")));
+  }
+}
+
+TEST_CASE("beside an error further within the key passes, as in all that is no error", "[P9]") {
+  for (const char* frame :
+       {R"({"type":"response.done","response":{"output":[{"text":"@"}],"status_details":null}})",
+        R"({"type":"response.done","response":{"status":"completed","output":[{"text":"@"}]}})",
+        R"({"type":"conversation.item.added","item":{"error":null,"text":"@"}})",
+        R"({"type":"conversation.item.added","item":{"text":"@","error":{"code":"x"}}})",
+        R"({"type":"response.output_audio.delta","delta":"AAAA","x":{"error":"@"}})"}) {
+    INFO(frame);
+    std::string used(frame);
+    CHECK_FALSE(filter().cut_error_event(used.replace(used.find('@'), 1, "short")));
+  }
+}
+
+TEST_CASE("what is kept is read without the key, in whatever string of a frame it stands",
+          "[P10]") {
+  const auto in = [](const std::string& word) {
+    return R"({"type":"conversation.item.added","item":{"text":"a\nb","arguments":")" + word +
+           R"(","n":[1,")" + word + R"("]}})";
+  };
+  for (const char* written :
+       {R"(sk-a/b\"c+4711)", R"(sk-a\/b\"c+4711)", R"(\u0073k-a/b\u0022c+4711)", "short",
+        R"(\u0073hort)", R"(shor\u0074)"}) {
+    INFO(written);
+    CHECK(filter().cut_frame(in(written)) == in("[hidden]"));
+  }
+  CHECK_FALSE(filter().cut_frame(in(R"(sk-a/b \u00e4 \" \t shor\u0064)")));
+  CHECK_FALSE(SecretFilter().cut_frame(in("short")));
+}
+
+TEST_CASE("a key in JSON that stands in a string is cut out, however often it is escaped",
+          "[P10]") {
+  const SecretFilter one({"sk-a/b4711"});
+  std::string body = R"({"error":{"message":"bad key sk-a\/b4711 \u00e4"}})";
+  for (int wrapped = 0; wrapped < 3; ++wrapped) {
+    const auto frame = json{{"type", "error"}, {"message", body}}.dump();
+    INFO(frame);
+    const auto cut = one.cut_error_event(frame);
+    REQUIRE(cut);
+    std::string read = json::parse(*cut)["message"];
+    for (int inner = 0; inner < wrapped; ++inner) read = json::parse(read)["body"];
+    CHECK(json::parse(read)["error"]["message"] == "bad key [hidden] \u00e4");
+    CHECK(one.cut_frame(frame));
+    body = json{{"body", body}}.dump();
+  }
+}
+
+TEST_CASE("the key is in no journaled event, whatever the provider puts it into", "[P10][P1]") {
+  SessionOptions options;
+  options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4/711"});
+  Stage stage(options);
+  stage.open();
+  const std::string call = R"("type":"mcp_call","status":"failed","name":"n","server_label":"s",)"
+                           R"("arguments":"{\"a\":\"sk-4/711\"}","output":"sk-4\/711",)"
+                           R"("error":{"type":"http_error","code":401,"message":"key sk-4/711"})";
+  for (const char* type : {"conversation.item.added", "conversation.item.done"})
+    stage.provider(R"({"type":")" + std::string(type) +
+                   R"(","previous_item_id":null,"item":{"id":"i1",)" + call + "}}");
+  stage.provider(R"({"type":"conversation.item.added","previous_item_id":"i1","item":{"id":"i2",)"
+                 R"("type":"message","role":"user","content":[{"type":"input_text","text":)"
+                 R"("my sk-4\u002f711"},{"type":"input_image","image_url":"data:sk-4/711"}]}})");
+  stage.provider(
+      R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"i3",)"
+      R"("content_index":0,"transcript":"sk-4/711","usage":{"type":"sk-4/711"}})");
+  stage.provider(R"({"type":"response.created","response":{"id":"r1"}})");
+  stage.provider(R"({"type":"response.output_text.delta","response_id":"r1","item_id":"i4",)"
+                 R"("delta":"is sk-4/711"})");
+  stage.provider(
+      R"({"type":"response.done","response":{"id":"r1","status":"failed","output":[{"id":"i5",)" +
+      call + R"(}],"usage":{"note":"sk-4/711"},"status_details":{"error":{"code":"sk-4/711"}}}})");
+  stage.client(R"({"type":"conversation.item.create","item":{"type":"message","role":"user",)"
+               R"("content":[{"type":"input_text","text":"sk-4\/711 too"}]}})");
+  std::size_t hidden = 0;
+  for (auto& row : stage.journal.rows) {
+    const std::string words = words_of(row.event);
+    INFO(words);
+    CHECK(words.find("711") == std::string::npos);
+    if (words.find("[hidden]") != std::string::npos) ++hidden;
+  }
+  CHECK(hidden >= 7);
+  for (const Turn& turn : stage.journal.settled)
+    CHECK(turn.text.utf8().find("711") == std::string::npos);
 }
