@@ -130,7 +130,7 @@ struct App::Parts {
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
         feed(settings.events),
-        journal_shares(settings.limits.all_journal_bytes_per_minute),
+        journal_shares(settings.limits),
         registry(settings.session.sessions_max),
         doorkeeper(settings.limits),
         authenticator(make_authenticator(settings)),

@@ -47,7 +47,8 @@ enum class AdmissionLimit : std::uint8_t {
   connects_per_minute = 2,
   user_audio_seconds = 3,
   user_tokens = 4,
-  descriptors = 5
+  descriptors = 5,
+  journal_bytes = 6
 };
 
 /// The answer to one that is not let in, and by which limit, if by one of those.

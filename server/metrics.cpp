@@ -126,8 +126,8 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
   families.push_back(std::move(told));
   families.push_back(std::move(reached));
   constexpr const char* admission_names[] = {
-      "sessions",           "sessions_per_user", "connects_per_minute",
-      "user_audio_seconds", "user_tokens",       "descriptors"};
+      "sessions",    "sessions_per_user", "connects_per_minute", "user_audio_seconds",
+      "user_tokens", "descriptors",       "journal_bytes"};
   auto refused =
       family("verbatim_admissions_refused_total",
              "Conversations not begun, by the limit that they met.", MetricType::Counter);

@@ -91,7 +91,7 @@ struct Tally {
   Count rebuild_items_given;
   Count rebuild_items_left_out;
   Count rebuild_items_refused;
-  std::array<Count, 6> refused_by;  ///< AdmissionLimit
+  std::array<Count, 7> refused_by;  ///< AdmissionLimit
   std::array<Count, session::limit_count> limits_told;
   std::array<Count, session::limit_count> limits_reached;
   Count input_tokens;

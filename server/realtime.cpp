@@ -67,7 +67,6 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.upstream_queue_bytes_max = settings.upstream_queue_bytes_max;
   options.journal_share_bytes =
       std::max(all.journal.queue_bytes_max / journal_queue_shares, journal_share_min);
-  options.journal_bytes_per_second = all.limits.journal_bytes_per_second;
   options.budget.journal_bytes_per_minute =
       static_cast<std::int64_t>(all.limits.journal_bytes_per_minute);
   options.item_bytes_max = settings.item_bytes_max;
@@ -83,6 +82,12 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   options.reconnect.seed = static_cast<std::uint32_t>(attempt);
   options.rotate_after_ms = all.upstream.rotate_after.count();
   return options;
+}
+
+/// Whose conversations share what may be journaled. A back end with its own key may stand for any
+/// number of people: there the session counts, however often it is begun anew.
+std::string journal_owner(const RealtimeCall& call) {
+  return call.by_token ? "user " + call.user : "session " + call.session_id;
 }
 
 bool binds_transcription(const storage::ClientToken& token) {
@@ -237,6 +242,14 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     co_return std::nullopt;
   }
   const SessionPlace place(parts_.registry, call.session_id);
+  if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
+    co_return not_admitted(
+        {retry_later(openai_error(429, "journal_bytes_spent",
+                                  "This user's conversations have sent what they may in one minute "
+                                  "(limits.journal_bytes_per_minute)."),
+                     static_cast<int>(wait_s)),
+         AdmissionLimit::journal_bytes});
+  }
   const auto descriptors = parts_.descriptors.take(Descriptors::of_a_conversation);
   if (!descriptors) {
     worker.tally().not_admitted(AdmissionLimit::descriptors);
@@ -362,8 +375,9 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   options.model = call.model;
   options.transcription = call.transcription;
   options.users_usage = std::move(account);
-  options.budget.shared_journal =
-      parts_.journal_shares.open(call.by_token ? call.user : std::string());
+  auto part = parts_.journal_shares.open(journal_owner(call), now().mono_ms);
+  options.budget.shared_journal = std::move(part.journal);
+  options.users_pace = std::move(part.pace);
   options.secrets = secrets_;
   apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,

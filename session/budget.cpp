@@ -64,7 +64,8 @@ std::string reached(Limit limit) {
     case Limit::user_tokens:
       return "user_tokens: the user's sessions have used the tokens of this day";
     case Limit::journal_bytes:
-      return "journal_bytes: the session has sent more to be kept than it may in a minute";
+      return "journal_bytes: the user's sessions have sent more to be kept than they may in a "
+             "minute";
     case Limit::all_journal_bytes:
       return "all_journal_bytes: all sessions have sent more to be kept than they may in a minute, "
              "and this one the most of it";
@@ -105,9 +106,10 @@ std::optional<Budget::Notice> Budget::journaled(std::size_t bytes, std::int64_t 
   journal_bytes_ += static_cast<std::int64_t>(bytes);
   const std::int64_t most = limits_.journal_bytes_per_minute;
   Notice notice{Limit::journal_bytes, most > 0 && journal_bytes_ > most, journal_bytes_, most};
-  if (!notice.reached && limits_.shared_journal && limits_.shared_journal->add(bytes, now_ms)) {
-    notice.limit = Limit::all_journal_bytes;
-    notice.reached = true;
+  if (limits_.shared_journal) {
+    const auto shared = limits_.shared_journal->add(bytes, now_ms);
+    if (shared && !notice.reached) notice.limit = *shared;
+    notice.reached = notice.reached || shared;
   }
   return judged(notice, false);
 }

@@ -26,7 +26,7 @@ enum class Limit : std::uint8_t {
   tokens = 3,              ///< of this session
   user_audio_seconds = 4,  ///< of all sessions that the user began on this day
   user_tokens = 5,
-  journal_bytes = 6,      ///< of this session in a minute
+  journal_bytes = 6,      ///< of this session in a minute, or of all of its user
   all_journal_bytes = 7,  ///< of all sessions in a minute, of which this one has the most
 };
 inline constexpr std::size_t limit_count = 8;
@@ -48,14 +48,15 @@ class SharedUsage {
   virtual Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
 };
 
-/// What all sessions journal together. Implemented by the server, an object for each session; its
-/// add() takes no lock while all is well.
+/// What sessions journal together: those of one user, and all. Implemented by the server, an object
+/// for each session; its add() takes no lock while all is well.
 class SharedJournal {
  public:
   virtual ~SharedJournal() = default;
-  /// The session has journaled more. True if it is to end, since it has the largest part of too
-  /// much.
-  virtual bool add(std::size_t bytes, std::int64_t now_ms) = 0;
+  /// The session has journaled more. The limit that ends it, if one does: journal_bytes, since its
+  /// user's sessions have journaled too much in this minute, or all_journal_bytes, since it has the
+  /// largest part of too much.
+  virtual std::optional<Limit> add(std::size_t bytes, std::int64_t now_ms) = 0;
 };
 
 /// 0: no limit.

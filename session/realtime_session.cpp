@@ -48,7 +48,8 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
                      : 0),
       policy_(options_.policy, options_.session_config_json, options_.model),
       budget_(limits_of(options_), options_.users_usage, now.mono_ms),
-      pace_(options_.journal_bytes_per_second),
+      pace_(options_.users_pace ? options_.users_pace
+                                : std::make_shared<PaceAccount>(options_.journal_bytes_per_second)),
       backoff_(options_.reconnect),
       answers_(options_.open_answers_bytes_max) {
   budget_.listen(identity_.extension_events);
@@ -56,6 +57,7 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
     settings_.hide_transcription(!*wanted);
   transcript_.not_before(identity_.started_at);
   transcribes_ = options_.transcription;
+  pace_.time_passed(now.mono_ms);  // the user's other sessions may have brought too much
 }
 
 // ---- the client ----------------------------------------------------------------------------

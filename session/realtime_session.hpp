@@ -51,6 +51,7 @@ struct SessionOptions {
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
   std::size_t journal_share_bytes = 4 * 1024 * 1024;  ///< of the journal's queue, then it waits
   std::size_t journal_bytes_per_second = 0;  ///< beyond it the client is not read; 0: any speed
+  std::shared_ptr<PaceAccount> users_pace;   ///< of all sessions of the user, in place of that
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::size_t item_bytes_max = 24 * 1024 * 1024;  ///< of an item's JSON, to be given again

@@ -181,3 +181,63 @@ for (const [what, set, limit] of [
     await bystander.close();
   });
 }
+
+/** Sends items until it is stopped, not read any more, or over. */
+function pour(client, bytes) {
+  const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x'.repeat(bytes) }] };
+  const pouring = setInterval(() => {
+    if (client.socket.readyState !== client.socket.OPEN) return clearInterval(pouring);
+    if (client.socket.bufferedAmount < 4 * bytes) client.send({ type: 'conversation.item.create', item });
+  }, 5);
+  return () => clearInterval(pouring);
+}
+
+test("one user's conversations have one pace, however many they are [P11]", async (t) => {
+  const perSecond = 1024 * 1024;
+  const relay = await start(t, [`limits.journal_bytes_per_second=${perSecond}`]);
+  const open = async (user) => {
+    const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user }) });
+    await client.event('session.created');
+    return client;
+  };
+  const clients = await Promise.all(Array.from({ length: 12 }, () => open('bob')));
+  const bystander = await open('ann');
+  const bytes = 20_000;
+  // An item is journaled as it is asked for and as it is placed, at least.
+  const journaled = () =>
+    clients.reduce((sum, { events }) => sum + 2 * bytes * events.filter(({ type }) => type === 'conversation.item.added').length, 0);
+  const begun = performance.now();
+  const stops = clients.map((client) => pour(client, bytes));
+  for (let n = 0; n < 5; ++n) await bystander.ask(`Are you there, ${n}?`);
+  await eventually(() => journaled() > 4 * perSecond, 'some seconds of it are journaled');
+  const brought = journaled();
+  const seconds = (performance.now() - begun) / 1000;
+  stops.forEach((stop) => stop());
+  // Beside the rate: a quarter of a second's at once, and the message that each has under way.
+  const most = perSecond * (seconds + 0.25) + clients.length * 4 * bytes;
+  assert.ok(brought <= most, `${brought} bytes in ${seconds} s, at most ${most}`);
+  assert.ok([...clients, bystander].every(({ ended }) => !ended));
+});
+
+test("a user's next conversation does not begin the minute's bound anew [P11]", async (t) => {
+  const relay = await start(t, ['limits.journal_bytes_per_minute=2MiB']);
+  const token = () => relay.mint({ user: 'bob' });
+  let refused;
+  // Between the flood and the next conversation another minute may have begun: once.
+  for (let n = 0; n < 2 && !refused; ++n) {
+    const client = await Client.connectWithId(t, relay, { token: await token() });
+    await client.event('session.created');
+    await flood(client, 60_000);
+    assert.equal((await client.closed).code, 1008);
+    refused = await refusal(relay, { token: await token() }).catch(() => undefined);
+  }
+  assert.ok(refused, 'the next conversation of the user begins');
+  assert.equal(refused.status, 429);
+  assert.equal(refused.json.error.code, 'journal_bytes_spent');
+  const seconds = Number(refused.headers['retry-after']);
+  assert.ok(seconds >= 1 && seconds <= 60, `${seconds} s`);
+  assert.ok((await metric(relay, 'verbatim_admissions_refused_total{limit="journal_bytes"}')) >= 1);
+  const bystander = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ann' }) });
+  await bystander.ask('And who is there now?');
+  await bystander.close();
+});

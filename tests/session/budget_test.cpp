@@ -374,14 +374,15 @@ TEST_CASE("what the provider says counts in the journal as what the client does"
   CHECK(reason_of(stage) == "policy");
 }
 
-TEST_CASE("the session with the largest part of too much ends", "[limits][P11]") {
+TEST_CASE("a session ends by the limit that it shares with others", "[limits][P11]") {
+  const Limit limit = GENERATE(Limit::journal_bytes, Limit::all_journal_bytes);
   struct Judge final : SharedJournal {
-    bool add(std::size_t bytes, std::int64_t) override {
+    std::optional<Limit> add(std::size_t bytes, std::int64_t) override {
       sum += bytes;
-      return largest;
+      return ends;
     }
     std::size_t sum = 0;
-    bool largest = false;
+    std::optional<Limit> ends;
   };
   const auto judge = std::make_shared<Judge>();
   SessionOptions options;
@@ -391,10 +392,10 @@ TEST_CASE("the session with the largest part of too much ends", "[limits][P11]")
   stage.client(typed_item);
   CHECK(judge->sum > 0);
   REQUIRE(reason_of(stage) == "none");
-  judge->largest = true;
+  judge->ends = limit;
   stage.client(typed_item);
   CHECK(reason_of(stage) == "policy");
-  CHECK(stage.session.budget().reached() == Limit::all_journal_bytes);
+  CHECK(stage.session.budget().reached() == limit);
 }
 
 TEST_CASE("a session that is faster than the disk waits, and only it", "[limits][P11]") {

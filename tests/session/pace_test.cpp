@@ -1,6 +1,8 @@
 #include "session/pace.hpp"
 
 #include <catch2/catch.hpp>
+#include <memory>
+#include <vector>
 
 #include "tests/session/stage.hpp"
 
@@ -9,6 +11,10 @@ using namespace verbatim::session;
 using namespace verbatim::session::test;
 
 namespace {
+
+std::shared_ptr<PaceAccount> account(std::size_t bytes_per_second) {
+  return std::make_shared<PaceAccount>(bytes_per_second);
+}
 
 /// Brings `bytes` at a time whenever it may, for `ms` milliseconds; how much it could bring.
 std::size_t brought_in(Pace& pace, std::size_t bytes, std::int64_t from_ms, std::int64_t ms) {
@@ -31,7 +37,7 @@ std::size_t brought_in(Pace& pace, std::size_t bytes, std::int64_t from_ms, std:
 TEST_CASE("who brings all it can brings its rate, and a little more at the start",
           "[limits][P11]") {
   for (const std::size_t bytes : {1u, 100u, 10'000u}) {
-    Pace pace(100'000);
+    Pace pace(account(100'000));
     const std::size_t sum = brought_in(pace, bytes, 7'000'000, 10'000);
     CHECK(sum >= 1'000'000);
     CHECK(sum <= 1'000'000 + 25'000 + bytes);
@@ -39,7 +45,7 @@ TEST_CASE("who brings all it can brings its rate, and a little more at the start
 }
 
 TEST_CASE("who brings less than its rate never waits", "[limits][P11]") {
-  Pace pace(100'000);
+  Pace pace(account(100'000));
   for (std::int64_t now = 0; now < 60'000; now += 100) {
     pace.brought(9'999, now);
     REQUIRE_FALSE(pace.holds());
@@ -47,7 +53,7 @@ TEST_CASE("who brings less than its rate never waits", "[limits][P11]") {
 }
 
 TEST_CASE("a message larger than the rate is taken, and paid for behind it", "[limits][P11]") {
-  Pace pace(1'000);
+  Pace pace(account(1'000));
   pace.brought(24'000, 0);
   REQUIRE(pace.holds());
   const std::int64_t end = pace.ends_at_ms();
@@ -61,13 +67,65 @@ TEST_CASE("a message larger than the rate is taken, and paid for behind it", "[l
 
 TEST_CASE("without a rate nothing waits, and a clock that stands still pays nothing",
           "[limits][P11]") {
-  Pace any(0);
+  Pace any(account(0));
   any.brought(std::size_t{1} << 40, 0);
   CHECK_FALSE(any.holds());
-  Pace pace(1'000);
+  Pace pace(account(1'000));
   pace.brought(10'000, 5);
   pace.time_passed(5);
   CHECK(pace.holds());
+}
+
+TEST_CASE("who shares an account with many brings a part of its rate", "[limits][P11]") {
+  const auto shared = account(100'000);
+  std::vector<Pace> all(18, Pace(shared));
+  std::size_t sum = 0;
+  std::int64_t now = 7'000'000;
+  while (now < 7'010'000) {
+    std::int64_t next = now + 10'000;
+    for (Pace& one : all) {
+      one.time_passed(now);
+      if (!one.holds()) {
+        one.brought(2'000, now);
+        sum += 2'000;
+      }
+      if (one.holds()) next = std::min(next, one.ends_at_ms());
+    }
+    REQUIRE(next > now);
+    now = next;
+  }
+  CHECK(sum >= 1'000'000);
+  CHECK(sum <= 1'000'000 + 25'000 + 18 * 2'000);
+  // One that begins now has no share of its own.
+  Pace late(shared);
+  late.brought(25'000, now);
+  CHECK(late.holds());
+}
+
+TEST_CASE("a rate beyond all disks, and one of a byte, are counted as they are", "[limits]") {
+  Pace fast(account(std::size_t{1} << 40));
+  fast.brought(std::size_t{1} << 36, 5);
+  CHECK_FALSE(fast.holds());
+  Pace slow(account(1));
+  slow.brought(std::size_t{24} << 20, 5);
+  REQUIRE(slow.holds());
+  CHECK(slow.ends_at_ms() > 25'000'000'000);
+}
+
+TEST_CASE("a session whose user's others have flooded is read later from its beginning",
+          "[limits][P11]") {
+  SessionOptions options;
+  options.users_pace = account(4'000);
+  Stage first(options);
+  first.open();
+  first.journal.bytes_of_each = 600;
+  first.client(typed_item);
+  first.client(typed_item);
+  REQUIRE_FALSE(first.session.wants_client());
+  Stage second(options);
+  CHECK_FALSE(second.session.wants_client());
+  second.pass(second.session.next_deadline_ms() - second.clock.mono_ms);
+  CHECK(second.session.wants_client());
 }
 
 TEST_CASE("a client that floods is read later, and its words are all taken", "[limits][P1][P11]") {
