@@ -93,6 +93,8 @@ std::vector<Key> make_server_keys() {
       key("server.body_bytes_max", &S::server, &Server::body_bytes_max, bytes(KiB, GiB)),
       key("server.bodies_bytes_max", &S::server, &Server::bodies_bytes_max,
           bytes(64 * KiB, 1024 * GiB)),
+      key("server.answers_bytes_max", &S::server, &Server::answers_bytes_max,
+          bytes(64 * KiB, 1024 * GiB)),
       key("server.handshake_timeout", &S::server, &Server::handshake_timeout,
           duration(100ms, 5min)),
       key("server.request_timeout", &S::server, &Server::request_timeout, duration(100ms, 1h)),

@@ -46,9 +46,10 @@ struct Server {
   std::size_t connections_per_address = 0;  ///< 0: a quarter of connections_max
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 4 * 1024 * 1024;
-  std::size_t bodies_bytes_max = 64 * 1024 * 1024;  ///< of all requests together
-  milliseconds handshake_timeout{5'000};            ///< TLS handshake, and each request's header
-  milliseconds request_timeout{30'000};             ///< one request's body and answer
+  std::size_t bodies_bytes_max = 64 * 1024 * 1024;    ///< of all requests together
+  std::size_t answers_bytes_max = 128 * 1024 * 1024;  ///< of all answers that wait to be read
+  milliseconds handshake_timeout{5'000};              ///< TLS handshake, and each request's header
+  milliseconds request_timeout{30'000};               ///< one request's body and answer
   milliseconds keep_alive_timeout{75'000};
   std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
   milliseconds large_message_timeout{30'000};           ///< of each MiB of one

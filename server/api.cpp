@@ -180,7 +180,10 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     if (context.principal.kind == Principal::Kind::client_token) {
       if (auto refused = co_await refuse_use_of_token(context)) co_return std::move(*refused);
     }
-    co_return co_await (this->*route.handler)(context);
+    HttpResponse response = co_await (this->*route.handler)(context);
+    // What anybody may ask for is the program's own, and small.
+    if (route.credential == Credential::none) co_return response;
+    co_return within_memory(context, std::move(response));
   }
   const std::string allowed = methods_of(request.path);
   if (allowed.empty()) co_return nothing_at(request.path);
@@ -297,7 +300,37 @@ std::optional<HttpResponse> Api::refuse_secrets(
 
 std::string Api::share_of(const Context& context) {
   const bool is_client = context.principal.kind == Principal::Kind::client_token;
-  return is_client ? "user " + context.principal.user : "session " + context.id;
+  // Tokens whose user is the back end are of no user.
+  const bool has_user = is_client && context.principal.claims->user_named;
+  return has_user ? "user " + context.principal.user : "session " + context.id;
+}
+
+AnswerMemory::Owner Api::owner_of(const Context& context) {
+  return {share_of(context), context.principal.kind == Principal::Kind::client_token};
+}
+
+HttpResponse Api::within_memory(const Context& context, HttpResponse response) const {
+  if (response.memory || response.body.size() <= AnswerMemory::free_bytes) return response;
+  const auto memory = std::make_shared<AnswerMemory::Share>(parts_.answers, owner_of(context));
+  if (!memory->resize(response.body.size())) return no_memory_for_answer(context);
+  response.memory = memory;
+  return response;
+}
+
+HttpResponse Api::no_memory_for_answer(const Context& context) const {
+  if (parts_.answers.worth_a_line(Clock::now())) {
+    const AnswerMemory::Counts counts = parts_.answers.counts();
+    parts_.log.warn("answers.refused",
+                    {{"remote", context.request.remote},
+                     {"held", counts.held},
+                     {"refused", counts.refused},
+                     {"now",
+                      "requests for large answers get 503 until others have been read; raise "
+                      "server.answers_bytes_max if this is no attack"}});
+  }
+  return retry_later(problem(503, "too many answers",
+                             "The answers that wait to be read take as much memory as "
+                             "server.answers_bytes_max allows. Read them, and try again later."));
 }
 
 std::function<bool()> Api::may_go_on(const Context& context) const {

@@ -18,6 +18,7 @@
 #include "base/rate_limit.hpp"
 #include "base/reloadable.hpp"
 #include "config/settings.hpp"
+#include "server/answer_memory.hpp"
 #include "server/auth.hpp"
 #include "server/capture.hpp"
 #include "server/erasure.hpp"
@@ -56,6 +57,7 @@ struct ApiParts {
   const LargeMessages& large_messages;
   const BodyMemory& bodies;
   const IdGuard& ids;
+  AnswerMemory& answers;
   Capture* capture;  ///< null: nothing is captured
   Log& log;
 };
@@ -106,8 +108,13 @@ class Api {
   /// What a change that ran on the journal's writer came to.
   using Changed = std::optional<storage::StorageError>;
   Awaitable<Changed> change(Worker& worker, std::function<void(storage::Database&)> work);
-  /// Whose turn it is where copies are merged: a client token's user, else the session's.
+  /// Whose turn it is where the store is read and copies are merged, and whose part of the memory
+  /// of answers it is: a client token's user's if it has one, else the session's.
   static std::string share_of(const Context& context);
+  static AnswerMemory::Owner owner_of(const Context& context);
+  /// The answer, with its part of the memory of all answers; 503 where there is none for it.
+  HttpResponse within_memory(const Context& context, HttpResponse response) const;
+  HttpResponse no_memory_for_answer(const Context& context) const;
   /// Reads something of a session: where writers have posted copies, on a thread that merges.
   template <class Found, class Read>
   Awaitable<std::variant<Found, storage::StorageError>> read_merged(Context& context, Read read,
@@ -192,7 +199,7 @@ Awaitable<std::variant<Found, storage::StorageError>> Api::read_merged(Context& 
     }
     return Quick(std::in_place, read(store));
   };
-  auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied, what);
+  auto quick = co_await parts_.reader.run<Quick>(executor, unless_copied, what, share_of(context));
   using Outcome = std::variant<Found, storage::StorageError>;
   if (auto* error = std::get_if<1>(&quick))
     co_return Outcome(std::in_place_index<1>, std::move(*error));

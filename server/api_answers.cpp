@@ -34,8 +34,12 @@ HttpResponse tagged(const HttpRequest& request, std::string_view tag,
   return response;
 }
 
+std::string tag_of(std::string_view body) {
+  return "\"" + to_hex(sha256(body)).substr(0, 32) + "\"";
+}
+
 HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
-  const std::string tag = "\"" + to_hex(sha256(response.body)).substr(0, 32) + "\"";
+  const std::string tag = tag_of(response.body);
   return tagged(request, tag, [&response] { return std::move(response); });
 }
 

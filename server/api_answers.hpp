@@ -5,6 +5,8 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
 
 #include "server/auth.hpp"
 #include "server/http.hpp"
@@ -16,7 +18,9 @@ namespace verbatim::server {
 HttpResponse json_response(const nlohmann::json& value, int status = 200);
 /// With an ETag; 304 without the body if the request has it already.
 HttpResponse tagged(const HttpRequest& request, HttpResponse response);
-/// The same where the tag is known before the body is: quoted.
+/// The tag of a body, quoted.
+std::string tag_of(std::string_view body);
+/// The same where the tag is known before the body is.
 HttpResponse tagged(const HttpRequest& request, std::string_view tag,
                     const std::function<HttpResponse()>& make);
 /// 401, in the form of the path.

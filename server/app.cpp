@@ -181,7 +181,7 @@ struct App::Parts {
     api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
                                          storage_watch, *webhooks, *erasure, *reader, *merger, feed,
                                          registry, revocations, metrics, large_messages, bodies,
-                                         id_guard, capture.get(), log});
+                                         id_guard, answers, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
                       *admission, registry, revocations, *suspended, doorkeeper, journal_shares,
@@ -519,6 +519,8 @@ struct App::Parts {
       std::max(settings.server.large_message_bytes, largest_message(settings)),
       largest_message(settings)};
   BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
+  AnswerMemory answers{
+      settings.server.answers_bytes_max};  ///< before the workers, whose answers have a part in it
   LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
   JournalShares journal_shares;  ///< before the workers, whose sessions have a part in it
   Workers workers;

@@ -12,7 +12,7 @@ using nlohmann::json;
 using session::SessionStatus;
 using storage::TailState;
 
-/// What is made ahead of a peer; one turn may be longer.
+/// What is made ahead of a peer. A longer event comes in several pieces.
 constexpr std::size_t piece_bytes = 64 * 1024;
 /// Also sends the head of the answer on its way; how soon a browser comes back.
 constexpr const char* greeting = "retry: 1000\n\n";
@@ -39,11 +39,13 @@ std::string session_json(const TailState& state) {
 
 EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place,
                          storage::TailStart start, const std::optional<storage::TailMark>& seen,
-                         std::function<bool()> may_watch, const Executor& executor)
+                         std::function<bool()> may_watch, std::shared_ptr<void> memory,
+                         const Executor& executor)
     : feed_(feed),
       place_(std::move(place)),
       start_(std::move(start)),
       may_watch_(std::move(may_watch)),
+      memory_(std::move(memory)),
       ends_at_(Clock::now() + feed.settings().connection_max) {
   if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
   if (!start_.ended) bell_ = feed_.follow(start_.key, seen_, executor);
@@ -54,7 +56,7 @@ Awaitable<std::string> EventStream::next() {
   if (!begun_) {
     begun_ = true;
     beat_at_ = Clock::now() + feed_.settings().heartbeat;
-    if (start_.before) take_end(*start_.before);
+    if (start_.before) take_end(*std::exchange(start_.before, nullptr));
     if (start_.ended && batch_.empty()) {
       take_end(*std::exchange(start_.ended, nullptr));
       over_ = true;
@@ -122,6 +124,7 @@ void EventStream::take_end(const TailState& end) {
 void EventStream::take(std::shared_ptr<const TailState> state) {
   batch_.clear();
   sent_ = 0;
+  if (!start_.before && !start_.ended) memory_.reset();
   mark_ = state->mark;
   const TailState* const before = shown_.get();
   const bool is_final = state->head.status == SessionStatus::final;
@@ -141,11 +144,22 @@ void EventStream::take(std::shared_ptr<const TailState> state) {
 std::string EventStream::piece() {
   std::string out;
   while (sent_ < batch_.size() && out.size() < piece_bytes) {
-    const Event& event = batch_[sent_++];
-    out.append("event: ").append(event.name()).append("\n");
-    // Only who has all of a state may say so.
-    if (sent_ == batch_.size()) out.append("id: ").append(to_string(mark_)).append("\n");
-    out.append("data: ").append(event.data()).append("\n\n");
+    const Event& event = batch_[sent_];
+    if (sent_of_event_ == 0) {
+      out.append("event: ").append(event.name()).append("\n");
+      // Only who has all of a state may say so.
+      if (sent_ + 1 == batch_.size()) out.append("id: ").append(to_string(mark_)).append("\n");
+      out.append("data: ");
+    }
+    const std::string& data = event.data();
+    const std::size_t room = std::max<std::size_t>(piece_bytes, out.size() + 1) - out.size();
+    const std::size_t part = std::min(data.size() - sent_of_event_, room);
+    out.append(data, sent_of_event_, part);
+    sent_of_event_ += part;
+    if (sent_of_event_ < data.size()) break;
+    out.append("\n\n");
+    sent_of_event_ = 0;
+    ++sent_;
     ++feed_.counts().events;
   }
   return out;

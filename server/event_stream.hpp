@@ -21,9 +21,10 @@ class EventStream final : public BodySource {
  public:
   /// `seen`: the last event's id that the watcher says it has.
   /// `may_watch`, asked at every step: the stream ends when it says no.
+  /// `memory`: the part of the memory of all answers that `start` takes.
   EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place, storage::TailStart start,
               const std::optional<storage::TailMark>& seen, std::function<bool()> may_watch,
-              const Executor& executor);
+              std::shared_ptr<void> memory, const Executor& executor);
 
   Awaitable<std::string> next() override;
   Clock::duration patience() const override { return feed_.settings().write_timeout; }
@@ -49,11 +50,13 @@ class EventStream final : public BodySource {
   std::unique_ptr<LiveFeed::Place> place_;
   storage::TailStart start_;
   std::function<bool()> may_watch_;
-  std::uint64_t seen_ = 0;  ///< number of the state that the watcher has, of this attempt
+  std::shared_ptr<void> memory_;  ///< of what was there at the start, as long as that is held
+  std::uint64_t seen_ = 0;        ///< number of the state that the watcher has, of this attempt
   std::shared_ptr<Doorbell> bell_;
   std::shared_ptr<const storage::TailState> shown_;
-  std::vector<Event> batch_;  ///< on its way; the last one has the state's name
-  std::size_t sent_ = 0;      ///< of the batch
+  std::vector<Event> batch_;       ///< on its way; the last one has the state's name
+  std::size_t sent_ = 0;           ///< of the batch, whole events
+  std::size_t sent_of_event_ = 0;  ///< bytes of the data of the one behind them
   storage::TailMark mark_;
   Clock::time_point ends_at_;
   Clock::time_point beat_at_;

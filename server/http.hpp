@@ -39,6 +39,8 @@ struct HttpResponse {
   std::string body;
   HeaderList headers;
   std::shared_ptr<BodySource> source;  ///< makes the body while it is sent; null: it is `body`
+  /// Its part of the memory of all answers (server/answer_memory); null: none has been taken.
+  std::shared_ptr<void> memory;
 };
 
 /// All that any path accepts, for the header Allow.

@@ -76,7 +76,10 @@ Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wa
   response.body() = std::move(answer.body);
   // A body that is made while it is sent has no length to tell.
   if (!answer.source) response.prepare_payload();
-  if (wanted.head) response.body().clear();
+  if (wanted.head) {
+    std::string().swap(response.body());
+    answer.memory.reset();
+  }
   http::serializer<false, http::string_body> serializer(response);
   const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
   const bool more = !ec && wanted.keep_alive;

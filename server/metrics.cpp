@@ -318,6 +318,16 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
              "Requests refused because server.bodies_bytes_max was reached.", MetricType::Counter);
   add_counter(bodies_refused, {}, static_cast<double>(gauges.bodies.refused));
   families.push_back(std::move(bodies_refused));
+  auto answers =
+      family("verbatim_answer_bytes",
+             "Memory of answers beyond 64 KiB that have not been read yet.", MetricType::Gauge);
+  add_gauge(answers, {}, static_cast<double>(gauges.answers.held));
+  families.push_back(std::move(answers));
+  auto answers_refused =
+      family("verbatim_answers_refused_total",
+             "Answers refused because server.answers_bytes_max was reached.", MetricType::Counter);
+  add_counter(answers_refused, {}, static_cast<double>(gauges.answers.refused));
+  families.push_back(std::move(answers_refused));
 
   auto too_large = family("verbatim_messages_too_large_total",
                           "Messages beyond session.client_message_bytes_max (to_upstream) or "

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/answer_memory.hpp"
 #include "server/body_memory.hpp"
 #include "server/connection_counts.hpp"
 #include "server/doorkeeper.hpp"
@@ -156,6 +157,7 @@ struct Gauges {
   FeedGauges feed;
   LargeMessages::Counts large_messages;
   BodyMemory::Counts bodies;
+  AnswerMemory::Counts answers;
 };
 
 class Metrics {

@@ -67,7 +67,7 @@ Awaitable<HttpResponse> Api::show_metrics(Context&) {
   response.body = parts_.metrics.render(
       {parts_.registry.live(), parts_.registry.draining(), parts_.storage.gauges(),
        parts_.webhooks.gauges(), parts_.erasure.gauges(), parts_.feed.gauges(),
-       parts_.large_messages.counts(), parts_.bodies.counts()},
+       parts_.large_messages.counts(), parts_.bodies.counts(), parts_.answers.counts()},
       parts_.journal.take_stats());
   co_return response;
 }

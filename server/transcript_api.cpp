@@ -25,6 +25,38 @@ constexpr std::size_t clients_part_of_posts = 2;
 /// To read a longer one takes tens of milliseconds.
 constexpr std::size_t quickly_read_bytes = 256 * 1024;
 
+/// A transcript, rendered where it was read: what waits for the connection is one text, whose
+/// memory is counted.
+struct Rendered {
+  bool due = false;  ///< false: it is not the time for an answer yet, and nothing was rendered
+  std::string body;
+  std::string tag;
+  std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
+};
+
+std::optional<Rendered> render_transcript(storage::TranscriptStore& store, const std::string& id,
+                                          const TranscriptQuery& query,
+                                          Clock::time_point deadline) {
+  std::vector<session::TranscriptView> found;
+  if (query.all_attempts) {
+    auto all = store.transcripts(id);
+    if (!all) return std::nullopt;
+    found = std::move(*all);
+  } else {
+    auto one = store.transcript(id, query.attempt);
+    if (!one) return std::nullopt;
+    found.push_back(std::move(*one));
+  }
+  Rendered rendered;
+  const bool is_final = !found.empty() && found.back().status == session::SessionStatus::final;
+  rendered.due = is_final || Clock::now() >= deadline;
+  if (!rendered.due) return rendered;
+  rendered.body = query.all_attempts ? session::render(id, found, query.format)
+                                     : session::render(found.front(), query.format);
+  rendered.tag = tag_of(rendered.body);
+  return rendered;
+}
+
 storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
   storage::CopyLimits limits{settings.copies_max, settings.attempt_turns_max,
                              settings.attempt_bytes_max};
@@ -49,30 +81,38 @@ Awaitable<HttpResponse> Api::show_transcript(Context& context) {
   if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
   const auto& query = std::get<TranscriptQuery>(asked);
   const auto deadline = Clock::now() + query.wait;
-  using Found = std::optional<std::vector<session::TranscriptView>>;
-  const auto read = [id = context.id, query](storage::TranscriptStore& store) -> Found {
-    if (query.all_attempts) return store.transcripts(id);
-    auto one = store.transcript(id, query.attempt);
-    if (!one) return std::nullopt;
-    Found found(std::in_place);
-    found->push_back(std::move(*one));
+  using Found = std::optional<Rendered>;
+  const auto read = [id = context.id, query, deadline, owner = owner_of(context),
+                     &answers = parts_.answers](storage::TranscriptStore& store) -> Found {
+    Found found = render_transcript(store, id, query, deadline);
+    if (!found || !found->due) return found;
+    auto memory = std::make_shared<AnswerMemory::Share>(answers, owner);
+    if (memory->resize(found->body.size())) {
+      found->memory = std::move(memory);
+    } else {
+      std::string().swap(found->body);
+    }
     return found;
   };
   while (true) {
     // Watch first, look then: what ends in between rings.
     const auto ended = parts_.registry.watch(context.id, context.worker.executor());
-    auto result = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}/transcript");
-    if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
-    const Found& found = std::get<0>(result);
-    if (!found) co_return not_found();
-    if (!may_go_on(context)()) co_return unauthorized(request, revoked(context.principal));
-    const bool is_final = !found->empty() && found->back().status == session::SessionStatus::final;
-    if (is_final || Clock::now() >= deadline) {
-      HttpResponse response;
-      response.content_type = std::string(session::content_type(query.format));
-      response.body = query.all_attempts ? session::render(context.id, *found, query.format)
-                                         : session::render(found->front(), query.format);
-      co_return tagged(request, std::move(response));
+    {
+      auto result = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}/transcript");
+      if (const auto* error = std::get_if<1>(&result)) co_return storage_problem(*error);
+      Found& found = std::get<0>(result);
+      if (!found) co_return not_found();
+      if (!may_go_on(context)()) co_return unauthorized(request, revoked(context.principal));
+      if (found->due && !found->memory) co_return no_memory_for_answer(context);
+      if (found->due) {
+        co_return tagged(request, found->tag, [&found, &query] {
+          HttpResponse response;
+          response.content_type = std::string(session::content_type(query.format));
+          response.body = std::move(found->body);
+          response.memory = std::move(found->memory);
+          return response;
+        });
+      }
     }
     // A conversation that a full disk has ended rings before its record is written.
     co_await ended->wait_until(std::min(deadline, Clock::now() + transcript_look_interval));
