@@ -517,7 +517,7 @@ struct App::Parts {
   Descriptors descriptors;  ///< before the workers: their connections give them back
   LargeMessages large_messages{
       std::max(settings.server.large_message_bytes, largest_message(settings)),
-      largest_message(settings)};
+      largest_message(settings), small_message_bytes_max + FrameReader::granted_step};
   BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   AnswerMemory answers{
       settings.server.answers_bytes_max};  ///< before the workers, whose answers have a part in it

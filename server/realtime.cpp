@@ -49,6 +49,11 @@ HttpResponse retry_later(HttpResponse response, int seconds) {
   return response;
 }
 
+/// Of large messages: one user's conversations together, and each of a back end by itself.
+std::string owner_of(const RealtimeCall& call) {
+  return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
+}
+
 // A client's words about its own leaving stay out of the log.
 bool decided_by_client(CloseReason reason) {
   return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
@@ -349,6 +354,7 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
   limits.large = &parts_.large_messages;
+  limits.large_owner = owner_of(call);
   limits.large_timeout = settings.server.large_message_timeout;
   const int descriptor = transport.socket().native_handle();
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
@@ -402,6 +408,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   driver_options.ping_interval = settings.session.ping_interval;
   driver_options.close_timeout = settings.session.close_timeout;
   driver_options.model = call.model;
+  // Apart from those of the clients, which may have to wait for the provider to read.
+  driver_options.providers_messages = "provider of " + owner_of(call);
   driver_options.secrets = secrets_;
   driver_options.credential_id = call.credential_id;
   if (parts_.capture) {

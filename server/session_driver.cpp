@@ -383,7 +383,7 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
 }
 
 Awaitable<void> SessionDriver::run_leg(Link& link) {
-  Upstream::Wanted kind{options_.model, session_.transcribes()};
+  Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.cut = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {

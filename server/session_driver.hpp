@@ -30,6 +30,7 @@ struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
   std::unique_ptr<Capture::Stream> capture;  ///< null: off
+  std::string providers_messages;            ///< owner of the large ones
   std::string model;          ///< what the client asked for; empty: the configured one
   std::string credential_id;  ///< Principal::credential_id() of the client
   std::shared_ptr<const session::SecretFilter> secrets;  ///< cut out of the provider's errors

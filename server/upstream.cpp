@@ -190,8 +190,10 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   if (!settings_.project.empty()) headers.emplace_back("OpenAI-Project", settings_.project);
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
   const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
+  WebSocketLimits limits = limits_;
+  limits.large_owner = wanted.owner;
   auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host,
-                                        target(wanted), std::move(headers), limits_);
+                                        target(wanted), std::move(headers), std::move(limits));
   handle.cut = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);

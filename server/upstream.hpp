@@ -44,6 +44,7 @@ class Upstream {
   struct Wanted {
     std::string model;           ///< empty: the configured one
     bool transcription = false;  ///< a transcription session, which has no model
+    std::string owner = {};      ///< of its large messages
   };
   Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> dial(const Executor& executor,
                                                                    Wanted wanted,

@@ -16,7 +16,6 @@ constexpr std::uint8_t mask_bit = 0x80;
 constexpr std::size_t control_bytes_max = 125;
 /// A length that is only claimed gets no memory.
 constexpr std::uint64_t claimed_bytes_max = 16 * 1024;
-constexpr std::size_t granted_step = 1024 * 1024;
 
 bool is_control(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 8; }
 

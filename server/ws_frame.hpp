@@ -55,6 +55,9 @@ class FrameReader {
         small_bytes_max_(small_bytes_max),
         granted_bytes_(small_bytes_max) {}
 
+  /// What a message asks for at a time.
+  static constexpr std::size_t granted_step = 1024 * 1024;
+
   enum class Kind {
     nothing,  ///< all of it is used up: more is needed
     text,     ///< a message, valid UTF-8

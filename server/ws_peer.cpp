@@ -93,7 +93,7 @@ class WsPeer::Gathering {
 
 WsPeer::WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early)
     : role_(role),
-      limits_(limits),
+      limits_(std::move(limits)),
       transport_(std::move(transport)),
       reader_(role == WsRole::client ? WsRole::server : WsRole::client, limits.message_bytes_max,
               limits.large != nullptr ? small_message_bytes_max : limits.message_bytes_max),
@@ -172,7 +172,7 @@ Awaitable<error_code> WsPeer::await_bytes_in_time(Socket::wait_type for_what) {
 bool WsPeer::ask_for_room(std::size_t bytes) {
   if (limits_.large == nullptr) return true;
   room_ = std::make_shared<Room>(transport_.get_executor());  // no earlier grant rings this one
-  if (!share_) share_ = std::make_shared<LargeMessages::Share>(*limits_.large);
+  if (!share_) share_ = std::make_shared<LargeMessages::Share>(*limits_.large, limits_.large_owner);
   return share_->grow(bytes, [room = room_, executor = transport_.get_executor()] {
     asio::post(executor, [room] {
       room->granted = true;

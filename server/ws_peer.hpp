@@ -18,6 +18,7 @@ namespace verbatim::server {
 struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
   LargeMessages* large = nullptr;                   ///< null: their memory has no common bound
+  std::string large_owner = {};                     ///< whose part of that it is
   std::chrono::milliseconds large_timeout{30'000};  ///< of each MiB of a large message
 };
 

@@ -246,6 +246,39 @@ describe('the memory of large messages', () => {
     await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
   });
 
+  test('has shares of users: the unfinished messages of one hold up nobody else\'s [P11]', async (t) => {
+    // What stands still is there until the test ends.
+    const world = await start(t, [...bounded, 'server.large_message_timeout=10m']);
+    const { relay } = world;
+    const stalled = [];
+    for (let i = 0; i < 8; ++i) stalled.push(await converse(t, world, { token: await relay.mint({ user: 'mallory' }) }));
+    for (const { client } of stalled)
+      client.socket._socket.write(frame(text, eventOf(8 * MiB), { mask: true }).subarray(0, 7 * MiB));
+    await eventually(async () => (await memory(relay)).waiting >= 4, 'most of them wait');
+    const others = [
+      ['a user', await converse(t, world, { token: await relay.mint({ user: 'ann' }) })],
+      ['a session without a user', await converse(t, world)],
+      ['a back end', await converse(t, world, { token: relay.key })],
+    ];
+    for (const [who, { client, line, sizes }] of others) {
+      const events = [70_000, 1 * MiB, 8 * MiB].map((size) => eventOf(size));
+      for (const event of events) client.send(event);
+      client.send({ type: 'input_audio_buffer.commit' });
+      await line.got(({ type }) => type === 'input_audio_buffer.commit', `what ${who} sends`);
+      assert.deepEqual(sizes.slice(0, 3), events.map(({ length }) => length));
+      line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });
+      await client.event('vendor.large');
+    }
+    const { moving, waiting } = await memory(relay);
+    assert.equal(waiting, 7); // they still do
+    assert.ok(moving <= 11 * MiB, `${moving} bytes`); // a quarter of what moves, and one message
+    // A message of the provider does not wait for those of its own client.
+    stalled[3].line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });
+    await stalled[3].client.event('vendor.large');
+    for (const { client } of stalled) client.socket.terminate();
+    await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
+  });
+
   test('is given back by who leaves in the middle of a message, or while it waits [P11]', async (t) => {
     const world = await start(t, bounded);
     const { relay } = world;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 #include <random>
+#include <string>
 #include <vector>
 
 using namespace verbatim;
@@ -18,12 +19,15 @@ constexpr std::size_t largest = 20;  // 25 are for what is kept, 55 for what mov
 
 /// A message that is being read.
 struct Reading {
-  explicit Reading(LargeMessages& all) : share(std::make_unique<Share>(all)) {}
-  bool grow(std::size_t bytes) {
+  explicit Reading(LargeMessages& all, const std::string& owner = {})
+      : share(std::make_unique<Share>(all, owner)) {}
+  bool grow(std::size_t to) {
+    bytes = to;
     granted = share->grow(bytes, [this] { granted = true; });
     return granted;
   }
   std::unique_ptr<Share> share;
+  std::size_t bytes = 0;  ///< asked for
   bool granted = false;
 };
 
@@ -181,5 +185,150 @@ TEST_CASE("whatever messages do, the bound holds and all of them end", "[P11][la
     }
     REQUIRE(all.counts().moving == 0);
     REQUIRE(all.counts().kept == 0);
+  }
+}
+
+namespace {
+
+/// Of 256 bytes 64 are for what is kept, 32 the lane, 40 for first parts, and 120 for what moves.
+struct Owned {
+  static constexpr std::size_t bytes_max = 256;
+  static constexpr std::size_t largest = 32;
+  static constexpr std::size_t first = 4;
+  static constexpr std::size_t of_owner = 120 / 4;
+};
+
+/// What an owner's messages get who all stop before their ends: each has asked for all but one
+/// byte.
+std::size_t hold_unfinished(LargeMessages& all, std::vector<std::unique_ptr<Reading>>& readings,
+                            const std::string& owner, int messages) {
+  const std::size_t before = all.counts().moving;
+  std::vector<Reading*> mine;
+  for (int i = 0; i < messages; ++i) {
+    readings.push_back(std::make_unique<Reading>(all, owner));
+    mine.push_back(readings.back().get());
+  }
+  for (std::size_t bytes = 1; bytes < Owned::largest; ++bytes)
+    for (Reading* one : mine)
+      if (bytes == 1 || one->granted) one->grow(bytes);
+  return all.counts().moving - before;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "an owner's unfinished messages hold a quarter and one message, and nobody waits for them",
+    "[P11][large]") {
+  LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
+  std::vector<std::unique_ptr<Reading>> readings;
+  const std::size_t held = hold_unfinished(all, readings, "user mallory", 40);
+  CHECK(held >= Owned::of_owner);
+  CHECK(held <= Owned::of_owner + Owned::largest);
+  CHECK(all.counts().waiting == 39);
+  for (const char* owner : {"user ann", "session s", "provider of user mallory"}) {
+    Reading whole(all, owner);
+    for (std::size_t bytes = 1; bytes <= Owned::largest; ++bytes) CHECK(whole.grow(bytes));
+  }
+  CHECK(all.counts().waiting == 39);
+}
+
+TEST_CASE("an owner's messages all end, one after the other", "[P11][large]") {
+  LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
+  std::vector<std::unique_ptr<Reading>> readings;
+  hold_unfinished(all, readings, "user ann", 40);
+  for (int ended = 0; ended < 40; ++ended) {
+    const auto moves = std::find_if(readings.begin(), readings.end(),
+                                    [](const auto& one) { return one->granted; });
+    REQUIRE(moves != readings.end());
+    while ((*moves)->granted && (*moves)->bytes < Owned::largest)
+      (*moves)->grow((*moves)->bytes + 1);
+    if ((*moves)->granted) {
+      readings.erase(moves);
+    } else {
+      --ended;  // it waits for another one
+    }
+  }
+  CHECK(all.counts().moving == 0);
+}
+
+TEST_CASE("the first part of a message does not wait for those who hold everything",
+          "[P11][large]") {
+  LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
+  std::vector<std::unique_ptr<Reading>> readings;
+  for (int owner = 0; owner < 8; ++owner)
+    hold_unfinished(all, readings, "user " + std::to_string(owner), 8);
+  REQUIRE(all.counts().waiting > 0);
+  std::vector<std::unique_ptr<Reading>> others;
+  for (int i = 0; i < 8; ++i) {
+    others.push_back(std::make_unique<Reading>(all, "other " + std::to_string(i)));
+    CHECK(others.back()->grow(Owned::first));
+  }
+  Reading large(all, "large");
+  CHECK_FALSE(large.grow(Owned::first + 1));
+  Reading second(all, "other 0");
+  CHECK_FALSE(second.grow(1));  // its owner holds something already
+  Reading full(all, "full");
+  CHECK_FALSE(full.grow(Owned::first));
+  others[3].reset();
+  CHECK(full.granted);
+  CHECK(all.counts().moving + all.counts().kept <= Owned::bytes_max);
+}
+
+TEST_CASE("of what is kept an owner has half at most, or one message", "[P8][P11][large]") {
+  LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
+  std::vector<std::unique_ptr<Reading>> readings;
+  const auto kept = [&](const std::string& owner) {
+    int count = 0;
+    for (int i = 0; i < 16; ++i) {
+      readings.push_back(std::make_unique<Reading>(all, owner));
+      REQUIRE(readings.back()->grow(8));
+      count += readings.back()->share->keep() ? 1 : 0;
+      readings.back()->share->sent();
+    }
+    return count;
+  };
+  CHECK(kept("user mallory") == 4);
+  CHECK(kept("user ann") == 4);
+  CHECK(kept("user bob") == 0);
+  readings.clear();
+  CHECK(kept("user bob") == 4);
+}
+
+TEST_CASE("whatever owners' messages do, the bounds hold and all of them end", "[P11][large]") {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
+    std::vector<std::unique_ptr<Reading>> messages;
+    std::vector<std::size_t> wanted;
+    const std::size_t owners = 1 + random() % 12;
+    for (int i = 0; i < 60; ++i) {
+      const std::string owner = "user " + std::to_string(random() % owners);
+      messages.push_back(std::make_unique<Reading>(all, owner));
+      wanted.push_back(1 + random() % Owned::largest);
+    }
+    for (int steps = 0; !messages.empty(); ++steps) {
+      REQUIRE(steps < 100'000);
+      const std::size_t at = random() % messages.size();
+      Reading& one = *messages[at];
+      if (one.bytes > 0 && !one.granted) {
+        REQUIRE(std::any_of(messages.begin(), messages.end(),
+                            [](const auto& other) { return other->bytes == 0 || other->granted; }));
+        continue;
+      }
+      if (one.bytes >= wanted[at]) {
+        if (random() % 2 == 0) one.share->resize(1 + random() % wanted[at]);
+        if (random() % 3 == 0) one.share->keep();
+        if (random() % 3 == 0) one.share->sent();
+        messages.erase(messages.begin() + static_cast<std::ptrdiff_t>(at));
+        wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(at));
+      } else {
+        one.grow(std::min(wanted[at], one.bytes + 1 + random() % 5));
+      }
+      const auto counts = all.counts();
+      REQUIRE(counts.moving + counts.kept <= Owned::bytes_max);
+    }
+    REQUIRE(all.counts().moving == 0);
+    REQUIRE(all.counts().kept == 0);
+    REQUIRE(all.counts().waiting == 0);
   }
 }
