@@ -13,14 +13,14 @@ using namespace verbatim::server;
 
 namespace {
 
-constexpr TimeMs now = 1'795'470'651'000;
+constexpr TimeMs present = 1'795'470'651'000;
 const Authenticator authenticator({}, std::string(32, 's'), false);
 
 std::string token() {
   TokenClaims claims;
   claims.user = "ann";
   claims.session_id = "sess_1";
-  claims.expires_at_s = now / 1000 + 1;
+  claims.expires_at_s = present / 1000 + 1;
   return authenticator.mint(claims);
 }
 
@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.headers.emplace_back(line.substr(0, colon), std::move(value));
   }
   const auto examined =
-      examine_upgrade(request, authenticator, OriginRules({"https://a.test"}, ""), now);
+      examine_upgrade(request, authenticator, OriginRules({"https://a.test"}, ""), present);
   if (const auto* refused = std::get_if<HttpResponse>(&examined)) {
     demand(refused->status >= 400 && refused->status < 500);
     demand(!verbatim::json::check(refused->body));
