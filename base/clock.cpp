@@ -25,7 +25,7 @@ std::int64_t monotonic_us() {
 
 std::string iso_time(TimeMs time) {
   using namespace std::chrono;
-  // Four digits of year, whatever a recording or a row says.
+  // ISO 8601 has four digits for the year: clamp times from recordings and rows to that range.
   constexpr TimeMs first = -62'167'219'200'000;  // 0000-01-01
   constexpr TimeMs last = 253'402'300'799'999;   // 9999-12-31
   const sys_time<milliseconds> at{milliseconds(std::clamp(time, first, last))};

@@ -5,12 +5,9 @@
 //   node bench/beside_a_flood.mjs [--program build/release/verbatim] [--seconds 10] [--copies 10] [--turns 10000] [--shape unlike|alike|numbered]
 //
 // Exits 1 if the p99 of the short posts beside the flood is above 250 ms.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { at, line, serve } from './served.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -23,22 +20,8 @@ const { values: options } = parseArgs({
 });
 const [seconds, copies, turns] = [options.seconds, options.copies, options.turns].map(Number);
 
-const folder = mkdtempSync(join(tmpdir(), 'verbatim-flood-'));
-const ready = join(folder, 'ready.json');
-const settings = ['server.listen=127.0.0.1:0', 'tls.enabled=false', `server.data_dir=${folder}/data`, 'posts.per_minute=0', 'log.level=error'];
-const relay = spawn(options.program, ['serve', '--ready-file', ready, ...settings.flatMap((one) => ['--set', one])], {
-  stdio: ['ignore', 'inherit', 'inherit'],
-});
-while (!existsSync(ready)) await pause(20);
-const { url } = JSON.parse(readFileSync(ready, 'utf8'));
-
-async function request(path, method = 'GET', body = undefined) {
-  const begun = performance.now();
-  const answer = await fetch(url + path, { method, body: body && JSON.stringify(body) });
-  const text = await answer.text();
-  return { status: answer.status, text, ms: performance.now() - begun };
-}
-const created = async (user) => JSON.parse((await request('/v1/sessions', 'POST', { user })).text).id;
+const relay = await serve(options.program);
+const { url, request, created } = relay;
 const post = async (id, body) => {
   const answer = await request(`/v1/sessions/${id}/transcript`, 'POST', body);
   if (answer.status !== 200) throw new Error(answer.text);
@@ -55,12 +38,6 @@ const large = (n) => ({
     ...(options.shape === 'numbered' && { ordinal: 1 }),
   })),
 });
-
-const at = (values, share) => values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
-const line = (name, what, values) =>
-  console.log(
-    `${name.padEnd(10)} ${what.padEnd(6)} ${String(values.length).padStart(5)}   median ${at(values, 0.5).toFixed(1).padStart(8)} ms   p99 ${at(values, 0.99).toFixed(1).padStart(8)} ms   most ${Math.max(...values).toFixed(1).padStart(8)} ms`,
-  );
 
 /** What a short post to a session of its own, its reading and its showing to a watcher take. */
 async function bystander(name, end) {
@@ -97,7 +74,7 @@ async function bystander(name, end) {
   stop.abort();
   await watching;
   for (const begun of waiting.values()) seen.shown.push(performance.now() - begun);
-  for (const [what, values] of Object.entries(seen)) if (values.length) line(name, what, values);
+  for (const [what, values] of Object.entries(seen)) line(name, what, values);
   return at(seen.post, 0.99);
 }
 
@@ -119,7 +96,6 @@ try {
   await flood;
   console.log(failed ? 'FAIL' : 'pass');
 } finally {
-  relay.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  relay.close();
 }
 process.exit(failed ? 1 : 0);

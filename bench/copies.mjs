@@ -7,13 +7,10 @@
 // Exits 1 if the first ten posts behind those copies take more than 100 ms at the median, if the wait of a live word or of a PATCH
 // is more than twice as long at p99 as without posts (and more than 5 ms longer, which is a thread's
 // slice), or if /readyz says anything but 200.
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { at, line, serve } from './served.mjs';
 
 const require = createRequire(new URL('../tests/e2e/package.json', import.meta.url));
 const WebSocket = require('ws');
@@ -30,28 +27,9 @@ const seconds = Number(options.seconds);
 const copies = Number(options.copies);
 const turns = Number(options.turns);
 
-const folder = mkdtempSync(join(tmpdir(), 'verbatim-copies-'));
-const ready = join(folder, 'ready.json');
-const relay = spawn(
-  options.program,
-  ['serve', '--ready-file', ready]
-    .concat(
-      ['server.listen=127.0.0.1:0', 'tls.enabled=false', `server.data_dir=${folder}/data`, 'posts.per_minute=0', 'log.level=error']
-        .flatMap((setting) => ['--set', setting]),
-    ),
-  { stdio: ['ignore', 'inherit', 'inherit'] },
-);
-while (!existsSync(ready)) await pause(20);
-const { url } = JSON.parse(readFileSync(ready, 'utf8'));
-
-async function request(path, method = 'GET', body = undefined) {
-  const begun = performance.now();
-  const answer = await fetch(url + path, { method, body: body && JSON.stringify(body) });
-  const text = await answer.text();
-  return { status: answer.status, text, ms: performance.now() - begun };
-}
-
-const created = async () => JSON.parse((await request('/v1/sessions', 'POST', { user: 'ada' })).text).id;
+const relay = await serve(options.program);
+const { url, request } = relay;
+const created = () => relay.created('ada');
 
 // One turn in twenty was heard otherwise by each writer.
 const copy = (writer) => ({
@@ -91,9 +69,6 @@ class Conversation {
   }
 }
 
-const at = (values, share) =>
-  values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
-
 async function run(name, poster) {
   const talk = new Conversation();
   await talk.connect();
@@ -124,19 +99,14 @@ async function run(name, poster) {
   ]);
   await pause(200);
   talk.socket.close();
-  const line = (what, values) =>
-    values.length &&
-    console.log(
-      `${name.padEnd(14)} ${what.padEnd(6)} ${String(values.length).padStart(5)}   median ${at(values, 0.5).toFixed(1).padStart(7)} ms   p99 ${at(values, 0.99).toFixed(1).padStart(7)} ms   most ${Math.max(...values).toFixed(1).padStart(7)} ms`,
-    );
-  line('word', talk.waits);
-  line('patch', seen.patch);
-  line('post', seen.post);
+  line(name, 'word', talk.waits);
+  line(name, 'patch', seen.patch);
+  line(name, 'post', seen.post);
   const bad = seen.ready.filter((status) => status !== 200).length;
   console.log(`${name.padEnd(14)} readyz ${seen.ready.length} times, ${bad} times not 200`);
   // The first few have about as many copies before them as were asked for; the others have more.
   const first = seen.post.slice(0, 10);
-  line('first', first);
+  line(name, 'first', first);
   return { word: at(talk.waits, 0.99), patch: at(seen.patch, 0.99), post: at(first, 0.5), bad };
 }
 
@@ -160,7 +130,6 @@ try {
     posts.post > 100 || posts.bad > 0 || !within(posts.word, alone.word) || !within(posts.patch, alone.patch);
   console.log(failed ? 'FAIL' : 'pass');
 } finally {
-  relay.kill('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  relay.close();
 }
 process.exit(failed ? 1 : 0);

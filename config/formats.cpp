@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ascii.hpp"
 #include "config/secrets.hpp"
 
 namespace verbatim::config {
@@ -32,8 +33,7 @@ std::string normal_public_url(const std::string& text) {
   }
   if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
   if (url.rest.find_first_of("?#") != std::string::npos) throw BadValue("has a query or fragment");
-  std::transform(url.host.begin(), url.host.end(), url.host.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  url.host = lower_case(url.host);
   const bool v6 = url.host.find(':') != std::string::npos;
   if (url.port == (url.scheme == "https" ? "443" : "80")) url.port.clear();
   while (url.rest.ends_with('/')) url.rest.pop_back();

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
 #include "config/keys.hpp"
 #include "config/values.hpp"
@@ -54,9 +55,8 @@ Nearest nearest_key(const std::string& name) {
                   nearest_key(name).key->name);
 }
 
-bool is_of_this_machine(std::string host) {
-  for (char& c : host)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+bool is_of_this_machine(std::string_view written) {
+  const std::string host = lower_case(written);
   return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
@@ -218,10 +218,7 @@ class Reader {
   /// A variable may be someone else's (a container platform makes VERBATIM_SERVICE_HOST and the
   /// like), so only those are refused that are meant for us.
   static void require_foreign(const std::string& where, const std::string& variable) {
-    std::string name = variable.substr(std::string_view("VERBATIM_").size());
-    for (char& c : name) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    }
+    std::string name = lower_case(variable.substr(std::string_view("VERBATIM_").size()));
     const auto underscore = name.find('_');
     if (underscore == std::string::npos) return;
     name[underscore] = '.';

@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "base/ascii.hpp"
+
 namespace verbatim::config {
 namespace {
 
@@ -166,9 +168,7 @@ Url parse_url(std::string_view text) {
   const auto colon = text.find("://");
   if (colon == std::string_view::npos || colon == 0) throw BadValue("has no scheme://");
   Url url;
-  url.scheme = std::string(text.substr(0, colon));
-  std::transform(url.scheme.begin(), url.scheme.end(), url.scheme.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  url.scheme = lower_case(text.substr(0, colon));
   text.remove_prefix(colon + 3);
   const auto end = std::min(text.find_first_of("/?#"), text.size());
   std::string_view authority = text.substr(0, end);

@@ -1,8 +1,6 @@
 #include "server/configured_secrets.hpp"
 
-#include <algorithm>
-#include <cctype>
-
+#include "base/ascii.hpp"
 #include "base/base64.hpp"
 #include "base/url.hpp"
 #include "server/http.hpp"
@@ -12,8 +10,8 @@ namespace verbatim::server {
 namespace {
 
 /// Of a parameter of the URL: some gateways take their key there.
-bool names_secret(std::string name) {
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+bool names_secret(std::string_view written) {
+  const std::string name = lower_case(written);
   const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };
   return says("key") || says("token") || says("secret") || says("password");
 }

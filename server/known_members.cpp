@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
 
 namespace verbatim::server {
@@ -11,10 +12,7 @@ namespace {
 constexpr std::size_t shown_name_max = 64;
 
 std::string in_lower_case(std::string_view text) {
-  std::string out(text.substr(0, shown_name_max));
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
+  return lower_case(text.substr(0, shown_name_max));
 }
 
 }  // namespace

@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace verbatim::server {
 
 namespace {
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 bool is_number(std::string_view text) {
   return !text.empty() &&

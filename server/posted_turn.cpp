@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/enum_names.hpp"
 #include "server/posted_time.hpp"
 
@@ -35,12 +36,6 @@ constexpr Name<session::TurnStatus> statuses[] = {
 constexpr std::size_t name_length_max = 128;
 constexpr int number_max = 1'000'000'000;
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return text;
-}
-
 /// What of a client's own words may stand in an answer: short, and plainly printable.
 std::string quoted(const std::string& text) {
   constexpr std::size_t shown_max = 32;
@@ -51,7 +46,7 @@ std::string quoted(const std::string& text) {
 
 std::string type_of(const json& given) {
   const json* const type = member(given, {"type"});
-  return type && type->is_string() ? lower(type->get<std::string>()) : std::string();
+  return type && type->is_string() ? lower_case(type->get<std::string>()) : std::string();
 }
 
 /// The words of a turn's content: a string, a part of text or of audio with its transcript, a list
@@ -141,7 +136,7 @@ class Reader {
       return false;
     }
     const json* const role = member(given_, {"role"});
-    const std::string name = role && role->is_string() ? lower(role->get<std::string>()) : "";
+    const std::string name = role && role->is_string() ? lower_case(role->get<std::string>()) : "";
     if (const auto known = value_of(name, speakers)) {
       read_.turn.role = *known;
       return true;
@@ -230,7 +225,7 @@ class Reader {
       read_.turn.status = session::TurnStatus::interrupted;
     const json* const status = member(given_, {"status"});
     if (!status || (status->is_string() && status->get_ref<const std::string&>().empty())) return;
-    const std::string name = status->is_string() ? lower(status->get<std::string>()) : "";
+    const std::string name = status->is_string() ? lower_case(status->get<std::string>()) : "";
     auto meant = session::turn_status_from_string(name);
     if (!meant) meant = value_of(name, statuses);
     if (!meant)

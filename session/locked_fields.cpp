@@ -34,12 +34,6 @@ constexpr std::string_view of_responses_alone[] = {"conversation", "input", "met
 /// Of a path in an answer.
 constexpr std::size_t path_bytes_max = 256;
 
-/// Whether `path` is `field`, or in it.
-bool covers(std::string_view field, std::string_view path) {
-  return path == field ||
-         (path.size() > field.size() && path.starts_with(field) && path[field.size()] == '.');
-}
-
 /// A folded path by GA's names; instructions for what takes their place.
 std::string canonical(std::string path) {
   for (const auto& [beta, ga] : beta_names)
@@ -184,6 +178,11 @@ void leaves(const Tree& object, const std::string& path, std::vector<std::string
 }
 
 }  // namespace
+
+bool covers(std::string_view field, std::string_view path) {
+  return path == field ||
+         (path.size() > field.size() && path.starts_with(field) && path[field.size()] == '.');
+}
 
 void LockedFields::lock(std::string_view field) { fields_.push_back(canonical(folded(field))); }
 

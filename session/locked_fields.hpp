@@ -19,6 +19,9 @@
 
 namespace verbatim::session {
 
+/// Whether `path` is `field`, or in it. Both with dots between their parts.
+bool covers(std::string_view field, std::string_view path);
+
 class LockedFields {
  public:
   /// By its path in GA's session object, or in beta's.

@@ -4,26 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/json/view.hpp"
 #include "session/lock_judge.hpp"
+#include "session/locked_fields.hpp"
 
 namespace verbatim::session {
 namespace {
 
 using Tree = nlohmann::json;
-
-/// In small letters: there are parsers that take Instructions for instructions.
-std::string small(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
-bool covers(std::string_view field, std::string_view path) {
-  return path == field ||
-         (path.size() > field.size() && path.starts_with(field) && path[field.size()] == '.');
-}
 
 bool shows_session(std::string_view type) {
   return type == "session.created" || type == "session.updated" ||
@@ -58,7 +47,8 @@ std::string rewritten(json::View object, const std::string& path,
                       const std::vector<std::string>& hidden, bool& changed) {
   std::string out = "{";
   for (json::Members members(object); members.next();) {
-    const std::string here = path + small(decoded(members));
+    // There are parsers that take Instructions for instructions.
+    const std::string here = path + lower_case(decoded(members));
     const auto hides = [&here](const std::string& field) { return covers(field, here); };
     if (std::any_of(hidden.begin(), hidden.end(), hides)) {
       changed = true;
@@ -102,7 +92,7 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
       locked.lock(field);
     }
   }
-  for (std::string& field : rules_.hidden) field = small(field);
+  for (std::string& field : rules_.hidden) field = lower_case(field);
   const auto hides = [this](const char* field) {
     return std::find(rules_.hidden.begin(), rules_.hidden.end(), field) != rules_.hidden.end();
   };

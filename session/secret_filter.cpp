@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
 #include "base/json/plain_name.hpp"
 #include "base/json/scan.hpp"
 #include "base/json/view.hpp"
@@ -41,8 +42,8 @@ std::string decoded(std::string_view literal) {
 /// Letters and digits alone, in lower case.
 std::string letters_of(std::string_view text) {
   std::string letters;
-  for (const char c : text) {
-    if (c >= 'A' && c <= 'Z') letters += static_cast<char>(c - 'A' + 'a');
+  for (const char written : text) {
+    const char c = lower_case(written);
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) letters += c;
   }
   return letters;

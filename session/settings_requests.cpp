@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/ascii.hpp"
 #include "base/json/view.hpp"
 
 namespace verbatim::session {
@@ -31,9 +32,7 @@ bool is_about_settings(json::View error) {
                              "rate_limit", "insufficient_quota", "credit_", "session_expired",
                              "invalid_api_key", "unsupported_content_type"}))
     return false;
-  std::string words = error["message"].string_or_empty();
-  for (char& c : words)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  const std::string words = lower_case(error["message"].string_or_empty());
   if (contains_any(words, {"session.update", "transcription", "turn_detection", "voice"}))
     return true;
   return !contains_any(

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace verbatim {
 
 std::string folded(std::string_view name) {
@@ -9,7 +11,7 @@ std::string folded(std::string_view name) {
   out.reserve(name.size());
   for (const char c : name) {
     if (c == '_' || c == '-') continue;
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    out += lower_case(c);
   }
   return out;
 }
@@ -24,7 +26,7 @@ bool is_plain_name(std::string_view name) {
 bool reads_as(std::string_view name, std::string_view wanted) {
   std::size_t found = 0;
   for (const char c : name) {
-    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    const char small = lower_case(c);
     const bool counts = (small >= 'a' && small <= 'z') || (small >= '0' && small <= '9');
     if (!counts) continue;
     if (found == wanted.size() || small != wanted[found]) return false;

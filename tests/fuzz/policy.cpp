@@ -9,6 +9,7 @@
 #include "base/json/outline.hpp"
 #include "session/policy.hpp"
 #include "tests/fuzz/demand.hpp"
+#include "tests/fuzz/letters.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;
@@ -78,16 +79,6 @@ void demand_harmless(std::string_view type, const Tree& message) {
     demand_unchanged(response);
     members(response, "input", demand_no_other_speaker);
   });
-}
-
-/// What is left of a name for a reader that looks at its letters alone.
-std::string letters(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if ((small >= 'a' && small <= 'z') || (small >= '0' && small <= '9')) out += small;
-  }
-  return out;
 }
 
 /// Of a reader that takes a name for what it says wherever it stands, but in what is the client's

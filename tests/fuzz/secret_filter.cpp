@@ -7,6 +7,7 @@
 
 #include "session/secret_filter.hpp"
 #include "tests/fuzz/demand.hpp"
+#include "tests/fuzz/letters.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;
@@ -15,16 +16,6 @@ using Tree = nlohmann::json;
 namespace {
 
 constexpr const char* key = "sk-4";
-
-/// As a careless reader compares.
-std::string letters(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    if ((small >= 'a' && small <= 'z') || (small >= '0' && small <= '9')) out += small;
-  }
-  return out;
-}
 
 bool holds_key(const Tree& where, int depth = 0) {
   if (where.is_string()) return where.get_ref<const std::string&>().find(key) != std::string::npos;
