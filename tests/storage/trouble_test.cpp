@@ -148,6 +148,7 @@ TEST_CASE("the ballast is given up before anybody waits", "[P6][trouble]") {
     it.say(std::string(200 << 10, '.'));
     for (int i = 0; i < 20; ++i) last = it.say(std::to_string(i) + " ");
     REQUIRE(it.watch.wait_durable(last));
+    REQUIRE(it.watch.wait_state(JournalState::working));  // said behind the commit that heals
     CHECK_FALSE(fs::exists(mounted / "ballast"));
     CHECK(it.watch.states() == std::vector{JournalState::stalled, JournalState::working});
   }
