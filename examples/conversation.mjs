@@ -1,4 +1,4 @@
-// A first conversation through Verbatim, with the official SDK: only its URL is changed.
+// A first conversation through Verbatim with the official SDK. Only the URL differs from a direct connection.
 import OpenAI from 'openai';
 import {OpenAIRealtimeWS} from 'openai/realtime/ws';
 
