@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "storage/sqlite_journal.hpp"
+#include "storage/journal/sqlite_journal.hpp"
 
 using namespace verbatim;
 using Clock = std::chrono::steady_clock;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "session/merge.hpp"
+#include "session/transcript/merge/merge.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

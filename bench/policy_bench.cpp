@@ -9,8 +9,8 @@
 #include <limits>
 #include <string>
 
-#include "session/policy.hpp"
-#include "session/protocol.hpp"
+#include "session/policy/policy.hpp"
+#include "session/protocol/event_reader.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

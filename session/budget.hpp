@@ -13,8 +13,8 @@
 #include <string>
 #include <string_view>
 
-#include "session/close_reason.hpp"
-#include "session/usage.hpp"
+#include "session/transcript/close_reason.hpp"
+#include "session/transcript/usage.hpp"
 
 namespace verbatim::session {
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "session/journal.hpp"
-#include "session/message.hpp"
+#include "session/protocol/message.hpp"
+#include "session/transcript/journal.hpp"
 
 namespace verbatim::session {
 

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "base/json/view.hpp"
-#include "session/message_kind.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/protocol/message_kind.hpp"
+#include "session/relay_events.hpp"
 #include "session/snapshot.hpp"
 
 namespace verbatim::session {

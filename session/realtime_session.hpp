@@ -1,7 +1,7 @@
 // One conversation: what happens to it when its client speaks, leaves and comes back, its provider
 // speaks, a link goes, time passes, or the journal moves. A state machine without I/O: inputs are
 // calls, outputs are the outboxes, the dials it wants and what is submitted to the journal.
-// server/session_driver carries them out.
+// server/relay/session_driver carries them out.
 //
 // It outlives its connections (P8). A client that is lost may come back within the resume window;
 // a connection to the provider (a leg) that is lost, or about to reach the provider's limit, is
@@ -21,22 +21,22 @@
 
 #include "base/backoff.hpp"
 #include "session/budget.hpp"
-#include "session/close_reason.hpp"
-#include "session/dialect.hpp"
-#include "session/journal.hpp"
-#include "session/meter.hpp"
-#include "session/open_answers.hpp"
 #include "session/outbox.hpp"
-#include "session/own_events.hpp"
 #include "session/pace.hpp"
-#include "session/policy.hpp"
-#include "session/secret_filter.hpp"
-#include "session/session_settings.hpp"
+#include "session/pending_requests.hpp"
+#include "session/policy/policy.hpp"
+#include "session/protocol/dialect.hpp"
+#include "session/protocol/open_answers.hpp"
+#include "session/protocol/secret_filter.hpp"
+#include "session/protocol/session_settings.hpp"
+#include "session/relay_events.hpp"
 #include "session/settings_requests.hpp"
-#include "session/spill.hpp"
-#include "session/transcript.hpp"
-#include "session/unanswered.hpp"
-#include "session/upstream_leg.hpp"
+#include "session/transcript/close_reason.hpp"
+#include "session/transcript/journal.hpp"
+#include "session/transcript/spill.hpp"
+#include "session/transcript/transcript.hpp"
+#include "session/upstream_connection.hpp"
+#include "session/usage_meter.hpp"
 
 namespace verbatim::session {
 

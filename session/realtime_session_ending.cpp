@@ -1,10 +1,10 @@
 // Time that passes, and how a conversation ends or leaves this process.
 #include <utility>
 
-#include "session/message_kind.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
+#include "session/relay_events.hpp"
 
 namespace verbatim::session {
 

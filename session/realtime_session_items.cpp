@@ -5,14 +5,14 @@
 
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
-#include "session/heard.hpp"
-#include "session/item_content.hpp"
-#include "session/item_json.hpp"
-#include "session/message_kind.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/protocol/item_writer.hpp"
+#include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
+#include "session/relay_events.hpp"
 #include "session/snapshot.hpp"
+#include "session/transcript/heard.hpp"
+#include "session/transcript/item_content.hpp"
 
 namespace verbatim::session {
 

@@ -4,9 +4,9 @@
 
 #include "base/json/view.hpp"
 #include "base/json/writer.hpp"
-#include "session/message_kind.hpp"
-#include "session/own_events.hpp"
+#include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
+#include "session/relay_events.hpp"
 
 namespace verbatim::session {
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "session/message_kind.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
+#include "session/relay_events.hpp"
 #include "session/snapshot.hpp"
 
 namespace verbatim::session {

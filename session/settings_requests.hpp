@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "session/message.hpp"
+#include "session/protocol/message.hpp"
 
 namespace verbatim::session {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/json/writer.hpp"
-#include "session/item_json.hpp"
+#include "session/protocol/item_writer.hpp"
 
 namespace verbatim::session {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "session/answer_events.hpp"
-#include "session/session_settings.hpp"
-#include "session/transcript.hpp"
+#include "session/protocol/answer_events.hpp"
+#include "session/protocol/session_settings.hpp"
+#include "session/transcript/transcript.hpp"
 
 namespace verbatim::session {
 

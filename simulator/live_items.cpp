@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/base64.hpp"
-#include "session/own_events.hpp"
+#include "session/relay_events.hpp"
 #include "simulator/client_item.hpp"
 #include "simulator/live_session.hpp"
 

@@ -6,7 +6,7 @@
 
 #include "base/base64.hpp"
 #include "base/json/view.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
 
 namespace verbatim::simulator {
 

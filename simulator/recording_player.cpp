@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/json/view.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/relay_events.hpp"
 
 namespace verbatim::simulator {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "session/recording.hpp"
+#include "session/protocol/recording.hpp"
 #include "simulator/outgoing.hpp"
 #include "simulator/provider.hpp"
 

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { Client, startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { play, read } from '../e2e/support/recording.mjs';
-import { decades, linear } from '../../server/console/chart.js';
-import * as metrics from '../../server/console/metrics.js';
+import { decades, linear } from '../../web/console/chart.js';
+import * as metrics from '../../web/console/metrics.js';
 import { startBrowser } from './support/browser.mjs';
 import { accessibility, go, openConsole, tabTo } from './support/console.mjs';
 

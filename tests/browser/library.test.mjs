@@ -5,7 +5,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 
-const folder = fileURLToPath(new URL('../../web', import.meta.url));
+const folder = fileURLToPath(new URL('../../web/client', import.meta.url));
 const modules = readdirSync(folder).filter((name) => name.endsWith('.js'));
 const sources = modules.map((name) => readFileSync(`${folder}/${name}`, 'utf8'));
 

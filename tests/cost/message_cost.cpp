@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "server/ws_frame.hpp"
+#include "server/net/ws_frame.hpp"
 #include "session/realtime_session.hpp"
 #include "tests/support/memory_journal.hpp"
 

@@ -8,12 +8,12 @@ const root = new URL('../../', import.meta.url);
 
 test('every file of the console and of the library is served as it is, and only they [P10]', async (t) => {
   const relay = await startRelay(t);
-  const served = new Map([['/', 'server/console/index.html']]);
-  for (const name of readdirSync(new URL('server/console', root))) {
-    if (name !== 'index.html') served.set(`/console/${name}`, `server/console/${name}`);
+  const served = new Map([['/', 'web/console/index.html']]);
+  for (const name of readdirSync(new URL('web/console', root))) {
+    if (name !== 'index.html') served.set(`/console/${name}`, `web/console/${name}`);
   }
-  for (const name of readdirSync(new URL('web', root))) {
-    if (/\.js$|\.d\.ts$/.test(name)) served.set(`/web/${name}`, `web/${name}`);
+  for (const name of readdirSync(new URL('web/client', root))) {
+    if (/\.js$|\.d\.ts$/.test(name)) served.set(`/web/${name}`, `web/client/${name}`);
   }
   for (const [path, file] of served) {
     const answer = await relay.request(path, { key: null });

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
-#include "demand.hpp"
-#include "server/auth.hpp"
+#include "server/relay/access/auth.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "config/settings.hpp"
-#include "demand.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::config;

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "session/dialect.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/dialect.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

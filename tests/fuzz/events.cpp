@@ -6,8 +6,8 @@
 
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
-#include "session/protocol.hpp"
-#include "session/transcript.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/transcript/transcript.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

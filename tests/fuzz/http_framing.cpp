@@ -10,10 +10,10 @@
 #include <string_view>
 
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "server/http_framing.hpp"
-#include "server/read_message.hpp"
-#include "server/request_body.hpp"
+#include "server/net/http_framing.hpp"
+#include "server/net/read_message.hpp"
+#include "server/net/request_body.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

@@ -4,12 +4,12 @@
 
 #include "base/ids.hpp"
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "server/auth.hpp"
-#include "server/client_secret_request.hpp"
-#include "server/session_queries.hpp"
-#include "session/own_events.hpp"
-#include "session/protocol.hpp"
+#include "server/api/requests/client_secret.hpp"
+#include "server/api/requests/queries.hpp"
+#include "server/relay/access/auth.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/relay_events.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

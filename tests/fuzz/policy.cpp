@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/json/outline.hpp"
-#include "session/policy.hpp"
+#include "session/policy/policy.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/fuzz/letters.hpp"
 

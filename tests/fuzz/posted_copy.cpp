@@ -4,12 +4,12 @@
 
 #include "base/ids.hpp"
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "server/posted_copy.hpp"
-#include "server/session_queries.hpp"
-#include "server/session_request.hpp"
-#include "session/merge.hpp"
-#include "session/render.hpp"
+#include "server/api/requests/posted_copy.hpp"
+#include "server/api/requests/queries.hpp"
+#include "server/api/requests/session.hpp"
+#include "session/transcript/merge/merge.hpp"
+#include "session/transcript/render/render.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

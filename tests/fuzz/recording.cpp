@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "session/replay.hpp"
+#include "session/protocol/replay.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

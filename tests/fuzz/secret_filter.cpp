@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "session/secret_filter.hpp"
+#include "session/protocol/secret_filter.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/fuzz/letters.hpp"
 

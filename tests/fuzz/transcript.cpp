@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "demand.hpp"
-#include "session/transcript.hpp"
-#include "storage/event_codec.hpp"
+#include "session/transcript/transcript.hpp"
+#include "storage/store/event_codec.hpp"
+#include "tests/fuzz/demand.hpp"
 #include "tests/support/memory_spill.hpp"
 
 using namespace verbatim;

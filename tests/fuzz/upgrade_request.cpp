@@ -5,8 +5,8 @@
 
 #include "base/ids.hpp"
 #include "base/json/view.hpp"
-#include "demand.hpp"
-#include "server/realtime_request.hpp"
+#include "server/relay/upgrade_request.hpp"
+#include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/ws_frame.hpp"
+#include "server/net/ws_frame.hpp"
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;

@@ -1,7 +1,7 @@
 // Answers under way, as a provider announces them, and what their ends consist of.
 #pragma once
 
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 namespace verbatim::session::test {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "session/dialect.hpp"
+#include "session/protocol/dialect.hpp"
 
 namespace verbatim::session::test {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "answers.hpp"
+#include "tests/session/answers.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -2,7 +2,7 @@
 // would have sent (P8, P9).
 #include <set>
 
-#include "answers.hpp"
+#include "tests/session/answers.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -2,9 +2,9 @@
 #include <map>
 #include <set>
 
-#include "files.hpp"
-#include "rebuild.hpp"
-#include "session/recording.hpp"
+#include "session/protocol/recording.hpp"
+#include "tests/session/files.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

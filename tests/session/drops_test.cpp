@@ -5,7 +5,7 @@
 #include <random>
 #include <set>
 
-#include "stage.hpp"
+#include "tests/session/stage.hpp"
 #include "tests/support/rounds.hpp"
 
 using namespace verbatim;

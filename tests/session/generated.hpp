@@ -4,7 +4,7 @@
 #include <iterator>
 #include <string>
 
-#include "stream.hpp"
+#include "tests/session/transcript/stream.hpp"
 
 namespace verbatim::session::test {
 

@@ -1,6 +1,6 @@
 // Items that the provider's present connection does not have, or has already (P8): what is answered
 // without it, and what becomes of a history that it refuses.
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

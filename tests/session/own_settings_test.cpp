@@ -2,7 +2,7 @@
 // is answered, once (P9).
 #include <algorithm>
 
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -1,5 +1,5 @@
 // What a session passes on, holds back, answers and adds.
-#include "stage.hpp"
+#include "tests/session/stage.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -1,7 +1,7 @@
 // Conversations whose provider is lost or changed, as tests of both play them.
 #pragma once
 
-#include "stage.hpp"
+#include "tests/session/stage.hpp"
 
 namespace verbatim::session::test {
 

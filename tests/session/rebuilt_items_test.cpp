@@ -1,7 +1,7 @@
 // A new connection to the provider is given the conversation's items as they came (P8).
 #include <set>
 
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 #include "tests/support/memory_spill.hpp"
 
 using namespace verbatim;

@@ -1,5 +1,5 @@
 // The provider's connection goes, and the conversation goes on (P8).
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -2,8 +2,8 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "files.hpp"
-#include "session/replay.hpp"
+#include "session/protocol/replay.hpp"
+#include "tests/session/files.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -1,5 +1,5 @@
 // A client that is lost and comes back (P8).
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

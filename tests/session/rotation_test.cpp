@@ -1,5 +1,5 @@
 // The provider's connection is changed before its limit (P8).
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -1,5 +1,5 @@
 // Every way in which a session ends, and what it leaves behind.
-#include "stage.hpp"
+#include "tests/session/stage.hpp"
 #include "tests/support/memory_spill.hpp"
 
 using namespace verbatim;

@@ -1,7 +1,7 @@
 // What a session records when its clock is set back, and how long its answers take to play.
 #include <catch2/catch.hpp>
 
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

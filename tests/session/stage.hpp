@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "session/protocol.hpp"
+#include "session/protocol/event_reader.hpp"
 #include "session/realtime_session.hpp"
 #include "tests/support/memory_journal.hpp"
 

@@ -1,5 +1,5 @@
 // What a client that is told the conversation afresh learns of the words that were spoken (P8, P9).
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -1,5 +1,5 @@
 // Sessions in which speech is only transcribed.
-#include "rebuild.hpp"
+#include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
-#include "session/protocol.hpp"
-#include "session/transcript.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/transcript/transcript.hpp"
 #include "tests/simulator/client.hpp"
 
 namespace verbatim::simulator::test {

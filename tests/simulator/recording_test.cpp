@@ -5,7 +5,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "session/recording.hpp"
+#include "session/protocol/recording.hpp"
 #include "tests/simulator/client.hpp"
 
 namespace verbatim::simulator::test {

@@ -9,10 +9,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "session/render.hpp"
-#include "session/transcript.hpp"
-#include "storage/outbox.hpp"
-#include "storage/transcript_store.hpp"
+#include "session/transcript/render/render.hpp"
+#include "session/transcript/transcript.hpp"
+#include "storage/store/transcript_store.hpp"
+#include "storage/store/webhook_outbox.hpp"
 #include "tests/support/journal_driver.hpp"
 
 namespace verbatim::test {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "storage/sqlite_journal.hpp"
+#include "storage/journal/sqlite_journal.hpp"
 
 namespace verbatim::test {
 

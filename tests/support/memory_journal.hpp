@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "session/journal.hpp"
+#include "session/transcript/journal.hpp"
 
 namespace verbatim::test {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "session/spill.hpp"
+#include "session/transcript/spill.hpp"
 
 namespace verbatim::session::test {
 

@@ -5,7 +5,7 @@
 #include <random>
 #include <string>
 
-#include "session/event.hpp"
+#include "session/transcript/event.hpp"
 
 namespace verbatim::test {
 

@@ -1,0 +1,174 @@
+#include "server/api/event_stream.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+using session::SessionStatus;
+using storage::TailState;
+
+/// What is made ahead of a peer. A longer event comes in several pieces.
+constexpr std::size_t piece_bytes = 64 * 1024;
+/// Also sends the head of the answer on its way; how soon a browser comes back.
+constexpr const char* greeting = "retry: 1000\n\n";
+constexpr const char* heartbeat = ":\n\n";
+
+std::string session_json(const TailState& state) {
+  const session::TranscriptView& head = state.head;
+  const auto time = [](const auto& at) { return at ? json(iso_time(*at)) : json(); };
+  return json{
+      {"session_id", head.session_id},
+      {"attempt", head.attempt},
+      {"status", to_string(head.status)},
+      {"started_at", time(head.started_at)},
+      {"ended_at", time(head.ended_at)},
+      {"close_reason", head.close_reason ? json(to_string(*head.close_reason)) : json()},
+      {"complete", head.complete},
+      {"turns", state.turns.size()},
+      {"tool_calls", state.calls.size()},
+      {"receipt", head.receipt ? json::parse(session::render_receipt(*head.receipt)) : json()}}
+      .dump();
+}
+
+}  // namespace
+
+EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place,
+                         storage::TailStart start, const std::optional<storage::TailMark>& seen,
+                         std::function<bool()> may_watch, std::shared_ptr<void> memory,
+                         const Executor& executor)
+    : feed_(feed),
+      place_(std::move(place)),
+      start_(std::move(start)),
+      may_watch_(std::move(may_watch)),
+      memory_(std::move(memory)),
+      ends_at_(Clock::now() + feed.settings().connection_max) {
+  if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
+  if (!start_.ended) bell_ = feed_.follow(start_.key, seen_, executor);
+}
+
+Awaitable<std::string> EventStream::next() {
+  std::string out;
+  if (!begun_) {
+    begun_ = true;
+    beat_at_ = Clock::now() + feed_.settings().heartbeat;
+    if (start_.before) take_end(*std::exchange(start_.before, nullptr));
+    if (start_.ended && batch_.empty()) {
+      take_end(*std::exchange(start_.ended, nullptr));
+      over_ = true;
+    }
+    out = greeting;
+    co_return out;
+  }
+  while (!abandoned_ && may_watch_()) {
+    if (sent_ < batch_.size()) {
+      out = piece();
+      beat_at_ = Clock::now() + feed_.settings().heartbeat;
+      break;
+    }
+    if (start_.ended) {
+      take_end(*std::exchange(start_.ended, nullptr));
+      over_ = true;
+      continue;
+    }
+    const bool closed = feed_.closed();
+    const auto at = Clock::now();
+    if (over_ || at >= ends_at_) break;
+    auto state = feed_.newest(start_.key);
+    if (state && state != shown_) {
+      take(std::move(state));
+      continue;
+    }
+    if (closed) break;
+    if (at >= beat_at_) {
+      beat_at_ = at + feed_.settings().heartbeat;
+      out = heartbeat;
+      break;
+    }
+    co_await bell_->wait_until(std::min(beat_at_, ends_at_));
+  }
+  co_return out;
+}
+
+/// Turns before the calls that stand behind them.
+void EventStream::add_unseen(const TailState& state, const TailState* before, std::uint64_t seen) {
+  for (auto& turn : storage::unseen(state.turns, before, seen))
+    batch_.push_back({std::move(turn), nullptr, {}});
+  for (auto& call : storage::unseen(state.calls, before, seen))
+    batch_.push_back({nullptr, std::move(call), {}});
+}
+
+const char* EventStream::Event::name() const {
+  if (turn) return "turn";
+  return call ? "tool_call" : "session";
+}
+
+const std::string& EventStream::Event::data() const {
+  if (turn) return turn->json;
+  return call ? call->json : session;
+}
+
+/// Turns first, so that who sees the end has seen all.
+void EventStream::take_end(const TailState& end) {
+  batch_.clear();
+  sent_ = 0;
+  mark_ = end.mark;
+  add_unseen(end, nullptr, 0);
+  batch_.push_back({nullptr, nullptr, session_json(end)});
+}
+
+void EventStream::take(std::shared_ptr<const TailState> state) {
+  batch_.clear();
+  sent_ = 0;
+  if (!start_.before && !start_.ended) memory_.reset();
+  mark_ = state->mark;
+  const TailState* const before = shown_.get();
+  const bool is_final = state->head.status == SessionStatus::final;
+  over_ = is_final || state->gone;
+  if (!state->gone) {
+    const bool tell = !before || is_final || before->head.status != state->head.status ||
+                      before->turns.size() > state->turns.size() ||
+                      before->calls.size() > state->calls.size();
+    const bool first = tell && !is_final && !before;
+    if (first) batch_.push_back({nullptr, nullptr, session_json(*state)});
+    add_unseen(*state, before, seen_);
+    if (tell && !first) batch_.push_back({nullptr, nullptr, session_json(*state)});
+  }
+  shown_ = std::move(state);
+}
+
+std::string EventStream::piece() {
+  std::string out;
+  while (sent_ < batch_.size() && out.size() < piece_bytes) {
+    const Event& event = batch_[sent_];
+    if (sent_of_event_ == 0) {
+      out.append("event: ").append(event.name()).append("\n");
+      // Only who has all of a state may say so.
+      if (sent_ + 1 == batch_.size()) out.append("id: ").append(to_string(mark_)).append("\n");
+      out.append("data: ");
+    }
+    const std::string& data = event.data();
+    const std::size_t room = std::max<std::size_t>(piece_bytes, out.size() + 1) - out.size();
+    const std::size_t part = std::min(data.size() - sent_of_event_, room);
+    out.append(data, sent_of_event_, part);
+    sent_of_event_ += part;
+    if (sent_of_event_ < data.size()) break;
+    out.append("\n\n");
+    sent_of_event_ = 0;
+    ++sent_;
+    ++feed_.counts().events;
+  }
+  return out;
+}
+
+void EventStream::abandon(bool slow) {
+  if (slow) ++feed_.counts().dropped;
+  abandoned_ = true;
+  if (bell_) bell_->ring();
+}
+
+}  // namespace verbatim::server

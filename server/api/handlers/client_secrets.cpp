@@ -1,0 +1,200 @@
+// The calls of the API that make, list and revoke client tokens. See api.hpp.
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/crypto.hpp"
+#include "server/api/requests/client_secret.hpp"
+#include "server/api/requests/queries.hpp"
+#include "server/api/responses.hpp"
+#include "server/api/router.hpp"
+#include "server/relay/access/sealed.hpp"
+#include "server/relay/access/token_content.hpp"
+#include "server/relay/session_driver.hpp"
+#include "session/protocol/beta_shapes.hpp"
+#include "storage/store/client_tokens.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+json shown(const storage::ClientToken& token, TimeMs at) {
+  return {{"id", token.id},
+          {"user", token.user},
+          {"session_id", token.session_id},
+          {"any_session_of_user", token.session_open},
+          {"created_at", token.created_at / 1000},
+          {"expires_at", token.expires_at / 1000},
+          {"expired", token.expires_at <= at}};
+}
+
+json minted(const TokenClaims& claims, const ClientSecretRequest& asked) {
+  return {{"token_id", claims.id},
+          {"session_id", claims.session_id},
+          {"user", claims.user},
+          {"metadata", asked.metadata}};
+}
+
+}  // namespace
+
+/// Nobody else's session; nullopt: it is this user's, or there is none yet.
+Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
+                                                         const std::string& session_id,
+                                                         const std::string& user) {
+  using Owner = std::optional<std::string>;
+  const auto read = [session_id](storage::TranscriptStore& store) {
+    return store.owner_of(session_id);
+  };
+  const auto found =
+      co_await parts_.reader.run<Owner>(context.worker.executor(), read, "a session's owner");
+  if (std::holds_alternative<storage::StorageError>(found)) {
+    co_return retry_later(
+        openai_error(503, "storage_unavailable", "The server can not read whose session this is."));
+  }
+  const Owner& owner = std::get<0>(found);
+  if (!owner || *owner == user) co_return std::nullopt;
+  co_return openai_error(404, "session_not_found",
+                         "There is no such session of this user ('verbatim.session_id').");
+}
+
+/// 413 if the upgrade would refuse the token's request for its length.
+std::optional<HttpResponse> Api::refuse_length(const TokenClaims& claims) const {
+  const auto why =
+      too_long(parts_.authenticator.get()->mint(claims), parts_.settings.server.header_bytes_max,
+               {{"'verbatim.metadata'", claims.metadata_json},
+                {"'verbatim.user'", claims.user},
+                {"'session.model'", claims.model}});
+  if (!why) return std::nullopt;
+  return openai_error(413, "token_too_long", *why);
+}
+
+Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
+                                                             const ClientSecretRequest& asked) {
+  if (auto refused = refuse_secrets({{"'verbatim.session_id'", asked.session_id},
+                                     {"'verbatim.user'", asked.user.value_or("")},
+                                     {"'session.model'", asked.model()}}))
+    co_return std::move(*refused);
+  const Moment moment = now();
+  TokenClaims claims;
+  claims.id = new_id("cs_", moment.wall);
+  claims.user = asked.user.value_or(context.principal.user);
+  claims.user_named = asked.user.has_value();
+  claims.session_id = asked.session_id;
+  claims.session_open = asked.session_id.empty() && asked.user;
+  claims.metadata_json = asked.metadata.dump();
+  claims.model = asked.model();
+  claims.expires_at_s = moment.wall / 1000 + asked.seconds;
+  claims.configured = asked.stands_for_something();
+  if (claims.configured) claims.content_key = random_bytes(sealing_key_bytes);
+  if (claims.session_id.empty()) {
+    claims.session_id = new_id("sess_", moment.wall);
+  } else if (auto refused = co_await refuse_owner(context, claims.session_id, claims.user)) {
+    co_return std::move(*refused);
+  }
+  if (auto refused = refuse_length(claims)) co_return std::move(*refused);
+  storage::ClientToken token;
+  token.id = claims.id;
+  token.user = claims.user;
+  token.session_id = claims.session_id;
+  token.session_open = claims.session_open;
+  token.session_config_json = asked.configuration();
+  if (!asked.terms.empty()) token.terms_json = asked.terms;
+  token.private_json = asked.private_metadata.dump();
+  token.created_at = moment.wall;
+  token.expires_at = claims.expires_at_s * 1000;
+  token.made_by = context.principal.key_id;
+  seal_content(token, claims.content_key);
+  std::function<void(storage::Database&)> work =
+      [token, window = parts_.settings.session.resume_window.count()](auto& database) {
+        storage::prune_client_tokens(database, token.created_at, window);
+        storage::save_client_token(database, token);
+      };
+  const Changed failed = co_await change(context.worker, std::move(work));
+  if (failed) {
+    parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
+    co_return retry_later(
+        openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
+  }
+  const auto authenticator = parts_.authenticator.get();
+  // It may have been taken away meanwhile, and with it the tokens that were there by then.
+  if (!token.made_by.empty() && !authenticator->has_key(token.made_by))
+    co_return openai_error(401, "invalid_api_key",
+                           "The back-end key is not listed in auth.api_keys.");
+  std::string value = authenticator->mint(claims);
+  co_return Minted{std::move(value), std::move(claims)};
+}
+
+Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
+  auto read = read_client_secret_request(context.request.body, parts_.settings);
+  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
+  const auto& asked = std::get<ClientSecretRequest>(read);
+  auto outcome = co_await mint(context, asked);
+  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
+  const auto& [token, claims] = std::get<Minted>(outcome);
+  json answered = asked.session;
+  if (!answered.contains("type")) answered["type"] = "realtime";
+  co_return json_response({{"value", token},
+                           {"expires_at", claims.expires_at_s},
+                           {"session", answered},
+                           {"verbatim", minted(claims, asked)}});
+}
+
+Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
+  auto read = read_beta_session_request(context.request.body, parts_.settings);
+  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
+  const auto& asked = std::get<ClientSecretRequest>(read);
+  auto outcome = co_await mint(context, asked);
+  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
+  const auto& [token, claims] = std::get<Minted>(outcome);
+  const std::string bound = asked.session.dump();
+  json answered = json::parse(session::beta::beta_session(verbatim::json::View::of(bound)));
+  answered["id"] = claims.session_id;
+  answered["object"] = "realtime.session";
+  answered["client_secret"] = {{"value", token}, {"expires_at", claims.expires_at_s}};
+  answered["verbatim"] = minted(claims, asked);
+  co_return json_response(answered);
+}
+
+Awaitable<HttpResponse> Api::list_client_secrets(Context& context) {
+  auto asked = read_token_filter(context.request);
+  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
+  const TimeMs at = now().wall;
+  const auto read =
+      [filter = std::get<storage::TokenFilter>(asked), at,
+       window = parts_.settings.session.resume_window.count()](storage::TranscriptStore& store) {
+        return storage::list_client_tokens(store.database(), filter, at, window);
+      };
+  auto page = co_await parts_.reader.run<storage::TokenPage>(context.worker.executor(), read,
+                                                             "GET /v1/client_secrets");
+  if (const auto* error = std::get_if<1>(&page)) co_return storage_problem(*error);
+  const auto& found = std::get<0>(page);
+  json tokens = json::array();
+  for (const storage::ClientToken& token : found.tokens) tokens.push_back(shown(token, at));
+  co_return json_response(
+      {{"client_secrets", tokens},
+       {"next_cursor", found.next_cursor.empty() ? json(nullptr) : json(found.next_cursor)}});
+}
+
+Awaitable<HttpResponse> Api::revoke_client_secret(Context& context) {
+  const auto known = std::make_shared<bool>(false);
+  std::function<void(storage::Database&)> work = [id = context.id, at = now().wall,
+                                                  known](auto& database) {
+    *known = storage::revoke_client_token(database, id, at);
+  };
+  const Changed failed = co_await change(context.worker, std::move(work));
+  if (failed) co_return storage_problem(*failed);
+  if (!*known) co_return problem(404, "not found", "There is no such client token.");
+  // Durable first: what is admitted from here on finds it in the store, what was admitted before
+  // finds it here, or is found.
+  parts_.revocations.add(context.id);
+  parts_.registry.end_connections_of(context.id);
+  parts_.feed.wake_watchers();
+  parts_.log.info("client_secret.revoked", {{"id", context.id}, {"by", context.principal.user}});
+  HttpResponse gone;
+  gone.status = 204;
+  gone.content_type.clear();
+  co_return gone;
+}
+
+}  // namespace verbatim::server

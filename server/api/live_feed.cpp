@@ -1,0 +1,220 @@
+#include "server/api/live_feed.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+using storage::TailKey;
+using States = std::vector<std::pair<TailKey, std::shared_ptr<const storage::TailState>>>;
+
+/// While the store can not be read.
+constexpr auto trouble_interval = std::chrono::seconds(1);
+
+}  // namespace
+
+/// Where the loop waits: for the journal, for a watcher, for the time to look again.
+class LiveFeed::Gate final : public JournalWaiter {
+ public:
+  explicit Gate(Worker& worker)
+      : worker_(worker), bell_(std::make_shared<Doorbell>(worker.executor())) {}
+  void journal_moved() override { bell_->ring(); }
+
+  /// Until the journal has moved on from `seen`, or somebody rings.
+  Awaitable<void> news(const storage::SqliteJournal& journal, session::Sequence seen) {
+    if (journal.durable() != seen) co_return;
+    worker_.await_journal(*this);
+    if (journal.durable() == seen) co_await bell_->wait();
+    worker_.forget(*this);
+  }
+  Awaitable<void> rung() { return bell_->wait(); }
+  Awaitable<void> rung_until(Clock::time_point deadline) { return bell_->wait_until(deadline); }
+  Executor executor() { return worker_.executor(); }
+  const std::shared_ptr<Doorbell>& bell() const { return bell_; }
+
+ private:
+  Worker& worker_;
+  std::shared_ptr<Doorbell> bell_;
+};
+
+void LiveFeed::start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log) {
+  for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow}) {
+    // The loop owns what is tied to its thread: this object outlives the worker.
+    auto gate = std::make_shared<Gate>(worker);
+    loops_.push_back({worker.executor(), gate->bell()});
+    asio::co_spawn(worker.executor(), run(std::move(gate), journal, merger.of(lane), lane, log),
+                   asio::detached);
+  }
+}
+
+Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
+                              StoreReader& reader, storage::MergeLane lane, Log& log) {
+  const auto tail = std::make_shared<storage::LiveTail>(lane);  // used by the reader's thread alone
+  bool troubled = false;
+  bool idle = true;
+  while (!closed_) {
+    const bool last = closing_;
+    const auto asked = wanted(lane);
+    if (asked.empty() && idle && !last) {
+      co_await gate->rung();
+      continue;
+    }
+    idle = asked.empty();  // one more look, which lets go of what was watched
+    const session::Sequence seen = journal.durable();
+    const auto look = [tail, asked](storage::TranscriptStore& store) {
+      Look look{tail->look(store.database(), asked), {}};
+      look.slow = tail->take_slow();
+      return look;
+    };
+    auto found = co_await reader.run<Look>(gate->executor(), look, "the live feed of watchers");
+    auto pause = settings_.interval;
+    if (const auto* error = std::get_if<1>(&found)) {
+      if (!troubled) log.error("events.trouble", {{"why", error->what()}});
+      pause = trouble_interval;
+    } else {
+      show(std::move(std::get<0>(found).states));
+      hand_over(std::get<0>(found).slow);
+    }
+    troubled = found.index() == 1;
+    if (last) {
+      if (++loops_closed_ < loops_.size()) break;
+      closed_ = true;
+      show({});
+      break;
+    }
+    const auto next = Clock::now() + pause;
+    if (!troubled && !idle) co_await gate->news(journal, seen);
+    while (Clock::now() < next && !closing_) co_await gate->rung_until(next);
+  }
+}
+
+std::vector<storage::LiveTail::Wanted> LiveFeed::wanted(storage::MergeLane lane) {
+  std::vector<storage::LiveTail::Wanted> all;
+  const std::lock_guard lock(mutex_);
+  for (auto at = watched_.begin(); at != watched_.end();) {
+    auto& ears = at->second.ears;
+    std::erase_if(ears, [](const Ear& ear) { return ear.bell.expired(); });
+    at = ears.empty() ? watched_.erase(at) : std::next(at);
+  }
+  for (const auto& [key, watched] : watched_)
+    if (watched.lane == lane) all.push_back({key, watched.seen, watched.state});
+  return all;
+}
+
+void LiveFeed::hand_over(const std::vector<TailKey>& slow) {
+  if (slow.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const TailKey& key : slow)
+      if (const auto at = watched_.find(key); at != watched_.end())
+        at->second.lane = storage::MergeLane::slow;
+  }
+  wake_loops();
+}
+
+/// Rings all who watch what has changed; everybody, when it is over.
+void LiveFeed::show(States states) {
+  std::vector<Ear> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [key, state] : states) {
+      const auto at = watched_.find(key);
+      if (at == watched_.end() || at->second.state == state) continue;
+      at->second.state = std::move(state);
+      woken.insert(woken.end(), at->second.ears.begin(), at->second.ears.end());
+    }
+    if (closed_)
+      for (const auto& [key, watched] : watched_)
+        woken.insert(woken.end(), watched.ears.begin(), watched.ears.end());
+  }
+  for (const Ear& ear : woken) ring(ear);
+}
+
+void LiveFeed::wake_watchers() {
+  std::vector<Ear> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, watched] : watched_)
+      woken.insert(woken.end(), watched.ears.begin(), watched.ears.end());
+  }
+  for (const Ear& ear : woken) ring(ear);
+}
+
+void LiveFeed::ring(const Ear& ear) {
+  asio::post(ear.executor, [bell = ear.bell] {
+    if (const auto alive = bell.lock()) alive->ring();
+  });
+}
+
+void LiveFeed::wake_loops() {
+  for (const Ear& loop : loops_) ring(loop);
+}
+
+std::unique_ptr<LiveFeed::Place> LiveFeed::enter(const std::string& session_id, Refusal& why) {
+  const std::lock_guard lock(mutex_);
+  const auto at = watchers_of_.find(session_id);
+  why = closing_                              ? Refusal::closing
+        : watchers_ >= settings_.watchers_max ? Refusal::too_many
+        : at != watchers_of_.end() && at->second >= settings_.watchers_per_session_max
+            ? Refusal::too_many_of_session
+            : Refusal::none;
+  if (why != Refusal::none) {
+    ++counts_.refused;
+    return nullptr;
+  }
+  ++watchers_;
+  ++watchers_of_[session_id];
+  return std::make_unique<Place>(*this, session_id);
+}
+
+void LiveFeed::leave(const std::string& session_id) {
+  const std::lock_guard lock(mutex_);
+  --watchers_;
+  const auto at = watchers_of_.find(session_id);
+  if (--at->second == 0) watchers_of_.erase(at);
+  if (watchers_ == 0 && empty_) ring(*empty_);
+}
+
+std::shared_ptr<Doorbell> LiveFeed::follow(const TailKey& key, std::uint64_t seen,
+                                           const Executor& executor) {
+  auto bell = std::make_shared<Doorbell>(executor);
+  bool is_new = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [at, made] = watched_.try_emplace(key);
+    if (made) at->second.seen = seen;
+    at->second.ears.push_back({executor, bell});
+    is_new = !at->second.state;
+  }
+  if (is_new) wake_loops();
+  return bell;
+}
+
+std::shared_ptr<const storage::TailState> LiveFeed::newest(const TailKey& key) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = watched_.find(key);
+  return at == watched_.end() ? nullptr : at->second.state;
+}
+
+Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
+  const auto bell = std::make_shared<Doorbell>(executor);
+  closing_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    empty_ = Ear{executor, bell};
+    if (watchers_ == 0) co_return;
+  }
+  wake_loops();
+  while (gauges().watchers > 0 && Clock::now() < deadline) co_await bell->wait_until(deadline);
+}
+
+FeedGauges LiveFeed::gauges() const {
+  const std::lock_guard lock(mutex_);
+  return {watchers_, counts_.refused.load(), counts_.dropped.load(), counts_.events.load()};
+}
+
+}  // namespace verbatim::server

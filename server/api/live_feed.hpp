@@ -1,0 +1,112 @@
+// Who watches which conversation, and what each may see now. A loop reads what has become durable
+// through the store's reader and hands the same immutable state to all who watch; a watcher takes
+// the newest one when it has written the one before, so a slow one costs nothing but its socket.
+//
+// Conversations whose copies take long to merge have a loop and a reader of their own, so that they
+// hold up nobody who watches another.
+//
+// The journal's own word that it has moved wakes the loop, and no more often than
+// events.interval. Nothing here is on a conversation's path. Any thread, but where it says
+// otherwise; the mutex is held for a look into a map.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/settings.hpp"
+#include "server/relay/metrics.hpp"
+#include "server/relay/worker.hpp"
+#include "server/store/merger.hpp"
+#include "storage/journal/sqlite_journal.hpp"
+#include "storage/store/live_tail.hpp"
+
+namespace verbatim::server {
+
+class LiveFeed {
+ public:
+  /// `settings` must outlive it.
+  explicit LiveFeed(const config::Events& settings) : settings_(settings) {}
+
+  /// Starts the loop on this worker; all of these must outlive the worker's last step.
+  void start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log);
+
+  enum class Refusal { none, too_many_of_session, too_many, closing };
+
+  /// A place among the watchers; gives it back when it goes. On its connection's thread.
+  class Place {
+   public:
+    Place(LiveFeed& feed, std::string session_id)
+        : feed_(feed), session_id_(std::move(session_id)) {}
+    ~Place() { feed_.leave(session_id_); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+   private:
+    LiveFeed& feed_;
+    std::string session_id_;
+  };
+  std::unique_ptr<Place> enter(const std::string& session_id, Refusal& why);
+
+  /// Rung on `executor` when there is a newer state of it, or the end. `seen`: number of the state
+  /// that the watcher has seen.
+  std::shared_ptr<Doorbell> follow(const storage::TailKey& key, std::uint64_t seen,
+                                   const Executor& executor);
+  /// The newest; null before the first look.
+  std::shared_ptr<const storage::TailState> newest(const storage::TailKey& key) const;
+  /// Wakes every watcher, to look whether it still may watch.
+  void wake_watchers();
+  /// Whoever has seen the newest state is to end: there will be no other.
+  bool closed() const { return closed_; }
+
+  /// Looks once more, shows that, and ends all watchers. Returns when they are gone, or at the
+  /// deadline.
+  Awaitable<void> close(Executor executor, Clock::time_point deadline);
+
+  const config::Events& settings() const { return settings_; }
+  FeedCounts& counts() { return counts_; }
+  FeedGauges gauges() const;
+
+ private:
+  struct Ear {
+    Executor executor;
+    std::weak_ptr<Doorbell> bell;
+  };
+  struct Watched {
+    std::uint64_t seen = 0;  ///< by the first who came
+    std::shared_ptr<const storage::TailState> state;
+    std::vector<Ear> ears;
+    storage::MergeLane lane = storage::MergeLane::quick;
+  };
+  struct Look {
+    std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>> states;
+    std::vector<storage::TailKey> slow;  ///< for the other loop
+  };
+  class Gate;
+
+  Awaitable<void> run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
+                      StoreReader& reader, storage::MergeLane lane, Log& log);
+  std::vector<storage::LiveTail::Wanted> wanted(storage::MergeLane lane);
+  void hand_over(const std::vector<storage::TailKey>& slow);
+  void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
+  void leave(const std::string& session_id);
+  void wake_loops();
+  static void ring(const Ear& ear);
+
+  const config::Events& settings_;
+  FeedCounts counts_;
+  mutable std::mutex mutex_;
+  std::map<storage::TailKey, Watched> watched_;
+  std::map<std::string, std::size_t> watchers_of_;
+  std::size_t watchers_ = 0;
+  std::optional<Ear> empty_;  ///< rung when the last watcher leaves
+  std::vector<Ear> loops_;    ///< before the first watcher, and never changed then
+  std::atomic<std::size_t> loops_closed_{0};
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,66 @@
+// How much each client's token may post, in turns and bytes of all its posts: what clients post is
+// merged, and how long that takes grows with it. Counted since the server started; a token that has
+// not posted for a day is forgotten. What all posts to an attempt may have together bounds the rest
+// (storage/store/copies.hpp).
+//
+// Any thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace verbatim::server {
+
+class PostAllowance {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  struct Amount {
+    std::size_t turns = 0;
+    std::size_t bytes = 0;
+  };
+
+  explicit PostAllowance(Amount most) : most_(most) {}
+
+  /// Takes that much; false, and nothing is taken, if it is more than what is left.
+  bool take(const std::string& token, Amount amount, Time now) {
+    const std::lock_guard lock(mutex_);
+    if (now >= forget_at_) {
+      std::erase_if(tokens_, [&](const auto& one) { return now - one.second.last >= kept_for; });
+      forget_at_ = now + kept_for / 24;
+    }
+    if (amount.turns > most_.turns || amount.bytes > most_.bytes) return false;
+    Posted& posted = tokens_[token];
+    posted.last = now;
+    if (posted.amount.turns > most_.turns - amount.turns ||
+        posted.amount.bytes > most_.bytes - amount.bytes)
+      return false;
+    posted.amount.turns += amount.turns;
+    posted.amount.bytes += amount.bytes;
+    return true;
+  }
+
+  /// Nothing came of it.
+  void give_back(const std::string& token, Amount amount) {
+    const std::lock_guard lock(mutex_);
+    const auto found = tokens_.find(token);
+    if (found == tokens_.end()) return;
+    found->second.amount.turns -= amount.turns;
+    found->second.amount.bytes -= amount.bytes;
+  }
+
+ private:
+  static constexpr std::chrono::hours kept_for{24};
+  struct Posted {
+    Amount amount;
+    Time last{};
+  };
+  const Amount most_;
+  std::mutex mutex_;
+  Time forget_at_{};
+  std::unordered_map<std::string, Posted> tokens_;
+};
+
+}  // namespace verbatim::server

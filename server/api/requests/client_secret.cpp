@@ -1,0 +1,213 @@
+#include "server/api/requests/client_secret.hpp"
+
+#include <utility>
+
+#include "base/ids.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
+#include "server/api/instruction_templates.hpp"
+#include "server/api/requests/session.hpp"
+#include "server/relay/access/token_terms.hpp"
+#include "session/policy/known_members.hpp"
+#include "session/protocol/beta_shapes.hpp"
+
+namespace verbatim::server {
+
+using nlohmann::json;
+using verbatim::json::Members;
+using verbatim::json::View;
+
+namespace {
+
+/// Its names are the provider's, and new ones come: all but what looks like one of ours that stands
+/// in the wrong place, and would do nothing there.
+std::optional<std::string> wrong_in_session(View session) {
+  for (Members members(session); members.next();) {
+    const std::string name = member_name(members);
+    for (const char* ours : {"verbatim", "expires_after"}) {
+      if (!is_misspelt(name, ours)) continue;
+      return "'session." + shown_name(name) + "' is no member of a session; '" + ours +
+             "' stands beside 'session'.";
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> wrong_in_verbatim(View verbatim) {
+  auto wrong = wrong_member(
+      verbatim, "verbatim.",
+      {"user", "session_id", "metadata", "private", "template", "variables", "policy", "limits"});
+  for (Members members(verbatim); members.next() && !wrong;) {
+    const std::string name = member_name(members);
+    if (name == "policy")
+      wrong =
+          wrong_member(members.value(), "verbatim.policy.", {"client_events", "locked", "hide"});
+    if (name == "limits")
+      wrong = wrong_member(members.value(), "verbatim.limits.",
+                           {"max_duration", "idle_timeout", "audio_seconds", "tokens"});
+  }
+  return wrong;
+}
+
+/// What is wrong with `verbatim.template` and `verbatim.variables`; empty if nothing is.
+std::string fill_template(const json& extra,
+                          const std::vector<config::InstructionTemplate>& templates,
+                          ClientSecretRequest& request) {
+  const auto named = extra.find("template");
+  const json variables = extra.value("variables", json::object());
+  if (!variables.is_object()) return "'verbatim.variables' must be an object.";
+  if (named == extra.end()) {
+    return variables.empty() ? "" : "'verbatim.variables' goes with 'verbatim.template' only.";
+  }
+  if (!named->is_string()) return "'verbatim.template' must be a string.";
+  if (request.session.contains("instructions")) {
+    return "'session.instructions' and 'verbatim.template' exclude each other: send one of them.";
+  }
+  auto made = instructions_of(templates, named->get<std::string>(), variables);
+  if (const auto* bad = std::get_if<BadVariable>(&made)) {
+    return "'" + bad->place + "' " + bad->why + ".";
+  }
+  request.instructions = std::move(std::get<std::string>(made));
+  return {};
+}
+
+/// What is wrong with the names of members; a policy that is misspelt would be no policy.
+std::optional<std::string> wrong_names(std::string_view body) {
+  const auto asked = View::of(body);
+  if (auto wrong = wrong_member(asked, "", {"session", "verbatim", "expires_after"})) return wrong;
+  for (Members members(asked); members.next();) {
+    const std::string name = member_name(members);
+    const View value = members.value();
+    std::optional<std::string> wrong;
+    if (name == "session") wrong = wrong_in_session(value);
+    if (name == "verbatim") wrong = wrong_in_verbatim(value);
+    if (name == "expires_after")
+      wrong = wrong_member(value, "expires_after.", {"anchor", "seconds"});
+    if (wrong) return wrong;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string ClientSecretRequest::model() const {
+  const auto named = session.find("model");
+  return named != session.end() && named->is_string() ? named->get<std::string>() : std::string();
+}
+
+std::string ClientSecretRequest::configuration() const {
+  if (session.empty() && instructions.empty()) return {};
+  json update = session;
+  update.erase("model");  // the provider refuses it in an update
+  if (!instructions.empty()) update["instructions"] = instructions;
+  return update.dump();
+}
+
+std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
+    std::string_view body, const config::Settings& settings) {
+  const auto wrong = [](const std::string& what) {
+    return openai_error(400, "invalid_value", what);
+  };
+  ClientSecretRequest request;
+  request.seconds = settings.auth.token_ttl.count() / 1000;
+  if (body.empty()) return request;
+  // The session's own check first: a tree is copied and written by recursion, so its depth needs a
+  // bound, and what is kept here is sent on by the session later.
+  const auto not_json = [](const std::string& why) {
+    return openai_error(400, "invalid_json", "The body is not JSON" + why + ".");
+  };
+  if (const auto fault = verbatim::json::check(body)) {
+    return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
+  }
+  const json asked = json::parse(body, nullptr, false);
+  if (asked.is_discarded()) return not_json(": it has half a character, or too large a number");
+  if (!asked.is_object()) return wrong("The body must be a JSON object.");
+  if (const auto names = wrong_names(body)) return openai_error(400, "unknown_parameter", *names);
+  request.session = asked.value("session", json::object());
+  const json extra = asked.value("verbatim", json::object());
+  if (!request.session.is_object()) return wrong("'session' must be an object.");
+  if (!extra.is_object()) return wrong("'verbatim' must be an object.");
+  if (const auto type = request.session.find("type");
+      type != request.session.end() && *type != "realtime" && *type != "transcription") {
+    return wrong("'session.type' must be 'realtime' or 'transcription'.");
+  }
+  request.metadata = extra.value("metadata", json::object());
+  if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
+  request.private_metadata = extra.value("private", json::object());
+  if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
+  for (const auto& [name, part] :
+       {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
+    if (part->dump().size() > metadata_bytes_max)
+      return openai_error(413, "too_large",
+                          "'verbatim." + std::string(name) + "' has more than " +
+                              std::to_string(metadata_bytes_max) + " bytes.");
+  }
+  for (const char* key : {"user", "session_id"}) {
+    if (extra.contains(key) && !extra[key].is_string()) {
+      return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
+    }
+    // A variable that was never set must not make a token for more than was meant.
+    if (extra.contains(key) && extra[key].get_ref<const std::string&>().empty())
+      return wrong("'verbatim." + std::string(key) + "' is empty: leave it out, or give a value.");
+  }
+  if (extra.contains("user")) request.user = extra["user"].get<std::string>();
+  request.session_id = extra.value("session_id", std::string());
+  if (!request.session_id.empty() && !is_valid_session_id(request.session_id)) {
+    return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
+  }
+  auto terms = read_terms(extra, settings);
+  if (const auto* bad = std::get_if<BadTerm>(&terms)) {
+    return wrong("'" + bad->place + "' " + bad->why + ".");
+  }
+  request.terms = std::move(std::get<std::string>(terms));
+  if (auto problem = fill_template(extra, settings.policy.templates, request); !problem.empty()) {
+    return wrong(problem);
+  }
+  if (const auto after = asked.find("expires_after"); after != asked.end()) {
+    if (!after->is_object() || !after->contains("seconds") ||
+        !(*after)["seconds"].is_number_integer()) {
+      return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
+    }
+    if (after->value("anchor", json("created_at")) != "created_at") {
+      return wrong("'expires_after.anchor' must be 'created_at'.");
+    }
+    request.seconds = (*after)["seconds"].get<std::int64_t>();
+    const std::int64_t longest = settings.auth.token_ttl_max.count() / 1000;
+    if (request.seconds < 10 || request.seconds > longest) {
+      return wrong("'expires_after.seconds' must be from 10 to " + std::to_string(longest) +
+                   " (auth.token_ttl_max).");
+    }
+  }
+  return request;
+}
+
+std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
+    std::string_view body, const config::Settings& settings) {
+  const auto asked = View::of(body);
+  // What is wrong with it is told by the reader of the other form.
+  if (verbatim::json::check(body) || !asked.is(verbatim::json::Kind::object)) {
+    return read_client_secret_request(body, settings);
+  }
+  verbatim::json::ObjectWriter flat;
+  verbatim::json::ObjectWriter form;
+  int ours = 0;
+  for (Members own(asked); own.next();) {
+    const std::string name = member_name(own);
+    if (name == "verbatim" && ++ours > 1)
+      return openai_error(400, "unknown_parameter", "'verbatim' stands there twice.");
+    if (name == "client_secret") {
+      const auto names =
+          wrong_member(own.value(), "client_secret.", {"expires_after", "value", "expires_at"});
+      if (names) return openai_error(400, "unknown_parameter", *names);
+    }
+    (name == "verbatim" ? form : flat).add(own.key(), own.value().raw());
+  }
+  const std::string session = flat.text();
+  form.add("session", session::beta::ga_session(View::of(session)));
+  if (const auto life = asked["client_secret"]["expires_after"]; life.exists()) {
+    form.add("expires_after", life.raw());
+  }
+  return read_client_secret_request(form.text(), settings);
+}
+
+}  // namespace verbatim::server

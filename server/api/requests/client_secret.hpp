@@ -1,0 +1,47 @@
+// The bodies of POST /v1/realtime/client_secrets and of its beta form, POST /v1/realtime/sessions,
+// read and judged: what a token is asked for.
+//
+// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "config/settings.hpp"
+#include "server/net/http_message.hpp"
+
+namespace verbatim::server {
+
+struct ClientSecretRequest {
+  nlohmann::json session = nlohmann::json::object();  ///< as it came
+  nlohmann::json metadata = nlohmann::json::object();
+  nlohmann::json private_metadata = nlohmann::json::object();  ///< that only back ends read
+  std::optional<std::string> user;
+  std::string session_id;  ///< empty: none was named
+  std::int64_t seconds = 0;
+  std::string instructions;  ///< made of a template; empty: none was named
+  std::string terms;         ///< policy and limits, as JSON; empty: none were named
+
+  /// The store has to keep something for the token.
+  bool stands_for_something() const {
+    return !session.empty() || !instructions.empty() || !terms.empty() || !private_metadata.empty();
+  }
+  std::string model() const;  ///< empty: none was named
+  /// For a session.update: with the template's instructions, without the model, which goes into the
+  /// URL; empty if nothing is asked.
+  std::string configuration() const;
+};
+
+std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
+    std::string_view body, const config::Settings& settings);
+
+/// The beta form: the body is the session, flat, with `client_secret.expires_after` and `verbatim`
+/// in it. What is read is in GA's shape.
+std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
+    std::string_view body, const config::Settings& settings);
+
+}  // namespace verbatim::server

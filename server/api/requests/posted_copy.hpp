@@ -1,0 +1,39 @@
+// The body of POST .../transcript, read and judged: a writer's copy of a conversation. Takes the
+// names of the interface and those of the product that Verbatim replaces.
+//
+// Pure; any thread. Untrusted input. A copy is refused whole only if it is no copy at all; what is
+// wrong with one turn of it is listed.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "server/net/http_message.hpp"
+#include "session/transcript/merge/copy.hpp"
+
+namespace verbatim::server {
+
+/// A turn that was not kept, or a part of one.
+struct Skipped {
+  std::size_t index = 0;  ///< in the list that was posted
+  std::string why;
+};
+
+struct PostedBody {
+  std::optional<int> attempt;  ///< none: the current one
+  std::string writer;          ///< empty: it does not say
+  std::vector<session::CopyTurn> turns;
+  std::string encoded;  ///< the turns, as they are stored
+  std::vector<Skipped> skipped;
+};
+
+/// One turn, a list of turns, or an object with `turns`.
+std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
+                                                        const config::Posts& limits);
+
+}  // namespace verbatim::server

@@ -1,0 +1,22 @@
+// A time as writers post it: what Python, JavaScript and RFC 3339 make of one.
+//
+// Pure; any thread.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "session/transcript/turn.hpp"
+
+namespace verbatim::server {
+
+/// The last that RFC 3339 can write: four digits of a year.
+inline constexpr TimeMs posted_time_max = 253'402'300'799'999;
+
+/// RFC 3339 with a fraction and any offset (none means UTC, a blank may stand for the T), or a
+/// number as below. nullopt: it is none of these, or outside of the years 1970 to 9999.
+std::optional<TimeMs> read_posted_time(std::string_view text);
+/// Unix seconds, milliseconds, microseconds or nanoseconds: their sizes do not overlap.
+std::optional<TimeMs> read_posted_time(double number);
+
+}  // namespace verbatim::server

@@ -1,0 +1,43 @@
+// One turn of a posted copy, in any of the forms in which agents, browsers and their frameworks
+// keep one: the interface's, the provider's items, OpenAI's chat messages, LiveKit's history.
+//
+// Pure; any thread. Untrusted input. What cannot be read of a turn costs that part of it, or the
+// turn, never its neighbours.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/settings.hpp"
+#include "session/transcript/merge/copy.hpp"
+
+namespace verbatim::server {
+
+/// What a turn as it was posted comes to.
+struct PostedTurn {
+  enum class Outcome {
+    kept,
+    not_a_turn,  ///< a tool's call or result, an instruction: nothing that was said
+    too_large,
+    unreadable,
+  };
+  Outcome outcome = Outcome::kept;
+  session::CopyTurn turn;
+  std::optional<int> attempt;         ///< where a turn names its own
+  std::vector<std::string> problems;  ///< why it was not kept, or what of it was not
+};
+
+PostedTurn read_posted_turn(const nlohmann::json& given, const config::Posts& limits);
+
+/// The first of these members that is there and not null.
+const nlohmann::json* member(const nlohmann::json& object,
+                             std::initializer_list<const char*> names);
+/// A whole number, also as a string or with a fraction of zero; nullopt if it is none, or outside.
+std::optional<int> whole_number(const nlohmann::json& given, int least);
+
+}  // namespace verbatim::server

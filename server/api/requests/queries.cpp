@@ -1,0 +1,138 @@
+#include "server/api/requests/queries.hpp"
+
+#include <time.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr int transcript_wait_seconds_max = 300;
+constexpr int page_limit_max = 500;
+
+/// Digits and nothing else.
+template <class Number>
+std::optional<Number> whole_number(std::string_view text) {
+  Number value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+HttpResponse wrong(const std::string& name, const char* accepted) {
+  return problem(400, "invalid parameter", "'" + name + "' must be " + accepted + ".");
+}
+
+}  // namespace
+
+std::optional<TimeMs> parse_time(std::string_view text) {
+  if (const auto number = whole_number<std::int64_t>(text)) {
+    return *number < 100'000'000'000 ? *number * 1000 : *number;
+  }
+  const std::string copy(text);
+  std::tm parts{};
+  TimeMs ms = 0;
+  const char* rest = strptime(copy.c_str(), "%Y-%m-%d", &parts);
+  if (rest && *rest == 'T') {
+    rest = strptime(rest, "T%H:%M:%S", &parts);
+    if (rest && *rest == '.') {
+      const std::size_t digits = std::strspn(rest + 1, "0123456789");
+      std::string thousandths(rest + 1, std::min<std::size_t>(digits, 3));
+      thousandths.resize(3, '0');
+      ms = whole_number<TimeMs>(thousandths).value_or(0);
+      rest += 1 + digits;
+    }
+    if (rest && *rest == 'Z') ++rest;
+  }
+  if (rest != copy.c_str() + copy.size()) return std::nullopt;
+  return static_cast<TimeMs>(timegm(&parts)) * 1000 + ms;
+}
+
+std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const HttpRequest& request) {
+  storage::SessionFilter filter;
+  for (const auto& [name, value] : request.query) {
+    if (name == "status") {
+      filter.status = session::session_status_from_string(value);
+      if (!filter.status) return wrong(name, "created, live, detached or final");
+    } else if (name == "user") {
+      filter.user = value;
+    } else if (name == "since" || name == "until") {
+      const auto time = parse_time(value);
+      if (!time) return wrong(name, "a time such as 2026-11-23T21:50:51Z, or Unix seconds");
+      (name == "since" ? filter.since : filter.until) = time;
+    } else if (name == "limit") {
+      const auto limit = whole_number<int>(value);
+      if (!limit || *limit < 1 || *limit > page_limit_max) {
+        return wrong(name, "a number from 1 to 500");
+      }
+      filter.limit = static_cast<std::size_t>(*limit);
+    } else if (name == "cursor") {
+      if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
+      filter.cursor = value;
+    } else if (name.starts_with("metadata.") && name.size() > 9) {
+      filter.metadata.emplace_back(name.substr(9), value);
+    } else {
+      return problem(
+          400, "unknown parameter",
+          "'" + name + "' is none of status, user, since, until, limit, cursor, metadata.KEY.");
+    }
+  }
+  return filter;
+}
+
+std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpRequest& request) {
+  storage::TokenFilter filter;
+  for (const auto& [name, value] : request.query) {
+    if (name == "user") {
+      filter.user = value;
+    } else if (name == "session") {
+      filter.session_id = value;
+    } else if (name == "limit") {
+      const auto limit = whole_number<int>(value);
+      if (!limit || *limit < 1 || *limit > page_limit_max) {
+        return wrong(name, "a number from 1 to 500");
+      }
+      filter.limit = static_cast<std::size_t>(*limit);
+    } else if (name == "cursor") {
+      if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
+      filter.cursor = value;
+    } else {
+      return problem(400, "unknown parameter",
+                     "'" + name + "' is none of user, session, limit, cursor.");
+    }
+  }
+  return filter;
+}
+
+std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& request) {
+  const auto asked = request.parameter("attempt");
+  if (!asked) return std::optional<int>();
+  const auto number = whole_number<int>(*asked);
+  if (!number || *number < 1) return wrong("attempt", "a number from 1");
+  return number;
+}
+
+std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequest& request) {
+  TranscriptQuery query;
+  if (const auto asked = request.parameter("attempt"); asked == "all") {
+    query.all_attempts = true;
+  } else if (asked) {
+    query.attempt = whole_number<int>(*asked);
+    if (!query.attempt || *query.attempt < 1) return wrong("attempt", "a number from 1, or all");
+  }
+  const auto format = session::format_from_string(request.parameter("format").value_or("json"));
+  if (!format) return wrong("format", "json, jsonl, text, markdown, vtt or srt");
+  query.format = *format;
+  if (const auto asked = request.parameter("wait")) {
+    const auto seconds = whole_number<int>(*asked);
+    if (!seconds) return wrong("wait", "seconds");
+    query.wait = std::chrono::seconds(std::min(*seconds, transcript_wait_seconds_max));
+  }
+  return query;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,29 @@
+// The body of POST /v1/sessions and PATCH /v1/sessions/{id}, read and judged.
+//
+// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "server/net/http_message.hpp"
+
+namespace verbatim::server {
+
+/// Of a session's metadata and of its private half, each, as JSON: they are shown in every list.
+inline constexpr std::size_t metadata_bytes_max = 16 * 1024;
+
+struct SessionRequest {
+  std::string session_id;  ///< empty: none was named
+  std::optional<std::string> user;
+  std::string metadata = "{}";          ///< a JSON object
+  std::string private_metadata = "{}";  ///< the half of it that only back ends read
+};
+
+/// An empty body asks for nothing in particular.
+std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body);
+
+}  // namespace verbatim::server

@@ -1,0 +1,111 @@
+#include "server/api/session_json.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+json parsed(const std::string& text, json fallback) {
+  json value = json::parse(text, nullptr, false);
+  return value.is_discarded() ? fallback : value;
+}
+
+json time_or_null(const std::optional<TimeMs>& time) {
+  return time ? json(iso_time(*time)) : json(nullptr);
+}
+
+// The provider's usage objects, added up: numbers are summed, whatever their names.
+void add_usage(json& total, const json& one) {
+  for (const auto& [key, value] : one.items()) {
+    if (total.contains(key) && total[key].is_object() != value.is_object()) continue;
+    if (value.is_number_integer()) {
+      total[key] = total.value(key, std::int64_t{0}) + value.get<std::int64_t>();
+    } else if (value.is_number()) {
+      total[key] = total.value(key, 0.0) + value.get<double>();
+    } else if (value.is_object()) {
+      if (!total[key].is_object()) total[key] = json::object();
+      add_usage(total[key], value);
+    }
+  }
+}
+
+/// Tokens under the provider's own names, details included, and audio by its length in seconds.
+json usage_of(const storage::AttemptSummary& attempt) {
+  json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
+  for (const json& one : parsed(attempt.usage_json, json::array())) {
+    if (!one.is_object() || one.contains("verbatim_audio") || one.contains("verbatim_responses"))
+      continue;
+    if (one.value("type", json()) == "duration") continue;  // below
+    add_usage(usage, one);
+  }
+  const session::Usage used = session::sum_usage(attempt.usage_json);
+  const auto seconds = [](std::int64_t ms) { return static_cast<double>(ms) / 1000; };
+  usage["transcription_seconds"] = seconds(used.transcription_ms);
+  usage["audio_seconds"] = {{"input", seconds(used.input_audio_ms)},
+                            {"output", seconds(used.output_audio_ms)}};
+  return usage;
+}
+
+/// How the model's responses ended: counts by status, and the last reason that was given.
+json responses_of(const storage::AttemptSummary& attempt) {
+  for (const json& one : parsed(attempt.usage_json, json::array()))
+    if (one.is_object() && one.contains("verbatim_responses")) return one["verbatim_responses"];
+  return {{"by_status", json::object()}, {"last_reason", nullptr}};
+}
+
+void add_responses(json& total, const json& one) {
+  add_usage(total["by_status"], one["by_status"]);
+  if (!one["last_reason"].is_null()) total["last_reason"] = one["last_reason"];
+}
+
+json to_json(const storage::AttemptSummary& attempt) {
+  json shown = {
+      {"attempt", attempt.number},
+      {"status", to_string(attempt.status)},
+      {"started_at", iso_time(attempt.started_at)},
+      {"ended_at", time_or_null(attempt.ended_at)},
+      {"close_reason", attempt.close_reason ? json(to_string(*attempt.close_reason)) : json()},
+      {"complete", attempt.complete},
+      {"model", attempt.model},
+      {"turns", attempt.turns},
+      {"usage", usage_of(attempt)},
+      {"responses", responses_of(attempt)}};
+  if (attempt.receipt) shown["receipt"] = json::parse(session::render_receipt(*attempt.receipt));
+  return shown;
+}
+
+}  // namespace
+
+json to_json(const storage::SessionSummary& session) {
+  json attempts = json::array();
+  for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt));
+  const bool any = !session.attempts.empty();
+  json usage = any ? attempts.front()["usage"] : usage_of({});
+  json responses = any ? attempts.front()["responses"] : responses_of({});
+  for (std::size_t i = 1; i < attempts.size(); ++i) {
+    add_usage(usage, attempts[i]["usage"]);
+    add_responses(responses, attempts[i]["responses"]);
+  }
+  json shown = {{"id", session.id},
+                {"user", session.user},
+                {"status", to_string(session.status)},
+                {"created_at", iso_time(session.created_at)},
+                {"ended_at", any ? attempts.back()["ended_at"] : json()},
+                {"close_reason", any ? attempts.back()["close_reason"] : json()},
+                {"complete", any ? attempts.back()["complete"] : json(false)},
+                {"turns", any ? attempts.back()["turns"] : json(0)},
+                {"usage", usage},
+                {"responses", responses},
+                {"attempt", any ? attempts.back()["attempt"] : json(1)},
+                {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
+                {"metadata", parsed(session.metadata_json, json::object())},
+                {"private", parsed(session.private_json, json::object())},
+                {"attempts", attempts}};
+  if (any && attempts.back().contains("receipt")) shown["receipt"] = attempts.back()["receipt"];
+  return shown;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,12 @@
+// Sessions as JSON, for the API and the command line alike. Shapes: the interface, section 3.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "storage/store/transcript_store.hpp"
+
+namespace verbatim::server {
+
+nlohmann::json to_json(const storage::SessionSummary& session);
+
+}  // namespace verbatim::server

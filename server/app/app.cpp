@@ -1,0 +1,606 @@
+#include "server/app/app.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <unordered_set>
+
+#include "base/files.hpp"
+#include "config/secrets.hpp"
+#include "server/api/live_feed.hpp"
+#include "server/app/data_dir.hpp"
+#include "server/app/forward_before_commit.hpp"
+#include "server/app/process.hpp"
+#include "server/app/relay_service.hpp"
+#include "server/app/simulator_service.hpp"
+#include "server/app/store_start.hpp"
+#include "server/net/from_callback.hpp"
+#include "server/net/large_messages.hpp"
+#include "server/net/listener.hpp"
+#include "server/net/proxies.hpp"
+#include "server/net/tls.hpp"
+#include "server/relay/access/configured_secrets.hpp"
+#include "server/relay/access/misplaced_secret.hpp"
+#include "server/relay/access/token_terms.hpp"
+#include "server/relay/journal_shares.hpp"
+#include "server/relay/session_driver.hpp"
+#include "server/relay/session_eraser.hpp"
+#include "server/relay/storage_monitor.hpp"
+#include "server/store/merge_upkeep.hpp"
+#include "server/store/store_reader.hpp"
+#include "server/webhooks/dispatcher.hpp"
+#include "session/protocol/secret_filter.hpp"
+#include "storage/maintenance/recovery.hpp"
+#include "storage/store/client_tokens.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+/// How often the disk's free space and the journal's progress are looked at.
+constexpr auto storage_look_interval = std::chrono::milliseconds(250);
+
+/// For watchers to take the last that there is to see; whoever is slower reconnects.
+constexpr auto last_look_max = std::chrono::seconds(1);
+
+constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
+
+bool listens_on_loopback(const config::Server& server) {
+  return server.listen.host == "localhost" || is_loopback(server.listen.host);
+}
+
+std::size_t worker_count(int configured) {
+  if (configured > 0) return static_cast<std::size_t>(configured);
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+/// Before a lock, a secret or a certificate is made in it: what refuses a start changes nothing.
+const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
+  storage::require_whole_store(database_in(settings.server.data_dir),
+                               settings.storage.fallback_dir);
+  return settings.server.data_dir;
+}
+
+CertificateFiles certificate_files(const config::Tls& settings,
+                                   const std::filesystem::path& tls_dir) {
+  if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
+  return ensure_self_signed(tls_dir);
+}
+
+void announce(const std::filesystem::path& ready_file, const std::string& url) {
+  if (ready_file.empty()) return;
+  write_file_atomically(ready_file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
+}
+
+using Workers = std::vector<std::unique_ptr<Worker>>;
+
+void join(const Workers& workers) {
+  for (const auto& worker : workers) worker->join();
+}
+
+/// The built-in provider: a listener of its own on a loopback port, on a thread of its own.
+class BuiltInProvider {
+ public:
+  BuiltInProvider(simulator::Options options, Executor control, const config::Server& limits,
+                  Log& log)
+      : metrics_(1),
+        worker_(metrics_.tally(0)),
+        service_({std::move(options), false, {}}, worker_, log),
+        listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
+                  connection_limits(limits), {{worker_.executor(), &service_}}, log) {
+    listener_.start();
+  }
+  ~BuiltInProvider() {
+    listener_.stop();
+    worker_.join();
+  }
+  std::string url() const {
+    return "ws://127.0.0.1:" + std::to_string(listener_.port()) + "/v1/realtime";
+  }
+
+ private:
+  Metrics metrics_;
+  Worker worker_;
+  SimulatorService service_;
+  Listener listener_;
+};
+
+std::size_t largest_message(const config::Settings& settings) {
+  return std::max(settings.session.client_message_bytes_max, settings.upstream.message_bytes_max);
+}
+
+}  // namespace
+
+struct App::Parts {
+  explicit Parts(Options given)
+      : options(std::move(given)),
+        settings(options.settings),
+        hidden(std::make_shared<session::SecretFilter>(secrets_of(settings))),
+        id_guard(settings),
+        log(settings.log, redaction_of(hidden)),
+        data_dir(whole_data_dir(settings)),
+        workers_wanted(worker_count(settings.server.threads)),
+        metrics(workers_wanted),
+        feed(settings.events),
+        journal_shares(settings.limits),
+        registry(settings.session.sessions_max),
+        doorkeeper(settings.limits),
+        authenticator(make_authenticator(settings)),
+        tls(nullptr),
+        storage_watch(
+            settings, settings.server.data_dir, workers, registry, metrics, log,
+            [this] { give_up(); }, [this] { catch_up(); }),
+        store(settings, data_dir.database(), storage_watch, log) {
+    if (!settings.server.core_dumps && forbid_dumps() != 0)
+      log.warn("process.dumpable", {{"why", std::strerror(errno)}});
+    warn_of(settings);
+    raise_file_limit();
+    for (std::size_t i = 0; i < workers_wanted; ++i) {
+      workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
+    }
+    journal = store.open();
+    storage_watch.watch(*journal);
+    storage_watch.look();
+    reader = std::make_unique<StoreReader>(data_dir.database());
+    merger = std::make_unique<Merger>(data_dir.database(), settings.posts.merged_bytes_max);
+    admission = std::make_unique<StoreReader>(data_dir.database());
+    storage_watch.watch(*reader);
+    storage_watch.watch(*admission);
+    storage_watch.watch(merger->quick());
+    storage_watch.watch(merger->slow());
+    feed.start(*workers.front(), *journal, *merger, log);
+    webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
+    if (settings.journal.durability == config::Durability::process) {
+      log.warn("journal.durability", {{"mode", "process"},
+                                      {"meaning",
+                                       "a power cut may lose the last words; kill -9 "
+                                       "does not (journal.durability)"}});
+    }
+    if (settings.testing.forward_before_commit) promise_nothing();
+    choose_provider();
+    if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
+    suspended = std::make_unique<SuspendedSessions>(
+        *journal, *admission, registry, settings.session.resume_window,
+        SpillSettings{settings.server.data_dir, settings.session.items_in_memory}, log);
+    suspended->expect(store.suspended());
+    erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
+                                        3 * settings.session.close_timeout,
+                                        settings.session.resume_window, log);
+    WebSocketLimits limits;
+    limits.large = &large_messages;
+    limits.large_timeout = settings.server.large_message_timeout;
+    upstream = std::make_unique<Upstream>(settings.upstream, limits);
+    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
+                                         storage_watch, *webhooks, *erasure, *reader, *merger, feed,
+                                         registry, revocations, metrics, large_messages, bodies,
+                                         id_guard, answers, capture.get(), log});
+    realtime = std::make_unique<RealtimeEndpoint>(
+        RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
+                      *admission, registry, revocations, *suspended, doorkeeper, journal_shares,
+                      descriptors, large_messages, id_guard, capture.get(), log});
+    listen();
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
+  }
+
+  ~Parts() {
+    // Sessions are over or cut by now; what still runs on the workers is idle connections.
+    provider.reset();
+    join(workers);
+    webhooks.reset();
+    journal.reset();
+  }
+
+  /// What is left when nothing is served any more. The exit code.
+  int close() {
+    provider.reset();
+    join(workers);
+    webhooks.reset();
+    // All that was promised is durable; the rest of an orderly end must not take for ever.
+    const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
+    const bool held =
+        journal->state() == storage::JournalState::unavailable && journal->queue_bytes() > 0;
+    if (!journal->shut_down(patience)) {
+      log.error("journal.not_closed", {{"why", "the disk does not answer"},
+                                       {"now", "the next start recovers what it holds"}});
+      std::_Exit(1);  // the writer's thread can not be joined
+    }
+    return held || journal->failed() ? 1 : exit_code;
+  }
+
+  std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) {
+    require_known_fields(from);
+    const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
+    const bool loopback = listens_on_loopback(from.server);
+    if (!configured && !loopback) {
+      throw config::ConfigError(
+          "server.listen = " + from.server.listen.host +
+          " can be reached from elsewhere, and nobody would have to say who they are. Set "
+          "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
+          "127.0.0.1.");
+    }
+    const std::string secret =
+        from.auth.token_secret.empty() ? data_dir.token_secret() : from.auth.token_secret.reveal();
+    const auto from_elsewhere = [this](std::string_view why) {
+      log.warn("development.refused",
+               {{"why", why},
+                {"now",
+                 "the development mode is for this machine alone; set auth.api_keys (see `verbatim "
+                 "keygen`) for clients elsewhere. This is logged once."}});
+    };
+    return std::make_shared<const Authenticator>(
+        from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
+  }
+
+  /// Of what is accepted and should be put right.
+  void warn_of(const config::Settings& from) {
+    for (const std::string& warning : from.warnings) log.warn("config", {{"warning", warning}});
+    if (!from.auth.token_secret.empty()) return;
+    const std::string made = config::secret_file_warning(data_dir.token_secret_file());
+    if (!made.empty()) log.warn("config", {{"warning", "the token secret: " + made}});
+  }
+
+  /// For the tests that must be seen to fail without write-ahead.
+  void promise_nothing() {
+    if (!listens_on_loopback(settings.server)) {
+      throw config::ConfigError(
+          "testing.forward_before_commit = true loses text in a crash. It is for tests alone, and "
+          "refused on " +
+          settings.server.listen.host + ": listen on 127.0.0.1, or take it out.");
+    }
+    log.error("testing.forward_before_commit",
+              {{"meaning",
+                "UNSAFE: text is sent on before it is stored, and lost in a crash. For tests "
+                "alone (testing.forward_before_commit)"}});
+    forwarding = std::make_unique<ForwardBeforeCommit>(*journal);
+  }
+
+  session::Journal& conversations() {
+    return forwarding ? *forwarding : static_cast<session::Journal&>(*journal);
+  }
+
+  void choose_provider() {
+    if (!settings.upstream.url.empty()) return;
+    if (!settings.upstream.api_key.empty()) {
+      settings.upstream.url = openai_url;
+      return;
+    }
+    simulator::Options script;
+    script.recordings_dir = settings.simulator.recordings_dir;
+    script.profile = settings.simulator.profile;
+    provider =
+        std::make_unique<BuiltInProvider>(script, control.get_executor(), settings.server, log);
+    settings.upstream.url = provider->url();
+    log.warn("upstream.simulated",
+             {{"why",
+               "no OPENAI_API_KEY and no upstream.url: answers come from the built-in "
+               "simulated provider"}});
+  }
+
+  void listen() {
+    if (settings.tls.enabled) {
+      tls.set(server_context(certificate_files(settings.tls, data_dir.tls())));
+    }
+    HttpLimits limits = http_limits(settings.server);
+    limits.bodies = &bodies;
+    std::vector<Place> places;
+    const bool own_metrics = !settings.metrics.listen.host.empty();
+    for (const auto& worker : workers) {
+      services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
+      places.push_back({worker->executor(), services.back().get()});
+    }
+    listener = std::make_unique<Listener>(
+        control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
+        limits, connection_limits(settings.server), std::move(places), log);
+    listener->share(descriptors, metrics.connection_counts());
+    descriptors.begin();
+    if (!own_metrics) return;
+    services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
+    metrics_listener = std::make_unique<Listener>(
+        control.get_executor(), settings.metrics.listen, nullptr, limits,
+        connection_limits(settings.server),
+        std::vector<Place>{{workers.front()->executor(), services.back().get()}}, log);
+  }
+
+  // --- the journal's thread -----------------------------------------------------------------
+  void give_up() {
+    asio::post(control, [this] {
+      exit_code = 1;
+      signals.cancel();
+    });
+  }
+
+  /// The disk has room again. What was read, or not done, for want of it is made good.
+  void catch_up() {
+    asio::post(control, [this] {
+      if (!store.take_catching_up()) return;
+      reader->open_anew();
+      admission->open_anew();
+      merger->open_anew();
+      suspended->expect(store.suspended());
+      webhooks->announce();
+    });
+  }
+
+  // --- the control thread -------------------------------------------------------------------
+  Awaitable<void> watch_storage() {
+    asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
+        control.get_executor());
+    while (true) {
+      timer.expires_after(storage_look_interval);
+      co_await timer.async_wait(use_tuple);
+      storage_watch.look();
+      log.tell_left_out(Clock::now());
+    }
+  }
+
+  /// What was opened with a key that `next` does not have any more ends. Whether its tokens can be
+  /// revoked on the disk is another matter.
+  void use_keys_of(std::shared_ptr<const Authenticator> next) {
+    const auto before = authenticator.get();
+    const auto removed = std::make_shared<std::unordered_set<std::string>>();
+    for (const std::string& id : before->key_ids())
+      if (!next->has_key(id)) removed->insert(credential_of_key(id));
+    for (const std::string& id : next->key_ids()) revocations.remove(credential_of_key(id));
+    authenticator.set(std::move(next));
+    if (removed->empty()) return;
+    revocations.add(*removed);
+    registry.end_connections_of(removed);
+    feed.wake_watchers();
+    log.warn("back_end_key.revoked", {{"keys", removed->size()},
+                                      {"why", "auth.api_keys has them no longer"},
+                                      {"now", "what was opened with them ends"}});
+  }
+
+  /// Of back-end keys that are not in force any more; their connections end.
+  Awaitable<void> revoke_tokens_of_removed_keys() {
+    using Ids = std::unordered_set<std::string>;
+    const auto ids = std::make_shared<Ids>();
+    using Failed = std::optional<std::string>;
+    const auto start = [this, ids](auto done) {
+      journal->execute(
+          [ids, keys = authenticator.get()->key_ids()](storage::Database& database) {
+            const auto revoked = storage::revoke_tokens_of_other_keys(database, keys, now().wall);
+            ids->insert(revoked.begin(), revoked.end());
+          },
+          [done](const storage::StorageError* error) mutable {
+            done(error ? Failed(error->what()) : Failed());
+          });
+    };
+    // A disk that does not take it now must not keep a start from serving.
+    const auto deadline = Clock::now() + settings.journal.stuck_commit;
+    const auto outcome = co_await from_callback<Failed>(control.get_executor(), deadline, start);
+    const Failed failed = outcome ? *outcome : Failed("the disk does not take it");
+    if (failed) {
+      log.error("client_secret.not_revoked", {{"why", *failed}, {"now", "send SIGHUP again"}});
+      co_return;
+    }
+    if (ids->empty()) co_return;
+    revocations.add(*ids);
+    registry.end_connections_of(ids);
+    feed.wake_watchers();
+    log.warn("client_secret.revoked",
+             {{"tokens", ids->size()}, {"why", "auth.api_keys has no longer what made them"}});
+  }
+
+  Awaitable<void> serve() {
+    co_await revoke_tokens_of_removed_keys();
+    asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
+    if (settings.storage.retention.count() > 0) {
+      asio::co_spawn(control.get_executor(),
+                     erasure->keep_for(control.get_executor(), settings.storage.retention),
+                     asio::detached);
+    }
+    for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow})
+      asio::co_spawn(control.get_executor(),
+                     keep_merged(control.get_executor(), lane, *merger, *journal, log),
+                     asio::detached);
+    asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
+                   asio::detached);
+    listener->start();
+    if (metrics_listener) metrics_listener->start();
+    log.info("server.ready",
+             {{"url", listener->url()},
+              {"public_url", settings.server.public_url},
+              {"data_dir", settings.server.data_dir.string()},
+              {"upstream", provider ? "simulated" : shown_address(settings.upstream.url)},
+              {"development", authenticator.get()->development()},
+              {"threads", workers.size()}});
+    announce(options.ready_file, listener->url());
+    while (exit_code == 0) {
+      const auto [ec, signal] = co_await signals.async_wait(use_tuple);
+      if (ec || signal != SIGHUP) break;
+      reload();
+    }
+    co_await drain();
+    control.stop();
+  }
+
+  /// Connections to the provider that are there keep the key that they have shown.
+  void use_provider_key_of(const config::Settings& fresh) {
+    const Secret& key = fresh.upstream.api_key;
+    if (key.reveal() == upstream->key()->reveal()) return;
+    if (key.empty()) {
+      log.warn("upstream.key_kept", {{"why", "the configuration names no upstream.api_key_file"},
+                                     {"now", "the key of before is used until a restart"}});
+    } else if (provider) {
+      log.warn("upstream.key_not_used", {{"why", "answers come from the simulated provider"},
+                                         {"now", "restart to relay to a provider"}});
+    } else {
+      upstream->use_key(key);
+      log.info("upstream.key_replaced", {{"now", "new connections to the provider use it"}});
+    }
+  }
+
+  void reload() {
+    try {
+      const config::Settings fresh = config::load(options.sources);
+      hidden->add(secrets_of(fresh));
+      id_guard.add(fresh);
+      auto next_authenticator = make_authenticator(fresh);
+      if (next_authenticator->development() && !authenticator.get()->development()) {
+        throw config::ConfigError(
+            "the last of auth.api_keys is gone, and that would let everybody in on this machine. "
+            "The keys of before stay. Set another key, or stop the relay and start it again for "
+            "the development mode.");
+      }
+      if (settings.tls.enabled) {
+        tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
+      }
+      use_keys_of(std::move(next_authenticator));
+      asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
+      warn_of(fresh);
+      use_provider_key_of(fresh);
+      webhooks->reload(fresh.webhook);
+      log.set_level(fresh.log.level);
+      log.info("server.reloaded", {{"what", "certificates, keys, log level"}});
+    } catch (const std::exception& error) {
+      log.error("server.not_reloaded", {{"why", error.what()}});
+    }
+  }
+
+  Awaitable<void> drain() {
+    log.info("server.draining", {{"sessions", registry.live()}});
+    listener->stop();
+    if (metrics_listener) metrics_listener->stop();
+    const auto empty = registry.watch_empty(control.get_executor());
+    bool hurry = false;
+    signals.async_wait([&hurry, empty](error_code ec, int) {
+      if (ec) return;
+      hurry = true;
+      empty->ring();
+    });
+    if (journal->failed()) {
+      registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
+    } else if (settings.server.restart == config::Restart::handover) {
+      registry.drain_to_next("the server is restarting; come back");
+    } else {
+      registry.drain(session::CloseReason::server_shutdown, "the server is going down");
+    }
+    const auto deadline = Clock::now() + settings.server.shutdown_grace;
+    // Whatever the hurry: each conversation has handed in its last record when its thread has
+    // come this far.
+    for (const auto& worker : workers) {
+      const auto reached = [&worker](auto done) {
+        asio::post(worker->executor(), [done]() mutable { done(true); });
+      };
+      co_await from_callback<bool>(control.get_executor(), deadline, reached);
+    }
+    while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
+      co_await empty->wait_until(deadline);
+    }
+    const auto shown = std::min(deadline, Clock::now() + last_look_max);
+    if (!hurry) co_await feed.close(control.get_executor(), shown);
+    signals.cancel();
+    log.tell_left_out(Clock::time_point::max());
+    log.info("server.stopped", {{"sessions_left", registry.live()}});
+  }
+
+  Options options;
+  config::Settings& settings;
+  std::shared_ptr<session::SecretFilter> hidden;  ///< of the configuration, for the log
+  IdGuard id_guard;
+  Log log;
+  DataDir data_dir;
+  asio::io_context control{1};
+  /// Goes last: a second signal while all this is taken down is no reason to die of it.
+  asio::basic_signal_set<Executor> signals{control.get_executor()};
+  std::size_t workers_wanted;
+  Metrics metrics;
+  Descriptors descriptors;  ///< before the workers: their connections give them back
+  LargeMessages large_messages{
+      std::max(settings.server.large_message_bytes, largest_message(settings)),
+      largest_message(settings), small_message_bytes_max + FrameReader::granted_step};
+  BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
+  AnswerMemory answers{
+      settings.server.answers_bytes_max};  ///< before the workers, whose answers have a part in it
+  LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
+  JournalShares journal_shares;  ///< before the workers, whose sessions have a part in it
+  Workers workers;
+  Registry registry;
+  Revocations revocations;
+  Doorkeeper doorkeeper;
+  Reloadable<const Authenticator> authenticator;
+  ServerTls tls;
+  StorageWatch storage_watch;
+  StoreStart store;
+  std::unique_ptr<storage::SqliteJournal> journal;
+  std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
+  std::unique_ptr<StoreReader> reader;
+  std::unique_ptr<StoreReader> admission;  ///< for what a client waits for to be let in
+  std::unique_ptr<Merger> merger;
+  std::unique_ptr<Webhooks> webhooks;
+  std::unique_ptr<BuiltInProvider> provider;
+  std::unique_ptr<Upstream> upstream;
+  std::unique_ptr<Capture> capture;
+  std::unique_ptr<SuspendedSessions> suspended;
+  std::unique_ptr<Erasure> erasure;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<RealtimeEndpoint> realtime;
+  std::vector<std::unique_ptr<HttpService>> services;
+  std::unique_ptr<Listener> listener;
+  std::unique_ptr<Listener> metrics_listener;
+  int exit_code = 0;
+};
+
+App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+
+App::~App() {
+  // While it is taken down our handlers still stand; behind them, until the process has ended, a
+  // further signal would kill it and hide the exit code.
+  sigset_t late;
+  sigemptyset(&late);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&late, signal);
+  pthread_sigmask(SIG_BLOCK, &late, nullptr);
+}
+
+int App::run() {
+  asio::co_spawn(parts_->control.get_executor(), parts_->serve(), [](std::exception_ptr bug) {
+    if (bug) std::rethrow_exception(bug);
+  });
+  parts_->control.run();
+  return parts_->close();
+}
+
+int run_simulator(const SimulatorApp& options) {
+  Log log(options.log, without_secrets);
+  raise_file_limit();
+  asio::io_context control{1};
+  Metrics metrics(1);
+  Worker worker(metrics.tally(0));
+  simulator::Options script;
+  script.recordings_dir = options.recordings_dir;
+  script.pace = options.pace;
+  script.seed = options.seed;
+  script.faults = options.faults;
+  script.profile = options.profile;
+  SimulatorService service({script, !options.profile.empty(), options.received_file}, worker, log);
+  ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
+                                    : nullptr);
+  const config::Server limits;
+  Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
+                    http_limits(limits), connection_limits(limits), {{worker.executor(), &service}},
+                    log);
+  listener.start();
+  const std::string url = listener.url();
+  const std::string_view path = simulator::profile_named(options.profile).path;
+  log.info("simulator.ready", {{"url", "ws" + url.substr(4) + std::string(path)}});
+  announce(options.ready_file, url);
+  asio::basic_signal_set<Executor> signals(control.get_executor(), SIGTERM, SIGINT);
+  signals.async_wait([&](error_code, int) {
+    listener.stop();
+    control.stop();
+  });
+  control.run();
+  worker.join();
+  return 0;
+}
+
+}  // namespace verbatim::server

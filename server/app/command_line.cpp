@@ -1,0 +1,30 @@
+#include "server/app/command_line.hpp"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "server/relay/access/misplaced_secret.hpp"
+
+namespace verbatim::server {
+
+config::Sources Common::sources() const {
+  config::Sources from;
+  from.file = config_file;
+  from.assignments = assignments;
+  for (char** entry = environ; *entry; ++entry) from.environment.emplace_back(*entry);
+  return from;
+}
+
+void print(const nlohmann::json& value) {
+  std::cout << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+int complain(const std::string& what, int code) {
+  // A key that was given for the name of its file must not stand on the screen or in a log.
+  std::cerr << "verbatim: " << without_secrets(what) << "\n";
+  return code;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,500 @@
+#include "server/app/commands.hpp"
+#include "server/net/tls_record_buffers.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "base/printable.hpp"
+#include "server/api/session_json.hpp"
+#include "server/app/app.hpp"
+#include "server/app/data_commands.hpp"
+#include "server/app/data_dir.hpp"
+#include "server/app/health_check.hpp"
+#include "server/app/process.hpp"
+#include "server/net/tls.hpp"
+#include "server/relay/access/auth.hpp"
+#include "server/relay/access/misplaced_secret.hpp"
+#include "server/relay/access/token_terms.hpp"
+#include "server/relay/session_driver.hpp"
+#include "server/relay/session_eraser.hpp"
+#include "server/relay/traffic_capture.hpp"
+#include "session/protocol/recording.hpp"
+#include "session/protocol/replay.hpp"
+#include "simulator/profile.hpp"
+#include "storage/maintenance/recovery.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/store_files.hpp"
+#include "storage/store/client_tokens.hpp"
+#include "storage/store/transcript_store.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+session::Format format_or_throw(const std::string& name) {
+  const auto format = session::format_from_string(name);
+  if (!format) {
+    throw CLI::ValidationError("--format",
+                               name + " is none of json, jsonl, text, markdown, vtt, srt");
+  }
+  return *format;
+}
+
+std::int64_t seconds_from(const std::string& text) {
+  std::size_t used = 0;
+  std::int64_t value = 0;
+  try {
+    value = std::stoll(text, &used);
+  } catch (const std::exception&) {
+    used = 0;
+  }
+  const std::string unit = text.substr(used);
+  const std::int64_t factor = unit == "s" || unit.empty() ? 1
+                              : unit == "m"               ? 60
+                              : unit == "h"               ? 3600
+                              : unit == "d"               ? 86400
+                                                          : 0;
+  if (used == 0 || factor == 0 || value <= 0) {
+    throw CLI::ValidationError("--ttl", text + " is no duration such as 600s, 10m or 2h");
+  }
+  return value * factor;
+}
+
+int serve(const Common& common, const std::string& ready_file) {
+  App::Options options;
+  options.sources = common.sources();
+  options.settings = config::load(options.sources);
+  options.ready_file = ready_file;
+  App app(std::move(options));
+  return app.run();
+}
+
+int check(const Common& common) {
+  const config::Settings settings = common.settings();
+  for (const std::string& warning : settings.warnings)
+    std::cerr << "verbatim: warning: " << warning << "\n";
+  require_known_fields(settings);
+  if (settings.tls.enabled && !settings.tls.cert_file.empty())
+    server_context({settings.tls.cert_file, settings.tls.key_file});
+  if (!settings.upstream.ca_file.empty()) client_context(settings.upstream.ca_file);
+  std::cout << (common.as_json ? config::to_json(settings) : config::to_toml(settings));
+  return exit_code::ok;
+}
+
+struct TokenRequest {
+  std::string user;
+  std::string session_id;
+  std::string ttl = "600s";
+  std::string metadata = "{}";
+};
+
+/// As far as the store is here: a token may also be made before the first start, or elsewhere.
+bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  if (claims.session_open || !std::filesystem::exists(file)) return false;
+  storage::require_whole_store(file, settings.storage.fallback_dir);
+  const auto owner = storage::TranscriptStore(file).owner_of(claims.session_id);
+  return owner && *owner != claims.user;
+}
+
+/// So that it can be listed and revoked. It is good without that, too: a signature is enough.
+void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  if (!std::filesystem::exists(file)) return;
+  try {
+    storage::ClientToken token;
+    token.id = claims.id;
+    token.user = claims.user;
+    token.session_id = claims.session_id;
+    token.session_open = claims.session_open;
+    token.created_at = wall;
+    token.expires_at = claims.expires_at_s * 1000;
+    storage::Database database(file);
+    storage::save_client_token(database, token);
+  } catch (const storage::StorageError& error) {
+    std::cerr << "verbatim: the token is good, but can not be listed or revoked: " << error.what()
+              << "\n";
+  }
+}
+
+int token(const Common& common, const TokenRequest& request) {
+  const config::Settings settings = common.settings();
+  if (!settings.server.core_dumps) forbid_dumps();
+  const std::int64_t wall = now().wall;
+  TokenClaims claims;
+  claims.id = new_id("cs_", wall);
+  claims.user = request.user;
+  claims.session_open = request.session_id.empty();
+  claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
+  if (!is_valid_session_id(claims.session_id)) {
+    return complain("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
+                    exit_code::bad_usage);
+  }
+  for (const std::string& id : {claims.session_id, claims.user}) {
+    if (!IdGuard(settings).admits(id))
+      return complain("--session or --user" + std::string(IdGuard::why), exit_code::bad_usage);
+  }
+  const json metadata = json::parse(request.metadata, nullptr, false);
+  if (!metadata.is_object())
+    return complain("--metadata must be a JSON object", exit_code::bad_usage);
+  claims.metadata_json = metadata.dump();
+  claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
+  if (is_of_another_user(settings, claims)) {
+    return complain("there is no session " + claims.session_id + " of this user",
+                    exit_code::not_found);
+  }
+  std::filesystem::create_directories(settings.server.data_dir);
+  const std::string secret = settings.auth.token_secret.empty()
+                                 ? token_secret_in(settings.server.data_dir)
+                                 : settings.auth.token_secret.reveal();
+  const std::string value = Authenticator({}, secret, false).mint(claims);
+  if (const auto why = too_long(value, settings.server.header_bytes_max,
+                                {{"--metadata", claims.metadata_json}, {"--user", claims.user}}))
+    return complain(*why, exit_code::bad_usage);
+  write_down(settings, claims, wall);
+  if (common.as_json) {
+    print({{"value", value},
+           {"expires_at", claims.expires_at_s},
+           {"token_id", claims.id},
+           {"session_id", claims.session_id},
+           {"user", claims.user}});
+  } else {
+    std::cout << value << "\n";
+  }
+  return exit_code::ok;
+}
+
+int health(const Common& common, std::string url) {
+  if (url.empty()) {
+    const config::Settings settings = common.settings();
+    Endpoint listen = settings.server.listen;
+    if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
+    if (listen.host == "::") listen.host = "::1";
+    const bool bracket = listen.host.find(':') != std::string::npos;
+    url = std::string(settings.tls.enabled ? "https://" : "http://") + (bracket ? "[" : "") +
+          listen.host + (bracket ? "]" : "") + ":" + std::to_string(listen.port) + "/readyz";
+  }
+  const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
+  std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
+  return answer.status == 200 ? exit_code::ok : exit_code::failed;
+}
+
+int keygen(const Common& common) {
+  const NewApiKey made = make_api_key();
+  if (common.as_json) {
+    print({{"key", made.key}, {"sha256", "sha256:" + made.sha256}});
+  } else {
+    std::cout << made.key << "\nsha256:" << made.sha256 << "\n";
+    std::cerr << "The first line is the key: it is shown only now. The second goes into "
+                 "auth.api_keys.\n";
+  }
+  return exit_code::ok;
+}
+
+storage::TranscriptStore open_store(const Common& common) {
+  const config::Settings settings = common.settings();
+  const std::filesystem::path file = database_in(settings.server.data_dir);
+  storage::require_whole_store(file, settings.storage.fallback_dir);
+  return storage::TranscriptStore(file);
+}
+
+int sessions_list(const Common& common, std::size_t limit) {
+  storage::TranscriptStore store = open_store(common);
+  storage::SessionFilter filter;
+  filter.limit = limit;
+  const storage::SessionPage page = store.list(filter);
+  if (common.as_json) {
+    json sessions = json::array();
+    for (const auto& one : page.sessions) sessions.push_back(to_json(one));
+    print({{"sessions", sessions},
+           {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
+    return exit_code::ok;
+  }
+  for (const auto& one : page.sessions) {
+    const json session = to_json(one);
+    std::cout << one.id << "  " << iso_time(one.created_at) << "  " << to_string(one.status) << "  "
+              << (session["close_reason"].is_string() ? session["close_reason"].get<std::string>()
+                                                      : "-")
+              << "  turns=" << session["turns"] << "  user=" << printable(one.user) << "\n";
+  }
+  return exit_code::ok;
+}
+
+int sessions_show(const Common& common, const std::string& id) {
+  storage::TranscriptStore store = open_store(common);
+  const auto session = store.session(id);
+  if (!session) return complain("there is no session " + id, exit_code::not_found);
+  print(to_json(*session));
+  return exit_code::ok;
+}
+
+int sessions_export(const Common& common, const std::string& id, const std::string& format,
+                    const std::string& attempt) {
+  const session::Format chosen = format_or_throw(format);
+  storage::TranscriptStore store = open_store(common);
+  std::string text;
+  if (attempt == "all") {
+    const auto views = store.transcripts(id);
+    if (!views) return complain("there is no session " + id, exit_code::not_found);
+    text = session::render(id, *views, chosen);
+  } else {
+    const auto number = attempt.empty() ? std::nullopt : std::optional<int>(std::stoi(attempt));
+    const auto view = store.transcript(id, number);
+    if (!view) return complain("there is no such session or attempt: " + id, exit_code::not_found);
+    text = session::render(*view, chosen);
+  }
+  std::cout << text;
+  if (chosen == session::Format::json) std::cout << "\n";
+  return exit_code::ok;
+}
+
+int sessions_delete(const Common& common, const std::string& id) {
+  {
+    storage::TranscriptStore store = open_store(common);
+    const auto session = store.session(id);
+    if (!session) return complain("there is no session " + id, exit_code::not_found);
+    if (session->status == session::SessionStatus::live ||
+        session->status == session::SessionStatus::detached) {
+      return complain("session " + id + " is live; end it first", exit_code::failed);
+    }
+  }
+  const config::Settings settings = common.settings();
+  // First: what cannot be removed can be erased again as long as the session is there.
+  if (!erase_captured(settings.capture.dir, id)) {
+    return complain("not all that was captured of " + id + " could be removed from " +
+                        settings.capture.dir.string() + "; nothing else of it was erased",
+                    exit_code::failed);
+  }
+  storage::Database database(database_in(settings.server.data_dir));
+  if (!erase_beside_server(database, id)) {
+    return complain("session " + id + " is erased, but its words are still in the log (" +
+                        storage::log_of(database.file()).string() +
+                        "), which another process reads; the server empties it when it erases the "
+                        "next session or stops",
+                    exit_code::failed);
+  }
+  return exit_code::ok;
+}
+
+int replay(const std::string& path, const std::string& format) {
+  const session::Format chosen = format_or_throw(format);
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return complain("can not read " + path, exit_code::not_found);
+  std::stringstream content;
+  content << file.rdbuf();
+  const session::Recording recording = session::read_recording(content.str());
+  for (const auto& error : recording.errors) {
+    std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
+  }
+  if (recording.events.empty())
+    return complain(path + " holds no recorded event", exit_code::failed);
+  std::cout << session::render(session::replay(recording), chosen);
+  if (chosen == session::Format::json) std::cout << "\n";
+  return exit_code::ok;
+}
+
+int guarded(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const CLI::Error& error) {
+    return complain(error.what(), exit_code::bad_usage);
+  } catch (const config::ConfigError& error) {
+    return complain(error.what(), exit_code::bad_usage);
+  } catch (const storage::StorageError& error) {
+    return complain(error.what(), error.failure() == storage::Failure::not_found
+                                      ? exit_code::not_found
+                                      : exit_code::failed);
+  } catch (const std::exception& error) {
+    return complain(error.what(), exit_code::failed);
+  }
+}
+
+void add_common(CLI::App& command, Common& common) {
+  command.add_option("--config", common.config_file, "configuration file (TOML)");
+  command.add_option("--set", common.assignments, "section.key=value, over file and environment")
+      ->take_all();
+  command.add_flag("--json", common.as_json, "print JSON");
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  recycle_record_buffers();
+  std::signal(SIGPIPE, SIG_IGN);
+  // A limit on files' sizes (ulimit -f, LimitFSIZE=) is an error of the write then, as a full disk
+  // is.
+  std::signal(SIGXFSZ, SIG_IGN);
+  Common common;
+  CLI::App app{"Verbatim: a relay for realtime voice that never loses a word.", "verbatim"};
+  app.set_version_flag("--version", std::string("verbatim ") + VERBATIM_VERSION);
+  app.require_subcommand(0, 1);
+  std::function<int()> chosen;
+
+  std::string ready_file;
+  const auto add_serve_options = [&](CLI::App& command) {
+    add_common(command, common);
+    command.add_option("--ready-file", ready_file, "told {pid,url} once connections are accepted");
+  };
+  add_serve_options(app);
+  chosen = [&] { return serve(common, ready_file); };
+  CLI::App* serve_command = app.add_subcommand("serve", "run the relay (the default)");
+  add_serve_options(*serve_command);
+
+  std::string data_dir;
+  CLI::App* check_command = app.add_subcommand("check", "validate and print the configuration");
+  add_common(*check_command, common);
+  CLI::Option* with_data =
+      check_command->add_option("--data", data_dir, "look at what is kept; default: where set")
+          ->expected(0, 1);
+  check_command->callback([&, with_data] {
+    chosen = [&, with_data] {
+      return with_data->count() > 0 ? check_data(common, data_dir) : check(common);
+    };
+  });
+
+  std::string backup_file;
+  CLI::App* backup_command =
+      app.add_subcommand("backup", "copy what is kept into one file, also beside a server");
+  add_common(*backup_command, common);
+  backup_command->add_option("file", backup_file, "must not be there yet")->required();
+  backup_command->add_option("--data", data_dir, "of which folder; default: where set");
+  backup_command->callback([&] { chosen = [&] { return backup(common, data_dir, backup_file); }; });
+
+  TokenRequest token_request;
+  CLI::App* token_command = app.add_subcommand("token", "mint a client token");
+  add_common(*token_command, common);
+  token_command->add_option("--user", token_request.user, "whose it is")->required();
+  token_command->add_option("--session", token_request.session_id, "session id; made if absent");
+  token_command->add_option("--ttl", token_request.ttl, "valid for, such as 600s");
+  token_command->add_option("--metadata", token_request.metadata, "JSON object");
+  token_command->callback([&] { chosen = [&] { return token(common, token_request); }; });
+
+  std::string health_url;
+  CLI::App* health_command =
+      app.add_subcommand("health", "ask a running server whether it is ready; exit 0 or 1");
+  add_common(*health_command, common);
+  health_command->add_option("--url", health_url, "default: /readyz where the settings say");
+  health_command->callback([&] { chosen = [&] { return health(common, health_url); }; });
+
+  CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end key");
+  add_common(*keygen_command, common);
+  keygen_command->callback([&] { chosen = [&] { return keygen(common); }; });
+
+  CLI::App* sessions = app.add_subcommand("sessions", "look at what is kept");
+  sessions->require_subcommand(1);
+  std::string id;
+  std::string format = "text";
+  std::string attempt;
+  std::size_t limit = 50;
+  CLI::App* list = sessions->add_subcommand("list", "newest first");
+  add_common(*list, common);
+  list->add_option("--limit", limit, "how many")->check(CLI::Range(1, 500));
+  list->callback([&] { chosen = [&] { return sessions_list(common, limit); }; });
+  CLI::App* show = sessions->add_subcommand("show", "one session");
+  add_common(*show, common);
+  show->add_option("id", id)->required();
+  show->callback([&] { chosen = [&] { return sessions_show(common, id); }; });
+  CLI::App* export_command = sessions->add_subcommand("export", "one transcript");
+  add_common(*export_command, common);
+  export_command->add_option("id", id)->required();
+  export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
+  export_command->add_option("--attempt", attempt, "a number, or all; default: the latest")
+      ->check(CLI::Range(1, 1'000'000) | CLI::IsMember({"all"}));
+  export_command->callback([&] {
+    chosen = [&] { return sessions_export(common, id, common.as_json ? "json" : format, attempt); };
+  });
+  CLI::App* erase = sessions->add_subcommand("delete", "erase everything about one session");
+  add_common(*erase, common);
+  erase->add_option("id", id)->required();
+  erase->callback([&] { chosen = [&] { return sessions_delete(common, id); }; });
+
+  bool dry_run = false;
+  CLI::App* webhooks = app.add_subcommand("webhooks", "what webhooks have not got");
+  webhooks->require_subcommand(1);
+  bool dead_only = false;
+  CLI::App* undelivered = webhooks->add_subcommand("list", "calls that have not been answered");
+  add_common(*undelivered, common);
+  undelivered->add_flag("--dead", dead_only, "only those that were given up");
+  undelivered->callback([&] { chosen = [&] { return list_deliveries(common, dead_only); }; });
+  std::string dead_letter;
+  bool all_dead = false;
+  CLI::App* redrive = webhooks->add_subcommand("redrive", "send what was given up again");
+  add_common(*redrive, common);
+  auto* which = redrive->add_option_group("which");
+  which->add_option("message", dead_letter, "a message's id (msg_...)");
+  which->add_flag("--all", all_dead, "all of them");
+  which->require_option(1);
+  redrive->callback([&] { chosen = [&] { return redrive_deliveries(common, dead_letter); }; });
+
+  CLI::App* recover_command =
+      app.add_subcommand("recover", "turn what a crash left into transcripts; no server running");
+  add_common(*recover_command, common);
+  recover_command->add_flag("--dry-run", dry_run, "only say what would be done");
+  recover_command->callback([&] { chosen = [&] { return recover(common, dry_run); }; });
+
+  std::string recording;
+  CLI::App* replay_command =
+      app.add_subcommand("replay", "run a recorded stream through the transcript engine");
+  replay_command->add_option("file", recording, "JSON Lines")->required();
+  replay_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
+  replay_command->add_flag("--json", common.as_json, "the same as --format json");
+  replay_command->callback(
+      [&] { chosen = [&] { return replay(recording, common.as_json ? "json" : format); }; });
+
+  SimulatorApp simulator;
+  std::string listen = "127.0.0.1:8444";
+  CLI::App* simulate = app.add_subcommand("simulate", "run a simulated provider");
+  simulate->add_option("--listen", listen, "host:port; port 0 picks one");
+  simulate->add_option("--recordings", simulator.recordings_dir, "folder of recorded streams");
+  simulate->add_option("--ready-file", simulator.ready_file, "told {pid,url} once it listens");
+  simulate->add_option("--pace", simulator.pace, "1 like the provider, 0 as fast as possible")
+      ->check(CLI::Range(0.0, 1000.0));
+  simulate->add_option("--seed", simulator.seed, "of everything that is made up");
+  simulate->add_option("--faults", simulator.faults, "how to misbehave; see docs/simulator.md");
+  simulate
+      ->add_option("--profile", simulator.profile,
+                   "which provider it is: " + std::string(simulator::profile_names()))
+      ->check([](const std::string& name) {
+        try {
+          simulator::profile_named(name);
+          return std::string();
+        } catch (const std::invalid_argument& unknown) {
+          return std::string(unknown.what());
+        }
+      });
+  simulate->add_option("--received", simulator.received_file,
+                       "a file for the clients' events, audio left out");
+  CLI::Option* certificate =
+      simulate->add_option("--cert", simulator.tls.cert_file, "serve TLS with this certificate");
+  CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "and its key");
+  certificate->needs(key);
+  key->needs(certificate);
+  simulate->callback([&] {
+    chosen = [&] {
+      config::Sources where;
+      where.assignments = {"server.listen=" + listen};
+      simulator.listen = config::load(where).server.listen;
+      simulator.tls.enabled = !simulator.tls.cert_file.empty();
+      return run_simulator(simulator);
+    };
+  });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, std::cout, std::cerr);
+    return code == 0 ? exit_code::ok : exit_code::bad_usage;
+  }
+  return guarded(chosen);
+}
+
+}  // namespace verbatim::server

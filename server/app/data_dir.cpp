@@ -1,0 +1,96 @@
+#include "server/app/data_dir.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+#include <utility>
+
+#include "base/crypto.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::size_t secret_bytes = 32;
+
+[[noreturn]] void fail(const std::string& what, const std::filesystem::path& path,
+                       const std::string& advice) {
+  throw std::runtime_error(what + " " + path.string() + ": " + std::strerror(errno) + ". " +
+                           advice);
+}
+
+constexpr const char* advice =
+    "Choose a folder that this user may write with server.data_dir, or change its owner.";
+
+}  // namespace
+
+std::filesystem::path database_in(const std::filesystem::path& data_dir) {
+  return data_dir / "verbatim.db";
+}
+
+bool is_served(const std::filesystem::path& data_dir) {
+  const int lock = ::open((data_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return false;
+  // Shared, and given back at once: only a start in this very instant would find it taken.
+  const bool taken = ::flock(lock, LOCK_SH | LOCK_NB) != 0;
+  ::close(lock);
+  return taken;
+}
+
+std::string token_secret_in(const std::filesystem::path& data_dir) {
+  const std::filesystem::path path = data_dir / "token_secret";
+  // Whoever makes the file first wins; both then read the same.
+  const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made >= 0) {
+    const std::string secret = base64url(random_bytes(secret_bytes));
+    const bool written =
+        ::write(made, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size()) &&
+        ::fsync(made) == 0;
+    ::close(made);
+    if (!written) {
+      ::unlink(path.c_str());
+      fail("can not write", path, advice);
+    }
+    return secret;
+  }
+  if (errno != EEXIST) fail("can not make", path, advice);
+  std::ifstream file(path);
+  std::string secret;
+  std::getline(file, secret);
+  if (secret.size() < secret_bytes) {
+    throw std::runtime_error(path.string() +
+                             " is not a token secret. Delete it to have a new one made; tokens "
+                             "that are out now will then be refused.");
+  }
+  return secret;
+}
+
+DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
+  std::error_code ec;
+  const bool made = std::filesystem::create_directories(path_, ec);
+  if (ec) {
+    errno = ec.value();
+    fail("can not make the data folder", path_, advice);
+  }
+  if (made) ::chmod(path_.c_str(), 0700);
+  const std::filesystem::path lock_file = path_ / "lock";
+  lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) fail("can not write to the data folder", path_, advice);
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock_);
+    throw std::runtime_error("another verbatim serves from " + path_.string() +
+                             ". Stop it, or give this one a folder of its own (server.data_dir).");
+  }
+}
+
+DataDir::~DataDir() { ::close(lock_); }
+
+std::string DataDir::token_secret() const { return token_secret_in(path_); }
+
+}  // namespace verbatim::server

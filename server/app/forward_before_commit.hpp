@@ -1,0 +1,48 @@
+// The journal with its promise taken out: what is appended counts as durable at once, so that text
+// is sent on before it is stored. It exists so that the tests of that promise can be seen to fail
+// without it (testing.forward_before_commit); the real journal does not know of it.
+//
+// Any thread, as the journal behind it. Never refuses what that one takes.
+#pragma once
+
+#include <utility>
+
+#include "session/transcript/journal.hpp"
+
+namespace verbatim::server {
+
+class ForwardBeforeCommit final : public session::Journal {
+ public:
+  explicit ForwardBeforeCommit(session::Journal& journal) : journal_(journal) {}
+
+  session::Taken append(session::AttemptId attempt, TimeMs at,
+                        const session::Event& event) override {
+    return long_durable(journal_.append(attempt, at, event));
+  }
+  session::Taken settle(session::AttemptId attempt, const session::Turn& turn) override {
+    return long_durable(journal_.settle(attempt, turn));
+  }
+  session::Sequence close(session::AttemptId attempt, session::Ending ending) override {
+    return journal_.close(attempt, std::move(ending));
+  }
+  session::Sequence mark(session::AttemptId attempt, session::SessionStatus status) override {
+    return journal_.mark(attempt, status);
+  }
+  session::Sequence suspend(session::AttemptId attempt,
+                            const session::Handover& handover) override {
+    return journal_.suspend(attempt, handover);
+  }
+  session::Sequence durable() const override { return journal_.durable(); }
+  bool failed() const override { return journal_.failed(); }
+  bool crowded() const override { return journal_.crowded(); }
+
+ private:
+  /// No attempt is open before the journal's first sequence is durable.
+  static session::Taken long_durable(session::Taken given) {
+    return {given.sequence == 0 ? session::Sequence{0} : session::Sequence{1}, given.bytes};
+  }
+
+  session::Journal& journal_;
+};
+
+}  // namespace verbatim::server

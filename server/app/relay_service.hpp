@@ -1,0 +1,81 @@
+// What one worker serves on the main listener: the API, and the realtime endpoint.
+#pragma once
+
+#include "server/api/router.hpp"
+#include "server/relay/realtime_endpoint.hpp"
+
+namespace verbatim::server {
+
+/// What an operator's machines ask: it must be answered whatever else is not.
+inline bool is_operators_path(const std::string& path) {
+  return path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/version";
+}
+
+class RelayService final : public HttpService {
+ public:
+  RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
+      : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
+
+  /// Azure's clients put the provider's paths below /openai.
+  void canonicalise(HttpRequest& request) const override {
+    constexpr std::string_view azure = "/openai";
+    if (!request.path.starts_with(azure)) return;
+    if (is_realtime_path(request.path.substr(azure.size()))) request.path.erase(0, azure.size());
+  }
+
+  BodyVerdict judge_body(const HttpRequest& head) override { return api_.judge_body(head); }
+
+  bool is_probe(const std::string& path) const override { return is_operators_path(path); }
+
+  HttpResponse in_form_of(const std::string& path, HttpResponse refusal) override {
+    return Api::in_form_of(path, std::move(refusal));
+  }
+
+  Awaitable<HttpResponse> answer(HttpRequest request) override {
+    if (!with_metrics_ && request.path == "/metrics") {
+      co_return problem(404, "not found", "Metrics are served on metrics.listen.");
+    }
+    co_return co_await api_.answer(std::move(request), worker_);
+  }
+
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override {
+    if (request.path != "/v1/realtime") {
+      co_return Refused{
+          std::move(transport),
+          openai_error(404, "not_found",
+                       "WebSockets are served at /v1/realtime, not at " + request.path + ".")};
+    }
+    co_return co_await realtime_.upgrade(std::move(request), std::move(transport), worker_);
+  }
+
+ private:
+  Api& api_;
+  const RealtimeEndpoint& realtime_;
+  Worker& worker_;
+  bool with_metrics_;
+};
+
+/// For metrics.listen: what an operator's machines ask, and nothing else.
+class MetricsService final : public HttpService {
+ public:
+  MetricsService(Api& api, Worker& worker) : api_(api), worker_(worker) {}
+
+  bool is_probe(const std::string& path) const override { return is_operators_path(path); }
+
+  Awaitable<HttpResponse> answer(HttpRequest request) override {
+    if (is_operators_path(request.path) || request.method == "OPTIONS") {
+      co_return co_await api_.answer(std::move(request), worker_);
+    }
+    co_return problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
+  }
+
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest, Transport transport) override {
+    co_return Refused{std::move(transport), openai_error(404, "not_found", "No WebSockets here.")};
+  }
+
+ private:
+  Api& api_;
+  Worker& worker_;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,252 @@
+#include "server/net/connections.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace verbatim::server {
+namespace {
+
+constexpr auto lines_interval = std::chrono::seconds(10);
+
+struct Words {
+  const char* why;
+  const char* now;
+};
+
+Words words(ConnectionRefusal why) {
+  switch (why) {
+    case ConnectionRefusal::connections_max:
+      return {"server.connections_max",
+              "new connections are closed; raise server.connections_max if these are no attack"};
+    case ConnectionRefusal::descriptors:
+      return {"too few file descriptors",
+              "new connections get 503 or are closed; raise the limit of open files (ulimit -n, "
+              "LimitNOFILE=) or lower server.connections_max"};
+    case ConnectionRefusal::connections_per_address:
+      return {"server.connections_per_address",
+              "new connections of this address are closed; if it is a proxy, name it in "
+              "server.trusted_proxies"};
+  }
+  return {"", ""};
+}
+
+}  // namespace
+
+Connections::Limits connection_limits(const config::Server& settings) {
+  const std::size_t quarter = std::max<std::size_t>(1, settings.connections_max / 4);
+  return {settings.connections_max,
+          settings.connections_per_address != 0 ? settings.connections_per_address : quarter};
+}
+
+std::variant<Connections::PlacePtr, ConnectionRefusal> Connections::take(const std::string& address,
+                                                                         Executor executor) {
+  auto place = std::make_shared<Place>(shared_from_this(), std::move(executor));
+  std::optional<ConnectionRefusal> why;
+  {
+    const std::string whose = customer(address);
+    const std::lock_guard lock(mutex_);
+    if (!make_room(whose)) {
+      why = ConnectionRefusal::connections_per_address;
+    } else if (!make_room_for_all()) {
+      why = ConnectionRefusal::connections_max;
+    } else {
+      count(*place, whose);
+      add_to_idle(*place);
+    }
+  }
+  if (!why) return place;
+  refused(*why, address);
+  return *why;
+}
+
+std::string Connections::customer(const std::string& address) const {
+  const bool limited = !address.empty() && !is_loopback(address) && !proxies_->trusts(address);
+  return limited ? customer_of(address) : std::string();
+}
+
+std::size_t Connections::open() const {
+  const std::lock_guard lock(mutex_);
+  return all_.open;
+}
+
+// ---- under the mutex -----------------------------------------------------------------------
+
+bool Connections::make_room(const std::string& whose) {
+  const auto found = customers_.find(whose);
+  if (found == customers_.end() || found->second.staying() < limits_.of_one_address) return true;
+  Place* const one = longest_idle(whose);
+  if (one != nullptr) choose_to_go(*one);
+  return one != nullptr;
+}
+
+bool Connections::make_room_for_all() {
+  if (all_.staying() < limits_.all) return true;
+  if (idle_.empty()) return false;
+  choose_to_go(*idle_.front());
+  return true;
+}
+
+Connections::Place* Connections::longest_idle(const std::string& whose) const {
+  const auto found = std::find_if(idle_.begin(), idle_.end(),
+                                  [&](const Place* one) { return one->customer_ == whose; });
+  return found == idle_.end() ? nullptr : *found;
+}
+
+void Connections::choose_to_go(Place& place) {
+  take_out_of_idle(place);
+  place.leaving_ = true;
+  ++all_.leaving;
+  if (!place.customer_.empty()) ++customers_[place.customer_].leaving;
+  asio::post(place.executor_, [one = place.weak_from_this()] {
+    if (const auto there = one.lock()) there->go();
+  });
+}
+
+void Connections::count(Place& place, const std::string& whose) {
+  place.customer_ = whose;
+  place.counted_ = true;
+  ++all_.open;
+  if (!whose.empty()) ++customers_[whose].open;
+}
+
+void Connections::uncount(Place& place) {
+  const std::size_t leaving = std::exchange(place.leaving_, false) ? 1 : 0;
+  --all_.open;
+  all_.leaving -= leaving;
+  const auto found = customers_.find(place.customer_);
+  if (place.customer_.empty() || found == customers_.end()) return;
+  found->second.leaving -= leaving;
+  if (--found->second.open == 0) customers_.erase(found);
+}
+
+/// It stays. If none can go in its place there is one more than the limit, until the next goes.
+void Connections::choose_instead_of(Place& place) {
+  place.leaving_ = false;
+  --all_.leaving;
+  const auto customer = customers_.find(place.customer_);
+  if (customer != customers_.end()) {
+    --customer->second.leaving;
+    if (customer->second.staying() > limits_.of_one_address)
+      if (Place* const other = longest_idle(place.customer_)) choose_to_go(*other);
+  }
+  if (all_.staying() > limits_.all && !idle_.empty()) choose_to_go(*idle_.front());
+}
+
+void Connections::add_to_idle(Place& place) {
+  if (std::exchange(place.waits_, true)) return;
+  idle_.push_back(&place);
+  place.in_idle_ = std::prev(idle_.end());
+}
+
+void Connections::take_out_of_idle(Place& place) {
+  if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
+}
+
+// ---- a place -------------------------------------------------------------------------------
+
+void Connections::leave(Place& place) {
+  const std::lock_guard lock(mutex_);
+  take_out_of_idle(place);
+  if (place.counted_) uncount(place);
+}
+
+void Connections::Place::idle(Socket& socket) {
+  socket_ = &socket;
+  begun_ = true;
+  bool chosen = false;
+  {
+    const std::lock_guard lock(of_->mutex_);
+    chosen = leaving_;
+    if (!chosen) of_->add_to_idle(*this);
+  }
+  if (chosen) go();
+}
+
+void Connections::Place::busy() {
+  socket_ = nullptr;
+  begun_ = true;
+  const std::lock_guard lock(of_->mutex_);
+  of_->take_out_of_idle(*this);
+}
+
+/// It has got a request, or what it has sent waits in the kernel to be read.
+bool Connections::Place::stays() const {
+  if (socket_ == nullptr) return true;
+  error_code ec;
+  return socket_->available(ec) > 0 && !ec;
+}
+
+void Connections::Place::go() {
+  if (!begun_ || gone_) return;  // idle() asks again, when its thread comes to it
+  if (stays()) {
+    const std::lock_guard lock(of_->mutex_);
+    if (leaving_) of_->choose_instead_of(*this);
+    return;
+  }
+  {
+    const std::lock_guard lock(of_->mutex_);
+    if (!leaving_) return;
+  }
+  gone_ = true;
+  error_code ignored;
+  socket_->close(ignored);
+  of_->closed_idle();
+}
+
+bool Connections::Place::belongs_to(const std::string& address) {
+  const std::string whose = of_->customer(address);
+  {
+    const std::lock_guard lock(of_->mutex_);
+    if (whose == customer_) return true;
+    if (of_->make_room(whose)) {
+      of_->uncount(*this);
+      of_->count(*this, whose);
+      return true;
+    }
+  }
+  of_->refused(ConnectionRefusal::connections_per_address, address);
+  return false;
+}
+
+void Connections::Place::handshake_failed(const std::string& address, const error_code& why) {
+  if (of_->counts_) ++of_->counts_->handshakes_failed;
+  of_->log_.repeated(Repeated::handshake_failed, {{"remote", address}, {"why", why.message()}});
+}
+
+// ---- what is told --------------------------------------------------------------------------
+
+bool Connections::worth_a_line(Line& line, std::uint64_t& count) {
+  const std::lock_guard lock(lines_mutex_);
+  ++line.since;
+  const auto now = Clock::now();
+  if (now < line.next) return false;
+  line.next = now + lines_interval;
+  count = std::exchange(line.since, 0);
+  return true;
+}
+
+void Connections::refused(ConnectionRefusal why, const std::string& address) {
+  if (counts_) counts_->refuse(why);
+  std::uint64_t count = 0;
+  if (!worth_a_line(refusals_[static_cast<std::size_t>(why)], count)) return;
+  log_.warn("connections.refused", {{"why", words(why).why},
+                                    {"connections", open()},
+                                    {"refused", count},
+                                    {"remote", address},
+                                    {"now", words(why).now}});
+}
+
+void Connections::closed_idle() {
+  if (counts_) ++counts_->closed_idle;
+  std::uint64_t count = 0;
+  if (!worth_a_line(closed_idle_, count)) return;
+  log_.warn("connections.closed_idle",
+            {{"connections", open()},
+             {"closed", count},
+             {"now",
+              "idle connections are closed for new ones (server.connections_max, "
+              "server.connections_per_address)"}});
+}
+
+}  // namespace verbatim::server

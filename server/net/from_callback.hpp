@@ -1,0 +1,41 @@
+// Awaiting what another thread does, by a callback.
+#pragma once
+
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "server/net/async.hpp"
+
+namespace verbatim::server {
+
+/// Calls `start(done)`; whoever calls `done(result)`, on whatever thread, resumes us on ours.
+/// `done` must be called once or never. Nothing if there is no result by the deadline.
+template <class Result, class Start>
+Awaitable<std::optional<Result>> from_callback(Executor executor, Clock::time_point deadline,
+                                               Start start) {
+  struct State {
+    explicit State(const Executor& on) : bell(on) {}
+    Doorbell bell;
+    std::optional<Result> result;
+  };
+  const auto state = std::make_shared<State>(executor);
+  start([state, executor](Result result) {
+    asio::post(executor, [state, result = std::move(result)]() mutable {
+      state->result = std::move(result);
+      state->bell.ring();
+    });
+  });
+  while (!state->result && Clock::now() < deadline) co_await state->bell.wait_until(deadline);
+  co_return std::move(state->result);
+}
+
+/// The same without a deadline: the wait ends with the executor at the latest.
+template <class Result, class Start>
+Awaitable<Result> from_callback(Executor executor, Start start) {
+  auto result = co_await from_callback<Result>(executor, Clock::time_point::max(), start);
+  co_return std::move(*result);
+}
+
+}  // namespace verbatim::server

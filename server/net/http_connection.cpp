@@ -1,0 +1,493 @@
+#include "server/net/http_connection.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "server/net/announced_caller.hpp"
+#include "server/net/body_source.hpp"
+#include "server/net/http_framing.hpp"
+#include "server/net/http_version.hpp"
+#include "server/net/read_message.hpp"
+#include "server/net/request_body.hpp"
+
+namespace verbatim::server {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+/// Connections end all the time.
+constexpr const char* descriptors_retry_seconds = "5";
+constexpr const char* connections_retry_seconds = "5";
+/// Bodies come and go with server.request_timeout at the latest.
+constexpr const char* bodies_retry_seconds = "5";
+/// What is read ahead of a request, a body's next piece or the next request.
+constexpr std::size_t read_ahead_bytes = 16 * 1024;
+/// An idle connection holds no more than this.
+constexpr std::size_t idle_bytes = 512;
+
+using Parser = http::request_parser<RequestBody>;
+
+template <class Body>
+http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
+  const auto status = static_cast<http::status>(answer.status);
+  http::response<Body> response(status, 11);
+  response.reason(http::obsolete_reason(status));
+  response.set(http::field::server, "verbatim");
+  if (!answer.content_type.empty()) response.set(http::field::content_type, answer.content_type);
+  response.set("X-Content-Type-Options", "nosniff");
+  for (const auto& [name, value] : answer.headers) response.set(name, value);
+  response.keep_alive(keep_alive);
+  return response;
+}
+
+/// What a request leaves to its answer.
+struct Wanted {
+  bool head = false;        ///< no body (HEAD)
+  bool http_1_0 = false;    ///< a peer that does not know chunks, nor persistence without a word
+  bool keep_alive = false;  ///< the connection may go on
+};
+
+/// A refusal that no route has made is kept by no cache either.
+HttpResponse uncached(HttpResponse refusal) {
+  const auto says = [](const auto& one) { return one.first == "Cache-Control"; };
+  if (std::none_of(refusal.headers.begin(), refusal.headers.end(), says))
+    refusal.headers.emplace_back("Cache-Control", "no-store");
+  return refusal;
+}
+
+/// True if the connection goes on.
+Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted) {
+  auto response = head_of<http::string_body>(answer, wanted.keep_alive);
+  if (wanted.keep_alive && wanted.http_1_0) response.set(http::field::connection, "keep-alive");
+  response.body() = std::move(answer.body);
+  // A body that is made while it is sent has no length to tell.
+  if (!answer.source) response.prepare_payload();
+  if (wanted.head) {
+    std::string().swap(response.body());
+    answer.memory.reset();
+  }
+  http::serializer<false, http::string_body> serializer(response);
+  const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
+  const bool more = !ec && wanted.keep_alive;
+  co_return more;
+}
+
+/// While an answer is made piece by piece: nobody asks for the next before this one is whole, so
+/// whatever is read means that the peer is gone, or does not keep to that and is not listened to.
+Awaitable<void> notice_departure(Transport& stream, BodySource& source, JoinCounter& join) {
+  char byte = 0;
+  const auto buffer = asio::buffer(&byte, 1);
+  const auto [ec, size] = co_await stream.async_read_some(buffer, use_tuple);
+  if (ec) source.abandon(false);
+  join.leave();
+}
+
+std::string chunk_of(const std::string& piece) {
+  char size[24];
+  std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+  return size + piece + "\r\n";
+}
+
+/// Writes all of it, or cuts the peer off that does not take it in time.
+Awaitable<bool> write_piece(Transport& stream, BodySource& source, const std::string& bytes) {
+  bool late = false;
+  error_code ec;
+  {
+    const Deadline deadline(stream.socket().get_executor(), source.patience(), [&] {
+      late = true;
+      error_code ignored;
+      stream.socket().close(ignored);
+    });
+    const auto buffer = asio::buffer(bytes);
+    std::tie(ec, std::ignore) = co_await asio::async_write(stream, buffer, use_tuple);
+  }
+  if (ec) source.abandon(late);
+  co_return !ec;
+}
+
+/// The connection is done after it: how else would an HTTP/1.0 peer know the end?
+Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log) {
+  BodySource& source = *answer.source;
+  auto response = head_of<http::empty_body>(answer, false);
+  if (chunked) response.chunked(true);
+  http::serializer<false, http::empty_body> serializer(response);
+  // The head alone: with the body would come the end of it.
+  const Executor executor = stream.socket().get_executor();
+  error_code failed;
+  {
+    const Deadline deadline(executor, source.patience(), [&stream] {
+      error_code gone;
+      stream.socket().close(gone);
+    });
+    std::tie(failed, std::ignore) =
+        co_await http::async_write_header(stream, serializer, use_tuple);
+  }
+  if (failed) co_return;
+  JoinCounter watch(executor);
+  watch.enter();
+  asio::co_spawn(executor, notice_departure(stream, source, watch), asio::detached);
+  bool whole = false;
+  try {
+    while (true) {
+      std::string piece = co_await source.next();
+      whole = piece.empty();
+      if (chunked) piece = whole ? "0\r\n\r\n" : chunk_of(piece);
+      if (piece.empty()) break;
+      const bool taken = co_await write_piece(stream, source, piece);
+      if (whole || !taken) break;
+    }
+  } catch (const std::exception& bug) {
+    log.repeated(Repeated::request_bug, {{"path", "a body"}, {"what", bug.what()}});
+  }
+  error_code ignored;
+  if (whole) {
+    stream.socket().cancel(ignored);
+  } else {
+    stream.socket().close(ignored);
+  }
+  co_await watch.joined();
+}
+
+// A request that can not be read still gets an answer, where HTTP can be spoken at all.
+std::optional<HttpResponse> refusal_for(const error_code& ec) {
+  if (ec == boost::system::errc::not_enough_memory) {
+    HttpResponse refused = problem(503, "too many bodies",
+                                   "The bodies of all requests together take as much memory as "
+                                   "server.bodies_bytes_max allows. Try again later.");
+    refused.headers.emplace_back("Retry-After", bodies_retry_seconds);
+    return refused;
+  }
+  if (ec == http::error::header_limit) {
+    return problem(431, "header too large",
+                   "The request's header exceeds server.header_bytes_max.");
+  }
+  if (ec == http::error::body_limit) {
+    return problem(413, "body too large", "The request's body exceeds server.body_bytes_max.");
+  }
+  if (ec.category() == http::make_error_code(http::error::bad_method).category() &&
+      ec != http::error::end_of_stream && ec != http::error::partial_message) {
+    return problem(400, "bad request", "The request is not valid HTTP: " + ec.message() + ".");
+  }
+  return std::nullopt;
+}
+
+HttpResponse out_of_descriptors() {
+  HttpResponse refused = problem(503, "too many connections",
+                                 "The server has too few file descriptors for another connection. "
+                                 "Try again later.");
+  refused.headers.emplace_back("Retry-After", descriptors_retry_seconds);
+  return refused;
+}
+
+Awaitable<void> part_from(Transport& stream) {
+  const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
+    error_code ignored;
+    stream.socket().close(ignored);
+  });
+  co_await stream.hang_up();
+}
+
+struct Upgrade {
+  HttpRequest request;
+  Transport transport;
+};
+
+/// The requests of one connection, one after the other.
+class Requests {
+ public:
+  Requests(Transport& stream, Connections::Place& place, Caller peer, const HttpLimits& limits,
+           HttpService& service, Log& log)
+      : stream_(stream),
+        place_(place),
+        peer_(std::move(peer)),
+        executor_(stream.socket().get_executor()),
+        buffer_(limits.header_bytes_max + read_ahead_bytes),
+        limits_(limits),
+        service_(service),
+        log_(log) {}
+
+  /// Until one asks for an upgrade, or there are no more.
+  Awaitable<std::optional<HttpRequest>> serve() {
+    bool open = co_await begins(limits_.handshake_timeout);
+    while (open) {
+      open = co_await serve_one() && !upgrade_ && co_await begins(limits_.keep_alive_timeout);
+    }
+    co_return std::move(upgrade_);
+  }
+
+ private:
+  std::function<void()> cut() {
+    return [this] {
+      error_code ignored;
+      stream_.socket().close(ignored);
+    };
+  }
+
+  /// Waits for a request's first byte. Empty lines before it are skipped (RFC 9112, 2.2).
+  Awaitable<bool> begins(Clock::duration patience) {
+    const Deadline deadline(executor_, patience, cut());
+    while (true) {
+      const std::string_view bytes = buffered();
+      if (bytes.starts_with("\r\n")) {
+        buffer_.consume(2);
+      } else if (!bytes.empty() && bytes != "\r") {
+        co_return true;
+      } else {
+        place_.idle(stream_.socket());
+        const auto into = buffer_.prepare(idle_bytes);
+        const auto [ec, size] = co_await stream_.async_read_some(into, use_tuple);
+        place_.busy();
+        if (ec) co_return false;
+        buffer_.commit(size);
+      }
+    }
+  }
+
+  /// True: the connection goes on.
+  Awaitable<bool> serve_one() {
+    Parser parser;
+    parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max + 1));
+    parser.body_limit(boost::none);  // until it is known whether the body is read at all
+    error_code ec;
+    {
+      const Deadline deadline(executor_, limits_.handshake_timeout, cut());
+      ec = co_await read_header(stream_, buffer_, parser, limits_.header_bytes_max);
+    }
+    const RequestHead& head = parser.get();
+    Wanted wanted{head.method() == http::verb::head, head.version() < 11, false};
+    if (ec) {
+      co_await refuse_unreadable(ec, head, wanted);
+      co_return false;
+    }
+    auto read = read_head(head, parser);
+    if (auto* refusal = std::get_if<HttpResponse>(&read)) {
+      co_await refuse(std::move(*refusal), path_of_unreadable(head, {}), wanted);
+      co_return false;
+    }
+    HttpRequest request = std::move(std::get<HttpRequest>(read));
+    Caller caller = limits_.proxies->caller_of(request.headers, peer_);
+    request.remote = std::move(caller.address);
+    request.secure = caller.secure;
+    request.proxied = caller.proxied;
+    service_.canonicalise(request);
+    if (limits_.only_probes && !service_.is_probe(request.path)) {
+      co_await refuse(out_of_descriptors(), request.path, wanted);
+      co_return false;
+    }
+    if (request.upgrade) co_return co_await take_upgrade(std::move(request), wanted);
+    wanted.keep_alive = parser.keep_alive() && !limits_.only_probes;
+    if (!parser.is_done() && !co_await take_body(parser, request, wanted)) co_return false;
+    co_return co_await answer(std::move(request), wanted);
+  }
+
+  Awaitable<bool> take_upgrade(HttpRequest request, Wanted wanted) {
+    // What stands behind a request for another protocol is not the next request.
+    if (buffer_.size() > 0) {
+      co_await refuse(problem(400, "bad request",
+                              "A client that asks for a WebSocket waits for the answer before it "
+                              "sends anything more."),
+                      request.path, wanted);
+      co_return false;
+    }
+    upgrade_ = std::move(request);
+    co_return true;
+  }
+
+  /// The body, where there is a reader for it. False: the request has been refused.
+  Awaitable<bool> take_body(Parser& parser, HttpRequest& request, Wanted& wanted) {
+    BodyVerdict verdict = service_.judge_body(request);
+    if (!verdict.refused && !verdict.read) {
+      wanted.keep_alive = false;
+      co_return true;
+    }
+    if (!verdict.refused) verdict.refused = refuse_body(request);
+    if (verdict.refused) {
+      co_await refuse(std::move(*verdict.refused), request.path, wanted);
+      co_return false;
+    }
+    parser.body_limit(limits_.body_bytes_max);
+    if (parser.content_length().value_or(0) > limits_.body_bytes_max) {
+      co_await refuse(*refusal_for(http::error::body_limit), request.path, wanted);
+      co_return false;
+    }
+    if (limits_.bodies) parser.get().body().share.emplace(*limits_.bodies, std::move(verdict.user));
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    error_code ec;
+    if (!wanted.http_1_0 && expects_continue(request) && buffer_.size() == 0) {
+      http::response<http::empty_body> proceed(http::status::continue_, 11);
+      http::serializer<false, http::empty_body> serializer(proceed);
+      std::tie(ec, std::ignore) = co_await http::async_write(stream_, serializer, use_tuple);
+    }
+    if (!ec) ec = co_await read_body(stream_, buffer_, parser);
+    if (auto refused = ec ? refusal_for(ec) : std::nullopt) {
+      if (refused->status == 503) note_refused_body(request);
+      co_await refuse(std::move(*refused), request.path, wanted);
+    }
+    request.body = std::move(parser.get().body().bytes);
+    co_return !ec;
+  }
+
+  Awaitable<bool> answer(HttpRequest request, Wanted wanted) {
+    if (wanted.head) request.method = "GET";
+    HttpResponse response = problem(500, "internal error", "This is a bug; the log says more.");
+    const std::string path = request.path;
+    try {
+      response = co_await service_.answer(std::move(request));
+    } catch (const std::exception& bug) {
+      response = service_.in_form_of(path, std::move(response));
+      log_.repeated(Repeated::request_bug, {{"path", path}, {"what", bug.what()}});
+    }
+    if (response.source && !wanted.head) {
+      co_await write_from(stream_, response, !wanted.http_1_0, log_);
+      co_return false;
+    }
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    co_return co_await write_response(stream_, std::move(response), wanted);
+  }
+
+  /// The connection is done after it.
+  Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
+    wanted.keep_alive = false;
+    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    co_await write_response(stream_, uncached(service_.in_form_of(path, std::move(refusal))),
+                            wanted);
+  }
+
+  Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
+    auto refusal = refusal_for(ec);
+    if (!refusal) co_return;
+    if (ec == http::error::bad_version && names_later_major_version(buffered())) {
+      refusal = problem(505, "HTTP version not supported", "This server speaks HTTP/1.1.");
+    }
+    HttpRequest request;
+    request.path = path_of_unreadable(head, buffered());
+    service_.canonicalise(request);
+    co_await refuse(std::move(*refusal), request.path, wanted);
+  }
+
+  void note_refused_body(const HttpRequest& request) {
+    if (!limits_.bodies->worth_a_line(Clock::now())) return;
+    log_.warn("bodies.refused",
+              {{"remote", request.remote},
+               {"held", limits_.bodies->counts().held},
+               {"refused", limits_.bodies->counts().refused},
+               {"now", "requests get 503; raise server.bodies_bytes_max if these are no attack"}});
+  }
+
+  std::string_view buffered() const {
+    return {static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+  }
+
+  Transport& stream_;
+  Connections::Place& place_;
+  const Caller peer_;
+  const Executor executor_;
+  beast::flat_buffer buffer_;
+  const HttpLimits& limits_;
+  HttpService& service_;
+  Log& log_;
+  std::optional<HttpRequest> upgrade_;
+};
+
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Place& place,
+                                                 Caller peer, HttpLimits limits,
+                                                 HttpService& service, Log& log) {
+  {
+    Requests requests(stream, place, std::move(peer), limits, service, log);
+    auto upgrade = co_await requests.serve();
+    if (upgrade) co_return Upgrade{std::move(*upgrade), std::move(stream)};
+  }
+  co_await part_from(stream);
+  co_return std::nullopt;
+}
+
+HttpResponse too_many_of_address() {
+  HttpResponse refused = openai_error(429, "too_many_connections",
+                                      "This address has as many connections as one may have "
+                                      "(server.connections_per_address).");
+  refused.headers.emplace_back("Retry-After", connections_retry_seconds);
+  return refused;
+}
+
+/// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
+Awaitable<void> serve(Transport stream, Connections::PlacePtr place, Caller peer, HttpLimits limits,
+                      HttpService& service, Log& log) {
+  auto upgrade =
+      co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
+  if (!upgrade) co_return;
+  // From now on it is one client's, also where it comes from a proxy.
+  if (!place->belongs_to(upgrade->request.remote)) {
+    co_await write_response(upgrade->transport, uncached(too_many_of_address()), {});
+    co_await part_from(upgrade->transport);
+    co_return;
+  }
+  auto refused =
+      co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
+  if (!refused) co_return;
+  co_await write_response(refused->transport, uncached(std::move(refused->response)), {});
+  co_await part_from(refused->transport);
+}
+
+/// Waits for the first byte.
+Awaitable<bool> says_something(Socket& socket, Connections::Place& place,
+                               std::chrono::milliseconds limit) {
+  const Deadline deadline(socket.get_executor(), limit, [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  });
+  place.idle(socket);
+  const auto [ec] = co_await socket.async_wait(Socket::wait_read, use_tuple);
+  place.busy();
+  co_return !ec && socket.is_open();
+}
+
+}  // namespace
+
+Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
+                                 std::shared_ptr<asio::ssl::context> tls, HttpLimits limits,
+                                 HttpService& service, Log& log) {
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  const bool speaks = co_await says_something(socket, *place, limits.handshake_timeout);
+  if (!speaks) co_return;
+  Caller peer{address_of(socket), false, false};
+  auto caller = co_await announced_caller(socket, std::move(peer), *limits.proxies,
+                                          limits.handshake_timeout, log);
+  if (!caller || !place->belongs_to(caller->address)) co_return;
+  if (!tls) {
+    co_await serve(Transport(std::move(socket)), std::move(place), std::move(*caller), limits,
+                   service, log);
+    co_return;
+  }
+  caller->secure = true;
+  Transport stream(std::move(socket), tls->native_handle());
+  error_code ec;
+  {
+    const Deadline deadline(stream.get_executor(), limits.handshake_timeout, [&stream] {
+      error_code gone;
+      stream.socket().close(gone);
+    });
+    ec = co_await stream.handshake(Transport::Role::server);
+  }
+  if (ec) {
+    place->handshake_failed(caller->address, ec);
+    co_return;
+  }
+  co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,213 @@
+#include "server/net/http_framing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/core/string.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <optional>
+
+namespace verbatim::server {
+
+namespace http = boost::beast::http;
+namespace urls = boost::urls;
+
+namespace {
+
+HttpResponse bad(std::string_view why) { return problem(400, "bad request", why); }
+
+/// Each of these has one value. Two lines that differ would let the sender choose which of them a
+/// proxy looks at and which we do. All other fields are lists (RFC 9110, 5.3).
+constexpr std::array single_fields{http::field::authorization, http::field::origin,
+                                   http::field::content_type, http::field::sec_websocket_version,
+                                   http::field::access_control_request_method};
+constexpr std::array<std::string_view, 4> single_names{"api-key", "X-Internal-Service-Key",
+                                                       "Idempotency-Key", "Last-Event-ID"};
+
+bool is_single(http::field field, std::string_view name) {
+  return std::find(single_fields.begin(), single_fields.end(), field) != single_fields.end() ||
+         std::any_of(single_names.begin(), single_names.end(),
+                     [name](std::string_view one) { return equals_ignore_case(one, name); });
+}
+
+/// Each name once: the values of several lines are joined in their order (RFC 9110, 5.3).
+std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
+  HeaderList joined;
+  for (const auto& line : head) {
+    const auto [first, last] = head.equal_range(line.name_string());
+    if (&*first != &line) continue;
+    const std::string name(line.name_string());
+    std::string value(line.value());
+    const bool single = is_single(line.name(), name);
+    for (auto next = std::next(first); next != last; ++next) {
+      if (single && next->value() != line.value()) {
+        return bad("The header " + name + " stands twice with different values.");
+      }
+      if (!single) value.append(", ").append(next->value());
+    }
+    joined.emplace_back(name, std::move(value));
+  }
+  return joined;
+}
+
+/// RFC 9112, 6.1 to 6.3. What Beast makes of Transfer-Encoding is lenient: it takes a coding that
+/// it does not know for no coding, and the body for the next request.
+std::optional<HttpResponse> refuse_length(const RequestHead& head, const HttpRequest& request,
+                                          bool chunked) {
+  if (head.count(http::field::transfer_encoding) == 0) return std::nullopt;
+  if (head.version() < 11) return bad("HTTP/1.0 has no Transfer-Encoding.");
+  if (head.count(http::field::content_length) > 0) {
+    return bad("A request has either Transfer-Encoding or Content-Length.");
+  }
+  if (!chunked || !equals_ignore_case(request.header("Transfer-Encoding"), "chunked")) {
+    return bad("The only Transfer-Encoding that is understood here is 'chunked'.");
+  }
+  return std::nullopt;
+}
+
+/// RFC 3986 lets a host's name have a comma, DNS does not: to a reader of lists it is two hosts.
+bool may_be_two(std::string_view host) { return host.find(',') != host.npos; }
+
+/// RFC 9112, 3.2: one in HTTP/1.1, at most one in HTTP/1.0, and it must be a host.
+std::optional<HttpResponse> refuse_host(const RequestHead& head) {
+  const std::size_t hosts = head.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && head.version() >= 11)) {
+    return bad("An HTTP/1.1 request has exactly one header Host.");
+  }
+  if (hosts == 0) return std::nullopt;
+  const auto host = urls::parse_authority(head[http::field::host]);
+  if (!host || host->has_userinfo() || may_be_two(host->encoded_host()))
+    return bad("The header Host does not name a host.");
+  return std::nullopt;
+}
+
+void set_host(HttpRequest& request, std::string host) {
+  for (auto& [name, value] : request.headers) {
+    if (equals_ignore_case(name, "Host")) {
+      value = std::move(host);
+      return;
+    }
+  }
+  request.headers.emplace_back("Host", std::move(host));
+}
+
+/// RFC 9110, 4.2: a host follows `//`. Asked before the parser, which ends the process by an
+/// assertion when a scheme is followed by one character that begins no path, as in `https:?`.
+bool begins_as_http_url(std::string_view target) {
+  const auto begins = [target](std::string_view with) {
+    return equals_ignore_case(target.substr(0, with.size()), with);
+  };
+  return begins("http://") || begins("https://");
+}
+
+/// `http://host/path`: whatever Host says, it is for the target's host (RFC 9112, 3.2.2).
+std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& request) {
+  HttpResponse no_url = bad("The request target is neither a path nor an http URL.");
+  if (!begins_as_http_url(head.target())) return no_url;
+  const auto url = urls::parse_absolute_uri(head.target());
+  if (!url || url->encoded_host().empty() || may_be_two(url->encoded_host())) return no_url;
+  if (url->has_userinfo()) {
+    return bad("The request target holds a user name: credentials are sent in headers.");
+  }
+  set_host(request, std::string(url->encoded_host_and_port()));
+  std::string target(url->encoded_path());
+  if (target.empty()) target = request.method == "OPTIONS" && !url->has_query() ? "*" : "/";
+  if (url->has_query()) target.append("?").append(url->encoded_query());
+  request.target = std::move(target);
+  return std::nullopt;
+}
+
+/// The four forms of RFC 9112, 3.2.
+std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& request) {
+  if (head.method() == http::verb::connect) {
+    HttpResponse refused = problem(405, "method not allowed", "This server is no proxy.");
+    refused.headers.emplace_back("Allow", all_methods);
+    return refused;
+  }
+  request.target = std::string(head.target());
+  const bool origin_form = request.target.starts_with('/');
+  if (!origin_form && request.target != "*") {
+    if (auto refused = take_absolute(head, request)) return refused;
+  }
+  if (request.target == "*") {
+    if (request.method != "OPTIONS") return bad("Only OPTIONS can ask about the whole server.");
+    request.path = "*";
+    return std::nullopt;
+  }
+  if (request.target.find('#') != std::string::npos || !parse_target(request.target, request)) {
+    return bad("The request target is not a valid path.");
+  }
+  return std::nullopt;
+}
+
+bool asks_for_websocket(const RequestHead& head, const HttpRequest& request, bool upgrade) {
+  if (!upgrade || head.version() < 11 || request.method != "GET") return false;
+  const auto protocols = split_list(request.header("Upgrade"));
+  return std::any_of(protocols.begin(), protocols.end(),
+                     [](const std::string& one) { return equals_ignore_case(one, "websocket"); });
+}
+
+/// RFC 6455, 4.1: the handshake is a GET without a body, and its key stands there once.
+std::optional<HttpResponse> refuse_upgrade(const RequestHead& head,
+                                           const http::basic_parser<true>& parser) {
+  if (parser.chunked() || parser.content_length().value_or(0) > 0) {
+    return bad("A request for a WebSocket has no body.");
+  }
+  if (head.count(http::field::sec_websocket_key) > 1) {
+    return bad("A request for a WebSocket has one header Sec-WebSocket-Key.");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<HttpRequest, HttpResponse> read_head(const RequestHead& head,
+                                                  const http::basic_parser<true>& parser) {
+  HttpRequest request;
+  request.method = std::string(head.method_string());
+  auto joined = join_lines(head);
+  if (auto* refused = std::get_if<HttpResponse>(&joined)) return std::move(*refused);
+  request.headers = std::move(std::get<HeaderList>(joined));
+  if (auto refused = refuse_length(head, request, parser.chunked())) return std::move(*refused);
+  if (auto refused = refuse_host(head)) return std::move(*refused);
+  if (auto refused = refuse_target(head, request)) return std::move(*refused);
+  request.upgrade = asks_for_websocket(head, request, parser.upgrade());
+  if (request.upgrade) {
+    if (auto refused = refuse_upgrade(head, parser)) return std::move(*refused);
+  }
+  return request;
+}
+
+std::string path_of_unreadable(const RequestHead& head, std::string_view bytes) {
+  std::string target(head.target());
+  if (target.empty()) {
+    const std::string_view line = bytes.substr(0, bytes.find_first_of("\r\n"));
+    const std::size_t begin = line.find(' ');
+    if (begin == line.npos) return {};
+    target = std::string(line.substr(begin + 1, line.find(' ', begin + 1) - begin - 1));
+  }
+  HttpRequest request;
+  parse_target(target, request);
+  return request.path;
+}
+
+std::optional<HttpResponse> refuse_body(const HttpRequest& request) {
+  const auto codings = split_list(request.header("Content-Encoding"));
+  const auto unknown = [](const std::string& one) { return !equals_ignore_case(one, "identity"); };
+  if (std::any_of(codings.begin(), codings.end(), unknown)) {
+    HttpResponse refused =
+        problem(415, "unsupported media type", "Send the body without a Content-Encoding.");
+    refused.headers.emplace_back("Accept-Encoding", "identity");
+    return refused;
+  }
+  for (const std::string& expected : split_list(request.header("Expect"))) {
+    if (!equals_ignore_case(expected, "100-continue")) {
+      return problem(417, "expectation failed", "The only expectation known here is 100-continue.");
+    }
+  }
+  return std::nullopt;
+}
+
+bool expects_continue(const HttpRequest& request) { return !request.header("Expect").empty(); }
+
+}  // namespace verbatim::server

@@ -1,0 +1,184 @@
+#include "server/net/listener.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/basic_resolver.hpp>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+
+#include "server/net/announced_caller.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+// When the process is out of file descriptors, accepting again at once would only spin.
+constexpr auto pause_after_failure = std::chrono::milliseconds(100);
+
+constexpr int turned_away_at_once = 64;
+
+bool is_shortage(const error_code& ec) {
+  namespace errc = boost::system::errc;
+  return ec == errc::too_many_files_open || ec == errc::too_many_files_open_in_system ||
+         ec == errc::no_buffer_space || ec == errc::not_enough_memory;
+}
+
+// What escapes from a connection is a bug; it ends that connection and nothing else.
+void tell(Log& log, const std::exception_ptr& bug) {
+  try {
+    std::rethrow_exception(bug);
+  } catch (const std::exception& error) {
+    log.repeated(Repeated::connection_bug, {{"what", error.what()}});
+  }
+}
+
+std::string display(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+}  // namespace
+
+HttpLimits http_limits(const config::Server& settings) {
+  return {settings.header_bytes_max,
+          settings.body_bytes_max,
+          settings.handshake_timeout,
+          settings.request_timeout,
+          settings.keep_alive_timeout,
+          nullptr,
+          std::make_shared<const TrustedProxies>(settings.trusted_proxies)};
+}
+
+Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls,
+                   HttpLimits limits, Connections::Limits connections, std::vector<Place> places,
+                   Log& log)
+    : acceptor_(control),
+      host_(endpoint.host),
+      tls_(tls),
+      limits_(limits),
+      connections_(std::make_shared<Connections>(connections, limits.proxies, log)),
+      places_(std::move(places)),
+      log_(log) {
+  const std::string where = display(endpoint.host) + ":" + std::to_string(endpoint.port);
+  error_code ec;
+  asio::ip::basic_resolver<tcp, Executor> resolver(control);
+  const auto found = resolver.resolve(endpoint.host, std::to_string(endpoint.port),
+                                      asio::ip::resolver_base::passive, ec);
+  if (ec || found.empty()) {
+    throw std::runtime_error("can not listen on " + where + ": " + ec.message());
+  }
+  const tcp::endpoint address = found.begin()->endpoint();
+  acceptor_.open(address.protocol(), ec);
+  if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec) acceptor_.bind(address, ec);
+  if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
+  if (ec == boost::system::errc::address_in_use) {
+    throw std::runtime_error("can not listen on " + where +
+                             ": another program has that port. Stop it, or choose another with "
+                             "server.listen (port 0 picks a free one).");
+  }
+  if (ec) throw std::runtime_error("can not listen on " + where + ": " + ec.message());
+  port_ = acceptor_.local_endpoint().port();
+  protocol_ = address.protocol();
+  // Only so that turn_away_those_that_wait() never waits itself.
+  acceptor_.non_blocking(true, ec);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+Listener::~Listener() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+std::string Listener::url() const {
+  const std::string reachable = host_ == "0.0.0.0" ? "127.0.0.1" : host_ == "::" ? "::1" : host_;
+  return (tls_ ? "https://" : "http://") + display(reachable) + ":" + std::to_string(port_);
+}
+
+void Listener::start() {
+  asio::co_spawn(acceptor_.get_executor(), accept_loop(), [](std::exception_ptr bug) {
+    if (bug) std::rethrow_exception(bug);
+  });
+}
+
+void Listener::stop() {
+  error_code ignored;
+  acceptor_.close(ignored);
+}
+
+Awaitable<void> Listener::accept_loop() {
+  std::size_t turn = 0;
+  while (acceptor_.is_open()) {
+    auto [ec, accepted] = co_await acceptor_.async_accept(use_tuple);
+    if (!acceptor_.is_open()) break;
+    if (ec) {
+      if (is_shortage(ec)) turn_away_those_that_wait();
+      Timer pause(acceptor_.get_executor(), pause_after_failure);
+      co_await pause.async_wait(use_tuple);
+      continue;
+    }
+    const std::string address = address_of(accepted);
+    const auto descriptor = accepted.release(ec);
+    if (!ec) place(descriptor, places_[turn++ % places_.size()], address);
+  }
+}
+
+void Listener::place(Socket::native_handle_type descriptor, const Place& where,
+                     const std::string& address) {
+  // Beyond a limit a connection is closed unanswered: an answer would cost a TLS handshake.
+  auto taken = connections_->take(address, where.executor);
+  auto* const connection = std::get_if<Connections::PlacePtr>(&taken);
+  if (connection == nullptr) {
+    ::close(descriptor);
+    return;
+  }
+  HttpLimits limits = limits_;
+  std::optional<Descriptors::Lease> lease;
+  if (descriptors_) {
+    lease = descriptors_->take(1);
+    if (!lease) {
+      connections_->refused(ConnectionRefusal::descriptors, address);
+      // A few are told so; the others are closed unanswered.
+      lease = descriptors_->take_to_refuse();
+      limits.only_probes = true;
+      if (!lease) {
+        ::close(descriptor);
+        return;
+      }
+    }
+  }
+  // Only now: what waits here at the end is destroyed after the workers.
+  Socket socket(where.executor);
+  error_code ec;
+  socket.assign(protocol_, descriptor, ec);
+  if (ec) {
+    ::close(descriptor);
+    return;
+  }
+  const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
+  asio::co_spawn(where.executor,
+                 serve_connection(std::move(socket), std::move(*connection),
+                                  tls_ ? tls_->get() : nullptr, limits, *where.service, log_),
+                 [held, &log = log_](std::exception_ptr bug) {
+                   if (bug) tell(log, bug);
+                 });
+}
+
+/// There is no descriptor even to refuse with. Peers in the kernel's queue would wait for nothing,
+/// and the socket would stay readable.
+void Listener::turn_away_those_that_wait() {
+  connections_->refused(ConnectionRefusal::descriptors);
+  if (spare_ < 0) return;
+  for (int i = 0; i < turned_away_at_once; ++i) {
+    ::close(spare_);
+    const int peer = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+    if (peer >= 0) ::close(peer);
+    spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (peer < 0 || spare_ < 0) return;
+    if (i > 0) connections_->refused(ConnectionRefusal::descriptors);
+  }
+}
+
+}  // namespace verbatim::server

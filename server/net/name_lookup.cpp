@@ -1,0 +1,70 @@
+#include "server/net/name_lookup.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+/// In the frame of who waits.
+struct Waiter {
+  explicit Waiter(const Executor& executor) : bell(executor) {}
+  Doorbell bell;
+  Addresses found{asio::error::operation_aborted, {}};
+};
+
+/// All that the other thread holds: it may outlive the waiter and the waiter's event loop.
+struct Letterbox {
+  Letterbox(const Executor& waits_on, Waiter* who) : executor(waits_on), waiter(who) {}
+  std::mutex mutex;
+  const Executor executor;
+  Waiter* waiter;  ///< null: gone; it goes only on its own thread
+};
+
+Addresses resolve(const std::string& host, const std::string& port) {
+  asio::io_context context;
+  Addresses found;
+  for (const auto& entry : tcp::resolver(context).resolve(host, port, found.error)) {
+    found.endpoints.push_back(entry.endpoint());
+  }
+  return found;
+}
+
+void deliver(const std::shared_ptr<Letterbox>& box, Addresses found) {
+  const std::lock_guard lock(box->mutex);
+  if (!box->waiter) return;
+  asio::post(box->executor, [box, found = std::move(found)]() mutable {
+    if (!box->waiter) return;
+    box->waiter->found = std::move(found);
+    box->waiter->bell.ring();
+  });
+}
+
+}  // namespace
+
+Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
+                             std::function<void()>& cut) {
+  Waiter waiter(executor);
+  const auto box = std::make_shared<Letterbox>(executor, &waiter);
+  struct Leaving {
+    Letterbox& box;
+    ~Leaving() {
+      const std::lock_guard lock(box.mutex);
+      box.waiter = nullptr;
+    }
+  } const leaving{*box};
+  std::thread([box, host = std::move(host), port = std::move(port)] {
+    deliver(box, resolve(host, port));
+  }).detach();
+  cut = [&waiter] { waiter.bell.ring(); };
+  co_await waiter.bell.wait();
+  cut = nullptr;
+  co_return std::move(waiter.found);
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,228 @@
+#include "server/net/transport.hpp"
+
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ssl/error.hpp>
+#include <cerrno>
+#include <new>
+
+namespace verbatim::server {
+
+namespace {
+
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+Transport::Attempt of_call(ssize_t returned, Socket::wait_type for_what) {
+  Transport::Attempt attempt;
+  if (returned > 0) {
+    attempt.bytes = static_cast<std::size_t>(returned);
+  } else if (returned == 0) {
+    attempt.ec = asio::error::eof;
+  } else if (would_block()) {
+    attempt.waits = true;
+    attempt.for_what = for_what;
+  } else {
+    attempt.ec = error_code(errno, asio::error::get_system_category());
+  }
+  return attempt;
+}
+
+}  // namespace
+
+/// As recv(2). Where less came than there was room for, there is nothing more: the next call need
+/// not ask the system to hear that.
+ssize_t Transport::Line::receive(void* into, std::size_t size) {
+  if (!socket.is_open()) {
+    errno = EBADF;
+    return -1;
+  }
+  if (empty) {
+    errno = EAGAIN;
+    return -1;
+  }
+  const auto got = ::recv(socket.native_handle(), into, size, 0);
+  empty = got > 0 ? static_cast<std::size_t>(got) < size : got < 0 && would_block();
+  return got;
+}
+
+ssize_t Transport::Line::send(const void* from, std::size_t size) {
+  if (!socket.is_open()) {
+    errno = EBADF;
+    return -1;
+  }
+  return ::send(socket.native_handle(), from, size, MSG_NOSIGNAL);
+}
+
+// A BIO of our own: OpenSSL's for sockets knows only the descriptor's number, which another
+// connection may have once this one is closed, and writes without MSG_NOSIGNAL.
+int Transport::bio_read(BIO* bio, char* into, int size) {
+  BIO_clear_retry_flags(bio);
+  const auto got =
+      static_cast<Line*>(BIO_get_data(bio))->receive(into, static_cast<std::size_t>(size));
+  if (got < 0 && would_block()) {
+    BIO_set_retry_read(bio);
+  } else if (got == 0) {
+    BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+  }
+  return static_cast<int>(got);
+}
+
+int Transport::bio_write(BIO* bio, const char* from, int size) {
+  BIO_clear_retry_flags(bio);
+  const auto sent =
+      static_cast<Line*>(BIO_get_data(bio))->send(from, static_cast<std::size_t>(size));
+  if (sent < 0 && would_block()) BIO_set_retry_write(bio);
+  return static_cast<int>(sent);
+}
+
+BIO_METHOD* Transport::bio_method() {
+  static BIO_METHOD* const method = [] {
+    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+    if (made == nullptr) throw std::bad_alloc();
+    BIO_meth_set_read(made, &bio_read);
+    BIO_meth_set_write(made, &bio_write);
+    BIO_meth_set_create(made, [](BIO* bio) {
+      BIO_set_init(bio, 1);
+      return 1;
+    });
+    BIO_meth_set_ctrl(made, [](BIO* bio, int command, long, void*) -> long {
+      if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
+      return command == BIO_CTRL_FLUSH;
+    });
+    return made;
+  }();
+  return method;
+}
+
+Transport::Transport(Socket socket) : line_(std::make_unique<Line>(std::move(socket))) {
+  error_code ignored;
+  line_->socket.native_non_blocking(true, ignored);
+}
+
+Transport::Transport(Socket socket, SSL_CTX* context)
+    : line_(std::make_unique<Line>(std::move(socket))) {
+  line_->tls.reset(SSL_new(context));
+  BIO* const bio = BIO_new(bio_method());
+  if (!line_->tls || bio == nullptr) {
+    BIO_free(bio);
+    throw std::bad_alloc();
+  }
+  BIO_set_data(bio, line_.get());
+  SSL_set_bio(line_->tls.get(), bio, bio);
+  SSL_set_mode(line_->tls.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // A record in one recv, not its head in one and its body in another.
+  SSL_set_read_ahead(line_->tls.get(), 1);
+  error_code ignored;
+  line_->socket.native_non_blocking(true, ignored);
+}
+
+Transport::Attempt Transport::Line::judge(int returned, std::size_t bytes) {
+  const int failed = errno;
+  Attempt attempt;
+  if (returned > 0) {
+    attempt.bytes = bytes;
+    return attempt;
+  }
+  switch (SSL_get_error(tls.get(), returned)) {
+    case SSL_ERROR_WANT_READ:
+      attempt.waits = true;
+      attempt.for_what = Socket::wait_read;
+      break;
+    case SSL_ERROR_WANT_WRITE:
+      attempt.waits = true;
+      attempt.for_what = Socket::wait_write;
+      break;
+    case SSL_ERROR_ZERO_RETURN:
+      attempt.ec = asio::error::eof;
+      break;
+    case SSL_ERROR_SYSCALL:
+      attempt.ec = failed != 0 ? error_code(failed, asio::error::get_system_category())
+                               : error_code(asio::ssl::error::stream_truncated);
+      break;
+    default:
+      attempt.ec = error_code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());
+      if (ERR_GET_REASON(static_cast<unsigned long>(attempt.ec.value())) ==
+          SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        attempt.ec = asio::ssl::error::stream_truncated;
+      }
+      if (!attempt.ec) attempt.ec = asio::ssl::error::unspecified_system_error;
+  }
+  return attempt;
+}
+
+Transport::Attempt Transport::Line::read(void* into, std::size_t size) {
+  // OpenSSL would take a buffer and give it back, to find nothing.
+  if (empty && SSL_has_pending(tls.get()) == 0) {
+    SSL_free_buffers(tls.get());
+    Attempt nothing;
+    nothing.waits = true;
+    return nothing;
+  }
+  ERR_clear_error();
+  errno = 0;
+  std::size_t got = 0;
+  const int returned = SSL_read_ex(tls.get(), into, size, &got);
+  return judge(returned, got);
+}
+
+Transport::Attempt Transport::Line::write(const void* from, std::size_t size) {
+  ERR_clear_error();
+  errno = 0;
+  std::size_t put = 0;
+  const int returned = SSL_write_ex(tls.get(), from, size, &put);
+  return judge(returned, put);
+}
+
+Transport::Attempt Transport::try_read(asio::mutable_buffer into) {
+  if (line_->tls) return line_->read(into.data(), into.size());
+  return of_call(line_->receive(into.data(), into.size()), Socket::wait_read);
+}
+
+Transport::Attempt Transport::try_write(asio::const_buffer from) {
+  if (line_->tls) return line_->write(from.data(), from.size());
+  return of_call(line_->send(from.data(), from.size()), Socket::wait_write);
+}
+
+Transport::Attempt Transport::Line::shake() {
+  ERR_clear_error();
+  errno = 0;
+  return judge(SSL_do_handshake(tls.get()), 0);
+}
+
+Awaitable<error_code> Transport::handshake(Role role) {
+  if (role == Role::server) {
+    SSL_set_accept_state(tls());
+  } else {
+    SSL_set_connect_state(tls());
+  }
+  while (true) {
+    const Attempt attempt = line_->shake();
+    if (!attempt.waits) co_return attempt.ec;
+    const auto [ec] = co_await wait(attempt.for_what, use_tuple);
+    if (ec) co_return ec;
+  }
+}
+
+Awaitable<void> Transport::hang_up() {
+  error_code ec;
+  while (line_->tls && SSL_is_init_finished(tls())) {
+    ERR_clear_error();
+    errno = 0;
+    const Attempt attempt = line_->judge(SSL_shutdown(tls()), 0);
+    // Nobody waits for the peer's own words here: what ends its half is looked for below.
+    if (!attempt.waits || attempt.for_what == Socket::wait_read) break;
+    std::tie(ec) = co_await socket().async_wait(Socket::wait_write, use_tuple);
+    if (ec) co_return;
+  }
+  socket().shutdown(tcp::socket::shutdown_send, ec);
+  std::array<char, 16 * 1024> ignored;
+  while (!ec) {
+    const auto buffer = asio::buffer(ignored);
+    const auto [error, size] = co_await socket().async_read_some(buffer, use_tuple);
+    ec = error;
+  }
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,185 @@
+// A connected byte stream: TCP, or TLS over it. What HTTP and WebSocket run on, one type for both,
+// so that Beast is built once.
+//
+// TLS is OpenSSL on the socket itself. Asio's own stream keeps two buffers of 17 KiB and a pair of
+// memory BIOs of as much again for as long as a connection lives; here OpenSSL holds a buffer only
+// while a record is in it, so a connection that says nothing costs no more than its keys.
+//
+// Two ways to use it: as Asio's streams are, which Beast's HTTP wants, or by attempts and waiting,
+// without a turn of the event loop for what can be done at once; one after the other.
+//
+// Movable, one thread. One read and one write at a time; they may overlap. Its socket may be closed
+// under them: they end with an error.
+#pragma once
+
+#include <openssl/ssl.h>
+#include <sys/types.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/buffers_iterator.hpp>
+#include <boost/asio/compose.hpp>
+#include <boost/asio/post.hpp>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "server/net/async.hpp"
+
+namespace verbatim::server {
+
+class Transport {
+ public:
+  using executor_type = Executor;
+
+  /// Plain.
+  explicit Transport(Socket socket);
+  /// TLS, once handshake() is done. Throws std::bad_alloc.
+  Transport(Socket socket, SSL_CTX* context);
+
+  executor_type get_executor() { return line_->socket.get_executor(); }
+  Socket& socket() { return line_->socket; }
+  SSL* tls() { return line_->tls.get(); }  ///< null: plain
+
+  enum class Role { client, server };
+  Awaitable<error_code> handshake(Role role);
+
+  /// Ends our half, in TLS's own words where there is TLS, and reads away what still comes until
+  /// the peer has ended its own: to close over unread bytes is a reset, which may overtake what was
+  /// said last. The caller sets the limit, by closing the socket.
+  Awaitable<void> hang_up();
+
+  /// What one attempt came to: bytes, an error, or what to wait for.
+  struct Attempt {
+    std::size_t bytes = 0;
+    error_code ec;
+    bool waits = false;
+    Socket::wait_type for_what = Socket::wait_read;
+  };
+  /// At once, or not at all. Of what is written, at most one TLS record is taken; what had to wait
+  /// must be offered again, with more behind it or not.
+  Attempt try_read(asio::mutable_buffer into);
+  Attempt try_write(asio::const_buffer from);
+  /// Until it is worth another attempt; completes with an error_code.
+  template <class Token>
+  auto wait(Socket::wait_type for_what, Token&& token) {
+    if (for_what == Socket::wait_read) line_->empty = false;
+    return line_->socket.async_wait(for_what, std::forward<Token>(token));
+  }
+
+  /// Asio's AsyncReadStream. The end is asio::error::eof, and asio::ssl::error::stream_truncated
+  /// where TLS was not ended in its own words.
+  template <class Buffers, class Token>
+  auto async_read_some(const Buffers& buffers, Token&& token) {
+    return asio::async_compose<Token, void(error_code, std::size_t)>(Read<Buffers>{*line_, buffers},
+                                                                     token, line_->socket);
+  }
+
+  /// Asio's AsyncWriteStream.
+  template <class Buffers, class Token>
+  auto async_write_some(const Buffers& buffers, Token&& token) {
+    return asio::async_compose<Token, void(error_code, std::size_t)>(
+        Write<Buffers>{*line_, buffers}, token, line_->socket);
+  }
+
+ private:
+  struct FreeTls {
+    void operator()(SSL* tls) const { SSL_free(tls); }
+  };
+  /// Stays where it is, since OpenSSL's BIO points to it.
+  struct Line {
+    explicit Line(Socket with) : socket(std::move(with)) {}
+    Attempt read(void* into, std::size_t size);
+    Attempt write(const void* from, std::size_t size);
+    Attempt shake();
+    Attempt judge(int returned, std::size_t bytes);
+    ssize_t receive(void* into, std::size_t size);
+    ssize_t send(const void* from, std::size_t size);
+    Socket socket;
+    /// The last read has emptied it: nothing to ask for until it has been waited for.
+    bool empty = false;
+    std::unique_ptr<SSL, FreeTls> tls;
+  };
+  static int bio_read(BIO* bio, char* into, int size);
+  static int bio_write(BIO* bio, const char* from, int size);
+  static BIO_METHOD* bio_method();
+
+  /// Asks OpenSSL, waits for the socket where it has to, asks again. Never completes within the
+  /// call that began it.
+  template <class Buffers>
+  struct Read {
+    Line& line;
+    Buffers buffers;
+    bool begun = false;
+    Attempt attempt{};
+
+    template <class Self>
+    void operator()(Self& self, error_code ec = {}, std::size_t bytes = 0) {
+      if (!line.tls) {
+        if (std::exchange(begun, true)) return self.complete(ec, bytes);
+        return line.socket.async_read_some(buffers, std::move(self));
+      }
+      const bool first = !std::exchange(begun, true);
+      if (!attempt.waits && !first) return self.complete(attempt.ec, attempt.bytes);
+      if (ec) return self.complete(ec, 0);
+      if (!first) line.empty = false;
+      attempt = {};
+      for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
+           ++at) {
+        const asio::mutable_buffer buffer(*at);
+        if (buffer.size() == 0) continue;
+        attempt = line.read(buffer.data(), buffer.size());
+        break;
+      }
+      if (attempt.waits) return line.socket.async_wait(attempt.for_what, std::move(self));
+      if (first) return asio::post(line.socket.get_executor(), std::move(self));
+      self.complete(attempt.ec, attempt.bytes);
+    }
+  };
+
+  template <class Buffers>
+  struct Write {
+    Line& line;
+    Buffers buffers;
+    bool begun = false;
+    Attempt attempt{};
+
+    template <class Self>
+    void operator()(Self& self, error_code ec = {}, std::size_t bytes = 0) {
+      if (!line.tls) {
+        if (std::exchange(begun, true)) return self.complete(ec, bytes);
+        return line.socket.async_write_some(buffers, std::move(self));
+      }
+      const bool first = !std::exchange(begun, true);
+      if (!attempt.waits && !first) return self.complete(attempt.ec, attempt.bytes);
+      if (ec) return self.complete(ec, 0);
+      attempt = write_together();
+      if (attempt.waits) return line.socket.async_wait(attempt.for_what, std::move(self));
+      if (first) return asio::post(line.socket.get_executor(), std::move(self));
+      self.complete(attempt.ec, attempt.bytes);
+    }
+
+    /// A frame's head and its payload come as two buffers and leave as one record.
+    Attempt write_together() {
+      static thread_local std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record;
+      std::size_t size = 0;
+      for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
+           ++at) {
+        const asio::const_buffer buffer(*at);
+        if (size == 0 && buffer.size() >= record.size()) {
+          return line.write(buffer.data(), record.size());
+        }
+        const std::size_t fits = std::min(buffer.size(), record.size() - size);
+        std::copy_n(static_cast<const char*>(buffer.data()), fits, record.data() + size);
+        size += fits;
+        if (size == record.size()) break;
+      }
+      return size == 0 ? Attempt{} : line.write(record.data(), size);
+    }
+  };
+
+  std::unique_ptr<Line> line_;
+};
+
+}  // namespace verbatim::server

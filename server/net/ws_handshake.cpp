@@ -1,0 +1,126 @@
+#include "server/net/ws_handshake.hpp"
+
+#include <algorithm>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <utility>
+
+#include "base/crypto.hpp"
+#include "base/json/view.hpp"
+#include "server/net/read_message.hpp"
+#include "session/protocol/error_code.hpp"
+
+namespace verbatim::server {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+namespace {
+
+/// What proves that the other end has read this very key (RFC 6455, 1.3).
+std::string accept_of(std::string_view key) {
+  return base64(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+}
+
+/// A provider that refuses says why in a few lines.
+constexpr std::uint64_t refusal_bytes_max = 64 * 1024;
+/// Generous: of the head of its answer.
+constexpr std::size_t head_bytes_max = 64 * 1024;
+
+/// Whether all lines of this field are empty.
+bool chooses_nothing(const http::response<http::string_body>& response, http::field field) {
+  const auto [first, last] = response.equal_range(field);
+  return std::all_of(first, last, [](const auto& line) {
+    return line.value().find_first_not_of(" \t,") == std::string_view::npos;
+  });
+}
+
+/// Of the provider's body no more than its code: the rest is free text, which may repeat a key or
+/// what was said.
+std::string refusal_code(std::string_view body) {
+  const auto view = verbatim::json::View::of(body);
+  const auto error = view["error"];
+  const std::string code =
+      session::plain_code({error["code"], error["type"], error["status"], view["code"]});
+  return code == "other" ? std::string() : code;
+}
+
+}  // namespace
+
+Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
+                                                  std::string protocol, WebSocketLimits limits) {
+  const std::string_view key = request.header("Sec-WebSocket-Key");
+  if (key.empty()) co_return nullptr;
+  http::response<http::empty_body> response(http::status::switching_protocols, 11);
+  response.set(http::field::server, "verbatim");
+  response.set(http::field::upgrade, "websocket");
+  response.set(http::field::connection, "Upgrade");
+  response.set(http::field::sec_websocket_accept, accept_of(key));
+  if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
+  const auto [ec, size] = co_await http::async_write(transport, response, use_tuple);
+  if (ec) co_return nullptr;
+  co_return std::make_unique<WsPeer>(WsRole::server, std::move(transport), limits);
+}
+
+Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+    Transport transport, std::string host, std::string target, HeaderList headers,
+    WebSocketLimits limits) {
+  const std::string key = base64(random_bytes(16));
+  http::request<http::empty_body> request(http::verb::get, target, 11);
+  request.set(http::field::host, host);
+  request.set(http::field::upgrade, "websocket");
+  request.set(http::field::connection, "Upgrade");
+  request.set(http::field::sec_websocket_key, key);
+  request.set(http::field::sec_websocket_version, "13");
+  for (const auto& [name, value] : headers) request.set(name, value);
+  HandshakeRefused refused;
+  const auto [unsent, sent] = co_await http::async_write(transport, request, use_tuple);
+  if (unsent) {
+    refused.reason = unsent.message();
+    co_return refused;
+  }
+  beast::flat_buffer buffer(2 * head_bytes_max);
+  http::response_parser<http::string_body> parser;
+  parser.header_limit(head_bytes_max + 1);
+  parser.body_limit(refusal_bytes_max);
+  if (const error_code ec = co_await read_header(transport, buffer, parser, head_bytes_max)) {
+    refused.reason = ec.message();
+    co_return refused;
+  }
+  const auto& response = parser.get();
+  if (response.result() != http::status::switching_protocols) {
+    // However much of the reason comes.
+    co_await read_body(transport, buffer, parser);
+    refused.status = static_cast<int>(response.result_int());
+    refused.reason = "the upgrade was refused";
+    refused.code = refusal_code(response.body());
+    co_return refused;
+  }
+  if (!http::token_list(response[http::field::upgrade]).exists("websocket") ||
+      !http::token_list(response[http::field::connection]).exists("upgrade") ||
+      std::string_view(response[http::field::sec_websocket_accept]) != accept_of(key)) {
+    refused.reason = "its answer to the upgrade is not a WebSocket's";
+    co_return refused;
+  }
+  // Neither was asked for (RFC 6455, 4.1): what follows would have another meaning than we give it.
+  for (const auto field :
+       {http::field::sec_websocket_extensions, http::field::sec_websocket_protocol}) {
+    if (!chooses_nothing(response, field)) {
+      refused.reason =
+          "its answer to the upgrade has an extension or a subprotocol that was not "
+          "asked for";
+      co_return refused;
+    }
+  }
+  std::string early(static_cast<const char*>(buffer.data().data()), buffer.size());
+  co_return std::make_unique<WsPeer>(WsRole::client, std::move(transport), limits,
+                                     std::move(early));
+}
+
+}  // namespace verbatim::server

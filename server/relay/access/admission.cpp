@@ -1,0 +1,128 @@
+#include "server/relay/access/admission.hpp"
+
+#include <utility>
+
+#include "server/net/proxies.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::int64_t day_ms = 24LL * 60 * 60 * 1000;
+
+/// When a user who has as many sessions as he may can ask again: one of them may end any time.
+constexpr int sessions_retry_seconds = 10;
+
+HttpResponse too_many(const char* code, const std::string& what, std::int64_t retry_s) {
+  HttpResponse response = openai_error(429, code, what);
+  response.headers.emplace_back("Retry-After", std::to_string(retry_s));
+  return response;
+}
+
+}  // namespace
+
+session::Usage UserAccount::add(std::int64_t audio_ms, std::int64_t tokens) {
+  session::Usage sum;
+  sum.input_audio_ms = audio_ms_.fetch_add(audio_ms, std::memory_order_relaxed) + audio_ms;
+  sum.total_tokens = tokens_.fetch_add(tokens, std::memory_order_relaxed) + tokens;
+  return sum;
+}
+
+session::Usage UserAccount::used() const {
+  session::Usage sum;
+  sum.input_audio_ms = audio_ms_.load();
+  sum.total_tokens = tokens_.load();
+  return sum;
+}
+
+void UserAccount::open(const session::Usage& stored) {
+  if (opened_.exchange(true)) return;
+  add(stored.audio_ms(), stored.total_tokens);
+}
+
+std::optional<NotAdmitted> Doorkeeper::refuse_address(const std::string& address) {
+  const int wait_s = connects_.take(customer_of(address), std::chrono::steady_clock::now());
+  if (wait_s == 0) return std::nullopt;
+  return NotAdmitted{
+      too_many("rate_limit_exceeded",
+               "This address connects too often (limits.connects_per_minute). Come back in " +
+                   std::to_string(wait_s) + " s.",
+               wait_s),
+      AdmissionLimit::connects_per_minute};
+}
+
+Awaitable<std::variant<Doorkeeper::Place, NotAdmitted>> Doorkeeper::enter(
+    const std::string& user, bool by_token, TimeMs now, StoreReader& reader,
+    const Executor& executor) {
+  using Entered = std::variant<Place, NotAdmitted>;
+  if (by_token) {
+    const std::lock_guard lock(mutex_);
+    std::size_t& count = sessions_[user];
+    if (limits_.sessions_per_user != 0 && count >= limits_.sessions_per_user) {
+      co_return Entered(
+          NotAdmitted{too_many("too_many_sessions",
+                               "This user has as many conversations as one may have at once "
+                               "(limits.sessions_per_user). End one first.",
+                               sessions_retry_seconds),
+                      AdmissionLimit::sessions_per_user});
+    }
+    ++count;
+  }
+  Place place(this, user, by_token);
+  if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0)
+    co_return Entered(std::move(place));
+  const std::int64_t day = now / day_ms;
+  // Held from before the store is read: what ends meanwhile is counted here, or there.
+  place.account = account_of(user, day);
+  if (!place.account->opened()) {
+    const auto read = [user, day](storage::TranscriptStore& store) {
+      return store.used_by(user, day * day_ms, (day + 1) * day_ms);
+    };
+    const auto stored = co_await reader.run<session::Usage>(executor, read, "a user's usage");
+    if (std::holds_alternative<storage::StorageError>(stored)) {
+      co_return Entered(NotAdmitted{
+          openai_error(503, "storage_unavailable", "What the user has used can not be read.")});
+    }
+    place.account->open(std::get<0>(stored));
+  }
+  const session::Usage used = place.account->used();
+  const auto spent = [](std::int64_t is, std::size_t most, std::int64_t scale) {
+    return most != 0 && is >= static_cast<std::int64_t>(most) * scale;
+  };
+  const bool audio = spent(used.audio_ms(), limits_.user_audio_seconds, 1000);
+  const bool tokens = spent(used.total_tokens, limits_.user_tokens, 1);
+  if (!audio && !tokens) co_return Entered(std::move(place));
+  co_return Entered(NotAdmitted{
+      too_many(
+          audio ? "audio_seconds_spent" : "tokens_spent",
+          std::string("This user's conversations have used what they may on one day (limits.") +
+              (audio ? "user_audio_seconds" : "user_tokens") +
+              "). The next one begins at midnight UTC.",
+          ((day + 1) * day_ms - now) / 1000 + 1),
+      audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
+}
+
+std::shared_ptr<UserAccount> Doorkeeper::account_of(const std::string& user, std::int64_t day) {
+  const std::lock_guard lock(mutex_);
+  auto& there = accounts_[{user, day}];
+  auto account = there.lock();
+  if (!account) there = account = std::make_shared<UserAccount>();
+  return account;
+}
+
+void Doorkeeper::leave(const std::string& user, bool counted) {
+  const std::lock_guard lock(mutex_);
+  const auto found = sessions_.find(user);
+  if (counted && found != sessions_.end() && --found->second == 0) sessions_.erase(found);
+  // Nobody has them any more: the next one asks the store, which knows all that has ended.
+  const auto first = accounts_.lower_bound({user, 0});
+  for (auto it = first; it != accounts_.end() && it->first.first == user;)
+    it = it->second.expired() ? accounts_.erase(it) : std::next(it);
+}
+
+Doorkeeper::Place::~Place() {
+  account.reset();  // before leave(), which clears away those that nobody has
+  if (keeper_ != nullptr) keeper_->leave(user_, counted_);
+}
+
+}  // namespace verbatim::server

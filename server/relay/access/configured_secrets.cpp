@@ -1,0 +1,53 @@
+#include "server/relay/access/configured_secrets.hpp"
+
+#include "base/ascii.hpp"
+#include "base/base64.hpp"
+#include "base/url.hpp"
+#include "server/net/http_message.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+/// Of a parameter of the URL: some gateways take their key there.
+bool names_secret(std::string_view written) {
+  const std::string name = lower_case(written);
+  const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };
+  return says("key") || says("token") || says("secret") || says("password");
+}
+
+}  // namespace
+
+std::vector<std::string> secrets_of(const config::Upstream& settings) {
+  std::vector<std::string> secrets;
+  const auto add_credentials = [&secrets](const std::string& pair) {
+    secrets.push_back(pair);
+    if (const std::size_t colon = pair.find(':'); colon != std::string::npos)
+      secrets.push_back(pair.substr(colon + 1));
+  };
+  const std::string& key = settings.api_key.reveal();
+  secrets.push_back(key);
+  if (settings.auth == config::UpstreamAuth::basic) {
+    std::string pair;
+    if (decode_base64(key, pair)) add_credentials(pair);
+  }
+  if (const auto proxy = parse_address(settings.proxy); proxy && !proxy->user_info.empty())
+    add_credentials(proxy->user_info);
+  const auto address = parse_address(settings.url);
+  if (HttpRequest asked; address && parse_target(address->target, asked)) {
+    for (const auto& [name, value] : asked.query)
+      if (names_secret(name)) secrets.push_back(value);
+  }
+  return secrets;
+}
+
+std::vector<std::string> secrets_of(const config::Settings& settings) {
+  std::vector<std::string> secrets = secrets_of(settings.upstream);
+  secrets.push_back(settings.auth.token_secret.reveal());
+  secrets.push_back(settings.auth.internal_service_key.reveal());
+  for (const config::WebhookTarget& target : settings.webhook.targets)
+    secrets.push_back(target.secret.reveal());
+  return secrets;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,167 @@
+#include "server/relay/access/token_terms.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "session/policy/known_members.hpp"
+
+namespace verbatim::server {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t names_max = 100;
+
+/// The limits that a token may have, by their names, and what the configuration allows at most
+/// (0: anything).
+struct Ceiling {
+  const char* name;
+  const char* key;
+  std::int64_t most;
+};
+
+std::vector<Ceiling> ceilings(const config::Settings& settings) {
+  const auto seconds = [](config::milliseconds time) {
+    return std::max<std::int64_t>(1, time.count() / 1000);
+  };
+  const config::Limits& limits = settings.limits;
+  return {
+      {"max_duration", "session.max_duration", seconds(settings.session.max_duration)},
+      {"idle_timeout", "session.idle_timeout", seconds(settings.session.idle_timeout)},
+      {"audio_seconds", "limits.audio_seconds", static_cast<std::int64_t>(limits.audio_seconds)},
+      {"tokens", "limits.tokens", static_cast<std::int64_t>(limits.tokens)},
+  };
+}
+
+bool is_field(const std::string& name) { return session::is_field_path(name); }
+
+std::optional<BadTerm> check_names(const json& policy, const char* member,
+                                   bool (*good)(const std::string&), const char* accepted) {
+  const auto at = policy.find(member);
+  if (at == policy.end()) return std::nullopt;
+  const std::string place = std::string("verbatim.policy.") + member;
+  if (!at->is_array() || at->size() > names_max)
+    return BadTerm{place, std::string("must be a list of ") + accepted};
+  for (std::size_t i = 0; i < at->size(); ++i) {
+    const json& one = (*at)[i];
+    const std::string here = place + "[" + std::to_string(i) + "]";
+    if (!one.is_string() || !good(one.get<std::string>()))
+      return BadTerm{here, std::string("is none of ") + accepted};
+    if (good != is_field) continue;
+    if (const auto slip = misspelt_field(one.get<std::string>()))
+      return BadTerm{here, "names " + shown_name(slip->part) +
+                               ", which is not known; the nearest known name is " + slip->meant};
+  }
+  return std::nullopt;
+}
+
+std::optional<BadTerm> unknown_member(const json& object, const std::string& place,
+                                      const std::vector<std::string>& known) {
+  for (const auto& [name, value] : object.items()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return BadTerm{place + "." + shown_name(name), not_known(name, {known.begin(), known.end()})};
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> names(const json& policy, const char* member,
+                               const std::vector<std::string>& otherwise) {
+  const auto at = policy.find(member);
+  return at == policy.end() ? otherwise : at->get<std::vector<std::string>>();
+}
+
+}  // namespace
+
+std::variant<std::string, BadTerm> read_terms(const json& verbatim,
+                                              const config::Settings& settings) {
+  json policy = verbatim.value("policy", json::object());
+  const json limits = verbatim.value("limits", json::object());
+  if (!policy.is_object()) return BadTerm{"verbatim.policy", "must be an object"};
+  if (!limits.is_object()) return BadTerm{"verbatim.limits", "must be an object"};
+  if (auto bad = unknown_member(policy, "verbatim.policy", {"client_events", "locked", "hide"}))
+    return std::move(*bad);
+  // "all" and "bound" may stand alone, as they do in no list that has more to say.
+  if (const auto locked = policy.find("locked"); locked != policy.end() && locked->is_string())
+    *locked = json::array({*locked});
+  if (auto bad = check_names(policy, "locked", is_field,
+                             "fields like instructions or audio.output.voice, bound, all"))
+    return std::move(*bad);
+  if (auto bad = check_names(policy, "hide", is_field, "fields like instructions or tools"))
+    return std::move(*bad);
+  const auto& extra = settings.session.extra_client_events;
+  if (const auto events = policy.find("client_events"); events != policy.end()) {
+    if (auto bad = check_names(
+            policy, "client_events", [](const std::string& name) { return !name.empty(); },
+            "client events"))
+      return std::move(*bad);
+    if (events->empty())
+      return BadTerm{"verbatim.policy.client_events", "names none; leave it out to allow all"};
+    for (std::size_t i = 0; i < events->size(); ++i) {
+      const auto name = (*events)[i].get<std::string>();
+      if (session::is_client_event(name) ||
+          std::find(extra.begin(), extra.end(), name) != extra.end())
+        continue;
+      return BadTerm{"verbatim.policy.client_events[" + std::to_string(i) + "]",
+                     "is no client event of the protocol"};
+    }
+  }
+  std::vector<std::string> known;
+  for (const Ceiling& one : ceilings(settings)) {
+    known.emplace_back(one.name);
+    const auto at = limits.find(one.name);
+    if (at == limits.end()) continue;
+    const std::string place = std::string("verbatim.limits.") + one.name;
+    constexpr std::int64_t beyond = 1'000'000'000'000;
+    const std::int64_t most = one.most == 0 ? beyond : one.most;
+    const bool fits = at->is_number_integer() && *at >= 1 && *at <= most;
+    if (!fits)
+      return BadTerm{place, "must be a whole number from 1 to " + std::to_string(most) +
+                                (one.most == 0 ? "" : std::string(" (") + one.key + ")")};
+  }
+  if (auto bad = unknown_member(limits, "verbatim.limits", known)) return std::move(*bad);
+  if (policy.empty() && limits.empty()) return std::string();
+  return json{{"policy", policy}, {"limits", limits}}.dump();
+}
+
+void apply_terms(const config::Settings& settings, const std::string& terms_json,
+                 session::SessionOptions& options) {
+  const json terms = json::parse(terms_json, nullptr, false);
+  const auto part = [&terms](const char* name) {
+    return terms.is_object() ? terms.value(name, json::object()) : json::object();
+  };
+  const json policy = part("policy");
+  const json limits = part("limits");
+  const config::Policy& rules = settings.policy;
+  options.policy.client_events = names(policy, "client_events", rules.client_events);
+  options.policy.locked = names(policy, "locked", rules.locked);
+  options.policy.hidden = names(policy, "hide", rules.hide);
+  options.policy.message_limits = {rules.values_max, rules.depth_max};
+
+  const auto least = [&limits](const char* name, std::int64_t scale, std::int64_t configured) {
+    const std::int64_t own = limits.value(name, std::int64_t{0}) * scale;
+    return own == 0 || (configured != 0 && configured < own) ? configured : own;
+  };
+  const config::Limits& most = settings.limits;
+  const auto number = [](std::size_t value) { return static_cast<std::int64_t>(value); };
+  options.max_duration_ms = least("max_duration", 1000, options.max_duration_ms);
+  options.idle_timeout_ms = least("idle_timeout", 1000, options.idle_timeout_ms);
+  options.budget.audio_ms = least("audio_seconds", 1000, number(most.audio_seconds) * 1000);
+  options.budget.tokens = least("tokens", 1, number(most.tokens));
+  options.budget.user_audio_ms = number(most.user_audio_seconds) * 1000;
+  options.budget.user_tokens = number(most.user_tokens);
+  options.budget.warn_percent = most.warn_percent;
+}
+
+void require_known_fields(const config::Settings& settings) {
+  const auto check = [](const char* key, const std::vector<std::string>& fields) {
+    for (const std::string& field : fields)
+      if (const auto slip = misspelt_field(field))
+        throw config::ConfigError(std::string(key) + ": " + field + " names " + slip->part +
+                                  ", which is not known; the nearest known name is " + slip->meant);
+  };
+  check("policy.locked", settings.policy.locked);
+  check("policy.hide", settings.policy.hide);
+}
+
+}  // namespace verbatim::server

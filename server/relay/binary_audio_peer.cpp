@@ -1,0 +1,40 @@
+#include "server/relay/binary_audio_peer.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "session/protocol/audio_frame.hpp"
+#include "session/protocol/event_reader.hpp"
+
+namespace verbatim::server {
+
+Awaitable<Received> BinaryAudioPeer::read() {
+  Received got = co_await connection_->read();
+  if (got.kind == Received::Kind::binary) {
+    got.kind = Received::Kind::message;
+    got.bytes = session::append_event(got.bytes);
+    if (got.memory) got.memory->resize(got.bytes.size());
+  }
+  co_return got;
+}
+
+Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
+  std::deque<std::string> made;  // which stay where they are
+  std::vector<Outgoing> told;
+  // A provider's own binary frame would be taken for audio here.
+  std::copy_if(events.begin(), events.end(), std::back_inserter(told),
+               [](const Outgoing& event) { return event.frame == Frame::text; });
+  for (Outgoing& event : told) {
+    if (auto audio = session::audio_frame(*event.bytes)) {
+      event = {&made.emplace_back(std::move(*audio)), Frame::binary};
+    } else if (session::peek_type(*event.bytes) == "verbatim.session") {
+      event.bytes = &made.emplace_back(session::with_audio_frames(*event.bytes));
+    }
+  }
+  return connection_->send(told);
+}
+
+}  // namespace verbatim::server

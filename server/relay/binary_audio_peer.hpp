@@ -1,0 +1,32 @@
+// A client that takes and sends audio as binary frames (`audio=binary`), seen as one that speaks
+// events: session/protocol/audio_frame.hpp has the frames.
+//
+// On the thread of the connection that it owns.
+#pragma once
+
+#include <memory>
+
+#include "server/net/peer.hpp"
+
+namespace verbatim::server {
+
+class BinaryAudioPeer final : public Peer {
+ public:
+  explicit BinaryAudioPeer(std::unique_ptr<Peer> connection) : connection_(std::move(connection)) {}
+
+  Awaitable<Received> read() override;
+  Sent send(std::span<const Outgoing> events) override;
+  Awaitable<error_code> drain() override { return connection_->drain(); }
+  Awaitable<error_code> ping() override { return connection_->ping(); }
+  Awaitable<void> close(std::uint16_t code, std::string reason) override {
+    return connection_->close(code, std::move(reason));
+  }
+  Awaitable<void> hang_up() override { return connection_->hang_up(); }
+  void abort() override { connection_->abort(); }
+  Clock::time_point last_heard() const override { return connection_->last_heard(); }
+
+ private:
+  std::unique_ptr<Peer> connection_;
+};
+
+}  // namespace verbatim::server

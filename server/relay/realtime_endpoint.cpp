@@ -1,0 +1,464 @@
+#include "server/relay/realtime_endpoint.hpp"
+
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json/view.hpp"
+#include "server/net/ws_handshake.hpp"
+#include "server/relay/access/token_content.hpp"
+#include "server/relay/access/token_judgement.hpp"
+#include "server/relay/access/token_terms.hpp"
+#include "server/relay/binary_audio_peer.hpp"
+#include "server/relay/client_rejoin.hpp"
+#include "session/relay_events.hpp"
+#include "storage/journal/spill_file.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using session::CloseReason;
+
+/// A session's place in the registry, which whoever has taken it gives back, however it ends.
+class SessionPlace {
+ public:
+  SessionPlace(Registry& registry, const std::string& session_id)
+      : registry_(registry), session_id_(session_id) {}
+  ~SessionPlace() { registry_.release(session_id_); }
+  SessionPlace(const SessionPlace&) = delete;
+  SessionPlace& operator=(const SessionPlace&) = delete;
+
+ private:
+  Registry& registry_;
+  const std::string& session_id_;
+};
+
+/// When a client whose transcript could not be kept may ask again: disks are mended by people.
+constexpr int storage_retry_seconds = 10;
+constexpr int descriptors_retry_seconds = 5;
+
+/// Of the journal's queue a session may fill so much before it waits.
+constexpr std::size_t journal_queue_shares = 16;
+constexpr std::size_t journal_share_min = 64 * 1024;
+
+HttpResponse retry_later(HttpResponse response, int seconds) {
+  response.headers.emplace_back("Retry-After", std::to_string(seconds));
+  return response;
+}
+
+/// Of large messages: one user's conversations together, and each of a back end by itself.
+std::string owner_of(const RealtimeCall& call) {
+  return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
+}
+
+// A client's words about its own leaving stay out of the log.
+bool decided_by_client(CloseReason reason) {
+  return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
+}
+
+session::SessionOptions session_options(const config::Settings& all, session::AttemptId attempt) {
+  const config::Session& settings = all.session;
+  session::SessionOptions options;
+  options.idle_timeout_ms = settings.idle_timeout.count();
+  options.max_duration_ms = settings.max_duration.count();
+  options.ending_notice_ms = settings.ending_notice.count();
+  options.created_timeout_ms = all.upstream.created_timeout.count();
+  options.slow_client_timeout_ms = settings.slow_client_timeout.count();
+  options.transcription_grace_ms = settings.transcription_grace.count();
+  options.client_queue_bytes_max = settings.client_queue_bytes_max;
+  options.upstream_queue_bytes_max = settings.upstream_queue_bytes_max;
+  options.journal_share_bytes =
+      std::max(all.journal.queue_bytes_max / journal_queue_shares, journal_share_min);
+  options.budget.journal_bytes_per_minute =
+      static_cast<std::int64_t>(all.limits.journal_bytes_per_minute);
+  options.item_bytes_max = settings.item_bytes_max;
+  options.input_transcription = settings.input_transcription;
+  options.transcription_model = settings.transcription_model;
+  options.extra_client_events = settings.extra_client_events;
+  options.resume_window_ms = settings.resume_window.count();
+  options.resume_buffer_bytes_max = settings.resume_buffer_bytes_max;
+  options.open_answers_bytes_max = settings.open_answers_bytes_max;
+  options.reconnect.attempts_max = static_cast<int>(all.upstream.reconnect_attempts_max);
+  options.reconnect.pause_min_ms = all.upstream.reconnect_pause_min.count();
+  options.reconnect.pause_max_ms = all.upstream.reconnect_pause_max.count();
+  options.reconnect.seed = static_cast<std::uint32_t>(attempt);
+  options.rotate_after_ms = all.upstream.rotate_after.count();
+  return options;
+}
+
+/// Whose conversations share what may be journaled. A back end with its own key may stand for any
+/// number of people: there the session counts, however often it is begun anew.
+std::string journal_owner(const RealtimeCall& call) {
+  return call.by_token ? "user " + call.user : "session " + call.session_id;
+}
+
+bool binds_transcription(const storage::ClientToken& token) {
+  const auto session = verbatim::json::View::of(token.session_config_json);
+  return session["type"].between_quotes() == "transcription";
+}
+
+}  // namespace
+
+Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoint::take_place(
+    const RealtimeCall& call, Worker& worker) const {
+  Registry& registry = parts_.registry;
+  const std::string& session_id = call.session_id;
+  const bool resumes = parts_.settings.session.resume_window.count() > 0;
+  const auto deadline = Clock::now() + 3 * parts_.settings.session.close_timeout;
+  while (true) {
+    const auto changed = registry.watch(session_id, worker.executor());
+    switch (registry.admit(session_id, call.user)) {
+      case Admission::admitted:
+        co_return Admitted::begins;
+      case Admission::draining:
+        co_return retry_later(
+            openai_error(503, "server_shutting_down", "The server is restarting; come back."), 2);
+      case Admission::full:
+        worker.tally().not_admitted(AdmissionLimit::sessions);
+        co_return retry_later(openai_error(503, "too_many_sessions",
+                                           "The server has as many sessions as it admits "
+                                           "(session.sessions_max)."),
+                              10);
+      case Admission::busy:
+        break;
+    }
+    const auto user = registry.user_of(session_id);
+    if (!user) continue;  // it has just been given back
+    if (*user != call.user) {
+      co_return openai_error(404, "session_not_found", "There is no such session.");
+    }
+    if (Clock::now() >= deadline) {
+      co_return retry_later(openai_error(409, "session_busy",
+                                         "The session is still being closed on another "
+                                         "connection."),
+                            2);
+    }
+    // Two connections of one session: the newer wins.
+    if (!resumes) {
+      registry.end(session_id, CloseReason::replaced, "a newer connection took over");
+    } else if (co_await registry.goes_on(session_id, worker.executor())) {
+      co_return Admitted::joins;
+    }
+    // It is being opened, or closed.
+    co_await changed->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));
+  }
+}
+
+/// What a URL names is kept, logged and, for the model, sent to the provider.
+std::optional<HttpResponse> RealtimeEndpoint::refuse_secrets(const RealtimeCall& call) const {
+  if (!parts_.ids.admits(call.session_id))
+    return openai_error(400, "invalid_session_id", "'session'" + std::string(IdGuard::why));
+  if (!parts_.ids.admits(call.model))
+    return openai_error(400, "invalid_model", "'model'" + std::string(IdGuard::why));
+  return std::nullopt;
+}
+
+Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint::token_of(
+    const RealtimeCall& call, Worker& worker) const {
+  if (!call.token) co_return Token();
+  const std::int64_t window = parts_.settings.session.resume_window.count();
+  const auto read = [use = use_of(*call.token, call.session_id), window,
+                     at = now().wall](storage::TranscriptStore& store) {
+    return storage::token_standing(store.database(), use, at, window);
+  };
+  auto found =
+      co_await parts_.reader.run<storage::TokenStanding>(worker.executor(), read, "a client token");
+  if (const auto* error = std::get_if<1>(&found)) {
+    parts_.log.error("store.read_failed", {{"why", error->what()}});
+    co_return openai_error(503, "storage_unavailable",
+                           "The session's configuration can not be read.");
+  }
+  storage::TokenStanding& standing = std::get<0>(found);
+  if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
+    co_return openai_error(refused->status, refused->code, refused->message);
+  if (!standing.stored) co_return Token();
+  if (!unseal_content(*standing.stored, call.token->content_key)) {
+    const AuthFailure gone = forgotten_token();
+    co_return openai_error(gone.status, gone.code, gone.message);
+  }
+  co_return std::move(*standing.stored);
+}
+
+Awaitable<bool> RealtimeEndpoint::note_use(const RealtimeCall& call, Worker& worker) const {
+  const bool noted = call.token && !call.token->id.empty() && call.token->session_open &&
+                     call.token->session_id != call.session_id;
+  if (!noted) co_return true;
+  using Failed = std::optional<storage::StorageError>;
+  const auto start = [this, &call](auto done) {
+    parts_.journal.execute(
+        [id = call.token->id, session = call.session_id](storage::Database& database) {
+          storage::note_token_use(database, id, session);
+        },
+        [done](const storage::StorageError* error) mutable {
+          done(error ? Failed(*error) : Failed());
+        });
+  };
+  const Failed failed = co_await from_callback<Failed>(worker.executor(), start);
+  if (failed) parts_.log.error("client_secret.use_not_noted", {{"why", failed->what()}});
+  co_return !failed;
+}
+
+Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpRequest request,
+                                                                         Transport transport,
+                                                                         Worker& worker) const {
+  const auto refuse = [&](HttpResponse response) {
+    worker.tally().upgrades_refused.add();
+    parts_.log.repeated(Repeated::upgrade_refused,
+                        {{"status", response.status}, {"remote", request.remote}});
+    return HttpService::Refused{std::move(transport), std::move(response)};
+  };
+  const auto not_admitted = [&](NotAdmitted refusal) {
+    if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
+    return refuse(std::move(refusal.response));
+  };
+  if (auto refusal = parts_.doorkeeper.refuse_address(request.remote)) {
+    co_return not_admitted(std::move(*refusal));
+  }
+  auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
+  if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
+  RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
+  if (auto refusal = refuse_secrets(call)) co_return refuse(std::move(*refusal));
+  if (const std::string why = parts_.storage.refusal(); !why.empty()) {
+    co_return refuse(
+        retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
+                    storage_retry_seconds));
+  }
+  auto token = co_await token_of(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&token)) co_return refuse(std::move(*refusal));
+  call.transcription = call.transcription || binds_transcription(std::get<Token>(token));
+  auto admitted = co_await take_place(call, worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
+  const auto unnoted = [] {
+    return retry_later(
+        openai_error(503, "storage_failure", "The token's use can not be written down."),
+        storage_retry_seconds);
+  };
+  if (std::get<Admitted>(admitted) == Admitted::joins) {
+    if (!co_await note_use(call, worker)) co_return refuse(unnoted());
+    auto client = co_await accept(call, request, std::move(transport), worker);
+    if (!client) co_return std::nullopt;
+    parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
+    co_await rejoin(parts_.registry, call.session_id, std::move(client),
+                    {call.after, call.extension_events, call.dialect}, call.credential_id,
+                    parts_.revocations, worker, parts_.settings.session.close_timeout);
+    co_return std::nullopt;
+  }
+  const SessionPlace place(parts_.registry, call.session_id);
+  if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
+    co_return not_admitted(
+        {retry_later(openai_error(429, "journal_bytes_spent",
+                                  "This user's conversations have sent what they may in one minute "
+                                  "(limits.journal_bytes_per_minute)."),
+                     static_cast<int>(wait_s)),
+         AdmissionLimit::journal_bytes});
+  }
+  const auto descriptors = parts_.descriptors.take(Descriptors::of_a_conversation);
+  if (!descriptors) {
+    worker.tally().not_admitted(AdmissionLimit::descriptors);
+    co_return refuse(retry_later(openai_error(503, "too_many_connections",
+                                              "The server has too few file descriptors for another "
+                                              "conversation."),
+                                 descriptors_retry_seconds));
+  }
+  auto entered = co_await parts_.doorkeeper.enter(call.user, call.by_token, now().wall,
+                                                  parts_.reader, worker.executor());
+  if (auto* refusal = std::get_if<NotAdmitted>(&entered))
+    co_return not_admitted(std::move(*refusal));
+  const auto& users_place = std::get<Doorkeeper::Place>(entered);
+  auto begun = co_await begin(call, std::get<Token>(token), worker);
+  if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
+  const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
+  try {
+    // Its attempt has begun, and goes on: the token's use is of no more weight than that.
+    co_await note_use(call, worker);
+    auto client = co_await accept(call, request, std::move(transport), worker);
+    worker.tally().sessions_opened.add();
+    parts_.log.info("session.opened", {{"session", call.session_id},
+                                       {"attempt", std::get<Begun>(begun).opened.number},
+                                       {"user", call.user},
+                                       {"remote", request.remote}});
+    request = {};  // it is as long as the conversation
+    co_await converse(
+        call,
+        driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Token>(token)),
+                   users_place.account, std::move(client), worker),
+        worker);
+  } catch (...) {
+    // It escaped before the conversation could begin, or behind its end: only the first ending of
+    // an attempt counts.
+    parts_.conversations.close(attempt, {CloseReason::upstream_error, now().wall, {}});
+    throw;
+  }
+  co_return std::nullopt;
+}
+
+Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint::begin(
+    const RealtimeCall& call, const Token& token, Worker& worker) const {
+  const auto unkept = [this, &call](const storage::StorageError& error) {
+    parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
+    return retry_later(
+        openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
+        storage_retry_seconds);
+  };
+  auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
+  if (const auto* error = std::get_if<storage::StorageError>(&left)) co_return unkept(*error);
+  if (auto* taken = std::get_if<SuspendedSessions::Taken>(&left)) {
+    Begun begun;
+    begun.opened = taken->opened;
+    begun.taken = std::move(*taken);
+    co_return begun;
+  }
+  const bool expired = call.token && call.token->expires_at_s * 1000 <= now().wall;
+  if (expired) {
+    const AuthFailure refused = expired_token();
+    co_return openai_error(refused.status, refused.code, refused.message);
+  }
+  storage::AttemptSpec spec;
+  spec.session_id = call.session_id;
+  spec.user = call.user;
+  spec.metadata = call.metadata_json;
+  spec.private_metadata = token.private_json;
+  // A transcription session has no model of its own.
+  if (!call.transcription)
+    spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
+  spec.now = now().wall;
+  using Outcome = std::variant<storage::OpenedAttempt, storage::StorageError>;
+  const auto start = [this, &spec](auto done) {
+    parts_.journal.open_attempt(
+        spec, [done](storage::OpenedAttempt opened, const storage::StorageError* error) mutable {
+          if (error) {
+            done(Outcome(std::in_place_index<1>, *error));
+          } else {
+            done(Outcome(std::in_place_index<0>, opened));
+          }
+        });
+  };
+  const Outcome outcome = co_await from_callback<Outcome>(worker.executor(), start);
+  if (const auto* error = std::get_if<storage::StorageError>(&outcome)) {
+    if (error->failure() == storage::Failure::not_found) {
+      co_return openai_error(404, "session_not_found", "There is no such session.");
+    }
+    co_return unkept(*error);
+  }
+  co_return Begun{std::get<0>(outcome), std::nullopt};
+}
+
+Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& call,
+                                                          const HttpRequest& request,
+                                                          Transport transport,
+                                                          Worker& worker) const {
+  const config::Settings& settings = parts_.settings;
+  WebSocketLimits limits;
+  limits.message_bytes_max = settings.session.client_message_bytes_max;
+  limits.large = &parts_.large_messages;
+  limits.large_owner = owner_of(call);
+  limits.large_timeout = settings.server.large_message_timeout;
+  const int descriptor = transport.socket().native_handle();
+  const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
+                          [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
+  // What the client's system has not sent on stays here, where it is counted and can be sent again
+  // to who comes back on another connection.
+  const int waiting_bytes_max = 32 * 1024;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max,
+               sizeof waiting_bytes_max);
+  auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
+  if (client && call.binary_audio) client = std::make_unique<BinaryAudioPeer>(std::move(client));
+  co_return client;
+}
+
+std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& call, Begun begun,
+                                                            Token token,
+                                                            std::shared_ptr<UserAccount> account,
+                                                            std::unique_ptr<Peer> client,
+                                                            Worker& worker) const {
+  const config::Settings& settings = parts_.settings;
+  const storage::OpenedAttempt& opened = begun.opened;
+  session::SessionOptions options = session_options(settings, opened.attempt);
+  options.session_config_json = std::move(token.session_config_json);
+  options.model = call.model;
+  options.transcription = call.transcription;
+  options.users_usage = std::move(account);
+  auto part = parts_.journal_shares.open(journal_owner(call), now().mono_ms);
+  options.budget.shared_journal = std::move(part.journal);
+  options.users_pace = std::move(part.pace);
+  options.secrets = secrets_;
+  apply_terms(settings, token.terms_json, options);
+  session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
+                                    call.extension_events, call.dialect,   opened.started_at};
+  session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
+                                   now());
+  if (begun.taken) {
+    session.take_up(std::move(begun.taken->transcript),
+                    session::SessionSettings::from_json(std::move(begun.taken->settings_json)),
+                    now());
+    session.client_returned({call.after, call.extension_events, call.dialect}, now());
+  }
+  if (!begun.taken) {  // one that was taken up has brought its own
+    session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
+                     settings.session.items_in_memory);
+  }
+  if (!client) {
+    session.client_gone({false, 0, "gone during the upgrade"}, now());
+    if (!begun.taken) session.end(CloseReason::client_lost, "gone during the upgrade", now());
+  }
+  DriverOptions driver_options;
+  driver_options.ping_interval = settings.session.ping_interval;
+  driver_options.close_timeout = settings.session.close_timeout;
+  driver_options.model = call.model;
+  // Apart from those of the clients, which may have to wait for the provider to read.
+  driver_options.providers_messages = "provider of " + owner_of(call);
+  driver_options.secrets = secrets_;
+  driver_options.credential_id = call.credential_id;
+  if (parts_.capture) {
+    driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
+  }
+  auto driver = std::make_unique<SessionDriver>(worker, std::move(session), parts_.conversations,
+                                                std::move(client), parts_.upstream,
+                                                std::move(driver_options), parts_.log);
+  if (call.extension_events && !begun.taken) {
+    driver->greet(session::session_event(call.session_id, opened.number,
+                                         settings.session.resume_window.count()));
+  }
+  return driver;
+}
+
+Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
+                                           std::unique_ptr<SessionDriver> driver,
+                                           Worker& worker) const {
+  const bool welcome = parts_.registry.attach(call.session_id, worker, *driver);
+  if (parts_.revocations.contains(call.credential_id))
+    driver->credential_revoked(call.credential_id);
+  if (parts_.journal.failed()) {
+    driver->end(CloseReason::storage_failure, "the transcript can not be kept");
+  } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {
+    driver->suspend("the server is restarting; come back");
+  } else if (!welcome) {
+    driver->end(CloseReason::server_shutdown, "the server is going down");
+  }
+  co_await driver->run();
+  report_end(call, *driver, worker);
+}
+
+void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver& driver,
+                                  Worker& worker) const {
+  const session::RealtimeSession& done = driver.session();
+  const auto attempt = done.identity().attempt_number;
+  if (done.suspended()) {
+    parts_.log.info("session.suspended", {{"session", call.session_id}, {"attempt", attempt}});
+    return;
+  }
+  const auto& outcome = done.outcome();
+  worker.tally().session_ended(done.reason(), outcome.turn_counts);
+  worker.tally().session_used(outcome.used, done.budget());
+  parts_.log.info("session.ended", {{"session", call.session_id},
+                                    {"attempt", attempt},
+                                    {"reason", to_string(done.reason())},
+                                    {"why", decided_by_client(done.reason()) ? "" : done.why()},
+                                    {"turns", outcome.turns},
+                                    {"complete", outcome.complete}});
+}
+
+}  // namespace verbatim::server

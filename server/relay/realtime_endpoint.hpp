@@ -1,0 +1,96 @@
+// GET /v1/realtime: from an upgrade request to a running session. Checks who asks and what for,
+// opens the attempt in the journal (D5: no record, no call), answers 101, runs the conversation.
+//
+// One object for all workers; immutable after construction.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "base/reloadable.hpp"
+#include "config/settings.hpp"
+#include "server/net/descriptors.hpp"
+#include "server/net/http_connection.hpp"
+#include "server/net/large_messages.hpp"
+#include "server/relay/access/admission.hpp"
+#include "server/relay/access/auth.hpp"
+#include "server/relay/access/misplaced_secret.hpp"
+#include "server/relay/access/revocations.hpp"
+#include "server/relay/journal_shares.hpp"
+#include "server/relay/session_registry.hpp"
+#include "server/relay/storage_monitor.hpp"
+#include "server/relay/suspended_sessions.hpp"
+#include "server/relay/upgrade_request.hpp"
+#include "server/relay/upstream.hpp"
+#include "server/store/store_reader.hpp"
+#include "storage/journal/sqlite_journal.hpp"
+#include "storage/store/client_tokens.hpp"
+
+namespace verbatim::server {
+
+struct RealtimeParts {
+  const config::Settings& settings;
+  const Reloadable<const Authenticator>& authenticator;
+  const Upstream& upstream;
+  storage::SqliteJournal& journal;
+  session::Journal& conversations;  ///< the journal, as the sessions see it
+  const StorageWatch& storage;
+  StoreReader& reader;
+  Registry& registry;
+  const Revocations& revocations;
+  SuspendedSessions& suspended;
+  Doorkeeper& doorkeeper;
+  JournalShares& journal_shares;
+  Descriptors& descriptors;
+  LargeMessages& large_messages;
+  const IdGuard& ids;
+  Capture* capture;  ///< null: off
+  Log& log;
+};
+
+class RealtimeEndpoint {
+ public:
+  explicit RealtimeEndpoint(RealtimeParts parts)
+      : parts_(parts), origins_(parts.settings.server), secrets_(parts.upstream.secrets()) {}
+
+  Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
+                                                         Worker& worker) const;
+
+ private:
+  /// A place of its own, or somebody to join.
+  enum class Admitted { begins, joins };
+  Awaitable<std::variant<Admitted, HttpResponse>> take_place(const RealtimeCall& call,
+                                                             Worker& worker) const;
+  /// A conversation that begins, or that another process has left to us.
+  struct Begun {
+    storage::OpenedAttempt opened;
+    std::optional<SuspendedSessions::Taken> taken;
+  };
+  Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
+                                          Transport transport, Worker& worker) const;
+  std::optional<HttpResponse> refuse_secrets(const RealtimeCall& call) const;
+  /// What the client's token stands for; nothing without one. Refused if it does not open the
+  /// session.
+  using Token = storage::ClientToken;
+  Awaitable<std::variant<Token, HttpResponse>> token_of(const RealtimeCall& call,
+                                                        Worker& worker) const;
+  /// Remembers that a token for any session of its user is used for this one. False if that can not
+  /// be written down.
+  Awaitable<bool> note_use(const RealtimeCall& call, Worker& worker) const;
+  Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call, const Token& token,
+                                                     Worker& worker) const;
+  /// Not a coroutine: what it needs for a moment would stay in memory as long as the conversation.
+  std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Token token,
+                                            std::shared_ptr<UserAccount> account,
+                                            std::unique_ptr<Peer> client, Worker& worker) const;
+  Awaitable<void> converse(const RealtimeCall& call, std::unique_ptr<SessionDriver> driver,
+                           Worker& worker) const;
+  void report_end(const RealtimeCall& call, const SessionDriver& driver, Worker& worker) const;
+
+  RealtimeParts parts_;
+  OriginRules origins_;
+  std::shared_ptr<const session::SecretFilter> secrets_;  ///< of the way to the provider
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,159 @@
+// What a conversation's clock looks after, and what becomes of what a client sends.
+#include <algorithm>
+#include <utility>
+
+#include "server/net/ws_frame.hpp"
+#include "server/relay/access/auth.hpp"
+#include "server/relay/session_driver.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+Clock::time_point at_monotonic_ms(std::int64_t ms) {
+  // "Never" is the largest number; adding to the clock's epoch must not overflow.
+  constexpr auto furthest = duration_cast<milliseconds>(Clock::duration::max()).count();
+  if (ms >= furthest) return Clock::time_point::max();
+  return Clock::time_point(milliseconds(ms));
+}
+
+}  // namespace
+
+// ---- what the client sends -----------------------------------------------------------------
+
+bool SessionDriver::wanted(const Link& link) {
+  if (session_.ended() || link.gone || !outbox_of(link)) return true;
+  return link.is_client() ? session_.wants_client() : session_.wants_upstream();
+}
+
+Awaitable<void> SessionDriver::await_room(Link& link) {
+  while (!wanted(link)) {
+    stepped();
+    co_await link.readable.wait();
+  }
+}
+
+void SessionDriver::take(Link& link, Received& received) {
+  switch (received.kind) {
+    case Received::Kind::message:
+      capture(session::Direction::to_server, received.bytes);
+      session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other,
+                            false, std::move(received.memory)},
+                           now());
+      break;
+    case Received::Kind::binary:
+      session_.refuse_frame(
+          "A binary frame came. Send each event as JSON in a text frame; audio may come in binary "
+          "frames on a connection that asks for it (audio=binary with events=verbatim).");
+      break;
+    case Received::Kind::too_slow:
+      log_.warn("client.message_too_slow", {{"session", session_.identity().session_id}});
+      refuse(link, close_codes::policy, "message_too_slow",
+             received.reason + " (server.large_message_timeout)");
+      break;
+    default:
+      worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_upstream)].add();
+      log_.warn("client.message_too_large", {{"session", session_.identity().session_id}});
+      refuse(link, close_codes::too_big, "message_too_large",
+             received.reason + " (session.client_message_bytes_max)");
+      break;
+  }
+  stepped();
+}
+
+void SessionDriver::refuse(Link& link, std::uint16_t code, const char* error_code,
+                           std::string why) {
+  if (session_.ended() || link.farewell) return;
+  const std::uint64_t number = session_.refuse_connection(error_code, why);
+  link.farewell = Link::Farewell{code, std::move(why), number};
+  link.cut_at = Clock::now() + 2 * options_.close_timeout;
+  time_.ring();
+  link.writable.ring();
+}
+
+session::LinkEnd SessionDriver::refused_end(const Link::Farewell& farewell) {
+  return {false, 0, farewell.reason, true};
+}
+
+void SessionDriver::credential_revoked(const std::string& credential_id) {
+  if (!client_ || credential_id.empty() || client_->credential_id != credential_id) return;
+  const std::string session_id = session_.identity().session_id;
+  if (is_of_key(credential_id)) {
+    log_.info("client.key_revoked", {{"session", session_id}});
+    refuse(*client_, close_codes::unauthorised, "invalid_api_key",
+           "the back-end key has been revoked: auth.api_keys has it no longer");
+  } else {
+    log_.info("client.token_revoked", {{"session", session_id}});
+    refuse(*client_, close_codes::unauthorised, "token_revoked",
+           "the client token has been revoked");
+  }
+  stepped();
+}
+
+void SessionDriver::credentials_revoked(const std::unordered_set<std::string>& credential_ids) {
+  if (client_ && credential_ids.contains(client_->credential_id))
+    credential_revoked(client_->credential_id);
+}
+
+// ---- time ----------------------------------------------------------------------------------
+
+bool SessionDriver::some_open() const {
+  return std::any_of(links_.begin(), links_.end(), [](const Link& link) { return link.is_open(); });
+}
+
+Awaitable<void> SessionDriver::keep_time() {
+  while (!session_.ended()) {
+    awake_at_ms_ = session_.next_deadline_ms();
+    Clock::time_point next = at_monotonic_ms(awake_at_ms_);
+    for (const Link& link : links_) next = std::min(next, next_look(link));
+    // Deadlines move only later without a ring; the floor keeps a late one from spinning.
+    co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
+    session_.time_passed(now());
+    for (Link& link : links_) look_after(link);
+    stepped();
+  }
+  // The end: everybody gets the time to read what is left, then the sockets are cut.
+  while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
+  for (Link& link : links_) {
+    if (link.is_open()) cut(link, {false, 0, "no patience left at the end of the session"});
+  }
+}
+
+Clock::time_point SessionDriver::heard(const Link& link) {
+  // While we do not read, we can not hear.
+  return std::max(link.peer->last_heard(), link.reading_since);
+}
+
+Clock::time_point SessionDriver::next_look(const Link& link) const {
+  if (!link.is_open()) return Clock::time_point::max();
+  if (link.replaced || link.farewell || !link.reading) return link.cut_at;
+  return (link.pinged ? link.pinged_at : heard(link)) + options_.ping_interval;
+}
+
+void SessionDriver::look_after(Link& link) {
+  if (!link.is_open()) return;
+  if (link.replaced) {
+    if (Clock::now() >= link.cut_at) cut(link, {false, 0, "no patience left"});
+    return;
+  }
+  if (link.farewell) {  // it may take as long to read it as one that is replaced
+    if (Clock::now() >= link.cut_at) cut(link, refused_end(*link.farewell));
+    return;
+  }
+  if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;
+  if (Clock::now() < next_look(link)) return;
+  if (link.pinged) {
+    cut(link, {false, 0, "no sign of life within two ping intervals"});
+    return;
+  }
+  // From here it has its time to answer, however long we ourselves stood still before.
+  link.pinged = true;
+  link.pinged_at = Clock::now();
+  link.ping_due = true;
+  link.writable.ring();
+}
+
+}  // namespace verbatim::server

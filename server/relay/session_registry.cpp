@@ -1,0 +1,187 @@
+#include "server/relay/session_registry.hpp"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+#include <vector>
+
+#include "server/net/from_callback.hpp"
+
+namespace verbatim::server {
+
+Admission Registry::admit(const std::string& session_id, const std::string& user) {
+  const std::lock_guard lock(mutex_);
+  if (draining_) return Admission::draining;
+  if (sessions_.contains(session_id)) return Admission::busy;
+  if (sessions_.size() >= sessions_max_) return Admission::full;
+  sessions_.emplace(session_id, Entry{user, nullptr, nullptr});
+  return Admission::admitted;
+}
+
+bool Registry::attach(const std::string& session_id, Worker& worker, SessionDriver& driver) {
+  std::vector<Watcher> woken;
+  bool welcome;
+  {
+    const std::lock_guard lock(mutex_);
+    Entry& entry = sessions_[session_id];
+    entry.worker = &worker;
+    entry.driver = &driver;
+    welcome = !draining_;
+    woken = take_watchers(session_id);
+  }
+  for (const Watcher& watcher : woken) ring(watcher);
+  return welcome;
+}
+
+void Registry::release(const std::string& session_id) {
+  std::vector<Watcher> woken;
+  {
+    const std::lock_guard lock(mutex_);
+    sessions_.erase(session_id);
+    woken = take_watchers(session_id);
+    if (sessions_.empty() && empty_watcher_) woken.push_back(*empty_watcher_);
+  }
+  for (const Watcher& watcher : woken) ring(watcher);
+}
+
+std::vector<Registry::Watcher> Registry::take_watchers(const std::string& session_id) {
+  std::vector<Watcher> taken;
+  const auto [first, last] = watchers_.equal_range(session_id);
+  for (auto it = first; it != last; ++it) taken.push_back(it->second);
+  watchers_.erase(first, last);
+  return taken;
+}
+
+void Registry::ring(const Watcher& watcher) {
+  asio::post(watcher.executor, [bell = watcher.bell] {
+    if (const auto alive = bell.lock()) alive->ring();
+  });
+}
+
+std::optional<std::string> Registry::user_of(const std::string& session_id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = sessions_.find(session_id);
+  if (it == sessions_.end()) return std::nullopt;
+  return it->second.user;
+}
+
+Awaitable<bool> Registry::goes_on(std::string session_id, Executor executor) {
+  const auto look = [this, &session_id](auto done) {
+    visit(session_id,
+          [done](SessionDriver* driver) mutable { done(driver && !driver->session().ended()); });
+  };
+  co_return co_await from_callback<bool>(executor, look);
+}
+
+void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
+                    session::ClientReturn how, std::string credential_id,
+                    std::function<void(std::unique_ptr<Peer>)> done) {
+  const auto carried = std::make_shared<std::unique_ptr<Peer>>(std::move(client));
+  visit(session_id, [carried, how, credential_id = std::move(credential_id),
+                     done = std::move(done)](SessionDriver* driver) {
+    if (driver) driver->attach(*carried, how, credential_id);
+    done(std::move(*carried));
+  });
+}
+
+void Registry::end(const std::string& session_id, session::CloseReason reason, std::string why) {
+  visit(session_id, [reason, why = std::move(why)](SessionDriver* driver) {
+    if (driver) driver->end(reason, why);
+  });
+}
+
+void Registry::visit(const std::string& session_id, std::function<void(SessionDriver*)> act) {
+  Worker* worker = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = sessions_.find(session_id);
+    if (it != sessions_.end()) worker = it->second.worker;
+  }
+  worker ? post_to(*worker, session_id, std::move(act)) : act(nullptr);
+}
+
+void Registry::post_to(Worker& worker, const std::string& session_id,
+                       std::function<void(SessionDriver*)> act) {
+  // Drivers come and go on their worker's thread, so one found there is alive there.
+  asio::post(worker.executor(), [this, session_id, act = std::move(act)] {
+    SessionDriver* driver = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto it = sessions_.find(session_id);
+      if (it != sessions_.end()) driver = it->second.driver;
+    }
+    act(driver);
+  });
+}
+
+void Registry::with_all(const std::function<void(SessionDriver&)>& act) {
+  std::vector<std::pair<std::string, Worker*>> live;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : sessions_) {
+      if (entry.worker) live.emplace_back(id, entry.worker);
+    }
+  }
+  for (const auto& [id, worker] : live) {
+    post_to(*worker, id, [act](SessionDriver* driver) {
+      if (driver) act(*driver);
+    });
+  }
+}
+
+void Registry::end_connections_of(const std::string& credential_id) {
+  with_all([credential_id](SessionDriver& driver) { driver.credential_revoked(credential_id); });
+}
+
+void Registry::end_connections_of(
+    std::shared_ptr<const std::unordered_set<std::string>> credential_ids) {
+  with_all([ids = std::move(credential_ids)](SessionDriver& driver) {
+    driver.credentials_revoked(*ids);
+  });
+}
+
+void Registry::end_all(session::CloseReason reason, const std::string& why) {
+  with_all([reason, why](SessionDriver& driver) { driver.end(reason, why); });
+}
+
+void Registry::begin_draining() {
+  const std::lock_guard lock(mutex_);
+  draining_ = true;
+  if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
+}
+
+void Registry::drain(session::CloseReason reason, const std::string& why) {
+  begin_draining();
+  end_all(reason, why);
+}
+
+void Registry::drain_to_next(const std::string& why) {
+  begin_draining();
+  with_all([why](SessionDriver& driver) { driver.suspend(why); });
+}
+
+std::size_t Registry::live() const {
+  const std::lock_guard lock(mutex_);
+  return sessions_.size();
+}
+
+bool Registry::draining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
+}
+
+std::shared_ptr<Doorbell> Registry::watch(const std::string& session_id, const Executor& executor) {
+  auto bell = std::make_shared<Doorbell>(executor);
+  const std::lock_guard lock(mutex_);
+  std::erase_if(watchers_, [](const auto& entry) { return entry.second.bell.expired(); });
+  watchers_.emplace(session_id, Watcher{executor, bell});
+  return bell;
+}
+
+std::shared_ptr<Doorbell> Registry::watch_empty(const Executor& executor) {
+  auto bell = std::make_shared<Doorbell>(executor);
+  const std::lock_guard lock(mutex_);
+  empty_watcher_ = Watcher{executor, bell};
+  return bell;
+}
+
+}  // namespace verbatim::server

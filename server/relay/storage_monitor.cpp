@@ -1,0 +1,230 @@
+#include "server/relay/storage_monitor.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "storage/sqlite/log_readers.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using storage::JournalState;
+
+/// How often it is looked for who reads a log that is too large.
+constexpr auto readers_look_interval = std::chrono::seconds(1);
+
+// A limit made for a large disk would be all of a small one.
+std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity, unsigned parts) {
+  return std::min(configured, capacity / parts);
+}
+
+}  // namespace
+
+StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
+                           const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
+                           Metrics& metrics, Log& log, std::function<void()> on_end,
+                           std::function<void()> on_heal)
+    : settings_(settings),
+      data_dir_(std::move(data_dir)),
+      workers_(workers),
+      registry_(registry),
+      metrics_(metrics),
+      log_(log),
+      on_end_(std::move(on_end)),
+      on_heal_(std::move(on_heal)) {}
+
+void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
+  metrics_.found_logs(logs);
+  for (const auto& one : logs) {
+    const LogFields fields = {{"log", one.log.string()},
+                              {"state", to_string(one.state)},
+                              {"lost", one.lost},
+                              {"what", one.what}};
+    one.lost ? log_.warn("recovery.log", fields) : log_.info("recovery.log", fields);
+  }
+}
+
+void StorageWatch::look() {
+  journal_->check(Clock::now());
+  look_at_space();
+  look_at_log();
+}
+
+/// What keeps the log from being written from its beginning is said, and ended if it is ours.
+void StorageWatch::look_at_log() {
+  const std::size_t bytes = journal_->log_bytes();
+  const std::size_t most = settings_.journal.log_bytes_max;
+  const LogSize before = log_size_;
+  // Back only when it has begun anew.
+  LogSize now = LogSize::small;
+  if (bytes > most || (before != LogSize::small && bytes > most / 2)) now = LogSize::large;
+  if (bytes / 2 > most || (before == LogSize::too_large && bytes > most)) now = LogSize::too_large;
+  const auto at = Clock::now();
+  if (now != LogSize::small && at >= next_readers_look_) {
+    next_readers_look_ = at + readers_look_interval;
+    std::string readers = who_reads();
+    const std::lock_guard lock(mutex_);
+    readers_ = std::move(readers);
+  }
+  log_size_ = now;
+  for (StoreReader* reader : readers_watched_) {
+    if (now != LogSize::small && reader->break_off_if_begun_before(at - settings_.journal.read_max))
+      reads_broken_off_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (now == before) return;
+  const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
+  const LogFields fields = {{"log_bytes", bytes},
+                            {"log_bytes_max", most},
+                            {"now", now == LogSize::small ? "all is well" : why}};
+  now == LogSize::small ? log_.info("journal.log", fields) : log_.warn("journal.log", fields);
+}
+
+std::string StorageWatch::who_reads() const {
+  std::string names;
+  for (const auto& one : storage::readers_of_log(data_dir_ / "verbatim.db")) {
+    std::string name = in_words(one);
+    if (one.process == ::getpid()) {
+      std::string reads;
+      for (const StoreReader* reader : readers_watched_)
+        if (const auto reading = reader->under_way())
+          reads += (reads.empty() ? "" : ", ") + std::string(reading->what);
+      name = "this server: " + (reads.empty() ? "webhooks or a commit" : reads);
+    }
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return names.empty() ? "the reader is not known" : "read by " + names;
+}
+
+std::string StorageWatch::log_in_words() const {
+  const std::lock_guard lock(mutex_);
+  return "the write-ahead log has " + std::to_string(journal_->log_bytes() / 1024) +
+         " KiB because a reader keeps it from being written anew (" + readers_ + ")";
+}
+
+std::string StorageWatch::warning() const {
+  if (log_size_ != LogSize::large) return {};
+  return log_in_words() + ": above journal.log_bytes_max; end that reader";
+}
+
+std::string StorageWatch::refusal_of_log() const {
+  if (log_size_ != LogSize::too_large) return {};
+  return log_in_words() + ": above twice journal.log_bytes_max; end that reader";
+}
+
+void StorageWatch::look_at_space() {
+  std::error_code unknown;
+  const auto disk = std::filesystem::space(data_dir_, unknown);
+  if (unknown) return;  // the journal will say what is wrong
+  free_bytes_ = disk.available;
+  const auto least = at_most_share(settings_.storage.free_space_min, disk.capacity, 20);
+  const auto little = at_most_share(settings_.storage.free_space_warn, disk.capacity, 5);
+  const Space before = space_;
+  // Back only with some room to spare, so that it does not go to and fro.
+  const auto below = [&](std::uintmax_t limit, bool already) {
+    return disk.available < limit + (already ? limit / 4 : 0);
+  };
+  Space now = Space::enough;
+  if (below(little, before != Space::enough)) now = Space::low;
+  if (below(least, before == Space::too_low)) now = Space::too_low;
+  space_ = now;
+  if (now != before) {
+    const LogFields fields = {
+        {"free_bytes", disk.available},
+        {"dir", data_dir_.string()},
+        {"now", now == Space::enough ? "all is well"
+                : now == Space::low  ? "free some space (storage.free_space_warn)"
+                                     : "nobody new is admitted (storage.free_space_min)"}};
+    now == Space::enough ? log_.info("storage.space", fields) : log_.warn("storage.space", fields);
+  }
+  keep_ballast(disk.available, disk.capacity);
+}
+
+void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
+  const auto wanted = at_most_share(settings_.storage.ballast, capacity, 32);
+  std::error_code ec;
+  if (wanted == 0 || ballast_refused_ || space_ != Space::enough || free < 2 * wanted ||
+      journal_->state() != JournalState::working || std::filesystem::exists(ballast(), ec)) {
+    return;
+  }
+  const int made = ::open(ballast().c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (made < 0 || ::fallocate(made, 0, 0, static_cast<off_t>(wanted)) != 0) {
+    log_.info("storage.no_ballast", {{"file", ballast().string()}, {"why", std::strerror(errno)}});
+    ballast_refused_ = true;
+    std::filesystem::remove(ballast(), ec);
+  }
+  if (made >= 0) ::close(made);
+}
+
+std::string StorageWatch::refusal() const {
+  switch (journal_->state()) {
+    case JournalState::working:
+      break;
+    case JournalState::stalled:
+      return "the disk does not keep up or is full: what is said waits to be written";
+    case JournalState::unavailable:
+      return "the disk is full or locked: transcripts can not be written until that is over";
+    case JournalState::fallback:
+      return "the journal goes on in storage.fallback_dir because its own disk failed";
+    case JournalState::failed:
+      return "the journal has failed; see the log";
+  }
+  if (space_ == Space::too_low) return "too little space is left on the disk of server.data_dir";
+  return refusal_of_log();
+}
+
+StorageGauges StorageWatch::gauges() const {
+  return {journal_->state(), journal_->queue_bytes(),     journal_->log_bytes(), free_bytes_,
+          stalls_,           log_size_ != LogSize::small, reads_broken_off_};
+}
+
+void StorageWatch::on_durable(session::Sequence) {
+  for (const auto& worker : workers_) worker->journal_moved();
+}
+
+void StorageWatch::on_failed(storage::Failure failure, const std::string& message) {
+  metrics_.count_journal_failure(failure);
+  log_.error("journal.failed",
+             {{"kind", to_string(failure)},
+              {"why", message},
+              {"now",
+               "conversations are closed with storage_failure; what was journaled is kept and "
+               "recovered at the next start"}});
+  for (const auto& worker : workers_) worker->journal_moved();
+  on_end_();
+}
+
+void StorageWatch::on_trouble(JournalState state, const storage::StorageError& why) {
+  const char* what = "conversations wait, nobody new is admitted";
+  if (state == JournalState::stalled) {
+    ++stalls_;
+  } else {
+    metrics_.count_journal_failure(why.failure());
+  }
+  if (state == JournalState::fallback) {
+    what =
+        "conversations go on in storage.fallback_dir, nobody new is admitted; when the disk is "
+        "mended, start again to bring everything together";
+  } else if (state == JournalState::unavailable) {
+    what =
+        "conversations are closed with storage_failure; what they said is held and tried again "
+        "every second";
+    registry_.end_all(session::CloseReason::storage_failure, "the transcript can not be kept");
+  }
+  log_.error("storage.trouble", {{"state", to_string(state)},
+                                 {"kind", to_string(why.failure())},
+                                 {"why", why.what()},
+                                 {"now", what}});
+}
+
+void StorageWatch::on_healed() {
+  log_.warn("storage.healed", {{"now", "all that was held is written; admitting again"}});
+  on_heal_();
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,92 @@
+// Looks after the place where conversations are kept: whether the journal works, how much room is
+// left. Says so once in the log, counts it, wakes or ends the conversations that it concerns, and
+// knows why nobody new is admitted.
+//
+// Told by the journal's thread, looks on the control thread, asked from any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/settings.hpp"
+#include "server/relay/metrics.hpp"
+#include "server/relay/session_registry.hpp"
+#include "server/relay/worker.hpp"
+#include "server/store/store_reader.hpp"
+#include "storage/journal/sqlite_journal.hpp"
+
+namespace verbatim::server {
+
+class StorageWatch final : public storage::JournalListener {
+ public:
+  /// `on_end`: the journal has failed for good; called on the journal's or the control thread.
+  /// `on_heal`: it works again; called on the journal's.
+  StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
+               const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
+               Metrics& metrics, Log& log, std::function<void()> on_end,
+               std::function<void()> on_heal);
+
+  /// Before anything else is asked.
+  void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
+  /// Whose reads may hold the log, and are broken off if they last too long then.
+  void watch(StoreReader& reader) { readers_watched_.push_back(&reader); }
+  /// What a recovery found of the logs.
+  void found(const std::vector<storage::LogFinding>& logs);
+  /// To be called a few times a second, on the control thread.
+  void look();
+
+  /// Why nobody new is admitted; empty if all is well.
+  std::string refusal() const;
+  /// What is not well yet, while everybody is admitted; empty if all is well.
+  std::string warning() const;
+  StorageGauges gauges() const;
+  std::filesystem::path ballast() const { return data_dir_ / "ballast"; }
+
+  void on_durable(session::Sequence up_to) override;
+  void on_failed(storage::Failure failure, const std::string& message) override;
+  void on_trouble(storage::JournalState state, const storage::StorageError& why) override;
+  void on_healed() override;
+
+ private:
+  enum class Space { enough, low, too_low };
+
+  enum class LogSize { small, large, too_large };
+
+  void look_at_space();
+  void look_at_log();
+  std::string who_reads() const;
+  std::string log_in_words() const;
+  std::string refusal_of_log() const;
+  void keep_ballast(std::uintmax_t free, std::uintmax_t capacity);
+
+  const config::Settings& settings_;
+  const std::filesystem::path data_dir_;
+  const std::vector<std::unique_ptr<Worker>>& workers_;
+  Registry& registry_;
+  Metrics& metrics_;
+  Log& log_;
+  const std::function<void()> on_end_;
+  const std::function<void()> on_heal_;
+  storage::SqliteJournal* journal_ = nullptr;
+
+  std::vector<StoreReader*> readers_watched_;
+  std::atomic<LogSize> log_size_{LogSize::small};
+  mutable std::mutex mutex_;
+  std::string readers_;  ///< of a log that is large
+  Clock::time_point next_readers_look_{};
+  std::atomic<std::uint64_t> reads_broken_off_{0};
+
+  std::atomic<Space> space_{Space::enough};
+  std::atomic<std::uint64_t> free_bytes_{0};
+  std::atomic<std::uint64_t> stalls_{0};
+  bool ballast_refused_ = false;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,111 @@
+#include "server/relay/traffic_capture.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <stdexcept>
+#include <utility>
+
+#include "base/ids.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::size_t waiting_bytes_max = 32 * 1024 * 1024;
+
+std::string name_of(const std::string& session_id, int attempt) {
+  return session_id + "." + std::to_string(attempt) + ".jsonl";
+}
+
+}  // namespace
+
+Capture::Capture(std::filesystem::path directory) : directory_(std::move(directory)) {
+  std::error_code ec;
+  std::filesystem::create_directories(directory_, ec);
+  if (ec) {
+    throw std::runtime_error("can not make capture.dir " + directory_.string() + ": " +
+                             ec.message());
+  }
+}
+
+Capture::~Capture() { writer_.join(); }
+
+std::unique_ptr<Capture::Stream> Capture::open(const std::string& session_id, int attempt,
+                                               std::int64_t now_ms) {
+  return std::make_unique<Stream>(*this, directory_ / name_of(session_id, attempt), now_ms);
+}
+
+std::optional<std::filesystem::path> Capture::file_of(const std::string& session_id,
+                                                      int attempt) const {
+  if (!is_valid_session_id(session_id)) return std::nullopt;  // a name, never a path
+  std::filesystem::path file = directory_ / name_of(session_id, attempt);
+  std::error_code ec;
+  if (!std::filesystem::is_regular_file(file, ec)) return std::nullopt;
+  return file;
+}
+
+void Capture::read(const std::filesystem::path& file, std::uint64_t at, std::size_t bytes,
+                   std::function<void(std::string)> done) {
+  boost::asio::post(writer_, [file, at, bytes, done = std::move(done)] {
+    std::ifstream in(file, std::ios::binary);
+    in.seekg(static_cast<std::streamoff>(at));
+    std::string lines;
+    std::string line;
+    while (in && lines.size() < bytes && std::getline(in, line) && !in.eof()) lines += line + '\n';
+    done(std::move(lines));
+  });
+}
+
+void Capture::Stream::add(session::Direction direction, std::string_view event,
+                          std::int64_t now_ms) {
+  // A line is a line: what a peer spread over several can not be replayed from one.
+  if (event.find('\n') != std::string_view::npos) return;
+  owner_.append(file_, session::write_recorded_event(now_ms - started_ms_, direction, event));
+}
+
+void Capture::append(const std::filesystem::path& file, std::string line) {
+  if (waiting_bytes_ > waiting_bytes_max) {
+    ++left_out_;
+    return;
+  }
+  waiting_bytes_ += line.size();
+  boost::asio::post(writer_, [this, file, line = std::move(line)] {
+    const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    const bool written = descriptor >= 0 && ::write(descriptor, line.data(), line.size()) ==
+                                                static_cast<ssize_t>(line.size());
+    if (descriptor >= 0) ::close(descriptor);
+    if (!written) ++left_out_;
+    waiting_bytes_ -= line.size();
+  });
+}
+
+void Capture::erase(const std::string& session_id, std::function<void(bool)> done) {
+  boost::asio::post(writer_, [this, session_id, done = std::move(done)] {
+    done(erase_captured(directory_, session_id));
+  });
+}
+
+bool erase_captured(const std::filesystem::path& directory, const std::string& session_id) {
+  std::error_code ec;
+  if (directory.empty() || !std::filesystem::exists(directory, ec)) return !ec;
+  bool all = true;
+  for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
+       entry.increment(ec)) {
+    const std::string name = entry->path().filename().string();
+    // Session ids may hold dots, attempts are digits: SESSION.DIGITS.jsonl, exactly.
+    if (name.rfind(session_id + ".", 0) != 0 || !name.ends_with(".jsonl")) continue;
+    if (name.size() <= session_id.size() + 1 + 6) continue;
+    const std::string attempt =
+        name.substr(session_id.size() + 1, name.size() - session_id.size() - 1 - 6);
+    if (attempt.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code not_removed;
+    std::filesystem::remove(entry->path(), not_removed);
+    if (not_removed) all = false;
+  }
+  return all && !ec;
+}
+
+}  // namespace verbatim::server

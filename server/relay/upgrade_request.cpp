@@ -1,0 +1,131 @@
+#include "server/relay/upgrade_request.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "base/crypto.hpp"
+#include "base/ids.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+bool is_base64_of_16_bytes(std::string_view key) {
+  constexpr std::size_t digits = 22;
+  return key.size() == digits + 2 && key.ends_with("==") &&
+         std::all_of(key.begin(), key.begin() + digits,
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
+}
+
+// What the handshake itself demands (RFC 6455, 4.2.1), asked before anything is begun for it.
+std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
+  if (request.header("Sec-WebSocket-Version") != "13") {
+    HttpResponse refused = openai_error(426, "unsupported_version",
+                                        "WebSockets are spoken here in version 13 (RFC 6455).");
+    refused.headers.emplace_back("Sec-WebSocket-Version", "13");
+    refused.headers.emplace_back("Upgrade", "websocket");
+    refused.headers.emplace_back("Connection", "Upgrade");
+    return refused;
+  }
+  const std::string_view key = request.header("Sec-WebSocket-Key");
+  if (!is_base64_of_16_bytes(key)) {
+    return openai_error(400, "invalid_handshake",
+                        "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
+                                                         const Authenticator& authenticator,
+                                                         const OriginRules& origins, TimeMs now) {
+  if (auto refused = bad_handshake(request)) return std::move(*refused);
+  auto authenticated = authenticator.authenticate(request, now / 1000);
+  if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
+    HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
+    refused.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refused;
+  }
+  const Principal& principal = std::get<Principal>(authenticated);
+  if (!credential_of(request).in_header && !origins.admit(request)) {
+    return openai_error(
+        403, "origin_not_allowed",
+        "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
+            ". Add it to server.allowed_origins.");
+  }
+  if (request.parameter("call_id")) {
+    return openai_error(400, "unsupported_parameter",
+                        "The query parameter 'call_id' is not supported: connect with 'model'.");
+  }
+  const std::string_view intent = request.parameter("intent").value_or("conversation");
+  if (intent != "conversation" && intent != "transcription") {
+    return openai_error(400, "invalid_intent",
+                        "'intent' must be 'conversation' or 'transcription'.");
+  }
+  RealtimeCall call;
+  call.user = principal.user;
+  call.credential_id = principal.credential_id();
+  call.transcription = intent == "transcription";
+  call.by_token = principal.claims && principal.claims->user_named;
+  if (principal.claims) {
+    call.session_id = principal.claims->session_id;
+    call.metadata_json = principal.claims->metadata_json;
+    call.model = principal.claims->model;
+    call.token = principal.claims;
+    call.token_expired = principal.expired;
+  }
+  if (const auto asked = request.parameter("session")) {
+    if (!is_valid_session_id(*asked)) {
+      return openai_error(400, "invalid_session_id",
+                          "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
+    }
+    const bool bound = principal.claims && !principal.claims->session_open;
+    if (bound && call.session_id != *asked) {
+      // Whose session it is, and whether there is one, is nobody else's business.
+      return openai_error(404, "session_not_found",
+                          "There is no such session, or the token is not for it.");
+    }
+    call.session_id = std::string(*asked);
+  }
+  if (const auto after = request.parameter("after")) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
+    if (error != std::errc() || end != after->data() + after->size()) {
+      return openai_error(400, "invalid_after",
+                          "'after' must be the number of messages received so far.");
+    }
+    call.after = number;
+  }
+  if (call.session_id.empty()) call.session_id = new_id("sess_", now);
+  if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
+  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const auto offers = [&offered](const char* name) {
+    return std::find(offered.begin(), offered.end(), name) != offered.end();
+  };
+  if (offers("realtime")) {
+    call.protocol = "realtime";
+  } else if (offers("verbatim.v1")) {
+    call.protocol = "verbatim.v1";
+  }
+  call.extension_events =
+      offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
+  if (const auto audio = request.parameter("audio")) {
+    if (*audio != "binary" && *audio != "json") {
+      return openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'.");
+    }
+    // Whoever does not hear verbatim.session can not know that it was granted.
+    call.binary_audio = *audio == "binary" && call.extension_events;
+  }
+  const auto features = split_list(request.header("OpenAI-Beta"));
+  if (offers("openai-beta.realtime-v1") ||
+      std::find(features.begin(), features.end(), "realtime=v1") != features.end()) {
+    call.dialect = &session::beta_dialect();
+  }
+  return call;
+}
+
+}  // namespace verbatim::server

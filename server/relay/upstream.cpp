@@ -1,0 +1,229 @@
+#include "server/relay/upstream.hpp"
+
+#include "server/relay/access/configured_secrets.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "base/base64.hpp"
+#include "base/crypto.hpp"
+#include "server/net/name_lookup.hpp"
+#include "server/net/tls.hpp"
+#include "server/net/ws_handshake.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+constexpr std::size_t proxy_answer_bytes_max = 8 * 1024;
+
+std::string query_escaped(const std::string& text) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const unsigned char c : text) {
+    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
+      out.push_back(static_cast<char>(c));
+    } else {
+      out.push_back('%');
+      out.push_back(digits[c >> 4]);
+      out.push_back(digits[c & 15]);
+    }
+  }
+  return out;
+}
+
+// Set only where the URL does not say it already.
+std::string with_parameter(std::string target, const std::string& name, const std::string& value) {
+  if (name.empty() || value.empty()) return target;
+  const std::size_t mark = target.find('?');
+  const std::string query =
+      mark == std::string::npos ? std::string("&") : "&" + target.substr(mark + 1);
+  if (query.find("&" + name + "=") != std::string::npos) return target;
+  target += mark == std::string::npos ? '?' : '&';
+  return target + name + "=" + query_escaped(value);
+}
+
+/// " (HTTP status 407)" if the first line says so.
+std::string status_in(std::string_view answer) {
+  constexpr std::size_t at = 9;
+  constexpr std::size_t digits = 3;
+  const std::string_view status = answer.substr(std::min(at, answer.size()), digits);
+  const bool is_number =
+      status.size() == digits && std::all_of(status.begin(), status.end(), [](char c) {
+        return std::isdigit(static_cast<unsigned char>(c));
+      });
+  return is_number ? " (HTTP status " + std::string(status) + ")" : "";
+}
+
+}  // namespace
+
+Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
+    : settings_(std::move(settings)),
+      key_(std::make_shared<const Secret>(settings_.api_key)),
+      hidden_(std::make_shared<session::SecretFilter>(secrets_of(settings_))),
+      limits_(limits),
+      tls_(client_context(settings_.ca_file)) {
+  limits_.message_bytes_max = settings_.message_bytes_max;
+  auto address = parse_address(settings_.url);
+  if (!address) {
+    throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings_.url);
+  }
+  address_ = std::move(*address);
+  if (!settings_.proxy.empty()) {
+    proxy_ = parse_address(settings_.proxy);
+    if (!proxy_ || proxy_->tls) {
+      throw std::runtime_error("upstream.proxy must be http://[user:password@]host:port");
+    }
+  }
+}
+
+Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) const {
+  const std::string authority = address_.host + ":" + address_.port;
+  std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
+  if (!proxy_->user_info.empty()) {
+    request += "Proxy-Authorization: Basic " + base64(proxy_->user_info) + "\r\n";
+  }
+  request += "\r\n";
+  const auto [write_error, written] =
+      co_await asio::async_write(socket, asio::buffer(request), use_tuple);
+  if (write_error) co_return "the proxy went away: " + write_error.message();
+  std::string answer;
+  const auto [read_error, size] = co_await asio::async_read_until(
+      socket, asio::dynamic_buffer(answer, proxy_answer_bytes_max), "\r\n\r\n", use_tuple);
+  if (read_error) co_return "the proxy gave no answer: " + read_error.message();
+  if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
+    co_return "the proxy refused the tunnel" + status_in(answer);
+  }
+  co_return std::nullopt;
+}
+
+Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial& handle) const {
+  const Address& first = proxy_ ? *proxy_ : address_;
+  const std::string named = first.host + ":" + first.port;
+  const Addresses found = co_await look_up(executor, first.host, first.port, handle.cut);
+  if (found.error) {
+    co_return DialFailure{false, "can not resolve " + first.host + ": " + found.error.message()};
+  }
+  Socket socket(executor);
+  handle.cut = [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  };
+  const auto [connect_error, endpoint] =
+      co_await asio::async_connect(socket, found.endpoints, use_tuple);
+  handle.cut = nullptr;
+  if (connect_error || !socket.is_open()) {
+    co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};
+  }
+  // From here on the socket moves from layer to layer; its number stays.
+  const int descriptor = socket.native_handle();
+  handle.cut = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
+  error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  if (proxy_) {
+    if (auto refused = co_await open_tunnel(socket)) {
+      handle.cut = nullptr;
+      co_return DialFailure{true, *refused};
+    }
+  }
+  if (!address_.tls) co_return Transport(std::move(socket));
+  Transport stream(std::move(socket), tls_.native_handle());
+  expect_host(stream.tls(), address_.host);
+  if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
+    handle.cut = nullptr;
+    co_return DialFailure{false,
+                          "no secure connection to " + address_.host + ": " + tls_error.message()};
+  }
+  co_return std::move(stream);
+}
+
+std::string Upstream::target(const Wanted& wanted) const {
+  if (wanted.transcription) {
+    // With a model the provider takes it for a conversation, and refuses the other type.
+    return with_parameter(without_parameter(address_.target, settings_.model_parameter), "intent",
+                          "transcription");
+  }
+  return with_parameter(address_.target, settings_.model_parameter,
+                        wanted.model.empty() ? settings_.model : wanted.model);
+}
+
+Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,
+                                                                           Wanted wanted,
+                                                                           Dial& handle) const {
+  bool late = false;
+  const Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
+    late = true;
+    if (handle.cut) handle.cut();
+  });
+  const auto failed = [&late, this](bool refused, std::string why) {
+    if (late) {
+      why = "no connection within " + std::to_string(settings_.connect_timeout.count()) +
+            " ms (upstream.connect_timeout); last: " + why;
+    }
+    return DialFailure{refused, std::move(why)};
+  };
+  Connected connected = co_await connect(executor, handle);
+  if (auto* failure = std::get_if<DialFailure>(&connected)) {
+    co_return failed(failure->refused, std::move(failure->why));
+  }
+  HeaderList headers;
+  headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
+  if (const auto key = key_.get(); !key->empty()) {
+    if (settings_.auth == config::UpstreamAuth::bearer) {
+      headers.emplace_back("Authorization", "Bearer " + key->reveal());
+    } else if (settings_.auth == config::UpstreamAuth::basic) {
+      headers.emplace_back("Authorization", "Basic " + key->reveal());
+    } else {
+      headers.emplace_back("api-key", key->reveal());
+    }
+  }
+  if (!settings_.organization.empty()) {
+    headers.emplace_back("OpenAI-Organization", settings_.organization);
+  }
+  if (!settings_.project.empty()) headers.emplace_back("OpenAI-Project", settings_.project);
+  const bool usual_port = address_.port == (address_.tls ? "443" : "80");
+  const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
+  WebSocketLimits limits = limits_;
+  limits.large_owner = wanted.owner;
+  auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host,
+                                        target(wanted), std::move(headers), std::move(limits));
+  handle.cut = nullptr;
+  if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
+    if (refused->status == 0) co_return failed(false, refused->reason);
+    std::string code = hidden_->holds_part_of_secret(refused->code) ? "" : refused->code;
+    DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
+                                           std::to_string(refused->status) +
+                                           (code.empty() ? "" : ", code " + code) + ")");
+    failure.status = refused->status;
+    failure.code = std::move(code);
+    co_return failure;
+  }
+  co_return std::move(std::get<std::unique_ptr<Peer>>(opened));
+}
+
+void Upstream::use_key(Secret key) {
+  config::Upstream fresh = settings_;
+  fresh.api_key = key;
+  hidden_->add(secrets_of(fresh));  // first: it may come back as soon as it is sent
+  key_.set(std::make_shared<const Secret>(std::move(key)));
+}
+
+Awaitable<std::string> Upstream::probe(const Executor& executor) const {
+  Dial handle;
+  const Deadline deadline(executor, settings_.connect_timeout, [&handle] {
+    if (handle.cut) handle.cut();
+  });
+  const Connected connected = co_await connect(executor, handle);
+  handle.cut = nullptr;
+  const auto* failure = std::get_if<DialFailure>(&connected);
+  co_return failure ? failure->why : std::string();
+}
+
+}  // namespace verbatim::server

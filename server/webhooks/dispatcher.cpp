@@ -1,0 +1,342 @@
+#include "server/webhooks/dispatcher.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "base/thread_name.hpp"
+#include "server/relay/session_driver.hpp"
+#include "server/webhooks/call.hpp"
+#include "server/webhooks/signature.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/store/transcript_store.hpp"
+#include "storage/store/webhook_outbox.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+using storage::DeliveryState;
+using storage::MessageKind;
+
+/// How soon a new message is seen: nobody is woken on a conversation's path.
+constexpr auto outbox_look_interval = std::chrono::milliseconds(200);
+/// While the store can not be read or written.
+constexpr auto trouble_interval = std::chrono::seconds(1);
+constexpr auto count_interval = std::chrono::seconds(1);
+
+bool wants(const config::WebhookTarget& target, MessageKind kind) {
+  if (target.events.empty()) return kind != MessageKind::turn_completed;
+  return std::find(target.events.begin(), target.events.end(), storage::to_string(kind)) !=
+         target.events.end();
+}
+
+unsigned wanted_by(const config::WebhookTarget& target) {
+  unsigned kinds = 0;
+  for (unsigned kind = 0; kind <= static_cast<unsigned>(MessageKind::turn_completed); ++kind)
+    if (wants(target, static_cast<MessageKind>(kind))) kinds |= 1u << kind;
+  return kinds;
+}
+
+std::vector<std::string> names_of(const config::Webhook& settings) {
+  std::vector<std::string> names;
+  for (const auto& target : settings.targets) names.push_back(target.name);
+  return names;
+}
+
+struct Promise {
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::optional<bool> kept;
+};
+
+}  // namespace
+
+class Webhooks::Target {
+ public:
+  Target(const config::WebhookTarget& target, const config::Webhook& settings,
+         const std::filesystem::path& database, storage::SqliteJournal& journal, Log& log,
+         const std::atomic<bool>& stopping)
+      : target_(target),
+        wanted_(wanted_by(target)),
+        settings_(settings),
+        file_(database),
+        journal_(journal),
+        log_(log),
+        stopping_(stopping),
+        call_(target.url, target.allow_private, settings.timeout, stopping),
+        thread_([this] {
+          name_this_thread("webhooks");
+          run();
+        }) {}
+  ~Target() { thread_.join(); }
+
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    wake_.notify_all();
+  }
+
+  const std::string& name() const { return target_.name; }
+
+  void set_secret(const Secret& secret) {
+    const std::lock_guard lock(mutex_);
+    target_.secret = secret;
+  }
+
+  WebhookGauges gauges() const {
+    const std::int64_t oldest = oldest_.load();
+    const double age = oldest == 0 ? 0 : static_cast<double>(now().wall - oldest) / 1000;
+    return {target_.name,    delivered_.load(), failed_.load(),    dead_.load(),
+            waiting_.load(), buried_.load(),    std::max(age, 0.0)};
+  }
+
+ private:
+  void run() {
+    while (!stopping_) {
+      try {
+        pause(step());
+      } catch (const std::exception& error) {
+        log_.error("webhook.trouble", {{"target", target_.name}, {"why", error.what()}});
+        pause(trouble_interval);
+      }
+    }
+  }
+
+  /// Does one thing; returns how long to wait before the next.
+  std::chrono::milliseconds step() {
+    if (!store_) {
+      // On a full disk there may be no room even to read; nothing can be recorded then either.
+      if (journal_.state() == storage::JournalState::unavailable) return trouble_interval;
+      database_.emplace(file_, storage::Database::Options{.access = storage::Access::read_only});
+      store_.emplace(file_);
+    }
+    count();
+    const auto newest = storage::newest_message(*database_);
+    const auto message = storage::next_message(*database_, target_.name, done_with_);
+    if (!message) {
+      done_with_ = std::max(done_with_, newest);  // or each look would go through all that was told
+      return outbox_look_interval;
+    }
+    if (!wants(target_, message->kind))
+      return record(*message, DeliveryState::delivered, 0, "") ? std::chrono::milliseconds(0)
+                                                               : trouble_interval;
+    const auto at = now().wall;
+    const auto due = std::max(message->due_at, message->kind == MessageKind::session_ended
+                                                   ? message->created_at + settings_.settle.count()
+                                                   : 0);
+    // One further off than any wait is of a clock that has been set back since.
+    if (due > at && due - at <= longest_wait())
+      return std::min<std::chrono::milliseconds>(outbox_look_interval,
+                                                 std::chrono::milliseconds(due - at));
+    const bool begun = change([id = message->id, name = target_.name](storage::Database& database) {
+      storage::begin_try(database, id, name);
+    });
+    if (!begun) return trouble_interval;
+    const std::string body = render(*message);
+    if (body.empty()) return outbox_look_interval;  // erased meanwhile, and its message with it
+    return conclude(*message, send(*message, body));
+  }
+
+  WebhookCall::Answer send(const storage::Message& message, const std::string& body) {
+    const std::int64_t timestamp = now().wall / 1000;
+    std::string secrets;
+    {
+      const std::lock_guard lock(mutex_);
+      secrets = target_.secret.reveal();
+    }
+    return call_.post(body, {{"content-type", "application/json"},
+                             {"webhook-id", message.public_id},
+                             {"webhook-timestamp", std::to_string(timestamp)},
+                             {"webhook-signature",
+                              webhook_signature(secrets, message.public_id, timestamp, body)}});
+  }
+
+  std::chrono::milliseconds conclude(const storage::Message& message,
+                                     const WebhookCall::Answer& answer) {
+    if (stopping_ && answer.status == 0)
+      return outbox_look_interval;  // given up by us, not by them
+    const auto outcome = [&](DeliveryState state, TimeMs due, const std::string& why) {
+      return record(message, state, due, why) ? std::chrono::milliseconds(0) : trouble_interval;
+    };
+    if (answer.status >= 200 && answer.status < 300) {
+      ++delivered_;
+      return outcome(DeliveryState::delivered, 0, "");
+    }
+    ++failed_;
+    const std::string why =
+        answer.error.empty() ? "status " + std::to_string(answer.status) : answer.error;
+    const int tries = message.tries + 1;
+    constexpr int gone = 410;
+    if (answer.status == gone || static_cast<std::size_t>(tries) >= settings_.tries_max) {
+      ++dead_;
+      log_.error("webhook.dead", {{"target", target_.name},
+                                  {"message", message.public_id},
+                                  {"session", message.session_id},
+                                  {"tries", tries},
+                                  {"why", why},
+                                  {"advice", "verbatim webhooks redrive"}});
+      return outcome(DeliveryState::dead, 0, why);
+    }
+    const auto wait = backoff(tries);
+    log_.warn("webhook.failed", {{"target", target_.name},
+                                 {"message", message.public_id},
+                                 {"tries", tries},
+                                 {"why", why},
+                                 {"again_in_ms", wait.count()}});
+    return outcome(DeliveryState::waiting, now().wall + wait.count(), why);
+  }
+
+  TimeMs longest_wait() const {
+    return std::max(settings_.settle, settings_.retry_max * 3 / 2).count();
+  }
+
+  void count() {
+    const auto at = std::chrono::steady_clock::now();
+    if (at < count_next_) return;
+    count_next_ = at + count_interval;
+    const auto found = storage::backlog(*database_, target_.name, done_with_, wanted_);
+    waiting_ = static_cast<std::uint64_t>(found.waiting);
+    buried_ = static_cast<std::uint64_t>(found.dead);
+    oldest_ = found.oldest.value_or(0);
+  }
+
+  /// Doubled at each try, within half and one and a half of it.
+  std::chrono::milliseconds backoff(int tries) {
+    auto wait = settings_.retry_min;
+    for (int i = 1; i < tries && wait < settings_.retry_max; ++i) wait *= 2;
+    wait = std::min(wait, settings_.retry_max);
+    std::uniform_real_distribution<double> spread(0.5, 1.5);
+    return std::chrono::milliseconds(
+        static_cast<std::int64_t>(static_cast<double>(wait.count()) * spread(random_)));
+  }
+
+  /// As it stands now; empty if there is no such session any more.
+  std::string render(const storage::Message& message) {
+    const auto session = store_->session(message.session_id);
+    const auto view = store_->transcript(message.session_id, message.attempt);
+    if (!session || !view) return {};
+    json data = {{"session_id", message.session_id},
+                 {"attempt", message.attempt},
+                 {"user", session->user},
+                 {"metadata", json::parse(session->metadata_json, nullptr, false)},
+                 {"private", json::parse(session->private_json, nullptr, false)},
+                 {"status", to_string(view->status)},
+                 {"turns", view->turns.size()},
+                 {"complete", view->complete}};
+    data["close_reason"] = view->close_reason ? json(to_string(*view->close_reason)) : json();
+    data["ended_at"] = view->ended_at ? json(iso_time(*view->ended_at)) : json();
+    if (view->receipt) data["receipt"] = json::parse(session::render_receipt(*view->receipt));
+    if (!message.item_id.empty()) data["item_id"] = message.item_id;
+    json body = {{"type", storage::to_string(message.kind)},
+                 {"timestamp", iso_time(message.created_at)},
+                 {"data", std::move(data)}};
+    const auto dump = [&body] { return body.dump(-1, ' ', false, json::error_handler_t::replace); };
+    if (message.kind == MessageKind::session_started) return dump();
+    body["data"]["transcript"] = json::parse(session::render(*view, session::Format::json));
+    std::string whole = dump();
+    if (whole.size() <= settings_.body_bytes_max) return whole;
+    body["data"].erase("transcript");
+    body["data"]["transcript_omitted"] = true;
+    return dump();
+  }
+
+  bool record(const storage::Message& message, DeliveryState state, TimeMs due,
+              const std::string& why) {
+    const bool recorded = change([id = message.id, name = target_.name, state, due, why,
+                                  targets = names_of(settings_)](storage::Database& database) {
+      storage::record_delivery(database, id, name, state, due, why, targets);
+    });
+    if (recorded) done_with_ = std::max(done_with_, message.id);
+    return recorded;
+  }
+
+  /// Through the writer, waiting for it to be durable. False if it could not be. `work` owns what
+  /// it needs: when we stop, nobody waits for it.
+  template <class Work>
+  bool change(const Work& work) {
+    const auto promise = std::make_shared<Promise>();
+    journal_.execute(work, [promise](const storage::StorageError* error) {
+      const std::lock_guard lock(promise->mutex);
+      promise->kept = error == nullptr;
+      promise->wake.notify_all();
+    });
+    std::unique_lock lock(promise->mutex);
+    while (!promise->kept && !stopping_) promise->wake.wait_for(lock, outbox_look_interval);
+    return promise->kept.value_or(false);
+  }
+
+  void pause(std::chrono::milliseconds how_long) {
+    std::unique_lock lock(mutex_);
+    if (!stopping_ && how_long.count() > 0) wake_.wait_for(lock, how_long);
+  }
+
+  config::WebhookTarget target_;
+  const unsigned wanted_;
+  const config::Webhook& settings_;
+  const std::filesystem::path file_;
+  std::optional<storage::Database> database_;
+  std::optional<storage::TranscriptStore> store_;
+  storage::SqliteJournal& journal_;
+  Log& log_;
+  const std::atomic<bool>& stopping_;
+  WebhookCall call_;
+  std::int64_t done_with_ = 0;  ///< messages up to here have a delivery
+  std::mt19937_64 random_{std::random_device{}()};
+  std::atomic<std::uint64_t> delivered_{0};
+  std::atomic<std::uint64_t> failed_{0};
+  std::atomic<std::uint64_t> dead_{0};
+  std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<std::uint64_t> buried_{0};
+  std::atomic<std::int64_t> oldest_{0};  ///< when the oldest that waits came about
+  std::chrono::steady_clock::time_point count_next_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread thread_;
+};
+
+Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
+                   storage::SqliteJournal& journal, Log& log)
+    : journal_(journal), log_(log) {
+  for (const auto& target : settings.targets) kinds_ |= wanted_by(target);
+  announce();
+  try {
+    for (const auto& target : settings.targets)
+      targets_.push_back(
+          std::make_unique<Target>(target, settings, database, journal, log, stopping_));
+  } catch (...) {
+    stopping_ = true;  // or those that run already would be waited for for ever
+    throw;
+  }
+}
+
+void Webhooks::announce() {
+  journal_.execute(
+      [kinds = kinds_](storage::Database& file) { storage::want_messages(file, kinds); },
+      [&log = log_](const storage::StorageError* error) {
+        if (error) log.error("webhook.not_announced", {{"why", error->what()}});
+      });
+}
+
+Webhooks::~Webhooks() {
+  stopping_ = true;
+  for (const auto& target : targets_) target->wake();
+}
+
+void Webhooks::reload(const config::Webhook& settings) {
+  for (const auto& target : targets_)
+    for (const auto& fresh : settings.targets)
+      if (fresh.name == target->name()) target->set_secret(fresh.secret);
+}
+
+std::vector<WebhookGauges> Webhooks::gauges() const {
+  std::vector<WebhookGauges> all;
+  for (const auto& target : targets_) all.push_back(target->gauges());
+  return all;
+}
+
+}  // namespace verbatim::server

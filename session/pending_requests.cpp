@@ -1,0 +1,145 @@
+#include "session/pending_requests.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/json/view.hpp"
+#include "session/protocol/event_reader.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+std::size_t print_of_words(const Item& item) {
+  std::size_t print = item.parts.size();
+  for (const Part& part : item.parts)
+    print = print * 31 + std::hash<std::string>{}(part.text.wtf8());
+  return print;
+}
+
+}  // namespace
+
+void Unanswered::note(const Item& item, Request& request) {
+  request.item_id = item.id;
+  request.item_kind = item.kind;
+  request.role = item.role;
+  request.words = print_of_words(item);
+}
+
+void Unanswered::asked(std::string_view type, const MessagePtr& message, Sequence needs) {
+  Request request{Request::Kind::item, message, needs};
+  const auto view = json::View::of(message->bytes);
+  if (type == "conversation.item.create") {
+    if (auto event = read_client_event(message->bytes))
+      if (const auto* asked = std::get_if<ItemRequested>(&event->body)) note(asked->item, request);
+  } else if (type == "response.create") {
+    request.kind = Request::Kind::response;
+  } else if (type == "session.update") {
+    request.kind = Request::Kind::settings;
+  } else {
+    return;
+  }
+  request.event_id = view["event_id"].string_or_empty();
+  bytes_ += message->bytes.size();
+  requests_.push_back(std::move(request));
+  while (requests_.size() > count_max || (bytes_ > bytes_max && requests_.size() > 1))
+    forget_first();
+}
+
+void Unanswered::forget_first() {
+  bytes_ -= requests_.front().message->bytes.size();
+  requests_.pop_front();
+}
+
+void Unanswered::sent(const MessagePtr& message) {
+  for (Request& request : requests_)
+    if (request.message == message) request.sent = true;
+}
+
+void Unanswered::withdrawn(const MessagePtr& message) {
+  drop_first([&message](const Request& one) { return one.message == message; });
+}
+
+void Unanswered::replaced(const MessagePtr& message, MessagePtr by, std::string behind) {
+  for (Request& request : requests_) {
+    if (request.message != message) continue;
+    bytes_ += by->bytes.size() - message->bytes.size();
+    request.message = by;
+    if (request.behind.empty()) request.behind = behind;
+  }
+}
+
+MessagePtr Unanswered::item_message(std::string_view item_id) const {
+  for (const Request& request : requests_)
+    if (request.kind == Request::Kind::item && request.item_id == item_id) return request.message;
+  return nullptr;
+}
+
+template <class Matches>
+std::string Unanswered::drop_first(Matches matches) {
+  const auto found = std::find_if(requests_.begin(), requests_.end(), matches);
+  if (found == requests_.end()) return {};
+  std::string behind = std::move(found->behind);
+  bytes_ -= found->message->bytes.size();
+  requests_.erase(found);
+  return behind;
+}
+
+std::string Unanswered::answered_by(const Event& event) {
+  if (requests_.empty()) return {};
+  using Kind = Request::Kind;
+  if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && !placed->committed) {
+    const std::string& id = placed->item.id;
+    const bool named = std::any_of(requests_.begin(), requests_.end(), [&id](const Request& one) {
+      return !id.empty() && one.item_id == id;
+    });
+    // The model's own items answer nobody; they are placed while they are in progress.
+    if (!named && placed->item.status == ItemStatus::in_progress) return {};
+    if (named)
+      return drop_first(
+          [&id](const Request& one) { return one.kind == Kind::item && one.item_id == id; });
+    // One that was refused without being named stays in the list: it must not be taken for this.
+    const auto is_like = [placed](const Request& one) {
+      return one.kind == Kind::item && one.item_id.empty() && one.item_kind == placed->item.kind &&
+             one.role == placed->item.role;
+    };
+    const std::size_t words = print_of_words(placed->item);
+    const bool word_for_word =
+        std::any_of(requests_.begin(), requests_.end(),
+                    [&](const auto& one) { return is_like(one) && one.words == words; });
+    return drop_first(
+        [&](const Request& one) { return is_like(one) && (!word_for_word || one.words == words); });
+  } else if (std::holds_alternative<ResponseStarted>(event.body)) {
+    return drop_first([](const Request& one) { return one.kind == Kind::response; });
+  } else if (std::holds_alternative<SessionConfigured>(event.body)) {
+    return drop_first([](const Request& one) { return one.kind == Kind::settings; });
+  } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
+    const bool response_refused = error->code == "conversation_already_has_active_response";
+    return drop_first([&](const Request& one) {
+      return error->client_event_id.empty() ? response_refused && one.kind == Kind::response
+                                            : one.event_id == error->client_event_id;
+    });
+  }
+  return {};
+}
+
+void Unanswered::settings_refused() {
+  drop_first([](const Request& one) { return one.kind == Request::Kind::settings; });
+}
+
+std::vector<Unanswered::Request> Unanswered::take_sent() {
+  std::vector<Request> sent;
+  for (Request& request : requests_) {
+    if (!std::exchange(request.sent, false)) continue;
+    sent.push_back(request);
+  }
+  return sent;
+}
+
+bool Unanswered::has_response() const {
+  return std::any_of(requests_.begin(), requests_.end(),
+                     [](const Request& one) { return one.kind == Request::Kind::response; });
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,443 @@
+#include "session/policy/lock_judge.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json/outline.hpp"
+#include "base/json/plain_name.hpp"
+#include "session/policy/known_places.hpp"
+#include "session/policy/outline_values.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using Tree = nlohmann::json;
+using json::Kind;
+using json::Outline;
+using Index = Outline::Index;
+
+constexpr std::size_t event_id_bytes_max = 512;
+
+/// The only ones who speak for themselves: what is said in any other role is an instruction by
+/// another name.
+bool is_speaker(std::string_view role) { return role == "user" || role == "assistant"; }
+
+/// Of which both protocols' events have any number.
+bool is_of_every_event(std::string_view name) { return name == "type" || name == "event_id"; }
+
+/// A word such as an enumeration or an id has: nothing that could be an instruction, or JSON.
+bool is_word(std::string_view text) {
+  constexpr std::size_t bytes_max = 64;
+  return text.size() <= bytes_max && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("_-.:/+=@,").find(c) != std::string_view::npos;
+         });
+}
+
+/// As the value of an author, a kind, a sender.
+bool names_other_speaker(std::string_view word) {
+  const std::string fold = folded(word);
+  return fold.find("system") != fold.npos || fold.find("developer") != fold.npos;
+}
+
+bool may_be_json(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin != text.npos && (text[begin] == '{' || text[begin] == '[' || text[begin] == '"');
+}
+
+/// A client's own words in an answer: short, and plainly printable.
+std::string printable(std::string text) {
+  constexpr std::size_t bytes_max = 256;
+  if (text.size() > bytes_max) text.resize(bytes_max);
+  for (char& c : text)
+    if (c < ' ' || c > '~') c = '?';
+  return text;
+}
+
+class Judge {
+ public:
+  Judge(const Locks& locks, std::string_view message, MessageLimits limits,
+        const std::function<Tree()>& has)
+      : locks_(locks),
+        bytes_(message),
+        message_(message, {limits.values_max, limits.depth_max}),
+        limits_(limits),
+        guards_instructions_(locks.fields.touches("instructions")),
+        ask_(has) {}
+
+  /// `known`: null for an event that the configuration lets through beside the protocol's.
+  std::optional<Refusal> judge(const KnownMembers* known) {
+    if (message_.fault() != Outline::Fault::none) {
+      unreadable();
+    } else if (known == nullptr) {
+      beside_protocol();
+    } else {
+      event(*known);
+    }
+    return std::move(refused_);
+  }
+
+ private:
+  /// Where a walk is. Paths end with a dot, or are empty.
+  struct Place {
+    std::string written;      ///< for answers
+    std::string field = {};   ///< folded, in the session object
+    bool of_session = false;  ///< of a session, or of what a response shall have instead
+    bool of_response = false;
+  };
+
+  // ---- walks. Each ends with false as soon as something is refused. ------------------------
+
+  bool event(KnownMembers known) {
+    for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      const KnownMember* one = find(known, name);
+      if (is_of_every_event(name)) {
+        if (!names_inside(i, name)) return false;
+      } else if (one == nullptr) {
+        if (!beside_envelope(i, name)) return false;
+      } else if (name == "session" || name == "response") {
+        if (!change(i, *one)) return false;
+      } else if (name == "item") {
+        if (!message_.is(i, Kind::object)) return no_object(name);
+        if (!speaker(i, name, "item.role") || !item(i, name + '.')) return false;
+      } else if (!value(i, *one, {name + '.'})) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// An event of which nothing is known but that the configuration names it.
+  bool beside_protocol() {
+    for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      if (!is_of_every_event(name) && !plain_and_harmless(name, name)) return false;
+      if (!names_inside(i, name, Texts::any)) return false;
+    }
+    return true;
+  }
+
+  bool beside_envelope(Index i, const std::string& name) {
+    if (!is_plain_name(name) || folded(name) == "type") return ambiguous(name);
+    if (locks_.fields.touches(name)) return locked_field(name);
+    return unknown(i, name, {});
+  }
+
+  bool change(Index body, const KnownMember& known) {
+    const std::string place(known.name);
+    const bool of_response = place == "response";
+    if (of_response && message_.is(body, Kind::null)) return true;
+    if (!message_.is(body, Kind::object)) return no_object(place);
+    if (of_response && !input(body)) return false;
+    const auto wrong =
+        locks_.fields.wrong_in(message_, body, of_response, [this] { return has(); });
+    if (wrong) {
+      const std::string path = place + '.' + wrong->path;
+      return wrong->kind == LockedFields::Wrong::Kind::ambiguous ? ambiguous(path)
+                                                                 : locked_field(path);
+    }
+    return members(body, known.inside, {place + '.', {}, true, of_response});
+  }
+
+  bool members(Index object, KnownMembers known, const Place& place) {
+    for (Index i = Outline::first(object); i < message_.end(object); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      if (member(i, name, known, place)) continue;
+      if (!place.of_session || !is_as_it_is(i, place, name)) return false;
+      refused_.reset();
+    }
+    return true;
+  }
+
+  /// Of a type that has its members.
+  bool item(Index item, const std::string& place) {
+    const std::string type = type_of(item);
+    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      if (!is_plain_name(name)) return ambiguous(place + name);
+      const KnownMember* one = find_in_item(type, name);
+      // Some clients write all members of all types, those that an item does not have as null.
+      if (one == nullptr && message_.is(i, Kind::null) && is_item_member(name)) continue;
+      if (one == nullptr ? !unknown(i, name, {place}) : !value(i, *one, {place + name + '.'}))
+        return false;
+    }
+    return true;
+  }
+
+  std::string type_of(Index item) const {
+    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i))
+      if (message_.name(i) == "type") return message_.text(i);
+    return {};
+  }
+
+  bool member(Index i, const std::string& name, KnownMembers known, const Place& place) {
+    if (!is_plain_name(name)) return ambiguous(place.written + name);
+    const KnownMember* one = find(known, name);
+    if (!place.of_session) {
+      return one == nullptr ? unknown(i, name, place)
+                            : value(i, *one, {place.written + name + '.'});
+    }
+    const std::string field = place.field + folded(name);
+    if (locks_.fields.judges(field, place.of_response)) return true;
+    const bool holds_locked = message_.is(i, Kind::object) && locks_.fields.touches(field);
+    if (one == nullptr && !holds_locked) return unknown(i, name, place);
+    const Place inside{place.written + name + '.', field + '.', true, place.of_response};
+    // What is locked in a member that is not the protocol's has been judged; the rest has not.
+    return one == nullptr ? members(i, {}, inside) : value(i, *one, inside);
+  }
+
+  /// Of a member that the protocol has. `inside`: the place of its members.
+  bool value(Index value, const KnownMember& known, const Place& inside) {
+    if (known.holds == Holds::free && !message_.is(value, Kind::array)) return true;
+    if (known.holds == Holds::frees && message_.is(value, Kind::array)) return true;
+    if (known.holds == Holds::members && message_.is(value, Kind::object))
+      return members(value, known.inside, inside);
+    if ((known.holds == Holds::list || known.holds == Holds::items) &&
+        message_.is(value, Kind::array)) {
+      for (Index i = Outline::first(value); i < message_.end(value); i = message_.end(i))
+        if (!element(i, known, inside.written)) return false;
+      return true;
+    }
+    return names_inside(value, inside.written.substr(0, inside.written.size() - 1));
+  }
+
+  bool element(Index value, const KnownMember& list, const std::string& place) {
+    if (!message_.is(value, Kind::object)) return names_inside(value, place);
+    return list.holds == Holds::items ? item(value, place) : members(value, list.inside, {place});
+  }
+
+  /// A member that the protocol does not have in this place.
+  bool unknown(Index value, const std::string& name, const Place& place) {
+    const std::string path = place.written + name;
+    return plain_and_harmless(name, path) && names_inside(value, path) && texts_inside(value, path);
+  }
+
+  /// As the provider showed it: some clients send the whole session back.
+  bool is_as_it_is(Index value, const Place& place, const std::string& name) {
+    const std::size_t envelope = place.written.find('.') + 1;
+    const Tree* now = value_at(has(), place.written.substr(envelope) + name);
+    return now != nullptr && equal(message_, value, *now);
+  }
+
+  enum class Texts : std::uint8_t { harmless, any };
+
+  /// Of all that is in an object or array of which nothing more is known. A list of texts may be.
+  bool names_inside(Index value, const std::string& path, Texts texts = Texts::harmless) {
+    Index next = Outline::first(value);
+    for (Index i = next; i < message_.end(value); ++i) {
+      const bool direct = i == next;
+      if (direct) next = message_.end(i);
+      if (message_.has_name(i)) {
+        const std::string name = message_.name(i);
+        if (!plain_and_harmless(name, path + '.' + name)) return false;
+      } else if (direct) {
+        continue;
+      }
+      if (texts == Texts::harmless && !harmless_text(i, path)) return false;
+    }
+    return true;
+  }
+
+  bool texts_inside(Index value, const std::string& path) {
+    for (Index i = value; i < message_.end(value); ++i)
+      if (!harmless_text(i, path)) return false;
+    return true;
+  }
+
+  bool harmless_text(Index value, const std::string& path) {
+    if (!message_.is(value, Kind::string)) return true;
+    const std::string text = message_.text(value);
+    const bool harmless =
+        guards_instructions_ ? is_word(text) && !names_other_speaker(text) : !may_be_json(text);
+    return harmless || text_where_none(path);
+  }
+
+  bool plain_and_harmless(const std::string& name, const std::string& path) {
+    if (!is_plain_name(name)) return ambiguous(path);
+    switch (locks_.words.meaning(folded(name))) {
+      case LockedWords::Meaning::field:
+        return locked_field(path);
+      case LockedWords::Meaning::envelope:
+        return ambiguous(path);
+      default:
+        return true;
+    }
+  }
+
+  // ---- who speaks --------------------------------------------------------------------------
+
+  bool input(Index response) {
+    if (!guards_instructions_) return true;
+    const std::string place = "response.input";
+    for (Index i = Outline::first(response); i < message_.end(response); i = message_.end(i)) {
+      if (message_.name(i) != "input" || message_.is(i, Kind::null)) continue;
+      if (!message_.is(i, Kind::array))
+        return refuse("invalid_value", "'" + place + "' must be an array.", place);
+      for (Index one = Outline::first(i); one < message_.end(i); one = message_.end(one)) {
+        if (!message_.is(one, Kind::object)) return no_object(place + "[]");
+        if (!speaker(one, place, place)) return false;
+      }
+    }
+    return true;
+  }
+
+  /// What is said in the system's name is an instruction by another name.
+  bool speaker(Index item, const std::string& place, const std::string& param) {
+    if (!guards_instructions_) return true;
+    std::optional<Index> role;
+    bool says = true;  // a message, as an item without a type may be
+    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
+      const std::string name = message_.name(i);
+      const std::string fold = folded(name);
+      if (!is_plain_name(name) || ((fold == "role" || fold == "type") && fold != name))
+        return ambiguous(place + '.' + name);
+      if (fold == "instructions" || fold == "prompt") return locked_field(place + '.' + name);
+      if (name == "role") role = i;
+      if (name == "type") {
+        const std::string type = message_.text(i);
+        if (!is_item_type(type)) return type_unknown(place + '.' + name);
+        says = says && type == "message";
+      }
+      if (name == "content" && !content(i, place + '.' + name)) return false;
+    }
+    if (role && (says || !message_.is(*role, Kind::null)))
+      return is_speaker(message_.text(*role)) || locked_field(param);
+    return !says || role_missing(param);
+  }
+
+  bool content(Index content, const std::string& place) {
+    if (message_.is(content, Kind::object))
+      return refuse("invalid_value", "'" + place + "' must be an array.", place);
+    for (Index i = Outline::first(content); i < message_.end(content); i = message_.end(i)) {
+      if (!message_.is(i, Kind::object)) continue;
+      for (Index j = Outline::first(i); j < message_.end(i); j = message_.end(j))
+        if (message_.name(j) == "type" && !is_harmless_part(message_.text(j)))
+          return type_unknown(place + ".type");
+    }
+    return true;
+  }
+
+  bool is_harmless_part(const std::string& type) const {
+    // A type of the protocol says nothing of a field, though it is made of the same words.
+    if (is_part_type(type)) return true;
+    return may_be_part_type(type) &&
+           locks_.words.meaning(folded(type)) != LockedWords::Meaning::field;
+  }
+
+  // ---- answers -----------------------------------------------------------------------------
+
+  bool unreadable() {
+    switch (message_.fault()) {
+      case Outline::Fault::too_many:
+        return refuse("message_too_complex",
+                      "The message has more than " + std::to_string(limits_.values_max) +
+                          " values (policy.values_max). Send less at a time.",
+                      {});
+      case Outline::Fault::too_deep:
+        return refuse("message_too_complex",
+                      "The message is nested more than " + std::to_string(limits_.depth_max) +
+                          " levels deep (policy.depth_max).",
+                      {});
+      default:
+        return refuse("invalid_value",
+                      "The message can be read in more than one way (a name that stands twice in "
+                      "an object, or half a character). Write each name once.",
+                      {});
+    }
+  }
+
+  bool ambiguous(const std::string& name) {
+    const std::string shown = printable(name);
+    return refuse("invalid_value",
+                  "The name '" + shown +
+                      "' can be read in more than one way. Write the protocol's names as they "
+                      "are, in their own place.",
+                  shown);
+  }
+
+  bool text_where_none(const std::string& name) {
+    const std::string shown = printable(name);
+    return refuse("invalid_value",
+                  "The protocol has no '" + shown +
+                      "', so where fields are fixed it may hold numbers and single words only.",
+                  shown);
+  }
+
+  bool type_unknown(const std::string& name) {
+    return refuse(
+        "invalid_value",
+        "'" + name + "' must be one of the protocol's types where instructions are fixed.", name);
+  }
+
+  bool role_missing(const std::string& param) {
+    return refuse("invalid_value",
+                  "A message must say its role where instructions are fixed: 'user' or "
+                  "'assistant'.",
+                  param);
+  }
+
+  bool no_object(const std::string& place) {
+    return refuse("invalid_value", "'" + place + "' must be an object.", place);
+  }
+
+  bool locked_field(const std::string& param) {
+    const std::string shown = printable(param);
+    return refuse("field_locked",
+                  "'" + shown +
+                      "' is fixed for this session and was not changed. Leave it out, or send "
+                      "the value that it has.",
+                  shown);
+  }
+
+  bool refuse(std::string code, std::string what, std::string param) {
+    refused_ = Refusal{std::move(code), std::move(what), std::move(param), named_event_id(bytes_)};
+    return false;
+  }
+
+  const Tree& has() {
+    if (!has_) has_ = ask_();
+    return *has_;
+  }
+
+  const Locks& locks_;
+  std::string_view bytes_;
+  const Outline message_;
+  const MessageLimits limits_;
+  const bool guards_instructions_;
+  const std::function<Tree()>& ask_;
+  std::optional<Tree> has_;
+  std::optional<Refusal> refused_;
+};
+
+/// Whether an event has nothing but texts and numbers where its type has them: audio is not worth a
+/// second look.
+bool is_plain_event(std::string_view message, KnownMembers known) {
+  if (!std::all_of(known.begin(), known.end(),
+                   [](const KnownMember& one) { return one.holds == Holds::value; }))
+    return false;
+  for (auto members = json::Members::begun(message); members.next();) {
+    const Kind kind = members.value().kind();
+    if (kind == Kind::object || kind == Kind::array) return false;
+    if (!is_of_every_event(members.key()) && find(known, members.key()) == nullptr) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
+                                     std::string_view message, MessageLimits limits,
+                                     const std::function<Tree()>& has) {
+  const KnownMembers* known = members_of_event(type);
+  if (known != nullptr && is_plain_event(message, *known)) return std::nullopt;
+  return Judge(locks, message, limits, has).judge(known);
+}
+
+std::string named_event_id(std::string_view message) {
+  std::string id = json::Object::begun(message)["event_id"].string_or_empty();
+  return id.size() > event_id_bytes_max ? std::string() : id;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,310 @@
+#include "session/protocol/answer_events.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
+#include "session/protocol/item_writer.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+using Tree = nlohmann::json;
+
+Tree parsed(const std::string& json) { return Tree::parse(json, nullptr, false); }
+
+// ---- what is known of an answer ------------------------------------------------------------
+
+struct OpenPart {
+  OpenAnswers::Part announced;
+  std::string words;
+};
+
+struct AnswerItem {
+  std::string id;
+  int output_index = 0;
+  Tree json;
+  bool open = false;
+  OpenAnswers::Item announced;
+  std::vector<OpenPart> parts;
+};
+
+struct WholeAnswer {
+  std::string id;
+  Tree json;
+  std::vector<AnswerItem> items;
+};
+
+/// Reads them from what was announced, and from the transcript: its text, and all of an answer of
+/// which nothing was announced.
+class AnswerReader {
+ public:
+  AnswerReader(const OpenAnswers& announced, const Transcript& transcript, bool spoken)
+      : announced_(announced), transcript_(transcript), spoken_(spoken) {}
+
+  WholeAnswer read(const Transcript::Running& running) const {
+    const OpenAnswers::Answer* const announced = announced_.find(running.response_id);
+    WholeAnswer answer{running.response_id, response_json(running, announced), {}};
+    const bool spoken = speaks(answer.json);
+    for (std::size_t i = 0; i < running.item_ids.size(); ++i) {
+      const std::string& id = running.item_ids[i];
+      const OpenAnswers::Item* const item = announced != nullptr ? announced->find(id) : nullptr;
+      answer.items.push_back(read_item(id, item, static_cast<int>(i), spoken));
+    }
+    std::stable_sort(
+        answer.items.begin(), answer.items.end(),
+        [](const AnswerItem& a, const AnswerItem& b) { return a.output_index < b.output_index; });
+    return answer;
+  }
+
+ private:
+  static Tree response_json(const Transcript::Running& running,
+                            const OpenAnswers::Answer* announced) {
+    if (announced != nullptr) {
+      Tree as_created = parsed(announced->json);
+      if (as_created.is_object()) return as_created;
+    }
+    Tree made = {{"id", running.response_id}, {"object", "realtime.response"}};
+    if (running.out_of_band) made["conversation_id"] = nullptr;
+    return made;
+  }
+
+  bool speaks(const Tree& response) const {
+    const auto modalities = response.find("output_modalities");
+    if (modalities == response.end() || !modalities->is_array() || modalities->empty())
+      return spoken_;
+    return std::find(modalities->begin(), modalities->end(), "audio") != modalities->end();
+  }
+
+  AnswerItem read_item(const std::string& id, const OpenAnswers::Item* announced, int index,
+                       bool spoken) const {
+    AnswerItem item{id, index, {}, is_open(id), {}, {}};
+    if (announced != nullptr) {
+      item.announced = *announced;
+      item.output_index = announced->output_index;
+      item.open = !announced->ended;
+      if (item.open) item.json = parsed(announced->json);
+    }
+    if (!item.json.is_object()) item.json = in_transcript(id, spoken);
+    if (item.open) item.parts = read_parts(item, spoken);
+    return item;
+  }
+
+  Tree in_transcript(const std::string& id, bool spoken) const {
+    const auto item = transcript_.item(id);
+    Tree json = item ? parsed(shown_item(*item, transcript_.turn(id), spoken)) : Tree();
+    if (!json.is_object())
+      json = {{"id", id}, {"type", "message"}, {"role", "assistant"}, {"content", Tree::array()}};
+    return json;
+  }
+
+  std::vector<OpenPart> read_parts(const AnswerItem& item, bool spoken) const {
+    std::vector<OpenPart> parts;
+    for (const OpenAnswers::Part& part : item.announced.parts) parts.push_back({part, {}});
+    const auto part_at = [&parts, spoken](int index, bool has_audio) -> OpenPart& {
+      const auto known = std::find_if(parts.begin(), parts.end(), [index](const OpenPart& one) {
+        return one.announced.content_index == index;
+      });
+      if (known != parts.end()) return *known;
+      OpenPart& made = parts.emplace_back();
+      made.announced.content_index = index;
+      made.announced.spoken = spoken || has_audio;
+      return made;
+    };
+    if (const auto kept = transcript_.item(item.id)) {
+      for (const session::Part& part : kept->parts) {
+        if (part.text.empty()) continue;
+        const bool has_audio = transcript_.audio_sent_ms(item.id, part.content_index) > 0;
+        part_at(part.content_index, has_audio).words = part.text.utf8();
+      }
+    }
+    if (transcript_.audio_sent_ms(item.id, 0) > 0) part_at(0, true);
+    std::sort(parts.begin(), parts.end(), [](const OpenPart& a, const OpenPart& b) {
+      return a.announced.content_index < b.announced.content_index;
+    });
+    return parts;
+  }
+
+  bool is_open(const std::string& id) const {
+    if (const auto turn = transcript_.turn(id)) return turn->status == TurnStatus::in_progress;
+    const auto item = transcript_.item(id);
+    return item && item->status == ItemStatus::in_progress;
+  }
+
+  const OpenAnswers& announced_;
+  const Transcript& transcript_;
+  bool spoken_;
+};
+
+// ---- what is written -----------------------------------------------------------------------
+
+class AnswerWriter {
+ public:
+  explicit AnswerWriter(const EventIds& next_event_id) : next_event_id_(next_event_id) {}
+
+  void so_far(const WholeAnswer& answer) {
+    add("response.created", {{"response", response(answer, "in_progress", nullptr)}});
+    for (const AnswerItem& item : answer.items) {
+      if (!item.open) continue;
+      add_to(answer, item, "response.output_item.added", {{"item", item.json}});
+      for (const OpenPart& part : item.parts) part_so_far(answer, item, part);
+      const std::string arguments = item.announced.arguments.value_or(std::string());
+      if (!arguments.empty()) add_arguments(answer, item, "delta", "delta", arguments);
+      if (item.announced.arguments_ended) arguments_done(answer, item);
+    }
+  }
+
+  void cut_off(WholeAnswer answer) {
+    for (AnswerItem& item : answer.items)
+      if (item.open) end_item(answer, item);
+    Tree done =
+        response(answer, "incomplete", {{"type", "incomplete"}, {"reason", "connection_lost"}});
+    for (const AnswerItem& item : answer.items) done["output"].push_back(item.json);
+    add("response.done", {{"response", std::move(done)}});
+  }
+
+  std::vector<std::string> take() { return std::move(out_); }
+
+ private:
+  void add(const char* type, Tree members) {
+    members["type"] = type;
+    members["event_id"] = next_event_id_();
+    out_.push_back(dump(members));
+  }
+  void add_to(const WholeAnswer& answer, const AnswerItem& item, const char* type, Tree members) {
+    members["response_id"] = answer.id;
+    members["output_index"] = item.output_index;
+    add(type, std::move(members));
+  }
+  void add_to(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part,
+              const char* type, Tree members) {
+    members["item_id"] = item.id;
+    members["content_index"] = part.announced.content_index;
+    add_to(answer, item, type, std::move(members));
+  }
+
+  static Tree response(const WholeAnswer& answer, const char* status, Tree details) {
+    Tree json = answer.json;
+    json["status"] = status;
+    json["status_details"] = std::move(details);
+    json["output"] = Tree::array();
+    json["usage"] = nullptr;
+    return json;
+  }
+
+  static bool is_of_type(const AnswerItem& item, const char* wanted) {
+    const auto type = item.json.find("type");
+    return type != item.json.end() && *type == wanted;
+  }
+  static bool is_call(const AnswerItem& item) {
+    return is_of_type(item, "function_call") || is_of_type(item, "mcp_call");
+  }
+
+  static const char* words_name(const OpenPart& part) {
+    return part.announced.spoken ? "transcript" : "text";
+  }
+
+  void part_so_far(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
+    const bool spoken = part.announced.spoken;
+    add_to(answer, item, part, "response.content_part.added",
+           {{"part", {{"type", spoken ? "audio" : "text"}, {words_name(part), ""}}}});
+    if (!part.words.empty())
+      add_to(answer, item, part,
+             spoken ? "response.output_audio_transcript.delta" : "response.output_text.delta",
+             {{"delta", part.words}});
+    if (part.announced.audio_ended) audio_done(answer, item, part);
+    if (part.announced.words_ended) words_done(answer, item, part);
+    if (part.announced.ended) part_done(answer, item, part);
+  }
+
+  void audio_done(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
+    add_to(answer, item, part, "response.output_audio.done", Tree::object());
+  }
+  void words_done(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
+    add_to(answer, item, part,
+           part.announced.spoken ? "response.output_audio_transcript.done"
+                                 : "response.output_text.done",
+           {{words_name(part), part.words}});
+  }
+  void part_done(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
+    add_to(
+        answer, item, part, "response.content_part.done",
+        {{"part",
+          {{"type", part.announced.spoken ? "audio" : "text"}, {words_name(part), part.words}}}});
+  }
+
+  /// `what`: delta or done.
+  void add_arguments(const WholeAnswer& answer, const AnswerItem& item, const std::string& what,
+                     const char* member, const std::string& arguments) {
+    const bool mcp = is_of_type(item, "mcp_call");
+    Tree members = {{"item_id", item.id}, {member, arguments}};
+    const auto copy = [&](const char* name) {
+      if (const auto at = item.json.find(name); at != item.json.end()) members[name] = *at;
+    };
+    if (!mcp) copy("call_id");
+    if (!mcp && what == "done") copy("name");
+    const std::string type =
+        (mcp ? "response.mcp_call_arguments." : "response.function_call_arguments.") + what;
+    add_to(answer, item, type.c_str(), std::move(members));
+  }
+  void arguments_done(const WholeAnswer& answer, const AnswerItem& item) {
+    add_arguments(answer, item, "done", "arguments",
+                  item.announced.arguments.value_or(std::string()));
+  }
+
+  void end_item(const WholeAnswer& answer, AnswerItem& item) {
+    for (const OpenPart& part : item.parts) {
+      if (part.announced.ended) continue;
+      if (part.announced.spoken && !part.announced.audio_ended) audio_done(answer, item, part);
+      if (!part.announced.words_ended) words_done(answer, item, part);
+      part_done(answer, item, part);
+    }
+    const bool calls = is_call(item);
+    if (calls && item.announced.arguments && !item.announced.arguments_ended)
+      arguments_done(answer, item);
+    complete(item);
+    if (item.announced.previous && !item.announced.ended_in_conversation)
+      add("conversation.item.done",
+          {{"previous_item_id", parsed(*item.announced.previous)}, {"item", item.json}});
+    add_to(answer, item, "response.output_item.done", {{"item", item.json}});
+  }
+
+  /// Its JSON, as it is when it has ended.
+  static void complete(AnswerItem& item) {
+    item.json["status"] = "incomplete";
+    if (is_call(item) && item.announced.arguments)
+      item.json["arguments"] = *item.announced.arguments;
+    if (item.parts.empty()) return;
+    Tree& content = item.json["content"] = Tree::array();
+    for (const OpenPart& part : item.parts)
+      content.push_back({{"type", part.announced.spoken ? "output_audio" : "output_text"},
+                         {words_name(part), part.words}});
+  }
+
+  const EventIds& next_event_id_;
+  std::vector<std::string> out_;
+};
+
+}  // namespace
+
+std::vector<std::string> answers_so_far(const OpenAnswers& announced, const Transcript& transcript,
+                                        bool spoken, const EventIds& next_event_id) {
+  const AnswerReader reader(announced, transcript, spoken);
+  AnswerWriter writer(next_event_id);
+  for (const Transcript::Running& running : transcript.running())
+    writer.so_far(reader.read(running));
+  return writer.take();
+}
+
+std::vector<std::string> cut_off_answers(const OpenAnswers& announced, const Transcript& transcript,
+                                         bool spoken, const EventIds& next_event_id) {
+  const AnswerReader reader(announced, transcript, spoken);
+  AnswerWriter writer(next_event_id);
+  for (const Transcript::Running& running : transcript.running())
+    writer.cut_off(reader.read(running));
+  return writer.take();
+}
+
+}  // namespace verbatim::session

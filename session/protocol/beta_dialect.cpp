@@ -1,0 +1,126 @@
+// The beta protocol of dialect.hpp: which events have another name, another shape, or no
+// counterpart. The shapes themselves are in beta_shapes.
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include "base/json/writer.hpp"
+#include "session/protocol/beta_shapes.hpp"
+#include "session/protocol/dialect.hpp"
+#include "session/protocol/event_reader.hpp"
+
+namespace verbatim::session {
+namespace {
+
+struct Rule {
+  std::string_view from;
+  std::string_view to;           ///< empty: has no counterpart
+  std::string_view member = {};  ///< the one whose shape differs
+  std::string (*shape)(json::View) = nullptr;
+};
+
+// Sorted. What is not here is the same in both.
+constexpr Rule client_rules[] = {
+    {"conversation.item.create", "conversation.item.create", "item", beta::ga_item},
+    {"response.create", "response.create", "response", beta::ga_response},
+    {"session.update", "session.update", "session", beta::ga_session},
+    {"transcription_session.update", "session.update", "session", beta::ga_transcription_session},
+};
+
+constexpr Rule server_rules[] = {
+    {"conversation.item.added", "conversation.item.created", "item", beta::beta_item},
+    {"conversation.item.created", "conversation.item.created", "item", beta::beta_item},
+    {"conversation.item.done", ""},  // everything in it came by `added` and by deltas
+    {"conversation.item.input_audio_transcription.segment", ""},
+    {"conversation.item.retrieved", "conversation.item.retrieved", "item", beta::beta_item},
+    {"error", "error", "error", beta::beta_error},
+    {"input_audio_buffer.dtmf_event_received", ""},
+    {"input_audio_buffer.timeout_triggered", ""},
+    {"mcp_list_tools.completed", ""},
+    {"mcp_list_tools.failed", ""},
+    {"mcp_list_tools.in_progress", ""},
+    {"response.content_part.added", "response.content_part.added", "part", beta::beta_part},
+    {"response.content_part.done", "response.content_part.done", "part", beta::beta_part},
+    {"response.created", "response.created", "response", beta::beta_response},
+    {"response.done", "response.done", "response", beta::beta_response},
+    {"response.mcp_call.completed", ""},
+    {"response.mcp_call.failed", ""},
+    {"response.mcp_call.in_progress", ""},
+    {"response.mcp_call_arguments.delta", ""},
+    {"response.mcp_call_arguments.done", ""},
+    {"response.output_audio.delta", "response.audio.delta"},
+    {"response.output_audio.done", "response.audio.done"},
+    {"response.output_audio_transcript.delta", "response.audio_transcript.delta"},
+    {"response.output_audio_transcript.done", "response.audio_transcript.done"},
+    {"response.output_item.added", "response.output_item.added", "item", beta::beta_item},
+    {"response.output_item.done", "response.output_item.done", "item", beta::beta_item},
+    {"response.output_text.delta", "response.text.delta"},
+    {"response.output_text.done", "response.text.done"},
+    {"session.created", "session.created", "session", beta::beta_session},
+    {"session.updated", "session.updated", "session", beta::beta_session},
+};
+
+constexpr bool by_name(const Rule& left, const Rule& right) { return left.from < right.from; }
+static_assert(std::is_sorted(std::begin(client_rules), std::end(client_rules), by_name));
+static_assert(std::is_sorted(std::begin(server_rules), std::end(server_rules), by_name));
+
+template <std::size_t N>
+const Rule* find(const Rule (&rules)[N], std::string_view type) {
+  const auto* rule = std::lower_bound(std::begin(rules), std::end(rules), Rule{type, {}}, by_name);
+  return rule != std::end(rules) && rule->from == type ? rule : nullptr;
+}
+
+std::string rewritten(json::View event, const Rule& rule, std::string_view name) {
+  // Azure has a part twice, the second time under another name.
+  const std::string_view twin = rule.member == "part" ? "content" : rule.member;
+  json::ObjectWriter out;
+  for (json::Members own(event); own.next();) {
+    if (own.key() == "type") {
+      out.add("type", json::quoted(name));
+    } else if (own.key() == rule.member || own.key() == twin) {
+      out.add(own.key(), rule.shape(own.value()));
+    } else {
+      out.add(own.key(), own.value().raw());
+    }
+  }
+  return out.text();
+}
+
+class BetaDialect final : public Dialect {
+ public:
+  void to_provider(Message& message) const override {
+    const Rule* rule = find(client_rules, peek_type(message.bytes));
+    // What will be refused must be refused as it was said.
+    if (rule == nullptr || check_client_message(message.bytes)) return;
+    message.bytes = rewritten(json::View::of(message.bytes), *rule, rule->to);
+  }
+
+  bool to_client(Message& message) const override {
+    std::string& bytes = message.bytes;
+    const std::string_view type = peek_type(bytes);
+    const Rule* rule = find(server_rules, type);
+    if (rule == nullptr) return true;
+    if (rule->to.empty()) return false;
+    if (rule->shape == nullptr) {
+      // Deltas, audio among them: the name is exchanged where it stands.
+      bytes.replace(static_cast<std::size_t>(type.data() - bytes.data()), type.size(), rule->to);
+      return true;
+    }
+    if (json::check(bytes)) return true;  // the provider's own affair
+    const auto event = json::View::of(bytes);
+    const bool transcription =
+        rule->member == "session" && event["session"]["type"].between_quotes() == "transcription";
+    const std::string name = (transcription ? "transcription_" : "") + std::string(rule->to);
+    bytes = rewritten(event, *rule, name);
+    return true;
+  }
+};
+
+}  // namespace
+
+const Dialect& beta_dialect() {
+  static const BetaDialect beta;
+  return beta;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,130 @@
+// The gate of protocol.hpp for what a client sends: check_client_message.
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory_resource>
+#include <string>
+#include <vector>
+
+#include "base/json/plain_name.hpp"
+#include "base/json/view.hpp"
+#include "session/protocol/event_reader.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr std::size_t longest_event_id = 512;
+
+/// What is asked of the top level, in one walk over it.
+struct Envelope {
+  /// A key that two parsers could read in two ways: written twice, or with escapes (which some
+  /// decode before they compare, and some do not).
+  std::optional<std::string_view> ambiguous_key;
+  json::View type;
+  json::View event_id;
+  bool too_many = false;
+};
+
+/// More than any event has. A walk over them all, and the sorting of their names, is what a message
+/// could hold a thread up with.
+constexpr std::size_t top_level_members_max = 1000;
+
+/// A name that some parsers take for `type`.
+bool is_type_in_other_letters(std::string_view key) {
+  return key != "type" && reads_as(key, "type");
+}
+
+/// Precondition: json::check() has passed the message, and it is an object.
+Envelope read_envelope(std::string_view message) {
+  Envelope envelope;
+  std::array<std::byte, 1024> here;  // as many as events have; more are allocated
+  std::pmr::monotonic_buffer_resource memory(here.data(), here.size());
+  std::pmr::vector<std::string_view> keys(&memory);
+  keys.reserve(8);
+  for (auto members = json::Members::begun(message); members.next();) {
+    const std::string_view key = members.key();
+    if (!envelope.ambiguous_key && (key.find('\\') != key.npos || is_type_in_other_letters(key)))
+      envelope.ambiguous_key = key;
+    if (key == "type" && !envelope.type.exists()) envelope.type = members.value();
+    if (key == "event_id" && !envelope.event_id.exists()) envelope.event_id = members.value();
+    keys.push_back(key);
+    envelope.too_many = keys.size() > top_level_members_max;
+    if (envelope.too_many) return envelope;
+  }
+  if (envelope.ambiguous_key) return envelope;
+  std::sort(keys.begin(), keys.end());
+  const auto twice = std::adjacent_find(keys.begin(), keys.end());
+  if (twice != keys.end()) envelope.ambiguous_key = *twice;
+  return envelope;
+}
+
+/// What of a client's own words may stand in an answer: short, and plainly printable.
+std::string quoted(std::string_view word) {
+  std::string out = "'";
+  for (const char c : word.substr(0, 64)) out += c >= ' ' && c <= '~' ? c : '?';
+  return out + (word.size() > 64 ? "...'" : "'");
+}
+
+std::string known_types() {
+  return "conversation.item.create, conversation.item.delete, conversation.item.retrieve, "
+         "conversation.item.truncate, input_audio_buffer.append, input_audio_buffer.clear, "
+         "input_audio_buffer.commit, output_audio_buffer.clear, response.cancel, "
+         "response.create, session.update";
+}
+
+}  // namespace
+
+std::optional<Refusal> check_client_message(std::string_view message,
+                                            const std::vector<std::string>& extra_types) {
+  if (const auto fault = json::check(message)) {
+    return Refusal{"invalid_json",
+                   "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
+                       std::to_string(fault->offset) + ". Send one JSON object per message.",
+                   {},
+                   {}};
+  }
+  if (message[message.find_first_not_of(" \t\n\r")] != '{') {
+    return Refusal{"invalid_json", "The message must be one JSON object with a 'type'.", {}, {}};
+  }
+
+  const Envelope envelope = read_envelope(message);
+  auto event_id = envelope.event_id.string_or_empty();
+  if (event_id.size() > longest_event_id) event_id.clear();
+  const auto refuse = [&event_id](std::string code, std::string what, std::string param) {
+    return Refusal{std::move(code), std::move(what), std::move(param), event_id};
+  };
+
+  if (envelope.too_many) {
+    return refuse("invalid_value",
+                  "The message has more than " + std::to_string(top_level_members_max) +
+                      " members. Send one event of the protocol per message.",
+                  {});
+  }
+  if (const auto& key = envelope.ambiguous_key) {
+    return refuse(
+        "invalid_value",
+        "The top-level key " + quoted(*key) +
+            " is written twice, with escapes, in other letters or with other marks. Write each key "
+            "once and plainly.",
+        key->find('\\') != key->npos ? std::string() : std::string(key->substr(0, 64)));
+  }
+  if (!envelope.type.exists()) {
+    return refuse("missing_required_parameter",
+                  "The message has no 'type'. Add one of: " + known_types() + ".", "type");
+  }
+  const auto name = envelope.type.plain_string();
+  if (name.empty()) {
+    return refuse("invalid_value", "The 'type' must be a non-empty string without escapes.",
+                  "type");
+  }
+  if (!is_client_event(name) &&
+      std::find(extra_types.begin(), extra_types.end(), name) == extra_types.end()) {
+    return refuse(
+        "invalid_value",
+        "Invalid value: " + quoted(name) + ". Supported values are: " + known_types() + ".",
+        "type");
+  }
+  return std::nullopt;
+}
+
+}  // namespace verbatim::session

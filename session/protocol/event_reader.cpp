@@ -1,0 +1,483 @@
+#include "session/protocol/event_reader.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/json/view.hpp"
+#include "session/protocol/audio_size.hpp"
+#include "session/protocol/error_code.hpp"
+#include "session/transcript/item_content.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using json::Kind;
+using json::Object;
+using json::View;
+
+using Body = std::optional<EventBody>;
+
+// ---- the provider's nouns ------------------------------------------------------------------
+
+/// Session: transcription and output format, GA (nested) or beta (flat).
+struct AudioSettings {
+  bool transcription_on = false;
+  int output_bytes_per_ms = 48;
+};
+
+AudioSettings read_settings(View session) {
+  const View audio = session["audio"];
+  const View transcription = audio["input"]["transcription"];
+  const View format = audio["output"]["format"];
+  const View beta_transcription = session["input_audio_transcription"];
+  const View beta_format = session["output_audio_format"];
+  return {transcription.is(Kind::object) || beta_transcription.is(Kind::object),
+          bytes_per_ms(format.exists() ? format : beta_format)};
+}
+
+ItemKind item_kind(View item) {
+  const auto type = item["type"].between_quotes();
+  if (type == "message" || (type.empty() && item["role"].exists())) return ItemKind::message;
+  if (type == "function_call") return ItemKind::function_call;
+  if (type == "function_call_output") return ItemKind::function_call_output;
+  return ItemKind::other;
+}
+
+ItemStatus item_status(std::string_view status) {
+  if (status == "in_progress") return ItemStatus::in_progress;
+  if (status == "completed") return ItemStatus::completed;
+  if (status == "incomplete") return ItemStatus::incomplete;
+  return ItemStatus::none;
+}
+
+/// Where words may be, beside the member that the protocol names: compatible servers mix them up.
+constexpr std::string_view word_members[] = {"text", "transcript", "refusal", "delta"};
+
+/// What `member` has, else the first other member that has words. Not a value if none of them is
+/// there; the wrong kind if `member` holds something else.
+template <class From>
+View words_in(From& from, std::string_view member) {
+  View value = from[member];
+  if (value.is(Kind::object) && value["value"].is(Kind::string)) value = value["value"];
+  if (value.exists() && !value.is(Kind::null)) return value;
+  for (const std::string_view other : word_members)
+    if (const View found = from[other]; found.is(Kind::string)) return found;
+  return value;
+}
+
+/// A content part that can hold text; nullopt for images and for kinds not known (rule 11). Some
+/// compatible servers give a plain string, or leave the type out.
+std::optional<Part> read_part(View part, int content_index) {
+  if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
+  const auto type = part["type"].between_quotes();
+  const bool untyped = type.empty() && part["text"].is(Kind::string);
+  if (!is_text_part(type) && !untyped && type != "refusal") return std::nullopt;
+  const View words = words_in(part, is_audio_part(type) ? "transcript" : "text");
+  return Part{content_index, Text::from_wtf8(words.string_or_empty()), type == "input_audio"};
+}
+
+Item read_item(View view) {
+  Item item;
+  item.id = view["id"].string_or_empty();
+  item.kind = item_kind(view);
+  item.status = item_status(view["status"].between_quotes());
+  if (item.kind != ItemKind::message) {
+    item.detail = view.raw();
+    return item;
+  }
+  item.role = role_from_string(view["role"].between_quotes()).value_or(Role::unknown);
+  const View content = view["content"];
+  if (content.is(Kind::string) || content.is(Kind::object))
+    if (auto part = read_part(content, 0)) item.parts.push_back(std::move(*part));
+  int index = 0;
+  for (json::Elements parts(content); parts.next(); ++index)
+    if (auto part = read_part(parts.value(), index)) item.parts.push_back(std::move(*part));
+  item.detail = beyond_text(view);
+  return item;
+}
+
+bool is_out_of_band(View response) { return response["conversation_id"].is(Kind::null); }
+
+constexpr std::int64_t index_max = 1'000'000;
+
+int content_index(Object& message) {
+  const auto index = message["content_index"].integer().value_or(0);
+  return index >= 0 && index <= index_max ? static_cast<int>(index) : 0;
+}
+
+int output_index(Object& message) {
+  const auto index = message["output_index"].integer();
+  return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index) : no_output_index;
+}
+
+// ---- one reader for each kind of event -----------------------------------------------------
+
+Body session_created(Object& message) {
+  const View session = message["session"];
+  const auto settings = read_settings(session);
+  return UpstreamOpened{session["id"].string_or_empty(),
+                        session["expires_at"].integer().value_or(0), settings.transcription_on,
+                        settings.output_bytes_per_ms};
+}
+
+Body session_updated(Object& message) {
+  const auto settings = read_settings(message["session"]);
+  return SessionConfigured{settings.transcription_on, settings.output_bytes_per_ms};
+}
+
+ItemPlaced placed_after(View previous) {
+  ItemPlaced placed;
+  if (previous.is(Kind::null)) placed.place = Place::front;
+  if (previous.is(Kind::string)) placed.place = Place::after;
+  placed.previous = previous.string_or_empty();
+  return placed;
+}
+
+Body item_added(Object& message) {
+  auto placed = placed_after(message["previous_item_id"]);
+  placed.item = read_item(message["item"]);
+  return placed;
+}
+
+Body buffer_committed(Object& message) {
+  auto placed = placed_after(message["previous_item_id"]);
+  placed.committed = true;
+  placed.item.id = message["item_id"].string_or_empty();
+  placed.item.role = Role::user;
+  return placed;
+}
+
+template <bool retrieved>
+Body item_snapshot(Object& message) {
+  return ItemSnapshot{read_item(message["item"]), retrieved};
+}
+
+template <bool done>
+Body output_item(Object& message) {
+  return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done,
+                    output_index(message)};
+}
+
+/// The event's text; empty if there is none. nullopt if there is something else in its place.
+std::optional<Text> text_in(Object& message, std::string_view member) {
+  const View value = words_in(message, member);
+  if (auto text = value.string()) return Text::from_wtf8(std::move(*text));
+  if (value.exists() && !value.is(Kind::null)) return std::nullopt;
+  return Text();
+}
+
+template <bool transcription>
+Body text_delta(Object& message) {
+  auto text = text_in(message, "delta");
+  if (!text) return TextUnplaced{Unplaced::not_text};
+  return TextDelta{message["item_id"].string_or_empty(),
+                   message["response_id"].string_or_empty(),
+                   content_index(message),
+                   transcription,
+                   std::move(*text),
+                   output_index(message)};
+}
+
+Body done_with(Object& message, bool transcription, std::string_view member) {
+  auto text = text_in(message, member);
+  if (!text) return TextUnplaced{Unplaced::not_text};
+  return TextDone{message["item_id"].string_or_empty(),
+                  message["response_id"].string_or_empty(),
+                  content_index(message),
+                  transcription,
+                  std::move(*text),
+                  output_index(message)};
+}
+
+Body transcription_completed(Object& message) { return done_with(message, true, "transcript"); }
+Body transcript_done(Object& message) { return done_with(message, false, "transcript"); }
+Body text_done(Object& message) { return done_with(message, false, "text"); }
+
+Body part_done(Object& message) {
+  const View part = message["part"].exists() ? message["part"] : message["content"];
+  auto read = read_part(part, content_index(message));
+  if (!read) return std::nullopt;
+  return PartSnapshot{message["item_id"].string_or_empty(),
+                      message["response_id"].string_or_empty(), read->content_index,
+                      std::move(read->text), output_index(message)};
+}
+
+Body transcription_failed(Object& message) {
+  const View error = message["error"];
+  auto reason = plain_code({error["code"], error["type"]});
+  if (reason.empty()) reason = "transcription_failed";
+  return TranscriptionFailed{message["item_id"].string_or_empty(), content_index(message),
+                             std::move(reason)};
+}
+
+/// A string; some servers send the JSON itself.
+Text arguments_of(View told) {
+  if (told.is(Kind::object) || told.is(Kind::array))
+    return Text::from_wtf8(std::string(told.raw()));
+  return Text::from_wtf8(told.string_or_empty());
+}
+
+template <bool mcp, bool whole>
+Body tool_arguments(Object& message) {
+  return ToolArguments{message["item_id"].string_or_empty(),
+                       message["response_id"].string_or_empty(),
+                       message["call_id"].string_or_empty(),
+                       message["name"].string_or_empty(),
+                       arguments_of(message[whole ? "arguments" : "delta"]),
+                       mcp,
+                       whole,
+                       output_index(message)};
+}
+
+template <ToolStatus status>
+Body tool_progress(Object& message) {
+  return ToolProgress{message["item_id"].string_or_empty(), status, output_index(message)};
+}
+
+Body audio_delta(Object& message) {
+  return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
+                    decoded_length(message["delta"].between_quotes()),
+                    message["response_id"].string_or_empty(), output_index(message)};
+}
+
+Body speech_started(Object& message) {
+  return SpeechStarted{message["item_id"].string_or_empty(),
+                       message["audio_start_ms"].integer().value_or(0)};
+}
+
+Body speech_stopped(Object& message) {
+  return SpeechStopped{message["item_id"].string_or_empty(),
+                       message["audio_end_ms"].integer().value_or(0)};
+}
+
+Body buffer_cleared(Object&) { return BufferCleared{}; }
+
+Body response_created(Object& message) {
+  const View response = message["response"];
+  return ResponseStarted{response["id"].string_or_empty(), is_out_of_band(response)};
+}
+
+ResponseStatus response_status(std::string_view status) {
+  if (status == "completed") return ResponseStatus::completed;
+  if (status == "cancelled") return ResponseStatus::cancelled;
+  if (status == "incomplete") return ResponseStatus::incomplete;
+  if (status == "failed") return ResponseStatus::failed;
+  return ResponseStatus::other;
+}
+
+Body response_done(Object& message) {
+  const View response = message["response"];
+  ResponseEnded ended;
+  ended.response_id = response["id"].string_or_empty();
+  ended.out_of_band = is_out_of_band(response);
+  ended.status = response_status(response["status"].between_quotes());
+  ended.reason = reason_of(response, message["error"]);
+  for (json::Elements output(response["output"]); output.next();)
+    ended.output.push_back(read_item(output.value()));
+  if (const View usage = response["usage"]; usage.is(Kind::object)) ended.usage = usage.raw();
+  return ended;
+}
+
+Body item_truncated(Object& message) {
+  return ItemTruncated{message["item_id"].string_or_empty(), content_index(message),
+                       std::max<std::int64_t>(0, message["audio_end_ms"].integer().value_or(0)),
+                       -1};
+}
+
+Body item_deleted(Object& message) { return ItemDeleted{message["item_id"].string_or_empty()}; }
+
+Body provider_error(Object& message) {
+  const View error = message["error"];
+  return ProviderError{plain_code({error["type"]}), plain_code({error["code"]}),
+                       error["event_id"].string_or_empty()};
+}
+
+Body item_create(Object& message) {
+  ItemRequested asked{message["event_id"].string_or_empty(), read_item(message["item"])};
+  asked.previous = message["previous_item_id"].string_or_empty();
+  if (asked.previous == "root") {
+    asked.place = Place::front;
+    asked.previous.clear();
+  } else if (!asked.previous.empty()) {
+    asked.place = Place::after;
+  }
+  return asked;
+}
+
+Body response_cancel(Object& message) {
+  return CancelRequested{message["response_id"].string_or_empty()};
+}
+
+// ---- names ---------------------------------------------------------------------------------
+
+struct Entry {
+  std::string_view type;
+  Body (*read)(Object& message);  ///< nullptr: means nothing to a transcript
+};
+
+// Sorted, for a binary search. What the provider sends and is not here is none of our business.
+constexpr Entry server_events[] = {
+    {"conversation.item.added", item_added},
+    {"conversation.item.created", item_added},  // beta
+    {"conversation.item.deleted", item_deleted},
+    {"conversation.item.done", item_snapshot<false>},
+    {"conversation.item.input_audio_transcription.completed", transcription_completed},
+    {"conversation.item.input_audio_transcription.delta", text_delta<true>},
+    {"conversation.item.input_audio_transcription.failed", transcription_failed},
+    {"conversation.item.retrieved", item_snapshot<true>},
+    {"conversation.item.truncated", item_truncated},
+    {"error", provider_error},
+    {"input_audio_buffer.cleared", buffer_cleared},
+    {"input_audio_buffer.committed", buffer_committed},
+    {"input_audio_buffer.speech_started", speech_started},
+    {"input_audio_buffer.speech_stopped", speech_stopped},
+    {"response.audio.delta", audio_delta},                   // beta
+    {"response.audio_transcript.delta", text_delta<false>},  // beta
+    {"response.audio_transcript.done", transcript_done},     // beta
+    {"response.content_part.done", part_done},
+    {"response.created", response_created},
+    {"response.done", response_done},
+    {"response.function_call_arguments.delta", tool_arguments<false, false>},
+    {"response.function_call_arguments.done", tool_arguments<false, true>},
+    {"response.mcp_call.completed", tool_progress<ToolStatus::completed>},
+    {"response.mcp_call.failed", tool_progress<ToolStatus::failed>},
+    {"response.mcp_call.in_progress", tool_progress<ToolStatus::in_progress>},
+    {"response.mcp_call_arguments.delta", tool_arguments<true, false>},
+    {"response.mcp_call_arguments.done", tool_arguments<true, true>},
+    {"response.output_audio.delta", audio_delta},
+    {"response.output_audio_transcript.delta", text_delta<false>},
+    {"response.output_audio_transcript.done", transcript_done},
+    {"response.output_item.added", output_item<false>},
+    {"response.output_item.done", output_item<true>},
+    {"response.output_text.delta", text_delta<false>},
+    {"response.output_text.done", text_done},
+    {"response.text.delta", text_delta<false>},  // beta
+    {"response.text.done", text_done},           // beta
+    {"session.created", session_created},
+    {"session.updated", session_updated},
+    {"transcription_session.created", session_created},  // beta, in no type list
+    {"transcription_session.updated", session_updated},  // beta
+};
+
+constexpr Entry client_events[] = {
+    {"conversation.item.create", item_create},
+    {"conversation.item.delete", nullptr},
+    {"conversation.item.retrieve", nullptr},
+    {"conversation.item.truncate", nullptr},
+    {"input_audio_buffer.append", nullptr},
+    {"input_audio_buffer.clear", nullptr},
+    {"input_audio_buffer.commit", nullptr},
+    {"output_audio_buffer.clear", nullptr},
+    {"response.cancel", response_cancel},
+    {"response.create", nullptr},
+    {"session.update", nullptr},
+    {"transcription_session.update", nullptr},  // beta
+};
+
+constexpr bool by_type(const Entry& left, const Entry& right) { return left.type < right.type; }
+static_assert(std::is_sorted(std::begin(server_events), std::end(server_events), by_type));
+static_assert(std::is_sorted(std::begin(client_events), std::end(client_events), by_type));
+
+template <std::size_t N>
+const Entry* find(const Entry (&events)[N], std::string_view type) {
+  const auto* entry =
+      std::lower_bound(std::begin(events), std::end(events), Entry{type, nullptr}, by_type);
+  return entry != std::end(events) && entry->type == type ? entry : nullptr;
+}
+
+bool says_something(const Item& item) {
+  if (is_call(item) || item.kind == ItemKind::function_call_output) return true;
+  return std::any_of(item.parts.begin(), item.parts.end(),
+                     [](const Part& part) { return !part.text.empty(); });
+}
+
+/// Without the id of an item an event is still of use if it carries words, says that something was
+/// said, or ends a wait; the engine finds the item, or makes one.
+bool is_of_use_without_id(const EventBody& body) {
+  return std::visit(
+      [](const auto& event) {
+        using Type = std::decay_t<decltype(event)>;
+        if constexpr (std::is_same_v<Type, ItemPlaced>)
+          return event.committed || says_something(event.item);
+        else if constexpr (std::is_same_v<Type, ItemSnapshot> || std::is_same_v<Type, OutputItem>)
+          return says_something(event.item);
+        else if constexpr (std::is_same_v<Type, ItemTruncated> || std::is_same_v<Type, ItemDeleted>)
+          return false;
+        else
+          return true;
+      },
+      body);
+}
+
+bool names_no_item(const EventBody& body) {
+  return std::visit(
+      [](const auto& event) {
+        if constexpr (requires { event.item_id; })
+          return event.item_id.empty();
+        else if constexpr (requires { event.item; })
+          return event.item.id.empty();
+        else
+          return false;
+      },
+      body);
+}
+
+template <std::size_t N>
+std::optional<Event> read(const Entry (&events)[N], std::string_view type, View message,
+                          bool with_id) {
+  const Entry* entry = find(events, type);
+  if (entry == nullptr || entry->read == nullptr) return std::nullopt;
+  Object members(message);
+  auto body = entry->read(members);
+  if (!body || (names_no_item(*body) && !is_of_use_without_id(*body))) return std::nullopt;
+  return Event{with_id ? members["event_id"].string_or_empty() : std::string(), std::move(*body)};
+}
+
+}  // namespace
+
+std::string_view peek_type(std::string_view message) {
+  for (auto members = json::Members::begun(message); members.next();) {
+    if (members.key().find('\\') != std::string_view::npos) return {};
+    if (members.key() != "type") continue;
+    return members.value().plain_string();
+  }
+  return {};
+}
+
+Traffic server_traffic(std::string_view type) {
+  const Entry* entry = find(server_events, type);
+  if (entry == nullptr) return Traffic::other;
+  return entry->read == audio_delta ? Traffic::audio : Traffic::transcript;
+}
+
+Traffic client_traffic(std::string_view type) {
+  if (type == "input_audio_buffer.append") return Traffic::audio;
+  const Entry* entry = find(client_events, type);
+  return entry != nullptr && entry->read != nullptr ? Traffic::transcript : Traffic::other;
+}
+
+bool is_client_event(std::string_view type) { return find(client_events, type) != nullptr; }
+
+std::optional<Event> read_server_event(std::string_view message) {
+  std::string_view type = peek_type(message);
+  const Event unreadable{{}, TextUnplaced{Unplaced::not_json}};
+  const View view = View::of(message);
+  if (!view.is(Kind::object)) {
+    const bool empty = message.find_first_not_of(" \t\r\n") == std::string_view::npos;
+    return empty ? std::nullopt : std::optional(unreadable);
+  }
+  if (!type.empty()) return read(server_events, type, view, true);
+  // Rare: the type is written with escapes, or there is none, or the bytes are no JSON.
+  if (json::check(message)) return unreadable;
+  const std::string spelt = view["type"].string_or_empty();
+  return read(server_events, spelt, view, true);
+}
+
+std::optional<Event> read_client_event(std::string_view message) {
+  const View view = View::of(message);
+  if (!view.exists()) return std::nullopt;
+  return read(client_events, peek_type(message), view, false);
+}
+
+}  // namespace verbatim::session

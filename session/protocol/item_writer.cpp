@@ -1,0 +1,209 @@
+#include "session/protocol/item_writer.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json/dump.hpp"
+#include "base/json/view.hpp"
+#include "base/json/writer.hpp"
+#include "session/transcript/item_content.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+using json::Kind;
+using json::View;
+
+std::string quoted_text(const Text& text) { return dump(nlohmann::json(text.utf8())); }
+
+bool heard_by_voice(const Item& item) {
+  return std::any_of(item.parts.begin(), item.parts.end(),
+                     [](const Part& part) { return part.spoken_input; });
+}
+
+const char* shown_status(TurnStatus status) {
+  switch (status) {
+    case TurnStatus::in_progress:
+      return "in_progress";
+    case TurnStatus::completed:
+    case TurnStatus::truncated:
+      return "completed";
+    case TurnStatus::interrupted:
+    case TurnStatus::cancelled:
+    case TurnStatus::failed:
+      return "incomplete";
+  }
+  return "completed";
+}
+
+/// One part of a message's content: as it came (absent if only its text is known), and its text.
+struct ContentPart {
+  View came;
+  bool holds_text = true;
+  bool is_audio = false;
+  Text text;
+};
+
+/// All parts in their order: those that came as JSON, then those of which only the text is known.
+std::vector<ContentPart> content_of(const Item& item, View came) {
+  std::vector<ContentPart> all;
+  for (json::Elements parts(came["content"]); parts.next();) {
+    const std::string_view type = parts.value()["type"].between_quotes();
+    ContentPart part{parts.value(), is_text_part(type), is_audio_part(type), {}};
+    if (part.holds_text)
+      part.text =
+          Text::from_wtf8(parts.value()[part.is_audio ? "transcript" : "text"].string_or_empty());
+    all.push_back(std::move(part));
+  }
+  const auto count = static_cast<int>(all.size());
+  for (const Part& ours : item.parts) {
+    if (ours.content_index >= count) {
+      all.push_back({{}, true, ours.spoken_input, ours.text});
+    } else if (ContentPart& part = all[static_cast<std::size_t>(ours.content_index)];
+               part.holds_text && !ours.text.empty()) {
+      part.text = ours.text;
+    }
+  }
+  return all;
+}
+
+/// Of an answer that was talked over only what was heard is left.
+void keep_heard(std::vector<ContentPart>& parts, const Text& heard) {
+  Text left = heard;
+  for (ContentPart& part : parts)
+    if (part.holds_text) part.text = std::exchange(left, {});
+}
+
+std::string part_json(std::string_view type, std::string_view member, const std::string& value) {
+  json::ObjectWriter out;
+  out.add("type", json::quoted(type));
+  out.add(member, value);
+  return out.text();
+}
+
+/// A typed part with more beside its text: the text is ours, all else as it came.
+std::string with_text(View part, const Text& text) {
+  json::ObjectWriter out;
+  for (json::Members members(part); members.next();)
+    out.add(members.key(),
+            members.key() == "text" ? quoted_text(text) : std::string(members.value().raw()));
+  return out.text();
+}
+
+std::string array_of(const std::vector<std::string>& parts) {
+  std::string out = "[";
+  for (const std::string& part : parts) {
+    if (out.size() > 1) out += ',';
+    out += part;
+  }
+  return out + ']';
+}
+
+/// A message with this content: the members that came with it, or else the usual ones.
+std::string message_json(const Turn& turn, View came, const char* status,
+                         const std::vector<std::string>& content) {
+  json::ObjectWriter out;
+  out.add("id", dump(nlohmann::json(turn.item_id)));
+  out.add("type", "\"message\"");
+  if (status != nullptr) out.add("status", json::quoted(status));
+  out.add("role", json::quoted(to_string(turn.role)));
+  const std::string list = array_of(content);
+  out.add("content", list);
+  for (json::Members members(came); members.next();) out.add(members.key(), members.value().raw());
+  return out.text();
+}
+
+std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
+  const View came = View::of(item.detail);
+  const bool answer = turn.role == Role::assistant;
+  const bool by_voice = heard_by_voice(item);
+  std::vector<std::string> content;
+  for (const ContentPart& part : content_of(item, came)) {
+    if (!part.holds_text) {
+      content.push_back(without_audio(part.came));
+    } else if (answer) {
+      if (turn.status == TurnStatus::in_progress) continue;  // its words follow as deltas
+      content.push_back(spoken ? part_json("output_audio", "transcript", quoted_text(part.text))
+                               : part_json("output_text", "text", quoted_text(part.text)));
+    } else if (part.is_audio || (by_voice && !part.came.exists())) {
+      const bool told = turn.status == TurnStatus::completed;
+      content.push_back(part_json("input_audio", "transcript", told ? quoted_text(part.text) : "null"));
+    } else if (part.came.exists()) {
+      content.push_back(with_text(part.came, part.text));
+    } else {
+      content.push_back(part_json("input_text", "text", quoted_text(part.text)));
+    }
+  }
+  if (content.empty() && !(answer && turn.status == TurnStatus::in_progress)) {
+    content.push_back(answer && spoken
+                          ? part_json("output_audio", "transcript", quoted_text({}))
+                          : part_json(answer ? "output_text" : "input_text", "text", quoted_text({})));
+  }
+  // A user's speech is complete as an item long before its words are known.
+  return message_json(turn, came, answer ? shown_status(turn.status) : "completed", content);
+}
+
+std::string tool_json(const Item& item) {
+  const View came = View::of(item.detail);
+  if (!came.is(Kind::object)) return {};
+  json::ObjectWriter out;
+  out.add("id", dump(nlohmann::json(item.id)));
+  for (json::Members members(came); members.next();) out.add(members.key(), members.value().raw());
+  return out.text();
+}
+
+RebuiltItem rebuilt_tool(const Item& item) {
+  if (item.status == ItemStatus::in_progress) return {{}, "unfinished"};
+  const std::string whole = tool_json(item);
+  if (whole.empty()) return {{}, "not_kept"};
+  return {without_status(View::of(whole)), ""};
+}
+
+RebuiltItem rebuilt_message(const Item& item, const Turn& turn) {
+  if (turn.role == Role::unknown) return {{}, "no_role"};
+  const View came = View::of(item.detail);
+  std::vector<ContentPart> parts = content_of(item, came);
+  if (turn.heard) keep_heard(parts, turn.heard->text.value_or(Text()));
+  const char* const kind = turn.role == Role::assistant ? "output_text" : "input_text";
+  std::vector<std::string> content;
+  for (const ContentPart& part : parts) {
+    if (!part.holds_text) {
+      content.push_back(without_audio(part.came));
+    } else if (part.text.empty()) {
+      continue;
+    } else if (part.is_audio || !part.came.exists()) {
+      content.push_back(part_json(kind, "text", quoted_text(part.text)));
+    } else {
+      content.push_back(with_text(part.came, part.text));
+    }
+  }
+  if (content.empty()) return {{}, "no_text"};
+  return {message_json(turn, came, nullptr, content), ""};
+}
+
+}  // namespace
+
+std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken) {
+  if (item.kind == ItemKind::message && turn) return shown_message(item, *turn, spoken);
+  return tool_json(item);
+}
+
+RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
+  if (item.detail == detail_too_large) return {{}, "too_large"};
+  if (item.detail == detail_not_kept) return {{}, "not_kept"};
+  RebuiltItem rebuilt{{}, "no_text"};
+  if (item.kind != ItemKind::message) {
+    rebuilt = rebuilt_tool(item);
+  } else if (turn) {
+    rebuilt = rebuilt_message(item, *turn);
+  }
+  // What came in the provider's JSON goes out in ours: it must be JSON.
+  if (!item.detail.empty() && !rebuilt.json.empty() && json::check(rebuilt.json))
+    return {{}, "unreadable"};
+  return rebuilt;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,38 @@
+// What a message counts as, from what the protocol says of its type. Pure.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "base/json/view.hpp"
+#include "base/utf8.hpp"
+#include "session/protocol/event_reader.hpp"
+#include "session/protocol/message.hpp"
+
+namespace verbatim::session {
+
+inline MessageKind kind_of(Traffic traffic) {
+  switch (traffic) {
+    case Traffic::audio:
+      return MessageKind::audio;
+    case Traffic::transcript:
+      return MessageKind::text;
+    case Traffic::other:
+      return MessageKind::other;
+  }
+  return MessageKind::other;
+}
+
+/// What a provider sent in a binary frame. JSON is passed on as text, as the protocol has it, with
+/// U+FFFD for bytes that are no UTF-8; anything else leaves as it came.
+inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
+  const bool is_text = utf8::is_valid(bytes);
+  std::string text = is_text ? std::move(bytes) : utf8::replaced(bytes);
+  if (is_text || !json::check(text)) return {std::move(text), received_us};
+  return {std::move(bytes), received_us, MessageKind::other, true};
+}
+
+/// One that the relay made.
+inline Message own_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
+
+}  // namespace verbatim::session

@@ -1,0 +1,54 @@
+#include "session/protocol/replay.hpp"
+
+#include <algorithm>
+
+#include "session/protocol/event_reader.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr TimeMs longest_ms = 100LL * 365 * 86'400'000;
+
+std::optional<Event> read(const RecordedEvent& recorded) {
+  return recorded.direction == Direction::to_client ? read_server_event(recorded.event)
+                                                    : read_client_event(recorded.event);
+}
+
+/// The first session id that the provider told.
+std::string provider_session_id(const Recording& recording) {
+  for (const RecordedEvent& recorded : recording.events) {
+    if (recorded.direction != Direction::to_client) continue;
+    const auto event = read_server_event(recorded.event);
+    if (!event) continue;
+    if (const auto* opened = std::get_if<UpstreamOpened>(&event->body))
+      return opened->provider_session_id;
+  }
+  return {};
+}
+
+}  // namespace
+
+TimeMs play(const Recording& recording, Transcript& transcript) {
+  TimeMs now = 0;
+  for (const RecordedEvent& recorded : recording.events) {
+    // Some recorders keep no clock, and a file may say anything.
+    now = std::clamp(recorded.t_ms.value_or(now), now, longest_ms);
+    if (const auto event = read(recorded)) transcript.apply(*event, now);
+  }
+  return now;
+}
+
+TranscriptView replay(const Recording& recording) {
+  Transcript transcript;
+  const TimeMs end = play(recording, transcript);
+  TranscriptView view;
+  view.session_id = provider_session_id(recording);
+  view.status = SessionStatus::final;
+  view.started_at = 0;
+  view.ended_at = end;
+  for (const AnswerAudio& sent : transcript.unrecorded_audio()) transcript.apply({{}, sent}, end);
+  view.show(merge(finalise(transcript, end), {}));
+  return view;
+}
+
+}  // namespace verbatim::session

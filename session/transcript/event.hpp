@@ -1,0 +1,335 @@
+// What happened in a conversation, free of any dialect: the alphabet of the transcript engine and,
+// encoded, of the journal. protocol.hpp makes these from the provider's and the client's messages;
+// transcript.hpp folds them into turns; a recovery folds the journal's copy in the same way, so
+// live and recovered transcripts agree by construction.
+//
+// Plain values. A member that a message did not carry is empty (strings), nullopt or zero.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/text.hpp"
+#include "session/transcript/tool_call.hpp"
+#include "session/transcript/turn.hpp"
+
+namespace verbatim::session {
+
+enum class ItemKind : std::uint8_t {
+  message = 0,
+  function_call = 1,
+  function_call_output = 2,
+  other = 3
+};
+enum class ItemStatus : std::uint8_t { none = 0, in_progress = 1, completed = 2, incomplete = 3 };
+
+/// One content part that can hold text. Parts without text (images) are left out.
+struct Part {
+  int content_index = 0;
+  Text text;
+  bool spoken_input = false;  ///< `input_audio`: its text, if any, is a transcription
+  friend bool operator==(const Part&, const Part&) = default;
+};
+
+/// The provider's conversation item, as far as a transcript or a rebuild of the conversation
+/// needs it.
+struct Item {
+  std::string id;
+  ItemKind kind = ItemKind::message;
+  Role role = Role::unknown;
+  ItemStatus status = ItemStatus::none;
+  std::vector<Part> parts;
+  /// The item's JSON as it came: of kinds other than message; of a message only if it says more
+  /// than role and text parts do (item_content.hpp). Or one of the two marks below.
+  std::string detail;
+  friend bool operator==(const Item&, const Item&) = default;
+};
+
+/// A function call, or an MCP call: what a tool was asked.
+bool is_call(const Item& item);
+
+/// Stand in Item::detail for a message's JSON that is not kept: it was larger than allowed, or
+/// there was no room for it.
+inline constexpr std::string_view detail_too_large = "{}";
+inline constexpr std::string_view detail_not_kept = "[]";
+
+/// session.created: a new connection to the provider; its ids may repeat earlier ones.
+struct UpstreamOpened {
+  std::string provider_session_id;
+  std::int64_t expires_at_s = 0;  ///< Unix seconds, 0 if not told
+  bool transcription_on = false;
+  int output_bytes_per_ms = 48;  ///< 48 for pcm16 at 24 kHz, 8 for G.711
+  friend bool operator==(const UpstreamOpened&, const UpstreamOpened&) = default;
+};
+
+/// session.updated (and transcription_session.updated).
+struct SessionConfigured {
+  bool transcription_on = false;
+  int output_bytes_per_ms = 48;
+  friend bool operator==(const SessionConfigured&, const SessionConfigured&) = default;
+};
+
+enum class Place : std::uint8_t {
+  end = 0,    ///< `previous_item_id` absent
+  front = 1,  ///< null from the provider; "root" from a client
+  after = 2,  ///< named in `previous`
+};
+
+/// input_audio_buffer.committed, conversation.item.added, conversation.item.created: the only
+/// events that place an item.
+struct ItemPlaced {
+  Item item;
+  Place place = Place::end;
+  std::string previous;
+  bool committed = false;  ///< from input_audio_buffer.committed: a user's spoken item
+  friend bool operator==(const ItemPlaced&, const ItemPlaced&) = default;
+};
+
+/// conversation.item.done / .retrieved: repeats the item, never places it.
+struct ItemSnapshot {
+  Item item;
+  bool retrieved = false;
+  friend bool operator==(const ItemSnapshot&, const ItemSnapshot&) = default;
+};
+
+/// `output_index` of an event that does not name one.
+inline constexpr int no_output_index = -1;
+
+/// response.output_item.added / .done.
+struct OutputItem {
+  std::string response_id;
+  Item item;
+  bool done = false;
+  int output_index = no_output_index;  ///< which of the response's items this is
+  friend bool operator==(const OutputItem&, const OutputItem&) = default;
+};
+
+/// A piece of text: ...output_audio_transcript.delta, ...output_text.delta (and the beta names),
+/// ...input_audio_transcription.delta.
+struct TextDelta {
+  std::string item_id;
+  std::string response_id;  ///< empty for a user's transcription
+  int content_index = 0;
+  bool transcription = false;  ///< a user's speech
+  Text text;
+  int output_index = no_output_index;
+  friend bool operator==(const TextDelta&, const TextDelta&) = default;
+};
+
+/// The whole of a part: the `.done` of the above, and input_audio_transcription.completed.
+struct TextDone {
+  std::string item_id;
+  std::string response_id;
+  int content_index = 0;
+  bool transcription = false;
+  Text text;
+  int output_index = no_output_index;
+  friend bool operator==(const TextDone&, const TextDone&) = default;
+};
+
+/// response.content_part.done: repeats a part.
+struct PartSnapshot {
+  std::string item_id;
+  std::string response_id;
+  int content_index = 0;
+  Text text;
+  int output_index = no_output_index;
+  friend bool operator==(const PartSnapshot&, const PartSnapshot&) = default;
+};
+
+struct TranscriptionFailed {
+  std::string item_id;
+  int content_index = 0;
+  std::string reason;  ///< error.code, else error.type, else "transcription_failed"
+  friend bool operator==(const TranscriptionFailed&, const TranscriptionFailed&) = default;
+};
+
+/// response.output_audio.delta, counted in bytes of decoded audio. Never journaled: ItemTruncated
+/// carries the sum where it matters.
+struct AudioDelta {
+  std::string item_id;
+  int content_index = 0;
+  std::int64_t bytes = 0;
+  std::string response_id = {};
+  int output_index = no_output_index;
+  friend bool operator==(const AudioDelta&, const AudioDelta&) = default;
+};
+
+struct SpeechStarted {
+  std::string item_id;
+  std::int64_t audio_start_ms = 0;
+  friend bool operator==(const SpeechStarted&, const SpeechStarted&) = default;
+};
+
+struct SpeechStopped {
+  std::string item_id;
+  std::int64_t audio_end_ms = 0;
+  friend bool operator==(const SpeechStopped&, const SpeechStopped&) = default;
+};
+
+struct BufferCleared {
+  friend bool operator==(const BufferCleared&, const BufferCleared&) = default;
+};
+
+struct ResponseStarted {
+  std::string response_id;
+  bool out_of_band = false;  ///< `conversation_id` is null
+  friend bool operator==(const ResponseStarted&, const ResponseStarted&) = default;
+};
+
+enum class ResponseStatus : std::uint8_t {
+  completed = 0,
+  cancelled = 1,
+  incomplete = 2,
+  failed = 3,
+  other = 4
+};
+
+struct ResponseEnded {
+  std::string response_id;
+  bool out_of_band = false;
+  ResponseStatus status = ResponseStatus::other;
+  std::string reason;  ///< status_details.reason, else error.code, else error.type
+  std::vector<Item> output;
+  std::string usage;  ///< the usage object's JSON as it came, empty if null
+  friend bool operator==(const ResponseEnded&, const ResponseEnded&) = default;
+};
+
+struct ItemTruncated {
+  std::string item_id;
+  int content_index = 0;
+  std::int64_t audio_end_ms = 0;
+  std::int64_t audio_sent_ms = -1;  ///< how much audio the part had by then; -1: the engine knows
+  friend bool operator==(const ItemTruncated&, const ItemTruncated&) = default;
+};
+
+struct ItemDeleted {
+  std::string item_id;
+  friend bool operator==(const ItemDeleted&, const ItemDeleted&) = default;
+};
+
+/// error.
+struct ProviderError {
+  std::string type;
+  std::string code;
+  std::string client_event_id;  ///< error.event_id: the client event at fault, often empty
+  friend bool operator==(const ProviderError&, const ProviderError&) = default;
+};
+
+/// A client's conversation.item.create: a wish until the provider places the item.
+struct ItemRequested {
+  std::string client_event_id;
+  Item item;                  ///< id may be empty: the provider then chooses one
+  Place place = Place::end;   ///< where the client wants it: at the front ("root"), or behind
+  std::string previous = {};  ///< this item
+  friend bool operator==(const ItemRequested&, const ItemRequested&) = default;
+};
+
+/// A client's response.cancel.
+struct CancelRequested {
+  std::string response_id;  ///< empty: whichever runs
+  friend bool operator==(const CancelRequested&, const CancelRequested&) = default;
+};
+
+/// The connection to the provider is gone, and another will follow: what was open on it has ended.
+struct UpstreamLost {
+  std::string why;  ///< a close reason's name
+  friend bool operator==(const UpstreamLost&, const UpstreamLost&) = default;
+};
+
+/// How much audio has gone each way since the attempt began. Of the relay itself: written by the
+/// end of each response, since audio is not journaled.
+struct AudioMetered {
+  std::int64_t input_ms = 0;
+  std::int64_t output_ms = 0;
+  friend bool operator==(const AudioMetered&, const AudioMetered&) = default;
+};
+
+/// What input_audio_transcription.completed says that it cost, beside its text.
+struct TranscriptionUsage {
+  std::string item_id;
+  int content_index = 0;
+  std::string usage;  ///< the usage object's JSON as it came
+  friend bool operator==(const TranscriptionUsage&, const TranscriptionUsage&) = default;
+};
+
+/// A piece, or the whole, of what a tool is called with: response.function_call_arguments.delta and
+/// .done, response.mcp_call_arguments.delta and .done. The item itself repeats it if it comes
+/// whole.
+struct ToolArguments {
+  std::string item_id;
+  std::string response_id;
+  std::string call_id;  ///< empty for MCP
+  std::string name;     ///< told by some `.done`
+  Text text;
+  bool mcp = false;
+  bool whole = false;
+  int output_index = no_output_index;
+  friend bool operator==(const ToolArguments&, const ToolArguments&) = default;
+};
+
+/// response.mcp_call.in_progress, .completed and .failed.
+struct ToolProgress {
+  std::string item_id;
+  ToolStatus status = ToolStatus::in_progress;
+  int output_index = no_output_index;
+  friend bool operator==(const ToolProgress&, const ToolProgress&) = default;
+};
+
+/// How much audio the provider has sent for an item. Of the relay itself: written by the end of the
+/// item's response, since audio is not journaled. A sum, so that a repetition changes nothing.
+struct AnswerAudio {
+  std::string item_id;
+  std::int64_t ms = 0;
+  friend bool operator==(const AnswerAudio&, const AnswerAudio&) = default;
+};
+
+/// Why text, or what may have been text, has no turn.
+enum class Unplaced : std::uint8_t {
+  not_json = 0,  ///< the message could not be parsed
+  not_text = 1,  ///< an event that carries text carried something else
+  too_large = 2  ///< the message was beyond upstream.message_bytes_max, and was skipped
+};
+
+inline constexpr std::size_t unplaced_kinds = 3;
+std::string_view to_string(Unplaced why);
+std::string_view to_string(ResponseStatus status);
+
+/// The provider sent what may have been said, and no turn can hold it.
+struct TextUnplaced {
+  Unplaced why = Unplaced::not_json;
+  friend bool operator==(const TextUnplaced&, const TextUnplaced&) = default;
+};
+
+/// The order of the alternatives is part of the journal's format: append, never reorder.
+using EventBody =
+    std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
+                 TextDone, PartSnapshot, TranscriptionFailed, AudioDelta, SpeechStarted,
+                 SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
+                 ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
+                 AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio,
+                 TextUnplaced>;
+
+struct Event {
+  std::string id;  ///< the provider's event_id; empty if it had none, or for a client's event
+  EventBody body;
+  friend bool operator==(const Event&, const Event&) = default;
+};
+
+/// Calls `visit` for each item that an event describes.
+template <class Visit>
+void for_each_item(Event& event, Visit visit) {
+  std::visit(
+      [&visit](auto& body) {
+        if constexpr (requires { body.item; }) visit(body.item);
+        if constexpr (requires { body.output; })
+          for (Item& item : body.output) visit(item);
+      },
+      event.body);
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,37 @@
+#include "session/transcript/transcript.hpp"
+
+#include <utility>
+
+namespace verbatim::session {
+
+std::string usage_list(const Transcript& transcript) {
+  std::string list;
+  for (const std::string& usage : transcript.usage()) {
+    if (!list.empty()) list += ',';
+    list += usage;
+  }
+  const auto add = [&list](const std::string& element) {
+    if (!list.empty()) list += ',';
+    list += element;
+  };
+  const ResponseCounts& responses = transcript.responses();
+  if (responses.any()) add(response_counts(responses));
+  const Usage& used = transcript.used();
+  if (used.audio_ms() > 0) add(metered_audio(used.input_audio_ms, used.output_audio_ms));
+  return "[" + list + "]";
+}
+
+FinalTranscript finalise(Transcript& transcript, TimeMs now) {
+  transcript.finish(now);
+  FinalTranscript result;
+  Transcript::Contents contents = transcript.contents();
+  result.turns = std::move(contents.turns);
+  result.gaps = std::move(contents.gaps);
+  result.tool_calls = std::move(contents.tool_calls);
+  result.complete = result.gaps.empty() && !contents.cut_off;
+  result.used = transcript.used();
+  result.usage_json = usage_list(transcript);
+  return result;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,40 @@
+#include "session/transcript/item_chain.hpp"
+
+#include "session/transcript/conversation_item.hpp"
+
+namespace verbatim::session {
+
+/// Makes two items neighbours; nullptr stands for the chain's end on that side.
+void ItemChain::connect(ConversationItem* before, ConversationItem* behind) {
+  (before != nullptr ? before->link.behind : first_) = behind;
+  (behind != nullptr ? behind->link.before : last_) = before;
+}
+
+void ItemChain::push_front(ConversationItem& item) {
+  ConversationItem* const old_first = first_;
+  connect(nullptr, &item);
+  connect(&item, old_first);
+  ++size_;
+}
+
+void ItemChain::push_back(ConversationItem& item) {
+  ConversationItem* const old_last = last_;
+  connect(old_last, &item);
+  connect(&item, nullptr);
+  ++size_;
+}
+
+void ItemChain::insert_behind(ConversationItem& anchor, ConversationItem& item) {
+  ConversationItem* const next = anchor.link.behind;
+  connect(&anchor, &item);
+  connect(&item, next);
+  ++size_;
+}
+
+void ItemChain::remove(ConversationItem& item) {
+  connect(item.link.before, item.link.behind);
+  item.link = {};
+  --size_;
+}
+
+}  // namespace verbatim::session

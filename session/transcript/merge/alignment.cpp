@@ -1,0 +1,201 @@
+#include "session/transcript/merge/alignment.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "session/transcript/merge/longest_pairing.hpp"
+#include "session/transcript/merge/numbering.hpp"
+#include "session/transcript/merge/word_alignment.hpp"
+
+namespace verbatim::session {
+namespace {
+
+/// Which of theirs is which of ours, and, where the two are numbered alike, by which shift.
+struct Match {
+  Partners partners;
+  std::optional<int> shift;
+};
+
+bool has_numbers(const Slots& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) { return slot.place; });
+}
+
+/// Of two that are not the same, which comes first: by number, else by time, else so that people
+/// take turns.
+bool theirs_first(const Slot& ours, const Slot& theirs, Role last) {
+  if (ours.place && theirs.place) return *theirs.place < *ours.place;
+  if (ours.started_at && theirs.started_at && *ours.started_at != *theirs.started_at)
+    return *theirs.started_at < *ours.started_at;
+  return theirs.role != last && ours.role == last;
+}
+
+/// Where a copy has nothing new, which is the rule, and nothing needs to be weighed.
+std::optional<Match> match_what_we_have(const Numbering& numbers, const Slots& ours,
+                                        const Slots& theirs, bool ids) {
+  if (auto fit = numbers.of_what_we_have()) return Match{std::move(fit->partners), fit->shift};
+  if (has_numbers(theirs)) return std::nullopt;
+  auto partners = find_among(ours, theirs, ids);
+  if (!partners) return std::nullopt;
+  return Match{std::move(*partners), std::nullopt};
+}
+
+/// In so many turns people who have few words use one of them again.
+constexpr std::size_t enough_to_repeat = 9;
+
+/// Two lists paired by their words, or by a numbering and their words.
+class ByWords final : public PairingByWords {
+ public:
+  ByWords(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors, bool ids,
+          MergeWork& work)
+      : ours_(ours), theirs_(theirs), anchors_(anchors), ids_(ids), work_(work) {}
+
+  const Partners& partners() {
+    if (!alone_) {
+      alone_.emplace(theirs_.size(), none);
+      align_by_words(ours_, theirs_, anchors_, {ids_, false}, *alone_, work_);
+    }
+    return *alone_;
+  }
+  /// A numbering's pairs, and by their words those of what it leaves over.
+  Partners fill(const Fit& fit) {
+    if (fit.agreements == theirs_.size()) return fit.partners;
+    if (shifted_.empty()) shifted_ = theirs_;
+    for (std::size_t j = 0; j < theirs_.size(); ++j)
+      shifted_[j].place = *theirs_[j].place + fit.shift;
+    Partners partners = fit.partners;
+    align_by_words(ours_, shifted_, anchors_, {ids_, true}, partners, work_);
+    return partners;
+  }
+
+  std::size_t count() override { return count_agreements(ours_, theirs_, partners()); }
+  std::size_t count_with(const Fit& fit) override {
+    return count_agreements(ours_, theirs_, fill(fit));
+  }
+  bool explain_more_beside(const Fit& fit) override {
+    const auto& [first, last] = fit.confirmed;
+    return explain_more({0, first.first}, {0, first.second}, fit) ||
+           explain_more({last.first + 1, ours_.size()}, {last.second + 1, theirs_.size()}, fit);
+  }
+  bool leave_turns_of_both() override {
+    const std::size_t in_both = std::min(count(), in_order(partners()).size());
+    return in_both < std::min(ours_.size(), theirs_.size()) && !nothing_is_said_twice();
+  }
+
+ private:
+  bool explain_more(Stretch of_ours, Stretch of_theirs, const Fit& fit) const {
+    if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return false;
+    Partners beside(theirs_.size(), none), numbered(theirs_.size(), none);
+    for (std::size_t j = of_theirs.begin; j < of_theirs.end; ++j) numbered[j] = fit.partners[j];
+    pair_most(ours_, of_ours, theirs_, of_theirs, {ids_, false}, beside, work_);
+    if (relay_heard_any(of_ours) && lacks_any(beside, of_theirs)) return false;
+    return count_agreements(ours_, theirs_, beside) > count_agreements(ours_, theirs_, numbered);
+  }
+
+  /// Then the same words at another number are the same turn, if there are enough of them.
+  bool nothing_is_said_twice() const {
+    if (std::max(ours_.size(), theirs_.size()) < enough_to_repeat) return false;
+    return says_nothing_twice(ours_) && says_nothing_twice(theirs_);
+  }
+  static bool says_nothing_twice(const Slots& slots) {
+    std::unordered_set<Spoken, SpokenHash> said;
+    return std::all_of(slots.begin(), slots.end(), [&](const Slot& slot) {
+      return said.insert({slot.role, &slot.sayings.front()}).second;
+    });
+  }
+
+  /// The relay misses nothing between two turns: it has all of the stretch, or it had stopped
+  /// listening before, and theirs is something else that was said later.
+  bool relay_heard_any(Stretch of_ours) const {
+    for (std::size_t i = of_ours.begin; i < of_ours.end; ++i)
+      if (ours_[i].heard != nullptr) return true;
+    return false;
+  }
+  static bool lacks_any(const Partners& partners, Stretch stretch) {
+    for (std::size_t j = stretch.begin; j < stretch.end; ++j)
+      if (partners[j] == none) return true;
+    return false;
+  }
+
+  const Slots& ours_;
+  const Slots& theirs_;
+  const FoundAnchors& anchors_;
+  const bool ids_;
+  MergeWork& work_;
+  std::optional<Partners> alone_;
+  Slots shifted_;  ///< theirs, renumbered as ours
+};
+
+Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shift,
+            MergeWork& work) {
+  const bool ids = ids_are_of_one_kind(ours, theirs);
+  const Numbering numbers(ours, theirs, ids, known_shift, work);
+  if (auto all = match_what_we_have(numbers, ours, theirs, ids)) return std::move(*all);
+
+  const FoundAnchors anchors = find_anchors(ours, theirs, ids, work);
+  ByWords words(ours, theirs, anchors, ids, work);
+  if (const auto fit = numbers.best(anchors, words)) return {words.fill(*fit), fit->shift};
+  return {words.partners(), std::nullopt};
+}
+
+}  // namespace
+
+std::uint64_t work_of_joining(const Slots& ours, const Slots& theirs) {
+  constexpr std::uint64_t each = 8;  // it is looked up in some tables
+  return each * (size_of(ours) + size_of(theirs));
+}
+
+std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_shift,
+                        MergeWork& work) {
+  if (ours.empty()) {
+    ours = std::move(theirs);
+    return 0;
+  }
+  const Match found = match(ours, theirs, known_shift, work);
+  const Partners& partners = found.partners;
+  const bool we_have_numbers = has_numbers(ours);
+  for (Slot& slot : theirs) {
+    if (found.shift)
+      *slot.place += *found.shift;
+    else if (we_have_numbers)
+      slot.place.reset();  // a number among others would say what nobody knows
+  }
+  if (std::find(partners.begin(), partners.end(), none) == partners.end()) {
+    for (std::size_t j = 0; j < theirs.size(); ++j) absorb(ours[partners[j]], std::move(theirs[j]));
+    return found.shift;
+  }
+
+  Slots all;
+  all.reserve(ours.size() + theirs.size());
+  Role last = Role::unknown;
+  const auto add = [&](Slot& slot) {
+    last = slot.role;
+    all.push_back(std::move(slot));
+  };
+  std::vector<std::size_t> place_of_ours(ours.size());
+  between(ours, theirs, partners,
+          [&](std::size_t i, std::size_t our_end, std::size_t j, std::size_t their_end) {
+            const auto pass_paired = [&] {
+              while (j < their_end && partners[j] != none) ++j;
+            };
+            pass_paired();
+            while (i < our_end || j < their_end) {
+              if (i == our_end || (j < their_end && theirs_first(ours[i], theirs[j], last))) {
+                add(theirs[j++]);
+              } else {
+                place_of_ours[i] = all.size();
+                add(ours[i++]);
+              }
+              pass_paired();
+            }
+            if (our_end == ours.size()) return;
+            place_of_ours[our_end] = all.size();
+            add(ours[our_end]);
+          });
+  for (std::size_t j = 0; j < theirs.size(); ++j)
+    if (partners[j] != none) absorb(all[place_of_ours[partners[j]]], std::move(theirs[j]));
+  ours = std::move(all);
+  return found.shift;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,61 @@
+#include "session/transcript/merge/copy.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace verbatim::session {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Text is WTF-8 and JSON is UTF-8: a half of a surrogate pair would not survive. What is posted
+/// came as JSON and has none.
+Json turn_json(const CopyTurn& turn) {
+  Json json = Json::object();
+  if (turn.ordinal) json["n"] = *turn.ordinal;
+  if (!turn.item_id.empty()) json["id"] = turn.item_id;
+  json["role"] = static_cast<int>(turn.role);
+  json["status"] = static_cast<int>(turn.status);
+  json["text"] = turn.text.utf8();
+  if (turn.started_at) json["from"] = *turn.started_at;
+  if (turn.ended_at) json["to"] = *turn.ended_at;
+  return json;
+}
+
+template <class Value>
+std::optional<Value> optional_member(const Json& json, const char* name) {
+  const auto at = json.find(name);
+  if (at == json.end()) return std::nullopt;
+  return at->get<Value>();
+}
+
+CopyTurn turn_from(const Json& json) {
+  CopyTurn turn;
+  turn.ordinal = optional_member<int>(json, "n");
+  turn.item_id = json.value("id", std::string());
+  turn.role = static_cast<Role>(json.at("role").get<std::uint8_t>());
+  turn.status = static_cast<TurnStatus>(json.at("status").get<std::uint8_t>());
+  turn.text = Text::from_wtf8(json.at("text").get<std::string>());
+  turn.started_at = optional_member<TimeMs>(json, "from");
+  turn.ended_at = optional_member<TimeMs>(json, "to");
+  return turn;
+}
+
+}  // namespace
+
+std::string encode_turns(const std::vector<CopyTurn>& turns) {
+  Json list = Json::array();
+  for (const CopyTurn& turn : turns) list.push_back(turn_json(turn));
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored) {
+  try {
+    std::vector<CopyTurn> turns;
+    for (const Json& one : Json::parse(stored)) turns.push_back(turn_from(one));
+    return turns;
+  } catch (const Json::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace verbatim::session

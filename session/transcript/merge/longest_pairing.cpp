@@ -1,0 +1,228 @@
+#include "session/transcript/merge/longest_pairing.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "session/transcript/merge/text_similarity.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using Score = std::int64_t;
+
+/// One more pair counts for more than whatever the others say: else a copy that lacks turns could
+/// lose two times "yes" for a sentence that stands twice.
+constexpr Score one_pair = Score{1} << 32;
+
+/// So many comparisons take about a tenth of a second.
+constexpr std::size_t cells_max = 25'000'000;
+/// Bytes for the moves of one stretch; a larger one is halved first (Hirschberg).
+constexpr std::size_t moves_max = 4'000'000;
+/// How far ahead the quick way looks for a turn.
+constexpr std::size_t window = 256;
+/// Of a turn, for each that is looked at: mostly the first is the right one.
+constexpr std::uint64_t quick_work = window / 8;
+/// Texts that begin alike take longer to compare the longer they are.
+constexpr std::size_t bytes_of_one_more = 4096;
+
+Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std::size_t{60})); }
+
+/// How much it says that these two are one turn; 0: they are not. Of as many pairs, those of long
+/// words count for more.
+Score likeness(const Slot& ours, const Slot& theirs, Comparable by) {
+  if (!same_role(ours, theirs) || by.tells_apart(ours, theirs)) return 0;
+  Score most = 0;
+  for (const Saying& a : ours.sayings)
+    for (const Saying& b : theirs.sayings) {
+      const std::string &ours_say = a.words(), &they_say = b.words();
+      if (ours_say.empty() || they_say.empty() || ours_say.front() != they_say.front()) continue;
+      if (a.has_same_words(b)) {
+        most = std::max(most, 20 + 2 * worth(ours_say.size()) + (a.has_same_text(b) ? 1 : 0));
+        continue;
+      }
+      const Saying& less = ours_say.size() < they_say.size() ? a : b;
+      const Saying& more = &less == &a ? b : a;
+      const bool telling = less.is_partial() || less.words().size() >= telling_length;
+      if (telling && begins_with(more.words(), less.words()))
+        most = std::max(most, 10 + worth(less.words().size()));
+    }
+  return most > 0 ? one_pair + most : 0;
+}
+
+std::string_view opening_of(const std::string& words) {
+  return std::string_view(words).substr(0, telling_length);
+}
+
+/// What turns of a list begin with.
+struct Openings {
+  std::unordered_set<std::string_view> words;     ///< whole turns
+  std::unordered_set<std::string_view> openings;  ///< of those that are long enough
+  bool any_short_partial = false;                 ///< it may be the beginning of anything
+
+  Openings(const Slots& slots, Stretch of) {
+    for (std::size_t i = of.begin; i < of.end; ++i)
+      for (const Saying& saying : slots[i].sayings) {
+        words.insert(saying.words());
+        if (saying.words().size() >= telling_length) openings.insert(opening_of(saying.words()));
+        any_short_partial |= is_short_partial(saying);
+      }
+  }
+  static bool is_short_partial(const Saying& saying) {
+    return saying.is_partial() && saying.words().size() < telling_length;
+  }
+  bool may_have(const Slot& slot) const {
+    return any_short_partial ||
+           std::any_of(slot.sayings.begin(), slot.sayings.end(), [&](const Saying& saying) {
+             return is_short_partial(saying) || words.contains(saying.words()) ||
+                    (saying.words().size() >= telling_length &&
+                     openings.contains(opening_of(saying.words())));
+           });
+  }
+};
+
+/// The turns of two stretches that can have a partner in the other at all.
+class Pairing {
+ public:
+  Pairing(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs, Comparable by,
+          Partners& partners)
+      : ours_(ours), theirs_(theirs), by_(by), partners_(partners) {
+    const Openings of_us(ours, of_ours), of_them(theirs, of_theirs);
+    for (std::size_t i = of_ours.begin; i < of_ours.end; ++i)
+      if (of_them.may_have(ours[i])) rows_.push_back(i);
+    for (std::size_t j = of_theirs.begin; j < of_theirs.end; ++j)
+      if (partners[j] == none && of_us.may_have(theirs[j])) columns_.push_back(j);
+  }
+
+  void run(MergeWork& work) {
+    if (rows_.empty() || columns_.empty()) return;
+    if (rows_.size() <= cells_max / columns_.size() && work.take(work_of_all()))
+      return solve({0, rows_.size()}, {0, columns_.size()});
+    if (work.take(quick_work * columns_.size())) quickly();
+  }
+
+ private:
+  /// An upper bound of what likeness() costs for all of them: of each pair of versions, more where
+  /// the texts are long. Halving looks at each pair twice.
+  std::uint64_t work_of_all() const {
+    const auto weight = [](const Slots& slots, const std::vector<std::size_t>& some) {
+      std::uint64_t sum = 0;
+      for (const std::size_t i : some) {
+        sum += slots[i].ids.size() / 8;
+        for (const Saying& saying : slots[i].sayings)
+          sum += 1 + saying.words().size() / bytes_of_one_more;
+      }
+      return sum;
+    };
+    const std::uint64_t pairs = weight(ours_, rows_) * weight(theirs_, columns_);
+    return rows_.size() * columns_.size() <= moves_max ? pairs : 2 * pairs;
+  }
+  Score like(std::size_t row, std::size_t column) const {
+    return likeness(ours_[rows_[row]], theirs_[columns_[column]], by_);
+  }
+  void pair(std::size_t row, std::size_t column) { partners_[columns_[column]] = rows_[row]; }
+
+  void solve(Stretch rows, Stretch columns) {
+    const std::size_t height = rows.end - rows.begin, width = columns.end - columns.begin;
+    if (height == 0 || width == 0) return;
+    if (height == 1 || height * width <= moves_max) return solve_small(rows, columns);
+    const std::size_t middle = rows.begin + height / 2;
+    const std::vector<Score> above = from_above({rows.begin, middle}, columns);
+    const std::vector<Score> below = from_below({middle, rows.end}, columns);
+    std::size_t cut = 0;
+    for (std::size_t j = 1; j <= width; ++j)
+      if (above[j] + below[j] > above[cut] + below[cut]) cut = j;
+    solve({rows.begin, middle}, {columns.begin, columns.begin + cut});
+    solve({middle, rows.end}, {columns.begin + cut, columns.end});
+  }
+
+  /// The best of these rows and the first j columns, for each j.
+  std::vector<Score> from_above(Stretch rows, Stretch columns) const {
+    const std::size_t width = columns.end - columns.begin;
+    std::vector<Score> above(width + 1, 0), row(width + 1, 0);
+    for (std::size_t i = rows.begin; i < rows.end; ++i) {
+      for (std::size_t j = 1; j <= width; ++j) {
+        row[j] = std::max(above[j], row[j - 1]);
+        if (const Score score = like(i, columns.begin + j - 1))
+          row[j] = std::max(row[j], score + above[j - 1]);
+      }
+      std::swap(row, above);
+    }
+    return above;
+  }
+
+  /// The best of these rows and the columns from j on, for each j.
+  std::vector<Score> from_below(Stretch rows, Stretch columns) const {
+    const std::size_t width = columns.end - columns.begin;
+    std::vector<Score> below(width + 1, 0), row(width + 1, 0);
+    for (std::size_t i = rows.end; i-- > rows.begin;) {
+      for (std::size_t j = width; j-- > 0;) {
+        row[j] = std::max(below[j], row[j + 1]);
+        if (const Score score = like(i, columns.begin + j))
+          row[j] = std::max(row[j], score + below[j + 1]);
+      }
+      std::swap(row, below);
+    }
+    return below;
+  }
+
+  void solve_small(Stretch rows, Stretch columns) {
+    const std::size_t height = rows.end - rows.begin, width = columns.end - columns.begin;
+    enum : std::uint8_t { take, skip_ours, skip_theirs };
+    std::vector<std::uint8_t> moves(height * width);
+    std::vector<Score> below(width + 1, 0), row(width + 1, 0);
+    for (std::size_t i = height; i-- > 0;) {
+      for (std::size_t j = width; j-- > 0;) {
+        const Score score = like(rows.begin + i, columns.begin + j);
+        std::uint8_t& move = moves[i * width + j];
+        row[j] = std::max(below[j], row[j + 1]);
+        move = row[j + 1] > below[j] ? skip_theirs : skip_ours;
+        if (score == 0 || score + below[j + 1] < row[j]) continue;
+        row[j] = score + below[j + 1];
+        move = take;
+      }
+      std::swap(row, below);
+    }
+    for (std::size_t i = 0, j = 0; i < height && j < width;) {
+      const std::uint8_t move = moves[i * width + j];
+      if (move == take) pair(rows.begin + i, columns.begin + j);
+      if (move != skip_theirs) ++i;
+      if (move != skip_ours) ++j;
+    }
+  }
+
+  /// Each with the next of ours that has its words, if that is near.
+  void quickly() {
+    std::unordered_map<std::string_view, std::vector<std::size_t>> rows_of;
+    for (std::size_t row = 0; row < rows_.size(); ++row)
+      for (const Saying& saying : ours_[rows_[row]].sayings) rows_of[saying.words()].push_back(row);
+    std::size_t next = 0;
+    for (std::size_t column = 0; column < columns_.size(); ++column) {
+      const auto at = rows_of.find(theirs_[columns_[column]].sayings.front().words());
+      if (at == rows_of.end()) continue;
+      auto row = std::lower_bound(at->second.begin(), at->second.end(), next);
+      while (row != at->second.end() && *row < next + window && like(*row, column) == 0) ++row;
+      if (row == at->second.end() || *row >= next + window) continue;
+      pair(*row, column);
+      next = *row + 1;
+    }
+  }
+
+  const Slots& ours_;
+  const Slots& theirs_;
+  const Comparable by_;
+  Partners& partners_;
+  std::vector<std::size_t> rows_;
+  std::vector<std::size_t> columns_;
+};
+
+}  // namespace
+
+void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
+               Comparable by, Partners& partners, MergeWork& work) {
+  if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return;
+  Pairing(ours, of_ours, theirs, of_theirs, by, partners).run(work);
+}
+
+}  // namespace verbatim::session

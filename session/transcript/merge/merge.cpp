@@ -1,0 +1,436 @@
+#include "session/transcript/merge/merge.hpp"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "session/transcript/merge/alignment.hpp"
+#include "session/transcript/merge/text_similarity.hpp"
+#include "session/transcript/merge/unaligned.hpp"
+
+namespace verbatim::session {
+namespace {
+
+constexpr Saying::Source relay_source = 0;
+constexpr std::size_t role_count = 4;
+
+bool is_whole(TurnStatus status) {
+  return status == TurnStatus::completed || status == TurnStatus::truncated;
+}
+
+auto fields(const CopyTurn& turn) {
+  return std::tie(turn.ordinal, turn.item_id, turn.role, turn.status, turn.text.wtf8(),
+                  turn.started_at, turn.ended_at);
+}
+
+/// An order of copies that depends on nothing but what is in them. The longest first: the others
+/// are most likely parts of it.
+bool comes_before(const Copy& a, const Copy& b) {
+  if (a.turns.size() != b.turns.size()) return a.turns.size() > b.turns.size();
+  if (a.writer != b.writer) return a.writer < b.writer;
+  return std::lexicographical_compare(
+      a.turns.begin(), a.turns.end(), b.turns.begin(), b.turns.end(),
+      [](const CopyTurn& x, const CopyTurn& y) { return fields(x) < fields(y); });
+}
+
+Slots slots_of(const FinalTranscript& relay, Spellings& spellings) {
+  Slots slots;
+  slots.reserve(relay.turns.size());
+  for (const Turn& turn : relay.turns) {
+    Slot& slot = slots.emplace_back();
+    slot.role = turn.role;
+    if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
+    slot.place = static_cast<int>(slots.size());
+    slot.started_at = turn.started_at;
+    slot.ended_at = turn.ended_at;
+    slot.heard = &turn;
+    slot.sayings.emplace_back(relay_source, turn.status, spellings.of(turn.text));
+  }
+  return slots;
+}
+
+Slot slot_of(const CopyTurn& turn, Saying::Source source, Spellings& spellings) {
+  Slot slot;
+  slot.role = turn.role;
+  if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
+  slot.place = turn.ordinal;
+  slot.started_at = turn.started_at;
+  slot.ended_at = turn.ended_at;
+  slot.sayings.emplace_back(source, turn.status, spellings.of(turn.text));
+  return slot;
+}
+
+bool is_numbered(const Slots& slots) {
+  return std::all_of(slots.begin(), slots.end(), [](const Slot& slot) { return slot.place; });
+}
+
+/// Some count in tens, to leave room. Smaller steps are turns left out.
+void count_in_ones(Slots& sorted) {
+  int step = 0;
+  for (std::size_t i = 1; i < sorted.size(); ++i)
+    step = std::gcd(step, *sorted[i].place - *sorted.front().place);
+  if (sorted.size() < 4 || step < 5) return;
+  const int first = *sorted.front().place;
+  for (Slot& slot : sorted) slot.place = (*slot.place - first) / step + (first + step - 1) / step;
+}
+
+/// None of them shares an id or a number with another.
+bool has_no_twins(const Slots& slots) {
+  std::unordered_set<std::string_view> ids;
+  const Slot* last = nullptr;
+  for (const Slot& slot : slots) {
+    if (!slot.ids.empty() && !ids.insert(slot.ids.front()).second) return false;
+    if (slot.place && last && *slot.place <= *last->place) return false;
+    if (slot.place) last = &slot;
+  }
+  return true;
+}
+
+/// In the writer's order, each turn once: by its id, or by its number where the words agree.
+void tidy(Slots& slots, MergeWork& work) {
+  if (is_numbered(slots)) {
+    const auto before = [](const Slot& a, const Slot& b) { return *a.place < *b.place; };
+    if (!std::is_sorted(slots.begin(), slots.end(), before))
+      std::stable_sort(slots.begin(), slots.end(), before);
+    count_in_ones(slots);
+  }
+  if (has_no_twins(slots)) return;
+  Slots once;
+  once.reserve(slots.size());
+  // Some writers give a question and its answer one id: they are two turns.
+  std::unordered_map<std::string_view, std::size_t> by_id[role_count];
+  std::unordered_map<int, std::vector<std::size_t>> by_place;
+  for (Slot& slot : slots) {
+    std::size_t twin = once.size();
+    auto& of_role = by_id[static_cast<std::size_t>(slot.role)];
+    if (!slot.ids.empty()) {
+      const auto at = of_role.find(slot.ids.front());
+      if (at != of_role.end()) twin = at->second;
+    } else if (slot.place) {
+      for (const std::size_t other : by_place[*slot.place]) {
+        if (!work.take(work_of_comparing(once[other], slot))) break;
+        if (once[other].role != slot.role || !may_be_same(once[other], slot)) continue;
+        twin = other;
+        break;
+      }
+    }
+    if (twin < once.size()) {
+      absorb(once[twin], std::move(slot));
+      continue;
+    }
+    if (!slot.ids.empty()) of_role.emplace(slot.ids.front(), once.size());
+    if (slot.place) by_place[*slot.place].push_back(once.size());
+    once.push_back(std::move(slot));
+  }
+  slots = std::move(once);
+}
+
+/// A writer that posts turn by turn counts through them: together they are one copy.
+bool is_single(const Copy& copy) {
+  return copy.turns.size() == 1 &&
+         (copy.turns.front().ordinal || !copy.turns.front().item_id.empty());
+}
+
+// ---- the better words --------------------------------------------------------------------------
+
+bool is_of_relay(const Saying& saying) { return saying.sources.front() == relay_source; }
+
+bool more_telling(const Saying& a, const Saying& b) {
+  if (a.words().size() != b.words().size()) return a.words().size() > b.words().size();
+  if (is_whole(a.status) != is_whole(b.status)) return is_whole(a.status);
+  if (a.text().size_bytes() != b.text().size_bytes())
+    return a.text().size_bytes() > b.text().size_bytes();
+  if (a.text().wtf8() != b.text().wtf8()) return a.text().wtf8() < b.text().wtf8();
+  return a.status < b.status;
+}
+
+/// Completed over partial, the relay's over others, the longer over the shorter; but what another
+/// version continues never wins over it, and no post makes a turn shorter.
+const Saying& best_of(const std::vector<Saying>& sayings) {
+  if (sayings.size() == 1) return sayings.front();
+  const Saying* relay = nullptr;
+  for (const Saying& saying : sayings)
+    if (is_of_relay(saying)) relay = &saying;
+  if (relay && is_whole(relay->status) && !relay->text().empty()) return *relay;
+
+  const Saying* best = nullptr;
+  bool relay_is_continued = false;
+  for (const Saying& saying : sayings) {
+    if (&saying == relay) continue;
+    if (relay && begins_with(saying.words(), relay->words())) relay_is_continued = true;
+    if (!best || more_telling(saying, *best)) best = &saying;
+  }
+  if (!best) return *relay;
+  if (!relay || relay->text().empty() || relay_is_continued) {
+    return best->text().empty() && relay ? *relay : *best;
+  }
+  const Saying* whole = nullptr;
+  for (const Saying& saying : sayings)
+    if (&saying != relay && is_whole(saying.status) &&
+        saying.words().size() >= relay->words().size() && (!whole || more_telling(saying, *whole)))
+      whole = &saying;
+  return whole ? *whole : *relay;
+}
+
+/// Who the sources are, each name once, the relay's first.
+class Names {
+ public:
+  explicit Names(const std::vector<Copy>& copies) : names_{relay_writer} {
+    std::vector<std::string> others;
+    for (const Copy& copy : copies) others.push_back(copy.writer);
+    std::sort(others.begin(), others.end());
+    others.erase(std::unique(others.begin(), others.end()), others.end());
+    names_.insert(names_.end(), others.begin(), others.end());
+    ranks_.push_back(0);
+    for (const Copy& copy : copies) {
+      const auto at = std::lower_bound(others.begin(), others.end(), copy.writer);
+      ranks_.push_back(static_cast<std::size_t>(at - others.begin()) + 1);
+    }
+  }
+  const std::string& of(Saying::Source source) const { return names_[ranks_[source]]; }
+  /// Of all that have said something of this turn, in their order.
+  std::vector<std::string> of(const Slot& slot) const {
+    std::vector<std::size_t> ranks;
+    for (const Saying& saying : slot.sayings)
+      for (const Saying::Source source : saying.sources) ranks.push_back(ranks_[source]);
+    std::sort(ranks.begin(), ranks.end());
+    ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+    std::vector<std::string> names;
+    names.reserve(ranks.size());
+    for (const std::size_t rank : ranks) names.push_back(names_[rank]);
+    return names;
+  }
+  std::vector<std::string> of(const Slots& slots) const {
+    std::vector<bool> present(names_.size(), false);
+    for (const Slot& slot : slots)
+      for (const Saying& saying : slot.sayings)
+        for (const Saying::Source source : saying.sources) present[ranks_[source]] = true;
+    std::vector<std::string> names;
+    for (std::size_t rank = 0; rank < names_.size(); ++rank)
+      if (present[rank]) names.push_back(names_[rank]);
+    return names;
+  }
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::size_t> ranks_;  ///< of each source, in names_
+};
+
+MergedTurn turn_of(const Slot& slot, const Names& names) {
+  const Saying& best = best_of(slot.sayings);
+  MergedTurn turn;
+  if (slot.heard) static_cast<Turn&>(turn) = *slot.heard;
+  if (!is_of_relay(best)) {
+    turn.status = best.status;
+    turn.text = best.text();
+    turn.reason.clear();
+  }
+  if (turn.role == Role::unknown) turn.role = slot.role;
+  if (turn.item_id.empty() && !slot.ids.empty())
+    turn.item_id = *std::min_element(slot.ids.begin(), slot.ids.end());
+  if (!turn.started_at) turn.started_at = slot.started_at;
+  if (!turn.ended_at) turn.ended_at = slot.ended_at;
+  // They may be of two writers with two clocks, or of one that mixes them up.
+  if (turn.started_at && turn.ended_at) turn.ended_at = std::max(*turn.started_at, *turn.ended_at);
+  turn.writers = names.of(slot);
+  for (const Saying& saying : slot.sayings) {
+    if (saying.has_same_text(best)) continue;
+    for (const Saying::Source source : saying.sources)
+      turn.versions.push_back({names.of(source), saying.status, saying.text()});
+  }
+  const auto key = [](const Version& version) {
+    return std::tie(version.writer, version.text.wtf8(), version.status);
+  };
+  std::sort(turn.versions.begin(), turn.versions.end(),
+            [&](const Version& a, const Version& b) { return key(a) < key(b); });
+  turn.versions.erase(std::unique(turn.versions.begin(), turn.versions.end()), turn.versions.end());
+  return turn;
+}
+
+// ---- what is missing ---------------------------------------------------------------------------
+
+bool is_filled(const Gap& gap, const Slots& slots, const std::vector<MergedTurn>& turns) {
+  if (gap.item_id.empty()) return false;
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].has_id(gap.item_id) && !turns[i].text.empty() &&
+        !is_of_relay(best_of(slots[i].sayings)) && is_whole(turns[i].status))
+      return true;
+  return false;
+}
+
+/// Numbers that no copy has, where numbers follow upon each other otherwise (some people count
+/// in tens).
+void add_missing_places(const Slots& slots, std::vector<Gap>& gaps) {
+  std::vector<std::size_t> jumps;
+  std::size_t steps = 0;
+  const Slot* last = nullptr;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (!slots[i].place) continue;
+    const int distance = last ? *slots[i].place - *last->place : 0;
+    if (distance == 1) ++steps;
+    if (distance > 1) jumps.push_back(i);
+    last = &slots[i];
+  }
+  if (steps <= jumps.size()) return;
+  for (const std::size_t at : jumps) {
+    gaps.push_back({{}, GapKind::missing_position, static_cast<int>(at)});
+  }
+}
+
+/// Behind the same turns as in the relay's own transcript, whatever stands between them now.
+std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const Slots& slots) {
+  std::vector<int> ordinals(relay.turns.size() + 1, 0);
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].heard != nullptr)
+      ordinals[static_cast<std::size_t>(slots[i].heard - relay.turns.data()) + 1] =
+          static_cast<int>(i) + 1;
+  std::vector<ToolCall> calls = relay.tool_calls;
+  for (ToolCall& call : calls)
+    call.after =
+        ordinals[std::min(static_cast<std::size_t>(std::max(call.after, 0)), ordinals.size() - 1)];
+  std::stable_sort(calls.begin(), calls.end(),
+                   [](const ToolCall& a, const ToolCall& b) { return a.after < b.after; });
+  return calls;
+}
+
+Contribution contribution(const Slots& slots, const std::vector<MergedTurn>& turns,
+                          Saying::Source source) {
+  Contribution brought;
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    bool theirs = false, others = false, known = false;
+    for (const Saying& saying : slots[i].sayings)
+      for (const Saying::Source one : saying.sources) {
+        (one == source ? theirs : others) = true;
+        known |=
+            one != source && saying.text() == turns[i].text && saying.status == turns[i].status;
+      }
+    if (!theirs) continue;
+    ++(!others ? brought.added : known ? brought.unchanged : brought.extended);
+  }
+  return brought;
+}
+
+/// The copies, each once, in an order that depends on nothing but what is in them.
+std::vector<std::size_t> in_fixed_order(const std::vector<Copy>& copies) {
+  std::vector<std::size_t> order(copies.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return comes_before(copies[a], copies[b]); });
+  order.erase(std::unique(order.begin(), order.end(),
+                          [&](std::size_t a, std::size_t b) { return copies[a] == copies[b]; }),
+              order.end());
+  return order;
+}
+
+/// Those first that say the most about places: one without numbers only if it has more turns than
+/// all that have.
+std::pair<int, std::ptrdiff_t> rank_of(const Slots& list, std::size_t most_numbered) {
+  const auto size = static_cast<std::ptrdiff_t>(list.size());
+  if (!is_numbered(list)) return {list.size() > most_numbered ? -1 : 2, -size};
+  const std::ptrdiff_t span = *list.back().place - *list.front().place;
+  return {span > 2 * size ? 1 : 0, -size};
+}
+
+std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spellings,
+                            MergeWork& work) {
+  std::vector<Slots> lists;
+  std::map<std::string_view, std::size_t> singles;
+  for (const std::size_t i : in_fixed_order(copies)) {
+    const Copy& copy = copies[i];
+    std::size_t list = lists.size();
+    if (is_single(copy)) list = singles.try_emplace(copy.writer, list).first->second;
+    if (list == lists.size()) lists.emplace_back().reserve(copy.turns.size());
+    for (const CopyTurn& turn : copy.turns)
+      lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1), spellings));
+  }
+  std::erase_if(lists, [](const Slots& list) { return list.empty(); });
+  for (Slots& list : lists) tidy(list, work);
+  std::size_t most_numbered = 0;
+  for (const Slots& list : lists)
+    if (is_numbered(list)) most_numbered = std::max(most_numbered, list.size());
+  std::stable_sort(lists.begin(), lists.end(), [&](const Slots& a, const Slots& b) {
+    return rank_of(a, most_numbered) < rank_of(b, most_numbered);
+  });
+  return lists;
+}
+
+/// In their order, as far as the work goes. What is beyond stands behind all others.
+Slots join_all(Slots slots, std::vector<Slots> lists, const std::vector<Copy>& copies,
+               MergeWork& work) {
+  std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
+  std::size_t next = 0;
+  for (; next < lists.size(); ++next) {
+    Slots& list = lists[next];
+    if (!work.take(work_of_joining(slots, list))) break;
+    const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
+    const auto known = shifts.find(writer);
+    const auto shift =
+        join(slots, std::move(list),
+             known == shifts.end() ? std::nullopt : std::optional(known->second), work);
+    if (shift) shifts.emplace(writer, *shift);
+  }
+  if (next == lists.size()) return slots;
+  Unaligned rest(std::move(slots));
+  for (; next < lists.size(); ++next) rest.add(std::move(lists[next]));
+  return std::move(rest).slots();
+}
+
+/// What was cut off is whole again where another writer has the rest.
+bool is_complete(const FinalTranscript& relay, const Slots& slots, const MergedTranscript& merged) {
+  if (!merged.gaps.empty()) return false;
+  if (relay.complete) return true;
+  const bool mended =
+      !relay.gaps.empty() || std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
+        return slot.heard && !is_whole(slot.heard->status) && !is_of_relay(best_of(slot.sayings));
+      });
+  return mended &&
+         std::none_of(merged.turns.begin(), merged.turns.end(), [](const MergedTurn& turn) {
+           return turn.status == TurnStatus::in_progress ||
+                  (turn.status == TurnStatus::interrupted && turn.reason.empty());
+         });
+}
+
+/// The copy that stands for `copies[of]`: the same one may have been given twice.
+Saying::Source source_of(const std::vector<Copy>& copies, std::size_t of) {
+  if (of >= copies.size()) return static_cast<Saying::Source>(copies.size() + 1);
+  for (const std::size_t i : in_fixed_order(copies))
+    if (i == of || copies[i] == copies[of]) return static_cast<Saying::Source>(i + 1);
+  return static_cast<Saying::Source>(copies.size() + 1);
+}
+
+}  // namespace
+
+MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies) {
+  Contribution ignored;
+  return merge(relay, copies, copies.size(), ignored);
+}
+
+MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
+                       std::size_t of, Contribution& brought, std::uint64_t work_max) {
+  Spellings spellings;
+  MergeWork work(work_max);
+  const Slots slots =
+      join_all(slots_of(relay, spellings), lists_of(copies, spellings, work), copies, work);
+
+  MergedTranscript merged;
+  const Names names(copies);
+  merged.turns.reserve(slots.size());
+  for (const Slot& slot : slots) {
+    merged.turns.push_back(turn_of(slot, names));
+    merged.turns.back().ordinal = static_cast<int>(merged.turns.size());
+  }
+  for (const Gap& gap : relay.gaps)
+    if (!is_filled(gap, slots, merged.turns)) merged.gaps.push_back(gap);
+  if (!copies.empty()) add_missing_places(slots, merged.gaps);
+  merged.complete = is_complete(relay, slots, merged);
+  merged.writers = names.of(slots);
+  merged.tool_calls = place_tool_calls(relay, slots);
+  brought = contribution(slots, merged.turns, source_of(copies, of));
+  return merged;
+}
+
+}  // namespace verbatim::session

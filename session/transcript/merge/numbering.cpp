@@ -1,0 +1,228 @@
+#include "session/transcript/merge/numbering.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace verbatim::session {
+namespace {
+
+/// Some count from 0 and some from 1. One whose first number is higher has lost the turns before.
+int beginning_of(const PlaceIndex& places) { return std::min(places.first(), 1); }
+
+/// It may have counted only what it has, from its beginning: nothing says that it lacks a turn.
+bool may_count_what_it_has(const PlaceIndex& places) {
+  return !places.has_holes() && places.first() <= 1;
+}
+
+/// Of a list by its numbers: the speaker of each follows from whether its number is odd.
+bool takes_turns(const PlaceIndex& places, const Slots& slots) {
+  std::optional<Role> of[2];
+  for (const auto& [place, at] : places.entries()) {
+    auto& speaker = of[place & 1];
+    if (speaker && *speaker != slots[at].role) return false;
+    speaker = slots[at].role;
+  }
+  return of[0] && of[1] && *of[0] != *of[1];
+}
+
+void extend(Span& span, const std::pair<std::size_t, std::size_t>& pair, bool is_first) {
+  if (is_first) span = {pair, pair};
+  if (pair.second < span.first.second) span.first = pair;
+  if (pair.second > span.last.second) span.last = pair;
+}
+
+}  // namespace
+
+PlaceIndex::PlaceIndex(const Slots& slots) {
+  entries_.reserve(slots.size());
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (slots[i].place) entries_.emplace_back(*slots[i].place, i);
+  if (!std::is_sorted(entries_.begin(), entries_.end()))
+    std::sort(entries_.begin(), entries_.end());
+  for (std::size_t i = 1; i < entries_.size(); ++i) {
+    const auto [before, earlier] = entries_[i - 1];
+    const auto [place, later] = entries_[i];
+    holes_ |= place - before > 1;
+    roles_share_ |= place == before && slots[earlier].role != slots[later].role;
+  }
+}
+
+std::pair<const PlaceIndex::Entry*, const PlaceIndex::Entry*> PlaceIndex::at(int place) const {
+  const Entry* const begin = entries_.data();
+  const Entry* const end = begin + entries_.size();
+  const auto before = [](const Entry& entry, int number) { return entry.first < number; };
+  const Entry* const first = std::lower_bound(begin, end, place, before);
+  const auto behind = [](int number, const Entry& entry) { return number < entry.first; };
+  return {first, std::upper_bound(first, end, place, behind)};
+}
+
+Numbering::Numbering(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+                     std::optional<int> known_shift, MergeWork& work)
+    : ours_(ours),
+      theirs_(theirs),
+      work_(work),
+      our_places_(ours),
+      their_places_(theirs),
+      comparable_(!our_places_.empty() && !theirs.empty() && their_places_.size() == theirs.size()),
+      ids_are_comparable_(ids_are_comparable) {
+  if (!comparable_) return;
+  // As if both had counted from the conversation's beginning, if nothing better is known.
+  likely_shift_ = known_shift.value_or(beginning_of(our_places_) - beginning_of(their_places_));
+  is_known_ = known_shift.has_value();
+}
+
+std::optional<Fit> Numbering::of_what_we_have() const {
+  if (!comparable_) return std::nullopt;
+  Fit fit;
+  fit.shift = likely_shift_;
+  fit.partners.assign(theirs_.size(), none);
+  std::vector<bool> taken(ours_.size(), false);
+  for (std::size_t j = 0; j < theirs_.size(); ++j) {
+    const auto [first, last] = our_places_.at(*theirs_[j].place + fit.shift);
+    for (const auto* at = first; at != last && fit.partners[j] == none; ++at) {
+      if (!work_.take(1)) return std::nullopt;
+      if (taken[at->second] || !is_the_same(ours_[at->second], theirs_[j], ids_are_comparable_))
+        continue;
+      fit.partners[j] = at->second;
+      taken[at->second] = true;
+    }
+    if (fit.partners[j] == none) return std::nullopt;
+  }
+  fit.agreements = theirs_.size();
+  fit.holds = true;
+  return fit;
+}
+
+std::optional<Fit> Numbering::best(const FoundAnchors& anchors, PairingByWords& words) const {
+  if (!comparable_) return std::nullopt;
+  std::optional<Fit> best;
+  std::size_t most = 0;
+  for (const int shift : shifts_to_try(anchors)) {
+    Fit fit = measure(shift, anchors);
+    if (!fit.holds) continue;
+    if (is_certain(fit)) return fit;
+    if (is_confirmed(fit) && (keep_turns_alike(fit) || !words.explain_more_beside(fit))) return fit;
+    if (name_places_alike(fit) && words.leave_turns_of_both()) return fit;
+    const std::size_t pairs = words.count_with(fit);
+    if (is_refuted(fit, pairs, words) || (best && pairs <= most)) continue;
+    most = pairs;
+    best = std::move(fit);
+  }
+  return best;
+}
+
+/// It is the same writer's numbering, and nothing contradicts it.
+bool Numbering::is_certain(const Fit& fit) const {
+  return is_known_ && fit.shift == likely_shift_ && is_undisputed(fit);
+}
+
+/// Nothing at the same number is contradicted, and each of ours has one.
+bool Numbering::is_undisputed(const Fit& fit) const {
+  return fit.collisions == 0 && our_places_.size() == ours_.size();
+}
+
+/// Sentences stand at the same numbers. Between the first of them and the last nobody has counted
+/// what the other has not: all that follows would be shifted.
+bool Numbering::is_confirmed(const Fit& fit) const {
+  // One sentence says enough where both count from the beginning; that one began later than the
+  // other takes more than one that was said twice.
+  const std::size_t enough = std::abs(fit.shift) <= 1 ? 1 : 3;
+  return is_undisputed(fit) && fit.contradictions == 0 && fit.confirmations >= enough;
+}
+
+/// Both begin at the same number and both have holes: neither merely counts what it has.
+bool Numbering::name_places_alike(const Fit& fit) const {
+  return is_undisputed(fit) && fit.shift == likely_shift_ && our_places_.first() <= 1 &&
+         their_places_.first() + fit.shift == our_places_.first() && our_places_.has_holes() &&
+         their_places_.has_holes();
+}
+
+/// In both, one speaker has the odd numbers and the other the even ones, holes or not: the holes
+/// are turns. Whoever counts something else too comes to change sides.
+bool Numbering::keep_turns_alike(const Fit& fit) const {
+  return name_places_alike(fit) && takes_turns(our_places_, ours_) &&
+         takes_turns(their_places_, theirs_);
+}
+
+/// One begins where the other ends: a copy that was posted in parts.
+bool Numbering::goes_on(const Fit& fit) const {
+  if (!is_undisputed(fit) || fit.shift != likely_shift_ || fit.resemblances > 0) return false;
+  const int first = their_places_.first() + fit.shift;
+  const int last = their_places_.last() + fit.shift;
+  return (!their_places_.has_holes() && first > 1 && first <= our_places_.last() + 1) ||
+         (!our_places_.has_holes() && our_places_.first() > 1 && last >= our_places_.first() - 1);
+}
+
+/// A number that is right explains at least as much as the words do without it.
+bool Numbering::is_refuted(const Fit& fit, std::size_t pairs, PairingByWords& words) const {
+  const std::size_t by_words = words.count();
+  if (pairs >= by_words) return false;
+  // What goes on where the other ends has some of its words again; the same turns under other
+  // numbers have most of them.
+  return !goes_on(fit) || by_words * 2 > std::min(ours_.size(), theirs_.size());
+}
+
+/// Where we count from the beginning there is nothing before it.
+bool Numbering::falls_before_the_first(int shift) const {
+  if (is_known_ && shift == likely_shift_) return false;
+  const int beginning = may_count_what_it_has(our_places_) ? our_places_.first() : 0;
+  return their_places_.first() + shift < beginning;
+}
+
+std::vector<int> Numbering::shifts_to_try(const FoundAnchors& anchors) const {
+  std::vector<int> shifts = {likely_shift_};
+  const auto add = [&](int shift) {
+    if (std::find(shifts.begin(), shifts.end(), shift) == shifts.end()) shifts.push_back(shift);
+  };
+  for (const int shift : {0, 1, -1}) add(shift);
+  for (const auto& [i, j] : anchors.all) {
+    if (!ours_[i].place) continue;
+    add(*ours_[i].place - *theirs_[j].place);
+    if (shifts.size() > 8) break;  // no constant shift then
+  }
+  return shifts;
+}
+
+Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
+  Fit fit;
+  fit.shift = shift;
+  if (falls_before_the_first(shift)) return fit;
+  for (std::size_t n = 0; n < anchors.all.size(); ++n) {
+    const auto& [i, j] = anchors.all[n];
+    if (!ours_[i].place) continue;
+    const bool agrees = *ours_[i].place == *theirs_[j].place + shift;
+    if (!agrees && n < anchors.by_id) return fit;
+    if (agrees) extend(fit.confirmed, anchors.all[n], fit.confirmations == 0);
+    ++(agrees ? fit.confirmations : fit.contradictions);
+  }
+  if (fit.contradictions * 2 > theirs_.size()) return fit;
+  const bool roles_share = our_places_.roles_share() || their_places_.roles_share();
+  fit.partners.assign(theirs_.size(), none);
+  std::vector<bool> taken(ours_.size(), false);
+  for (std::size_t j = 0; j < theirs_.size(); ++j) {
+    bool somebody = false;
+    const auto [first, last] = our_places_.at(*theirs_[j].place + shift);
+    for (const auto* at = first; at != last; ++at) {
+      const Slot& slot = ours_[at->second];
+      if (!work_.take(work_of_comparing(slot, theirs_[j]))) return fit;
+      if (roles_share && slot.role != theirs_[j].role) continue;
+      somebody = true;
+      if (taken[at->second] || !may_be_same(slot, theirs_[j])) continue;
+      if (ids_are_comparable_ && differ_in_id(slot, theirs_[j])) continue;
+      fit.partners[j] = at->second;
+      taken[at->second] = true;
+      break;
+    }
+    if (fit.partners[j] == none && somebody && ++fit.collisions * 10 > theirs_.size()) return fit;
+    if (fit.partners[j] == none) continue;
+    ++fit.agreements;
+    if (!agree(ours_[fit.partners[j]], theirs_[j])) ++fit.resemblances;
+  }
+  // One utterance that two recognisers wrote quite differently does not refute the rest. Nor does a
+  // sentence that was said twice, of which each has one, if all else agrees.
+  fit.holds = fit.contradictions == 0 ? fit.collisions * 10 <= fit.agreements
+                                      : fit.collisions == 0 && fit.contradictions < fit.agreements;
+  return fit;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,60 @@
+#include "session/transcript/merge/unaligned.hpp"
+
+#include <utility>
+
+namespace verbatim::session {
+
+Unaligned::Unaligned(Slots ours) : ours_(std::move(ours)), taken_in_(ours_.size(), 0) {
+  for (std::size_t i = 0; i < ours_.size(); ++i) note(i);
+}
+
+void Unaligned::note(std::size_t at) {
+  const Slot& slot = ours_[at];
+  const auto role = static_cast<std::size_t>(slot.role);
+  for (const std::string_view id : slot.ids) by_id_[role].try_emplace(id, at);
+  for (const Saying& saying : slot.sayings) {
+    if (saying.words().empty()) continue;
+    auto& same = by_words_[role][saying.words()].at;
+    if (same.empty() || same.back() != at) same.push_back(at);
+  }
+}
+
+/// `none`: nobody has it. Each of ours is one turn of a list at most.
+std::size_t Unaligned::partner_of(const Slot& theirs) {
+  const auto role = static_cast<std::size_t>(theirs.role);
+  for (const std::string_view id : theirs.ids)
+    if (const auto at = by_id_[role].find(id); at != by_id_[role].end())
+      if (taken_in_[at->second] != list_) return at->second;
+  for (const Saying& saying : theirs.sayings) {
+    const auto found = by_words_[role].find(saying.words());
+    if (found == by_words_[role].end()) continue;
+    Same& same = found->second;
+    if (std::exchange(same.list, list_) != list_) same.next = 0;
+    while (same.next < same.at.size() && taken_in_[same.at[same.next]] == list_) ++same.next;
+    if (same.next < same.at.size()) return same.at[same.next++];
+  }
+  return none;
+}
+
+void Unaligned::add(Slots&& theirs) {
+  ++list_;
+  // Its own turns are no partners of one another: they come in when all have been looked at.
+  std::vector<std::size_t> fresh;
+  for (std::size_t j = 0; j < theirs.size(); ++j) {
+    theirs[j].place.reset();  // it would say what was not looked at
+    const std::size_t i = partner_of(theirs[j]);
+    if (i == none) {
+      fresh.push_back(j);
+      continue;
+    }
+    taken_in_[i] = list_;
+    absorb(ours_[i], std::move(theirs[j]));
+  }
+  for (const std::size_t j : fresh) {
+    ours_.push_back(std::move(theirs[j]));
+    taken_in_.push_back(list_);
+    note(ours_.size() - 1);
+  }
+}
+
+}  // namespace verbatim::session

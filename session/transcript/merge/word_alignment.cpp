@@ -1,0 +1,316 @@
+#include "session/transcript/merge/word_alignment.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "session/transcript/merge/longest_pairing.hpp"
+#include "session/transcript/merge/text_similarity.hpp"
+
+namespace verbatim::session {
+namespace {
+
+/// Telling words by the first of them.
+class ByOpening {
+ public:
+  explicit ByOpening(const Slots& slots) {
+    for (std::size_t i = 0; i < slots.size(); ++i)
+      for (const Saying& saying : slots[i].sayings)
+        if (saying.words().size() >= telling_length)
+          by_opening_[opening_of(saying.words())].emplace_back(i, &saying);
+  }
+  /// The only one that goes on where `cut` was cut short; none if there are more.
+  std::size_t continued_by(const Slot& cut, const Slots& others, MergeWork& work) const {
+    std::size_t found = none;
+    for (const Saying& saying : cut.sayings) {
+      if (!saying.is_partial() || saying.words().size() < telling_length) continue;
+      const auto at = by_opening_.find(opening_of(saying.words()));
+      if (at == by_opening_.end()) continue;
+      for (const auto& [i, more] : at->second) {
+        if (!work.take(1)) return none;
+        if (i == found || others[i].role != cut.role || !begins_with(more->words(), saying.words()))
+          continue;
+        if (found != none) return none;
+        found = i;
+      }
+    }
+    return found;
+  }
+
+ private:
+  static std::string_view opening_of(const std::string& words) {
+    return std::string_view(words).substr(0, telling_length);
+  }
+  using Openers = std::vector<std::pair<std::size_t, const Saying*>>;
+  std::unordered_map<std::string_view, Openers> by_opening_;
+};
+
+bool any_cut_short(const Slots& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
+    return std::any_of(slot.sayings.begin(), slot.sayings.end(),
+                       [](const Saying& saying) { return saying.is_partial(); });
+  });
+}
+
+void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+                   Anchors& anchors, MergeWork& work) {
+  const auto add = [&](std::size_t i, std::size_t j) {
+    if (ids_are_comparable && differ_in_id(ours[i], theirs[j])) return;
+    anchors.emplace_back(i, j);
+  };
+  if (any_cut_short(ours)) {
+    const ByOpening known(theirs);
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      if (const std::size_t j = known.continued_by(ours[i], theirs, work); j != none) add(i, j);
+  }
+  if (any_cut_short(theirs)) {
+    const ByOpening known(ours);
+    for (std::size_t j = 0; j < theirs.size(); ++j)
+      if (const std::size_t i = known.continued_by(theirs[j], ours, work); i != none) add(i, j);
+  }
+}
+
+/// Telling words that stand in one of theirs, and where we have them.
+class TellingWords {
+ public:
+  explicit TellingWords(const Slots& theirs) {
+    places_.reserve(theirs.size());
+    for (std::size_t j = 0; j < theirs.size(); ++j)
+      for (const Saying& saying : theirs[j].sayings)
+        if (saying.words().size() >= telling_length)
+          note(places_[{theirs[j].role, &saying}].theirs, j);
+  }
+  /// No table is made of ours: they are many more, with all that was joined to them before.
+  void look_for_among(const Slots& ours) {
+    for (std::size_t i = 0; i < ours.size(); ++i)
+      for (const Saying& saying : ours[i].sayings) {
+        if (saying.words().size() < telling_length) continue;
+        const auto at = places_.find({ours[i].role, &saying});
+        if (at != places_.end()) note(at->second.ours, i);
+      }
+  }
+  /// Ours with these words; `none` if they do not stand exactly once on each side.
+  std::size_t partner_of(const Slot& slot, const Saying& saying) const {
+    const auto at = places_.find({slot.role, &saying});
+    return at == places_.end() || at->second.theirs == often ? none : once(at->second.ours);
+  }
+
+ private:
+  static constexpr std::size_t often = none - 1;
+  struct Places {
+    std::size_t ours = none;
+    std::size_t theirs = none;
+  };
+  static void note(std::size_t& place, std::size_t here) {
+    place = place == none || place == here ? here : often;
+  }
+  static std::size_t once(std::size_t place) { return place == often ? none : place; }
+
+  std::unordered_map<Spoken, Places, SpokenHash> places_;
+};
+
+/// The same id, by a speaker that can be the same: some writers give a question and its answer one.
+void add_by_id(const Slots& ours, const Slots& theirs, Anchors& anchors) {
+  if (std::all_of(theirs.begin(), theirs.end(), [](const Slot& slot) { return slot.ids.empty(); }))
+    return;
+  std::unordered_multimap<std::string_view, std::size_t> by_id;
+  for (std::size_t i = ours.size(); i-- > 0;)
+    for (const std::string_view id : ours[i].ids) by_id.emplace(id, i);
+  for (std::size_t j = 0; j < theirs.size(); ++j) {
+    std::size_t partner = none;
+    for (const std::string_view id : theirs[j].ids)
+      for (auto [at, end] = by_id.equal_range(id); at != end; ++at)
+        if (same_role(ours[at->second], theirs[j])) partner = std::min(partner, at->second);
+    if (partner != none) anchors.emplace_back(partner, j);
+  }
+}
+
+/// As many pairs as there can be at most: turns with the same words, whatever their order.
+std::size_t most_pairs(const Slots& ours, const Slots& theirs) {
+  std::unordered_map<Spoken, std::size_t, SpokenHash> there;
+  there.reserve(theirs.size());
+  for (const Slot& slot : theirs)
+    for (const Saying& saying : slot.sayings) there.try_emplace({slot.role, &saying}, 0);
+  for (const Slot& slot : ours)
+    for (const Saying& saying : slot.sayings)
+      if (const auto at = there.find({slot.role, &saying}); at != there.end()) ++at->second;
+  std::size_t pairs = 0;
+  for (const Slot& slot : theirs)
+    for (const Saying& saying : slot.sayings) {
+      const auto at = there.find({slot.role, &saying});
+      if (at == there.end() || at->second == 0) continue;
+      --at->second;
+      ++pairs;
+      break;
+    }
+  return pairs;
+}
+
+/// Which of ours have a partner.
+std::vector<bool> partnered(const Slots& ours, const Partners& partners) {
+  std::vector<bool> taken(ours.size(), false);
+  for (const std::size_t i : partners)
+    if (i != none) taken[i] = true;
+  return taken;
+}
+
+/// Between two pairs each has one turn of a role that the other seems to lack, and they sound
+/// alike: two recognisers heard it.
+void pair_what_sounds_alike(const Slots& ours, const Slots& theirs, Comparable by,
+                            Partners& partners) {
+  const std::vector<bool> taken = partnered(ours, partners);
+  Anchors found;
+  between(ours, theirs, partners,
+          [&](std::size_t i, std::size_t our_end, std::size_t j, std::size_t their_end) {
+            if (i == our_end || j == their_end) return;
+            for (const Role role : {Role::user, Role::assistant, Role::system, Role::unknown}) {
+              std::vector<std::size_t> mine, other;
+              for (std::size_t at = i; at < our_end; ++at)
+                if (ours[at].role == role && !taken[at]) mine.push_back(at);
+              for (std::size_t at = j; at < their_end; ++at)
+                if (theirs[at].role == role && partners[at] == none) other.push_back(at);
+              if (mine.size() != 1 || other.size() != 1) continue;
+              const Slot& a = ours[mine[0]];
+              const Slot& b = theirs[other[0]];
+              if (!by.tells_apart(a, b) && may_be_same(a, b)) found.emplace_back(mine[0], other[0]);
+            }
+          });
+  for (const auto& [i, j] : found) partners[j] = i;
+}
+
+/// So many numbers take about as long to compare as two turns.
+constexpr std::size_t chain_of_one_more = 16;
+
+/// A writer that hears late what somebody has said puts it behind the answer to it: a sentence can
+/// stand on the other side of one turn. Beyond more of them the same words are another turn.
+void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, MergeWork& work) {
+  const std::vector<std::size_t> chain = in_order(partners);
+  std::vector<bool> ordered(partners.size(), false);
+  for (const std::size_t j : chain) ordered[j] = true;
+  for (std::size_t n = anchors.by_id; n < anchors.all.size(); ++n) {
+    const auto& [i, j] = anchors.all[n];
+    if (partners[j] != i || ordered[j]) continue;
+    if (!work.take(1 + chain.size() / chain_of_one_more)) {
+      partners[j] = none;
+      continue;
+    }
+    const auto crossed =
+        std::count_if(chain.begin(), chain.end(), [&, ours = i, theirs = j](std::size_t other) {
+          return (other < theirs) != (partners[other] < ours);
+        });
+    if (crossed > 1) partners[j] = none;
+  }
+}
+
+/// With the first `count` of the anchors as certain.
+void align_between(const Slots& ours, const Slots& theirs, const Anchors& anchors,
+                   std::size_t count, Comparable by, Partners& partners, MergeWork& work) {
+  std::vector<bool> taken = partnered(ours, partners);
+  for (std::size_t n = 0; n < count; ++n) {
+    const auto& [i, j] = anchors[n];
+    if (partners[j] != none || taken[i] || by.tells_apart(ours[i], theirs[j])) continue;
+    partners[j] = i;
+    taken[i] = true;
+  }
+  const Partners certain = partners;
+  between(ours, theirs, certain,
+          [&](std::size_t i, std::size_t our_end, std::size_t j, std::size_t their_end) {
+            pair_most(ours, {i, our_end}, theirs, {j, their_end}, by, partners, work);
+          });
+}
+
+}  // namespace
+
+bool ids_are_of_one_kind(const Slots& ours, const Slots& theirs) {
+  if (std::all_of(theirs.begin(), theirs.end(), [](const Slot& slot) { return slot.ids.empty(); }))
+    return false;
+  std::unordered_set<std::string_view> known;
+  for (const Slot& slot : ours) known.insert(slot.ids.begin(), slot.ids.end());
+  for (const Slot& slot : theirs)
+    for (const std::string_view id : slot.ids)
+      if (known.contains(id)) return true;
+  return false;
+}
+
+FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+                          MergeWork& work) {
+  FoundAnchors anchors;
+  add_by_id(ours, theirs, anchors.all);
+  anchors.by_id = anchors.all.size();
+  std::vector<bool> anchored(theirs.size(), false);
+  for (const auto& [i, j] : anchors.all) anchored[j] = true;
+  TellingWords words(theirs);
+  words.look_for_among(ours);
+  for (std::size_t j = 0; j < theirs.size(); ++j)
+    for (const Saying& saying : theirs[j].sayings) {
+      if (anchored[j]) break;
+      const std::size_t i = words.partner_of(theirs[j], saying);
+      if (i == none || (ids_are_comparable && differ_in_id(ours[i], theirs[j]))) continue;
+      anchors.all.emplace_back(i, j);
+      anchored[j] = true;
+    }
+  add_cut_short(ours, theirs, ids_are_comparable, anchors.all, work);
+  return anchors;
+}
+
+std::optional<Partners> find_among(const Slots& ours, const Slots& theirs,
+                                   bool ids_are_comparable) {
+  Partners partners;
+  partners.reserve(theirs.size());
+  std::size_t i = 0;
+  for (const Slot& slot : theirs) {
+    const auto is_it = [&](const Slot& other) {
+      return is_the_same(other, slot, ids_are_comparable);
+    };
+    while (i < ours.size() && !is_it(ours[i])) ++i;
+    if (i == ours.size()) return std::nullopt;
+    partners.push_back(i++);
+  }
+  return partners;
+}
+
+void align_by_words(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors,
+                    Comparable by, Partners& partners, MergeWork& work) {
+  if (std::find(partners.begin(), partners.end(), none) == partners.end()) return;
+  Partners free = partners;
+  align_between(ours, theirs, anchors.all, anchors.all.size(), by, partners, work);
+  part_what_is_far_off(anchors, partners, work);
+  // A sentence that stands once in each list can be two turns of which each lacks one. Then more of
+  // the rest agrees without it.
+  const std::size_t pairs = count_agreements(ours, theirs, partners);
+  if (anchors.by_id < anchors.all.size() && pairs < theirs.size() &&
+      pairs < most_pairs(ours, theirs)) {
+    align_between(ours, theirs, anchors.all, anchors.by_id, by, free, work);
+    if (count_agreements(ours, theirs, free) > pairs) partners = std::move(free);
+  }
+  pair_what_sounds_alike(ours, theirs, by, partners);
+}
+
+std::size_t count_agreements(const Slots& ours, const Slots& theirs, const Partners& partners) {
+  std::size_t count = 0;
+  for (std::size_t j = 0; j < partners.size(); ++j)
+    if (partners[j] != none && agree(ours[partners[j]], theirs[j])) ++count;
+  return count;
+}
+
+std::vector<std::size_t> in_order(const Partners& partners) {
+  std::vector<std::size_t> tails, previous(partners.size(), none);
+  for (std::size_t j = 0; j < partners.size(); ++j) {
+    if (partners[j] == none) continue;
+    const auto at =
+        std::lower_bound(tails.begin(), tails.end(), j,
+                         [&](std::size_t a, std::size_t b) { return partners[a] < partners[b]; });
+    if (at != tails.begin()) previous[j] = *(at - 1);
+    if (at == tails.end())
+      tails.push_back(j);
+    else
+      *at = j;
+  }
+  std::vector<std::size_t> chain;
+  for (std::size_t j = tails.empty() ? none : tails.back(); j != none; j = previous[j])
+    chain.push_back(j);
+  std::reverse(chain.begin(), chain.end());
+  return chain;
+}
+
+}  // namespace verbatim::session

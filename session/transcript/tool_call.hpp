@@ -1,0 +1,64 @@
+// The tools that a conversation has used, as plain values: beside its turns, not among them. Names
+// and meanings: the interface, section 4.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/text.hpp"
+#include "session/transcript/turn.hpp"
+
+namespace verbatim::session {
+
+/// Numbers are stored; never renumber.
+enum class ToolKind : std::uint8_t {
+  function = 0,  ///< carried out by the client
+  mcp = 1,       ///< carried out by the provider, on an MCP server
+};
+
+/// Numbers are stored; never renumber.
+enum class ToolStatus : std::uint8_t {
+  in_progress = 0,
+  completed = 1,   ///< its output is there
+  failed = 2,      ///< the server or the provider reported an error, or its use was not approved
+  unanswered = 3,  ///< the conversation ended before an output came
+};
+
+/// What became of the question whether an MCP tool may be used.
+struct ToolApproval {
+  std::string request_id;        ///< the item that asked
+  std::optional<bool> approved;  ///< nullopt: no answer came
+  Text reason;
+
+  friend bool operator==(const ToolApproval&, const ToolApproval&) = default;
+};
+
+struct ToolCall {
+  int after = 0;  ///< the ordinal of the turn before it; 0: it stands at the front
+  std::string item_id;
+  std::string call_id;  ///< empty for MCP
+  ToolKind kind = ToolKind::function;
+  ToolStatus status = ToolStatus::in_progress;
+  std::string name;
+  std::string server;  ///< the label of the MCP server
+  Text arguments;
+  std::optional<Text> output;
+  Text error;  ///< the provider's error object, JSON as it came
+  std::optional<ToolApproval> approval;
+  bool deleted = false;
+  std::string response_id;
+  std::optional<TimeMs> started_at;
+  std::optional<TimeMs> ended_at;
+
+  friend bool operator==(const ToolCall&, const ToolCall&) = default;
+};
+
+std::string_view to_string(ToolKind);
+std::string_view to_string(ToolStatus);
+
+/// Memory and row size, for limits.
+std::size_t size_of(const ToolCall&);
+
+}  // namespace verbatim::session

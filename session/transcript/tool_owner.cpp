@@ -1,0 +1,239 @@
+// Whose call it is: finds the item of a tool's call that an event is about where the event names it
+// in an unusual way, or not at all, as transcript_owner.cpp does for text. A call is never missing:
+// where none is found, one is made.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/json/view.hpp"
+#include "session/transcript/transcript_state.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+using json::Object;
+using json::View;
+
+/// How many of the last items are looked at for one that is told of again outside a response.
+constexpr std::size_t looked_back_max = 16;
+
+bool holds_call(const ConversationItem& item) {
+  return is_call(item.item) || (item.tool && item.item.kind != ItemKind::message);
+}
+
+/// Nothing is known of it but its id.
+bool is_bare(const ConversationItem& item) {
+  return item.item.kind == ItemKind::message && !item.described && !item.spoken &&
+         item.item.role == Role::unknown && item.item.parts.empty();
+}
+
+bool differ(const std::string& one, const std::string& other) {
+  return !one.empty() && !other.empty() && one != other;
+}
+
+}  // namespace
+
+/// By what a call can be known.
+struct Transcript::State::CallSigns {
+  std::string call_id;
+  std::string name;
+  Text arguments;
+  bool ended = false;  ///< the arguments are all there
+
+  static CallSigns of(const ToolArguments& event) {
+    return {event.call_id, event.name, event.whole ? event.text : Text(), event.whole};
+  }
+  static CallSigns of(const Item& item) {
+    Object facts(View::of(item.detail));
+    CallSigns signs{facts["call_id"].string_or_empty(), facts["name"].string_or_empty(),
+                    Text::from_wtf8(facts["arguments"].string_or_empty()), false};
+    signs.ended = item.status != ItemStatus::in_progress && !signs.arguments.empty();
+    return signs;
+  }
+  static CallSigns of(const ConversationItem& item) {
+    CallSigns signs = of(item.item);
+    if (!item.tool) return signs;
+    if (signs.call_id.empty()) signs.call_id = item.tool->call_id;
+    if (signs.name.empty()) signs.name = item.tool->name;
+    if (!signs.ended && item.tool->whole) {
+      signs.arguments = item.tool->arguments;
+      signs.ended = true;
+    }
+    return signs;
+  }
+
+  /// What is told of another call than this one. What is told behind the end of a call's arguments
+  /// repeats them, or begins another call.
+  bool is_another(const CallSigns& told) const {
+    if (differ(call_id, told.call_id) || differ(name, told.name)) return true;
+    if (!ended) return false;
+    const bool named_again = !call_id.empty() && call_id == told.call_id;
+    return told.ended ? arguments != told.arguments : !named_again;
+  }
+};
+
+/// The call of that response which these signs and that index mean, and no other's; nullptr if it
+/// has none. `guess`: without index and call id, the last that is open.
+ConversationItem* Transcript::State::call_among(const std::vector<ConversationItem*>& calls,
+                                                const CallSigns& told, bool mcp, int output_index,
+                                                bool guess) {
+  ConversationItem* by_index = nullptr;
+  ConversationItem* last = nullptr;
+  for (auto one = calls.rbegin(); one != calls.rend(); ++one) {
+    ConversationItem& item = **one;
+    if (!holds_call(item) || (item.item.kind == ItemKind::other) != mcp) continue;
+    watch(item);
+    fetch_detail(item);
+    const CallSigns ours = CallSigns::of(item);
+    if (ours.is_another(told)) continue;
+    if (!ours.call_id.empty() && ours.call_id == told.call_id) return &item;
+    const bool both_known = output_index != no_output_index && item.output_index != no_output_index;
+    if (both_known && item.output_index == output_index && by_index == nullptr) by_index = &item;
+    if (!both_known && last == nullptr) last = &item;
+  }
+  if (by_index != nullptr) return by_index;
+  return guess ? last : nullptr;
+}
+
+/// Without a response's id it is the only one's that runs; if none runs, one of the last items.
+std::vector<ConversationItem*> Transcript::State::calls_of(const std::string& response_id) {
+  if (!response_id.empty()) {
+    const auto found = response_of_id.find(response_id);
+    const Response* const response =
+        found != response_of_id.end() ? found->second : find_spilled_response(response_id);
+    return response != nullptr ? response->items : std::vector<ConversationItem*>();
+  }
+  std::vector<ConversationItem*> calls;
+  for (const Response* response : running)
+    calls.insert(calls.end(), response->items.begin(), response->items.end());
+  return running.empty() ? last_items() : calls;
+}
+
+/// The last items of this connection, in their order, whether they are in memory or not.
+std::vector<ConversationItem*> Transcript::State::last_items() {
+  std::vector<ConversationItem*> last;
+  const auto take = [&last](ConversationItem* item) {
+    if (item->settled || last.size() == looked_back_max) return false;
+    last.push_back(item);
+    return true;
+  };
+  bool more = true;
+  for (const ItemChain* list : {&loose, &chain})
+    for (ConversationItem* at = list->last(); at != nullptr && more; at = at->link.before)
+      more = take(at);
+  for (std::size_t slot = slots.size(); slot-- > 0 && more;) {
+    if (slots[slot].spilled) bring_back(slots[slot].bundle);
+    more = take(*std::find_if(lingering.begin(), lingering.end(),
+                              [slot](const ConversationItem* one) { return one->slot == slot; }));
+  }
+  std::reverse(last.begin(), last.end());
+  return last;
+}
+
+/// The item with this id, if it can be that call. One id for a call and for words, or for two
+/// calls, means two items.
+ConversationItem* Transcript::State::call_named(const std::string& id, const CallSigns& told,
+                                                const std::string& response_id) {
+  ConversationItem* const item = id.empty() ? nullptr : known(id);
+  if (item == nullptr || is_bare(*item)) return item;
+  if (!holds_call(*item)) return nullptr;
+  const bool answers_another =
+      item->response != nullptr && !item->settled && differ(item->response->id, response_id);
+  fetch_detail(*item);
+  const CallSigns ours = CallSigns::of(*item);
+  return answers_another || differ(ours.call_id, told.call_id) ? nullptr : item;
+}
+
+ConversationItem& Transcript::State::call_of(const Address& address, const CallSigns& told,
+                                             bool mcp) {
+  ConversationItem* found = call_named(address.item_id, told, address.response_id);
+  if (found == nullptr)
+    found = call_among(calls_of(address.response_id), told, mcp, address.output_index,
+                       address.item_id.empty());
+  if (found == nullptr) {
+    const bool is_new_id = !address.item_id.empty() && find(address.item_id) == nullptr;
+    found = is_new_id ? &named(address.item_id) : &own_item(Role::unknown);
+    found->item.kind = mcp ? ItemKind::other : ItemKind::function_call;
+    if (address.response_id.empty() && running.empty()) anchor(*found);
+  }
+  const bool of_the_one = address.response_id.empty() && running.size() == 1;
+  join(*found, of_the_one ? running.front()->id : address.response_id);
+  if (found->output_index == no_output_index) found->output_index = address.output_index;
+  return *found;
+}
+
+/// The call that response.output_item.added or .done, or a response's output, tells of; nullptr if
+/// it is none of a tool.
+ConversationItem* Transcript::State::output_call(const Address& address, const Item& told) {
+  if (!is_call(told)) return nullptr;
+  ConversationItem& item = call_of(address, CallSigns::of(told), told.kind == ItemKind::other);
+  if (item.item.id != address.item_id) remember_alias(address.item_id, item);
+  return &item;
+}
+
+/// The item that is placed, or told of once more; nullptr if nothing has told of it before. A call
+/// may come under an id that is not its own, or that is another's.
+ConversationItem* Transcript::State::told_before(const Item& told, bool placed) {
+  if (!is_call(told)) return told.id.empty() ? nullptr : known(told.id);
+  const CallSigns signs = CallSigns::of(told);
+  if (ConversationItem* const own = call_named(told.id, signs, {})) return own;
+  std::vector<ConversationItem*> calls = calls_of({});
+  if (placed) std::erase_if(calls, [](const ConversationItem* one) { return one->placed; });
+  ConversationItem* const found =
+      call_among(calls, signs, told.kind == ItemKind::other, no_output_index, true);
+  if (found != nullptr) {
+    remember_alias(told.id, *found);
+    return found;
+  }
+  const bool is_anothers = !told.id.empty() && find(told.id) != nullptr;
+  return is_anothers ? &own_item(Role::unknown) : nullptr;
+}
+
+/// A tool's output that is told of once more under another id.
+ConversationItem* Transcript::State::output_under_other_id(const Item& told) {
+  if (told.kind != ItemKind::function_call_output) return nullptr;
+  const std::vector<ConversationItem*> last = last_items();
+  Object theirs(View::of(told.detail));
+  for (auto one = last.rbegin(); one != last.rend(); ++one) {
+    ConversationItem& item = **one;
+    if (item.item.kind != ItemKind::function_call_output) continue;
+    watch(item);
+    fetch_detail(item);
+    Object ours(View::of(item.item.detail));
+    if (ours["call_id"].raw() == theirs["call_id"].raw() &&
+        ours["output"].raw() == theirs["output"].raw())
+      return &item;
+  }
+  return nullptr;
+}
+
+void Transcript::State::on(const ToolArguments& event) {
+  ConversationItem& item = call_of({event.item_id, event.response_id, event.output_index},
+                                   CallSigns::of(event), event.mcp);
+  fetch_detail(item);
+  item.add_arguments(event, now);
+}
+
+void Transcript::State::on(const ToolProgress& event) {
+  ConversationItem* found = event.item_id.empty() ? nullptr : known(event.item_id);
+  if (found == nullptr && (event.item_id.empty() || event.output_index != no_output_index))
+    found = call_going_on(event.output_index);
+  if (found == nullptr && event.item_id.empty()) return;  // it says nothing of a call
+  (found != nullptr ? *found : named(event.item_id)).tool_went_on(event.status, now);
+}
+
+/// The MCP call under way with that index; without an index the oldest that has not ended.
+ConversationItem* Transcript::State::call_going_on(int output_index) {
+  for (ConversationItem* item : calls_of({})) {
+    const bool is_its = output_index == no_output_index || item->output_index == no_output_index ||
+                        item->output_index == output_index;
+    const bool goes_on = !item->tool || item->tool->reported == ToolStatus::in_progress;
+    if (item->item.kind != ItemKind::other || !holds_call(*item) || !is_its || !goes_on) continue;
+    watch(*item);
+    return item;
+  }
+  return nullptr;
+}
+
+}  // namespace verbatim::session

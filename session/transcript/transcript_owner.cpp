@@ -1,0 +1,405 @@
+// Whose text it is: finds the item that an event is about where the event names it in an unusual
+// way, or not at all. Compatible servers leave ids out, gateways give each event another one, and
+// some use one id for a question and its answer. A word that can be placed is placed.
+#include <algorithm>
+#include <string>
+
+#include "session/transcript/transcript_state.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+/// Ids of items that no event has named. The count makes them the same in a recovery.
+const std::string own_prefix = "item_unnamed_";
+
+/// How many further ids of items are remembered; beyond that events under new ones find nothing.
+constexpr std::size_t aliases_max = 1024;
+
+bool is_message_of_model(const ConversationItem& item) {
+  return item.item.kind == ItemKind::message && item.item.role != Role::user;
+}
+
+/// A client's item that the provider has never acknowledged, in the place that it asked for.
+bool is_kept_unacknowledged(const ConversationItem* item) {
+  return item != nullptr && item->requested && !item->placed;
+}
+
+}  // namespace
+
+/// Made by own_item(): the provider cannot name it.
+bool Transcript::State::is_unnamed(const ConversationItem& item) {
+  return item.item.id.starts_with(own_prefix);
+}
+
+ConversationItem& Transcript::State::own_item(Role role) {
+  std::string id;
+  do {
+    id = own_prefix + std::to_string(++own_items);
+  } while (find(id) != nullptr);
+  ConversationItem& item = named(id);
+  item.item.role = role;
+  return item;
+}
+
+/// One id for two speakers means two turns: neither may change what the other said. So does one for
+/// a tool's item and for words.
+ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) {
+  Role& known_role = item.item.role;
+  const Role opposite = role == Role::user ? Role::assistant : Role::user;
+  if (known_role == Role::unknown && item.item.kind == ItemKind::message) known_role = role;
+  const bool is_tools = item.item.kind != ItemKind::message && role == Role::assistant;
+  if (known_role != opposite && !is_tools) return item;
+  ConversationItem& other = named(item.item.id + "#" + std::string(to_string(role)));
+  other.item.role = role;
+  if (item.in_chain && !other.in_chain) place_behind(other, item, true);
+  return other;
+}
+
+/// A provider uses an id again: after the item was deleted, or for another utterance or answer.
+/// What had the id stays where it is, under a name of its own.
+void Transcript::State::retire(ConversationItem& item) {
+  const std::string id = item.item.id;
+  std::string name;
+  do {
+    name = id + "@" + std::to_string(++retired);
+  } while (find(name) != nullptr);
+  const auto rename = [&](auto& map) {
+    auto node = map.extract(id);
+    if (node.empty()) return;
+    node.key() = name;
+    map.insert(std::move(node));
+  };
+  rename(items);
+  rename(audio);
+  item.item.id = name;
+  if (item.watched)
+    std::find_if(watched.begin(), watched.end(), [&item](const auto& one) {
+      return one.first == &item;
+    })->second = {};
+  else
+    watched.emplace_back(&item, ConversationItem::Face());
+  item.watched = true;
+  renamed.push_back(id);
+  for (auto& [alias, of] : aliases)
+    if (of == id) of = name;
+  if (scattered == id) scattered = name;
+  for (LostText& lost : lost_texts)
+    if (lost.behind == id) lost.behind = name;
+  for (Pending& request : pending)
+    if (request.behind == id) request.behind = name;
+}
+
+/// The item is of an answer that was over before the one that the event is about.
+bool Transcript::State::is_of_earlier_answer(const ConversationItem& item,
+                                             const std::string& response_id) {
+  if (item.response == nullptr || !item.response->ended || response_id.empty()) return false;
+  if (item.response->id != response_id) return true;
+  const Response* const meant = find_response(response_id);
+  return meant != nullptr && meant != item.response;
+}
+
+// ---- the user's speech -----------------------------------------------------------------------
+
+ConversationItem& Transcript::State::speech(const std::string& id) {
+  ConversationItem* found = id.empty() ? unanswered_speech() : known(id);
+  if (found == nullptr && id.empty()) {
+    found = &own_item(Role::user);
+    anchor(*found);
+    found->placed = true;  // nothing else will tell its place
+  }
+  ConversationItem& item = in_role(found != nullptr ? *found : named(id), Role::user);
+  item.spoken = true;
+  return item;
+}
+
+/// The oldest utterance of this connection that waits for its transcription; nullptr if none does.
+ConversationItem* Transcript::State::unanswered_speech() {
+  for (std::size_t slot = 0; slot < slots.size(); ++slot) {
+    if (!slots[slot].spilled || !slots[slot].awaits_transcription) continue;
+    if (bundles[slots[slot].bundle].connection == connection_ends.size())
+      bring_back(slots[slot].bundle);
+  }
+  ConversationItem* oldest = nullptr;
+  for (ConversationItem* item : lingering) {
+    if (!item->awaits_transcription() || item->settled) continue;
+    if (oldest == nullptr || *item->slot < *oldest->slot) oldest = item;
+  }
+  for (ConversationItem* at = chain.first(); at != nullptr && oldest == nullptr;
+       at = at->link.behind)
+    if (at->awaits_transcription() && !at->settled) oldest = at;
+  for (ConversationItem* at = loose.first(); at != nullptr && oldest == nullptr;
+       at = at->link.behind)
+    if (at->transcription_pending()) oldest = at;
+  if (oldest != nullptr) watch(*oldest);
+  return oldest;
+}
+
+// ---- the model's answers -----------------------------------------------------------------------
+
+/// The item of that response with that output index; without an index its last message. Without a
+/// response: of the only one that runs, else the item that such text has begun.
+ConversationItem* Transcript::State::of_response(const std::string& response_id, int output_index) {
+  const Response* response = nullptr;
+  if (!response_id.empty()) {
+    const auto found = response_of_id.find(response_id);
+    response = found != response_of_id.end() ? found->second : find_spilled_response(response_id);
+  } else if (running.size() == 1) {
+    response = running.front();
+  } else {
+    ConversationItem* const last = loose.last() != nullptr ? loose.last() : chain.last();
+    const bool goes_on = last != nullptr && is_message_of_model(*last) && !last->settled &&
+                         (is_unnamed(*last) || last->response == nullptr) && !last->requested;
+    return goes_on ? last : nullptr;
+  }
+  if (response == nullptr) return nullptr;
+  for (auto item = response->items.rbegin(); item != response->items.rend(); ++item) {
+    if (!is_message_of_model(**item)) continue;
+    if (output_index == no_output_index || (*item)->output_index == output_index ||
+        (*item)->output_index == no_output_index)
+      return *item;
+  }
+  return nullptr;
+}
+
+/// Of the answer that an event is about, the text that came without an item's id and that
+/// `matches`; nullptr if there is none. What names the item later must not be a second turn with
+/// its words.
+template <class Matches>
+ConversationItem* Transcript::State::unnamed_answer(const Address& address, Matches matches) {
+  if (own_items == 0) return nullptr;
+  const Response* response = nullptr;
+  if (!address.response_id.empty()) {
+    response = find_response(address.response_id);
+  } else if (running.size() == 1) {
+    response = running.front();
+  }
+  const auto is_it = [&](const ConversationItem& item) {
+    return is_unnamed(item) && is_message_of_model(item) && !item.settled && matches(item);
+  };
+  ConversationItem* found = nullptr;
+  if (response != nullptr) {
+    const auto at = std::find_if(response->items.begin(), response->items.end(),
+                                 [&](const ConversationItem* item) { return is_it(*item); });
+    if (at != response->items.end()) found = *at;
+  }
+  if (found == nullptr && !scattered.empty())
+    if (ConversationItem* const last = find(scattered))
+      if (last->response == nullptr && is_it(*last)) found = last;
+  if (found != nullptr) watch(*found);
+  return found;
+}
+
+/// An answer that the provider has placed and that has no words yet, nor a response: what text
+/// without an item's id can only be of. nullptr if the last item is none.
+ConversationItem* Transcript::State::placed_and_empty() {
+  ConversationItem* const last = chain.last();
+  const bool fits = last != nullptr && is_message_of_model(*last) && last->placed &&
+                    last->response == nullptr && !last->settled && last->item.parts.empty() &&
+                    last->item.status == ItemStatus::in_progress;
+  if (fits) watch(*last);
+  return fits ? last : nullptr;
+}
+
+/// The item that text of the model belongs to. `whole`: the part's whole text; null for a delta.
+ConversationItem& Transcript::State::answer(const Address& address, int content_index,
+                                            const Text* whole) {
+  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+  if (found == nullptr && !address.item_id.empty()) {
+    found = unnamed_answer(address, [&](const ConversationItem& item) {
+      return whole != nullptr ? item.is_begun_by(content_index, *whole)
+                              : !item.has_ended(content_index);
+    });
+    if (found != nullptr) remember_alias(address.item_id, *found);
+  }
+  const bool may_be_anothers = address.item_id.empty() || address.output_index != no_output_index;
+  if (found == nullptr && may_be_anothers) {
+    found = of_response(address.response_id, address.output_index);
+    // A part that has ended takes no more: what comes now begins another item.
+    if (found != nullptr && found->has_ended(content_index) &&
+        !(whole != nullptr && found->says(content_index, *whole)))
+      found = nullptr;
+    if (found != nullptr) {
+      watch(*found);
+      if (!address.item_id.empty()) scattered = found->item.id;
+    }
+  }
+  std::string response_id = address.response_id;
+  if (found == nullptr && address.item_id.empty()) found = placed_and_empty();
+  if (found == nullptr && address.item_id.empty()) {
+    found = &own_item(Role::assistant);
+    scattered = found->item.id;
+    if (response_id.empty() && running.size() != 1) anchor(*found);
+  }
+  ConversationItem* item =
+      &in_role(found != nullptr ? *found : named(address.item_id), Role::assistant);
+  if (is_of_earlier_answer(*item, response_id)) {
+    retire(*item);
+    item = &in_role(named(address.item_id), Role::assistant);
+  }
+  // Without a response's id it is of the only one that runs.
+  if (response_id.empty() && running.size() == 1 && !item->settled &&
+      !(running.front()->out_of_band && item->placed))
+    response_id = running.front()->id;
+  join(*item, response_id);
+  if (item->output_index == no_output_index) item->output_index = address.output_index;
+  if (!stray_audio.empty()) take_stray_audio(*item);
+  return *item;
+}
+
+/// The item that response.output_item.added or .done, or a response's output, tells of.
+ConversationItem* Transcript::State::output_item(const Address& address, const Item& told,
+                                                 bool done) {
+  if (ConversationItem* const call = output_call(address, told)) return call;
+  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+  if (found != nullptr && is_of_earlier_answer(*found, address.response_id)) {
+    retire(*found);
+    found = nullptr;
+  }
+  if (found == nullptr && !told.parts.empty() && told.kind == ItemKind::message) {
+    found = unnamed_answer(address, [&told](const ConversationItem& item) {
+      return std::all_of(told.parts.begin(), told.parts.end(), [&item](const Part& part) {
+        return item.is_begun_by(part.content_index, part.text);
+      });
+    });
+    if (found != nullptr && !address.item_id.empty()) remember_alias(address.item_id, *found);
+  }
+  if (found == nullptr && !address.response_id.empty()) {
+    ConversationItem* const same = of_response(address.response_id, address.output_index);
+    const auto is_its_end = [&] {
+      return same->item.status != ItemStatus::completed || same->says_all(told.parts);
+    };
+    const bool open = same != nullptr && same->item.kind == told.kind &&
+                      (done ? is_its_end() : !same->described) &&
+                      (address.item_id.empty() || same->output_index == address.output_index) &&
+                      address.output_index != no_output_index;
+    if (open) {
+      found = same;
+      watch(*found);
+      remember_alias(address.item_id, *found);
+    }
+  }
+  if (found == nullptr)
+    found = address.item_id.empty() ? &own_item(told.role) : &named(address.item_id);
+  join(*found, address.response_id);
+  if (found->output_index == no_output_index) found->output_index = address.output_index;
+  if (!stray_audio.empty() && told.kind == ItemKind::message) take_stray_audio(*found);
+  return found;
+}
+
+/// The answer under way, if it has no place yet and this can only be its place under another id;
+/// else nullptr.
+ConversationItem* Transcript::State::announced_under_other_id(const Item& placed) {
+  if (placed.kind != ItemKind::message || placed.role != Role::assistant) return nullptr;
+  if (running.size() != 1 || running.front()->out_of_band || running.front()->items.empty())
+    return nullptr;
+  ConversationItem* const last = running.front()->items.back();
+  if (!is_message_of_model(*last) || last->placed || last->in_chain || last->settled)
+    return nullptr;
+  watch(*last);
+  return last;
+}
+
+void Transcript::State::remember_alias(const std::string& id, const ConversationItem& item) {
+  scattered = item.item.id;
+  const bool is_anothers = id.empty() || find(id) != nullptr;
+  if (!is_anothers && aliases.size() < aliases_max) aliases.try_emplace(id, item.item.id);
+}
+
+// ---- what a client asked for --------------------------------------------------------------------
+
+/// Takes the request that this item answers, if there is one: the one that named it; else, if
+/// nothing has named the item before, one with the same words, under whatever id (servers may
+/// choose their own), or the first for its like that named none.
+std::optional<Transcript::State::Pending> Transcript::State::acknowledge(const Item& placed) {
+  const auto answered = answered_by(placed);
+  if (answered == pending.cend()) return std::nullopt;
+  const auto at = pending.begin() + (answered - pending.cbegin());
+  std::optional<Pending> request(std::move(*at));
+  pending_bytes -= size_of(request->asked);
+  pending.erase(at);
+  return request;
+}
+
+std::deque<Transcript::State::Pending>::const_iterator Transcript::State::answered_by(
+    const Item& placed) const {
+  if (pending.empty()) return pending.cend();
+  const auto find_if = [this](auto matches) {
+    return std::find_if(pending.cbegin(), pending.cend(),
+                        [&](const Pending& one) { return matches(one.asked.item); });
+  };
+  const auto is_like = [&placed](const Item& wanted) {
+    return wanted.kind == placed.kind && wanted.role == placed.role;
+  };
+  const auto named =
+      find_if([&](const Item& wanted) { return !wanted.id.empty() && wanted.id == placed.id; });
+  const bool known =
+      look_at(placed.id, [](const ConversationItem* item) { return item != nullptr; });
+  if (named != pending.cend() || known) return named;
+  const bool is_speech = std::any_of(placed.parts.begin(), placed.parts.end(),
+                                     [](const Part& part) { return part.spoken_input; });
+  if (!placed.parts.empty()) {
+    const auto same = find_if(
+        [&](const Item& wanted) { return is_like(wanted) && wanted.parts == placed.parts; });
+    if (same != pending.cend()) return same;
+  }
+  return find_if([&](const Item& wanted) {
+    return wanted.id.empty() && is_like(wanted) && (!is_speech || wanted.parts.empty());
+  });
+}
+
+/// What a client typed was said, whether or not the provider has acknowledged it (V3). It stands
+/// where the client asked for, else behind what stood there then. To be called in the order of the
+/// requests: each finds those before it.
+void Transcript::State::keep_unacknowledged(Pending request) {
+  const ItemRequested& asked = request.asked;
+  ConversationItem* item = asked.item.id.empty() ? nullptr : known(asked.item.id);
+  if (is_kept_unacknowledged(item) && !item->says_all(asked.item.parts))
+    item = nullptr;  // one id for two texts: nobody knows which of them was refused
+  const bool is_new = item == nullptr;
+  if (is_new) {
+    const bool is_taken = asked.item.id.empty() || find(asked.item.id) != nullptr;
+    item = is_taken ? &own_item(asked.item.role) : &named(asked.item.id);
+  }
+  if (item->placed || item->is_turn()) return;  // other events have told of it
+  item->requested = true;
+  item->learn(asked.item, request.at);
+  take_detail(*item, request);
+  item->started_at = item->ended_at = request.at;
+  if (asked.place != Place::end) {
+    place(*item, {}, &asked);
+    item->placed = false;
+    return;
+  }
+  if (item->in_chain) return;
+  ConversationItem* before = request.behind.empty() ? nullptr : find(request.behind);
+  if (before == item || (before != nullptr && !before->in_chain)) before = nullptr;
+  if (before == nullptr && !request.behind.empty()) return anchor(*item);
+  if ((before == nullptr || before->slot) && !slots.empty()) bring_back_all();
+  // Others that were asked for before it at the same end.
+  for (ConversationItem* next = before != nullptr ? before->link.behind : chain.first();
+       is_kept_unacknowledged(next); next = next->link.behind)
+    before = next;
+  if (before != nullptr) return place_behind(*item, *before, true);
+  loose.remove(*item);
+  chain.push_front(*item);
+  item->in_chain = true;
+}
+
+void Transcript::State::bound_pending() {
+  while (pending.size() > options.requested_items_max ||
+         pending_bytes > options.requested_bytes_max) {
+    Pending oldest = std::move(pending.front());
+    pending.pop_front();
+    pending_bytes -= size_of(oldest.asked);
+    keep_unacknowledged(std::move(oldest));
+  }
+}
+
+std::size_t Transcript::State::size_of(const ItemRequested& asked) {
+  std::size_t bytes = asked.item.detail.size();
+  for (const Part& part : asked.item.parts) bytes += part.text.size_bytes();
+  return bytes;
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,87 @@
+#include "session/transcript/usage.hpp"
+
+#include <algorithm>
+
+#include "session/transcript/event.hpp"
+
+#include <algorithm>
+
+#include "base/json/view.hpp"
+
+namespace verbatim::session {
+namespace {
+
+using json::Kind;
+using json::View;
+
+constexpr std::int64_t beyond_reason = usage_max / 1000;
+
+void add(std::int64_t& sum, std::int64_t more) { sum = std::min(sum + more, usage_max); }
+
+std::int64_t count(View number) {
+  const auto value = number.integer().value_or(0);
+  return value > 0 && value <= beyond_reason ? value : 0;
+}
+
+Usage read(View object) {
+  Usage usage;
+  if (const View audio = object["verbatim_audio"]; audio.exists()) {
+    usage.input_audio_ms = count(audio["input_ms"]);
+    usage.output_audio_ms = count(audio["output_ms"]);
+    return usage;
+  }
+  if (object["type"].between_quotes() == "duration") {
+    usage.transcription_ms = count(object["seconds"]) * 1000;
+    return usage;
+  }
+  usage.input_tokens = count(object["input_tokens"]);
+  usage.output_tokens = count(object["output_tokens"]);
+  usage.total_tokens = object["total_tokens"].is(Kind::number)
+                           ? count(object["total_tokens"])
+                           : usage.input_tokens + usage.output_tokens;
+  return usage;
+}
+
+}  // namespace
+
+Usage& Usage::operator+=(const Usage& more) {
+  add(input_tokens, more.input_tokens);
+  add(output_tokens, more.output_tokens);
+  add(total_tokens, more.total_tokens);
+  add(transcription_ms, more.transcription_ms);
+  add(input_audio_ms, more.input_audio_ms);
+  add(output_audio_ms, more.output_audio_ms);
+  return *this;
+}
+
+Usage read_usage(std::string_view object) { return read(View::of(object)); }
+
+Usage sum_usage(std::string_view list) {
+  Usage sum;
+  for (json::Elements elements(View::of(list)); elements.next();) sum += read(elements.value());
+  return sum;
+}
+
+bool ResponseCounts::any() const {
+  return std::any_of(by_status.begin(), by_status.end(), [](std::uint64_t n) { return n > 0; });
+}
+
+std::string response_counts(const ResponseCounts& counts) {
+  std::string by_status;
+  for (std::size_t status = 0; status < counts.by_status.size(); ++status) {
+    if (counts.by_status[status] == 0) continue;
+    if (!by_status.empty()) by_status += ',';
+    by_status.append("\"").append(to_string(static_cast<ResponseStatus>(status)));
+    by_status.append("\":").append(std::to_string(counts.by_status[status]));
+  }
+  const std::string reason = counts.last_reason.empty() ? "null" : '"' + counts.last_reason + '"';
+  return R"({"verbatim_responses":{"by_status":{)" + by_status + R"(},"last_reason":)" + reason +
+         "}}";
+}
+
+std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {
+  return R"({"verbatim_audio":{"input_ms":)" + std::to_string(input_ms) + R"(,"output_ms":)" +
+         std::to_string(output_ms) + "}}";
+}
+
+}  // namespace verbatim::session

@@ -1,0 +1,159 @@
+#include "session/upstream_connection.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "session/protocol/item_writer.hpp"
+#include "session/relay_events.hpp"
+
+namespace verbatim::session {
+
+namespace {
+
+const std::string configure_id(configure_event_id);
+const std::string item_prefix(rebuilt_item_prefix);
+
+/// Beyond this no further item is made ready until some have left.
+constexpr std::size_t waiting_bytes_max = 256 * 1024;
+
+Message relay_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
+
+// Behind all others: no place is named, since one that is refused must not take the next with it.
+std::string create_event(const std::string& item_id, const std::string& item) {
+  const nlohmann::json event_id(item_prefix + item_id);
+  return R"({"type":"conversation.item.create","event_id":)" +
+         event_id.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + R"(,"item":)" +
+         item + "}";
+}
+
+/// A plain word, or nothing: that is seen to where errors are read.
+std::string code_of(const ProviderError& error) {
+  if (!error.code.empty()) return error.code;
+  return error.type.empty() ? "error" : error.type;
+}
+
+}  // namespace
+
+bool UpstreamLeg::prepare(const Event& event, const Transcript& transcript,
+                          const SessionSettings& settings, Sequence needs, bool settled_only) {
+  if (std::holds_alternative<UpstreamOpened>(event.body)) {
+    if (greeting_) return true;
+    greeting_ = event;
+    std::string update = settings.update_message(configure_id);
+    configured_ = update.empty();
+    if (!configured_) outbox_.push(relay_message(std::move(update)), 0);
+    catch_up(transcript, needs, settled_only);
+  } else if (std::holds_alternative<SessionConfigured>(event.body)) {
+    if (greeting_) configuration_ = event;
+    configured_ = greeting_.has_value();
+  } else if (const auto* placed = std::get_if<ItemPlaced>(&event.body)) {
+    take(placed->item.id);
+  } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
+    return hear_error(*error);
+  }
+  return true;
+}
+
+/// It has placed an item, perhaps one that an error seemed to refuse.
+void UpstreamLeg::take(const std::string& item_id) {
+  if (!given_.contains(item_id)) return;
+  taken_.insert(item_id);
+  answered(item_id);
+  std::erase_if(refused_, [&](const Rebuild::Missing& one) { return one.item_id == item_id; });
+}
+
+/// False if no answer to it was awaited.
+bool UpstreamLeg::answered(const std::string& item_id) {
+  // Answers come in order: it is almost always the first.
+  const auto at = std::find_if(awaited_.begin(), awaited_.end(),
+                               [&](const Awaited& one) { return one.item_id == item_id; });
+  if (at == awaited_.end()) return false;
+  unanswered_bytes_ -= at->bytes;
+  awaited_.erase(at);
+  return true;
+}
+
+/// An item that the provider does not take is left out: the conversation goes on with the others. A
+/// refusal of the settings is another matter: the model would not be the one that was asked for.
+bool UpstreamLeg::hear_error(const ProviderError& error) {
+  std::string code = code_of(error);
+  std::string item_id;
+  if (error.client_event_id.starts_with(item_prefix)) {
+    item_id = error.client_event_id.substr(item_prefix.size());
+  } else if (error.client_event_id.empty() && configured_ && !awaited_.empty()) {
+    item_id = awaited_.front().item_id;  // it names nothing, and answers come in order
+  } else {
+    complaint_ = std::move(code);
+    return greeting_.has_value() && error.client_event_id != configure_id;
+  }
+  complaint_ = code;
+  if (answered(item_id)) refused_.push_back({std::move(item_id), std::move(code)});
+  return true;
+}
+
+bool UpstreamLeg::is_ready() const {
+  if (!rebuilds_) return open_;
+  return greeting_.has_value() && configured_ && to_give_.empty() && awaited_.empty();
+}
+
+bool UpstreamLeg::refused_all() const {
+  return !given_.empty() && taken_.empty() && refused_.size() == given_.size();
+}
+
+bool UpstreamLeg::catch_up(const Transcript& transcript, Sequence needs, bool settled_only) {
+  if (!takes_items_) return false;
+  const std::size_t before = given_.size();
+  for (const std::string& item_id : transcript.chain()) {
+    if (planned_.contains(item_id)) continue;
+    const auto turn = transcript.turn(item_id);
+    if (turn && turn->deleted) continue;
+    if (settled_only && transcript.is_open(item_id)) break;
+    planned_.insert(item_id);
+    to_give_.push_back(item_id);
+  }
+  feed(transcript, needs);
+  return given_.size() > before || !to_give_.empty();
+}
+
+void UpstreamLeg::feed(const Transcript& transcript, Sequence needs) {
+  while (!to_give_.empty() && outbox_.bytes() < waiting_bytes_max) {
+    const std::string item_id = std::move(to_give_.front());
+    to_give_.pop_front();
+    give(transcript, item_id, needs);
+  }
+}
+
+void UpstreamLeg::give(const Transcript& transcript, const std::string& item_id, Sequence needs) {
+  const auto turn = transcript.turn(item_id);
+  if (turn && turn->deleted) return;
+  RebuiltItem item{{}, "not_kept"};
+  try {
+    if (const auto came = transcript.item(item_id)) item = rebuilt_item(*came, turn);
+  } catch (const SpillError&) {
+    // What it was beside its text is lost; the conversation is not.
+  }
+  if (item.json.size() > item_bytes_max_) item = {{}, "too_large"};
+  if (item.json.empty()) {
+    left_out_.push_back({item_id, item.why_not});
+    return;
+  }
+  std::string event = create_event(item_id, item.json);
+  unanswered_bytes_ += event.size();
+  awaited_.push_back({item_id, event.size()});
+  given_.insert(item_id);
+  outbox_.push(relay_message(std::move(event)), needs);
+}
+
+bool UpstreamLeg::is_echo(const Event& event) const {
+  if (const auto* placed = std::get_if<ItemPlaced>(&event.body))
+    return given_.contains(placed->item.id);
+  if (const auto* snapshot = std::get_if<ItemSnapshot>(&event.body))
+    return !snapshot->retrieved && given_.contains(snapshot->item.id);
+  return false;
+}
+
+Rebuild UpstreamLeg::rebuild() const { return {taken_.size(), left_out_, refused_}; }
+
+}  // namespace verbatim::session

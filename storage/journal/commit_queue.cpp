@@ -1,0 +1,137 @@
+#include "storage/journal/commit_queue.hpp"
+
+#include <iterator>
+#include <utility>
+
+namespace verbatim::storage {
+
+bool CommitQueue::is_request(const Job& job) {
+  return std::holds_alternative<OpenAttempt>(job.what) || std::holds_alternative<Change>(job.what);
+}
+
+session::Sequence CommitQueue::submit(Job&& job) {
+  job.submitted = std::chrono::steady_clock::now();
+  session::Sequence given;
+  bool sleeping;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_ || broken_ || held_) return 0;
+    // An ending is never refused: there is one for each session, and its session has no other way.
+    const bool ending = std::holds_alternative<CloseAttempt>(job.what) ||
+                        std::holds_alternative<SuspendAttempt>(job.what);
+    const bool large = job.bytes > large_bytes;
+    if (!ending && !large && bytes_ - large_ + job.bytes > bytes_max_) return 0;
+    if (no_requests_ && is_request(job)) return 0;
+    bytes_ += job.bytes;
+    if (large) large_ += job.bytes;
+    if (bytes_ > bytes_max_ / 2) crowded_.store(true, std::memory_order_release);
+    given = job.sequence = ++last_;
+    jobs_.push_back(std::move(job));
+    sleeping = std::exchange(waiting_, false);
+  }
+  if (sleeping) wake_.notify_one();
+  return given;
+}
+
+void CommitQueue::hold(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  held_ = true;
+  no_requests_ = std::make_unique<StorageError>(why);
+}
+
+void CommitQueue::begin_after(session::Sequence last_used) {
+  const std::lock_guard lock(mutex_);
+  last_ = last_used;
+  held_ = false;
+  no_requests_.reset();
+}
+
+StorageError CommitQueue::refusal() const {
+  const std::lock_guard lock(mutex_);
+  if (broken_) return *broken_;
+  if (no_requests_) return *no_requests_;
+  return StorageError(Failure::queue_full,
+                      stopped_ ? "the journal is shutting down"
+                               : "the journal's queue is full: the disk is too slow or stalled");
+}
+
+bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most) {
+  batch.clear();
+  std::unique_lock lock(mutex_);
+  waiting_ = true;
+  const auto something = [this] { return !jobs_.empty() || stopped_ || nudged_; };
+  if (wait_at_most == for_ever) {
+    wake_.wait(lock, something);
+  } else if (wait_at_most.count() > 0) {
+    wake_.wait_for(lock, wait_at_most, something);
+  }
+  waiting_ = false;
+  nudged_ = false;
+  batch.swap(jobs_);
+  return !batch.empty() || !stopped_;
+}
+
+void CommitQueue::take_more(std::vector<Job>& batch) {
+  const std::lock_guard lock(mutex_);
+  std::move(jobs_.begin(), jobs_.end(), std::back_inserter(batch));
+  jobs_.clear();
+}
+
+void CommitQueue::done_with(std::span<const Job> jobs) {
+  std::size_t bytes = 0;
+  std::size_t large = 0;
+  for (const Job& job : jobs) {
+    bytes += job.bytes;
+    if (job.bytes > large_bytes) large += job.bytes;
+  }
+  const std::lock_guard lock(mutex_);
+  bytes_ -= bytes;
+  large_ -= large;
+  if (bytes_ <= bytes_max_ / 2) crowded_.store(false, std::memory_order_release);
+}
+
+std::size_t CommitQueue::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+void CommitQueue::nudge() {
+  {
+    const std::lock_guard lock(mutex_);
+    nudged_ = true;
+  }
+  wake_.notify_one();
+}
+
+void CommitQueue::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  wake_.notify_one();
+}
+
+void CommitQueue::refuse_requests(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  no_requests_ = std::make_unique<StorageError>(why);
+}
+
+void CommitQueue::accept_requests() {
+  const std::lock_guard lock(mutex_);
+  no_requests_.reset();
+}
+
+bool CommitQueue::break_off(const StorageError& why) {
+  const std::lock_guard lock(mutex_);
+  if (broken_) return false;
+  broken_ = std::make_unique<StorageError>(why);
+  is_broken_.store(true, std::memory_order_release);
+  return true;
+}
+
+bool CommitQueue::pause(std::chrono::milliseconds how_long) {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, how_long, [this] { return stopped_; });
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,242 @@
+#include "storage/journal/sqlite_journal.hpp"
+
+#include <atomic>
+#include <future>
+#include <limits>
+#include <thread>
+#include <utility>
+
+#include "base/thread_name.hpp"
+#include "storage/journal/checkpointer.hpp"
+#include "storage/journal/commit_queue.hpp"
+#include "storage/journal/writer.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/store/event_codec.hpp"
+#include "storage/store/row_writer.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+std::size_t size_of(const session::Turn& turn) {
+  return sizeof turn + turn.item_id.size() + turn.text.size_bytes() + turn.reason.size() +
+         turn.response_id.size() +
+         (turn.heard && turn.heard->text ? turn.heard->text->size_bytes() : 0);
+}
+
+std::size_t size_of(const session::Ending& ending) {
+  std::size_t size = sizeof ending + ending.transcript.usage_json.size();
+  for (const session::Turn& turn : ending.transcript.turns) size += size_of(turn);
+  for (const session::ToolCall& call : ending.transcript.tool_calls) size += session::size_of(call);
+  for (const session::Gap& gap : ending.transcript.gaps) size += sizeof gap + gap.item_id.size();
+  return size;
+}
+
+/// From now on, until the orderly end says otherwise, a start must look at the file first. And
+/// whatever an earlier process has left in the log is synced with it, as a checkpointer needs it.
+const JournalOptions& mark_in_use(Database& database, const JournalOptions& options) {
+  Transaction transaction(database);
+  set_clean(database, false);
+  transaction.commit();
+  // Into the database itself: in the log alone, it would be lost together with it.
+  database.checkpoint(Database::Checkpoint::passive);
+  return options;
+}
+
+}  // namespace
+
+const char* to_string(JournalState state) {
+  switch (state) {
+    case JournalState::working:
+      return "working";
+    case JournalState::stalled:
+      return "stalled";
+    case JournalState::unavailable:
+      return "unavailable";
+    case JournalState::fallback:
+      return "fallback";
+    case JournalState::failed:
+      return "failed";
+  }
+  return "?";
+}
+
+const double JournalStats::bounds[bucket_count] = {
+    0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005,
+    0.00075, 0.001,  0.0015,  0.002,  0.003,  0.005,
+    0.0075,  0.01,   0.02,    0.05,   0.1,    0.25,
+    0.5,     1,      2.5,     5,      10,     std::numeric_limits<double>::infinity()};
+
+namespace {
+
+/// All that needs the file.
+struct OpenJournal {
+  OpenJournal(const JournalOptions& options, CommitQueue& queue, JournalListener& listener)
+      : database(options.file, {.access = Access::create,
+                                .durability = options.durability,
+                                .busy_timeout_ms = options.busy_timeout_ms}),
+        checkpointer(mark_in_use(database, options), queue),
+        writer(options, database, queue, checkpointer, listener) {
+    queue.begin_after(highest_sequence(database));
+  }
+  Database database;
+  Checkpointer checkpointer;
+  Writer writer;
+};
+
+constexpr std::chrono::milliseconds open_try_in{1000};
+
+}  // namespace
+
+struct SqliteJournal::Impl {
+  Impl(JournalOptions from, JournalListener& told)
+      : options(std::move(from)), listener(told), queue(options.queue_bytes_max) {
+    if (options.begin_without) {
+      queue.hold(*options.begin_without);
+    } else {
+      open();
+    }
+    thread = std::thread([this] {
+      name_this_thread("journal");
+      if (wait_until_open()) opened->writer.run();
+      over.set_value();
+    });
+  }
+  ~Impl() {
+    queue.stop();
+    thread.join();
+  }
+
+  void open() {
+    opened = std::make_unique<OpenJournal>(options, queue, listener);
+    writer.store(&opened->writer, std::memory_order_release);
+  }
+
+  /// False if it was stopped, or will never be.
+  bool wait_until_open() {
+    if (opened) return true;
+    while (queue.pause(open_try_in)) {
+      try {
+        std::error_code none_there;
+        if (!options.ballast.empty()) std::filesystem::remove(options.ballast, none_there);
+        if (options.prepare) options.prepare();
+        open();
+        listener.on_healed();
+        return true;
+      } catch (const StorageError& error) {
+        if (passes(error.failure())) continue;
+        if (queue.break_off(error)) listener.on_failed(error.failure(), error.what());
+        return false;
+      }
+    }
+    return false;
+  }
+
+  session::Sequence submit(Job job, std::size_t bytes) {
+    job.bytes = sizeof(Job) + bytes;
+    return queue.submit(std::move(job));
+  }
+
+  const JournalOptions options;
+  JournalListener& listener;
+  CommitQueue queue;
+  std::unique_ptr<OpenJournal> opened;
+  std::atomic<Writer*> writer{nullptr};  ///< null until the file is open
+  std::promise<void> over;
+  std::future<void> end = over.get_future();
+  std::thread thread;
+};
+
+SqliteJournal::SqliteJournal(JournalOptions options, JournalListener& listener)
+    : impl_(std::make_unique<Impl>(std::move(options), listener)) {}
+
+bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
+  impl_->queue.stop();
+  return impl_->end.wait_for(at_most) == std::future_status::ready;
+}
+
+SqliteJournal::~SqliteJournal() = default;
+
+session::Taken SqliteJournal::append(session::AttemptId attempt, TimeMs at,
+                                     const session::Event& event) {
+  std::string body = encode_event(event);
+  const std::size_t size = body.size();
+  return {impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size), size};
+}
+
+session::Taken SqliteJournal::settle(session::AttemptId attempt, const session::Turn& turn) {
+  const std::size_t size = size_of(turn);
+  return {impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size), size};
+}
+
+session::Sequence SqliteJournal::close(session::AttemptId attempt, session::Ending ending) {
+  const std::size_t bytes = size_of(ending);
+  return impl_->submit(
+      {CloseAttempt{attempt, std::make_unique<session::Ending>(std::move(ending))}}, bytes);
+}
+
+session::Sequence SqliteJournal::mark(session::AttemptId attempt, session::SessionStatus status) {
+  return impl_->submit({MarkAttempt{attempt, status}}, 0);
+}
+
+session::Sequence SqliteJournal::suspend(session::AttemptId attempt,
+                                         const session::Handover& handover) {
+  return impl_->submit({SuspendAttempt{attempt, std::make_unique<session::Handover>(handover)}},
+                       sizeof handover + handover.settings_json.size());
+}
+
+session::Sequence SqliteJournal::durable() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->durable() : 0;
+}
+
+bool SqliteJournal::failed() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return !writer || writer->failed();
+}
+
+bool SqliteJournal::crowded() const { return impl_->queue.crowded(); }
+
+JournalState SqliteJournal::state() const {
+  if (const Writer* const writer = impl_->writer.load(std::memory_order_acquire))
+    return writer->state();
+  return impl_->queue.broken() ? JournalState::failed : JournalState::unavailable;
+}
+
+void SqliteJournal::check(std::chrono::steady_clock::time_point now) {
+  if (Writer* const writer = impl_->writer.load(std::memory_order_acquire)) writer->check(now);
+}
+
+bool SqliteJournal::stuck() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer && writer->stuck();
+}
+
+std::size_t SqliteJournal::queue_bytes() const { return impl_->queue.bytes(); }
+
+std::size_t SqliteJournal::log_bytes() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->log_bytes() : 0;
+}
+
+void SqliteJournal::open_attempt(AttemptSpec spec,
+                                 std::function<void(OpenedAttempt, const StorageError*)> done) {
+  const std::size_t size = sizeof spec + spec.metadata.size();
+  Job job{OpenAttempt{std::make_unique<AttemptSpec>(std::move(spec)), done}};
+  if (impl_->submit(std::move(job), size) != 0) return;
+  const StorageError why = impl_->queue.refusal();
+  done({}, &why);
+}
+
+void SqliteJournal::execute(std::function<void(Database&)> work,
+                            std::function<void(const StorageError*)> done) {
+  if (impl_->submit({Change{std::move(work), done}}, 0) != 0) return;
+  const StorageError why = impl_->queue.refusal();
+  done(&why);
+}
+
+JournalStats SqliteJournal::take_stats() {
+  Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->take_stats() : JournalStats{};
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,515 @@
+#include "storage/journal/writer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/store/row_writer.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+/// How long nothing must come before the log is emptied of what was erased.
+constexpr milliseconds writer_idle_time{200};
+/// How long it may take where something always comes; it costs the next commit some milliseconds.
+constexpr milliseconds scrub_at_latest{500};
+/// If a reader was in the way.
+constexpr milliseconds scrub_again_in{50};
+constexpr session::Sequence prune_rows_max = 1000;
+
+/// Between two tries while the disk is full or locked: soon at first, since giving up the ballast
+/// helps at once; then as often as a person would notice; and once a second when nobody waits.
+constexpr milliseconds first_try_in{10};
+constexpr milliseconds next_try_in_max{200};
+constexpr milliseconds unavailable_try_in{1000};
+constexpr milliseconds return_try_in{1000};
+/// What must be free, beyond twice the segment, before it is brought back.
+constexpr std::uintmax_t return_spare_bytes = 1024 * 1024;
+
+/// Whether an error inside a change is about the file and not about the change.
+bool concerns_file(Failure failure) {
+  return poisons(failure) || passes(failure) || failure == Failure::read_only;
+}
+
+}  // namespace
+
+Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
+               Checkpointer& checkpointer, JournalListener& listener)
+    : options_(options),
+      database_(database),
+      queue_(queue),
+      checkpointer_(checkpointer),
+      listener_(listener),
+      live_(live_attempts(database)),
+      checkpoint_at_(options.wal_checkpoint_bytes),
+      durable_(highest_sequence(database)) {
+  take_note_of_files();
+}
+
+void Writer::run() {
+  try {
+    while (queue_.take(jobs_, patience())) {
+      next_ = 0;
+      if (jobs_.empty()) tend();
+      while (next_ < jobs_.size()) commit_next();
+      if (on_segment()) return_if_possible();
+      scrub_if_due();
+    }
+    close_in_order();
+  } catch (const StorageError& error) {
+    fail(error);
+  }
+}
+
+std::span<Job> Writer::next_batch() {
+  std::size_t end = next_;
+  std::size_t bytes = 0;
+  while (end < jobs_.size() && end - next_ < options_.batch_rows_max &&
+         (end == next_ || bytes + jobs_[end].bytes <= options_.batch_bytes_max))
+    bytes += jobs_[end++].bytes;
+  return std::span(jobs_).subspan(next_, end - next_);
+}
+
+void Writer::commit_next() {
+  while (true) {
+    // Anew at each try: what was a request may have been refused meanwhile.
+    const std::span<Job> batch = next_batch();
+    try {
+      check_checkpoints();
+      write(batch);
+      check_files();
+      publish(batch);
+      break;
+    } catch (const StorageError& error) {
+      // Nothing of the batch is in the file, or nobody knows: either way its rows can be written
+      // again under the same numbers.
+      endure(error);
+    }
+  }
+  if (trouble_since_ != idle) heal();
+  checkpoint_if_large();
+}
+
+/// Nothing is written to a file that a checkpoint has failed on.
+void Writer::check_checkpoints() const {
+  if (!on_segment()) checkpointer_.check();
+}
+
+/// Nothing is called durable in such a file, or in one that the next start will not find.
+void Writer::check_files() const {
+  check_checkpoints();
+  if (const auto files = files_.load(std::memory_order_acquire)) files->check();
+}
+
+void Writer::take_note_of_files() {
+  files_.store(std::make_shared<const OpenFiles>(current()), std::memory_order_release);
+}
+
+void Writer::write(std::span<Job> batch) {
+  outcomes_.assign(batch.size(), std::nullopt);
+  {
+    AtTheDisk watched(at_the_disk_since_);
+    Transaction transaction(current());
+    {
+      // What is made between the statements takes the processor, and says nothing of the disk.
+      const OffTheDisk between_statements(watched, current());
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
+    }
+    transaction.commit();
+  }
+  if (stuck()) throw queue_.refusal();  // it was given up as lost, and everybody was told
+}
+
+void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&) {
+  insert_event(current(), job.sequence, append.attempt, append.at, append.body);
+}
+
+void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
+  const auto live = live_.find(settle.attempt);
+  upsert_turn(current(), settle.attempt, *settle.turn,
+              live == live_.end() ? 0 : ++live->second.turns);
+}
+
+void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {
+  finalise_attempt(current(), close.attempt, *close.ending);
+}
+
+void Writer::perform(Job&, MarkAttempt& mark, std::optional<StorageError>&) {
+  mark_attempt(current(), mark.attempt, mark.status);
+}
+
+void Writer::perform(Job&, SuspendAttempt& suspend, std::optional<StorageError>&) {
+  suspend_attempt(current(), suspend.attempt, *suspend.handover);
+}
+
+void Writer::perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome) {
+  undoable(outcome, [&] { open.opened = insert_attempt(current(), *open.spec, job.sequence); });
+}
+
+void Writer::perform(Job&, Change& change, std::optional<StorageError>& outcome) {
+  undoable(outcome, [&] { change.work(current()); });
+}
+
+void Writer::perform(Job&, Answered&, std::optional<StorageError>&) {}
+
+template <class Work>
+void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
+  Savepoint savepoint(current());
+  try {
+    work();
+    savepoint.release();
+    return;
+  } catch (const StorageError& error) {
+    if (concerns_file(error.failure()) || !current().in_transaction()) throw;
+    outcome = error;
+  } catch (const std::exception& error) {
+    outcome = StorageError(Failure::other, error.what());
+  }
+  savepoint.undo();
+}
+
+void Writer::publish(std::span<Job> batch) {
+  if (!on_segment()) checkpointer_.news(database_.wal_bytes());
+  log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
+  std::size_t bytes = 0;
+  for (const Job& job : batch) bytes += job.bytes;
+  // Before anybody is woken: who stopped reading because of the crowd looks once, and who is told
+  // that it is durable finds it counted.
+  queue_.done_with(batch);
+  count(batch, bytes);
+  durable_.store(batch.back().sequence, std::memory_order_release);
+  listener_.on_durable(batch.back().sequence);
+
+  bool some_closed = false;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    Job& job = batch[i];
+    const StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
+    if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
+      if (!error) {
+        open->spec->now = open->opened.started_at;
+        live_[open->opened.attempt] = {open->opened.number, job.sequence, std::move(*open->spec)};
+      }
+      open->done(open->opened, error);
+    } else if (auto* change = std::get_if<Change>(&job.what)) {
+      change->done(error);
+    } else if (auto* close = std::get_if<CloseAttempt>(&job.what)) {
+      some_closed |= live_.erase(close->attempt) > 0;
+    }
+  }
+  if (some_closed) {
+    low_water_ = batch.back().sequence + 1;
+    for (const auto& [id, attempt] : live_) low_water_ = std::min(low_water_, attempt.first_seq);
+  }
+  next_ += batch.size();
+}
+
+void Writer::count(std::span<Job> batch, std::size_t bytes) {
+  const auto now = steady_clock::now();
+  const std::lock_guard lock(stats_mutex_);
+  ++stats_.commits;
+  stats_.rows += batch.size();
+  stats_.bytes += bytes;
+  for (const Job& job : batch) {
+    const double waited = std::chrono::duration<double>(now - job.submitted).count();
+    const auto* const bound = std::lower_bound(std::begin(JournalStats::bounds),
+                                               std::end(JournalStats::bounds) - 1, waited);
+    ++stats_.wait_buckets[bound - std::begin(JournalStats::bounds)];
+    stats_.wait_sum_seconds += waited;
+  }
+}
+
+JournalStats Writer::take_stats() {
+  const std::lock_guard lock(stats_mutex_);
+  return std::exchange(stats_, JournalStats{});
+}
+
+JournalState Writer::state() const {
+  if (queue_.broken()) return JournalState::failed;
+  const JournalState state = state_.load(std::memory_order_acquire);
+  const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
+  const bool slow =
+      since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
+  // What a checkpoint has failed of stops the writer as soon as it looks.
+  const bool stalled =
+      slow || checkpointer_.failed() || taken_away_.load(std::memory_order_acquire);
+  return state == JournalState::working && stalled ? JournalState::stalled : state;
+}
+
+void Writer::check(steady_clock::time_point now) {
+  const milliseconds limit(options_.stuck_commit_ms + options_.busy_timeout_ms);
+  const auto too_long = [&](steady_clock::time_point since) {
+    return since != idle && now - since >= limit;
+  };
+  look_at_files();
+  const bool commit = too_long(at_the_disk_since_.load(std::memory_order_relaxed));
+  if (!commit && !too_long(checkpointer_.at_the_disk_since())) return;
+  if (queue_.broken()) return;
+  const StorageError why(Failure::io_error,
+                         options_.file.string() + (commit ? ": a commit" : ": a checkpoint") +
+                             " has taken more than " + std::to_string(options_.stuck_commit_ms) +
+                             " ms; check the disk and the kernel log, then start again to recover");
+  stuck_.store(true, std::memory_order_release);
+  if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
+}
+
+/// An idle journal has no commit that would find out.
+void Writer::look_at_files() {
+  const auto files = files_.load(std::memory_order_acquire);
+  if (!files || taken_away_.load(std::memory_order_acquire)) return;
+  try {
+    files->check();
+  } catch (const StorageError&) {
+    taken_away_.store(true, std::memory_order_release);
+    queue_.nudge();
+  }
+}
+
+/// Returns when it is time to try again; throws when it never will be.
+void Writer::endure(const StorageError& error) {
+  if (queue_.broken()) throw error;
+  if (!passes(error.failure())) return rotate(error);
+  const auto now = steady_clock::now();
+  if (trouble_since_ == idle) {
+    trouble_since_ = now;
+    next_try_in_ = first_try_in;
+    enter(JournalState::stalled, error);
+    if (error.failure() == Failure::disk_full && !options_.ballast.empty()) {
+      std::error_code none_there;
+      if (std::filesystem::remove(options_.ballast, none_there)) return;
+    }
+  } else if (state_.load() == JournalState::stalled &&
+             now - trouble_since_ >= milliseconds(options_.full_retry_ms)) {
+    if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
+    refuse_requests(error);
+    enter(JournalState::unavailable, error);
+    next_try_in_ = unavailable_try_in;
+  }
+  if (!queue_.pause(next_try_in_)) {
+    // No time is left to wait in: what is held is written where there is room, if there is.
+    if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
+    throw error;
+  }
+  if (state_.load() == JournalState::stalled)
+    next_try_in_ = std::min(next_try_in_ * 2, next_try_in_max);
+}
+
+void Writer::enter(JournalState state, const StorageError& why) {
+  state_.store(state, std::memory_order_release);
+  listener_.on_trouble(state, why);
+}
+
+void Writer::heal() {
+  trouble_since_ = idle;
+  if (on_segment()) {
+    state_.store(JournalState::fallback, std::memory_order_release);
+    return;
+  }
+  queue_.accept_requests();
+  state_.store(JournalState::working, std::memory_order_release);
+  listener_.on_healed();
+}
+
+void Writer::rotate(const StorageError& why) {
+  if (options_.fallback_dir.empty() || on_segment()) throw why;
+  poisoned_ = !passes(why.failure());
+  if (!poisoned_) {
+    checkpointer_.pause();
+    poisoned_ = checkpointer_.failed();
+  }
+  if (poisoned_) give_up_database();
+  try {
+    segment_ = begin_segment(segment_in(options_.fallback_dir), options_.durability, live_);
+  } catch (const std::exception& second) {
+    throw StorageError(why.failure(),
+                       std::string(why.what()) +
+                           "; and the fallback directory could not be used: " + second.what());
+  }
+  take_note_of_files();
+  taken_away_.store(false, std::memory_order_release);
+  trouble_since_ = idle;
+  next_return_ = steady_clock::now() + return_try_in;
+  checkpoint_at_ = options_.wal_checkpoint_bytes;
+  refuse_requests(why);
+  enter(JournalState::fallback, why);
+}
+
+void Writer::return_if_possible() {
+  if (poisoned_ || steady_clock::now() < next_return_) return;
+  next_return_ = steady_clock::now() + return_try_in;
+  const std::filesystem::path file = segment_->file();
+  std::error_code unknown;
+  const auto room = std::filesystem::space(database_.file().parent_path(), unknown);
+  const auto segment_bytes = std::filesystem::file_size(file, unknown) + segment_->wal_bytes();
+  if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
+  segment_->checkpoint(Database::Checkpoint::truncate);
+  segment_.reset();
+  files_.store(nullptr, std::memory_order_release);  // its files are removed once it is merged
+  try {
+    const OpenFiles still_there(database_);
+    merge_segment(database_, file);
+  } catch (const StorageError& error) {
+    poisoned_ = !passes(error.failure());
+    if (poisoned_) give_up_database();
+    segment_ =
+        std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
+    take_note_of_files();
+    return;
+  }
+  take_note_of_files();
+  checkpoint_at_ = options_.wal_checkpoint_bytes;
+  checkpointer_.news(database_.wal_bytes());
+  checkpointer_.resume();
+  heal();
+}
+
+/// Who waits for an answer gets one; what nobody waits for is held.
+void Writer::refuse_requests(const StorageError& why) {
+  queue_.refuse_requests(why);
+  queue_.take_more(jobs_);
+  for (std::size_t i = next_; i < jobs_.size(); ++i) {
+    if (auto* open = std::get_if<OpenAttempt>(&jobs_[i].what)) {
+      open->done({}, &why);
+    } else if (auto* change = std::get_if<Change>(&jobs_[i].what)) {
+      change->done(&why);
+    } else {
+      continue;
+    }
+    jobs_[i].what = Answered{};
+  }
+}
+
+/// Not a byte is written to it from now on, also not by closing it.
+void Writer::give_up_database() {
+  checkpointer_.halt();
+  checkpointer_.abandon();
+  database_.abandon();
+}
+
+void Writer::fail(const StorageError& error) {
+  const bool poisoned = poisons(error.failure());
+  if (on_segment()) {
+    if (poisoned) segment_->abandon();
+  } else {
+    checkpointer_.halt();
+    if (poisoned || checkpointer_.poisoned()) give_up_database();
+  }
+  if (queue_.break_off(error)) listener_.on_failed(error.failure(), error.what());
+  refuse_requests(error);
+}
+
+std::chrono::milliseconds Writer::patience() const {
+  if (on_segment()) return poisoned_ ? CommitQueue::for_ever : writer_idle_time;
+  if (pruned_to_ < low_water_) return milliseconds(0);
+  return database_.scrub_wanted() ? writer_idle_time : CommitQueue::for_ever;
+}
+
+/// One short piece of housekeeping; the queue is looked at again after each.
+void Writer::tend() {
+  if (on_segment()) return check_files();
+  keep_house([this] {
+    check_files();
+    if (!prune_some()) scrub();
+  });
+}
+
+/// What was erased is to be in no file: the log is emptied, into pages with empty gaps; and pages
+/// in memory, whose gaps may still have it, are read anew before they are written again.
+void Writer::scrub() {
+  if (!database_.scrub_wanted()) return;
+  if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) {
+    database_.log_was_emptied();
+    database_.run("PRAGMA shrink_memory");
+  }
+  log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
+}
+
+/// A journal that is never idle would never do it otherwise.
+void Writer::scrub_if_due() {
+  if (on_segment() || !database_.scrub_wanted()) {
+    scrub_due_ = idle;
+    return;
+  }
+  const auto now = steady_clock::now();
+  if (scrub_due_ == idle) scrub_due_ = now + scrub_at_latest;
+  if (now < scrub_due_) return;
+  scrub_due_ = now + scrub_again_in;
+  keep_house([this] {
+    check_files();
+    scrub();
+  });
+}
+
+/// Rows that could not be pruned and pages that could not be moved for want of space wait for the
+/// next commit: it meets the full disk by itself.
+void Writer::keep_house(const std::function<void()>& work) {
+  try {
+    const AtTheDisk from_now_on(at_the_disk_since_);
+    work();
+  } catch (const StorageError& error) {
+    if (!passes(error.failure())) return rotate(error);
+    pruned_to_ = low_water_;
+  }
+}
+
+bool Writer::prune_some() {
+  if (pruned_to_ >= low_water_) return false;
+  session::Sequence first = low_water_;
+  {
+    Query oldest = database_.query("SELECT min(seq) FROM journal");
+    if (oldest.step() && !oldest.is_null(0))
+      first = static_cast<session::Sequence>(oldest.integer(0));
+  }
+  const auto end = std::min(low_water_, first + prune_rows_max);
+  if (first < end) {
+    Transaction transaction(database_);
+    delete_events_before(database_, end);
+    transaction.commit();
+    checkpointer_.news(database_.wal_bytes());
+  }
+  pruned_to_ = end;
+  return true;
+}
+
+void Writer::checkpoint_if_large() {
+  const std::size_t size = current().wal_bytes();
+  if (size < options_.wal_checkpoint_bytes) {
+    checkpoint_at_ = options_.wal_checkpoint_bytes;
+  } else if (size >= checkpoint_at_) {
+    bool moved = false;
+    keep_house([&] {
+      moved = on_segment() ? segment_->checkpoint(Database::Checkpoint::passive)
+                           : checkpointer_.finish();
+    });
+    // Held up by a reader, the log only grows; asking again at every commit would not help.
+    if (moved) checkpoint_at_ = size + options_.wal_checkpoint_bytes / 4;
+  }
+}
+
+void Writer::close_in_order() {
+  check_files();
+  if (on_segment()) {
+    Transaction transaction(*segment_);
+    set_clean(*segment_, true);
+    transaction.commit();
+    segment_->checkpoint(Database::Checkpoint::truncate);
+    return;  // the next start brings it back: the database is not clean
+  }
+  checkpointer_.pause();
+  try {
+    checkpointer_.empty_log(Database::Checkpoint::truncate);
+    {
+      Transaction transaction(database_);
+      set_clean(database_, true);
+      transaction.commit();
+    }
+    if (checkpointer_.empty_log(Database::Checkpoint::truncate)) database_.remove_log_on_close();
+  } catch (const StorageError& error) {
+    // All that was given is durable; for want of room the next start looks at the file once more.
+    if (!passes(error.failure())) throw;
+  }
+}
+
+}  // namespace verbatim::storage

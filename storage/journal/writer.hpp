@@ -1,0 +1,127 @@
+// What the journal's one thread does: takes all that is queued, writes it in one transaction,
+// syncs, tells, repeats; prunes when there is nothing to write. The log is the checkpointer's.
+//
+// When the disk is full or locked it holds what it has and tries again for as long as it takes.
+// After an I/O error it touches the file no more, not even to close it, and goes on in the
+// fallback directory or not at all.
+//
+// run() is the thread; check() from one other; what is const, and take_stats(), from any.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "storage/journal/checkpointer.hpp"
+#include "storage/journal/commit_queue.hpp"
+#include "storage/journal/segment.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/open_files.hpp"
+
+namespace verbatim::storage {
+
+class Writer {
+ public:
+  Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
+         Checkpointer& checkpointer, JournalListener& listener);
+
+  /// Until the queue is stopped and empty, or the journal has failed.
+  void run();
+
+  session::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
+  JournalState state() const;
+  /// Asked on a message's path: no clock, no lock.
+  bool failed() const {
+    return queue_.broken() || state_.load(std::memory_order_acquire) == JournalState::unavailable;
+  }
+  void check(std::chrono::steady_clock::time_point now);
+  bool stuck() const { return stuck_.load(std::memory_order_acquire); }
+  std::size_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
+  JournalStats take_stats();
+
+ private:
+  static constexpr std::chrono::steady_clock::time_point idle{};
+  using Outcomes = std::vector<std::optional<StorageError>>;
+
+  std::span<Job> next_batch();
+  void commit_next();
+  void write(std::span<Job> batch);
+  void publish(std::span<Job> batch);
+  void count(std::span<Job> batch, std::size_t bytes);
+
+  void perform(Job& job, AppendEvent& append, std::optional<StorageError>&);
+  void perform(Job& job, SettleTurn& settle, std::optional<StorageError>&);
+  void perform(Job& job, CloseAttempt& close, std::optional<StorageError>&);
+  void perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome);
+  void perform(Job& job, Change& change, std::optional<StorageError>& outcome);
+  void perform(Job& job, MarkAttempt& mark, std::optional<StorageError>&);
+  void perform(Job& job, SuspendAttempt& suspend, std::optional<StorageError>&);
+  void perform(Job& job, Answered& answered, std::optional<StorageError>&);
+  template <class Work>
+  void undoable(std::optional<StorageError>& outcome, const Work& work);
+
+  void look_at_files();
+  void endure(const StorageError& error);
+  void enter(JournalState state, const StorageError& why);
+  void heal();
+  void rotate(const StorageError& why);
+  void return_if_possible();
+  void refuse_requests(const StorageError& why);
+  void give_up_database();
+  void fail(const StorageError& error);
+
+  void tend();
+  void scrub();
+  void scrub_if_due();
+  std::chrono::milliseconds patience() const;
+  void keep_house(const std::function<void()>& work);
+  void check_checkpoints() const;
+  void check_files() const;
+  void take_note_of_files();
+  bool prune_some();
+  void checkpoint_if_large();
+  void close_in_order();
+  bool on_segment() const { return segment_ != nullptr; }
+  Database& current() { return segment_ ? *segment_ : database_; }
+  const Database& current() const { return segment_ ? *segment_ : database_; }
+
+  const JournalOptions& options_;
+  Database& database_;
+  std::unique_ptr<Database> segment_;  ///< in the fallback directory; written instead if there
+  /// Of the one that is written; replaced as a whole, since check() looks from another thread.
+  std::atomic<std::shared_ptr<const OpenFiles>> files_;
+  CommitQueue& queue_;
+  Checkpointer& checkpointer_;  ///< the database's, not the segment's
+  JournalListener& listener_;
+
+  std::vector<Job> jobs_;
+  std::size_t next_ = 0;  ///< in jobs_: what is before it is done with
+  Outcomes outcomes_;
+
+  LiveAttempts live_;
+  session::Sequence low_water_ = 0;  ///< rows before it are not needed
+  session::Sequence pruned_to_ = 0;
+  std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing was erased
+  std::size_t checkpoint_at_;
+
+  std::atomic<JournalState> state_{JournalState::working};
+  std::chrono::steady_clock::time_point trouble_since_ = {};
+  std::chrono::milliseconds next_try_in_{0};
+  bool poisoned_ = false;  ///< the database, while the segment is written
+  std::chrono::steady_clock::time_point next_return_ = {};
+
+  SinceWhen at_the_disk_since_{idle};
+  std::atomic<bool> stuck_{false};
+  std::atomic<bool> taken_away_{false};  ///< seen by check(); the writer acts on it
+  std::atomic<std::size_t> log_bytes_{0};
+  std::atomic<session::Sequence> durable_;
+  std::mutex stats_mutex_;
+  JournalStats stats_;
+};
+
+}  // namespace verbatim::storage

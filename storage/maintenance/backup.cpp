@@ -1,0 +1,81 @@
+#include "storage/maintenance/backup.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/files.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where the copy is made: beside its place, under a name of its own, gone unless it is kept.
+class Draft {
+ public:
+  explicit Draft(const fs::path& target) : target_(target), name_(target.string() + ".XXXXXX") {
+    descriptor_ = ::mkostemp(name_.data(), O_CLOEXEC);
+    if (descriptor_ < 0) throw system_error(target, "cannot be made", errno);
+  }
+  ~Draft() {
+    ::close(descriptor_);
+    for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+      std::error_code ignored;
+      fs::remove(name_ + suffix, ignored);
+    }
+  }
+  Draft(const Draft&) = delete;
+  Draft& operator=(const Draft&) = delete;
+
+  fs::path file() const { return name_; }
+
+  void sync() {
+    if (::fsync(descriptor_) != 0) throw system_error(target_, "cannot be synced", errno);
+  }
+
+  void keep() {
+    int failed = ::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
+    // Not every file system can promise not to replace; that it was not there has been seen.
+    if (failed != 0 && errno == EINVAL) failed = ::rename(name_.c_str(), target_.c_str());
+    if (failed != 0) throw system_error(target_, "cannot be given its name", errno);
+    sync_folder_of(target_);
+  }
+
+ private:
+  const fs::path target_;
+  std::string name_;
+  int descriptor_ = -1;
+};
+
+}  // namespace
+
+Backup back_up(const fs::path& file, const fs::path& target) {
+  if (fs::exists(fs::symlink_status(target)))
+    throw StorageError(Failure::other, target.string() +
+                                           ": is there already and is not overwritten; give "
+                                           "the backup a new name");
+  Database source(file, {.access = Access::read_only});
+  Draft draft(target);
+  // Synced piece by piece: all at once at the end would hold up the writer's own syncs.
+  source.copy_into(draft.file(), [&] { draft.sync(); });
+  Backup backup;
+  {
+    Database copy(draft.file(), {.access = Access::read_only});
+    const std::string integrity = integrity_of(copy);
+    if (integrity != "ok")
+      throw StorageError(Failure::corrupt, file.string() + ": damaged, and so would be its copy: " +
+                                               integrity + "; " + advice_for(Failure::corrupt));
+    backup.counts = count_rows(copy);
+  }
+  draft.sync();
+  backup.bytes = fs::file_size(draft.file());
+  draft.keep();
+  return backup;
+}
+
+}  // namespace verbatim::storage

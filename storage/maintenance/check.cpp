@@ -1,0 +1,139 @@
+#include "storage/maintenance/check.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/store/event_codec.hpp"
+#include "storage/store/row_writer.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+/// Each gives the number of rows that are not as they must be, and where the first one is.
+struct Rule {
+  const char* what;
+  const char* sql;
+};
+constexpr Rule rules[] = {
+    {"attempts without a session",
+     "SELECT count(*), 'attempt ' || min(id) FROM attempt "
+     "WHERE session NOT IN (SELECT id FROM session)"},
+    {"turns without an attempt",
+     "SELECT count(*), 'turn ' || min(id) FROM turn WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"tool calls without an attempt",
+     "SELECT count(*), 'tool call ' || min(id) FROM tool_call "
+     "WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"journal rows without an attempt",
+     "SELECT count(*), 'row ' || min(seq) FROM journal "
+     "WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"journal rows before the first of their attempt",
+     "SELECT count(*), 'row ' || min(seq) FROM journal JOIN attempt ON attempt.id = attempt "
+     "WHERE seq < first_seq AND ended_at IS NULL"},
+    {"attempts whose status and end contradict each other",
+     "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 1 AND 3 "
+     "OR (status = 3) <> (ended_at IS NOT NULL) OR (status = 3) <> (close_reason IS NOT NULL) "
+     "OR close_reason NOT BETWEEN 1 AND 15"},
+    {"turns still open in an attempt that has ended",
+     "SELECT count(*), 'turn ' || min(turn.id) FROM turn JOIN attempt ON attempt.id = attempt "
+     "WHERE attempt.ended_at IS NOT NULL AND turn.status = 0"},
+    {"attempts that have ended and whose turns are not numbered 1, 2, 3 ...",
+     "SELECT count(*), 'attempt ' || min(id) FROM (SELECT attempt.id FROM turn "
+     "JOIN attempt ON attempt.id = attempt WHERE attempt.ended_at IS NOT NULL GROUP BY attempt.id "
+     "HAVING min(ordinal) <> 1 OR max(ordinal) <> count(*) OR count(DISTINCT ordinal) <> "
+     "count(*))"},
+    {"turns with a role or a status that does not exist",
+     "SELECT count(*), 'turn ' || min(id) FROM turn "
+     "WHERE role NOT BETWEEN 0 AND 3 OR status NOT BETWEEN 0 AND 5"},
+    {"values that are no JSON",
+     "SELECT count(*), min(place) FROM (SELECT 'session ' || id AS place FROM session "
+     "WHERE NOT json_valid(metadata) UNION ALL SELECT 'attempt ' || id FROM attempt "
+     "WHERE NOT json_valid(gaps) OR NOT json_valid(usage) UNION ALL SELECT 'turn ' || id FROM turn "
+     "WHERE NOT json_valid(writers) UNION ALL SELECT 'tool call ' || id FROM tool_call "
+     "WHERE NOT coalesce(json_valid(approval), 1))"},
+    {"closed in order, with attempts open",
+     "SELECT count(*), 'attempt ' || min(id) FROM attempt "
+     "WHERE ended_at IS NULL AND (SELECT clean FROM meta)"},
+    {"rows in meta other than the one",
+     "SELECT abs(count(*) - 1), 'the last sequence was ' || max(last_seq) FROM meta"},
+};
+
+Finding undecodable_rows(Database& database) {
+  Finding finding{"journal rows that can not be decoded", 0, {}};
+  Query rows = database.query("SELECT seq, body FROM journal ORDER BY seq");
+  while (rows.step()) {
+    if (decode_event(rows.blob(1))) continue;
+    if (finding.count++ == 0) finding.first = "row " + std::to_string(rows.integer(0));
+  }
+  return finding;
+}
+
+}  // namespace
+
+StoreCounts count_rows(Database& database) {
+  Query row = database.query(
+      "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM attempt), "
+      "(SELECT count(*) FROM attempt WHERE ended_at IS NULL), (SELECT count(*) FROM turn), "
+      "(SELECT count(*) FROM journal), (SELECT count(*) FROM unreadable)");
+  row.step();
+  const auto count = [&](int column) { return static_cast<std::size_t>(row.integer(column)); };
+  return {count(0), count(1), count(2), count(3), count(4), count(5)};
+}
+
+std::string integrity_of(Database& database) {
+  std::string said;
+  try {
+    Query check = database.query("PRAGMA integrity_check(20)");
+    while (check.step()) said += (said.empty() ? "" : "\n") + check.text(0);
+  } catch (const StorageError& error) {
+    if (error.failure() != Failure::corrupt) throw;
+    said = error.what();
+  }
+  return said;
+}
+
+StoreCheck check_store(Database& database) {
+  const Savepoint snapshot(database);
+  StoreCheck check;
+  check.integrity = integrity_of(database);
+  if (check.integrity != "ok") return check;
+  check.clean = is_clean(database);
+  check.counts = count_rows(database);
+  const auto keep = [&](Finding finding) {
+    if (finding.count > 0) check.findings.push_back(std::move(finding));
+  };
+  for (const Rule& rule : rules) {
+    Query found = database.query(rule.sql);
+    if (found.step()) keep({rule.what, static_cast<std::size_t>(found.integer(0)), found.text(1)});
+  }
+  keep(undecodable_rows(database));
+  return check;
+}
+
+StoreCheck check_file(const std::filesystem::path& file, bool served) try {
+  const std::optional<LogReport> its_log =
+      served ? std::nullopt : std::optional(read_log(file));  // before the file is opened
+  Database database(file, {.access = served ? Access::read_only : Access::look});
+  require_current_schema(database, database.schema_found());
+  StoreCheck check = check_store(database);
+  const bool clean = check.integrity == "ok" && check.clean;
+  const auto log = its_log ? judge_log(file, *its_log, clean) : std::nullopt;
+  if (log) check.logs.push_back(*log);
+  return check;
+} catch (const StorageError& error) {
+  // Too damaged to be opened is a finding, too.
+  const bool sqlite_says_so = error.failure() == Failure::corrupt && error.sqlite_code() != 0;
+  if (!sqlite_says_so) throw;
+  StoreCheck check;
+  check.integrity = error.what();
+  return check;
+}
+
+bool StoreCheck::sound() const {
+  const bool rows_lost =
+      std::any_of(logs.begin(), logs.end(), [](const LogFinding& log) { return log.lost; });
+  return integrity == "ok" && findings.empty() && !rows_lost;
+}
+
+}  // namespace verbatim::storage

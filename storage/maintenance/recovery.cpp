@@ -1,0 +1,236 @@
+#include "storage/maintenance/recovery.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "storage/journal/segment.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/store_files.hpp"
+#include "storage/store/client_tokens.hpp"
+#include "storage/store/event_codec.hpp"
+#include "storage/store/fold.hpp"
+#include "storage/store/row_writer.hpp"
+#include "storage/store/transcript_store.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+struct UnfinishedAttempt {
+  session::AttemptId id = 0;
+  std::string session_id;
+  int number = 0;
+  TimeMs started_at = 0;
+  session::Sequence first_seq = 0;
+  std::optional<TimeMs> suspended_at;
+};
+
+std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
+  std::vector<UnfinishedAttempt> found;
+  Query rows = database.query(
+      "SELECT attempt.id, public_id, number, started_at, first_seq, suspended_at FROM attempt "
+      "JOIN session ON session.id = attempt.session "
+      "WHERE ended_at IS NULL AND status <> 0 ORDER BY first_seq");
+  while (rows.step())
+    found.push_back({rows.integer(0), rows.text(1), static_cast<int>(rows.integer(2)),
+                     rows.integer(3), static_cast<session::Sequence>(rows.integer(4)),
+                     rows.is_null(5) ? std::nullopt : std::optional(rows.integer(5))});
+  return found;
+}
+
+/// Takes out those that another process has suspended and that may still be carried on; the first
+/// row that these need, or nothing.
+std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
+                                                 TimeMs now, std::int64_t window_ms,
+                                                 RecoveryReport& report) {
+  std::optional<session::Sequence> needed;
+  std::erase_if(attempts, [&](const UnfinishedAttempt& attempt) {
+    if (!attempt.suspended_at || now - *attempt.suspended_at >= window_ms) return false;
+    needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
+    ++report.suspended;
+    return true;
+  });
+  return needed;
+}
+
+/// "ok", or the first complaint. Where a log was cut short, indexes may contradict their tables.
+std::string check_pages(Database& database, bool thoroughly) {
+  try {
+    Query check =
+        database.query(thoroughly ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
+    return check.step() ? check.text(0) : "quick_check gave no answer";
+  } catch (const StorageError& error) {
+    if (error.failure() != Failure::corrupt) throw;
+    return error.what();
+  }
+}
+
+/// What there is to know of a file before anything is done to it.
+struct Inspection {
+  bool clean = true;
+  std::string integrity;  ///< empty if it was not looked for
+};
+
+/// Changes nothing. Looks at the pages if the file was not closed in order, if its log was cut
+/// short, or if `in_any_case`.
+Inspection inspect(const std::filesystem::path& file, const LogReport& its_log, bool in_any_case,
+                   RecoveryReport& report) try {
+  Database database(file, {.access = Access::look});
+  Inspection seen;
+  seen.clean = database.schema_found() == 0 || is_clean(database);
+  const auto log = judge_log(file, its_log, seen.clean);
+  const bool lost = log && log->lost;
+  if (log) report.logs.push_back(*log);
+  seen.clean &= !lost;
+  if (!seen.clean || in_any_case) seen.integrity = check_pages(database, lost);
+  return seen;
+} catch (const StorageError& error) {
+  if (error.failure() != Failure::corrupt) throw;
+  return {false, "its first pages cannot be read (SQLite code " +
+                     std::to_string(error.sqlite_code()) + ")"};
+}
+
+void refuse_damaged(const std::filesystem::path& file, const std::string& integrity) {
+  if (integrity.empty() || integrity == "ok") return;
+  throw StorageError(Failure::corrupt,
+                     file.string() + ": damaged: " + integrity +
+                         "; nothing was changed; keep a copy of it with its -wal and restore it "
+                         "from a backup, or move both away to start afresh");
+}
+
+/// The journal is evidence: what cannot be read now may be read by a later version or a person.
+void set_unreadable_aside(Database& database, const UnfinishedAttempt& attempt) {
+  Query rows =
+      database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
+  rows.bind(attempt.first_seq, attempt.id);
+  while (rows.step()) {
+    if (decode_event(rows.blob(1))) continue;
+    database
+        .query(
+            "INSERT OR IGNORE INTO unreadable SELECT seq, attempt, at, body FROM journal "
+            "WHERE seq = ?")
+        .bind(rows.integer(0))
+        .run();
+  }
+}
+
+void recover_attempt(Database& database, const UnfinishedAttempt& attempt, RecoveryReport& report) {
+  Folded folded = fold(database, attempt.id, attempt.first_seq);
+  std::set<std::string> open;
+  for (const session::Turn& turn : folded.transcript.turns())
+    if (turn.status == session::TurnStatus::in_progress) open.insert(turn.item_id);
+  session::Ending ending;
+  ending.reason = attempt.suspended_at ? session::CloseReason::server_shutdown
+                                       : session::CloseReason::crash_recovered;
+  ending.ended_at = std::max({folded.last_at, folded.transcript.latest(), attempt.started_at});
+  ending.transcript = session::finalise(folded.transcript, ending.ended_at);
+
+  // Not those that the provider had cut short before.
+  const auto interrupted = std::count_if(
+      ending.transcript.turns.begin(), ending.transcript.turns.end(),
+      [&](const session::Turn& turn) {
+        return turn.status == session::TurnStatus::interrupted && open.contains(turn.item_id);
+      });
+  report.unreadable_rows += folded.unreadable;
+  report.attempts.push_back({attempt.session_id, attempt.number, folded.rows,
+                             ending.transcript.turns.size(),
+                             static_cast<std::size_t>(interrupted)});
+  if (report.dry_run) return;
+
+  // One transaction: a second crash in the middle leaves the attempt open and its rows there.
+  Transaction transaction(database);
+  finalise_attempt(database, attempt.id, ending);
+  if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
+  transaction.commit();
+}
+
+}  // namespace
+
+void require_whole_store(const std::filesystem::path& file,
+                         const std::filesystem::path& fallback_dir) {
+  if (!fallback_dir.empty()) {
+    require_segment_of_log(fallback_dir);
+    require_header_of_log(segment_in(fallback_dir));
+  }
+  require_database_of_log(file);
+  require_header_of_log(file);
+}
+
+StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::path& fallback_dir) {
+  StoreLogs logs;
+  logs.database = read_log(file);
+  if (!fallback_dir.empty()) logs.segment = read_log(segment_in(fallback_dir));
+  return logs;
+}
+
+RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run,
+                       const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms,
+                       const std::optional<StoreLogs>& known) {
+  RecoveryReport report;
+  report.dry_run = dry_run;
+  if (!known) require_whole_store(file, fallback_dir);
+  const StoreLogs logs = known ? *known : read_logs(file, fallback_dir);
+  const std::filesystem::path segment =
+      fallback_dir.empty() ? std::filesystem::path() : segment_in(fallback_dir);
+  if (!segment.empty() && !dry_run) remove_merged_segment(fallback_dir);
+  const bool rotated = !segment.empty() && std::filesystem::exists(segment);
+  if (!std::filesystem::exists(file)) {
+    if (!rotated) return report;
+    throw StorageError(Failure::not_found,
+                       file.string() + ": is not there, but " + segment.string() +
+                           " continues it; put the database or a backup of it back, or move the "
+                           "segment away to start afresh");
+  }
+
+  const Inspection before = inspect(file, logs.database, rotated, report);
+  report.integrity = before.integrity;
+  const bool sound = before.integrity.empty() || before.integrity == "ok";
+  if (!sound && dry_run) {
+    report.clean = false;
+    return report;
+  }
+  refuse_damaged(file, before.integrity);
+  if (rotated) refuse_damaged(segment, inspect(segment, logs.segment, true, report).integrity);
+
+  Database database(file, {.access = dry_run ? Access::look : Access::read_write});
+  if (dry_run) require_current_schema(database, database.schema_found());
+  std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
+  leave_suspended(open, now, resume_window_ms, report);
+  report.clean = before.clean && open.empty() && !rotated;
+  if (report.clean) {
+    if (!dry_run) database.remove_log_on_close();
+    return report;
+  }
+  if (report.integrity.empty()) report.integrity = check_pages(database, false);
+  if (report.integrity != "ok" && dry_run) return report;
+  refuse_damaged(file, report.integrity);
+
+  if (rotated) {
+    const MergedSegment merged =
+        dry_run ? look_through_segment(database, segment) : merge_segment(database, segment);
+    report.segment_events = merged.events;
+    report.segment_endings = merged.endings;
+  }
+  // Anew: the segment may have ended some.
+  report.suspended = 0;
+  open = unfinished_attempts(database);
+  const auto needed = leave_suspended(open, now, resume_window_ms, report);
+  for (const UnfinishedAttempt& attempt : open) recover_attempt(database, attempt, report);
+  if (dry_run) return report;
+
+  {
+    Transaction transaction(database);
+    delete_events_before(database, needed.value_or(highest_sequence(database) + 1));
+    prune_client_tokens(database, now, resume_window_ms);
+    transaction.commit();
+  }
+  // Not left to the closing of the connection, which tells nobody of an error.
+  database.checkpoint(Database::Checkpoint::truncate);
+  Transaction transaction(database);
+  set_clean(database, true);
+  transaction.commit();
+  database.remove_log_on_close();
+  return report;
+}
+
+}  // namespace verbatim::storage

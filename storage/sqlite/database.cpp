@@ -1,0 +1,379 @@
+#include "storage/sqlite/database.hpp"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include <SQLiteCpp/Backup.h>
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Exception.h>
+#include <SQLiteCpp/Statement.h>
+
+#include "storage/sqlite/files.hpp"
+#include "storage/sqlite/full_disk.hpp"
+#include "storage/sqlite/page_gap.hpp"
+#include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/store_files.hpp"
+#include "storage/sqlite/wal_file.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+Failure failure_of(int extended) {
+  // The index beside the log could not grow. It holds nothing durable, and the reason is a full
+  // disk; SQLite just has no code of its own for that.
+  if (extended == SQLITE_IOERR_SHMSIZE) return Failure::disk_full;
+  if (extended == SQLITE_IOERR_NOMEM) return Failure::other;
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+      return Failure::disk_full;
+    case SQLITE_IOERR:
+      return Failure::io_error;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Failure::corrupt;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return Failure::read_only;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL:
+      return Failure::busy;
+    default:
+      return Failure::other;
+  }
+}
+
+StorageError in_our_words(const fs::path& file, const SQLite::Exception& error) {
+  int code = error.getExtendedErrorCode();
+  if (code <= 0) code = error.getErrorCode();
+  const Failure failure = failure_of(code);
+  return StorageError(failure,
+                      file.string() + ": " + error.what() + " (SQLite code " +
+                          std::to_string(code) + "); " + advice_for(failure),
+                      code);
+}
+
+/// How SQLite opens a file.
+struct Opening {
+  std::string name;
+  int flags;
+  bool index_in_memory = false;
+};
+
+/// "?", "#" and "%" mean something in a URI.
+std::string uri_of(const fs::path& file, const char* parameter) {
+  std::string uri = "file:";
+  for (const char c : fs::absolute(file).string()) {
+    constexpr const char* hex = "0123456789ABCDEF";
+    const bool plain = c != '?' && c != '#' && c != '%';
+    if (plain) {
+      uri += c;
+    } else {
+      uri +=
+          {'%', hex[static_cast<unsigned char>(c) >> 4], hex[static_cast<unsigned char>(c) & 15]};
+    }
+  }
+  return uri + "?" + parameter;
+}
+
+/// A reader of a log uses the index beside it, or makes one: not here. With an index that is there
+/// SQLite can do without writing to it; without one, the file must be ours alone, but nothing is
+/// written to it either.
+Opening opening_to_look(const fs::path& file) {
+  const auto has_bytes = [](const fs::path& one) {
+    std::error_code none;
+    const auto bytes = fs::file_size(one, none);
+    return !none && bytes > 0;
+  };
+  // Rolling back is all that can be done with the file: SQLite never reads it half changed.
+  if (has_bytes(rollback_journal_of(file)))
+    return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI};
+  const int read_uri = SQLite::OPEN_READONLY | SQLite::OPEN_URI;
+  if (!has_readable_log(file)) return {uri_of(file, "immutable=1"), read_uri};
+  if (has_bytes(index_of(file))) return {uri_of(file, "readonly_shm=1"), read_uri};
+  if (::access(file.c_str(), W_OK) != 0) return {file.string(), read_uri};
+  return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI, true};
+}
+
+/// What abandon() leaks stays reachable, so that a leak checker keeps its meaning.
+std::vector<std::shared_ptr<void>>& abandoned() {
+  static auto* const kept = new std::vector<std::shared_ptr<void>>;
+  return *kept;
+}
+
+}  // namespace
+
+std::string name_to_look(const fs::path& file) { return opening_to_look(file).name; }
+
+Database::Database(const fs::path& file, const Options& options) : file_(file) {
+  try {
+    open(options);
+  } catch (const SQLite::Exception& error) {
+    throw explain(error);
+  }
+}
+
+Database::~Database() = default;
+
+void Database::open(const Options& options) {
+  require_database_of_log(file_);
+  if (options.access == Access::create) {
+    make_private_file(file_);
+  } else if (!fs::exists(file_)) {
+    throw StorageError(Failure::not_found, file_.string() + ": there is no such file");
+  }
+  connect(options);
+  close_without_checkpoint(true);
+  int defensive = 0;
+  sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &defensive);
+  if (defensive != 1)
+    throw StorageError(Failure::other, file_.string() + ": SQLite refused its defensive mode");
+
+  schema_found_ = identify(*this);
+  configure(options);
+  if (options.access == Access::read_only) {
+    require_current_schema(*this, schema_found_);
+  } else if (options.access != Access::look) {
+    migrate(*this, schema_found_);
+  }
+  sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
+  if (options.access == Access::create || options.access == Access::read_write)
+    take_over_log(options.syncs_log);
+}
+
+void Database::connect(const Options& options) {
+  const Opening how = options.access == Access::look ? opening_to_look(file_)
+                      : options.access == Access::read_only
+                          ? Opening{file_.string(), SQLite::OPEN_READONLY}
+                          : Opening{file_.string(), SQLite::OPEN_READWRITE};
+  connection_ = std::make_unique<SQLite::Database>(how.name, how.flags | SQLite::OPEN_NOMUTEX,
+                                                   static_cast<int>(options.busy_timeout_ms));
+  if (how.index_in_memory) run("PRAGMA locking_mode=EXCLUSIVE");
+}
+
+void Database::close_without_checkpoint(bool without) {
+  int set = -1;
+  sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, without ? 1 : 0,
+                    &set);
+  if ((set == 1) != without)
+    throw StorageError(Failure::other, file_.string() + ": SQLite refused to close as it was told");
+}
+
+void Database::remove_log_on_close() { close_without_checkpoint(false); }
+
+/// SQLite's own methods for the log, but for writing and, where others sync it, for that.
+struct Database::LogMethods {
+  sqlite3_io_methods ours{};
+  const sqlite3_io_methods* theirs = nullptr;
+
+  static int write(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+    const auto& theirs = *reinterpret_cast<const LogMethods*>(file->pMethods)->theirs;
+    return result_of_write(file, theirs, theirs.xWrite(file, bytes, size, offset));
+  }
+};
+
+void Database::take_over_log(bool syncs) {
+  query("PRAGMA schema_version").step();  // what is read opens the log
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (log == nullptr || log->pMethods == nullptr)
+    throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its log");
+  log_methods_ = std::make_shared<LogMethods>();
+  log_methods_->theirs = log->pMethods;
+  log_methods_->ours = *log->pMethods;
+  log_methods_->ours.xWrite = &LogMethods::write;
+  // SQLite has one setting for the syncs of the log and of the file.
+  if (!syncs) log_methods_->ours.xSync = [](sqlite3_file*, int) { return SQLITE_OK; };
+  log->pMethods = &log_methods_->ours;
+}
+
+void Database::configure(const Options& options) {
+  if (options.access == Access::read_write || options.access == Access::create) {
+    set("page_size", "4096", "4096");
+    set("journal_mode", "WAL", "wal");
+    set("secure_delete", "ON", "1");
+    set("journal_size_limit", "67108864", "67108864");
+    set("auto_vacuum", "0", "0");
+    sqlite3_file* file = nullptr;
+    sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    write_with_empty_gaps(file);
+  }
+  const bool power = options.durability == Durability::power;
+  set("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1");
+  set("wal_autocheckpoint", "0", "0");  // its sync errors never reach a commit's result
+  set("mmap_size", "0", "0");           // a failed read shall be an error, not a signal
+  set("temp_store", "MEMORY", "2");
+  set("cell_size_check", "ON", "1");
+  set("trusted_schema", "OFF", "0");
+  const std::string timeout = std::to_string(options.busy_timeout_ms);
+  set("busy_timeout", timeout, timeout);
+  busy_timeout_ms_ = options.busy_timeout_ms;
+}
+
+void Database::set(const std::string& pragma, const std::string& value,
+                   const std::string& expected) {
+  run("PRAGMA " + pragma + "=" + value);
+  Query read = query("PRAGMA " + pragma);
+  const std::string taken = read.step() ? read.text(0) : "nothing";
+  if (taken != expected)
+    throw StorageError(Failure::other, file_.string() + ": asked SQLite for " + pragma + "=" +
+                                           value + ", it kept " + taken);
+}
+
+int Database::after_commit(void* self, sqlite3*, const char*, int pages) {
+  constexpr std::size_t frame = 4096 + 24;
+  static_cast<Database*>(self)->wal_bytes_ = static_cast<std::size_t>(pages) * frame;
+  return SQLITE_OK;
+}
+
+Query Database::query(std::string_view sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end()) {
+    try {
+      std::string text(sql);
+      auto statement = std::make_unique<SQLite::Statement>(*connection_, text);
+      found = statements_.emplace(std::move(text), std::move(statement)).first;
+    } catch (const SQLite::Exception& error) {
+      throw explain(error);
+    }
+  }
+  return Query(*this, *found->second);
+}
+
+void Database::run(const std::string& sql) {
+  try {
+    connection_->exec(sql);
+  } catch (const SQLite::Exception& error) {
+    throw explain(error);
+  }
+}
+
+bool Database::in_transaction() const {
+  return connection_ && sqlite3_get_autocommit(connection_->getHandle()) == 0;
+}
+
+std::int64_t Database::last_insert_id() const { return connection_->getLastInsertRowid(); }
+
+std::int64_t Database::changes() const { return connection_->getChanges(); }
+
+bool Database::checkpoint(Checkpoint mode) {
+  sqlite3* const handle = connection_->getHandle();
+  const bool passive = mode == Checkpoint::passive;
+  if (mode == Checkpoint::truncate_now) sqlite3_busy_timeout(handle, 0);
+  const int result = sqlite3_wal_checkpoint_v2(
+      handle, nullptr, passive ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_TRUNCATE, nullptr,
+      nullptr);
+  const SQLite::Exception outcome(handle, result);
+  if (mode == Checkpoint::truncate_now)
+    sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout_ms_));
+  if (result == SQLITE_INTERRUPT) return false;
+  if (result != SQLITE_OK) {
+    const StorageError error = explain(outcome);
+    if (error.failure() == Failure::busy) return false;
+    throw error;
+  }
+  if (!passive) log_was_emptied();
+  return true;
+}
+
+void Database::interrupt() noexcept { sqlite3_interrupt(connection_->getHandle()); }
+
+void Database::sync() {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  const int result = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  if (result != SQLITE_OK) throw explain(SQLite::Exception(sqlite3_errstr(result), result));
+}
+
+bool Database::has_moved() {
+  int moved = 0;
+  sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  return moved != 0;
+}
+
+void Database::want_scrub() {
+  scrub_wanted_ = true;
+  if (!in_transaction()) checkpoint(Checkpoint::truncate);
+}
+
+void Database::copy_into(const fs::path& file, const std::function<void()>& after_step) {
+  constexpr int pages_a_step = 256;
+  // One state from the first page to the last: else each commit of others begins the copy anew.
+  Savepoint snapshot(*this);
+  query("SELECT clean FROM meta").step();
+  try {
+    SQLite::Database copy(file, SQLite::OPEN_READWRITE);
+    // It is whole only once it is done, and whoever asked for it syncs it.
+    copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF");
+    {
+      SQLite::Backup backup(copy, *connection_);
+      int result = SQLITE_OK;
+      while ((result = backup.executeStep(pages_a_step)) == SQLITE_OK) after_step();
+      if (result != SQLITE_DONE)
+        throw StorageError(Failure::busy, file.string() + ": " + advice_for(Failure::busy));
+    }
+    copy.exec("PRAGMA journal_mode=DELETE");
+  } catch (const SQLite::Exception& error) {
+    throw in_our_words(file, error);
+  }
+}
+
+void Database::abandon() noexcept {
+  for (auto& [sql, statement] : statements_)
+    abandoned().push_back(std::shared_ptr<SQLite::Statement>(std::move(statement)));
+  abandoned().push_back(std::shared_ptr<SQLite::Database>(std::move(connection_)));
+  abandoned().push_back(std::move(log_methods_));
+}
+
+StorageError Database::explain(const SQLite::Exception& error) const {
+  return in_our_words(file_, error);
+}
+
+Transaction::Transaction(Database& database) : database_(database) {
+  database_.query("BEGIN IMMEDIATE").run();
+}
+
+Transaction::~Transaction() {
+  if (!open_ || !database_.in_transaction()) return;
+  try {
+    database_.query("ROLLBACK").run();
+  } catch (const StorageError&) {
+    // The error that brought us here is on its way up and says more.
+  }
+}
+
+void Transaction::commit() {
+  database_.query("COMMIT").run();
+  open_ = false;
+}
+
+Savepoint::Savepoint(Database& database) : database_(database) {
+  database_.query("SAVEPOINT inner").run();
+}
+
+Savepoint::~Savepoint() {
+  if (!open_ || !database_.in_transaction()) return;
+  try {
+    undo();
+  } catch (const StorageError&) {
+    // As above.
+  }
+}
+
+void Savepoint::undo() {
+  database_.query("ROLLBACK TO inner").run();
+  release();
+}
+
+void Savepoint::release() {
+  database_.query("RELEASE inner").run();
+  open_ = false;
+}
+
+}  // namespace verbatim::storage

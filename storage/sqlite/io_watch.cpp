@@ -1,0 +1,18 @@
+#include "storage/sqlite/io_watch.hpp"
+
+#include "storage/sqlite/database.hpp"
+
+namespace verbatim::storage {
+
+OffTheDisk::OffTheDisk(AtTheDisk& watched, Database& database)
+    : watched_(watched), database_(database) {
+  watched_.end();
+  database_.watch_statements(&watched_);
+}
+
+OffTheDisk::~OffTheDisk() {
+  database_.watch_statements(nullptr);
+  watched_.begin();
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,253 @@
+#include "storage/sqlite/schema.hpp"
+
+#include "storage/sqlite/database.hpp"
+#include "storage/sqlite/error.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+constexpr const char* version_1 = R"sql(
+CREATE TABLE session (
+  id INTEGER PRIMARY KEY,
+  public_id TEXT NOT NULL UNIQUE,
+  user TEXT NOT NULL,
+  metadata TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX session_by_user ON session (user);
+
+CREATE TABLE attempt (
+  id INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES session,
+  number INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  close_reason INTEGER,
+  model TEXT NOT NULL,
+  complete INTEGER NOT NULL DEFAULT 0,
+  gaps TEXT NOT NULL DEFAULT '[]',
+  usage TEXT NOT NULL DEFAULT '[]',
+  first_seq INTEGER NOT NULL,
+  UNIQUE (session, number)
+);
+CREATE INDEX attempt_open ON attempt (first_seq) WHERE ended_at IS NULL;
+
+CREATE TABLE journal (
+  seq INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+CREATE TABLE unreadable (
+  seq INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  body BLOB NOT NULL
+);
+
+CREATE TABLE turn (
+  id INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  item_id TEXT NOT NULL,
+  ordinal INTEGER NOT NULL,
+  role INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  heard_ms INTEGER,
+  heard_text TEXT,
+  reason TEXT NOT NULL,
+  deleted INTEGER NOT NULL,
+  response_id TEXT NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  writers TEXT NOT NULL,
+  UNIQUE (attempt, item_id)
+);
+
+CREATE TABLE client_secret (
+  id TEXT PRIMARY KEY,
+  session_config TEXT NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+CREATE TABLE meta (
+  clean INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL
+);
+INSERT INTO meta VALUES (1, 0);
+)sql";
+
+constexpr const char* version_2 = R"sql(
+ALTER TABLE meta ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session ADD COLUMN idempotency TEXT;
+ALTER TABLE session ADD COLUMN request TEXT;
+CREATE UNIQUE INDEX session_by_idempotency ON session (idempotency) WHERE idempotency IS NOT NULL;
+ALTER TABLE attempt ADD COLUMN merged_turns INTEGER;
+ALTER TABLE attempt ADD COLUMN merged_complete INTEGER;
+
+CREATE TABLE copy (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  writer TEXT NOT NULL,
+  posted_at INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (attempt, writer, body)
+);
+
+CREATE TABLE message (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  public_id TEXT NOT NULL UNIQUE,
+  kind INTEGER NOT NULL,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  item_id TEXT NOT NULL DEFAULT '',
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX message_of_attempt ON message (attempt);
+CREATE TABLE delivery (
+  message INTEGER NOT NULL REFERENCES message,
+  target TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  tries INTEGER NOT NULL DEFAULT 0,
+  due_at INTEGER NOT NULL,
+  last_error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (message, target)
+) WITHOUT ROWID;
+CREATE INDEX delivery_waiting ON delivery (target, message) WHERE state = 0;
+CREATE INDEX delivery_dead ON delivery (target) WHERE state = 2;
+)sql";
+
+constexpr const char* version_3 = R"sql(
+ALTER TABLE attempt ADD COLUMN suspended_at INTEGER;
+ALTER TABLE attempt ADD COLUMN settings TEXT;
+ALTER TABLE client_secret ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
+)sql";
+
+/// `to_merge`: of a final attempt whose counts are not up to date: the first copy that is not in
+/// them, or 0.
+constexpr const char* version_4 = R"sql(
+ALTER TABLE attempt ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN copy_turns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN copy_bytes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN to_merge INTEGER;
+CREATE INDEX attempt_to_merge ON attempt (id) WHERE to_merge IS NOT NULL;
+UPDATE attempt SET
+  copies = counted.copies, copy_turns = counted.turns, copy_bytes = counted.bytes
+FROM (SELECT attempt AS id, count(*) AS copies, sum(json_array_length(body)) AS turns,
+             sum(length(CAST(body AS BLOB))) AS bytes FROM copy GROUP BY attempt) AS counted
+WHERE counted.id = attempt.id;
+)sql";
+
+constexpr const char* version_5 = R"sql(
+ALTER TABLE turn ADD COLUMN audio_ms INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE tool_call (
+  id INTEGER PRIMARY KEY,
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  number INTEGER NOT NULL,
+  after INTEGER NOT NULL,
+  item_id TEXT NOT NULL,
+  call_id TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  server TEXT NOT NULL,
+  arguments TEXT NOT NULL,
+  output TEXT,
+  error TEXT NOT NULL,
+  approval TEXT,
+  deleted INTEGER NOT NULL,
+  response_id TEXT NOT NULL,
+  started_at INTEGER,
+  ended_at INTEGER,
+  UNIQUE (attempt, number)
+);
+)sql";
+
+/// Every client token has a row. One that an older program has made is known by its id only.
+constexpr const char* version_6 = R"sql(
+ALTER TABLE session ADD COLUMN private TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE client_secret ADD COLUMN user TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_secret ADD COLUMN session TEXT NOT NULL DEFAULT '';
+ALTER TABLE client_secret ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE client_secret ADD COLUMN private TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE client_secret ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE client_secret ADD COLUMN revoked_at INTEGER;
+CREATE INDEX client_secret_by_session ON client_secret (session);
+CREATE INDEX client_secret_by_expiry ON client_secret (expires_at);
+
+CREATE TABLE token_use (
+  token TEXT NOT NULL,
+  session INTEGER NOT NULL REFERENCES session,
+  PRIMARY KEY (session, token)
+) WITHOUT ROWID;
+CREATE INDEX token_use_by_token ON token_use (token);
+)sql";
+
+/// Which back-end key has made a token; of one that an older program has made nothing is known.
+constexpr const char* version_7 = R"sql(
+ALTER TABLE client_secret ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4,
+                                 version_5, version_6, version_7};
+
+std::int64_t number(Database& database, const char* sql) {
+  Query read = database.query(sql);
+  return read.step() ? read.integer(0) : 0;
+}
+
+[[noreturn]] void refuse_foreign(Database& database) {
+  throw StorageError(Failure::other,
+                     database.file().string() +
+                         ": this is no Verbatim database; nothing was changed; choose another "
+                         "data folder or move the file away");
+}
+
+}  // namespace
+
+std::span<const char* const> schema_steps() { return steps; }
+
+int identify(Database& database) {
+  try {
+    const auto owner = number(database, "PRAGMA application_id");
+    if (owner == application_id) {
+      const auto version = number(database, "PRAGMA user_version");
+      if (version > static_cast<std::int64_t>(std::size(steps)))
+        throw StorageError(Failure::newer_schema,
+                           database.file().string() + ": written by a later version of Verbatim " +
+                               "(schema " + std::to_string(version) + ", this program knows " +
+                               std::to_string(std::size(steps)) +
+                               "); nothing was changed; run that version or a newer one");
+      return static_cast<int>(version);
+    }
+    if (owner != 0 || number(database, "SELECT count(*) FROM sqlite_master") != 0)
+      refuse_foreign(database);
+    return 0;
+  } catch (const StorageError& error) {
+    constexpr int not_a_database = 26;
+    if (error.sqlite_code() == not_a_database) refuse_foreign(database);
+    throw;
+  }
+}
+
+void migrate(Database& database, int version) { migrate(database, version, steps); }
+
+void migrate(Database& database, int version, std::span<const char* const> from_here) {
+  for (std::size_t next = static_cast<std::size_t>(version); next < from_here.size(); ++next) {
+    Transaction step(database);
+    database.run(from_here[next]);
+    database.run("PRAGMA application_id=" + std::to_string(application_id));
+    database.run("PRAGMA user_version=" + std::to_string(next + 1));
+    step.commit();
+  }
+}
+
+void require_current_schema(Database& database, int version) {
+  if (version == static_cast<int>(std::size(steps))) return;
+  throw StorageError(Failure::other, database.file().string() +
+                                         ": older than this program; start the server or run "
+                                         "`verbatim recover` once to bring it up to date");
+}
+
+}  // namespace verbatim::storage

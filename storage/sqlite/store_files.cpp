@@ -1,0 +1,126 @@
+#include "storage/sqlite/store_files.hpp"
+
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "storage/sqlite/error.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// As many as the kernel follows.
+constexpr int links_max = 40;
+
+fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }
+
+/// Also a link that leads nowhere.
+bool is_there(const fs::path& file) {
+  std::error_code ec;
+  return fs::exists(fs::symlink_status(file, ec));
+}
+
+std::uintmax_t bytes_in(const fs::path& file) {
+  std::error_code none;
+  const auto bytes = fs::file_size(file, none);
+  return none ? 0 : bytes;
+}
+
+bool has_header(const fs::path& database) {
+  constexpr char magic[] = "SQLite format 3";
+  std::array<char, 100> header{};
+  std::ifstream in(database, std::ios::binary);
+  in.read(header.data(), header.size());
+  return in.gcount() == static_cast<std::streamsize>(header.size()) &&
+         std::memcmp(header.data(), magic, sizeof magic) == 0;
+}
+
+/// Whether the rollback journal is of a database that had pages: while a file is made it had none,
+/// and SQLite removes the journal of such a start that was cut off.
+bool restores_pages(const fs::path& journal) {
+  std::array<unsigned char, 28> header{};
+  std::ifstream in(journal, std::ios::binary);
+  in.read(reinterpret_cast<char*>(header.data()), header.size());
+  if (in.gcount() != static_cast<std::streamsize>(header.size())) return false;
+  constexpr unsigned char magic[] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+  const bool pages_before =
+      header[16] != 0 || header[17] != 0 || header[18] != 0 || header[19] != 0;
+  return std::memcmp(header.data(), magic, sizeof magic) == 0 && pages_before;
+}
+
+[[noreturn]] void refuse(const fs::path& database, const char* state, const fs::path& log) {
+  throw StorageError(
+      Failure::corrupt,
+      database.string() + ": " + state + ", but " + log.string() +
+          " belongs to it and would be overwritten. Nothing was changed. Put the database back "
+          "beside it; or restore a backup and move " +
+          log.string() + " away; or move both away to start afresh (docs/durability.md, Restore)");
+}
+
+/// A database that was moved and linked to leaves its log behind if that is not moved with it.
+void refuse_log_beside_link(const fs::path& link, const fs::path& file) {
+  for (const char* suffix : {"-wal", "-journal"}) {
+    const fs::path log = beside(link, suffix);
+    std::error_code ec;
+    if (bytes_in(log) == 0 || fs::equivalent(log, beside(file, suffix), ec)) continue;
+    throw StorageError(Failure::corrupt,
+                       log.string() + ": is not read, because " + link.string() + " is a link to " +
+                           file.string() +
+                           ". Nothing was changed. If it belongs to that database, move it to " +
+                           beside(file, suffix).string() + "; otherwise move it away");
+  }
+}
+
+}  // namespace
+
+fs::path linked_file(const fs::path& database) {
+  fs::path file = database;
+  std::error_code ec;
+  for (int i = 0; i < links_max && fs::is_symlink(file, ec); ++i) {
+    const fs::path target = fs::read_symlink(file, ec);
+    if (ec) break;
+    file = target.is_absolute() ? target : file.parent_path() / target;
+  }
+  return file;
+}
+
+fs::path log_of(const fs::path& database) { return beside(linked_file(database), "-wal"); }
+
+fs::path index_of(const fs::path& database) { return beside(linked_file(database), "-shm"); }
+
+fs::path rollback_journal_of(const fs::path& database) {
+  return beside(linked_file(database), "-journal");
+}
+
+void require_database_of_log(const fs::path& database) {
+  const fs::path file = linked_file(database);
+  if (file != database) refuse_log_beside_link(database, file);
+  const fs::path log = log_of(database);
+  const fs::path rollback = rollback_journal_of(database);
+  if (!is_there(file)) {
+    if (is_there(log)) refuse(file, "is missing", log);
+    if (bytes_in(rollback) > 0) refuse(file, "is missing", rollback);
+    if (file != database)
+      throw StorageError(Failure::not_found,
+                         database.string() + ": is a link to " + file.string() +
+                             ", which is not there; put that back (is its disk mounted?) or remove "
+                             "the link to start afresh");
+    return;
+  }
+  if (bytes_in(file) == 0) {
+    if (bytes_in(log) > 0) refuse(file, "is empty", log);
+    if (restores_pages(rollback)) refuse(file, "is empty", rollback);
+  }
+}
+
+void require_header_of_log(const fs::path& database) {
+  const fs::path file = linked_file(database);
+  const fs::path log = log_of(database);
+  if (bytes_in(file) > 0 && bytes_in(log) > 0 && !has_header(file))
+    refuse(file, "has no header of a database", log);
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,30 @@
+// What the API says of itself and what it does are one.
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "server/api/openapi.hpp"
+#include "server/api/router.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+TEST_CASE("the description has every call of the API and no other", "[http]") {
+  const auto document = nlohmann::json::parse(openapi_document());
+  std::set<std::string> described;
+  for (const auto& [path, item] : document["paths"].items()) {
+    for (const auto& [method, operation] : item.items()) {
+      if (method == "parameters") continue;
+      std::string name = method + " " + path;
+      for (char& c : name) {
+        if (c == ' ') break;
+        c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      }
+      described.insert(name);
+    }
+  }
+  std::set<std::string> answered;
+  for (const auto& [method, path] : Api::calls()) answered.insert(method + " " + path);
+  CHECK(described == answered);
+  CHECK(document["info"]["version"] == VERBATIM_VERSION);
+}

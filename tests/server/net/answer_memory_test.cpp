@@ -1,0 +1,96 @@
+#include "server/net/answer_memory.hpp"
+
+#include <catch2/catch.hpp>
+#include <deque>
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+constexpr std::size_t answer = 1024 * 1024;
+constexpr std::size_t bytes_max = 32 * answer;
+
+/// Answers that one owner does not read, as long as there is room.
+std::size_t fill(AnswerMemory& memory, std::deque<AnswerMemory::Share>& shares,
+                 const AnswerMemory::Owner& owner, std::size_t bytes = answer) {
+  for (std::size_t fit = 0;; ++fit) {
+    shares.emplace_back(memory, owner);
+    if (!shares.back().resize(bytes)) return fit;
+  }
+}
+
+AnswerMemory::Owner client(const std::string& user) { return {"user " + user, true}; }
+AnswerMemory::Owner back_end(const std::string& session) { return {"session " + session, false}; }
+
+}  // namespace
+
+TEST_CASE("answers that one owner does not read take an eighth, and are given back",
+          "[answers][P11]") {
+  AnswerMemory memory(bytes_max);
+  for (const auto& owner : {client("ann"), back_end("s")}) {
+    std::deque<AnswerMemory::Share> shares;
+    CHECK(fill(memory, shares, owner) == 4);
+    CHECK(memory.counts().held == bytes_max / 8);
+    CHECK(shares.back().resize(AnswerMemory::free_bytes));  // a short one always has room
+    CHECK(memory.counts().held == bytes_max / 8);
+    shares.pop_front();
+    CHECK(shares.back().resize(answer));
+    shares.clear();
+    CHECK(memory.counts().held == 0);
+  }
+  CHECK(memory.counts().refused == 2);
+}
+
+TEST_CASE("one owner's answers leave room for others, and clients' for back ends",
+          "[answers][P11]") {
+  AnswerMemory memory(bytes_max);
+  std::deque<AnswerMemory::Share> shares;
+  for (const char* user : {"ann", "bob", "cyd", "dan"})
+    CHECK(fill(memory, shares, client(user)) == 4);
+  CHECK(fill(memory, shares, client("eve")) == 0);  // clients have their half
+  for (const char* session : {"s1", "s2", "s3", "s4"})
+    CHECK(fill(memory, shares, back_end(session)) == 4);
+  CHECK(memory.counts().held == bytes_max);
+  CHECK(fill(memory, shares, back_end("s5")) == 0);
+  shares.clear();
+  CHECK(fill(memory, shares, client("eve")) == 4);
+}
+
+TEST_CASE("an answer of any size is given to an owner who holds no other", "[answers][P11]") {
+  AnswerMemory memory(bytes_max);
+  std::deque<AnswerMemory::Share> shares;
+  CHECK(fill(memory, shares, client("ann"), bytes_max / 4) == 1);
+  CHECK(fill(memory, shares, client("bob"), bytes_max / 4) == 1);
+  CHECK(fill(memory, shares, client("cyd"), bytes_max / 4) == 0);  // clients have their half
+  CHECK(fill(memory, shares, back_end("s"), bytes_max * 2) == 1);
+  CHECK(fill(memory, shares, back_end("t")) == 0);
+  CHECK(memory.counts().held == bytes_max * 5 / 2);
+  shares.clear();
+  CHECK(fill(memory, shares, back_end("t"), bytes_max) == 1);
+  CHECK(fill(memory, shares, client("ann"), bytes_max * 2) == 1);  // back ends are not in the way
+}
+
+TEST_CASE("an answer whose size was estimated takes what it has in the end", "[answers]") {
+  AnswerMemory memory(bytes_max);
+  AnswerMemory::Share one(memory, client("ann"));
+  CHECK(one.resize(answer));
+  CHECK(one.resize(8 * answer));  // it is alone, and its own part is not in its way
+  CHECK(memory.counts().held == 8 * answer);
+  AnswerMemory::Share other(memory, client("ann"));
+  CHECK_FALSE(other.resize(answer));
+  CHECK(one.resize(2 * answer));
+  CHECK(other.resize(2 * answer));
+  CHECK_FALSE(other.resize(3 * answer));
+  CHECK(memory.counts().held == 4 * answer);  // the refused one keeps what it had
+  CHECK(one.resize(0));
+  CHECK(memory.counts().held == 2 * answer);
+}
+
+TEST_CASE("refused answers make one line in the log in ten seconds", "[answers]") {
+  AnswerMemory memory(bytes_max);
+  const auto begin = std::chrono::steady_clock::time_point{} + std::chrono::hours(1);
+  CHECK(memory.worth_a_line(begin));
+  CHECK_FALSE(memory.worth_a_line(begin + std::chrono::milliseconds(9'999)));
+  CHECK(memory.worth_a_line(begin + std::chrono::seconds(10)));
+}

@@ -1,0 +1,69 @@
+#include "server/net/body_memory.hpp"
+
+#include <catch2/catch.hpp>
+#include <deque>
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+constexpr std::size_t largest = 64 * 1024;
+constexpr std::size_t counted = largest - BodyMemory::free_bytes;  ///< of a body of that size
+constexpr std::size_t bytes_max = 32 * counted;
+
+/// Bodies of one sender, each as large as may be, as long as there is room.
+std::size_t fill(BodyMemory& memory, std::deque<BodyMemory::Share>& shares,
+                 const std::string& user) {
+  std::size_t fit = 0;
+  while (true) {
+    shares.emplace_back(memory, user);
+    if (!shares.back().grow(largest)) return fit;
+    ++fit;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("bodies together take no more than they may, and give it back", "[bodies][P11]") {
+  BodyMemory memory(bytes_max, largest);
+  {
+    std::deque<BodyMemory::Share> shares;
+    CHECK(fill(memory, shares, "") == 32);
+    CHECK(memory.counts().held == bytes_max);
+    CHECK(memory.counts().refused == 1);
+    CHECK(shares.back().grow(BodyMemory::free_bytes));  // a short one always has room
+    CHECK_FALSE(shares.back().grow(BodyMemory::free_bytes + 1));
+    CHECK(shares.front().grow(largest / 2));  // it has that already
+    CHECK(memory.counts().held == bytes_max);
+  }
+  CHECK(memory.counts().held == 0);
+}
+
+TEST_CASE("one user's bodies leave room for other users, and clients' for back ends",
+          "[bodies][P11]") {
+  BodyMemory memory(bytes_max, largest);
+  std::deque<BodyMemory::Share> shares;
+  CHECK(fill(memory, shares, "ann") == 4);
+  for (const char* user : {"bob", "cyd", "dan"}) CHECK(fill(memory, shares, user) == 4);
+  CHECK(fill(memory, shares, "eve") == 0);  // clients have their half
+  CHECK(fill(memory, shares, "") == 16);
+  shares.clear();
+  CHECK(fill(memory, shares, "eve") == 4);
+}
+
+TEST_CASE("the largest body fits, however small the bound", "[bodies]") {
+  BodyMemory memory(1, largest);
+  std::deque<BodyMemory::Share> shares;
+  CHECK(fill(memory, shares, "ann") >= 1);
+  CHECK(fill(memory, shares, "bob") >= 1);
+  CHECK(fill(memory, shares, "") >= 1);
+}
+
+TEST_CASE("refused bodies make one line in the log in ten seconds", "[bodies]") {
+  BodyMemory memory(bytes_max, largest);
+  const auto begin = std::chrono::steady_clock::time_point{} + std::chrono::hours(1);
+  CHECK(memory.worth_a_line(begin));
+  CHECK_FALSE(memory.worth_a_line(begin + std::chrono::milliseconds(9'999)));
+  CHECK(memory.worth_a_line(begin + std::chrono::seconds(10)));
+}

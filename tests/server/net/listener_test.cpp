@@ -1,0 +1,36 @@
+#include "server/net/listener.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "server/relay/metrics.hpp"
+#include "server/relay/worker.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+struct Nothing final : HttpService {
+  Awaitable<HttpResponse> answer(HttpRequest) override { co_return HttpResponse{}; }
+  Awaitable<std::optional<Refused>> upgrade(HttpRequest, Transport) override {
+    co_return std::nullopt;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[listener]") {
+  // As in App: the event loop that accepts is made before the workers and goes after them.
+  asio::io_context control;
+  Log log({});
+  Metrics metrics(1);
+  Nothing service;
+  {
+    Worker worker(metrics.tally(0));
+    Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr, {}, {1, 1},
+                      {{worker.executor(), &service}}, log);
+    listener.start();
+    control.poll();
+    listener.stop();  // and the loop never gets to hear of it
+  }
+}

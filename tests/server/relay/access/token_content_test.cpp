@@ -1,0 +1,87 @@
+// What a client token stands for is kept so that only the token opens it.
+#include "server/relay/access/token_content.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "server/relay/access/sealed.hpp"
+
+using namespace verbatim;
+using namespace verbatim::server;
+using storage::ClientToken;
+
+namespace {
+
+const std::string key(sealing_key_bytes, 'k');
+
+ClientToken token(const std::string& config, const std::string& kept_private) {
+  ClientToken made;
+  made.id = "cs_1";
+  made.session_config_json = config;
+  made.private_json = kept_private;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("what a token stands for is kept unreadable, and its key opens it", "[P10][erase]") {
+  const std::string config = GENERATE(std::string(), std::string(R"({"instructions":"planted"})"),
+                                      std::string(300'000, 'p'));
+  const std::string run(64, 'p');  // four may stand in any 400,000 letters of Base64
+  const std::string kept_private =
+      GENERATE(std::string("{}"), std::string(R"({"case":"planted"})"));
+  ClientToken made = token(config, kept_private);
+  seal_content(made, key);
+  for (const std::string& text : {made.session_config_json, made.private_json}) {
+    CHECK(text.starts_with(storage::sealed_prefix));
+    CHECK(text.find("planted") == std::string::npos);
+    CHECK(text.find(run) == std::string::npos);
+  }
+  REQUIRE(unseal_content(made, key));
+  CHECK(made.session_config_json == config);
+  CHECK(made.private_json == kept_private);
+}
+
+TEST_CASE("what is sealed twice looks different, and opens only where it was put", "[P10][erase]") {
+  CHECK(seal(key, "a", "planted") != seal(key, "a", "planted"));
+  const std::string sealed = seal(key, "cs_1/private", "planted");
+  CHECK(unseal(key, "cs_1/private", sealed) == "planted");
+  CHECK_FALSE(unseal(key, "cs_2/private", sealed));
+  CHECK_FALSE(unseal(key, "cs_1/session_config", sealed));
+  CHECK_FALSE(unseal(std::string(sealing_key_bytes, 'x'), "cs_1/private", sealed));
+  CHECK_FALSE(unseal(key.substr(1), "cs_1/private", sealed));
+  CHECK_FALSE(unseal("", "cs_1/private", sealed));
+  CHECK_FALSE(unseal(key, "cs_1/private", ""));
+  CHECK_FALSE(unseal(key, "cs_1/private", "sealed:"));
+  CHECK_FALSE(unseal(key, "cs_1/private", R"({"case":"planted"})"));
+  for (std::size_t at = storage::sealed_prefix.size(); at < sealed.size(); ++at) {
+    std::string changed = sealed;
+    changed[at] = changed[at] == 'A' ? 'B' : 'A';
+    CHECK_FALSE(unseal(key, "cs_1/private", changed));
+    CHECK_FALSE(unseal(key, "cs_1/private", sealed.substr(0, at)));
+  }
+}
+
+TEST_CASE("a token whose content is another's, or was swapped, opens nothing", "[P10][auth]") {
+  ClientToken made = token("{}", R"({"a":1})");
+  seal_content(made, key);
+  std::swap(made.session_config_json, made.private_json);
+  CHECK_FALSE(unseal_content(made, key));
+  std::swap(made.session_config_json, made.private_json);
+  made.id = "cs_2";
+  CHECK_FALSE(unseal_content(made, key));
+  made.id = "cs_1";
+  CHECK_FALSE(unseal_content(made, ""));
+  CHECK(unseal_content(made, key));
+}
+
+TEST_CASE("what an older program left in the clear is read as it is by a token without a key",
+          "[store][token]") {
+  ClientToken old = token(R"({"instructions":"x"})", R"({"a":1})");
+  REQUIRE(unseal_content(old, ""));
+  CHECK(old.session_config_json == R"({"instructions":"x"})");
+  CHECK(old.private_json == R"({"a":1})");
+  seal_content(old, "");
+  CHECK(old.private_json == R"({"a":1})");
+  // One that says that its content is sealed does not take what somebody wrote there instead.
+  CHECK_FALSE(unseal_content(old, key));
+}

@@ -1,0 +1,113 @@
+// What a message holds is of the protocol's own types, whose names are made of the same words as
+// what may be locked: input_audio is no change of audio.input.
+#include <catch2/catch.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "session/policy/policy.hpp"
+#include "session/protocol/dialect.hpp"
+#include "tests/session/stage.hpp"
+
+using namespace verbatim;
+using namespace verbatim::session;
+
+namespace {
+
+Policy locked(std::vector<std::string> fields) {
+  PolicyRules rules;
+  rules.locked = std::move(fields);
+  return {std::move(rules), R"({"instructions":"Be kind.","audio":{"output":{"voice":"marin"}}})",
+          "gpt-realtime"};
+}
+
+/// The code of a refusal; empty if the message passes.
+std::string fault(const Policy& policy, const std::string& message) {
+  const auto refusal = policy.refuse(peek_type(message), message);
+  return refusal ? refusal->code : "";
+}
+
+std::string create(const std::string& item) {
+  return R"({"type":"conversation.item.create","item":)" + item + "}";
+}
+
+}  // namespace
+
+TEST_CASE("content of every type of the protocol passes, whatever is locked",
+          "[P9][policy][locks]") {
+  const std::vector<std::string> items = {
+      R"({"role":"user","content":[{"type":"input_text","text":"What is it?"}]})",
+      R"({"role":"user","content":[{"type":"input_audio","audio":"AAAA"}]})",
+      R"({"role":"user","content":[{"type":"input_audio","audio":"AAAA","transcript":"a b"}]})",
+      R"({"role":"user","content":[{"type":"input_audio","audio":null,"transcript":null}]})",
+      R"({"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,AAAA",)"
+      R"("detail":"high"}]})",
+      R"({"role":"user","content":[{"type":"input_file","file_id":"file_1"}]})",
+      R"({"role":"user","content":[{"type":"text","text":"a b"},{"type":"audio","audio":"AAAA"}]})",
+      R"({"role":"user","content":[{"type":"item_reference","id":"i1"}]})",
+      R"({"role":"assistant","content":[{"type":"output_text","text":"It is a cat."}]})",
+      R"({"role":"assistant","content":[{"type":"output_audio","transcript":"It is a cat."}]})",
+      R"({"role":"assistant","content":[{"type":"output_audio","audio":"AAAA","transcript":"a b"}]})",
+      R"({"role":"assistant","content":[{"type":"text","text":"It is a cat."}]})",
+      R"({"role":"assistant","content":[{"type":"audio","transcript":"It is a cat."}]})",
+      R"({"role":"assistant","content":[{"type":"refusal","refusal":"I may not."}]})",
+  };
+  std::vector<std::vector<std::string>> locks;
+  for (const char* field : {"all",
+                            "bound",
+                            "model",
+                            "instructions",
+                            "prompt",
+                            "tools",
+                            "tool_choice",
+                            "audio",
+                            "audio.input",
+                            "audio.input.format",
+                            "audio.input.transcription",
+                            "audio.input.turn_detection",
+                            "audio.input.noise_reduction",
+                            "audio.output",
+                            "audio.output.format",
+                            "audio.output.voice",
+                            "audio.output.speed",
+                            "output_modalities",
+                            "modalities",
+                            "voice",
+                            "input_audio_format",
+                            "output_audio_format",
+                            "input_audio_transcription",
+                            "turn_detection",
+                            "max_output_tokens",
+                            "temperature",
+                            "include",
+                            "tracing",
+                            "truncation",
+                            "reasoning"}) {
+    locks.push_back({field});
+    locks.push_back({field, "instructions"});
+  }
+  for (const std::vector<std::string>& fields : locks) {
+    const Policy policy = locked(fields);
+    for (const std::string& item : items) {
+      for (const std::string& message :
+           {create(item), create(R"({"type":"message",)" + item.substr(1)),
+            R"({"type":"response.create","response":{"conversation":"none","input":[)" + item +
+                "]}}"}) {
+        INFO(fields.front() << ' ' << message);
+        CHECK(fault(policy, message).empty());
+        Message beta{message, {}};
+        beta_dialect().to_provider(beta);
+        CHECK(fault(policy, beta.bytes).empty());
+      }
+    }
+  }
+  // What only resembles one of them does not.
+  for (const char* type :
+       {"input_audio_voice", "output_instructions", "Input_audio", "input_audio ", "session",
+        "system", "input_system", "audio.input", "outputaudio"}) {
+    INFO(type);
+    CHECK(fault(locked({"all"}), create(R"({"role":"user","content":[{"type":")" +
+                                        std::string(type) + R"(","text":"EVIL"}]})")) ==
+          "invalid_value");
+  }
+}

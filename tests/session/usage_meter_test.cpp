@@ -1,0 +1,113 @@
+// How long audio is, from its bytes and the format in force.
+#include "session/usage_meter.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "session/protocol/audio_size.hpp"
+#include "tests/session/stage.hpp"
+
+namespace verbatim::session::test {
+
+namespace {
+
+std::string append(std::size_t bytes) {
+  // Base64 of whole groups: four characters for three bytes.
+  return R"({"type":"input_audio_buffer.append","audio":")" + std::string(bytes / 3 * 4, 'A') +
+         "\"}";
+}
+
+std::string session_event(const std::string& type, const std::string& input,
+                          const std::string& output) {
+  return R"({"type":")" + type + R"(","session":{"audio":{"input":{"format":)" + input +
+         R"(},"output":{"format":)" + output + "}}}}";
+}
+
+std::string pcm(int rate) { return R"({"type":"audio/pcm","rate":)" + std::to_string(rate) + "}"; }
+
+constexpr const char* updated = "session.updated";
+constexpr const char* appended = "input_audio_buffer.append";
+
+}  // namespace
+
+TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
+  for (const int rate : {8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000}) {
+    Meter meter;
+    meter.configured(updated, session_event(updated, pcm(rate), pcm(rate)));
+    const auto second = static_cast<std::size_t>(rate) * 2;
+    for (int i = 0; i < 600; ++i) {
+      meter.client_sent(appended, append(second));
+      meter.provider_sent({"item", 0, static_cast<std::int64_t>(second)});
+    }
+    INFO(rate);
+    // Base64 comes in whole groups: at most two bytes more a message.
+    CHECK(std::abs(meter.audio().input_ms - 600'000) <= 1 + 600 * 2 * 1000 / (rate * 2));
+    CHECK(meter.audio().output_ms == 600'000);
+  }
+}
+
+TEST_CASE("audio of the provider's is metered whatever ids it has", "[P9][meter]") {
+  const std::string sound(64'000, 'A');  // a second at 24 kHz
+  for (const char* ids :
+       {R"("response_id":"r1","item_id":"a1","output_index":0,)", R"("response_id":"r1",)", "",
+        R"("item_id":"a1",)", R"("output_index":0,)"}) {
+    INFO(ids);
+    Stage stage;
+    stage.open();
+    stage.provider(R"({"type":"response.created","response":{"id":"r1","output":[]}})");
+    for (int i = 0; i < 3; ++i)
+      stage.provider(std::string(R"({"type":"response.output_audio.delta",)") + ids +
+                     R"("content_index":0,"delta":")" + sound + "\"}");
+    stage.provider(R"({"type":"response.done","response":{"id":"r1","status":"completed"}})");
+    std::int64_t metered = 0;
+    for (const auto& row : stage.journal.rows)
+      if (const auto* audio = std::get_if<AudioMetered>(&row.event.body))
+        metered = audio->output_ms;
+    CHECK(metered == 3000);
+  }
+}
+
+TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
+  const auto second = [](const char* format) {
+    return bytes_per_second(verbatim::json::View::of(format));
+  };
+  CHECK(second(R"({"type":"audio/pcm","rate":44100})") == 88'200);
+  CHECK(second(R"({"type":"audio/pcm"})") == 48'000);
+  CHECK(second(R"({"type":"audio/pcmu"})") == 8'000);
+  CHECK(second(R"({"type":"audio/pcma","rate":8000})") == 8'000);
+  CHECK(second(R"("g711_ulaw")") == 8'000);
+  CHECK(second(R"("pcm16")") == 48'000);
+  CHECK(second(R"("not specified")") == 48'000);
+  CHECK(second(R"({"type":"audio/pcm","rate":-5})") == 48'000);
+  CHECK(second(R"({"type":"audio/pcm","rate":"16000"})") == 48'000);
+  CHECK(bytes_per_ms(verbatim::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
+}
+
+TEST_CASE("what a client asks for counts where the provider never names a format", "[P9][meter]") {
+  const std::string update = session_event("session.update", pcm(16000), pcm(48000));
+  Meter meter;
+  meter.configured("session.created", R"({"type":"session.created","id":"sess-1"})");
+  meter.client_sent("session.update", update);
+  meter.client_sent(appended, append(32'000 * 3));
+  CHECK(meter.audio().input_ms == 3'000);
+
+  Meter told;
+  told.configured("session.created", session_event("session.created", pcm(24000), pcm(24000)));
+  told.client_sent("session.update", update);  // it may be refused
+  told.client_sent(appended, append(48'000 * 3));
+  CHECK(told.audio().input_ms == 3'000);
+}
+
+TEST_CASE("a session event without formats leaves them as they are", "[P9][meter]") {
+  Meter meter;
+  meter.configured(updated, session_event(updated, pcm(8000), pcm(8000)));
+  meter.configured(updated, R"({"type":"session.updated","session":{"instructions":"x"}})");
+  meter.configured(updated,
+                   R"({"type":"session.updated","session":{"audio":{"input":{},"output":{}}}})");
+  meter.client_sent(appended, append(16'000 * 3));
+  meter.provider_sent({"item", 0, 16'000});
+  CHECK(meter.audio().input_ms == 3'000);
+  CHECK(meter.audio().output_ms == 1'000);
+}
+
+}  // namespace verbatim::session::test

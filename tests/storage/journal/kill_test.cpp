@@ -1,0 +1,140 @@
+// A writer in a process of its own, really killed. The child says aloud each watermark as it
+// learns of it; whatever it has said must be there after recovery.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "storage/journal/sqlite_journal.hpp"
+#include "storage/maintenance/recovery.hpp"
+#include "storage/store/transcript_store.hpp"
+#include "tests/support/journal_driver.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* file_variable = "VERBATIM_TEST_JOURNAL";
+constexpr int voice = 9;  ///< the child's end of the pipe
+
+/// Says how many numbers are durable: sequences run on from the first one.
+class Speaker final : public storage::JournalListener {
+ public:
+  void on_durable(session::Sequence up_to) override {
+    const std::int64_t count = first == 0 ? 0 : static_cast<std::int64_t>(up_to - first) + 1;
+    if (count <= 0 || ::write(voice, &count, sizeof count) == sizeof count) return;
+    std::_Exit(3);
+  }
+  void on_failed(storage::Failure, const std::string&) override { std::_Exit(4); }
+  std::atomic<session::Sequence> first{0};
+};
+
+struct Child {
+  pid_t pid;
+  int pipe;
+};
+
+Child start_writer(const fs::path& file) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const std::string setting = std::string(file_variable) + "=" + file.string();
+  const char* const arguments[] = {"storage_tests", "[.writer-to-be-killed]", nullptr};
+  const char* const environment[] = {setting.c_str(), nullptr};
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    ::dup2(ends[1], voice);
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    ::dup2(nowhere, 1);
+    ::execve("/proc/self/exe", const_cast<char* const*>(arguments),
+             const_cast<char* const*>(environment));
+    ::_exit(5);
+  }
+  ::close(ends[1]);
+  return {pid, ends[0]};
+}
+
+/// The last number that the child said: kills it after `reports` of them.
+std::int64_t kill_after(const Child& child, int reports) {
+  std::int64_t said = 0;
+  std::int64_t next = 0;
+  while (reports > 0 && ::read(child.pipe, &next, sizeof next) == sizeof next) {
+    said = next;
+    --reports;
+  }
+  CHECK(reports == 0);
+  ::kill(child.pid, SIGKILL);
+  while (::read(child.pipe, &next, sizeof next) == sizeof next) said = next;
+  ::close(child.pipe);
+  int status = 0;
+  REQUIRE(::waitpid(child.pid, &status, 0) == child.pid);
+  CHECK(WIFSIGNALED(status));
+  return said;
+}
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("the writer that the next test kills", "[.writer-to-be-killed]") {
+  const char* const file = std::getenv(file_variable);
+  if (file == nullptr) return;
+  Speaker speaker;
+  storage::SqliteJournal journal({.file = file, .queue_bytes_max = 64 * 1024}, speaker);
+  const auto opened =
+      open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1});
+  const auto attempt = opened.attempt.attempt;
+  speaker.first = journal.append(attempt, 2, placed("i1", session::Role::assistant)) + 1;
+  // Bounded: a child that nobody kills ends by itself.
+  for (int number = 1; number < 3'000'000;) {
+    if (journal.append(attempt, 2 + number, delta("i1", std::to_string(number) + " ")) != 0)
+      ++number;
+    else
+      std::this_thread::yield();
+  }
+}
+
+TEST_CASE("kill -9 at any moment loses nothing that was called durable", "[P1][P7][kill]") {
+  const int moments[] = {1, 1, 2, 2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 41, 56, 76, 103, 140, 190, 260};
+  for (const int reports : moments) {
+    const TempDir dir;
+    const auto said = kill_after(start_writer(dir / "v.db"), reports);
+    INFO("killed after " << reports << " reports, " << said << " numbers");
+    CHECK(said > 0);
+
+    const auto report = storage::recover(dir / "v.db", 1);
+    CHECK_FALSE(report.clean);
+    CHECK(report.integrity == "ok");
+    CHECK(report.unreadable_rows == 0);
+    for (const storage::LogFinding& log : report.logs) {
+      INFO(log.what);
+      CHECK_FALSE(log.lost);  // a kill is not taken for damage
+    }
+    const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+    REQUIRE(view);
+    REQUIRE(view->turns.size() == 1);
+    CHECK(view->turns[0].status == session::TurnStatus::interrupted);
+    std::istringstream words(view->turns[0].text.utf8());
+    std::int64_t count = 0;
+    for (std::int64_t number; words >> number;) REQUIRE(number == ++count);
+    CHECK(count >= said);
+
+    const std::string once = bytes_of(dir / "v.db");
+    CHECK(storage::recover(dir / "v.db", 2).clean);
+    CHECK(bytes_of(dir / "v.db") == once);
+  }
+}

@@ -1,0 +1,270 @@
+// The power goes: at every sync, before and after it and in between, with any of what was not
+// synced on the disk or not. What had been called durable must be there, in order, and nothing
+// that was never said.
+//
+// VERBATIM_POWER_SEEDS=100 tries so many states of the disk at each place (default: 2);
+// VERBATIM_POWER_FROM=7 begins with that one.
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "storage/journal/sqlite_journal.hpp"
+#include "storage/maintenance/recovery.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/store/webhook_outbox.hpp"
+#include "tests/support/conversations.hpp"
+#include "tests/support/power_cut.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::test;
+using session::Sequence;
+using storage::Durability;
+using storage::SqliteJournal;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
+  const char* const value = std::getenv(name);
+  return value == nullptr ? otherwise : static_cast<std::uint32_t>(std::atoi(value));
+}
+const std::uint32_t seeds = from_environment("VERBATIM_POWER_SEEDS", 2);
+const std::uint32_t first_seed = from_environment("VERBATIM_POWER_FROM", 1);
+
+/// What somebody was told, and how far the disk had come by then.
+struct Promise {
+  std::size_t at;
+  Sequence durable;
+};
+
+class Witness final : public storage::JournalListener {
+ public:
+  explicit Witness(const DiskLog& log) : log_(log) {}
+  void on_durable(Sequence up_to) override {
+    promises.push_back({log_.now(), up_to});
+    watch.on_durable(up_to);
+  }
+  void on_failed(storage::Failure failure, const std::string& message) override {
+    watch.on_failed(failure, message);
+  }
+  JournalWatch watch;
+  std::vector<Promise> promises;
+
+ private:
+  const DiskLog& log_;
+};
+
+struct Recorded {
+  std::vector<DiskOperation> operations;
+  std::vector<Promise> promises;
+  Expected expected;
+};
+
+/// One life of a journal, from making the file to the orderly end.
+Recorded live_once(FaultVfs& disk, Durability durability) {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  DiskLog log(dir.path());
+  disk.tell(&log);
+  Witness witness(log);
+  Expected expected;
+  {
+    SqliteJournal journal(
+        {.file = file, .durability = durability, .wal_checkpoint_bytes = 64 * 1024}, witness);
+    Conversations people(journal, witness.watch);
+    people.announce();
+    people.talk(60);
+    std::size_t begun = log.now();
+    people.close_first();
+    // What comes when nobody speaks: rows that are not needed go, the log moves into the database.
+    CHECK(log.wait_for(DiskOperation::synced, file, begun));
+    people.talk(60);
+    people.close_all();
+    begun = log.now();
+    people.erase("s1");
+    CHECK(log.wait_for(DiskOperation::truncated, file.string() + "-wal", begun));
+    people.talk(20);
+    people.close_all();
+    expected = std::move(people.expected);
+  }
+  disk.tell(nullptr);
+  return {log.operations(), witness.promises, expected};
+}
+
+Sequence promised(const Recorded& life, std::size_t place) {
+  const auto later =
+      std::upper_bound(life.promises.begin(), life.promises.end(), place,
+                       [](std::size_t limit, const Promise& one) { return limit < one.at; });
+  return later == life.promises.begin() ? 0 : std::prev(later)->durable;
+}
+
+/// Calls visit(platter, place, seed) where the power is to go: around every sync, and between two.
+template <class Visit>
+void cut_everywhere(Platter platter, const std::vector<DiskOperation>& operations, Visit&& visit) {
+  const auto cut = [&](std::size_t place) {
+    for (std::uint32_t seed = first_seed; seed < first_seed + seeds; ++seed) {
+      INFO("the power went after operation " << place << ", seed " << seed);
+      visit(platter, place, seed);
+    }
+  };
+  std::mt19937 random(first_seed);
+  std::size_t between = 1;
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const bool sync = operations[i].kind == DiskOperation::synced;
+    if (sync || i == between) cut(i);
+    platter.apply(operations[i]);
+    if (!sync) continue;
+    cut(i + 1);
+    between = i + 2 + random() % 16;
+  }
+  cut(operations.size());
+}
+
+std::string integrity_of(const fs::path& file) {
+  storage::Database database(file);
+  storage::Query check = database.query("PRAGMA integrity_check");
+  return check.step() ? check.text(0) : "no answer";
+}
+
+/// Ended attempts of which nobody would be told, or twice.
+std::string untold(const fs::path& file) {
+  storage::Database database(file);
+  storage::Query count = database.query(
+      "SELECT count(*) FROM attempt, meta WHERE ended_at IS NOT NULL AND announced <> 0 AND "
+      "(SELECT count(*) FROM message WHERE message.attempt = attempt.id AND kind = 1) <> 1");
+  return count.step() ? count.text(0) : "no answer";
+}
+
+/// What is said of logs from which durable rows are missing.
+std::string lost_logs(const storage::RecoveryReport& report) {
+  std::string said;
+  for (const storage::LogFinding& log : report.logs)
+    if (log.lost) said += log.what + "; ";
+  return said;
+}
+
+/// Recovered, sound, and the same when recovered again. If every commit was synced, a power cut
+/// is never taken for damage.
+std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = true) {
+  const auto report = storage::recover(file, 1);
+  if (synced) CHECK(lost_logs(report) == "");
+  CHECK(report.unreadable_rows == 0);
+  CHECK(integrity_of(file) == "ok");
+  CHECK(untold(file) == "0");
+  const std::uint64_t writes = disk.writes();
+  CHECK(storage::recover(file, 2).clean);
+  CHECK(disk.writes() == writes);
+  return show(file);
+}
+
+struct Outcome {
+  int cuts = 0;
+  int lost = 0;
+};
+
+/// Syncs are told of and not done: only what was cut off here is to be lost.
+class Hurry {
+ public:
+  explicit Hurry(FaultVfs& disk) : disk_(disk) { disk_.skip_syncs(true); }
+  ~Hurry() { disk_.skip_syncs(false); }
+  Hurry(const Hurry&) = delete;
+  Hurry& operator=(const Hurry&) = delete;
+
+ private:
+  FaultVfs& disk_;
+};
+
+Outcome cut_power(FaultVfs& disk, const Recorded& life, bool synced = true) {
+  const Hurry hurry(disk);
+  const TempDir nothing;
+  Outcome outcome;
+  cut_everywhere(Platter(nothing.path()), life.operations,
+                 [&](const Platter& platter, std::size_t place, std::uint32_t seed) {
+                   const TempDir left;
+                   platter.leave(left.path(), seed);
+                   const std::string found = recovered(disk, left / "v.db", synced);
+                   INFO(found);
+                   const auto up_to = life.expected.find(found);
+                   REQUIRE(up_to);
+                   ++outcome.cuts;
+                   outcome.lost += *up_to < promised(life, place);
+                 });
+  return outcome;
+}
+
+/// The power goes again, in the middle of a recovery.
+void cut_recovery(FaultVfs& disk, const fs::path& folder) {
+  const Platter before(folder);
+  DiskLog log(folder);
+  disk.tell(&log);
+  storage::recover(folder / "v.db", 1);
+  disk.tell(nullptr);
+  const std::string found = show(folder / "v.db");
+  cut_everywhere(before, log.operations(),
+                 [&](const Platter& platter, std::size_t, std::uint32_t seed) {
+                   const TempDir left;
+                   platter.leave(left.path(), seed);
+                   CHECK(recovered(disk, left / "v.db") == found);
+                 });
+}
+
+}  // namespace
+
+TEST_CASE("a power cut at any moment loses nothing that was called durable", "[P1][P7][power]") {
+  FaultVfs disk;
+  const Recorded life = live_once(disk, Durability::power);
+  const Outcome outcome = cut_power(disk, life);
+  CHECK(outcome.cuts > 300);
+  CHECK(outcome.lost == 0);
+}
+
+TEST_CASE("without a sync for each commit a power cut loses the end, never the middle",
+          "[P1][P7][power]") {
+  FaultVfs disk;
+  CHECK(cut_power(disk, live_once(disk, Durability::process), false).lost > 0);
+}
+
+TEST_CASE("a power cut in the middle of a recovery costs nothing either", "[P1][P7][power]") {
+  FaultVfs disk;
+  const Recorded life = live_once(disk, Durability::power);
+  const Hurry hurry(disk);
+  const TempDir nothing;
+  std::size_t next = 0;
+  cut_everywhere(Platter(nothing.path()), life.operations,
+                 [&](const Platter& platter, std::size_t place, std::uint32_t seed) {
+                   if (place < next) return;
+                   next = place + life.operations.size() / 10;
+                   const TempDir left;
+                   platter.leave(left.path(), seed);
+                   cut_recovery(disk, left.path());
+                 });
+}
+
+TEST_CASE("a power cut while the file is being made leaves one that can be used",
+          "[P1][P7][power]") {
+  FaultVfs disk;
+  const Recorded life = live_once(disk, Durability::power);
+  const Hurry hurry(disk);
+  const TempDir nothing;
+  Platter platter(nothing.path());
+  for (std::size_t place = 0; place < life.promises.at(0).at; ++place) {
+    platter.apply(life.operations[place]);
+    for (std::uint32_t seed = first_seed; seed < first_seed + seeds; ++seed) {
+      INFO("the power went after operation " << place + 1 << ", seed " << seed);
+      const TempDir left;
+      platter.leave(left.path(), seed);
+      CHECK(life.expected.find(recovered(disk, left / "v.db")));
+      JournalWatch watch;
+      SqliteJournal journal({.file = left / "v.db"}, watch);
+      REQUIRE(watch.wait_durable(journal.close(
+          open_attempt(journal, {.session_id = "new", .user = "u", .model = "m", .now = 1})
+              .attempt.attempt,
+          {})));
+      CHECK(storage::TranscriptStore(left / "v.db").session("new"));
+    }
+  }
+}

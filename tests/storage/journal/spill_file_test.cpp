@@ -1,0 +1,75 @@
+#include <fcntl.h>
+#include <unistd.h>
+#include <catch2/catch.hpp>
+
+#include "storage/journal/spill_file.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::storage;
+using verbatim::session::SpillError;
+using verbatim::test::TempDir;
+
+namespace {
+
+/// The file without a name, by the only way that is left to it.
+std::filesystem::path nameless(const TempDir& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    const auto target = std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (target.starts_with(folder.path().string() + "/") && target.ends_with("(deleted)"))
+      return entry.path();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a spill gives back what was put, short and long", "[P12][spill]") {
+  const TempDir folder;
+  SpillFile spill(folder.path());
+  const std::string texts[] = {"", "one", std::string(100'000, 'x'), std::string("\0\n", 2)};
+  std::vector<SpillFile::Place> places;
+  for (const std::string& text : texts) places.push_back(spill.put(text).value());
+  for (std::size_t i = places.size(); i-- > 0;) CHECK(spill.get(places[i]) == texts[i]);
+}
+
+TEST_CASE("a spill has no name, and is nobody else's", "[P10][spill]") {
+  const TempDir folder;
+  {
+    SpillFile spill(folder.path());
+    REQUIRE(nameless(folder).empty());  // nothing before something is put
+    REQUIRE(spill.put("words"));
+    REQUIRE_FALSE(nameless(folder).empty());
+    CHECK(std::filesystem::is_empty(folder.path()));
+    const auto mode = std::filesystem::status(nameless(folder)).permissions();
+    CHECK(mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  }
+  CHECK(nameless(folder).empty());
+}
+
+TEST_CASE("a spill that has no place takes nothing, and takes it once it has one", "[P11][spill]") {
+  const TempDir folder;
+  SpillFile spill(folder / "later");
+  CHECK_FALSE(spill.put("words"));
+  std::filesystem::create_directory(folder / "later");
+  const auto place = spill.put("words");
+  REQUIRE(place);
+  CHECK(spill.get(*place) == "words");
+}
+
+TEST_CASE("a spill that the disk has changed or lost says so", "[P11][spill]") {
+  const TempDir folder;
+  SpillFile spill(folder.path());
+  const auto first = spill.put("the first words");
+  const auto second = spill.put("the second words");
+  REQUIRE((first && second));
+  const int file = ::open(nameless(folder).c_str(), O_RDWR);
+  REQUIRE(file >= 0);
+  REQUIRE(::pwrite(file, "X", 1, static_cast<off_t>(*first + 10)) == 1);
+  CHECK_THROWS_AS(spill.get(*first), SpillError);
+  CHECK(spill.get(*second) == "the second words");
+  REQUIRE(::ftruncate(file, static_cast<off_t>(*second + 12)) == 0);
+  ::close(file);
+  CHECK_THROWS_AS(spill.get(*second), SpillError);
+}

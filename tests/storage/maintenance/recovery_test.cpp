@@ -1,0 +1,260 @@
+#include "storage/maintenance/recovery.hpp"
+#include "storage/store/client_tokens.hpp"
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include <catch2/catch.hpp>
+
+#include "session/transcript/transcript.hpp"
+#include "storage/sqlite/database.hpp"
+#include "storage/store/event_codec.hpp"
+#include "storage/store/row_writer.hpp"
+#include "storage/store/transcript_store.hpp"
+#include "tests/support/journal_driver.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::test;
+using session::CloseReason;
+using session::SessionStatus;
+using session::TurnStatus;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What a kill leaves: the files as they are while the journal is open.
+void copy_as_killed(const fs::path& from, const fs::path& to) {
+  fs::copy_file(from, to);
+  fs::copy_file(from.string() + "-wal", to.string() + "-wal");
+}
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A session with a finished turn and one that is being spoken, cut off by a kill.
+void leave_behind_a_crash(const TempDir& dir) {
+  JournalWatch watch;
+  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  const auto attempt =
+      open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
+          .attempt.attempt;
+  journal.append(attempt, 1100, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1200, delta("i1", "Good "));
+  journal.append(attempt, 1300, delta("i1", "morn"));
+  REQUIRE(execute(journal, [&](storage::Database& database) {
+            for (const auto& [id, expires_at] : {std::pair("old", 10), std::pair("new", 99999)}) {
+              storage::ClientToken token;
+              token.id = id;
+              token.expires_at = expires_at;
+              storage::save_client_token(database, token);
+            }
+          }) == std::nullopt);
+  copy_as_killed(dir / "live.db", dir / "v.db");
+}
+
+}  // namespace
+
+TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P7][recovery]") {
+  const TempDir dir;
+  leave_behind_a_crash(dir);
+
+  const auto seen = storage::recover(dir / "v.db", 5000, true);
+  CHECK(seen.dry_run);
+  CHECK(seen.integrity == "ok");
+  CHECK(storage::TranscriptStore(dir / "v.db").session("s1")->status == SessionStatus::live);
+
+  const auto report = storage::recover(dir / "v.db", 5000);
+  CHECK_FALSE(report.clean);
+  CHECK(report.integrity == "ok");
+  CHECK(report.unreadable_rows == 0);
+  REQUIRE(report.attempts.size() == 1);
+  CHECK(report.attempts[0].session_id == "s1");
+  CHECK(report.attempts[0].attempt == 1);
+  CHECK(report.attempts[0].events == 3);
+  CHECK(report.attempts[0].turns == 1);
+  CHECK(report.attempts[0].interrupted == 1);
+  CHECK(seen.attempts == report.attempts);
+
+  storage::TranscriptStore store(dir / "v.db");
+  const auto view = store.transcript("s1");
+  REQUIRE(view);
+  CHECK(view->status == SessionStatus::final);
+  CHECK(view->close_reason == CloseReason::crash_recovered);
+  CHECK(view->ended_at == 1300);
+  CHECK_FALSE(view->complete);
+  REQUIRE(view->turns.size() == 1);
+  CHECK(view->turns[0].text.utf8() == "Good morn");
+  CHECK(view->turns[0].status == TurnStatus::interrupted);
+  CHECK(view->turns[0].ordinal == 1);
+  const auto is_kept = [&store](const char* id) {
+    return storage::token_standing(store.database(), {id, "s1"}, 5000, 0).stored.has_value();
+  };
+  CHECK_FALSE(is_kept("old"));
+  CHECK(is_kept("new"));
+}
+
+TEST_CASE("what the provider had cut short was not interrupted by the crash", "[P7][recovery]") {
+  const TempDir dir;
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 2, delta("i1", "Cut "));
+    session::ResponseEnded cut;
+    cut.response_id = "resp_1";
+    cut.status = session::ResponseStatus::incomplete;
+    cut.reason = "max_output_tokens";
+    cut.output.push_back(
+        {.id = "i1", .role = session::Role::assistant, .status = session::ItemStatus::incomplete});
+    journal.append(attempt, 3, {"", cut});
+    journal.append(attempt, 4, placed("i2", session::Role::assistant));
+    session::TextDelta off;
+    off.item_id = "i2";
+    off.response_id = "resp_2";
+    off.text = Text::from_wtf8("Off");
+    REQUIRE(watch.wait_durable(journal.append(attempt, 5, {"", off})));
+    copy_as_killed(dir / "live.db", dir / "v.db");
+  }
+  const auto report = storage::recover(dir / "v.db", 5000);
+  REQUIRE(report.attempts.size() == 1);
+  CHECK(report.attempts[0].turns == 2);
+  CHECK(report.attempts[0].interrupted == 1);
+  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s");
+  CHECK(view->turns.at(0).status == TurnStatus::interrupted);
+  CHECK(view->turns.at(1).status == TurnStatus::interrupted);
+}
+
+TEST_CASE("recovering twice changes nothing the second time", "[P7][recovery]") {
+  const TempDir dir;
+  leave_behind_a_crash(dir);
+  storage::recover(dir / "v.db", 5000);
+  const std::string once = bytes_of(dir / "v.db");
+  CHECK_FALSE(fs::exists(dir / "v.db-wal"));
+  const auto again = storage::recover(dir / "v.db", 6000);
+  CHECK(again.clean);
+  CHECK(again.attempts.empty());
+  CHECK(bytes_of(dir / "v.db") == once);
+  CHECK_FALSE(fs::exists(dir / "v.db-wal"));
+}
+
+TEST_CASE("a recovered transcript is what a close would have left", "[P7][recovery]") {
+  const TempDir dir;
+  const std::vector<session::Event> events = {
+      placed("i1", session::Role::assistant), delta("i1", "One. "),
+      placed("i2", session::Role::assistant), delta("i2", "Two"), delta("i1", "More.")};
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "closed.db"}, watch);
+    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    session::Transcript live;
+    TimeMs at = 10;
+    for (const auto& event : events) {
+      journal.append(attempt, ++at, event);
+      live.apply(event, at);
+    }
+    REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+    copy_as_killed(dir / "closed.db", dir / "crashed.db");
+    REQUIRE(watch.wait_durable(
+        journal.close(attempt, {CloseReason::client_closed, at, session::finalise(live, at)})));
+  }
+  storage::recover(dir / "crashed.db", 5000);
+  const auto closed = storage::TranscriptStore(dir / "closed.db").transcript("s");
+  const auto crashed = storage::TranscriptStore(dir / "crashed.db").transcript("s");
+  REQUIRE(closed);
+  REQUIRE(crashed);
+  CHECK(crashed->turns == closed->turns);
+  CHECK(crashed->gaps == closed->gaps);
+  CHECK(crashed->complete == closed->complete);
+  CHECK(crashed->ended_at == closed->ended_at);
+}
+
+TEST_CASE("journal rows that cannot be read are kept, counted and passed over", "[P7][recovery]") {
+  const TempDir dir;
+  leave_behind_a_crash(dir);
+  {
+    storage::Database database(dir / "v.db");
+    database.run("UPDATE journal SET body = x'0102030405' WHERE at = 1200");
+  }
+  const auto report = storage::recover(dir / "v.db", 5000);
+  CHECK(report.unreadable_rows == 1);
+  CHECK(report.attempts.at(0).events == 2);
+  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "morn");
+  {
+    storage::Database database(dir / "v.db");
+    storage::Query kept = database.query("SELECT at, hex(body) FROM unreadable");
+    REQUIRE(kept.step());
+    CHECK(kept.integer(0) == 1200);
+    CHECK(kept.text(1) == "0102030405");
+    storage::Query rest = database.query("SELECT count(*) FROM journal");
+    REQUIRE(rest.step());
+    CHECK(rest.integer(0) == 0);
+  }
+  CHECK(storage::recover(dir / "v.db", 6000).clean);
+}
+
+TEST_CASE("an orderly end leaves nothing to recover and no log", "[P7][recovery]") {
+  const TempDir dir;
+  CHECK(storage::recover(dir / "v.db", 1).clean);  // no file: nothing to do, and none is made
+  CHECK_FALSE(fs::exists(dir / "v.db"));
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "v.db"}, watch);
+    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    journal.close(open_attempt(journal, spec).attempt.attempt, {});
+  }
+  CHECK_FALSE(fs::exists(dir / "v.db-wal"));
+  CHECK(storage::recover(dir / "v.db", 1).clean);
+}
+
+TEST_CASE("a journal that was killed idle is checked although nothing was open", "[P7][recovery]") {
+  const TempDir dir;
+  JournalWatch watch;
+  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+  copy_as_killed(dir / "live.db", dir / "v.db");
+  const auto report = storage::recover(dir / "v.db", 1);
+  CHECK_FALSE(report.clean);
+  CHECK(report.integrity == "ok");
+  CHECK(report.attempts.empty());
+  CHECK(storage::recover(dir / "v.db", 1).clean);
+}
+
+TEST_CASE("a damaged file is refused by recovery and left as it is", "[P6][P7][recovery]") {
+  const TempDir dir;
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "v.db"}, watch);
+    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    for (int i = 0; i < 3000; ++i) journal.append(attempt, i, delta("i", std::string(100, 'x')));
+  }
+  {
+    storage::Database database(dir / "v.db");
+    storage::set_clean(database, false);
+  }
+  const auto size = fs::file_size(dir / "v.db");
+  {
+    std::FILE* file = std::fopen((dir / "v.db").c_str(), "r+b");
+    REQUIRE(file);
+    std::fseek(file, static_cast<long>(size / 2 / 4096 * 4096), SEEK_SET);
+    const std::string garbage(4096, '\x5a');
+    std::fwrite(garbage.data(), 1, garbage.size(), file);
+    std::fclose(file);
+  }
+  CHECK(storage::recover(dir / "v.db", 1, true).integrity != "ok");
+  try {
+    storage::recover(dir / "v.db", 1);
+    FAIL("a damaged file was taken for good");
+  } catch (const storage::StorageError& error) {
+    CHECK(error.failure() == storage::Failure::corrupt);
+    CHECK_THAT(error.what(), Catch::Contains("v.db") && Catch::Contains("backup"));
+  }
+}

@@ -1,0 +1,362 @@
+// A log that was damaged is told from one that a power cut or a kill has left.
+#include "storage/sqlite/wal_file.hpp"
+
+#include <cstring>
+#include <random>
+
+#include <catch2/catch.hpp>
+
+#include "storage/maintenance/backup.hpp"
+#include "storage/maintenance/check.hpp"
+#include "storage/maintenance/recovery.hpp"
+#include "tests/support/store_folder.hpp"
+
+using namespace verbatim;
+using namespace verbatim::test;
+using storage::LogState;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t log_header = 32;
+constexpr std::size_t frame_header = 24;
+constexpr std::size_t frame_bytes = frame_header + 4096;
+
+std::size_t frames_in(const fs::path& log) {
+  return (fs::file_size(log) - log_header) / frame_bytes;
+}
+
+std::size_t offset_of(std::size_t frame) { return log_header + frame * frame_bytes; }
+
+/// For each frame of the log's own generation, whether it ends a transaction.
+std::vector<bool> commits_in(const fs::path& log) {
+  const std::string bytes = bytes_of(log);
+  std::vector<bool> commits;
+  for (std::size_t i = 0; i < frames_in(log); ++i) {
+    if (bytes.compare(offset_of(i) + 8, 8, bytes, 16, 8) != 0) break;
+    commits.push_back(bytes.compare(offset_of(i) + 4, 4, std::string(4, '\0')) != 0);
+  }
+  return commits;
+}
+
+std::optional<storage::LogFinding> finding(const fs::path& file, bool clean = false) {
+  return storage::judge_log(file, storage::read_log(file), clean);
+}
+
+/// A killed store whose last transaction is long: `large` bytes of one word.
+void leave_long_transaction(const fs::path& file, std::size_t large) {
+  const TempDir dir;
+  JournalWatch watch;
+  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  const auto attempt =
+      open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
+          .attempt.attempt;
+  REQUIRE(
+      watch.wait_durable(journal.append(attempt, 1001, placed("i1", session::Role::assistant))));
+  for (int i = 0; i < 3; ++i)
+    REQUIRE(watch.wait_durable(journal.append(attempt, 1002, delta("i1", "before "))));
+  REQUIRE(watch.wait_durable(journal.append(attempt, 1003, delta("i1", std::string(large, 'x')))));
+  copy_store(dir / "live.db", file);
+}
+
+std::string text_of(const fs::path& file) {
+  const auto view = storage::TranscriptStore(file).transcript("s1");
+  REQUIRE(view);
+  return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
+}
+
+}  // namespace
+
+TEST_CASE("a log that a kill leaves is whole, and nothing is said of it", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  const storage::LogReport report = storage::read_log(file);
+  CHECK(report.state == LogState::whole);
+  CHECK(report.frames == commits_in(storage::log_of(file)).size());
+  CHECK(report.frames_by_index == report.frames);
+  CHECK_FALSE(finding(file));
+  CHECK(storage::recover(file, 9).logs.empty());
+}
+
+TEST_CASE("one flipped bit anywhere in a log is reported", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path whole = dir / "whole.db";
+  leave_killed_store(whole);
+  const auto commits = commits_in(storage::log_of(whole));
+  REQUIRE(commits.size() >= 12);
+  // Page number, size after commit, both salts, both checksums; the page's begin, middle and end.
+  const std::vector<std::size_t> places = {3, 7, 9, 13, 17, 22, 24, 2000, frame_bytes - 1};
+  const bool with_index = GENERATE(true, false);
+  // The last three transactions: without the index, it takes two whole ones behind the damage to
+  // show that it was synced, and the checksum of the first may have been what was damaged.
+  std::size_t evident_before = 0;
+  for (std::size_t i = 0, ends = 0; i < commits.size(); ++i)
+    if (commits[commits.size() - 1 - i] && ++ends == 4) evident_before = commits.size() - i;
+  REQUIRE(evident_before > 6);
+  for (std::size_t frame = 0; frame < commits.size(); ++frame) {
+    for (const std::size_t place : places) {
+      if (!with_index && frame >= evident_before) continue;
+      CAPTURE(with_index, frame, place);
+      const TempDir one;
+      const fs::path file = one / "v.db";
+      copy_store(whole, file);
+      flip(storage::log_of(file), offset_of(frame) + place);
+      if (!with_index) fs::remove(storage::index_of(file));
+      const auto found = finding(file);
+      REQUIRE(found);
+      CHECK(found->lost);
+      CHECK(found->state == LogState::damaged);
+      CHECK(found->log == storage::log_of(file));
+      CHECK_THAT(found->what, Catch::Contains("cut short after " + std::to_string(frame)));
+    }
+  }
+}
+
+TEST_CASE("each byte of a log's header matters", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path whole = dir / "whole.db";
+  leave_killed_store(whole);
+  for (std::size_t at = 0; at < log_header; ++at) {
+    CAPTURE(at);
+    const TempDir one;
+    const fs::path file = one / "v.db";
+    copy_store(whole, file);
+    flip(storage::log_of(file), at);
+    const auto found = finding(file);
+    REQUIRE(found);
+    CHECK(found->state == LogState::unreadable);
+    CHECK(found->lost);
+  }
+}
+
+TEST_CASE("a damaged header takes nothing away once all of the log has been moved",
+          "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  {
+    storage::Database database(file);
+    REQUIRE(database.checkpoint(storage::Database::Checkpoint::passive));
+  }
+  flip(storage::log_of(file), 17);
+  const auto found = finding(file);
+  REQUIRE(found);
+  CHECK(found->state == LogState::unreadable);
+  CHECK_FALSE(found->lost);
+}
+
+TEST_CASE("a log of noise or zeros is reported", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  const std::string noise = GENERATE(std::string(40000, '\0'), std::string(40000, '\x37'));
+  put_bytes(storage::log_of(file), noise);
+  const auto found = finding(file);
+  REQUIRE(found);
+  CHECK(found->state == LogState::unreadable);
+  CHECK(found->lost);
+}
+
+TEST_CASE("a transaction that a power cut has torn is no damage", "[P7][wal_file][power]") {
+  const TempDir dir;
+  const fs::path whole = dir / "whole.db";
+  leave_long_transaction(whole, 60'000);
+  const std::string log = bytes_of(storage::log_of(whole));
+  const auto commits = commits_in(storage::log_of(whole));
+  std::size_t begin = commits.size() - 1;
+  while (!commits[begin - 1]) --begin;
+  REQUIRE(commits.size() - begin > 10);
+  std::mt19937 random(7);
+  std::size_t behind = 0;
+  for (int cut = 0; cut < 300; ++cut) {
+    CAPTURE(cut);
+    // Sectors of it are not there, or still what stood there before.
+    std::string torn = log;
+    for (std::size_t at = (offset_of(begin) / 512 + 1) * 512; at < torn.size(); at += 512)
+      if (random() % 16 == 0)
+        torn.replace(at, std::min<std::size_t>(512, torn.size() - at), 512,
+                     static_cast<char>(random() % 2 ? 0 : 0x5a));
+    if (random() % 2) torn.resize(offset_of(begin) + random() % (torn.size() - offset_of(begin)));
+    const TempDir one;
+    const fs::path file = one / "v.db";
+    fs::copy_file(whole, file);
+    put_bytes(storage::log_of(file), torn);
+    const storage::LogReport report = storage::read_log(file);
+    CHECK((report.state == LogState::whole || report.state == LogState::cut_short));
+    const auto found = storage::judge_log(file, report, false);
+    if (found) CHECK_FALSE(found->lost);
+    behind += report.frames_behind;
+  }
+  CHECK(behind > 0);  // or none was torn in its middle
+}
+
+TEST_CASE("frames of an older log behind the present one mean nothing", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    const auto attempt =
+        open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
+            .attempt.attempt;
+    for (int i = 0; i < 20; ++i)
+      REQUIRE(watch.wait_durable(journal.append(attempt, 1002, delta("i1", "older "))));
+    storage::Database other(dir / "live.db");
+    const fs::path log = storage::log_of(dir / "live.db");
+    const auto before = commits_in(log).size();
+    // Once all is moved, the next commit begins at the start of the file.
+    REQUIRE(becomes([&] {
+      other.checkpoint(storage::Database::Checkpoint::passive);
+      REQUIRE(watch.wait_durable(journal.append(attempt, 1003, delta("i1", "newer "))));
+      return commits_in(log).size() < before;
+    }));
+    copy_store(dir / "live.db", file);
+  }
+  const auto present = commits_in(storage::log_of(file)).size();
+  REQUIRE(frames_in(storage::log_of(file)) > present + 2);
+  CHECK(storage::read_log(file).state == LogState::whole);
+  CHECK_FALSE(finding(file));
+  flip(storage::log_of(file), offset_of(present + 1) + 2000);
+  CHECK_FALSE(finding(file));
+  // Torn in the middle of the frame that was being written over an older one.
+  flip(storage::log_of(file), offset_of(present) + 9);
+  CHECK_FALSE(finding(file));
+}
+
+TEST_CASE("a log that is missing or empty after a crash is reported", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  SECTION("missing") {
+    fs::remove(storage::log_of(file));
+    SECTION("its index is there") {}
+    SECTION("its index is gone") { fs::remove(storage::index_of(file)); }
+    const auto found = finding(file);
+    REQUIRE(found);
+    CHECK(found->state == LogState::missing);
+    CHECK(found->lost);
+    CHECK_FALSE(finding(file, true));
+  }
+  SECTION("without a byte, while its index counts frames") {
+    put_bytes(storage::log_of(file), "");
+    const auto found = finding(file);
+    REQUIRE(found);
+    CHECK(found->state == LogState::empty);
+    CHECK(found->lost);
+  }
+  SECTION("without a byte, and nothing else is known") {
+    put_bytes(storage::log_of(file), "");
+    fs::remove(storage::index_of(file));
+    const auto found = finding(file);
+    REQUIRE(found);
+    CHECK(found->state == LogState::empty);
+    CHECK_FALSE(found->lost);
+  }
+  SECTION("emptied in order, just before the kill") {
+    {
+      storage::Database database(file);
+      REQUIRE(database.checkpoint(storage::Database::Checkpoint::truncate));
+    }
+    const auto found = finding(file);
+    REQUIRE(found);
+    CHECK_FALSE(found->lost);
+  }
+}
+
+TEST_CASE("a log that is lost right after a start is missed", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+  }
+  const TempDir other;
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+    open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
+    fs::copy_file(file, other / "v.db");
+  }
+  const auto report = storage::recover(other / "v.db", 9);
+  CHECK_FALSE(report.clean);
+  REQUIRE(report.logs.size() == 1);
+  CHECK(report.logs.at(0).state == LogState::missing);
+  CHECK(report.logs.at(0).lost);
+}
+
+TEST_CASE("after an orderly end, and of a restored backup, nothing is said", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  storage::back_up(file, dir / "backup.db");
+  CHECK(storage::recover(dir / "backup.db", 9).logs.empty());
+  CHECK(storage::recover(file, 9).logs.empty());
+  CHECK_FALSE(fs::exists(storage::log_of(file)));
+  CHECK(storage::recover(file, 10).logs.empty());
+  CHECK(storage::check_file(file, false).logs.empty());
+}
+
+TEST_CASE("a command that writes into a crashed store leaves it as one", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  {
+    storage::Database database(file);
+    storage::Transaction transaction(database);
+    database.run("UPDATE session SET metadata = '{\"a\":1}'");
+    transaction.commit();
+  }
+  CHECK(storage::recover(file, 9).logs.empty());
+}
+
+TEST_CASE("a recovery and a check say that a log was cut short, and go on with the rest",
+          "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  leave_killed_store(file);
+  const auto commits = commits_in(storage::log_of(file));
+  flip(storage::log_of(file), offset_of(commits.size() - 4) + 100);
+
+  const storage::StoreCheck check = storage::check_file(file, false);
+  REQUIRE(check.logs.size() == 1);
+  CHECK(check.integrity == "ok");
+  CHECK_FALSE(check.sound());
+  const auto foreseen = storage::recover(file, 9, true);
+  const auto report = storage::recover(file, 9);
+  for (const auto& one : {foreseen, report}) {
+    CHECK_FALSE(one.clean);
+    REQUIRE(one.logs.size() == 1);
+    CHECK(one.logs.at(0).state == LogState::damaged);
+  }
+  const std::string kept = text_of(file);
+  CHECK_THAT(kept, Catch::StartsWith("word0 "));
+  CHECK_THAT(kept, !Catch::Contains("word11"));
+  CHECK(storage::recover(file, 10).clean);
+}
+
+TEST_CASE("a damaged log is reported although its database was closed in order", "[P7][wal_file]") {
+  const TempDir dir;
+  const fs::path file = dir / "v.db";
+  {
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+  }
+  REQUIRE(storage::recover(file, 1).clean);
+  const TempDir other;
+  {
+    // Its log, beside the database as it is closed afterwards.
+    JournalWatch watch;
+    storage::SqliteJournal journal({.file = file}, watch);
+    open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
+    fs::copy_file(storage::log_of(file), other / "v.db-wal");
+    fs::copy_file(storage::index_of(file), other / "v.db-shm");
+  }
+  fs::copy_file(file, other / "v.db");
+  flip(other / "v.db-wal", offset_of(0) + 50);
+  const auto report = storage::recover(other / "v.db", 9);
+  CHECK_FALSE(report.clean);
+  REQUIRE(report.logs.size() == 1);
+  CHECK(report.logs.at(0).lost);
+}
