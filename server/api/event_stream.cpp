@@ -12,8 +12,6 @@ using nlohmann::json;
 using session::SessionStatus;
 using storage::TailState;
 
-/// What is made ahead of a peer. A longer event comes in several pieces.
-constexpr std::size_t piece_bytes = 64 * 1024;
 /// Also sends the head of the answer on its way; how soon a browser comes back.
 constexpr const char* greeting = "retry: 1000\n\n";
 constexpr const char* heartbeat = ":\n\n";

@@ -4,14 +4,6 @@
 
 namespace verbatim::server {
 
-namespace {
-
-constexpr std::size_t clients_part = 2;
-constexpr std::size_t owners_part = 8;
-constexpr auto refusals_a_line = std::chrono::seconds(10);
-
-}  // namespace
-
 AnswerMemory::AnswerMemory(std::size_t bytes_max)
     : bytes_max_(bytes_max),
       clients_bytes_max_(bytes_max / clients_part),
@@ -20,13 +12,6 @@ AnswerMemory::AnswerMemory(std::size_t bytes_max)
 AnswerMemory::Counts AnswerMemory::counts() const {
   const std::lock_guard lock(mutex_);
   return {held_, refused_};
-}
-
-bool AnswerMemory::worth_a_line(std::chrono::steady_clock::time_point now) {
-  const std::lock_guard lock(mutex_);
-  if (now < next_line_) return false;
-  next_line_ = now + refusals_a_line;
-  return true;
 }
 
 bool AnswerMemory::Share::resize(std::size_t bytes) {

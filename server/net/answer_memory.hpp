@@ -22,6 +22,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "server/net/memory_parts.hpp"
+
 namespace verbatim::server {
 
 class AnswerMemory {
@@ -60,7 +62,7 @@ class AnswerMemory {
   };
   Counts counts() const;
   /// Whether it is time for another line in the log that says that answers are refused.
-  bool worth_a_line(std::chrono::steady_clock::time_point now);
+  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
 
  private:
   bool fits(const Share& share, std::size_t bytes) const;
@@ -75,7 +77,7 @@ class AnswerMemory {
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_owner_;
   std::uint64_t refused_ = 0;
-  std::chrono::steady_clock::time_point next_line_{};
+  RefusalLine line_;
 };
 
 }  // namespace verbatim::server

@@ -4,29 +4,14 @@
 
 namespace verbatim::server {
 
-namespace {
-
-constexpr std::size_t clients_part = 2;
-constexpr std::size_t users_part = 8;
-constexpr auto refusals_a_line = std::chrono::seconds(10);
-
-}  // namespace
-
 BodyMemory::BodyMemory(std::size_t bytes_max, std::size_t largest)
     : bytes_max_(std::max(bytes_max, 4 * largest)),
       clients_bytes_max_(bytes_max_ / clients_part),
-      user_bytes_max_(std::max(bytes_max_ / users_part, largest)) {}
+      user_bytes_max_(std::max(bytes_max_ / owners_part, largest)) {}
 
 BodyMemory::Counts BodyMemory::counts() const {
   const std::lock_guard lock(mutex_);
   return {held_, refused_};
-}
-
-bool BodyMemory::worth_a_line(std::chrono::steady_clock::time_point now) {
-  const std::lock_guard lock(mutex_);
-  if (now < next_line_) return false;
-  next_line_ = now + refusals_a_line;
-  return true;
 }
 
 bool BodyMemory::Share::grow(std::size_t bytes) {

@@ -19,6 +19,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "server/net/memory_parts.hpp"
+
 namespace verbatim::server {
 
 class BodyMemory {
@@ -53,7 +55,7 @@ class BodyMemory {
   };
   Counts counts() const;
   /// Whether it is time for another line in the log that says that bodies are refused.
-  bool worth_a_line(std::chrono::steady_clock::time_point now);
+  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
 
  private:
   bool take(Share& share, std::size_t bytes);
@@ -67,7 +69,7 @@ class BodyMemory {
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_user_;
   std::uint64_t refused_ = 0;
-  std::chrono::steady_clock::time_point next_line_{};
+  RefusalLine line_;
 };
 
 }  // namespace verbatim::server

@@ -4,6 +4,7 @@
 // On the connection's thread.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "server/net/async.hpp"
@@ -12,6 +13,9 @@ namespace verbatim::server {
 
 class BodySource {
  public:
+  /// How much a source makes ahead of a peer; a longer event comes in several pieces.
+  static constexpr std::size_t piece_bytes = 64 * 1024;
+
   virtual ~BodySource() = default;
 
   /// The next piece, as soon as there is one; empty: the body is whole. Not called again before the

@@ -9,8 +9,6 @@ namespace verbatim::server {
 
 namespace {
 
-constexpr std::size_t piece_bytes = 64 * 1024;
-
 /// Up to the end that the file has when it gets there: what is captured meanwhile comes with it.
 class CapturedStream final : public BodySource {
  public:
@@ -20,7 +18,9 @@ class CapturedStream final : public BodySource {
 
   Awaitable<std::string> next() override {
     if (abandoned_) co_return std::string();
-    const auto start = [this](auto done) { capture_.read(file_, at_, piece_bytes, done); };
+    const auto start = [this](auto done) {
+      capture_.read(file_, at_, BodySource::piece_bytes, done);
+    };
     std::string piece = co_await from_callback<std::string>(executor_, start);
     at_ += piece.size();
     co_return piece;
