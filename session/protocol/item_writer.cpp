@@ -130,7 +130,8 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
                                : part_json("output_text", "text", quoted_text(part.text)));
     } else if (part.is_audio || (by_voice && !part.came.exists())) {
       const bool told = turn.status == TurnStatus::completed;
-      content.push_back(part_json("input_audio", "transcript", told ? quoted_text(part.text) : "null"));
+      content.push_back(
+          part_json("input_audio", "transcript", told ? quoted_text(part.text) : "null"));
     } else if (part.came.exists()) {
       content.push_back(with_text(part.came, part.text));
     } else {
@@ -138,9 +139,9 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
     }
   }
   if (content.empty() && !(answer && turn.status == TurnStatus::in_progress)) {
-    content.push_back(answer && spoken
-                          ? part_json("output_audio", "transcript", quoted_text({}))
-                          : part_json(answer ? "output_text" : "input_text", "text", quoted_text({})));
+    content.push_back(answer && spoken ? part_json("output_audio", "transcript", quoted_text({}))
+                                       : part_json(answer ? "output_text" : "input_text", "text",
+                                                   quoted_text({})));
   }
   // A user's speech is complete as an item long before its words are known.
   return message_json(turn, came, answer ? shown_status(turn.status) : "completed", content);

@@ -4,7 +4,8 @@
 // moves rows and leaves their old bytes in the unused middle of a page, the gap between the list of
 // cells and the first cell; those bytes stay there after the row itself is erased, for as long as
 // the page is in use. A page's gap has no meaning to SQLite. So each page that goes into the file
-// goes with an empty one. (The log still has it: it is emptied after an erasure, storage/journal/writer.)
+// goes with an empty one. (The log still has it: it is emptied after an erasure,
+// storage/journal/writer.)
 #pragma once
 
 #include <cstddef>
