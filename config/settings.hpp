@@ -128,7 +128,7 @@ struct Limits {
   int warn_percent = 80;                ///< when a client that listens is told; 100: never
   std::size_t sessions_per_user = 20;   ///< at once, by client tokens
   std::size_t connects_per_minute = 0;  ///< of one address
-  std::size_t journal_bytes_per_second = 8 * 1024 * 1024;    ///< of one user; beyond it they wait
+  std::size_t journal_bytes_per_second = 4 * 1024 * 1024;    ///< of one user; beyond it they wait
   std::size_t journal_bytes_per_minute = 128 * 1024 * 1024;  ///< of one user; beyond it they end
   std::size_t all_journal_bytes_per_minute = 1024 * 1024 * 1024;  ///< of all together
 };

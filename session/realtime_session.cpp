@@ -71,7 +71,8 @@ void RealtimeSession::client_said(Message message, Moment now) {
     end(CloseReason::client_ended, "the client asked for it", now);
     return;
   }
-  auto refusal = check_client_message(message.bytes, options_.extra_client_events);
+  auto refusal =
+      check_client_message(message.bytes, options_.extra_client_events, policy_.values_max());
   if (!refusal) refusal = policy_.refuse(type, message.bytes);
   if (refusal) {
     ++counts_.refused_client_messages;

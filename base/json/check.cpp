@@ -12,11 +12,12 @@ bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' 
 
 class Checker {
  public:
-  explicit Checker(std::string_view bytes) : bytes_(bytes) {}
+  Checker(std::string_view bytes, std::size_t values_max)
+      : bytes_(bytes), values_max_(values_max) {}
 
   std::optional<Fault> run() {
     if (document()) return std::nullopt;
-    return Fault{at_, what_};
+    return Fault{at_, what_, too_many_values_};
   }
 
  private:
@@ -55,6 +56,10 @@ class Checker {
 
   /// One value, or an opening bracket with all that must come before the next value.
   bool value(bool& opened) {
+    if (values_++ == values_max_) {
+      too_many_values_ = true;
+      return fail("too many values");
+    }
     switch (peek()) {
       case '{':
       case '[': {
@@ -164,12 +169,17 @@ class Checker {
   std::string_view bytes_;
   std::size_t at_ = 0;
   std::string_view what_;
+  const std::size_t values_max_;
+  std::size_t values_ = 0;
+  bool too_many_values_ = false;
   std::bitset<max_depth> open_;
   std::size_t depth_ = 0;
 };
 
 }  // namespace
 
-std::optional<Fault> check(std::string_view bytes) { return Checker(bytes).run(); }
+std::optional<Fault> check(std::string_view bytes, std::size_t values_max) {
+  return Checker(bytes, values_max).run();
+}
 
 }  // namespace verbatim::json

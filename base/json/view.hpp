@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,11 +28,15 @@ inline constexpr std::size_t max_depth = 128;
 struct Fault {
   std::size_t offset = 0;
   std::string_view what;
+  bool too_many_values = false;  ///< it may be JSON, but has more values than asked for
 };
 
 /// nullopt if `bytes` are exactly one JSON value (RFC 8259, valid UTF-8, no byte order mark, not
 /// deeper than max_depth). Escapes of lone surrogates are allowed, as the grammar has them.
-std::optional<Fault> check(std::string_view bytes);
+/// Stops at the first value beyond `values_max` (the whole, members and elements, at all depths
+/// together), since a message of braces alone costs thirty times what one of audio does.
+std::optional<Fault> check(std::string_view bytes,
+                           std::size_t values_max = std::numeric_limits<std::size_t>::max());
 
 enum class Kind : std::uint8_t { absent, null, boolean, number, string, array, object };
 

@@ -294,7 +294,7 @@ struct App::Parts {
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
       services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
-      places.push_back({worker->executor(), services.back().get()});
+      places.push_back(Place{worker->executor(), services.back().get()});
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,

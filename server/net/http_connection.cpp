@@ -457,9 +457,8 @@ Awaitable<bool> says_something(Socket& socket, Connections::Place& place,
 
 }  // namespace
 
-Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
-                                 std::shared_ptr<asio::ssl::context> tls, HttpLimits limits,
-                                 HttpService& service, Log& log) {
+Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place, AcceptTls tls,
+                                 HttpLimits limits, HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   const bool speaks = co_await says_something(socket, *place, limits.handshake_timeout);
@@ -468,20 +467,20 @@ Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
   auto caller = co_await announced_caller(socket, std::move(peer), *limits.proxies,
                                           limits.handshake_timeout, log);
   if (!caller || !place->belongs_to(caller->address)) co_return;
-  if (!tls) {
+  if (!tls.context) {
     co_await serve(Transport(std::move(socket)), std::move(place), std::move(*caller), limits,
                    service, log);
     co_return;
   }
   caller->secure = true;
-  Transport stream(std::move(socket), tls->native_handle());
+  Transport stream(std::move(socket), tls.context->native_handle());
   error_code ec;
   {
     const Deadline deadline(stream.get_executor(), limits.handshake_timeout, [&stream] {
       error_code gone;
       stream.socket().close(gone);
     });
-    ec = co_await stream.handshake(Transport::Role::server);
+    ec = co_await stream.handshake(Transport::Role::server, std::move(tls.handshakes));
   }
   if (ec) {
     place->handshake_failed(caller->address, ec);

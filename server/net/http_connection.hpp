@@ -68,9 +68,13 @@ class HttpService {
   virtual Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) = 0;
 };
 
-/// `tls` may be null: plain HTTP.
-Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place,
-                                 std::shared_ptr<asio::ssl::context> tls, HttpLimits limits,
-                                 HttpService& service, Log& log);
+/// What an accepted connection needs for TLS.
+struct AcceptTls {
+  std::shared_ptr<asio::ssl::context> context;  ///< null: plain HTTP
+  std::shared_ptr<Turns> handshakes;            ///< of its thread; null: all at once
+};
+
+Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place, AcceptTls tls,
+                                 HttpLimits limits, HttpService& service, Log& log);
 
 }  // namespace verbatim::server

@@ -160,7 +160,8 @@ void Listener::place(Socket::native_handle_type descriptor, const Place& where,
   const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
   asio::co_spawn(where.executor,
                  serve_connection(std::move(socket), std::move(*connection),
-                                  tls_ ? tls_->get() : nullptr, limits, *where.service, log_),
+                                  {tls_ ? tls_->get() : nullptr, where.handshakes}, limits,
+                                  *where.service, log_),
                  [held, &log = log_](std::exception_ptr bug) {
                    if (bug) tell(log, bug);
                  });

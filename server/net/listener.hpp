@@ -20,6 +20,7 @@ namespace verbatim::server {
 struct Place {
   Executor executor;
   HttpService* service;
+  std::shared_ptr<Turns> handshakes = std::make_shared<Turns>(executor);
 };
 
 /// The certificate that connections get from now on.

@@ -6,6 +6,7 @@
 #include <boost/asio/ssl/error.hpp>
 #include <cerrno>
 #include <new>
+#include <optional>
 
 namespace verbatim::server {
 
@@ -29,6 +30,13 @@ Transport::Attempt of_call(ssize_t returned, Socket::wait_type for_what) {
 }
 
 }  // namespace
+
+/// Throws away what has come, without copying it (tcp(7), MSG_TRUNC).
+Transport::Attempt Transport::Line::discard() {
+  constexpr std::size_t bytes_max = 256 * 1024;
+  const auto got = ::recv(socket.native_handle(), nullptr, bytes_max, MSG_TRUNC | MSG_DONTWAIT);
+  return of_call(got, Socket::wait_read);
+}
 
 /// As recv(2). Where less came than there was room for, there is nothing more: the next call need
 /// not ask the system to hear that.
@@ -191,14 +199,20 @@ Transport::Attempt Transport::Line::shake() {
   return judge(SSL_do_handshake(tls.get()), 0);
 }
 
-Awaitable<error_code> Transport::handshake(Role role) {
+Awaitable<error_code> Transport::handshake(Role role, std::shared_ptr<Turns> turns) {
   if (role == Role::server) {
     SSL_set_accept_state(tls());
   } else {
     SSL_set_connect_state(tls());
   }
+  line_->turns = std::move(turns);
   while (true) {
-    const Attempt attempt = line_->shake();
+    Attempt attempt;
+    {
+      std::optional<Turns::Turn> turn;
+      if (line_->turns) turn.emplace(co_await line_->turns->take());
+      attempt = line_->shake();
+    }
     if (!attempt.waits) co_return attempt.ec;
     const auto [ec] = co_await wait(attempt.for_what, use_tuple);
     if (ec) co_return ec;
@@ -217,11 +231,12 @@ Awaitable<void> Transport::hang_up() {
     if (ec) co_return;
   }
   socket().shutdown(tcp::socket::shutdown_send, ec);
-  std::array<char, 16 * 1024> ignored;
   while (!ec) {
-    const auto buffer = asio::buffer(ignored);
-    const auto [error, size] = co_await socket().async_read_some(buffer, use_tuple);
-    ec = error;
+    std::tie(ec) = co_await socket().async_wait(Socket::wait_read, use_tuple);
+    if (ec) break;
+    std::optional<Turns::Turn> turn;
+    if (line_->turns) turn.emplace(co_await line_->turns->take());
+    ec = line_->discard().ec;
   }
 }
 

@@ -26,6 +26,7 @@
 #include <utility>
 
 #include "server/net/async.hpp"
+#include "server/net/turns.hpp"
 
 namespace verbatim::server {
 
@@ -43,7 +44,9 @@ class Transport {
   SSL* tls() { return line_->tls.get(); }  ///< null: plain
 
   enum class Role { client, server };
-  Awaitable<error_code> handshake(Role role);
+  /// A step of it is up to a millisecond of computing. With `turns` it is done in turn with those
+  /// of others; so is what hang_up() throws away.
+  Awaitable<error_code> handshake(Role role, std::shared_ptr<Turns> turns = nullptr);
 
   /// Ends our half, in TLS's own words where there is TLS, and reads away what still comes until
   /// the peer has ended its own: to close over unread bytes is a reset, which may overtake what was
@@ -96,7 +99,9 @@ class Transport {
     Attempt judge(int returned, std::size_t bytes);
     ssize_t receive(void* into, std::size_t size);
     ssize_t send(const void* from, std::size_t size);
+    Attempt discard();
     Socket socket;
+    std::shared_ptr<Turns> turns;
     /// The last read has emptied it: nothing to ask for until it has been waited for.
     bool empty = false;
     std::unique_ptr<SSL, FreeTls> tls;

@@ -331,10 +331,8 @@ class Judge {
   bool unreadable() {
     switch (message_.fault()) {
       case Outline::Fault::too_many:
-        return refuse("message_too_complex",
-                      "The message has more than " + std::to_string(limits_.values_max) +
-                          " values (policy.values_max). Send less at a time.",
-                      {});
+        refused_ = too_many_values(limits_.values_max, named_event_id(bytes_));
+        return false;
       case Outline::Fault::too_deep:
         return refuse("message_too_complex",
                       "The message is nested more than " + std::to_string(limits_.depth_max) +

@@ -41,6 +41,8 @@ class Policy {
   /// `bound_json` and `model`: the session as the token sets it; either may be empty.
   Policy(PolicyRules rules, std::string bound_json, std::string model);
 
+  /// How many values a message may have: as many as it likes, unless something is locked.
+  std::size_t values_max() const { return locked_ ? rules_.message_limits.values_max : unlimited; }
   /// Whether this message may be sent on. Precondition: check_client_message() has passed it.
   std::optional<Refusal> refuse(std::string_view type, std::string_view message) const;
 

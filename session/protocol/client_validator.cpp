@@ -58,6 +58,12 @@ Envelope read_envelope(std::string_view message) {
   return envelope;
 }
 
+/// Empty if it is too long to be given back.
+std::string kept_event_id(json::View value) {
+  std::string id = value.string_or_empty();
+  return id.size() > longest_event_id ? std::string() : id;
+}
+
 /// What of a client's own words may stand in an answer: short, and plainly printable.
 std::string quoted(std::string_view word) {
   std::string out = "'";
@@ -72,11 +78,29 @@ std::string known_types() {
          "response.create, session.update";
 }
 
+/// The event_id of a message that is not checked, if it stands near the beginning.
+std::string early_event_id(std::string_view message) {
+  constexpr std::size_t bytes_max = 4096;
+  for (auto members = json::Members::begun(message.substr(0, bytes_max)); members.next();)
+    if (members.key() == "event_id") return kept_event_id(members.value());
+  return {};
+}
+
 }  // namespace
 
+Refusal too_many_values(std::size_t values_max, std::string event_id) {
+  return {"message_too_complex",
+          "The message has more than " + std::to_string(values_max) +
+              " values (policy.values_max). Send less at a time.",
+          {},
+          std::move(event_id)};
+}
+
 std::optional<Refusal> check_client_message(std::string_view message,
-                                            const std::vector<std::string>& extra_types) {
-  if (const auto fault = json::check(message)) {
+                                            const std::vector<std::string>& extra_types,
+                                            std::size_t values_max) {
+  if (const auto fault = json::check(message, values_max)) {
+    if (fault->too_many_values) return too_many_values(values_max, early_event_id(message));
     return Refusal{"invalid_json",
                    "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
                        std::to_string(fault->offset) + ". Send one JSON object per message.",
@@ -88,8 +112,7 @@ std::optional<Refusal> check_client_message(std::string_view message,
   }
 
   const Envelope envelope = read_envelope(message);
-  auto event_id = envelope.event_id.string_or_empty();
-  if (event_id.size() > longest_event_id) event_id.clear();
+  const std::string event_id = kept_event_id(envelope.event_id);
   const auto refuse = [&event_id](std::string code, std::string what, std::string param) {
     return Refusal{std::move(code), std::move(what), std::move(param), event_id};
   };

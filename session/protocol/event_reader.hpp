@@ -5,6 +5,8 @@
 // `message`.
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,12 +46,19 @@ struct Refusal {
   std::string event_id;  ///< the client's own event_id, if it could be read
 };
 
+/// For a message with any number of values.
+inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
 /// Checks a client's message before it is forwarded: one JSON object, strict, with exactly one
 /// plainly written `type`, which is one of the protocol's client events (GA or beta) or stands in
 /// `extra_types`. Audio events are checked by scan alone, without a tree.
 /// Parsers disagree about duplicate and escaped keys, so what one could read in two ways is
-/// refused.
+/// refused. A message of more than `values_max` values is refused without reading it to its end.
 std::optional<Refusal> check_client_message(std::string_view message,
-                                            const std::vector<std::string>& extra_types = {});
+                                            const std::vector<std::string>& extra_types = {},
+                                            std::size_t values_max = unlimited);
+
+/// The answer to a message of more than `values_max` values. `event_id`: the client's own.
+Refusal too_many_values(std::size_t values_max, std::string event_id);
 
 }  // namespace verbatim::session

@@ -29,6 +29,10 @@ export class Apart {
     return apart;
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
   /** What the function `name` of the other side gives for `args`; both cross as JSON. */
   call(name, ...args) {
     const id = ++this.#count;

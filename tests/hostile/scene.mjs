@@ -32,13 +32,18 @@ export class Scene {
     return scene;
   }
 
+  /** Processes that stand for other machines: the people's and the provider's. */
+  otherMachines() {
+    return [this.people.pid, this.door.pid, this.simulator.program.pid];
+  }
+
   /** How often the relay connected to the provider. */
   connections() {
     return this.door.call('connections');
   }
 
-  /** The longest wait but for one in a hundred, in ms, of the words that were said meanwhile. */
-  async p99While(work) {
+  /** The waits, in ms, of the words that were said meanwhile. */
+  async waitsWhile(work) {
     await this.people.call('beginToMeasure');
     await work();
     return this.people.call('measured');

@@ -44,6 +44,20 @@ TEST_CASE("who brings all it can brings its rate, and a little more at the start
   }
 }
 
+TEST_CASE("who brings all it can is read little at a time, not in bursts", "[limits][P11]") {
+  Pace pace(account(1'000'000));
+  constexpr std::size_t bytes = 1'000;
+  brought_in(pace, bytes, 7'000'000, 1'000);  // what may come at once has come
+  std::int64_t now = 7'001'000;
+  for (int round = 0; round < 20; ++round) {
+    pace.time_passed(now);
+    std::size_t burst = 0;
+    for (; !pace.holds(); burst += bytes) pace.brought(bytes, now);
+    CHECK(burst <= 1'000'000 / 100 + 2 * bytes);  // a hundredth of a second's
+    now = pace.ends_at_ms();
+  }
+}
+
 TEST_CASE("who brings less than its rate never waits", "[limits][P11]") {
   Pace pace(account(100'000));
   for (std::int64_t now = 0; now < 60'000; now += 100) {

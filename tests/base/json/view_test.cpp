@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/json/outline.hpp"
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
 #include "tests/session/transcript/stream.hpp"
@@ -180,6 +181,28 @@ TEST_CASE("a fault says where it is", "[json]") {
   REQUIRE(fault);
   CHECK(fault->offset == 12);
   CHECK(fault->what == "expected a quoted key");
+}
+
+TEST_CASE("a message with more values than allowed is not read to its end", "[P11][json]") {
+  const auto elements = [](int count) {
+    std::string list = "[";
+    for (int i = 0; i < count; ++i) list += i == 0 ? "{}" : ",{}";
+    return list + "]";
+  };
+  CHECK_FALSE(js::check(elements(99), 100));  // the array is one of them
+  const auto fault = js::check(elements(100) + " what follows is no JSON", 100);
+  REQUIRE(fault);
+  CHECK(fault->too_many_values);
+  CHECK(fault->offset == 1 + 99 * 3);
+  CHECK_FALSE(js::check("[x]", 100)->too_many_values);
+  // As the outline counts them, so that no message passes the one and fails the other.
+  for (const char* text : {R"({"a":[1,2,{"b":[]}],"c":"d"})", "[[[],[]],[],1]", "1"}) {
+    std::size_t values = 1;
+    while (js::check(text, values)) ++values;
+    CHECK(js::Outline(text, {values, 64}).fault() == js::Outline::Fault::none);
+    if (values > 1)
+      CHECK(js::Outline(text, {values - 1, 64}).fault() == js::Outline::Fault::too_many);
+  }
 }
 
 TEST_CASE("nesting is bounded, without recursion", "[P11][json]") {

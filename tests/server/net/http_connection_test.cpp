@@ -70,10 +70,10 @@ class Wire {
     near.set_option(tcp::no_delay(true));
     acceptor.accept(far);
     auto place = connections->take("127.0.0.1", context.get_executor());
-    asio::co_spawn(context,
-                   serve_connection(std::move(far), std::move(std::get<0>(place)), nullptr, limits,
-                                    service, log),
-                   rethrow);
+    asio::co_spawn(
+        context,
+        serve_connection(std::move(far), std::move(std::get<0>(place)), {}, limits, service, log),
+        rethrow);
     for (const std::string& piece : pieces) {
       error_code gone;
       asio::write(near, asio::buffer(piece), gone);

@@ -275,6 +275,30 @@ TEST_CASE("a message with more values than are looked at, or a deeper one, is re
   CHECK(refusal->message.find("policy.values_max") != std::string::npos);
 }
 
+TEST_CASE("a message with too many values is refused before it is read, and only under a lock",
+          "[policy][bounds]") {
+  PolicyRules rules;
+  rules.message_limits = {100, 10};
+  CHECK(Policy(rules, "", "").values_max() == unlimited);
+  rules.locked = {"instructions"};
+  const Policy policy(rules, "", "");
+  REQUIRE(policy.values_max() == 100);
+  // Not JSON, but that is behind the bound.
+  const std::string message = R"({"event_id":"mine","type":"session.update","session":{"a":[0)" +
+                              [] {
+                                std::string rest;
+                                for (int i = 0; i < 200; ++i) rest += ",0";
+                                return rest;
+                              }() +
+                              "}}";
+  const auto refusal = check_client_message(message, {}, policy.values_max());
+  REQUIRE(refusal);
+  CHECK(refusal->code == "message_too_complex");
+  CHECK(refusal->event_id == "mine");
+  CHECK(refusal->message.find("100 values (policy.values_max)") != std::string::npos);
+  CHECK(check_client_message(message)->code == "invalid_json");
+}
+
 TEST_CASE("beta's names are locked with GA's", "[policy]") {
   const Policy policy = locked({"audio.output.voice", "audio.input.turn_detection"});
   CHECK(fault(policy, update(R"({"voice":"cedar"})")) == "session.voice");
