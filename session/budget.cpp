@@ -159,7 +159,7 @@ std::optional<Budget::Notice> Budget::clock(Limit limit, std::int64_t since_ms, 
 
 /// Where both lines are crossed at once, the warning still comes first.
 std::optional<Budget::Notice> Budget::judged(Notice notice, bool near) {
-  if (near && tell(notice.limit)) {
+  if (near && claim_warning(notice.limit)) {
     notice.reached = false;
     return notice;
   }
@@ -175,7 +175,7 @@ std::optional<Budget::Notice> Budget::amount(Limit limit, std::int64_t used, std
                 told && used * 100 >= most * limits_.warn_percent);
 }
 
-bool Budget::tell(Limit limit) {
+bool Budget::claim_warning(Limit limit) {
   if (std::exchange(told_[index(limit)], true)) return false;
   ++warnings_[index(limit)];
   return true;

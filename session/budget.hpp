@@ -113,7 +113,7 @@ class Budget {
                               std::int64_t now_ms);
   std::int64_t notice_before(Limit limit, std::int64_t most) const;
   std::optional<Notice> judged(Notice notice, bool near);
-  bool tell(Limit limit);
+  bool claim_warning(Limit limit);
 
   BudgetLimits limits_;
   std::shared_ptr<SharedUsage> shared_;

@@ -101,7 +101,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
     const auto recorded = record(std::move(*event), now);
     if (!recorded) return;
     needs = *recorded;
-    tell_turns();
+    send_turn_events();
   }
   meter_.client_sent(type, message.bytes);
   const std::string kept_type(type);  // it points into what is moved now
@@ -215,8 +215,8 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   if (replayed) {
     to_client_.resume_after(*how.after);
   } else {
-    ++counts_.resumed_afresh;
-    tell_afresh(how, now);
+    ++counts_.resumed_with_snapshot;
+    resync(how, now);
   }
   if (!how.extension_events) return;
   const ResumeInfo resume{true, replayed, to_client_.next_number() - 1};
@@ -224,7 +224,7 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
                                                   options_.resume_window_ms, resume)));
 }
 
-void RealtimeSession::tell_afresh(const ClientReturn& how, Moment now) {
+void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   to_client_.restart(how.after.value_or(0));
   settled_turns_.clear();
   if ((settings_.empty() || held_created_) && !how.after) return;  // session.created is to come
@@ -275,7 +275,7 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
   const Taken appended = journal_.append(identity_.attempt, now.wall, event);
   Sequence needs = appended.sequence;
   std::size_t bytes = appended.bytes;
-  for (const std::string& item_id : applied.touched) {
+  for (const std::string& item_id : applied.changed) {
     if (needs == 0) break;
     const auto turn = transcript_.ended_turn(item_id);
     if (!turn) continue;
@@ -305,7 +305,7 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
   pace_.brought(bytes, now.mono_ms);
   const auto notice = budget_.journaled(bytes, now.mono_ms);
   if (!notice) return true;
-  heed(*notice, now);
+  handle_limit(*notice, now);
   return false;
 }
 
@@ -387,7 +387,7 @@ Message RealtimeSession::error_message(const ErrorEvent& error) {
   return own_message(to_json(error, own_event_id()));
 }
 
-void RealtimeSession::tell_turns() {
+void RealtimeSession::send_turn_events() {
   if (settled_turns_.empty()) return;
   for (const auto& [item_id, needs] : std::exchange(settled_turns_, {})) {
     if (const auto turn = transcript_.numbered_turn(item_id))
@@ -427,10 +427,10 @@ void RealtimeSession::spend(Moment now) {
   Usage all = transcript_.used();
   all.input_audio_ms = meter_.audio().input_ms;
   all.output_audio_ms = meter_.audio().output_ms;
-  while (const auto notice = budget_.spent(all)) heed(*notice, now);
+  while (const auto notice = budget_.spent(all)) handle_limit(*notice, now);
 }
 
-void RealtimeSession::heed(const Budget::Notice& notice, Moment now) {
+void RealtimeSession::handle_limit(const Budget::Notice& notice, Moment now) {
   if (notice.reached) {
     end(close_reason(notice.limit), reached(notice.limit), now);
   } else if (identity_.extension_events) {

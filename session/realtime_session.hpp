@@ -113,14 +113,15 @@ class RealtimeSession {
 
   // --- the provider -------------------------------------------------------------------------
   /// The leg to dial now, if there is one. To be asked after each input.
-  std::optional<LegId> take_dial(Moment now);
-  void upstream_opened(LegId leg, Moment now);
-  void upstream_said(LegId leg, Message message, Moment now);
+  std::optional<UpstreamId> take_dial(Moment now);
+  void upstream_opened(UpstreamId upstream, Moment now);
+  void upstream_said(UpstreamId upstream, Message message, Moment now);
   /// It sent a message that was too large to be read, and was skipped.
-  void upstream_skipped(LegId leg, Moment now);
-  void upstream_gone(LegId leg, const LinkEnd& end, Moment now);
+  void upstream_skipped(UpstreamId upstream, Moment now);
+  void upstream_gone(UpstreamId upstream, const LinkEnd& end, Moment now);
   /// The provider could not be reached (`lost`) or refused us (`error`).
-  void upstream_unavailable(LegId leg, CloseReason reason, const std::string& why, Moment now);
+  void upstream_unavailable(UpstreamId upstream, CloseReason reason, const std::string& why,
+                            Moment now);
 
   // --- the rest of the world ----------------------------------------------------------------
   void time_passed(Moment now);
@@ -148,9 +149,9 @@ class RealtimeSession {
   // --- what to do ---------------------------------------------------------------------------
   Outbox& to_client() { return to_client_; }
   /// What the leg's writer may write; nullptr: the leg carries nothing any more and may be closed.
-  Outbox* outbox_of(LegId leg);
+  Outbox* outbox_of(UpstreamId upstream);
   /// Takes the head of that outbox. Precondition: it is ready.
-  MessagePtr take_for(LegId leg);
+  MessagePtr take_for(UpstreamId upstream);
   /// False while the other side's queue, or the journal's, is full: stop reading.
   bool wants_client() const;
   bool wants_upstream() const;
@@ -186,17 +187,18 @@ class RealtimeSession {
 
   struct Counts {
     std::uint64_t refused_client_messages = 0;
-    std::uint64_t resumed = 0;         ///< clients that came back
-    std::uint64_t resumed_afresh = 0;  ///< of those, how many could not be given what they missed
-    std::uint64_t lost = 0;            ///< connections to the provider that another is to follow
-    std::uint64_t reconnected = 0;     ///< legs that followed a lost one
-    std::uint64_t rotated = 0;         ///< legs that followed one that was still there
+    std::uint64_t resumed = 0;  ///< clients that came back
+    std::uint64_t resumed_with_snapshot =
+        0;                          ///< of those, how many could not be given what they missed
+    std::uint64_t lost = 0;         ///< connections to the provider that another is to follow
+    std::uint64_t reconnected = 0;  ///< upstream connections that followed a lost one
+    std::uint64_t rotated = 0;      ///< upstream connections that followed one that was still there
     /// Messages of the provider that no turn can hold, by Unplaced.
     std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
     std::uint64_t responses = 0;             ///< of the model that have ended
     std::uint64_t own_requests_refused = 0;  ///< by the provider; its client does not hear of it
-    std::uint64_t rebuilds = 0;              ///< legs that were given a conversation
-    std::uint64_t items_given = 0;           ///< to them, and taken
+    std::uint64_t rebuilds = 0;     ///< upstream connections that were given a conversation
+    std::uint64_t items_given = 0;  ///< to them, and taken
     std::uint64_t items_left_out = 0;
     std::uint64_t items_refused = 0;
     friend bool operator==(const Counts&, const Counts&) = default;
@@ -241,7 +243,7 @@ class RealtimeSession {
     return transcribes_ ? SessionType::transcription : SessionType::realtime;
   }
   void detach(CloseReason reason, const std::string& why, Moment now);
-  void tell_afresh(const ClientReturn& how, Moment now);
+  void resync(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
   /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
@@ -251,7 +253,7 @@ class RealtimeSession {
   std::optional<std::string> without_secrets(std::string_view message) const;
   bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
   void bound_details(Event& event) const;
-  void tell_turns();
+  void send_turn_events();
   /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
   std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
                                        Moment now);
@@ -260,7 +262,7 @@ class RealtimeSession {
   std::optional<Sequence> record_audio(Moment now);
   void spend(Moment now);
   /// A limit is near: the client is told. Or reached: it ends.
-  void heed(const Budget::Notice& notice, Moment now);
+  void handle_limit(const Budget::Notice& notice, Moment now);
   std::string own_event_id();
 
   // realtime_session_settings.cpp: the session's settings, and what a client sees of them
@@ -293,7 +295,7 @@ class RealtimeSession {
 
   // realtime_session_ending.cpp: time, and the end
   void end_unread(const std::string& error);
-  void close_what_is_open(CloseReason told, const std::string& why);
+  void close_what_is_open(CloseReason reason, const std::string& why);
 
   // realtime_session_upstream.cpp: the provider
   void current_said(Message message, Moment now);
@@ -302,8 +304,8 @@ class RealtimeSession {
   void notice(const Event& event, std::string_view message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: of the session's end, if this was the last try; else that of the outage.
-  void leg_failed(const std::string& why, Moment now,
-                  std::optional<CloseReason> reason = std::nullopt);
+  void upstream_failed(const std::string& why, Moment now,
+                       std::optional<CloseReason> reason = std::nullopt);
   void history_refused(Moment now);
   void count_rebuild(const Rebuild& rebuild);
   std::int64_t prepare_deadline_ms() const;
@@ -334,10 +336,10 @@ class RealtimeSession {
   std::int64_t held_until_ms_ = 0;  ///< what a client is told afresh; 0: nothing is held
 
   // The provider.
-  std::optional<UpstreamLeg> current_;  ///< carries the conversation
-  std::optional<UpstreamLeg> next_;     ///< is being dialled or prepared
+  std::optional<UpstreamConnection> current_;  ///< carries the conversation
+  std::optional<UpstreamConnection> next_;     ///< is being dialled or prepared
   bool dial_wanted_ = true;
-  LegId legs_ = 0;
+  UpstreamId upstreams_ = 0;
   std::optional<Outage> outage_;
   Backoff backoff_;
   std::int64_t carried_since_ms_ = 0;

@@ -70,12 +70,12 @@ void RealtimeSession::time_passed(Moment now) {
     leave_for_good(over.reason, over.why, now);
     return;
   }
-  while (const auto notice = budget_.time_passed(now.mono_ms)) heed(*notice, now);
+  while (const auto notice = budget_.time_passed(now.mono_ms)) handle_limit(*notice, now);
   if (ended()) return;
   if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
     end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
   } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
-    leg_failed("the provider did not take the conversation in time", now);
+    upstream_failed("the provider did not take the conversation in time", now);
   } else if (!client_is_behind()) {
     client_stuck_since_ms_ = 0;
   } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
@@ -139,7 +139,7 @@ void RealtimeSession::suspend(const std::string& why, Moment now) {
   close_what_is_open(CloseReason::server_shutdown, why);
 }
 
-void RealtimeSession::close_what_is_open(CloseReason told, const std::string& why) {
+void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& why) {
   to_upstream_.clear();
   release_created();
   detached_.reset();
@@ -150,14 +150,14 @@ void RealtimeSession::close_what_is_open(CloseReason told, const std::string& wh
   }
   const bool kept = final_sequence_ != 0 && !journal_.failed();
   if (!kept) to_client_.drop_unsaved(journal_.durable());
-  if (deserves_error_event(told)) {
-    send_error("server_error", std::string(to_string(told)), why);
+  if (deserves_error_event(reason)) {
+    send_error("server_error", std::string(to_string(reason)), why);
   }
-  if (told == CloseReason::server_shutdown && identity_.extension_events) {
-    answer_client(own_message(ending_event(identity_.session_id, told, 0, own_event_id())));
+  if (reason == CloseReason::server_shutdown && identity_.extension_events) {
+    answer_client(own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
   }
   if (identity_.extension_events && kept && !suspended_) {
-    answer_client(own_message(ended_event(identity_.session_id, told, own_event_id())),
+    answer_client(own_message(ended_event(identity_.session_id, reason, own_event_id())),
                   final_sequence_);
   }
 }
@@ -176,7 +176,7 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   own_events_ = static_cast<std::uint64_t>(now.wall);  // above all that the other process counted
   client_attached_ = false;
   dial_wanted_ = false;
-  legs_ = 1;
+  upstreams_ = 1;
   outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
                    now.mono_ms};
   // An answer under way went with the other process's connection: nobody will end it.

@@ -71,7 +71,8 @@ bool RealtimeSession::provider_has(const std::string& item_id) const {
 
 /// It is in the conversation, and the present connection could not be given it.
 bool RealtimeSession::provider_lacks(const std::string& item_id) const {
-  return legs_ > 1 && current_ && transcript_.is_in_conversation(item_id) && !provider_has(item_id);
+  return upstreams_ > 1 && current_ && transcript_.is_in_conversation(item_id) &&
+         !provider_has(item_id);
 }
 
 /// Of the items before this one, the last that the provider has; `root` if it has none.
@@ -88,7 +89,7 @@ std::string RealtimeSession::nearest_before(const std::string& item_id) const {
 
 /// True if the provider is not to be asked: it would refuse what the conversation allows.
 bool RealtimeSession::answered_here(std::string_view type, const Message& message, Moment now) {
-  if (legs_ <= 1 && counts_.resumed == 0) return false;
+  if (upstreams_ <= 1 && counts_.resumed == 0) return false;
   if (type == "conversation.item.truncate") return truncated_here(message, now);
   if (type == "conversation.item.create") return there_already(message);
   if (type == "conversation.item.retrieve") return retrieved_here(message);
@@ -109,7 +110,7 @@ bool RealtimeSession::truncated_here(const Message& message, Moment now) {
   const auto needs = record({{}, ItemTruncated{item_id, part, heard_ms, -1}}, now);
   if (!needs) return true;
   answer_client(own_message(truncated_event(item_id, part, heard_ms, own_event_id())), *needs);
-  tell_turns();
+  send_turn_events();
   return true;
 }
 
@@ -157,7 +158,7 @@ bool RealtimeSession::deleted_here(const Message& message, Moment now) {
   const auto needs = record({{}, ItemDeleted{item_id}}, now);
   if (!needs) return true;
   answer_client(own_message(deleted_event(item_id, own_event_id())), *needs);
-  tell_turns();
+  send_turn_events();
   return true;
 }
 
@@ -175,7 +176,7 @@ void RealtimeSession::pass_on(MessagePtr message, Sequence needs, Moment now) {
 }
 
 MessagePtr RealtimeSession::placed_where_known(MessagePtr message) {
-  if (legs_ <= 1 || peek_type(message->bytes) != "conversation.item.create") return message;
+  if (upstreams_ <= 1 || peek_type(message->bytes) != "conversation.item.create") return message;
   const auto view = View::of(message->bytes);
   const std::string previous = view["previous_item_id"].string_or_empty();
   if (previous.empty() || !provider_lacks(previous)) return message;
@@ -191,7 +192,7 @@ MessagePtr RealtimeSession::placed_where_known(MessagePtr message) {
 void RealtimeSession::show_behind(const std::string& previous, Event& event, Message& message) {
   auto* const placed = std::get_if<ItemPlaced>(&event.body);
   if (placed == nullptr) return;
-  placed->place = Place::after;
+  placed->place = Position::after;
   placed->previous = previous;
   const View member = View::of(message.bytes)["previous_item_id"];
   if (member.exists())

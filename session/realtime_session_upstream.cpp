@@ -30,31 +30,32 @@ void hide_fields(const Policy& policy, std::string_view type, Message& message) 
 
 }  // namespace
 
-// ---- legs ----------------------------------------------------------------------------------
+// ---- upstream connections
+// ----------------------------------------------------------------------------------
 
-std::optional<LegId> RealtimeSession::take_dial(Moment now) {
+std::optional<UpstreamId> RealtimeSession::take_dial(Moment now) {
   if (ended() || next_) return std::nullopt;
   if (std::exchange(dial_wanted_, false)) {
-    current_.emplace(++legs_, /*rebuilds=*/false, options_.item_bytes_max);
-    return legs_;
+    current_.emplace(++upstreams_, /*rebuilds=*/false, options_.item_bytes_max);
+    return upstreams_;
   }
   const bool retry = outage_ && now.mono_ms >= outage_->retry_at_ms;
   const bool due = current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
   rotation_waits_ = due && !is_silent();
   if (!retry && (!due || rotation_waits_)) return std::nullopt;
-  next_.emplace(++legs_, /*rebuilds=*/true, options_.item_bytes_max,
+  next_.emplace(++upstreams_, /*rebuilds=*/true, options_.item_bytes_max,
                 /*takes_items=*/!transcribes_);
-  return legs_;
+  return upstreams_;
 }
 
-Outbox* RealtimeSession::outbox_of(LegId leg) {
-  if (next_ && next_->id() == leg) return &next_->outbox();
-  if (!current_ || current_->id() != leg) return nullptr;
+Outbox* RealtimeSession::outbox_of(UpstreamId upstream) {
+  if (next_ && next_->id() == upstream) return &next_->outbox();
+  if (!current_ || current_->id() != upstream) return nullptr;
   return current_->outbox().empty() ? &to_upstream_ : &current_->outbox();
 }
 
-MessagePtr RealtimeSession::take_for(LegId leg) {
-  Outbox* const outbox = outbox_of(leg);
+MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
+  Outbox* const outbox = outbox_of(upstream);
   MessagePtr taken = outbox->take();
   if (next_ && outbox == &next_->outbox()) next_->feed(transcript_, last_sequence_);
   if (outbox == &to_upstream_ && !unanswered_.empty()) unanswered_.sent(taken);
@@ -62,30 +63,30 @@ MessagePtr RealtimeSession::take_for(LegId leg) {
   return taken;
 }
 
-void RealtimeSession::upstream_opened(LegId leg, Moment now) {
+void RealtimeSession::upstream_opened(UpstreamId upstream, Moment now) {
   if (ended()) return;
-  if (next_ && next_->id() == leg) {
+  if (next_ && next_->id() == upstream) {
     next_->opened();
     prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
     return;
   }
-  if (!current_ || current_->id() != leg) return;
+  if (!current_ || current_->id() != upstream) return;
   current_->opened();
   created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
   request_configuration();
 }
 
-void RealtimeSession::upstream_said(LegId leg, Message message, Moment now) {
+void RealtimeSession::upstream_said(UpstreamId upstream, Message message, Moment now) {
   if (ended()) return;
-  if (next_ && next_->id() == leg) {
+  if (next_ && next_->id() == upstream) {
     next_said(message, now);
-  } else if (current_ && current_->id() == leg) {
+  } else if (current_ && current_->id() == upstream) {
     current_said(std::move(message), now);
   }  // a leg that has handed over has nothing more to say
 }
 
-void RealtimeSession::upstream_skipped(LegId leg, Moment now) {
-  if (ended() || !current_ || current_->id() != leg) return;
+void RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
+  if (ended() || !current_ || current_->id() != upstream) return;
   ++counts_.unplaced_texts[static_cast<std::size_t>(Unplaced::too_large)];
   record({{}, TextUnplaced{Unplaced::too_large}}, now);
 }
@@ -157,7 +158,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
     release_created();
     answer_client(std::move(message), std::max(*needs, *usage_needs));
   }
-  tell_turns();
+  send_turn_events();
   if (transcription) configuration_seen(*transcription);
   // By the first speech it must be on, whatever became of the answers.
   if (speech && !transcription_on_) request_transcription();
@@ -198,7 +199,7 @@ void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto event = read(clean ? *clean : message.bytes);
   if (!event) return;
   if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
-    leg_failed("the provider refused to go on: " + next_->complaint(), now);
+    upstream_failed("the provider refused to go on: " + next_->rejection(), now);
     return;
   }
   prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
@@ -229,14 +230,14 @@ void RealtimeSession::carry_over(Moment now) {
   settings_requests_.connection_lost();
   carried_since_ms_ = now.mono_ms;
   count_rebuild(current_->rebuild());
-  const Event greeting = *current_->greeting();
-  plan_rotation(std::get<UpstreamOpened>(greeting.body).expires_at_s, now);
-  if (!record(greeting, now)) return;
+  const Event session_created = *current_->session_created();
+  plan_rotation(std::get<UpstreamOpened>(session_created.body).expires_at_s, now);
+  if (!record(session_created, now)) return;
   if (const auto& configuration = current_->configuration()) {
     transcription_on_ = std::get<SessionConfigured>(configuration->body).transcription_on;
     if (!record(*configuration, now)) return;
   }
-  tell_turns();
+  send_turn_events();
   // What waits was said when nobody knew what this connection would have.
   for (Outbox::Waiting& one : to_upstream_.withdraw())
     pass_on(std::move(one.message), one.needs, now);
@@ -267,8 +268,8 @@ void RealtimeSession::count_rebuild(const Rebuild& rebuild) {
 /// It would be somebody who has never heard of the conversation.
 void RealtimeSession::history_refused(Moment now) {
   count_rebuild(next_->rebuild());
-  leg_failed("the provider refused the conversation's items: " + next_->complaint(), now,
-             CloseReason::upstream_error);
+  upstream_failed("the provider refused the conversation's items: " + next_->rejection(), now,
+                  CloseReason::upstream_error);
 }
 
 /// Large items take their time, also on a slow line.
@@ -302,14 +303,14 @@ std::string in_our_words(const LinkEnd& link, const std::string& last_error) {
 
 }  // namespace
 
-void RealtimeSession::upstream_gone(LegId leg, const LinkEnd& link, Moment now) {
+void RealtimeSession::upstream_gone(UpstreamId upstream, const LinkEnd& link, Moment now) {
   if (ended()) return;
-  if (next_ && next_->id() == leg) {
-    leg_failed("the provider closed the connection: " + in_our_words(link, next_->complaint()),
-               now);
+  if (next_ && next_->id() == upstream) {
+    upstream_failed("the provider closed the connection: " + in_our_words(link, next_->rejection()),
+                    now);
     return;
   }
-  if (!current_ || current_->id() != leg) return;
+  if (!current_ || current_->id() != upstream) return;
   const std::string words = in_our_words(link, last_error_);
   if (expired_ || (link.clean && link.close_code == 1001 &&
                    link.reason.find("maximum duration") != std::string::npos)) {
@@ -325,11 +326,11 @@ void RealtimeSession::upstream_gone(LegId leg, const LinkEnd& link, Moment now) 
   }
 }
 
-void RealtimeSession::upstream_unavailable(LegId leg, CloseReason reason, const std::string& why,
-                                           Moment now) {
-  if (next_ && next_->id() == leg) {
-    leg_failed(why, now);
-  } else if (current_ && current_->id() == leg) {
+void RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason reason,
+                                           const std::string& why, Moment now) {
+  if (next_ && next_->id() == upstream) {
+    upstream_failed(why, now);
+  } else if (current_ && current_->id() == upstream) {
     end(reason, why, now);
   }
 }
@@ -351,7 +352,7 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
   if (!needs) return;
   for (std::string& message : endings) answer_client(own_message(std::move(message)), *needs);
-  tell_turns();
+  send_turn_events();
   outage_ = Outage{reason, why, now.mono_ms + backoff_.pause()};
   ++counts_.lost;
   rotate_at_ms_ = 0;
@@ -360,8 +361,8 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   if (next_) try_carry_over(now);
 }
 
-void RealtimeSession::leg_failed(const std::string& why, Moment now,
-                                 std::optional<CloseReason> reason) {
+void RealtimeSession::upstream_failed(const std::string& why, Moment now,
+                                      std::optional<CloseReason> reason) {
   next_.reset();
   if (!outage_) {  // the old one is still there: later
     rotate_at_ms_ = now.mono_ms + options_.reconnect.pause_max_ms;

@@ -41,7 +41,7 @@ void hush(nlohmann::json& item) {
 /// that there are none. `usage` is left out: it was billed when the words came.
 void tell_words(const Item& item, const Turn& turn, const EventIds& next_event_id,
                 std::vector<std::string>& out) {
-  const auto tell = [&](const char* what, const Part& part, nlohmann::json members) {
+  const auto emit = [&](const char* what, const Part& part, nlohmann::json members) {
     members["type"] = std::string("conversation.item.input_audio_transcription.") + what;
     members["event_id"] = next_event_id();
     members["item_id"] = item.id;
@@ -55,15 +55,15 @@ void tell_words(const Item& item, const Turn& turn, const EventIds& next_event_i
                         (turn.status == TurnStatus::interrupted && part.text.empty());
     if (failed) {
       const std::string code = turn.reason.empty() ? "connection_lost" : turn.reason;
-      tell("failed", part,
+      emit("failed", part,
            {{"error",
              {{"type", "transcription_error"},
               {"code", code},
               {"message", "Input transcription failed for item '" + item.id + "'."}}}});
     } else if (over) {
-      tell("completed", part, {{"transcript", part.text.utf8()}});
+      emit("completed", part, {{"transcript", part.text.utf8()}});
     } else if (!part.text.empty()) {
-      tell("delta", part, {{"delta", part.text.utf8()}});
+      emit("delta", part, {{"delta", part.text.utf8()}});
     }
   }
 }

@@ -36,18 +36,19 @@ std::string code_of(const ProviderError& error) {
 
 }  // namespace
 
-bool UpstreamLeg::prepare(const Event& event, const Transcript& transcript,
-                          const SessionSettings& settings, Sequence needs, bool settled_only) {
+bool UpstreamConnection::prepare(const Event& event, const Transcript& transcript,
+                                 const SessionSettings& settings, Sequence needs,
+                                 bool settled_only) {
   if (std::holds_alternative<UpstreamOpened>(event.body)) {
-    if (greeting_) return true;
-    greeting_ = event;
+    if (session_created_) return true;
+    session_created_ = event;
     std::string update = settings.update_message(configure_id);
     configured_ = update.empty();
     if (!configured_) outbox_.push(relay_message(std::move(update)), 0);
     catch_up(transcript, needs, settled_only);
   } else if (std::holds_alternative<SessionConfigured>(event.body)) {
-    if (greeting_) configuration_ = event;
-    configured_ = greeting_.has_value();
+    if (session_created_) configuration_ = event;
+    configured_ = session_created_.has_value();
   } else if (const auto* placed = std::get_if<ItemPlaced>(&event.body)) {
     take(placed->item.id);
   } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
@@ -57,7 +58,7 @@ bool UpstreamLeg::prepare(const Event& event, const Transcript& transcript,
 }
 
 /// It has placed an item, perhaps one that an error seemed to refuse.
-void UpstreamLeg::take(const std::string& item_id) {
+void UpstreamConnection::take(const std::string& item_id) {
   if (!given_.contains(item_id)) return;
   taken_.insert(item_id);
   answered(item_id);
@@ -65,7 +66,7 @@ void UpstreamLeg::take(const std::string& item_id) {
 }
 
 /// False if no answer to it was awaited.
-bool UpstreamLeg::answered(const std::string& item_id) {
+bool UpstreamConnection::answered(const std::string& item_id) {
   // Answers come in order: it is almost always the first.
   const auto at = std::find_if(awaited_.begin(), awaited_.end(),
                                [&](const Awaited& one) { return one.item_id == item_id; });
@@ -77,7 +78,7 @@ bool UpstreamLeg::answered(const std::string& item_id) {
 
 /// An item that the provider does not take is left out: the conversation goes on with the others. A
 /// refusal of the settings is another matter: the model would not be the one that was asked for.
-bool UpstreamLeg::hear_error(const ProviderError& error) {
+bool UpstreamConnection::hear_error(const ProviderError& error) {
   std::string code = code_of(error);
   std::string item_id;
   if (error.client_event_id.starts_with(item_prefix)) {
@@ -85,24 +86,24 @@ bool UpstreamLeg::hear_error(const ProviderError& error) {
   } else if (error.client_event_id.empty() && configured_ && !awaited_.empty()) {
     item_id = awaited_.front().item_id;  // it names nothing, and answers come in order
   } else {
-    complaint_ = std::move(code);
-    return greeting_.has_value() && error.client_event_id != configure_id;
+    rejection_ = std::move(code);
+    return session_created_.has_value() && error.client_event_id != configure_id;
   }
-  complaint_ = code;
+  rejection_ = code;
   if (answered(item_id)) refused_.push_back({std::move(item_id), std::move(code)});
   return true;
 }
 
-bool UpstreamLeg::is_ready() const {
+bool UpstreamConnection::is_ready() const {
   if (!rebuilds_) return open_;
-  return greeting_.has_value() && configured_ && to_give_.empty() && awaited_.empty();
+  return session_created_.has_value() && configured_ && to_give_.empty() && awaited_.empty();
 }
 
-bool UpstreamLeg::refused_all() const {
+bool UpstreamConnection::refused_all() const {
   return !given_.empty() && taken_.empty() && refused_.size() == given_.size();
 }
 
-bool UpstreamLeg::catch_up(const Transcript& transcript, Sequence needs, bool settled_only) {
+bool UpstreamConnection::catch_up(const Transcript& transcript, Sequence needs, bool settled_only) {
   if (!takes_items_) return false;
   const std::size_t before = given_.size();
   for (const std::string& item_id : transcript.chain()) {
@@ -117,7 +118,7 @@ bool UpstreamLeg::catch_up(const Transcript& transcript, Sequence needs, bool se
   return given_.size() > before || !to_give_.empty();
 }
 
-void UpstreamLeg::feed(const Transcript& transcript, Sequence needs) {
+void UpstreamConnection::feed(const Transcript& transcript, Sequence needs) {
   while (!to_give_.empty() && outbox_.bytes() < waiting_bytes_max) {
     const std::string item_id = std::move(to_give_.front());
     to_give_.pop_front();
@@ -125,7 +126,8 @@ void UpstreamLeg::feed(const Transcript& transcript, Sequence needs) {
   }
 }
 
-void UpstreamLeg::give(const Transcript& transcript, const std::string& item_id, Sequence needs) {
+void UpstreamConnection::give(const Transcript& transcript, const std::string& item_id,
+                              Sequence needs) {
   const auto turn = transcript.turn(item_id);
   if (turn && turn->deleted) return;
   RebuiltItem item{{}, "not_kept"};
@@ -146,7 +148,7 @@ void UpstreamLeg::give(const Transcript& transcript, const std::string& item_id,
   outbox_.push(relay_message(std::move(event)), needs);
 }
 
-bool UpstreamLeg::is_echo(const Event& event) const {
+bool UpstreamConnection::is_echo(const Event& event) const {
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body))
     return given_.contains(placed->item.id);
   if (const auto* snapshot = std::get_if<ItemSnapshot>(&event.body))
@@ -154,6 +156,6 @@ bool UpstreamLeg::is_echo(const Event& event) const {
   return false;
 }
 
-Rebuild UpstreamLeg::rebuild() const { return {taken_.size(), left_out_, refused_}; }
+Rebuild UpstreamConnection::rebuild() const { return {taken_.size(), left_out_, refused_}; }
 
 }  // namespace verbatim::session

@@ -22,18 +22,19 @@
 
 namespace verbatim::session {
 
-/// Counts the legs of one conversation, from 1.
-using LegId = int;
+/// Counts the upstream connections of one conversation, from 1.
+using UpstreamId = int;
 
-class UpstreamLeg {
+class UpstreamConnection {
  public:
   /// `rebuilds`: it has to be given a conversation before it can carry it. `item_bytes_max`: a
   /// larger item is not given. `takes_items`: a transcription session does not; it is given the
   /// settings alone.
-  UpstreamLeg(LegId id, bool rebuilds, std::size_t item_bytes_max, bool takes_items = true)
+  UpstreamConnection(UpstreamId id, bool rebuilds, std::size_t item_bytes_max,
+                     bool takes_items = true)
       : id_(id), rebuilds_(rebuilds), takes_items_(takes_items), item_bytes_max_(item_bytes_max) {}
 
-  LegId id() const { return id_; }
+  UpstreamId id() const { return id_; }
   bool is_open() const { return open_; }
   void opened() { open_ = true; }
 
@@ -58,7 +59,7 @@ class UpstreamLeg {
   std::size_t unanswered_bytes() const { return unanswered_bytes_; }
 
   /// Its session.created: from here on the conversation is this leg's.
-  const std::optional<Event>& greeting() const { return greeting_; }
+  const std::optional<Event>& session_created() const { return session_created_; }
   /// Its answer to the settings that it was given; nullopt if there were none.
   const std::optional<Event>& configuration() const { return configuration_; }
 
@@ -70,7 +71,7 @@ class UpstreamLeg {
   std::size_t given() const { return given_.size(); }
   Rebuild rebuild() const;
   /// What it said when it refused the settings, or us.
-  const std::string& complaint() const { return complaint_; }
+  const std::string& rejection() const { return rejection_; }
 
  private:
   struct Awaited {
@@ -83,14 +84,14 @@ class UpstreamLeg {
   bool answered(const std::string& item_id);
   void give(const Transcript& transcript, const std::string& item_id, Sequence needs);
 
-  LegId id_;
+  UpstreamId id_;
   bool rebuilds_;
   bool takes_items_;
   std::size_t item_bytes_max_;
   bool open_ = false;
   bool configured_ = false;
   Outbox outbox_;
-  std::optional<Event> greeting_;
+  std::optional<Event> session_created_;
   std::optional<Event> configuration_;
   std::deque<std::string> to_give_;          ///< in the conversation's order
   std::unordered_set<std::string> planned_;  ///< were in to_give_ once
@@ -100,7 +101,7 @@ class UpstreamLeg {
   std::size_t unanswered_bytes_ = 0;
   std::vector<Rebuild::Missing> left_out_;
   std::vector<Rebuild::Missing> refused_;
-  std::string complaint_;
+  std::string rejection_;
 };
 
 }  // namespace verbatim::session

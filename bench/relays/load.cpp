@@ -123,9 +123,9 @@ awaitable<void> pause_until(Timer::time_point when) {
   co_await timer.async_wait(use_awaitable);
 }
 
-awaitable<void> wait_for(Timer& bell) {
+awaitable<void> wait_for(Timer& event) {
   boost::system::error_code ignored;
-  co_await bell.async_wait(asio::redirect_error(use_awaitable, ignored));
+  co_await event.async_wait(asio::redirect_error(use_awaitable, ignored));
 }
 
 /// Everything that comes, counted.

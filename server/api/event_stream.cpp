@@ -13,7 +13,7 @@ using session::SessionStatus;
 using storage::TailState;
 
 /// Also sends the head of the answer on its way; how soon a browser comes back.
-constexpr const char* greeting = "retry: 1000\n\n";
+constexpr const char* preamble = "retry: 1000\n\n";
 constexpr const char* heartbeat = ":\n\n";
 
 std::string session_json(const TailState& state) {
@@ -35,7 +35,7 @@ std::string session_json(const TailState& state) {
 
 }  // namespace
 
-EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place,
+EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place,
                          storage::TailStart start, const std::optional<storage::TailMark>& seen,
                          std::function<bool()> may_watch, std::shared_ptr<void> memory,
                          const Executor& executor)
@@ -46,7 +46,7 @@ EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place,
       memory_(std::move(memory)),
       ends_at_(Clock::now() + feed.settings().connection_max) {
   if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
-  if (!start_.ended) bell_ = feed_.follow(start_.key, seen_, executor);
+  if (!start_.ended) event_ = feed_.follow(start_.key, seen_, executor);
 }
 
 Awaitable<std::string> EventStream::next() {
@@ -59,7 +59,7 @@ Awaitable<std::string> EventStream::next() {
       take_end(*std::exchange(start_.ended, nullptr));
       over_ = true;
     }
-    out = greeting;
+    out = preamble;
     co_return out;
   }
   while (!abandoned_ && may_watch_()) {
@@ -87,7 +87,7 @@ Awaitable<std::string> EventStream::next() {
       out = heartbeat;
       break;
     }
-    co_await bell_->wait_until(std::min(beat_at_, ends_at_));
+    co_await event_->wait_until(std::min(beat_at_, ends_at_));
   }
   co_return out;
 }
@@ -128,13 +128,13 @@ void EventStream::take(std::shared_ptr<const TailState> state) {
   const bool is_final = state->head.status == SessionStatus::final;
   over_ = is_final || state->gone;
   if (!state->gone) {
-    const bool tell = !before || is_final || before->head.status != state->head.status ||
+    const bool shows_session = !before || is_final || before->head.status != state->head.status ||
                       before->turns.size() > state->turns.size() ||
                       before->calls.size() > state->calls.size();
-    const bool first = tell && !is_final && !before;
+    const bool first = shows_session && !is_final && !before;
     if (first) batch_.push_back({nullptr, nullptr, session_json(*state)});
     add_unseen(*state, before, seen_);
-    if (tell && !first) batch_.push_back({nullptr, nullptr, session_json(*state)});
+    if (shows_session && !first) batch_.push_back({nullptr, nullptr, session_json(*state)});
   }
   shown_ = std::move(state);
 }
@@ -166,7 +166,7 @@ std::string EventStream::piece() {
 void EventStream::abandon(bool slow) {
   if (slow) ++feed_.counts().dropped;
   abandoned_ = true;
-  if (bell_) bell_->ring();
+  if (event_) event_->notify();
 }
 
 }  // namespace verbatim::server

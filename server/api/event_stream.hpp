@@ -22,7 +22,7 @@ class EventStream final : public BodySource {
   /// `seen`: the last event's id that the watcher says it has.
   /// `may_watch`, asked at every step: the stream ends when it says no.
   /// `memory`: the part of the memory of all answers that `start` takes.
-  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Place> place, storage::TailStart start,
+  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place, storage::TailStart start,
               const std::optional<storage::TailMark>& seen, std::function<bool()> may_watch,
               std::shared_ptr<void> memory, const Executor& executor);
 
@@ -47,12 +47,12 @@ class EventStream final : public BodySource {
   std::string piece();
 
   LiveFeed& feed_;
-  std::unique_ptr<LiveFeed::Place> place_;
+  std::unique_ptr<LiveFeed::Permit> place_;
   storage::TailStart start_;
   std::function<bool()> may_watch_;
   std::shared_ptr<void> memory_;  ///< of what was there at the start, as long as that is held
   std::uint64_t seen_ = 0;        ///< number of the state that the watcher has, of this attempt
-  std::shared_ptr<Doorbell> bell_;
+  std::shared_ptr<AsyncEvent> event_;
   std::shared_ptr<const storage::TailState> shown_;
   std::vector<Event> batch_;       ///< on its way; the last one has the state's name
   std::size_t sent_ = 0;           ///< of the batch, whole events

@@ -21,31 +21,33 @@ constexpr auto trouble_interval = std::chrono::seconds(1);
 class LiveFeed::Gate final : public JournalWaiter {
  public:
   explicit Gate(Worker& worker)
-      : worker_(worker), bell_(std::make_shared<Doorbell>(worker.executor())) {}
-  void journal_moved() override { bell_->ring(); }
+      : worker_(worker), event_(std::make_shared<AsyncEvent>(worker.executor())) {}
+  void journal_moved() override { event_->notify(); }
 
   /// Until the journal has moved on from `seen`, or somebody rings.
   Awaitable<void> news(const storage::SqliteJournal& journal, session::Sequence seen) {
     if (journal.durable() != seen) co_return;
     worker_.await_journal(*this);
-    if (journal.durable() == seen) co_await bell_->wait();
+    if (journal.durable() == seen) co_await event_->wait();
     worker_.forget(*this);
   }
-  Awaitable<void> rung() { return bell_->wait(); }
-  Awaitable<void> rung_until(Clock::time_point deadline) { return bell_->wait_until(deadline); }
+  Awaitable<void> notified() { return event_->wait(); }
+  Awaitable<void> notified_until(Clock::time_point deadline) {
+    return event_->wait_until(deadline);
+  }
   Executor executor() { return worker_.executor(); }
-  const std::shared_ptr<Doorbell>& bell() const { return bell_; }
+  const std::shared_ptr<AsyncEvent>& event() const { return event_; }
 
  private:
   Worker& worker_;
-  std::shared_ptr<Doorbell> bell_;
+  std::shared_ptr<AsyncEvent> event_;
 };
 
 void LiveFeed::start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log) {
   for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow}) {
     // The loop owns what is tied to its thread: this object outlives the worker.
     auto gate = std::make_shared<Gate>(worker);
-    loops_.push_back({worker.executor(), gate->bell()});
+    loops_.push_back({worker.executor(), gate->event()});
     asio::co_spawn(worker.executor(), run(std::move(gate), journal, merger.of(lane), lane, log),
                    asio::detached);
   }
@@ -60,7 +62,7 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
     const bool last = closing_;
     const auto asked = wanted(lane);
     if (asked.empty() && idle && !last) {
-      co_await gate->rung();
+      co_await gate->notified();
       continue;
     }
     idle = asked.empty();  // one more look, which lets go of what was watched
@@ -88,7 +90,7 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
     }
     const auto next = Clock::now() + pause;
     if (!troubled && !idle) co_await gate->news(journal, seen);
-    while (Clock::now() < next && !closing_) co_await gate->rung_until(next);
+    while (Clock::now() < next && !closing_) co_await gate->notified_until(next);
   }
 }
 
@@ -96,9 +98,10 @@ std::vector<storage::LiveTail::Wanted> LiveFeed::wanted(storage::MergeLane lane)
   std::vector<storage::LiveTail::Wanted> all;
   const std::lock_guard lock(mutex_);
   for (auto at = watched_.begin(); at != watched_.end();) {
-    auto& ears = at->second.ears;
-    std::erase_if(ears, [](const Ear& ear) { return ear.bell.expired(); });
-    at = ears.empty() ? watched_.erase(at) : std::next(at);
+    auto& subscribers = at->second.subscribers;
+    std::erase_if(subscribers,
+                  [](const Subscriber& subscriber) { return subscriber.event.expired(); });
+    at = subscribers.empty() ? watched_.erase(at) : std::next(at);
   }
   for (const auto& [key, watched] : watched_)
     if (watched.lane == lane) all.push_back({key, watched.seen, watched.state});
@@ -118,43 +121,43 @@ void LiveFeed::hand_over(const std::vector<TailKey>& slow) {
 
 /// Rings all who watch what has changed; everybody, when it is over.
 void LiveFeed::show(States states) {
-  std::vector<Ear> woken;
+  std::vector<Subscriber> woken;
   {
     const std::lock_guard lock(mutex_);
     for (auto& [key, state] : states) {
       const auto at = watched_.find(key);
       if (at == watched_.end() || at->second.state == state) continue;
       at->second.state = std::move(state);
-      woken.insert(woken.end(), at->second.ears.begin(), at->second.ears.end());
+      woken.insert(woken.end(), at->second.subscribers.begin(), at->second.subscribers.end());
     }
     if (closed_)
       for (const auto& [key, watched] : watched_)
-        woken.insert(woken.end(), watched.ears.begin(), watched.ears.end());
+        woken.insert(woken.end(), watched.subscribers.begin(), watched.subscribers.end());
   }
-  for (const Ear& ear : woken) ring(ear);
+  for (const Subscriber& subscriber : woken) notify(subscriber);
 }
 
 void LiveFeed::wake_watchers() {
-  std::vector<Ear> woken;
+  std::vector<Subscriber> woken;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, watched] : watched_)
-      woken.insert(woken.end(), watched.ears.begin(), watched.ears.end());
+      woken.insert(woken.end(), watched.subscribers.begin(), watched.subscribers.end());
   }
-  for (const Ear& ear : woken) ring(ear);
+  for (const Subscriber& subscriber : woken) notify(subscriber);
 }
 
-void LiveFeed::ring(const Ear& ear) {
-  asio::post(ear.executor, [bell = ear.bell] {
-    if (const auto alive = bell.lock()) alive->ring();
+void LiveFeed::notify(const Subscriber& subscriber) {
+  asio::post(subscriber.executor, [event = subscriber.event] {
+    if (const auto alive = event.lock()) alive->notify();
   });
 }
 
 void LiveFeed::wake_loops() {
-  for (const Ear& loop : loops_) ring(loop);
+  for (const Subscriber& loop : loops_) notify(loop);
 }
 
-std::unique_ptr<LiveFeed::Place> LiveFeed::enter(const std::string& session_id, Refusal& why) {
+std::unique_ptr<LiveFeed::Permit> LiveFeed::admit(const std::string& session_id, Refusal& why) {
   const std::lock_guard lock(mutex_);
   const auto at = watchers_of_.find(session_id);
   why = closing_                              ? Refusal::closing
@@ -168,7 +171,7 @@ std::unique_ptr<LiveFeed::Place> LiveFeed::enter(const std::string& session_id, 
   }
   ++watchers_;
   ++watchers_of_[session_id];
-  return std::make_unique<Place>(*this, session_id);
+  return std::make_unique<Permit>(*this, session_id);
 }
 
 void LiveFeed::leave(const std::string& session_id) {
@@ -176,22 +179,22 @@ void LiveFeed::leave(const std::string& session_id) {
   --watchers_;
   const auto at = watchers_of_.find(session_id);
   if (--at->second == 0) watchers_of_.erase(at);
-  if (watchers_ == 0 && empty_) ring(*empty_);
+  if (watchers_ == 0 && empty_) notify(*empty_);
 }
 
-std::shared_ptr<Doorbell> LiveFeed::follow(const TailKey& key, std::uint64_t seen,
-                                           const Executor& executor) {
-  auto bell = std::make_shared<Doorbell>(executor);
+std::shared_ptr<AsyncEvent> LiveFeed::follow(const TailKey& key, std::uint64_t seen,
+                                             const Executor& executor) {
+  auto event = std::make_shared<AsyncEvent>(executor);
   bool is_new = false;
   {
     const std::lock_guard lock(mutex_);
     const auto [at, made] = watched_.try_emplace(key);
     if (made) at->second.seen = seen;
-    at->second.ears.push_back({executor, bell});
+    at->second.subscribers.push_back({executor, event});
     is_new = !at->second.state;
   }
   if (is_new) wake_loops();
-  return bell;
+  return event;
 }
 
 std::shared_ptr<const storage::TailState> LiveFeed::newest(const TailKey& key) const {
@@ -201,15 +204,15 @@ std::shared_ptr<const storage::TailState> LiveFeed::newest(const TailKey& key) c
 }
 
 Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
-  const auto bell = std::make_shared<Doorbell>(executor);
+  const auto event = std::make_shared<AsyncEvent>(executor);
   closing_ = true;
   {
     const std::lock_guard lock(mutex_);
-    empty_ = Ear{executor, bell};
+    empty_ = Subscriber{executor, event};
     if (watchers_ == 0) co_return;
   }
   wake_loops();
-  while (gauges().watchers > 0 && Clock::now() < deadline) co_await bell->wait_until(deadline);
+  while (gauges().watchers > 0 && Clock::now() < deadline) co_await event->wait_until(deadline);
 }
 
 FeedGauges LiveFeed::gauges() const {

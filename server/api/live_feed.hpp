@@ -37,24 +37,24 @@ class LiveFeed {
   enum class Refusal { none, too_many_of_session, too_many, closing };
 
   /// A place among the watchers; gives it back when it goes. On its connection's thread.
-  class Place {
+  class Permit {
    public:
-    Place(LiveFeed& feed, std::string session_id)
+    Permit(LiveFeed& feed, std::string session_id)
         : feed_(feed), session_id_(std::move(session_id)) {}
-    ~Place() { feed_.leave(session_id_); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
+    ~Permit() { feed_.leave(session_id_); }
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
 
    private:
     LiveFeed& feed_;
     std::string session_id_;
   };
-  std::unique_ptr<Place> enter(const std::string& session_id, Refusal& why);
+  std::unique_ptr<Permit> admit(const std::string& session_id, Refusal& why);
 
   /// Rung on `executor` when there is a newer state of it, or the end. `seen`: number of the state
   /// that the watcher has seen.
-  std::shared_ptr<Doorbell> follow(const storage::TailKey& key, std::uint64_t seen,
-                                   const Executor& executor);
+  std::shared_ptr<AsyncEvent> follow(const storage::TailKey& key, std::uint64_t seen,
+                                     const Executor& executor);
   /// The newest; null before the first look.
   std::shared_ptr<const storage::TailState> newest(const storage::TailKey& key) const;
   /// Wakes every watcher, to look whether it still may watch.
@@ -71,14 +71,14 @@ class LiveFeed {
   FeedGauges gauges() const;
 
  private:
-  struct Ear {
+  struct Subscriber {
     Executor executor;
-    std::weak_ptr<Doorbell> bell;
+    std::weak_ptr<AsyncEvent> event;
   };
   struct Watched {
     std::uint64_t seen = 0;  ///< by the first who came
     std::shared_ptr<const storage::TailState> state;
-    std::vector<Ear> ears;
+    std::vector<Subscriber> subscribers;
     storage::MergeLane lane = storage::MergeLane::quick;
   };
   struct Look {
@@ -94,7 +94,7 @@ class LiveFeed {
   void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
   void leave(const std::string& session_id);
   void wake_loops();
-  static void ring(const Ear& ear);
+  static void notify(const Subscriber& subscriber);
 
   const config::Events& settings_;
   FeedCounts counts_;
@@ -102,8 +102,8 @@ class LiveFeed {
   std::map<storage::TailKey, Watched> watched_;
   std::map<std::string, std::size_t> watchers_of_;
   std::size_t watchers_ = 0;
-  std::optional<Ear> empty_;  ///< rung when the last watcher leaves
-  std::vector<Ear> loops_;    ///< before the first watcher, and never changed then
+  std::optional<Subscriber> empty_;  ///< rung when the last watcher leaves
+  std::vector<Subscriber> loops_;    ///< before the first watcher, and never changed then
   std::atomic<std::size_t> loops_closed_{0};
   std::atomic<bool> closing_{false};
   std::atomic<bool> closed_{false};

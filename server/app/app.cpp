@@ -132,7 +132,7 @@ struct App::Parts {
         feed(settings.events),
         journal_shares(settings.limits),
         registry(settings.session.sessions_max),
-        doorkeeper(settings.limits),
+        admission_control(settings.limits),
         authenticator(make_authenticator(settings)),
         tls(nullptr),
         storage_watch(
@@ -184,8 +184,8 @@ struct App::Parts {
                                          id_guard, answers, capture.get(), log});
     realtime = std::make_unique<RealtimeEndpoint>(
         RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *admission, registry, revocations, *suspended, doorkeeper, journal_shares,
-                      descriptors, large_messages, id_guard, capture.get(), log});
+                      *admission, registry, revocations, *suspended, admission_control,
+                      journal_shares, descriptors, large_messages, id_guard, capture.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -290,11 +290,11 @@ struct App::Parts {
     }
     HttpLimits limits = http_limits(settings.server);
     limits.bodies = &bodies;
-    std::vector<Place> places;
+    std::vector<Target> places;
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
       services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
-      places.push_back(Place{worker->executor(), services.back().get()});
+      places.push_back(Target{worker->executor(), services.back().get()});
     }
     listener = std::make_unique<Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
@@ -306,7 +306,7 @@ struct App::Parts {
     metrics_listener = std::make_unique<Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, limits,
         connection_limits(settings.server),
-        std::vector<Place>{{workers.front()->executor(), services.back().get()}}, log);
+        std::vector<Target>{{workers.front()->executor(), services.back().get()}}, log);
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -475,7 +475,7 @@ struct App::Parts {
     signals.async_wait([&hurry, empty](error_code ec, int) {
       if (ec) return;
       hurry = true;
-      empty->ring();
+      empty->notify();
     });
     if (journal->failed()) {
       registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
@@ -526,7 +526,7 @@ struct App::Parts {
   Workers workers;
   Registry registry;
   Revocations revocations;
-  Doorkeeper doorkeeper;
+  AdmissionControl admission_control;
   Reloadable<const Authenticator> authenticator;
   ServerTls tls;
   StorageWatch storage_watch;

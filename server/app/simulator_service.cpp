@@ -27,14 +27,14 @@ class Conversation {
         script_(std::move(script)),
         received_(received),
         executor_(executor),
-        bell_(executor),
+        event_(executor),
         loops_(executor) {}
 
   Awaitable<void> run() {
     loops_.enter();
     asio::co_spawn(executor_, read(), [this](std::exception_ptr) {
       gone_ = true;
-      bell_.ring();
+      event_.notify();
       loops_.leave();
     });
     co_await play();
@@ -50,7 +50,7 @@ class Conversation {
       if (silent_) continue;
       received_.add(received.bytes);
       script_.on_message(received.bytes, now().mono_ms);
-      bell_.ring();
+      event_.notify();
     }
   }
 
@@ -82,8 +82,8 @@ class Conversation {
         if (gone_) co_return;
       }
       const auto due = silent_ ? std::nullopt : script_.next_due();
-      co_await bell_.wait_until(due ? Clock::time_point(std::chrono::milliseconds(*due))
-                                    : Clock::time_point::max());
+      co_await event_.wait_until(due ? Clock::time_point(std::chrono::milliseconds(*due))
+                                     : Clock::time_point::max());
     }
   }
 
@@ -91,7 +91,7 @@ class Conversation {
   simulator::SimulatedConnection script_;
   ReceivedEvents& received_;
   Executor executor_;
-  Doorbell bell_;
+  AsyncEvent event_;
   JoinCounter loops_;
   bool gone_ = false;
   bool silent_ = false;

@@ -31,50 +31,50 @@ using Socket = asio::basic_stream_socket<tcp, Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
 /// What one coroutine waits for and others ring. A ring that nobody waits for is remembered.
-class Doorbell {
+class AsyncEvent {
  public:
-  explicit Doorbell(const Executor& executor) : timer_(executor, Clock::time_point::max()) {}
+  explicit AsyncEvent(const Executor& executor) : timer_(executor, Clock::time_point::max()) {}
 
-  void ring() {
-    if (rung_) return;
-    rung_ = true;
+  void notify() {
+    if (notified_) return;
+    notified_ = true;
     timer_.cancel();
   }
 
   Awaitable<void> wait() {
-    if (!rung_) co_await timer_.async_wait(use_tuple);
-    rung_ = false;
+    if (!notified_) co_await timer_.async_wait(use_tuple);
+    notified_ = false;
   }
 
   /// As wait(), but at most until `deadline`; Clock::time_point::max() for ever.
   Awaitable<void> wait_until(Clock::time_point deadline) {
-    if (!rung_) {
+    if (!notified_) {
       timer_.expires_at(deadline);
       co_await timer_.async_wait(use_tuple);
     }
-    rung_ = false;
+    notified_ = false;
     timer_.expires_at(Clock::time_point::max());
   }
 
  private:
   Timer timer_;
-  bool rung_ = false;
+  bool notified_ = false;
 };
 
 /// Counts coroutines that run on behalf of one owner, which waits for all of them before it goes.
 class JoinCounter {
  public:
-  explicit JoinCounter(const Executor& executor) : bell_(executor) {}
+  explicit JoinCounter(const Executor& executor) : event_(executor) {}
   void enter() { ++running_; }
   void leave() {
-    if (--running_ == 0) bell_.ring();
+    if (--running_ == 0) event_.notify();
   }
   Awaitable<void> joined() {
-    while (running_ > 0) co_await bell_.wait();
+    while (running_ > 0) co_await event_.wait();
   }
 
  private:
-  Doorbell bell_;
+  AsyncEvent event_;
   int running_ = 0;
 };
 

@@ -14,7 +14,7 @@ constexpr asio::use_awaitable_t<Executor> here{};
 }  // namespace
 
 BridgePeer::BridgePeer(std::unique_ptr<Peer> connection, Executor home,
-                       std::shared_ptr<Doorbell> released)
+                       std::shared_ptr<AsyncEvent> released)
     : connection_(std::move(connection)), home_(std::move(home)), released_(std::move(released)) {}
 
 BridgePeer::~BridgePeer() {
@@ -22,7 +22,7 @@ BridgePeer::~BridgePeer() {
   asio::post(home_,
              [connection = std::move(connection_), released = std::move(released_)]() mutable {
                connection.reset();
-               released->ring();
+               released->notify();
              });
 }
 
@@ -62,8 +62,8 @@ Awaitable<void> BridgePeer::close(std::uint16_t code, std::string reason) {
   co_await asio::co_spawn(home_, connection_->close(code, std::move(reason)), here);
 }
 
-Awaitable<void> BridgePeer::hang_up() {
-  co_await asio::co_spawn(home_, connection_->hang_up(), here);
+Awaitable<void> BridgePeer::shut_down() {
+  co_await asio::co_spawn(home_, connection_->shut_down(), here);
 }
 
 void BridgePeer::abort() {

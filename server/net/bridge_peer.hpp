@@ -17,7 +17,7 @@ namespace verbatim::server {
 class BridgePeer final : public Peer {
  public:
   /// `released` is rung on `home` once the connection is gone.
-  BridgePeer(std::unique_ptr<Peer> connection, Executor home, std::shared_ptr<Doorbell> released);
+  BridgePeer(std::unique_ptr<Peer> connection, Executor home, std::shared_ptr<AsyncEvent> released);
   ~BridgePeer() override;
 
   Awaitable<Received> read() override;
@@ -26,7 +26,7 @@ class BridgePeer final : public Peer {
   Awaitable<error_code> drain() override;
   Awaitable<error_code> ping() override;
   Awaitable<void> close(std::uint16_t code, std::string reason) override;
-  Awaitable<void> hang_up() override;
+  Awaitable<void> shut_down() override;
   void abort() override;
   Clock::time_point last_heard() const override;
 
@@ -37,7 +37,7 @@ class BridgePeer final : public Peer {
   Copies unsent_;
   std::shared_ptr<Peer> connection_;
   Executor home_;
-  std::shared_ptr<Doorbell> released_;
+  std::shared_ptr<AsyncEvent> released_;
 };
 
 }  // namespace verbatim::server

@@ -39,9 +39,9 @@ Connections::Limits connection_limits(const config::Server& settings) {
           settings.connections_per_address != 0 ? settings.connections_per_address : quarter};
 }
 
-std::variant<Connections::PlacePtr, ConnectionRefusal> Connections::take(const std::string& address,
-                                                                         Executor executor) {
-  auto place = std::make_shared<Place>(shared_from_this(), std::move(executor));
+std::variant<Connections::PermitPtr, ConnectionRefusal> Connections::take(
+    const std::string& address, Executor executor) {
+  auto place = std::make_shared<Permit>(shared_from_this(), std::move(executor));
   std::optional<ConnectionRefusal> why;
   {
     const std::string whose = customer(address);
@@ -75,7 +75,7 @@ std::size_t Connections::open() const {
 bool Connections::make_room(const std::string& whose) {
   const auto found = customers_.find(whose);
   if (found == customers_.end() || found->second.staying() < limits_.of_one_address) return true;
-  Place* const one = longest_idle(whose);
+  Permit* const one = longest_idle(whose);
   if (one != nullptr) choose_to_go(*one);
   return one != nullptr;
 }
@@ -87,13 +87,13 @@ bool Connections::make_room_for_all() {
   return true;
 }
 
-Connections::Place* Connections::longest_idle(const std::string& whose) const {
+Connections::Permit* Connections::longest_idle(const std::string& whose) const {
   const auto found = std::find_if(idle_.begin(), idle_.end(),
-                                  [&](const Place* one) { return one->customer_ == whose; });
+                                  [&](const Permit* one) { return one->customer_ == whose; });
   return found == idle_.end() ? nullptr : *found;
 }
 
-void Connections::choose_to_go(Place& place) {
+void Connections::choose_to_go(Permit& place) {
   take_out_of_idle(place);
   place.leaving_ = true;
   ++all_.leaving;
@@ -103,14 +103,14 @@ void Connections::choose_to_go(Place& place) {
   });
 }
 
-void Connections::count(Place& place, const std::string& whose) {
+void Connections::count(Permit& place, const std::string& whose) {
   place.customer_ = whose;
   place.counted_ = true;
   ++all_.open;
   if (!whose.empty()) ++customers_[whose].open;
 }
 
-void Connections::uncount(Place& place) {
+void Connections::uncount(Permit& place) {
   const std::size_t leaving = std::exchange(place.leaving_, false) ? 1 : 0;
   --all_.open;
   all_.leaving -= leaving;
@@ -121,37 +121,37 @@ void Connections::uncount(Place& place) {
 }
 
 /// It stays. If none can go in its place there is one more than the limit, until the next goes.
-void Connections::choose_instead_of(Place& place) {
+void Connections::choose_instead_of(Permit& place) {
   place.leaving_ = false;
   --all_.leaving;
   const auto customer = customers_.find(place.customer_);
   if (customer != customers_.end()) {
     --customer->second.leaving;
     if (customer->second.staying() > limits_.of_one_address)
-      if (Place* const other = longest_idle(place.customer_)) choose_to_go(*other);
+      if (Permit* const other = longest_idle(place.customer_)) choose_to_go(*other);
   }
   if (all_.staying() > limits_.all && !idle_.empty()) choose_to_go(*idle_.front());
 }
 
-void Connections::add_to_idle(Place& place) {
+void Connections::add_to_idle(Permit& place) {
   if (std::exchange(place.waits_, true)) return;
   idle_.push_back(&place);
   place.in_idle_ = std::prev(idle_.end());
 }
 
-void Connections::take_out_of_idle(Place& place) {
+void Connections::take_out_of_idle(Permit& place) {
   if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
 }
 
 // ---- a place -------------------------------------------------------------------------------
 
-void Connections::leave(Place& place) {
+void Connections::leave(Permit& place) {
   const std::lock_guard lock(mutex_);
   take_out_of_idle(place);
   if (place.counted_) uncount(place);
 }
 
-void Connections::Place::idle(Socket& socket) {
+void Connections::Permit::idle(Socket& socket) {
   socket_ = &socket;
   begun_ = true;
   bool chosen = false;
@@ -163,7 +163,7 @@ void Connections::Place::idle(Socket& socket) {
   if (chosen) go();
 }
 
-void Connections::Place::busy() {
+void Connections::Permit::busy() {
   socket_ = nullptr;
   begun_ = true;
   const std::lock_guard lock(of_->mutex_);
@@ -171,13 +171,13 @@ void Connections::Place::busy() {
 }
 
 /// It has got a request, or what it has sent waits in the kernel to be read.
-bool Connections::Place::stays() const {
+bool Connections::Permit::stays() const {
   if (socket_ == nullptr) return true;
   error_code ec;
   return socket_->available(ec) > 0 && !ec;
 }
 
-void Connections::Place::go() {
+void Connections::Permit::go() {
   if (!begun_ || gone_) return;  // idle() asks again, when its thread comes to it
   if (stays()) {
     const std::lock_guard lock(of_->mutex_);
@@ -194,7 +194,7 @@ void Connections::Place::go() {
   of_->closed_idle();
 }
 
-bool Connections::Place::belongs_to(const std::string& address) {
+bool Connections::Permit::belongs_to(const std::string& address) {
   const std::string whose = of_->customer(address);
   {
     const std::lock_guard lock(of_->mutex_);
@@ -209,7 +209,7 @@ bool Connections::Place::belongs_to(const std::string& address) {
   return false;
 }
 
-void Connections::Place::handshake_failed(const std::string& address, const error_code& why) {
+void Connections::Permit::handshake_failed(const std::string& address, const error_code& why) {
   if (of_->counts_) ++of_->counts_->handshakes_failed;
   of_->log_.repeated(Repeated::handshake_failed, {{"remote", address}, {"why", why.message()}});
 }

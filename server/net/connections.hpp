@@ -42,13 +42,13 @@ class Connections : public std::enable_shared_from_this<Connections> {
       : limits_(limits), proxies_(std::move(proxies)), log_(log) {}
 
   /// A connection's place, given back when it goes.
-  class Place : public std::enable_shared_from_this<Place> {
+  class Permit : public std::enable_shared_from_this<Permit> {
    public:
-    Place(std::shared_ptr<Connections> of, Executor executor)
+    Permit(std::shared_ptr<Connections> of, Executor executor)
         : of_(std::move(of)), executor_(std::move(executor)) {}
-    ~Place() { of_->leave(*this); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
+    ~Permit() { of_->leave(*this); }
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
 
     // --- the connection's thread --------------------------------------------------------------
     /// It waits for a request from now on: the socket may be closed for another connection.
@@ -77,13 +77,13 @@ class Connections : public std::enable_shared_from_this<Connections> {
     bool counted_ = false;
     bool waits_ = false;    ///< it may be chosen to go
     bool leaving_ = false;  ///< chosen to go
-    std::list<Place*>::iterator in_idle_;
+    std::list<Permit*>::iterator in_idle_;
   };
-  using PlacePtr = std::shared_ptr<Place>;
+  using PermitPtr = std::shared_ptr<Permit>;
 
   /// A place for a connection of this address, which runs on that executor; or why there is none,
   /// counted and logged.
-  std::variant<PlacePtr, ConnectionRefusal> take(const std::string& address, Executor executor);
+  std::variant<PermitPtr, ConnectionRefusal> take(const std::string& address, Executor executor);
 
   /// Counts and logs, a line for each kind in ten seconds at most.
   void refused(ConnectionRefusal why, const std::string& address = {});
@@ -105,17 +105,17 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
   std::string customer(const std::string& address) const;
   /// Precondition for these: the mutex is held.
-  Place* longest_idle(const std::string& customer) const;
+  Permit* longest_idle(const std::string& customer) const;
   bool make_room(const std::string& customer);
   bool make_room_for_all();
-  void choose_to_go(Place& place);
-  void choose_instead_of(Place& place);
-  void add_to_idle(Place& place);
-  void count(Place& place, const std::string& customer);
-  void uncount(Place& place);
-  void take_out_of_idle(Place& place);
+  void choose_to_go(Permit& place);
+  void choose_instead_of(Permit& place);
+  void add_to_idle(Permit& place);
+  void count(Permit& place, const std::string& customer);
+  void uncount(Permit& place);
+  void take_out_of_idle(Permit& place);
 
-  void leave(Place& place);
+  void leave(Permit& place);
   bool worth_a_line(Line& line, std::uint64_t& count);
   void closed_idle();
 
@@ -127,7 +127,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   mutable std::mutex mutex_;
   Customer all_;
   std::unordered_map<std::string, Customer> customers_;
-  std::list<Place*> idle_;  ///< the longest first
+  std::list<Permit*> idle_;  ///< the longest first
 
   std::mutex lines_mutex_;
   std::array<Line, connection_refusals> refusals_;

@@ -16,18 +16,18 @@ template <class Result, class Start>
 Awaitable<std::optional<Result>> from_callback(Executor executor, Clock::time_point deadline,
                                                Start start) {
   struct State {
-    explicit State(const Executor& on) : bell(on) {}
-    Doorbell bell;
+    explicit State(const Executor& on) : event(on) {}
+    AsyncEvent event;
     std::optional<Result> result;
   };
   const auto state = std::make_shared<State>(executor);
   start([state, executor](Result result) {
     asio::post(executor, [state, result = std::move(result)]() mutable {
       state->result = std::move(result);
-      state->bell.ring();
+      state->event.notify();
     });
   });
-  while (!state->result && Clock::now() < deadline) co_await state->bell.wait_until(deadline);
+  while (!state->result && Clock::now() < deadline) co_await state->event.wait_until(deadline);
   co_return std::move(state->result);
 }
 

@@ -193,12 +193,12 @@ HttpResponse out_of_descriptors() {
   return refused;
 }
 
-Awaitable<void> part_from(Transport& stream) {
+Awaitable<void> linger_close(Transport& stream) {
   const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
     error_code ignored;
     stream.socket().close(ignored);
   });
-  co_await stream.hang_up();
+  co_await stream.shut_down();
 }
 
 struct Upgrade {
@@ -209,7 +209,7 @@ struct Upgrade {
 /// The requests of one connection, one after the other.
 class Requests {
  public:
-  Requests(Transport& stream, Connections::Place& place, Caller peer, const HttpLimits& limits,
+  Requests(Transport& stream, Connections::Permit& place, Caller peer, const HttpLimits& limits,
            HttpService& service, Log& log)
       : stream_(stream),
         place_(place),
@@ -230,7 +230,7 @@ class Requests {
   }
 
  private:
-  std::function<void()> cut() {
+  std::function<void()> abort() {
     return [this] {
       error_code ignored;
       stream_.socket().close(ignored);
@@ -239,7 +239,7 @@ class Requests {
 
   /// Waits for a request's first byte. Empty lines before it are skipped (RFC 9112, 2.2).
   Awaitable<bool> begins(Clock::duration patience) {
-    const Deadline deadline(executor_, patience, cut());
+    const Deadline deadline(executor_, patience, abort());
     while (true) {
       const std::string_view bytes = buffered();
       if (bytes.starts_with("\r\n")) {
@@ -264,7 +264,7 @@ class Requests {
     parser.body_limit(boost::none);  // until it is known whether the body is read at all
     error_code ec;
     {
-      const Deadline deadline(executor_, limits_.handshake_timeout, cut());
+      const Deadline deadline(executor_, limits_.handshake_timeout, abort());
       ec = co_await read_header(stream_, buffer_, parser, limits_.header_bytes_max);
     }
     const RequestHead& head = parser.get();
@@ -325,7 +325,7 @@ class Requests {
       co_return false;
     }
     if (limits_.bodies) parser.get().body().share.emplace(*limits_.bodies, std::move(verdict.user));
-    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    const Deadline deadline(executor_, limits_.request_timeout, abort());
     error_code ec;
     if (!wanted.http_1_0 && expects_continue(request) && buffer_.size() == 0) {
       http::response<http::empty_body> proceed(http::status::continue_, 11);
@@ -355,14 +355,14 @@ class Requests {
       co_await write_from(stream_, response, !wanted.http_1_0, log_);
       co_return false;
     }
-    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    const Deadline deadline(executor_, limits_.request_timeout, abort());
     co_return co_await write_response(stream_, std::move(response), wanted);
   }
 
   /// The connection is done after it.
   Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
     wanted.keep_alive = false;
-    const Deadline deadline(executor_, limits_.request_timeout, cut());
+    const Deadline deadline(executor_, limits_.request_timeout, abort());
     co_await write_response(stream_, uncached(service_.in_form_of(path, std::move(refusal))),
                             wanted);
   }
@@ -393,7 +393,7 @@ class Requests {
   }
 
   Transport& stream_;
-  Connections::Place& place_;
+  Connections::Permit& place_;
   const Caller peer_;
   const Executor executor_;
   beast::flat_buffer buffer_;
@@ -403,7 +403,7 @@ class Requests {
   std::optional<HttpRequest> upgrade_;
 };
 
-Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Place& place,
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Permit& place,
                                                  Caller peer, HttpLimits limits,
                                                  HttpService& service, Log& log) {
   {
@@ -411,7 +411,7 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::
     auto upgrade = co_await requests.serve();
     if (upgrade) co_return Upgrade{std::move(*upgrade), std::move(stream)};
   }
-  co_await part_from(stream);
+  co_await linger_close(stream);
   co_return std::nullopt;
 }
 
@@ -424,26 +424,26 @@ HttpResponse too_many_of_address() {
 }
 
 /// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
-Awaitable<void> serve(Transport stream, Connections::PlacePtr place, Caller peer, HttpLimits limits,
-                      HttpService& service, Log& log) {
+Awaitable<void> serve(Transport stream, Connections::PermitPtr place, Caller peer,
+                      HttpLimits limits, HttpService& service, Log& log) {
   auto upgrade =
       co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
   // From now on it is one client's, also where it comes from a proxy.
   if (!place->belongs_to(upgrade->request.remote)) {
     co_await write_response(upgrade->transport, uncached(too_many_of_address()), {});
-    co_await part_from(upgrade->transport);
+    co_await linger_close(upgrade->transport);
     co_return;
   }
   auto refused =
       co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   if (!refused) co_return;
   co_await write_response(refused->transport, uncached(std::move(refused->response)), {});
-  co_await part_from(refused->transport);
+  co_await linger_close(refused->transport);
 }
 
 /// Waits for the first byte.
-Awaitable<bool> says_something(Socket& socket, Connections::Place& place,
+Awaitable<bool> says_something(Socket& socket, Connections::Permit& place,
                                std::chrono::milliseconds limit) {
   const Deadline deadline(socket.get_executor(), limit, [&socket] {
     error_code ignored;
@@ -457,7 +457,7 @@ Awaitable<bool> says_something(Socket& socket, Connections::Place& place,
 
 }  // namespace
 
-Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place, AcceptTls tls,
+Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);

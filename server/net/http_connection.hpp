@@ -74,7 +74,7 @@ struct AcceptTls {
   std::shared_ptr<Turns> handshakes;            ///< of its thread; null: all at once
 };
 
-Awaitable<void> serve_connection(Socket socket, Connections::PlacePtr place, AcceptTls tls,
+Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log);
 
 }  // namespace verbatim::server

@@ -28,7 +28,7 @@ bool is_shortage(const error_code& ec) {
 }
 
 // What escapes from a connection is a bug; it ends that connection and nothing else.
-void tell(Log& log, const std::exception_ptr& bug) {
+void log_bug(Log& log, const std::exception_ptr& bug) {
   try {
     std::rethrow_exception(bug);
   } catch (const std::exception& error) {
@@ -53,7 +53,7 @@ HttpLimits http_limits(const config::Server& settings) {
 }
 
 Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls,
-                   HttpLimits limits, Connections::Limits connections, std::vector<Place> places,
+                   HttpLimits limits, Connections::Limits connections, std::vector<Target> places,
                    Log& log)
     : acceptor_(control),
       host_(endpoint.host),
@@ -125,11 +125,11 @@ Awaitable<void> Listener::accept_loop() {
   }
 }
 
-void Listener::place(Socket::native_handle_type descriptor, const Place& where,
+void Listener::place(Socket::native_handle_type descriptor, const Target& where,
                      const std::string& address) {
   // Beyond a limit a connection is closed unanswered: an answer would cost a TLS handshake.
   auto taken = connections_->take(address, where.executor);
-  auto* const connection = std::get_if<Connections::PlacePtr>(&taken);
+  auto* const connection = std::get_if<Connections::PermitPtr>(&taken);
   if (connection == nullptr) {
     ::close(descriptor);
     return;
@@ -163,7 +163,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Place& where,
                                   {tls_ ? tls_->get() : nullptr, where.handshakes}, limits,
                                   *where.service, log_),
                  [held, &log = log_](std::exception_ptr bug) {
-                   if (bug) tell(log, bug);
+                   if (bug) log_bug(log, bug);
                  });
 }
 

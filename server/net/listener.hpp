@@ -17,7 +17,7 @@
 namespace verbatim::server {
 
 /// Where a connection goes: a thread, and what it serves there.
-struct Place {
+struct Target {
   Executor executor;
   HttpService* service;
   std::shared_ptr<Turns> handshakes = std::make_shared<Turns>(executor);
@@ -31,7 +31,7 @@ class Listener {
   /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
   /// `tls` null: plain. Both it and the places must outlive the connections.
   Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls, HttpLimits limits,
-           Connections::Limits connections, std::vector<Place> places, Log& log);
+           Connections::Limits connections, std::vector<Target> places, Log& log);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -52,7 +52,8 @@ class Listener {
 
  private:
   Awaitable<void> accept_loop();
-  void place(Socket::native_handle_type descriptor, const Place& where, const std::string& address);
+  void place(Socket::native_handle_type descriptor, const Target& where,
+             const std::string& address);
   void turn_away_those_that_wait();
 
   asio::basic_socket_acceptor<tcp, Executor> acceptor_;
@@ -62,7 +63,7 @@ class Listener {
   const ServerTls* tls_;
   HttpLimits limits_;
   std::shared_ptr<Connections> connections_;
-  std::vector<Place> places_;
+  std::vector<Target> places_;
   Log& log_;
   Descriptors* descriptors_ = nullptr;  ///< null: not looked after
   int spare_ = -1;  ///< given up for a moment to turn a peer away when there are none left

@@ -13,8 +13,8 @@ namespace {
 
 /// In the frame of who waits.
 struct Waiter {
-  explicit Waiter(const Executor& executor) : bell(executor) {}
-  Doorbell bell;
+  explicit Waiter(const Executor& executor) : event(executor) {}
+  AsyncEvent event;
   Addresses found{asio::error::operation_aborted, {}};
 };
 
@@ -41,14 +41,14 @@ void deliver(const std::shared_ptr<Letterbox>& box, Addresses found) {
   asio::post(box->executor, [box, found = std::move(found)]() mutable {
     if (!box->waiter) return;
     box->waiter->found = std::move(found);
-    box->waiter->bell.ring();
+    box->waiter->event.notify();
   });
 }
 
 }  // namespace
 
 Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
-                             std::function<void()>& cut) {
+                             std::function<void()>& abort) {
   Waiter waiter(executor);
   const auto box = std::make_shared<Letterbox>(executor, &waiter);
   struct Leaving {
@@ -61,9 +61,9 @@ Awaitable<Addresses> look_up(Executor executor, std::string host, std::string po
   std::thread([box, host = std::move(host), port = std::move(port)] {
     deliver(box, resolve(host, port));
   }).detach();
-  cut = [&waiter] { waiter.bell.ring(); };
-  co_await waiter.bell.wait();
-  cut = nullptr;
+  abort = [&waiter] { waiter.event.notify(); };
+  co_await waiter.event.wait();
+  abort = nullptr;
   co_return std::move(waiter.found);
 }
 

@@ -20,6 +20,6 @@ struct Addresses {
 
 /// Sets `cut` while it waits; who calls that gets operation_aborted at once.
 Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
-                             std::function<void()>& cut);
+                             std::function<void()>& abort);
 
 }  // namespace verbatim::server

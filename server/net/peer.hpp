@@ -65,7 +65,7 @@ class Peer {
   /// After close(), or once read() has told of an end that is no failure: lets what was said last
   /// arrive and waits for the peer to end its half. Nothing else may run. The limit is the
   /// caller's.
-  virtual Awaitable<void> hang_up() = 0;
+  virtual Awaitable<void> shut_down() = 0;
   /// Cuts the connection now; whatever runs on it ends with an error.
   virtual void abort() = 0;
   /// When the peer was last heard of: any part of a frame, pongs too. Any thread.

@@ -13,7 +13,7 @@ namespace {
 /// What a record needs, with what OpenSSL adds to it; all are made in the one size.
 constexpr std::size_t record_bytes_min = 16 * 1024;
 constexpr std::size_t record_buffer_bytes = 18 * 1024;
-/// Reading and writing, on both legs, and some to spare.
+/// Reading and writing, on both upstream connections, and some to spare.
 constexpr std::size_t buffers_kept_max = 8;
 
 class KeptBuffers {

@@ -14,25 +14,25 @@ namespace {
 
 bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
 
-Transport::Attempt of_call(ssize_t returned, Socket::wait_type for_what) {
-  Transport::Attempt attempt;
+Transport::IoResult of_call(ssize_t returned, Socket::wait_type for_what) {
+  Transport::IoResult result;
   if (returned > 0) {
-    attempt.bytes = static_cast<std::size_t>(returned);
+    result.bytes = static_cast<std::size_t>(returned);
   } else if (returned == 0) {
-    attempt.ec = asio::error::eof;
+    result.ec = asio::error::eof;
   } else if (would_block()) {
-    attempt.waits = true;
-    attempt.for_what = for_what;
+    result.waits = true;
+    result.for_what = for_what;
   } else {
-    attempt.ec = error_code(errno, asio::error::get_system_category());
+    result.ec = error_code(errno, asio::error::get_system_category());
   }
-  return attempt;
+  return result;
 }
 
 }  // namespace
 
 /// Throws away what has come, without copying it (tcp(7), MSG_TRUNC).
-Transport::Attempt Transport::Line::discard() {
+Transport::IoResult Transport::Line::discard() {
   constexpr std::size_t bytes_max = 256 * 1024;
   const auto got = ::recv(socket.native_handle(), nullptr, bytes_max, MSG_TRUNC | MSG_DONTWAIT);
   return of_call(got, Socket::wait_read);
@@ -126,45 +126,45 @@ Transport::Transport(Socket socket, SSL_CTX* context)
   line_->socket.native_non_blocking(true, ignored);
 }
 
-Transport::Attempt Transport::Line::judge(int returned, std::size_t bytes) {
+Transport::IoResult Transport::Line::judge(int returned, std::size_t bytes) {
   const int failed = errno;
-  Attempt attempt;
+  IoResult result;
   if (returned > 0) {
-    attempt.bytes = bytes;
-    return attempt;
+    result.bytes = bytes;
+    return result;
   }
   switch (SSL_get_error(tls.get(), returned)) {
     case SSL_ERROR_WANT_READ:
-      attempt.waits = true;
-      attempt.for_what = Socket::wait_read;
+      result.waits = true;
+      result.for_what = Socket::wait_read;
       break;
     case SSL_ERROR_WANT_WRITE:
-      attempt.waits = true;
-      attempt.for_what = Socket::wait_write;
+      result.waits = true;
+      result.for_what = Socket::wait_write;
       break;
     case SSL_ERROR_ZERO_RETURN:
-      attempt.ec = asio::error::eof;
+      result.ec = asio::error::eof;
       break;
     case SSL_ERROR_SYSCALL:
-      attempt.ec = failed != 0 ? error_code(failed, asio::error::get_system_category())
-                               : error_code(asio::ssl::error::stream_truncated);
+      result.ec = failed != 0 ? error_code(failed, asio::error::get_system_category())
+                              : error_code(asio::ssl::error::stream_truncated);
       break;
     default:
-      attempt.ec = error_code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());
-      if (ERR_GET_REASON(static_cast<unsigned long>(attempt.ec.value())) ==
+      result.ec = error_code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());
+      if (ERR_GET_REASON(static_cast<unsigned long>(result.ec.value())) ==
           SSL_R_UNEXPECTED_EOF_WHILE_READING) {
-        attempt.ec = asio::ssl::error::stream_truncated;
+        result.ec = asio::ssl::error::stream_truncated;
       }
-      if (!attempt.ec) attempt.ec = asio::ssl::error::unspecified_system_error;
+      if (!result.ec) result.ec = asio::ssl::error::unspecified_system_error;
   }
-  return attempt;
+  return result;
 }
 
-Transport::Attempt Transport::Line::read(void* into, std::size_t size) {
+Transport::IoResult Transport::Line::read(void* into, std::size_t size) {
   // OpenSSL would take a buffer and give it back, to find nothing.
   if (empty && SSL_has_pending(tls.get()) == 0) {
     SSL_free_buffers(tls.get());
-    Attempt nothing;
+    IoResult nothing;
     nothing.waits = true;
     return nothing;
   }
@@ -175,7 +175,7 @@ Transport::Attempt Transport::Line::read(void* into, std::size_t size) {
   return judge(returned, got);
 }
 
-Transport::Attempt Transport::Line::write(const void* from, std::size_t size) {
+Transport::IoResult Transport::Line::write(const void* from, std::size_t size) {
   ERR_clear_error();
   errno = 0;
   std::size_t put = 0;
@@ -183,17 +183,17 @@ Transport::Attempt Transport::Line::write(const void* from, std::size_t size) {
   return judge(returned, put);
 }
 
-Transport::Attempt Transport::try_read(asio::mutable_buffer into) {
+Transport::IoResult Transport::try_read(asio::mutable_buffer into) {
   if (line_->tls) return line_->read(into.data(), into.size());
   return of_call(line_->receive(into.data(), into.size()), Socket::wait_read);
 }
 
-Transport::Attempt Transport::try_write(asio::const_buffer from) {
+Transport::IoResult Transport::try_write(asio::const_buffer from) {
   if (line_->tls) return line_->write(from.data(), from.size());
   return of_call(line_->send(from.data(), from.size()), Socket::wait_write);
 }
 
-Transport::Attempt Transport::Line::shake() {
+Transport::IoResult Transport::Line::shake() {
   ERR_clear_error();
   errno = 0;
   return judge(SSL_do_handshake(tls.get()), 0);
@@ -207,26 +207,26 @@ Awaitable<error_code> Transport::handshake(Role role, std::shared_ptr<Turns> tur
   }
   line_->turns = std::move(turns);
   while (true) {
-    Attempt attempt;
+    IoResult result;
     {
       std::optional<Turns::Turn> turn;
       if (line_->turns) turn.emplace(co_await line_->turns->take());
-      attempt = line_->shake();
+      result = line_->shake();
     }
-    if (!attempt.waits) co_return attempt.ec;
-    const auto [ec] = co_await wait(attempt.for_what, use_tuple);
+    if (!result.waits) co_return result.ec;
+    const auto [ec] = co_await wait(result.for_what, use_tuple);
     if (ec) co_return ec;
   }
 }
 
-Awaitable<void> Transport::hang_up() {
+Awaitable<void> Transport::shut_down() {
   error_code ec;
   while (line_->tls && SSL_is_init_finished(tls())) {
     ERR_clear_error();
     errno = 0;
-    const Attempt attempt = line_->judge(SSL_shutdown(tls()), 0);
+    const IoResult result = line_->judge(SSL_shutdown(tls()), 0);
     // Nobody waits for the peer's own words here: what ends its half is looked for below.
-    if (!attempt.waits || attempt.for_what == Socket::wait_read) break;
+    if (!result.waits || result.for_what == Socket::wait_read) break;
     std::tie(ec) = co_await socket().async_wait(Socket::wait_write, use_tuple);
     if (ec) co_return;
   }

@@ -45,16 +45,16 @@ class Transport {
 
   enum class Role { client, server };
   /// A step of it is up to a millisecond of computing. With `turns` it is done in turn with those
-  /// of others; so is what hang_up() throws away.
+  /// of others; so is what shut_down() throws away.
   Awaitable<error_code> handshake(Role role, std::shared_ptr<Turns> turns = nullptr);
 
   /// Ends our half, in TLS's own words where there is TLS, and reads away what still comes until
   /// the peer has ended its own: to close over unread bytes is a reset, which may overtake what was
   /// said last. The caller sets the limit, by closing the socket.
-  Awaitable<void> hang_up();
+  Awaitable<void> shut_down();
 
   /// What one attempt came to: bytes, an error, or what to wait for.
-  struct Attempt {
+  struct IoResult {
     std::size_t bytes = 0;
     error_code ec;
     bool waits = false;
@@ -62,8 +62,8 @@ class Transport {
   };
   /// At once, or not at all. Of what is written, at most one TLS record is taken; what had to wait
   /// must be offered again, with more behind it or not.
-  Attempt try_read(asio::mutable_buffer into);
-  Attempt try_write(asio::const_buffer from);
+  IoResult try_read(asio::mutable_buffer into);
+  IoResult try_write(asio::const_buffer from);
   /// Until it is worth another attempt; completes with an error_code.
   template <class Token>
   auto wait(Socket::wait_type for_what, Token&& token) {
@@ -93,13 +93,13 @@ class Transport {
   /// Stays where it is, since OpenSSL's BIO points to it.
   struct Line {
     explicit Line(Socket with) : socket(std::move(with)) {}
-    Attempt read(void* into, std::size_t size);
-    Attempt write(const void* from, std::size_t size);
-    Attempt shake();
-    Attempt judge(int returned, std::size_t bytes);
+    IoResult read(void* into, std::size_t size);
+    IoResult write(const void* from, std::size_t size);
+    IoResult shake();
+    IoResult judge(int returned, std::size_t bytes);
     ssize_t receive(void* into, std::size_t size);
     ssize_t send(const void* from, std::size_t size);
-    Attempt discard();
+    IoResult discard();
     Socket socket;
     std::shared_ptr<Turns> turns;
     /// The last read has emptied it: nothing to ask for until it has been waited for.
@@ -117,7 +117,7 @@ class Transport {
     Line& line;
     Buffers buffers;
     bool begun = false;
-    Attempt attempt{};
+    IoResult result{};
 
     template <class Self>
     void operator()(Self& self, error_code ec = {}, std::size_t bytes = 0) {
@@ -126,20 +126,20 @@ class Transport {
         return line.socket.async_read_some(buffers, std::move(self));
       }
       const bool first = !std::exchange(begun, true);
-      if (!attempt.waits && !first) return self.complete(attempt.ec, attempt.bytes);
+      if (!result.waits && !first) return self.complete(result.ec, result.bytes);
       if (ec) return self.complete(ec, 0);
       if (!first) line.empty = false;
-      attempt = {};
+      result = {};
       for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
            ++at) {
         const asio::mutable_buffer buffer(*at);
         if (buffer.size() == 0) continue;
-        attempt = line.read(buffer.data(), buffer.size());
+        result = line.read(buffer.data(), buffer.size());
         break;
       }
-      if (attempt.waits) return line.socket.async_wait(attempt.for_what, std::move(self));
+      if (result.waits) return line.socket.async_wait(result.for_what, std::move(self));
       if (first) return asio::post(line.socket.get_executor(), std::move(self));
-      self.complete(attempt.ec, attempt.bytes);
+      self.complete(result.ec, result.bytes);
     }
   };
 
@@ -148,7 +148,7 @@ class Transport {
     Line& line;
     Buffers buffers;
     bool begun = false;
-    Attempt attempt{};
+    IoResult result{};
 
     template <class Self>
     void operator()(Self& self, error_code ec = {}, std::size_t bytes = 0) {
@@ -157,16 +157,16 @@ class Transport {
         return line.socket.async_write_some(buffers, std::move(self));
       }
       const bool first = !std::exchange(begun, true);
-      if (!attempt.waits && !first) return self.complete(attempt.ec, attempt.bytes);
+      if (!result.waits && !first) return self.complete(result.ec, result.bytes);
       if (ec) return self.complete(ec, 0);
-      attempt = write_together();
-      if (attempt.waits) return line.socket.async_wait(attempt.for_what, std::move(self));
+      result = write_together();
+      if (result.waits) return line.socket.async_wait(result.for_what, std::move(self));
       if (first) return asio::post(line.socket.get_executor(), std::move(self));
-      self.complete(attempt.ec, attempt.bytes);
+      self.complete(result.ec, result.bytes);
     }
 
     /// A frame's head and its payload come as two buffers and leave as one record.
-    Attempt write_together() {
+    IoResult write_together() {
       static thread_local std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record;
       std::size_t size = 0;
       for (auto at = asio::buffer_sequence_begin(buffers); at != asio::buffer_sequence_end(buffers);
@@ -180,7 +180,7 @@ class Transport {
         size += fits;
         if (size == record.size()) break;
       }
-      return size == 0 ? Attempt{} : line.write(record.data(), size);
+      return size == 0 ? IoResult{} : line.write(record.data(), size);
     }
   };
 

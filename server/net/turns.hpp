@@ -37,7 +37,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
   Awaitable<Turn> take() {
     if (std::exchange(taken_, true)) {
       Waiter waiter(*this);
-      co_await waiter.bell.wait();
+      co_await waiter.event.wait();
       waiter.served = true;
     }
     co_return Turn(shared_from_this());
@@ -47,7 +47,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
   /// In the queue as long as it lives, unless it is its turn.
   struct Waiter {
     explicit Waiter(Turns& turns)
-        : of(turns.shared_from_this()), bell(turns.pause_.get_executor()) {
+        : of(turns.shared_from_this()), event(turns.pause_.get_executor()) {
       of->waiting_.push_back(this);
     }
     ~Waiter() {
@@ -57,7 +57,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
     Waiter& operator=(const Waiter&) = delete;
 
     std::shared_ptr<Turns> of;
-    Doorbell bell;
+    AsyncEvent event;
     bool served = false;
   };
 
@@ -73,7 +73,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
     }
     Waiter* const first = waiting_.front();
     waiting_.pop_front();
-    first->bell.ring();
+    first->event.notify();
   }
 
   Timer pause_;

@@ -33,7 +33,7 @@ class WsPeer::Reading {
   explicit Reading(WsPeer& peer) : peer_(peer) { peer_.reading_ = true; }
   ~Reading() {
     peer_.reading_ = false;
-    peer_.read_over_.ring();
+    peer_.read_over_.notify();
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
@@ -43,9 +43,9 @@ class WsPeer::Reading {
 };
 
 /// Frames that leave together, in one TLS record and one system call.
-class WsPeer::Gathering {
+class WsPeer::FrameBatch {
  public:
-  explicit Gathering(WsPeer& peer) : peer_(peer) {}
+  explicit FrameBatch(WsPeer& peer) : peer_(peer) {}
 
   void add(Opcode opcode, std::string_view payload) {
     const std::uint32_t key = peer_.role_ == WsRole::client ? peer_.fresh_key() : 0;
@@ -138,7 +138,7 @@ Awaitable<Received> WsPeer::read() {
         got.reason = "a large message took too long";
         break;
       }
-      case Step::Kind::others_turn:
+      case Step::Kind::yield:
         co_await asio::post(transport_.get_executor(), asio::use_awaitable_t<Executor>());
         break;
       case Step::Kind::needs_room:
@@ -146,7 +146,7 @@ Awaitable<Received> WsPeer::read() {
         over = !transport_.socket().is_open();
         got.reason = over ? "the connection was cut" : std::string();
         break;
-      case Step::Kind::answered:
+      case Step::Kind::pong_pending:
         // Who asks for answers without reading them is not read either.
         co_await drain();
     }
@@ -176,7 +176,7 @@ bool WsPeer::ask_for_room(std::size_t bytes) {
   return share_->grow(bytes, [room = room_, executor = transport_.get_executor()] {
     asio::post(executor, [room] {
       room->granted = true;
-      room->bell.ring();
+      room->event.notify();
     });
   });
 }
@@ -184,7 +184,7 @@ bool WsPeer::ask_for_room(std::size_t bytes) {
 Awaitable<void> WsPeer::await_room(std::size_t bytes) {
   due_ = Clock::time_point::max();  // it is not the peer that keeps us waiting
   awaits_room_.store(true, std::memory_order_relaxed);
-  while (share_ && !room_->granted && transport_.socket().is_open()) co_await room_->bell.wait();
+  while (share_ && !room_->granted && transport_.socket().is_open()) co_await room_->event.wait();
   awaits_room_.store(false, std::memory_order_relaxed);
   heard();
   if (share_ && room_->granted) may_grow(bytes);
@@ -208,10 +208,10 @@ WsPeer::Step WsPeer::next_step(Received& got) {
     if (frame.kind == FrameReader::Kind::nothing) {
       if (read_without_waiting_ > turn_bytes_max) {
         read_without_waiting_ = 0;
-        return {Step::Kind::others_turn};
+        return {Step::Kind::yield};
       }
       static thread_local Scratch scratch;
-      const Transport::Attempt attempt = transport_.try_read(asio::buffer(scratch));
+      const Transport::IoResult attempt = transport_.try_read(asio::buffer(scratch));
       if (attempt.waits) {
         read_without_waiting_ = 0;
         return {Step::Kind::waits, attempt.for_what};
@@ -237,10 +237,10 @@ WsPeer::Step WsPeer::next_step(Received& got) {
         may_grow(frame.wanted);
         continue;
       case FrameReader::Kind::ping:
-        if (send_frame(Opcode::pong, frame.bytes).waits) return {Step::Kind::answered};
+        if (send_frame(Opcode::pong, frame.bytes).waits) return {Step::Kind::pong_pending};
         continue;
       default:
-        tell(frame, got);
+        report(frame, got);
         return {Step::Kind::over};
     }
   }
@@ -260,7 +260,7 @@ FrameReader::Frame WsPeer::next_buffered() {
 }
 
 /// A message or an end, in the driver's words.
-void WsPeer::tell(FrameReader::Frame& frame, Received& got) {
+void WsPeer::report(FrameReader::Frame& frame, Received& got) {
   got.bytes = std::move(frame.bytes);
   if (frame.kind == FrameReader::Kind::text || frame.kind == FrameReader::Kind::binary) {
     if (share_) share_->resize(got.bytes.size());
@@ -314,7 +314,7 @@ Sent WsPeer::write(std::string_view& bytes) {
   Sent sent;
   while (!bytes.empty()) {
     const auto piece = bytes.substr(0, scratch_bytes);
-    const Transport::Attempt attempt =
+    const Transport::IoResult attempt =
         transport_.try_write(asio::buffer(piece.data(), piece.size()));
     if (attempt.waits || attempt.ec) {
       sent.waits = attempt.waits;
@@ -328,7 +328,7 @@ Sent WsPeer::write(std::string_view& bytes) {
 
 Sent WsPeer::send(std::span<const Outgoing> events) {
   if (close_sent_) return {false, asio::error::operation_aborted};
-  Gathering together(*this);
+  FrameBatch together(*this);
   for (const Outgoing& event : events)
     together.add(event.frame == Frame::text ? Opcode::text : Opcode::binary, *event.bytes);
   return together.finish();
@@ -336,7 +336,7 @@ Sent WsPeer::send(std::span<const Outgoing> events) {
 
 Sent WsPeer::send_frame(Opcode opcode, std::string_view payload) {
   if (close_sent_) return {false, asio::error::operation_aborted};
-  Gathering one(*this);
+  FrameBatch one(*this);
   one.add(opcode, payload);
   return one.finish();
 }
@@ -364,7 +364,7 @@ Awaitable<error_code> WsPeer::drain() {
     std::string_view left(unsent_);
     left.remove_prefix(unsent_at_);
     const std::size_t before = left.size();
-    const Transport::Attempt attempt =
+    const Transport::IoResult attempt =
         transport_.try_write(asio::buffer(left.data(), std::min(before, scratch_bytes)));
     if (attempt.ec) co_return attempt.ec;
     unsent_at_ += attempt.bytes;
@@ -392,21 +392,21 @@ Awaitable<void> WsPeer::close(std::uint16_t code, std::string reason) {
   reader_.skip_messages();
   share_.reset();
   due_ = Clock::time_point::max();
-  if (room_) room_->bell.ring();
+  if (room_) room_->event.notify();
   // The answer is what ends reading, whoever reads.
   while (reading_) co_await read_over_.wait();
   if (!close_came_) co_await read();
 }
 
-Awaitable<void> WsPeer::hang_up() {
+Awaitable<void> WsPeer::shut_down() {
   co_await drain();
-  co_await transport_.hang_up();
+  co_await transport_.shut_down();
 }
 
 void WsPeer::abort() {
   error_code ignored;
   transport_.socket().close(ignored);
-  if (room_) room_->bell.ring();
+  if (room_) room_->event.notify();
 }
 
 }  // namespace verbatim::server

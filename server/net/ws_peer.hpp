@@ -32,21 +32,21 @@ class WsPeer final : public Peer {
   Awaitable<error_code> drain() override;
   Awaitable<error_code> ping() override;
   Awaitable<void> close(std::uint16_t code, std::string reason) override;
-  Awaitable<void> hang_up() override;
+  Awaitable<void> shut_down() override;
   void abort() override;
   Clock::time_point last_heard() const override;
 
  private:
-  class Gathering;
+  class FrameBatch;
   class Reading;
 
   struct Step {
     enum class Kind {
       over,         ///< what was asked for is there
       waits,        ///< for the connection
-      others_turn,  ///< it has had its share of the thread
+      yield,        ///< it has had its share of the thread
       needs_room,   ///< the message may not grow any more for now
-      answered      ///< a ping, but the answer has not left
+      pong_pending  ///< a ping, but the answer has not left
     };
     Kind kind;
     Socket::wait_type for_what = Socket::wait_read;
@@ -54,8 +54,8 @@ class WsPeer final : public Peer {
   };
   /// Shared with whoever makes room, on any thread.
   struct Room {
-    explicit Room(const Executor& executor) : bell(executor) {}
-    Doorbell bell;
+    explicit Room(const Executor& executor) : event(executor) {}
+    AsyncEvent event;
     bool granted = false;
   };
   bool ask_for_room(std::size_t bytes);
@@ -65,7 +65,7 @@ class WsPeer final : public Peer {
   void forget_message();
   Step next_step(Received& got);
   FrameReader::Frame next_buffered();
-  void tell(FrameReader::Frame& frame, Received& got);
+  void report(FrameReader::Frame& frame, Received& got);
   Sent send_frame(Opcode opcode, std::string_view payload);
   Sent send_close(std::uint16_t code, std::string_view reason);
   /// From the front of `bytes`, which is left at what the connection did not take.
@@ -86,7 +86,7 @@ class WsPeer final : public Peer {
   bool close_sent_ = false;
   bool close_came_ = false;
   bool broken_ = false;  ///< what comes can not be understood any more
-  Doorbell read_over_;
+  AsyncEvent read_over_;
   std::atomic<Clock::rep> last_heard_;
   std::shared_ptr<LargeMessages::Share> share_;  ///< of the large message that is being read
   std::shared_ptr<Room> room_;                   ///< once there was one

@@ -23,18 +23,18 @@ Awaitable<Received> BinaryAudioPeer::read() {
 
 Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
   std::deque<std::string> made;  // which stay where they are
-  std::vector<Outgoing> told;
+  std::vector<Outgoing> converted;
   // A provider's own binary frame would be taken for audio here.
-  std::copy_if(events.begin(), events.end(), std::back_inserter(told),
+  std::copy_if(events.begin(), events.end(), std::back_inserter(converted),
                [](const Outgoing& event) { return event.frame == Frame::text; });
-  for (Outgoing& event : told) {
+  for (Outgoing& event : converted) {
     if (auto audio = session::audio_frame(*event.bytes)) {
       event = {&made.emplace_back(std::move(*audio)), Frame::binary};
     } else if (session::peek_type(*event.bytes) == "verbatim.session") {
       event.bytes = &made.emplace_back(session::with_audio_frames(*event.bytes));
     }
   }
-  return connection_->send(told);
+  return connection_->send(converted);
 }
 
 }  // namespace verbatim::server

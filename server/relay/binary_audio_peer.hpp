@@ -21,7 +21,7 @@ class BinaryAudioPeer final : public Peer {
   Awaitable<void> close(std::uint16_t code, std::string reason) override {
     return connection_->close(code, std::move(reason));
   }
-  Awaitable<void> hang_up() override { return connection_->hang_up(); }
+  Awaitable<void> shut_down() override { return connection_->shut_down(); }
   void abort() override { connection_->abort(); }
   Clock::time_point last_heard() const override { return connection_->last_heard(); }
 

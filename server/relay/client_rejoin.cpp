@@ -12,7 +12,7 @@ Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
                        std::unique_ptr<Peer> client, session::ClientReturn how,
                        const std::string& credential_id, const Revocations& revocations,
                        Worker& worker, std::chrono::milliseconds close_timeout) {
-  const auto released = std::make_shared<Doorbell>(worker.executor());
+  const auto released = std::make_shared<AsyncEvent>(worker.executor());
   using Left = std::shared_ptr<std::unique_ptr<Peer>>;
   const auto bridge = std::make_shared<std::unique_ptr<Peer>>(
       std::make_unique<BridgePeer>(std::move(client), worker.executor(), released));
@@ -28,7 +28,7 @@ Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
     std::string reason("the conversation has just ended; come back");
     co_await alone->close(session::close_code(session::CloseReason::server_shutdown),
                           std::move(reason));
-    co_await alone->hang_up();
+    co_await alone->shut_down();
     left->reset();
   }
   if (revocations.contains(credential_id)) registry.end_connections_of(credential_id);

@@ -120,7 +120,7 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
   for (const session::Limit limit : session::all_limits) {
     const auto i = static_cast<std::size_t>(limit);
     const Labels labels = {{"limit", std::string(to_string(limit))}};
-    add_counter(told, labels, count([i](auto& t) -> auto& { return t.limits_told[i]; }));
+    add_counter(told, labels, count([i](auto& t) -> auto& { return t.limits_notified[i]; }));
     add_counter(reached, labels, count([i](auto& t) -> auto& { return t.limits_reached[i]; }));
   }
   families.push_back(std::move(told));
@@ -207,7 +207,8 @@ void Tally::session_used(const session::Usage& used, const session::Budget& budg
   count(output_tokens, used.output_tokens);
   count(input_audio_ms, used.input_audio_ms);
   count(output_audio_ms, used.output_audio_ms);
-  for (std::size_t i = 0; i < session::limit_count; ++i) limits_told[i].add(budget.warnings()[i]);
+  for (std::size_t i = 0; i < session::limit_count; ++i)
+    limits_notified[i].add(budget.warnings()[i]);
   if (budget.reached()) limits_reached[static_cast<std::size_t>(*budget.reached())].add();
 }
 
@@ -357,7 +358,7 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
              "Clients that came back to their conversation, by what they could be given.",
              MetricType::Counter);
   const auto afresh = total(
-      tallies_, [](auto& t) -> auto& { return t.clients_resumed_afresh; });
+      tallies_, [](auto& t) -> auto& { return t.clients_resumed_with_snapshot; });
   const auto came_back = total(
       tallies_, [](auto& t) -> auto& { return t.clients_resumed; });
   add_counter(resumed, {{"given", "missed"}}, came_back - afresh);

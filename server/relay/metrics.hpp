@@ -85,7 +85,7 @@ struct Tally {
   Count upgrades_refused;
   Count sessions_detached;  ///< now: one that comes back is taken off again
   Count clients_resumed;
-  Count clients_resumed_afresh;
+  Count clients_resumed_with_snapshot;
   Count upstream_reconnects;
   Count upstream_rotations;
   Count own_requests_refused;  ///< by the provider: what relays asked of it for themselves
@@ -93,7 +93,7 @@ struct Tally {
   Count rebuild_items_left_out;
   Count rebuild_items_refused;
   std::array<Count, 7> refused_by;  ///< AdmissionLimit
-  std::array<Count, session::limit_count> limits_told;
+  std::array<Count, session::limit_count> limits_notified;
   std::array<Count, session::limit_count> limits_reached;
   Count input_tokens;
   Count output_tokens;

@@ -214,7 +214,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
     return refuse(std::move(refusal.response));
   };
-  if (auto refusal = parts_.doorkeeper.refuse_address(request.remote)) {
+  if (auto refusal = parts_.admission_control.refuse_address(request.remote)) {
     co_return not_admitted(std::move(*refusal));
   }
   auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
@@ -263,11 +263,11 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                               "conversation."),
                                  descriptors_retry_seconds));
   }
-  auto entered = co_await parts_.doorkeeper.enter(call.user, call.by_token, now().wall,
-                                                  parts_.reader, worker.executor());
+  auto entered = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
+                                                         parts_.reader, worker.executor());
   if (auto* refusal = std::get_if<NotAdmitted>(&entered))
     co_return not_admitted(std::move(*refusal));
-  const auto& users_place = std::get<Doorkeeper::Place>(entered);
+  const auto& users_place = std::get<AdmissionControl::Permit>(entered);
   auto begun = co_await begin(call, std::get<Token>(token), worker);
   if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
   const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;

@@ -40,7 +40,7 @@ struct RealtimeParts {
   Registry& registry;
   const Revocations& revocations;
   SuspendedSessions& suspended;
-  Doorkeeper& doorkeeper;
+  AdmissionControl& admission_control;
   JournalShares& journal_shares;
   Descriptors& descriptors;
   LargeMessages& large_messages;

@@ -71,7 +71,7 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
 
 Awaitable<void> SessionDriver::run() {
   spawn(keep_time(), nullptr);
-  stepped();
+  pump();
   co_await loops_.joined();
   while (!session_.settled()) {
     worker_.await_journal(*this);
@@ -100,16 +100,16 @@ bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientR
     return false;
   }
   add_client(std::move(client), credential_id);
-  time_.ring();
-  stepped();
+  time_.notify();
+  pump();
   return true;
 }
 
 void SessionDriver::replace(Link& link) {
   link.replaced = true;
-  link.cut_at = Clock::now() + 2 * options_.close_timeout;
-  link.readable.ring();
-  link.writable.ring();
+  link.abort_at = Clock::now() + 2 * options_.close_timeout;
+  link.readable.notify();
+  link.writable.notify();
   if (&link == client_) client_ = nullptr;
 }
 
@@ -122,13 +122,14 @@ void SessionDriver::spawn(Awaitable<void> loop, Link* link) {
   loops_.enter();
   try {
     asio::co_spawn(worker_.executor(), std::move(loop),
-                   [this, link](const std::exception_ptr& bug) { over(link, bug); });
+                   [this, link](const std::exception_ptr& bug) { on_loop_exit(link, bug); });
   } catch (...) {
-    over(link, std::current_exception());  // it has not begun: nobody else will say that it is over
+    on_loop_exit(
+        link, std::current_exception());  // it has not begun: nobody else will say that it is over
   }
 }
 
-void SessionDriver::over(Link* link, const std::exception_ptr& bug) {
+void SessionDriver::on_loop_exit(Link* link, const std::exception_ptr& bug) {
   if (bug) {
     try {
       std::rethrow_exception(bug);
@@ -152,29 +153,29 @@ void SessionDriver::greet(std::string message) {
 
 void SessionDriver::end(CloseReason reason, const std::string& why) {
   session_.end(reason, why, now());
-  stepped();
+  pump();
 }
 
 void SessionDriver::suspend(const std::string& why) {
   session_.suspend(why, now());
-  stepped();
+  pump();
 }
 
 void SessionDriver::journal_moved() {
   if (journal_.failed()) session_.journal_failed(now());
-  stepped();
+  pump();
 }
 
-void SessionDriver::stepped() {
-  while (const auto leg = session_.take_dial(now())) {
+void SessionDriver::pump() {
+  while (const auto upstream = session_.take_dial(now())) {
     Link& link = links_.emplace_back(worker_.executor());
-    link.leg = *leg;
-    spawn(link, run_leg(link));
+    link.upstream = *upstream;
+    spawn(link, run_upstream(link));
   }
-  while (!ring_whom_it_concerns()) {
+  while (!wake_links()) {
   }
   // What has just been heard may have a deadline of its own.
-  if (session_.next_deadline_ms() < awake_at_ms_) time_.ring();
+  if (session_.next_deadline_ms() < awake_at_ms_) time_.notify();
   if (session_.counts() != reported_ || session_.detached() != detached_reported_) report();
 }
 
@@ -185,7 +186,8 @@ void SessionDriver::report() {
   tally.client_messages_refused.add(now_counted.refused_client_messages -
                                     before.refused_client_messages);
   tally.clients_resumed.add(now_counted.resumed - before.resumed);
-  tally.clients_resumed_afresh.add(now_counted.resumed_afresh - before.resumed_afresh);
+  tally.clients_resumed_with_snapshot.add(now_counted.resumed_with_snapshot -
+                                          before.resumed_with_snapshot);
   tally.upstream_reconnects.add(now_counted.reconnected - before.reconnected);
   tally.upstream_rotations.add(now_counted.rotated - before.rotated);
   report_responses();
@@ -245,38 +247,38 @@ void SessionDriver::report_responses() {
 
 session::Outbox* SessionDriver::outbox_of(const Link& link) {
   if (link.replaced) return nullptr;
-  return link.is_client() ? &session_.to_client() : session_.outbox_of(link.leg);
+  return link.is_client() ? &session_.to_client() : session_.outbox_of(link.upstream);
 }
 
-bool SessionDriver::ring_whom_it_concerns() {
+bool SessionDriver::wake_links() {
   const session::Sequence durable = journal_.durable();
   if (session_.ended() && !end_seen_) {
     end_seen_ = true;
     for (Link& link : links_) {
-      if (link.dial.cut) link.dial.cut();
-      link.readable.ring();
+      if (link.dial.abort) link.dial.abort();
+      link.readable.notify();
     }
-    time_.ring();
+    time_.notify();
   }
   for (Link& link : links_) send(link);
   for (Link& link : links_) {
     const session::Outbox* const outbox = outbox_of(link);
-    if (!outbox || link.unsent || link.failed || session_.ended()) link.writable.ring();
+    if (!outbox || link.unsent || link.failed || session_.ended()) link.writable.notify();
     const bool wanted = link.is_client() ? session_.wants_client() : session_.wants_upstream();
-    if (wanted || !outbox) link.readable.ring();
+    if (wanted || !outbox) link.readable.notify();
   }
   // The slow client's clock starts. Once: whoever keeps the time steps the session himself.
-  if (!client_was_behind_ && session_.client_is_behind()) time_.ring();
+  if (!client_was_behind_ && session_.client_is_behind()) time_.notify();
   client_was_behind_ = session_.client_is_behind();
   if (session_.settled()) {
-    settled_.ring();
+    settled_.notify();
     if (cut_at_ == Clock::time_point::max()) {
       // A supervisor that has asked the server to stop does not wait for a client that takes
       // nothing.
       const bool server_stops =
           session_.suspended() || session_.reason() == CloseReason::server_shutdown;
       cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
-      time_.ring();
+      time_.notify();
     }
   }
   const bool gated = session_.waits_for_journal(durable) ||
@@ -295,28 +297,28 @@ bool SessionDriver::ring_whom_it_concerns() {
 void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
   if (link.gone) return;
   link.gone = true;
-  link.readable.ring();
-  link.writable.ring();
-  time_.ring();
+  link.readable.notify();
+  link.writable.notify();
+  time_.notify();
   if (link.replaced) return;
   if (link.is_client()) {
     session_.client_gone(how, now());
   } else {
-    session_.upstream_gone(link.leg, how, now());
+    session_.upstream_gone(link.upstream, how, now());
   }
-  stepped();
+  pump();
 }
 
-void SessionDriver::cut(Link& link, const session::LinkEnd& how) {
+void SessionDriver::abort(Link& link, const session::LinkEnd& how) {
   link.peer->abort();
   gone(link, how);
 }
 
-Awaitable<void> SessionDriver::hang_up(Link& link) {
+Awaitable<void> SessionDriver::shut_down(Link& link) {
   if (std::exchange(link.hanging_up, true)) co_return;
   const Deadline deadline(worker_.executor(), options_.close_timeout,
                           [&link] { link.peer->abort(); });
-  co_await link.peer->hang_up();
+  co_await link.peer->shut_down();
   link.peer->abort();
 }
 
@@ -327,13 +329,13 @@ Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
   gone(link, link.farewell ? refused_end(*link.farewell)
                            : session::LinkEnd{last.kind == Received::Kind::closed, last.close_code,
                                               last.reason});
-  if (!failed) co_await hang_up(link);
+  if (!failed) co_await shut_down(link);
 }
 
 Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
     if (!wanted(link)) {
-      stepped();  // the journal may have become crowded since the last step
+      pump();  // the journal may have become crowded since the last step
       co_await link.readable.wait();
       continue;
     }
@@ -376,16 +378,16 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
   }
   // An end that was not kept must not look like one that was.
   const bool kept = session_.kept();
-  const CloseReason told = kept ? session_.reason() : CloseReason::storage_failure;
-  const std::uint16_t code = kept && close_code_ != 0 ? close_code_ : close_code(told);
-  std::string reason(to_string(told));
+  const CloseReason reason_sent = kept ? session_.reason() : CloseReason::storage_failure;
+  const std::uint16_t code = kept && close_code_ != 0 ? close_code_ : close_code(reason_sent);
+  std::string reason(to_string(reason_sent));
   co_await close(link, code, std::move(reason));
 }
 
-Awaitable<void> SessionDriver::run_leg(Link& link) {
+Awaitable<void> SessionDriver::run_upstream(Link& link) {
   Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
-  link.dial.cut = nullptr;
+  link.dial.abort = nullptr;
   if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
     if (!session_.ended()) {
       log_.warn("upstream.unavailable", {{"session", session_.identity().session_id},
@@ -394,20 +396,20 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
                                          {"code", failure->code}});
     }
     session_.upstream_unavailable(
-        link.leg, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
+        link.upstream, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
         failure->why, now());
-    time_.ring();
-    stepped();
+    time_.notify();
+    pump();
     co_return;
   }
   link.peer = std::move(std::get<std::unique_ptr<Peer>>(dialled));
-  session_.upstream_opened(link.leg, now());
-  spawn(link, write_leg(link));
-  time_.ring();
-  stepped();
+  session_.upstream_opened(link.upstream, now());
+  spawn(link, write_upstream(link));
+  time_.notify();
+  pump();
   while (!link.gone && !session_.ended()) {
     if (!wanted(link)) {
-      stepped();
+      pump();
       co_await link.readable.wait();
       continue;
     }
@@ -419,33 +421,33 @@ Awaitable<void> SessionDriver::run_leg(Link& link) {
       if (!outbox_of(link)) continue;  // it has handed over, and is being closed
       hide_secrets(received.bytes);
       capture(session::Direction::to_client, received.bytes);
-      session_.upstream_said(link.leg,
+      session_.upstream_said(link.upstream,
                              {std::move(received.bytes), monotonic_us(),
                               session::MessageKind::other, false, std::move(received.memory)},
                              now());
-      stepped();
+      pump();
     } else if (received.kind == Received::Kind::binary) {
       if (!outbox_of(link)) continue;
       auto message = session::of_binary_frame(std::move(received.bytes), monotonic_us());
       message.memory = std::move(received.memory);
       hide_secrets(message.bytes);
-      session_.upstream_said(link.leg, std::move(message), now());
-      stepped();
+      session_.upstream_said(link.upstream, std::move(message), now());
+      pump();
     } else if (received.kind == Received::Kind::too_slow) {
-      if (outbox_of(link)) cut(link, {false, 0, received.reason});
+      if (outbox_of(link)) abort(link, {false, 0, received.reason});
     } else if (received.kind == Received::Kind::too_big) {
       worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
       log_.warn("upstream.message_too_large",
                 {{"session", session_.identity().session_id}, {"why", received.reason}});
-      session_.upstream_skipped(link.leg, now());
-      stepped();
+      session_.upstream_skipped(link.upstream, now());
+      pump();
     } else {
       co_await finish(link, received);
     }
   }
 }
 
-Awaitable<void> SessionDriver::write_leg(Link& link) {
+Awaitable<void> SessionDriver::write_upstream(Link& link) {
   const bool over = co_await write_loop(link);
   std::string no_reason;  // named: g++ 12 loses track of a temporary made inside a co_await
   if (over) co_await close(link, 1000, std::move(no_reason));
@@ -465,7 +467,7 @@ void SessionDriver::send(Link& link) {
     std::size_t bytes = 0;
     do {
       session::MessagePtr& message = messages[count];
-      message = link.is_client() ? outbox->take() : session_.take_for(link.leg);
+      message = link.is_client() ? outbox->take() : session_.take_for(link.upstream);
       if (message->memory) link.leaving.messages.push_back(message->memory);
       events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
       bytes += message->bytes.size();
@@ -497,13 +499,13 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
       link.failed = co_await link.peer->drain();
       link.unsent = false;
       link.leaving.left();
-      stepped();
+      pump();
     } else if (!outbox) {
-      if (link.cut_at == Clock::time_point::max()) replace(link);
+      if (link.abort_at == Clock::time_point::max()) replace(link);
       link.closing = true;
       co_return true;
     } else if (may_send(link, *outbox)) {
-      stepped();
+      pump();
     } else if (link.farewell || (session_.settled() && outbox->empty())) {
       link.closing = true;
       co_return true;
@@ -515,7 +517,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
     }
   }
   // A reader that is at work sees the same break, and may find a close frame before it.
-  if (!link.gone && !link.reading) cut(link, {false, 0, link.failed.message()});
+  if (!link.gone && !link.reading) abort(link, {false, 0, link.failed.message()});
   co_return false;
 }
 
@@ -525,7 +527,7 @@ Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string
                           [&link] { link.peer->abort(); });
   co_await link.peer->close(code, std::move(reason));
   gone(link, how);
-  co_await hang_up(link);
+  co_await shut_down(link);
 }
 
 void SessionDriver::hide_secrets(std::string& message) const {

@@ -1,6 +1,6 @@
-// Carries out what a RealtimeSession decides: reads and writes its client and its provider's legs,
-// dials, keeps time, waits for the journal. Two loops for each connection and one clock, one join,
-// one teardown.
+// Carries out what a RealtimeSession decides: reads and writes its client and its provider's
+// upstream connections, dials, keeps time, waits for the journal. Two loops for each connection and
+// one clock, one join, one teardown.
 //
 // Lives on one worker's thread. Owned by the coroutine that runs run(), and done when that returns:
 // nothing it started is left. Connections come and go meanwhile: a client that comes back is given
@@ -68,20 +68,20 @@ class SessionDriver final : public JournalWaiter {
   /// A connection, and what its loops share.
   struct Link {
     explicit Link(const Executor& executor) : readable(executor), writable(executor) {}
-    bool is_client() const { return leg == 0; }
+    bool is_client() const { return upstream == 0; }
     bool is_open() const { return peer && !gone; }
     void begin_reading() {
       reading_since = Clock::now();
       reading = true;
     }
 
-    session::LegId leg = 0;     ///< of the provider's; 0: the client's
-    std::string credential_id;  ///< Principal::credential_id()
+    session::UpstreamId upstream = 0;  ///< of the provider's; 0: the client's
+    std::string credential_id;         ///< Principal::credential_id()
     std::unique_ptr<Peer> peer;
     Dial dial;
-    Doorbell readable;  ///< rung when reading may go on
-    Doorbell writable;  ///< rung when there may be something to write
-    int loops = 0;      ///< of its own that run
+    AsyncEvent readable;  ///< rung when reading may go on
+    AsyncEvent writable;  ///< rung when there may be something to write
+    int loops = 0;        ///< of its own that run
     bool ping_due = false;
     bool pinged = false;
     Clock::time_point pinged_at{};
@@ -93,7 +93,7 @@ class SessionDriver final : public JournalWaiter {
     bool gone = false;      ///< cut or closed; said to the session
     bool replaced = false;  ///< nothing that it says or does concerns the session any more
     bool hanging_up = false;
-    Clock::time_point cut_at = Clock::time_point::max();  ///< of one that is replaced or refused
+    Clock::time_point abort_at = Clock::time_point::max();  ///< of one that is replaced or refused
 
     /// The connection is closed with these, its conversation goes on.
     struct Farewell {
@@ -121,8 +121,8 @@ class SessionDriver final : public JournalWaiter {
   // One per direction of a link.
   Awaitable<void> read_client(Link& link);
   Awaitable<void> write_client(Link& link);
-  Awaitable<void> run_leg(Link& link);
-  Awaitable<void> write_leg(Link& link);
+  Awaitable<void> run_upstream(Link& link);
+  Awaitable<void> write_upstream(Link& link);
   Awaitable<void> keep_time();
 
   /// Sends what may leave, as far as the connection takes it at once.
@@ -146,27 +146,27 @@ class SessionDriver final : public JournalWaiter {
   void add_client(std::unique_ptr<Peer> peer, const std::string& credential_id);
   void spawn(Link& link, Awaitable<void> loop);
   void spawn(Awaitable<void> loop, Link* link);
-  void over(Link* link, const std::exception_ptr& bug);
+  void on_loop_exit(Link* link, const std::exception_ptr& bug);
   /// It is not the session's link any more: it gets a moment to be closed.
   void replace(Link& link);
   /// After every input: dials what is wanted, rings whoever has something to do.
-  void stepped();
-  bool ring_whom_it_concerns();
+  void pump();
+  bool wake_links();
   /// Counts and logs what has become of connections since the last time.
   void report();
   void report_responses();
   /// A link has ended, however: tells the session. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
   /// It has failed, or nobody waits for it any longer.
-  void cut(Link& link, const session::LinkEnd& how);
+  void abort(Link& link, const session::LinkEnd& how);
   /// It has ended in order, or by our refusal: the peer gets the time to hear that, and to hang up.
-  Awaitable<void> hang_up(Link& link);
+  Awaitable<void> shut_down(Link& link);
   /// How a connection ended that we have closed for a reason.
   static session::LinkEnd refused_end(const Link::Farewell& farewell);
   /// What read() told that is no message.
   Awaitable<void> finish(Link& link, const Received& last);
   /// Pings a silent peer, gives up a dead one.
-  void look_after(Link& link);
+  void check_keepalive(Link& link);
   static Clock::time_point heard(const Link& link);
   Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
@@ -183,9 +183,9 @@ class SessionDriver final : public JournalWaiter {
   std::list<Link> links_;  ///< also those that are being closed; removed when their loops are over
   Link* client_ = nullptr;
   JoinCounter loops_;
-  Doorbell time_;
+  AsyncEvent time_;
   std::int64_t awake_at_ms_ = 0;  ///< when the session's clock will be looked at next
-  Doorbell settled_;
+  AsyncEvent settled_;
   session::RealtimeSession::Counts reported_;
   bool detached_reported_ = false;
   decltype(session::ResponseCounts::by_status) responses_reported_{};

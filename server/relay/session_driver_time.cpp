@@ -31,7 +31,7 @@ bool SessionDriver::wanted(const Link& link) {
 
 Awaitable<void> SessionDriver::await_room(Link& link) {
   while (!wanted(link)) {
-    stepped();
+    pump();
     co_await link.readable.wait();
   }
 }
@@ -61,7 +61,7 @@ void SessionDriver::take(Link& link, Received& received) {
              received.reason + " (session.client_message_bytes_max)");
       break;
   }
-  stepped();
+  pump();
 }
 
 void SessionDriver::refuse(Link& link, std::uint16_t code, const char* error_code,
@@ -69,9 +69,9 @@ void SessionDriver::refuse(Link& link, std::uint16_t code, const char* error_cod
   if (session_.ended() || link.farewell) return;
   const std::uint64_t number = session_.refuse_connection(error_code, why);
   link.farewell = Link::Farewell{code, std::move(why), number};
-  link.cut_at = Clock::now() + 2 * options_.close_timeout;
-  time_.ring();
-  link.writable.ring();
+  link.abort_at = Clock::now() + 2 * options_.close_timeout;
+  time_.notify();
+  link.writable.notify();
 }
 
 session::LinkEnd SessionDriver::refused_end(const Link::Farewell& farewell) {
@@ -90,7 +90,7 @@ void SessionDriver::credential_revoked(const std::string& credential_id) {
     refuse(*client_, close_codes::unauthorised, "token_revoked",
            "the client token has been revoked");
   }
-  stepped();
+  pump();
 }
 
 void SessionDriver::credentials_revoked(const std::unordered_set<std::string>& credential_ids) {
@@ -112,13 +112,13 @@ Awaitable<void> SessionDriver::keep_time() {
     // Deadlines move only later without a ring; the floor keeps a late one from spinning.
     co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
     session_.time_passed(now());
-    for (Link& link : links_) look_after(link);
-    stepped();
+    for (Link& link : links_) check_keepalive(link);
+    pump();
   }
   // The end: everybody gets the time to read what is left, then the sockets are cut.
   while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
   for (Link& link : links_) {
-    if (link.is_open()) cut(link, {false, 0, "no patience left at the end of the session"});
+    if (link.is_open()) abort(link, {false, 0, "no patience left at the end of the session"});
   }
 }
 
@@ -129,31 +129,31 @@ Clock::time_point SessionDriver::heard(const Link& link) {
 
 Clock::time_point SessionDriver::next_look(const Link& link) const {
   if (!link.is_open()) return Clock::time_point::max();
-  if (link.replaced || link.farewell || !link.reading) return link.cut_at;
+  if (link.replaced || link.farewell || !link.reading) return link.abort_at;
   return (link.pinged ? link.pinged_at : heard(link)) + options_.ping_interval;
 }
 
-void SessionDriver::look_after(Link& link) {
+void SessionDriver::check_keepalive(Link& link) {
   if (!link.is_open()) return;
   if (link.replaced) {
-    if (Clock::now() >= link.cut_at) cut(link, {false, 0, "no patience left"});
+    if (Clock::now() >= link.abort_at) abort(link, {false, 0, "no patience left"});
     return;
   }
   if (link.farewell) {  // it may take as long to read it as one that is replaced
-    if (Clock::now() >= link.cut_at) cut(link, refused_end(*link.farewell));
+    if (Clock::now() >= link.abort_at) abort(link, refused_end(*link.farewell));
     return;
   }
   if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;
   if (Clock::now() < next_look(link)) return;
   if (link.pinged) {
-    cut(link, {false, 0, "no sign of life within two ping intervals"});
+    abort(link, {false, 0, "no sign of life within two ping intervals"});
     return;
   }
   // From here it has its time to answer, however long we ourselves stood still before.
   link.pinged = true;
   link.pinged_at = Clock::now();
   link.ping_due = true;
-  link.writable.ring();
+  link.writable.notify();
 }
 
 }  // namespace verbatim::server

@@ -28,7 +28,7 @@ bool Registry::attach(const std::string& session_id, Worker& worker, SessionDriv
     welcome = !draining_;
     woken = take_watchers(session_id);
   }
-  for (const Watcher& watcher : woken) ring(watcher);
+  for (const Watcher& watcher : woken) notify(watcher);
   return welcome;
 }
 
@@ -40,7 +40,7 @@ void Registry::release(const std::string& session_id) {
     woken = take_watchers(session_id);
     if (sessions_.empty() && empty_watcher_) woken.push_back(*empty_watcher_);
   }
-  for (const Watcher& watcher : woken) ring(watcher);
+  for (const Watcher& watcher : woken) notify(watcher);
 }
 
 std::vector<Registry::Watcher> Registry::take_watchers(const std::string& session_id) {
@@ -51,9 +51,9 @@ std::vector<Registry::Watcher> Registry::take_watchers(const std::string& sessio
   return taken;
 }
 
-void Registry::ring(const Watcher& watcher) {
-  asio::post(watcher.executor, [bell = watcher.bell] {
-    if (const auto alive = bell.lock()) alive->ring();
+void Registry::notify(const Watcher& watcher) {
+  asio::post(watcher.executor, [event = watcher.event] {
+    if (const auto alive = event.lock()) alive->notify();
   });
 }
 
@@ -146,7 +146,7 @@ void Registry::end_all(session::CloseReason reason, const std::string& why) {
 void Registry::begin_draining() {
   const std::lock_guard lock(mutex_);
   draining_ = true;
-  if (sessions_.empty() && empty_watcher_) ring(*empty_watcher_);
+  if (sessions_.empty() && empty_watcher_) notify(*empty_watcher_);
 }
 
 void Registry::drain(session::CloseReason reason, const std::string& why) {
@@ -169,19 +169,20 @@ bool Registry::draining() const {
   return draining_;
 }
 
-std::shared_ptr<Doorbell> Registry::watch(const std::string& session_id, const Executor& executor) {
-  auto bell = std::make_shared<Doorbell>(executor);
+std::shared_ptr<AsyncEvent> Registry::watch(const std::string& session_id,
+                                            const Executor& executor) {
+  auto event = std::make_shared<AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
-  std::erase_if(watchers_, [](const auto& entry) { return entry.second.bell.expired(); });
-  watchers_.emplace(session_id, Watcher{executor, bell});
-  return bell;
+  std::erase_if(watchers_, [](const auto& entry) { return entry.second.event.expired(); });
+  watchers_.emplace(session_id, Watcher{executor, event});
+  return event;
 }
 
-std::shared_ptr<Doorbell> Registry::watch_empty(const Executor& executor) {
-  auto bell = std::make_shared<Doorbell>(executor);
+std::shared_ptr<AsyncEvent> Registry::watch_empty(const Executor& executor) {
+  auto event = std::make_shared<AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
-  empty_watcher_ = Watcher{executor, bell};
-  return bell;
+  empty_watcher_ = Watcher{executor, event};
+  return event;
 }
 
 }  // namespace verbatim::server

@@ -60,9 +60,9 @@ class Registry {
   bool draining() const;
 
   /// Rung on `executor` when the session begins to run and when it is released.
-  std::shared_ptr<Doorbell> watch(const std::string& session_id, const Executor& executor);
+  std::shared_ptr<AsyncEvent> watch(const std::string& session_id, const Executor& executor);
   /// Rung when nothing is live any more.
-  std::shared_ptr<Doorbell> watch_empty(const Executor& executor);
+  std::shared_ptr<AsyncEvent> watch_empty(const Executor& executor);
 
  private:
   struct Entry {
@@ -72,9 +72,9 @@ class Registry {
   };
   struct Watcher {
     Executor executor;
-    std::weak_ptr<Doorbell> bell;
+    std::weak_ptr<AsyncEvent> event;
   };
-  static void ring(const Watcher& watcher);
+  static void notify(const Watcher& watcher);
   /// Calls `act` with the session's driver, on its thread; with null if it is not there (any more).
   void post_to(Worker& worker, const std::string& session_id,
                std::function<void(SessionDriver*)> act);

@@ -29,7 +29,7 @@ std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity,
 StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                            const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
                            Metrics& metrics, Log& log, std::function<void()> on_end,
-                           std::function<void()> on_heal)
+                           std::function<void()> on_recover)
     : settings_(settings),
       data_dir_(std::move(data_dir)),
       workers_(workers),
@@ -37,7 +37,7 @@ StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::pa
       metrics_(metrics),
       log_(log),
       on_end_(std::move(on_end)),
-      on_heal_(std::move(on_heal)) {}
+      on_heal_(std::move(on_recover)) {}
 
 void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
   metrics_.found_logs(logs);

@@ -31,7 +31,7 @@ class StorageWatch final : public storage::JournalListener {
   StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
                Metrics& metrics, Log& log, std::function<void()> on_end,
-               std::function<void()> on_heal);
+               std::function<void()> on_recover);
 
   /// Before anything else is asked.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }

@@ -107,29 +107,29 @@ Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) cons
 Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial& handle) const {
   const Address& first = proxy_ ? *proxy_ : address_;
   const std::string named = first.host + ":" + first.port;
-  const Addresses found = co_await look_up(executor, first.host, first.port, handle.cut);
+  const Addresses found = co_await look_up(executor, first.host, first.port, handle.abort);
   if (found.error) {
     co_return DialFailure{false, "can not resolve " + first.host + ": " + found.error.message()};
   }
   Socket socket(executor);
-  handle.cut = [&socket] {
+  handle.abort = [&socket] {
     error_code ignored;
     socket.close(ignored);
   };
   const auto [connect_error, endpoint] =
       co_await asio::async_connect(socket, found.endpoints, use_tuple);
-  handle.cut = nullptr;
+  handle.abort = nullptr;
   if (connect_error || !socket.is_open()) {
     co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};
   }
   // From here on the socket moves from layer to layer; its number stays.
   const int descriptor = socket.native_handle();
-  handle.cut = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
+  handle.abort = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   if (proxy_) {
     if (auto refused = co_await open_tunnel(socket)) {
-      handle.cut = nullptr;
+      handle.abort = nullptr;
       co_return DialFailure{true, *refused};
     }
   }
@@ -137,7 +137,7 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   Transport stream(std::move(socket), tls_.native_handle());
   expect_host(stream.tls(), address_.host);
   if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
-    handle.cut = nullptr;
+    handle.abort = nullptr;
     co_return DialFailure{false,
                           "no secure connection to " + address_.host + ": " + tls_error.message()};
   }
@@ -160,7 +160,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   bool late = false;
   const Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
     late = true;
-    if (handle.cut) handle.cut();
+    if (handle.abort) handle.abort();
   });
   const auto failed = [&late, this](bool refused, std::string why) {
     if (late) {
@@ -194,7 +194,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   limits.large_owner = wanted.owner;
   auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host,
                                         target(wanted), std::move(headers), std::move(limits));
-  handle.cut = nullptr;
+  handle.abort = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);
     std::string code = hidden_->holds_part_of_secret(refused->code) ? "" : refused->code;
@@ -218,10 +218,10 @@ void Upstream::use_key(Secret key) {
 Awaitable<std::string> Upstream::probe(const Executor& executor) const {
   Dial handle;
   const Deadline deadline(executor, settings_.connect_timeout, [&handle] {
-    if (handle.cut) handle.cut();
+    if (handle.abort) handle.abort();
   });
   const Connected connected = co_await connect(executor, handle);
-  handle.cut = nullptr;
+  handle.abort = nullptr;
   const auto* failure = std::get_if<DialFailure>(&connected);
   co_return failure ? failure->why : std::string();
 }

@@ -32,7 +32,7 @@ struct DialFailure {
 
 /// Lets the owner of a running dial() give it up.
 struct Dial {
-  std::function<void()> cut;
+  std::function<void()> abort;
 };
 
 class Upstream {

@@ -80,7 +80,7 @@ class Judge {
 
  private:
   /// Where a walk is. Paths end with a dot, or are empty.
-  struct Place {
+  struct Location {
     std::string written;      ///< for answers
     std::string field = {};   ///< folded, in the session object
     bool of_session = false;  ///< of a session, or of what a response shall have instead
@@ -141,7 +141,7 @@ class Judge {
     return members(body, known.inside, {place + '.', {}, true, of_response});
   }
 
-  bool members(Index object, KnownMembers known, const Place& place) {
+  bool members(Index object, KnownMembers known, const Location& place) {
     for (Index i = Outline::first(object); i < message_.end(object); i = message_.end(i)) {
       const std::string name = message_.name(i);
       if (member(i, name, known, place)) continue;
@@ -172,7 +172,7 @@ class Judge {
     return {};
   }
 
-  bool member(Index i, const std::string& name, KnownMembers known, const Place& place) {
+  bool member(Index i, const std::string& name, KnownMembers known, const Location& place) {
     if (!is_plain_name(name)) return ambiguous(place.written + name);
     const KnownMember* one = find(known, name);
     if (!place.of_session) {
@@ -183,13 +183,13 @@ class Judge {
     if (locks_.fields.judges(field, place.of_response)) return true;
     const bool holds_locked = message_.is(i, Kind::object) && locks_.fields.touches(field);
     if (one == nullptr && !holds_locked) return unknown(i, name, place);
-    const Place inside{place.written + name + '.', field + '.', true, place.of_response};
+    const Location inside{place.written + name + '.', field + '.', true, place.of_response};
     // What is locked in a member that is not the protocol's has been judged; the rest has not.
     return one == nullptr ? members(i, {}, inside) : value(i, *one, inside);
   }
 
   /// Of a member that the protocol has. `inside`: the place of its members.
-  bool value(Index value, const KnownMember& known, const Place& inside) {
+  bool value(Index value, const KnownMember& known, const Location& inside) {
     if (known.holds == Holds::free && !message_.is(value, Kind::array)) return true;
     if (known.holds == Holds::frees && message_.is(value, Kind::array)) return true;
     if (known.holds == Holds::members && message_.is(value, Kind::object))
@@ -209,13 +209,13 @@ class Judge {
   }
 
   /// A member that the protocol does not have in this place.
-  bool unknown(Index value, const std::string& name, const Place& place) {
+  bool unknown(Index value, const std::string& name, const Location& place) {
     const std::string path = place.written + name;
     return plain_and_harmless(name, path) && names_inside(value, path) && texts_inside(value, path);
   }
 
   /// As the provider showed it: some clients send the whole session back.
-  bool is_as_it_is(Index value, const Place& place, const std::string& name) {
+  bool is_as_it_is(Index value, const Location& place, const std::string& name) {
     const std::size_t envelope = place.written.find('.') + 1;
     const Tree* now = value_at(has(), place.written.substr(envelope) + name);
     return now != nullptr && equal(message_, value, *now);

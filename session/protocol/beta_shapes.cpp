@@ -72,33 +72,34 @@ std::string beta_format(View value) {
 
 // ---- members, and where each dialect has them ----------------------------------------------
 
-enum class Place { top, input, output };  ///< in GA: of the object, or of its `audio`
+enum class Section { top, input, output };  ///< in GA: of the object, or of its `audio`
 
 struct Member {
   std::string_view beta;  ///< empty: beta has no such thing
-  Place place;
+  Section place;
   std::string_view ga;  ///< empty: GA has no such thing
   Convert to_ga = as_it_is;
   Convert to_beta = as_it_is;
 };
 
-constexpr Member modalities{"modalities", Place::top, "output_modalities", ga_modalities,
+constexpr Member modalities{"modalities", Section::top, "output_modalities", ga_modalities,
                             beta_modalities};
-constexpr Member voice{"voice", Place::output, "voice"};
-constexpr Member speed{"speed", Place::output, "speed"};
-constexpr Member output_format{"output_audio_format", Place::output, "format", ga_format,
+constexpr Member voice{"voice", Section::output, "voice"};
+constexpr Member speed{"speed", Section::output, "speed"};
+constexpr Member output_format{"output_audio_format", Section::output, "format", ga_format,
                                beta_format};
-constexpr Member input_format{"input_audio_format", Place::input, "format", ga_format, beta_format};
-constexpr Member transcription{"input_audio_transcription", Place::input, "transcription"};
-constexpr Member noise_reduction{"input_audio_noise_reduction", Place::input, "noise_reduction"};
-constexpr Member turn_detection{"turn_detection", Place::input, "turn_detection"};
-constexpr Member most_tokens{"max_response_output_tokens", Place::top, "max_output_tokens"};
-constexpr Member no_temperature{"temperature", Place::top, ""};
-constexpr Member no_secret{"client_secret", Place::top, ""};
-constexpr Member no_modalities{"modalities", Place::top, ""};
-constexpr Member no_type{"", Place::top, "type"};
-constexpr Member input_items{"input", Place::top, "input", list_of<ga_item>};
-constexpr Member output_items{"output", Place::top, "output", as_it_is, list_of<beta_item>};
+constexpr Member input_format{"input_audio_format", Section::input, "format", ga_format,
+                              beta_format};
+constexpr Member transcription{"input_audio_transcription", Section::input, "transcription"};
+constexpr Member noise_reduction{"input_audio_noise_reduction", Section::input, "noise_reduction"};
+constexpr Member turn_detection{"turn_detection", Section::input, "turn_detection"};
+constexpr Member most_tokens{"max_response_output_tokens", Section::top, "max_output_tokens"};
+constexpr Member no_temperature{"temperature", Section::top, ""};
+constexpr Member no_secret{"client_secret", Section::top, ""};
+constexpr Member no_modalities{"modalities", Section::top, ""};
+constexpr Member no_type{"", Section::top, "type"};
+constexpr Member input_items{"input", Section::top, "input", list_of<ga_item>};
+constexpr Member output_items{"output", Section::top, "output", as_it_is, list_of<beta_item>};
 
 constexpr Member session_members[] = {modalities,   voice,          speed,           output_format,
                                       input_format, transcription,  noise_reduction, turn_detection,
@@ -131,9 +132,9 @@ std::string nest(View flat, MemberList members, std::string_view type = {}) {
     if (moved == nullptr || own.key().empty()) {
       top.add(own.key(), own.value().raw());
     } else if (!moved->ga.empty()) {
-      ObjectWriter& where = moved->place == Place::top     ? top
-                            : moved->place == Place::input ? input
-                                                           : output;
+      ObjectWriter& where = moved->place == Section::top     ? top
+                            : moved->place == Section::input ? input
+                                                             : output;
       where.add(moved->ga, moved->to_ga(own.value()));
     }
   }
@@ -144,12 +145,12 @@ std::string nest(View flat, MemberList members, std::string_view type = {}) {
   return top.text();
 }
 
-void flatten(View nested, Place place, MemberList members, ObjectWriter& out) {
+void flatten(View nested, Section place, MemberList members, ObjectWriter& out) {
   for (Members own(nested); own.next();) {
     const Member* moved = find(members, [&](const Member& one) {
       return !one.ga.empty() && one.place == place && one.ga == own.key();
     });
-    if (moved == nullptr && place == Place::top && own.key() != "audio")
+    if (moved == nullptr && place == Section::top && own.key() != "audio")
       out.add(own.key(), own.value().raw());
     if (moved != nullptr && !moved->beta.empty()) out.add(moved->beta, moved->to_beta(own.value()));
   }
@@ -158,9 +159,9 @@ void flatten(View nested, Place place, MemberList members, ObjectWriter& out) {
 std::string unnest(View nested, MemberList members) {
   if (!nested.is(Kind::object)) return as_it_is(nested);
   ObjectWriter out;
-  flatten(nested, Place::top, members, out);
-  flatten(nested["audio"]["input"], Place::input, members, out);
-  flatten(nested["audio"]["output"], Place::output, members, out);
+  flatten(nested, Section::top, members, out);
+  flatten(nested["audio"]["input"], Section::input, members, out);
+  flatten(nested["audio"]["output"], Section::output, members, out);
   return out.text();
 }
 
@@ -231,9 +232,9 @@ std::string beta_path(std::string_view path) {
     const std::string_view inside = path.substr(object.size());
     for (const Member& member : session_members) {
       if (member.ga.empty() || member.beta.empty()) continue;
-      const std::string_view where = member.place == Place::input    ? "audio.input."
-                                     : member.place == Place::output ? "audio.output."
-                                                                     : "";
+      const std::string_view where = member.place == Section::input    ? "audio.input."
+                                     : member.place == Section::output ? "audio.output."
+                                                                       : "";
       const std::size_t length = where.size() + member.ga.size();
       if (!inside.starts_with(where) || !inside.substr(where.size()).starts_with(member.ga))
         continue;

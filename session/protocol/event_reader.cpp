@@ -128,8 +128,8 @@ Body session_updated(Object& message) {
 
 ItemPlaced placed_after(View previous) {
   ItemPlaced placed;
-  if (previous.is(Kind::null)) placed.place = Place::front;
-  if (previous.is(Kind::string)) placed.place = Place::after;
+  if (previous.is(Kind::null)) placed.place = Position::front;
+  if (previous.is(Kind::string)) placed.place = Position::after;
   placed.previous = previous.string_or_empty();
   return placed;
 }
@@ -212,10 +212,10 @@ Body transcription_failed(Object& message) {
 }
 
 /// A string; some servers send the JSON itself.
-Text arguments_of(View told) {
-  if (told.is(Kind::object) || told.is(Kind::array))
-    return Text::from_wtf8(std::string(told.raw()));
-  return Text::from_wtf8(told.string_or_empty());
+Text arguments_of(View given) {
+  if (given.is(Kind::object) || given.is(Kind::array))
+    return Text::from_wtf8(std::string(given.raw()));
+  return Text::from_wtf8(given.string_or_empty());
 }
 
 template <bool mcp, bool whole>
@@ -297,10 +297,10 @@ Body item_create(Object& message) {
   ItemRequested asked{message["event_id"].string_or_empty(), read_item(message["item"])};
   asked.previous = message["previous_item_id"].string_or_empty();
   if (asked.previous == "root") {
-    asked.place = Place::front;
+    asked.place = Position::front;
     asked.previous.clear();
   } else if (!asked.previous.empty()) {
-    asked.place = Place::after;
+    asked.place = Position::after;
   }
   return asked;
 }

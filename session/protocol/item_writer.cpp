@@ -129,9 +129,9 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
       content.push_back(spoken ? part_json("output_audio", "transcript", quoted_text(part.text))
                                : part_json("output_text", "text", quoted_text(part.text)));
     } else if (part.is_audio || (by_voice && !part.came.exists())) {
-      const bool told = turn.status == TurnStatus::completed;
+      const bool completed = turn.status == TurnStatus::completed;
       content.push_back(
-          part_json("input_audio", "transcript", told ? quoted_text(part.text) : "null"));
+          part_json("input_audio", "transcript", completed ? quoted_text(part.text) : "null"));
     } else if (part.came.exists()) {
       content.push_back(with_text(part.came, part.text));
     } else {

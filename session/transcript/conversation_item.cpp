@@ -52,11 +52,11 @@ void ConversationItem::add_sentence(std::size_t part, const Text& text) {
 
 /// Of the spoken part that a transcription's index means: an utterance has one, and some providers
 /// count their deltas instead.
-int ConversationItem::speech_index(int told) const {
+int ConversationItem::speech_index(int given) const {
   const Part* first = nullptr;
   for (const Part& part : item.parts) {
     if (!part.spoken_input) continue;
-    if (part.content_index == told) return told;
+    if (part.content_index == given) return given;
     if (first == nullptr) first = &part;
   }
   return first == nullptr ? 0 : first->content_index;
@@ -212,8 +212,8 @@ bool ConversationItem::is_turn() const {
 }
 
 TurnStatus ConversationItem::status() const {
-  const TurnStatus told = status_from_events();
-  return told == TurnStatus::in_progress ? settled_as_.value_or(told) : told;
+  const TurnStatus given = status_from_events();
+  return given == TurnStatus::in_progress ? settled_as_.value_or(given) : given;
 }
 
 TurnStatus ConversationItem::status_from_events() const {
@@ -323,7 +323,7 @@ Turn ConversationItem::turn() const {
   return turn;
 }
 
-ConversationItem::Face ConversationItem::face() const {
+ConversationItem::Fingerprint ConversationItem::fingerprint() const {
   if (!is_turn()) return {};
   const std::int64_t heard_ms = truncation_ ? truncation_->audio_ms : -1;
   return {true, item.role, status(), text_version_, heard_ms, deleted};

@@ -70,7 +70,7 @@ struct ConversationItem {
   bool in_chain = false;  ///< or among the loose ones
   std::optional<std::size_t>
       slot;              ///< its place in the oldest part of the chain, which has no links
-  bool watched = false;  ///< by the event that is being applied
+  bool tracked = false;  ///< by the event that is being applied
   Response* response = nullptr;
   bool described = false;  ///< a whole item was given, not just its id
   bool placed = false;     ///< its place in the conversation was told
@@ -134,16 +134,16 @@ struct ConversationItem {
   Turn turn() const;
 
   /// What a change of must be told (Transcript::Applied), cheap to compare.
-  struct Face {
+  struct Fingerprint {
     bool is_turn = false;
     Role role = Role::unknown;
     TurnStatus status = TurnStatus::in_progress;
     std::uint64_t text_version = 0;
     std::int64_t heard_ms = -1;
     bool deleted = false;
-    bool operator==(const Face&) const = default;
+    bool operator==(const Fingerprint&) const = default;
   };
-  Face face() const;
+  Fingerprint fingerprint() const;
 
   /// All but the links and the response.
   template <class Self>
@@ -176,7 +176,7 @@ struct ConversationItem {
   std::size_t part_index(int content_index);
   void set_text(std::size_t part, const Text& text);
   void add_sentence(std::size_t part, const Text& text);
-  int speech_index(int told) const;
+  int speech_index(int given) const;
   void end_part(std::size_t part, PartEnd end);
   TurnStatus status_from_events() const;
   TurnStatus answer_status() const;

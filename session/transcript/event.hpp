@@ -73,7 +73,7 @@ struct SessionConfigured {
   friend bool operator==(const SessionConfigured&, const SessionConfigured&) = default;
 };
 
-enum class Place : std::uint8_t {
+enum class Position : std::uint8_t {
   end = 0,    ///< `previous_item_id` absent
   front = 1,  ///< null from the provider; "root" from a client
   after = 2,  ///< named in `previous`
@@ -83,7 +83,7 @@ enum class Place : std::uint8_t {
 /// events that place an item.
 struct ItemPlaced {
   Item item;
-  Place place = Place::end;
+  Position place = Position::end;
   std::string previous;
   bool committed = false;  ///< from input_audio_buffer.committed: a user's spoken item
   friend bool operator==(const ItemPlaced&, const ItemPlaced&) = default;
@@ -223,9 +223,9 @@ struct ProviderError {
 /// A client's conversation.item.create: a wish until the provider places the item.
 struct ItemRequested {
   std::string client_event_id;
-  Item item;                  ///< id may be empty: the provider then chooses one
-  Place place = Place::end;   ///< where the client wants it: at the front ("root"), or behind
-  std::string previous = {};  ///< this item
+  Item item;                       ///< id may be empty: the provider then chooses one
+  Position place = Position::end;  ///< where the client wants it: at the front ("root"), or behind
+  std::string previous = {};       ///< this item
   friend bool operator==(const ItemRequested&, const ItemRequested&) = default;
 };
 

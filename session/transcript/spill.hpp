@@ -21,13 +21,13 @@ class SpillError : public std::runtime_error {
 
 class Spill {
  public:
-  using Place = std::uint64_t;
+  using Offset = std::uint64_t;
 
   virtual ~Spill() = default;
   /// nullopt: it takes nothing for now, and the bytes stay where they are.
-  virtual std::optional<Place> put(std::string_view bytes) = 0;
+  virtual std::optional<Offset> put(std::string_view bytes) = 0;
   /// Throws SpillError.
-  virtual std::string get(Place place) const = 0;
+  virtual std::string get(Offset place) const = 0;
 };
 
 }  // namespace verbatim::session

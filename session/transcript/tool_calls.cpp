@@ -37,10 +37,10 @@ bool has_whole_arguments(const Item& item) {
 }
 
 /// What the item says once it is whole; until then its own events may know more.
-Text arguments_of(const Item& item, View said, const Text& told) {
+Text arguments_of(const Item& item, View said, const Text& reported) {
   Text arguments = words_of(said);
   const bool more = item.status == ItemStatus::in_progress || arguments.empty();
-  return more && told.size_bytes() > arguments.size_bytes() ? told : arguments;
+  return more && reported.size_bytes() > arguments.size_bytes() ? reported : arguments;
 }
 
 bool failed_before_it_was_whole(const ConversationItem& item) {
@@ -104,26 +104,26 @@ void ConversationItem::tool_went_on(ToolStatus status, TimeMs now) {
 void ToolCalls::item(const ConversationItem& item) {
   if (!item.placed && item.response != nullptr && item.response->out_of_band) return;
   Object facts(View::of(item.item.detail));
-  const ToolState told = item.tool.value_or(ToolState());
+  const ToolState reported = item.tool.value_or(ToolState());
   ToolCall call;
   call.after = turns_;
   call.item_id = item.item.id;
   call.deleted = item.deleted;
   if (item.response != nullptr) call.response_id = item.response->id;
   call.started_at = item.started_at;
-  call.call_id = facts["call_id"].string().value_or(told.call_id);
+  call.call_id = facts["call_id"].string().value_or(reported.call_id);
   if (item.item.kind == ItemKind::function_call_output)
     return function_output(std::move(call), words_of(facts["output"]));
 
-  call.name = facts["name"].string().value_or(told.name);
-  call.arguments = arguments_of(item.item, facts["arguments"], told.arguments);
+  call.name = facts["name"].string().value_or(reported.name);
+  call.arguments = arguments_of(item.item, facts["arguments"], reported.arguments);
   if (item.item.kind == ItemKind::function_call) return function_call(std::move(call), item);
 
   const std::string type = facts["type"].string_or_empty();
   if (type == "mcp_approval_response") return approval_response(facts);
   call.kind = ToolKind::mcp;
   call.server = facts["server_label"].string_or_empty();
-  if (type == "mcp_call" || (type.empty() && told.mcp)) {
+  if (type == "mcp_call" || (type.empty() && reported.mcp)) {
     mcp_call(std::move(call), item, facts);
   } else if (type == "mcp_approval_request") {
     call.approval = ToolApproval{call.item_id, std::nullopt, {}};

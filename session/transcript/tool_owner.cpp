@@ -65,29 +65,29 @@ struct Transcript::State::CallSigns {
 
   /// What is told of another call than this one. What is told behind the end of a call's arguments
   /// repeats them, or begins another call.
-  bool is_another(const CallSigns& told) const {
-    if (differ(call_id, told.call_id) || differ(name, told.name)) return true;
+  bool is_another(const CallSigns& reported) const {
+    if (differ(call_id, reported.call_id) || differ(name, reported.name)) return true;
     if (!ended) return false;
-    const bool named_again = !call_id.empty() && call_id == told.call_id;
-    return told.ended ? arguments != told.arguments : !named_again;
+    const bool named_again = !call_id.empty() && call_id == reported.call_id;
+    return reported.ended ? arguments != reported.arguments : !named_again;
   }
 };
 
 /// The call of that response which these signs and that index mean, and no other's; nullptr if it
 /// has none. `guess`: without index and call id, the last that is open.
 ConversationItem* Transcript::State::call_among(const std::vector<ConversationItem*>& calls,
-                                                const CallSigns& told, bool mcp, int output_index,
+                                                const CallSigns& reported, bool mcp, int output_index,
                                                 bool guess) {
   ConversationItem* by_index = nullptr;
   ConversationItem* last = nullptr;
   for (auto one = calls.rbegin(); one != calls.rend(); ++one) {
     ConversationItem& item = **one;
     if (!holds_call(item) || (item.item.kind == ItemKind::other) != mcp) continue;
-    watch(item);
+    track(item);
     fetch_detail(item);
     const CallSigns ours = CallSigns::of(item);
-    if (ours.is_another(told)) continue;
-    if (!ours.call_id.empty() && ours.call_id == told.call_id) return &item;
+    if (ours.is_another(reported)) continue;
+    if (!ours.call_id.empty() && ours.call_id == reported.call_id) return &item;
     const bool both_known = output_index != no_output_index && item.output_index != no_output_index;
     if (both_known && item.output_index == output_index && by_index == nullptr) by_index = &item;
     if (!both_known && last == nullptr) last = &item;
@@ -133,27 +133,27 @@ std::vector<ConversationItem*> Transcript::State::last_items() {
 
 /// The item with this id, if it can be that call. One id for a call and for words, or for two
 /// calls, means two items.
-ConversationItem* Transcript::State::call_named(const std::string& id, const CallSigns& told,
+ConversationItem* Transcript::State::call_named(const std::string& id, const CallSigns& reported,
                                                 const std::string& response_id) {
-  ConversationItem* const item = id.empty() ? nullptr : known(id);
+  ConversationItem* const item = id.empty() ? nullptr : find_tracked(id);
   if (item == nullptr || is_bare(*item)) return item;
   if (!holds_call(*item)) return nullptr;
   const bool answers_another =
       item->response != nullptr && !item->settled && differ(item->response->id, response_id);
   fetch_detail(*item);
   const CallSigns ours = CallSigns::of(*item);
-  return answers_another || differ(ours.call_id, told.call_id) ? nullptr : item;
+  return answers_another || differ(ours.call_id, reported.call_id) ? nullptr : item;
 }
 
-ConversationItem& Transcript::State::call_of(const Address& address, const CallSigns& told,
+ConversationItem& Transcript::State::call_of(const Address& address, const CallSigns& reported,
                                              bool mcp) {
-  ConversationItem* found = call_named(address.item_id, told, address.response_id);
+  ConversationItem* found = call_named(address.item_id, reported, address.response_id);
   if (found == nullptr)
-    found = call_among(calls_of(address.response_id), told, mcp, address.output_index,
+    found = call_among(calls_of(address.response_id), reported, mcp, address.output_index,
                        address.item_id.empty());
   if (found == nullptr) {
     const bool is_new_id = !address.item_id.empty() && find(address.item_id) == nullptr;
-    found = is_new_id ? &named(address.item_id) : &own_item(Role::unknown);
+    found = is_new_id ? &find_or_create(address.item_id) : &own_item(Role::unknown);
     found->item.kind = mcp ? ItemKind::other : ItemKind::function_call;
     if (address.response_id.empty() && running.empty()) anchor(*found);
   }
@@ -165,40 +165,40 @@ ConversationItem& Transcript::State::call_of(const Address& address, const CallS
 
 /// The call that response.output_item.added or .done, or a response's output, tells of; nullptr if
 /// it is none of a tool.
-ConversationItem* Transcript::State::output_call(const Address& address, const Item& told) {
-  if (!is_call(told)) return nullptr;
-  ConversationItem& item = call_of(address, CallSigns::of(told), told.kind == ItemKind::other);
+ConversationItem* Transcript::State::output_call(const Address& address, const Item& reported) {
+  if (!is_call(reported)) return nullptr;
+  ConversationItem& item = call_of(address, CallSigns::of(reported), reported.kind == ItemKind::other);
   if (item.item.id != address.item_id) remember_alias(address.item_id, item);
   return &item;
 }
 
 /// The item that is placed, or told of once more; nullptr if nothing has told of it before. A call
 /// may come under an id that is not its own, or that is another's.
-ConversationItem* Transcript::State::told_before(const Item& told, bool placed) {
-  if (!is_call(told)) return told.id.empty() ? nullptr : known(told.id);
-  const CallSigns signs = CallSigns::of(told);
-  if (ConversationItem* const own = call_named(told.id, signs, {})) return own;
+ConversationItem* Transcript::State::told_before(const Item& reported, bool placed) {
+  if (!is_call(reported)) return reported.id.empty() ? nullptr : find_tracked(reported.id);
+  const CallSigns signs = CallSigns::of(reported);
+  if (ConversationItem* const own = call_named(reported.id, signs, {})) return own;
   std::vector<ConversationItem*> calls = calls_of({});
   if (placed) std::erase_if(calls, [](const ConversationItem* one) { return one->placed; });
   ConversationItem* const found =
-      call_among(calls, signs, told.kind == ItemKind::other, no_output_index, true);
+      call_among(calls, signs, reported.kind == ItemKind::other, no_output_index, true);
   if (found != nullptr) {
-    remember_alias(told.id, *found);
+    remember_alias(reported.id, *found);
     return found;
   }
-  const bool is_anothers = !told.id.empty() && find(told.id) != nullptr;
+  const bool is_anothers = !reported.id.empty() && find(reported.id) != nullptr;
   return is_anothers ? &own_item(Role::unknown) : nullptr;
 }
 
 /// A tool's output that is told of once more under another id.
-ConversationItem* Transcript::State::output_under_other_id(const Item& told) {
-  if (told.kind != ItemKind::function_call_output) return nullptr;
+ConversationItem* Transcript::State::output_under_other_id(const Item& reported) {
+  if (reported.kind != ItemKind::function_call_output) return nullptr;
   const std::vector<ConversationItem*> last = last_items();
-  Object theirs(View::of(told.detail));
+  Object theirs(View::of(reported.detail));
   for (auto one = last.rbegin(); one != last.rend(); ++one) {
     ConversationItem& item = **one;
     if (item.item.kind != ItemKind::function_call_output) continue;
-    watch(item);
+    track(item);
     fetch_detail(item);
     Object ours(View::of(item.item.detail));
     if (ours["call_id"].raw() == theirs["call_id"].raw() &&
@@ -216,11 +216,11 @@ void Transcript::State::on(const ToolArguments& event) {
 }
 
 void Transcript::State::on(const ToolProgress& event) {
-  ConversationItem* found = event.item_id.empty() ? nullptr : known(event.item_id);
+  ConversationItem* found = event.item_id.empty() ? nullptr : find_tracked(event.item_id);
   if (found == nullptr && (event.item_id.empty() || event.output_index != no_output_index))
     found = call_going_on(event.output_index);
   if (found == nullptr && event.item_id.empty()) return;  // it says nothing of a call
-  (found != nullptr ? *found : named(event.item_id)).tool_went_on(event.status, now);
+  (found != nullptr ? *found : find_or_create(event.item_id)).tool_went_on(event.status, now);
 }
 
 /// The MCP call under way with that index; without an index the oldest that has not ended.
@@ -230,7 +230,7 @@ ConversationItem* Transcript::State::call_going_on(int output_index) {
                         item->output_index == output_index;
     const bool goes_on = !item->tool || item->tool->reported == ToolStatus::in_progress;
     if (item->item.kind != ItemKind::other || !holds_call(*item) || !is_its || !goes_on) continue;
-    watch(*item);
+    track(*item);
     return item;
   }
   return nullptr;

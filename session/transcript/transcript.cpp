@@ -10,33 +10,33 @@ namespace verbatim::session {
 
 // ---- the items and their order -------------------------------------------------------------
 
-ConversationItem* Transcript::State::known(const std::string& id) {
+ConversationItem* Transcript::State::find_tracked(const std::string& id) {
   ConversationItem* const item = find(id);
-  if (item != nullptr) watch(*item);
+  if (item != nullptr) track(*item);
   return item;
 }
 
-ConversationItem& Transcript::State::named(const std::string& id) {
-  if (ConversationItem* const item = known(id)) return *item;
+ConversationItem& Transcript::State::find_or_create(const std::string& id) {
+  if (ConversationItem* const item = find_tracked(id)) return *item;
   ConversationItem& item = items[id];
-  watch(item);
+  track(item);
   item.item.id = id;
   loose.push_back(item);
   return item;
 }
 
 /// Rule 4. What has a place keeps it.
-void Transcript::State::place(ConversationItem& item, const ItemPlaced& told,
+void Transcript::State::place(ConversationItem& item, const ItemPlaced& reported,
                               const ItemRequested* asked) {
   item.placed = true;
   if (item.in_chain) return;
   const bool may_ask = asked != nullptr && (asked->item.id == item.item.id ||
-                                            told.place != Place::after || told.previous.empty());
-  if (may_ask && asked->place == Place::front) return place_in_front(item);
+                                            reported.place != Position::after || reported.previous.empty());
+  if (may_ask && asked->place == Position::front) return place_in_front(item);
   ConversationItem* const wanted =
-      may_ask && asked->place == Place::after ? find(asked->previous) : nullptr;
+      may_ask && asked->place == Position::after ? find(asked->previous) : nullptr;
   if (wanted != nullptr && wanted != &item) return place_behind(item, *wanted, true);
-  ConversationItem* before = told.place == Place::after ? find(told.previous) : nullptr;
+  ConversationItem* before = reported.place == Position::after ? find(reported.previous) : nullptr;
   if (before == &item) before = nullptr;
   if (asked == nullptr && item.item.role != Role::user && anchor_unplaced_speech(item, before))
     return anchor(item);
@@ -153,12 +153,12 @@ void Transcript::State::settle_all() {
   for (std::size_t slot = 0; slot < slots.size(); ++slot)
     if (slots[slot].spilled && slots[slot].is_open) bring_back(slots[slot].bundle);
   for (ConversationItem* item : lingering) {
-    watch(*item);
+    track(*item);
     item->settle(now);
   }
   for (const ItemChain* list : {&chain, &loose}) {
     for (ConversationItem* at = list->first(); at != nullptr; at = at->link.behind) {
-      watch(*at);
+      track(*at);
       at->settle(now);
     }
   }
@@ -196,20 +196,20 @@ void Transcript::State::join(ConversationItem& item, const std::string& response
 
 // ---- what changed --------------------------------------------------------------------------
 
-void Transcript::State::watch(ConversationItem& item) {
-  if (item.watched) return;
-  item.watched = true;
-  watched.emplace_back(&item, item.face());
+void Transcript::State::track(ConversationItem& item) {
+  if (item.tracked) return;
+  item.tracked = true;
+  tracked.emplace_back(&item, item.fingerprint());
 }
 
-std::vector<std::string> Transcript::State::touched() {
+std::vector<std::string> Transcript::State::changed() {
   std::vector<std::string> ids;
-  for (const auto& [item, before] : watched) {
-    item->watched = false;
+  for (const auto& [item, before] : tracked) {
+    item->tracked = false;
     if (item->item.kind != ItemKind::message) ++tools_version;
-    if (item->face() != before) ids.push_back(item->item.id);
+    if (item->fingerprint() != before) ids.push_back(item->item.id);
   }
-  watched.clear();
+  tracked.clear();
   for (std::string& id : renamed)
     if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(std::move(id));
   renamed.clear();
@@ -222,7 +222,7 @@ void Transcript::State::finish(TimeMs at) {
   while (loose.first() != nullptr) anchor(*loose.first());
   for (; !pending.empty(); pending.pop_front()) keep_unacknowledged(std::move(pending.front()));
   settle_all();
-  touched();
+  changed();
   audio.clear();
   finished = true;
 }

@@ -40,7 +40,7 @@ class Transcript {
 
   struct Applied {
     bool repeat = false;               ///< an event_id seen before: nothing changed
-    std::vector<std::string> touched;  ///< items whose turn changed text or status
+    std::vector<std::string> changed;  ///< items whose turn changed text or status
   };
 
   /// Folds one event in. Never fails: what makes no sense changes nothing.

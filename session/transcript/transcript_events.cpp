@@ -15,9 +15,9 @@ Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   // Audio has no times, and is not journaled: a recovery must come to the same ones.
   if (!std::holds_alternative<AudioDelta>(event.body)) now = std::max(now, at);
   std::visit([this](const auto& body) { on(body); }, event.body);
-  for (const auto& [item, before] : watched)
+  for (const auto& [item, before] : tracked)
     stow(item->item.kind, item->item.detail, item->detail_place);
-  Applied applied{false, touched()};
+  Applied applied{false, changed()};
   spill();
   return applied;
 }
@@ -96,7 +96,7 @@ void Transcript::State::on(const ItemPlaced& event) {
   if (asked == nullptr && !event.committed) {
     found = told_before(event.item, true);
   } else if (!id.empty()) {
-    found = known(id);
+    found = find_tracked(id);
   }
   if (found != nullptr &&
       (event.committed ? found->committed && found->is_transcribed() : found->deleted)) {
@@ -107,7 +107,7 @@ void Transcript::State::on(const ItemPlaced& event) {
     found = announced_under_other_id(event.item);
     if (found != nullptr) remember_alias(id, *found);
   }
-  if (found == nullptr) found = id.empty() ? &own_item(event.item.role) : &named(id);
+  if (found == nullptr) found = id.empty() ? &own_item(event.item.role) : &find_or_create(id);
   ConversationItem& item = *found;
   if (event.committed && !item.settled) {
     item.spoken = true;
@@ -134,14 +134,14 @@ void Transcript::State::on(const ItemSnapshot& event) {
   if (!event.retrieved) {
     found = told_before(event.item, false);
   } else if (!event.item.id.empty()) {
-    found = known(event.item.id);
+    found = find_tracked(event.item.id);
   }
   if (found == nullptr && !event.retrieved) found = output_under_other_id(event.item);
   if (found == nullptr && !event.retrieved && event.item.kind == ItemKind::message) {
     // Of an answer whose events have different ids, or none: the words say which it is.
     const std::string& guess =
         event.item.id.empty() && chain.last() != nullptr ? chain.last()->item.id : scattered;
-    ConversationItem* const other = guess.empty() ? nullptr : known(guess);
+    ConversationItem* const other = guess.empty() ? nullptr : find_tracked(guess);
     const bool is_guess_from_words = other != nullptr && !event.item.id.empty();
     const bool same =
         other != nullptr && other->item.role == event.item.role &&
@@ -156,7 +156,7 @@ void Transcript::State::on(const ItemSnapshot& event) {
   }
   if (found == nullptr) {
     if (!event.retrieved) acknowledge(event.item);  // some servers never place what they took
-    found = event.item.id.empty() ? &own_item(event.item.role) : &named(event.item.id);
+    found = event.item.id.empty() ? &own_item(event.item.role) : &find_or_create(event.item.id);
   }
   learn(*found, event.item);
 }
@@ -169,7 +169,7 @@ void Transcript::State::on(const OutputItem& event) {
 }
 
 void Transcript::State::on(const ItemTruncated& event) {
-  if (ConversationItem* item = known(event.item_id)) {
+  if (ConversationItem* item = find_tracked(event.item_id)) {
     const auto sent = event.audio_sent_ms >= 0 ? event.audio_sent_ms
                                                : audio_sent_ms(event.item_id, event.content_index);
     item->truncate(event.content_index, event.audio_end_ms, sent);
@@ -178,35 +178,35 @@ void Transcript::State::on(const ItemTruncated& event) {
 }
 
 void Transcript::State::on(const ItemDeleted& event) {
-  if (ConversationItem* item = known(event.item_id)) item->deleted = true;
+  if (ConversationItem* item = find_tracked(event.item_id)) item->deleted = true;
 }
 
 // ---- text ----------------------------------------------------------------------------------
 
 void Transcript::State::on(const TextDelta& event) {
-  ConversationItem& item = event.transcription
-                               ? speech(event.item_id)
-                               : answer({event.item_id, event.response_id, event.output_index},
-                                        event.content_index, nullptr);
+  ConversationItem& item =
+      event.transcription ? user_item(event.item_id)
+                          : assistant_item({event.item_id, event.response_id, event.output_index},
+                                           event.content_index, nullptr);
   item.append(event.content_index, event.text, now);
 }
 
 void Transcript::State::on(const TextDone& event) {
-  ConversationItem& item = event.transcription
-                               ? speech(event.item_id)
-                               : answer({event.item_id, event.response_id, event.output_index},
-                                        event.content_index, &event.text);
+  ConversationItem& item =
+      event.transcription ? user_item(event.item_id)
+                          : assistant_item({event.item_id, event.response_id, event.output_index},
+                                           event.content_index, &event.text);
   item.finish_part(event.content_index, event.text, now);
 }
 
 void Transcript::State::on(const PartSnapshot& event) {
-  ConversationItem& item = answer({event.item_id, event.response_id, event.output_index},
-                                  event.content_index, &event.text);
+  ConversationItem& item = assistant_item({event.item_id, event.response_id, event.output_index},
+                                          event.content_index, &event.text);
   item.repeat_part(Part{event.content_index, event.text, false}, true, now);
 }
 
 void Transcript::State::on(const TranscriptionFailed& event) {
-  speech(event.item_id).transcription_failed(event.reason);
+  user_item(event.item_id).transcription_failed(event.reason);
 }
 
 /// The words that it may have carried are known to be missing here.
@@ -318,16 +318,16 @@ void Transcript::State::on(const SpeechStarted& event) {
   talk_over({});
   if (event.item_id.empty()) return;
   // Some servers have one id for all utterances; others tell the beginning of one several times.
-  ConversationItem* const last = known(event.item_id);
+  ConversationItem* const last = find_tracked(event.item_id);
   if (last != nullptr && last->is_transcribed() &&
       (last->committed || last->slot || last->link.behind != nullptr))
     retire(*last);
-  ConversationItem& item = speech(event.item_id);
+  ConversationItem& item = user_item(event.item_id);
   if (!item.started_at) item.started_at = now;
 }
 
 void Transcript::State::on(const SpeechStopped& event) {
-  if (!event.item_id.empty()) speech(event.item_id).ended_at = now;
+  if (!event.item_id.empty()) user_item(event.item_id).ended_at = now;
 }
 
 void Transcript::State::on(const BufferCleared&) {
@@ -341,7 +341,7 @@ void Transcript::State::on(const ResponseStarted& event) {
   Response* const known_one = find_response(event.response_id);
   const bool is_new = known_one == nullptr || known_one->ended;  // some have one id for all answers
   Response& started = is_new ? begin_response(event.response_id) : *known_one;
-  for (ConversationItem* item : started.items) watch(*item);
+  for (ConversationItem* item : started.items) track(*item);
   started.out_of_band = event.out_of_band;
 }
 
@@ -354,7 +354,7 @@ void Transcript::State::on(const ResponseEnded& event) {
     if (!empty) learn(*output_item({output.id, event.response_id, index}, output, true), output);
   }
   for (ConversationItem* item : ended.items) {
-    watch(*item);
+    track(*item);
     if (item->started_at) item->touch_times(now);
   }
   if (ended.items.empty()) bare = &ended;
@@ -386,7 +386,7 @@ void Transcript::State::talk_over(const std::string& response_id) {
 
 void Transcript::State::on(const AnswerAudio& event) {
   std::erase(audio_unrecorded, event.item_id);
-  if (ConversationItem* item = known(event.item_id))
+  if (ConversationItem* item = find_tracked(event.item_id))
     item->sent_audio_ms = std::clamp(event.ms, item->sent_audio_ms, usage_max);
 }
 

@@ -37,7 +37,7 @@ ConversationItem& Transcript::State::own_item(Role role) {
   do {
     id = own_prefix + std::to_string(++own_items);
   } while (find(id) != nullptr);
-  ConversationItem& item = named(id);
+  ConversationItem& item = find_or_create(id);
   item.item.role = role;
   return item;
 }
@@ -50,7 +50,7 @@ ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) 
   if (known_role == Role::unknown && item.item.kind == ItemKind::message) known_role = role;
   const bool is_tools = item.item.kind != ItemKind::message && role == Role::assistant;
   if (known_role != opposite && !is_tools) return item;
-  ConversationItem& other = named(item.item.id + "#" + std::string(to_string(role)));
+  ConversationItem& other = find_or_create(item.item.id + "#" + std::string(to_string(role)));
   other.item.role = role;
   if (item.in_chain && !other.in_chain) place_behind(other, item, true);
   return other;
@@ -73,13 +73,13 @@ void Transcript::State::retire(ConversationItem& item) {
   rename(items);
   rename(audio);
   item.item.id = name;
-  if (item.watched)
-    std::find_if(watched.begin(), watched.end(), [&item](const auto& one) {
+  if (item.tracked)
+    std::find_if(tracked.begin(), tracked.end(), [&item](const auto& one) {
       return one.first == &item;
     })->second = {};
   else
-    watched.emplace_back(&item, ConversationItem::Face());
-  item.watched = true;
+    tracked.emplace_back(&item, ConversationItem::Fingerprint());
+  item.tracked = true;
   renamed.push_back(id);
   for (auto& [alias, of] : aliases)
     if (of == id) of = name;
@@ -101,14 +101,14 @@ bool Transcript::State::is_of_earlier_answer(const ConversationItem& item,
 
 // ---- the user's speech -----------------------------------------------------------------------
 
-ConversationItem& Transcript::State::speech(const std::string& id) {
-  ConversationItem* found = id.empty() ? unanswered_speech() : known(id);
+ConversationItem& Transcript::State::user_item(const std::string& id) {
+  ConversationItem* found = id.empty() ? unanswered_speech() : find_tracked(id);
   if (found == nullptr && id.empty()) {
     found = &own_item(Role::user);
     anchor(*found);
     found->placed = true;  // nothing else will tell its place
   }
-  ConversationItem& item = in_role(found != nullptr ? *found : named(id), Role::user);
+  ConversationItem& item = in_role(found != nullptr ? *found : find_or_create(id), Role::user);
   item.spoken = true;
   return item;
 }
@@ -131,7 +131,7 @@ ConversationItem* Transcript::State::unanswered_speech() {
   for (ConversationItem* at = loose.first(); at != nullptr && oldest == nullptr;
        at = at->link.behind)
     if (at->transcription_pending()) oldest = at;
-  if (oldest != nullptr) watch(*oldest);
+  if (oldest != nullptr) track(*oldest);
   return oldest;
 }
 
@@ -186,7 +186,7 @@ ConversationItem* Transcript::State::unnamed_answer(const Address& address, Matc
   if (found == nullptr && !scattered.empty())
     if (ConversationItem* const last = find(scattered))
       if (last->response == nullptr && is_it(*last)) found = last;
-  if (found != nullptr) watch(*found);
+  if (found != nullptr) track(*found);
   return found;
 }
 
@@ -197,14 +197,14 @@ ConversationItem* Transcript::State::placed_and_empty() {
   const bool fits = last != nullptr && is_message_of_model(*last) && last->placed &&
                     last->response == nullptr && !last->settled && last->item.parts.empty() &&
                     last->item.status == ItemStatus::in_progress;
-  if (fits) watch(*last);
+  if (fits) track(*last);
   return fits ? last : nullptr;
 }
 
 /// The item that text of the model belongs to. `whole`: the part's whole text; null for a delta.
-ConversationItem& Transcript::State::answer(const Address& address, int content_index,
-                                            const Text* whole) {
-  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+ConversationItem& Transcript::State::assistant_item(const Address& address, int content_index,
+                                                    const Text* whole) {
+  ConversationItem* found = address.item_id.empty() ? nullptr : find_tracked(address.item_id);
   if (found == nullptr && !address.item_id.empty()) {
     found = unnamed_answer(address, [&](const ConversationItem& item) {
       return whole != nullptr ? item.is_begun_by(content_index, *whole)
@@ -220,7 +220,7 @@ ConversationItem& Transcript::State::answer(const Address& address, int content_
         !(whole != nullptr && found->says(content_index, *whole)))
       found = nullptr;
     if (found != nullptr) {
-      watch(*found);
+      track(*found);
       if (!address.item_id.empty()) scattered = found->item.id;
     }
   }
@@ -232,10 +232,10 @@ ConversationItem& Transcript::State::answer(const Address& address, int content_
     if (response_id.empty() && running.size() != 1) anchor(*found);
   }
   ConversationItem* item =
-      &in_role(found != nullptr ? *found : named(address.item_id), Role::assistant);
+      &in_role(found != nullptr ? *found : find_or_create(address.item_id), Role::assistant);
   if (is_of_earlier_answer(*item, response_id)) {
     retire(*item);
-    item = &in_role(named(address.item_id), Role::assistant);
+    item = &in_role(find_or_create(address.item_id), Role::assistant);
   }
   // Without a response's id it is of the only one that runs.
   if (response_id.empty() && running.size() == 1 && !item->settled &&
@@ -248,17 +248,17 @@ ConversationItem& Transcript::State::answer(const Address& address, int content_
 }
 
 /// The item that response.output_item.added or .done, or a response's output, tells of.
-ConversationItem* Transcript::State::output_item(const Address& address, const Item& told,
+ConversationItem* Transcript::State::output_item(const Address& address, const Item& reported,
                                                  bool done) {
-  if (ConversationItem* const call = output_call(address, told)) return call;
-  ConversationItem* found = address.item_id.empty() ? nullptr : known(address.item_id);
+  if (ConversationItem* const call = output_call(address, reported)) return call;
+  ConversationItem* found = address.item_id.empty() ? nullptr : find_tracked(address.item_id);
   if (found != nullptr && is_of_earlier_answer(*found, address.response_id)) {
     retire(*found);
     found = nullptr;
   }
-  if (found == nullptr && !told.parts.empty() && told.kind == ItemKind::message) {
-    found = unnamed_answer(address, [&told](const ConversationItem& item) {
-      return std::all_of(told.parts.begin(), told.parts.end(), [&item](const Part& part) {
+  if (found == nullptr && !reported.parts.empty() && reported.kind == ItemKind::message) {
+    found = unnamed_answer(address, [&reported](const ConversationItem& item) {
+      return std::all_of(reported.parts.begin(), reported.parts.end(), [&item](const Part& part) {
         return item.is_begun_by(part.content_index, part.text);
       });
     });
@@ -267,23 +267,23 @@ ConversationItem* Transcript::State::output_item(const Address& address, const I
   if (found == nullptr && !address.response_id.empty()) {
     ConversationItem* const same = of_response(address.response_id, address.output_index);
     const auto is_its_end = [&] {
-      return same->item.status != ItemStatus::completed || same->says_all(told.parts);
+      return same->item.status != ItemStatus::completed || same->says_all(reported.parts);
     };
-    const bool open = same != nullptr && same->item.kind == told.kind &&
+    const bool open = same != nullptr && same->item.kind == reported.kind &&
                       (done ? is_its_end() : !same->described) &&
                       (address.item_id.empty() || same->output_index == address.output_index) &&
                       address.output_index != no_output_index;
     if (open) {
       found = same;
-      watch(*found);
+      track(*found);
       remember_alias(address.item_id, *found);
     }
   }
   if (found == nullptr)
-    found = address.item_id.empty() ? &own_item(told.role) : &named(address.item_id);
+    found = address.item_id.empty() ? &own_item(reported.role) : &find_or_create(address.item_id);
   join(*found, address.response_id);
   if (found->output_index == no_output_index) found->output_index = address.output_index;
-  if (!stray_audio.empty() && told.kind == ItemKind::message) take_stray_audio(*found);
+  if (!stray_audio.empty() && reported.kind == ItemKind::message) take_stray_audio(*found);
   return found;
 }
 
@@ -296,7 +296,7 @@ ConversationItem* Transcript::State::announced_under_other_id(const Item& placed
   ConversationItem* const last = running.front()->items.back();
   if (!is_message_of_model(*last) || last->placed || last->in_chain || last->settled)
     return nullptr;
-  watch(*last);
+  track(*last);
   return last;
 }
 
@@ -353,20 +353,20 @@ std::deque<Transcript::State::Pending>::const_iterator Transcript::State::answer
 /// requests: each finds those before it.
 void Transcript::State::keep_unacknowledged(Pending request) {
   const ItemRequested& asked = request.asked;
-  ConversationItem* item = asked.item.id.empty() ? nullptr : known(asked.item.id);
+  ConversationItem* item = asked.item.id.empty() ? nullptr : find_tracked(asked.item.id);
   if (is_kept_unacknowledged(item) && !item->says_all(asked.item.parts))
     item = nullptr;  // one id for two texts: nobody knows which of them was refused
   const bool is_new = item == nullptr;
   if (is_new) {
     const bool is_taken = asked.item.id.empty() || find(asked.item.id) != nullptr;
-    item = is_taken ? &own_item(asked.item.role) : &named(asked.item.id);
+    item = is_taken ? &own_item(asked.item.role) : &find_or_create(asked.item.id);
   }
   if (item->placed || item->is_turn()) return;  // other events have told of it
   item->requested = true;
   item->learn(asked.item, request.at);
   take_detail(*item, request);
   item->started_at = item->ended_at = request.at;
-  if (asked.place != Place::end) {
+  if (asked.place != Position::end) {
     place(*item, {}, &asked);
     item->placed = false;
     return;

@@ -68,7 +68,7 @@ void Transcript::State::spill_to(std::unique_ptr<Spill> to, std::size_t most) {
 // ---- an item's detail ----------------------------------------------------------------------
 
 void Transcript::State::stow(ItemKind kind, std::string& detail,
-                             std::optional<Spill::Place>& place) {
+                             std::optional<Spill::Offset>& place) {
   if (detail.size() <= detail_in_memory_max) return;
   if (spill_) {
     if (!place) place = spill_->put(detail);
@@ -343,7 +343,7 @@ void Transcript::State::bring_back_all() {
 
 std::vector<std::string> Transcript::State::all_usage() const {
   std::vector<std::string> all;
-  for (const Spill::Place place : spilled_usage) {
+  for (const Spill::Offset place : spilled_usage) {
     const std::string bytes = spill_->get(place);
     std::vector<std::string> some;
     if (!Decoder<SpillFields>(bytes).get(some))

@@ -129,7 +129,7 @@ struct Transcript::State {
     TimeMs at = 0;
     std::string behind;  ///< the last item when it was asked for; empty: there was none
     // What a message is beside its text: in `asked`, or in the spill.
-    std::optional<Spill::Place> detail_place = {};
+    std::optional<Spill::Offset> detail_place = {};
     std::uint64_t detail_print = 0;
   };
   /// Messages of the provider that no turn can hold, behind one item.
@@ -162,7 +162,7 @@ struct Transcript::State {
   static_assert(sizeof(Slot) == 8);
 
   struct Spilled {
-    Spill::Place place = 0;
+    Spill::Offset place = 0;
     std::uint32_t response_print = 0;  ///< 0: no event can name it
     std::uint32_t connection = 0;      ///< the present one when it went out
   };
@@ -205,10 +205,10 @@ struct Transcript::State {
   void on(const AnswerAudio&);
   void on(const TextUnplaced&);
 
-  ConversationItem* find(const std::string& id);    ///< nullptr if unknown
-  ConversationItem& named(const std::string& id);   ///< made if unknown; watched
-  ConversationItem* known(const std::string& id);   ///< nullptr if unknown; watched
-  ConversationItem& speech(const std::string& id);  ///< a user's spoken item
+  ConversationItem* find(const std::string& id);            ///< nullptr if unknown
+  ConversationItem& find_or_create(const std::string& id);  ///< made if unknown; watched
+  ConversationItem* find_tracked(const std::string& id);    ///< nullptr if unknown; watched
+  ConversationItem& user_item(const std::string& id);       ///< a user's spoken item
 
   // Whose text it is: transcript_owner.cpp.
   /// What an event says of the item of the model that it is about; any member may be missing.
@@ -217,20 +217,20 @@ struct Transcript::State {
     const std::string& response_id;
     int output_index = no_output_index;
   };
-  ConversationItem& answer(const Address& address, int content_index, const Text* whole);
-  ConversationItem* output_item(const Address& address, const Item& told, bool done);
+  ConversationItem& assistant_item(const Address& address, int content_index, const Text* whole);
+  ConversationItem* output_item(const Address& address, const Item& reported, bool done);
   // The same of tools' calls: tool_owner.cpp.
   struct CallSigns;
-  ConversationItem* call_among(const std::vector<ConversationItem*>& calls, const CallSigns& told,
+  ConversationItem* call_among(const std::vector<ConversationItem*>& calls, const CallSigns& reported,
                                bool mcp, int output_index, bool guess);
   std::vector<ConversationItem*> calls_of(const std::string& response_id);
   std::vector<ConversationItem*> last_items();
-  ConversationItem* call_named(const std::string& id, const CallSigns& told,
+  ConversationItem* call_named(const std::string& id, const CallSigns& reported,
                                const std::string& response_id);
-  ConversationItem& call_of(const Address& address, const CallSigns& told, bool mcp);
-  ConversationItem* output_call(const Address& address, const Item& told);
-  ConversationItem* told_before(const Item& told, bool placed);
-  ConversationItem* output_under_other_id(const Item& told);
+  ConversationItem& call_of(const Address& address, const CallSigns& reported, bool mcp);
+  ConversationItem* output_call(const Address& address, const Item& reported);
+  ConversationItem* told_before(const Item& reported, bool placed);
+  ConversationItem* output_under_other_id(const Item& reported);
   ConversationItem* call_going_on(int output_index);
   void count_audio(const std::string& item_id, const AudioSent& sent);
   void keep_stray_audio(const AudioDelta& event, std::int64_t us);
@@ -248,7 +248,7 @@ struct Transcript::State {
   void retire(ConversationItem& item);
   bool is_of_earlier_answer(const ConversationItem& item, const std::string& response_id);
 
-  void place(ConversationItem& item, const ItemPlaced& told, const ItemRequested* asked);
+  void place(ConversationItem& item, const ItemPlaced& reported, const ItemRequested* asked);
   void place_behind(ConversationItem& item, ConversationItem& before, bool asked_for);
   void place_in_front(ConversationItem& item);
   void place_behind_earlier_connections(ConversationItem& item);
@@ -270,13 +270,13 @@ struct Transcript::State {
   void end_connection();
 
   /// Remembers how an item looked before this event, to tell afterwards what changed.
-  void watch(ConversationItem& item);
-  std::vector<std::string> touched();
+  void track(ConversationItem& item);
+  std::vector<std::string> changed();
 
   // transcript_spill.cpp
   void spill();
   /// What an item is beside its text leaves memory at once if it is large.
-  void stow(ItemKind kind, std::string& detail, std::optional<Spill::Place>& place);
+  void stow(ItemKind kind, std::string& detail, std::optional<Spill::Offset>& place);
   void learn(ConversationItem& item, const Item& from);
   static void take_detail(ConversationItem& item, const Pending& request);
   /// False if the spill takes nothing.
@@ -308,7 +308,7 @@ struct Transcript::State {
   std::vector<ConversationItem*> lingering;  ///< those with a slot that are in memory
   std::deque<Spilled> bundles;
   std::vector<std::uint32_t> free_bundles;
-  std::vector<Spill::Place> spilled_usage;
+  std::vector<Spill::Offset> spilled_usage;
 
   TranscriptOptions options;
   RecentIds seen;
@@ -326,7 +326,7 @@ struct Transcript::State {
   std::vector<std::string> audio_unrecorded;  ///< ids of items; few
   std::vector<StrayAudio> stray_audio;
 
-  std::vector<std::pair<ConversationItem*, ConversationItem::Face>> watched;
+  std::vector<std::pair<ConversationItem*, ConversationItem::Fingerprint>> tracked;
   std::vector<std::string> renamed;  ///< ids that this event has made another item's
 };
 

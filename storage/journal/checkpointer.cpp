@@ -30,12 +30,12 @@ Checkpointer::Checkpointer(const JournalOptions& options, CommitQueue& queue)
       }) {}
 
 Checkpointer::~Checkpointer() {
-  tell(stopped_);
+  set(stopped_);
   thread_.join();
 }
 
 /// True if it had not been told before.
-bool Checkpointer::tell(bool& what) {
+bool Checkpointer::set(bool& what) {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(what, true)) return false;
@@ -82,7 +82,7 @@ bool Checkpointer::empty_log(Database::Checkpoint mode) {
 }
 
 void Checkpointer::pause() {
-  tell(paused_);
+  set(paused_);
   const std::lock_guard not_any_more(turn_);
 }
 
@@ -95,7 +95,7 @@ void Checkpointer::resume() {
 }
 
 void Checkpointer::halt() {
-  if (tell(stopped_)) connection_.interrupt();
+  if (set(stopped_)) connection_.interrupt();
   const std::lock_guard not_any_more(turn_);
 }
 
@@ -105,7 +105,7 @@ void Checkpointer::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopped_ || ((news_ || hurry_) && !paused_); });
-    gather(lock);
+    batch(lock);
     if (stopped_ || failed()) return;
     lock.unlock();
     move_log();
@@ -113,7 +113,7 @@ void Checkpointer::run() {
   }
 }
 
-void Checkpointer::gather(std::unique_lock<std::mutex>& lock) {
+void Checkpointer::batch(std::unique_lock<std::mutex>& lock) {
   const auto due = [this] {
     return stopped_ || hurry_ || log_bytes_ - moved_bytes_ >= piece_bytes_;
   };
@@ -133,7 +133,7 @@ void Checkpointer::move_log() {
     hurried = hurry_;
     caught_up_ = false;
   }
-  const AtTheDisk from_now_on(at_the_disk_since_);
+  const IoTimer from_now_on(io_since_);
   try {
     const bool some = checkpoint(Database::Checkpoint::passive);
     // SQLite does this only if all is moved: the writer shall not have to wait for it then.

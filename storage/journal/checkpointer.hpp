@@ -24,7 +24,7 @@
 
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/sqlite/io_watch.hpp"
+#include "storage/sqlite/io_timer.hpp"
 
 namespace verbatim::storage {
 
@@ -61,19 +61,19 @@ class Checkpointer {
   void abandon() noexcept { connection_.abandon(); }
 
   bool failed() const { return failed_.load(std::memory_order_acquire); }
-  std::chrono::steady_clock::time_point at_the_disk_since() const {
-    return at_the_disk_since_.load(std::memory_order_relaxed);
+  std::chrono::steady_clock::time_point io_since() const {
+    return io_since_.load(std::memory_order_relaxed);
   }
 
  private:
   void run();
-  void gather(std::unique_lock<std::mutex>& lock);
+  void batch(std::unique_lock<std::mutex>& lock);
   void move_log();
   bool more_has_come();
   bool checkpoint(Database::Checkpoint mode);
   template <class Work>
   void guard(const Work& work);
-  bool tell(bool& what);
+  bool set(bool& what);
 
   CommitQueue& queue_;
   const std::size_t piece_bytes_;
@@ -83,7 +83,7 @@ class Checkpointer {
   Database connection_;
   std::atomic<bool> failed_{false};
   std::optional<StorageError> failure_;  ///< written once, before failed_
-  SinceWhen at_the_disk_since_{};
+  SinceWhen io_since_{};
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -55,7 +55,7 @@ bool SpillFile::open() {
   return file_ >= 0;
 }
 
-std::optional<SpillFile::Place> SpillFile::put(std::string_view bytes) {
+std::optional<SpillFile::Offset> SpillFile::put(std::string_view bytes) {
   if (bytes.size() > std::numeric_limits<std::uint32_t>::max() || !open()) return std::nullopt;
   const Header header{static_cast<std::uint32_t>(bytes.size()), checksum(bytes)};
   std::string record(sizeof header, '\0');
@@ -72,7 +72,7 @@ std::optional<SpillFile::Place> SpillFile::put(std::string_view bytes) {
   return std::exchange(end_, end_ + record.size());
 }
 
-std::string SpillFile::get(Place place) const {
+std::string SpillFile::get(Offset place) const {
   std::array<char, first_read> first;
   const ssize_t got = read_at(file_, first.data(), first.size(), place);
   if (got < 0) throw session::SpillError(std::string("the spill: ") + std::strerror(errno));

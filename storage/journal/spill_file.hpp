@@ -22,9 +22,9 @@ class SpillFile final : public session::Spill {
   SpillFile& operator=(const SpillFile&) = delete;
 
   /// nullopt while the disk is full, or descriptors are short.
-  std::optional<Place> put(std::string_view bytes) override;
+  std::optional<Offset> put(std::string_view bytes) override;
   /// Throws session::SpillError: the disk failed, or gave something else than it was given.
-  std::string get(Place place) const override;
+  std::string get(Offset place) const override;
 
  private:
   bool open();

@@ -52,7 +52,7 @@ void Writer::run() {
   try {
     while (queue_.take(jobs_, patience())) {
       next_ = 0;
-      if (jobs_.empty()) tend();
+      if (jobs_.empty()) idle_work();
       while (next_ < jobs_.size()) commit_next();
       if (on_segment()) return_if_possible();
       scrub_if_due();
@@ -85,10 +85,10 @@ void Writer::commit_next() {
     } catch (const StorageError& error) {
       // Nothing of the batch is in the file, or nobody knows: either way its rows can be written
       // again under the same numbers.
-      endure(error);
+      retry_or_degrade(error);
     }
   }
-  if (trouble_since_ != idle) heal();
+  if (trouble_since_ != idle) recover();
   checkpoint_if_large();
 }
 
@@ -110,7 +110,7 @@ void Writer::take_note_of_files() {
 void Writer::write(std::span<Job> batch) {
   outcomes_.assign(batch.size(), std::nullopt);
   {
-    AtTheDisk watched(at_the_disk_since_);
+    IoTimer watched(io_since_);
     Transaction transaction(current());
     {
       // What is made between the statements takes the processor, and says nothing of the disk.
@@ -229,7 +229,7 @@ JournalStats Writer::take_stats() {
 JournalState Writer::state() const {
   if (queue_.broken()) return JournalState::failed;
   const JournalState state = state_.load(std::memory_order_acquire);
-  const auto since = at_the_disk_since_.load(std::memory_order_relaxed);
+  const auto since = io_since_.load(std::memory_order_relaxed);
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
   // What a checkpoint has failed of stops the writer as soon as it looks.
@@ -244,8 +244,8 @@ void Writer::check(steady_clock::time_point now) {
     return since != idle && now - since >= limit;
   };
   look_at_files();
-  const bool commit = too_long(at_the_disk_since_.load(std::memory_order_relaxed));
-  if (!commit && !too_long(checkpointer_.at_the_disk_since())) return;
+  const bool commit = too_long(io_since_.load(std::memory_order_relaxed));
+  if (!commit && !too_long(checkpointer_.io_since())) return;
   if (queue_.broken()) return;
   const StorageError why(Failure::io_error,
                          options_.file.string() + (commit ? ": a commit" : ": a checkpoint") +
@@ -268,7 +268,7 @@ void Writer::look_at_files() {
 }
 
 /// Returns when it is time to try again; throws when it never will be.
-void Writer::endure(const StorageError& error) {
+void Writer::retry_or_degrade(const StorageError& error) {
   if (queue_.broken()) throw error;
   if (!passes(error.failure())) return rotate(error);
   const auto now = steady_clock::now();
@@ -301,7 +301,7 @@ void Writer::enter(JournalState state, const StorageError& why) {
   listener_.on_trouble(state, why);
 }
 
-void Writer::heal() {
+void Writer::recover() {
   trouble_since_ = idle;
   if (on_segment()) {
     state_.store(JournalState::fallback, std::memory_order_release);
@@ -362,7 +362,7 @@ void Writer::return_if_possible() {
   checkpoint_at_ = options_.wal_checkpoint_bytes;
   checkpointer_.news(database_.wal_bytes());
   checkpointer_.resume();
-  heal();
+  recover();
 }
 
 /// Who waits for an answer gets one; what nobody waits for is held.
@@ -407,9 +407,9 @@ std::chrono::milliseconds Writer::patience() const {
 }
 
 /// One short piece of housekeeping; the queue is looked at again after each.
-void Writer::tend() {
+void Writer::idle_work() {
   if (on_segment()) return check_files();
-  keep_house([this] {
+  run_maintenance([this] {
     check_files();
     if (!prune_some()) scrub();
   });
@@ -436,7 +436,7 @@ void Writer::scrub_if_due() {
   if (scrub_due_ == idle) scrub_due_ = now + scrub_at_latest;
   if (now < scrub_due_) return;
   scrub_due_ = now + scrub_again_in;
-  keep_house([this] {
+  run_maintenance([this] {
     check_files();
     scrub();
   });
@@ -444,9 +444,9 @@ void Writer::scrub_if_due() {
 
 /// Rows that could not be pruned and pages that could not be moved for want of space wait for the
 /// next commit: it meets the full disk by itself.
-void Writer::keep_house(const std::function<void()>& work) {
+void Writer::run_maintenance(const std::function<void()>& work) {
   try {
-    const AtTheDisk from_now_on(at_the_disk_since_);
+    const IoTimer from_now_on(io_since_);
     work();
   } catch (const StorageError& error) {
     if (!passes(error.failure())) return rotate(error);
@@ -479,7 +479,7 @@ void Writer::checkpoint_if_large() {
     checkpoint_at_ = options_.wal_checkpoint_bytes;
   } else if (size >= checkpoint_at_) {
     bool moved = false;
-    keep_house([&] {
+    run_maintenance([&] {
       moved = on_segment() ? segment_->checkpoint(Database::Checkpoint::passive)
                            : checkpointer_.finish();
     });

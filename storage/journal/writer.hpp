@@ -66,20 +66,20 @@ class Writer {
   void undoable(std::optional<StorageError>& outcome, const Work& work);
 
   void look_at_files();
-  void endure(const StorageError& error);
+  void retry_or_degrade(const StorageError& error);
   void enter(JournalState state, const StorageError& why);
-  void heal();
+  void recover();
   void rotate(const StorageError& why);
   void return_if_possible();
   void refuse_requests(const StorageError& why);
   void give_up_database();
   void fail(const StorageError& error);
 
-  void tend();
+  void idle_work();
   void scrub();
   void scrub_if_due();
   std::chrono::milliseconds patience() const;
-  void keep_house(const std::function<void()>& work);
+  void run_maintenance(const std::function<void()>& work);
   void check_checkpoints() const;
   void check_files() const;
   void take_note_of_files();
@@ -115,7 +115,7 @@ class Writer {
   bool poisoned_ = false;  ///< the database, while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
-  SinceWhen at_the_disk_since_{idle};
+  SinceWhen io_since_{idle};
   std::atomic<bool> stuck_{false};
   std::atomic<bool> taken_away_{false};  ///< seen by check(); the writer acts on it
   std::atomic<std::size_t> log_bytes_{0};

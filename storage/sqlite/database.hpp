@@ -29,7 +29,7 @@ class Statement;
 
 namespace verbatim::storage {
 
-class AtTheDisk;
+class IoTimer;
 
 enum class Access {
   /// As read_only, but in any schema, and nothing at all is changed: neither the file nor its log,
@@ -119,8 +119,8 @@ class Database {
   void abandon() noexcept;
 
   /// While each statement runs, `watch` says that the thread waits for the disk; null: none does.
-  void watch_statements(AtTheDisk* watch) { statement_watch_ = watch; }
-  AtTheDisk* statement_watch() const { return statement_watch_; }
+  void watch_statements(IoTimer* watch) { statement_watch_ = watch; }
+  IoTimer* statement_watch() const { return statement_watch_; }
 
   /// What SQLite threw, in our words.
   StorageError explain(const SQLite::Exception& error) const;
@@ -147,7 +147,7 @@ class Database {
   std::int64_t busy_timeout_ms_ = 0;
   std::size_t wal_bytes_ = 0;
   bool scrub_wanted_ = false;
-  AtTheDisk* statement_watch_ = nullptr;
+  IoTimer* statement_watch_ = nullptr;
 };
 
 /// BEGIN IMMEDIATE ... COMMIT; rolled back if it leaves scope before commit(), unless SQLite has

@@ -5,7 +5,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include "storage/sqlite/database.hpp"
-#include "storage/sqlite/io_watch.hpp"
+#include "storage/sqlite/io_timer.hpp"
 
 namespace verbatim::storage {
 
@@ -15,7 +15,7 @@ Query::~Query() {
 }
 
 bool Query::step() {
-  AtTheDisk* const watch = database_.statement_watch();
+  IoTimer* const watch = database_.statement_watch();
   if (watch) watch->begin();
   try {
     const bool row = statement_.executeStep();

@@ -124,7 +124,7 @@ auto fields_of_version_1(T& of) {
 constexpr std::uint8_t last(Role) { return 3; }
 constexpr std::uint8_t last(ItemKind) { return 3; }
 constexpr std::uint8_t last(ItemStatus) { return 3; }
-constexpr std::uint8_t last(Place) { return 2; }
+constexpr std::uint8_t last(Position) { return 2; }
 constexpr std::uint8_t last(ResponseStatus) { return 4; }
 constexpr std::uint8_t last(ToolStatus) { return 3; }
 constexpr std::uint8_t last(Unplaced) { return 2; }

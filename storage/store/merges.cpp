@@ -80,15 +80,16 @@ void note_merge(Database& database, const MergeNews& news) {
     announce(database, MessageKind::transcript_updated, news.attempt, at);
 }
 
-MergeCache::Attempt& MergeCache::brought_up_to_date(Database& database, session::AttemptId id) {
+MergeCache::CachedAttempt& MergeCache::brought_up_to_date(Database& database,
+                                                          session::AttemptId id) {
   const auto at = std::find_if(attempts_.begin(), attempts_.end(),
-                               [&](const Attempt& one) { return one.id == id; });
+                               [&](const CachedAttempt& one) { return one.id == id; });
   if (at == attempts_.end()) {
     attempts_.emplace_front().id = id;
   } else {
     attempts_.splice(attempts_.begin(), attempts_, at);
   }
-  Attempt& attempt = attempts_.front();
+  CachedAttempt& attempt = attempts_.front();
   // A copy's number is never given twice, an attempt's may be, once it is erased.
   if (!attempt.ids.empty() && attempt.ids.front() != first_copy(database, id)) {
     bytes_ -= attempt.bytes;
@@ -123,7 +124,7 @@ std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
   // What the relay has heard stays as it is once it is over, and before it begins.
   const bool is_final = attempt.status == SessionStatus::final;
   const bool stays = is_final || attempt.status == SessionStatus::created;
-  Attempt& cached = brought_up_to_date(database, attempt.id);
+  CachedAttempt& cached = brought_up_to_date(database, attempt.id);
   const auto end = std::upper_bound(cached.ids.begin(), cached.ids.end(), up_to);
   const std::int64_t last = end == cached.ids.begin() ? 0 : *std::prev(end);
   if (cached.status != attempt.status) cached.results.clear();

@@ -70,7 +70,7 @@ class MergeCache {
   std::optional<MergeNews> news(Database& database, session::AttemptId attempt);
 
  private:
-  struct Attempt {
+  struct CachedAttempt {
     session::AttemptId id = 0;
     std::vector<std::int64_t> ids;  ///< of the copies
     std::vector<session::Copy> copies;
@@ -80,12 +80,12 @@ class MergeCache {
     std::map<std::int64_t, std::shared_ptr<const MergedCopies>> results;
   };
 
-  Attempt& brought_up_to_date(Database& database, session::AttemptId id);
+  CachedAttempt& brought_up_to_date(Database& database, session::AttemptId id);
   void make_room();
 
   const std::size_t bytes_max_;
   std::size_t bytes_ = 0;
-  std::list<Attempt> attempts_;  ///< the one that was asked for last in front
+  std::list<CachedAttempt> attempts_;  ///< the one that was asked for last in front
 };
 
 }  // namespace verbatim::storage

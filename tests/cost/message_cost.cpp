@@ -40,7 +40,7 @@ struct Relay {
   session::RealtimeSession session{{"sess_c", 1, 1, false, nullptr}, options(), journal, clock};
   FrameReader from_client{WsRole::client, 1 << 20};
   FrameReader from_provider{WsRole::server, 1 << 20};
-  session::LegId leg = 0;
+  session::UpstreamId leg = 0;
   std::size_t bytes_out = 0;
 
   static session::SessionOptions options() {

@@ -86,7 +86,7 @@ class Events {
       case 1:
         return SessionConfigured{flag(), below(3)};
       case 2:
-        return ItemPlaced{item(), static_cast<Place>(below(3)), id(), flag()};
+        return ItemPlaced{item(), static_cast<Position>(below(3)), id(), flag()};
       case 3:
         return ItemSnapshot{item(), flag()};
       case 4:
@@ -168,8 +168,8 @@ void check_step(const std::vector<Turn>& before, const Transcript& now, const Ev
       is_any<TextDone, PartSnapshot, ItemSnapshot, OutputItem, ItemPlaced, ResponseEnded>(event);
   for (const Turn& old : before) {
     const auto turn = now.turn(old.item_id);
-    const bool touched = std::find(applied.touched.begin(), applied.touched.end(), old.item_id) !=
-                         applied.touched.end();
+    const bool touched = std::find(applied.changed.begin(), applied.changed.end(), old.item_id) !=
+                         applied.changed.end();
     demand(touched || (turn && turn->text == old.text && turn->status == old.status &&
                        turn->deleted == old.deleted && turn->role == old.role));
     if (!turn) continue;  // its response was out of band, or it is a tool's
@@ -178,7 +178,7 @@ void check_step(const std::vector<Turn>& before, const Transcript& now, const Ev
     if (is_any<TextDelta>(event)) demand(grown >= old.text.size_bytes());
     if (!may_replace && !is_any<TextDelta>(event)) demand(turn->text == old.text);
   }
-  if (applied.repeat) demand(applied.touched.empty() && now.turns() == before);
+  if (applied.repeat) demand(applied.changed.empty() && now.turns() == before);
 }
 
 bool same(const FinalTranscript& one, const FinalTranscript& other) {
@@ -205,13 +205,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto applied = live.apply(event, ++now);
     check_shape(live.turns());
     auto also = spilling.apply(event, now);
-    std::sort(also.touched.begin(), also.touched.end());
+    std::sort(also.changed.begin(), also.changed.end());
     demand(spilling.turns() == live.turns());
     demand(spilling.awaiting_answer() == live.awaiting_answer());
     demand(spilling.awaiting_transcription() == live.awaiting_transcription());
     check_step(before, live, event, applied);
-    std::sort(applied.touched.begin(), applied.touched.end());
-    demand(also.repeat == applied.repeat && also.touched == applied.touched);
+    std::sort(applied.changed.begin(), applied.changed.end());
+    demand(also.repeat == applied.repeat && also.changed == applied.changed);
     if (applied.repeat || std::holds_alternative<AudioDelta>(event.body)) continue;
     const auto journaled = verbatim::storage::decode_event(verbatim::storage::encode_event(event));
     demand(journaled && *journaled == event);
@@ -236,7 +236,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // The end is the end: neither time nor a late event changes anything.
   Event late;
   late.body = TextDone{"item_0", "", 0, false, Text::from_wtf8("late")};
-  demand(live.apply(late, ++now).touched.empty());
+  demand(live.apply(late, ++now).changed.empty());
   demand(same(finalise(live, ++now), last));
   return 0;
 }

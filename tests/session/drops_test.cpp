@@ -19,16 +19,16 @@ class SimulatedProvider {
  public:
   SimulatedProvider(Stage& stage, std::mt19937& random) : stage_(stage), random_(random) {}
 
-  void open(LegId leg) {
-    leg_ = leg;
+  void open(UpstreamId leg) {
+    upstream_ = leg;
     items_.clear();
     answer_.clear();
     const bool first = expected.empty();
     const json created = event("session.created", {{"session", session()}});
     tell(created, first);
   }
-  void lost() { leg_ = 0; }
-  LegId leg() const { return leg_; }
+  void lost() { upstream_ = 0; }
+  UpstreamId leg() const { return upstream_; }
   bool answering() const { return !answer_.empty(); }
 
   void hear(const std::string& message) {
@@ -51,7 +51,7 @@ class SimulatedProvider {
 
   /// One more word of the answer that is under way.
   void go_on() {
-    if (leg_ == 0 || answer_.empty()) return;
+    if (upstream_ == 0 || answer_.empty()) return;
     if (words_left_ > 0) {
       --words_left_;
       const std::string word = "w" + std::to_string(++count_) + " ";
@@ -104,7 +104,7 @@ class SimulatedProvider {
   }
   void tell(const json& what, bool for_client) {
     if (for_client) expected.push_back(what.dump());
-    stage_.said_by(leg_, what.dump());
+    stage_.said_by(upstream_, what.dump());
   }
   void place(const json& item, bool rebuilding) {
     const json previous = items_.empty() ? json(nullptr) : json(items_.back());
@@ -129,7 +129,7 @@ class SimulatedProvider {
 
   Stage& stage_;
   std::mt19937& random_;
-  LegId leg_ = 0;
+  UpstreamId upstream_ = 0;
   std::vector<std::string> items_;
   std::string answer_;
   int words_left_ = 0;
@@ -217,7 +217,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
     provider.go_on();
     if (provider.leg() != 0 && chance(provider_drop)) {
       ++drops.provider;
-      const LegId leg = provider.leg();
+      const UpstreamId leg = provider.leg();
       provider.lost();
       stage.session.upstream_gone(leg, {false, 0, "cut"}, stage.clock);
     }
@@ -248,7 +248,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
     for (const std::string& message : stage.drain_client()) received.push_back(message);
   }
 
-  CHECK(stage.session.counts().resumed_afresh == 0);
+  CHECK(stage.session.counts().resumed_with_snapshot == 0);
   std::vector<std::string> of_provider;
   std::set<std::string> own;
   for (const std::string& message : received) {

@@ -120,7 +120,7 @@ inline EventBody generated(Random& random, std::size_t items = 5, std::size_t re
       }
     case 18:
       return ItemRequested{"c" + std::to_string(random.below(3)), item(),
-                           static_cast<Place>(random.below(3)), id()};
+                           static_cast<Position>(random.below(3)), id()};
     case 19:
       return generated_tool_event(random, id(), response());
     default:

@@ -286,7 +286,7 @@ TEST_CASE("a connection that refuses the history does not take over from one tha
   Stage stage(options);
   stage.open();
   talk(stage);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   stage.pass(56 * 60'000);
   for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
   CHECK(stage.session.outbox_of(old) != nullptr);

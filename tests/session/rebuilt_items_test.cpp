@@ -390,9 +390,9 @@ TEST_CASE("what is being said while another connection is made ready is given wh
   stage.open();
   stage.provider(added(typed("u0", "Hi."), nullptr, "c0"));
   stage.pass(56 * 60'000);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  const LegId next = stage.leg;
+  const UpstreamId next = stage.leg;
   stage.leg = old;
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
   stage.provider(

@@ -85,7 +85,7 @@ TEST_CASE("what the client says meanwhile is held and then said, journaled first
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   stage.session.upstream_gone(old, lost, stage.clock);
   const std::string append = R"({"type":"input_audio_buffer.append","audio":"AAAA"})";
   stage.client(append);

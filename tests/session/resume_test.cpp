@@ -78,10 +78,10 @@ TEST_CASE("who says how much he has gets all behind it, once and in order", "[P8
     if (received <= 4) {
       for (int n = received; n < 6; ++n) expected.push_back(numbered(n));
       CHECK(stage.drain_client() == expected);
-      CHECK(stage.session.counts().resumed_afresh == 0);
+      CHECK(stage.session.counts().resumed_with_snapshot == 0);
     } else {
       // Number 5 was never given out: whoever says that he has it is told everything afresh.
-      CHECK(stage.session.counts().resumed_afresh == 1);
+      CHECK(stage.session.counts().resumed_with_snapshot == 1);
     }
   }
 }
@@ -133,7 +133,7 @@ TEST_CASE("while a client is there, a quarter of the buffer is kept of what it w
     const auto sent = stage.session.to_client().next_number() - 1;
     stage.session.client_gone(lost, stage.clock);
     stage.session.client_returned({sent - missed, false}, stage.clock);
-    CHECK(stage.session.counts().resumed_afresh == (missed > 10 ? 1 : 0));
+    CHECK(stage.session.counts().resumed_with_snapshot == (missed > 10 ? 1 : 0));
     if (missed <= 10) CHECK(stage.drain_client() == std::vector<std::string>(missed, message));
   }
 }
@@ -155,7 +155,7 @@ TEST_CASE("one message of any size is kept for a client that is away, and for on
     }
     stage.session.client_returned({after, false}, stage.clock);
     INFO((attached ? "it was there" : "it was away"));
-    CHECK(stage.session.counts().resumed_afresh == 0);
+    CHECK(stage.session.counts().resumed_with_snapshot == 0);
     CHECK(stage.drain_client() == std::vector{large});
   }
 }

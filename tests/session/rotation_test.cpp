@@ -23,7 +23,7 @@ TEST_CASE("before the provider's limit another connection is made ready, then th
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   const std::int64_t due = stage.session.next_deadline_ms();
   CHECK(due == stage.clock.mono_ms + 55 * 60'000);
   stage.pass(55 * 60'000 - 1);
@@ -64,10 +64,10 @@ TEST_CASE("what is said while the next connection is made ready is given to it a
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   stage.pass(56 * 60'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  const LegId next = stage.leg;
+  const UpstreamId next = stage.leg;
   stage.provider(created("sess_2"));
   stage.said_by(old, added(typed("u1", "One more."), "a1", "m1"));
   stage.journal.sync();
@@ -86,7 +86,7 @@ TEST_CASE("a rotation that fails is tried again, and the conversation stays wher
   Stage stage(with_rotation());
   stage.open();
   stage.pass(56 * 60'000);
-  const LegId old = stage.leg;
+  const UpstreamId old = stage.leg;
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_lost, "no", stage.clock);
   CHECK_FALSE(stage.session.ended());
   CHECK(stage.session.outbox_of(old) != nullptr);

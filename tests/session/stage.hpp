@@ -49,11 +49,11 @@ struct Stage {
 
   void client(std::string bytes) { session.client_said({std::move(bytes), 1, {}}, clock); }
   void provider(std::string bytes) { said_by(leg, std::move(bytes)); }
-  void said_by(LegId by, std::string bytes) {
+  void said_by(UpstreamId by, std::string bytes) {
     session.upstream_said(by, {std::move(bytes), 1, {}}, clock);
   }
   /// The leg that the session wants to be dialled now.
-  LegId dial() {
+  UpstreamId dial() {
     const auto wanted = session.take_dial(clock);
     REQUIRE(wanted);
     return leg = *wanted;
@@ -90,7 +90,7 @@ struct Stage {
   MemoryJournal journal;
   Moment clock{1'000'000, 5'000};
   RealtimeSession session;
-  LegId leg = 0;
+  UpstreamId leg = 0;
 };
 
 inline json only(const std::vector<std::string>& messages) {

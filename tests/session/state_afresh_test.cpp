@@ -40,7 +40,7 @@ struct Talk : Stage {
     members["content_index"] = content_index;
     say(members);
   }
-  std::vector<json> told_afresh() {
+  std::vector<json> resynced() {
     journal.sync();
     drain_client();
     session.client_gone(lost, clock);
@@ -75,7 +75,7 @@ TEST_CASE("the words of each spoken item are told behind it, those of typed ones
   talk.spoken("u3", "u2");
   talk.transcription("completed", "u3", {{"transcript", "And aloud."}});
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
-  const auto told = talk.told_afresh();
+  const auto told = talk.resynced();
   REQUIRE(types_of(told) ==
           std::vector<std::string>{
               "session.created", "conversation.item.added", "conversation.item.done",
@@ -95,7 +95,7 @@ TEST_CASE("speech in a later part of an item is told by its own index",
               {{{"type", "input_text"}, {"text", "This is what I heard:"}},
                {{"type", "input_audio"}, {"transcript", nullptr}}});
   talk.transcription("completed", "u1", {{"transcript", "A bell."}}, 1);
-  const auto told = talk.told_afresh();
+  const auto told = talk.resynced();
   REQUIRE(told.back()["type"] == of_words + "completed");
   CHECK(told.back()["content_index"] == 1);
   CHECK(told.back()["transcript"] == "A bell.");
@@ -106,7 +106,7 @@ TEST_CASE("a transcription that failed is told as failed, with its code",
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("failed", "u1", {{"error", {{"code", "audio_unintelligible"}}}});
-  const auto told = talk.told_afresh();
+  const auto told = talk.resynced();
   REQUIRE(told.back()["type"] == of_words + "failed");
   CHECK(told.back()["item_id"] == "u1");
   CHECK(told.back()["error"]["code"] == "audio_unintelligible");
@@ -118,7 +118,7 @@ TEST_CASE("words that are still coming are told so far, and go on", "[P8][P9][re
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
   talk.spoken("u2", "u1");  // nothing known of it yet
-  const auto told = talk.told_afresh();
+  const auto told = talk.resynced();
   REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
                                                      "conversation.item.done", of_words + "delta",
                                                      "conversation.item.added",
@@ -138,7 +138,7 @@ TEST_CASE("words that went with the provider's connection are told as far as the
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
   talk.spoken("u2", "u1");
   talk.session.upstream_gone(talk.leg, lost, talk.clock);
-  const auto told = talk.told_afresh();
+  const auto told = talk.resynced();
   std::vector<json> words;
   for (const json& event : told)
     if (event["type"].get<std::string>().starts_with(of_words)) words.push_back(event);
@@ -157,7 +157,7 @@ TEST_CASE("words of a deleted item are not told, nor to a client that wants none
   talk.transcription("completed", "u1", {{"transcript", "Forget this."}});
   SECTION("deleted") {
     talk.say({{"type", "conversation.item.deleted"}, {"item_id", "u1"}});
-    CHECK(types_of(talk.told_afresh()) == std::vector<std::string>{"session.created"});
+    CHECK(types_of(talk.resynced()) == std::vector<std::string>{"session.created"});
   }
   SECTION("not wanted") {
     talk.client(R"({"type":"session.update","session":{"type":"realtime","audio":{"input":)"
@@ -167,7 +167,7 @@ TEST_CASE("words of a deleted item are not told, nor to a client that wants none
     talk.say({{"type", "session.updated"},
               {"session",
                {{"type", "realtime"}, {"audio", {{"input", {{"transcription", nullptr}}}}}}}});
-    const auto told = talk.told_afresh();
+    const auto told = talk.resynced();
     REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
                                                        "conversation.item.done"});
     CHECK(told[1]["item"]["content"][0]["transcript"].is_null());

@@ -91,7 +91,7 @@ TEST_CASE("a client that names no model may say by its first update that it want
           "[P9][transcription]") {
   for (const bool greeted : {true, false}) {
     Stage stage(with_reconnect());
-    const LegId first = stage.dial();
+    const UpstreamId first = stage.dial();
     stage.session.upstream_opened(first, stage.clock);
     if (greeted) stage.provider(created_without_transcription);
     stage.client(asks_for_transcription);

@@ -22,13 +22,13 @@ class MemorySpill final : public Spill {
 
   explicit MemorySpill(std::shared_ptr<Control> control) : control_(std::move(control)) {}
 
-  std::optional<Place> put(std::string_view bytes) override {
+  std::optional<Offset> put(std::string_view bytes) override {
     if (control_->refuses()) return std::nullopt;
     control_->records.emplace_back(bytes);
     return control_->records.size() - 1;
   }
 
-  std::string get(Place place) const override {
+  std::string get(Offset place) const override {
     if (control_->fails) throw SpillError("the spill was told to fail");
     ++control_->reads;
     return control_->records.at(place);

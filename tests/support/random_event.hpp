@@ -33,7 +33,7 @@ class RandomEvents {
       case 1:
         return SessionConfigured{flag(), small()};
       case 2:
-        return ItemPlaced{item(), choice<Place>(2), id(), flag()};
+        return ItemPlaced{item(), choice<Position>(2), id(), flag()};
       case 3:
         return ItemSnapshot{item(), flag()};
       case 4:
@@ -65,7 +65,7 @@ class RandomEvents {
       case 17:
         return ProviderError{id(), id(), id()};
       case 18:
-        return ItemRequested{id(), item(), choice<Place>(2), id()};
+        return ItemRequested{id(), item(), choice<Position>(2), id()};
       case 19:
         return CancelRequested{id()};
       case 20:

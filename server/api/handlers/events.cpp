@@ -39,7 +39,7 @@ Awaitable<HttpResponse> Api::watch_session(Context& context) {
   const auto attempt = read_attempt(context.request);
   if (const auto* wrong = std::get_if<HttpResponse>(&attempt)) co_return *wrong;
   LiveFeed::Refusal why = LiveFeed::Refusal::none;
-  auto place = parts_.feed.enter(context.id, why);
+  auto place = parts_.feed.admit(context.id, why);
   if (!place) co_return refused(why);
   // One that is not ours has seen nothing.
   const auto seen = storage::tail_mark_from_string(context.request.header("Last-Event-ID"));

@@ -40,7 +40,7 @@ void UserAccount::open(const session::Usage& stored) {
   add(stored.audio_ms(), stored.total_tokens);
 }
 
-std::optional<NotAdmitted> Doorkeeper::refuse_address(const std::string& address) {
+std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& address) {
   const int wait_s = connects_.take(customer_of(address), std::chrono::steady_clock::now());
   if (wait_s == 0) return std::nullopt;
   return NotAdmitted{
@@ -51,10 +51,10 @@ std::optional<NotAdmitted> Doorkeeper::refuse_address(const std::string& address
       AdmissionLimit::connects_per_minute};
 }
 
-Awaitable<std::variant<Doorkeeper::Place, NotAdmitted>> Doorkeeper::enter(
+Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl::admit(
     const std::string& user, bool by_token, TimeMs now, StoreReader& reader,
     const Executor& executor) {
-  using Entered = std::variant<Place, NotAdmitted>;
+  using Entered = std::variant<Permit, NotAdmitted>;
   if (by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
@@ -68,7 +68,7 @@ Awaitable<std::variant<Doorkeeper::Place, NotAdmitted>> Doorkeeper::enter(
     }
     ++count;
   }
-  Place place(this, user, by_token);
+  Permit place(this, user, by_token);
   if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0)
     co_return Entered(std::move(place));
   const std::int64_t day = now / day_ms;
@@ -102,7 +102,8 @@ Awaitable<std::variant<Doorkeeper::Place, NotAdmitted>> Doorkeeper::enter(
       audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
 }
 
-std::shared_ptr<UserAccount> Doorkeeper::account_of(const std::string& user, std::int64_t day) {
+std::shared_ptr<UserAccount> AdmissionControl::account_of(const std::string& user,
+                                                          std::int64_t day) {
   const std::lock_guard lock(mutex_);
   auto& there = accounts_[{user, day}];
   auto account = there.lock();
@@ -110,7 +111,7 @@ std::shared_ptr<UserAccount> Doorkeeper::account_of(const std::string& user, std
   return account;
 }
 
-void Doorkeeper::leave(const std::string& user, bool counted) {
+void AdmissionControl::leave(const std::string& user, bool counted) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(user);
   if (counted && found != sessions_.end() && --found->second == 0) sessions_.erase(found);
@@ -120,7 +121,7 @@ void Doorkeeper::leave(const std::string& user, bool counted) {
     it = it->second.expired() ? accounts_.erase(it) : std::next(it);
 }
 
-Doorkeeper::Place::~Place() {
+AdmissionControl::Permit::~Permit() {
   account.reset();  // before leave(), which clears away those that nobody has
   if (keeper_ != nullptr) keeper_->leave(user_, counted_);
 }

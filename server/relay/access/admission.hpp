@@ -57,9 +57,9 @@ struct NotAdmitted {
   std::optional<AdmissionLimit> limit = std::nullopt;
 };
 
-class Doorkeeper {
+class AdmissionControl {
  public:
-  explicit Doorkeeper(const config::Limits& limits)
+  explicit AdmissionControl(const config::Limits& limits)
       : limits_(limits), connects_(limits.connects_per_minute) {}
 
   /// The answer to an address that connects too often.
@@ -67,23 +67,23 @@ class Doorkeeper {
 
   /// A user's place among his own sessions, given back when it goes. Moves; what it points to
   /// stays.
-  class Place {
+  class Permit {
    public:
-    Place(Place&& other) noexcept
+    Permit(Permit&& other) noexcept
         : keeper_(std::exchange(other.keeper_, nullptr)),
           user_(std::move(other.user_)),
           counted_(other.counted_),
           account(std::move(other.account)) {}
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    Place& operator=(Place&&) = delete;
-    ~Place();
+    Permit(const Permit&) = delete;
+    Permit& operator=(const Permit&) = delete;
+    Permit& operator=(Permit&&) = delete;
+    ~Permit();
 
    private:
-    friend class Doorkeeper;
-    Place(Doorkeeper* keeper, std::string user, bool counted)
+    friend class AdmissionControl;
+    Permit(AdmissionControl* keeper, std::string user, bool counted)
         : keeper_(keeper), user_(std::move(user)), counted_(counted) {}
-    Doorkeeper* keeper_;
+    AdmissionControl* keeper_;
     std::string user_;
     bool counted_;  ///< among the sessions of the user
 
@@ -93,9 +93,9 @@ class Doorkeeper {
 
   /// Takes it, or says why not: 429 with Retry-After. `by_token`: a client token names the user. A
   /// back end with its own key may stand for any number of people: its sessions are not counted.
-  Awaitable<std::variant<Place, NotAdmitted>> enter(const std::string& user, bool by_token,
-                                                    TimeMs now, StoreReader& reader,
-                                                    const Executor& executor);
+  Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
+                                                     TimeMs now, StoreReader& reader,
+                                                     const Executor& executor);
 
  private:
   void leave(const std::string& user, bool counted);

@@ -17,13 +17,13 @@ struct Match {
   std::optional<int> shift;
 };
 
-bool has_numbers(const Slots& slots) {
-  return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) { return slot.place; });
+bool has_numbers(const MergedSlots& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const MergedSlot& slot) { return slot.place; });
 }
 
 /// Of two that are not the same, which comes first: by number, else by time, else so that people
 /// take turns.
-bool theirs_first(const Slot& ours, const Slot& theirs, Role last) {
+bool theirs_first(const MergedSlot& ours, const MergedSlot& theirs, Role last) {
   if (ours.place && theirs.place) return *theirs.place < *ours.place;
   if (ours.started_at && theirs.started_at && *ours.started_at != *theirs.started_at)
     return *theirs.started_at < *ours.started_at;
@@ -31,8 +31,8 @@ bool theirs_first(const Slot& ours, const Slot& theirs, Role last) {
 }
 
 /// Where a copy has nothing new, which is the rule, and nothing needs to be weighed.
-std::optional<Match> match_what_we_have(const Numbering& numbers, const Slots& ours,
-                                        const Slots& theirs, bool ids) {
+std::optional<Match> match_what_we_have(const Numbering& numbers, const MergedSlots& ours,
+                                        const MergedSlots& theirs, bool ids) {
   if (auto fit = numbers.of_what_we_have()) return Match{std::move(fit->partners), fit->shift};
   if (has_numbers(theirs)) return std::nullopt;
   auto partners = find_among(ours, theirs, ids);
@@ -46,7 +46,7 @@ constexpr std::size_t enough_to_repeat = 9;
 /// Two lists paired by their words, or by a numbering and their words.
 class ByWords final : public PairingByWords {
  public:
-  ByWords(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors, bool ids,
+  ByWords(const MergedSlots& ours, const MergedSlots& theirs, const FoundAnchors& anchors, bool ids,
           MergeWork& work)
       : ours_(ours), theirs_(theirs), anchors_(anchors), ids_(ids), work_(work) {}
 
@@ -97,10 +97,10 @@ class ByWords final : public PairingByWords {
     if (std::max(ours_.size(), theirs_.size()) < enough_to_repeat) return false;
     return says_nothing_twice(ours_) && says_nothing_twice(theirs_);
   }
-  static bool says_nothing_twice(const Slots& slots) {
+  static bool says_nothing_twice(const MergedSlots& slots) {
     std::unordered_set<Spoken, SpokenHash> said;
-    return std::all_of(slots.begin(), slots.end(), [&](const Slot& slot) {
-      return said.insert({slot.role, &slot.sayings.front()}).second;
+    return std::all_of(slots.begin(), slots.end(), [&](const MergedSlot& slot) {
+      return said.insert({slot.role, &slot.variants.front()}).second;
     });
   }
 
@@ -117,16 +117,16 @@ class ByWords final : public PairingByWords {
     return false;
   }
 
-  const Slots& ours_;
-  const Slots& theirs_;
+  const MergedSlots& ours_;
+  const MergedSlots& theirs_;
   const FoundAnchors& anchors_;
   const bool ids_;
   MergeWork& work_;
   std::optional<Partners> alone_;
-  Slots shifted_;  ///< theirs, renumbered as ours
+  MergedSlots shifted_;  ///< theirs, renumbered as ours
 };
 
-Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shift,
+Match match(const MergedSlots& ours, const MergedSlots& theirs, std::optional<int> known_shift,
             MergeWork& work) {
   const bool ids = ids_are_of_one_kind(ours, theirs);
   const Numbering numbers(ours, theirs, ids, known_shift, work);
@@ -140,12 +140,12 @@ Match match(const Slots& ours, const Slots& theirs, std::optional<int> known_shi
 
 }  // namespace
 
-std::uint64_t work_of_joining(const Slots& ours, const Slots& theirs) {
+std::uint64_t work_of_joining(const MergedSlots& ours, const MergedSlots& theirs) {
   constexpr std::uint64_t each = 8;  // it is looked up in some tables
   return each * (size_of(ours) + size_of(theirs));
 }
 
-std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_shift,
+std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<int> known_shift,
                         MergeWork& work) {
   if (ours.empty()) {
     ours = std::move(theirs);
@@ -154,7 +154,7 @@ std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_sh
   const Match found = match(ours, theirs, known_shift, work);
   const Partners& partners = found.partners;
   const bool we_have_numbers = has_numbers(ours);
-  for (Slot& slot : theirs) {
+  for (MergedSlot& slot : theirs) {
     if (found.shift)
       *slot.place += *found.shift;
     else if (we_have_numbers)
@@ -165,10 +165,10 @@ std::optional<int> join(Slots& ours, Slots&& theirs, std::optional<int> known_sh
     return found.shift;
   }
 
-  Slots all;
+  MergedSlots all;
   all.reserve(ours.size() + theirs.size());
   Role last = Role::unknown;
-  const auto add = [&](Slot& slot) {
+  const auto add = [&](MergedSlot& slot) {
     last = slot.role;
     all.push_back(std::move(slot));
   };

@@ -31,19 +31,19 @@ Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std
 
 /// How much it says that these two are one turn; 0: they are not. Of as many pairs, those of long
 /// words count for more.
-Score likeness(const Slot& ours, const Slot& theirs, Comparable by) {
+Score likeness(const MergedSlot& ours, const MergedSlot& theirs, Comparable by) {
   if (!same_role(ours, theirs) || by.tells_apart(ours, theirs)) return 0;
   Score most = 0;
-  for (const Saying& a : ours.sayings)
-    for (const Saying& b : theirs.sayings) {
+  for (const Variant& a : ours.variants)
+    for (const Variant& b : theirs.variants) {
       const std::string &ours_say = a.words(), &they_say = b.words();
       if (ours_say.empty() || they_say.empty() || ours_say.front() != they_say.front()) continue;
       if (a.has_same_words(b)) {
         most = std::max(most, 20 + 2 * worth(ours_say.size()) + (a.has_same_text(b) ? 1 : 0));
         continue;
       }
-      const Saying& less = ours_say.size() < they_say.size() ? a : b;
-      const Saying& more = &less == &a ? b : a;
+      const Variant& less = ours_say.size() < they_say.size() ? a : b;
+      const Variant& more = &less == &a ? b : a;
       const bool telling = less.is_partial() || less.words().size() >= telling_length;
       if (telling && begins_with(more.words(), less.words()))
         most = std::max(most, 10 + worth(less.words().size()));
@@ -61,23 +61,23 @@ struct Openings {
   std::unordered_set<std::string_view> openings;  ///< of those that are long enough
   bool any_short_partial = false;                 ///< it may be the beginning of anything
 
-  Openings(const Slots& slots, Stretch of) {
+  Openings(const MergedSlots& slots, Stretch of) {
     for (std::size_t i = of.begin; i < of.end; ++i)
-      for (const Saying& saying : slots[i].sayings) {
-        words.insert(saying.words());
-        if (saying.words().size() >= telling_length) openings.insert(opening_of(saying.words()));
-        any_short_partial |= is_short_partial(saying);
+      for (const Variant& variant : slots[i].variants) {
+        words.insert(variant.words());
+        if (variant.words().size() >= telling_length) openings.insert(opening_of(variant.words()));
+        any_short_partial |= is_short_partial(variant);
       }
   }
-  static bool is_short_partial(const Saying& saying) {
-    return saying.is_partial() && saying.words().size() < telling_length;
+  static bool is_short_partial(const Variant& variant) {
+    return variant.is_partial() && variant.words().size() < telling_length;
   }
-  bool may_have(const Slot& slot) const {
+  bool may_have(const MergedSlot& slot) const {
     return any_short_partial ||
-           std::any_of(slot.sayings.begin(), slot.sayings.end(), [&](const Saying& saying) {
-             return is_short_partial(saying) || words.contains(saying.words()) ||
-                    (saying.words().size() >= telling_length &&
-                     openings.contains(opening_of(saying.words())));
+           std::any_of(slot.variants.begin(), slot.variants.end(), [&](const Variant& variant) {
+             return is_short_partial(variant) || words.contains(variant.words()) ||
+                    (variant.words().size() >= telling_length &&
+                     openings.contains(opening_of(variant.words())));
            });
   }
 };
@@ -85,8 +85,8 @@ struct Openings {
 /// The turns of two stretches that can have a partner in the other at all.
 class Pairing {
  public:
-  Pairing(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs, Comparable by,
-          Partners& partners)
+  Pairing(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs, Stretch of_theirs,
+          Comparable by, Partners& partners)
       : ours_(ours), theirs_(theirs), by_(by), partners_(partners) {
     const Openings of_us(ours, of_ours), of_them(theirs, of_theirs);
     for (std::size_t i = of_ours.begin; i < of_ours.end; ++i)
@@ -106,12 +106,12 @@ class Pairing {
   /// An upper bound of what likeness() costs for all of them: of each pair of versions, more where
   /// the texts are long. Halving looks at each pair twice.
   std::uint64_t work_of_all() const {
-    const auto weight = [](const Slots& slots, const std::vector<std::size_t>& some) {
+    const auto weight = [](const MergedSlots& slots, const std::vector<std::size_t>& some) {
       std::uint64_t sum = 0;
       for (const std::size_t i : some) {
         sum += slots[i].ids.size() / 8;
-        for (const Saying& saying : slots[i].sayings)
-          sum += 1 + saying.words().size() / bytes_of_one_more;
+        for (const Variant& variant : slots[i].variants)
+          sum += 1 + variant.words().size() / bytes_of_one_more;
       }
       return sum;
     };
@@ -196,10 +196,11 @@ class Pairing {
   void quickly() {
     std::unordered_map<std::string_view, std::vector<std::size_t>> rows_of;
     for (std::size_t row = 0; row < rows_.size(); ++row)
-      for (const Saying& saying : ours_[rows_[row]].sayings) rows_of[saying.words()].push_back(row);
+      for (const Variant& variant : ours_[rows_[row]].variants)
+        rows_of[variant.words()].push_back(row);
     std::size_t next = 0;
     for (std::size_t column = 0; column < columns_.size(); ++column) {
-      const auto at = rows_of.find(theirs_[columns_[column]].sayings.front().words());
+      const auto at = rows_of.find(theirs_[columns_[column]].variants.front().words());
       if (at == rows_of.end()) continue;
       auto row = std::lower_bound(at->second.begin(), at->second.end(), next);
       while (row != at->second.end() && *row < next + window && like(*row, column) == 0) ++row;
@@ -209,8 +210,8 @@ class Pairing {
     }
   }
 
-  const Slots& ours_;
-  const Slots& theirs_;
+  const MergedSlots& ours_;
+  const MergedSlots& theirs_;
   const Comparable by_;
   Partners& partners_;
   std::vector<std::size_t> rows_;
@@ -219,8 +220,8 @@ class Pairing {
 
 }  // namespace
 
-void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
-               Comparable by, Partners& partners, MergeWork& work) {
+void pair_most(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs,
+               Stretch of_theirs, Comparable by, Partners& partners, MergeWork& work) {
   if (of_ours.begin == of_ours.end || of_theirs.begin == of_theirs.end) return;
   Pairing(ours, of_ours, theirs, of_theirs, by, partners).run(work);
 }

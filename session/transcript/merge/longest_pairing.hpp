@@ -17,7 +17,7 @@ struct Stretch {
 };
 
 /// Fills `partners` for those of theirs that have none.
-void pair_most(const Slots& ours, Stretch of_ours, const Slots& theirs, Stretch of_theirs,
-               Comparable by, Partners& partners, MergeWork& work);
+void pair_most(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs,
+               Stretch of_theirs, Comparable by, Partners& partners, MergeWork& work);
 
 }  // namespace verbatim::session

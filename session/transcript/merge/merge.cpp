@@ -15,7 +15,7 @@
 namespace verbatim::session {
 namespace {
 
-constexpr Saying::Source relay_source = 0;
+constexpr Variant::Source relay_source = 0;
 constexpr std::size_t role_count = 4;
 
 bool is_whole(TurnStatus status) {
@@ -37,52 +37,53 @@ bool comes_before(const Copy& a, const Copy& b) {
       [](const CopyTurn& x, const CopyTurn& y) { return fields(x) < fields(y); });
 }
 
-Slots slots_of(const FinalTranscript& relay, Spellings& spellings) {
-  Slots slots;
+MergedSlots slots_of(const FinalTranscript& relay, Spellings& spellings) {
+  MergedSlots slots;
   slots.reserve(relay.turns.size());
   for (const Turn& turn : relay.turns) {
-    Slot& slot = slots.emplace_back();
+    MergedSlot& slot = slots.emplace_back();
     slot.role = turn.role;
     if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
     slot.place = static_cast<int>(slots.size());
     slot.started_at = turn.started_at;
     slot.ended_at = turn.ended_at;
     slot.heard = &turn;
-    slot.sayings.emplace_back(relay_source, turn.status, spellings.of(turn.text));
+    slot.variants.emplace_back(relay_source, turn.status, spellings.of(turn.text));
   }
   return slots;
 }
 
-Slot slot_of(const CopyTurn& turn, Saying::Source source, Spellings& spellings) {
-  Slot slot;
+MergedSlot slot_of(const CopyTurn& turn, Variant::Source source, Spellings& spellings) {
+  MergedSlot slot;
   slot.role = turn.role;
   if (!turn.item_id.empty()) slot.ids.push_back(turn.item_id);
   slot.place = turn.ordinal;
   slot.started_at = turn.started_at;
   slot.ended_at = turn.ended_at;
-  slot.sayings.emplace_back(source, turn.status, spellings.of(turn.text));
+  slot.variants.emplace_back(source, turn.status, spellings.of(turn.text));
   return slot;
 }
 
-bool is_numbered(const Slots& slots) {
-  return std::all_of(slots.begin(), slots.end(), [](const Slot& slot) { return slot.place; });
+bool is_numbered(const MergedSlots& slots) {
+  return std::all_of(slots.begin(), slots.end(), [](const MergedSlot& slot) { return slot.place; });
 }
 
 /// Some count in tens, to leave room. Smaller steps are turns left out.
-void count_in_ones(Slots& sorted) {
+void count_in_ones(MergedSlots& sorted) {
   int step = 0;
   for (std::size_t i = 1; i < sorted.size(); ++i)
     step = std::gcd(step, *sorted[i].place - *sorted.front().place);
   if (sorted.size() < 4 || step < 5) return;
   const int first = *sorted.front().place;
-  for (Slot& slot : sorted) slot.place = (*slot.place - first) / step + (first + step - 1) / step;
+  for (MergedSlot& slot : sorted)
+    slot.place = (*slot.place - first) / step + (first + step - 1) / step;
 }
 
 /// None of them shares an id or a number with another.
-bool has_no_twins(const Slots& slots) {
+bool has_no_twins(const MergedSlots& slots) {
   std::unordered_set<std::string_view> ids;
-  const Slot* last = nullptr;
-  for (const Slot& slot : slots) {
+  const MergedSlot* last = nullptr;
+  for (const MergedSlot& slot : slots) {
     if (!slot.ids.empty() && !ids.insert(slot.ids.front()).second) return false;
     if (slot.place && last && *slot.place <= *last->place) return false;
     if (slot.place) last = &slot;
@@ -91,20 +92,22 @@ bool has_no_twins(const Slots& slots) {
 }
 
 /// In the writer's order, each turn once: by its id, or by its number where the words agree.
-void tidy(Slots& slots, MergeWork& work) {
+void tidy(MergedSlots& slots, MergeWork& work) {
   if (is_numbered(slots)) {
-    const auto before = [](const Slot& a, const Slot& b) { return *a.place < *b.place; };
+    const auto before = [](const MergedSlot& a, const MergedSlot& b) {
+      return *a.place < *b.place;
+    };
     if (!std::is_sorted(slots.begin(), slots.end(), before))
       std::stable_sort(slots.begin(), slots.end(), before);
     count_in_ones(slots);
   }
   if (has_no_twins(slots)) return;
-  Slots once;
+  MergedSlots once;
   once.reserve(slots.size());
   // Some writers give a question and its answer one id: they are two turns.
   std::unordered_map<std::string_view, std::size_t> by_id[role_count];
   std::unordered_map<int, std::vector<std::size_t>> by_place;
-  for (Slot& slot : slots) {
+  for (MergedSlot& slot : slots) {
     std::size_t twin = once.size();
     auto& of_role = by_id[static_cast<std::size_t>(slot.role)];
     if (!slot.ids.empty()) {
@@ -113,7 +116,7 @@ void tidy(Slots& slots, MergeWork& work) {
     } else if (slot.place) {
       for (const std::size_t other : by_place[*slot.place]) {
         if (!work.take(work_of_comparing(once[other], slot))) break;
-        if (once[other].role != slot.role || !may_be_same(once[other], slot)) continue;
+        if (once[other].role != slot.role || !compatible(once[other], slot)) continue;
         twin = other;
         break;
       }
@@ -137,9 +140,9 @@ bool is_single(const Copy& copy) {
 
 // ---- the better words --------------------------------------------------------------------------
 
-bool is_of_relay(const Saying& saying) { return saying.sources.front() == relay_source; }
+bool is_of_relay(const Variant& variant) { return variant.sources.front() == relay_source; }
 
-bool more_telling(const Saying& a, const Saying& b) {
+bool more_telling(const Variant& a, const Variant& b) {
   if (a.words().size() != b.words().size()) return a.words().size() > b.words().size();
   if (is_whole(a.status) != is_whole(b.status)) return is_whole(a.status);
   if (a.text().size_bytes() != b.text().size_bytes())
@@ -150,29 +153,30 @@ bool more_telling(const Saying& a, const Saying& b) {
 
 /// Completed over partial, the relay's over others, the longer over the shorter; but what another
 /// version continues never wins over it, and no post makes a turn shorter.
-const Saying& best_of(const std::vector<Saying>& sayings) {
-  if (sayings.size() == 1) return sayings.front();
-  const Saying* relay = nullptr;
-  for (const Saying& saying : sayings)
-    if (is_of_relay(saying)) relay = &saying;
+const Variant& best_of(const std::vector<Variant>& variants) {
+  if (variants.size() == 1) return variants.front();
+  const Variant* relay = nullptr;
+  for (const Variant& variant : variants)
+    if (is_of_relay(variant)) relay = &variant;
   if (relay && is_whole(relay->status) && !relay->text().empty()) return *relay;
 
-  const Saying* best = nullptr;
+  const Variant* best = nullptr;
   bool relay_is_continued = false;
-  for (const Saying& saying : sayings) {
-    if (&saying == relay) continue;
-    if (relay && begins_with(saying.words(), relay->words())) relay_is_continued = true;
-    if (!best || more_telling(saying, *best)) best = &saying;
+  for (const Variant& variant : variants) {
+    if (&variant == relay) continue;
+    if (relay && begins_with(variant.words(), relay->words())) relay_is_continued = true;
+    if (!best || more_telling(variant, *best)) best = &variant;
   }
   if (!best) return *relay;
   if (!relay || relay->text().empty() || relay_is_continued) {
     return best->text().empty() && relay ? *relay : *best;
   }
-  const Saying* whole = nullptr;
-  for (const Saying& saying : sayings)
-    if (&saying != relay && is_whole(saying.status) &&
-        saying.words().size() >= relay->words().size() && (!whole || more_telling(saying, *whole)))
-      whole = &saying;
+  const Variant* whole = nullptr;
+  for (const Variant& variant : variants)
+    if (&variant != relay && is_whole(variant.status) &&
+        variant.words().size() >= relay->words().size() &&
+        (!whole || more_telling(variant, *whole)))
+      whole = &variant;
   return whole ? *whole : *relay;
 }
 
@@ -191,12 +195,12 @@ class Names {
       ranks_.push_back(static_cast<std::size_t>(at - others.begin()) + 1);
     }
   }
-  const std::string& of(Saying::Source source) const { return names_[ranks_[source]]; }
+  const std::string& of(Variant::Source source) const { return names_[ranks_[source]]; }
   /// Of all that have said something of this turn, in their order.
-  std::vector<std::string> of(const Slot& slot) const {
+  std::vector<std::string> of(const MergedSlot& slot) const {
     std::vector<std::size_t> ranks;
-    for (const Saying& saying : slot.sayings)
-      for (const Saying::Source source : saying.sources) ranks.push_back(ranks_[source]);
+    for (const Variant& variant : slot.variants)
+      for (const Variant::Source source : variant.sources) ranks.push_back(ranks_[source]);
     std::sort(ranks.begin(), ranks.end());
     ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
     std::vector<std::string> names;
@@ -204,11 +208,11 @@ class Names {
     for (const std::size_t rank : ranks) names.push_back(names_[rank]);
     return names;
   }
-  std::vector<std::string> of(const Slots& slots) const {
+  std::vector<std::string> of(const MergedSlots& slots) const {
     std::vector<bool> present(names_.size(), false);
-    for (const Slot& slot : slots)
-      for (const Saying& saying : slot.sayings)
-        for (const Saying::Source source : saying.sources) present[ranks_[source]] = true;
+    for (const MergedSlot& slot : slots)
+      for (const Variant& variant : slot.variants)
+        for (const Variant::Source source : variant.sources) present[ranks_[source]] = true;
     std::vector<std::string> names;
     for (std::size_t rank = 0; rank < names_.size(); ++rank)
       if (present[rank]) names.push_back(names_[rank]);
@@ -220,8 +224,8 @@ class Names {
   std::vector<std::size_t> ranks_;  ///< of each source, in names_
 };
 
-MergedTurn turn_of(const Slot& slot, const Names& names) {
-  const Saying& best = best_of(slot.sayings);
+MergedTurn turn_of(const MergedSlot& slot, const Names& names) {
+  const Variant& best = best_of(slot.variants);
   MergedTurn turn;
   if (slot.heard) static_cast<Turn&>(turn) = *slot.heard;
   if (!is_of_relay(best)) {
@@ -237,10 +241,10 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
   // They may be of two writers with two clocks, or of one that mixes them up.
   if (turn.started_at && turn.ended_at) turn.ended_at = std::max(*turn.started_at, *turn.ended_at);
   turn.writers = names.of(slot);
-  for (const Saying& saying : slot.sayings) {
-    if (saying.has_same_text(best)) continue;
-    for (const Saying::Source source : saying.sources)
-      turn.versions.push_back({names.of(source), saying.status, saying.text()});
+  for (const Variant& variant : slot.variants) {
+    if (variant.has_same_text(best)) continue;
+    for (const Variant::Source source : variant.sources)
+      turn.versions.push_back({names.of(source), variant.status, variant.text()});
   }
   const auto key = [](const Version& version) {
     return std::tie(version.writer, version.text.wtf8(), version.status);
@@ -253,21 +257,21 @@ MergedTurn turn_of(const Slot& slot, const Names& names) {
 
 // ---- what is missing ---------------------------------------------------------------------------
 
-bool is_filled(const Gap& gap, const Slots& slots, const std::vector<MergedTurn>& turns) {
+bool is_filled(const Gap& gap, const MergedSlots& slots, const std::vector<MergedTurn>& turns) {
   if (gap.item_id.empty()) return false;
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i].has_id(gap.item_id) && !turns[i].text.empty() &&
-        !is_of_relay(best_of(slots[i].sayings)) && is_whole(turns[i].status))
+        !is_of_relay(best_of(slots[i].variants)) && is_whole(turns[i].status))
       return true;
   return false;
 }
 
 /// Numbers that no copy has, where numbers follow upon each other otherwise (some people count
 /// in tens).
-void add_missing_places(const Slots& slots, std::vector<Gap>& gaps) {
+void add_missing_places(const MergedSlots& slots, std::vector<Gap>& gaps) {
   std::vector<std::size_t> jumps;
   std::size_t steps = 0;
-  const Slot* last = nullptr;
+  const MergedSlot* last = nullptr;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     if (!slots[i].place) continue;
     const int distance = last ? *slots[i].place - *last->place : 0;
@@ -282,7 +286,7 @@ void add_missing_places(const Slots& slots, std::vector<Gap>& gaps) {
 }
 
 /// Behind the same turns as in the relay's own transcript, whatever stands between them now.
-std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const Slots& slots) {
+std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const MergedSlots& slots) {
   std::vector<int> ordinals(relay.turns.size() + 1, 0);
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i].heard != nullptr)
@@ -297,16 +301,16 @@ std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const Slots
   return calls;
 }
 
-Contribution contribution(const Slots& slots, const std::vector<MergedTurn>& turns,
-                          Saying::Source source) {
+Contribution contribution(const MergedSlots& slots, const std::vector<MergedTurn>& turns,
+                          Variant::Source source) {
   Contribution brought;
   for (std::size_t i = 0; i < slots.size(); ++i) {
     bool theirs = false, others = false, known = false;
-    for (const Saying& saying : slots[i].sayings)
-      for (const Saying::Source one : saying.sources) {
+    for (const Variant& variant : slots[i].variants)
+      for (const Variant::Source one : variant.sources) {
         (one == source ? theirs : others) = true;
         known |=
-            one != source && saying.text() == turns[i].text && saying.status == turns[i].status;
+            one != source && variant.text() == turns[i].text && variant.status == turns[i].status;
       }
     if (!theirs) continue;
     ++(!others ? brought.added : known ? brought.unchanged : brought.extended);
@@ -328,16 +332,16 @@ std::vector<std::size_t> in_fixed_order(const std::vector<Copy>& copies) {
 
 /// Those first that say the most about places: one without numbers only if it has more turns than
 /// all that have.
-std::pair<int, std::ptrdiff_t> rank_of(const Slots& list, std::size_t most_numbered) {
+std::pair<int, std::ptrdiff_t> rank_of(const MergedSlots& list, std::size_t most_numbered) {
   const auto size = static_cast<std::ptrdiff_t>(list.size());
   if (!is_numbered(list)) return {list.size() > most_numbered ? -1 : 2, -size};
   const std::ptrdiff_t span = *list.back().place - *list.front().place;
   return {span > 2 * size ? 1 : 0, -size};
 }
 
-std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spellings,
-                            MergeWork& work) {
-  std::vector<Slots> lists;
+std::vector<MergedSlots> lists_of(const std::vector<Copy>& copies, Spellings& spellings,
+                                  MergeWork& work) {
+  std::vector<MergedSlots> lists;
   std::map<std::string_view, std::size_t> singles;
   for (const std::size_t i : in_fixed_order(copies)) {
     const Copy& copy = copies[i];
@@ -345,28 +349,29 @@ std::vector<Slots> lists_of(const std::vector<Copy>& copies, Spellings& spelling
     if (is_single(copy)) list = singles.try_emplace(copy.writer, list).first->second;
     if (list == lists.size()) lists.emplace_back().reserve(copy.turns.size());
     for (const CopyTurn& turn : copy.turns)
-      lists[list].push_back(slot_of(turn, static_cast<Saying::Source>(i + 1), spellings));
+      lists[list].push_back(slot_of(turn, static_cast<Variant::Source>(i + 1), spellings));
   }
-  std::erase_if(lists, [](const Slots& list) { return list.empty(); });
-  for (Slots& list : lists) tidy(list, work);
+  std::erase_if(lists, [](const MergedSlots& list) { return list.empty(); });
+  for (MergedSlots& list : lists) tidy(list, work);
   std::size_t most_numbered = 0;
-  for (const Slots& list : lists)
+  for (const MergedSlots& list : lists)
     if (is_numbered(list)) most_numbered = std::max(most_numbered, list.size());
-  std::stable_sort(lists.begin(), lists.end(), [&](const Slots& a, const Slots& b) {
+  std::stable_sort(lists.begin(), lists.end(), [&](const MergedSlots& a, const MergedSlots& b) {
     return rank_of(a, most_numbered) < rank_of(b, most_numbered);
   });
   return lists;
 }
 
 /// In their order, as far as the work goes. What is beyond stands behind all others.
-Slots join_all(Slots slots, std::vector<Slots> lists, const std::vector<Copy>& copies,
-               MergeWork& work) {
+MergedSlots join_all(MergedSlots slots, std::vector<MergedSlots> lists,
+                     const std::vector<Copy>& copies, MergeWork& work) {
   std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
   std::size_t next = 0;
   for (; next < lists.size(); ++next) {
-    Slots& list = lists[next];
+    MergedSlots& list = lists[next];
     if (!work.take(work_of_joining(slots, list))) break;
-    const std::string_view writer = copies[list.front().sayings.front().sources.front() - 1].writer;
+    const std::string_view writer =
+        copies[list.front().variants.front().sources.front() - 1].writer;
     const auto known = shifts.find(writer);
     const auto shift =
         join(slots, std::move(list),
@@ -380,12 +385,13 @@ Slots join_all(Slots slots, std::vector<Slots> lists, const std::vector<Copy>& c
 }
 
 /// What was cut off is whole again where another writer has the rest.
-bool is_complete(const FinalTranscript& relay, const Slots& slots, const MergedTranscript& merged) {
+bool is_complete(const FinalTranscript& relay, const MergedSlots& slots,
+                 const MergedTranscript& merged) {
   if (!merged.gaps.empty()) return false;
   if (relay.complete) return true;
   const bool mended =
-      !relay.gaps.empty() || std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
-        return slot.heard && !is_whole(slot.heard->status) && !is_of_relay(best_of(slot.sayings));
+      !relay.gaps.empty() || std::any_of(slots.begin(), slots.end(), [](const MergedSlot& slot) {
+        return slot.heard && !is_whole(slot.heard->status) && !is_of_relay(best_of(slot.variants));
       });
   return mended &&
          std::none_of(merged.turns.begin(), merged.turns.end(), [](const MergedTurn& turn) {
@@ -395,11 +401,11 @@ bool is_complete(const FinalTranscript& relay, const Slots& slots, const MergedT
 }
 
 /// The copy that stands for `copies[of]`: the same one may have been given twice.
-Saying::Source source_of(const std::vector<Copy>& copies, std::size_t of) {
-  if (of >= copies.size()) return static_cast<Saying::Source>(copies.size() + 1);
+Variant::Source source_of(const std::vector<Copy>& copies, std::size_t of) {
+  if (of >= copies.size()) return static_cast<Variant::Source>(copies.size() + 1);
   for (const std::size_t i : in_fixed_order(copies))
-    if (i == of || copies[i] == copies[of]) return static_cast<Saying::Source>(i + 1);
-  return static_cast<Saying::Source>(copies.size() + 1);
+    if (i == of || copies[i] == copies[of]) return static_cast<Variant::Source>(i + 1);
+  return static_cast<Variant::Source>(copies.size() + 1);
 }
 
 }  // namespace
@@ -413,13 +419,13 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
                        std::size_t of, Contribution& brought, std::uint64_t work_max) {
   Spellings spellings;
   MergeWork work(work_max);
-  const Slots slots =
+  const MergedSlots slots =
       join_all(slots_of(relay, spellings), lists_of(copies, spellings, work), copies, work);
 
   MergedTranscript merged;
   const Names names(copies);
   merged.turns.reserve(slots.size());
-  for (const Slot& slot : slots) {
+  for (const MergedSlot& slot : slots) {
     merged.turns.push_back(turn_of(slot, names));
     merged.turns.back().ordinal = static_cast<int>(merged.turns.size());
   }

@@ -15,7 +15,7 @@ bool may_count_what_it_has(const PlaceIndex& places) {
 }
 
 /// Of a list by its numbers: the speaker of each follows from whether its number is odd.
-bool takes_turns(const PlaceIndex& places, const Slots& slots) {
+bool takes_turns(const PlaceIndex& places, const MergedSlots& slots) {
   std::optional<Role> of[2];
   for (const auto& [place, at] : places.entries()) {
     auto& speaker = of[place & 1];
@@ -33,7 +33,7 @@ void extend(Span& span, const std::pair<std::size_t, std::size_t>& pair, bool is
 
 }  // namespace
 
-PlaceIndex::PlaceIndex(const Slots& slots) {
+PlaceIndex::PlaceIndex(const MergedSlots& slots) {
   entries_.reserve(slots.size());
   for (std::size_t i = 0; i < slots.size(); ++i)
     if (slots[i].place) entries_.emplace_back(*slots[i].place, i);
@@ -56,7 +56,7 @@ std::pair<const PlaceIndex::Entry*, const PlaceIndex::Entry*> PlaceIndex::at(int
   return {first, std::upper_bound(first, end, place, behind)};
 }
 
-Numbering::Numbering(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+Numbering::Numbering(const MergedSlots& ours, const MergedSlots& theirs, bool ids_are_comparable,
                      std::optional<int> known_shift, MergeWork& work)
     : ours_(ours),
       theirs_(theirs),
@@ -203,11 +203,11 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
     bool somebody = false;
     const auto [first, last] = our_places_.at(*theirs_[j].place + shift);
     for (const auto* at = first; at != last; ++at) {
-      const Slot& slot = ours_[at->second];
+      const MergedSlot& slot = ours_[at->second];
       if (!work_.take(work_of_comparing(slot, theirs_[j]))) return fit;
       if (roles_share && slot.role != theirs_[j].role) continue;
       somebody = true;
-      if (taken[at->second] || !may_be_same(slot, theirs_[j])) continue;
+      if (taken[at->second] || !compatible(slot, theirs_[j])) continue;
       if (ids_are_comparable_ && differ_in_id(slot, theirs_[j])) continue;
       fit.partners[j] = at->second;
       taken[at->second] = true;

@@ -46,7 +46,7 @@ struct Fit {
 /// Turns by their number.
 class PlaceIndex {
  public:
-  explicit PlaceIndex(const Slots& slots);
+  explicit PlaceIndex(const MergedSlots& slots);
   using Entry = std::pair<int, std::size_t>;
   /// The entries of this number.
   std::pair<const Entry*, const Entry*> at(int place) const;
@@ -83,7 +83,7 @@ class PairingByWords {
 class Numbering {
  public:
   /// `known_shift`: that of another copy by the same writer.
-  Numbering(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+  Numbering(const MergedSlots& ours, const MergedSlots& theirs, bool ids_are_comparable,
             std::optional<int> known_shift, MergeWork& work);
 
   /// Both count from their own beginning, and each of theirs is, to the letter, what we have at
@@ -105,8 +105,8 @@ class Numbering {
   std::vector<int> shifts_to_try(const FoundAnchors& anchors) const;
   Fit measure(int shift, const FoundAnchors& anchors) const;
 
-  const Slots& ours_;
-  const Slots& theirs_;
+  const MergedSlots& ours_;
+  const MergedSlots& theirs_;
   MergeWork& work_;
   PlaceIndex our_places_;
   PlaceIndex their_places_;

@@ -21,11 +21,11 @@ namespace verbatim::session {
 inline constexpr std::size_t telling_length = 12;
 
 /// One version of a turn's words, and the writers who have exactly this version.
-class Saying {
+class Variant {
  public:
   using Source = std::uint32_t;  ///< 0: the relay, else a copy
 
-  Saying(Source source, TurnStatus of, const Spelling& spelling)
+  Variant(Source source, TurnStatus of, const Spelling& spelling)
       : sources{source}, status(of), spelling_(&spelling) {}
 
   std::vector<Source> sources;
@@ -35,11 +35,11 @@ class Saying {
   const std::string& words() const { return spelling_->words(); }
   std::size_t hash() const { return spelling_->hash(); }
 
-  bool has_same_text(const Saying& other) const { return spelling_ == other.spelling_; }
-  bool has_same_words(const Saying& other) const {
+  bool has_same_text(const Variant& other) const { return spelling_ == other.spelling_; }
+  bool has_same_words(const Variant& other) const {
     return has_same_text(other) || (hash() == other.hash() && words() == other.words());
   }
-  bool is_same_version(const Saying& other) const {
+  bool is_same_version(const Variant& other) const {
     return status == other.status && has_same_text(other);
   }
   /// Cut short: neither completed nor talked over.
@@ -54,56 +54,58 @@ class Saying {
 /// What a speaker says, as the key of a table.
 struct Spoken {
   Role role;
-  const Saying* saying;
+  const Variant* variant;
 
   friend bool operator==(const Spoken& a, const Spoken& b) {
-    return a.role == b.role && a.saying->has_same_words(*b.saying);
+    return a.role == b.role && a.variant->has_same_words(*b.variant);
   }
 };
 struct SpokenHash {
   std::size_t operator()(const Spoken& spoken) const {
-    return spoken.saying->hash() + static_cast<std::size_t>(spoken.role);
+    return spoken.variant->hash() + static_cast<std::size_t>(spoken.role);
   }
 };
 
-struct Slot {
+struct MergedSlot {
   Role role = Role::unknown;
   std::vector<std::string_view> ids;
   std::optional<int> place;  ///< in the numbering of the list it is in; not all need one
-  std::vector<Saying> sayings;
+  std::vector<Variant> variants;
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
   const Turn* heard = nullptr;  ///< the relay's own turn
 
   bool has_id(std::string_view id) const;
 };
-using Slots = std::vector<Slot>;
+using MergedSlots = std::vector<MergedSlot>;
 
 /// One turn said twice: one slot.
-void absorb(Slot& ours, Slot&& theirs);
+void absorb(MergedSlot& ours, MergedSlot&& theirs);
 
-bool same_role(const Slot& a, const Slot& b);
+bool same_role(const MergedSlot& a, const MergedSlot& b);
 /// Both have ids, and none in common. Means something only if they are of the same kind.
-bool differ_in_id(const Slot& a, const Slot& b);
+bool differ_in_id(const MergedSlot& a, const MergedSlot& b);
 /// They stand at the same place, by the same role: can it be the same turn?
-bool may_be_same(const Slot& ours, const Slot& theirs);
-/// What may_be_same() costs at most, as MergeWork counts it.
-std::uint64_t work_of_comparing(const Slot& ours, const Slot& theirs);
+bool compatible(const MergedSlot& ours, const MergedSlot& theirs);
+/// What compatible() costs at most, as MergeWork counts it.
+std::uint64_t work_of_comparing(const MergedSlot& ours, const MergedSlot& theirs);
 /// How much a slot has to look through.
-inline std::size_t size_of(const Slot& slot) { return 1 + slot.sayings.size() + slot.ids.size(); }
-std::size_t size_of(const Slots& slots);
+inline std::size_t size_of(const MergedSlot& slot) {
+  return 1 + slot.variants.size() + slot.ids.size();
+}
+std::size_t size_of(const MergedSlots& slots);
 /// They have the same words, or the words of one go on where the other was cut short. More than
-/// may_be_same(): this says that they are the same turn, if the order does.
-bool agree(const Slot& ours, const Slot& theirs);
+/// compatible(): this says that they are the same turn, if the order does.
+bool agree(const MergedSlot& ours, const MergedSlot& theirs);
 /// They are the same to the letter, and by their ids where theirs has one that can be compared.
-bool is_the_same(const Slot& ours, const Slot& theirs, bool ids_are_comparable);
+bool is_the_same(const MergedSlot& ours, const MergedSlot& theirs, bool ids_are_comparable);
 
 /// What of two turns can be compared beside their words.
 struct Comparable {
   bool ids = false;
   bool numbers = false;
 
-  bool tells_apart(const Slot& ours, const Slot& theirs) const {
+  bool tells_apart(const MergedSlot& ours, const MergedSlot& theirs) const {
     if (ids && differ_in_id(ours, theirs)) return true;
     return numbers && ours.place && theirs.place && *ours.place != *theirs.place;
   }

@@ -46,7 +46,7 @@ bool begins_with(std::string_view longer, std::string_view shorter) {
   return !shorter.empty() && longer.size() > shorter.size() && longer.starts_with(shorter);
 }
 
-bool sounds_like(std::string_view a, std::string_view b) {
+bool similar(std::string_view a, std::string_view b) {
   if (std::max(a.size(), b.size()) > compared_bytes_max) {
     // One that is three times as long has at least half of its words for itself.
     if (std::max(a.size(), b.size()) / 3 > std::min(a.size(), b.size())) return false;

@@ -22,6 +22,6 @@ inline constexpr std::size_t compared_bytes_max = 4096;
 
 /// More than half of the words are the same, counted as often as they stand there: one utterance
 /// as two recognisers wrote it. Never enough alone: the place must say so too.
-bool sounds_like(std::string_view a, std::string_view b);
+bool similar(std::string_view a, std::string_view b);
 
 }  // namespace verbatim::session

@@ -4,29 +4,29 @@
 
 namespace verbatim::session {
 
-Unaligned::Unaligned(Slots ours) : ours_(std::move(ours)), taken_in_(ours_.size(), 0) {
+Unaligned::Unaligned(MergedSlots ours) : ours_(std::move(ours)), taken_in_(ours_.size(), 0) {
   for (std::size_t i = 0; i < ours_.size(); ++i) note(i);
 }
 
 void Unaligned::note(std::size_t at) {
-  const Slot& slot = ours_[at];
+  const MergedSlot& slot = ours_[at];
   const auto role = static_cast<std::size_t>(slot.role);
   for (const std::string_view id : slot.ids) by_id_[role].try_emplace(id, at);
-  for (const Saying& saying : slot.sayings) {
-    if (saying.words().empty()) continue;
-    auto& same = by_words_[role][saying.words()].at;
+  for (const Variant& variant : slot.variants) {
+    if (variant.words().empty()) continue;
+    auto& same = by_words_[role][variant.words()].at;
     if (same.empty() || same.back() != at) same.push_back(at);
   }
 }
 
 /// `none`: nobody has it. Each of ours is one turn of a list at most.
-std::size_t Unaligned::partner_of(const Slot& theirs) {
+std::size_t Unaligned::partner_of(const MergedSlot& theirs) {
   const auto role = static_cast<std::size_t>(theirs.role);
   for (const std::string_view id : theirs.ids)
     if (const auto at = by_id_[role].find(id); at != by_id_[role].end())
       if (taken_in_[at->second] != list_) return at->second;
-  for (const Saying& saying : theirs.sayings) {
-    const auto found = by_words_[role].find(saying.words());
+  for (const Variant& variant : theirs.variants) {
+    const auto found = by_words_[role].find(variant.words());
     if (found == by_words_[role].end()) continue;
     Same& same = found->second;
     if (std::exchange(same.list, list_) != list_) same.next = 0;
@@ -36,7 +36,7 @@ std::size_t Unaligned::partner_of(const Slot& theirs) {
   return none;
 }
 
-void Unaligned::add(Slots&& theirs) {
+void Unaligned::add(MergedSlots&& theirs) {
   ++list_;
   // Its own turns are no partners of one another: they come in when all have been looked at.
   std::vector<std::size_t> fresh;

@@ -17,10 +17,10 @@ namespace verbatim::session {
 class Unaligned {
  public:
   /// Takes over, and gives back in slots(), which no list may be joined to otherwise meanwhile.
-  explicit Unaligned(Slots ours);
+  explicit Unaligned(MergedSlots ours);
 
-  void add(Slots&& theirs);
-  Slots slots() && { return std::move(ours_); }
+  void add(MergedSlots&& theirs);
+  MergedSlots slots() && { return std::move(ours_); }
 
  private:
   /// Ours with the same words, of which a list's own may each take one.
@@ -32,9 +32,9 @@ class Unaligned {
   static constexpr std::size_t roles = 4;
 
   void note(std::size_t at);
-  std::size_t partner_of(const Slot& theirs);
+  std::size_t partner_of(const MergedSlot& theirs);
 
-  Slots ours_;
+  MergedSlots ours_;
   std::vector<std::size_t> taken_in_;  ///< of each of ours: the last list that has it
   std::size_t list_ = 0;
   std::unordered_map<std::string_view, std::size_t> by_id_[roles];

@@ -13,22 +13,24 @@ namespace {
 /// Telling words by the first of them.
 class ByOpening {
  public:
-  explicit ByOpening(const Slots& slots) {
+  explicit ByOpening(const MergedSlots& slots) {
     for (std::size_t i = 0; i < slots.size(); ++i)
-      for (const Saying& saying : slots[i].sayings)
-        if (saying.words().size() >= telling_length)
-          by_opening_[opening_of(saying.words())].emplace_back(i, &saying);
+      for (const Variant& variant : slots[i].variants)
+        if (variant.words().size() >= telling_length)
+          by_opening_[opening_of(variant.words())].emplace_back(i, &variant);
   }
   /// The only one that goes on where `cut` was cut short; none if there are more.
-  std::size_t continued_by(const Slot& cut, const Slots& others, MergeWork& work) const {
+  std::size_t continued_by(const MergedSlot& cut, const MergedSlots& others,
+                           MergeWork& work) const {
     std::size_t found = none;
-    for (const Saying& saying : cut.sayings) {
-      if (!saying.is_partial() || saying.words().size() < telling_length) continue;
-      const auto at = by_opening_.find(opening_of(saying.words()));
+    for (const Variant& variant : cut.variants) {
+      if (!variant.is_partial() || variant.words().size() < telling_length) continue;
+      const auto at = by_opening_.find(opening_of(variant.words()));
       if (at == by_opening_.end()) continue;
       for (const auto& [i, more] : at->second) {
         if (!work.take(1)) return none;
-        if (i == found || others[i].role != cut.role || !begins_with(more->words(), saying.words()))
+        if (i == found || others[i].role != cut.role ||
+            !begins_with(more->words(), variant.words()))
           continue;
         if (found != none) return none;
         found = i;
@@ -41,18 +43,18 @@ class ByOpening {
   static std::string_view opening_of(const std::string& words) {
     return std::string_view(words).substr(0, telling_length);
   }
-  using Openers = std::vector<std::pair<std::size_t, const Saying*>>;
+  using Openers = std::vector<std::pair<std::size_t, const Variant*>>;
   std::unordered_map<std::string_view, Openers> by_opening_;
 };
 
-bool any_cut_short(const Slots& slots) {
-  return std::any_of(slots.begin(), slots.end(), [](const Slot& slot) {
-    return std::any_of(slot.sayings.begin(), slot.sayings.end(),
-                       [](const Saying& saying) { return saying.is_partial(); });
+bool any_cut_short(const MergedSlots& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const MergedSlot& slot) {
+    return std::any_of(slot.variants.begin(), slot.variants.end(),
+                       [](const Variant& variant) { return variant.is_partial(); });
   });
 }
 
-void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
+void add_cut_short(const MergedSlots& ours, const MergedSlots& theirs, bool ids_are_comparable,
                    Anchors& anchors, MergeWork& work) {
   const auto add = [&](std::size_t i, std::size_t j) {
     if (ids_are_comparable && differ_in_id(ours[i], theirs[j])) return;
@@ -73,25 +75,25 @@ void add_cut_short(const Slots& ours, const Slots& theirs, bool ids_are_comparab
 /// Telling words that stand in one of theirs, and where we have them.
 class TellingWords {
  public:
-  explicit TellingWords(const Slots& theirs) {
+  explicit TellingWords(const MergedSlots& theirs) {
     places_.reserve(theirs.size());
     for (std::size_t j = 0; j < theirs.size(); ++j)
-      for (const Saying& saying : theirs[j].sayings)
-        if (saying.words().size() >= telling_length)
-          note(places_[{theirs[j].role, &saying}].theirs, j);
+      for (const Variant& variant : theirs[j].variants)
+        if (variant.words().size() >= telling_length)
+          note(places_[{theirs[j].role, &variant}].theirs, j);
   }
   /// No table is made of ours: they are many more, with all that was joined to them before.
-  void look_for_among(const Slots& ours) {
+  void look_for_among(const MergedSlots& ours) {
     for (std::size_t i = 0; i < ours.size(); ++i)
-      for (const Saying& saying : ours[i].sayings) {
-        if (saying.words().size() < telling_length) continue;
-        const auto at = places_.find({ours[i].role, &saying});
+      for (const Variant& variant : ours[i].variants) {
+        if (variant.words().size() < telling_length) continue;
+        const auto at = places_.find({ours[i].role, &variant});
         if (at != places_.end()) note(at->second.ours, i);
       }
   }
   /// Ours with these words; `none` if they do not stand exactly once on each side.
-  std::size_t partner_of(const Slot& slot, const Saying& saying) const {
-    const auto at = places_.find({slot.role, &saying});
+  std::size_t partner_of(const MergedSlot& slot, const Variant& variant) const {
+    const auto at = places_.find({slot.role, &variant});
     return at == places_.end() || at->second.theirs == often ? none : once(at->second.ours);
   }
 
@@ -110,8 +112,9 @@ class TellingWords {
 };
 
 /// The same id, by a speaker that can be the same: some writers give a question and its answer one.
-void add_by_id(const Slots& ours, const Slots& theirs, Anchors& anchors) {
-  if (std::all_of(theirs.begin(), theirs.end(), [](const Slot& slot) { return slot.ids.empty(); }))
+void add_by_id(const MergedSlots& ours, const MergedSlots& theirs, Anchors& anchors) {
+  if (std::all_of(theirs.begin(), theirs.end(),
+                  [](const MergedSlot& slot) { return slot.ids.empty(); }))
     return;
   std::unordered_multimap<std::string_view, std::size_t> by_id;
   for (std::size_t i = ours.size(); i-- > 0;)
@@ -126,18 +129,18 @@ void add_by_id(const Slots& ours, const Slots& theirs, Anchors& anchors) {
 }
 
 /// As many pairs as there can be at most: turns with the same words, whatever their order.
-std::size_t most_pairs(const Slots& ours, const Slots& theirs) {
+std::size_t most_pairs(const MergedSlots& ours, const MergedSlots& theirs) {
   std::unordered_map<Spoken, std::size_t, SpokenHash> there;
   there.reserve(theirs.size());
-  for (const Slot& slot : theirs)
-    for (const Saying& saying : slot.sayings) there.try_emplace({slot.role, &saying}, 0);
-  for (const Slot& slot : ours)
-    for (const Saying& saying : slot.sayings)
-      if (const auto at = there.find({slot.role, &saying}); at != there.end()) ++at->second;
+  for (const MergedSlot& slot : theirs)
+    for (const Variant& variant : slot.variants) there.try_emplace({slot.role, &variant}, 0);
+  for (const MergedSlot& slot : ours)
+    for (const Variant& variant : slot.variants)
+      if (const auto at = there.find({slot.role, &variant}); at != there.end()) ++at->second;
   std::size_t pairs = 0;
-  for (const Slot& slot : theirs)
-    for (const Saying& saying : slot.sayings) {
-      const auto at = there.find({slot.role, &saying});
+  for (const MergedSlot& slot : theirs)
+    for (const Variant& variant : slot.variants) {
+      const auto at = there.find({slot.role, &variant});
       if (at == there.end() || at->second == 0) continue;
       --at->second;
       ++pairs;
@@ -147,7 +150,7 @@ std::size_t most_pairs(const Slots& ours, const Slots& theirs) {
 }
 
 /// Which of ours have a partner.
-std::vector<bool> partnered(const Slots& ours, const Partners& partners) {
+std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
   std::vector<bool> taken(ours.size(), false);
   for (const std::size_t i : partners)
     if (i != none) taken[i] = true;
@@ -156,7 +159,7 @@ std::vector<bool> partnered(const Slots& ours, const Partners& partners) {
 
 /// Between two pairs each has one turn of a role that the other seems to lack, and they sound
 /// alike: two recognisers heard it.
-void pair_what_sounds_alike(const Slots& ours, const Slots& theirs, Comparable by,
+void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
                             Partners& partners) {
   const std::vector<bool> taken = partnered(ours, partners);
   Anchors found;
@@ -170,9 +173,9 @@ void pair_what_sounds_alike(const Slots& ours, const Slots& theirs, Comparable b
               for (std::size_t at = j; at < their_end; ++at)
                 if (theirs[at].role == role && partners[at] == none) other.push_back(at);
               if (mine.size() != 1 || other.size() != 1) continue;
-              const Slot& a = ours[mine[0]];
-              const Slot& b = theirs[other[0]];
-              if (!by.tells_apart(a, b) && may_be_same(a, b)) found.emplace_back(mine[0], other[0]);
+              const MergedSlot& a = ours[mine[0]];
+              const MergedSlot& b = theirs[other[0]];
+              if (!by.tells_apart(a, b) && compatible(a, b)) found.emplace_back(mine[0], other[0]);
             }
           });
   for (const auto& [i, j] : found) partners[j] = i;
@@ -203,7 +206,7 @@ void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, Merge
 }
 
 /// With the first `count` of the anchors as certain.
-void align_between(const Slots& ours, const Slots& theirs, const Anchors& anchors,
+void align_between(const MergedSlots& ours, const MergedSlots& theirs, const Anchors& anchors,
                    std::size_t count, Comparable by, Partners& partners, MergeWork& work) {
   std::vector<bool> taken = partnered(ours, partners);
   for (std::size_t n = 0; n < count; ++n) {
@@ -221,19 +224,20 @@ void align_between(const Slots& ours, const Slots& theirs, const Anchors& anchor
 
 }  // namespace
 
-bool ids_are_of_one_kind(const Slots& ours, const Slots& theirs) {
-  if (std::all_of(theirs.begin(), theirs.end(), [](const Slot& slot) { return slot.ids.empty(); }))
+bool ids_are_of_one_kind(const MergedSlots& ours, const MergedSlots& theirs) {
+  if (std::all_of(theirs.begin(), theirs.end(),
+                  [](const MergedSlot& slot) { return slot.ids.empty(); }))
     return false;
   std::unordered_set<std::string_view> known;
-  for (const Slot& slot : ours) known.insert(slot.ids.begin(), slot.ids.end());
-  for (const Slot& slot : theirs)
+  for (const MergedSlot& slot : ours) known.insert(slot.ids.begin(), slot.ids.end());
+  for (const MergedSlot& slot : theirs)
     for (const std::string_view id : slot.ids)
       if (known.contains(id)) return true;
   return false;
 }
 
-FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_comparable,
-                          MergeWork& work) {
+FoundAnchors find_anchors(const MergedSlots& ours, const MergedSlots& theirs,
+                          bool ids_are_comparable, MergeWork& work) {
   FoundAnchors anchors;
   add_by_id(ours, theirs, anchors.all);
   anchors.by_id = anchors.all.size();
@@ -242,9 +246,9 @@ FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_c
   TellingWords words(theirs);
   words.look_for_among(ours);
   for (std::size_t j = 0; j < theirs.size(); ++j)
-    for (const Saying& saying : theirs[j].sayings) {
+    for (const Variant& variant : theirs[j].variants) {
       if (anchored[j]) break;
-      const std::size_t i = words.partner_of(theirs[j], saying);
+      const std::size_t i = words.partner_of(theirs[j], variant);
       if (i == none || (ids_are_comparable && differ_in_id(ours[i], theirs[j]))) continue;
       anchors.all.emplace_back(i, j);
       anchored[j] = true;
@@ -253,13 +257,13 @@ FoundAnchors find_anchors(const Slots& ours, const Slots& theirs, bool ids_are_c
   return anchors;
 }
 
-std::optional<Partners> find_among(const Slots& ours, const Slots& theirs,
+std::optional<Partners> find_among(const MergedSlots& ours, const MergedSlots& theirs,
                                    bool ids_are_comparable) {
   Partners partners;
   partners.reserve(theirs.size());
   std::size_t i = 0;
-  for (const Slot& slot : theirs) {
-    const auto is_it = [&](const Slot& other) {
+  for (const MergedSlot& slot : theirs) {
+    const auto is_it = [&](const MergedSlot& other) {
       return is_the_same(other, slot, ids_are_comparable);
     };
     while (i < ours.size() && !is_it(ours[i])) ++i;
@@ -269,7 +273,7 @@ std::optional<Partners> find_among(const Slots& ours, const Slots& theirs,
   return partners;
 }
 
-void align_by_words(const Slots& ours, const Slots& theirs, const FoundAnchors& anchors,
+void align_by_words(const MergedSlots& ours, const MergedSlots& theirs, const FoundAnchors& anchors,
                     Comparable by, Partners& partners, MergeWork& work) {
   if (std::find(partners.begin(), partners.end(), none) == partners.end()) return;
   Partners free = partners;
@@ -286,7 +290,8 @@ void align_by_words(const Slots& ours, const Slots& theirs, const FoundAnchors& 
   pair_what_sounds_alike(ours, theirs, by, partners);
 }
 
-std::size_t count_agreements(const Slots& ours, const Slots& theirs, const Partners& partners) {
+std::size_t count_agreements(const MergedSlots& ours, const MergedSlots& theirs,
+                             const Partners& partners) {
   std::size_t count = 0;
   for (std::size_t j = 0; j < partners.size(); ++j)
     if (partners[j] != none && agree(ours[partners[j]], theirs[j])) ++count;

@@ -32,20 +32,20 @@ struct Table {
   }
 
   /// A place of one that is at work. Null: refused, and `why` says for what.
-  Connections::PlacePtr take(const std::string& address) {
+  Connections::PermitPtr take(const std::string& address) {
     auto place = accept(address);
     if (place) place->busy();
     return place;
   }
   /// The same, and its thread has not come to it yet.
-  Connections::PlacePtr accept(const std::string& address) {
+  Connections::PermitPtr accept(const std::string& address) {
     auto taken = connections->take(address, thread.get_executor());
     const auto* refusal = std::get_if<ConnectionRefusal>(&taken);
     why = refusal ? std::optional(*refusal) : std::nullopt;
-    return refusal ? nullptr : std::get<Connections::PlacePtr>(taken);
+    return refusal ? nullptr : std::get<Connections::PermitPtr>(taken);
   }
-  std::vector<Connections::PlacePtr> take(int count, const std::string& address) {
-    std::vector<Connections::PlacePtr> places;
+  std::vector<Connections::PermitPtr> take(int count, const std::string& address) {
+    std::vector<Connections::PermitPtr> places;
     for (int i = 0; i < count; ++i) {
       places.push_back(take(address));
       REQUIRE(places.back());
@@ -109,7 +109,7 @@ TEST_CASE("loopback and trusted proxies have no limit of their own", "[connectio
 
 TEST_CASE("five hundred behind a trusted proxy are all served", "[connections]") {
   Table table({1024, 256}, {"192.0.2.1"});
-  std::vector<Connections::PlacePtr> places;
+  std::vector<Connections::PermitPtr> places;
   for (int client = 0; client < 500; ++client) {
     places.push_back(table.take("192.0.2.1"));
     REQUIRE(places.back());
@@ -193,7 +193,7 @@ TEST_CASE("a connection that gets a request at that moment stays", "[connections
 TEST_CASE("connections whose thread is behind make room in a flood, the first of them first",
           "[connections][P11]") {
   Table table({3, 3});
-  std::vector<Connections::PlacePtr> silent;
+  std::vector<Connections::PermitPtr> silent;
   for (int i = 0; i < 3; ++i) silent.push_back(table.accept("203.0.113.9"));
   // No thread has come to any of them: they have said nothing all the same.
   const auto newcomer = table.accept("203.0.113.10");

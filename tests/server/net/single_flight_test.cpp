@@ -33,7 +33,7 @@ struct Callers {
     run();
   }
   void answer() {
-    answered.ring();
+    answered.notify();
     run();
   }
   void run() {
@@ -43,7 +43,7 @@ struct Callers {
 
   asio::io_context context{1};
   SingleFlight<std::string> flight;
-  Doorbell answered;
+  AsyncEvent answered;
   bool fails = false;
   int asked = 0;
   int failed = 0;

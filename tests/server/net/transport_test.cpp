@@ -128,11 +128,11 @@ TEST_CASE("an end in TLS's own words is told from a cut", "[transport]") {
     pair.run(
         [&]() -> Awaitable<void> {
           co_await read_end(*pair.server, end);
-          co_await pair.server->hang_up();
+          co_await pair.server->shut_down();
         },
         [&]() -> Awaitable<void> {
           error_code ignored;
-          if (!cut) co_await pair.client->hang_up();
+          if (!cut) co_await pair.client->shut_down();
           pair.client->socket().close(ignored);
         });
     CHECK((end == asio::error::eof) == !cut);

@@ -53,7 +53,7 @@ TEST_CASE("coroutines that hold a turn or wait for one may be destroyed", "[P11]
         context,
         [](std::shared_ptr<Turns> of) -> Awaitable<void> {
           const Turns::Turn turn = co_await of->take();
-          Doorbell never(co_await asio::this_coro::executor);
+          AsyncEvent never(co_await asio::this_coro::executor);
           co_await never.wait();
         }(turns),
         asio::detached);

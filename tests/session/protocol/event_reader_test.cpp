@@ -133,10 +133,10 @@ TEST_CASE("a predecessor is named, null or absent", "[P4][protocol]") {
     return read<ItemPlaced>(R"({"type":"input_audio_buffer.committed","item_id":"u")" + previous +
                             "}");
   };
-  CHECK(placed(R"(,"previous_item_id":"p")").place == Place::after);
+  CHECK(placed(R"(,"previous_item_id":"p")").place == Position::after);
   CHECK(placed(R"(,"previous_item_id":"p")").previous == "p");
-  CHECK(placed(R"(,"previous_item_id":null)").place == Place::front);
-  CHECK(placed("").place == Place::end);
+  CHECK(placed(R"(,"previous_item_id":null)").place == Position::front);
+  CHECK(placed("").place == Position::end);
   CHECK(placed("").committed);
 }
 

@@ -11,8 +11,8 @@ using namespace verbatim::session::test;
 
 TEST_CASE("what names an item that nobody knows changes nothing", "[rule11]") {
   Stream stream;
-  CHECK(stream.apply(ItemDeleted{"x"}).touched.empty());
-  CHECK(stream.apply(truncated("x", 100)).touched.empty());
+  CHECK(stream.apply(ItemDeleted{"x"}).changed.empty());
+  CHECK(stream.apply(truncated("x", 100)).changed.empty());
   CHECK(stream.end().turns.empty());
 }
 
@@ -107,16 +107,16 @@ TEST_CASE("a new connection's responses are not those of the old one", "[P8][con
 
 TEST_CASE("applied tells exactly the items whose turn changed", "[touched]") {
   Stream stream;
-  CHECK(stream.apply(opened()).touched.empty());
-  CHECK(stream.apply(SpeechStarted{"u1", 0}).touched.empty());
-  CHECK(stream.apply(hears("u1", "Hi")).touched == Ids{"u1"});
-  CHECK(stream.apply(hears("u1", "")).touched.empty());
-  CHECK(stream.apply(started("resp_1")).touched.empty());
-  CHECK(stream.apply(says("a1", "A")).touched == Ids{"a1"});
-  CHECK(stream.apply(says("a2", "B")).touched == Ids{"a2"});
-  CHECK(stream.apply(ended("resp_1", ResponseStatus::failed)).touched == Ids{"a1", "a2"});
-  CHECK(stream.apply(ended("resp_1", ResponseStatus::failed)).touched.empty());
-  CHECK(stream.apply(opened("sess_2")).touched == Ids{"u1"});
+  CHECK(stream.apply(opened()).changed.empty());
+  CHECK(stream.apply(SpeechStarted{"u1", 0}).changed.empty());
+  CHECK(stream.apply(hears("u1", "Hi")).changed == Ids{"u1"});
+  CHECK(stream.apply(hears("u1", "")).changed.empty());
+  CHECK(stream.apply(started("resp_1")).changed.empty());
+  CHECK(stream.apply(says("a1", "A")).changed == Ids{"a1"});
+  CHECK(stream.apply(says("a2", "B")).changed == Ids{"a2"});
+  CHECK(stream.apply(ended("resp_1", ResponseStatus::failed)).changed == Ids{"a1", "a2"});
+  CHECK(stream.apply(ended("resp_1", ResponseStatus::failed)).changed.empty());
+  CHECK(stream.apply(opened("sess_2")).changed == Ids{"u1"});
 }
 
 TEST_CASE("after the end nothing changes any more", "[P2]") {
@@ -124,7 +124,7 @@ TEST_CASE("after the end nothing changes any more", "[P2]") {
   stream.then({says("a1", "Hi")});
   stream.end();
   const auto before = stream.transcript.turns();
-  CHECK(stream.apply(says("a1", " more")).touched.empty());
+  CHECK(stream.apply(says("a1", " more")).changed.empty());
   stream.end();
   CHECK(stream.transcript.turns() == before);
 }

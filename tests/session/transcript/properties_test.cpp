@@ -168,8 +168,8 @@ TEST_CASE("any events at all leave one turn an item, in a stable order, all of t
       // Exactly what was touched looks different.
       for (const Turn& old : before) {
         const auto turn = stream.transcript.turn(old.item_id);
-        const bool touched = std::find(applied.touched.begin(), applied.touched.end(),
-                                       old.item_id) != applied.touched.end();
+        const bool touched = std::find(applied.changed.begin(), applied.changed.end(),
+                                       old.item_id) != applied.changed.end();
         const bool same =
             turn && turn->text == old.text && turn->status == old.status &&
             turn->deleted == old.deleted && turn->role == old.role &&
@@ -221,7 +221,7 @@ TEST_CASE("a long conversation costs no more an event than a short one", "[P11][
   std::string previous;
   for (int i = 0; i < 5000; ++i) {
     const std::string id = "item_" + std::to_string(i);
-    REQUIRE(stream.apply(added(typed(id, std::to_string(i)), previous)).touched.size() == 1);
+    REQUIRE(stream.apply(added(typed(id, std::to_string(i)), previous)).changed.size() == 1);
     previous = id;
   }
   const auto turns = stream.transcript.turns();

@@ -30,10 +30,10 @@ class Twins {
     }
     auto one = large_.apply(event, ++now_);
     auto other = small_.apply(event, now_);
-    std::sort(one.touched.begin(), one.touched.end());
-    std::sort(other.touched.begin(), other.touched.end());
+    std::sort(one.changed.begin(), one.changed.end());
+    std::sort(other.changed.begin(), other.changed.end());
     REQUIRE(other.repeat == one.repeat);
-    REQUIRE(other.touched == one.touched);
+    REQUIRE(other.changed == one.changed);
   }
 
   void compare() const {
@@ -96,7 +96,8 @@ EventBody event_of(Random& random) {
   }
   EventBody made = generated(random, 12, 6);
   auto* const placed = std::get_if<ItemPlaced>(&made);
-  if (placed && placed->place == Place::front && random.below(30) != 0) placed->place = Place::end;
+  if (placed && placed->place == Position::front && random.below(30) != 0)
+    placed->place = Position::end;
   return made;
 }
 

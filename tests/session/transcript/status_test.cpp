@@ -13,7 +13,7 @@ TEST_CASE("an answer is in progress until its item or its response says more", "
   Stream stream(begun_answer());
   stream.then({says("a1", "Hi"), said("a1", "Hi")});
   CHECK(stream.turn("a1").status == TurnStatus::in_progress);
-  CHECK(stream.apply(output("resp_1", message("a1", Role::assistant), true)).touched == Ids{"a1"});
+  CHECK(stream.apply(output("resp_1", message("a1", Role::assistant), true)).changed == Ids{"a1"});
   CHECK(stream.turn("a1").status == TurnStatus::completed);
 }
 
@@ -25,7 +25,7 @@ TEST_CASE("the response's end decides for an item that is not complete", "[P5][r
   }));
   Stream stream(begun_answer());
   stream.then({says("a1", "Hel")});
-  CHECK(stream.apply(ended("resp_1", told, "why")).touched == Ids{"a1"});
+  CHECK(stream.apply(ended("resp_1", told, "why")).changed == Ids{"a1"});
   CHECK(stream.turn("a1").status == status);
   CHECK(stream.turn("a1").reason == "why");
   CHECK(stream.turn("a1").text == text("Hel"));
@@ -98,7 +98,7 @@ TEST_CASE("a typed turn is complete at once", "[rule8]") {
 TEST_CASE("speech is complete when its transcription is", "[rule8]") {
   Stream stream(spoken_question());
   CHECK(stream.turn("u1").status == TurnStatus::in_progress);
-  CHECK(stream.apply(heard("u1", "What?")).touched == Ids{"u1"});
+  CHECK(stream.apply(heard("u1", "What?")).changed == Ids{"u1"});
   CHECK(stream.turn("u1").status == TurnStatus::completed);
 }
 
@@ -192,7 +192,7 @@ TEST_CASE("truncated wins over every other status", "[P5][rule9]") {
   stream.then({said("a1", "Honey never spoils."),
                output("resp_1", message("a1", Role::assistant), true),
                ended("resp_1", ResponseStatus::completed)});
-  CHECK(stream.apply(truncated("a1", 300, 800)).touched == Ids{"a1"});
+  CHECK(stream.apply(truncated("a1", 300, 800)).changed == Ids{"a1"});
   CHECK(stream.turn("a1").status == TurnStatus::truncated);
   CHECK(stream.turn("a1").heard->text == text("Honey"));
 }
@@ -253,6 +253,6 @@ TEST_CASE("audio of eight bytes a millisecond is counted as such", "[P5][rule9]"
 
 TEST_CASE("audio alone makes no turn and touches none", "[P7][rule9]") {
   Stream stream;
-  CHECK(stream.apply(audio_ms("a1", 100)).touched.empty());
+  CHECK(stream.apply(audio_ms("a1", 100)).changed.empty());
   CHECK(stream.end().turns.empty());
 }

@@ -32,21 +32,21 @@ inline EventBody opened(std::string id = "sess_1", int bytes_per_ms = 48) {
   return UpstreamOpened{std::move(id), 0, true, bytes_per_ms};
 }
 inline EventBody added(Item item, std::string after = {}) {
-  const Place place = after.empty() ? Place::end : Place::after;
+  const Position place = after.empty() ? Position::end : Position::after;
   return ItemPlaced{std::move(item), place, std::move(after), false};
 }
 inline EventBody added_first(Item item) {
-  return ItemPlaced{std::move(item), Place::front, {}, false};
+  return ItemPlaced{std::move(item), Position::front, {}, false};
 }
 /// A client's request for an item at the front, or behind another.
 inline EventBody at_root(std::string id) {
-  return ItemRequested{"", typed(std::move(id), "x"), Place::front, {}};
+  return ItemRequested{"", typed(std::move(id), "x"), Position::front, {}};
 }
 inline EventBody behind(std::string id, std::string previous) {
-  return ItemRequested{"", typed(std::move(id), "x"), Place::after, std::move(previous)};
+  return ItemRequested{"", typed(std::move(id), "x"), Position::after, std::move(previous)};
 }
 inline EventBody committed(std::string id, std::string after = {}) {
-  const Place place = after.empty() ? Place::front : Place::after;
+  const Position place = after.empty() ? Position::front : Position::after;
   Item item = message(std::move(id), Role::user, {}, ItemStatus::none);
   return ItemPlaced{std::move(item), place, std::move(after), true};
 }

@@ -45,7 +45,7 @@ TEST_CASE("an empty final text erases nothing", "[P3][rule2]") {
 
 TEST_CASE("a delta after its part is done changes nothing", "[rule2]") {
   Stream stream({says("a1", "Good"), said("a1", "Good!")});
-  CHECK(stream.apply(says("a1", "!")).touched.empty());
+  CHECK(stream.apply(says("a1", "!")).changed.empty());
   CHECK(stream.turn("a1").text == text("Good!"));
 }
 
@@ -239,7 +239,7 @@ TEST_CASE("tool items are links of the chain and no turns", "[P4][rule5]") {
 
 TEST_CASE("a deleted turn stays in its place, flagged", "[P3][rule5]") {
   Stream stream({added(typed("u1", "PIN")), added(typed("u2", "Forget it"), "u1")});
-  CHECK(stream.apply(ItemDeleted{"u1"}).touched == Ids{"u1"});
+  CHECK(stream.apply(ItemDeleted{"u1"}).changed == Ids{"u1"});
   stream.then({added(typed("u3", "Please"), "u1")});
   CHECK(stream.glance() == "user PIN | user Please | user Forget it");
   CHECK(stream.turn("u1").deleted);

@@ -14,7 +14,7 @@ namespace {
 
 EventBody deleted(std::string id) { return ItemDeleted{std::move(id)}; }
 
-ItemPlaced placed_at_end(Item item) { return {std::move(item), Place::front, {}, false}; }
+ItemPlaced placed_at_end(Item item) { return {std::move(item), Position::front, {}, false}; }
 
 /// An answer that its server places, with null or the last answer as what stands before it.
 std::vector<EventBody> placed_answer(int n, bool names_last) {
@@ -123,9 +123,9 @@ TEST_CASE("an item that is deleted and made again under its id is a turn of its 
           "[P4][order]") {
   for (const char* words : {"hello", "hello, corrected", "hi"}) {
     Stream stream({opened(), added(typed("t1", "hello")), added(typed("t2", "world"), "t1"),
-                   deleted("t1"), ItemRequested{"", typed("t1", words), Place::after, "t2"}});
+                   deleted("t1"), ItemRequested{"", typed("t1", words), Position::after, "t2"}});
     const auto applied = stream.apply(added(typed("t1", words), "t2"));
-    CHECK(std::set<std::string>(applied.touched.begin(), applied.touched.end()) ==
+    CHECK(std::set<std::string>(applied.changed.begin(), applied.changed.end()) ==
           std::set<std::string>{"t1", "t1@1"});
     const auto turns = stream.transcript.turns();
     REQUIRE(turns.size() == 3);
@@ -189,10 +189,10 @@ TEST_CASE("typed items that were never acknowledged stand where they were asked 
   const auto play = [](const std::vector<Asked>& list) {
     Stream stream({opened()});
     for (const Asked& one : list) {
-      ItemRequested asked{"", typed(one.id, one.id), Place::end, {}};
-      if (one.previous == "root") asked.place = Place::front;
-      if (asked.place == Place::end && !one.previous.empty()) {
-        asked.place = Place::after;
+      ItemRequested asked{"", typed(one.id, one.id), Position::end, {}};
+      if (one.previous == "root") asked.place = Position::front;
+      if (asked.place == Position::end && !one.previous.empty()) {
+        asked.place = Position::after;
         asked.previous = one.previous;
       }
       stream.then({asked});
@@ -214,9 +214,9 @@ TEST_CASE("typed items that were never acknowledged stand where they were asked 
 }
 
 TEST_CASE("two typed texts under one id that were never acknowledged are both kept", "[P2][P13]") {
-  Stream stream({opened(), ItemRequested{"", typed("x1", "one"), Place::end, {}},
-                 ItemRequested{"", typed("x1", "two"), Place::end, {}},
-                 ItemRequested{"", typed("x1", "one"), Place::end, {}}});
+  Stream stream({opened(), ItemRequested{"", typed("x1", "one"), Position::end, {}},
+                 ItemRequested{"", typed("x1", "two"), Position::end, {}},
+                 ItemRequested{"", typed("x1", "one"), Position::end, {}}});
   const auto last = stream.end();
   REQUIRE(last.turns.size() == 2);
   CHECK(last.turns[0].text == text("one"));

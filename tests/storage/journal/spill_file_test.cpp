@@ -29,7 +29,7 @@ TEST_CASE("a spill gives back what was put, short and long", "[P12][spill]") {
   const TempDir folder;
   SpillFile spill(folder.path());
   const std::string texts[] = {"", "one", std::string(100'000, 'x'), std::string("\0\n", 2)};
-  std::vector<SpillFile::Place> places;
+  std::vector<SpillFile::Offset> places;
   for (const std::string& text : texts) places.push_back(spill.put(text).value());
   for (std::size_t i = places.size(); i-- > 0;) CHECK(spill.get(places[i]) == texts[i]);
 }

@@ -111,7 +111,7 @@ session::Event random_event(std::mt19937& random) {
       session::ItemPlaced place;
       place.item.id = id();
       place.item.role = role;
-      place.place = static_cast<session::Place>(below(3));
+      place.place = static_cast<session::Position>(below(3));
       place.previous = id();
       place.committed = below(3) == 0;
       return {"", place};

@@ -214,7 +214,7 @@ TEST_CASE("of two long texts their beginnings tell whether they sound alike", "[
     two += (i % 4 ? "word" : "werd") + std::to_string(i) + " ";
     other += "else" + std::to_string(i) + " ";
   }
-  CHECK(sounds_like(one, two));
-  CHECK_FALSE(sounds_like(one, other));
-  CHECK_FALSE(sounds_like(one, one.substr(0, one.size() / 4)));  // most of it only one has
+  CHECK(similar(one, two));
+  CHECK_FALSE(similar(one, other));
+  CHECK_FALSE(similar(one, one.substr(0, one.size() / 4)));  // most of it only one has
 }

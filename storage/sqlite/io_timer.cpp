@@ -1,10 +1,10 @@
-#include "storage/sqlite/io_watch.hpp"
+#include "storage/sqlite/io_timer.hpp"
 
 #include "storage/sqlite/database.hpp"
 
 namespace verbatim::storage {
 
-OffTheDisk::OffTheDisk(AtTheDisk& watched, Database& database)
+OffTheDisk::OffTheDisk(IoTimer& watched, Database& database)
     : watched_(watched), database_(database) {
   watched_.end();
   database_.watch_statements(&watched_);

@@ -11,15 +11,15 @@ class Database;
 /// The clock's epoch: it is not at the disk.
 using SinceWhen = std::atomic<std::chrono::steady_clock::time_point>;
 
-class AtTheDisk {
+class IoTimer {
  public:
-  explicit AtTheDisk(SinceWhen& since) : since_(since) { begin(); }
-  ~AtTheDisk() { end(); }
+  explicit IoTimer(SinceWhen& since) : since_(since) { begin(); }
+  ~IoTimer() { end(); }
 
   void begin() { since_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed); }
   void end() { since_.store({}, std::memory_order_relaxed); }
-  AtTheDisk(const AtTheDisk&) = delete;
-  AtTheDisk& operator=(const AtTheDisk&) = delete;
+  IoTimer(const IoTimer&) = delete;
+  IoTimer& operator=(const IoTimer&) = delete;
 
  private:
   SinceWhen& since_;
@@ -29,13 +29,13 @@ class AtTheDisk {
 /// counts, what is done between them does not.
 class OffTheDisk {
  public:
-  OffTheDisk(AtTheDisk& watched, Database& database);
+  OffTheDisk(IoTimer& watched, Database& database);
   ~OffTheDisk();
   OffTheDisk(const OffTheDisk&) = delete;
   OffTheDisk& operator=(const OffTheDisk&) = delete;
 
  private:
-  AtTheDisk& watched_;
+  IoTimer& watched_;
   Database& database_;
 };
 
