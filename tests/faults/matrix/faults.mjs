@@ -59,7 +59,8 @@ const broken = {
 const bad =
   (act) =>
   async ({ people }) => {
-    for (const { line } of people) act(line);
+    // A person whose conversation a limit has ended before the fault has no line any more.
+    for (const { line } of people) if (line) act(line);
   };
 
 const outOfOrder =
