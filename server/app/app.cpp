@@ -161,8 +161,8 @@ struct App::Parts {
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
                                       {"meaning",
-                                       "a power cut may lose the last words; kill -9 "
-                                       "does not (journal.durability)"}});
+                                       "a power cut can lose the last words; kill -9 "
+                                       "cannot (journal.durability)"}});
     }
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
@@ -209,7 +209,7 @@ struct App::Parts {
         journal->state() == storage::JournalState::unavailable && journal->queue_bytes() > 0;
     if (!journal->shut_down(patience)) {
       log.error("journal.not_closed", {{"why", "the disk does not answer"},
-                                       {"now", "the next start recovers what it holds"}});
+                                       {"now", "the next start recovers the journal"}});
       std::_Exit(1);  // the writer's thread can not be joined
     }
     return held || journal->failed() ? 1 : exit_code;
@@ -222,7 +222,7 @@ struct App::Parts {
     if (!configured && !loopback) {
       throw config::ConfigError(
           "server.listen = " + from.server.listen.host +
-          " can be reached from elsewhere, and nobody would have to say who they are. Set "
+          " is reachable from other machines, but no authentication is configured. Set "
           "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
           "127.0.0.1.");
     }
@@ -232,8 +232,8 @@ struct App::Parts {
       log.warn("development.refused",
                {{"why", why},
                 {"now",
-                 "the development mode is for this machine alone; set auth.api_keys (see `verbatim "
-                 "keygen`) for clients elsewhere. This is logged once."}});
+                 "development mode serves this machine only; set auth.api_keys (see `verbatim "
+                 "keygen`) to serve other clients. This is logged once."}});
     };
     return std::make_shared<const Authenticator>(
         from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
@@ -251,14 +251,14 @@ struct App::Parts {
   void promise_nothing() {
     if (!listens_on_loopback(settings.server)) {
       throw config::ConfigError(
-          "testing.forward_before_commit = true loses text in a crash. It is for tests alone, and "
-          "refused on " +
-          settings.server.listen.host + ": listen on 127.0.0.1, or take it out.");
+          "testing.forward_before_commit = true loses text in a crash. It is for tests only and "
+          "not accepted with server.listen = " +
+          settings.server.listen.host + ": listen on 127.0.0.1, or remove the setting.");
     }
     log.error("testing.forward_before_commit",
               {{"meaning",
-                "UNSAFE: text is sent on before it is stored, and lost in a crash. For tests "
-                "alone (testing.forward_before_commit)"}});
+                "UNSAFE: text is sent on before it is stored, so a crash loses it. For tests "
+                "only (testing.forward_before_commit)"}});
     forwarding = std::make_unique<ForwardBeforeCommit>(*journal);
   }
 
@@ -280,7 +280,7 @@ struct App::Parts {
     settings.upstream.url = provider->url();
     log.warn("upstream.simulated",
              {{"why",
-               "no OPENAI_API_KEY and no upstream.url: answers come from the built-in "
+               "neither OPENAI_API_KEY nor upstream.url is set: answers come from the built-in "
                "simulated provider"}});
   }
 
@@ -355,8 +355,8 @@ struct App::Parts {
     registry.end_connections_of(removed);
     feed.wake_watchers();
     log.warn("back_end_key.revoked", {{"keys", removed->size()},
-                                      {"why", "auth.api_keys has them no longer"},
-                                      {"now", "what was opened with them ends"}});
+                                      {"why", "auth.api_keys no longer lists them"},
+                                      {"now", "their connections and tokens end"}});
   }
 
   /// Of back-end keys that are not in force any more; their connections end.
@@ -377,7 +377,7 @@ struct App::Parts {
     // A disk that does not take it now must not keep a start from serving.
     const auto deadline = Clock::now() + settings.journal.stuck_commit;
     const auto outcome = co_await from_callback<Failed>(control.get_executor(), deadline, start);
-    const Failed failed = outcome ? *outcome : Failed("the disk does not take it");
+    const Failed failed = outcome ? *outcome : Failed("the disk does not answer");
     if (failed) {
       log.error("client_secret.not_revoked", {{"why", *failed}, {"now", "send SIGHUP again"}});
       co_return;
@@ -387,7 +387,8 @@ struct App::Parts {
     registry.end_connections_of(ids);
     feed.wake_watchers();
     log.warn("client_secret.revoked",
-             {{"tokens", ids->size()}, {"why", "auth.api_keys has no longer what made them"}});
+             {{"tokens", ids->size()},
+              {"why", "auth.api_keys no longer lists the key that minted them"}});
   }
 
   Awaitable<void> serve() {
@@ -429,10 +430,10 @@ struct App::Parts {
     if (key.reveal() == upstream->key()->reveal()) return;
     if (key.empty()) {
       log.warn("upstream.key_kept", {{"why", "the configuration names no upstream.api_key_file"},
-                                     {"now", "the key of before is used until a restart"}});
+                                     {"now", "the previous key stays in use until a restart"}});
     } else if (provider) {
       log.warn("upstream.key_not_used", {{"why", "answers come from the simulated provider"},
-                                         {"now", "restart to relay to a provider"}});
+                                         {"now", "restart to use a real provider"}});
     } else {
       upstream->use_key(key);
       log.info("upstream.key_replaced", {{"now", "new connections to the provider use it"}});
@@ -447,9 +448,9 @@ struct App::Parts {
       auto next_authenticator = make_authenticator(fresh);
       if (next_authenticator->development() && !authenticator.get()->development()) {
         throw config::ConfigError(
-            "the last of auth.api_keys is gone, and that would let everybody in on this machine. "
-            "The keys of before stay. Set another key, or stop the relay and start it again for "
-            "the development mode.");
+            "auth.api_keys is now empty, so development mode would admit every program on this "
+            "machine. The previous keys stay valid. Set another key, or restart the relay to use "
+            "development mode.");
       }
       if (settings.tls.enabled) {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
@@ -478,7 +479,7 @@ struct App::Parts {
       empty->notify();
     });
     if (journal->failed()) {
-      registry.drain(session::CloseReason::storage_failure, "the transcript can not be kept");
+      registry.drain(session::CloseReason::storage_failure, "the transcript cannot be saved");
     } else if (settings.server.restart == config::Restart::handover) {
       registry.drain_to_next("the server is restarting; come back");
     } else {

@@ -43,8 +43,8 @@ using nlohmann::json;
 session::Format format_or_throw(const std::string& name) {
   const auto format = session::format_from_string(name);
   if (!format) {
-    throw CLI::ValidationError("--format",
-                               name + " is none of json, jsonl, text, markdown, vtt, srt");
+    throw CLI::ValidationError(
+        "--format", name + " is not a format: use json, jsonl, text, markdown, vtt or srt");
   }
   return *format;
 }
@@ -64,7 +64,7 @@ std::int64_t seconds_from(const std::string& text) {
                               : unit == "d"               ? 86400
                                                           : 0;
   if (used == 0 || factor == 0 || value <= 0) {
-    throw CLI::ValidationError("--ttl", text + " is no duration such as 600s, 10m or 2h");
+    throw CLI::ValidationError("--ttl", text + " is not a duration such as 600s, 10m or 2h");
   }
   return value * factor;
 }
@@ -121,8 +121,8 @@ void write_down(const config::Settings& settings, const TokenClaims& claims, std
     storage::Database database(file);
     storage::save_client_token(database, token);
   } catch (const storage::StorageError& error) {
-    std::cerr << "verbatim: the token is good, but can not be listed or revoked: " << error.what()
-              << "\n";
+    std::cerr << "verbatim: the token is valid, but it cannot be listed or revoked: "
+              << error.what() << "\n";
   }
 }
 
@@ -149,8 +149,7 @@ int token(const Common& common, const TokenRequest& request) {
   claims.metadata_json = metadata.dump();
   claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
   if (is_of_another_user(settings, claims)) {
-    return complain("there is no session " + claims.session_id + " of this user",
-                    exit_code::not_found);
+    return complain("this user has no session " + claims.session_id, exit_code::not_found);
   }
   std::filesystem::create_directories(settings.server.data_dir);
   const std::string secret = settings.auth.token_secret.empty()
@@ -194,7 +193,7 @@ int keygen(const Common& common) {
     print({{"key", made.key}, {"sha256", "sha256:" + made.sha256}});
   } else {
     std::cout << made.key << "\nsha256:" << made.sha256 << "\n";
-    std::cerr << "The first line is the key: it is shown only now. The second goes into "
+    std::cerr << "The first line is the key. It is shown only once. Put the second line into "
                  "auth.api_keys.\n";
   }
   return exit_code::ok;
@@ -270,16 +269,16 @@ int sessions_delete(const Common& common, const std::string& id) {
   const config::Settings settings = common.settings();
   // First: what cannot be removed can be erased again as long as the session is there.
   if (!erase_captured(settings.capture.dir, id)) {
-    return complain("not all that was captured of " + id + " could be removed from " +
+    return complain("cannot remove every captured file of session " + id + " from " +
                         settings.capture.dir.string() + "; nothing else of it was erased",
                     exit_code::failed);
   }
   storage::Database database(database_in(settings.server.data_dir));
   if (!erase_beside_server(database, id)) {
-    return complain("session " + id + " is erased, but its words are still in the log (" +
+    return complain("session " + id + " is erased, but its text is still in the write-ahead log " +
                         storage::log_of(database.file()).string() +
-                        "), which another process reads; the server empties it when it erases the "
-                        "next session or stops",
+                        ", because another process is reading that log. The server empties the log "
+                        "when it erases the next session or stops",
                     exit_code::failed);
   }
   return exit_code::ok;
@@ -288,7 +287,7 @@ int sessions_delete(const Common& common, const std::string& id) {
 int replay(const std::string& path, const std::string& format) {
   const session::Format chosen = format_or_throw(format);
   std::ifstream file(path, std::ios::binary);
-  if (!file) return complain("can not read " + path, exit_code::not_found);
+  if (!file) return complain("cannot read " + path, exit_code::not_found);
   std::stringstream content;
   content << file.rdbuf();
   const session::Recording recording = session::read_recording(content.str());
@@ -296,7 +295,7 @@ int replay(const std::string& path, const std::string& format) {
     std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
   }
   if (recording.events.empty())
-    return complain(path + " holds no recorded event", exit_code::failed);
+    return complain(path + " contains no recorded event", exit_code::failed);
   std::cout << session::render(session::replay(recording), chosen);
   if (chosen == session::Format::json) std::cout << "\n";
   return exit_code::ok;
@@ -320,9 +319,9 @@ int guarded(const std::function<int()>& command) {
 
 void add_common(CLI::App& command, Common& common) {
   command.add_option("--config", common.config_file, "configuration file (TOML)");
-  command.add_option("--set", common.assignments, "section.key=value, over file and environment")
+  command.add_option("--set", common.assignments, "section.key=value, overrides all others")
       ->take_all();
-  command.add_flag("--json", common.as_json, "print JSON");
+  command.add_flag("--json", common.as_json, "print the result as JSON");
 }
 
 }  // namespace
@@ -334,7 +333,7 @@ int run_command_line(int argc, char** argv) {
   // is.
   std::signal(SIGXFSZ, SIG_IGN);
   Common common;
-  CLI::App app{"Verbatim: a relay for realtime voice that never loses a word.", "verbatim"};
+  CLI::App app{"Verbatim relays realtime voice and keeps the transcripts.", "verbatim"};
   app.set_version_flag("--version", std::string("verbatim ") + VERBATIM_VERSION);
   app.require_subcommand(0, 1);
   std::function<int()> chosen;
@@ -342,7 +341,7 @@ int run_command_line(int argc, char** argv) {
   std::string ready_file;
   const auto add_serve_options = [&](CLI::App& command) {
     add_common(command, common);
-    command.add_option("--ready-file", ready_file, "told {pid,url} once connections are accepted");
+    command.add_option("--ready-file", ready_file, "write {pid,url} to it when ready");
   };
   add_serve_options(app);
   chosen = [&] { return serve(common, ready_file); };
@@ -350,10 +349,10 @@ int run_command_line(int argc, char** argv) {
   add_serve_options(*serve_command);
 
   std::string data_dir;
-  CLI::App* check_command = app.add_subcommand("check", "validate and print the configuration");
+  CLI::App* check_command = app.add_subcommand("check", "validate the configuration and print it");
   add_common(*check_command, common);
   CLI::Option* with_data =
-      check_command->add_option("--data", data_dir, "look at what is kept; default: where set")
+      check_command->add_option("--data", data_dir, "check stored data; default: server.data_dir")
           ->expected(0, 1);
   check_command->callback([&, with_data] {
     chosen = [&, with_data] {
@@ -363,51 +362,51 @@ int run_command_line(int argc, char** argv) {
 
   std::string backup_file;
   CLI::App* backup_command =
-      app.add_subcommand("backup", "copy what is kept into one file, also beside a server");
+      app.add_subcommand("backup", "copy the database into one file; a server may be running");
   add_common(*backup_command, common);
-  backup_command->add_option("file", backup_file, "must not be there yet")->required();
-  backup_command->add_option("--data", data_dir, "of which folder; default: where set");
+  backup_command->add_option("file", backup_file, "new file for the backup")->required();
+  backup_command->add_option("--data", data_dir, "data folder; default: server.data_dir");
   backup_command->callback([&] { chosen = [&] { return backup(common, data_dir, backup_file); }; });
 
   TokenRequest token_request;
   CLI::App* token_command = app.add_subcommand("token", "mint a client token");
   add_common(*token_command, common);
-  token_command->add_option("--user", token_request.user, "whose it is")->required();
-  token_command->add_option("--session", token_request.session_id, "session id; made if absent");
-  token_command->add_option("--ttl", token_request.ttl, "valid for, such as 600s");
-  token_command->add_option("--metadata", token_request.metadata, "JSON object");
+  token_command->add_option("--user", token_request.user, "id of the user")->required();
+  token_command->add_option("--session", token_request.session_id, "session id; default: new");
+  token_command->add_option("--ttl", token_request.ttl, "lifetime, such as 600s, 10m or 2h");
+  token_command->add_option("--metadata", token_request.metadata, "JSON object with metadata");
   token_command->callback([&] { chosen = [&] { return token(common, token_request); }; });
 
   std::string health_url;
   CLI::App* health_command =
       app.add_subcommand("health", "ask a running server whether it is ready; exit 0 or 1");
   add_common(*health_command, common);
-  health_command->add_option("--url", health_url, "default: /readyz where the settings say");
+  health_command->add_option("--url", health_url, "default: /readyz at server.listen");
   health_command->callback([&] { chosen = [&] { return health(common, health_url); }; });
 
-  CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end key");
+  CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end API key");
   add_common(*keygen_command, common);
   keygen_command->callback([&] { chosen = [&] { return keygen(common); }; });
 
-  CLI::App* sessions = app.add_subcommand("sessions", "look at what is kept");
+  CLI::App* sessions = app.add_subcommand("sessions", "list, show, export, delete sessions");
   sessions->require_subcommand(1);
   std::string id;
   std::string format = "text";
   std::string attempt;
   std::size_t limit = 50;
-  CLI::App* list = sessions->add_subcommand("list", "newest first");
+  CLI::App* list = sessions->add_subcommand("list", "list stored sessions, newest first");
   add_common(*list, common);
-  list->add_option("--limit", limit, "how many")->check(CLI::Range(1, 500));
+  list->add_option("--limit", limit, "at most this many")->check(CLI::Range(1, 500));
   list->callback([&] { chosen = [&] { return sessions_list(common, limit); }; });
-  CLI::App* show = sessions->add_subcommand("show", "one session");
+  CLI::App* show = sessions->add_subcommand("show", "show one session");
   add_common(*show, common);
   show->add_option("id", id)->required();
   show->callback([&] { chosen = [&] { return sessions_show(common, id); }; });
-  CLI::App* export_command = sessions->add_subcommand("export", "one transcript");
+  CLI::App* export_command = sessions->add_subcommand("export", "print a transcript");
   add_common(*export_command, common);
   export_command->add_option("id", id)->required();
   export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
-  export_command->add_option("--attempt", attempt, "a number, or all; default: the latest")
+  export_command->add_option("--attempt", attempt, "number, or all; default: latest")
       ->check(CLI::Range(1, 1'000'000) | CLI::IsMember({"all"}));
   export_command->callback([&] {
     chosen = [&] { return sessions_export(common, id, common.as_json ? "json" : format, attempt); };
@@ -418,33 +417,32 @@ int run_command_line(int argc, char** argv) {
   erase->callback([&] { chosen = [&] { return sessions_delete(common, id); }; });
 
   bool dry_run = false;
-  CLI::App* webhooks = app.add_subcommand("webhooks", "what webhooks have not got");
+  CLI::App* webhooks = app.add_subcommand("webhooks", "list or resend undelivered messages");
   webhooks->require_subcommand(1);
   bool dead_only = false;
-  CLI::App* undelivered = webhooks->add_subcommand("list", "calls that have not been answered");
+  CLI::App* undelivered = webhooks->add_subcommand("list", "list undelivered messages");
   add_common(*undelivered, common);
-  undelivered->add_flag("--dead", dead_only, "only those that were given up");
+  undelivered->add_flag("--dead", dead_only, "only dead letters: messages that are not sent again");
   undelivered->callback([&] { chosen = [&] { return list_deliveries(common, dead_only); }; });
   std::string dead_letter;
   bool all_dead = false;
-  CLI::App* redrive = webhooks->add_subcommand("redrive", "send what was given up again");
+  CLI::App* redrive = webhooks->add_subcommand("redrive", "send dead letters again");
   add_common(*redrive, common);
   auto* which = redrive->add_option_group("which");
-  which->add_option("message", dead_letter, "a message's id (msg_...)");
-  which->add_flag("--all", all_dead, "all of them");
+  which->add_option("message", dead_letter, "id of one message (msg_...)");
+  which->add_flag("--all", all_dead, "all dead letters");
   which->require_option(1);
   redrive->callback([&] { chosen = [&] { return redrive_deliveries(common, dead_letter); }; });
 
   CLI::App* recover_command =
-      app.add_subcommand("recover", "turn what a crash left into transcripts; no server running");
+      app.add_subcommand("recover", "recover the journal after a crash; no server may run");
   add_common(*recover_command, common);
-  recover_command->add_flag("--dry-run", dry_run, "only say what would be done");
+  recover_command->add_flag("--dry-run", dry_run, "only print what would be done");
   recover_command->callback([&] { chosen = [&] { return recover(common, dry_run); }; });
 
   std::string recording;
-  CLI::App* replay_command =
-      app.add_subcommand("replay", "run a recorded stream through the transcript engine");
-  replay_command->add_option("file", recording, "JSON Lines")->required();
+  CLI::App* replay_command = app.add_subcommand("replay", "print a recorded stream's transcript");
+  replay_command->add_option("file", recording, "recorded stream (JSON Lines)")->required();
   replay_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
   replay_command->add_flag("--json", common.as_json, "the same as --format json");
   replay_command->callback(
@@ -455,14 +453,14 @@ int run_command_line(int argc, char** argv) {
   CLI::App* simulate = app.add_subcommand("simulate", "run a simulated provider");
   simulate->add_option("--listen", listen, "host:port; port 0 picks one");
   simulate->add_option("--recordings", simulator.recordings_dir, "folder of recorded streams");
-  simulate->add_option("--ready-file", simulator.ready_file, "told {pid,url} once it listens");
-  simulate->add_option("--pace", simulator.pace, "1 like the provider, 0 as fast as possible")
+  simulate->add_option("--ready-file", simulator.ready_file, "write {pid,url} to it when ready");
+  simulate->add_option("--pace", simulator.pace, "delay factor: 1 real time, 0 no delay")
       ->check(CLI::Range(0.0, 1000.0));
-  simulate->add_option("--seed", simulator.seed, "of everything that is made up");
-  simulate->add_option("--faults", simulator.faults, "how to misbehave; see docs/simulator.md");
+  simulate->add_option("--seed", simulator.seed, "seed of all random choices");
+  simulate->add_option("--faults", simulator.faults, "faults to inject; see docs/simulator.md");
   simulate
       ->add_option("--profile", simulator.profile,
-                   "which provider it is: " + std::string(simulator::profile_names()))
+                   "provider to imitate: " + std::string(simulator::profile_names()))
       ->check([](const std::string& name) {
         try {
           simulator::profile_named(name);
@@ -472,10 +470,10 @@ int run_command_line(int argc, char** argv) {
         }
       });
   simulate->add_option("--received", simulator.received_file,
-                       "a file for the clients' events, audio left out");
+                       "append clients' events, without audio");
   CLI::Option* certificate =
       simulate->add_option("--cert", simulator.tls.cert_file, "serve TLS with this certificate");
-  CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "and its key");
+  CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "its private key");
   certificate->needs(key);
   key->needs(certificate);
   simulate->callback([&] {

@@ -84,9 +84,9 @@ int backup(const Common& common, const std::string& data_dir, const std::string&
   const auto segment = segment_of(settings);
   const storage::Backup made = storage::back_up(whole_store(settings), file);
   if (segment) {
-    std::cerr << "verbatim: the journal goes on in " << segment->string()
-              << ", which is not in this backup: copy it too, or make another backup when the "
-                 "server has left the fallback directory\n";
+    std::cerr << "verbatim: the journal continues in " << segment->string()
+              << ". This backup does not contain that file. Copy it too, or make another backup "
+                 "after the server has left the fallback directory\n";
   }
   if (common.as_json) {
     print({{"file", file},
@@ -131,11 +131,11 @@ int check_data(const Common& common, const std::string& data_dir) {
     std::cout << "wrong: " << one.count << " " << one.what << " (first: " << one.first << ")\n";
   for (const auto& log : check.logs) std::cout << in_words(log) << "\n";
   if (check.counts.unreadable > 0)
-    std::cout << "kept aside by an earlier recovery: "
-              << quantity(check.counts.unreadable, "journal row") << " that could not be read\n";
-  if (segment) std::cout << "goes on in: " << segment->string() << "\n";
+    std::cout << "set aside by an earlier recovery: "
+              << quantity(check.counts.unreadable, "unreadable journal row") << "\n";
+  if (segment) std::cout << "journal continues in: " << segment->string() << "\n";
   if (to_recover)
-    std::cout << "not closed in order: the next start recovers it, or `verbatim recover`\n";
+    std::cout << "not closed cleanly: the next start, or `verbatim recover`, recovers it\n";
   std::cout << (check.sound() ? "sound\n" : "NOT sound: see docs/durability.md, Repair\n");
   return check.sound() ? exit_code::ok : exit_code::failed;
 }
@@ -143,10 +143,10 @@ int check_data(const Common& common, const std::string& data_dir) {
 int recover(const Common& common, bool dry_run) {
   const config::Settings settings = common.settings();
   const fs::path file = whole_store(settings);
-  if (!fs::exists(file)) return complain("there is no " + file.string(), exit_code::not_found);
+  if (!fs::exists(file)) return complain("there is no file " + file.string(), exit_code::not_found);
   if (dry_run && is_served(settings.server.data_dir))
     return complain("a server uses " + settings.server.data_dir.string() +
-                        ": what is open there is alive, not left behind by a crash",
+                        ": its open attempts are live, not left by a crash",
                     exit_code::failed);
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
@@ -176,16 +176,16 @@ int recover(const Common& common, bool dry_run) {
   for (const auto& log : report.logs) std::cout << in_words(log) << "\n";
   if (damaged) {
     return complain(file.string() + ": damaged: " + report.integrity +
-                        "; nothing would be recovered; see docs/durability.md, Repair",
+                        ". Nothing was recovered; see docs/durability.md, Repair",
                     exit_code::failed);
   }
   if (report.clean) {
-    std::cout << "The journal was closed in order: nothing to recover.\n";
+    std::cout << "The journal was closed cleanly: there is nothing to recover.\n";
     return exit_code::ok;
   }
   const char* const tense =
       dry_run ? " would be" : (report.attempts.size() == 1 ? " was" : " were");
-  std::cout << "The journal was not closed; its file is sound.\n";
+  std::cout << "The journal was not closed cleanly. Its file is sound.\n";
   if (report.segment_events + report.segment_endings > 0) {
     std::cout << "From the fallback directory: " << quantity(report.segment_events, "journal row")
               << " and " << quantity(report.segment_endings, "ending") << ".\n";
@@ -198,7 +198,8 @@ int recover(const Common& common, bool dry_run) {
   }
   if (report.unreadable_rows > 0) {
     std::cout << quantity(report.unreadable_rows, "journal row")
-              << " can not be read; they are kept aside.\n";
+              << " cannot be read; recovery sets " << (report.unreadable_rows == 1 ? "it" : "them")
+              << " aside.\n";
   }
   return exit_code::ok;
 }
@@ -237,7 +238,7 @@ int redrive_deliveries(const Common& common, const std::string& message) {
     print({{"redriven", count}});
   } else {
     std::cout << quantity(static_cast<std::size_t>(count), "dead letter")
-              << " to be sent again by the server.\n";
+              << " will be sent again by the server.\n";
   }
   return count == 0 && !message.empty() ? exit_code::not_found : exit_code::ok;
 }

@@ -26,7 +26,7 @@ constexpr std::size_t secret_bytes = 32;
 }
 
 constexpr const char* advice =
-    "Choose a folder that this user may write with server.data_dir, or change its owner.";
+    "Set server.data_dir to a folder that this user can write to, or change the owner.";
 
 }  // namespace
 
@@ -55,18 +55,18 @@ std::string token_secret_in(const std::filesystem::path& data_dir) {
     ::close(made);
     if (!written) {
       ::unlink(path.c_str());
-      fail("can not write", path, advice);
+      fail("cannot write", path, advice);
     }
     return secret;
   }
-  if (errno != EEXIST) fail("can not make", path, advice);
+  if (errno != EEXIST) fail("cannot create", path, advice);
   std::ifstream file(path);
   std::string secret;
   std::getline(file, secret);
   if (secret.size() < secret_bytes) {
     throw std::runtime_error(path.string() +
-                             " is not a token secret. Delete it to have a new one made; tokens "
-                             "that are out now will then be refused.");
+                             " is not a token secret. Delete the file: the next start makes a new "
+                             "secret, and all tokens minted so far become invalid.");
   }
   return secret;
 }
@@ -76,16 +76,16 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
   const bool made = std::filesystem::create_directories(path_, ec);
   if (ec) {
     errno = ec.value();
-    fail("can not make the data folder", path_, advice);
+    fail("cannot create the data folder", path_, advice);
   }
   if (made) ::chmod(path_.c_str(), 0700);
   const std::filesystem::path lock_file = path_ / "lock";
   lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) fail("can not write to the data folder", path_, advice);
+  if (lock_ < 0) fail("cannot write to the data folder", path_, advice);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
-    throw std::runtime_error("another verbatim serves from " + path_.string() +
-                             ". Stop it, or give this one a folder of its own (server.data_dir).");
+    throw std::runtime_error("another verbatim process uses " + path_.string() +
+                             ". Stop it, or set another folder with server.data_dir.");
   }
 }
 

@@ -66,7 +66,7 @@ Awaitable<void> connect_and_ask(Executor executor, Address address, HealthAnswer
 
 HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit) {
   const auto address = parse_address(url);
-  if (!address) return {0, "not an address: " + url};
+  if (!address) return {0, "not a URL: " + url};
   asio::io_context context{1};
   HealthAnswer result{0, "no answer within " + std::to_string(limit.count()) + " ms"};
   asio::co_spawn(context, connect_and_ask(context.get_executor(), *address, result),

@@ -137,7 +137,9 @@ std::optional<HttpResponse> SimulatorService::refusal(const HttpRequest& request
                      (profile_.key == Key::bearer && authorization.starts_with("Bearer ")) ||
                      (profile_.key == Key::basic && authorization.starts_with("Basic ")) ||
                      (profile_.key == Key::api_key_header && !request.header("api-key").empty());
-  if (!keyed) return openai_error(401, "invalid_api_key", "The key is not where it is wanted.");
+  if (!keyed)
+    return openai_error(401, "invalid_api_key",
+                        "The API key is missing or not where this provider expects it.");
   return std::nullopt;
 }
 

@@ -81,8 +81,8 @@ std::unique_ptr<storage::SqliteJournal> StoreStart::begin_without(
               {"kind", to_string(why.failure())},
               {"why", why.what()},
               {"now",
-               "what is kept can be read, nobody new is admitted; recovery and journal begin as "
-               "soon as there is room"}});
+               "stored sessions can be read, but no new session is admitted; recovery runs and "
+               "the journal opens as soon as the disk has free space"}});
   storage::JournalOptions options = journal_options(settings_, database_, watch_.ballast());
   options.begin_without = why;
   options.prepare = [this] { recover(); };

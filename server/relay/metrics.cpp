@@ -78,7 +78,7 @@ double total(const std::vector<Tally>& tallies, Read read) {
 /// How the model's responses ended, and what of its text no turn can hold.
 void add_responses(std::vector<MetricFamily>& families, const std::vector<Tally>& tallies) {
   auto responses =
-      family("verbatim_responses_total", "Responses of the model that ended, by status and reason.",
+      family("verbatim_responses_total", "Ended responses of the model, by status and reason.",
              MetricType::Counter);
   for (std::size_t status = 0; status < std::tuple_size_v<decltype(Tally::responses)>; ++status) {
     for (std::size_t reason = 0; reason <= response_reasons.size(); ++reason) {
@@ -94,8 +94,8 @@ void add_responses(std::vector<MetricFamily>& families, const std::vector<Tally>
   }
   families.push_back(std::move(responses));
   auto unplaced = family("verbatim_unplaced_text_total",
-                         "Messages of the provider that may have held text and that no turn can "
-                         "hold, by why; their transcripts are not complete.",
+                         "Provider messages that could not be assigned to a turn although they "
+                         "may contain text, by cause. Their transcripts are incomplete.",
                          MetricType::Counter);
   for (std::size_t why = 0; why < session::unplaced_kinds; ++why) {
     add_counter(unplaced, {{"why", std::string(to_string(static_cast<session::Unplaced>(why)))}},
@@ -112,10 +112,10 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
     for (const Tally& tally : tallies) sum += member(tally).get();
     return static_cast<double>(sum);
   };
-  auto told = family("verbatim_limit_warnings_total",
-                     "Limits that came near, of ended sessions; clients that listen are told.",
-                     MetricType::Counter);
-  auto reached = family("verbatim_limits_reached_total", "Sessions ended by a limit, by its name.",
+  auto told =
+      family("verbatim_limit_warnings_total",
+             "Warnings in ended sessions that a limit was near, by limit.", MetricType::Counter);
+  auto reached = family("verbatim_limits_reached_total", "Sessions ended by a limit, by limit.",
                         MetricType::Counter);
   for (const session::Limit limit : session::all_limits) {
     const auto i = static_cast<std::size_t>(limit);
@@ -128,22 +128,22 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
   constexpr const char* admission_names[] = {
       "sessions",    "sessions_per_user", "connects_per_minute", "user_audio_seconds",
       "user_tokens", "descriptors",       "journal_bytes"};
-  auto refused =
-      family("verbatim_admissions_refused_total",
-             "Conversations not begun, by the limit that they met.", MetricType::Counter);
+  auto refused = family("verbatim_admissions_refused_total",
+                        "Conversations refused at their start, by limit.", MetricType::Counter);
   for (std::size_t i = 0; i < std::size(admission_names); ++i) {
     add_counter(refused, {{"limit", admission_names[i]}},
                 count([i](auto& t) -> auto& { return t.refused_by[i]; }));
   }
   families.push_back(std::move(refused));
-  auto tokens = family("verbatim_provider_tokens_total",
-                       "Of ended sessions, as the provider counts them.", MetricType::Counter);
+  auto tokens =
+      family("verbatim_provider_tokens_total",
+             "Tokens used by ended sessions, as the provider counts them.", MetricType::Counter);
   add_counter(tokens, {{"direction", "input"}},
               count([](auto& t) -> auto& { return t.input_tokens; }));
   add_counter(tokens, {{"direction", "output"}},
               count([](auto& t) -> auto& { return t.output_tokens; }));
   families.push_back(std::move(tokens));
-  auto audio = family("verbatim_audio_seconds_total", "Of ended sessions, by its length.",
+  auto audio = family("verbatim_audio_seconds_total", "Seconds of audio in ended sessions.",
                       MetricType::Counter);
   add_counter(audio, {{"direction", "input"}},
               count([](auto& t) -> auto& { return t.input_audio_ms; }) / 1000);
@@ -155,8 +155,8 @@ void add_limits(std::vector<MetricFamily>& families, const std::vector<Tally>& t
 MetricFamily found_logs_family(const std::vector<storage::LogFinding>& logs) {
   using storage::LogState;
   auto found = family("verbatim_recovery_logs",
-                      "Write-ahead logs that the start found in this state, by whether durable "
-                      "rows are missing.",
+                      "Write-ahead logs found at start, by state and by whether durable rows "
+                      "are missing.",
                       MetricType::Gauge);
   for (const LogState state : {LogState::missing, LogState::empty, LogState::cut_short,
                                LogState::unreadable, LogState::damaged}) {
@@ -220,7 +220,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   const std::lock_guard lock(scrape_);
   std::vector<MetricFamily> families;
 
-  auto sessions = family("verbatim_sessions", "Sessions now, by state.", MetricType::Gauge);
+  auto sessions =
+      family("verbatim_sessions", "Current number of sessions, by state.", MetricType::Gauge);
   const std::uint64_t away = std::accumulate(
       tallies_.begin(), tallies_.end(), std::uint64_t{0},
       [](std::uint64_t sum, const Tally& one) { return sum + one.sessions_detached.get(); });
@@ -230,7 +231,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
             std::max(0.0, static_cast<double>(gauges.live_sessions) - detached));
   families.push_back(std::move(sessions));
 
-  auto opened = family("verbatim_sessions_opened_total", "Attempts opened.", MetricType::Counter);
+  auto opened =
+      family("verbatim_sessions_opened_total", "Session attempts opened.", MetricType::Counter);
   add_counter(opened, {},
               total(
                   tallies_, [](auto& t) -> auto& { return t.sessions_opened; }));
@@ -246,10 +248,13 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(ended));
 
-  auto messages = family("verbatim_messages_total", "Messages relayed.", MetricType::Counter);
-  auto bytes = family("verbatim_message_bytes_total", "Their payload.", MetricType::Counter);
+  auto messages = family("verbatim_messages_total", "Messages relayed, by direction and kind.",
+                         MetricType::Counter);
+  auto bytes = family("verbatim_message_bytes_total",
+                      "Payload bytes relayed, by direction and kind.", MetricType::Counter);
   auto delay =
-      family("verbatim_relay_delay_seconds", "From read to written.", MetricType::Histogram);
+      family("verbatim_relay_delay_seconds",
+             "Time from reading a message to writing it, in seconds.", MetricType::Histogram);
   std::vector<double> bounds;
   for (const auto bound : Histogram::bounds_us) bounds.push_back(static_cast<double>(bound) / 1e6);
   for (std::size_t w = 0; w < Tally::ways; ++w) {
@@ -275,7 +280,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   families.push_back(std::move(bytes));
   families.push_back(std::move(delay));
 
-  auto turns = family("verbatim_turns_total", "Turns of ended sessions.", MetricType::Counter);
+  auto turns = family("verbatim_turns_total", "Turns of ended sessions, by role and status.",
+                      MetricType::Counter);
   using session::Role;
   using session::TurnStatus;
   for (const Role role : {Role::user, Role::assistant, Role::system}) {
@@ -295,22 +301,23 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
 
   auto large =
       family("verbatim_large_message_bytes",
-             "Memory of large messages (server.large_message_bytes): of those that come or "
-             "wait to be sent, and of those that are kept in case they are wanted again.",
+             "Memory that large messages use (server.large_message_bytes): moving are those "
+             "being received or waiting to be sent, kept are those retained to be sent again.",
              MetricType::Gauge);
   add_gauge(large, {{"part", "moving"}}, static_cast<double>(gauges.large_messages.moving));
   add_gauge(large, {{"part", "kept"}}, static_cast<double>(gauges.large_messages.kept));
   families.push_back(std::move(large));
   auto waiting = family("verbatim_large_messages_waiting",
-                        "Connections that are not read until there is memory for their message.",
+                        "Connections whose next large message waits until memory for it is free.",
                         MetricType::Gauge);
   add_gauge(waiting, {}, static_cast<double>(gauges.large_messages.waiting));
   families.push_back(std::move(waiting));
-  auto waits = family("verbatim_large_message_waits_total", "Such waits.", MetricType::Counter);
+  auto waits = family("verbatim_large_message_waits_total",
+                      "Times that a large message had to wait for memory.", MetricType::Counter);
   add_counter(waits, {}, static_cast<double>(gauges.large_messages.waits));
   families.push_back(std::move(waits));
   auto bodies = family("verbatim_request_body_bytes",
-                       "Memory of the bodies of HTTP requests, beyond the first 16 KiB of each.",
+                       "Memory that HTTP request bodies use beyond the first 16 KiB of each.",
                        MetricType::Gauge);
   add_gauge(bodies, {}, static_cast<double>(gauges.bodies.held));
   families.push_back(std::move(bodies));
@@ -320,8 +327,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   add_counter(bodies_refused, {}, static_cast<double>(gauges.bodies.refused));
   families.push_back(std::move(bodies_refused));
   auto answers =
-      family("verbatim_answer_bytes",
-             "Memory of answers beyond 64 KiB that have not been read yet.", MetricType::Gauge);
+      family("verbatim_answer_bytes", "Memory that unread HTTP answers larger than 64 KiB use.",
+             MetricType::Gauge);
   add_gauge(answers, {}, static_cast<double>(gauges.answers.held));
   families.push_back(std::move(answers));
   auto answers_refused =
@@ -331,8 +338,9 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   families.push_back(std::move(answers_refused));
 
   auto too_large = family("verbatim_messages_too_large_total",
-                          "Messages beyond session.client_message_bytes_max (to_upstream) or "
-                          "upstream.message_bytes_max (to_client): not relayed.",
+                          "Messages not relayed because they exceed "
+                          "session.client_message_bytes_max (to_upstream) or "
+                          "upstream.message_bytes_max (to_client).",
                           MetricType::Counter);
   for (std::size_t w = 0; w < Tally::ways; ++w) {
     add_counter(too_large, {{"direction", way_names[w]}},
@@ -341,8 +349,10 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(too_large));
 
-  auto refused = family("verbatim_client_messages_refused_total",
-                        "Client events answered with an error event.", MetricType::Counter);
+  auto refused =
+      family("verbatim_client_messages_refused_total",
+             "Client events that the relay answered with an error event instead of relaying them.",
+             MetricType::Counter);
   add_counter(refused, {},
               total(
                   tallies_, [](auto& t) -> auto& { return t.client_messages_refused; }));
@@ -353,10 +363,11 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
               total(
                   tallies_, [](auto& t) -> auto& { return t.upgrades_refused; }));
   families.push_back(std::move(denied));
-  auto resumed =
-      family("verbatim_clients_resumed_total",
-             "Clients that came back to their conversation, by what they could be given.",
-             MetricType::Counter);
+  auto resumed = family(
+      "verbatim_clients_resumed_total",
+      "Clients that resumed their conversation: missed got the messages that they had missed, "
+      "items a new snapshot of the conversation.",
+      MetricType::Counter);
   const auto afresh = total(
       tallies_, [](auto& t) -> auto& { return t.clients_resumed_with_snapshot; });
   const auto came_back = total(
@@ -365,8 +376,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   add_counter(resumed, {{"given", "items"}}, afresh);
   families.push_back(std::move(resumed));
   auto followed = family("verbatim_upstream_changes_total",
-                         "Connections to the provider that took over a conversation, by what "
-                         "became of the one before.",
+                         "Upstream connections that took over a conversation, by how the previous "
+                         "one ended.",
                          MetricType::Counter);
   add_counter(followed, {{"before", "lost"}},
               total(
@@ -376,16 +387,16 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                   tallies_, [](auto& t) -> auto& { return t.upstream_rotations; }));
   families.push_back(std::move(followed));
   auto own_refused = family("verbatim_own_requests_refused_total",
-                            "Requests of the relay's own that a provider refused: a token's "
-                            "configuration, input transcription. The log has the code.",
+                            "The relay's own requests that a provider refused: a token's "
+                            "configuration or input transcription. The log has the code.",
                             MetricType::Counter);
   add_counter(own_refused, {},
               total(
                   tallies_, [](auto& t) -> auto& { return t.own_requests_refused; }));
   families.push_back(std::move(own_refused));
   auto rebuilt = family("verbatim_rebuild_items_total",
-                        "Items of conversations that another connection to the provider was given "
-                        "and took, that it refused, and that it could not be given.",
+                        "Conversation items when a new upstream connection was given the history: "
+                        "accepted (given), refused by the provider, or left out by the relay.",
                         MetricType::Counter);
   add_counter(rebuilt, {{"outcome", "given"}},
               total(
@@ -408,8 +419,9 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   journal_total_.commits += stats.commits;
   journal_total_.rows += stats.rows;
   journal_total_.bytes += stats.bytes;
-  auto wait =
-      family("verbatim_journal_wait_seconds", "From submitted to durable.", MetricType::Histogram);
+  auto wait = family("verbatim_journal_wait_seconds",
+                     "Time from submitting a row to its durable commit, in seconds.",
+                     MetricType::Histogram);
   add_histogram(wait, {},
                 {storage::JournalStats::bounds,
                  storage::JournalStats::bounds + storage::JournalStats::bucket_count - 1},
@@ -417,10 +429,12 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                  journal_total_.wait_buckets + storage::JournalStats::bucket_count},
                 journal_total_.wait_sum_seconds);
   families.push_back(std::move(wait));
-  auto commits = family("verbatim_journal_commits_total", "Group commits.", MetricType::Counter);
+  auto commits = family("verbatim_journal_commits_total", "Group commits of the journal.",
+                        MetricType::Counter);
   add_counter(commits, {}, static_cast<double>(journal_total_.commits));
   families.push_back(std::move(commits));
-  auto rows = family("verbatim_journal_rows_total", "Journal rows.", MetricType::Counter);
+  auto rows =
+      family("verbatim_journal_rows_total", "Rows committed to the journal.", MetricType::Counter);
   add_counter(rows, {}, static_cast<double>(journal_total_.rows));
   families.push_back(std::move(rows));
 
@@ -436,9 +450,10 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   families.push_back(std::move(failures));
 
   families.push_back(found_logs_family(found_logs_));
-  auto turned_away = family("verbatim_connections_refused_total",
-                            "Connections that were not served, by what there was too little of.",
-                            MetricType::Counter);
+  auto turned_away =
+      family("verbatim_connections_refused_total",
+             "Connections closed or refused before HTTP, by the limit that was reached.",
+             MetricType::Counter);
   constexpr std::array<const char*, connection_refusals> refusals = {
       "connections_max", "descriptors", "connections_per_address"};
   for (std::size_t why = 0; why < refusals.size(); ++why)
@@ -446,7 +461,7 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                 static_cast<double>(connections_.refused[why].load()));
   families.push_back(std::move(turned_away));
   auto closed = family("verbatim_idle_connections_closed_total",
-                       "Connections that waited for a request and were closed for another one.",
+                       "Idle HTTP connections closed to make room for a new connection.",
                        MetricType::Counter);
   add_counter(closed, {}, static_cast<double>(connections_.closed_idle.load()));
   families.push_back(std::move(closed));
@@ -458,45 +473,54 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
 
   const StorageGauges& storage = gauges.storage;
   using verbatim::storage::JournalState;
-  auto state = family("verbatim_journal_state", "1 for the state it is in.", MetricType::Gauge);
+  auto state =
+      family("verbatim_journal_state", "1 for the current state of the journal, 0 for the others.",
+             MetricType::Gauge);
   for (const JournalState one :
        {JournalState::working, JournalState::stalled, JournalState::unavailable,
         JournalState::fallback, JournalState::failed}) {
     add_gauge(state, {{"state", to_string(one)}}, storage.state == one ? 1 : 0);
   }
   families.push_back(std::move(state));
-  auto stalls = family("verbatim_journal_stalls_total", "Times that a full or locked disk was met.",
-                       MetricType::Counter);
+  auto stalls =
+      family("verbatim_journal_stalls_total",
+             "Times that the journal stalled on a full or locked disk.", MetricType::Counter);
   add_counter(stalls, {}, static_cast<double>(storage.stalls));
   families.push_back(std::move(stalls));
-  auto held = family("verbatim_journal_queue_bytes", "Waiting for the disk.", MetricType::Gauge);
+  auto held = family("verbatim_journal_queue_bytes", "Bytes waiting to be written to the journal.",
+                     MetricType::Gauge);
   add_gauge(held, {}, static_cast<double>(storage.queue_bytes));
   families.push_back(std::move(held));
   auto log = family("verbatim_journal_log_bytes",
-                    "Of the write-ahead log; it grows while a reader holds it.", MetricType::Gauge);
+                    "Size of the write-ahead log. It grows while a reader holds it open.",
+                    MetricType::Gauge);
   add_gauge(log, {}, static_cast<double>(storage.log_bytes));
   families.push_back(std::move(log));
-  auto log_large =
-      family("verbatim_journal_log_large",
-             "1 while the write-ahead log is beyond journal.log_bytes_max.", MetricType::Gauge);
+  auto log_large = family("verbatim_journal_log_large",
+                          "1 while the write-ahead log is larger than journal.log_bytes_max.",
+                          MetricType::Gauge);
   add_gauge(log_large, {}, storage.log_large ? 1 : 0);
   families.push_back(std::move(log_large));
   auto broken_off = family("verbatim_reads_broken_off_total",
-                           "Looks at which a read of the server's own that held a large log was "
-                           "told to end (journal.read_max).",
+                           "Checks at which the server aborted its own read because that read held "
+                           "a large write-ahead log open (journal.read_max).",
                            MetricType::Counter);
   add_counter(broken_off, {}, static_cast<double>(storage.reads_broken_off));
   families.push_back(std::move(broken_off));
-  auto free =
-      family("verbatim_storage_free_bytes", "On the disk of server.data_dir.", MetricType::Gauge);
+  auto free = family("verbatim_storage_free_bytes", "Free bytes on the disk of server.data_dir.",
+                     MetricType::Gauge);
   add_gauge(free, {}, static_cast<double>(storage.free_bytes));
   families.push_back(std::move(free));
-  auto draining = family("verbatim_draining", "1 after SIGTERM.", MetricType::Gauge);
+  auto draining =
+      family("verbatim_draining", "1 while the server shuts down after SIGTERM or SIGINT.",
+             MetricType::Gauge);
   add_gauge(draining, {}, gauges.draining ? 1 : 0);
   families.push_back(std::move(draining));
 
-  auto calls = family("verbatim_webhook_calls_total", "Calls of webhooks, and messages given up.",
-                      MetricType::Counter);
+  auto calls =
+      family("verbatim_webhook_calls_total",
+             "Webhook calls by target and result; dead counts messages that are not sent again.",
+             MetricType::Counter);
   for (const WebhookGauges& one : gauges.webhooks) {
     add_counter(calls, {{"target", one.target}, {"result", "delivered"}}, one.delivered);
     add_counter(calls, {{"target", one.target}, {"result", "failed"}}, one.failed);
@@ -504,11 +528,11 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(calls));
   auto letters = family("verbatim_webhook_messages",
-                        "Messages of webhooks: not delivered yet, or "
-                        "given up and not sent again.",
+                        "Webhook messages: waiting to be delivered, or dead (not sent again).",
                         MetricType::Gauge);
   auto age =
-      family("verbatim_webhook_oldest_seconds", "Age of the oldest that waits.", MetricType::Gauge);
+      family("verbatim_webhook_oldest_seconds",
+             "Age of the oldest webhook message that waits to be delivered.", MetricType::Gauge);
   for (const WebhookGauges& one : gauges.webhooks) {
     add_gauge(letters, {{"target", one.target}, {"state", "waiting"}}, one.waiting);
     add_gauge(letters, {{"target", one.target}, {"state", "dead"}}, one.dead_letters);
@@ -517,23 +541,25 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   families.push_back(std::move(letters));
   families.push_back(std::move(age));
 
-  auto erased =
-      family("verbatim_sessions_erased_total", "Sessions erased, by what.", MetricType::Counter);
+  auto erased = family("verbatim_sessions_erased_total",
+                       "Sessions erased, by request or by retention.", MetricType::Counter);
   add_counter(erased, {{"by", "request"}}, static_cast<double>(gauges.erased.by_request));
   add_counter(erased, {{"by", "retention"}}, static_cast<double>(gauges.erased.by_retention));
   families.push_back(std::move(erased));
 
-  auto watchers = family("verbatim_watchers", "Who watches sessions now.", MetricType::Gauge);
+  auto watchers =
+      family("verbatim_watchers", "Current number of event-stream subscribers.", MetricType::Gauge);
   add_gauge(watchers, {}, static_cast<double>(gauges.feed.watchers));
   families.push_back(std::move(watchers));
-  auto shut = family("verbatim_watchers_shut_out_total",
-                     "Watchers refused at a limit, and those cut off because they were too slow.",
-                     MetricType::Counter);
+  auto shut = family(
+      "verbatim_watchers_shut_out_total",
+      "Event-stream subscribers refused at a limit, or disconnected because they were too slow.",
+      MetricType::Counter);
   add_counter(shut, {{"why", "limit"}}, static_cast<double>(gauges.feed.refused));
   add_counter(shut, {{"why", "slow"}}, static_cast<double>(gauges.feed.dropped));
   families.push_back(std::move(shut));
-  auto shown =
-      family("verbatim_watcher_events_total", "Events written to watchers.", MetricType::Counter);
+  auto shown = family("verbatim_watcher_events_total",
+                      "Events written to event-stream subscribers.", MetricType::Counter);
   add_counter(shown, {}, static_cast<double>(gauges.feed.events));
   families.push_back(std::move(shown));
 

@@ -200,7 +200,7 @@ test('recover --dry-run says what recover then does [P7]', async (t) => {
   const text = (await run(['recover', '--dry-run', ...at(setup.dataDir)])).stdout;
   assert.match(text, /1 attempt would be recovered/);
   assert.match(text, new RegExp(`${client.id}  attempt 1  events=\\d+  turns=2  interrupted=0`));
-  assert.match(text, /1 journal row can not be read/);
+  assert.match(text, /1 journal row cannot be read/);
   const { dry_run: before, ...would } = await json('recover', '--dry-run', ...at(setup.dataDir));
   const { dry_run: after, ...did } = await json('recover', ...at(setup.dataDir));
   assert.deepEqual([before, after], [true, false]);
