@@ -20,7 +20,7 @@ void require_origin(const std::string& text) {
   try {
     const Url url = parse_url(text);
     if (!url.rest.empty()) throw BadValue("has a path");
-    if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+    if (!url.userinfo.empty()) throw BadValue("contains a user or password");
   } catch (const BadValue& bad) {
     throw BadValue(quoted(text) + bad.what());
   }
@@ -29,9 +29,9 @@ void require_origin(const std::string& text) {
 std::string normal_public_url(const std::string& text) {
   Url url = parse_url(text);
   if (url.scheme != "https" && url.scheme != "http") {
-    throw BadValue("has the scheme " + url.scheme + "; browsers use the same address with wss");
+    throw BadValue("has the scheme " + url.scheme + "; use https, also for WebSocket clients");
   }
-  if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+  if (!url.userinfo.empty()) throw BadValue("contains a user or password");
   if (url.rest.find_first_of("?#") != std::string::npos) throw BadValue("has a query or fragment");
   url.host = lower_case(url.host);
   const bool v6 = url.host.find(':') != std::string::npos;
@@ -42,7 +42,7 @@ std::string normal_public_url(const std::string& text) {
 }
 
 void require_event_type(const std::string& text) {
-  if (text.empty()) throw BadValue("has an empty name in it");
+  if (text.empty()) throw BadValue("contains an empty name");
 }
 
 ApiKey read_api_key(const Value& value) {
@@ -55,19 +55,19 @@ ApiKey read_api_key(const Value& value) {
     if (digest.starts_with("sha256:")) digest.erase(0, 7);
   } else {
     digest = string_of(value);
-    // Whoever puts the key itself here must not find it in a log: the message does not repeat it.
-    if (!digest.starts_with("sha256:")) throw BadValue("has a string that is not sha256:HEX");
+    // The string may be the key itself, set here by mistake, so the message does not repeat it.
+    if (!digest.starts_with("sha256:")) throw BadValue("contains a string that is not sha256:HEX");
     digest.erase(0, 7);
   }
   const auto parsed = parse_sha256(digest);
-  if (!parsed) throw BadValue("has a sha256 that is not 64 hexadecimal digits");
+  if (!parsed) throw BadValue("contains a sha256 that is not 64 hexadecimal digits");
   key.sha256 = *parsed;
   if (key.name.empty()) key.name = "key-" + key.sha256.substr(0, 8);
   return key;
 }
 
 WebhookTarget read_target(const Value& value, Source source) {
-  if (!value.is_object()) throw BadValue("has something else than tables in it");
+  if (!value.is_object()) throw BadValue("contains an element that is not a table");
   require_members(value, {"name", "url", "secret", "secret_file", "events", "allow_private"});
   WebhookTarget target;
   target.url = member(value, "url");
@@ -75,7 +75,7 @@ WebhookTarget read_target(const Value& value, Source source) {
   if (url.scheme != "https" && url.scheme != "http") {
     throw BadValue("has a target with the scheme " + url.scheme);
   }
-  if (!url.userinfo.empty()) throw BadValue("has a target with a user or password in its URL");
+  if (!url.userinfo.empty()) throw BadValue("has a target whose URL contains a user or password");
   target.name = value.contains("name") ? member(value, "name")
                                        : url.host + (url.port.empty() ? "" : ":" + url.port);
   if (target.name.empty()) throw BadValue("has a target with an empty name");
@@ -85,28 +85,29 @@ WebhookTarget read_target(const Value& value, Source source) {
     target.allow_private = at->get<bool>();
   }
   if (url.scheme == "http" && !target.allow_private) {
-    throw BadValue("has a target with the scheme http, which only allow_private = true admits");
+    throw BadValue(
+        "has a target with the scheme http: set allow_private = true for it, or use https");
   }
   if (const auto at = value.find("events"); at != value.end()) {
     static const std::set<std::string> known = {"session.started", "session.ended",
                                                 "transcript.updated", "turn.completed"};
-    if (!at->is_array()) throw BadValue("has a target whose events are no list");
+    if (!at->is_array()) throw BadValue("has a target whose events are not a list");
     for (const Value& event : *at) {
       if (!event.is_string() || !known.contains(event.get<std::string>())) {
         throw BadValue(
-            "has a target with an event that is none of session.started, session.ended, "
-            "transcript.updated, turn.completed");
+            "has a target with an unknown event: use session.started, session.ended, "
+            "transcript.updated or turn.completed");
       }
       target.events.push_back(event.get<std::string>());
     }
   }
   if (value.contains("secret")) {
     if (source != Source::environment) {
-      throw BadValue("has a plain secret in it: use secret_file, or VERBATIM_WEBHOOK_TARGETS");
+      throw BadValue("contains a secret: use secret_file or VERBATIM_WEBHOOK_TARGETS instead");
     }
     target.secret = checked_secret(member(value, "secret"));
   } else if (value.contains("secret_file")) {
-    constexpr bool several = true;  // the new one and the old one, while it is changed
+    constexpr bool several = true;  // the new and the old secret, during a rotation
     target.secret = read_secret_file(member(value, "secret_file"), several);
   } else {
     throw BadValue("has a target without secret_file");
@@ -117,7 +118,7 @@ WebhookTarget read_target(const Value& value, Source source) {
 Format<std::vector<std::string>> strings(std::string accepts, void (*check)(const std::string&)) {
   return {Shape::list, std::move(accepts),
           [check](const Value& value, Source) {
-            if (!value.is_array()) throw BadValue("is no list");
+            if (!value.is_array()) throw BadValue("is not a list");
             std::vector<std::string> list;
             for (const Value& element : value) {
               check(list.emplace_back(string_of(element)));
@@ -142,7 +143,7 @@ void require_members(const Value& table, const std::vector<std::string>& known) 
 }
 
 const std::string& string_of(const Value& value) {
-  if (!value.is_string()) throw BadValue("is no string");
+  if (!value.is_string()) throw BadValue("is not a string");
   const auto& text = value.get_ref<const std::string&>();
   require_plain_text(text);
   return text;
@@ -154,7 +155,7 @@ Format<milliseconds> duration(milliseconds min, milliseconds max) {
             const std::string& text = string_of(value);
             const auto parsed = parse_duration(text);
             if (!parsed)
-              throw BadValue(quoted(text) + "is no duration like 250ms, 30s, 10m, 1h, 7d");
+              throw BadValue(quoted(text) + "is not a duration like 250ms, 30s, 10m, 1h, 7d");
             require_range(*parsed, min, max);
             return *parsed;
           },
@@ -166,7 +167,8 @@ Format<std::size_t> bytes(std::size_t min, std::size_t max) {
           [=](const Value& value, Source) {
             const std::string& text = string_of(value);
             const auto parsed = parse_size(text);
-            if (!parsed) throw BadValue(quoted(text) + "is no size like 512, 256KiB, 1MiB, 2GiB");
+            if (!parsed)
+              throw BadValue(quoted(text) + "is not a size like 512, 256KiB, 1MiB, 2GiB");
             require_range(*parsed, min, max);
             return *parsed;
           },
@@ -178,7 +180,7 @@ Format<T> number(std::int64_t min, std::int64_t max) {
   return {Shape::integer,
           "a whole number from " + std::to_string(min) + " to " + std::to_string(max),
           [=](const Value& value, Source) {
-            if (!value.is_number_integer()) throw BadValue("is no whole number");
+            if (!value.is_number_integer()) throw BadValue("is not a whole number");
             const auto parsed = value.get<std::int64_t>();
             require_range(parsed, min, max);
             return static_cast<T>(parsed);
@@ -216,7 +218,7 @@ Format<std::string> parameter() {
               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      c == '-' || c == '_';
             });
-            if (text.empty() || !good) throw BadValue(quoted(text) + "is no parameter name");
+            if (text.empty() || !good) throw BadValue(quoted(text) + "is not a parameter name");
             return text;
           },
           [](const std::string& text) { return Value(text); }};
@@ -234,7 +236,7 @@ Format<std::filesystem::path> path(std::string accepts, bool may_be_empty) {
 
 Format<Endpoint> endpoint(bool may_be_empty) {
   return {Shape::text,
-          std::string("host:port, an IPv6 address in brackets, port 0 for any free one") +
+          std::string("host:port (an IPv6 address in brackets; port 0 picks a free one)") +
               (may_be_empty ? ", or nothing" : ""),
           [=](const Value& value, Source) {
             const std::string& text = string_of(value);
@@ -250,8 +252,8 @@ Format<Endpoint> endpoint(bool may_be_empty) {
 
 namespace {
 
-/// Some providers take the key as a parameter: values are printed only where they are known to be
-/// no secret.
+/// Masks the values of query parameters, except of those that cannot hold a secret: some providers
+/// take the API key as a parameter.
 std::string without_query_values(const std::string& url) {
   const std::size_t query = url.find('?');
   if (query == std::string::npos) return url;
@@ -279,7 +281,7 @@ Format<std::string> upstream_url() {
             if (url.scheme != "ws" && url.scheme != "wss") {
               throw BadValue("has the scheme " + url.scheme);
             }
-            if (!url.userinfo.empty()) throw BadValue("has a user or password in it");
+            if (!url.userinfo.empty()) throw BadValue("contains a user or password");
             return text;
           },
           [](const std::string& text) { return Value(without_query_values(text)); }};
@@ -297,7 +299,8 @@ Format<std::string> proxy_url() {
             if (url.port.empty() || url.port == "0") throw BadValue("has no port");
             if (!url.rest.empty()) throw BadValue("has a path");
             if (url.userinfo.find(':') != std::string::npos && source != Source::environment) {
-              throw BadValue("has a password in it, which belongs into VERBATIM_UPSTREAM_PROXY");
+              throw BadValue(
+                  "contains a password: set the whole value with VERBATIM_UPSTREAM_PROXY instead");
             }
             return text;
           },
@@ -307,7 +310,7 @@ Format<std::string> proxy_url() {
 Format<std::vector<ApiKey>> api_keys() {
   return {Shape::list, "a list of { name = \"...\", sha256 = \"HEX\" } or \"sha256:HEX\"",
           [](const Value& value, Source) {
-            if (!value.is_array()) throw BadValue("is no list");
+            if (!value.is_array()) throw BadValue("is not a list");
             std::vector<ApiKey> list;
             for (const Value& element : value) list.push_back(read_api_key(element));
             return list;
@@ -324,14 +327,14 @@ Format<std::vector<ApiKey>> api_keys() {
 Format<std::vector<WebhookTarget>> webhook_targets() {
   return {Shape::list, "a list of { url = \"https://...\", secret_file = \"...\" }",
           [](const Value& value, Source source) {
-            if (!value.is_array()) throw BadValue("is no list");
+            if (!value.is_array()) throw BadValue("is not a list");
             std::vector<WebhookTarget> list;
             std::set<std::string> names;
             for (const Value& element : value) {
               list.push_back(read_target(element, source));
               if (!names.insert(list.back().name).second)
                 throw BadValue("has two targets with the name " + list.back().name +
-                               ": give each a name of its own");
+                               ": give each target its own name");
             }
             return list;
           },
@@ -358,7 +361,7 @@ Format<std::string> public_url() {
 Format<std::vector<Network>> networks() {
   return {Shape::list, "a list of addresses and networks like \"192.0.2.7\" or \"10.0.0.0/8\"",
           [](const Value& value, Source) {
-            if (!value.is_array()) throw BadValue("is no list");
+            if (!value.is_array()) throw BadValue("is not a list");
             std::vector<Network> list;
             for (const Value& element : value) list.push_back(parse_network(string_of(element)));
             return list;
@@ -377,7 +380,7 @@ Format<std::vector<std::string>> fields(std::string accepts) {
     });
     if (text.empty() || text.size() > 128 || !good || text.front() == '.' || text.back() == '.' ||
         text.find("..") != std::string::npos)
-      throw BadValue(quoted(text) + "is no path of a field");
+      throw BadValue(quoted(text) + "is not the path of a field");
   });
 }
 

@@ -1,7 +1,7 @@
-// How one kind of setting is written: what it accepts, how it is read from a value, how it is
-// printed. The table of keys puts a format and a field together.
+// The format of one kind of setting: what it accepts, how to read it and how to print it. The table
+// of keys (keys.hpp) combines a format with a field.
 //
-// Pure but for secrets' files, which are read; a refusal is a BadValue that does not say where.
+// Pure, but formats of secrets and templates read files. A rejected value throws BadValue.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +16,13 @@
 
 namespace verbatim::config {
 
-/// TOML values as JSON: what is read and what is printed.
+/// A TOML value as JSON, for reading and printing.
 using Value = nlohmann::ordered_json;
 
-/// How a bare text (environment, --set) becomes a value.
+/// How a plain string (environment, --set) becomes a value.
 enum class Shape { text, integer, boolean, list };
 
-/// A secret may be given where only its owner can see it.
+/// Where a value came from: secrets are accepted only where no other user can see them.
 enum class Source { file, environment, command_line };
 
 template <class T>
@@ -46,30 +46,30 @@ Format<Endpoint> endpoint(bool may_be_empty);
 Format<std::string> upstream_url();
 Format<std::string> proxy_url();
 Format<std::vector<std::string>> origins();
-/// Kept without a slash at its end, scheme and host in lower case, without the scheme's usual port.
+/// Normalised: no slash at the end, scheme and host in lower case, no default port.
 Format<std::string> public_url();
 Format<std::vector<Network>> networks();
 Format<std::vector<std::string>> event_types();
 /// Paths of fields in a session object.
 Format<std::vector<std::string>> fields(std::string accepts);
-/// Their files are read.
+/// Reads the files that the templates name.
 Format<std::vector<InstructionTemplate>> instruction_templates();
 Format<std::vector<ApiKey>> api_keys();
 Format<std::vector<WebhookTarget>> webhook_targets();
-/// The secret itself; `advice` says where it belongs if it stands anywhere but in the environment.
+/// The secret itself. `advice` is the error message if it comes from anywhere but the environment.
 Format<Secret> secret(std::string accepts, std::string advice);
-/// The name of a file that holds it. Prints nothing: the path is not kept.
+/// The name of the file that holds the secret. Prints nothing, because the path is not stored.
 Format<Secret> secret_file();
 
-/// The text of an inline table's member; empty if there is none.
+/// The string value of an inline table's member; empty if the member is missing.
 std::string member(const Value& table, const char* name);
-/// A table must have only the members that are known.
+/// Throws BadValue if the table has a member that is not in `known`.
 void require_members(const Value& table, const std::vector<std::string>& known);
 
-/// The text of a value; refused unless it is plain text.
+/// The string of a value. Throws BadValue unless it is a string of plain text.
 const std::string& string_of(const Value&);
 
-/// One of a closed set of names.
+/// One of a fixed set of names.
 template <class T>
 Format<T> choice(std::vector<std::pair<std::string, T>> names) {
   std::string accepts;
@@ -80,7 +80,7 @@ Format<T> choice(std::vector<std::pair<std::string, T>> names) {
             for (const auto& [name, meaning] : names) {
               if (name == text) return meaning;
             }
-            throw BadValue("\"" + text + "\" is none of them");
+            throw BadValue("\"" + text + "\" is unknown");
           },
           [names](const T& value) {
             const auto found = std::find_if(names.begin(), names.end(),

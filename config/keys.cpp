@@ -27,7 +27,7 @@ Key key(std::string name, Part Settings::*section, T Part::*field, Format<T> for
       }};
 }
 
-/// Names, in a value, of the files that hold secrets.
+/// Returns the names of secret files in a value.
 using SecretFiles = std::vector<std::string> (*)(const Value&);
 
 std::vector<std::string> the_file(const Value& value) {
@@ -42,13 +42,13 @@ std::vector<std::string> files_of_targets(const Value& targets) {
   return files;
 }
 
-/// The key, and a warning for each of its files that others may read or change.
+/// Adds a warning to the key for each of its files that other users can read or change.
 Key watched(Key key, SecretFiles files) {
   key.read = [read = std::move(key.read), name = key.name, files](
                  Settings& settings, const Value& value, Source source) {
     read(settings, value, source);
     std::erase_if(settings.warnings, [&](const std::string& one) {
-      return one.starts_with(name + ":");  // of a value that this one replaces
+      return one.starts_with(name + ":");  // from a value that this one replaces
     });
     for (const std::string& file : files(value)) {
       const std::string warning = secret_file_warning(file);
@@ -58,7 +58,7 @@ Key watched(Key key, SecretFiles files) {
   return key;
 }
 
-/// A secret has two keys: NAME_file anywhere, and NAME itself only in the environment.
+/// A secret has two keys: NAME_file is accepted anywhere, NAME itself only in the environment.
 template <class Part>
 void add_secret(std::vector<Key>& table, const std::string& name, Part Settings::*section,
                 Secret Part::*field) {
@@ -66,7 +66,7 @@ void add_secret(std::vector<Key>& table, const std::string& name, Part Settings:
   const std::string variable = environment_variable(name);
   table.push_back(key(name, section, field,
                       secret("a secret of 8 to 4096 characters, only from " + variable,
-                             "may not stand here: use " + file + " or " + variable)));
+                             "is not accepted here: use " + file + " or " + variable)));
   table.back().role = Role::secret;
   table.push_back(watched(key(file, section, field, secret_file()), the_file));
   table.back().role = Role::secret_file;

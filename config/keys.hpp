@@ -1,8 +1,8 @@
-// The table of all keys: each is declared once, with what it accepts, how it is read and how it is
-// printed. Reading a file, the environment and --set, finding unknown keys, printing and masking
-// all walk this table, so none of them can know a key that another does not.
+// The table of all configuration keys. It declares each key once: what it accepts, how to read it
+// and how to print it. The readers of the file, the environment and --set, the search for unknown
+// keys, printing and masking all use this table, so they always know the same keys.
 //
-// Immutable once made; reading a key throws BadValue and never names where the value stood.
+// The table is immutable. Reading a key throws BadValue, and the caller adds where the value stood.
 #pragma once
 
 #include <functional>
@@ -16,20 +16,20 @@ namespace verbatim::config {
 
 enum class Role {
   plain,
-  secret,       ///< only from the environment; print says whether it is set, never what it is
-  secret_file,  ///< fills the secret of the same name; never printed
+  secret,       ///< only from the environment; print shows whether it is set, never its value
+  secret_file,  ///< names the file of the secret with the same name; never printed
 };
 
 struct Key {
   std::string name;  ///< section.key
   Shape shape;
-  std::string accepts;  ///< as it stands in messages and in verbatim.toml
+  std::string accepts;  ///< shown in messages and in verbatim.toml
   std::function<void(Settings&, const Value&, Source)> read;
   std::function<Value(const Settings&)> print;
   Role role = Role::plain;
 };
 
-/// In the order in which they are printed; the keys of a section stand together.
+/// In printing order; the keys of a section are adjacent.
 const std::vector<Key>& keys();
 
 /// `session.idle_timeout` -> `VERBATIM_SESSION_IDLE_TIMEOUT`

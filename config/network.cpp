@@ -16,7 +16,7 @@ bool is_mapped(const AddressBytes& address) {
   return std::equal(mapped_zero.begin(), mapped_zero.begin() + 12, address.begin());
 }
 
-/// The address with all bits behind the prefix cleared.
+/// Clears all bits of the address after the prefix.
 AddressBytes masked(AddressBytes address, int prefix) {
   for (int bit = prefix; bit < 128; ++bit) {
     auto& byte = address[static_cast<std::size_t>(bit / 8)];
@@ -43,14 +43,14 @@ Network parse_network(std::string_view text) {
   const auto address = address_bytes(text.substr(0, slash));
   const std::string quoted = "\"" + std::string(text) + "\" ";
   if (!address || text.find('%') != std::string_view::npos) {
-    throw BadValue(quoted + "is no IPv4 or IPv6 address, nor a network");
+    throw BadValue(quoted + "is not an IPv4 or IPv6 address or network");
   }
   Network network{*address, 128};
   if (slash == std::string_view::npos) return network;
   const bool v4 = text.find(':') == std::string_view::npos;
   const auto bits = parse_integer(text.substr(slash + 1));
   if (!bits || *bits < 0 || *bits > (v4 ? 32 : 128)) {
-    throw BadValue(quoted + "has a prefix that is no number from 0 to " + (v4 ? "32" : "128"));
+    throw BadValue(quoted + "has a prefix that is not a number from 0 to " + (v4 ? "32" : "128"));
   }
   network.prefix = static_cast<int>(*bits) + (v4 ? mapped_bits : 0);
   network.address = masked(*address, network.prefix);

@@ -8,7 +8,7 @@ namespace verbatim::config {
 namespace {
 
 constexpr std::size_t expression_bytes_max = 1000;
-/// Of what is compiled, and of what matching keeps.
+/// Memory limit of a compiled expression and of its matching state.
 constexpr std::int64_t memory_bytes_max = 1024 * 1024;
 
 }  // namespace
@@ -18,7 +18,7 @@ Pattern::Pattern(std::string expression) : expression_(std::move(expression)) {
   if (expression_.size() > expression_bytes_max)
     throw Malformed("longer than " + std::to_string(expression_bytes_max) + " bytes");
   re2::RE2::Options options;
-  options.set_log_errors(false);  // it may hold what is no business of the log's
+  options.set_log_errors(false);  // the expression may hold private text
   options.set_max_mem(memory_bytes_max);
   auto compiled = std::make_shared<const re2::RE2>(expression_, options);
   if (!compiled->ok()) throw Malformed(compiled->error());

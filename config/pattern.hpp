@@ -1,7 +1,7 @@
-// A regular expression (RE2's syntax) that a text from outside is held against: the time that takes
-// grows with the text's length, whatever the expression and the text are.
+// A regular expression in RE2's syntax, to check text from outside. Matching time is linear in the
+// length of the text, for every expression and text.
 //
-// Any thread; copies share what was compiled.
+// Usable from any thread. Copies share the compiled expression.
 #pragma once
 
 #include <memory>
@@ -21,12 +21,12 @@ class Pattern {
     using std::runtime_error::runtime_error;
   };
 
-  Pattern() = default;  ///< all texts match it
-  /// Throws Malformed, with the reason, if it is no expression, or one that needs too much memory.
-  /// An empty one is as if there were none.
+  Pattern() = default;  ///< matches every text
+  /// Throws Malformed with the reason if the expression is invalid or needs too much memory. An
+  /// empty expression matches every text.
   explicit Pattern(std::string expression);
 
-  /// Whether all of the text matches it. Characters are Unicode's; the text must be UTF-8.
+  /// Whether the whole text matches. The text must be UTF-8; a character is a Unicode code point.
   bool matches(std::string_view text) const;
   const std::string& expression() const { return expression_; }
 

@@ -24,7 +24,7 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 constexpr std::string_view wide_mark = "\xFF\xFE";
 constexpr std::string_view wide_mark_swapped = "\xFE\xFF";
 
-/// Blanks of Unicode, and what has no width at all; a tab is a control character.
+/// Unicode spaces and characters without width. A tab is rejected as a control character.
 constexpr std::array<std::string_view, 24> blanks = {" ",
                                                      "\t",
                                                      "\xC2\xA0",
@@ -65,7 +65,7 @@ void refuse_unseen(std::string_view line) {
   }
   for (const std::string_view blank : blanks) {
     if (line.find(blank) != line.npos)
-      throw BadValue("has a blank character in it, maybe one that cannot be seen");
+      throw BadValue("contains a blank character, possibly an invisible one");
   }
 }
 
@@ -85,7 +85,7 @@ Secret checked_secret(std::string text, bool several) {
     require_plain_text(line);
   }
   refuse_unseen(rest);
-  require_plain_text(rest);  // it may have to travel in a header
+  require_plain_text(rest);  // the secret may be sent in a header
   if (text.size() < secret_bytes_min) {
     throw BadValue("is shorter than " + std::to_string(secret_bytes_min) + " characters");
   }
@@ -95,9 +95,9 @@ Secret checked_secret(std::string text, bool several) {
 Secret read_secret_file(const std::filesystem::path& path, bool several) {
   std::error_code unknown;
   if (std::filesystem::is_directory(path, unknown)) throw BadValue("names a directory");
-  // Reading a pipe could wait for ever.
+  // Reading a pipe could block for ever.
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
-    throw BadValue("names something that is no regular file");
+    throw BadValue("names something that is not a regular file");
   std::ifstream file(path, std::ios::binary);
   if (!file) throw BadValue(std::string("names a file that cannot be read: ") + strerror(errno));
   std::string text(secret_bytes_max + 2, '\0');

@@ -1,7 +1,7 @@
-// Secrets as they are given: what a file or a variable may hold, and who else may read such a file.
+// Reads and checks secrets from files and variables, and checks who else may read a secret's file.
 //
-// Reads files. A refusal is a BadValue that repeats neither the secret nor the path: a path may be
-// the secret itself, put in the wrong place.
+// A rejected secret throws BadValue. The message repeats neither the secret nor the path, because
+// the path may be the secret itself in the wrong place.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +11,15 @@
 
 namespace verbatim::config {
 
-/// Without the line break at its end. Refused if it is too short or too long, or has a byte order
-/// mark, blanks, quotes around it or control characters: what nobody sees in an editor, and a
-/// provider answers with 401. `several`: one a line.
+/// Returns the secret without the line break at its end. Throws if it is too short or too long, or
+/// has a byte order mark, blanks, control characters or quotes around it. Such characters are hard
+/// to see in an editor, and a provider would answer 401. `several`: one secret a line.
 Secret checked_secret(std::string text, bool several = false);
-/// Links are followed, since certificate tools and Kubernetes make them.
+/// Follows symbolic links, because certificate tools and Kubernetes make them.
 Secret read_secret_file(const std::filesystem::path& path, bool several = false);
 
-/// What is wrong with the owner or the mode of what the path leads to; empty if nothing is, or if
-/// it is no file.
+/// Describes what is wrong with the owner or the mode of the file at the path. Empty if nothing is
+/// wrong or there is no file.
 std::string secret_file_warning(const std::filesystem::path& path);
 
 }  // namespace verbatim::config

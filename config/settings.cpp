@@ -33,9 +33,10 @@ struct Nearest {
   std::size_t distance;
 };
 
-/// The known key that is most like the name; a right name in a wrong section counts as near.
+/// The known key with the smallest edit distance to the name. A right name in a wrong section has
+/// distance 2 at most.
 Nearest nearest_key(const std::string& name) {
-  // An absurdly long name is like nothing; its head is enough to say so.
+  // The first 64 characters are enough: a longer name is near to no key.
   const std::string head = name.substr(0, 64);
   Nearest best{&keys().front(), head.size() + 64};
   for (const Key& key : keys()) {
@@ -76,10 +77,10 @@ Value to_value(const toml::node& node) {
     for (const auto& [name, element] : *table) result[std::string(name.str())] = to_value(element);
     return result;
   }
-  return nullptr;  // dates and times: no key takes one
+  return nullptr;  // dates and times: no key accepts them
 }
 
-/// Collects the settings, and remembers where each key came from for what is checked at the end.
+/// Collects the settings. Remembers where each key was set, for the checks in finish().
 class Reader {
  public:
   void read_file(const std::filesystem::path& path) {
@@ -103,14 +104,14 @@ class Reader {
       const auto equals = entry.find('=');
       if (equals == std::string::npos || !entry.starts_with("VERBATIM_")) continue;
       const std::string variable = entry.substr(0, equals);
-      // Container tools hand on variables that nobody has set as empty ones.
+      // Container tools pass unset variables on as empty ones.
       if (equals + 1 == entry.size()) continue;
       const auto found = std::find_if(keys().begin(), keys().end(), [&](const Key& key) {
         return environment_variable(key.name) == variable;
       });
       const std::string where = "environment variable " + variable;
       if (found != keys().end()) {
-        // A secret in its own variable wins over one in a file, whatever the order they stand in.
+        // A secret in its own variable takes precedence over a secret file, in any order.
         if (found->role == Role::secret_file &&
             is_set(environment, variable.substr(0, variable.size() - strlen("_FILE")))) {
           continue;
@@ -126,8 +127,8 @@ class Reader {
   void read_assignment(const std::string& assignment) {
     const auto equals = assignment.find('=');
     if (equals == std::string::npos) {
-      // It may be a secret that went astray: it is not repeated.
-      throw ConfigError("--set: there is no = in it; accepted is section.key=value");
+      // The argument may be a misplaced secret, so the message does not repeat it.
+      throw ConfigError("--set: the = is missing; expected section.key=value");
     }
     const std::string name = assignment.substr(0, equals);
     const std::string where = "--set " + name.substr(0, 128);
@@ -153,7 +154,7 @@ class Reader {
       const bool cert = !s.tls.cert_file.empty();
       fail(where(cert ? "tls.cert_file" : "tls.key_file"),
            std::string("is set without ") + (cert ? "tls.key_file" : "tls.cert_file") +
-               "; a certificate and its key belong together");
+               "; set both");
     }
     if (s.auth.token_ttl > s.auth.token_ttl_max) {
       fail(where("auth.token_ttl"), print_duration(s.auth.token_ttl) +
@@ -163,26 +164,26 @@ class Reader {
     if (!s.metrics.listen.host.empty() && s.metrics.listen.port != 0 &&
         print_endpoint(s.metrics.listen) == print_endpoint(s.server.listen)) {
       fail(where("metrics.listen"),
-           "is the same as server.listen; leave it empty to serve metrics there");
+           "is the same as server.listen; leave it empty to serve metrics on that address");
     }
     if (!s.storage.fallback_dir.empty() &&
         s.storage.fallback_dir.lexically_normal() == s.server.data_dir.lexically_normal()) {
       fail(where("storage.fallback_dir"),
-           "is the same as server.data_dir; it should be on another disk");
+           "is the same as server.data_dir; set a directory on another disk");
     }
     warn_of_clear_text();
     return std::move(settings_);
   }
 
  private:
-  /// To another machine the key and all that is said could be read on the way.
+  /// An unencrypted connection to another machine exposes the conversation and the provider's key.
   void warn_of_clear_text() {
     const std::string& text = settings_.upstream.url;
     if (text.empty()) return;
     const Url url = parse_url(text);
     if (url.scheme != "ws" || is_of_this_machine(url.host)) return;
     settings_.warnings.push_back(
-        "upstream.url: ws:// to another machine sends what is said" +
+        "upstream.url: ws:// to another machine sends conversations" +
         std::string(settings_.upstream.api_key.empty() ? "" : " and the provider's key") +
         " unencrypted; use wss://");
   }
@@ -215,8 +216,8 @@ class Reader {
     }
   }
 
-  /// A variable may be someone else's (a container platform makes VERBATIM_SERVICE_HOST and the
-  /// like), so only those are refused that are meant for us.
+  /// Throws for an unknown variable that is meant for this program. Other variables pass: container
+  /// platforms make VERBATIM_SERVICE_HOST and the like.
   static void require_foreign(const std::string& where, const std::string& variable) {
     std::string name = lower_case(variable.substr(std::string_view("VERBATIM_").size()));
     const auto underscore = name.find('_');
@@ -255,7 +256,7 @@ class Reader {
       try {
         return to_value(*toml::parse("list = " + text).get("list"));
       } catch (const toml::parse_error& error) {
-        fail(where, std::string(error.description()) + "; accepted is " + key.accepts);
+        fail(where, std::string(error.description()) + "; expected " + key.accepts);
       }
     }
     Value list = Value::array();
@@ -272,13 +273,13 @@ class Reader {
     try {
       key.read(settings_, value, source);
     } catch (const BadValue& bad) {
-      fail(where, std::string(bad.what()) + "; accepted is " + key.accepts);
+      fail(where, std::string(bad.what()) + "; expected " + key.accepts);
     }
     const bool named = where.ends_with(key.name) || where.ends_with(key.name + ")");
     origins_.emplace_back(key.name, named ? where : where + " (" + key.name + ")");
   }
 
-  /// Where a key was set last; its name alone if it has its default.
+  /// Where a key was set last; only its name if it has its default.
   std::string where(const std::string& name) const {
     const auto found = std::find_if(origins_.rbegin(), origins_.rend(),
                                     [&](const auto& origin) { return origin.first == name; });
@@ -289,7 +290,7 @@ class Reader {
   std::vector<std::pair<std::string, std::string>> origins_;
 };
 
-/// JSON's strings, numbers and truths are TOML's too; tables stand in one line.
+/// Strings, numbers and booleans look the same in JSON and TOML. Tables are printed in one line.
 std::string toml_literal(const Value& value) {
   std::string out;
   if (value.is_array()) {

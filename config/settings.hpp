@@ -1,8 +1,8 @@
-// The whole configuration, as plain values with their defaults, and how it is read: a TOML file,
-// overridden by the environment (VERBATIM_SECTION_KEY), overridden by --set section.key=value.
-// The documented example is config/verbatim.toml; a test holds it against these defaults.
+// The whole configuration as plain values with their defaults. load() reads a TOML file; the
+// environment (VERBATIM_SECTION_KEY) overrides the file, and --set section.key=value overrides
+// both. config/verbatim.toml documents every key; a test compares it with these defaults.
 //
-// Read once at start; only app.cpp sees all of it, each part is handed its own section.
+// Read at start and on SIGHUP. Only app.cpp sees all of it; each other part gets its own section.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct ApiKey {
   std::string sha256;  ///< 64 lower-case hex digits
 };
 
-/// What SIGTERM means for conversations: they end, or the next process carries them on.
+/// On SIGTERM, conversations end or are handed over to the next process.
 enum class Restart { end, handover };
 
 struct Server {
@@ -36,8 +36,8 @@ struct Server {
   std::filesystem::path data_dir = "data";
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
   std::string
-      public_url;  ///< as clients write it, without a slash at its end; empty: as it listens
-  std::vector<Network> trusted_proxies;  ///< whose word about a client's address is taken
+      public_url;  ///< as clients write it, without a slash at the end; empty: made from `listen`
+  std::vector<Network> trusted_proxies;  ///< whose forwarding headers are trusted
   milliseconds shutdown_grace{8'000};
   Restart restart = Restart::end;
   bool console = true;  ///< serve the console at /
@@ -46,21 +46,21 @@ struct Server {
   std::size_t connections_per_address = 0;  ///< 0: a quarter of connections_max
   std::size_t header_bytes_max = 16 * 1024;
   std::size_t body_bytes_max = 4 * 1024 * 1024;
-  std::size_t bodies_bytes_max = 64 * 1024 * 1024;    ///< of all requests together
-  std::size_t answers_bytes_max = 128 * 1024 * 1024;  ///< of all answers that wait to be read
+  std::size_t bodies_bytes_max = 64 * 1024 * 1024;    ///< total of all requests
+  std::size_t answers_bytes_max = 128 * 1024 * 1024;  ///< total of all unread answers
   milliseconds handshake_timeout{5'000};              ///< TLS handshake, and each request's header
   milliseconds request_timeout{30'000};               ///< one request's body and answer
   milliseconds keep_alive_timeout{75'000};
-  std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< of all large messages together
-  milliseconds large_message_timeout{30'000};           ///< of each MiB of one
-  bool core_dumps = false;  ///< may the process be dumped and traced, its secrets with it
+  std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< total of all large messages
+  milliseconds large_message_timeout{30'000};           ///< for each MiB of a message
+  bool core_dumps = false;  ///< allow dumps and tracing, which can expose secrets
 };
 
 struct Tls {
   bool enabled = true;
-  std::filesystem::path cert_file;  ///< both empty: a self-signed one for localhost is made
+  std::filesystem::path cert_file;  ///< both empty: self-signed for localhost
   std::filesystem::path key_file;
-  milliseconds hsts_max_age{365LL * 24 * 3600 * 1000};  ///< 0: browsers are not told
+  milliseconds hsts_max_age{365LL * 24 * 3600 * 1000};  ///< 0: no HSTS header
 };
 
 struct Auth {
@@ -87,78 +87,78 @@ struct Upstream {
   milliseconds connect_timeout{10'000};   ///< resolve, connect, TLS, upgrade
   milliseconds created_timeout{10'000};   ///< from the upgrade to session.created
   std::size_t message_bytes_max = 80 * 1024 * 1024;
-  std::size_t reconnect_attempts_max = 5;  ///< one after another; 0: what is lost ends
-  milliseconds reconnect_pause_min{200};   ///< before the first; doubled, and spread
+  std::size_t reconnect_attempts_max = 5;  ///< in a row; 0: a loss ends the session
+  milliseconds reconnect_pause_min{200};   ///< before the first try; doubled, with jitter
   milliseconds reconnect_pause_max{5'000};
   milliseconds rotate_after{3'300'000};  ///< 0: never
 };
 
 struct Session {
   milliseconds resume_window{30'000};
-  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for who comes back
-  std::size_t open_answers_bytes_max = 1024 * 1024;  ///< of answers under way, to end them
-  std::size_t items_in_memory = 16;                  ///< of a conversation; 0: all
-  std::size_t item_bytes_max = 24 * 1024 * 1024;     ///< of an item's JSON, to be given again
+  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages kept for a resume
+  std::size_t open_answers_bytes_max = 1024 * 1024;  ///< of unfinished answers
+  std::size_t items_in_memory = 16;                  ///< per conversation; 0: all
+  std::size_t item_bytes_max = 24 * 1024 * 1024;     ///< of an item's JSON, for a rebuild
   milliseconds idle_timeout{
       600'000};  ///< without speech, text or an answer; microphone frames do not count
   milliseconds max_duration{3'600'000};
-  milliseconds ending_notice{60'000};  ///< how long before max_duration the client is told
+  milliseconds ending_notice{60'000};  ///< warning time before max_duration
   milliseconds ping_interval{
-      20'000};  ///< silence after which a peer is pinged; two of them and it is lost
-  milliseconds close_timeout{5'000};  ///< how long a peer may take over its part of a close
+      20'000};  ///< silence before a ping; a peer silent for two intervals is lost
+  milliseconds close_timeout{5'000};  ///< for the peer to answer a close
   std::size_t sessions_max = 1000;
   std::size_t client_message_bytes_max = 24 * 1024 * 1024;
   std::size_t client_queue_bytes_max = 4 * 1024 * 1024;    ///< waiting for the client
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;  ///< waiting for the provider
   milliseconds slow_client_timeout{
-      30'000};  ///< a full client queue that does not move for this long
-  milliseconds transcription_grace{2'000};  ///< client gone: wait for speech being transcribed
+      30'000};  ///< how long a full client queue may stay without progress
+  milliseconds transcription_grace{2'000};  ///< after the client left, for open transcriptions
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
   std::vector<std::string>
-      extra_client_events;  ///< event types to pass on beside the protocol's own
+      extra_client_events;  ///< event types to relay besides the protocol's own
 };
 
-/// What a conversation, a user and an address may use. 0: no limit.
+/// Limits of a conversation, a user and an address. 0: no limit.
 struct Limits {
-  std::size_t audio_seconds = 0;       ///< of one session, both directions together
-  std::size_t tokens = 0;              ///< of one session
-  std::size_t user_audio_seconds = 0;  ///< of all that a user's sessions begin on one day (UTC)
+  std::size_t audio_seconds = 0;       ///< per session, both directions added
+  std::size_t tokens = 0;              ///< per session
+  std::size_t user_audio_seconds = 0;  ///< per user, in sessions begun on one day (UTC)
   std::size_t user_tokens = 0;
-  int warn_percent = 80;                ///< when a client that listens is told; 100: never
-  std::size_t sessions_per_user = 20;   ///< at once, by client tokens
-  std::size_t connects_per_minute = 0;  ///< of one address
-  std::size_t journal_bytes_per_second = 4 * 1024 * 1024;    ///< of one user; beyond it they wait
-  std::size_t journal_bytes_per_minute = 128 * 1024 * 1024;  ///< of one user; beyond it they end
-  std::size_t all_journal_bytes_per_minute = 1024 * 1024 * 1024;  ///< of all together
+  int warn_percent = 80;                ///< share of a limit that triggers a warning; 100: never
+  std::size_t sessions_per_user = 20;   ///< concurrent, by client tokens
+  std::size_t connects_per_minute = 0;  ///< per address
+  std::size_t journal_bytes_per_second = 4 * 1024 * 1024;    ///< per user; above it sessions wait
+  std::size_t journal_bytes_per_minute = 128 * 1024 * 1024;  ///< per user; above it they end
+  std::size_t all_journal_bytes_per_minute = 1024 * 1024 * 1024;  ///< total of all users
 };
 
-/// A value that may be put into a template.
+/// A variable of a template.
 struct TemplateVariable {
   enum class Type { text, integer, choice };
   std::string name;
   Type type = Type::text;
   std::size_t length = 200;  ///< of a text, in characters
-  Pattern pattern;           ///< of a text: what all of it must match
+  Pattern pattern;           ///< of a text: must match the whole value
   std::int64_t min = 0;      ///< of an integer
   std::int64_t max = 1'000'000'000;
   std::vector<std::string> values;  ///< of a choice
 };
 
-/// Instructions that stand on the server, with places for values: {{name}}.
+/// Instructions from a file of the server, with placeholders for variables: {{name}}.
 struct InstructionTemplate {
   std::string name;
   std::filesystem::path file;
-  std::string text;  ///< of the file
+  std::string text;  ///< content of the file
   std::vector<TemplateVariable> variables;
 };
 
-/// What clients may do, unless their token says otherwise.
+/// What clients may do, unless their token has its own policy.
 struct Policy {
   std::vector<std::string> client_events;  ///< empty: all of the protocol's
   std::vector<std::string> locked;         ///< fields of the session, `bound` or `all`
   std::vector<std::string> hide;           ///< fields of the session
-  std::size_t values_max = 50'000;         ///< of a message that is held against `locked`
+  std::size_t values_max = 50'000;         ///< per message that is checked for `locked`
   std::size_t depth_max = 64;
   std::vector<InstructionTemplate> templates;
 };
@@ -175,38 +175,38 @@ struct Journal {
   milliseconds slow_commit{1'000};
   milliseconds stuck_commit{10'000};
   std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;
-  std::size_t log_bytes_max = 256 * 1024 * 1024;  ///< beyond it a warning; beyond twice it, 503
-  milliseconds read_max{10'000};  ///< of a read of ours, once the log is beyond that
+  std::size_t log_bytes_max = 256 * 1024 * 1024;  ///< above it a warning; above twice, 503
+  milliseconds read_max{10'000};                  ///< for an own read while the log is larger
 };
 
 struct Storage {
   std::filesystem::path fallback_dir;
   std::size_t free_space_warn = 1024 * 1024 * 1024;
-  std::size_t free_space_min = 256 * 1024 * 1024;  ///< below it nobody new is admitted
-  std::size_t ballast = 64 * 1024 * 1024;          ///< given up first when the disk is full
+  std::size_t free_space_min = 256 * 1024 * 1024;  ///< below it new sessions are refused
+  std::size_t ballast = 64 * 1024 * 1024;          ///< deleted first when the disk is full
   milliseconds retention{0};                       ///< 0: for ever
 };
 
-/// Copies that other writers post.
+/// Limits of transcript copies that other writers post.
 struct Posts {
-  std::size_t per_minute = 600;    ///< to one session; 0: no limit
-  std::size_t turns_max = 10'000;  ///< of one post
+  std::size_t per_minute = 600;    ///< per session; 0: no limit
+  std::size_t turns_max = 10'000;  ///< per post
   std::size_t turn_bytes_max = 64 * 1024;
-  std::size_t copies_max = 10'000;  ///< of one attempt
+  std::size_t copies_max = 10'000;  ///< per attempt
   std::size_t attempt_turns_max = 100'000;
   std::size_t attempt_bytes_max = 64 * 1024 * 1024;
-  std::size_t client_turns_max = 10'000;  ///< of all posts with one client token
+  std::size_t client_turns_max = 10'000;  ///< total of one client token
   std::size_t client_bytes_max = 8 * 1024 * 1024;
   std::size_t merged_bytes_max = 32 * 1024 * 1024;
 };
 
-/// Those who watch sessions while they happen.
+/// Event streams of live sessions.
 struct Events {
   std::size_t watchers_max = 1000;
   std::size_t watchers_per_session_max = 32;
-  milliseconds interval{100};          ///< between two looks at the journal
-  milliseconds heartbeat{15'000};      ///< when nothing else is sent
-  milliseconds write_timeout{30'000};  ///< of a watcher that takes nothing
+  milliseconds interval{100};          ///< between two reads of the journal
+  milliseconds heartbeat{15'000};      ///< sent when there is nothing else
+  milliseconds write_timeout{30'000};  ///< for a subscriber that reads nothing
   milliseconds connection_max{3'600'000};
 };
 
@@ -223,22 +223,22 @@ struct WebhookTarget {
   std::string url;
   Secret secret;
   std::vector<std::string> events;  ///< empty: all but turn.completed
-  bool allow_private = false;       ///< addresses of this machine and of private networks, and http
+  bool allow_private = false;       ///< allow local and private addresses, and http
 };
 
 struct Webhook {
   std::vector<WebhookTarget> targets;
-  milliseconds timeout{10'000};   ///< of one call, everything included
-  milliseconds settle{2'000};     ///< session.ended waits for the copies of other writers
-  milliseconds retry_min{1'000};  ///< doubled at each try
+  milliseconds timeout{10'000};   ///< per call, from name lookup to answer
+  milliseconds settle{2'000};     ///< delay of session.ended, for copies of other writers
+  milliseconds retry_min{1'000};  ///< doubled after each try
   milliseconds retry_max{600'000};
-  std::size_t tries_max = 16;                ///< then it is a dead letter
-  std::size_t body_bytes_max = 1024 * 1024;  ///< beyond it the transcript is left out
+  std::size_t tries_max = 16;                ///< then the message is a dead letter
+  std::size_t body_bytes_max = 1024 * 1024;  ///< above it the transcript is left out
 };
 
 struct Simulator {
   std::filesystem::path recordings_dir;  ///< for the built-in provider
-  std::string profile = "openai";        ///< whose ways it has
+  std::string profile = "openai";        ///< the provider to imitate
 };
 
 struct Testing {
@@ -263,12 +263,12 @@ struct Settings {
   Webhook webhook;
   Simulator simulator;
   Testing testing;
-  /// What is accepted but not as it should be, such as a secret's file that others may read. Names
-  /// the key, never the file or what is in it.
+  /// Values that are accepted but unsafe, such as a secret's file that other users can read. A
+  /// warning names the key, never the file or its content.
   std::vector<std::string> warnings;
 };
 
-/// What is wrong, where (file, line, key, environment variable or --set), what is accepted.
+/// Says what is wrong, where (file, line, key, variable or --set), and what is accepted.
 class ConfigError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -277,14 +277,14 @@ class ConfigError : public std::runtime_error {
 struct Sources {
   std::filesystem::path file;            ///< empty: none
   std::vector<std::string> assignments;  ///< "section.key=value", from --set
-  /// Environment, as NAME=VALUE; given so that tests need not change the process.
+  /// The environment as NAME=VALUE. Passed in, so that tests need not change the process.
   std::vector<std::string> environment;
 };
 
 /// Throws ConfigError.
 Settings load(const Sources& sources);
 
-/// The effective configuration as TOML or JSON, secrets masked.
+/// The effective configuration as TOML or JSON, with secrets masked.
 std::string to_toml(const Settings&);
 std::string to_json(const Settings&);
 

@@ -1,4 +1,4 @@
-// policy.templates: instructions that stand in files, and what may be put into them.
+// Reads policy.templates: files with instructions, and the variables that tokens may set in them.
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t template_bytes_max = 256 * 1024;
 constexpr std::int64_t text_length_max = 1000;
 constexpr std::size_t character_bytes_max = 4;
-/// Of all that is made of a template, whatever the values are: it is kept with each token, and sent
-/// to the provider at the beginning of each conversation.
+/// The largest text that a template may produce with any values. The text is stored with each token
+/// and sent to the provider at the beginning of each conversation.
 constexpr std::size_t instructions_bytes_max = 1024 * 1024;
 
 bool is_name(const std::string& text) {
@@ -26,16 +26,17 @@ bool is_name(const std::string& text) {
 std::int64_t integer(const Value& table, const char* name, std::int64_t otherwise) {
   const auto at = table.find(name);
   if (at == table.end()) return otherwise;
-  if (!at->is_number_integer()) throw BadValue(std::string("has a ") + name + " that is no number");
+  if (!at->is_number_integer())
+    throw BadValue(std::string("has a ") + name + " that is not a number");
   return at->get<std::int64_t>();
 }
 
 TemplateVariable read_variable(const Value& value) {
-  if (!value.is_object()) throw BadValue("has a template with a variable that is no table");
+  if (!value.is_object()) throw BadValue("has a template with a variable that is not a table");
   TemplateVariable variable;
   variable.name = member(value, "name");
   if (!is_name(variable.name))
-    throw BadValue("has a variable whose name is not of small letters, digits and _");
+    throw BadValue("has a variable with a bad name: use lower-case letters, digits and _");
   const std::string type = value.contains("type") ? member(value, "type") : "text";
   const std::string of_it = " of the variable " + variable.name;
   if (type == "text") {
@@ -47,36 +48,38 @@ TemplateVariable read_variable(const Value& value) {
     try {
       variable.pattern = Pattern(member(value, "pattern"));
     } catch (const Pattern::Malformed& error) {
-      throw BadValue("has a pattern" + of_it + " that is none: " + error.what());
+      throw BadValue("has a pattern" + of_it +
+                     " that is not a regular expression: " + error.what());
     }
   } else if (type == "integer") {
     require_members(value, {"name", "type", "min", "max"});
     variable.type = TemplateVariable::Type::integer;
     variable.min = integer(value, "min", variable.min);
     variable.max = integer(value, "max", variable.max);
-    if (variable.min > variable.max) throw BadValue("has a min" + of_it + " beyond its max");
+    if (variable.min > variable.max)
+      throw BadValue("has a min" + of_it + " that is larger than its max");
   } else if (type == "choice") {
     require_members(value, {"name", "type", "values"});
     variable.type = TemplateVariable::Type::choice;
     const auto values = value.find("values");
     if (values == value.end() || !values->is_array() || values->empty())
-      throw BadValue("has no list of values" + of_it);
+      throw BadValue("lacks the list of values" + of_it);
     for (const Value& one : *values) {
       variable.values.push_back(string_of(one));
       if (variable.values.back().size() > text_length_max)
         throw BadValue("has a value" + of_it + " that is longer than 1000 bytes");
     }
   } else {
-    throw BadValue("has a type" + of_it + " that is none of text, integer, choice");
+    throw BadValue("has a type" + of_it + " that is not one of text, integer, choice");
   }
   return variable;
 }
 
 std::string read_file(const std::filesystem::path& path) {
   std::error_code unknown;
-  // Reading a pipe could wait for ever.
+  // Reading a pipe could block for ever.
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
-    throw BadValue("names the file " + path.string() + ", which is no regular file");
+    throw BadValue("names the file " + path.string() + ", which is not a regular file");
   std::ifstream stream(path, std::ios::binary);
   std::string text(template_bytes_max + 1, '\0');
   if (stream) stream.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -88,7 +91,7 @@ std::string read_file(const std::filesystem::path& path) {
   return text;
 }
 
-/// Of what is put in for a variable, at most.
+/// The largest number of bytes that a variable's value can have in the instructions.
 std::size_t bytes_of(const TemplateVariable& variable) {
   constexpr std::size_t digits_max = 20;
   std::size_t longest = 0;
@@ -104,7 +107,8 @@ std::size_t bytes_of(const TemplateVariable& variable) {
   return longest;
 }
 
-/// Every place names a variable, every variable has a place, and what is made has a bound.
+/// Checks that each placeholder names a variable, that each variable has a placeholder, and that
+/// the instructions cannot exceed instructions_bytes_max.
 void require_places(const InstructionTemplate& made) {
   const std::string of_it = " in " + made.file.string();
   std::set<std::string> used;
@@ -119,33 +123,33 @@ void require_places(const InstructionTemplate& made) {
                      [&name](const TemplateVariable& one) { return one.name == name; });
     if (known == made.variables.end())
       throw BadValue("has {{" + name.substr(0, 64) + "}}" + of_it +
-                     ", which is none of the template's variables");
+                     ", which is not one of the template's variables");
     used.insert(name);
     at = end + 2;
     bytes += bytes_of(*known);
     if (bytes > instructions_bytes_max)
-      throw BadValue("has so many or so long values" + of_it +
-                     " that the instructions could have more than 1MiB");
+      throw BadValue("allows values" + of_it +
+                     " that could make the instructions larger than 1MiB");
   }
   for (const TemplateVariable& one : made.variables) {
     if (!used.contains(one.name))
-      throw BadValue("has the variable " + one.name + ", which has no place {{" + one.name + "}}" +
-                     of_it);
+      throw BadValue("has the variable " + one.name + ", which has no placeholder {{" + one.name +
+                     "}}" + of_it);
   }
 }
 
 InstructionTemplate read_template(const Value& value) {
-  if (!value.is_object()) throw BadValue("has something else than tables in it");
+  if (!value.is_object()) throw BadValue("contains an element that is not a table");
   require_members(value, {"name", "file", "variables"});
   InstructionTemplate made;
   made.name = member(value, "name");
   if (!is_name(made.name))
-    throw BadValue("has a template whose name is not of small letters, digits and _");
+    throw BadValue("has a template with a bad name: use lower-case letters, digits and _");
   made.file = member(value, "file");
   if (made.file.empty()) throw BadValue("has a template without a file");
   made.text = read_file(made.file);
   if (const auto at = value.find("variables"); at != value.end()) {
-    if (!at->is_array()) throw BadValue("has a template whose variables are no list");
+    if (!at->is_array()) throw BadValue("has a template whose variables are not a list");
     std::set<std::string> names;
     for (const Value& one : *at) {
       made.variables.push_back(read_variable(one));
@@ -183,7 +187,7 @@ Value print_variable(const TemplateVariable& variable) {
 Format<std::vector<InstructionTemplate>> instruction_templates() {
   return {Shape::list, "a list of { name = \"...\", file = \"...\", variables = [...] }",
           [](const Value& value, Source) {
-            if (!value.is_array()) throw BadValue("is no list");
+            if (!value.is_array()) throw BadValue("is not a list");
             std::vector<InstructionTemplate> list;
             std::set<std::string> names;
             for (const Value& one : value) {

@@ -17,7 +17,7 @@ struct Unit {
   std::int64_t factor;
 };
 
-// Smallest first: printing looks for the last one that divides the value.
+// Smallest first: printing uses the last unit that divides the value.
 constexpr std::array<Unit, 5> duration_units{
     {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
 constexpr std::array<Unit, 4> size_units{
@@ -60,7 +60,7 @@ bool is_address_character(char c) {
          c == '.';
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port` -> host without brackets, and the port's text.
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port` into the host without brackets and the port.
 std::pair<std::string, std::optional<std::string>> split_authority(std::string_view text) {
   std::string_view host;
   std::string_view rest;
@@ -71,7 +71,7 @@ std::pair<std::string, std::optional<std::string>> split_authority(std::string_v
     rest = text.substr(end + 1);
     if (host.find(':') == std::string_view::npos ||
         !std::all_of(host.begin(), host.end(), is_address_character)) {
-      throw BadValue("has something else than an IPv6 address between [ and ]");
+      throw BadValue("has no IPv6 address between [ and ]");
     }
   } else {
     const auto colon = text.find(':');
@@ -79,26 +79,26 @@ std::pair<std::string, std::optional<std::string>> split_authority(std::string_v
     rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon);
     if (host.empty()) throw BadValue("has no host");
     if (!std::all_of(host.begin(), host.end(), is_host_character)) {
-      throw BadValue("has a character in the host that no host name has");
+      throw BadValue("has a character in the host that is not valid in a host name");
     }
     if (rest.find(':', 1) != std::string_view::npos) {
-      throw BadValue("has more than one colon; an IPv6 address stands in brackets");
+      throw BadValue("has more than one colon; write an IPv6 address in brackets");
     }
   }
   if (rest.empty()) return {std::string(host), std::nullopt};
-  if (!rest.starts_with(':')) throw BadValue("has something else than :port after the address");
+  if (!rest.starts_with(':')) throw BadValue("has something other than :port after the address");
   return {std::string(host), std::string(rest.substr(1))};
 }
 
 std::uint16_t parse_port(std::string_view text) {
   const auto port = parse_integer(text);
   if (!port || *port < 0 || *port > 65535) {
-    throw BadValue("has a port that is no number from 0 to 65535");
+    throw BadValue("has a port that is not a number from 0 to 65535");
   }
   return static_cast<std::uint16_t>(*port);
 }
 
-/// The length of the UTF-8 character at the front; 0 if there is none.
+/// The length of the UTF-8 character at the front; 0 if it is not valid UTF-8.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -173,7 +173,7 @@ Url parse_url(std::string_view text) {
   const auto end = std::min(text.find_first_of("/?#"), text.size());
   std::string_view authority = text.substr(0, end);
   url.rest = std::string(text.substr(end));
-  if (url.rest.find(' ') != std::string::npos) throw BadValue("has a blank in it");
+  if (url.rest.find(' ') != std::string::npos) throw BadValue("contains a space");
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     url.userinfo = std::string(authority.substr(0, at));
     authority.remove_prefix(at + 1);
@@ -200,7 +200,7 @@ std::string mask_url(const std::string& text) {
 void require_plain_text(std::string_view text) {
   while (!text.empty()) {
     const auto c = static_cast<unsigned char>(text.front());
-    if (c < 0x20 || c == 0x7F) throw BadValue("has a control character in it");
+    if (c < 0x20 || c == 0x7F) throw BadValue("contains a control character");
     const std::size_t length = utf8_length(text);
     if (length == 0) throw BadValue("is not UTF-8");
     text.remove_prefix(length);

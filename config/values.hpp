@@ -1,7 +1,7 @@
-// The written forms of settings: durations, sizes, endpoints, addresses, and their printing.
+// Parses and prints the values of settings: durations, sizes, endpoints and addresses.
 //
-// Pure functions. A value that is refused throws BadValue, whose text says what is wrong with it;
-// the caller adds where it stood and what is accepted.
+// Pure functions. A rejected value throws BadValue with the reason. The caller adds where the value
+// stood and what is accepted.
 #pragma once
 
 #include <chrono>
@@ -20,28 +20,28 @@ class BadValue : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// `250ms`, `30s`, `10m`, `1h`, `7d`; nothing if it is not one, or does not fit.
+/// `250ms`, `30s`, `10m`, `1h`, `7d`. Nothing if the text is not a duration, or it is too large.
 std::optional<milliseconds> parse_duration(std::string_view);
-/// In the largest unit that leaves no fraction.
+/// Prints in the largest unit that leaves no fraction.
 std::string print_duration(milliseconds);
 
-/// `512`, `256KiB`, `1MiB`, `2GiB`; nothing if it is not one, or does not fit.
+/// `512`, `256KiB`, `1MiB`, `2GiB`. Nothing if the text is not a size, or it is too large.
 std::optional<std::size_t> parse_size(std::string_view);
 std::string print_size(std::size_t);
 
-/// A whole number and nothing else.
+/// A whole number without anything before or after it.
 std::optional<std::int64_t> parse_integer(std::string_view);
 
-/// `host:port`; an IPv6 address stands in brackets, which the result does not have.
+/// `host:port`. An IPv6 address needs brackets; the result has none.
 Endpoint parse_endpoint(std::string_view);
 std::string print_endpoint(const Endpoint&);
 
-/// A URL taken apart as far as it must be checked.
+/// The parts of a URL that are checked.
 struct Url {
   std::string scheme;    ///< lower case
-  std::string userinfo;  ///< before the @, empty if none
+  std::string userinfo;  ///< before the @; empty if there is none
   std::string host;
-  std::string port;  ///< empty if none
+  std::string port;  ///< empty if there is none
   std::string rest;  ///< path, query and fragment
 };
 Url parse_url(std::string_view);
@@ -49,10 +49,10 @@ Url parse_url(std::string_view);
 /// The URL without its password.
 std::string mask_url(const std::string&);
 
-/// Refuses control characters and text that is not UTF-8: such values end in headers and logs.
+/// Throws for control characters and text that is not UTF-8: values reach headers and logs.
 void require_plain_text(std::string_view);
 
-/// 64 hexadecimal digits, in lower case; nothing if it is anything else.
+/// 64 hexadecimal digits, returned in lower case. Nothing for any other text.
 std::optional<std::string> parse_sha256(std::string_view);
 
 }  // namespace verbatim::config

@@ -57,7 +57,7 @@ TEST_CASE("a network is printed as it is written", "[config][proxies]") {
 TEST_CASE("what is no network is refused with what is wrong", "[config][proxies]") {
   for (const char* text : {"", "proxy", "10.0.0", "10.0.0.0.1", "10.0.0.256", "[::1]", "::1%lo",
                            "10.0.0.1:80", "1::2::3", "/8"})
-    CHECK(refusal_of(text).find("is no IPv4 or IPv6 address") != std::string::npos);
+    CHECK(refusal_of(text).find("is not an IPv4 or IPv6 address") != std::string::npos);
   for (const char* text : {"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "10.0.0.0/x", "::/129"})
     CHECK(refusal_of(text).find("prefix") != std::string::npos);
   CHECK(refusal_of("10.0.0.1/8").find("10.0.0.0/8") != std::string::npos);

@@ -172,7 +172,7 @@ TEST_CASE("a provider that is reached in clear text on another machine is warned
                              Contains("wss://") && !Contains(key));
     const auto keyless = warnings(url, "");
     REQUIRE(keyless.size() == 1);
-    CHECK_THAT(keyless[0], Contains("what is said") && !Contains("key"));
+    CHECK_THAT(keyless[0], Contains("sends conversations") && !Contains("key"));
   }
   for (const char* url :
        {"wss://models.example/v1/realtime", "ws://127.0.0.1:8000/", "ws://localhost/",

@@ -175,21 +175,21 @@ TEST_CASE("variables of others that begin alike are left alone", "[config]") {
 
 TEST_CASE("a bad value names its place, its key and what is accepted", "[config]") {
   CHECK_THAT(error_in("[session]\nidle_timeout = 30\n"),
-             Contains("test.toml:2: session.idle_timeout: is no string") &&
-                 Contains("accepted is a duration from 100ms to 1d"));
+             Contains("test.toml:2: session.idle_timeout: is not a string") &&
+                 Contains("expected a duration from 100ms to 1d"));
   CHECK_THAT(error_in("[server]\nthreads = \"4\"\n"), Contains("a whole number from 0 to 256"));
-  CHECK_THAT(error_in("[server]\nthreads = 4.5\n"), Contains("is no whole number"));
+  CHECK_THAT(error_in("[server]\nthreads = 4.5\n"), Contains("is not a whole number"));
   CHECK_THAT(error_in("[log]\nlevel = \"loud\"\n"), Contains("debug, info, warn, error"));
   CHECK_THAT(error_in("[tls]\nenabled = \"yes\"\n"), Contains("true or false"));
   CHECK_THAT(error_in("server = 1\n"), Contains("[server]"));
   CHECK_THAT(error_in("[server\n"), Contains("test.toml:1"));
-  CHECK_THAT(error_in("[server]\nlisten = 1979-05-27\n"), Contains("is no string"));
-  CHECK_THAT(error_of_set("session.idle_timeout=30"), Contains("\"30\" is no duration"));
+  CHECK_THAT(error_in("[server]\nlisten = 1979-05-27\n"), Contains("is not a string"));
+  CHECK_THAT(error_of_set("session.idle_timeout=30"), Contains("\"30\" is not a duration"));
   CHECK_THAT(error_of_set("server.threads=many"), Contains("--set server.threads: "));
   CHECK_THAT(error_of_set("server.threads"), Contains("section.key=value"));
   CHECK_THAT(error_of_variable("VERBATIM_SERVER_BODY_BYTES_MAX=1MB"),
              Contains("environment variable VERBATIM_SERVER_BODY_BYTES_MAX") &&
-                 Contains("server.body_bytes_max") && Contains("\"1MB\" is no size"));
+                 Contains("server.body_bytes_max") && Contains("\"1MB\" is not a size"));
   CHECK_THAT(error_of({"/does/not/exist.toml", {}, {}}),
              Contains("/does/not/exist.toml") && Contains("No such file"));
 }
@@ -321,7 +321,7 @@ TEST_CASE("a secret in the wrong place is refused and not repeated", "[P10][conf
     CHECK_THAT(error, !Contains(planted));
   }
   CHECK_THAT(errors[0], Contains("upstream.api_key_file") && Contains("VERBATIM_UPSTREAM_API_KEY"));
-  CHECK_THAT(errors[3], Contains("test.toml:2: upstream.api_key: may not stand here"));
+  CHECK_THAT(errors[3], Contains("test.toml:2: upstream.api_key: is not accepted here"));
 }
 
 TEST_CASE("a key among the parameters of the provider's URL is not printed", "[P10][config]") {
@@ -362,8 +362,10 @@ TEST_CASE("templates are read with their files, and every place has its variable
   const Settings again = load({directory.write("again.toml", to_toml(settings)), {}, {}});
   CHECK(to_toml(again) == to_toml(settings));
 
-  CHECK_THAT(error_in(of(who)), Contains("{{level}}") && Contains("none of the template's"));
-  CHECK_THAT(error_in(of(who + ", " + level + ", { name = \"more\" }")), Contains("no place"));
+  CHECK_THAT(error_in(of(who)),
+             Contains("{{level}}") && Contains("not one of the template's variables"));
+  CHECK_THAT(error_in(of(who + ", " + level + ", { name = \"more\" }")),
+             Contains("no placeholder"));
   CHECK_THAT(error_in(of(who + ", " + who)), Contains("twice"));
   CHECK_THAT(error_in(of("{ name = \"who\", pattern = \"[\" }")), Contains("pattern"));
   CHECK_THAT(error_in(of("{ name = \"who\", length = 1001 }")), Contains("length"));
@@ -410,7 +412,7 @@ TEST_CASE("a template whose instructions could grow without bound is refused", "
 TEST_CASE("fields of a policy are paths", "[config]") {
   CHECK(from_set("policy.locked=instructions,audio.output.voice").policy.locked.size() == 2);
   for (const char* bad : {"policy.locked=a..b", "policy.hide=.a", "policy.hide=Tools"})
-    CHECK_THAT(error_of_set(bad), Contains("no path of a field"));
+    CHECK_THAT(error_of_set(bad), Contains("not the path of a field"));
 }
 
 TEST_CASE("a secret is never printed", "[P10][config]") {
