@@ -93,7 +93,7 @@ describe('the console', { concurrency: 3 }, () => {
       await look('sessions');
       await go(page, `#/sessions/${talkedOver}?attempt=1,2`, `Session ${talkedOver}`);
       await page.locator('.receipt').nth(1).waitFor();
-      for (const table of await page.getByText('The same as a table').all()) await table.click();
+      for (const table of await page.getByText('Show as a table').all()) await table.click();
       await look('a session');
       await go(page, '#/health', 'Health');
       await page.getByText('Ready', { exact: true }).waitFor();
@@ -120,7 +120,7 @@ describe('the console', { concurrency: 3 }, () => {
     await tabTo(page, page.getByRole('button', { name: 'Stop' }));
     await page.keyboard.press('Space');
     await page.getByText('Ended: ended by the client.').waitFor();
-    await tabTo(page, page.getByRole('link', { name: 'See what the relay has kept' }));
+    await tabTo(page, page.getByRole('link', { name: 'Open the stored transcript' }));
     await page.keyboard.press('Enter');
     await page.locator('.receipt').waitFor();
     assert.deepEqual(await words(page), said);
@@ -172,8 +172,8 @@ describe('the console', { concurrency: 3 }, () => {
     const page = await open(t, '#/talk', {}, await startRelay(t, { key: null, simulator, set }));
     await page.getByLabel('Type instead of talking').fill('How long do we have?');
     await page.keyboard.press('Enter');
-    await page.getByText(/^This conversation ends in \d.* s: its longest duration is reached\.$/).waitFor();
-    await page.getByText('Ended: longest duration reached.').waitFor();
+    await page.getByText(/^This conversation ends in \d.* s: it reaches its maximum duration\.$/).waitFor();
+    await page.getByText('Ended: maximum duration reached.').waitFor();
     assert.equal(await page.getByText('This conversation ends').isVisible(), false);
     assert.deepEqual(await page.wrongs(), []);
   });
@@ -184,7 +184,7 @@ describe('the console', { concurrency: 3 }, () => {
     const page = await open(t, '#/sessions/hers', {}, closed);
     await page.getByRole('dialog').getByLabel('Key').fill(closed.key);
     await page.keyboard.press('Enter');
-    await page.getByRole('link', { name: 'Go on with it' }).click();
+    await page.getByRole('link', { name: 'Continue this session' }).click();
     await page.getByLabel('Type instead of talking').fill('Here I am.');
     await page.keyboard.press('Enter');
     await page.locator('.turn.assistant.completed').waitFor();
@@ -205,9 +205,9 @@ describe('the console', { concurrency: 3 }, () => {
     await page.getByRole('button', { name: 'Start' }).waitFor();
     await gone.program.stop('SIGKILL');
     await page.getByRole('button', { name: 'Start' }).click();
-    await page.getByRole('alert').getByText('The relay can not be reached').waitFor();
+    await page.getByRole('alert').getByText('The relay cannot be reached').waitFor();
     await go(page, '#/sessions', 'Sessions');
-    await page.getByRole('alert').getByText('The relay can not be reached').waitFor();
+    await page.getByRole('alert').getByText('The relay cannot be reached').waitFor();
   });
 
   test('of an answer that was talked over, what was heard stands apart from the rest [P5]', async (t) => {
@@ -258,7 +258,7 @@ describe('the console', { concurrency: 3 }, () => {
     await page.getByRole('heading', { name: 'Attempt 2' }).waitFor();
     await page.getByRole('combobox', { name: 'Attempt', exact: true }).selectOption('1');
     await page.getByRole('heading', { name: 'Attempt 1' }).waitFor();
-    await page.getByRole('combobox', { name: 'beside it' }).selectOption('2');
+    await page.getByRole('combobox', { name: 'Compare with' }).selectOption('2');
     await page.locator('.attempts.of-2 .receipt').nth(1).waitFor();
     for (const attempt of [1, 2]) {
       const { turns } = await relay.transcript(talkedOver, `&attempt=${attempt}`);
@@ -305,7 +305,7 @@ describe('the console', { concurrency: 3 }, () => {
     await search('', 'live');
     assert.deepEqual(await ids(/^1 session$/), [client.id]);
     await search('nobody');
-    await page.getByText('No session is like that.').waitFor();
+    await page.getByText('No session matches.').waitFor();
     await page.getByRole('link', { name: 'Show all' }).click();
     await ids('25 sessions, and there are more');
     await page.getByRole('link', { name: 'course=1' }).first().click();
@@ -362,12 +362,12 @@ describe('the console', { concurrency: 3 }, () => {
   test('a live session is followed as it is said, and gets a receipt that is proved [P13]', async (t) => {
     const client = await Client.connectWithId(t, relay, { token: null });
     const page = await open(t, `#/sessions/${client.id}`);
-    await page.getByText('Live. What is said appears here.').waitFor();
+    await page.getByText('Live. New turns appear here.').waitFor();
     await client.ask('Is anybody watching?');
     await page.locator('.turn.assistant.completed').getByText('You said: Is anybody watching?').waitFor();
     assert.equal(await page.locator('.receipt').count(), 0);
     await client.close();
-    await page.getByText('This page has computed the same from the turns above.').waitFor();
+    await page.getByText('This page computed the same digest from the turns above.').waitFor();
     await page.locator('.facts').first().getByText('client closed').waitFor();
     const { receipt } = await relay.transcript(client.id);
     assert.equal(await page.locator('.digest code').textContent(), receipt.sha256);
@@ -377,7 +377,7 @@ describe('the console', { concurrency: 3 }, () => {
   test('a session that is made ahead can be watched from before its beginning', async (t) => {
     await written('ahead', [], { user: 'developer' });
     const page = await open(t, '#/sessions/ahead');
-    await page.getByText('Not begun. What is said appears here.').waitFor();
+    await page.getByText('Not started. New turns appear here.').waitFor();
     const client = await Client.connectWithId(t, relay, { token: null, query: { session: 'ahead' } });
     await client.ask('Now.');
     await page.locator('.turn.assistant').getByText('You said: Now.').waitFor();
@@ -392,7 +392,7 @@ describe('the console', { concurrency: 3 }, () => {
     await client.ask('Before.');
     await page.locator('.turn.assistant.completed').waitFor();
     await first.program.stop('SIGKILL');
-    await page.getByText('The relay can not be reached. Trying again…').waitFor();
+    await page.getByText('The relay cannot be reached. Trying again…').waitFor();
     await startRelay(t, {
       key: null,
       simulator,
@@ -417,7 +417,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.equal(await page.locator('.turn').first().locator('q').textContent(), `${text} Or so I believe.`);
     assert.equal(
       await page.locator('.turn').nth(1).locator('.writers').textContent(),
-      'Only relay wrote this',
+      'Written by relay only',
     );
   });
 
@@ -463,15 +463,15 @@ describe('the console', { concurrency: 3 }, () => {
       handshakes.push(JSON.stringify(request)),
     );
     const dialog = page.getByRole('dialog');
-    await dialog.getByText('This relay answers its own back ends only.').waitFor();
+    await dialog.getByText('This relay requires a back-end key.').waitFor();
     await dialog.getByLabel('Key').fill('vk_wrong');
     await page.keyboard.press('Enter');
-    await dialog.getByText('The relay does not know this key.').waitFor();
+    await dialog.getByText('The relay rejected this key.').waitFor();
     await page.keyboard.press('Escape');
-    await page.getByRole('alert').getByText('The relay wants a back-end key.').waitFor();
+    await page.getByRole('alert').getByText('The relay requires a back-end key.').waitFor();
     await page.getByRole('button', { name: 'Try again' }).click();
     await dialog.getByLabel('Key').fill(closed.key);
-    await dialog.getByRole('button', { name: 'Use it' }).click();
+    await dialog.getByRole('button', { name: 'Use this key' }).click();
     await page.getByText('No sessions yet.').waitFor();
 
     await go(page, '#/talk', 'Talk');
@@ -492,7 +492,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.ok(!page.url().includes(closed.key));
 
     await page.getByRole('button', { name: 'Stop' }).click();
-    await page.getByRole('link', { name: 'See what the relay has kept' }).click();
+    await page.getByRole('link', { name: 'Open the stored transcript' }).click();
     await page.locator('.receipt').waitFor();
     await page.getByRole('button', { name: 'Forget the key' }).click();
     await dialog.waitFor();
@@ -504,7 +504,7 @@ describe('the console', { concurrency: 3 }, () => {
     const well = await startRelay(t, { key: null, simulator });
     const page = await open(t, '#/health', {}, well);
     await page.getByText('Ready', { exact: true }).waitFor();
-    await page.getByText('None since the relay was started.').waitFor();
+    await page.getByText('None since the relay started.').waitFor();
     const client = await Client.connectWithId(t, well, { token: null });
     await client.ask('One.');
     const live = page.getByRole('img', { name: /^Live: 1, between 0 and 1\./ });
@@ -521,7 +521,7 @@ describe('the console', { concurrency: 3 }, () => {
     const { version } = (await well.request('/version')).json;
     await page.locator('.facts').getByText(version).waitFor();
     await well.program.stop('SIGKILL');
-    await page.getByRole('alert').getByText('The relay can not be reached').waitFor();
+    await page.getByRole('alert').getByText('The relay cannot be reached').waitFor();
     assert.deepEqual(await page.wrongs(), []);
   });
 });

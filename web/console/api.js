@@ -1,9 +1,9 @@
-// The relay's HTTP API: the key where one is wanted, problems in words.
+// Calls the relay's HTTP API: adds the key if one is required, and turns error answers into messages.
 import { ask, forget, key } from './key.js';
 
 /**
- * Where a path of the relay is. A proxy may have put the whole relay below a path of its own, so that
- * nothing may begin at the root of the host: this file's own address says where the relay begins.
+ * The URL of a path of the relay. A proxy may serve the relay below a path prefix, so URLs are relative to
+ * this file's own address, never to the root of the host.
  */
 export const at = (path) => new URL(`..${path}`, import.meta.url);
 
@@ -14,9 +14,9 @@ export class Refused extends Error {
   }
 }
 
-/** An answer that is good, or a Refused. A relay that wants a key gets one, if there is one to be had. */
+/** Returns a successful answer or throws Refused. Asks the user for a key if the relay requires one. */
 export async function call(path, options = {}) {
-  for (let why = 'This relay answers its own back ends only.'; ; why = 'The relay does not know this key.') {
+  for (let why = 'This relay requires a back-end key.'; ; why = 'The relay rejected this key.') {
     const tried = key();
     const answer = await attempt(path, options, tried);
     if (answer.status !== 401) {
@@ -24,7 +24,7 @@ export async function call(path, options = {}) {
       throw new Refused(answer.status, await detailOf(answer));
     }
     if (tried && tried === key()) forget();
-    if (!key() && !(await ask(why))) throw new Refused(401, 'The relay wants a back-end key.');
+    if (!key() && !(await ask(why))) throw new Refused(401, 'The relay requires a back-end key.');
   }
 }
 
@@ -37,7 +37,7 @@ async function attempt(path, { headers = {}, ...options }, secret) {
     });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new Refused(0, 'The relay can not be reached. Is it running?');
+    throw new Refused(0, 'The relay cannot be reached. Is it running?');
   }
 }
 
@@ -64,7 +64,7 @@ export async function post(path, body) {
 
 export const sessionPath = (id) => `/v1/sessions/${encodeURIComponent(id)}`;
 
-/** A client's token for a conversation; for one that is there already, of its own user. */
+/** Mints a client token for a conversation. For an existing session, `user` must be the session's user. */
 export async function mint({ model, session, user = 'console' }) {
   const { value } = await post('/v1/realtime/client_secrets', {
     session: { type: 'realtime', ...(model ? { model } : {}) },

@@ -1,4 +1,4 @@
-// One attempt of a session: what was said and when, by whose account, and how complete that is.
+// One attempt of a session: its timeline, turns, writers, gaps and receipt.
 import { Refused, read, sessionPath } from './api.js';
 import { element, facts, problem } from './dom.js';
 import { digest } from './receipt.js';
@@ -15,9 +15,9 @@ export class Attempt {
   #signal;
   #refresh;
   #live;
-  #turns = new Map(); // by ordinal, in the API's shape
-  #calls = new Map(); // of tools, by their number
-  #copies = []; // whose copies the transcript is merged from
+  #turns = new Map(); // by ordinal, in the API's form
+  #calls = new Map(); // tool calls, by number
+  #copies = []; // the writers whose copies are merged
   #list;
   #timeline;
   #state = element('p', { class: 'hint', role: 'status' });
@@ -83,7 +83,7 @@ export class Attempt {
     this.#receipt.replaceChildren(...(receipt ? [await receiptOf(transcript)] : []));
   }
 
-  /** A session that nobody has begun has none. */
+  /** The transcript, or undefined if the session has not started. */
   async #transcript() {
     const path = `${sessionPath(this.#id)}/transcript?attempt=${this.#number}`;
     try {
@@ -108,15 +108,15 @@ export class Attempt {
         },
         away: (lost) => {
           this.#trouble.replaceChildren(
-            ...(lost ? [problem('The relay can not be reached. Trying again…')] : []),
+            ...(lost ? [problem('The relay cannot be reached. Trying again…')] : []),
           );
         },
       });
-      // It is over: what only the whole transcript tells, the receipt among it.
+      // The attempt has ended: load the whole transcript, with the receipt.
       await this.#read();
       await this.#refresh();
     } catch (error) {
-      if (!signal.aborted) this.#trouble.replaceChildren(problem(`Not followed any more: ${error.message}`));
+      if (!signal.aborted) this.#trouble.replaceChildren(problem(`Live updates stopped: ${error.message}`));
     }
   }
 
@@ -126,16 +126,16 @@ export class Attempt {
     for (const number of [...this.#calls.keys()]) if (number > state.tool_calls) this.#calls.delete(number);
     const begun = this.#state.dataset.status === 'created' && state.status !== 'created';
     this.#showState(state);
-    if (begun) this.#refresh().catch(() => {}); // it is tried again at the end
+    if (begun) this.#refresh().catch(() => {}); // refreshed again at the end
   }
 
   #showState({ status, close_reason: reason, complete, ended_at: ended }) {
     this.#state.dataset.status = status;
     this.#state.textContent =
       status === 'final'
-        ? `Ended ${moment(ended)}: ${reasonWords(reason) ?? 'no reason is known'}. ` +
+        ? `Ended ${moment(ended)}: ${reasonWords(reason) ?? 'reason unknown'}. ` +
           (complete ? 'Complete.' : 'Incomplete.')
-        : `${capital(sessionStatuses[status])}. What is said appears here.`;
+        : `${capital(sessionStatuses[status])}. New turns appear here.`;
   }
 
   #showTurns() {
@@ -153,7 +153,7 @@ function writersOf(writers) {
   if (writers.length === 1) return `Written by ${writers[0]}.`;
   const [last, ...others] = writers.toReversed();
   const names = `${others.reverse().join(', ')} and ${last}`;
-  return `Merged from the copies of ${names}. All of them have each turn, but where it says so.`;
+  return `Merged from the copies of ${names}. Every writer supplied every turn unless noted.`;
 }
 
 function gapsOf(gaps) {
@@ -178,7 +178,7 @@ function gapsOf(gaps) {
 }
 
 function toolCalls({ tool_calls: all, tool_calls_failed: failed, tool_calls_unanswered: unanswered }) {
-  const remarks = [failed > 0 && `${failed} failed`, unanswered > 0 && `${unanswered} without an output`];
+  const remarks = [failed > 0 && `${failed} failed`, unanswered > 0 && `${unanswered} without output`];
   return [String(all), ...remarks.filter(Boolean)].join(', ');
 }
 
@@ -186,17 +186,17 @@ async function receiptOf(transcript) {
   const { receipt } = transcript;
   const same = (await digest(transcript)) === receipt.sha256;
   const checked = same
-    ? element('span', { class: 'good' }, 'This page has computed the same from the turns above.')
-    : element('span', { class: 'bad' }, 'It is not that of the turns above: load the page again.');
+    ? element('span', { class: 'good' }, 'This page computed the same digest from the turns above.')
+    : element('span', { class: 'bad' }, 'This is not the digest of the turns above. Reload the page.');
   return element(
     'section',
     { class: 'receipt', 'aria-label': `Receipt of attempt ${transcript.attempt}` },
     element('h3', {}, 'Receipt'),
     facts([
       ['Committed', counted(receipt.committed, 'turn')],
-      ['With words', String(receipt.with_text)],
+      ['With text', String(receipt.with_text)],
       ['Cut off', String(receipt.interrupted)],
-      ['Not transcribed', String(receipt.failed)],
+      ['Transcription failed', String(receipt.failed)],
       ['Tool calls', toolCalls(receipt)],
       ['Complete', completeness(receipt)],
     ]),

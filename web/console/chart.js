@@ -1,11 +1,11 @@
-// Lines and events over the last minutes, each with its summary in words and its numbers as a table.
+// Charts of lines and events over the last minutes. Each has a summary in words and a table of its numbers.
 import { drawn, element } from './dom.js';
 
 const edge = { left: 60, right: 4, top: 10, bottom: 24 };
 const plotHeight = 120;
-const rowsShown = 12; // of the table
+const rowsShown = 12; // in the table
 
-/** A drawing as wide as its place, so that its letters keep their size; made anew when that changes. */
+/** A drawing as wide as its container, so that text keeps its size. Redrawn when the width changes. */
 class Drawing {
   #draw = () => {};
 
@@ -14,7 +14,7 @@ class Drawing {
     new ResizeObserver(() => this.#draw()).observe(this.element);
   }
 
-  /** `parts(width)` makes them. */
+  /** `parts(width)` returns the SVG elements. */
   show(height, parts) {
     this.#draw = () => {
       const width = this.element.clientWidth || 480;
@@ -27,9 +27,8 @@ class Drawing {
 }
 
 /**
- * `lines`: [{name, kind}]; `format(value)` says a value in words; `scale` is one of those below.
- * update(samples, {from, to}) takes [{time, values}] with a value, or undefined where there is none,
- * for each line.
+ * `lines`: [{name, kind}]; `format(value)` returns a value as text; `scale` is `linear` or `decades`.
+ * update(samples, {from, to}) takes [{time, values}] with one value for each line, undefined if unknown.
  */
 export class LineChart {
   #lines;
@@ -100,13 +99,13 @@ export class LineChart {
 
   #say(name, values) {
     const known = values.filter((value) => value !== undefined);
-    if (known.length === 0) return `${name}: nothing yet.`;
+    if (known.length === 0) return `${name}: no data yet.`;
     const [low, high] = [Math.min(...known), Math.max(...known)].map(this.#format);
     return `${name}: ${this.#format(known.at(-1))}${low === high ? '' : `, between ${low} and ${high}`}.`;
   }
 }
 
-/** When something happened: a row for each kind, a dot for each look that found some. */
+/** A chart of events: a row for each kind, and a dot for each poll that found new ones. */
 export class EventChart {
   #drawing = new Drawing();
   #summary = element('p', { class: 'summary' });
@@ -120,7 +119,7 @@ export class EventChart {
       wide: true,
       drawing: this.#drawing,
       summary: this.#summary,
-      table: table([kind, 'Lately', 'In all'], this.#rows),
+      table: table([kind, 'Last 5 min', 'Total'], this.#rows),
     });
   }
 
@@ -206,7 +205,7 @@ function times(left, right, height) {
   ];
 }
 
-/** Lifted where there is no value: a hole is no zero. */
+/** The path of a line, with a gap where a value is missing. */
 function path(samples, at, x, y) {
   let down = false;
   return samples
@@ -223,7 +222,7 @@ function path(samples, at, x, y) {
     .join('');
 }
 
-/** From nothing up to the next of 2, 4, 10, 20, 40, ...: whose half is whole, where the values are. */
+/** A scale from 0 to the next of 2, 4, 10, 20, 40, ..., so that half of the maximum is a whole number. */
 export function linear(values) {
   if (values.length === 0) return { marks: [0], share: () => 0 };
   const most = Math.max(2, ...values);
@@ -232,7 +231,7 @@ export function linear(values) {
   return { marks: [0, top / 2, top], share: (value) => value / top };
 }
 
-/** Whole decades: for times, of which the longest are a thousand times the usual. */
+/** A logarithmic scale in whole decades, for waiting times: the longest can be 1000 times the median. */
 export function decades(values) {
   const known = values.filter((value) => value > 0);
   if (known.length === 0) return { marks: [], share: () => 0 };

@@ -1,4 +1,4 @@
-// The console: one page, whose part after the # says what is shown.
+// The console: a single page. The part of the address after the # selects the view.
 import { element, problem } from './dom.js';
 import { forget, key } from './key.js';
 import * as health from './health.js';
@@ -36,15 +36,16 @@ async function show() {
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
-  const heading = element('h1', { tabindex: '-1' }, found?.title ?? 'There is no such page');
-  document.title = `${found?.title ?? 'Nothing'} · Verbatim`;
+  const heading = element('h1', { tabindex: '-1' }, found?.title ?? 'Page not found');
+  document.title = `${found?.title ?? 'Not found'} · Verbatim`;
   for (const link of document.querySelectorAll('nav a')) {
     if (link.hash === `#/${name}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   const page = element('div', { class: `page ${name}` }, heading);
   content.replaceChildren(page);
-  // Whoever listens hears where they are; but not at the first page, nor when only the question has changed.
+  // Focus the heading, so that a screen reader announces the new page. Not for the first page, and not when
+  // only the query has changed.
   const where = `${name}/${id}`;
   if (shown !== undefined && shown !== where) heading.focus();
   shown = where;
@@ -61,7 +62,7 @@ function keyChanged() {
   forgetButton.hidden = key() === null;
 }
 
-// Its address would be taken for a page's.
+// Without this, the link's #content would be read as a view.
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
   content.focus();

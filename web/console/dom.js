@@ -1,11 +1,11 @@
-// Elements made by calls. Text only ever becomes text nodes: what somebody said can not become markup.
+// Creates elements. Text always becomes text nodes, so spoken text cannot become markup.
 
-/** `properties` are attributes, but for `on`: listeners by event. What is null or false is left out. */
+/** `properties` are attributes, except `on`: listeners by event. Null and false values are left out. */
 export function element(name, properties = {}, ...children) {
   return fill(document.createElement(name), properties, children);
 }
 
-/** The same for drawings. */
+/** The same for SVG elements. */
 export function drawn(name, properties = {}, ...children) {
   return fill(document.createElementNS('http://www.w3.org/2000/svg', name), properties, children);
 }
@@ -20,7 +20,7 @@ function fill(made, { on = {}, ...attributes }, children) {
   return made;
 }
 
-/** Terms and what they are, without those that are nothing. */
+/** A list of terms and values, without empty values. */
 export function facts(entries) {
   const known = entries.filter(
     ([, value]) => value !== null && value !== undefined && value !== false && value !== '',
@@ -32,7 +32,7 @@ export function facts(entries) {
   );
 }
 
-/** A list of choices: [value, words] each. */
+/** A drop-down list; each option is [value, label]. */
 export function choice(properties, options, chosen) {
   const list = element(
     'select',
@@ -47,7 +47,7 @@ export function labelled(words, control) {
   return element('label', { class: 'field' }, element('span', {}, words), control);
 }
 
-/** Something that went wrong, and what to do. */
+/** An error message, and what to do about it. */
 export function problem(words, ...more) {
   return element('p', { class: 'problem', role: 'alert' }, words, ...more);
 }

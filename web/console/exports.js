@@ -1,8 +1,8 @@
-// A transcript as a file, in the formats of the API.
+// Downloads a transcript in the formats of the API.
 import { call, sessionPath } from './api.js';
 import { element } from './dom.js';
 
-/** What a file of each ends with. */
+/** The file extension of each format. */
 const formats = [
   ['json', 'json'],
   ['jsonl', 'jsonl'],
@@ -12,7 +12,7 @@ const formats = [
   ['srt', 'srt'],
 ];
 
-/** For the attempts that are shown: one of them, or all; raw events of each that was captured. */
+/** Exports the attempt that is shown, or all attempts if two are shown; and raw events of captured attempts. */
 export function exportButtons(id, chosen, captured) {
   const said = element('span', { class: 'hint', role: 'status' });
   const attempt = chosen.length > 1 ? 'all' : chosen[0];
@@ -33,7 +33,7 @@ export function exportButtons(id, chosen, captured) {
     button(format, `transcript?attempt=${attempt}&format=${format}`, `${file}.${ending}`),
   );
   for (const number of captured) {
-    const text = captured.length > 1 ? `raw events of ${number}` : 'raw events';
+    const text = captured.length > 1 ? `raw events of attempt ${number}` : 'raw events';
     buttons.push(button(text, `captured?attempt=${number}`, `${id}.${number}.jsonl`));
   }
   const label = element('span', { class: 'label', 'aria-hidden': 'true' }, 'Export');

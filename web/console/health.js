@@ -1,4 +1,4 @@
-// Is the relay well? What it says of itself, and how the last minutes went.
+// The Health page: readiness, version and metrics of the relay, with charts of the last five minutes.
 import { at } from './api.js';
 import { EventChart, LineChart, decades, linear } from './chart.js';
 import { element, facts, problem } from './dom.js';
@@ -7,13 +7,13 @@ import { clock, counted, reasonWords } from './words.js';
 
 const pollEvery = 2000; // ms
 const kept = 5 * 60_000; // ms
-const looks = []; // kept while other pages are shown: {time, metrics}
+const looks = []; // {time, metrics}; stays while other pages are shown
 
 const checks = {
   accepting: ['New conversations', 'are accepted', 'are not accepted'],
-  configuration: ['Configuration', 'is sound', 'is not in force'],
-  journal: ['Journal', 'is working', 'is in trouble'],
-  upstream: ['Provider', 'can be reached', 'can not be reached'],
+  configuration: ['Configuration', 'is valid', 'is not valid'],
+  journal: ['Journal', 'is working', 'has a problem'],
+  upstream: ['Provider', 'can be reached', 'cannot be reached'],
 };
 
 export async function show({ page, signal }) {
@@ -21,16 +21,16 @@ export async function show({ page, signal }) {
   const state = element('div', { class: 'readiness' });
   const details = element('div');
   const live = new LineChart({
-    title: 'Conversations now',
+    title: 'Current conversations',
     format: String,
     scale: linear,
     lines: [
       { name: 'Live', kind: 'first' },
-      { name: 'Client away', kind: 'second' },
+      { name: 'Client disconnected', kind: 'second' },
     ],
   });
   const journal = new LineChart({
-    title: 'Wait for the journal',
+    title: 'Wait for a journal commit',
     format: milliseconds,
     scale: decades,
     lines: [
@@ -39,9 +39,9 @@ export async function show({ page, signal }) {
     ],
   });
   const ended = new EventChart({
-    title: 'Ended, by reason',
+    title: 'Ended conversations, by reason',
     kind: 'Reason',
-    nothing: 'None since the relay was started.',
+    nothing: 'None since the relay started.',
   });
   page.append(
     trouble,
@@ -62,7 +62,7 @@ export async function show({ page, signal }) {
           ? []
           : [
               problem(
-                'There are no metrics here: the relay has metrics.listen, or the console may not read them.',
+                'No metrics: metrics.listen serves them at another address, or the console may not read them.',
               ),
             ]),
       );
@@ -74,11 +74,11 @@ export async function show({ page, signal }) {
         plot(live, journal, ended);
       }
     } catch (error) {
-      if (!signal.aborted) trouble.replaceChildren(problem('The relay can not be reached. Trying again…'));
+      if (!signal.aborted) trouble.replaceChildren(problem('The relay cannot be reached. Trying again…'));
     }
   };
   await look();
-  // One look after the other, however long one takes.
+  // One poll at a time, however long it takes.
   const next = async () => {
     if (signal.aborted) return;
     if (!document.hidden) await look();
@@ -91,7 +91,7 @@ export async function show({ page, signal }) {
 const asked = (path, signal) => fetch(at(path), { signal, cache: 'no-store' });
 
 async function readinessNow(signal) {
-  return (await asked('/readyz', signal)).json(); // 503, where it is not ready, says why
+  return (await asked('/readyz', signal)).json(); // a 503 answer lists what is not ready
 }
 
 async function versionNow(signal) {
@@ -115,7 +115,7 @@ function readinessOf({ status, checks: each }) {
       'ul',
       { class: 'checks' },
       Object.entries(each).map(([name, { ok, detail }]) => {
-        const [what, well, ill] = checks[name] ?? [name, 'is well', 'is not well'];
+        const [what, well, ill] = checks[name] ?? [name, 'is OK', 'is not OK'];
         return element(
           'li',
           { class: ok ? 'good' : 'bad' },
@@ -137,14 +137,14 @@ function detailsOf({ version }, metrics) {
   const free = valueOf(metrics, 'verbatim_storage_free_bytes');
   return facts([
     ['Version', version],
-    ['Begun since the start', String(valueOf(metrics, 'verbatim_sessions_opened_total') ?? 0)],
+    ['Attempts since start', String(valueOf(metrics, 'verbatim_sessions_opened_total') ?? 0)],
     [
-      'Provider’s connections renewed',
+      'Upstream connections replaced',
       `${changes.get('lost') ?? 0} lost, ${changes.get('rotated') ?? 0} rotated`,
     ],
     ['Journal', journal && (failures ? `${journal}, ${counted(failures, 'failure')}` : journal)],
-    ['Free on its disk', free && `${(free / 1e9).toFixed(1)} GB`],
-    ['Looked at', clock(Date.now())],
+    ['Free disk space', free && `${(free / 1e9).toFixed(1)} GB`],
+    ['Updated', clock(Date.now())],
   ]);
 }
 

@@ -1,4 +1,4 @@
-// The back end's key: asked for in a dialog when the relay wants one, kept in this tab only.
+// The back-end key. A dialog asks for it when the relay requires one; it is stored in this tab only.
 
 const kept = 'verbatim.key';
 let asking;
@@ -10,7 +10,7 @@ export function forget() {
   dispatchEvent(new Event('keychange'));
 }
 
-/** Resolves to whether there is a key now. All who ask at the same time share one dialog. */
+/** Resolves to whether there is a key now. Concurrent callers share one dialog. */
 export function ask(why) {
   asking ??= show(why).finally(() => (asking = undefined));
   return asking;

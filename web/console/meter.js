@@ -1,4 +1,4 @@
-// How loud it is.
+// A loudness meter.
 import { element } from './dom.js';
 
 export class Meter {
@@ -27,9 +27,9 @@ export class Meter {
     );
   }
 
-  /** 0 to 1. */
+  /** From 0 to 1. */
   set level(value) {
-    // Speech is most of the time below a tenth of what is possible; ears hear that as half.
+    // Speech is mostly below a tenth of the full level; the square root shows that as about a third.
     const shown = Math.sqrt(Math.min(1, Math.max(0, value)));
     this.#bar.style.transform = `scaleX(${shown.toFixed(3)})`;
     const said = Math.round(shown * 10) * 10;

@@ -1,6 +1,6 @@
-// Prometheus' text format, as far as the relay writes it, and what can be read from it.
+// Reads the part of Prometheus' text format that the relay writes.
 
-/** By name: [{labels, value}]. */
+/** Returns a Map by name: [{labels, value}]. */
 export function parse(text) {
   const metrics = new Map();
   for (const line of text.split('\n')) {
@@ -28,26 +28,26 @@ export function valueOf(metrics, name, labels = {}) {
   return metrics.get(name)?.find(same)?.value;
 }
 
-/** By the value of one label. */
+/** Values of a metric by the value of one label. */
 export function valuesBy(metrics, name, label) {
   return new Map((metrics.get(name) ?? []).map(({ labels, value }) => [labels[label], value]));
 }
 
-/** The buckets of a histogram: [[upper bound, so many at or below it]], ascending. */
+/** The buckets of a histogram, ascending: [[upper bound, number of values at or below it]]. */
 export function buckets(metrics, name) {
   return (metrics.get(`${name}_bucket`) ?? [])
     .map(({ labels, value }) => [number(labels.le), value])
     .sort(([a], [b]) => a - b);
 }
 
-/** What came between two looks; after a restart of the relay, what came since. */
+/** The counts between two polls. After a restart of the relay, the counts since the restart. */
 export function since(before, now) {
   const known = new Map(before);
   const restarted = now.some(([bound, count]) => count < (known.get(bound) ?? 0));
   return restarted ? now : now.map(([bound, count]) => [bound, count - (known.get(bound) ?? 0)]);
 }
 
-/** Linear within its bucket, as Prometheus does; undefined if there is nothing. */
+/** A quantile, interpolated within its bucket as Prometheus does; undefined for an empty histogram. */
 export function quantile(histogram, share) {
   const total = histogram.at(-1)?.[1] ?? 0;
   if (total === 0) return undefined;

@@ -1,4 +1,4 @@
-// The digest that a receipt states, made from the transcript that is shown: docs/merge.md, The receipt.
+// Computes the digest of a receipt from the transcript that is shown: docs/merge.md, The receipt.
 
 export async function digest(transcript) {
   const bytes = new TextEncoder().encode(form(transcript));

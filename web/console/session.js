@@ -1,4 +1,4 @@
-// One session: what it was, and one or two of its attempts.
+// The page of one session: its summary, and one or two of its attempts.
 import { Refused, read, sessionPath } from './api.js';
 import { Attempt } from './attempt.js';
 import { choice, element, facts, labelled, problem } from './dom.js';
@@ -12,7 +12,7 @@ export async function show({ page, heading, id, query, signal }) {
   if (!session) {
     page.append(
       problem('There is no such session, or it has been erased. '),
-      element('p', {}, element('a', { href: '#/sessions' }, 'To all sessions')),
+      element('p', {}, element('a', { href: '#/sessions' }, 'All sessions')),
     );
     return;
   }
@@ -55,7 +55,7 @@ async function found(id, signal) {
   }
 }
 
-/** ?attempt=1 or ?attempt=1,2; the latest, if that says nothing. */
+/** From ?attempt=1 or ?attempt=1,2; without them, the latest attempt. */
 function chosenAttempts(query, numbers, latest) {
   const asked = (query.get('attempt') ?? '')
     .split(',')
@@ -70,7 +70,7 @@ function chooser(id, attempts, chosen) {
     `${attempt} · ${status === 'final' ? (reasonWords(reason) ?? 'ended') : sessionStatuses[status]}`,
   ]);
   const first = choice({}, named, String(chosen[0]));
-  const second = choice({}, [['', 'nothing'], ...named], chosen[1] ? String(chosen[1]) : '');
+  const second = choice({}, [['', 'none'], ...named], chosen[1] ? String(chosen[1]) : '');
   const go = () => {
     const asked = [first.value, second.value].filter(
       (number, at) => number && (at === 0 || number !== first.value),
@@ -79,7 +79,7 @@ function chooser(id, attempts, chosen) {
   };
   first.addEventListener('change', go);
   second.addEventListener('change', go);
-  return element('div', { class: 'chooser' }, labelled('Attempt', first), labelled('beside it', second));
+  return element('div', { class: 'chooser' }, labelled('Attempt', first), labelled('Compare with', second));
 }
 
 function summaryOf(session) {
@@ -96,20 +96,20 @@ function summaryOf(session) {
     ['Status', element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status])],
     ['How it ended', over ? reasonWords(session.close_reason) : null],
     ['Complete', over ? completeness(session) : null],
-    ['Began', moment(session.created_at)],
-    ['Lasted', between(session.created_at, session.ended_at)],
+    ['Started', moment(session.created_at)],
+    ['Duration', between(session.created_at, session.ended_at)],
     ['Turns', String(session.turns)],
     ['Model', models],
-    ['Used', tokens],
+    ['Usage', tokens],
     ['Audio', audio],
     ['Metadata', metadata(session.metadata)],
     [
-      'Again',
+      'Talk',
       session.status !== 'live' &&
         element(
           'a',
           { href: `#/talk?${new URLSearchParams({ session: session.id })}` },
-          session.status === 'final' ? 'Another attempt' : 'Go on with it',
+          session.status === 'final' ? 'Start another attempt' : 'Continue this session',
         ),
     ],
   ]);

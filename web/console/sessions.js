@@ -1,4 +1,4 @@
-// All sessions, newest first: found by user, id or metadata, filtered by status and day.
+// The list of sessions, newest first, with a search by user, id or metadata and filters by status and day.
 import { Refused, read, sessionPath } from './api.js';
 import { choice, element, labelled, problem } from './dom.js';
 import { between, counted, moment, reasonWords, sessionStatuses } from './words.js';
@@ -7,7 +7,7 @@ const pageSize = 25;
 const none = '–';
 
 export async function show({ page, query, signal }) {
-  // The roles are a table's own; they stay when a narrow page shows the rows as cards.
+  // The explicit roles keep the table's meaning when a narrow page shows the rows as cards.
   const rows = element('tbody', { role: 'rowgroup' });
   const found = element('p', { class: 'found', role: 'status' });
   const more = element('button', { type: 'button', hidden: true }, 'Show more');
@@ -20,7 +20,7 @@ export async function show({ page, query, signal }) {
       element(
         'tr',
         { role: 'row' },
-        ['Began', 'User', 'Session', 'Turns', 'Lasted', 'How it ended', 'Complete'].map((name) =>
+        ['Started', 'User', 'Session', 'Turns', 'Duration', 'How it ended', 'Complete'].map((name) =>
           element('th', { role: 'columnheader', scope: 'col' }, name),
         ),
       ),
@@ -33,7 +33,7 @@ export async function show({ page, query, signal }) {
   const load = async () => {
     more.disabled = true;
     const { sessions, next_cursor: next } = await read(listPath(query, cursor), { signal });
-    // What is searched for may also be an id, which the list does not know.
+    // The search text may also be a session id, and the list cannot filter by id.
     const asked = query.get('q');
     const byId = !cursor && asked && !asked.includes('=') ? await one(asked, signal) : undefined;
     cursor = next;
@@ -45,8 +45,8 @@ export async function show({ page, query, signal }) {
     found.textContent =
       rows.children.length === 0
         ? query.size > 0
-          ? 'No session is like that.'
-          : 'No sessions yet. Talk makes the first one.'
+          ? 'No session matches.'
+          : 'No sessions yet. Start the first one on the Talk page.'
         : `${counted(rows.children.length, 'session')}${next ? ', and there are more' : ''}`;
   };
   more.addEventListener('click', () =>
@@ -55,7 +55,7 @@ export async function show({ page, query, signal }) {
       if (!signal.aborted) found.replaceChildren(problem(error.message));
     }),
   );
-  found.textContent = 'Reading…';
+  found.textContent = 'Loading…';
   try {
     await load();
   } catch (error) {
@@ -131,7 +131,7 @@ function rowOf(session) {
   return element(
     'tr',
     { role: 'row' },
-    cell('Began', element('time', { datetime: session.created_at }, moment(session.created_at))),
+    cell('Started', element('time', { datetime: session.created_at }, moment(session.created_at))),
     cell('User', session.user),
     cell(
       'Session',
@@ -144,7 +144,7 @@ function rowOf(session) {
       session.attempts.length > 1 &&
         element('span', { class: 'hint' }, ` ${counted(session.attempts.length, 'attempt')}`),
     ),
-    cell('Lasted', between(session.created_at, session.ended_at) ?? none),
+    cell('Duration', between(session.created_at, session.ended_at) ?? none),
     cell(
       'How it ended',
       over
@@ -159,7 +159,7 @@ export function completeness({ complete }) {
   return element('span', { class: complete ? 'good' : 'bad' }, complete ? 'complete' : 'incomplete');
 }
 
-/** Each is a link to the sessions that have the same. */
+/** Metadata as links; each leads to the sessions with the same value. */
 export function metadata(values) {
   const known = Object.entries(values).filter(([, value]) => typeof value !== 'object');
   return (

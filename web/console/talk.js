@@ -1,4 +1,5 @@
-// A conversation: spoken, or typed where there is no microphone. It goes on while other pages are shown.
+// The Talk page: a conversation by voice, or typed without a microphone. It continues while other pages are
+// shown.
 import { at, call, mint, read, sessionPath } from './api.js';
 import { choice, element, labelled, problem } from './dom.js';
 import { key } from './key.js';
@@ -14,31 +15,31 @@ export async function show({ page, query }) {
   await kept.prepare(query);
 }
 
-// What the browser or the relay calls it, and what to do about it.
+// Messages for error codes of the browser and the relay, with what to do.
 const advice = {
   microphone_refused:
-    'The microphone was not allowed. You can type instead; or allow it beside the page’s address ' +
-    'and press Use the microphone.',
+    'Microphone access was denied. You can type instead. To talk, allow the microphone next to the page’s ' +
+    'address and press Use the microphone.',
   microphone_missing:
-    'There is no microphone, or not the one that was chosen. You can type instead; or connect one ' +
-    'and press Use the microphone.',
+    'The selected microphone was not found. You can type instead. To talk, connect a microphone and press ' +
+    'Use the microphone.',
   microphone_busy:
-    'The microphone can not be used; another program may have it. You can type instead; or close it there ' +
-    'and press Use the microphone.',
-  unreachable: 'The relay can not be reached, or it refuses. Look at Health, then press Start again.',
-  replaced: 'This conversation was opened in another place and goes on there.',
-  no_backup: null, // the relay keeps the conversation all the same
+    'The microphone cannot be used; another program may be using it. You can type instead. To talk, close ' +
+    'that program and press Use the microphone.',
+  unreachable: 'The relay cannot be reached, or it refuses the connection. Check Health, then press Start again.',
+  replaced: 'This conversation was opened in another place and continues there.',
+  no_backup: null, // the relay stores the conversation anyway
 };
 const limits = {
-  max_duration: 'its longest duration is reached',
-  idle_timeout: 'nobody has spoken for a while',
-  server_shutdown: 'the relay is being stopped',
+  max_duration: 'it reaches its maximum duration',
+  idle_timeout: 'there was no activity for a while',
+  server_shutdown: 'the relay is shutting down',
 };
 
 class TalkPage {
   #talk;
   #library;
-  #microphone = false; // is there one in use?
+  #microphone = false; // whether one is in use
   #answering = false;
   #connection = 'idle';
   #end;
@@ -52,7 +53,7 @@ class TalkPage {
     { type: 'button', on: { click: () => this.#talk.interrupt() } },
     'Interrupt',
   );
-  #devices = choice({ on: { change: () => this.#changeDevice() } }, [['', 'The usual one']]);
+  #devices = choice({ on: { change: () => this.#changeDevice() } }, [['', 'Default']]);
   #input = new Meter('You');
   #output = new Meter('Answer');
   #model = element('input', {
@@ -65,7 +66,7 @@ class TalkPage {
     type: 'text',
     autocomplete: 'off',
     spellcheck: 'false',
-    placeholder: 'a new one',
+    placeholder: 'new session',
   });
   #options = element(
     'details',
@@ -75,12 +76,12 @@ class TalkPage {
       'div',
       { class: 'fields' },
       labelled('Model', this.#model),
-      labelled('Session to go on with', this.#session),
+      labelled('Session to continue', this.#session),
     ),
   );
   #problems = element('div', { class: 'problems' });
   #notice = element('p', { class: 'notice', role: 'status', hidden: true });
-  #link = element('a', { class: 'kept', hidden: true }, 'See what the relay has kept');
+  #link = element('a', { class: 'kept', hidden: true }, 'Open the stored transcript');
   #turns = new TurnList({ label: 'Conversation', keyOf: ({ itemId }) => itemId, prefix: 'said' });
   #empty = element(
     'p',
@@ -136,7 +137,7 @@ class TalkPage {
       this.#session.value = query.get('session');
       this.#options.open = true;
     }
-    // Before it is needed, so that Start has nothing to wait for while the click still counts.
+    // Load the library now: browsers allow audio only shortly after the click on Start.
     await this.#load();
     await this.#listDevices();
   }
@@ -147,7 +148,7 @@ class TalkPage {
       return (await this.#library).Conversation;
     } catch {
       this.#library = undefined;
-      throw new Error('The relay has not sent all of this page. Is it running?');
+      throw new Error('Part of this page could not be loaded. Is the relay running?');
     }
   }
 
@@ -170,7 +171,7 @@ class TalkPage {
     this.#connection = 'connecting';
     this.#showState();
     try {
-      await call('/v1/sessions?limit=1'); // asks for the key, if this relay wants one
+      await call('/v1/sessions?limit=1'); // asks for the key if this relay requires one
       this.#talk = await this.#conversation(microphone);
       await this.#talk.connect();
     } catch (error) {
@@ -223,7 +224,7 @@ class TalkPage {
     if (type === 'verbatim.upstream') {
       this.#notice.hidden = event.state === 'restored';
       this.#notice.textContent =
-        'The relay has lost its provider and is finding it again. What you say is kept.';
+        'The relay lost the connection to its provider and is reconnecting. What you say is kept.';
     }
   }
 
@@ -256,7 +257,7 @@ class TalkPage {
     this.#turns.update(this.#talk.turns);
     if (this.#talk.sessionId) this.#showLink(this.#talk.sessionId);
     if (atEnd && this.element.isConnected) scrollTo({ top: document.documentElement.scrollHeight });
-    // Whole turns only: partial ones would be read again with each word.
+    // Announce completed turns only: a screen reader would repeat a partial turn at each word.
     for (const { itemId, role, status, text } of this.#talk.turns) {
       if (status === 'in_progress' || !text || this.#announced.has(itemId)) continue;
       this.#announced.add(itemId);
@@ -286,9 +287,9 @@ class TalkPage {
       case 'connecting':
         return 'Connecting…';
       case 'reconnecting':
-        return 'The connection was lost. Coming back; nothing that was said is lost.';
+        return 'The connection was lost. Reconnecting; nothing that was said is lost.';
       case 'closing':
-        return 'Ending; the last words are being written down…';
+        return 'Ending; the last words are being stored…';
       case 'closed':
         return this.#end ? `Ended: ${reasonWords(this.#end)}.` : 'Not connected.';
       case 'open':
@@ -320,7 +321,7 @@ class TalkPage {
   async #changeDevice() {
     if (this.#connection !== 'open') return;
     this.#problems.replaceChildren();
-    this.#microphone = true; // unless a problem says otherwise
+    this.#microphone = true; // until a problem event says otherwise
     await this.#talk.useDevice(this.#devices.value || undefined);
     await this.#listDevices();
     this.#showState();
@@ -329,11 +330,11 @@ class TalkPage {
   async #listDevices() {
     if (!navigator.mediaDevices || !this.#library) return;
     const Conversation = await this.#load();
-    // Without permission they have no names, and are not worth a choice.
+    // Without permission, devices have no names and cannot be chosen.
     const named = (await Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
     const chosen = this.#devices.value;
     this.#devices.replaceChildren(
-      ...[['', 'The usual one'], ...named.map(({ deviceId, label }) => [deviceId, label])].map(
+      ...[['', 'Default'], ...named.map(({ deviceId, label }) => [deviceId, label])].map(
         ([value, words]) => element('option', { value }, words),
       ),
     );
@@ -345,7 +346,7 @@ class TalkPage {
     const text = this.#text.value.trim();
     if (!text) return;
     if (!this.#running) await this.#begin({ microphone: false });
-    if (this.#connection !== 'open') return; // the words stay in their box
+    if (this.#connection !== 'open') return; // keep the text in the input field
     this.#talk.sendText(text);
     this.#text.value = '';
   }

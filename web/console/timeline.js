@@ -1,17 +1,17 @@
-// Who spoke when, to scale: a lane for the user, one for the assistant, marks where somebody was cut off.
+// The timeline of an attempt, to scale: a lane for each speaker, and marks where a turn was cut off.
 import { drawn, element } from './dom.js';
 import { offset, roles, turnStatuses } from './words.js';
 
 const lanes = { user: 30, assistant: 74, system: 74 };
 const height = { lane: 26, whole: 132, axis: 112 };
-const left = 84; // room for the lanes' names
+const left = 84; // px for the lanes' names
 const right = 16;
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600]; // seconds between marks of the axis
-const markWidth = 64; // px that a mark of the axis needs
-const pixelsPerSecond = 5; // at least: a long conversation scrolls
+const markWidth = 64; // px per mark of the axis
+const pixelsPerSecond = 5; // minimum; a long conversation scrolls
 const widest = 20_000;
 
-/** `chosen(turn)` is called at a click or Enter; `prefix` and `title` make it one of a kind. */
+/** Calls `chosen(turn)` on a click or Enter. `prefix` makes ids unique; `title` names the timeline. */
 export class Timeline {
   #prefix;
   #chosen;
@@ -183,9 +183,12 @@ export class Timeline {
   }
 }
 
-const tipless = 'Point at a turn, or move with the arrow keys.';
+const tipless = 'Point at a turn, or press the arrow keys.';
 
-/** From when to when. Answers are made faster than they play: of one talked over, what was heard counts. */
+/**
+ * Start and end of a turn. An answer is generated faster than it plays, so the bar of a truncated answer is at
+ * least as long as its heard part.
+ */
 function span(turn) {
   const from = Date.parse(turn.startedAt);
   const made = Math.max(from, Date.parse(turn.endedAt ?? new Date().toISOString()));
@@ -235,7 +238,7 @@ function inWords(title, rows) {
   return element(
     'details',
     { class: 'in-words' },
-    element('summary', {}, 'The same as a table'),
+    element('summary', {}, 'Show as a table'),
     element(
       'div',
       { class: 'scroller', tabindex: '0', role: 'region', 'aria-label': `${title} in time, as a table` },
@@ -248,7 +251,7 @@ function inWords(title, rows) {
           element(
             'tr',
             {},
-            ['From', 'To', 'Who', 'What became of it'].map((name) => element('th', { scope: 'col' }, name)),
+            ['From', 'To', 'Who', 'Status'].map((name) => element('th', { scope: 'col' }, name)),
           ),
         ),
         rows,

@@ -1,10 +1,10 @@
-// A tool that a conversation used, in its place among the turns.
+// Tool calls, shown between the turns of a conversation.
 import { element } from './dom.js';
 import { between, clock, toolStatuses } from './words.js';
 
-const shownAtOnce = 2000; // characters of arguments or output; the rest is one click away
+const shownAtOnce = 2000; // characters of arguments or output; longer text needs a click
 
-/** Turns and tool calls in the conversation's order; what is no turn has `kind`. */
+/** Turns and tool calls in the conversation's order. Only a tool call has `kind`. */
 export function inPlace(turns, calls) {
   const list = [];
   const rest = [...calls];
@@ -40,7 +40,7 @@ export function rowOfCall(call, id) {
 }
 
 function titleOf({ name, server_label: server }) {
-  return [element('code', {}, name || 'not named'), server && ` on ${server}`];
+  return [element('code', {}, name || 'unnamed'), server && ` on ${server}`];
 }
 
 function passage(label, text) {

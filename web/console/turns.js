@@ -1,9 +1,9 @@
-// A transcript, turn by turn, as it is read: who, when, the words, and what became of them.
+// A transcript as a list of turns: speaker, time, text and status.
 import { element } from './dom.js';
 import { rowOfCall } from './tools.js';
 import { between, clock, offset, roles, turnStatuses } from './words.js';
 
-/** A turn of the API, in the shape in which the client library has turns. */
+/** Converts a turn of the API into the form that the client library uses. */
 export function fromApi(turn) {
   return {
     ...turn,
@@ -20,7 +20,7 @@ export class TurnList {
   #keyOf;
   #prefix;
 
-  /** `keyOf(turn)` is what a turn keeps while it changes. */
+  /** `keyOf(turn)` identifies a turn while its content changes. */
   constructor({ label, keyOf, prefix = 'turn' }) {
     this.#keyOf = keyOf;
     this.#prefix = prefix;
@@ -32,9 +32,9 @@ export class TurnList {
   }
 
   /**
-   * Turns, and tool calls (tools.js) between them. Only what has changed is made anew, so that a
-   * selection or an open detail stays. `writers` are
-   * those of the whole transcript: a turn that all of them have says nothing of it.
+   * Shows turns, with tool calls (tools.js) between them. Replaces only the rows that changed, so that a
+   * selection or an open detail stays. `writers` are those of the whole transcript; a turn names its writers
+   * only if one of them lacks it.
    */
   update(turns, writers = []) {
     const rows = turns.map((turn) => {
@@ -80,7 +80,7 @@ function rowOf(turn, id, writers) {
 function words(turn) {
   if (turn.deleted && !turn.text)
     return element('p', { class: 'words none' }, 'Deleted in the conversation.');
-  if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No words.');
+  if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No text.');
   if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text.trimStart());
   const heard = turn.heard?.text;
   if (typeof heard !== 'string' || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
@@ -103,8 +103,8 @@ function words(turn) {
 const wordless = {
   in_progress: '…',
   failed: 'This could not be transcribed.',
-  interrupted: 'Cut off before there were words.',
-  cancelled: 'Cancelled before there were words.',
+  interrupted: 'Cut off before any text.',
+  cancelled: 'Cancelled before any text.',
 };
 
 function notes(turn) {
@@ -120,11 +120,11 @@ function notes(turn) {
 
 const offsetSeconds = (ms) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${offset(ms)} min`);
 
-/** Who wrote it, where not all did; what others have written instead. */
+/** Names the writers of a turn if others lack it, and shows other versions of its text. */
 function provenance({ writers = [], versions = [] }, all) {
   const by = all.every((writer) => writers.includes(writer))
     ? ''
-    : `Only ${writers.join(' and ')} wrote this`;
+    : `Written by ${writers.join(' and ')} only`;
   if (versions.length === 0) return by && element('p', { class: 'writers' }, by);
   const others = versions.length === 1 ? 'Another version' : `${versions.length} other versions`;
   return element(

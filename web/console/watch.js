@@ -1,9 +1,12 @@
-// A session as it happens: Server-Sent Events read with fetch, since EventSource can not send a key.
+// Follows a live session by Server-Sent Events. Reads them with fetch, because EventSource cannot send a key.
 import { Refused, call, sessionPath } from './api.js';
 
-const pauses = [500, 1000, 2000, 5000]; // ms, between attempts to come back
+const pauses = [500, 1000, 2000, 5000]; // ms between reconnection attempts
 
-/** Tells `told(name, data)` until the session is final or `signal` aborts; `away(bool)` of a lost line. */
+/**
+ * Calls `told(name, data)` for each event until the session is final or `signal` aborts. Calls `away(true)` when
+ * the connection is lost, and `away(false)` when it is back.
+ */
 export async function watch(id, { attempt, signal, told, away }) {
   let last = { id: null, final: false };
   let failures = 0;
@@ -22,7 +25,7 @@ export async function watch(id, { attempt, signal, told, away }) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      // Gone, forbidden, malformed: asking again changes nothing. Busy or unreachable: it may.
+      // Retry when the relay is busy or unreachable. Other errors (gone, forbidden, malformed) are permanent.
       if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429)
         throw error;
       away(true);
@@ -45,7 +48,7 @@ function pause(ms, signal) {
   });
 }
 
-/** The events of a stream; exported for those who have one. */
+/** Parses the events of a stream. */
 export async function* events(body) {
   let rest = '';
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -68,6 +71,6 @@ function parsed(block) {
     if (name === 'data') fields.data.push(value);
     else if (name) fields[name] = value;
   }
-  if (fields.data.length === 0) return undefined; // a comment that keeps the line open
+  if (fields.data.length === 0) return undefined; // a comment that keeps the connection open
   return { name: fields.event, id: fields.id, data: JSON.parse(fields.data.join('\n')) };
 }

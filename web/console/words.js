@@ -1,4 +1,4 @@
-// What the relay's words are in plain English, and times as people read them.
+// Translates the relay's names into plain English, and formats times.
 
 export const reasons = {
   client_closed: 'client closed',
@@ -6,22 +6,22 @@ export const reasons = {
   client_ended: 'ended by the client',
   upstream_closed: 'provider closed',
   upstream_lost: 'provider lost',
-  upstream_error: 'provider failed',
+  upstream_error: 'provider error',
   session_expired: 'expired at the provider',
-  idle_timeout: 'nobody spoke',
-  max_duration: 'longest duration reached',
+  idle_timeout: 'no activity',
+  max_duration: 'maximum duration reached',
   slow_client: 'client too slow',
-  policy: 'a limit or a rule',
+  policy: 'limit or policy',
   server_shutdown: 'relay stopped',
   crash_recovered: 'recovered after a crash',
   storage_failure: 'storage failed',
-  replaced: 'opened elsewhere',
+  replaced: 'replaced by a new connection',
 };
 
 export const sessionStatuses = {
-  created: 'not begun',
+  created: 'not started',
   live: 'live',
-  detached: 'client away, may come back',
+  detached: 'client disconnected, can resume',
   final: 'ended',
 };
 
@@ -31,28 +31,28 @@ export const turnStatuses = {
   interrupted: 'cut off',
   truncated: 'talked over',
   cancelled: 'cancelled',
-  failed: 'not transcribed',
+  failed: 'transcription failed',
 };
 
 export const toolStatuses = {
   in_progress: 'waiting for its output',
   completed: 'completed',
   failed: 'failed',
-  unanswered: 'no output came',
+  unanswered: 'no output',
 };
 
 export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
 
 const gapKinds = {
-  failed_transcription: 'the words of an utterance never came',
-  missing_position: 'a writer counts a turn here that no copy has',
-  unacknowledged_item: 'the provider never acknowledged it',
-  unplaced_text: 'the provider sent text that has no place here',
+  failed_transcription: 'an utterance has no transcription',
+  missing_position: 'a writer counted a turn here that no copy contains',
+  unacknowledged_item: 'the provider did not acknowledge this item',
+  unplaced_text: 'the provider sent text that belongs to no turn',
 };
 
 export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
 
-/** A word that this page does not know is still said, without its underscores. */
+/** Shows an unknown name without its underscores. */
 export const reasonWords = (reason) => (reason ? (reasons[reason] ?? spaced(reason)) : null);
 
 const spaced = (word) => String(word).replaceAll('_', ' ');
@@ -67,13 +67,13 @@ const timeOfDay = new Intl.DateTimeFormat(undefined, {
 export const moment = (time) => (time ? dayAndTime.format(new Date(time)) : null);
 export const clock = (time) => (time ? timeOfDay.format(new Date(time)) : null);
 
-/** 75 seconds are 1:15. */
+/** Formats 75 seconds as 1:15. */
 export function offset(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
-/** For reading: "12 min 5 s". */
+/** Formats a duration for reading: "12 min 5 s". */
 export function duration(ms) {
   if (!Number.isFinite(ms) || ms < 0) return null;
   if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
