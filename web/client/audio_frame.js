@@ -1,8 +1,8 @@
-// Audio on the wire: as binary frames where the relay grants them, else as base 64 within the events.
+// Encodes and decodes audio: binary frames if the relay grants them, otherwise base64 within events.
 
 const decoder = new TextDecoder();
 
-/** The event that a binary frame stands for, without its audio, and the audio (PCM16). */
+/** Splits a binary frame into its event, without the audio, and the audio (PCM16). */
 export function readFrame(buffer) {
   const length = new DataView(buffer).getUint16(0);
   return {
@@ -19,7 +19,7 @@ export function fromBase64(text) {
 export function toBase64(samples) {
   const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
   let text = '';
-  // In pieces: a call takes only so many arguments.
+  // In pieces, because the number of arguments of a call is limited.
   for (let at = 0; at < bytes.length; at += 8192) {
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   }

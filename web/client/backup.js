@@ -1,5 +1,5 @@
-// What this page saw of each conversation, kept in the browser until the relay has all of it. When one
-// ended badly, the copy is posted on the next visit as writer `client`, and the relay merges it.
+// Keeps this page's copy of each conversation in the browser until the relay has all of it. If a conversation
+// ended badly, the next visit posts the copy as writer `client`, and the relay merges it.
 
 const keptFor = 7 * 24 * 3600 * 1000; // ms
 const keptMax = 50; // conversations
@@ -36,8 +36,8 @@ export class Backup {
   }
 
   /**
-   * Posts what is left of other conversations, again until the relay has all of each: the same copy twice
-   * is one copy. Resolves with what became of each: {id, outcome}.
+   * Posts the copies of other conversations. Each visit posts a copy again until the relay has all of it;
+   * repeated posts merge into one. Resolves with {id, outcome} for each copy.
    */
   async reconcile({ except, token } = {}) {
     const records = (await this.all()).sort((a, b) => b.at - a.at);
@@ -62,7 +62,7 @@ export class Backup {
   }
 }
 
-/** As the API's turns: docs/merge.md. */
+/** Converts a record into the body of a post: docs/merge.md. */
 function copyOf({ attempt, turns }) {
   return {
     writer: 'client',
@@ -86,7 +86,7 @@ async function post(record, token) {
     if (copy.turns.length === 0) return 'nothing_said';
     const answer = await fetch(page, { method: 'POST', headers, body: JSON.stringify(copy) });
     if (answer.ok) return (await answer.json()).complete ? 'complete' : 'posted';
-    // Erased, or no longer ours to post to: nothing that is kept here can help.
+    // The session is erased, or this credential may not post to it: retrying would not help.
     return [400, 401, 403, 404, 413].includes(answer.status) ? 'refused' : 'later';
   } catch {
     return 'later';

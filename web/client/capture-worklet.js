@@ -1,5 +1,5 @@
-// Takes what the microphone hears, as PCM16 at 24 kHz, 40 ms at a time, with its loudness. Runs on the
-// audio thread.
+// Captures the microphone as PCM16 at 24 kHz, in blocks of 40 ms with their loudness. Runs on the audio
+// thread.
 const rate = 24_000;
 const length = 960;
 
@@ -7,7 +7,7 @@ class Capture extends AudioWorkletProcessor {
   #batch = new Int16Array(length);
   #filled = 0;
   #energy = 0;
-  #position = 0; // in the input, where its rate is another
+  #position = 0; // in the input, if its rate is not 24 kHz
   #before = 0;
 
   process([input]) {
@@ -17,7 +17,7 @@ class Capture extends AudioWorkletProcessor {
       for (const sample of samples) this.#take(sample);
       return true;
     }
-    // A browser that can not run at 24 kHz: between two samples lies a line.
+    // The browser cannot run at 24 kHz: interpolate linearly between two samples.
     const step = sampleRate / rate;
     for (; this.#position < samples.length; this.#position += step) {
       const at = Math.floor(this.#position);

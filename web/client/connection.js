@@ -1,14 +1,14 @@
-// The line to the relay: one socket at a time, opened again when it is lost, resumed by the number of
-// messages received. What is said while there is none waits, within bounds.
+// The connection to the relay: one socket at a time. A lost socket is opened again and resumed by the number
+// of messages received. Speech and events wait meanwhile, up to a limit.
 import { fromBase64, readFrame, toBase64 } from './audio_frame.js';
 
 const pauseMin = 250; // ms; doubles with every failed try
 const pauseMax = 8000;
 const givenUpAfter = 120_000; // ms without a connection
-const audioKept = 24_000 * 20; // samples: what is said in 20 s
+const audioKept = 24_000 * 20; // samples: 20 s of speech
 const eventsKept = 200;
 
-/** What a close code means for whoever would come back. */
+/** Close codes after which the client does not reconnect, and the error code for each. */
 const final = {
   1000: 'closed',
   1008: 'refused',
@@ -17,29 +17,29 @@ const final = {
 };
 
 export class Connection {
-  received = 0; // messages of this attempt, the relay's own too
+  received = 0; // messages of this attempt, including the relay's own
   sessionId;
   attempt;
   #options;
   #listener;
   #socket;
   #binary = false;
-  #waiting = []; // events, and Int16Arrays of speech
+  #waiting = []; // events and Int16Arrays of speech to send
   #audioWaiting = 0;
   #failures = 0;
   #lostAt = 0;
   #timer;
-  #first; // who waits for the first connection
+  #first; // resolves or rejects open()
   #done = false;
 
-  /** `listener` has event(event, audio), state(state) and end({code, reason, problem}). */
+  /** `listener` has the callbacks event(event, audio), state(state) and end({code, reason, problem}). */
   constructor(options, listener) {
     this.#options = options;
     this.#listener = listener;
     this.sessionId = options.session;
   }
 
-  /** Until the first message has come, or it is certain that none will. */
+  /** Resolves with the first message. Rejects if the relay refuses or cannot be reached. */
   open() {
     addEventListener('online', this.#online);
     return new Promise((resolve, reject) => {
@@ -57,7 +57,7 @@ export class Connection {
     else if (!this.#done && this.#waiting.length < eventsKept + audioKept / 480) this.#waiting.push(event);
   }
 
-  /** PCM16 at the session's rate. */
+  /** Sends PCM16 at the session's rate. */
   sendAudio(samples) {
     if (this.isOpen) {
       if (this.#binary) this.#socket.send(samples);
@@ -73,7 +73,7 @@ export class Connection {
     }
   }
 
-  /** Now and for good. */
+  /** Closes at once; the connection is not opened again. */
   close(code = 1000) {
     if (this.#done) return;
     this.#done = true;
@@ -141,7 +141,7 @@ export class Connection {
     if (final[code]) return this.#finish({ code, reason, problem: problemOf(code, reason) });
     this.#failures += 1;
     this.#lostAt ||= Date.now();
-    // A browser does not say why an upgrade was refused; a request of the same credential does.
+    // A browser does not report why an upgrade was refused. An HTTP request with the same credential does.
     if (!greeted) {
       const problem = await this.#refusal();
       if (this.#done) return;
@@ -161,8 +161,8 @@ export class Connection {
   }
 
   /**
-   * The network is back: no pause is needed, and a socket of before may look open and be dead. It is left
-   * to the relay, which closes the older one of two; to close it here would say that we are done.
+   * The network is back: dial at once, because the old socket may be dead although it looks open. Do not close
+   * the old socket: the relay would end the session. The relay itself closes the older of two connections.
    */
   #online = () => {
     if (this.#done || this.#first) return;
@@ -185,13 +185,13 @@ export class Connection {
         headers: this.credential ? { authorization: `Bearer ${this.credential}` } : {},
       });
       if (answer.status === 401) {
-        return { code: 'token_expired', message: 'The token is not valid, or not any more: get a new one.' };
+        return { code: 'token_expired', message: 'The token is invalid or has expired. Get a new token.' };
       }
       if (answer.status === 403) {
         return { code: 'not_allowed', message: (await answer.json()).detail };
       }
     } catch {
-      // No network, or no relay: what is lost may come back.
+      // The network or the relay is down: retry.
     }
     return undefined;
   }
@@ -215,13 +215,13 @@ function isAudio(event) {
 }
 
 function unreachable(url) {
-  return { code: 'unreachable', message: `${new URL(url).host} can not be reached, or it refuses.` };
+  return { code: 'unreachable', message: `${new URL(url).host} cannot be reached, or it refuses the connection.` };
 }
 
 function problemOf(code, reason) {
   if (code === 1000) return undefined;
   if (code === 4000) {
-    return { code: 'replaced', message: 'This conversation was opened elsewhere and goes on there.' };
+    return { code: 'replaced', message: 'This conversation was opened elsewhere and continues there.' };
   }
   return { code: final[code], message: reason || `The relay ended the conversation (${code}).` };
 }

@@ -5,10 +5,10 @@ export interface Turn {
   role: 'user' | 'assistant';
   text: string;
   status: 'in_progress' | 'completed' | 'interrupted' | 'truncated' | 'cancelled' | 'failed';
-  /** ISO 8601, as this page saw it. */
+  /** ISO 8601, by the clock of this page. */
   startedAt: string;
   endedAt: string | null;
-  /** Of an answer that was talked over. `text` is null where the length of its audio is not known. */
+  /** For an answer that was talked over. `text` is null if the length of its audio is not known. */
   heard: { audioMs: number; text: string | null } | null;
   responseId: string | null;
   deleted?: boolean;
@@ -17,10 +17,10 @@ export interface Turn {
 export interface Options {
   /** Default: `/v1/realtime` of the page's own host. */
   url?: string;
-  /** A client token (`ek_...`), or what gets a new one; asked for at each connection. */
+  /** A client token (`ek_...`), or a function that gets a new one for each connection. */
   token?: string | (() => Promise<string>);
   model?: string;
-  /** A session to go on with. */
+  /** The id of a session to continue. */
   session?: string;
   microphone?: boolean;
   deviceId?: string;

@@ -1,12 +1,12 @@
 // A spoken conversation through Verbatim, for a web page: microphone, speaker, live transcript, and a
-// line that comes back when it was lost. docs/browser.md shows how to use it.
+// connection that resumes after a loss. docs/browser.md shows how to use it.
 import { Backup } from './backup.js';
 import { Connection } from './connection.js';
 import { Microphone } from './microphone.js';
 import { Speaker } from './speaker.js';
 import { Transcript } from './transcript.js';
 
-const endedWithin = 10_000; // ms: how long close() waits for the last words to be durable
+const endedWithin = 10_000; // ms that close() waits until the last words are durable
 
 export class Conversation extends EventTarget {
   state = 'idle';
@@ -40,7 +40,7 @@ export class Conversation extends EventTarget {
     return all.filter(({ kind }) => kind === 'audioinput').map(({ deviceId, label }) => ({ deviceId, label }));
   }
 
-  /** What earlier conversations have left in this browser goes to the relay. */
+  /** Posts the copies that earlier conversations left in this browser to the relay. */
   static async reconcile({ token } = {}) {
     const backup = await Backup.open();
     try {
@@ -67,8 +67,8 @@ export class Conversation extends EventTarget {
   }
 
   /**
-   * To be called from a click, so that the browser lets audio play. Calls at the same time share one
-   * connection. Rejects with a `code`; a microphone that can not be had is only a `problem`.
+   * Call it from a click, so that the browser allows audio. Concurrent calls share one connection. Rejects with
+   * an Error that has a `code`. A microphone that cannot be used does not reject: it is a `problem` event.
    */
   connect() {
     this.#connecting ??= this.#connect().catch((error) => {
@@ -84,7 +84,7 @@ export class Conversation extends EventTarget {
     if (this.state !== 'idle' && this.state !== 'closed') throw new Error('The conversation is running.');
     this.#become('connecting');
     const { playback, microphone, deviceId } = this.#options;
-    // At once, while the click still counts.
+    // First, because browsers allow audio only shortly after a click.
     const sound = playback ? this.#speaker.start() : undefined;
     this.#connection = new Connection(this.#options, {
       event: (event, audio) => this.#heard(event, audio),
@@ -101,8 +101,8 @@ export class Conversation extends EventTarget {
       this.#backup ??= await Backup.open();
       this.#backup.reconcile({ except: this.#options.session }).catch(() => {});
     } catch (error) {
-      // A private window, a full disk: the relay keeps the conversation all the same.
-      this.#problem({ code: 'no_backup', message: `No copy is kept in this browser: ${error?.message}` });
+      // In a private window or on a full disk. The relay stores the conversation anyway.
+      this.#problem({ code: 'no_backup', message: `This browser keeps no copy of the conversation: ${error?.message}` });
     }
   }
 
@@ -131,7 +131,7 @@ export class Conversation extends EventTarget {
     this.send({ type: 'response.create' });
   }
 
-  /** Stops the answer, and lets the provider know how much of it was heard. */
+  /** Stops the answer and reports to the provider how much of it was heard. */
   interrupt() {
     if (this.#answering) this.send({ type: 'response.cancel' });
     return this.#stopPlaying();
@@ -144,7 +144,7 @@ export class Conversation extends EventTarget {
     }
   }
 
-  /** Ends it; resolves once the last word is durable, or `endedWithin` has passed. */
+  /** Ends the conversation. Resolves once the last word is durable, or after `endedWithin`. */
   close() {
     if (this.state === 'idle' || this.state === 'closed') return Promise.resolve();
     this.#closing ??= this.#close();
@@ -196,11 +196,11 @@ export class Conversation extends EventTarget {
   }
 
   #deviceLost() {
-    this.#problem({ code: 'device_lost', message: 'The microphone is gone. Another one is used if there is one.' });
+    this.#problem({ code: 'device_lost', message: 'The microphone was disconnected. Another one is used if there is one.' });
     this.useDevice();
   }
 
-  /** Some times a second at most: a copy is a whole. */
+  /** Saves at most five times a second, because each save writes the whole copy. */
   #save() {
     if (!this.#backup || this.#saving || !this.sessionId) return;
     this.#saving = setTimeout(() => {
@@ -224,7 +224,7 @@ export class Conversation extends EventTarget {
     this.#connection.close();
     clearTimeout(this.#saving);
     this.#saving = undefined;
-    // What the relay calls ended is in its journal; of all else a copy stays for the next visit.
+    // If the relay reported the end, it has every word. Otherwise the copy stays for the next visit.
     if (this.#backup && sessionId) await (ended ? this.#backup.forget(sessionId) : this.#keep());
     this.#backup?.close();
     this.#backup = undefined;

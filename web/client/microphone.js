@@ -1,4 +1,4 @@
-// The microphone: 24 kHz PCM16 with echo cancellation, and what becomes of it when it is pulled out.
+// Captures a microphone as 24 kHz PCM16 with echo cancellation, and reports when it is unplugged.
 
 const wishes = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
 
@@ -11,7 +11,7 @@ export class Microphone {
   #node;
   #context;
 
-  /** `listener` has samples(Int16Array) and lost(). */
+  /** `listener` has the callbacks samples(Int16Array) and lost(). */
   constructor(listener) {
     this.#listener = listener;
   }
@@ -42,14 +42,14 @@ export class Microphone {
     try {
       this.#source = context.createMediaStreamSource(stream);
     } catch {
-      // Some browsers join only what has one rate; the worklet makes 24 kHz of it then.
+      // Some browsers require the microphone's own rate here; the worklet then converts to 24 kHz.
       await context.close();
       context = new AudioContext();
       this.#source = context.createMediaStreamSource(stream);
     }
     this.#context = context;
     await context.audioWorklet.addModule(new URL('./capture-worklet.js', import.meta.url));
-    if (this.#context !== context) return; // stopped meanwhile
+    if (this.#context !== context) return; // stop() was called meanwhile
     this.#node = new AudioWorkletNode(context, 'verbatim-capture', { numberOfOutputs: 0 });
     this.#node.port.onmessage = ({ data }) => {
       this.level = data.level;
@@ -63,7 +63,7 @@ export class Microphone {
     return this.#stream !== undefined;
   }
 
-  /** Silence is sent, so that the provider's turn detection goes on. */
+  /** A muted microphone sends silence, because the provider's turn detection needs audio. */
   set muted(value) {
     this.#muted = value;
     for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !value;
@@ -87,9 +87,9 @@ export class Microphone {
 }
 
 const messages = {
-  microphone_refused: 'The microphone was not allowed. Allow it in the browser’s address bar, then start again.',
-  microphone_missing: 'There is no microphone, or not the one that was chosen.',
-  microphone_busy: 'The microphone can not be used; another program may have it.',
+  microphone_refused: 'Microphone access was denied. Allow it in the browser’s address bar, then start again.',
+  microphone_missing: 'The selected microphone was not found.',
+  microphone_busy: 'The microphone cannot be used; another program may be using it.',
 };
 
 function codeOf({ name }) {

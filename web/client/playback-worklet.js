@@ -1,13 +1,13 @@
-// Plays PCM16 and counts, sample by sample, what of which item has been played: the one clock that
-// says how much of an answer was heard. Runs on the audio thread, at 24 kHz.
+// Plays PCM16 and counts the samples played of each item. Only this count shows how much of an answer was
+// heard. Runs on the audio thread, at 24 kHz.
 //
-// Takes {item, content, samples}, and {flush: true}; tells {progress: {item, content, samples}, level}
-// ten times a second and {flushed: [{item, content, samples, left}]} after a flush.
+// Receives {item, content, samples} and {flush: true}. Posts {progress: {item, content, samples}, level} ten
+// times a second, and {flushed: [{item, content, samples, left}]} after a flush.
 const blocksBetween = Math.round(sampleRate / 128 / 10);
 
 class Playback extends AudioWorkletProcessor {
   #queue = []; // {item, content, samples, at}
-  #played = new Map(); // of the items that are in the queue
+  #played = new Map(); // progress of the items in the queue
   #blocks = 0;
   #energy = 0;
 
@@ -57,7 +57,7 @@ class Playback extends AudioWorkletProcessor {
   #report() {
     const level = Math.sqrt(this.#energy / (this.#blocks * 128));
     const current = this.#queue[0]?.item;
-    // What has been played to its end, and is not the latest, is done with.
+    // Drop items that were played to their end, except the latest.
     const items = [...this.#played.keys()];
     const last = items[items.length - 1];
     for (const [item, progress] of this.#played) {

@@ -1,4 +1,4 @@
-// Plays answers, knows how much of each was heard, stops at once.
+// Plays answers, measures how much of each was heard, and stops at once on request.
 
 const rate = 24_000;
 
@@ -8,11 +8,11 @@ export class Speaker {
   node;
   #listener;
   #queued = new Map(); // item -> ms received
-  #stopped = new Set(); // items whose further audio is not wanted
+  #stopped = new Set(); // items whose further audio is dropped
   #flushed;
   #starting;
 
-  /** `listener` has progress({item, audioMs}). */
+  /** `listener` has the callback progress({item, audioMs}). */
   constructor(listener) {
     this.#listener = listener;
   }
@@ -26,7 +26,7 @@ export class Speaker {
     const context = new AudioContext({ sampleRate: rate });
     this.context = context;
     await context.audioWorklet.addModule(new URL('./playback-worklet.js', import.meta.url));
-    if (this.context !== context) return; // stopped meanwhile
+    if (this.context !== context) return; // stop() was called meanwhile
     this.node = new AudioWorkletNode(context, 'verbatim-playback', { numberOfInputs: 0, outputChannelCount: [1] });
     this.node.port.onmessage = ({ data }) => {
       if (data.level !== undefined) this.level = data.level;
@@ -46,12 +46,12 @@ export class Speaker {
     this.node.port.postMessage({ item, content, samples }, [samples.buffer]);
   }
 
-  /** How much audio of an item has come, in ms. */
+  /** Audio of an item received so far, in ms. */
   length(item) {
     return this.#queued.get(item) ?? 0;
   }
 
-  /** Stops, and says of every item that was not played to its end what was heard of it. */
+  /** Stops, and returns how much was heard of each item that was not played to its end. */
   async flush() {
     if (!this.node) return [];
     const flushed = await new Promise((resolve) => {
@@ -65,7 +65,7 @@ export class Speaker {
     });
   }
 
-  /** What is on its way to the ear has been counted, but not been heard. */
+  /** Subtracts the output latency: the worklet counts samples before they are audible. */
   #heard(samples) {
     const late = Number.isFinite(this.context?.outputLatency) ? this.context.outputLatency * 1000 : 0;
     return Math.max(0, Math.round(samples / (rate / 1000) - late));

@@ -1,16 +1,16 @@
-// The turns of a conversation as they are said, from the provider's events. For showing: what counts is
-// the relay's own transcript, which knows what was durable.
+// Builds the turns of a conversation from the provider's events, for display. The relay's own transcript is the
+// authoritative one: it holds what is durable.
 
 export class Transcript {
   #turns = new Map(); // by item id
   #order = []; // item ids, in the conversation's order
 
-  /** In order; those without words yet too. */
+  /** The turns in order, including turns without text. */
   get turns() {
     return this.#order.map((id) => this.#turns.get(id));
   }
 
-  /** True if something has changed. `audioLength(item)` is how much audio of it has come, in ms. */
+  /** Returns true if a turn changed. `audioLength(item)` is the audio received of an item, in ms. */
   apply(event, audioLength = () => 0) {
     const handle = handlers[event.type];
     return handle ? handle(this, event, audioLength) !== false : false;
@@ -39,17 +39,17 @@ export class Transcript {
     turn.endedAt ??= new Date().toISOString();
   }
 
-  /** All that was open, when nothing more will come. */
+  /** Marks open turns as interrupted, because no more events will come. */
   close() {
     for (const turn of this.#turns.values()) {
       if (turn.status === 'in_progress') this.end(turn, 'interrupted');
     }
   }
 
-  /** Of the text that was spoken, what lies in the first `audioMs`, cut between words; or null. */
+  /** The text within the first `audioMs` of the audio, cut between words; null if unknown. */
   heard(turn, audioMs, lengthMs) {
     if (audioMs <= 0) return '';
-    if (lengthMs <= 0) return null; // nobody knows how much of it that is
+    if (lengthMs <= 0) return null; // the length of the audio is not known
     if (audioMs >= lengthMs) return turn.text;
     const at = Math.floor(turn.text.length * (audioMs / lengthMs));
     const cut = turn.text.slice(0, at);
@@ -125,7 +125,7 @@ const handlers = {
     if (!turn) return false;
     turn.deleted = true;
   },
-  // The relay's word on a turn that is durable.
+  // The relay reports that a turn is durable.
   'verbatim.turn': (transcript, { item_id: id, status }) => {
     const turn = transcript.turn(id);
     if (!turn || turn.status === status) return false;
