@@ -49,16 +49,16 @@ std::string trouble_with(const TemplateVariable& variable, const std::string& te
     if (size == 0) return "is not UTF-8";
     const std::uint32_t c = code_point(rest.substr(0, size));
     if (is_hidden(c))
-      return "has a line break, a control character or one that can not be seen, as character " +
+      return "has a line break, a control character or an invisible character at position " +
              std::to_string(length + 1);
     if (c == '<' || c == '>')
-      return "has " + std::string(1, static_cast<char>(c)) + ", as character " +
-             std::to_string(length + 1) + ", which marks where values begin and end";
+      return "has " + std::string(1, static_cast<char>(c)) + " at position " +
+             std::to_string(length + 1) + "; < and > mark where values begin and end";
     rest.remove_prefix(size);
   }
   for (const char* mark : {"{{", "}}", "```"}) {
     if (text.find(mark) != std::string::npos)
-      return std::string("has ") + mark + ", which marks places of a template or of data";
+      return std::string("has ") + mark + ", which is reserved for placeholders and code blocks";
   }
   if (length > variable.length)
     return "has " + std::to_string(length) + " characters; at most " +
@@ -86,7 +86,7 @@ std::variant<std::string, BadVariable> inserted(const TemplateVariable& variable
   if (variable.type == TemplateVariable::Type::choice) {
     const auto& values = variable.values;
     if (std::find(values.begin(), values.end(), text) == values.end())
-      return wrong("is none of the values that the template names");
+      return wrong("is not one of the template's values for it");
     return text;
   }
   if (std::string why = trouble_with(variable, text); !why.empty()) return wrong(std::move(why));
@@ -101,7 +101,7 @@ std::variant<std::string, BadVariable> instructions_of(
   const auto found = std::find_if(templates.begin(), templates.end(),
                                   [&name](const auto& one) { return one.name == name; });
   if (found == templates.end())
-    return BadVariable{"verbatim.template", "is none of policy.templates"};
+    return BadVariable{"verbatim.template", "is not the name of a template in policy.templates"};
   std::map<std::string, std::string> values;
   for (const TemplateVariable& variable : found->variables) {
     const auto given = variables.find(variable.name);
@@ -113,7 +113,8 @@ std::variant<std::string, BadVariable> instructions_of(
   }
   for (const auto& [given, value] : variables.items()) {
     if (!values.contains(given))
-      return BadVariable{"verbatim.variables", "has a member that is none of the template's"};
+      return BadVariable{"verbatim.variables",
+                         "has a member that is not one of the template's variables"};
   }
   // In one pass over the template: what is put in is not looked at again.
   std::string out;

@@ -52,7 +52,8 @@ HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure
 }
 
 HttpResponse not_found() {
-  return problem(404, "not found", "There is no such session, or it is not yours to see.");
+  return problem(404, "not found",
+                 "There is no such session, or this credential has no access to it.");
 }
 
 HttpResponse retry_later(HttpResponse response) {

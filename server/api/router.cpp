@@ -54,7 +54,7 @@ HttpResponse nothing_at(std::string_view path) {
   std::string detail = "There is nothing at " + std::string(path) + ".";
   if (is_realtime_path(path)) {
     detail +=
-        " This server has the WebSocket /v1/realtime, and takes POST at "
+        " This server has the WebSocket /v1/realtime, and accepts POST at "
         "/v1/realtime/client_secrets and /v1/realtime/sessions.";
   }
   return problem(404, "not found", detail);
@@ -163,9 +163,9 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
   if (request.path == "/v1/realtime" && request.method == "GET") {
     HttpResponse response = openai_error(
         426, "upgrade_required",
-        "This path speaks WebSocket: connect with wss. If the client did, a proxy "
-        "between has dropped its headers Upgrade and Connection: it must pass them on, "
-        "and speak HTTP/1.1.");
+        "This path serves WebSocket: connect with wss. If the client did, a proxy on the way "
+        "removed the headers Upgrade and Connection. Configure it to use HTTP/1.1 and to pass "
+        "them on.");
     response.headers.emplace_back("Upgrade", "websocket");
     response.headers.emplace_back("Connection", "Upgrade");
     co_return response;
@@ -216,7 +216,7 @@ HttpResponse Api::options_of(std::string_view path) {
 HttpResponse Api::storage_problem(const storage::StorageError& error) const {
   parts_.log.error("store.failed", {{"kind", to_string(error.failure())}, {"why", error.what()}});
   return retry_later(
-      problem(503, "storage unavailable", told_of(error.failure()) + ". The log says more."));
+      problem(503, "storage unavailable", told_of(error.failure()) + ". The log has the details."));
 }
 
 BodyVerdict Api::judge_body(const HttpRequest& head) const {
@@ -259,7 +259,7 @@ std::optional<HttpResponse> Api::refuse(const Route& route, const HttpRequest& r
         return std::nullopt;
       }
       return problem(403, "forbidden",
-                     "Without a key the development mode answers only pages of its own.");
+                     "In development mode, only the relay's own pages may call without a key.");
     case Principal::Kind::client_token:
       if (route.credential != Credential::back_end_or_own_session) {
         if (principal.expired) return unauthorized(request, expired_token());
@@ -326,11 +326,11 @@ HttpResponse Api::no_memory_for_answer(const Context& context) const {
                      {"refused", counts.refused},
                      {"now",
                       "requests for large answers get 503 until others have been read; raise "
-                      "server.answers_bytes_max if this is no attack"}});
+                      "server.answers_bytes_max if this is not an attack"}});
   }
   return retry_later(problem(503, "too many answers",
-                             "The answers that wait to be read take as much memory as "
-                             "server.answers_bytes_max allows. Read them, and try again later."));
+                             "Unread answers take as much memory as server.answers_bytes_max "
+                             "allows. Read them, and try again later."));
 }
 
 std::function<bool()> Api::may_go_on(const Context& context) const {

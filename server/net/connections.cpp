@@ -18,14 +18,14 @@ Words words(ConnectionRefusal why) {
   switch (why) {
     case ConnectionRefusal::connections_max:
       return {"server.connections_max",
-              "new connections are closed; raise server.connections_max if these are no attack"};
+              "new connections are closed; raise server.connections_max if this is not an attack"};
     case ConnectionRefusal::descriptors:
       return {"too few file descriptors",
               "new connections get 503 or are closed; raise the limit of open files (ulimit -n, "
               "LimitNOFILE=) or lower server.connections_max"};
     case ConnectionRefusal::connections_per_address:
       return {"server.connections_per_address",
-              "new connections of this address are closed; if it is a proxy, name it in "
+              "new connections from this address are closed; if it is a proxy, name it in "
               "server.trusted_proxies"};
   }
   return {"", ""};

@@ -298,8 +298,8 @@ class Requests {
     // What stands behind a request for another protocol is not the next request.
     if (buffer_.size() > 0) {
       co_await refuse(problem(400, "bad request",
-                              "A client that asks for a WebSocket waits for the answer before it "
-                              "sends anything more."),
+                              "A client must wait for the answer to its WebSocket request before "
+                              "it sends more."),
                       request.path, wanted);
       co_return false;
     }
@@ -343,7 +343,8 @@ class Requests {
 
   Awaitable<bool> answer(HttpRequest request, Wanted wanted) {
     if (wanted.head) request.method = "GET";
-    HttpResponse response = problem(500, "internal error", "This is a bug; the log says more.");
+    HttpResponse response =
+        problem(500, "internal error", "This is a bug of the server. The log has the details.");
     const std::string path = request.path;
     try {
       response = co_await service_.answer(std::move(request));
@@ -381,11 +382,12 @@ class Requests {
 
   void note_refused_body(const HttpRequest& request) {
     if (!limits_.bodies->worth_a_line(Clock::now())) return;
-    log_.warn("bodies.refused",
-              {{"remote", request.remote},
-               {"held", limits_.bodies->counts().held},
-               {"refused", limits_.bodies->counts().refused},
-               {"now", "requests get 503; raise server.bodies_bytes_max if these are no attack"}});
+    log_.warn(
+        "bodies.refused",
+        {{"remote", request.remote},
+         {"held", limits_.bodies->counts().held},
+         {"refused", limits_.bodies->counts().refused},
+         {"now", "requests get 503; raise server.bodies_bytes_max if this is not an attack"}});
   }
 
   std::string_view buffered() const {
@@ -417,7 +419,7 @@ Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::
 
 HttpResponse too_many_of_address() {
   HttpResponse refused = openai_error(429, "too_many_connections",
-                                      "This address has as many connections as one may have "
+                                      "This address has reached its limit of connections "
                                       "(server.connections_per_address).");
   refused.headers.emplace_back("Retry-After", connections_retry_seconds);
   return refused;

@@ -41,7 +41,7 @@ std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
     const bool single = is_single(line.name(), name);
     for (auto next = std::next(first); next != last; ++next) {
       if (single && next->value() != line.value()) {
-        return bad("The header " + name + " stands twice with different values.");
+        return bad("The header " + name + " appears twice with different values.");
       }
       if (!single) value.append(", ").append(next->value());
     }
@@ -57,10 +57,10 @@ std::optional<HttpResponse> refuse_length(const RequestHead& head, const HttpReq
   if (head.count(http::field::transfer_encoding) == 0) return std::nullopt;
   if (head.version() < 11) return bad("HTTP/1.0 has no Transfer-Encoding.");
   if (head.count(http::field::content_length) > 0) {
-    return bad("A request has either Transfer-Encoding or Content-Length.");
+    return bad("A request must not have both Transfer-Encoding and Content-Length.");
   }
   if (!chunked || !equals_ignore_case(request.header("Transfer-Encoding"), "chunked")) {
-    return bad("The only Transfer-Encoding that is understood here is 'chunked'.");
+    return bad("The only supported Transfer-Encoding is 'chunked'.");
   }
   return std::nullopt;
 }
@@ -72,12 +72,12 @@ bool may_be_two(std::string_view host) { return host.find(',') != host.npos; }
 std::optional<HttpResponse> refuse_host(const RequestHead& head) {
   const std::size_t hosts = head.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && head.version() >= 11)) {
-    return bad("An HTTP/1.1 request has exactly one header Host.");
+    return bad("An HTTP/1.1 request must have exactly one Host header.");
   }
   if (hosts == 0) return std::nullopt;
   const auto host = urls::parse_authority(head[http::field::host]);
   if (!host || host->has_userinfo() || may_be_two(host->encoded_host()))
-    return bad("The header Host does not name a host.");
+    return bad("The Host header does not name a host.");
   return std::nullopt;
 }
 
@@ -107,7 +107,7 @@ std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& 
   const auto url = urls::parse_absolute_uri(head.target());
   if (!url || url->encoded_host().empty() || may_be_two(url->encoded_host())) return no_url;
   if (url->has_userinfo()) {
-    return bad("The request target holds a user name: credentials are sent in headers.");
+    return bad("The request target contains a user name. Send credentials in headers.");
   }
   set_host(request, std::string(url->encoded_host_and_port()));
   std::string target(url->encoded_path());
@@ -120,7 +120,7 @@ std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& 
 /// The four forms of RFC 9112, 3.2.
 std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& request) {
   if (head.method() == http::verb::connect) {
-    HttpResponse refused = problem(405, "method not allowed", "This server is no proxy.");
+    HttpResponse refused = problem(405, "method not allowed", "This server is not a proxy.");
     refused.headers.emplace_back("Allow", all_methods);
     return refused;
   }
@@ -130,7 +130,7 @@ std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& 
     if (auto refused = take_absolute(head, request)) return refused;
   }
   if (request.target == "*") {
-    if (request.method != "OPTIONS") return bad("Only OPTIONS can ask about the whole server.");
+    if (request.method != "OPTIONS") return bad("Only OPTIONS can have the request target '*'.");
     request.path = "*";
     return std::nullopt;
   }
@@ -151,10 +151,10 @@ bool asks_for_websocket(const RequestHead& head, const HttpRequest& request, boo
 std::optional<HttpResponse> refuse_upgrade(const RequestHead& head,
                                            const http::basic_parser<true>& parser) {
   if (parser.chunked() || parser.content_length().value_or(0) > 0) {
-    return bad("A request for a WebSocket has no body.");
+    return bad("A WebSocket request must not have a body.");
   }
   if (head.count(http::field::sec_websocket_key) > 1) {
-    return bad("A request for a WebSocket has one header Sec-WebSocket-Key.");
+    return bad("A WebSocket request must have exactly one Sec-WebSocket-Key header.");
   }
   return std::nullopt;
 }
@@ -202,7 +202,7 @@ std::optional<HttpResponse> refuse_body(const HttpRequest& request) {
   }
   for (const std::string& expected : split_list(request.header("Expect"))) {
     if (!equals_ignore_case(expected, "100-continue")) {
-      return problem(417, "expectation failed", "The only expectation known here is 100-continue.");
+      return problem(417, "expectation failed", "The only supported expectation is 100-continue.");
     }
   }
   return std::nullopt;

@@ -68,7 +68,7 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
   const auto found = resolver.resolve(endpoint.host, std::to_string(endpoint.port),
                                       asio::ip::resolver_base::passive, ec);
   if (ec || found.empty()) {
-    throw std::runtime_error("can not listen on " + where + ": " + ec.message());
+    throw std::runtime_error("cannot listen on " + where + ": " + ec.message());
   }
   const tcp::endpoint address = found.begin()->endpoint();
   acceptor_.open(address.protocol(), ec);
@@ -76,11 +76,11 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
   if (!ec) acceptor_.bind(address, ec);
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (ec == boost::system::errc::address_in_use) {
-    throw std::runtime_error("can not listen on " + where +
-                             ": another program has that port. Stop it, or choose another with "
+    throw std::runtime_error("cannot listen on " + where +
+                             ": another program uses that port. Stop it, or choose another with "
                              "server.listen (port 0 picks a free one).");
   }
-  if (ec) throw std::runtime_error("can not listen on " + where + ": " + ec.message());
+  if (ec) throw std::runtime_error("cannot listen on " + where + ": " + ec.message());
   port_ = acceptor_.local_endpoint().port();
   protocol_ = address.protocol();
   // Only so that turn_away_those_that_wait() never waits itself.

@@ -172,8 +172,8 @@ std::optional<std::size_t> body_bytes(std::string_view head) {
 
 std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer) {
   const auto size = body_bytes(whole);
-  if (!size) return Bad{"is not of version 2"};
-  if (whole.size() < head_bytes + *size) return Bad{"is shorter than it says"};
+  if (!size) return Bad{"does not have version 2"};
+  if (whole.size() < head_bytes + *size) return Bad{"is shorter than its length field says"};
   const std::string_view body = whole.substr(head_bytes, *size);
   Caller caller = peer;
   caller.proxied = true;

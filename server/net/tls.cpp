@@ -64,7 +64,7 @@ void add_extension(X509* certificate, int nid, const char* value) {
   X509V3_set_ctx_nodb(&context);
   X509V3_set_ctx(&context, certificate, certificate, nullptr, nullptr, 0);
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
-  if (!extension) fail("can not make a certificate");
+  if (!extension) fail("cannot create a certificate");
   X509_add_ext(certificate, extension, -1);
   X509_EXTENSION_free(extension);
 }
@@ -83,14 +83,14 @@ void set_floor(asio::ssl::context& context) {
 std::string reason() {
   const char* const words = ERR_reason_error_string(ERR_peek_error());
   ERR_clear_error();
-  return words == nullptr ? "its content is not what it should be" : words;
+  return words == nullptr ? "its content is not valid" : words;
 }
 
 std::string readable(const std::filesystem::path& path) {
   std::error_code unknown;
   // Reading a pipe could wait for ever, and nobody would be served meanwhile.
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
-    return "it is no regular file";
+    return "it is not a regular file";
   const File file(std::fopen(path.c_str(), "r"));
   return file ? std::string() : std::strerror(errno);
 }
@@ -98,7 +98,7 @@ std::string readable(const std::filesystem::path& path) {
 void load(SSL_CTX* context, const CertificateFiles& files) {
   const std::string certificate = "tls.cert_file " + files.certificate.string();
   const std::string key = "tls.key_file " + files.key.string();
-  const std::string unusable = " can not be used: ";
+  const std::string unusable = " cannot be used: ";
   ERR_clear_error();
   // Nobody is there to type it, and OpenSSL would wait for that.
   SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
@@ -139,7 +139,7 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
 
   const Key key(EVP_EC_gen("P-256"));
   const Certificate certificate(X509_new());
-  if (!key || !certificate) fail("can not make a key");
+  if (!key || !certificate) fail("cannot create a key");
   X509_set_version(certificate.get(), 2);
   const std::string serial = random_bytes(8);
   std::int64_t number = 0;
@@ -154,14 +154,15 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
   X509_set_issuer_name(certificate.get(), name);
   add_extension(certificate.get(), NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1");
   add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
-  if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) fail("can not sign");
+  if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0)
+    fail("cannot sign the certificate");
 
   const Memory key_text(BIO_new(BIO_s_mem()));
   const Memory certificate_text(BIO_new(BIO_s_mem()));
   if (PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
           1 ||
       PEM_write_bio_X509(certificate_text.get(), certificate.get()) != 1)
-    fail("can not write a certificate");
+    fail("cannot write a certificate");
   write_file_atomically(files.key, text_of(key_text.get()), 0600);
   write_file_atomically(files.certificate, text_of(certificate_text.get()), 0644);
   return files;
@@ -185,7 +186,7 @@ asio::ssl::context client_context(const std::filesystem::path& ca_file) {
     context.load_verify_file(ca_file.string(), ec);
     if (ec) {
       throw config::ConfigError("upstream.ca_file " + ca_file.string() +
-                                " can not be used: " + ec.message());
+                                " cannot be used: " + ec.message());
     }
   }
   return context;

@@ -105,7 +105,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
   if (!http::token_list(response[http::field::upgrade]).exists("websocket") ||
       !http::token_list(response[http::field::connection]).exists("upgrade") ||
       std::string_view(response[http::field::sec_websocket_accept]) != accept_of(key)) {
-    refused.reason = "its answer to the upgrade is not a WebSocket's";
+    refused.reason = "its answer to the upgrade is not a WebSocket handshake";
     co_return refused;
   }
   // Neither was asked for (RFC 6455, 4.1): what follows would have another meaning than we give it.
@@ -114,7 +114,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     if (!chooses_nothing(response, field)) {
       refused.reason =
           "its answer to the upgrade has an extension or a subprotocol that was not "
-          "asked for";
+          "requested";
       co_return refused;
     }
   }

@@ -55,8 +55,8 @@ Awaitable<HttpResponse> Api::show_captured(Context& context) {
   const auto file = parts_.capture ? parts_.capture->file_of(context.id, attempt) : std::nullopt;
   if (!file) {
     co_return problem(404, "not captured",
-                      "Nothing was captured of attempt " + std::to_string(attempt) +
-                          " of this session: capture.dir was not set, or it is erased.");
+                      "No events were captured of attempt " + std::to_string(attempt) +
+                          " of this session: capture.dir was not set, or the capture was erased.");
   }
   HttpResponse response;
   response.content_type = "application/x-ndjson";

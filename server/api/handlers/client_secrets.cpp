@@ -50,12 +50,12 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
       co_await parts_.reader.run<Owner>(context.worker.executor(), read, "a session's owner");
   if (std::holds_alternative<storage::StorageError>(found)) {
     co_return retry_later(
-        openai_error(503, "storage_unavailable", "The server can not read whose session this is."));
+        openai_error(503, "storage_unavailable", "The server cannot read whose session this is."));
   }
   const Owner& owner = std::get<0>(found);
   if (!owner || *owner == user) co_return std::nullopt;
   co_return openai_error(404, "session_not_found",
-                         "There is no such session of this user ('verbatim.session_id').");
+                         "This user has no such session ('verbatim.session_id').");
 }
 
 /// 413 if the upgrade would refuse the token's request for its length.
@@ -114,7 +114,7 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   if (failed) {
     parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
     co_return retry_later(
-        openai_error(503, "storage_failure", "The token could not be kept; see /readyz."));
+        openai_error(503, "storage_failure", "The token could not be saved; see /readyz."));
   }
   const auto authenticator = parts_.authenticator.get();
   // It may have been taken away meanwhile, and with it the tokens that were there by then.

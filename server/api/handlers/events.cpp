@@ -12,16 +12,18 @@ HttpResponse refused(LiveFeed::Refusal why) {
   switch (why) {
     case LiveFeed::Refusal::too_many_of_session:
       return retry_later(problem(429, "too many watchers",
-                                 "This session has as many watchers as "
-                                 "events.watchers_per_session_max admits."));
+                                 "This session has reached its limit of event streams "
+                                 "(events.watchers_per_session_max)."));
     case LiveFeed::Refusal::too_many:
-      return retry_later(problem(503, "too many watchers",
-                                 "The server has as many watchers as events.watchers_max admits."));
+      return retry_later(
+          problem(503, "too many watchers",
+                  "The server has reached its limit of event streams (events.watchers_max)."));
     case LiveFeed::Refusal::closing:
     case LiveFeed::Refusal::none:
       break;
   }
-  return retry_later(problem(503, "server shutting down", "The server is restarting; come back."));
+  return retry_later(
+      problem(503, "server shutting down", "The server is restarting. Connect again."));
 }
 
 /// A stream's own: what a live attempt shows is shared by all who watch it.

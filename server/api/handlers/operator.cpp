@@ -55,7 +55,7 @@ Awaitable<HttpResponse> Api::ready(Context& context) {
                       {{"configuration", check("")},
                        {"journal", journal_check},
                        {"upstream", check(upstream)},
-                       {"accepting", check(draining ? "the server is going down" : "")}}}},
+                       {"accepting", check(draining ? "the server is shutting down" : "")}}}},
                     ready ? 200 : 503);
   if (!ready) response.headers.emplace_back("Retry-After", "5");
   co_return response;

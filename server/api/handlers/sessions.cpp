@@ -146,13 +146,14 @@ Awaitable<HttpResponse> Api::erase_session(Context& context) {
     case Erased::Outcome::live:
       co_return problem(409, "session is live", "End the conversation first, then erase it.");
     case Erased::Outcome::busy:
-      co_return retry_later(problem(503, "busy", "The server can not do this now; come back."));
+      co_return retry_later(
+          problem(503, "busy", "The server cannot do this now. Try again later."));
     case Erased::Outcome::storage_failure:
       co_return storage_problem(*erased.error);
     case Erased::Outcome::capture_failure:
       co_return retry_later(problem(503, "storage unavailable",
-                                    "What was captured of the session cannot be removed. Nothing "
-                                    "of it was erased. The log says more."));
+                                    "The captured events of the session cannot be removed, so "
+                                    "nothing was erased. The log has the reason."));
   }
   HttpResponse gone;
   gone.status = 204;

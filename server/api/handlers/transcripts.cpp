@@ -63,7 +63,7 @@ storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
   if (!is_client) return limits;
   for (std::size_t* const one : {&limits.copies_max, &limits.turns_max, &limits.bytes_max})
     *one = std::max<std::size_t>(1, *one / clients_part_of_posts);
-  limits.of = ", of which client tokens fill at most half";
+  limits.of = " for client tokens, which get at most half of the limit";
   return limits;
 }
 
@@ -126,7 +126,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
     HttpResponse later =
         problem(429, "too many posts",
                 std::string("This session gets more posts than posts.per_minute allows") +
-                    (is_client ? " client tokens." : "."));
+                    (is_client ? " for client tokens." : "."));
     later.headers.emplace_back("Retry-After", std::to_string(wait));
     co_return later;
   }
@@ -150,7 +150,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   if (body.writer == session::relay_writer || !is_valid_session_id(body.writer)) {
     co_return problem(400, "invalid value",
                       "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
-                      "'relay': that is what Verbatim itself heard.");
+                      "'relay': that is Verbatim's own copy.");
   }
   if (auto refused = refuse_secrets({{"writer", body.writer}})) co_return std::move(*refused);
   const auto posted = std::make_shared<storage::PostedCopy>();
@@ -169,7 +169,8 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const bool taken = is_client && client_posts_.take(token, amount, Clock::now());
   if (is_client && !taken)
     posted->limits.nothing_new =
-        "this token has posted as much as it may (posts.client_turns_max, posts.client_bytes_max)";
+        "this token has reached its limit of posts (posts.client_turns_max, "
+        "posts.client_bytes_max)";
   const auto kept = std::make_shared<storage::KeptCopy>();
   std::function<void(storage::Database&)> work = [posted, kept](auto& database) {
     *kept = storage::keep_copy(database, *posted);
@@ -177,8 +178,9 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
   const Changed failed = co_await change(context.worker, std::move(work));
   if (taken && (failed || !kept->is_new)) client_posts_.give_back(token, amount);
   if (failed && failed->failure() == storage::Failure::not_found) {
-    co_return problem(404, "not found",
-                      "There is no such session or attempt, or it is not yours to see.");
+    co_return problem(
+        404, "not found",
+        "There is no such session or attempt, or this credential has no access to it.");
   }
   if (failed && failed->failure() == storage::Failure::too_many)
     co_return problem(413, "too large", std::string(failed->what()) + ".");

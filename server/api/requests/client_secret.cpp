@@ -26,8 +26,8 @@ std::optional<std::string> wrong_in_session(View session) {
     const std::string name = member_name(members);
     for (const char* ours : {"verbatim", "expires_after"}) {
       if (!is_misspelt(name, ours)) continue;
-      return "'session." + shown_name(name) + "' is no member of a session; '" + ours +
-             "' stands beside 'session'.";
+      return "'session." + shown_name(name) + "' is not a member of a session; '" + ours +
+             "' belongs beside 'session'.";
     }
   }
   return std::nullopt;
@@ -57,7 +57,8 @@ std::string fill_template(const json& extra,
   const json variables = extra.value("variables", json::object());
   if (!variables.is_object()) return "'verbatim.variables' must be an object.";
   if (named == extra.end()) {
-    return variables.empty() ? "" : "'verbatim.variables' goes with 'verbatim.template' only.";
+    return variables.empty() ? ""
+                             : "'verbatim.variables' is accepted only with 'verbatim.template'.";
   }
   if (!named->is_string()) return "'verbatim.template' must be a string.";
   if (request.session.contains("instructions")) {
@@ -120,7 +121,8 @@ std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
     return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
   }
   const json asked = json::parse(body, nullptr, false);
-  if (asked.is_discarded()) return not_json(": it has half a character, or too large a number");
+  if (asked.is_discarded())
+    return not_json(": it contains an incomplete character, or a number that is too large");
   if (!asked.is_object()) return wrong("The body must be a JSON object.");
   if (const auto names = wrong_names(body)) return openai_error(400, "unknown_parameter", *names);
   request.session = asked.value("session", json::object());
@@ -194,7 +196,7 @@ std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
   for (Members own(asked); own.next();) {
     const std::string name = member_name(own);
     if (name == "verbatim" && ++ours > 1)
-      return openai_error(400, "unknown_parameter", "'verbatim' stands there twice.");
+      return openai_error(400, "unknown_parameter", "'verbatim' is given twice.");
     if (name == "client_secret") {
       const auto names =
           wrong_member(own.value(), "client_secret.", {"expires_after", "value", "expires_at"});

@@ -81,7 +81,7 @@ PostedTurn read_turn(View value, const config::Posts& limits) {
   if (!given.is_discarded()) return read_posted_turn(given, limits);
   PostedTurn turn;
   turn.outcome = PostedTurn::Outcome::unreadable;
-  turn.problems = {"A number in it is too large."};
+  turn.problems = {"It contains a number that is too large."};
   return turn;
 }
 
@@ -115,7 +115,8 @@ void read_turns(View turns, const config::Posts& limits, PostedBody& read) {
     if (kept && turn.attempt) {
       if (!read.attempt) read.attempt = turn.attempt;
       kept = read.attempt == turn.attempt;
-      if (!kept) turn.problems = {"attemptNumber is another attempt's; post each on its own."};
+      if (!kept)
+        turn.problems = {"attemptNumber names another attempt; post each attempt separately."};
     }
     if (!turn.problems.empty()) read.skipped.push_back({index, why(turn)});
     if (kept) read.turns.push_back(std::move(turn.turn));
@@ -138,7 +139,7 @@ PostedBody body_from(View given, const config::Posts& limits) {
     const Body body(given);
     read_head(body, read);
     if (!body.turns.exists()) {
-      if (!body.is_turn) throw Wrong{400, "turns is missing: a list of turns."};
+      if (!body.is_turn) throw Wrong{400, "turns is missing: send a list of turns."};
       read_alone(given, limits, read);
       return read;
     }

@@ -112,7 +112,7 @@ class Reader {
   Reader(const json& given, const config::Posts& limits) : given_(given), limits_(limits) {}
 
   PostedTurn run() {
-    if (!given_.is_object()) return drop(Outcome::unreadable, "It is no object.");
+    if (!given_.is_object()) return drop(Outcome::unreadable, "It is not an object.");
     if (read_role() && read_text()) read_the_rest();
     return std::move(read_);
   }
@@ -132,7 +132,7 @@ class Reader {
   bool read_role() {
     const std::string type = type_of(given_);
     if (!type.empty() && type != "message" && !member(given_, {"role"})) {
-      drop(Outcome::not_a_turn, "It is no message: type " + quoted(type) + ".");
+      drop(Outcome::not_a_turn, "It is not a message: type " + quoted(type) + ".");
       return false;
     }
     const json* const role = member(given_, {"role"});
@@ -142,7 +142,7 @@ class Reader {
       return true;
     }
     if (std::find(std::begin(other_roles), std::end(other_roles), name) != std::end(other_roles)) {
-      drop(Outcome::not_a_turn, "A message of role " + quoted(name) + " is no turn.");
+      drop(Outcome::not_a_turn, "A message of role " + quoted(name) + " is not a turn.");
     } else {
       drop(Outcome::unreadable,
            role ? "role must be user or assistant." : "role is missing: user or assistant.");
@@ -160,8 +160,8 @@ class Reader {
       const auto& all = words.all();
       const bool has_some = all && !all->empty();
       if (has_some && chosen && !chosen->empty() && *chosen != *all)
-        leave_out(name, "another field has the turn's words.");
-      if (words.lacks_some()) leave_out(std::string("a part of ") + name, "it has no words.");
+        leave_out(name, "another field has the turn's text.");
+      if (words.lacks_some()) leave_out(std::string("a part of ") + name, "it has no text.");
       if (all && (!chosen || chosen->empty())) chosen = all;
     }
     return chosen;
@@ -172,12 +172,12 @@ class Reader {
     const bool said = member(given_, {"text", "content", "transcript"}) != nullptr;
     const bool calls = member(given_, {"tool_calls", "function_call"}) != nullptr;
     if (calls && (!words || words->empty())) {
-      drop(Outcome::not_a_turn, "It has tool calls and no words.");
+      drop(Outcome::not_a_turn, "It has tool calls and no text.");
       return false;
     }
     if (!words) {
       drop(Outcome::unreadable,
-           said ? "text must be a string, or parts that have text." : "text is missing.");
+           said ? "text must be a string, or a list of parts that have text." : "text is missing.");
       return false;
     }
     if (words->size() > limits_.turn_bytes_max) {

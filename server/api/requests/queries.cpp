@@ -78,7 +78,7 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
     } else {
       return problem(
           400, "unknown parameter",
-          "'" + name + "' is none of status, user, since, until, limit, cursor, metadata.KEY.");
+          "'" + name + "' is not one of status, user, since, until, limit, cursor, metadata.KEY.");
     }
   }
   return filter;
@@ -102,7 +102,7 @@ std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpReq
       filter.cursor = value;
     } else {
       return problem(400, "unknown parameter",
-                     "'" + name + "' is none of user, session, limit, cursor.");
+                     "'" + name + "' is not one of user, session, limit, cursor.");
     }
   }
   return filter;
@@ -129,7 +129,7 @@ std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequ
   query.format = *format;
   if (const auto asked = request.parameter("wait")) {
     const auto seconds = whole_number<int>(*asked);
-    if (!seconds) return wrong("wait", "seconds");
+    if (!seconds) return wrong("wait", "a number of seconds");
     query.wait = std::chrono::seconds(std::min(*seconds, transcript_wait_seconds_max));
   }
   return query;

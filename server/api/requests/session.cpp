@@ -23,7 +23,7 @@ std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view
   for (const auto& [name, value] : asked.items()) {
     if (name == "session_id" || name == "id" || name == "user") {
       if (!value.is_string() || value.get<std::string>().empty())
-        return problem(400, "invalid value", "'" + name + "' must be a string, not empty.");
+        return problem(400, "invalid value", "'" + name + "' must be a non-empty string.");
       if (name == "user")
         request.user = value.get<std::string>();
       else

@@ -430,7 +430,7 @@ TEST_CASE("a provider that chooses an extension or a subprotocol unasked is refu
     const auto refused = outcome(lines).failure;
     REQUIRE(refused);
     CHECK(refused->why ==
-          "its answer to the upgrade has an extension or a subprotocol that was not asked for");
+          "its answer to the upgrade has an extension or a subprotocol that was not requested");
   }
 }
 

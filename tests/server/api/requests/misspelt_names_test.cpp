@@ -86,7 +86,7 @@ TEST_CASE("a policy that stands twice, or in the wrong place, is refused", "[htt
   CHECK_THAT(refusal(R"({"verbatim":{"policy":{"locked":"all","lock\u0065d":[]}}})"),
              Contains("twice"));
   CHECK_THAT(refusal(R"({"session":{"verbatim":{"limits":{"tokens":1}}}})"),
-             Contains("stands beside 'session'"));
+             Contains("belongs beside 'session'"));
   CHECK_THAT(refusal(R"({"session":{"expires_after":{"seconds":60}}})"), Contains("beside"));
   CHECK_THAT(refusal(R"({"expires_after":{"anchor":"now","seconds":60}})"), Contains("anchor"));
 }
@@ -94,7 +94,7 @@ TEST_CASE("a policy that stands twice, or in the wrong place, is refused", "[htt
 TEST_CASE("a misspelt policy of the beta form is refused, too", "[http][policy]") {
   CHECK(beta_refusal(R"({"voice":"alloy","verbatim":{"limits":{"tokens":1}}})").empty());
   CHECK_THAT(beta_refusal(R"({"voice":"alloy","verbatm":{"limits":{"tokens":1}}})"),
-             Contains("'verbatim' stands beside"));
+             Contains("'verbatim' belongs beside"));
   CHECK_THAT(beta_refusal(R"({"verbatim":{"limts":{}}})"), Contains("is limits"));
   CHECK_THAT(beta_refusal(R"({"client_secret":{"expires_afer":{"seconds":60}}})"),
              Contains("is expires_after"));
