@@ -26,7 +26,7 @@ std::int16_t from_a_law(unsigned char code) {
   return static_cast<std::int16_t>((bits & 0x80U) != 0 ? magnitude : -magnitude);
 }
 
-/// The place of the highest bit at or above `lowest` (7 or 8), counted from there.
+/// The position of the highest set bit, counted from bit `lowest` (7 or 8).
 unsigned segment_of(int magnitude, unsigned lowest) {
   unsigned segment = 0;
   while (segment < 7 && magnitude >> (lowest + 1 + segment) != 0) ++segment;

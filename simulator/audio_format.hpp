@@ -1,4 +1,4 @@
-// The audio formats of the protocol, and the way between their bytes and samples. Pure.
+// The audio formats of the protocol. Converts between their bytes and samples. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -10,14 +10,14 @@
 
 namespace verbatim::simulator {
 
-/// Mono. `rate` is in samples a second; G.711 has 8000.
+/// Mono. `rate` is in samples per second; G.711 has 8000.
 struct AudioFormat {
   enum class Coding { linear, mu_law_8bit, a_law_8bit };
 
   Coding coding = Coding::linear;
   std::int64_t rate = 24'000;
 
-  static const AudioFormat pcm16;  ///< 24 kHz, as OpenAI has it
+  static const AudioFormat pcm16;  ///< 24 kHz, as OpenAI uses it
   static const AudioFormat mu_law;
   static const AudioFormat a_law;
 
@@ -35,14 +35,14 @@ inline constexpr AudioFormat AudioFormat::pcm16{};
 inline constexpr AudioFormat AudioFormat::mu_law{Coding::mu_law_8bit, 8000};
 inline constexpr AudioFormat AudioFormat::a_law{Coding::a_law_8bit, 8000};
 
-/// From the protocol's names: audio/pcm, audio/pcmu, audio/pcma. `rate` is for the first of them.
+/// Maps the protocol's names audio/pcm, audio/pcmu and audio/pcma. `rate` applies to audio/pcm.
 std::optional<AudioFormat> audio_format_from_name(std::string_view name,
                                                   std::int64_t rate = 24'000);
 
-/// Samples out of bytes; a last half sample is left out.
+/// Decodes bytes to samples. Drops an incomplete last sample.
 void decode_audio(AudioFormat format, std::string_view bytes, std::vector<std::int16_t>& samples);
 
-/// Bytes out of samples at 24 kHz; for another rate the nearest earlier sample is taken.
+/// Encodes samples at 24 kHz. For another rate it takes the nearest earlier sample.
 std::string encode_audio(AudioFormat format, const std::vector<std::int16_t>& samples);
 
 }  // namespace verbatim::simulator

@@ -95,7 +95,7 @@ std::optional<ClientFault> check_client_item(const Json& item) {
 
 Json normal_item(const Json& item) {
   if (item.at("type") == "function_call_output") {
-    // Without a status: that is how they come.
+    // Providers send these items without a status.
     return {{"id", item.at("id")},
             {"type", "function_call_output"},
             {"call_id", item.at("call_id")},

@@ -1,5 +1,5 @@
-// The item of a client's conversation.item.create: whether it is one, and how the provider shows it
-// back. Pure.
+// Checks the item of a client's conversation.item.create, and builds the item that the provider
+// sends back. Pure functions.
 #pragma once
 
 #include <optional>
@@ -10,8 +10,8 @@ namespace verbatim::simulator {
 
 std::optional<ClientFault> check_client_item(const Json& item);
 
-/// With the fields that the provider shows, in its order; audio and images are not kept.
-/// Precondition: checked, and its id is set.
+/// The item with the provider's fields in the provider's order, without audio and images.
+/// Precondition: the item has been checked, and its id is set.
 Json normal_item(const Json& item);
 
 }  // namespace verbatim::simulator

@@ -1,5 +1,5 @@
-// The conversation's items in their order, as the provider keeps them: a chain, found by id.
-// Bounded: the oldest items are forgotten, as a provider drops them from its context. One thread.
+// The conversation's items as the provider keeps them: in a chain, with a look-up by id. Bounded:
+// drops the oldest items, as a provider drops them from its context. One thread.
 #pragma once
 
 #include <cstddef>
@@ -14,11 +14,11 @@
 namespace verbatim::simulator {
 
 struct ConversationItem {
-  Json json;                  ///< as conversation.item.added shows it
-  std::string words;          ///< of a spoken answer: what was generated, audio included
-  std::int64_t audio_ms = 0;  ///< of a spoken answer: how much there is
+  Json json;                  ///< as in conversation.item.added
+  std::string words;          ///< of a spoken answer: the whole generated text
+  std::int64_t audio_ms = 0;  ///< of a spoken answer: length of its audio
   bool truncated = false;
-  std::size_t bytes = 0;  ///< set by the conversation, for its bound
+  std::size_t bytes = 0;  ///< set by the conversation, for its limit
 };
 
 class Conversation {
@@ -26,8 +26,8 @@ class Conversation {
   static constexpr std::size_t most_items = 1000;
   static constexpr std::size_t most_bytes = 4U << 20U;
 
-  /// Behind `after`, in front if that is empty. Precondition: `after` is empty or known, the id
-  /// new.
+  /// Inserts behind `after`; at the front if `after` is empty. Precondition: `after` is empty or
+  /// known, and the id is new.
   void insert(ConversationItem item, const std::string& after);
   void append(ConversationItem item) { insert(std::move(item), last_id()); }
 
@@ -41,13 +41,13 @@ class Conversation {
   /// The last item, or nullptr.
   const ConversationItem* last() const { return items_.empty() ? nullptr : &items_.back(); }
 
-  /// The predecessor as the protocol writes it: null in front.
+  /// The id of the predecessor; null for the first item.
   Json previous_of(const std::string& id) const;
   bool is_second(const std::string& id) const;
 
   /// The text of the last user message; empty if the last one was spoken or there is none.
   std::string last_typed() const;
-  /// Something like the number of tokens that a model would have to read.
+  /// An estimate of the number of input tokens for a model.
   std::size_t text_tokens() const { return bytes_ / 16; }
 
  private:
@@ -59,7 +59,7 @@ class Conversation {
   std::size_t bytes_ = 0;
 };
 
-/// The texts of a message's content, joined by blanks.
+/// The texts of a message's content, joined by spaces.
 std::string text_of(const Json& item);
 
 }  // namespace verbatim::simulator

@@ -38,7 +38,7 @@ void Emitter::send(std::string_view type, const Json& fields) {
   }
 }
 
-/// What providers that are not OpenAI do not say.
+/// Removes what providers other than OpenAI do not send.
 void Emitter::leave_out(Json& event) {
   const auto previous = event.find("previous_item_id");
   if (previous != event.end() && faults_.null_previous > 0 &&

@@ -1,5 +1,5 @@
-// Writes server events: type and event_id in front, as the provider does, then the event's own
-// fields; in the profile's words, and with what the faults leave out. One thread.
+// Writes server events: type and event_id first, as the provider does, then the event's own fields.
+// Uses the spelling of the profile, and leaves out fields as the faults demand. One thread.
 #pragma once
 
 #include <memory>
@@ -19,11 +19,11 @@ namespace verbatim::simulator {
 
 using Json = Spelling::Json;
 
-/// What is wrong with a client's event.
+/// An error in a client's event.
 struct ClientFault {
   std::string code;
   std::string message;
-  std::string param;  ///< the field at fault; empty: null
+  std::string param;  ///< the field with the error; empty is sent as null
 };
 ClientFault missing_parameter(const std::string& param);
 
@@ -35,10 +35,11 @@ class Emitter {
   /// Precondition: `fields` is an object (or null for none) of valid UTF-8.
   void send(std::string_view type, const Json& fields = {});
 
-  /// Names the client's event only if that had an id.
+  /// Names the client's event if the event had an id.
   void error(const ClientFault& fault, const std::string& client_event_id);
 
-  /// A delta of audio: long, frequent, and nothing in it needs escaping, so no tree is built.
+  /// A delta of audio. Builds no JSON tree, because deltas are long and frequent and need no
+  /// escaping.
   void audio_delta(const std::string& response_id, const std::string& item_id,
                    std::size_t output_index, std::string_view bytes);
 
@@ -51,9 +52,9 @@ class Emitter {
   Ids& ids_;
   Faults faults_;
   Random random_;
-  bool plain_;  ///< nothing to leave out, nothing to escape, no other spelling
+  bool plain_;  ///< no fields to leave out, no odd ids, no other spelling
   std::unique_ptr<Spelling> spelling_;
-  std::vector<Json> spelled_;  // kept for its memory
+  std::vector<Json> spelled_;  // reused to avoid allocations
 };
 
 }  // namespace verbatim::simulator

@@ -56,7 +56,7 @@ struct Fault {
     std::string_view rest = argument.substr(colon + 1);
     const std::size_t second = rest.find(':');
     const std::uint64_t code = whole(rest.substr(0, second), 4999);
-    // 1004 to 1006 and 1015 must not stand in a close frame (RFC 6455, 7.4).
+    // 1004 to 1006 and 1015 must not be sent in a close frame (RFC 6455, 7.4).
     if (code < 1000 || (code >= 1004 && code <= 1006) || code == 1015) {
       refuse(std::to_string(code) + " is not a close code that can be sent");
     }
@@ -81,7 +81,7 @@ struct Switch {
 constexpr Switch switches[] = {{"no_transcription_deltas", &Faults::transcription_deltas, false},
                                {"no_session_created", &Faults::no_session_created, true}};
 
-/// Without an argument they are certain.
+/// Faults with a probability; without an argument the probability is 1.
 struct Chance {
   std::string_view name;
   double Faults::*member;
@@ -152,7 +152,8 @@ void Faults::add(std::string_view spec) {
 }
 
 ModelName split_model(std::string_view model) {
-  // A plus in a URL's query means a blank: whoever did not write %2B meant the plus.
+  // A plus in a URL's query decodes to a space. A space here therefore stands for an unescaped
+  // plus.
   const char separator = model.find('+') == model.npos ? ' ' : '+';
   const std::size_t end = std::min(model.find(separator), model.size());
   ModelName result{std::string(model.substr(0, end)), {}};

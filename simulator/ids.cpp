@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::string_view digits =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-constexpr std::int64_t epoch_s = 1'576'800'000;  // the provider's ids count from here
+constexpr std::int64_t epoch_s = 1'576'800'000;  // epoch of the provider's ids
 
-// Whatever JSON can hold is an id: these have been seen in the wild or are as long as they get.
+// An id can be any JSON string. These forms were seen in the field, or have the greatest length.
 constexpr std::array<std::string_view, 7> odd_middles = {
     "\"quoted\" ",
     " blanks  in it ",
@@ -61,7 +61,7 @@ std::string Ids::obfuscation(std::size_t delta_size) {
 
 void Ids::append_random(std::string& to, std::size_t count) {
   for (std::uint64_t bits = 0; count > 0; --count) {
-    // Ten digits of base 62 fit 64 bits; the tiny bias does not matter here.
+    // Ten digits of base 62 fit into 64 bits. The tiny bias does not matter here.
     if (bits < digits.size()) bits = random_.next();
     to += digits[bits % digits.size()];
     bits /= digits.size();

@@ -1,6 +1,6 @@
-// Identifiers in the provider's shape: a prefix, five characters that tell the second, sixteen
-// random ones, all in base 62; or UUIDs, as some providers have them; or odd ones, which are legal
-// all the same. One thread; unique within a connection for all practical purposes.
+// Makes ids in the provider's form: a prefix, five characters for the second and sixteen random
+// ones, all in base 62. Also makes UUIDs, as some providers use them, and odd but legal ids. One
+// thread. Ids are unique within a connection for all practical purposes.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ class Ids {
  public:
   explicit Ids(std::uint64_t seed) : random_(seed) {}
 
-  /// The second that the next ids carry. Unix time.
+  /// Sets the second in the next ids, in Unix time.
   void set_time(std::int64_t unix_s) { unix_s_ = unix_s; }
 
   void use_uuids() { uuids_ = true; }
-  /// With this probability an id has quotes, blanks, an emoji, or 90 characters.
+  /// Sets the probability that an id has quotes, spaces, an emoji or 90 characters.
   void be_odd(double probability) { odd_ = probability; }
 
   std::string make(std::string_view prefix);
 
-  /// Random padding, as deltas carry it so that their size does not tell their text.
+  /// Random padding for deltas, which hides the length of their text.
   std::string obfuscation(std::size_t delta_size);
 
  private:

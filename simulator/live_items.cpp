@@ -1,4 +1,4 @@
-// The client's events about items of the conversation.
+// Handles the client's events about conversation items.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -28,7 +28,7 @@ const std::string* string_in(const Json& event, const char* name) {
 
 std::string LiveSession::new_item_id() {
   std::string id = emitter_.ids().make("item_");
-  // A client may have restored items that an earlier connection with this seed had made up.
+  // A client can restore items whose ids an earlier connection made with the same seed.
   while (conversation_.find(id) != nullptr) id = emitter_.ids().make("item_");
   return id;
 }
@@ -83,7 +83,7 @@ LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
   return std::nullopt;
 }
 
-/// Once it has understood it: of the others it says nothing.
+/// Sends conversation.item.created for items that the provider understands, and nothing for others.
 void LiveSession::echo_item(const Json& item) {
   const auto role = item.value("role", std::string());
   const bool understood = item["type"] == "function_call_output" || role == "user";
@@ -105,7 +105,8 @@ LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t)
   }
   Json shown = item->json;
   if (!item->words.empty() && !shown["content"].empty()) {
-    // The answer's audio is made again rather than kept: the voice says the same text the same way.
+    // Generate the answer's audio again instead of storing it: the same text gives the same
+    // samples.
     Json& part = shown["content"][0];
     if (item->truncated) part["transcript"] = nullptr;
     const std::string bytes = encode_audio(output_format_of(config_.json()["audio"]["output"]),
@@ -151,7 +152,7 @@ LiveSession::Refusal LiveSession::truncate_item(const Json& event, std::int64_t)
   const auto wanted =
       static_cast<std::int64_t>(std::min(event["audio_end_ms"].get<double>(), absurd_ms));
   if (wanted > item->audio_ms) {
-    // The provider complains, and truncates all the same, to what there is.
+    // The provider sends an error and still truncates, to the length that it has.
     const std::string* const client_id = string_in(event, "event_id");
     emitter_.error({"invalid_value",
                     "Audio content of " + std::to_string(item->audio_ms) +

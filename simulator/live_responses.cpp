@@ -1,4 +1,4 @@
-// The client's events about responses, and what is answered.
+// Handles the client's events about responses, and plans the answers.
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -26,7 +26,7 @@ std::string lowered(std::string_view text) {
   return result;
 }
 
-/// Arguments that fit a function's schema as far as its first level goes.
+/// Arguments that fit the first level of a function's schema.
 std::string invented_arguments(const Json& tool) {
   Json arguments = Json::object();
   const Json schema = tool.value("parameters", Json::object());
@@ -51,7 +51,7 @@ std::string invented_arguments(const Json& tool) {
   return arguments.dump();
 }
 
-/// The function that is to be called, or nullptr.
+/// The function to call, or nullptr.
 const Json* called_tool(const Json& tools, const Json& choice, const std::string& user_text) {
   if (!tools.is_array() || choice == "none") return nullptr;
   const std::string wish = lowered(user_text);

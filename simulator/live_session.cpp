@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t append_bytes_max = 15U << 20U;
 constexpr std::int64_t commit_ms_min = 100;
-/// What a provider with deployments calls its one for transcription.
+/// The name of the transcription deployment, for providers with deployments.
 constexpr std::string_view transcription_deployment = "transcribe";
 
 std::string event_id_of(const Json& event) {
@@ -101,7 +101,7 @@ void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {
   try {
     refusal = dispatch(type->get<std::string>(), event, now_ms);
   } catch (const Json::exception&) {
-    // A field of a kind that nobody expected, deep inside: the client's fault like any other.
+    // A nested field has an unexpected type. Report it as an error of the client.
     refusal = ClientFault{"invalid_value", "A field of the event has a value of a wrong kind.", ""};
   }
   if (refusal) emitter_.error(*refusal, id);
@@ -153,7 +153,7 @@ bool LiveSession::append_audio(std::string_view message, std::int64_t now_ms) {
   if (!audio.is(verbatim::json::Kind::string)) return false;
   std::string_view text = audio.between_quotes();
   std::string unescaped;
-  if (text.find('\\') != text.npos) {  // some encoders write "\/"
+  if (text.find('\\') != text.npos) {  // some encoders write "/" as "\/"
     unescaped = audio.string_or_empty();
     text = unescaped;
   }
@@ -237,7 +237,7 @@ void LiveSession::speech_stopped(const SpeechDetector::Edge& edge, std::int64_t 
   if (config_.creates_response()) answer(now_ms);
 }
 
-/// What was just said, without being asked to.
+/// Answers what was just said, without a response.create.
 void LiveSession::answer(std::int64_t now_ms) {
   if (const Response* running = active()) {
     return emitter_.error(

@@ -1,5 +1,5 @@
-// The provider that listens and answers: a session, its conversation, the input audio buffer and
-// the responses. One thread. Keeps no input audio; items are bounded by Conversation.
+// A live provider: a session with its conversation, input audio buffer and responses. One thread.
+// Stores no input audio; Conversation limits the number of items.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class LiveSession final : public Provider {
 
   Refusal dispatch(const std::string& type, const Json& event, std::int64_t now_ms);
 
-  // Client events: live_session.cpp, live_items.cpp, live_responses.cpp.
+  // Client events, in live_session.cpp, live_items.cpp and live_responses.cpp.
   Refusal update_session(const Json& event, std::int64_t now_ms);
   Refusal commit_buffer(const Json& event, std::int64_t now_ms);
   Refusal clear_buffer(const Json& event, std::int64_t now_ms);
@@ -58,7 +58,8 @@ class LiveSession final : public Provider {
   Refusal create_response(const Json& event, std::int64_t now_ms);
   Refusal cancel_response(const Json& event, std::int64_t now_ms);
 
-  /// Most of all messages: no tree is built for them. False: it is not that, or malformed.
+  /// Handles appended audio without a JSON tree, because most messages are of this type. Returns
+  /// false for any other message and for a malformed one.
   bool append_audio(std::string_view message, std::int64_t now_ms);
   void hear(std::string_view bytes, std::int64_t now_ms);
   void speech_started(std::int64_t at_ms);
@@ -76,7 +77,7 @@ class LiveSession final : public Provider {
   void echo_item(const Json& item);
   ResponsePlan default_plan() const;
   void choose_words(const Json& request, ResponsePlan& plan);
-  void tell_rate_limits();  ///< sometimes, as the provider does
+  void tell_rate_limits();  ///< sent at random, as by the provider
 
   Faults faults_;
   const Profile& profile_;
@@ -89,7 +90,7 @@ class LiveSession final : public Provider {
   std::string conversation_id_;
 
   SpeechDetector detector_;
-  std::optional<Transcription> speaking_;  // of the utterance that is being spoken
+  std::optional<Transcription> speaking_;  // of the current utterance
   std::int64_t speech_began_ms_ = 0;
   std::int64_t buffered_bytes_ = 0;  // since the last commit or clear
   bool speech_buffered_ = false;
@@ -97,8 +98,8 @@ class LiveSession final : public Provider {
   std::int64_t unanswered_audio_ms_ = 0;
 
   Due next_ping_;
-  std::string echoed_;     // of a provider that echoes: a client's last item here
-  std::string echoed_as_;  // and by the client's own id, if it gave one
+  std::string echoed_;     // for profiles that echo items: id of the client's last item
+  std::string echoed_as_;  // the id that the client gave that item, if any
   std::list<Transcription> transcribing_;
   std::vector<std::unique_ptr<Response>> responses_;
   std::uint64_t answers_ = 0;

@@ -1,6 +1,6 @@
-// What is on its way to the client, and the faults of the wire: here a connection is cut, closed,
-// hung, and events are doubled. One thread. Bounded: a client that does not take what it is sent
-// is cut off.
+// Queues messages for the client and applies the faults of the connection: it drops, closes or
+// hangs the connection and duplicates events. One thread. Bounded: a client that does not read is
+// disconnected.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,15 @@ class Outgoing {
  public:
   Outgoing(Faults faults, std::uint64_t seed);
 
-  /// One server event. Ignored once the connection is over.
+  /// Queues one server event. Does nothing once the connection is over.
   void event(std::string payload);
   void close(std::uint16_t code, std::string reason);
 
-  /// Nothing can follow any more.
+  /// True once nothing more can be sent.
   bool over() const { return over_; }
   bool empty() const { return actions_.empty(); }
 
-  /// Too much waits to be taken: no reason to make more.
+  /// True if so much is queued that the provider should not produce more.
   bool full() const { return bytes_ > full_bytes; }
 
   std::vector<Action> take();

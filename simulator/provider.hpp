@@ -1,4 +1,4 @@
-// What stands behind a simulated connection: a live conversation or a recording.
+// The source of a simulated connection's events: a live conversation or a recording.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ class Provider {
  public:
   virtual ~Provider() = default;
   virtual void on_message(std::string_view message, std::int64_t now_ms) = 0;
-  /// Of the next step; nullopt: nothing until the client says something.
+  /// When the next step is due; nullopt: nothing until the client sends a message.
   virtual std::optional<Due> due() const = 0;
-  /// Does what is due first. Precondition: there is something, and its time has come.
+  /// Executes the next step. Precondition: there is one, and it is due.
   virtual void step() = 0;
 };
 

@@ -1,5 +1,5 @@
-// Numbers that a seed decides, the same everywhere (the standard's distributions differ between
-// libraries). A plain value; one thread.
+// Random numbers from a seed, the same on every platform (the standard's distributions differ
+// between libraries). A plain value; one thread.
 #pragma once
 
 #include <cstddef>

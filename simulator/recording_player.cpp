@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view append = "input_audio_buffer.append";
 
-/// Says nothing about the conversation: the microphone, or what a relay says on its own account.
+/// True for messages outside of the recorded order: microphone audio, and a relay's own requests.
 bool is_aside(std::string_view message) {
   if (session::peek_type(message) == append) return true;
   const auto id = verbatim::json::View::of(message)["event_id"].between_quotes();
@@ -32,7 +32,7 @@ RecordingPlayer::RecordingPlayer(session::Recording recording, Pace pace, Outgoi
     return event.direction == session::Direction::to_server && is_aside(event.event);
   });
   for (const session::RecordedEvent& event : recording_.events) {
-    // Only what some line waits for is counted, so that a client cannot make this grow.
+    // Count only types that the recording waits for, so that a client cannot make the map grow.
     if (event.direction == session::Direction::to_server) {
       said_.emplace(session::peek_type(event.event), 0);
     }
@@ -63,7 +63,7 @@ std::optional<Due> RecordingPlayer::due() const {
   if (next_ == recording_.events.size()) return std::nullopt;
   const session::RecordedEvent& event = recording_.events[next_];
   if (event.direction == session::Direction::to_server) return std::nullopt;
-  constexpr std::int64_t day_ms = 86'400'000;  // a file may say anything
+  constexpr std::int64_t day_ms = 86'400'000;  // limit for times in a bad file
   const std::int64_t at = event.t_ms.value_or(from_recorded_);
   const bool sane = at > from_recorded_ && at < (std::int64_t{1} << 60);
   return pace_.after(from_ms_, sane ? std::min(at - from_recorded_, day_ms) : 0);
@@ -80,7 +80,7 @@ void RecordingPlayer::step() {
 
 std::optional<session::Recording> find_recording(const std::filesystem::path& folder,
                                                  const std::string& name) {
-  // The name comes from a URL: a plain one, nothing that leads out of the folder.
+  // The name comes from a URL: accept only plain names that cannot leave the folder.
   const bool plain = !name.empty() && name.front() != '.' && name.find('/') == name.npos &&
                      name.find('\0') == name.npos && name.size() < 200;
   if (folder.empty() || !plain) return std::nullopt;

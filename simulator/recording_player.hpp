@@ -1,5 +1,6 @@
-// The provider that plays a recording: server events byte for byte and in order, each behind the
-// client's events that stand before it in the file. One thread; the recording is kept in memory.
+// A provider that plays a recording: it sends the server events byte for byte and in order. Each
+// waits for the client events that precede it in the file. One thread; the recording is kept in
+// memory.
 #pragma once
 
 #include <cstddef>
@@ -31,13 +32,14 @@ class RecordingPlayer final : public Provider {
   Pace pace_;
   Outgoing& outgoing_;
   std::size_t next_ = 0;
-  std::map<std::string, std::uint64_t, std::less<>> said_;  // client events not yet waited for
-  std::int64_t from_ms_ = 0;        // the moment from which the next event's distance counts
-  std::int64_t from_recorded_ = 0;  // and that moment in the recording
+  std::map<std::string, std::uint64_t, std::less<>>
+      said_;                        // client events received and not yet matched
+  std::int64_t from_ms_ = 0;        // time of the last event, in either direction
+  std::int64_t from_recorded_ = 0;  // time of that event in the recording
 };
 
-/// The recording of this name in the folder; nullopt if there is none. Throws std::runtime_error
-/// if it cannot be read.
+/// Loads the recording of this name from the folder; nullopt if there is none. Throws
+/// std::runtime_error if it cannot be read.
 std::optional<session::Recording> find_recording(const std::filesystem::path& folder,
                                                  const std::string& name);
 

@@ -10,15 +10,15 @@ namespace verbatim::simulator {
 
 namespace {
 
-// Milliseconds after response.created, at the provider's pace.
+// Times in milliseconds at the provider's speed. After response.created:
 constexpr std::int64_t thinking_ms = 220;
-// And after the beginning of an item.
+// After the beginning of an item:
 constexpr std::int64_t first_text_ms = 40;
 constexpr std::int64_t first_audio_ms = 80;
 constexpr std::int64_t written_piece_ms = 25;
 constexpr std::int64_t last_ms = 20;
 constexpr std::int64_t faster_than_speech = 5;
-constexpr std::int64_t text_lead_ms = 400;  // of audio
+constexpr std::int64_t text_lead_ms = 400;  // text is this far ahead of audio
 
 }  // namespace
 
@@ -65,7 +65,7 @@ void Response::add_output(const std::string& words, bool call) {
 }
 
 void Response::plan_output(Output& output, Random& random) {
-  if (cut_short_) return;  // what was allowed has been said
+  if (cut_short_) return;  // max_output_tokens is used up
   auto said = pieces(output.words);
   cut_short_ = said.size() > tokens_left_;
   said.resize(std::min(said.size(), tokens_left_));
@@ -132,7 +132,7 @@ void Response::step() {
 void Response::cancel(const std::string& reason) {
   const bool open = !outputs_.empty() && current().status == "in_progress";
   if (open && reason == "client_cancelled") {
-    // One delta is in flight when a client cancels.
+    // As with the provider, one more delta is sent after a client cancels.
     const auto rest = steps_.begin() + static_cast<std::ptrdiff_t>(next_);
     const auto flying = std::find_if(rest, steps_.end(), [](const Step& s) {
       return s.kind == Step::Kind::text || s.kind == Step::Kind::close;
@@ -186,7 +186,7 @@ void Response::sing(std::int64_t ms) {
                        encode_audio(format_, output.voice.speak(ms)));
 }
 
-/// Ends the item that is open, if one is.
+/// Ends the open item, if there is one.
 void Response::close(const std::string& status) {
   if (outputs_.empty() || current().status != "in_progress") return;
   Output& output = current();
@@ -195,7 +195,7 @@ void Response::close(const std::string& status) {
   const Json ended = item(output);
   if (in_conversation()) {
     if (ConversationItem* mine = conversation_.find(output.item_id)) mine->json = ended;
-    // The provider's own quirk: wrong for the conversation's second item.
+    // As with the provider, previous_item_id is wrong for the conversation's second item.
     const Json previous = output.second ? Json(nullptr) : output.previous;
     emitter_.send("conversation.item.done", {{"previous_item_id", previous}, {"item", ended}});
   }

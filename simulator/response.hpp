@@ -1,6 +1,7 @@
 // One response, from response.created to response.done, in the provider's order and at its speed:
-// audio is made about five times as fast as it plays, text runs a little ahead of it. Planned as a
-// whole when it begins, carried out step by step, so that it can be cancelled anywhere. One thread.
+// audio is generated about five times as fast as it plays, and text is a little ahead of it. The
+// whole response is planned at its start and executed in steps, so it can be cancelled anywhere.
+// One thread.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +19,15 @@
 namespace verbatim::simulator {
 
 struct ResponsePlan {
-  Json conversation_id;  ///< null: out of band, its items join no conversation
+  Json conversation_id;  ///< null: out of band; its items join no conversation
   Json modalities = Json::array({"audio"});
   Json audio_output;  ///< format and voice
   Json max_output_tokens = "inf";
   Json metadata;
-  std::string words_first;  ///< not empty: a message of its own before what follows
+  std::string words_first;  ///< not empty: a separate message before the rest
   std::string words;
   std::string call_name;  ///< not empty: a function call with `words` as its arguments
-  std::string failure;    ///< not empty: the code with which it fails at once
+  std::string failure;    ///< not empty: fails at once with this code
   bool announced = true;  ///< false: without response.created
   std::size_t input_text_tokens = 0;
   std::size_t input_audio_tokens = 0;
@@ -46,7 +47,7 @@ class Response {
   /// Precondition of these: not done().
   Due due() const;
   void step();
-  /// With `reason` turn_detected or client_cancelled. All done events are sent.
+  /// Cancels with `reason` turn_detected or client_cancelled, and sends all done events.
   void cancel(const std::string& reason);
 
  private:
@@ -63,9 +64,9 @@ class Response {
     std::string call_id;  ///< empty: a message
     std::string words;
     bool spoken = false;
-    Json previous;        ///< of the item, when it was added
-    bool second = false;  ///< in the conversation
-    std::string status;   ///< empty: not begun; in_progress, completed, incomplete
+    Json previous;        ///< the item's predecessor when it was added
+    bool second = false;  ///< it is the second item of the conversation
+    std::string status;   ///< empty (not begun), in_progress, completed or incomplete
     std::string said;
     std::int64_t sung_ms = 0;
     Voice voice{{}};
@@ -84,7 +85,7 @@ class Response {
   void close_part(const Output& output);
   void finish(const std::string& status, const Json& details);
 
-  Json place(const Output& output) const;  ///< the ids that deltas and dones of its part carry
+  Json place(const Output& output) const;  ///< the ids in the delta and done events of its part
   Json item(const Output& output) const;
   Json json(const std::string& status, const Json& details) const;
   Json usage() const;
@@ -103,8 +104,8 @@ class Response {
 
   bool done_ = false;
   bool cut_short_ = false;       // by max_output_tokens
-  std::size_t tokens_left_ = 0;  // of these, while it is planned
-  std::int64_t planned_ms_ = 0;  // the offset behind all that is planned
+  std::size_t tokens_left_ = 0;  // tokens left while planning
+  std::int64_t planned_ms_ = 0;  // end of the planned steps
   std::size_t said_pieces_ = 0;
   std::int64_t sung_ms_ = 0;
 };

@@ -1,5 +1,5 @@
-// When things happen. Two times for each: the moment it is due, scaled by the pace, and its rank,
-// which is the unscaled one and keeps the provider's order when the pace makes everything due at
+// The schedule of events. Each has two times: when it is due, scaled by the pace, and its rank,
+// which is not scaled. The rank keeps the provider's order when pace 0 makes everything due at
 // once. Plain values.
 #pragma once
 

@@ -47,7 +47,7 @@ bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xc0U
 }  // namespace
 
 std::string Script::answer(std::uint64_t number) const {
-  // Both lists have lengths without a common factor: it takes 102 answers until one comes again.
+  // The lengths of the lists have no common factor, so an answer repeats only after 102 answers.
   const std::uint64_t n = seed_ % 1'000'003 + number;
   std::string words(openings[n % openings.size()]);
   return words.append(" ").append(bodies[n % bodies.size()]);

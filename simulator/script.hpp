@@ -1,5 +1,5 @@
-// The words of a simulated conversation: what is answered, and what is supposed to have been heard.
-// The same seed gives the same words. Pure.
+// The text of a simulated conversation: the answers and the transcriptions. The same seed gives the
+// same text. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,26 @@ class Script {
  public:
   explicit Script(std::uint64_t seed) : seed_(seed) {}
 
-  /// The nth answer to something spoken.
+  /// The nth answer to speech.
   std::string answer(std::uint64_t number) const;
 
-  /// An answer to something typed.
+  /// The answer to typed text.
   static std::string echo(std::string_view typed);
 
-  /// The words with which the nth utterance begins, known while it is being spoken.
+  /// The first words of the nth utterance, known while the user speaks.
   std::string heard_first(std::uint64_t number) const;
-  /// And those with which it ends, known once its length is.
+  /// The last words of an utterance, known once its length is known.
   static std::string heard_last(std::int64_t length_ms);
 
  private:
   std::uint64_t seed_;
 };
 
-/// A text in the pieces in which a model says it: words with the blank before them, punctuation.
-/// Their sum is the text. Never cuts a character.
+/// Splits a text into pieces as a model does: words with the space before them, and punctuation.
+/// The pieces add up to the text. Never splits a character.
 std::vector<std::string> pieces(std::string_view text);
 
-/// Not more than `most` bytes of `text`, whole characters.
+/// At most `most` bytes of `text`, in whole characters.
 std::string_view shortened(std::string_view text, std::size_t most);
 
 }  // namespace verbatim::simulator

@@ -81,14 +81,14 @@ void keep_only(Json& object, std::initializer_list<const char*> names) {
   object = std::move(kept);
 }
 
-/// Moves a setting to where it stands today, if it is not there already.
+/// Moves a setting of the older form to its current place, unless it is set there already.
 void move_setting(Json& session, const char* from, const char* to, const char* side) {
   if (!session.contains(from)) return;
   Json& place = session["audio"][side];
   if (!place.contains(to)) place[to] = session[from];
 }
 
-/// A forgiving provider's reading of a session: the settings that it knows.
+/// Returns the settings that a forgiving provider knows, and drops all others.
 Json forgiven(Json session) {
   if (!session.is_object()) return session;
   move_setting(session, "voice", "voice", "output");
@@ -160,7 +160,7 @@ void merge_detection(Json& mine, const Json& changes) {
   const Json defaults = default_detection(wanted == "semantic_vad");
   if (wanted != mine["type"]) mine = defaults;
   for (const auto& [name, value] : changes.items()) {
-    // A null puts a required number back to its default.
+    // null resets a required number to its default.
     if (defaults.contains(name)) mine[name] = value.is_null() ? defaults[name] : value;
   }
 }

@@ -1,5 +1,5 @@
-// The session object: what the provider shows in session.created, and how session.update changes
-// it. One thread.
+// The session object: its content in session.created, and the changes of session.update. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@ class SessionConfig {
   SessionConfig(const std::string& model, const std::string& session_id, std::int64_t expires_at_s,
                 const Profile& profile);
 
-  /// Merges `wanted`, the `session` of a session.update: absent stays, null clears. A fault changes
-  /// nothing.
+  /// Merges `wanted`, the `session` of a session.update: absent members stay, null clears. Returns
+  /// the error, which leaves the session unchanged.
   std::optional<ClientFault> update(const Json& wanted, bool model_has_spoken);
 
-  /// The whole session, as session.updated shows it.
+  /// The whole session, as in session.updated.
   const Json& json() const { return json_; }
 
-  /// nullopt: turns are the client's business.
+  /// nullopt: turn detection is off; the client commits.
   std::optional<Hearing> turn_detection() const;
   bool creates_response() const { return detection_flag("create_response"); }
   bool interrupts_response() const { return detection_flag("interrupt_response"); }
@@ -38,13 +38,13 @@ class SessionConfig {
 
   const Profile& profile_;
   Json json_;
-  AudioFormat input_format_ = AudioFormat::pcm16;  // read for every append
+  AudioFormat input_format_ = AudioFormat::pcm16;  // cached for every append
 };
 
-/// The `audio.output` of a session or of a response, read. Precondition: it has been checked.
+/// The format in the `audio.output` of a session or a response. Precondition: it has been checked.
 AudioFormat output_format_of(const Json& audio_output);
 
-/// What may stand in a `response` or `session` under these names; nullopt if it is fine.
+/// Checks these members of a `response` or `session`; nullopt if they are valid.
 std::optional<ClientFault> check_modalities(const Json& value, const std::string& param);
 std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param,
                                               const Profile& profile);

@@ -29,8 +29,8 @@ Pace pace_of(const Options& options, const Faults& faults) {
   return Pace((options.pace == 0 ? 1 : options.pace) * faults.slow);
 }
 
-/// Another for each connection, so that the ids of a session's second one are not those of its
-/// first; the words come from the seed alone.
+/// A different seed for the ids of each connection, so that a second connection of a session does
+/// not repeat ids. The text depends only on `seed`.
 std::uint64_t id_seed(std::uint64_t seed, std::int64_t now_ms) {
   return Random(seed ^ static_cast<std::uint64_t>(now_ms) << 16U).next();
 }
@@ -86,7 +86,7 @@ struct SimulatedConnection::State {
     return first;
   }
 
-  /// Everything that is due, in order, unless nobody takes what is made.
+  /// Executes everything that is due, in order. Stops when the outgoing queue is full.
   void advance(std::int64_t now_ms) {
     tick(now_ms);
     for (auto next = due(); next && *next <= last_ms && !outgoing.full(); next = due()) {

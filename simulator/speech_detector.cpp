@@ -11,7 +11,7 @@ std::vector<SpeechDetector::Edge> SpeechDetector::hear(const std::vector<std::in
   const auto window_samples = static_cast<std::size_t>(samples_per_second * window_ms / 1000);
   const std::int16_t* from = samples.data();
   const std::int16_t* const end = from + samples.size();
-  filled_ = std::min(filled_, window_samples - 1);  // the format may have changed in mid window
+  filled_ = std::min(filled_, window_samples - 1);  // the format may change within a window
   while (from != end) {
     const auto count = std::min(static_cast<std::size_t>(end - from), window_samples - filled_);
     std::int64_t energy = 0;
@@ -28,7 +28,7 @@ std::vector<SpeechDetector::Edge> SpeechDetector::hear(const std::vector<std::in
 
 void SpeechDetector::close_window(std::int64_t window_samples, const Hearing& hearing,
                                   std::vector<Edge>& edges) {
-  // The default 0.5 is a root mean square of 500: a whisper into a laptop, well above its noise.
+  // The default 0.5 is a root mean square of 500: a whisper at a laptop, well above its noise.
   const double limit = std::max(1000.0 * hearing.threshold, 50.0);
   const bool loud =
       static_cast<double>(energy_) > limit * limit * static_cast<double>(window_samples);

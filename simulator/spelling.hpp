@@ -1,5 +1,5 @@
-// A simulated provider's own words for what happens: event by event in OpenAI's shape, out comes
-// what that provider sends in its place. One object for each connection; one thread.
+// Translates OpenAI's events into those of another provider, one by one. One object for each
+// connection; one thread.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,11 @@ class Ids;
 
 class Spelling {
  public:
-  using Json = nlohmann::ordered_json;  // readers of the wire expect `type` in front
+  using Json = nlohmann::ordered_json;  // readers expect `type` first
 
   virtual ~Spelling() = default;
 
-  /// Adds to `out`: nothing, one event or several. `event` has type and event_id in front.
+  /// Adds zero or more events to `out`. `event` has type and event_id first.
   virtual void spell(Json event, std::vector<Json>& out) = 0;
 };
 

@@ -1,5 +1,5 @@
-// Inworld's Realtime API: OpenAI's events with their id in front of their type, content parts by
-// their old names, settings of its own beside the others, and no usage.
+// Inworld's Realtime API: OpenAI's events with event_id before type, the old names of content
+// parts, additional settings of its own, and no usage.
 #include <string>
 #include <utility>
 

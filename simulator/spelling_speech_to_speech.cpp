@@ -1,6 +1,6 @@
-// Hugging Face's speech-to-speech server as its builds before August 2026 have it: no items but
-// those that a client made, a transcript in finished sentences without deltas, settings that are
-// taken without a word, and no end of a response that called a function.
+// Hugging Face's speech-to-speech server before August 2026. It sends no items except a client's
+// own, transcripts in whole sentences without deltas, no answer to session.update, and no
+// response.done for a response that called a function.
 #include <string>
 #include <utility>
 
@@ -53,7 +53,7 @@ class SpeechToSpeechSpelling final : public Spelling {
     return false;
   }
 
-  /// A sentence at a time is put into sound, and told when it is.
+  /// Collects deltas and sends each whole sentence as one transcript.
   void collect(Json event, std::vector<Json>& out) {
     sentence_ += event["delta"].get<std::string>();
     const std::size_t begin = sentence_.find_first_not_of(' ');

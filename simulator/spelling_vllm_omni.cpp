@@ -1,5 +1,6 @@
-// vLLM-Omni's realtime endpoint as of September 2026: one answer for each committed buffer, as
-// pieces of text and audio that name nothing. No items, no responses, no word about what was heard.
+// vLLM-Omni's realtime endpoint as of September 2026. It sends one answer for each committed
+// buffer, as pieces of text and audio without ids. It sends no items, no responses and no
+// transcriptions.
 #include <string>
 #include <utility>
 

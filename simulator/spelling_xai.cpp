@@ -1,6 +1,7 @@
-// xAI's Grok Voice: OpenAI's names of today over a session object of the old shape. A conversation
-// is announced, items are added and never done, previous_item_id stands on everything and is null
-// but for answers, transcriptions grow, and all items of a response have output index 0.
+// xAI's Grok Voice: OpenAI's current event names with a session object of the old form. It
+// announces a conversation, and sends `added` but never `done` for items. previous_item_id is in
+// every event and null except for answers. Transcriptions grow, and all items of a response have
+// output index 0.
 #include <string>
 #include <utility>
 
@@ -13,7 +14,7 @@ namespace {
 
 using Json = Spelling::Json;
 
-/// The session with its settings where the old protocol had them.
+/// Moves the settings of a session to their places in the old protocol.
 Json flat_session(const Json& session) {
   const Json& audio = session.at("audio");
   Json flat = {{"id", session.at("id")},

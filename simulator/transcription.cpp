@@ -27,7 +27,8 @@ Transcription::Transcription(std::string item_id, Manner manner, const std::stri
       manner_(std::move(manner)),
       emitter_(emitter),
       first_words_(first_words),
-      first_(pieces(" " + first_words)) {}  // a first delta begins with a blank, `completed` not
+      first_(pieces(" " + first_words)) {
+}  // the first delta begins with a space, `completed` does not
 
 bool Transcription::deltas() const {
   return !manner_.model.empty() && manner_.deltas && manner_.fate == Fate::whole;

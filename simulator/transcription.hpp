@@ -1,5 +1,5 @@
-// The words of one spoken item, as they arrive: some while the user still speaks, the rest after
-// the commit, often amid the answer. One thread.
+// The transcription of one spoken item. Some words arrive while the user still speaks, the rest
+// after the commit, often during the answer. One thread.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,10 @@ class Transcription {
  public:
   enum class Fate { whole, failed, empty, missing };
   struct Manner {
-    std::string model;  ///< how it streams; empty: transcription is off and nothing is ever sent
+    std::string model;  ///< decides how it streams; empty: transcription is off, nothing is sent
     Fate fate = Fate::whole;
     std::string failure = "audio_unintelligible";
-    bool growing = false;  ///< completed again and again while the user still speaks
+    bool growing = false;  ///< send `completed` repeatedly while the user speaks
     bool deltas = true;
     std::int64_t late_ms = 0;
   };
@@ -30,13 +30,13 @@ class Transcription {
 
   const std::string& item_id() const { return item_id_; }
 
-  /// The user has been speaking for so long: a word every 300 ms.
+  /// Reports how long the user has been speaking; adds a word every 300 ms.
   void hear(std::int64_t spoken_ms);
 
-  /// The item is committed. Without `speech`, nothing is understood.
+  /// Commits the item. Without `speech`, the transcription is empty.
   void commit(bool speech, std::int64_t length_ms, Pace pace, std::int64_t now_ms);
 
-  /// Precondition of the following: committed.
+  /// Precondition of the following functions: the item is committed.
   bool done() const { return next_ == steps_.size(); }
   Due due() const { return steps_[next_].due; }
   void step(Conversation& conversation);
@@ -44,7 +44,7 @@ class Transcription {
  private:
   struct Step {
     Due due;
-    std::string delta;  // empty: the last step
+    std::string delta;  // empty in the last step
   };
 
   void send_delta(const std::string& text);
@@ -55,8 +55,8 @@ class Transcription {
   Manner manner_;
   Emitter& emitter_;
   std::string first_words_;
-  std::vector<std::string> first_;  // pieces of the words that are known before the commit
-  std::size_t sent_ = 0;            // of these
+  std::vector<std::string> first_;  // pieces of the text known before the commit
+  std::size_t sent_ = 0;            // number of these already sent
   std::string words_;
   std::int64_t length_ms_ = 0;
   std::vector<Step> steps_;

@@ -11,7 +11,7 @@ constexpr std::size_t samples_per_character = Voice::ms_per_character * Voice::s
 constexpr std::size_t table_size = 1024;
 using Table = std::array<std::int16_t, table_size>;
 
-/// One period of a buzz whose harmonics are shaped like two vowels.
+/// One period of a buzz, with harmonics like those of two vowels.
 const std::array<Table, 2>& tables() {
   static const std::array<Table, 2> made = [] {
     constexpr std::array<std::array<double, 8>, 2> harmonics = {
@@ -34,7 +34,7 @@ const std::array<Table, 2>& tables() {
 
 bool begins_character(char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }
 
-/// 0 to 256. Vowels are loud, consonants less, everything between words nearly silent.
+/// From 0 to 256. Vowels are loud, consonants less, and everything between words is nearly silent.
 std::int32_t loudness_of(char c) {
   constexpr std::string_view vowels = "aeiouyAEIOUY";
   constexpr std::string_view pauses = " .,;:!?-\n\t\"'()";
@@ -58,12 +58,12 @@ std::vector<std::int16_t> Voice::speak(std::int64_t ms) {
     const char c = text_[byte_];
     const std::int32_t target = loudness_of(c) << 8U;
     if (loudness_of(c) == 256) vowel_ = static_cast<unsigned char>(c) >> 2U & 1U;
-    // About 160 Hz at the beginning, falling by a third over six seconds, then again.
+    // About 160 Hz at first, falling by a third over six seconds, then starting again.
     const auto hertz = static_cast<std::uint32_t>(160 - spoken_ % 92 * 5 / 8);
     const std::uint32_t step = hertz * (0xffffffffU / 24'000U);
     const std::int16_t* const table = tables()[vowel_].data();
     for (; to != end && into_ < samples_per_character; ++into_) {
-      loudness_ += (target - loudness_) >> 8;  // a time constant of ten milliseconds
+      loudness_ += (target - loudness_) >> 8;  // time constant of 10 ms
       phase_ += step;
       *to++ = static_cast<std::int16_t>(table[phase_ >> 22U] * (loudness_ >> 8) >> 8);
     }

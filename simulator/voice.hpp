@@ -1,6 +1,6 @@
-// A voice of sorts: a hum with two vowels, a rhythm of syllables and a falling pitch, 65 ms a
-// character. It can be heard and seen in a level meter; it cannot be understood. The same text
-// gives the same samples. One thread; costs a table look-up a sample.
+// A simple voice: a hum with two vowels, a rhythm of syllables and a falling pitch, 65 ms a
+// character. It is audible and moves a level meter, but it is not understandable speech. The same
+// text gives the same samples. One thread; costs a table look-up a sample.
 #pragma once
 
 #include <cstddef>
@@ -18,20 +18,20 @@ class Voice {
 
   explicit Voice(std::string text) : text_(std::move(text)) {}
 
-  /// How long the whole of a text takes. A character is a byte that begins one.
+  /// The duration of a text. Counts only the first byte of each character.
   static std::int64_t length_ms(std::string_view text);
 
-  /// The next `ms` milliseconds, at 24 kHz; silence once the text is over.
+  /// The next `ms` milliseconds at 24 kHz; silence after the end of the text.
   std::vector<std::int16_t> speak(std::int64_t ms);
 
  private:
   std::string text_;
-  std::size_t byte_ = 0;       // of the character that is being spoken
-  std::size_t into_ = 0;       // samples into it
+  std::size_t byte_ = 0;       // index of the current character
+  std::size_t into_ = 0;       // samples of it already spoken
   std::size_t spoken_ = 0;     // characters before it
-  std::uint32_t phase_ = 0;    // of the hum; the whole range is one period
+  std::uint32_t phase_ = 0;    // of the hum; the full range of the type is one period
   std::uint32_t vowel_ = 0;    // which table
-  std::int32_t loudness_ = 0;  // follows the character's loudness slowly, so that nothing clicks
+  std::int32_t loudness_ = 0;  // follows the character's loudness slowly, to avoid clicks
 };
 
 }  // namespace verbatim::simulator
