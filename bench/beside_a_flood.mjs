@@ -1,10 +1,10 @@
-// What one session to which very much was posted costs those who post to, read and watch others: a
-// back end posts copies of thousands of unlike turns to one session, while another session gets a
-// short copy every 50 ms, is read, and is watched by an event stream; and the same without the flood.
+// Measures how a flood of posts to one session affects other sessions. A back end posts copies of
+// thousands of different turns to one session. Meanwhile another session gets a short copy every 50 ms,
+// is read, and is followed by an event stream. Then the same without the flood.
 //
 //   node bench/beside_a_flood.mjs [--program build/release/verbatim] [--seconds 10] [--copies 10] [--turns 10000] [--shape unlike|alike|numbered]
 //
-// Exits 1 if the p99 of the short posts beside the flood is above 250 ms.
+// Exits 1 if the p99 of the short posts during the flood is above 250 ms.
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { at, line, serve } from './served.mjs';
@@ -39,7 +39,7 @@ const large = (n) => ({
   })),
 });
 
-/** What a short post to a session of its own, its reading and its showing to a watcher take. */
+/** Measures a short post to a separate session, a read of it, and the delay until a subscriber gets it. */
 async function bystander(name, end) {
   const seen = { post: [], read: [], shown: [] };
   const id = await created('ann');

@@ -1,12 +1,14 @@
-// What posts of copies cost those who only talk: 100 copies of 501 turns are kept, then more are
-// posted, while a live conversation goes on, another session's metadata is changed and /readyz is
-// asked; and the same without posts.
+// Measures how posts of copies affect a live conversation. Stores 100 copies of 501 turns, then posts
+// more. Meanwhile a conversation is live, another session's metadata is changed, and /readyz is called.
+// Then the same without posts.
 //
 //   node bench/copies.mjs [--program build/release/verbatim] [--seconds 10] [--copies 100] [--turns 501]
 //
-// Exits 1 if the first ten posts behind those copies take more than 100 ms at the median, if the wait of a live word or of a PATCH
-// is more than twice as long at p99 as without posts (and more than 5 ms longer, which is a thread's
-// slice), or if /readyz says anything but 200.
+// Exits 1 in one of these cases:
+// - The first ten posts after those copies take more than 100 ms at the median.
+// - The p99 of a live word or of a PATCH is more than twice that without posts, and more than 5 ms longer (a
+//   thread's time slice).
+// - /readyz answers anything but 200.
 import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -31,7 +33,7 @@ const relay = await serve(options.program);
 const { url, request } = relay;
 const created = () => relay.created('ada');
 
-// One turn in twenty was heard otherwise by each writer.
+// Each writer heard one turn in twenty differently.
 const copy = (writer) => ({
   writer: `writer_${writer}`,
   turns: Array.from({ length: turns }, (_, i) => ({
@@ -59,7 +61,7 @@ class Conversation {
       this.#asked.delete(id);
     });
   }
-  /** Until what the provider says to it has come back, durable. */
+  /** Sends a word; `waits` gets the time until the provider's answer to it is durable and received. */
   say() {
     const id = `word_${++this.#count}`;
     this.#asked.set(id, performance.now());
@@ -104,7 +106,7 @@ async function run(name, poster) {
   line(name, 'post', seen.post);
   const bad = seen.ready.filter((status) => status !== 200).length;
   console.log(`${name.padEnd(14)} readyz ${seen.ready.length} times, ${bad} times not 200`);
-  // The first few have about as many copies before them as were asked for; the others have more.
+  // Only the first posts meet about the requested number of copies; later posts meet more.
   const first = seen.post.slice(0, 10);
   line(name, 'first', first);
   return { word: at(talk.waits, 0.99), patch: at(seen.patch, 0.99), post: at(first, 0.5), bad };

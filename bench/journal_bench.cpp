@@ -1,6 +1,6 @@
-// How long a delta waits for its sync, how many rows a second the journal takes at most, and what
-// a delta costs in bytes written; beside it, what the disk gives without any of ours. Built with
-// -DVERBATIM_BENCH=ON; run on the disk in question:
+// Measures how long a delta waits for its sync, the largest number of journal rows per second, and
+// the bytes written per delta. For comparison, measures the disk alone. Built with
+// -DVERBATIM_BENCH=ON. Run it on the disk to measure:
 //   journal_bench FOLDER
 #include <fcntl.h>
 #include <unistd.h>
@@ -35,9 +35,9 @@ class Meter final : public storage::JournalListener {
     std::fprintf(stderr, "%s\n", message.c_str());
     std::_Exit(1);
   }
-  std::vector<Clock::time_point> submitted;  ///< by sequence, filled before the writer can know
+  std::vector<Clock::time_point> submitted;  ///< by sequence; set before the writer gets the row
   std::vector<double> waits;
-  session::Sequence first = 2;  ///< the attempt takes sequence 1
+  session::Sequence first = 2;  ///< the attempt has sequence 1
   std::size_t next = 0;
   std::atomic<session::Sequence> durable{0};
 };
@@ -58,12 +58,13 @@ std::uint64_t bytes_written() {
   return 0;
 }
 
-/// Deltas come in handfuls, as sockets bring them. A thread that slept before each of 10,000 would
-/// use up the processors that it measures: a machine with a quota for them then stops altogether.
+/// Deltas are submitted in small groups, as they arrive from sockets. Sleeping before each of
+/// 10,000 deltas would use the CPU time that is measured, and a machine with a CPU quota would
+/// stall.
 constexpr int ticks_per_second = 1000;
 constexpr auto tick = std::chrono::microseconds(1'000'000 / ticks_per_second);
 
-/// `rate` 0: as fast as the queue takes them.
+/// `rate` 0: as fast as the queue accepts rows.
 void measure(const std::filesystem::path& folder, int rate, int count) {
   const auto file = folder / "bench.db";
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file.string() + suffix);
@@ -103,7 +104,7 @@ void measure(const std::filesystem::path& folder, int rate, int count) {
       static_cast<double>(stats.rows) / static_cast<double>(stats.commits), bytes / count);
 }
 
-/// What the disk gives at best: one record appended and synced, again and again.
+/// The best result of the disk alone: repeatedly appends and syncs one record.
 void measure_disk(const std::filesystem::path& folder, int count) {
   const auto file = folder / "bench.raw";
   const int opened = ::open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);

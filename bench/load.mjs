@@ -1,11 +1,11 @@
-// Many conversations at once, in real time, against a relay that is already running.
+// Runs many conversations at once, in real time, against a running relay.
 //
 //   node bench/load.mjs --url https://127.0.0.1:8443 --sessions 200 --seconds 60 [--pid N] [--silent]
 //
-// Each session speaks (24 kHz PCM16, 100 ms messages), falls silent, listens to the answer, and
-// notes every character it receives. At the end each transcript is read back over HTTP and compared
-// with what that client saw: a difference is a lost event. With --pid the relay's CPU time, memory
-// and open files are read from the operating system.
+// Each session speaks (24 kHz PCM16, 100 ms messages), falls silent, listens to the answer, and records
+// every character that it receives. At the end it reads each transcript over HTTP and compares it with
+// what that client received: a difference is a lost event. With --pid it reads the relay's CPU time,
+// memory and open files from the operating system.
 import {createRequire} from 'node:module';
 import {readFileSync, readdirSync} from 'node:fs';
 import https from 'node:https';
@@ -20,7 +20,7 @@ const {values: options} = parseArgs({
     sessions: {type: 'string', default: '200'},
     seconds: {type: 'string', default: '60'},
     pid: {type: 'string'},
-    silent: {type: 'boolean', default: false},   // nobody speaks: audio upwards and nothing else
+    silent: {type: 'boolean', default: false},   // without speech: only audio to the provider
   },
 });
 const sessionCount = Number(options.sessions);
@@ -103,8 +103,8 @@ class Caller {
     });
   }
 
-  /// Every final text must be there as it was, every piece must be the beginning of what is kept
-  /// (a final text that came after we had left may lack the first piece's leading space).
+  /// Every final text must be stored unchanged, and every partial text must be a prefix of the stored text.
+  /// (A final text that arrived after the client left may lack the leading space of the first delta.)
   compare(transcript) {
     const kept = new Map(transcript.turns.map((turn) => [turn.item_id, turn.text]));
     let lost = 0;
@@ -141,7 +141,7 @@ function processUse(pid) {
   };
 }
 
-/// value of a quantile from a Prometheus histogram, in milliseconds: the bucket's upper bound
+/// A quantile of a Prometheus histogram in milliseconds: the upper bound of its bucket.
 function quantile(metrics, name, labels, q) {
   const buckets = [...metrics.matchAll(
       new RegExp(`^${name}_bucket\\{([^}]*)\\} (\\S+)$`, 'gm'))]

@@ -1,4 +1,4 @@
-// How long it takes to merge a copy of 500 turns into 500 turns, by the way they are matched.
+// Measures the merge of a copy of 500 turns into 500 turns, for each way of matching them.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -46,7 +46,7 @@ Copy copy(bool ids, bool numbers) {
   return made;
 }
 
-/// One turn in twenty was heard otherwise by each writer, as nobody else heard it.
+/// Each writer heard one turn in twenty differently from all others.
 std::vector<Copy> many(bool numbers) {
   std::vector<Copy> copies;
   for (int writer = 0; writer < 101; ++writer) {

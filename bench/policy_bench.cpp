@@ -1,6 +1,6 @@
-// How long one message of a client holds a thread where a field is locked, by its shape and size:
-// first as shipped, where the walk ends at policy.values_max, then without that limit. Ends with 1
-// if the time grows more than with the size.
+// Measures how long one client message occupies a thread if a field is locked, by shape and size of
+// the message. First as shipped, where the check ends at policy.values_max, then without that
+// limit. Exits with 1 if the time grows faster than the size.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -20,9 +20,9 @@ namespace {
 constexpr std::size_t size_min = 24 * 1024;
 constexpr std::size_t size_max = 24 * 1024 * 1024;
 constexpr std::size_t growth = 32;
-/// What twice the caches and the logarithm of sorting may cost.
+/// Tolerance for two levels of caches and the logarithm of sorting.
 constexpr double allowance = 3;
-/// Below this a clock and the caches say more than the message does.
+/// Shorter times depend more on the clock and the caches than on the message.
 constexpr double milliseconds_min = 2;
 
 struct Shape {
@@ -48,7 +48,7 @@ std::string message(const Shape& shape, std::size_t bytes) {
   return out + shape.end + "}";
 }
 
-/// Of this thread's own work: others may be busy, too.
+/// CPU time of this thread, because other threads may be busy.
 double thread_milliseconds() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -65,7 +65,7 @@ double milliseconds_of(const Policy& policy, const std::string& text) {
   return best;
 }
 
-/// Whether it grew with the size, or less.
+/// True if the time grew at most in proportion to the size.
 bool measure(const char* title, MessageLimits limits) {
   const auto same = [](const std::string& text) { return [text](std::size_t) { return text; }; };
   const Shape shapes[] = {

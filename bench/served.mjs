@@ -1,11 +1,11 @@
-// A relay for a bench: started on a folder of its own, asked over plain HTTP, ended with it.
+// Starts a relay for a benchmark, with a temporary data folder and plain HTTP, and stops it at the end.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Waits until `program` serves; `close()` ends it and removes what it kept. */
+/** Waits until `program` serves. `close()` stops it and deletes its data. */
 export async function serve(program) {
   const folder = mkdtempSync(join(tmpdir(), 'verbatim-bench-'));
   const ready = join(folder, 'ready.json');
@@ -24,7 +24,7 @@ export async function serve(program) {
   return {
     url,
     request,
-    /** The id of a new session. */
+    /** Creates a session and returns its id. */
     created: async (user) => JSON.parse((await request('/v1/sessions', 'POST', { user })).text).id,
     close() {
       relay.kill('SIGKILL');
@@ -33,11 +33,11 @@ export async function serve(program) {
   };
 }
 
-/** The value below which this share of them lies. */
+/** The value below which this share of the values lies. */
 export const at = (values, share) =>
   values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
 
-/** Prints the median, the p99 and the longest of the milliseconds, if there are any. */
+/** Prints the median, the p99 and the maximum of times in milliseconds, if there are any. */
 export function line(name, what, values) {
   if (values.length === 0) return;
   const ms = (value) => `${value.toFixed(1).padStart(8)} ms`;

@@ -1,11 +1,11 @@
-// What the operating system says of a process and its children.
+// Reads CPU time and memory of a process and its children from the operating system.
 import { readFileSync, readdirSync } from 'node:fs';
 
 function read(file) {
   try {
     return readFileSync(file, 'utf8');
   } catch {
-    return ''; // it has gone meanwhile
+    return ''; // the process has ended
   }
 }
 
@@ -17,7 +17,7 @@ function list(directory) {
   }
 }
 
-/** The process and all that come from it. */
+/** The process and all its descendants. */
 function family(pid) {
   const children = list(`/proc/${pid}/task`).flatMap((task) =>
     read(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean).map(Number));
@@ -25,8 +25,8 @@ function family(pid) {
 }
 
 /**
- * `cpuUs`: microseconds of processor time of all threads so far, `cpuUsOf` by their names; `pssKiB`:
- * memory, shared pages in shares.
+ * `cpuUs`: CPU time of all threads so far, in microseconds; `cpuUsOf`: the same by thread name; `pssKiB`:
+ * memory, with shared pages divided among their processes.
  */
 export function accounts(pid) {
   let cpuUs = 0;

@@ -1,4 +1,4 @@
-// A certificate for both sides of every relay: P-256, as most have today.
+// Makes the certificate for both sides of every relay: P-256, the most common type.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

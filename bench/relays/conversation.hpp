@@ -1,5 +1,5 @@
-// What client and provider say in a measured conversation: events of the shapes and sizes that the
-// recorded streams have, each with the moment at which it was sent in its event_id.
+// The events of client and provider in a measured conversation. They have the forms and sizes of
+// the recorded streams, and the time of sending in event_id.
 #pragma once
 
 #include <chrono>
@@ -17,11 +17,11 @@ inline std::int64_t now_ns() { return Clock::now().time_since_epoch().count(); }
 
 enum class Kind { audio, text, other };
 
-/// An event without its moment, which is written into it as it is sent.
+/// An event whose time is written into it when it is sent.
 class Template {
  public:
   Template(Kind kind, std::string_view type, std::string_view rest);
-  /// The event, stamped with the present moment. Valid until the next call.
+  /// The event with the current time. Valid until the next call.
   const std::string& stamped();
   Kind kind() const { return kind_; }
 
@@ -31,22 +31,22 @@ class Template {
   std::size_t stamp_at_;
 };
 
-/// When an event was sent, read from its stamp; 0 if it has none.
+/// The time at which an event was sent; 0 if it has none.
 std::int64_t sent_ns(std::string_view event);
-/// As a client or a provider tells by the beginning of an event.
+/// The kind of an event, from its first bytes.
 Kind kind_of(std::string_view event);
 
-/// base64 of so many milliseconds of 24 kHz PCM16.
+/// Base64 of this many milliseconds of 24 kHz PCM16.
 std::string speech(int ms);
 
-/// A provider's event of one exchange, and when it is due after the exchange has begun.
+/// A provider's event, and the time after the beginning of the exchange at which it is due.
 struct Due {
   int at_ms;
   Template event;
 };
-/// One exchange: what the person said, transcribed, and an answer of two seconds whose audio and
-/// text come interleaved in five bursts. It is the session's exchange of that number, from 0;
-/// `audio` is that of one 100 ms message.
+/// One exchange: a transcribed utterance, and an answer of two seconds. Audio and text of the
+/// answer are interleaved in five bursts. `number` counts the session's exchanges from 0; `audio`
+/// is the audio of one 100 ms message.
 std::vector<Due> one_exchange(const std::string& session, int number, const std::string& audio);
 
 /// The first event of a session.

@@ -1,5 +1,5 @@
-// A share of the processors that a process gets and no more: a control group of the system. For who
-// may make one; elsewhere `CpuLimit.make` gives undefined.
+// Limits the CPU time of a process with a control group. Without the right to make one, `CpuLimit.make`
+// returns undefined.
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,7 +8,7 @@ const periodUs = 10_000;
 export class CpuLimit {
   #directory;
 
-  /** `cores`: how much of a processor in all, as 0.3. */
+  /** `cores`: the limit in cores, for example 0.3. */
   static make(cores) {
     const old = existsSync('/sys/fs/cgroup/cpu/cpu.cfs_quota_us');
     const limit = new CpuLimit();
@@ -33,12 +33,12 @@ export class CpuLimit {
     writeFileSync(join(this.#directory, 'cgroup.procs'), String(pid));
   }
 
-  /** After the process has ended. */
+  /** Call it after the process has ended. */
   end() {
     try {
       rmdirSync(this.#directory);
     } catch {
-      // It was not made, or the system will see to it.
+      // The group does not exist, or the system removes it later.
     }
   }
 }

@@ -1,10 +1,10 @@
-// How cost grows: with the length of a conversation (memory), with what the store holds (delay of text,
-// which is that of the journal, and of the API), and from one core to two.
+// Measures how cost grows: memory with the length of a conversation, the delay of text (journal) and of
+// the API with the size of the store, and throughput from one core to two.
 //
 //   node bench/relays/growth.mjs [--turns 1000000] [--hours 3] [--out docs/performance]
 //
-// The long conversations are told a hundred times faster than they would be. For two cores it has to
-// be allowed to make a control group: the relay is given 30 % of each, since the load needs the rest.
+// Long conversations run a hundred times faster than in reality. The measurement of two cores needs the
+// right to make a control group: the relay gets 30 % of each core, and the load needs the rest.
 import https from 'node:https';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -68,7 +68,7 @@ async function lengthOfConversation() {
   return { sessions, haste, messages: done.messages, kib_per_session_by_hours: samples };
 }
 
-// ---- what the store holds ------------------------------------------------------------------
+// ---- the size of the store ------------------------------------------------------------------
 
 const turnsOfSession = 750;
 const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
@@ -140,7 +140,7 @@ async function sizeOfStore() {
 // ---- from one core to two ------------------------------------------------------------------
 
 const share = 0.3;
-const overload = 1600; // conversations: far more than what it may have can carry
+const overload = 1600; // conversations: far more than the CPU limit can carry
 async function twoCores() {
   const rows = [];
   for (let round = 0; round < 3; ++round) {

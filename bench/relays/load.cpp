@@ -1,14 +1,14 @@
-// Both ends of many conversations through a relay, in one process with one clock: the clients that
-// speak, and the provider that answers. What the relay adds lies between two stamps of that clock.
+// Both ends of many conversations through a relay, in one process with one clock: the clients and
+// the provider. The delay of the relay is the difference of two time stamps of that clock.
 //
 //   relay_load --port P [--path /v1/realtime] --provider-port P --cert PEM --key PEM
 //              [--sessions N] [--work conversation|audio|idle|flood] [--message-ms 100]
 //              [--exchange-ms 4000]
 //              [--warm-up S] [--seconds S]
 //
-// Says on standard output, a JSON object a line: "listening"; "connected" when every session has
-// heard its provider; after a line on standard input and the warm-up "measuring"; at the end "done"
-// with what was counted in between. Whoever measures the relay's processes does it at these lines.
+// Prints JSON objects, one a line: "listening"; "connected" when every session has a message of its
+// provider; "measuring" after a line on standard input and the warm-up; "done" with the counts at
+// the end. The caller reads the relay's CPU time and memory at these lines.
 #include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -41,9 +41,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
-/// Of one exchange, as its script has it.
+/// Length of one exchange in its script.
 constexpr int script_ms = 4000;
-/// Handshakes under way at once: enough to keep a relay busy, few enough for its backlog.
+/// Concurrent handshakes: enough to keep a relay busy, few enough for its listen backlog.
 constexpr int dials_max = 32;
 
 struct Options {
@@ -128,7 +128,7 @@ awaitable<void> wait_for(Timer& event) {
   co_await event.async_wait(asio::redirect_error(use_awaitable, ignored));
 }
 
-/// Everything that comes, counted.
+/// Counts every event that arrives.
 awaitable<void> listen(Bench& bench, std::shared_ptr<Stream> stream, const char* direction,
                        bool client) {
   beast::flat_buffer buffer;
@@ -144,7 +144,7 @@ awaitable<void> listen(Bench& bench, std::shared_ptr<Stream> stream, const char*
   }
 }
 
-/// Sends one as fast as they are taken.
+/// Sends an event repeatedly, as fast as the relay accepts it.
 awaitable<void> flood(Bench& bench, Stream& stream, Template event) {
   while (!bench.over) {
     std::string bytes = event.stamped();
@@ -152,7 +152,7 @@ awaitable<void> flood(Bench& bench, Stream& stream, Template event) {
   }
 }
 
-/// Sends one again and again, in real time.
+/// Sends an event repeatedly, in real time.
 awaitable<void> pace(Bench& bench, Stream& stream, Template event, int every_ms, int number) {
   const milliseconds every(every_ms);
   auto next = Clock::now() + every * number / bench.options.sessions;
@@ -172,7 +172,7 @@ awaitable<void> answer(Bench& bench, std::shared_ptr<Stream> stream, int number)
     auto script = one_exchange(std::to_string(number), exchanges, bench.audio);
     int at_ms = 0;
     for (Due& due : script) {
-      // Nothing but audio from here on, in an answer that has no end.
+      // From here on, only audio of an answer without end.
       if (bench.options.work == "audio" && due.event.kind() == Kind::audio)
         co_return co_await pace(bench, *stream, due.event, 100, number);
       const int due_ms = due.at_ms * bench.options.exchange_ms / script_ms;
@@ -192,11 +192,12 @@ awaitable<void> speak(Bench& bench, std::shared_ptr<Stream> stream, int number) 
   co_await pace(bench, *stream, append, every_ms, number);
 }
 
-/// One that fails while the conversations are under way makes the run worthless: it is counted.
+/// Counts coroutines that fail during the measurement, because a failure makes the run invalid.
 template <class Work>
 void spawn(Bench& bench, Work work) {
   asio::co_spawn(bench.io, std::move(work), [&bench](const std::exception_ptr& failure) {
-    // Before: who only looks whether the relay listens is passed on as well.
+    // Ignore earlier failures: the relay also passes on connections that only test whether it
+    // listens.
     if (!failure || !bench.running || bench.over) return;
     try {
       std::rethrow_exception(failure);

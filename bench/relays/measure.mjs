@@ -1,12 +1,12 @@
-// One relay under one load: both are started, what the load says is awaited, the relay's accounts
-// are read at its marks.
+// Measures one relay under one load. Starts both, waits for the lines that the load prints, and reads the
+// relay's CPU time and memory at these lines.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { accounts } from './accounting.mjs';
 import { startPeer } from './peers.mjs';
 
-/** The clients and the provider, as a process that is told when to go on. */
+/** The process with the clients and the provider; a line on its standard input starts the measurement. */
 export class Load {
   #lines;
   #child;
@@ -35,9 +35,9 @@ export class Load {
 }
 
 /**
- * `place`: directory, binary, loadBinary, cert, key, pem, port, providerPort; `work`: sessions, work,
- * message-ms, seconds, warm-up. `limit`: a CpuLimit that the relay is put under. Memory in KiB, time
- * in microseconds of processor a message.
+ * `place`: directory, binary, loadBinary, cert, key, pem, port, providerPort. `work`: sessions, work,
+ * message-ms, seconds, warm-up. `limit`: a CpuLimit for the relay. Returns memory in KiB, and CPU time in
+ * microseconds per message.
  */
 export async function measure(name, place, work, { relayCores = '0', loadCores = '1', settings, settle = 0, limit } = {}) {
   const load = new Load(place.loadBinary, loadCores, {

@@ -1,6 +1,6 @@
-// A relay as applications usually write it: JSON.parse for each event, the transcript in memory;
-// with --sqlite FILE an insert for each event that has text, in SQLite's usual settings for a
-// server (WAL, synchronous=NORMAL: less than what Verbatim promises).
+// A relay as applications usually write it: JSON.parse for each event, and the transcript in memory. With
+// --sqlite FILE, an insert for each event with text, with SQLite's usual settings for a server (WAL,
+// synchronous=NORMAL: weaker than Verbatim's promise).
 //
 //   node node_relay.mjs --port P --provider wss://... --cert PEM --key PEM [--sqlite FILE]
 import { readFileSync } from 'node:fs';
@@ -35,7 +35,7 @@ const clients = new WebSocketServer({ server, perMessageDeflate: false });
 clients.on('connection', (client, request) => {
   const session = new URL(request.url, 'https://localhost').searchParams.get('session');
   const provider = new WebSocket(values.provider, { rejectUnauthorized: false, perMessageDeflate: false });
-  const transcript = new Map(); // by item
+  const transcript = new Map(); // by item id
   const early = [];
   client.on('message', (data) => {
     JSON.parse(data);

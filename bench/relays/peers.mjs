@@ -1,5 +1,5 @@
-// What is measured side by side, each with TLS towards the client and towards the provider, one
-// worker thread, no access log.
+// The relays to compare. Each uses TLS to the client and to the provider, one worker thread and no access
+// log.
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -63,7 +63,7 @@ const nodeRelay = ({ port, providerPort, cert, key }, ...more) => [
   ...more,
 ];
 
-/** By name: what a place needs, and the command. `settings` are Verbatim's, for comparisons. */
+/** By name: the preparation and the command of a relay. `settings` are additional settings of Verbatim. */
 export const peers = {
   direct: { title: 'no relay', command: () => null },
   tcp: { title: 'HAProxy, TCP (TLS passed through)', command: (place) => ['haproxy', '-f', config(place, 'tcp.cfg', haproxy(place, 'tcp'))] },
@@ -109,7 +109,7 @@ async function accepts(port) {
   throw new Error(`nothing listens on port ${port}`);
 }
 
-/** Starts a peer on these cores; `null` for no relay. */
+/** Starts a relay on these cores; `null` for no relay. */
 export async function startPeer(name, place, cores, settings) {
   mkdirSync(place.directory, { recursive: true });
   const command = peers[name].command(place, settings);

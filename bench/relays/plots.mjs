@@ -1,4 +1,4 @@
-// Plots as SVG: bars, and lines. What is ours is drawn in colour.
+// Draws bar charts and line charts as SVG. Verbatim's own values have a colour.
 const width = 760;
 const font = 'font-family="system-ui, sans-serif" font-size="13"';
 const ours = '#0b6e4f';
@@ -13,7 +13,7 @@ ${content.join('\n')}
 const round = (value) =>
   Number.isInteger(value) || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
-/** Some five round numbers up to `most`. */
+/** About five round numbers up to `most`. */
 function roundSteps(most) {
   const rough = most / 5;
   const power = 10 ** Math.floor(Math.log10(rough));

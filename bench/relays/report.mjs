@@ -1,13 +1,13 @@
-// What was measured, as a table and plots.
+// Writes the results as a table and plots.
 //
-//   node bench/relays/report.mjs [DIRECTORY]     draws anew what DIRECTORY/results.json has
+//   node bench/relays/report.mjs [DIRECTORY]     draws the results in DIRECTORY/results.json again
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { peers } from './peers.mjs';
 import { bars, lines } from './plots.mjs';
 
-/** Writes table.md and the plots into `out`; the table, in Markdown. */
+/** Writes table.md and the plots into `out`. Returns the table in Markdown. */
 export function report(results, out) {
   const of = (part, name, sessions) =>
     results.find((one) => one.part === part && one.relay === name && (!sessions || one.sessions === sessions));

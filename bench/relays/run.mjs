@@ -1,8 +1,8 @@
-// The relays side by side, in one run: a table on standard output, everything as JSON, and plots.
+// Measures all relays in one run. Writes a table to standard output, all results as JSON, and plots.
 //
 //   bench/run [--quick] [--out docs/performance]
 //
-// The relay has one core for itself, the load (clients and provider) the other.
+// The relay has one core, and the load (clients and provider) has the other.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -31,7 +31,7 @@ const results = [];
 let port = 20_000;
 async function cell(part, name, work, more = {}) {
   port += 2;
-  const warmUp = work.work === 'audio' ? 6 : 2; // until every answer has begun
+  const warmUp = work.work === 'audio' ? 6 : 2; // seconds until every answer has begun
   const where = { ...place, directory: join(directory, `${name}-${port}`), port, providerPort: port + 1 };
   const result = await measure(name, where, { 'message-ms': 100, 'warm-up': warmUp, seconds, ...work }, more);
   rmSync(where.directory, { recursive: true, force: true });
@@ -66,7 +66,7 @@ for (const name of ['direct', 'nginx', 'verbatim', 'node']) {
     if ((delays.down_audio?.p99_ms ?? Infinity) > 50) break;
   }
 }
-// Both cores for both: what a message costs when the sessions are spread over two threads.
+// Both processes on both cores: the cost of a message with sessions on two threads.
 for (const threads of [1, 2]) {
   const cores = { relayCores: '0,1', loadCores: '0,1', settings: [`server.threads=${threads}`] };
   await cell(`${threads} threads`, 'verbatim', { sessions: 300, work: 'conversation' }, cores);
