@@ -8,7 +8,7 @@ RUN cmake --preset release -DVERBATIM_TESTS=OFF \
  && install -s build/release/verbatim /usr/local/bin/verbatim
 
 FROM debian:bookworm-slim
-# The shared libraries that the program names, and the certificate authorities it trusts upstream.
+# The shared libraries that the program loads, and the certificate authorities for upstream connections.
 RUN apt-get -qq update \
  && apt-get -qq install --no-install-recommends -y ca-certificates \
       libcurl4 libprometheus-cpp-core1.0 libre2-9 libsqlite3-0 libssl3 libtomlplusplus3 >/dev/null \

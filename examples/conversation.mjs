@@ -26,4 +26,4 @@ for (const question of ['Hello! Who are you?', 'And what do you remember of this
 realtime.close();
 
 const answer = await fetch(`${base}/v1/sessions/${session}/transcript?format=text&wait=10`);
-console.log(`\n\n--- kept as ${session} ---\n${await answer.text()}`);
+console.log(`\n\n--- stored as ${session} ---\n${await answer.text()}`);

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Writes what the program is made of, as a software bill of materials (CycloneDX 1.5, JSON): every
-// Debian package whose shared library it loads, whose archive is linked into it, or whose headers
-// are compiled into it. Read from the build itself, so it cannot name what is not there.
+// Writes a software bill of materials of the program (CycloneDX 1.5, JSON). It lists every Debian
+// package whose shared library the program loads, whose archive is linked into it, or whose headers are
+// compiled into it. It is read from the build itself, so it lists only what is really used.
 //
 //   scripts/sbom.mjs [--build build/release] [--program verbatim] >verbatim.cdx.json
 //
-// Needs the build folder (Ninja keeps there which headers were read) and the system it was built on.
+// Needs the build folder (where Ninja records the headers that were read) and the system of the build.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
@@ -23,10 +23,10 @@ const output = (command, ...args) =>
 
 const lines = (text) => text.split('\n').filter(Boolean);
 
-/** Numbers and macros of the kernel's interface only: no code of the kernel gets into the program. */
+/** Packages with only constants and macros (of the kernel's interface): none of their code is in the program. */
 const notInside = new Set(['linux-libc-dev']);
 
-/** How the program uses each file that is not of the project: path -> 'dynamic' | 'static' | 'headers'. */
+/** How the program uses each file from outside of the project: path -> 'dynamic' | 'static' | 'headers'. */
 function filesInside() {
   const uses = new Map();
   const inputs = lines(output('ninja', '-C', build, '-t', 'inputs', values.program));
@@ -43,17 +43,17 @@ function filesInside() {
   return uses;
 }
 
-/** The package that each file is of; a file that no package has is told, not passed over. */
+/** The package of each file. The caller reports files that belong to no package. */
 function packagesOf(paths) {
   const owners = new Map();
-  // A package may still list /lib/… for what lies in /usr/lib/….
+  // A package may list /lib/… for a file in /usr/lib/….
   const asked = paths.flatMap((path) => [path, path.replace(/^\/usr\/lib/, '/lib')]);
   for (let at = 0; at < asked.length; at += 500) {
     let found;
     try {
       found = output('dpkg-query', '-S', ...asked.slice(at, at + 500));
     } catch (error) {
-      found = error.stdout ?? ''; // some were not found: the others are in it
+      found = error.stdout ?? ''; // it fails if some files are unknown, and still prints the others
     }
     for (const line of lines(found)) {
       const [names, path] = line.split(/: (?=\/)/);

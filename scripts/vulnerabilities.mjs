@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// Lists the known vulnerabilities that concern what the program is made of: reads a bill of
-// materials (scripts/sbom.mjs) and a downloaded file of Debian's security tracker
+// Lists the known vulnerabilities of the program's components. Reads a bill of materials
+// (scripts/sbom.mjs) and a downloaded file of Debian's security tracker
 // (https://security-tracker.debian.org/tracker/data/json).
 //
 //   scripts/vulnerabilities.mjs SBOM TRACKER [--release bookworm]
 //
-// Says on each line: the vulnerability, the package with its version, and what to do. Exits with 0 if
-// there are none, with 1 if there are, with 2 if a file cannot be read. "unimportant" ones, which
-// Debian says do no harm in its packages, are counted only.
+// Prints for each vulnerability its id, the package with its version, and what to do. Exits with 0 if
+// there are none, with 1 if there are some, and with 2 if a file cannot be read. Only counts those that
+// Debian calls "unimportant", because they do no harm in its packages.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -41,25 +41,25 @@ if (positionals.length !== 2) fail('usage: scripts/vulnerabilities.mjs SBOM TRAC
 const sbom = read(positionals[0], 'a CycloneDX bill of materials', (it) => it?.bomFormat === 'CycloneDX' && Array.isArray(it.components));
 const tracker = read(positionals[1], "a file of Debian's security tracker", (it) => isObject(it) && Object.values(it).every(isObject));
 const knows = Object.values(tracker).some((source) => Object.values(source).some((one) => one.releases?.[values.release]));
-if (!knows) fail(`${positionals[1]} says nothing of the release ${values.release}: is it the whole file, and is the name right?`);
+if (!knows) fail(`${positionals[1]} has no entry for the release ${values.release}. Check that the file is complete and the name is right.`);
 
 const property = (component, name) => component.properties?.find((one) => one.name === name)?.value;
 
-/** As Debian compares versions: epochs, tildes and all. */
+/** Compares versions by Debian's rules (epochs, tildes). */
 function isOlder(version, than) {
   const { status, error } = spawnSync('dpkg', ['--compare-versions', version, 'lt', than]);
   if (error || status > 1) fail(`dpkg cannot compare ${version} with ${than}${error ? `: ${error.message}` : ''}`);
   return status === 0;
 }
 
-/** What is to be done about it; undefined: it does not concern this version. */
+/** What to do about a vulnerability; undefined if this version is not affected. */
 function remedy(state, version) {
   if (state.status === 'resolved')
     return state.fixed_version !== '0' && isOlder(version, state.fixed_version) ? `fixed in ${state.fixed_version}: install it and build again` : undefined;
-  return state.status === 'undetermined' ? 'not known whether it concerns this version' : 'not fixed in this release yet';
+  return state.status === 'undetermined' ? 'not known whether this version is affected' : 'not fixed in this release yet';
 }
 
-/** A source package once, whatever it was cut into. */
+/** Each source package once; a source package can have several binary packages. */
 const sources = new Map();
 for (const component of sbom.components) {
   const source = property(component, 'debian:source') ?? component.name;
@@ -78,5 +78,5 @@ for (const { source, version } of sources.values())
   }
 found.sort((a, b) => (a.id < b.id ? -1 : 1));
 for (const { text } of found) console.log(text);
-console.log(`${found.length} concern what is in the program; ${unimportant} more are unimportant; ${sources.size} source packages were looked up.`);
+console.log(`${found.length} vulnerabilities concern the program; ${unimportant} more are unimportant; ${sources.size} source packages were looked up.`);
 process.exit(found.length > 0 ? 1 : 0);

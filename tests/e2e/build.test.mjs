@@ -103,7 +103,7 @@ test('known vulnerabilities that concern the program are listed, and no others',
   assert.deepEqual(stdout.match(/^CVE-\S+/gm), [1, 6, 7, 8, 9].map((n) => `CVE-2030-000${n}`));
   assert.match(stdout, /CVE-2030-0001 {2}openssl 3\.0\.19-1~deb12u2 .*fixed in 3\.0\.20-1~deb12u1/);
   assert.match(stdout, /CVE-2030-0006 .*not fixed/);
-  assert.match(stdout, /5 concern what is in the program; 1 more are unimportant; 4 source packages/);
+  assert.match(stdout, /5 vulnerabilities concern the program; 1 more are unimportant; 4 source packages/);
 });
 
 test('a program that nothing concerns passes, and a file that cannot be used is not taken for that', (t) => {
@@ -113,8 +113,8 @@ test('a program that nothing concerns passes, and a file that cannot be used is 
   for (const [tracker, args, said] of [
     ['{"openssl": ', [], /cannot be read/],
     ['[]', [], /is not a file of Debian's/],
-    [fine, ['--release', 'bookwurm'], /says nothing of the release bookwurm/],
-    [{}, [], /says nothing of the release/],
+    [fine, ['--release', 'bookwurm'], /has no entry for the release bookwurm/],
+    [{}, [], /has no entry for the release/],
   ]) {
     const { status, stderr } = vulnerabilities(t, made, tracker, ...args);
     assert.equal(status, 2);
