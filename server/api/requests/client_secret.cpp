@@ -5,7 +5,7 @@
 #include "base/ids.hpp"
 #include "base/json/view.hpp"
 #include "base/json/writer.hpp"
-#include "server/api/instruction_templates.hpp"
+#include "server/api/requests/instruction_templates.hpp"
 #include "server/api/requests/session.hpp"
 #include "server/relay/access/token_terms.hpp"
 #include "session/policy/known_members.hpp"

@@ -1,5 +1,5 @@
 // Instructions made of templates: what a value may be, and how it stands in them.
-#include "server/api/instruction_templates.hpp"
+#include "server/api/requests/instruction_templates.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>

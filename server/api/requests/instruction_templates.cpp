@@ -1,4 +1,4 @@
-#include "server/api/instruction_templates.hpp"
+#include "server/api/requests/instruction_templates.hpp"
 
 #include <algorithm>
 #include <cstdint>
