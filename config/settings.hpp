@@ -153,7 +153,7 @@ struct InstructionTemplate {
   std::vector<TemplateVariable> variables;
 };
 
-/// What clients may do, unless their token has its own policy.
+/// Client permissions; a policy of the token replaces them.
 struct Policy {
   std::vector<std::string> client_events;  ///< empty: all of the protocol's
   std::vector<std::string> locked;         ///< fields of the session, `bound` or `all`

@@ -52,7 +52,7 @@ class Emitter {
   Ids& ids_;
   Faults faults_;
   Random random_;
-  bool plain_;  ///< no fields to leave out, no odd ids, no other spelling
+  bool plain_;  ///< audio deltas need no tree: OpenAI's spelling, complete and plain ids
   std::unique_ptr<Spelling> spelling_;
   std::vector<Json> spelled_;  // reused to avoid allocations
 };

@@ -40,7 +40,7 @@ struct Profile {
   std::int64_t ping_ms = 0;        ///< interval of `ping` events; 0: never
   std::int64_t session_ms = 3'600'000;
 
-  /// Makes the provider's spelling of events; nullptr: as OpenAI.
+  /// Makes the translation of events into the provider's spelling; nullptr: as OpenAI.
   std::unique_ptr<Spelling> (*spelling)(Ids& ids) = nullptr;
 };
 

@@ -17,8 +17,8 @@ class SessionConfig {
   SessionConfig(const std::string& model, const std::string& session_id, std::int64_t expires_at_s,
                 const Profile& profile);
 
-  /// Merges `wanted`, the `session` of a session.update: absent members stay, null clears. Returns
-  /// the error, which leaves the session unchanged.
+  /// Merges `wanted`, the `session` of a session.update: absent members stay, null clears. On an
+  /// error, returns it and changes nothing.
   std::optional<ClientFault> update(const Json& wanted, bool model_has_spoken);
 
   /// The whole session, as in session.updated.

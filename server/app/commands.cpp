@@ -319,7 +319,9 @@ int guarded(const std::function<int()>& command) {
 
 void add_common(CLI::App& command, Common& common) {
   command.add_option("--config", common.config_file, "configuration file (TOML)");
-  command.add_option("--set", common.assignments, "section.key=value, overrides all others")
+  command
+      .add_option("--set", common.assignments,
+                  "sets section.key=value; overrides the file and the environment")
       ->take_all();
   command.add_flag("--json", common.as_json, "print the result as JSON");
 }
@@ -381,7 +383,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App* health_command =
       app.add_subcommand("health", "ask a running server whether it is ready; exit 0 or 1");
   add_common(*health_command, common);
-  health_command->add_option("--url", health_url, "default: /readyz at server.listen");
+  health_command->add_option("--url", health_url, "URL to ask; default: /readyz at server.listen");
   health_command->callback([&] { chosen = [&] { return health(common, health_url); }; });
 
   CLI::App* keygen_command = app.add_subcommand("keygen", "make a back-end API key");
@@ -396,7 +398,7 @@ int run_command_line(int argc, char** argv) {
   std::size_t limit = 50;
   CLI::App* list = sessions->add_subcommand("list", "list stored sessions, newest first");
   add_common(*list, common);
-  list->add_option("--limit", limit, "at most this many")->check(CLI::Range(1, 500));
+  list->add_option("--limit", limit, "at most this many sessions")->check(CLI::Range(1, 500));
   list->callback([&] { chosen = [&] { return sessions_list(common, limit); }; });
   CLI::App* show = sessions->add_subcommand("show", "show one session");
   add_common(*show, common);
@@ -470,7 +472,7 @@ int run_command_line(int argc, char** argv) {
         }
       });
   simulate->add_option("--received", simulator.received_file,
-                       "append clients' events, without audio");
+                       "file for the clients' events, no audio");
   CLI::Option* certificate =
       simulate->add_option("--cert", simulator.tls.cert_file, "serve TLS with this certificate");
   CLI::Option* key = simulate->add_option("--key", simulator.tls.key_file, "its private key");

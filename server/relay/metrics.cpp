@@ -299,11 +299,10 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   }
   families.push_back(std::move(turns));
 
-  auto large =
-      family("verbatim_large_message_bytes",
-             "Memory that large messages use (server.large_message_bytes): moving are those "
-             "being received or waiting to be sent, kept are those retained to be sent again.",
-             MetricType::Gauge);
+  auto large = family("verbatim_large_message_bytes",
+                      "Memory of large messages (server.large_message_bytes). moving: being "
+                      "received or waiting to be sent; kept: retained to be sent again.",
+                      MetricType::Gauge);
   add_gauge(large, {{"part", "moving"}}, static_cast<double>(gauges.large_messages.moving));
   add_gauge(large, {{"part", "kept"}}, static_cast<double>(gauges.large_messages.kept));
   families.push_back(std::move(large));
@@ -363,11 +362,10 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
               total(
                   tallies_, [](auto& t) -> auto& { return t.upgrades_refused; }));
   families.push_back(std::move(denied));
-  auto resumed = family(
-      "verbatim_clients_resumed_total",
-      "Clients that resumed their conversation: missed got the messages that they had missed, "
-      "items a new snapshot of the conversation.",
-      MetricType::Counter);
+  auto resumed = family("verbatim_clients_resumed_total",
+                        "Clients that resumed their conversation, by what they got: missed (the "
+                        "missed messages) or items (a snapshot of the conversation).",
+                        MetricType::Counter);
   const auto afresh = total(
       tallies_, [](auto& t) -> auto& { return t.clients_resumed_with_snapshot; });
   const auto came_back = total(
@@ -395,8 +393,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
                   tallies_, [](auto& t) -> auto& { return t.own_requests_refused; }));
   families.push_back(std::move(own_refused));
   auto rebuilt = family("verbatim_rebuild_items_total",
-                        "Conversation items when a new upstream connection was given the history: "
-                        "accepted (given), refused by the provider, or left out by the relay.",
+                        "Conversation items for a new upstream connection: accepted (given), "
+                        "refused by the provider, or left out by the relay.",
                         MetricType::Counter);
   add_counter(rebuilt, {{"outcome", "given"}},
               total(
@@ -502,8 +500,8 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
   add_gauge(log_large, {}, storage.log_large ? 1 : 0);
   families.push_back(std::move(log_large));
   auto broken_off = family("verbatim_reads_broken_off_total",
-                           "Checks at which the server aborted its own read because that read held "
-                           "a large write-ahead log open (journal.read_max).",
+                           "Checks at which the server ended one of its own reads because the read "
+                           "held a large write-ahead log (journal.read_max).",
                            MetricType::Counter);
   add_counter(broken_off, {}, static_cast<double>(storage.reads_broken_off));
   families.push_back(std::move(broken_off));

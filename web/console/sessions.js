@@ -73,7 +73,7 @@ async function one(id, signal) {
   }
 }
 
-/** The search box says "ada", an id, or "course=7"; several are divided by blanks. */
+/** Builds the query of the API. The search text is a user, an id, metadata ("course=7"), or several of them. */
 function listPath(query, cursor) {
   const asked = new URLSearchParams({ limit: pageSize });
   for (const word of (query.get('q') ?? '')
@@ -85,7 +85,7 @@ function listPath(query, cursor) {
     else asked.set('user', word);
   }
   if (query.get('status')) asked.set('status', query.get('status'));
-  // Days are meant as they are here.
+  // The chosen days are days in the local time zone.
   if (query.get('since')) asked.set('since', new Date(`${query.get('since')}T00:00`).toISOString());
   if (query.get('until')) asked.set('until', new Date(`${query.get('until')}T23:59:59.999`).toISOString());
   if (cursor) asked.set('cursor', cursor);
