@@ -9,10 +9,10 @@
 namespace verbatim::storage {
 namespace {
 
-/// How long nothing must come before what is new is moved, however little it is.
+/// After this long without a commit, new pages are moved, however few they are.
 constexpr std::chrono::milliseconds idle_time{200};
-/// What is moved at once otherwise: pages that are written again and again, the last of a table
-/// above all, are moved once for it, and the sync of it is short.
+/// Otherwise pages are moved once this much is new. A page that is rewritten often, such as a
+/// table's last one, is then moved once for many commits, and the sync of the database stays short.
 constexpr std::size_t piece_bytes_max = 1024 * 1024;
 
 }  // namespace
@@ -34,7 +34,7 @@ Checkpointer::~Checkpointer() {
   thread_.join();
 }
 
-/// True if it had not been told before.
+/// Sets the flag and wakes the thread. False if it was set already.
 bool Checkpointer::set(bool& what) {
   {
     const std::lock_guard lock(mutex_);
@@ -50,7 +50,7 @@ void Checkpointer::news(std::size_t log_bytes) {
     const std::lock_guard lock(mutex_);
     due = !std::exchange(news_, true);
     ++commits_;
-    if (log_bytes < log_bytes_) moved_bytes_ = 0;  // it has begun anew
+    if (log_bytes < log_bytes_) moved_bytes_ = 0;  // the WAL was restarted
     const bool was_small = log_bytes_ - moved_bytes_ < piece_bytes_;
     log_bytes_ = log_bytes;
     due |= was_small && log_bytes_ - moved_bytes_ >= piece_bytes_;
@@ -136,11 +136,12 @@ void Checkpointer::move_log() {
   const IoTimer from_now_on(io_since_);
   try {
     const bool some = checkpoint(Database::Checkpoint::passive);
-    // SQLite does this only if all is moved: the writer shall not have to wait for it then.
+    // SQLite syncs the database only if it moved the whole WAL. Syncing here spares the writer that
+    // wait.
     if (some && more_has_come()) guard([this] { connection_.sync(); });
   } catch (const StorageError&) {
     if (failed_) return queue_.nudge();
-    // It passes: the next news meets it again, or finds it gone.
+    // The error may pass: the next commit wakes the thread, and it tries again.
   }
   const std::lock_guard lock(mutex_);
   caught_up_ = hurried;
@@ -158,7 +159,8 @@ bool Checkpointer::checkpoint(Database::Checkpoint mode) {
   return done;
 }
 
-/// Nothing is done to a file that cannot be trusted, and who finds that out says so.
+/// Runs `work` unless an earlier error made the file untrusted; records an error that does not
+/// pass.
 template <class Work>
 void Checkpointer::guard(const Work& work) {
   check();

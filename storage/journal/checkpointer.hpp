@@ -1,19 +1,20 @@
-// Moves the write-ahead log into the database, beside the writer: one thread with a connection of
-// its own, so that what people say waits for commits alone.
+// Runs checkpoints: moves pages from the WAL into the database, beside the writer. It has one
+// thread and a connection of its own, so that sessions wait only for commits.
 //
-// It has work when a piece is there or when nothing more has come for a moment, and no timer when
-// nothing is new: the commit after a log was moved to its end pays for that with a second sync. A
-// log that never rests is never all moved, and only then can it be written from its beginning
-// again: the little that is left is moved by the writer, between two commits, when it is large.
+// The thread moves pages when enough of them are new, or when no commit has come for a moment. It
+// has no timer while nothing is new: after the whole WAL was moved, the next commit restarts it and
+// pays a second sync. SQLite can restart the WAL only when every page is moved, which the thread
+// cannot reach while commits keep coming. When the WAL is large, the writer therefore moves the
+// last few pages between two commits.
 //
-// Every checkpoint of the database goes through here and its one connection. An error that does not
-// pass makes the file one that is not trusted: nothing is moved after it, and the writer finds it
-// before its next commit and before it tells of one. An error in a checkpoint takes nothing from
-// what commits have synced in the log.
+// Every checkpoint of the database uses this connection. After an error that does not pass the file
+// is not trusted: nothing more is moved, and the writer finds the error before its next commit and
+// before it reports rows as durable. A checkpoint error does not touch what commits have synced in
+// the WAL.
 //
-// The owner joins the thread by destroying it, before the writer's connection is closed: closing
-// what is not the last connection moves nothing. The last two functions are for any thread, the
-// rest is the writer's.
+// The destructor joins the thread. Destroy it before the writer's connection closes: closing a
+// connection that is not the last one moves nothing. Any thread may call failed() and io_since();
+// only the writer calls the rest.
 #pragma once
 
 #include <atomic>
@@ -32,32 +33,33 @@ class CommitQueue;
 
 class Checkpointer {
  public:
-  /// The file is there, and the writer's connection has committed to it. `queue` is nudged when
-  /// there is an error to be found.
+  /// The file must exist, and the writer's connection must have committed to it. An error nudges
+  /// `queue`, so that the writer looks for it. Throws StorageError.
   Checkpointer(const JournalOptions& options, CommitQueue& queue);
   ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;
   Checkpointer& operator=(const Checkpointer&) = delete;
 
-  /// The log has grown to this.
+  /// Call it after each commit, with the size of the WAL in bytes.
   void news(std::size_t log_bytes);
-  /// Throws what a checkpoint has failed of. Asked for at each commit: no lock.
+  /// Throws the error of a failed checkpoint. Called for each commit: takes no lock.
   void check() const;
 
-  /// On the caller's thread, between two of its commits: moves what is left, once the thread has
-  /// moved all but that. False if that is not so yet: it has been asked for then.
+  /// On the writer's thread, between two commits: moves the last pages, once the thread has moved
+  /// the others. Otherwise asks the thread to do so and returns false.
   bool finish();
-  /// On the caller's thread, after the one that is under way. As Database::checkpoint().
+  /// On the writer's thread, after a checkpoint that is running. Same result as
+  /// Database::checkpoint().
   bool empty_log(Database::Checkpoint mode);
 
-  /// Nothing is moved, once this returns, but by empty_log(); until resume().
+  /// After pause() returns, only empty_log() moves pages, until resume().
   void pause();
   void resume();
-  /// For good: what is under way is broken off. Nothing is written any more once this returns.
+  /// Final: interrupts a running checkpoint. After it returns, nothing more is written.
   void halt();
-  /// Whether its error makes that the file must not even be closed.
+  /// True if its error means that the file must not even be closed.
   bool poisoned() const;
-  /// After halt(), as Database::abandon().
+  /// After halt(): as Database::abandon().
   void abandon() noexcept { connection_.abandon(); }
 
   bool failed() const { return failed_.load(std::memory_order_acquire); }
@@ -78,7 +80,7 @@ class Checkpointer {
   CommitQueue& queue_;
   const std::size_t piece_bytes_;
 
-  /// Whose turn it is at the connection; also held until an error is known.
+  /// Held while the connection is used, and until its error is recorded.
   std::mutex turn_;
   Database connection_;
   std::atomic<bool> failed_{false};
@@ -87,12 +89,12 @@ class Checkpointer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool news_ = false;  ///< commits since the last time that the log was looked at
+  bool news_ = false;  ///< commits since the WAL was last looked at
   std::uint64_t commits_ = 0;
   std::size_t log_bytes_ = 0;
-  std::size_t moved_bytes_ = 0;  ///< of them, seen before
-  bool hurry_ = false;           ///< the writer wants to finish
-  bool caught_up_ = false;       ///< with all that there was when it was in a hurry
+  std::size_t moved_bytes_ = 0;  ///< of these, moved or being moved
+  bool hurry_ = false;           ///< the writer waits to call finish()
+  bool caught_up_ = false;       ///< with all that was there when hurry_ was set
   bool paused_ = false;
   bool stopped_ = false;
   std::thread thread_;

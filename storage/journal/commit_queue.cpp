@@ -16,7 +16,8 @@ session::Sequence CommitQueue::submit(Job&& job) {
   {
     const std::lock_guard lock(mutex_);
     if (stopped_ || broken_ || held_) return 0;
-    // An ending is never refused: there is one for each session, and its session has no other way.
+    // The end of a session is never refused: there is one a session, and it cannot be sent in
+    // another way.
     const bool ending = std::holds_alternative<CloseAttempt>(job.what) ||
                         std::holds_alternative<SuspendAttempt>(job.what);
     const bool large = job.bytes > large_bytes;

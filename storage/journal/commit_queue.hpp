@@ -1,9 +1,9 @@
-// The hand-off from any thread to the one writer: bounded in bytes, numbered in the order of
-// arrival, one wake-up for a whole batch.
+// The queue from any thread to the one writer: bounded in bytes, numbered in the order of arrival,
+// with one wake-up for a whole batch.
 //
-// submit() from any thread, never waits; take() from the writer alone. Bytes count until the
-// writer says that they are done with, so the bound covers what is being written, and what is
-// held while the disk is in trouble, as well.
+// Any thread may call submit(), which never waits; only the writer calls take(). A job's bytes
+// count until done_with(). So the bound also covers jobs that are being written, or held while the
+// disk fails.
 #pragma once
 
 #include <atomic>
@@ -52,7 +52,7 @@ struct Change {
   std::function<void(const StorageError*)> done;
 };
 
-/// A request that was answered with a failure: nothing is left to do.
+/// A request that was already answered with an error: there is nothing left to do.
 struct Answered {};
 
 struct Job {
@@ -68,49 +68,51 @@ class CommitQueue {
  public:
   explicit CommitQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// Takes nothing at all, for this reason, until begin_after().
+  /// Refuses everything with this error, until begin_after().
   void hold(const StorageError& why);
-  /// The number of the last job that was ever taken.
+  /// Accepts jobs and numbers them from `last_used` + 1.
   void begin_after(session::Sequence last_used);
 
-  /// A job beyond this is large.
+  /// A job of more bytes is large.
   static constexpr std::size_t large_bytes = 64 * 1024;
 
-  /// The job's sequence, or 0 with `job` untouched: beyond the bound, stopped or broken, or a
-  /// request while those are refused. Endings are taken beyond the bound as well, and large jobs
-  /// are not counted in it: whoever brings one has looked at crowded() right before, so that there
-  /// are no more of them than threads, and they take no room from the small ones of others.
+  /// Returns the job's sequence number. Returns 0 and leaves `job` unchanged if the bound is
+  /// reached, if the queue is stopped or broken, or if requests are refused and this is one.
+  /// The bound does not apply to the end of an attempt, nor to large jobs: a caller checks
+  /// crowded() before it submits one. So there are at most as many of them as threads, and they
+  /// take no room from small jobs.
   session::Sequence submit(Job&& job);
-  /// Why the last refusal of submit() would be: queue_full or the failure that broke it.
+  /// Why submit() returned 0: queue_full, the reason that requests are refused, or the failure that
+  /// broke the queue.
   StorageError refusal() const;
-  /// Half of the bound is used: whoever can should stop bringing more. Without the lock.
+  /// True while more than half of the bound is used: callers should submit less. Takes no lock.
   bool crowded() const { return crowded_.load(std::memory_order_acquire); }
   std::size_t bytes() const;
 
   static constexpr std::chrono::milliseconds for_ever = std::chrono::milliseconds::max();
-  /// Replaces `batch` by all that is queued, after waiting for something for at most that long.
-  /// Nothing comes also when the writer was nudged. False once stopped and empty.
+  /// Replaces `batch` by everything queued; waits at most that long for a job. After a nudge it may
+  /// return with no job. False once the queue is stopped and empty.
   bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
-  /// Adds what is queued to `batch`, without waiting.
+  /// Appends everything queued to `batch`, without waiting.
   void take_more(std::vector<Job>& batch);
-  /// The writer is done with these.
+  /// The writer has finished these jobs: their bytes no longer count.
   void done_with(std::span<const Job> jobs);
 
-  /// Any thread: the writer is to look around, also if nothing is queued.
+  /// Any thread: wakes the writer, even if nothing is queued.
   void nudge();
 
-  /// No more submissions; the writer drains what is there.
+  /// Refuses further jobs; the writer finishes those that are queued.
   void stop();
-  /// Somebody waits for the answer of an OpenAttempt or a Change: none are taken, for this reason,
-  /// until accept_requests(). Events and endings still are.
+  /// Refuses OpenAttempt and Change with this error until accept_requests(): their callers wait for
+  /// an answer. Events and ends are still accepted.
   void refuse_requests(const StorageError& why);
   void accept_requests();
-  /// No more submissions at all, for this reason. False if that was so already.
+  /// Refuses everything with this error, for good. False if that was so already.
   bool break_off(const StorageError& why);
-  /// Without the lock: sessions ask this on a message's path.
+  /// Takes no lock: sessions call it for each message.
   bool broken() const { return is_broken_.load(std::memory_order_acquire); }
 
-  /// Waits on the writer's thread for something that only time can bring. False if stopped.
+  /// On the writer's thread: waits, unless the queue is stopped. False if it is stopped.
   bool pause(std::chrono::milliseconds how_long);
 
  private:
@@ -120,7 +122,7 @@ class CommitQueue {
   std::condition_variable wake_;
   std::vector<Job> jobs_;
   std::size_t bytes_ = 0;
-  std::size_t large_ = 0;  ///< of these, the bytes of large jobs
+  std::size_t large_ = 0;  ///< of bytes_, those of large jobs
   const std::size_t bytes_max_;
   session::Sequence last_ = 0;
   bool held_ = false;

@@ -37,7 +37,7 @@ ON CONFLICT (attempt, item_id) DO UPDATE SET
   started_at = excluded.started_at, ended_at = excluded.ended_at, audio_ms = excluded.audio_ms
 )sql";
 
-/// Written at an attempt's end, which is in one of the two files only.
+/// Tool calls are written at an attempt's end, which is in only one of the two files.
 constexpr const char* merge_tool_calls = R"sql(
 INSERT OR IGNORE INTO main.tool_call (attempt, number, after, item_id, call_id, kind, status, name,
                                       server, arguments, output, error, approval, deleted,
@@ -58,7 +58,7 @@ constexpr const char* merge_sequence =
     "UPDATE main.meta SET last_seq = max(last_seq, (SELECT last_seq FROM segment.meta), "
     "(SELECT coalesce(max(seq), 0) FROM segment.journal))";
 
-/// Names without a schema find these first.
+/// Statements without a schema name find these temporary views first.
 constexpr const char* merged_views = R"sql(
 CREATE TEMP VIEW journal AS
   SELECT seq, attempt, at, body FROM main.journal
@@ -79,13 +79,13 @@ void remove_part(const fs::path& part) {
                                                ec.message() + "); remove it by hand");
 }
 
-/// A segment that is merged, while its parts are removed: what stands beside a missing segment
-/// without it was not merged.
+/// The name of a merged segment while its parts are removed. If the segment is missing and this
+/// name does not exist, the files beside it were not merged.
 fs::path merged_name(const fs::path& segment) { return beside_segment(segment, ".merged"); }
 
-/// The file loses its name first, and for good: without it the rest means nothing, while the file
-/// without its log would be an older state that looks whole, also when it comes back after a power
-/// cut.
+/// The segment is renamed first, and the rename is synced: without its name the other parts mean
+/// nothing. A segment that lost its WAL, or came back after a power cut, would look like a complete
+/// older state.
 void remove_parts(const fs::path& segment) {
   remove_part(beside_segment(segment, "-wal"));
   remove_part(beside_segment(segment, "-shm"));
@@ -104,7 +104,7 @@ void remove_segment(const fs::path& file) {
   remove_parts(file);
 }
 
-/// Detached again whatever happens in between.
+/// Attaches the segment, and detaches it in the destructor.
 class Attached {
  public:
   Attached(Database& database, const fs::path& file) : database_(database) {
@@ -114,7 +114,7 @@ class Attached {
     try {
       database_.run("DETACH DATABASE segment");
     } catch (const StorageError&) {
-      // What brought us here is on its way up and says more.
+      // The error that led here is being thrown already and says more.
     }
   }
   Attached(const Attached&) = delete;
@@ -142,7 +142,7 @@ struct CompletedTurn {
   TimeMs ended_at = 0;
 };
 
-/// Before the segment's turns are merged: those that they complete.
+/// The turns that the segment completes. Call it before the turns are merged.
 std::vector<CompletedTurn> newly_completed(Database& database) {
   std::vector<CompletedTurn> turns;
   Query rows = database.query(
@@ -155,7 +155,7 @@ std::vector<CompletedTurn> newly_completed(Database& database) {
   return turns;
 }
 
-/// What else an attempt's end brings with it: the segment knows neither copies nor messages.
+/// The other effects of an attempt's end: the segment has neither copies nor messages.
 void follow_endings(Database& database) {
   std::vector<std::pair<session::AttemptId, TimeMs>> ended;
   {
@@ -173,8 +173,8 @@ void refuse_strangers(Database& database, const fs::path& file) {
   if (count(database, lost_relations) == 0) return;
   throw StorageError(Failure::other,
                      file.string() + ": does not belong to " + database.file().string() +
-                         "; nothing was changed; bring the two together that were in use "
-                         "together, or move the segment away to start without it");
+                         "; nothing was changed; use the database and the segment that were "
+                         "in use together, or move the segment away to start without it");
 }
 
 }  // namespace
@@ -183,7 +183,7 @@ fs::path segment_in(const fs::path& fallback_dir) { return fallback_dir / "verba
 
 void require_segment_of_log(const fs::path& fallback_dir) {
   const fs::path segment = segment_in(fallback_dir);
-  // Looked for in this order: beside a running server the parts may go meanwhile.
+  // In this order: a running server may remove the parts in between.
   if (!fs::exists(segment) && fs::exists(merged_name(segment))) return;
   require_database_of_log(segment);
 }
@@ -192,7 +192,7 @@ void remove_merged_segment(const fs::path& fallback_dir) {
   const fs::path segment = segment_in(fallback_dir);
   if (!fs::exists(merged_name(segment))) return;
   if (fs::exists(segment)) {
-    remove_part(merged_name(segment));  // of an earlier one
+    remove_part(merged_name(segment));  // left by an earlier segment
   } else {
     remove_parts(segment);
   }
@@ -221,7 +221,7 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
                                         const LiveAttempts& live) {
   if (fs::exists(file))
     throw StorageError(Failure::other,
-                       file.string() + ": a segment is there already; it is merged at a start");
+                       file.string() + ": a segment exists already; the next start merges it");
   require_segment_of_log(file.parent_path());
   remove_merged_segment(file.parent_path());
   fs::remove(index_of(file));
@@ -251,7 +251,7 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
 
 MergedSegment look_through_segment(Database& database, const fs::path& file) {
   const Database segment(file, {.access = Access::look});
-  if (segment.schema_found() == 0) return {};  // a crash struck while it was made
+  if (segment.schema_found() == 0) return {};  // a crash happened while it was made
   const MergedSegment merged = look_at_segment(file);
   const std::string name = name_to_look(file);
   database.query("ATTACH DATABASE ? AS segment").bind(name).run();
@@ -261,7 +261,7 @@ MergedSegment look_through_segment(Database& database, const fs::path& file) {
 }
 
 MergedSegment merge_segment(Database& database, const fs::path& file) {
-  // A crash may have struck before the file had all its tables: to open it makes them.
+  // A crash may have happened before the file had all its tables: opening it makes them.
   { const Database whole(file, {.access = Access::read_write}); }
   const MergedSegment merged = look_at_segment(file);
   {

@@ -1,8 +1,8 @@
-// A segment: the file in the fallback directory where journaling goes on when the database's own
-// disk is full for too long or has failed. It has the database's tables, the attempts that were
-// live, and what came after the last durable row; merged, it is as if nothing had happened.
+// A segment: the file in the fallback directory that takes the journal's rows when the database's
+// disk is full for too long or has failed. It has the database's tables, the live attempts, and
+// everything after the last durable row. Merging it completes the database.
 //
-// On the thread of the database that is given. All throw StorageError.
+// Call these functions on the thread of the given database. All throw StorageError.
 #pragma once
 
 #include <cstddef>
@@ -18,12 +18,12 @@ namespace verbatim::storage {
 
 class Database;
 
-/// An attempt that is not final, with all that its record was made from.
+/// An attempt that is not final, with the values its record was made from.
 struct LiveAttempt {
   int number = 0;
   session::Sequence first_seq = 0;
   AttemptSpec spec;
-  int turns = 0;  ///< that were settled in this process; a turn may be, twice
+  int turns = 0;  ///< settled in this process; a turn may be settled twice
 };
 using LiveAttempts = std::map<session::AttemptId, LiveAttempt>;
 
@@ -31,28 +31,29 @@ LiveAttempts live_attempts(Database& database);
 
 std::filesystem::path segment_in(const std::filesystem::path& fallback_dir);
 
-/// Throws as require_database_of_log() does, unless what is there was merged and a crash came
-/// before all of it had been removed.
+/// Throws as require_database_of_log() does, unless a crash interrupted the removal of a segment
+/// that was merged.
 void require_segment_of_log(const std::filesystem::path& fallback_dir);
-/// Removes what such a crash has left.
+/// Completes a removal that a crash interrupted.
 void remove_merged_segment(const std::filesystem::path& fallback_dir);
 
-/// Makes the file; its attempts have the ids that they have in the database.
+/// Makes the segment; its attempts keep the ids that they have in the database.
 std::unique_ptr<Database> begin_segment(const std::filesystem::path& file, Durability durability,
                                         const LiveAttempts& live);
 
 struct MergedSegment {
   std::size_t events = 0;
-  std::size_t endings = 0;  ///< attempts that ended there
+  std::size_t endings = 0;  ///< attempts that ended in the segment
 };
 
-/// What a merge would bring, and from now on this connection reads as if it had brought it: its
-/// events, and attempts that ended there have ended. Nothing is changed. Refuses as a merge does.
+/// Changes this connection's view as if the segment were merged: its events are readable, and the
+/// attempts that ended there have ended. Changes no file. Refuses the same segments as
+/// merge_segment().
 MergedSegment look_through_segment(Database& database, const std::filesystem::path& file);
 
-/// Brings all of it into the database, in one transaction, and removes the file once that is
-/// durable. Rows are known by their sequence, so doing it again after a crash repeats nothing.
-/// Refuses, with nothing changed, a segment that does not belong to this database.
+/// Brings the whole segment into the database in one transaction, and removes the file after that
+/// is durable. Sequence numbers identify rows, so repeating it after a crash adds nothing twice.
+/// Refuses a segment of another database, and changes nothing then.
 MergedSegment merge_segment(Database& database, const std::filesystem::path& file);
 
 }  // namespace verbatim::storage

@@ -16,16 +16,16 @@ namespace verbatim::storage {
 
 namespace {
 
-/// Stands before each record.
+/// The header of each record, in the machine's byte order.
 struct Header {
   std::uint32_t size = 0;
   std::uint32_t checksum = 0;
 };
 
-/// Most records are shorter: one read brings the header and the rest.
+/// Most records are shorter: one read returns header and content.
 constexpr std::size_t first_read = 1024;
 
-/// As many bytes as there are, up to `most`; -1 and errno.
+/// Reads until `most` bytes or the end of the file; -1 with errno on an error.
 ssize_t read_at(int file, char* into, std::size_t most, std::uint64_t from) {
   std::size_t got = 0;
   while (got < most) {
@@ -48,7 +48,7 @@ bool SpillFile::open() {
   if (file_ >= 0) return true;
   file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (file_ >= 0) return true;
-  // Not every file system can; then the name is there for a moment.
+  // Not every file system supports O_TMPFILE; then the name exists for a moment.
   std::string name = (folder_ / "spill-XXXXXX").string();
   file_ = ::mkostemp(name.data(), O_CLOEXEC);
   if (file_ >= 0) ::unlink(name.c_str());
@@ -66,7 +66,7 @@ std::optional<SpillFile::Offset> SpillFile::put(std::string_view bytes) {
     const ssize_t n = ::pwrite(file_, record.data() + written, record.size() - written,
                                static_cast<off_t>(end_ + written));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return std::nullopt;  // what was written of it will be written over
+    if (n <= 0) return std::nullopt;  // a later put() overwrites a partial record
     written += static_cast<std::size_t>(n);
   }
   return std::exchange(end_, end_ + record.size());
@@ -75,12 +75,13 @@ std::optional<SpillFile::Offset> SpillFile::put(std::string_view bytes) {
 std::string SpillFile::get(Offset place) const {
   std::array<char, first_read> first;
   const ssize_t got = read_at(file_, first.data(), first.size(), place);
-  if (got < 0) throw session::SpillError(std::string("the spill: ") + std::strerror(errno));
+  if (got < 0) throw session::SpillError(std::string("the spill file: ") + std::strerror(errno));
   const auto have = static_cast<std::size_t>(got);
   Header header;
-  if (have < sizeof header) throw session::SpillError("the spill is shorter than what was put");
+  if (have < sizeof header)
+    throw session::SpillError("the spill file is shorter than what was written");
   std::memcpy(&header, first.data(), sizeof header);
-  if (header.size > end_) throw session::SpillError("the spill is damaged");
+  if (header.size > end_) throw session::SpillError("the spill file is damaged");
   std::string bytes(first.data() + sizeof header,
                     std::min<std::size_t>(header.size, have - sizeof header));
   if (const std::size_t begin = bytes.size(); begin < header.size) {
@@ -88,9 +89,9 @@ std::string SpillFile::get(Offset place) const {
     const ssize_t more =
         read_at(file_, bytes.data() + begin, header.size - begin, place + sizeof header + begin);
     if (more != static_cast<ssize_t>(header.size - begin))
-      throw session::SpillError("the spill is shorter than what was put");
+      throw session::SpillError("the spill file is shorter than what was written");
   }
-  if (checksum(bytes) != header.checksum) throw session::SpillError("the spill is damaged");
+  if (checksum(bytes) != header.checksum) throw session::SpillError("the spill file is damaged");
   return bytes;
 }
 

@@ -1,8 +1,8 @@
-// The spill of one conversation: a file without a name in the data folder, which the system takes
-// back with the process, however that ends. Never synced: what is in it is in the journal too.
+// The spill of one conversation: an unlinked file in the data folder, which the kernel frees when
+// the process ends. It is never synced, because the journal holds the same content.
 //
-// One conversation's, on its thread. Writes go to the system's cache; reads come from there, or
-// from the disk if memory is short.
+// Belongs to one conversation and runs on its thread. Writes go to the page cache; reads come from
+// there, or from the disk if memory is short.
 #pragma once
 
 #include <cstdint>
@@ -15,15 +15,15 @@ namespace verbatim::storage {
 
 class SpillFile final : public session::Spill {
  public:
-  /// The file is made by the first put().
+  /// The first put() makes the file.
   explicit SpillFile(std::filesystem::path folder) : folder_(std::move(folder)) {}
   ~SpillFile() override;
   SpillFile(const SpillFile&) = delete;
   SpillFile& operator=(const SpillFile&) = delete;
 
-  /// nullopt while the disk is full, or descriptors are short.
+  /// nullopt if the disk is full or no descriptor is free.
   std::optional<Offset> put(std::string_view bytes) override;
-  /// Throws session::SpillError: the disk failed, or gave something else than it was given.
+  /// Throws session::SpillError if the disk failed, or returned other bytes than were written.
   std::string get(Offset place) const override;
 
  private:

@@ -31,13 +31,13 @@ std::size_t size_of(const session::Ending& ending) {
   return size;
 }
 
-/// From now on, until the orderly end says otherwise, a start must look at the file first. And
-/// whatever an earlier process has left in the log is synced with it, as a checkpointer needs it.
+/// Marks the file as in use: until an orderly end, the next start must check it. The checkpoint
+/// also syncs what an earlier process left in the WAL; a checkpointer relies on that.
 const JournalOptions& mark_in_use(Database& database, const JournalOptions& options) {
   Transaction transaction(database);
   set_clean(database, false);
   transaction.commit();
-  // Into the database itself: in the log alone, it would be lost together with it.
+  // The mark goes into the database itself: in the WAL alone, it would be lost with the WAL.
   database.checkpoint(Database::Checkpoint::passive);
   return options;
 }
@@ -68,7 +68,7 @@ const double JournalStats::bounds[bucket_count] = {
 
 namespace {
 
-/// All that needs the file.
+/// Everything that needs the open file.
 struct OpenJournal {
   OpenJournal(const JournalOptions& options, CommitQueue& queue, JournalListener& listener)
       : database(options.file, {.access = Access::create,
@@ -111,7 +111,8 @@ struct SqliteJournal::Impl {
     writer.store(&opened->writer, std::memory_order_release);
   }
 
-  /// False if it was stopped, or will never be.
+  /// False if it was stopped first, or if the file cannot be opened for a reason that does not
+  /// pass.
   bool wait_until_open() {
     if (opened) return true;
     while (queue.pause(open_try_in)) {

@@ -1,8 +1,9 @@
-// The write-ahead journal: one SQLite file, one writer thread for all sessions, greedy group
-// commit (take all that is queued, one transaction, sync, tell, repeat; no timer).
+// The write-ahead journal: one SQLite file and one writer thread for all sessions. It uses greedy
+// group commit without a timer: take everything queued, write one transaction, sync, report,
+// repeat.
 //
-// Why so, with figures: docs/durability.md. Sequence numbers are the caller's promise of order;
-// `durable` is the one watermark that output waits for.
+// docs/durability.md gives the reasons, with figures. Rows are written in the order of their
+// sequence numbers. Output waits until durable() reaches the sequence number of its row.
 #pragma once
 
 #include <chrono>
@@ -27,49 +28,48 @@ struct JournalOptions {
   std::filesystem::path file;
   Durability durability = Durability::power;
   std::size_t queue_bytes_max = 64 * 1024 * 1024;  ///< beyond it submissions are refused
-  std::size_t batch_rows_max = 1000;               ///< rows of one transaction
+  std::size_t batch_rows_max = 1000;               ///< rows in one transaction
   std::size_t batch_bytes_max = 1024 * 1024;
-  std::int64_t busy_timeout_ms = 2000;  ///< for a lock that another process holds
-  /// How long conversations wait for a disk that is full or locked before they are ended (or go
-  /// on in the fallback directory).
+  std::int64_t busy_timeout_ms = 2000;  ///< the wait for a lock that another process holds
+  /// How long live sessions wait for a full or locked disk. Then they end, or journaling moves to
+  /// the fallback directory.
   std::int64_t full_retry_ms = 2000;
-  std::int64_t slow_commit_ms = 1000;                   ///< a commit that takes longer is a stall
-  std::int64_t stuck_commit_ms = 10000;                 ///< one that takes longer is an I/O error
-  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< the log begins anew beyond this
-  std::filesystem::path fallback_dir;  ///< where journaling goes on; empty: nowhere
-  std::filesystem::path ballast;       ///< a file to give up first when the disk is full; or empty
-  /// Begin without the file, `unavailable`, because of this: it is opened, and the listener is told
-  /// on_healed(), once `prepare` and the opening no longer fail for a reason that passes. Tried
-  /// once a second on the journal's thread. Until then nothing is taken.
+  std::int64_t slow_commit_ms = 1000;    ///< a commit that takes longer is a stall
+  std::int64_t stuck_commit_ms = 10000;  ///< a commit that takes longer is an I/O error
+  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< above this size the WAL is restarted
+  std::filesystem::path fallback_dir;  ///< where journaling continues; empty: nowhere
+  std::filesystem::path ballast;  ///< a file to remove first when the disk is full; may be empty
+  /// If set, the journal starts without the file, `unavailable` because of this error, and takes
+  /// nothing. Its thread runs `prepare` and opens the file, once a second while that fails for a
+  /// reason that passes. Then it calls on_healed().
   std::optional<StorageError> begin_without;
-  std::function<void()> prepare;  ///< what comes before the opening, as a recovery; or empty
+  std::function<void()> prepare;  ///< runs before the opening, for example recovery; may be empty
 };
 
 enum class JournalState : std::uint8_t {
   working,
-  stalled,      ///< a commit waits: the disk is full, locked or slow. Held and tried again
-  unavailable,  ///< that, for too long: conversations end. Still held, still tried again
-  fallback,     ///< works, in the fallback directory; nobody new is admitted
-  failed,       ///< for good: the file is not touched again
+  stalled,      ///< a commit waits: the disk is full, locked or slow. Rows are held and tried again
+  unavailable,  ///< stalled for too long: sessions end. Rows are still held and tried again
+  fallback,     ///< works in the fallback directory; no new session is admitted
+  failed,       ///< final: the file is not touched again
 };
 const char* to_string(JournalState);
 
-/// Told on the writer thread, except where it says otherwise; must return at once (post to your
-/// own thread).
+/// Called on the writer thread unless noted. Must return at once (post to your own thread).
 class JournalListener {
  public:
   virtual ~JournalListener() = default;
   virtual void on_durable(session::Sequence up_to) = 0;
-  /// The journal has stopped for good: nothing submitted after durable() is safe. Once; also on
-  /// the thread that calls check().
+  /// The journal has failed for good: nothing submitted after durable() is safe. Called once,
+  /// possibly on the thread that calls check().
   virtual void on_failed(Failure failure, const std::string& message) = 0;
-  /// It has become stalled, unavailable, or goes on in the fallback directory.
+  /// The journal is now stalled, unavailable, or in the fallback directory.
   virtual void on_trouble(JournalState, const StorageError&) {}
-  /// It works again; what was held is being written.
+  /// The journal works again; it writes what it held.
   virtual void on_healed() {}
 };
 
-/// What happened to the queue, for metrics. Taken and reset by take_stats().
+/// Figures about the queue, for metrics. take_stats() returns and resets them.
 struct JournalStats {
   static constexpr std::size_t bucket_count = 24;
   /// Upper bounds, seconds, of wait_buckets (submit to durable); the last is +Inf.
@@ -83,13 +83,13 @@ struct JournalStats {
 
 class SqliteJournal final : public session::Journal {
  public:
-  /// Opens the file (made if absent), migrates it, sets and reads back every pragma, starts the
-  /// writer. Throws StorageError. Recovery is separate (recovery.hpp) and comes first.
+  /// Opens the file (makes it if missing), migrates it, sets and reads back every pragma, and
+  /// starts the writer. Throws StorageError. Run recovery (recovery.hpp) first.
   SqliteJournal(JournalOptions options, JournalListener& listener);
-  /// Takes no more, and lets the writer commit what is queued and close in order. False if that
-  /// takes longer; it may be called again. What is not committed then is recovered by a start.
+  /// Takes no more; the writer commits what is queued and closes in order. False if that takes
+  /// longer than `at_most`; it may be called again. The next start recovers what was not committed.
   bool shut_down(std::chrono::milliseconds at_most);
-  /// The same, for as long as it takes.
+  /// The same, without a time limit.
   ~SqliteJournal() override;
 
   session::Taken append(session::AttemptId, TimeMs at, const session::Event&) override;
@@ -103,23 +103,25 @@ class SqliteJournal final : public session::Journal {
 
   /// Any thread.
   JournalState state() const;
-  /// Looks whether the writer is stuck in a commit; to be called a few times a second, from one
-  /// thread. A journal that failed because of it can not be destroyed until the disk answers.
+  /// Detects a writer that is stuck in a commit. Call it a few times a second, from one thread. A
+  /// journal that failed for this cannot be destroyed until the disk answers.
   void check(std::chrono::steady_clock::time_point now);
   bool stuck() const;
-  /// Held or being written, and the size of the write-ahead log.
+  /// Bytes held or being written; bytes of the WAL.
   std::size_t queue_bytes() const;
   std::size_t log_bytes() const;
 
-  /// Opens the next attempt of a session. `done` runs on the writer thread once it is durable, or
-  /// with the failure (io_error, disk_full, ..., or not_found when the session is another user's).
-  /// If the journal refuses at once, as append() would with 0 or because it is unavailable or on
-  /// its fallback, it runs on the caller's thread before this returns; so does that of execute().
+  /// Opens the next attempt of a session. `done` runs on the writer thread when the attempt is
+  /// durable, or with the error (for example io_error, disk_full; not_found if the session belongs
+  /// to another user).
+  /// If the journal refuses at once, `done` runs on the caller's thread before this returns. It
+  /// refuses where append() returns 0, and while it is unavailable or in the fallback directory.
+  /// execute() does the same.
   void open_attempt(AttemptSpec spec, std::function<void(OpenedAttempt, const StorageError*)> done);
 
-  /// Any other change: `work` runs on the writer thread inside a batch's transaction, in a
-  /// savepoint of its own; `done` once that is durable (nullptr) or undone. `work` runs again if
-  /// the disk was full the first time.
+  /// Any other change. `work` runs on the writer thread in a batch's transaction, in a savepoint of
+  /// its own. `done` gets nullptr once the change is durable, or the error if it was undone. `work`
+  /// runs again if the transaction is retried, for example after a full disk.
   void execute(std::function<void(Database&)> work, std::function<void(const StorageError*)> done);
 
   JournalStats take_stats();

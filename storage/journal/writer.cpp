@@ -11,24 +11,25 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long nothing must come before the log is emptied of what was erased.
+/// After this long without a job, the WAL is emptied of erased text.
 constexpr milliseconds writer_idle_time{200};
-/// How long it may take where something always comes; it costs the next commit some milliseconds.
+/// The limit if jobs keep coming; emptying the WAL delays the next commit by some milliseconds.
 constexpr milliseconds scrub_at_latest{500};
-/// If a reader was in the way.
+/// The next try, if a reader prevented it.
 constexpr milliseconds scrub_again_in{50};
 constexpr session::Sequence prune_rows_max = 1000;
 
-/// Between two tries while the disk is full or locked: soon at first, since giving up the ballast
-/// helps at once; then as often as a person would notice; and once a second when nobody waits.
+/// Waits between two tries while the disk is full or locked: short at first, because removing the
+/// ballast helps at once; then short enough that a person hardly notices; once a second when no
+/// session waits.
 constexpr milliseconds first_try_in{10};
 constexpr milliseconds next_try_in_max{200};
 constexpr milliseconds unavailable_try_in{1000};
 constexpr milliseconds return_try_in{1000};
-/// What must be free, beyond twice the segment, before it is brought back.
+/// Free space that is needed, beyond twice the segment's size, before the segment is merged back.
 constexpr std::uintmax_t return_spare_bytes = 1024 * 1024;
 
-/// Whether an error inside a change is about the file and not about the change.
+/// True if an error inside a change concerns the file, not the change.
 bool concerns_file(Failure failure) {
   return poisons(failure) || passes(failure) || failure == Failure::read_only;
 }
@@ -74,7 +75,7 @@ std::span<Job> Writer::next_batch() {
 
 void Writer::commit_next() {
   while (true) {
-    // Anew at each try: what was a request may have been refused meanwhile.
+    // Built for each try: a queued request may have been refused in between.
     const std::span<Job> batch = next_batch();
     try {
       check_checkpoints();
@@ -83,8 +84,8 @@ void Writer::commit_next() {
       publish(batch);
       break;
     } catch (const StorageError& error) {
-      // Nothing of the batch is in the file, or nobody knows: either way its rows can be written
-      // again under the same numbers.
+      // Either the batch is not in the file, or that is unknown. In both cases its rows can be
+      // written again under the same numbers.
       retry_or_degrade(error);
     }
   }
@@ -92,12 +93,12 @@ void Writer::commit_next() {
   checkpoint_if_large();
 }
 
-/// Nothing is written to a file that a checkpoint has failed on.
+/// Throws if a checkpoint has failed: nothing more is written to that file.
 void Writer::check_checkpoints() const {
   if (!on_segment()) checkpointer_.check();
 }
 
-/// Nothing is called durable in such a file, or in one that the next start will not find.
+/// Throws if a checkpoint has failed or the files were taken away: no row is reported durable then.
 void Writer::check_files() const {
   check_checkpoints();
   if (const auto files = files_.load(std::memory_order_acquire)) files->check();
@@ -113,14 +114,14 @@ void Writer::write(std::span<Job> batch) {
     IoTimer watched(io_since_);
     Transaction transaction(current());
     {
-      // What is made between the statements takes the processor, and says nothing of the disk.
+      // Work between the statements uses the processor, not the disk.
       const OffTheDisk between_statements(watched, current());
       for (std::size_t i = 0; i < batch.size(); ++i)
         std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
     }
     transaction.commit();
   }
-  if (stuck()) throw queue_.refusal();  // it was given up as lost, and everybody was told
+  if (stuck()) throw queue_.refusal();  // check() has given it up and reported the failure
 }
 
 void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&) {
@@ -176,8 +177,8 @@ void Writer::publish(std::span<Job> batch) {
   log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
   std::size_t bytes = 0;
   for (const Job& job : batch) bytes += job.bytes;
-  // Before anybody is woken: who stopped reading because of the crowd looks once, and who is told
-  // that it is durable finds it counted.
+  // Before on_durable(): a session that stopped reading because of crowded() checks once when it
+  // wakes, and must find these bytes released.
   queue_.done_with(batch);
   count(batch, bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
@@ -232,7 +233,7 @@ JournalState Writer::state() const {
   const auto since = io_since_.load(std::memory_order_relaxed);
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
-  // What a checkpoint has failed of stops the writer as soon as it looks.
+  // The writer acts on a checkpoint's error at its next step; until then the state is stalled.
   const bool stalled =
       slow || checkpointer_.failed() || taken_away_.load(std::memory_order_acquire);
   return state == JournalState::working && stalled ? JournalState::stalled : state;
@@ -255,7 +256,7 @@ void Writer::check(steady_clock::time_point now) {
   if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
 }
 
-/// An idle journal has no commit that would find out.
+/// An idle journal has no commit that would detect this.
 void Writer::look_at_files() {
   const auto files = files_.load(std::memory_order_acquire);
   if (!files || taken_away_.load(std::memory_order_acquire)) return;
@@ -267,7 +268,7 @@ void Writer::look_at_files() {
   }
 }
 
-/// Returns when it is time to try again; throws when it never will be.
+/// Returns when it is time to try again; throws if trying again cannot help.
 void Writer::retry_or_degrade(const StorageError& error) {
   if (queue_.broken()) throw error;
   if (!passes(error.failure())) return rotate(error);
@@ -288,7 +289,8 @@ void Writer::retry_or_degrade(const StorageError& error) {
     next_try_in_ = unavailable_try_in;
   }
   if (!queue_.pause(next_try_in_)) {
-    // No time is left to wait in: what is held is written where there is room, if there is.
+    // The queue is stopped, so there is no time to wait: write the held rows to the fallback
+    // directory if there is one.
     if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
     throw error;
   }
@@ -346,7 +348,7 @@ void Writer::return_if_possible() {
   if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
   segment_->checkpoint(Database::Checkpoint::truncate);
   segment_.reset();
-  files_.store(nullptr, std::memory_order_release);  // its files are removed once it is merged
+  files_.store(nullptr, std::memory_order_release);  // merge_segment() removes its files
   try {
     const OpenFiles still_there(database_);
     merge_segment(database_, file);
@@ -365,7 +367,7 @@ void Writer::return_if_possible() {
   recover();
 }
 
-/// Who waits for an answer gets one; what nobody waits for is held.
+/// Answers waiting requests with the error; keeps the other jobs.
 void Writer::refuse_requests(const StorageError& why) {
   queue_.refuse_requests(why);
   queue_.take_more(jobs_);
@@ -381,7 +383,7 @@ void Writer::refuse_requests(const StorageError& why) {
   }
 }
 
-/// Not a byte is written to it from now on, also not by closing it.
+/// From now on not a byte is written to the database, not even by closing it.
 void Writer::give_up_database() {
   checkpointer_.halt();
   checkpointer_.abandon();
@@ -406,7 +408,7 @@ std::chrono::milliseconds Writer::patience() const {
   return database_.scrub_wanted() ? writer_idle_time : CommitQueue::for_ever;
 }
 
-/// One short piece of housekeeping; the queue is looked at again after each.
+/// One short step of maintenance; the queue is checked after each.
 void Writer::idle_work() {
   if (on_segment()) return check_files();
   run_maintenance([this] {
@@ -415,8 +417,9 @@ void Writer::idle_work() {
   });
 }
 
-/// What was erased is to be in no file: the log is emptied, into pages with empty gaps; and pages
-/// in memory, whose gaps may still have it, are read anew before they are written again.
+/// Erased text must leave every file: empties the WAL into pages with empty gaps. Pages in memory
+/// may still have the text in their gaps, so they are dropped and read again before they are
+/// rewritten.
 void Writer::scrub() {
   if (!database_.scrub_wanted()) return;
   if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) {
@@ -426,7 +429,7 @@ void Writer::scrub() {
   log_bytes_.store(database_.wal_bytes(), std::memory_order_relaxed);
 }
 
-/// A journal that is never idle would never do it otherwise.
+/// Scrubs also in a journal that is never idle.
 void Writer::scrub_if_due() {
   if (on_segment() || !database_.scrub_wanted()) {
     scrub_due_ = idle;
@@ -442,8 +445,7 @@ void Writer::scrub_if_due() {
   });
 }
 
-/// Rows that could not be pruned and pages that could not be moved for want of space wait for the
-/// next commit: it meets the full disk by itself.
+/// A full disk during maintenance is not handled here: the next commit meets it.
 void Writer::run_maintenance(const std::function<void()>& work) {
   try {
     const IoTimer from_now_on(io_since_);
@@ -483,7 +485,7 @@ void Writer::checkpoint_if_large() {
       moved = on_segment() ? segment_->checkpoint(Database::Checkpoint::passive)
                            : checkpointer_.finish();
     });
-    // Held up by a reader, the log only grows; asking again at every commit would not help.
+    // If a reader prevents it, the WAL only grows; trying at every commit would not help.
     if (moved) checkpoint_at_ = size + options_.wal_checkpoint_bytes / 4;
   }
 }
@@ -495,7 +497,7 @@ void Writer::close_in_order() {
     set_clean(*segment_, true);
     transaction.commit();
     segment_->checkpoint(Database::Checkpoint::truncate);
-    return;  // the next start brings it back: the database is not clean
+    return;  // the next start merges it: the database is not marked clean
   }
   checkpointer_.pause();
   try {
@@ -507,7 +509,7 @@ void Writer::close_in_order() {
     }
     if (checkpointer_.empty_log(Database::Checkpoint::truncate)) database_.remove_log_on_close();
   } catch (const StorageError& error) {
-    // All that was given is durable; for want of room the next start looks at the file once more.
+    // Every reported row is durable; for lack of space the next start checks the file again.
     if (!passes(error.failure())) throw;
   }
 }

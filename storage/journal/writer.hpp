@@ -1,11 +1,12 @@
-// What the journal's one thread does: takes all that is queued, writes it in one transaction,
-// syncs, tells, repeats; prunes when there is nothing to write. The log is the checkpointer's.
+// The journal's one thread: it takes everything queued, writes one transaction, syncs, reports, and
+// repeats. When nothing is queued it prunes rows. The Checkpointer does the checkpoints.
 //
-// When the disk is full or locked it holds what it has and tries again for as long as it takes.
-// After an I/O error it touches the file no more, not even to close it, and goes on in the
-// fallback directory or not at all.
+// While the disk is full or locked, the writer holds its jobs and tries again. After an I/O error
+// it never touches the file again, not even to close it, and continues in the fallback directory or
+// fails.
 //
-// run() is the thread; check() from one other; what is const, and take_stats(), from any.
+// run() is the thread. One other thread may call check(). Any thread may call take_stats() and
+// const functions.
 #pragma once
 
 #include <atomic>
@@ -30,12 +31,12 @@ class Writer {
   Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
          Checkpointer& checkpointer, JournalListener& listener);
 
-  /// Until the queue is stopped and empty, or the journal has failed.
+  /// Returns when the queue is stopped and empty, or when the journal has failed.
   void run();
 
   session::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
   JournalState state() const;
-  /// Asked on a message's path: no clock, no lock.
+  /// Called for each message: reads no clock, takes no lock.
   bool failed() const {
     return queue_.broken() || state_.load(std::memory_order_acquire) == JournalState::unavailable;
   }
@@ -92,32 +93,32 @@ class Writer {
 
   const JournalOptions& options_;
   Database& database_;
-  std::unique_ptr<Database> segment_;  ///< in the fallback directory; written instead if there
-  /// Of the one that is written; replaced as a whole, since check() looks from another thread.
+  std::unique_ptr<Database> segment_;  ///< in the fallback directory; if set, written instead
+  /// The files being written. Replaced as a whole, because check() reads them from another thread.
   std::atomic<std::shared_ptr<const OpenFiles>> files_;
   CommitQueue& queue_;
-  Checkpointer& checkpointer_;  ///< the database's, not the segment's
+  Checkpointer& checkpointer_;  ///< of the database, not of the segment
   JournalListener& listener_;
 
   std::vector<Job> jobs_;
-  std::size_t next_ = 0;  ///< in jobs_: what is before it is done with
+  std::size_t next_ = 0;  ///< in jobs_: all before it are done
   Outcomes outcomes_;
 
   LiveAttempts live_;
-  session::Sequence low_water_ = 0;  ///< rows before it are not needed
+  session::Sequence low_water_ = 0;  ///< rows before it are no longer needed
   session::Sequence pruned_to_ = 0;
-  std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing was erased
+  std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing to scrub
   std::size_t checkpoint_at_;
 
   std::atomic<JournalState> state_{JournalState::working};
   std::chrono::steady_clock::time_point trouble_since_ = {};
   std::chrono::milliseconds next_try_in_{0};
-  bool poisoned_ = false;  ///< the database, while the segment is written
+  bool poisoned_ = false;  ///< true if the database is abandoned while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
   SinceWhen io_since_{idle};
   std::atomic<bool> stuck_{false};
-  std::atomic<bool> taken_away_{false};  ///< seen by check(); the writer acts on it
+  std::atomic<bool> taken_away_{false};  ///< set by check(); the writer acts on it
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;
   std::mutex stats_mutex_;

@@ -15,7 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where the copy is made: beside its place, under a name of its own, gone unless it is kept.
+/// The copy under a temporary name in the target's folder; the destructor removes it unless it was
+/// kept.
 class Draft {
  public:
   explicit Draft(const fs::path& target) : target_(target), name_(target.string() + ".XXXXXX") {
@@ -40,7 +41,8 @@ class Draft {
 
   void keep() {
     int failed = ::renameat2(AT_FDCWD, name_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE);
-    // Not every file system can promise not to replace; that it was not there has been seen.
+    // Not every file system supports RENAME_NOREPLACE; back_up() has checked that the target does
+    // not exist.
     if (failed != 0 && errno == EINVAL) failed = ::rename(name_.c_str(), target_.c_str());
     if (failed != 0) throw system_error(target_, "cannot be given its name", errno);
     sync_folder_of(target_);
@@ -61,14 +63,14 @@ Backup back_up(const fs::path& file, const fs::path& target) {
                                            "the backup a new name");
   Database source(file, {.access = Access::read_only});
   Draft draft(target);
-  // Synced piece by piece: all at once at the end would hold up the writer's own syncs.
+  // Synced in pieces: one large sync at the end would delay the writer's own syncs.
   source.copy_into(draft.file(), [&] { draft.sync(); });
   Backup backup;
   {
     Database copy(draft.file(), {.access = Access::read_only});
     const std::string integrity = integrity_of(copy);
     if (integrity != "ok")
-      throw StorageError(Failure::corrupt, file.string() + ": damaged, and so would be its copy: " +
+      throw StorageError(Failure::corrupt, file.string() + ": damaged; no backup was made: " +
                                                integrity + "; " + advice_for(Failure::corrupt));
     backup.counts = count_rows(copy);
   }

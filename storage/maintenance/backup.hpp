@@ -1,7 +1,7 @@
-// A copy of a database that is in use.
+// Copies a database while it is in use.
 //
-// Any thread, with a connection of its own. The writer is not held up: it goes on in its log,
-// which only grows until the copy is done.
+// Any thread, with a connection of its own. The writer is not delayed; its WAL grows until the copy
+// is done.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ struct Backup {
   StoreCounts counts;
 };
 
-/// Everything that was durable when it began, as one private file that is checked, synced and only
-/// then has its name. Throws StorageError, and leaves nothing behind then: also if something of
-/// that name is there.
+/// Copies everything that was durable at the start into one file, readable only by its owner. The
+/// file is checked and synced before it gets its name. Throws StorageError and then leaves no file
+/// behind; also if `target` exists already.
 Backup back_up(const std::filesystem::path& file, const std::filesystem::path& target);
 
 }  // namespace verbatim::storage

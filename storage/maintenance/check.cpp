@@ -11,7 +11,7 @@
 namespace verbatim::storage {
 namespace {
 
-/// Each gives the number of rows that are not as they must be, and where the first one is.
+/// A query that counts the rows that break a rule, and names the first of them.
 struct Rule {
   const char* what;
   const char* sql;
@@ -122,7 +122,7 @@ StoreCheck check_file(const std::filesystem::path& file, bool served) try {
   if (log) check.logs.push_back(*log);
   return check;
 } catch (const StorageError& error) {
-  // Too damaged to be opened is a finding, too.
+  // A file too damaged to open is also a finding.
   const bool sqlite_says_so = error.failure() == Failure::corrupt && error.sqlite_code() != 0;
   if (!sqlite_says_so) throw;
   StoreCheck check;

@@ -1,4 +1,4 @@
-// Whether a database is whole: what SQLite says of its pages, and what we say of its rows.
+// Checks whether a database is sound: SQLite checks its pages, and rules check its rows.
 //
 // On the database's thread. Changes nothing; works beside a running writer. Throws StorageError.
 #pragma once
@@ -17,34 +17,34 @@ class Database;
 struct StoreCounts {
   std::size_t sessions = 0;
   std::size_t attempts = 0;
-  std::size_t open_attempts = 0;  ///< live, or cut off and not recovered yet
+  std::size_t open_attempts = 0;  ///< live, or interrupted and not recovered yet
   std::size_t turns = 0;
   std::size_t events = 0;      ///< journal rows
-  std::size_t unreadable = 0;  ///< journal rows that a recovery has set aside
+  std::size_t unreadable = 0;  ///< journal rows that recovery has set aside
 };
 
-/// Rows that contradict the format (FORMAT.md).
+/// Rows that break a rule of the format (FORMAT.md).
 struct Finding {
   std::string what;
   std::size_t count = 0;
-  std::string first;  ///< where to look for the first of them
+  std::string first;  ///< the first such row
 };
 
 struct StoreCheck {
-  std::string integrity;  ///< "ok", or what SQLite found; then nothing below was looked at
+  std::string integrity;  ///< "ok", or what SQLite found; then nothing below was checked
   bool clean = false;     ///< the last program ended in order
   StoreCounts counts;
   std::vector<Finding> findings;
-  std::vector<LogFinding> logs;  ///< only where no server writes to them
+  std::vector<LogFinding> logs;  ///< problems of the WAL; only checked if no server uses the file
   bool sound() const;
 };
 
 StoreCounts count_rows(Database& database);
-/// "ok", or the first complaints, one a line.
+/// "ok", or SQLite's first findings, one a line.
 std::string integrity_of(Database& database);
 StoreCheck check_store(Database& database);
-/// The same of a file, and of its log unless a server uses it: then it is in motion. Of a file that
-/// no server uses, also the index beside it is left as it is.
+/// The same for a file, and for its WAL unless a server uses the file: then the WAL is changing. If
+/// no server uses it, the WAL index is left as it is too.
 StoreCheck check_file(const std::filesystem::path& file, bool served);
 
 }  // namespace verbatim::storage

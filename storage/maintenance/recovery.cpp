@@ -38,8 +38,8 @@ std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
   return found;
 }
 
-/// Takes out those that another process has suspended and that may still be carried on; the first
-/// row that these need, or nothing.
+/// Takes out the attempts that another process suspended and that may still continue. Returns the
+/// first journal row that these need; nullopt if there are none.
 std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
                                                  TimeMs now, std::int64_t window_ms,
                                                  RecoveryReport& report) {
@@ -53,7 +53,8 @@ std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>&
   return needed;
 }
 
-/// "ok", or the first complaint. Where a log was cut short, indexes may contradict their tables.
+/// "ok", or SQLite's first finding. If a WAL was cut short, indexes may contradict their tables,
+/// which only the thorough check finds.
 std::string check_pages(Database& database, bool thoroughly) {
   try {
     Query check =
@@ -65,14 +66,14 @@ std::string check_pages(Database& database, bool thoroughly) {
   }
 }
 
-/// What there is to know of a file before anything is done to it.
+/// What is known about a file before it is changed.
 struct Inspection {
   bool clean = true;
-  std::string integrity;  ///< empty if it was not looked for
+  std::string integrity;  ///< empty if it was not checked
 };
 
-/// Changes nothing. Looks at the pages if the file was not closed in order, if its log was cut
-/// short, or if `in_any_case`.
+/// Changes nothing. Checks the pages if the file was not closed in order, if its WAL has lost rows,
+/// or if `in_any_case`.
 Inspection inspect(const std::filesystem::path& file, const LogReport& its_log, bool in_any_case,
                    RecoveryReport& report) try {
   Database database(file, {.access = Access::look});
@@ -98,7 +99,7 @@ void refuse_damaged(const std::filesystem::path& file, const std::string& integr
                          "from a backup, or move both away to start afresh");
 }
 
-/// The journal is evidence: what cannot be read now may be read by a later version or a person.
+/// Journal rows are evidence: a later version or a person may be able to read them.
 void set_unreadable_aside(Database& database, const UnfinishedAttempt& attempt) {
   Query rows =
       database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
@@ -125,7 +126,7 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
   ending.ended_at = std::max({folded.last_at, folded.transcript.latest(), attempt.started_at});
   ending.transcript = session::finalise(folded.transcript, ending.ended_at);
 
-  // Not those that the provider had cut short before.
+  // Does not count turns that the provider had cut short before.
   const auto interrupted = std::count_if(
       ending.transcript.turns.begin(), ending.transcript.turns.end(),
       [&](const session::Turn& turn) {
@@ -137,7 +138,7 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
                              static_cast<std::size_t>(interrupted)});
   if (report.dry_run) return;
 
-  // One transaction: a second crash in the middle leaves the attempt open and its rows there.
+  // One transaction: a crash in the middle leaves the attempt open and its rows in place.
   Transaction transaction(database);
   finalise_attempt(database, attempt.id, ending);
   if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
@@ -211,7 +212,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
     report.segment_events = merged.events;
     report.segment_endings = merged.endings;
   }
-  // Anew: the segment may have ended some.
+  // Again, because the segment may have ended some.
   report.suspended = 0;
   open = unfinished_attempts(database);
   const auto needed = leave_suspended(open, now, resume_window_ms, report);
@@ -224,7 +225,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
     prune_client_tokens(database, now, resume_window_ms);
     transaction.commit();
   }
-  // Not left to the closing of the connection, which tells nobody of an error.
+  // Checkpointed here, because closing the connection reports no error.
   database.checkpoint(Database::Checkpoint::truncate);
   Transaction transaction(database);
   set_clean(database, true);

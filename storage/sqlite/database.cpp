@@ -24,8 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 Failure failure_of(int extended) {
-  // The index beside the log could not grow. It holds nothing durable, and the reason is a full
-  // disk; SQLite just has no code of its own for that.
+  // The WAL index (-shm) could not grow. It holds nothing durable. The cause is a full disk, for
+  // which SQLite has no code of its own here.
   if (extended == SQLITE_IOERR_SHMSIZE) return Failure::disk_full;
   if (extended == SQLITE_IOERR_NOMEM) return Failure::other;
   switch (extended & 0xff) {
@@ -66,7 +66,7 @@ struct Opening {
   bool index_in_memory = false;
 };
 
-/// "?", "#" and "%" mean something in a URI.
+/// A URI gives "?", "#" and "%" a meaning: they are percent-encoded.
 std::string uri_of(const fs::path& file, const char* parameter) {
   std::string uri = "file:";
   for (const char c : fs::absolute(file).string()) {
@@ -82,16 +82,20 @@ std::string uri_of(const fs::path& file, const char* parameter) {
   return uri + "?" + parameter;
 }
 
-/// A reader of a log uses the index beside it, or makes one: not here. With an index that is there
-/// SQLite can do without writing to it; without one, the file must be ours alone, but nothing is
-/// written to it either.
+/// How to open a file without changing anything on the disk. A reader of a WAL uses the WAL index,
+/// or makes one; it must not make one here.
+/// - no readable WAL: `immutable`, which needs no index;
+/// - an index with content: `readonly_shm`, which only reads it;
+/// - no index, but the file is writable: the index is kept in memory, which takes an exclusive
+///   lock.
 Opening opening_to_look(const fs::path& file) {
   const auto has_bytes = [](const fs::path& one) {
     std::error_code none;
     const auto bytes = fs::file_size(one, none);
     return !none && bytes > 0;
   };
-  // Rolling back is all that can be done with the file: SQLite never reads it half changed.
+  // A rollback journal must be rolled back, which changes the file: SQLite does not read a
+  // half-changed one.
   if (has_bytes(rollback_journal_of(file)))
     return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI};
   const int read_uri = SQLite::OPEN_READONLY | SQLite::OPEN_URI;
@@ -101,7 +105,7 @@ Opening opening_to_look(const fs::path& file) {
   return {file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_URI, true};
 }
 
-/// What abandon() leaks stays reachable, so that a leak checker keeps its meaning.
+/// Keeps the leaks of abandon() reachable, so that a leak checker does not report them.
 std::vector<std::shared_ptr<void>>& abandoned() {
   static auto* const kept = new std::vector<std::shared_ptr<void>>;
   return *kept;
@@ -162,12 +166,14 @@ void Database::close_without_checkpoint(bool without) {
   sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, without ? 1 : 0,
                     &set);
   if ((set == 1) != without)
-    throw StorageError(Failure::other, file_.string() + ": SQLite refused to close as it was told");
+    throw StorageError(Failure::other,
+                       file_.string() + ": SQLite refused to close without a checkpoint");
 }
 
 void Database::remove_log_on_close() { close_without_checkpoint(false); }
 
-/// SQLite's own methods for the log, but for writing and, where others sync it, for that.
+/// SQLite's file methods for the WAL with another xWrite, and another xSync if this connection does
+/// not sync the WAL.
 struct Database::LogMethods {
   sqlite3_io_methods ours{};
   const sqlite3_io_methods* theirs = nullptr;
@@ -179,16 +185,16 @@ struct Database::LogMethods {
 };
 
 void Database::take_over_log(bool syncs) {
-  query("PRAGMA schema_version").step();  // what is read opens the log
+  query("PRAGMA schema_version").step();  // the first read opens the WAL
   sqlite3_file* log = nullptr;
   sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
   if (log == nullptr || log->pMethods == nullptr)
-    throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its log");
+    throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its WAL");
   log_methods_ = std::make_shared<LogMethods>();
   log_methods_->theirs = log->pMethods;
   log_methods_->ours = *log->pMethods;
   log_methods_->ours.xWrite = &LogMethods::write;
-  // SQLite has one setting for the syncs of the log and of the file.
+  // SQLite has one setting for syncs of the WAL and of the database; a connection needs them apart.
   if (!syncs) log_methods_->ours.xSync = [](sqlite3_file*, int) { return SQLITE_OK; };
   log->pMethods = &log_methods_->ours;
 }
@@ -206,8 +212,8 @@ void Database::configure(const Options& options) {
   }
   const bool power = options.durability == Durability::power;
   set("synchronous", power ? "FULL" : "NORMAL", power ? "2" : "1");
-  set("wal_autocheckpoint", "0", "0");  // its sync errors never reach a commit's result
-  set("mmap_size", "0", "0");           // a failed read shall be an error, not a signal
+  set("wal_autocheckpoint", "0", "0");  // a commit's result never reports its sync errors
+  set("mmap_size", "0", "0");           // a failed read must be an error, not a signal
   set("temp_store", "MEMORY", "2");
   set("cell_size_check", "ON", "1");
   set("trusted_schema", "OFF", "0");
@@ -304,12 +310,12 @@ void Database::want_scrub() {
 
 void Database::copy_into(const fs::path& file, const std::function<void()>& after_step) {
   constexpr int pages_a_step = 256;
-  // One state from the first page to the last: else each commit of others begins the copy anew.
+  // One read transaction for the whole copy: otherwise each commit of others would restart it.
   Savepoint snapshot(*this);
   query("SELECT clean FROM meta").step();
   try {
     SQLite::Database copy(file, SQLite::OPEN_READWRITE);
-    // It is whole only once it is done, and whoever asked for it syncs it.
+    // The copy counts only once it is complete; the caller syncs it.
     copy.exec("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF");
     {
       SQLite::Backup backup(copy, *connection_);
@@ -344,7 +350,7 @@ Transaction::~Transaction() {
   try {
     database_.query("ROLLBACK").run();
   } catch (const StorageError&) {
-    // The error that brought us here is on its way up and says more.
+    // The error that caused the rollback is being thrown already and says more.
   }
 }
 
@@ -362,7 +368,7 @@ Savepoint::~Savepoint() {
   try {
     undo();
   } catch (const StorageError&) {
-    // As above.
+    // As in ~Transaction().
   }
 }
 

@@ -1,9 +1,8 @@
-// One connection to a Verbatim database: opened with every setting set and read back, its prepared
-// statements kept alive, SQLite's errors turned into StorageError. The only place, with query.hpp,
-// that sees SQLiteCpp.
+// One connection to a Verbatim database. It sets and reads back every setting, keeps prepared
+// statements, and turns SQLite's errors into StorageError. Only this class and Query use SQLiteCpp.
 //
-// One thread at a time. Never waits on anything but SQLite's own lock time-out, and never goes on
-// quietly with a setting that SQLite did not take.
+// Used by one thread at a time. Waits for nothing but SQLite's lock timeout. Throws if SQLite does
+// not accept a setting.
 #pragma once
 
 #include <cstddef>
@@ -32,15 +31,15 @@ namespace verbatim::storage {
 class IoTimer;
 
 enum class Access {
-  /// As read_only, but in any schema, and nothing at all is changed: neither the file nor its log,
-  /// nor the index beside them. For files that are not known to be sound and that no server uses.
+  /// As read_only, but takes any schema and changes nothing: neither the file nor its WAL nor the
+  /// WAL index. For files that may be damaged and that no server uses.
   look,
-  read_only,   ///< the file must be there, in this version's schema
-  read_write,  ///< the file must be there; an older schema is migrated
-  create,      ///< made (for its owner's eyes only) if it is not there
+  read_only,   ///< the file must exist, in the current schema
+  read_write,  ///< the file must exist; an older schema is migrated
+  create,      ///< makes the file if it is missing, readable only by its owner
 };
 
-/// What SQLite is to be given as the name of a file that is only looked at, also to attach it.
+/// The name under which SQLite opens, or attaches, a file that must not be changed (Access::look).
 std::string name_to_look(const std::filesystem::path& file);
 
 class Database {
@@ -49,13 +48,13 @@ class Database {
     Access access = Access::read_write;
     Durability durability = Durability::power;
     std::int64_t busy_timeout_ms = 2000;
-    /// False for a connection beside one that syncs the log in each of its commits: then it is
-    /// that one alone to whom the kernel reports a sync of the log that failed, and a checkpoint
-    /// here has nothing to sync in it.
+    /// False for a connection beside one that syncs the WAL in each of its commits. The kernel may
+    /// report a failed sync only once, so only the committing connection may sync the WAL. A
+    /// checkpoint of this connection then syncs nothing in the WAL.
     bool syncs_log = true;
   };
 
-  /// Throws StorageError; not_found if the file must be there and is not.
+  /// Throws StorageError; not_found if the file must exist and does not.
   explicit Database(const std::filesystem::path& file) : Database(file, Options{}) {}
   Database(const std::filesystem::path& file, const Options& options);
   ~Database();
@@ -63,66 +62,66 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   const std::filesystem::path& file() const { return file_; }
-  /// The schema that the file was opened with, before any migration; 0: it was empty.
+  /// The schema version found at opening, before any migration; 0: the file was empty.
   int schema_found() const { return schema_found_; }
 
-  /// The statement of this text, compiled on first use. One user at a time: a query may not be
-  /// begun again while it runs.
+  /// Returns the statement of this text, compiled on first use. A statement must not be started
+  /// again while it runs.
   Query query(std::string_view sql);
-  /// Statements that give no rows: schema changes, pragmas, transaction control.
+  /// For statements without result rows: schema changes, pragmas, transaction control.
   void run(const std::string& sql);
 
   bool in_transaction() const;
   std::int64_t last_insert_id() const;
-  /// Rows that the last INSERT, UPDATE or DELETE touched.
+  /// Number of rows changed by the last INSERT, UPDATE or DELETE.
   std::int64_t changes() const;
 
   enum class Checkpoint {
-    passive,      ///< moves what it can without waiting for anyone
-    truncate,     ///< moves all and empties the log; waits for readers up to the lock time-out
+    passive,      ///< moves what it can without waiting
+    truncate,     ///< moves all and empties the WAL; waits for readers up to the lock timeout
     truncate_now  ///< the same, but gives up at once if there is a reader
   };
-  /// False if others were in the way. Throws on errors.
+  /// False if another connection prevented it. Throws StorageError.
   bool checkpoint(Checkpoint mode);
-  /// From another thread: a checkpoint that is under way ends soon, having changed nothing that
-  /// counts; if none is, the next one may.
+  /// Any thread: a running checkpoint ends soon, and no committed change is lost. If none is
+  /// running, the next one may end early.
   void interrupt() noexcept;
-  /// Closing moves and removes nothing, unless this was called: of a file that is not sound, the
-  /// log must stay. For an orderly end, after a checkpoint that has emptied the log.
+  /// Makes closing remove the WAL. By default closing moves and removes nothing, so that a damaged
+  /// file keeps its WAL. Call it for an orderly end, after a checkpoint that emptied the WAL.
   void remove_log_on_close();
-  /// Syncs the file itself, not the log: what incomplete checkpoints have put there.
+  /// Syncs the database file, not the WAL: pages that incomplete checkpoints have written there.
   void sync();
-  /// Size of the write-ahead log after the last commit of this connection.
+  /// Bytes of the WAL after this connection's last commit.
   std::size_t wal_bytes() const { return wal_bytes_; }
-  /// Whether the name leads to another file now than the one that is open.
+  /// True if the file name now leads to another file than the open one.
   bool has_moved();
-  /// Another connection's checkpoint has emptied it.
+  /// Call it when another connection's checkpoint has emptied the WAL.
   void log_was_emptied() {
     wal_bytes_ = 0;
     scrub_wanted_ = false;
   }
 
-  /// Text was erased: its old pages must leave the write-ahead log too. Done at once outside a
-  /// transaction; inside one, whoever owns the connection does it later, by a truncating
-  /// checkpoint.
+  /// Call it after erasing text: the old pages must leave the WAL too. Outside a transaction it
+  /// empties the WAL at once. Inside one it sets scrub_wanted(), and the connection's owner runs a
+  /// truncating checkpoint later.
   void want_scrub();
   bool scrub_wanted() const { return scrub_wanted_; }
 
-  /// Copies the whole of it, as it is now, into an empty file, in steps; others may write
-  /// meanwhile. The copy is one file, without a log. `after_step` is called some times a second.
+  /// Copies the database as it is now into an empty file, in steps, while others may write. The
+  /// copy is one file without a WAL. `after_step` is called several times a second.
   void copy_into(const std::filesystem::path& file, const std::function<void()>& after_step);
 
-  /// For a file whose state is unknown after an I/O error. The connection and its statements are
-  /// leaked on purpose: closing would checkpoint, that is, copy pages that the kernel may have
-  /// dropped over good ones, and then delete the log that still had them. Only the end of the
-  /// process lets go of the file.
+  /// For a file whose state is unknown after an I/O error. Leaks the connection and its statements
+  /// on purpose: closing would run a checkpoint. It would copy pages that the kernel may have
+  /// dropped over good ones, and then delete the WAL that still held them. The file stays open
+  /// until the process ends.
   void abandon() noexcept;
 
-  /// While each statement runs, `watch` says that the thread waits for the disk; null: none does.
+  /// While a statement runs, `watch` shows that the thread is in disk I/O; null: not shown.
   void watch_statements(IoTimer* watch) { statement_watch_ = watch; }
   IoTimer* statement_watch() const { return statement_watch_; }
 
-  /// What SQLite threw, in our words.
+  /// Converts SQLite's exception to a StorageError that names the file.
   StorageError explain(const SQLite::Exception& error) const;
 
  private:
@@ -136,7 +135,7 @@ class Database {
 
   std::filesystem::path file_;
   struct LogMethods;
-  std::shared_ptr<LogMethods> log_methods_;  ///< what the connection's log uses
+  std::shared_ptr<LogMethods> log_methods_;  ///< replace SQLite's methods of the WAL
   std::unique_ptr<SQLite::Database> connection_;
   struct TextHash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -150,8 +149,8 @@ class Database {
   IoTimer* statement_watch_ = nullptr;
 };
 
-/// BEGIN IMMEDIATE ... COMMIT; rolled back if it leaves scope before commit(), unless SQLite has
-/// done that already (a full disk) or the connection was abandoned.
+/// BEGIN IMMEDIATE ... COMMIT. The destructor rolls back if commit() was not called, unless SQLite
+/// has rolled back already (full disk) or the connection was abandoned.
 class Transaction {
  public:
   explicit Transaction(Database& database);
@@ -165,7 +164,7 @@ class Transaction {
   bool open_ = true;
 };
 
-/// The same inside a transaction, undoing only itself; outside of one it is one.
+/// A SAVEPOINT: undoes only its own changes inside a transaction. Outside one it is a transaction.
 class Savepoint {
  public:
   explicit Savepoint(Database& database);

@@ -1,10 +1,10 @@
-// What a commit survives. Pure value.
+// What a commit survives (setting journal.durability). A pure value.
 #pragma once
 
 namespace verbatim::storage {
 
 enum class Durability {
-  power,    ///< synchronous=FULL: a power cut loses nothing that was acknowledged
+  power,    ///< synchronous=FULL: a power cut loses nothing that was reported durable
   process,  ///< synchronous=NORMAL: kill -9 loses nothing; a power cut may
 };
 

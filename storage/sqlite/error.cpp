@@ -58,10 +58,10 @@ const char* advice_for(Failure failure) {
 
 std::string told_of(Failure failure) {
   if (failure == Failure::busy) {
-    return "what is kept was locked, or read for longer than journal.read_max: ask for less, or "
-           "later";
+    return "the database was locked, or the read took longer than journal.read_max: ask for less, "
+           "or try again later";
   }
-  return std::string("what is kept can not be read or written (") + to_string(failure) +
+  return std::string("the database cannot be read or written (") + to_string(failure) +
          "): " + advice_for(failure);
 }
 

@@ -1,4 +1,5 @@
-// What storage says when something goes wrong. SQLite's exceptions end in database.cpp.
+// The errors of storage. database.cpp and query.cpp catch SQLite's exceptions, and throw
+// StorageError.
 #pragma once
 
 #include <stdexcept>
@@ -7,30 +8,30 @@
 namespace verbatim::storage {
 
 enum class Failure {
-  disk_full,     ///< SQLITE_FULL or ENOSPC: heals by itself
+  disk_full,     ///< SQLITE_FULL or ENOSPC: passes once there is space
   io_error,      ///< a read, write or sync failed: the file is poisoned (product P6)
   corrupt,       ///< the file is damaged
   taken_away,    ///< it was removed, replaced or renamed while in use
   read_only,     ///< the file or its folder cannot be written
   busy,          ///< another process holds the lock for longer than the time-out
   newer_schema,  ///< the file was written by a later version of this program
-  queue_full,    ///< the hand-off to the writer reached its bound
+  queue_full,    ///< the queue to the writer reached its limit
   not_found,
-  too_many,  ///< a limit of the configuration; the message says which
+  too_many,  ///< a configured limit; the message names it
   other,
 };
 const char* to_string(Failure);
-/// The state of the file is unknown: what a failed sync did not write, a second one will not
-/// report, and a checkpoint would spread it.
+/// True if the state of the file is unknown. A second sync would not report what the first one
+/// failed to write, and a checkpoint would spread the damage.
 bool poisons(Failure);
-/// The file is as it was, and time can bring what is missing.
+/// True if the file is unchanged and a later try may succeed.
 bool passes(Failure);
-/// What an operator does about it.
+/// What an operator should do about it.
 const char* advice_for(Failure);
-/// What a client may be told of it: an error's own message names files.
+/// Text for a client. An error's own message names files, and clients must not see those.
 std::string told_of(Failure);
 
-/// Message says what happened, to which file, and what to do.
+/// The message says what happened, to which file, and what to do.
 class StorageError : public std::runtime_error {
  public:
   StorageError(Failure failure, const std::string& message, int sqlite_code = 0)

@@ -22,7 +22,7 @@ void make_private_file(const fs::path& file) {
   const int made = ::open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
   if (made < 0 && errno != EEXIST) throw system_error(file, "cannot be made", errno);
   if (made >= 0) ::close(made);
-  // SQLite syncs a folder only for logs that it makes.
+  // SQLite syncs a folder only after it makes a WAL or a journal.
   sync_folder_of(file);
 }
 

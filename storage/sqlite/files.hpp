@@ -1,4 +1,4 @@
-// Files as such: what SQLite does not do for us. Any thread. All throw StorageError.
+// File operations that SQLite does not do. Any thread. All throw StorageError.
 #pragma once
 
 #include <filesystem>
@@ -8,14 +8,14 @@
 
 namespace verbatim::storage {
 
-/// What the system said when `what` was tried with the file.
+/// The error for `what`, an attempt on the file, from an errno.
 StorageError system_error(const std::filesystem::path& file, const std::string& what, int error);
 
-/// Makes the file for its owner's eyes only, unless it is there. SQLite gives its log and index
-/// the same permissions, so one mode covers all three.
+/// Makes the file, readable only by its owner, unless it exists. SQLite gives the WAL and its index
+/// the same permissions.
 void make_private_file(const std::filesystem::path& file);
 
-/// The names in the file's folder, made and removed ones, survive a power cut from now on.
+/// Syncs the file's folder: names made or removed there survive a power cut from then on.
 void sync_folder_of(const std::filesystem::path& file);
 
 }  // namespace verbatim::storage

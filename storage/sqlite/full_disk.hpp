@@ -1,5 +1,5 @@
-// What SQLite takes for a failing disk although it is a full one: the limit of a process on the
-// size of files (ulimit -f), and the quota of a user. SQLite knows ENOSPC alone.
+// Recognises a full disk where SQLite reports a failing one: a process limit on file size (ulimit
+// -f), and a user's quota. SQLite recognises only ENOSPC.
 #pragma once
 
 struct sqlite3_file;
@@ -7,8 +7,8 @@ struct sqlite3_io_methods;
 
 namespace verbatim::storage {
 
-/// What a write of this file came to: `result`, or SQLITE_FULL where that is the reason. `theirs`
-/// are the file's own methods, with which it has just been written.
+/// Returns `result` of a write to this file, or SQLITE_FULL if the cause was a limit or a quota.
+/// `theirs` are the file's own methods, which have just written it.
 int result_of_write(sqlite3_file* file, const sqlite3_io_methods& theirs, int result);
 
 }  // namespace verbatim::storage

@@ -1,4 +1,5 @@
-// Says since when a thread has been waiting for the disk, to whoever looks whether it comes back.
+// Records since when a thread has been in disk I/O, so that another thread can detect a stuck disk.
+// Any thread may read it.
 #pragma once
 
 #include <atomic>
@@ -8,7 +9,7 @@ namespace verbatim::storage {
 
 class Database;
 
-/// The clock's epoch: it is not at the disk.
+/// The clock's epoch means: not in disk I/O.
 using SinceWhen = std::atomic<std::chrono::steady_clock::time_point>;
 
 class IoTimer {
@@ -25,8 +26,8 @@ class IoTimer {
   SinceWhen& since_;
 };
 
-/// A stretch in which a thread that is watched does other work. Each of the connection's statements
-/// counts, what is done between them does not.
+/// A time in which a watched thread does other work. Only the connection's statements count as disk
+/// I/O; the work between them does not.
 class OffTheDisk {
  public:
   OffTheDisk(IoTimer& watched, Database& database);

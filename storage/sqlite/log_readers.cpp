@@ -15,13 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where SQLite's readers lock the index: one byte for each of the places in the log that they may
-/// read up to.
+/// The bytes of the WAL index that SQLite's readers lock: one for each of the five read marks in
+/// the WAL.
 constexpr std::uint64_t first_reader_byte = 123;
 constexpr std::uint64_t last_reader_byte = 127;
 constexpr std::size_t command_shown_max = 16;
 
-/// Its name alone: arguments may hold passwords and paths, and this stands in answers.
+/// The program's name alone: arguments may hold passwords and paths, and answers show this text.
 std::string command_of(pid_t process) {
   std::ifstream in("/proc/" + std::to_string(process) + "/comm", std::ios::binary);
   std::string command(command_shown_max, '\0');
@@ -48,7 +48,7 @@ std::vector<LogReader> readers_of_log(const fs::path& database) {
   pid_t process = 0;
   std::uint64_t begin = 0;
   while (locks >> number >> kind) {
-    if (kind == "->") {  // one that waits
+    if (kind == "->") {  // a lock that is waited for
       std::getline(locks, end);
       continue;
     }
@@ -64,7 +64,7 @@ std::vector<LogReader> readers_of_log(const fs::path& database) {
 }
 
 std::string in_words(const LogReader& reader) {
-  // Of a process in another container the system does not give the number.
+  // The kernel gives no number for a process in another container.
   const std::string process = reader.process > 0 ? "process " + std::to_string(reader.process)
                                                  : "another container's process";
   return reader.command.empty() ? process : process + " (" + reader.command + ")";

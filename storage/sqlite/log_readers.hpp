@@ -1,8 +1,8 @@
-// Which processes hold a database's log open for reading: while one does, the log cannot be written
-// from its beginning again.
+// Lists the processes that have a read transaction open on a database's WAL. While there is one,
+// SQLite cannot restart the WAL from its beginning.
 //
-// Any thread. Reads /proc/locks: to open the index itself and close it again would give up every
-// lock that this process has on it.
+// Any thread. Reads /proc/locks instead of opening the WAL index: closing the index again would
+// give up every lock that this process has on it.
 #pragma once
 
 #include <sys/types.h>
@@ -15,13 +15,13 @@ namespace verbatim::storage {
 
 struct LogReader {
   pid_t process = 0;
-  std::string command;  ///< its program and first arguments, as far as they can be known
+  std::string command;  ///< the program's name, without arguments; empty if unknown
 };
 
-/// This process may be among them. Empty also if the system does not say.
+/// May contain this process. Empty also if the system does not list locks.
 std::vector<LogReader> readers_of_log(const std::filesystem::path& database);
 
-/// "process 12 (sqlite3 verbatim.db)"
+/// "process 12 (sqlite3)"
 std::string in_words(const LogReader& reader);
 
 }  // namespace verbatim::storage

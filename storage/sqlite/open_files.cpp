@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 }  // namespace
 
 OpenFiles::OpenFiles(Database& database) {
-  // The working directory may be another one later; so may what a link leads to.
+  // Made absolute and resolved now: the working directory and links may change later.
   const fs::path file = fs::absolute(linked_file(database.file()));
   for (const fs::path& name : {file, log_of(file), index_of(file)}) {
     struct stat now {};

@@ -17,15 +17,15 @@ namespace {
 constexpr std::size_t page_bytes_min = 512;
 constexpr std::size_t page_bytes_max = 65536;
 constexpr std::size_t file_header_bytes = 100;
-/// Pages beyond this may have numbers whose first byte is that of a b-tree page.
+/// In pages beyond this, a page number may begin with the byte that marks a b-tree page.
 constexpr sqlite3_int64 pages_max = sqlite3_int64{1} << 25;
 
 std::size_t number(std::span<const unsigned char> page, std::size_t at) {
   return static_cast<std::size_t>(page[at]) << 8 | page[at + 1];
 }
 
-/// Where a b-tree page's gap lies (https://www.sqlite.org/fileformat2.html, 1.6); empty if it is
-/// none, or not a sound one.
+/// The unused gap of a b-tree page (https://www.sqlite.org/fileformat2.html, 1.6). Empty if this is
+/// no b-tree page or its header is not sound.
 std::span<unsigned char> gap_of(std::span<unsigned char> page, bool at_start) {
   const std::size_t header = at_start ? file_header_bytes : 0;
   const unsigned char kind = page[header];
@@ -45,8 +45,8 @@ std::span<unsigned char> gap_of(std::span<unsigned char> page, bool at_start) {
   return page.subspan(list_end, content - list_end);
 }
 
-/// SQLite's own methods for a file, but for writing. One for each kind of file; never freed, since
-/// a connection that is given up keeps its files to the end.
+/// SQLite's file methods with another xWrite. One for each kind of file; never freed, because an
+/// abandoned connection keeps its files open until the process ends.
 struct Methods {
   sqlite3_io_methods ours{};
   const sqlite3_io_methods* theirs = nullptr;

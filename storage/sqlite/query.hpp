@@ -1,5 +1,5 @@
-// One use of a kept prepared statement: bind, step, read; reset when it leaves scope, so that no
-// read transaction stays open behind a forgotten cursor.
+// One use of a prepared statement: bind, step, read. The destructor resets the statement, so that
+// no read transaction stays open.
 //
 // Lives within one scope on the database's thread. Bound text is not copied: it must outlive the
 // query.
@@ -31,7 +31,7 @@ class Query {
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
-  /// Values for the statement's `?`, from left to right, all of them in one or more calls.
+  /// Binds the statement's `?` from left to right, in one or more calls; all must be bound.
   template <class... Values>
   Query& bind(const Values&... values) {
     (put(values), ...);
@@ -40,7 +40,7 @@ class Query {
 
   /// True while there is a row to read. Throws StorageError.
   bool step();
-  /// For a statement that gives no rows.
+  /// Runs a statement that returns no rows.
   void run();
 
   bool is_null(int column) const;

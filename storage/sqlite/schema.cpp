@@ -123,8 +123,8 @@ ALTER TABLE attempt ADD COLUMN settings TEXT;
 ALTER TABLE client_secret ADD COLUMN terms TEXT NOT NULL DEFAULT '{}';
 )sql";
 
-/// `to_merge`: of a final attempt whose counts are not up to date: the first copy that is not in
-/// them, or 0.
+/// `to_merge` is set while the counts of an attempt are out of date: the first copy that they lack,
+/// or 0.
 constexpr const char* version_4 = R"sql(
 ALTER TABLE attempt ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN copy_turns INTEGER NOT NULL DEFAULT 0;
@@ -164,7 +164,7 @@ CREATE TABLE tool_call (
 );
 )sql";
 
-/// Every client token has a row. One that an older program has made is known by its id only.
+/// Every client token has a row. For one made by an older program only the id is known.
 constexpr const char* version_6 = R"sql(
 ALTER TABLE session ADD COLUMN private TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE client_secret ADD COLUMN user TEXT NOT NULL DEFAULT '';
@@ -184,7 +184,7 @@ CREATE TABLE token_use (
 CREATE INDEX token_use_by_token ON token_use (token);
 )sql";
 
-/// Which back-end key has made a token; of one that an older program has made nothing is known.
+/// The back-end key that made a token; empty if an older program made it.
 constexpr const char* version_7 = R"sql(
 ALTER TABLE client_secret ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 )sql";

@@ -1,7 +1,7 @@
-// What a Verbatim database looks like, and how an older one becomes today's. Tables: FORMAT.md.
+// The database's schema and its migrations. FORMAT.md describes the tables.
 //
-// Steps only go forward. Each runs in a transaction of its own together with its version number,
-// so a step that fails has changed nothing.
+// The schema only moves forward. Each step is one transaction that includes its version number, so
+// a failed step changes nothing. On the database's thread; throws StorageError.
 #pragma once
 
 #include <span>
@@ -11,20 +11,21 @@ namespace verbatim::storage {
 
 class Database;
 
-/// "Verb" in the file's header, so that tools and we ourselves know the file.
+/// "Verb" in the file header identifies a Verbatim database.
 inline constexpr int application_id = 0x56657262;
 
-/// steps[0] makes an empty file version 1, steps[1] makes that version 2, and so on.
+/// steps[0] makes an empty file version 1, steps[1] makes version 1 into version 2, and so on.
 std::span<const char* const> schema_steps();
 
-/// The file's version, 0 if it is empty. Throws StorageError if the file is not ours.
+/// Returns the file's version, 0 if it is empty. Throws StorageError if it is no Verbatim database
+/// (other), or if a later program wrote it (newer_schema).
 int identify(Database& database);
 
-/// Brings the file from `version` to the newest; throws newer_schema if it is beyond that.
+/// Migrates the file from `version` to the newest.
 void migrate(Database& database, int version);
 void migrate(Database& database, int version, std::span<const char* const> steps);
 
-/// For readers, who cannot migrate.
+/// For read-only connections, which cannot migrate. Throws StorageError if the file is older.
 void require_current_schema(Database& database, int version);
 
 }  // namespace verbatim::storage

@@ -12,12 +12,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As many as the kernel follows.
+/// The kernel follows as many.
 constexpr int links_max = 40;
 
 fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }
 
-/// Also a link that leads nowhere.
+/// True also for a link that leads nowhere.
 bool is_there(const fs::path& file) {
   std::error_code ec;
   return fs::exists(fs::symlink_status(file, ec));
@@ -38,8 +38,8 @@ bool has_header(const fs::path& database) {
          std::memcmp(header.data(), magic, sizeof magic) == 0;
 }
 
-/// Whether the rollback journal is of a database that had pages: while a file is made it had none,
-/// and SQLite removes the journal of such a start that was cut off.
+/// True if the rollback journal belongs to a database that had pages. While SQLite makes a file,
+/// its journal has none; SQLite removes such a journal after a crash.
 bool restores_pages(const fs::path& journal) {
   std::array<unsigned char, 28> header{};
   std::ifstream in(journal, std::ios::binary);
@@ -60,7 +60,7 @@ bool restores_pages(const fs::path& journal) {
           log.string() + " away; or move both away to start afresh (docs/durability.md, Restore)");
 }
 
-/// A database that was moved and linked to leaves its log behind if that is not moved with it.
+/// If a database was moved and a link left in its place, its WAL may have stayed beside the link.
 void refuse_log_beside_link(const fs::path& link, const fs::path& file) {
   for (const char* suffix : {"-wal", "-journal"}) {
     const fs::path log = beside(link, suffix);

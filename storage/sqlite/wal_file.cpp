@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t header_bytes = 32;
 constexpr std::size_t frame_header_bytes = 24;
-constexpr std::uint32_t magic = 0x377f0682;  ///< the lowest bit: checksums take big-endian words
+constexpr std::uint32_t magic = 0x377f0682;  ///< the lowest bit set: checksums use big-endian words
 constexpr std::uint32_t format_version = 3007000;
 
 using Bytes = std::span<const unsigned char>;
@@ -62,7 +62,7 @@ bool is_page_size(std::size_t size) {
   return size >= 512 && size <= 65536 && (size & (size - 1)) == 0;
 }
 
-/// The file as a sequence of frames.
+/// The WAL as a sequence of frames.
 class LogFile {
  public:
   explicit LogFile(const fs::path& file) : file_(file), in_(file, std::ios::binary) {
@@ -81,7 +81,7 @@ class LogFile {
   Bytes salts() const { return Bytes(header_).subspan(16, 8); }
   Checksum seed() const { return Checksum::stored_at(&header_[24]); }
 
-  /// The next frame, of pages of this size. False at the end; a part of a frame is none.
+  /// Reads the next frame, with pages of this size. False at the end, or if a frame is incomplete.
   bool next(std::size_t page_bytes) {
     frame_.resize(frame_header_bytes + page_bytes);
     return read_into(frame_);
@@ -92,7 +92,7 @@ class LogFile {
   Checksum stored() const { return Checksum::stored_at(&frame_[16]); }
   Bytes page() const { return Bytes(frame_).subspan(frame_header_bytes); }
   Bytes frame_salts() const { return Bytes(frame_).subspan(8, 8); }
-  /// Whether it is what was written, behind one with this checksum.
+  /// True if this frame is intact and follows one with the checksum `before`.
   bool follows(const Checksum& before, bool big_words) const {
     return before.over(Bytes(frame_).first(8), big_words).over(page(), big_words) == stored();
   }
@@ -111,7 +111,7 @@ class LogFile {
   std::vector<unsigned char> frame_;
 };
 
-/// What the index beside the log says of it. It is written only once a commit has been synced.
+/// The content of the WAL index. SQLite updates it only after it has synced a commit.
 struct Index {
   std::size_t frames = 0;
   std::size_t moved = 0;
@@ -127,7 +127,7 @@ std::optional<Index> read_index(const fs::path& file) {
   if (std::memcmp(&bytes[0], &bytes[copy_bytes], copy_bytes) != 0) return std::nullopt;
   const bool initialised = bytes[12] != 0;
   if (native(&bytes[0]) != format_version || !initialised) return std::nullopt;
-  // Words in the machine's own order: this is shared memory, not a file to carry elsewhere.
+  // Words are in the machine's byte order: the index is shared memory and never leaves the machine.
   Checksum sum;
   for (std::size_t i = 0; i < 40; i += 8) {
     sum.first += native(&bytes[i]) + sum.second;
@@ -141,9 +141,9 @@ std::optional<Index> read_index(const fs::path& file) {
   return index;
 }
 
-/// True if behind the bad frame a transaction ends and another one was begun: then the first of the
-/// two had been synced, and the bad frame with it or before it. What a bad frame says of itself
-/// counts for nothing: a sector of it may be what stood there before.
+/// True if, behind the bad frame, one transaction ends and another begins. Then the first of the
+/// two was synced, and the bad frame was synced with it or before it. The bad frame's own header is
+/// not trusted: one of its sectors may hold older bytes.
 bool look_behind_bad_frame(LogFile& log, LogReport& report) {
   bool later_transaction = false;
   bool ended = false;
@@ -193,8 +193,8 @@ std::size_t page_size_of(const fs::path& database) {
   return size == 1 ? 65536 : size;
 }
 
-/// How many pages the database does not have as the log's last commit left them: a header is
-/// written anew only once all frames have been moved, so that one torn then takes nothing away.
+/// Counts the pages that differ between the database and the WAL's last commit. SQLite rewrites a
+/// WAL header only after it has moved all frames: a header torn at that moment loses nothing.
 std::optional<std::size_t> compare_with_database(LogFile& log, const fs::path& database) {
   const std::size_t page_bytes = page_size_of(database);
   if (!is_page_size(page_bytes)) return std::nullopt;
@@ -222,8 +222,7 @@ std::optional<std::size_t> compare_with_database(LogFile& log, const fs::path& d
   return differ;
 }
 
-/// Whether the file keeps its changes in a write-ahead log at all; a copy made by a backup does
-/// not.
+/// True if the database uses a WAL at all; a backup does not.
 bool uses_log(const fs::path& database) {
   std::array<char, 20> bytes{};
   std::ifstream in(database, std::ios::binary);
@@ -236,23 +235,25 @@ std::string count_of(std::size_t frames) {
 }
 
 constexpr const char* keep_a_copy =
-    "; what the database had before is kept; a copy of all three files, made before a start, shows "
-    "a person what else there was";
+    "; rows that were in the database before are kept. Copy all three files before the next start: "
+    "the copy may show what else there was";
 
 LogFinding lost_log(const LogReport& report, const char* is_what) {
   LogFinding finding;
   finding.what = std::string(is_what) + " although the last program did not end in order";
   if (!report.frames_by_index) {
     finding.lost = report.state == LogState::missing;
-    finding.what += finding.lost ? ": what had not been moved into the database is gone"
-                                 : ": this is right only if it was killed just after emptying it";
+    finding.what +=
+        finding.lost
+            ? ": the rows that had not been moved into the database are lost"
+            : ": nothing is lost only if the program was killed just after it emptied the WAL";
   } else if (*report.frames_by_index > report.frames_moved) {
     finding.lost = true;
     finding.what += ", and its index counts " +
                     count_of(*report.frames_by_index - report.frames_moved) +
                     " that had not been moved into the database";
   } else {
-    finding.what += "; by its index all of it had been moved into the database";
+    finding.what += "; its index shows that all of it had been moved into the database";
   }
   if (finding.lost) finding.what += keep_a_copy;
   return finding;
@@ -260,12 +261,12 @@ LogFinding lost_log(const LogReport& report, const char* is_what) {
 
 LogFinding unreadable_log(const LogReport& report) {
   LogFinding finding;
-  finding.what = "its header is damaged, so that nothing is taken from it";
+  finding.what = "its header is damaged, so SQLite reads nothing from it";
   finding.lost = report.pages_not_in_database != 0;
   if (!report.pages_not_in_database) {
-    finding.what += "; what the database lacks of it cannot be found out";
+    finding.what += "; whether the database lacks any of its rows cannot be found out";
   } else if (finding.lost) {
-    finding.what += "; the database lacks what it had of " +
+    finding.what += "; the database lacks its last version of " +
                     std::to_string(*report.pages_not_in_database) + " pages";
   } else {
     finding.what += "; the database has everything that was committed in it";
@@ -281,7 +282,7 @@ LogFinding cut_log(const LogReport& report) {
                  ": the next one is damaged or missing, and " + count_of(report.frames_behind) +
                  " of the same log behind it cannot be used";
   if (!finding.lost) {
-    finding.what += "; they are of a commit that was not durable, as a power cut leaves it";
+    finding.what += "; they belong to a commit that was not durable; a power cut explains this";
     return finding;
   }
   finding.what += "; rows that were durable are among them";
@@ -339,7 +340,7 @@ LogReport read_log(const fs::path& database) {
   if (log.has_valid_header()) {
     read_frames(log, index, report);
   } else if (bytes <= header_bytes) {
-    report.state = LogState::empty;  // its first header was not synced yet, so no frame was either
+    report.state = LogState::empty;  // its first header was not synced, so no frame was either
   } else {
     report.state = LogState::unreadable;
     report.pages_not_in_database = compare_with_database(log, database);

@@ -1,4 +1,4 @@
-// One run of a session, as it is opened. Pure values.
+// The values with which an attempt, one run of a session, is opened. Pure values.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 namespace verbatim::storage {
 
 struct AttemptSpec {
-  std::string session_id;               ///< public id; the session is made if it is not there
-  std::string user;                     ///< must equal the session's if it is there
-  std::string metadata = "{}";          ///< JSON object; used only when the session is made
-  std::string private_metadata = "{}";  ///< the same of the half that only back ends read
+  std::string session_id;               ///< public id; the session is made if it does not exist
+  std::string user;                     ///< must equal the session's if that exists
+  std::string metadata = "{}";          ///< JSON object; used only if the session is made
+  std::string private_metadata = "{}";  ///< JSON object for back ends only; used the same
   std::string model;
   TimeMs now = 0;
 };
@@ -19,7 +19,8 @@ struct AttemptSpec {
 struct OpenedAttempt {
   session::AttemptId attempt = 0;
   int number = 0;  ///< 1-based within its session
-  /// As recorded: not before its session was made, or an earlier attempt ended, whatever the clock.
+  /// The recorded time: never before the session was made or its last attempt ended, even if the
+  /// clock was set back.
   TimeMs started_at = 0;
 };
 

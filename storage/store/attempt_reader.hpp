@@ -1,7 +1,7 @@
-// What an attempt's transcript is made of: what the relay heard, and the copies that were posted.
+// Reads an attempt's transcript: what the relay heard, merged with the posted copies.
 //
-// On the database's thread, inside a transaction or savepoint of the caller's. Changes nothing.
-// All throw StorageError.
+// On the database's thread, inside a transaction or savepoint of the caller. Changes nothing. All
+// throw StorageError.
 #pragma once
 
 #include <optional>
@@ -24,15 +24,15 @@ struct AttemptRow {
   std::optional<session::CloseReason> close_reason;
 };
 
-/// Default: the latest. nullopt if there is no such session or attempt.
+/// `number`: default is the latest attempt. nullopt if there is no such session or attempt.
 std::optional<AttemptRow> find_attempt(Database& database, const std::string& session_id,
                                        std::optional<int> number = std::nullopt);
 
-/// As recorded at its end; of one that runs, folded from the journal: what is durable, partial
-/// turns included.
+/// The relay's own transcript. After the attempt's end: as recorded then. Before: folded from the
+/// durable journal rows, partial turns included.
 session::FinalTranscript heard_by_relay(Database& database, const AttemptRow& attempt);
 
-/// All that is known, as one transcript.
+/// The relay's transcript and all copies, merged.
 session::MergedTranscript merged_transcript(Database& database, const AttemptRow& attempt);
 
 }  // namespace verbatim::storage

@@ -11,16 +11,15 @@ namespace {
 
 using session::SessionStatus;
 
-/// Whether a session of the token's, the one that it was made for or one that it was used for, goes
-/// on or ended after ?1. An attempt that nobody has relayed (status 0) has not begun.
+/// True if a session of the token is running or ended after ?1: the session it was made for, or one
+/// it was used for. An attempt that was never relayed (status 0) does not count.
 constexpr const char* has_session =
     "EXISTS (SELECT 1 FROM session JOIN attempt ON attempt.session = session.id "
     "WHERE (session.public_id = client_secret.session OR session.id IN "
     "(SELECT token_use.session FROM token_use WHERE token_use.token = client_secret.id)) "
     "AND attempt.status <> 0 AND coalesce(attempt.ended_at, ?1 + 1) > ?1)";
 
-/// A token that was used for the session ?1 and for no other, and stands for something that is not
-/// sealed.
+/// True for a token that was used for session ?1 and for no other, and whose content is not sealed.
 constexpr const char* in_the_clear_for_this_alone =
     "(substr(session_config, 1, 7) NOT IN ('', 'sealed:') OR "
     "substr(private, 1, 7) NOT IN ('{}', 'sealed:')) AND "
@@ -60,7 +59,8 @@ bool was_used(Database& database, const TokenUse& use) {
   return row.bind(use.id, use.session_id).step();
 }
 
-/// Whether the session's latest attempt began while the token was good, and is not over for good.
+/// True if the session's latest attempt began before the token expired, and is running or ended
+/// within the window.
 bool goes_on(Database& database, const TokenUse& use, TimeMs ended_after) {
   Query row = database.query(
       "SELECT status, started_at, ended_at FROM attempt JOIN session ON session.id = "
@@ -143,7 +143,8 @@ TokenPage list_client_tokens(Database& database, const TokenFilter& filter, Time
   std::int64_t before = INT64_MAX;
   const char* const end = filter.cursor.data() + filter.cursor.size();
   if (!filter.cursor.empty() && std::from_chars(filter.cursor.data(), end, before).ptr != end)
-    throw StorageError(Failure::not_found, "this cursor is none of ours");
+    throw StorageError(Failure::not_found,
+                       "this cursor is unknown: use next_cursor of the page before");
   Query rows = database.query(
       "SELECT id, user, session, open, created_at, expires_at, revoked_at, rowid "
       "FROM client_secret WHERE revoked_at IS NULL AND (expires_at > ?2 OR " +

@@ -16,7 +16,7 @@ std::int64_t session_row(Database& database, const std::string& public_id) {
   return row.integer(0);
 }
 
-/// An attempt that nobody has begun to relay: its transcript is what writers post.
+/// An attempt that no relay has begun: its transcript comes from posted copies.
 AttemptRow insert_created(Database& database, std::int64_t session, int number, TimeMs now) {
   database
       .query(
@@ -44,7 +44,7 @@ AttemptRow attempt_meant(Database& database, const PostedCopy& posted) {
   return insert_created(database, session, next, posted.now);
 }
 
-/// All copies of an attempt are merged together: it is their sum that is bounded.
+/// The limits apply to the sum of an attempt's copies, because all of them are merged together.
 void check_limits(Database& database, const AttemptRow& attempt, const PostedCopy& posted,
                   std::size_t bytes) {
   if (posted.limits.nothing_new != nullptr)

@@ -15,15 +15,15 @@ namespace {
 
 using namespace session;
 
-/// Version 2 added `output_index` of text, and to ItemRequested where the client wants the item;
-/// version 3 `output_index` of tools' events.
+/// Version 2 added `output_index` to text events, and to ItemRequested the place that the client
+/// asked for. Version 3 added `output_index` to tools' events.
 constexpr char format_version = 3;
 constexpr std::uint8_t oldest_version = 1;
 constexpr std::size_t checksum_size = 4;
 
-/// The fields of each struct in the order of their bytes: the one list that writing and reading
-/// share. Part of the format: a new field means a new version, and a list of what the one before
-/// had.
+/// The fields of each struct in the order of their bytes; the encoder and the decoder share this
+/// list. It is part of the format: a new field needs a new version, and a list of the fields of the
+/// version before.
 template <class T>
 auto fields(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -90,7 +90,7 @@ auto fields(T& of) {
   }
 }
 
-/// The same as version 2 had it, for journals that an older program has written.
+/// The fields of version 2, for journals of older programs.
 template <class T>
 auto fields_of_version_2(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -103,7 +103,7 @@ auto fields_of_version_2(T& of) {
   }
 }
 
-/// The same as version 1 had it.
+/// The fields of version 1.
 template <class T>
 auto fields_of_version_1(T& of) {
   using Struct = std::remove_const_t<T>;
@@ -120,7 +120,7 @@ auto fields_of_version_1(T& of) {
   }
 }
 
-// The last value of each enum: what is beyond it is no event of this version.
+// The last value of each enum: a row with a larger value is unreadable.
 constexpr std::uint8_t last(Role) { return 3; }
 constexpr std::uint8_t last(ItemKind) { return 3; }
 constexpr std::uint8_t last(ItemStatus) { return 3; }
@@ -153,7 +153,7 @@ bool get_body(From& from, std::size_t kind, EventBody& body, std::index_sequence
   return ((kind == I && from.get(body.emplace<I>())) || ...);
 }
 
-/// `content` is an event's bytes in that version, without version and checksum.
+/// Decodes an event of this version. `content` lacks the version byte and the checksum.
 template <int version>
 std::optional<Event> decode(std::string_view content) {
   Decoder<EventFields<version>> from(content);

@@ -1,5 +1,5 @@
-// session::Event <-> bytes: the body of a journal row. Format: storage/FORMAT.md.
-// Versioned, self-checking, fuzzed. Pure; any thread.
+// Encodes a session::Event to the body of a journal row, and decodes it. FORMAT.md describes the
+// format. Versioned, with a checksum, fuzzed. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace verbatim::storage {
 
 std::string encode_event(const session::Event& event);
 
-/// nullopt if the bytes are no event of a version that we know.
+/// nullopt if the bytes are not an event of a known version.
 std::optional<session::Event> decode_event(std::string_view bytes);
 
 }  // namespace verbatim::storage

@@ -1,5 +1,5 @@
-// An attempt's journal rows folded through the transcript engine: what recovery finalises and what
-// a reader of a live attempt sees are the same thing.
+// Folds an attempt's journal rows into a transcript. Recovery and the readers of a live attempt use
+// the same code, so both get the same transcript.
 //
 // On the database's thread. Changes nothing. Throws StorageError.
 #pragma once
@@ -17,13 +17,13 @@ class Database;
 struct Folded {
   session::Transcript transcript;
   std::size_t rows = 0;        ///< rows that were folded
-  std::size_t unreadable = 0;  ///< rows that could not be
-  TimeMs last_at = 0;          ///< the latest of all rows, readable or not; 0 if there is none
+  std::size_t unreadable = 0;  ///< rows that could not be decoded
+  TimeMs last_at = 0;          ///< the latest time of all rows, readable or not; 0 if there is none
 };
 
-/// Where a long conversation is laid down while it is folded, if it is to be carried on.
+/// Where a long conversation's older items go while it is folded, if the attempt will continue.
 struct FoldInto {
-  std::unique_ptr<session::Spill> spill;  ///< null: all stays in memory, but for large items' JSON
+  std::unique_ptr<session::Spill> spill;  ///< null: all stays in memory, except large items' JSON
   std::size_t items_in_memory = 0;
 };
 Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq,

@@ -47,7 +47,8 @@ std::string render(const session::ToolCall& call, std::size_t place) {
   return session::render_tool_call(call, place + 1);
 }
 
-/// Those that are as they were stay the same objects. True if any is not, or one less is there.
+/// Replaces changed entries; unchanged ones stay the same objects. True if any entry changed or was
+/// removed.
 template <class Value>
 bool update(TailEntries<Value>& entries, std::vector<Value> fresh, std::uint64_t changed,
             std::uint64_t generation) {
@@ -82,7 +83,7 @@ std::vector<std::string> ids_of(const std::vector<session::Turn>& turns) {
   return ids;
 }
 
-/// Of an attempt that is over.
+/// For an attempt that has ended.
 void show_end(TailState& state, session::MergedTranscript merged) {
   session::MergedTranscript shown = merged;
   update(state, shown, TailTurn::always, state.generation);
@@ -91,7 +92,8 @@ void show_end(TailState& state, session::MergedTranscript merged) {
   state.head.tool_calls.clear();
 }
 
-/// What the end of an attempt shows; its turns those that `since` did not have, or all.
+/// The state at the end of an attempt. Only turns that changed after `since` are marked as new;
+/// all, without `since`.
 std::shared_ptr<const TailState> end_of(Database& database, const std::string& session_id,
                                         const AttemptRow& attempt,
                                         const std::optional<TailMark>& since) {
@@ -132,7 +134,7 @@ std::optional<TailMark> tail_mark_from_string(std::string_view text) {
   mark.final = text.starts_with(final);
   if (!text.starts_with('.')) return std::nullopt;
   text.remove_prefix(mark.final ? final.size() : 1);
-  // Sequences and ids are SQLite's: they fit into 63 bits.
+  // Sequences and ids are SQLite's and fit into 63 bits.
   if (!take_number(text, mark.number) || !text.empty() || mark.number > INT64_MAX)
     return std::nullopt;
   return mark;
@@ -192,7 +194,7 @@ std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> LiveTail::look
   return states;
 }
 
-/// All rows that have come since the last look, once for all who are watched.
+/// Reads all rows since the last look, once for all subscribers.
 void LiveTail::read_rows(Database& database) {
   if (by_attempt_.empty()) {
     rows_to_ = std::max(rows_to_, newest_row(database));
@@ -239,8 +241,8 @@ bool LiveTail::leave_aside(Database& database, Tail& tail, session::AttemptId at
   return tail.slow;
 }
 
-/// From the beginning of the attempt, if there is one by now; what the first watcher has seen apart
-/// from what came after it.
+/// Reads the attempt from its beginning, if it exists by now. Keeps what the first subscriber has
+/// seen apart from what came later.
 void LiveTail::begin(Database& database, Tail& tail, const Wanted& wanted) {
   const auto attempt = find_attempt(database, wanted.key.session_id, wanted.key.attempt);
   if (!attempt) return;
@@ -268,7 +270,7 @@ void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
     update(*state, merged, seen, generation_ + 1);
     tail.state = std::move(state);
   };
-  // With copies nobody can tell how it looked.
+  // With copies, the earlier state cannot be reconstructed.
   bool remembered = seen == 0 || !tail.copies.empty();
   Query first = database.query("SELECT first_seq, started_at FROM attempt WHERE id = ?");
   if (first.bind(tail.attempt).step()) tail.fold.not_before(first.integer(1));
@@ -285,8 +287,8 @@ void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
   if (!remembered) remember();
 }
 
-/// What the relay has heard so far. Tool calls may be long: they are made again only if something
-/// has happened to one of them, or to the order of the turns between which they stand.
+/// What the relay has heard so far. Tool calls may be long: they are rendered again only if one of
+/// them changed, or the order of the turns around them.
 session::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
   session::FinalTranscript heard;
   session::Transcript::Contents contents = tail.fold.contents(/*with_tool_calls=*/false);
@@ -333,7 +335,7 @@ void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
     next->head = head_of(key.session_id, *attempt);
     bool with_calls = false;
     auto merged = session::merge(heard(tail, with_calls), tail.copies);
-    // Whether a copy was there at the time of an earlier state is not written down.
+    // Whether a copy was there when an earlier state was made is not recorded.
     const std::uint64_t changed = tail.copies.empty() ? rows_to_ : TailTurn::always;
     news |= update(next->turns, std::move(merged.turns), changed, next->generation);
     if (with_calls)

@@ -1,6 +1,6 @@
-// Conversations as those who watch them see them: folded from the journal's durable rows as they
-// come. Each look reads what is new once, however many conversations are watched and by how many,
-// and leaves an immutable state of each that has changed.
+// States of conversations for subscribers of the event stream, folded from the journal's durable
+// rows. Each look reads new rows once, for all conversations and subscribers. It makes an immutable
+// state of each conversation that changed.
 //
 // One thread, the database's (the server's reader). Changes nothing. Throws StorageError.
 #pragma once
@@ -24,8 +24,8 @@ namespace verbatim::storage {
 
 class Database;
 
-/// How much of an attempt somebody has seen: the name of a state. While it runs a state is named by
-/// the last journal row that may be in it, once it is over by the last posted copy that is.
+/// Names a state of an attempt, so that a subscriber can say how much it has seen. `number` is the
+/// last journal row that the state may contain; after the attempt's end, the last posted copy.
 struct TailMark {
   int attempt = 0;
   bool final = false;
@@ -33,16 +33,17 @@ struct TailMark {
 
   friend bool operator==(const TailMark&, const TailMark&) = default;
 };
-/// "3.1207" while attempt 3 runs, "3.final.12" of its end.
+/// "3.1207" while attempt 3 runs, "3.final.12" after its end.
 std::string to_string(const TailMark&);
 std::optional<TailMark> tail_mark_from_string(std::string_view);
 
-/// A turn, or a tool call, as it is shown; shared by all states in which it is the same.
+/// A turn or a tool call with its JSON; shared by all states in which it is the same.
 template <class Value>
 struct TailEntry {
   Value value;
   std::string json;
-  /// Whoever has seen the state of this number has seen it so. `always`: nobody can tell.
+  /// A subscriber that has seen the state of this number has seen this entry. `always`: unknown, so
+  /// it is sent again.
   std::uint64_t changed = 0;
   std::uint64_t generation = 0;  ///< of the state in which it became so
 
@@ -56,18 +57,19 @@ using TailEntries = std::vector<std::shared_ptr<const TailEntry<Value>>>;
 using TailTurns = TailEntries<session::MergedTurn>;
 using TailCalls = TailEntries<session::ToolCall>;
 
-/// An attempt as it stands.
+/// An attempt at one moment.
 struct TailState {
   session::TranscriptView head;  ///< without its turns and tool calls
   TailTurns turns;
   TailCalls calls;
   TailMark mark;
   std::uint64_t generation = 0;  ///< grows with every state
-  bool gone = false;             ///< there is no such session any more
+  bool gone = false;             ///< the session no longer exists
 };
 
-/// What of a state is new to somebody who has seen `before`, or, where that is null, the state of
-/// this number. Its turns fill their places; what is behind the last of the state is no more.
+/// The entries that a subscriber has not seen. `before` is the last state it was sent; if null,
+/// `seen` is the number of the state it has seen. The entries replace those at their places;
+/// entries beyond the end of the state are gone.
 template <class Value>
 TailEntries<Value> unseen(const TailEntries<Value>& entries, const TailState* before,
                           std::uint64_t seen) {
@@ -85,49 +87,50 @@ struct TailKey {
   auto operator<=>(const TailKey&) const = default;
 };
 
-/// What somebody asks to see, before anything is shown.
+/// How a subscription begins.
 struct TailStart {
   TailKey key;
-  /// The attempt is over: all that there is to tell, turns changed since the mark that was given.
+  /// Set if the attempt has ended: its final state, with the turns that changed since the given
+  /// mark.
   std::shared_ptr<const TailState> ended;
-  /// An earlier attempt of which the end has not been seen.
+  /// Set if the subscriber has not seen the end of an earlier attempt: that attempt's final state.
   std::shared_ptr<const TailState> before;
-  bool nothing_new = false;  ///< it is over, and all of it has been seen
+  bool nothing_new = false;  ///< the attempt has ended, and the subscriber has seen all of it
 };
-/// `attempt`: none means the latest. nullopt if there is no such session or attempt; a session that
-/// has none yet will have a first.
+/// `attempt`: none means the latest. nullopt if there is no such session or attempt. A session
+/// without attempts counts as attempt 1, which is still to come.
 std::optional<TailStart> start_tail(Database& database, const std::string& session_id,
                                     std::optional<int> attempt,
                                     const std::optional<TailMark>& seen);
 
 class LiveTail {
  public:
-  /// One of the quick lane leaves those aside that take long to merge; one of the slow lane takes
-  /// whatever it is asked for.
+  /// A tail of the quick lane leaves out attempts that take long to merge; one of the slow lane
+  /// takes all.
   explicit LiveTail(MergeLane lane = MergeLane::slow) : lane_(lane) {}
 
   struct Wanted {
     TailKey key;
-    std::uint64_t seen = 0;  ///< number of the state that the first who asks has seen
-    /// What another has shown of it last: this one goes on from there.
+    std::uint64_t seen = 0;  ///< number of the state that the first subscriber has seen
+    /// The last state that another LiveTail has shown of it: this one continues from there.
     std::shared_ptr<const TailState> state = nullptr;
   };
-  /// Follows these and no others, and gives the newest state of each: the same object as before
-  /// where nothing has changed. After an error the next look goes on from where this one came to.
+  /// Follows exactly these attempts and returns the newest state of each: the same object as before
+  /// if nothing changed. After an error the next call continues from where this one stopped.
   std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> look(
       Database& database, const std::vector<Wanted>& wanted);
-  /// Those that the last look has left aside: they are another's from now on.
+  /// The attempts that the last look() left out: the slow lane's tail must follow them.
   std::vector<TailKey> take_slow() { return std::exchange(slow_, {}); }
 
  private:
   struct Tail {
-    session::AttemptId attempt = 0;  ///< 0: not begun
+    session::AttemptId attempt = 0;  ///< 0: does not exist yet
     session::Transcript fold;
     std::vector<session::Copy> copies;
     std::shared_ptr<const TailState> state;
-    bool stale = true;  ///< rows or copies have come
-    bool slow = false;  ///< left aside
-    // What the tool calls in `state` were made from.
+    bool stale = true;  ///< new rows or copies have come
+    bool slow = false;  ///< left out
+    // The inputs of the tool calls in `state`.
     std::uint64_t tools_version = 0;
     std::vector<std::string> turn_ids;
     bool calls_stale = true;

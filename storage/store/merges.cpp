@@ -12,13 +12,14 @@ namespace {
 
 using session::SessionStatus;
 
-/// Of one attempt: that of the newest copy, and of one whose post is still to be answered.
+/// Results kept for an attempt: with its newest copy, and with a copy whose post is still to be
+/// answered.
 constexpr std::size_t results_max = 2;
-/// They are looked through one by one.
+/// Limits a linear search.
 constexpr std::size_t attempts_max = 256;
 
-/// Comparing each turn with each is the worst that can be
-/// (session/transcript/merge/merge_work.hpp); reading them takes time by their bytes.
+/// The worst case compares each turn with each (session/transcript/merge/merge_work.hpp); the time
+/// to read copies grows with their bytes.
 const std::string merges_slowly =
     "(4 * copy_turns * copy_turns + 16 * copies * copy_turns > 6000000 OR copy_bytes > 1048576)";
 
@@ -90,7 +91,7 @@ MergeCache::CachedAttempt& MergeCache::brought_up_to_date(Database& database,
     attempts_.splice(attempts_.begin(), attempts_, at);
   }
   CachedAttempt& attempt = attempts_.front();
-  // A copy's number is never given twice, an attempt's may be, once it is erased.
+  // A copy's number is never reused; an attempt's may be, after it was erased.
   if (!attempt.ids.empty() && attempt.ids.front() != first_copy(database, id)) {
     bytes_ -= attempt.bytes;
     attempt = {};
@@ -121,7 +122,7 @@ void MergeCache::make_room() {
 std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
                                                        const AttemptRow& attempt,
                                                        std::int64_t up_to) {
-  // What the relay has heard stays as it is once it is over, and before it begins.
+  // The relay's transcript does not change before the relay begins, nor after the end.
   const bool is_final = attempt.status == SessionStatus::final;
   const bool stays = is_final || attempt.status == SessionStatus::created;
   CachedAttempt& cached = brought_up_to_date(database, attempt.id);

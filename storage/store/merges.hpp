@@ -1,10 +1,9 @@
-// The merging of posted copies, beside the journal: what it reads and keeps, and what it writes
-// down.
+// Merges posted copies outside the journal's thread, caches the results, and records the counts.
 //
-// A merge takes milliseconds to seconds, and the journal's thread has none to spare. So the
-// transaction of a post keeps the copy and marks the attempt; a thread with a connection of its own
-// merges; what came of it is one short change. A process that dies in between leaves the mark: the
-// next one makes it good.
+// A merge takes milliseconds to seconds, which the journal's thread does not have. So the
+// transaction of a post keeps the copy and marks the attempt. A thread with its own connection then
+// merges, and note_merge() records the result in one short change. If the process dies in between,
+// the mark remains and the next process merges.
 #pragma once
 
 #include <cstdint>
@@ -22,51 +21,50 @@ namespace verbatim::storage {
 
 class Database;
 
-/// Whether the copies of an attempt are few and short enough to be merged in some milliseconds, or,
-/// whatever is in them, in a tenth of a second or so. Others may take a second or more: they have a
-/// thread of their own, so that what is quick waits for nothing else.
+/// The thread that merges an attempt. quick: its copies are few and short; a merge takes some
+/// milliseconds, about a tenth of a second at worst. slow: a merge may take a second or more, so it
+/// has a thread of its own.
 enum class MergeLane { quick, slow };
 MergeLane merge_lane(Database& database, session::AttemptId attempt);
-/// Of all its attempts together; nullopt: nobody has posted copies of it.
+/// For all attempts of a session together; nullopt: it has no posted copies.
 std::optional<MergeLane> merge_lane(Database& database, const std::string& session_id);
 
-/// What of an attempt's copies is not in its counts yet, merged.
+/// The result of merging the copies that an attempt's counts lack.
 struct MergeNews {
   session::AttemptId attempt = 0;
-  std::int64_t from = 0;        ///< the mark that was found
+  std::int64_t from = 0;        ///< the mark (attempt.to_merge) that was found
   std::int64_t up_to = 0;       ///< the last copy that was merged
-  std::vector<TimeMs> changed;  ///< when those copies were posted that changed something
+  std::vector<TimeMs> changed;  ///< when the copies that changed something were posted
   std::size_t turns = 0;
   bool complete = false;
 };
 
-/// Attempts of this lane that are marked, oldest first.
+/// The marked attempts of this lane, oldest first.
 std::vector<session::AttemptId> attempts_to_merge(Database& database, MergeLane lane,
                                                   std::size_t limit);
 
-/// In a transaction of the journal's: brings the counts up to date and announces what has changed.
-/// Nothing, if others have written it down meanwhile.
+/// In a transaction of the journal: updates the counts and announces the changes. Does nothing if
+/// another thread has recorded them already.
 void note_merge(Database& database, const MergeNews& news);
 
 struct MergedCopies {
   session::MergedTranscript transcript;
-  session::Contribution brought;  ///< by the last copy that is in it
+  session::Contribution brought;  ///< by the last copy of the merge
 };
 
-/// What was merged last, so that reading a transcript again merges nothing, and the next post of
-/// an attempt reads no copy twice. Keeps the attempts that were asked for last, as many as fit.
+/// Caches merged transcripts and decoded copies. A second read merges nothing, and the next post
+/// reads no copy twice. Keeps the attempts used last, as many as fit.
 ///
-/// On the database's thread, inside a transaction or savepoint of the caller's. Throws
-/// StorageError.
+/// On the database's thread, inside a transaction or savepoint of the caller. Throws StorageError.
 class MergeCache {
  public:
-  /// `bytes_max`: of copies as they are stored; 0 keeps nothing.
+  /// `bytes_max`: bytes of stored copies; 0 keeps nothing.
   explicit MergeCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// With the copies up to and including `up_to`.
+  /// The merge with the copies up to and including the id `up_to`.
   std::shared_ptr<const MergedCopies> merged(Database& database, const AttemptRow& attempt,
                                              std::int64_t up_to = INT64_MAX);
-  /// nullopt: there is nothing to write down.
+  /// nullopt: there is nothing to record.
   std::optional<MergeNews> news(Database& database, session::AttemptId attempt);
 
  private:
@@ -76,7 +74,8 @@ class MergeCache {
     std::vector<session::Copy> copies;
     std::size_t bytes = 0;
     session::SessionStatus status = session::SessionStatus::created;
-    /// While the relay has not begun and when it is over, by the last copy: the newest ones.
+    /// By the id of the last copy; only before the relay begins and after the attempt's end. The
+    /// newest results.
     std::map<std::int64_t, std::shared_ptr<const MergedCopies>> results;
   };
 
@@ -85,7 +84,7 @@ class MergeCache {
 
   const std::size_t bytes_max_;
   std::size_t bytes_ = 0;
-  std::list<CachedAttempt> attempts_;  ///< the one that was asked for last in front
+  std::list<CachedAttempt> attempts_;  ///< most recently used first
 };
 
 }  // namespace verbatim::storage

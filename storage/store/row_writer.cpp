@@ -14,7 +14,7 @@
 namespace verbatim::storage {
 namespace {
 
-/// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
+/// Ids come from the provider and may hold any bytes: invalid UTF-8 is replaced.
 std::string gaps_json(const std::vector<session::Gap>& gaps) {
   nlohmann::json list = nlohmann::json::array();
   for (const session::Gap& gap : gaps) {
@@ -25,7 +25,7 @@ std::string gaps_json(const std::vector<session::Gap>& gaps) {
   return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// A number that was used for a row is never used again, also when the row is gone.
+/// A row's number is never used again, even after the row is deleted.
 void remember_highest(Database& database) {
   database
       .query(
@@ -39,7 +39,7 @@ bool is_completed(Database& database, session::AttemptId attempt, const std::str
   return row.bind(attempt, item_id, static_cast<int>(session::TurnStatus::completed)).step();
 }
 
-/// Clocks are set back; a session's attempts follow upon each other all the same.
+/// The clock may be set back; the attempts of a session still follow each other.
 TimeMs start_of_attempt(Database& database, std::int64_t session, TimeMs now) {
   Query row = database.query(
       "SELECT max(created_at, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM attempt "

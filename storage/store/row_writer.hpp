@@ -1,8 +1,8 @@
-// The writing of records: sessions, attempts, journal rows, turns. Each function is one or a few
-// statements in the caller's transaction; the writer, recovery and the store's changes share them,
-// so that a close and a recovery leave the same behind by construction.
+// Writes the records: sessions, attempts, journal rows, turns. Each function is a few statements in
+// the caller's transaction. The writer, recovery and the store's changes share them, so a close and
+// a recovery leave the same records.
 //
-// On the database's thread. All throw StorageError. None deletes in order to insert.
+// On the database's thread. All throw StorageError. None deletes a row in order to insert it again.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,41 @@ namespace verbatim::storage {
 
 class Database;
 
-/// Makes the session unless it is there; its id, or not_found if it belongs to another user.
+/// Makes the session unless it exists; returns its row id. Throws not_found if it belongs to
+/// another user.
 std::int64_t require_session(Database& database, const AttemptSpec& spec);
 
-/// The next attempt of a session, live, whose journal rows will all lie behind `first_seq`.
+/// Opens the session's next attempt as live. None of its journal rows is before `first_seq`.
 OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
                              session::Sequence first_seq);
 
 void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
                   const std::string& body);
 
-/// Inserts the turn or brings it up to date. A known ordinal is not forgotten for an unknown one:
-/// for that, what is stored is minus `expected`, which stands for "not known" and keeps the room of
-/// the ordinal to come. With a row of the same size SQLite writes only the pages that change, so
-/// that the end of an attempt does not write all of its text again.
+/// Inserts or updates the turn. An unknown ordinal does not replace a known one. It is stored as
+/// minus `expected`, which takes the space of the ordinal to come. While a row keeps its size,
+/// SQLite writes only the pages that change, so the end of an attempt does not write all its text
+/// again.
 void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
                  int expected = 0);
 
-/// All turns and the attempt's own ending. An attempt ends once: later endings change nothing.
+/// Writes all turns and the attempt's end. An attempt ends once: later calls change nothing.
 void finalise_attempt(Database& database, session::AttemptId attempt,
                       const session::Ending& ending);
 
-/// Of an attempt that has not ended: live, or detached.
+/// Sets the status, live or detached, of an attempt that has not ended.
 void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status);
 
-/// Nobody carries the attempt on for now; whoever does needs this.
+/// Records that the attempt waits for another process, with the values that it needs to continue.
 void suspend_attempt(Database& database, session::AttemptId attempt,
                      const session::Handover& handover);
-/// It is carried on. False if it was not suspended.
+/// Makes a suspended attempt live again. False if it was not suspended.
 bool resume_attempt(Database& database, session::AttemptId attempt);
 
-/// The highest sequence ever used for a journal row, pruned ones included.
+/// The highest sequence number ever used for a journal row, deleted rows included.
 session::Sequence highest_sequence(Database& database);
 
-/// Journal rows whose text is in the transcript table, or is to be forgotten.
+/// Delete journal rows whose text is in the turn table, or is to be erased.
 void delete_events_before(Database& database, session::Sequence end);
 void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from);
 

@@ -1,5 +1,5 @@
-// The tool calls of an attempt that has ended: rows beside its turns. While it runs they are in the
-// journal.
+// The tool calls of an attempt that has ended: rows beside its turns. Before the end they are only
+// in the journal.
 //
 // On the database's thread, in the caller's transaction. All throw StorageError.
 #pragma once
@@ -13,7 +13,7 @@ namespace verbatim::storage {
 
 class Database;
 
-/// Precondition: the attempt has none yet.
+/// Precondition: the attempt has no tool call rows yet.
 void insert_tool_calls(Database& database, session::AttemptId attempt,
                        const std::vector<session::ToolCall>& calls);
 

@@ -88,7 +88,8 @@ std::int64_t parse_cursor(const std::string& cursor) {
   std::int64_t id = 0;
   const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), id);
   if (error != std::errc() || end != cursor.data() + cursor.size())
-    throw StorageError(Failure::not_found, "this cursor is none of ours");
+    throw StorageError(Failure::not_found,
+                       "this cursor is unknown: use next_cursor of the page before");
   return id;
 }
 
@@ -133,8 +134,8 @@ void TranscriptStore::interrupt() noexcept { impl_->database.interrupt(); }
 Database& TranscriptStore::database() { return impl_->database; }
 
 SessionPage TranscriptStore::list(const SessionFilter& filter) {
-  // Only the number of metadata conditions varies, so the statements stay few and are kept. The
-  // names and values are bound, never pasted.
+  // Only the number of metadata conditions varies, so there are few statements and they stay
+  // compiled. Names and values are bound, never inserted into the SQL.
   std::string sql = session_columns;
   sql +=
       " WHERE (?1 IS NULL OR coalesce(latest.status, 0) = ?1) AND (?2 IS NULL OR user = ?2)"
@@ -170,8 +171,8 @@ SessionPage TranscriptStore::list(const SessionFilter& filter) {
 }
 
 std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
-  // What an attempt is said to have, its receipt and its journal rows are of one moment: the writer
-  // may close it meanwhile.
+  // One snapshot for the summary, the receipt and the journal rows: the writer may end the attempt
+  // meanwhile.
   Savepoint snapshot(impl_->database);
   auto found = impl_->find(id);
   if (!found) return std::nullopt;
@@ -203,7 +204,7 @@ std::optional<std::string> TranscriptStore::owner_of(const std::string& id) {
 
 std::optional<session::TranscriptView> TranscriptStore::transcript(const std::string& id,
                                                                    std::optional<int> number) {
-  // One snapshot for attempt, turns and journal rows: the writer may close the attempt meanwhile.
+  // One snapshot for attempt, turns and journal rows: the writer may end the attempt meanwhile.
   Savepoint snapshot(impl_->database);
   const auto attempt = find_attempt(impl_->database, id, number);
   if (!attempt) return std::nullopt;
@@ -248,8 +249,8 @@ std::optional<MergeNews> TranscriptStore::merge_news(session::AttemptId attempt)
 }
 
 std::vector<std::string> TranscriptStore::ended_before(TimeMs time, std::size_t limit) {
-  // What nobody has relayed has no end: its last post counts. And a session without an attempt has
-  // not begun; what it was made with is still to be used.
+  // An attempt that was never relayed has no end: its last post counts. A session without attempts
+  // has not begun, so it is not over.
   Query rows = impl_->database.query(
       "SELECT public_id FROM session WHERE EXISTS (SELECT 1 FROM attempt WHERE session = "
       "session.id) AND NOT EXISTS (SELECT 1 FROM attempt "

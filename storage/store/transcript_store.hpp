@@ -1,7 +1,7 @@
-// Reading what is kept: sessions, attempts, transcripts. Read-only connections with short
-// transactions; works beside a running writer, also from another process.
+// Reads sessions, attempts and transcripts. Uses a read-only connection with short transactions;
+// works beside a running writer, also from another process.
 //
-// An object is used by one thread at a time (the server keeps it on its reader thread).
+// Used by one thread at a time (in the server, the reader thread). All reads throw StorageError.
 #pragma once
 
 #include <cstdint>
@@ -26,15 +26,15 @@ struct AttemptSummary {
   bool complete = false;
   std::string model;
   std::size_t turns = 0;
-  std::string usage_json = "[]";  ///< of one that runs only where one session is asked for
-  std::optional<session::Receipt> receipt;  ///< of a final one; left out of lists
+  std::string usage_json = "[]";            ///< for a running attempt only if one session is read
+  std::optional<session::Receipt> receipt;  ///< of a final attempt; not in lists
 };
 
 struct SessionSummary {
   std::string id;
   std::string user;
   std::string metadata_json = "{}";
-  std::string private_json = "{}";  ///< the half of it that only back ends read
+  std::string private_json = "{}";  ///< metadata that only back ends read
   session::SessionStatus status = session::SessionStatus::created;
   TimeMs created_at = 0;
   std::vector<AttemptSummary> attempts;  ///< oldest first
@@ -47,7 +47,7 @@ struct SessionFilter {
   std::optional<TimeMs> until;                                ///< created before
   std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level string members
   std::size_t limit = 50;
-  std::string cursor;  ///< from the page before; empty for the first
+  std::string cursor;  ///< next_cursor of the page before; empty for the first page
 };
 
 struct SessionPage {
@@ -55,7 +55,7 @@ struct SessionPage {
   std::string next_cursor;               ///< empty on the last page
 };
 
-/// What a post has changed, and how the attempt stands now.
+/// What a post changed, and the attempt's totals now.
 struct PostOutcome {
   session::Contribution brought;
   std::size_t turns = 0;
@@ -66,36 +66,36 @@ class Database;
 
 class TranscriptStore {
  public:
-  /// Throws StorageError (not_found if there is no file). If a full disk leaves no room for the
-  /// index that readers share, it is read without one: as it is now, until open_anew().
-  /// `merged_bytes_max`: of copies whose merge is kept for the next read; 0: none.
+  /// Throws StorageError (not_found if there is no file). If a full disk leaves no room for the WAL
+  /// index that readers share, the file is read without it, in its state of now, until open_anew().
+  /// `merged_bytes_max`: bytes of copies whose merge is cached; 0: none.
   explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
   ~TranscriptStore();
 
-  /// The same file once more; what was opened before is closed. If it throws, nothing is changed.
+  /// Opens the same file again and closes the earlier connection. If it throws, nothing is changed.
   void open_anew();
 
   SessionPage list(const SessionFilter& filter);
   std::optional<SessionSummary> session(const std::string& id);
-  /// Its user; nullopt if there is no such session.
+  /// The session's user; nullopt if there is no such session.
   std::optional<std::string> owner_of(const std::string& id);
-  /// Default: the latest attempt. A live attempt is folded from the journal: what is durable,
+  /// `attempt`: default is the latest. A live attempt is folded from its durable journal rows,
   /// partial turns included. nullopt if there is no such session or attempt.
   std::optional<session::TranscriptView> transcript(const std::string& id,
                                                     std::optional<int> attempt = std::nullopt);
-  /// Of every attempt, oldest first, as of one moment. nullopt if there is no such session.
+  /// All attempts, oldest first, in one snapshot. nullopt if there is no such session.
   std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
 
-  /// nullopt if the session has been erased meanwhile. The same copy a second time brings nothing.
+  /// nullopt if the session was erased meanwhile. An identical copy brings nothing.
   std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
-  /// What is still to be written down of an attempt's copies, for note_merge(); nullopt: nothing.
+  /// The counts of an attempt that note_merge() must record; nullopt: none.
   std::optional<MergeNews> merge_news(session::AttemptId attempt);
 
-  /// Sessions that are over and whose last attempt ended before this time, oldest first. One that
-  /// nobody has relayed was over with its last post.
+  /// Sessions whose last attempt ended before this time, oldest first. If an attempt was never
+  /// relayed, its last post counts as its end.
   std::vector<std::string> ended_before(TimeMs time, std::size_t limit);
 
-  /// An attempt that a process before this one has suspended, with all that it takes to go on.
+  /// An attempt that an earlier process suspended, with the values that are needed to continue it.
   struct SuspendedAttempt {
     session::AttemptId attempt = 0;
     std::string session_id;
@@ -107,17 +107,17 @@ class TranscriptStore {
   };
   std::optional<SuspendedAttempt> suspended(const std::string& session_id);
   std::vector<SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
-  /// What was said in an attempt that is not over.
+  /// The transcript of an attempt that has not ended.
   session::Transcript folded(session::AttemptId attempt);
-  /// The same, to be carried on: its older items and what is large in it go to `spill`.
+  /// The same, for an attempt that will continue: its older and large items go to `spill`.
   session::Transcript folded(session::AttemptId attempt, std::unique_ptr<session::Spill> spill,
                              std::size_t items_in_memory);
-  /// What the attempts used that this user's sessions began in [from, to) and that have ended.
+  /// Sums the usage of this user's attempts that began in [from, to) and have ended.
   session::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
 
-  /// Any thread: a statement that is running ends soon, with an error.
+  /// Any thread: a running statement soon ends with an error.
   void interrupt() noexcept;
-  /// For what is read in another way (live_tail.hpp).
+  /// For other readers of the same connection (live_tail.hpp).
   Database& database();
 
  private:
@@ -126,10 +126,10 @@ class TranscriptStore {
   std::unique_ptr<Impl> impl_;
 };
 
-// Changes, to be run through SqliteJournal::execute(), or by the command line on a database of
+// Changes. Run them through SqliteJournal::execute(); the command line runs them on a connection of
 // its own. All throw StorageError.
 
-/// Writes something that changes nothing, so that the commit proves that the disk takes it.
+/// Writes a value that it had already, so that the commit proves that the disk accepts writes.
 void prove_writable(Database&);
 struct NewSession {
   std::string id;
@@ -137,29 +137,29 @@ struct NewSession {
   std::string metadata_json = "{}";
   std::string private_json = "{}";
   TimeMs now = 0;
-  std::string idempotency;  ///< what names the caller's key; empty: it gave none
-  std::string request;      ///< what tells its request from others
+  std::string idempotency;  ///< identifies the caller's Idempotency-Key; empty: it sent none
+  std::string request;      ///< identifies the content of the request
 };
 struct MadeSession {
   enum class Outcome { made, there_already, another_users, key_of_another_request };
   Outcome outcome = Outcome::made;
-  std::string id;  ///< of the one that was made, or that the key has made before
+  std::string id;  ///< of the session that was made, now or earlier with this key
 };
-/// Makes the session record ahead of its first attempt. The key is kept with the session, for as
-/// long as that is: what erases the one erases the other.
+/// Makes the session record before its first attempt. The key is stored in that record and erased
+/// with it.
 MadeSession create_session(Database&, const NewSession& asked);
 /// RFC 7396 patches, as JSON.
 struct MetadataPatch {
   std::string metadata;
   std::string private_metadata;
 };
-/// Applies them to the session's metadata and its private half. not_found; too_many if one of them
-/// would have more than `bytes_max`.
+/// Applies the patches to the session's metadata and private metadata. Throws not_found; too_many
+/// if one of them would exceed `bytes_max`.
 void patch_metadata(Database&, const std::string& id, const MetadataPatch& patch,
                     std::size_t bytes_max);
-/// Erases everything about a session: journal rows, turns, attempts; the client tokens that were
-/// made for it are revoked. False if there is none.
-/// Precondition: it has no live attempt.
+/// Erases everything about a session: journal rows, turns, attempts, copies, messages. Revokes the
+/// client tokens that were made for it. False if there is none. Precondition: it has no live
+/// attempt.
 bool erase_session(Database&, const std::string& id);
 
 }  // namespace verbatim::storage

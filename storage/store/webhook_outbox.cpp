@@ -113,12 +113,13 @@ void record_delivery(Database& database, std::int64_t message, const std::string
       .bind(message, target, static_cast<int>(state), due_at, error)
       .run();
   if (state != DeliveryState::delivered) return;
-  // Asked by name: one that is no target any more may have it too.
+  // By name: a target that was removed from the configuration may have it too.
   Query lacking = database.query(
       "SELECT 1 FROM json_each(?2) WHERE NOT EXISTS (SELECT 1 FROM delivery "
       "WHERE message = ?1 AND target = value AND state = 1)");
   if (lacking.bind(message, nlohmann::json(targets).dump()).step()) return;
-  // The end stays, so that it is not announced twice and later changes are.
+  // The message of an end stays, so that the end is not announced twice and later changes are
+  // announced.
   database
       .query(
           "DELETE FROM delivery WHERE message = ?1 AND EXISTS "

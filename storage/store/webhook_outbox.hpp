@@ -1,5 +1,6 @@
-// What is to be told to webhooks. A message is a row that is written in the transaction which makes
-// it true, so neither can be without the other; a delivery is how far one target is with it.
+// The messages for webhooks. A message is written in the same transaction as the change that it
+// reports, so neither exists without the other. A delivery records one target's progress with a
+// message.
 //
 // On the database's thread; each function is part of the caller's transaction. All throw
 // StorageError.
@@ -17,7 +18,7 @@ namespace verbatim::storage {
 
 class Database;
 
-/// Numbers are stored; never renumber.
+/// The numbers are stored: do not change them.
 enum class MessageKind : std::uint8_t {
   session_started = 0,
   session_ended = 1,
@@ -27,12 +28,13 @@ enum class MessageKind : std::uint8_t {
 std::string_view to_string(MessageKind);
 std::optional<MessageKind> message_kind_from_string(std::string_view);
 
-/// Which kinds are written from now on, one bit each. Kept in the file, so that whoever recovers it
-/// writes them too; none where nobody listens, so that nothing piles up.
+/// Sets the kinds of messages that are written from now on, one bit each. The file keeps the
+/// setting, so that recovery also writes them. Zero without webhooks, so that no messages pile up.
 void want_messages(Database& database, unsigned kinds);
 
-/// Writes the message if its kind is wanted. A session's end is announced once; a changed
-/// transcript not while its end has not been tried on anybody yet.
+/// Writes the message if its kind is wanted. The end of an attempt is announced once. A changed
+/// transcript is announced only after the message of the end was tried at least once: until then
+/// that message will bring the change.
 void announce(Database& database, MessageKind kind, session::AttemptId attempt, TimeMs now,
               const std::string& item_id = {});
 
@@ -41,7 +43,7 @@ std::string_view to_string(DeliveryState);
 
 struct Message {
   std::int64_t id = 0;
-  std::string public_id;  ///< the webhook-id: the same at every try
+  std::string public_id;  ///< the webhook-id: the same for every try
   MessageKind kind = MessageKind::session_started;
   std::string session_id;
   int attempt = 0;
@@ -52,17 +54,18 @@ struct Message {
   std::string last_error;
 };
 
-/// The highest number of a message; there may be none up to it any more.
+/// The highest number ever given to a message that still exists; lower ones may be deleted.
 std::int64_t newest_message(Database& database);
-/// The first that the target has neither got nor been given up for. Up to `after` all are known to
-/// have been tried on it.
+/// The first message that the target has neither received nor been given up for. All messages up to
+/// `after` have been tried on it.
 std::optional<Message> next_message(Database& database, const std::string& target,
                                     std::int64_t after);
 
-/// Before its body is made: what changes the transcript from then on is announced by itself.
-/// Whoever finds a try without an outcome sends it again.
+/// Call it before the body is made: later changes of the transcript get a message of their own. A
+/// try that has no recorded outcome, after a crash, is repeated.
 void begin_try(Database& database, std::int64_t message, const std::string& target);
-/// A message that all of `targets` have is forgotten.
+/// Records the outcome of a try. A message that all `targets` have received is deleted, except an
+/// end.
 void record_delivery(Database& database, std::int64_t message, const std::string& target,
                      DeliveryState state, TimeMs due_at, const std::string& error,
                      const std::vector<std::string>& targets);
@@ -70,9 +73,9 @@ void record_delivery(Database& database, std::int64_t message, const std::string
 struct Backlog {
   std::int64_t waiting = 0;
   std::int64_t dead = 0;
-  std::optional<TimeMs> oldest;  ///< when the oldest that waits came about
+  std::optional<TimeMs> oldest;  ///< when the oldest waiting message was written
 };
-/// Of the kinds that the target wants, one bit each; `after` as for next_message.
+/// Counts the kinds in `wanted`, one bit each; `after` as for next_message().
 Backlog backlog(Database& database, const std::string& target, std::int64_t after, unsigned wanted);
 
 struct Delivery {
@@ -80,9 +83,9 @@ struct Delivery {
   std::string target;
   DeliveryState state = DeliveryState::waiting;
 };
-/// Those that are tried and not delivered, oldest first.
+/// Deliveries that were tried and did not succeed, oldest first.
 std::vector<Delivery> undelivered(Database& database, bool dead_only);
-/// Dead letters are tried again: that of one message, or all. How many.
+/// Puts dead deliveries back to waiting, those of one message or all. Returns how many.
 std::int64_t redrive(Database& database, const std::optional<std::string>& public_id);
 
 }  // namespace verbatim::storage
