@@ -1,4 +1,4 @@
-// What docs/api.md says of statuses, sentence by sentence, asked of the program.
+// The statements of docs/api.md about statuses, one by one, checked against the program.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
@@ -82,7 +82,7 @@ test('HTTP: what is accepted, and what is refused with which status', async (t) 
     [400, secrets, [key, 'Transfer-Encoding: gzip, chunked']], [400, secrets, [key, 'Transfer-Encoding: chunked'], body],
     [400, 'GET /healthz', ['Host: y']], [400, 'GET /v1/sessions', [key, 'Authorization: Bearer vk_other']],
     [400, 'GET http://user@x/healthz'], [400, 'GET /v1/realtime', [...asks, wsKey], 'body'], [400, 'GET /v1/realtime', [...asks, wsKey, wsKey]],
-    // Where a body is read, and nowhere else.
+    // Only where a body is read.
     [415, secrets, [key, 'Content-Encoding: gzip'], body], [417, secrets, [key, 'Expect: a-miracle'], body],
     [200, secrets, [key, 'Content-Encoding: identity', 'Expect: 100-continue'], body],
     [401, secrets, ['Expect: a-miracle'], body], [401, secrets, ['Content-Encoding: gzip'], body],
@@ -182,11 +182,12 @@ test('Client tokens: names, expiry, revoking', async (t) => {
   }, 'the end of their time');
   const copy = JSON.stringify({ writer: 'client', turns: [{ role: 'user', text: 'Hello?' }] });
   await hold(t, relay, [
-    // Good for its own session: made for it, whether or not it has opened it, or used for it.
+    // Valid for its own sessions: the one it was made for, whether or not it opened it, and one it was used
+    // for.
     [200, 'GET /v1/sessions/s-1', [opened.bearer]], [200, 'GET /v1/sessions/s-1/transcript', [opened.bearer]],
     [200, 'POST /v1/sessions/s-1/transcript', [opened.bearer], copy], [200, 'GET /v1/sessions/s-1', [bound.bearer]],
     [200, 'GET /v1/sessions/s-3', [joined.bearer]],
-    // For nothing else, and nobody learns whether that is there.
+    // Not valid for others; and the answer does not show whether they exist.
     [401, 'GET /v1/sessions/s-2', [unused.bearer]], [401, 'GET /v1/sessions/s-1', [unused.bearer]],
     [401, 'GET /v1/sessions/s-1', [joined.bearer]], [401, 'GET /v1/sessions/none', [joined.bearer]],
     [401, 'GET /v1/sessions', [opened.bearer]], [401, secrets, [opened.bearer], '{}'],
@@ -203,7 +204,7 @@ test('Client tokens: names, expiry, revoking', async (t) => {
   client.send({ type: 'verbatim.end' });
   await client.closed;
   await relay.transcript('s-1');
-  // Not after the session is final and the window over.
+  // Not after the session is final and its window has ended.
   await eventually(async () => (await send(t, relay, 'GET /v1/sessions/s-1', [opened.bearer])).status === 401, 'the end of the window');
   await hold(t, relay, [[401, 'POST /v1/sessions/s-1/transcript', [opened.bearer], copy]]);
 });

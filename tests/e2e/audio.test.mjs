@@ -1,4 +1,4 @@
-// Audio as binary frames: the same events for everybody but the client who asked.
+// Audio as binary frames: only the client that asked for them gets them; all others get the same events.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ test('audio in binary frames is the audio of the provider and of the client, byt
   assert.ok(!client.events.some(({ type }) => type === 'response.output_audio.delta'));
   await client.close();
   await relay.transcript(id);
-  await relay.program.stop(); // what is still to be captured is written by then
+  await relay.program.stop(); // the capture file is complete by then
 
   const seen = readFileSync(join(directory, `${id}.1.jsonl`), 'utf8').trim().split('\n').map(JSON.parse);
   const appended = seen.filter(({ dir, event }) => dir === 'c2s' && event.type === 'input_audio_buffer.append');

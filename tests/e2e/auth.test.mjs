@@ -1,4 +1,4 @@
-// Who gets in, with what, and what is said to those who do not.
+// Authentication: which credentials are accepted, and the answers to all others.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, refusal, run, startRelay, startSimulator } from './support/verbatim.mjs';
@@ -35,7 +35,7 @@ test('no token, a wrong one and an expired one are refused', async (t) => {
   const secret = ['--set', `server.data_dir=${relay.dataDir}`];
   const old = await run(['token', '--user', 'ada', '--ttl', '1s', ...secret]);
   assert.equal(old.code, 0, old.stderr);
-  // The server's clock decides; asking again is the only way to see it pass.
+  // The token expires by the server's clock: only another request shows it.
   let answer;
   for (let attempt = 0; !answer && attempt < 5000; ++attempt) {
     answer = await refusal(relay, { token: old.stdout.trim().split(/\s/).at(-1) }).catch(() => {});
@@ -56,7 +56,7 @@ test('a page of another origin is refused', async (t) => {
     await client.event('session.created');
     await client.close();
   }
-  // Who sends the token in a header of its own is no page, whatever it says of its origin.
+  // A client that sends the token in a header is not a web page, so its Origin header does not matter.
   for (const header of [{ authorization: `Bearer ${token}` }, { 'api-key': token }]) {
     const client = await Client.connect(t, relay, {
       token: null, headers: { ...header, origin: 'https://evil.example' } });

@@ -1,4 +1,4 @@
-// Backup, restoring, checking: what an operator does with what is kept.
+// Backup, restore and check, as an operator does them.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
@@ -87,7 +87,7 @@ test('a backup beside a server under load, restored elsewhere, tells the same', 
     kept.set(client.id, await relay.transcript(client.id));
   }
 
-  // As docs/durability.md says: an empty data directory, the backup in its place, recover, start.
+  // As docs/durability.md says: an empty data directory, the backup put there, recover, start.
   const dataDir = temporaryDirectory(t);
   copyFileSync(file, database(dataDir));
   const recovered = await json('recover', ...at(dataDir));
@@ -99,7 +99,7 @@ test('a backup beside a server under load, restored elsewhere, tells the same', 
     assert.equal(transcript.close_reason, 'crash_recovered');
     const whole = kept.get(client.id).turns;
     for (const [place, turn] of transcript.turns.entries()) {
-      // What the provider had not acknowledged at that moment has no id of its yet.
+      // A turn that the provider had not acknowledged at that moment has no provider id yet.
       const unacknowledged = transcript.gaps.some(({ item_id, kind }) => kind === 'unacknowledged_item' && item_id === turn.item_id);
       assert.ok(unacknowledged || turn.item_id === whole[place].item_id);
       assert.ok(whole[place].text.startsWith(turn.text), turn.text);
@@ -123,7 +123,7 @@ test('a backup overwrites nothing and says so', async (t) => {
 });
 
 test('a backup onto a full disk is an error and leaves nothing', async (t) => {
-  let small; // unmounted before its folder goes: in the order of these lines
+  let small; // unmounted before its folder is removed: hooks run in this order
   t.after(() => spawnSync('umount', ['--lazy', small]));
   small = join(temporaryDirectory(t), 'small');
   mkdirSync(small);
@@ -163,7 +163,7 @@ test('a damaged page is found by check --data, and is not backed up', async (t) 
   assert.match(backup.stderr, /damaged/);
   assert.deepEqual(readdirSync(directory), []);
 
-  // After a crash nothing is made of such a file either, and the look at it says why.
+  // A crashed file is not changed either, and the inspection says why.
   sqlite(file, 'UPDATE meta SET clean = 0');
   const look = await json('recover', '--dry-run', ...at(setup.dataDir));
   assert.equal(look.code, 1);

@@ -1,5 +1,4 @@
-// Public clients of the beta protocol hold a conversation with a provider that speaks GA and refuses
-// everything else: only the URL is changed.
+// Public clients of the beta protocol talk to a provider that accepts only GA. Only the URL is changed.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -26,7 +25,7 @@ async function converse(t, client, nodeOptions = []) {
 const words = ({ turns }, wanted) =>
   turns.filter(({ role }) => role === wanted).map(({ text }) => text);
 
-// What GA calls otherwise must not be seen, and what beta has must be.
+// GA's names must not be seen, and beta's must.
 const heard = [
   'conversation.item.created',
   'response.audio.delta',
@@ -86,7 +85,7 @@ test('openai, the beta OpenAIRealtimeWebSocket [P9]', { skip: withoutNative }, a
 });
 
 function assertKeeper({ seen, transcript }) {
-  // The one error is the provider's: nothing was left to cancel when it was truncated.
+  // The one error is the provider's: there was nothing to cancel when the answer was truncated.
   assert.deepEqual(seen.errors, ['response_cancel_not_active']);
   assert.equal(seen.calls, 1);
   const messages = seen.items.filter(({ kind }) => kind === 'message');
@@ -99,7 +98,7 @@ function assertKeeper({ seen, transcript }) {
   );
   const answers = messages.filter(({ role }) => role === 'assistant');
   assert.ok(answers.every(({ status, samples }) => status === 'completed' && samples > 0));
-  answers.at(-1).transcript = seen.keptBefore; // it forgot what was not heard
+  answers.at(-1).transcript = seen.keptBefore; // the provider forgot the part that was not heard
   assert.deepEqual(answers.map(({ transcript: spoken }) => spoken), words(transcript, 'assistant'));
   const last = transcript.turns.filter(({ role }) => role === 'assistant').at(-1);
   assert.equal(last.status, 'truncated');

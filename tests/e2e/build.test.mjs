@@ -1,5 +1,5 @@
-// The program as it ships: what the linker and the compiler put in against bugs, what it is made
-// of, and which known vulnerabilities concern that.
+// The shipped program: its hardening by compiler and linker, its components, and the known vulnerabilities of
+// these.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { realpathSync, writeFileSync } from 'node:fs';
@@ -28,14 +28,14 @@ test('the released program is hardened: addresses, tables, stack and checked cal
 });
 
 test('its functions begin where an indirect branch may land', { skip: released || process.arch !== 'x64' }, () => {
-  // Of the relay's own code what other files call; the distribution's libraries are as it builds them.
+  // Only the relay's own functions that other files call; the distribution builds its libraries.
   const symbols = run('readelf', '-W', '-s', '-C', binary).split('\n');
   const own = symbols.filter((line) => / FUNC .*\d verbatim::(session|storage|server)::[\w:]+\(/.test(line) && !/anonymous|lambda|\$_/.test(line));
   const addresses = own.map((line) => line.trim().split(/\s+/)[1].replace(/^0+/, ''));
   assert.ok(addresses.length > 1000, `${addresses.length} functions`);
   const code = run('objdump', '-d', '--no-show-raw-insn', '-j', '.text', binary);
   const marked = new Set(Array.from(code.matchAll(/^\s*([0-9a-f]+):\s+endbr64/gm), ([, address]) => address));
-  // A class within a function is called by name only, and needs none.
+  // A class within a function is called only by name and needs no check.
   const bare = own.filter((_, i) => !marked.has(addresses[i]));
   assert.ok(bare.length * 100 < own.length, bare.join('\n'));
 });
@@ -54,7 +54,7 @@ test('its bill of materials names what is linked, loaded and compiled in, with s
     assert.match(one.purl, /^pkg:deb\/debian\/[^@]+@[^?]+\?arch=\w+&distro=debian-\d+$/);
     assert.equal(one.version, run('dpkg-query', '-W', '-f', '${Version}\n', one.name).trim().split('\n')[0]);
   }
-  // What the loader brings in is all there.
+  // Everything that the loader brings in is listed.
   const loaded = Array.from(run('ldd', binary).matchAll(/=> (\S+)/g), ([, path]) => path);
   assert.ok(loaded.length > 20);
   for (const path of loaded) {
@@ -89,7 +89,7 @@ test('known vulnerabilities that concern the program are listed, and no others',
     },
     zlib: { 'CVE-2030-0006': of('open') },
     'boost1.81': { 'CVE-2030-0007': of('undetermined') },
-    // Tildes come before what they follow, epochs before all: only dpkg knows.
+    // Tildes sort before what they follow, epochs before all: only dpkg compares this correctly.
     sqlite3: { 'CVE-2030-0008': of('resolved', { fixed_version: '3.40.1-2' }), 'CVE-2030-0009': of('resolved', { fixed_version: '1:1.0-1' }) },
     nginx: { 'CVE-2030-0010': of('open') },
   };

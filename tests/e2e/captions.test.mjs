@@ -1,4 +1,4 @@
-// Captions as players read them: by parsers that other people have written.
+// Captions are read by parsers of other authors.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
@@ -114,7 +114,7 @@ describe('captions', () => {
   test('the cue of an answer lasts as long as its audio, until the next one or what was heard', () => {
     const blocks = new SrtParser().fromSrt(srt);
     const [first, second, cut] = blocks;
-    // They came within moments of each other: each ends where the next begins.
+    // The texts came within moments of each other: each caption ends where the next begins.
     assert.equal(first.endSeconds, second.startSeconds);
     assert.equal(second.endSeconds, cut.startSeconds);
     assert.equal(Math.round(seconds(cut) * 1000), 2500);

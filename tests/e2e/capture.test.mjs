@@ -1,4 +1,4 @@
-// Live traffic, recorded and replayed through the same engine.
+// Captured live traffic replays through the same engine.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ test('what was captured replays to the transcript that was kept, and is erased w
   assert.equal((await relay.request(`/v1/sessions/${client.id}/captured?attempt=2`)).status, 404);
   assert.equal((await relay.request(`/v1/sessions/..%2f${client.id}/captured`)).status, 404);
 
-  await relay.program.stop(); // what is still to be written is written by then
+  await relay.program.stop(); // the capture file is complete by then
   const file = join(directory, `${client.id}.1.jsonl`);
   const replayed = await run(['replay', file, '--json']);
   assert.equal(replayed.code, 0, replayed.stderr);

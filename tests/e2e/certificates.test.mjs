@@ -1,4 +1,5 @@
-// Certificate and key are a pair, or the old pair stays; what is kept from caches and from other users.
+// Certificates: a new pair is used only if certificate and key belong together. Private data stays out of
+// caches and away from other users.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
@@ -58,7 +59,7 @@ test('a renewed certificate is taken at SIGHUP, and one without its key is not',
   const relay = await startRelay(t, { simulator: await startSimulator(t), set });
   const client = await Client.connect(t, relay);
   const old = await shown(relay);
-  link('cert', second.cert); // and not yet the key
+  link('cert', second.cert); // the key is not replaced yet
   await reload(relay, 'server.not_reloaded');
   assert.match(relay.program.stderr, /not_reloaded.*not a pair/);
   assert.equal(await shown(relay), old);
@@ -153,7 +154,7 @@ test('tokens and private answers stay out of caches, and TLS of ours is to be ke
   assert.equal((await relay.request('/v1/sessions')).headers['cache-control'], 'no-store');
   const { headers } = await relay.request('/healthz');
   assert.match(headers['strict-transport-security'], /^max-age=\d{7,}/);
-  // Other servers of a developer's machine speak without TLS under this name.
+  // Other servers on a developer's machine use this name without TLS.
   const local = await relay.request('/healthz', { headers: { host: 'localhost:8443' } });
   assert.equal(local.headers['strict-transport-security'], undefined);
   const plain = await startRelay(t, { set: ['tls.enabled=false'] });
@@ -161,7 +162,7 @@ test('tokens and private answers stay out of caches, and TLS of ours is to be ke
 });
 
 test('the process can not be dumped or traced by others of its user, unless that is allowed [P10]', async (t) => {
-  // What another user owns in /proc is what its own user may not look at.
+  // The process's own user may not read /proc files that belong to another user.
   const user = process.getuid() === 0 ? 65534 : process.getuid();
   const owner = async (set) => {
     const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));

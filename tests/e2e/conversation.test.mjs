@@ -1,4 +1,4 @@
-// One conversation: kept as it happens, resumed after a loss, ended in each way a client can end it.
+// One conversation: journaled as it happens, resumed after a loss, and ended in each way that a client has.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, startRelay, startSimulator } from './support/verbatim.mjs';

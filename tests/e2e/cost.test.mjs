@@ -1,6 +1,6 @@
-// What a message costs, counted and not timed: the same on every machine (P12). The client's leg
-// has TLS, the provider's has not. Where a bound is above what is seen, it leaves room for what the
-// program does now and then: timers, a page of statistics, a grown buffer.
+// The cost of a message in counted calls, not in time: the same on every machine (P12). The client connection
+// has TLS, the upstream connection has not. Bounds above the measured values leave room for occasional work:
+// timers, a page of statistics, a buffer that grows.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -53,8 +53,8 @@ function checkAudio(cost, allocations) {
   assert.ok(cost.sends <= 1.1, `sends: ${cost.sends}`);
   assert.ok(cost.epollWaits + cost.epollChanges <= 3.5, `epoll: ${cost.epollWaits} + ${cost.epollChanges}`);
   assert.ok(cost.allocations <= allocations, `allocations: ${cost.allocations}`);
-  // A checkpoint may fall into the time that is counted: some ten pages and a sync or two, once.
-  // One audio message written would be 6,400 bytes.
+  // A checkpoint may happen while calls are counted: some ten pages and one or two syncs. One written audio
+  // message would be 6,400 bytes.
   assert.ok(cost.syncs <= 0.05 && cost.fileBytes <= 1_000, `syncs: ${cost.syncs}, bytes: ${cost.fileBytes}`);
 }
 

@@ -1,4 +1,4 @@
-// What a kill -9 leaves, and what a stop leaves.
+// The state after kill -9, and after a stop.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { play, read } from './support/recording.mjs';
@@ -24,8 +24,8 @@ function received(client) {
   return texts;
 }
 
-// A transcription's final text may have reached the journal and not the client; real ones drop the
-// leading space of the first piece.
+// A transcription's final text may be in the journal but not at the client; real ones drop the leading space of
+// the first piece.
 function assertKept(transcript, client) {
   for (const [item, text] of received(client)) {
     const turn = transcript.turns.find((kept) => kept.item_id === item);
@@ -35,7 +35,7 @@ function assertKept(transcript, client) {
   }
 }
 
-// Where to kill: at this delta of this recording. The first stops in mid-sentence by itself.
+// Where to kill: at this delta of this recording. The first recording stops in mid-sentence by itself.
 const cuts = [
   ...[1, 2, 3].map((count) => ['synthetic-13-cut-mid-assistant-delta', count]),
   ...[1, 7, 20, 40].map((count) => ['ga-openai-three-vad-turns', count]),
@@ -50,7 +50,7 @@ for (const [recording, count] of cuts) {
     const client = await Client.connectWithId(t, doomed, { query: { model: recording } });
     const events = (client) => client.events.filter(isText).length >= count;
     const cut = client.until(events, `${count} deltas`).then(() => doomed.program.stop('SIGKILL'));
-    // The play ends with its recording or with the connection, whichever the kill leaves.
+    // The client ends with its recording or with the connection.
     await Promise.all([cut, play(client, read(recording)).catch(() => {})]);
     await client.closed;
 

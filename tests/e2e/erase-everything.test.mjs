@@ -1,5 +1,5 @@
-// Whatever a session has left, in whatever way it got there: after an erasure it is in no file, while
-// five other people go on talking.
+// After an erasure no file holds any text of the session, on whatever way it got there. Five other people talk
+// meanwhile.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -155,7 +155,7 @@ describe('is in no file after an erasure, while five others talk [P10]:', () => 
         'webhook.settle=0s',
         'session.resume_window=500ms',
         'session.items_in_memory=4',
-        'server.core_dumps=true', // or this process could not look at its open files
+        'server.core_dumps=true', // otherwise this process could not look at the relay's open files
         `capture.dir=${capture}`,
       ],
     });
@@ -180,7 +180,7 @@ describe('is in no file after an erasure, while five others talk [P10]:', () => 
         ...unnamedHolders(relay.program.pid, planted),
       ];
       await eventually(() => left().length === 0, 'no trace in any file');
-      // Nor does it come back with what is written next to where it was.
+      // Later writes next to the erased rows do not bring the text back.
       for (let i = 0; i < 5; i += 1) {
         await relay.request('/v1/sessions');
         assert.deepEqual(left(), []);
@@ -199,13 +199,13 @@ test('the token of an erased session that may open others opens them as before [
   await other.ask('Is this another conversation?');
   assert.equal((await relay.request('/v1/sessions/ann-1', { method: 'DELETE' })).status, 204);
 
-  // One that goes on is not disturbed, and can come back.
+  // A session that continues is not disturbed, and can be resumed.
   await other.ask('Do I go on?');
   other.socket.terminate();
   const back = await Client.connectWithId(t, relay, { token, query: { session: 'ann-2' } });
   assert.equal(back.events[0].resumed, true);
   await back.ask('And now?');
-  // A new one has all that the token stands for.
+  // A new session gets everything that the token holds.
   const third = await Client.connectWithId(t, relay, { token, query: { session: 'ann-3' } });
   assert.equal((await third.event('session.created')).session.instructions, `Speak of ${planted}.`);
   const { json } = await relay.request('/v1/sessions/ann-3');
@@ -254,7 +254,7 @@ for (const by of ['a request', 'the command line']) {
     await eventually(() => name() !== undefined, 'the capture');
     const file = join(capture, name());
     rmSync(file);
-    mkdirSync(join(file, 'in the way'), { recursive: true }); // nobody may remove it
+    mkdirSync(join(file, 'in the way'), { recursive: true }); // a directory with content cannot be removed
 
     const path = `/v1/sessions/${client.id}`;
     const settings = ['--set', `server.data_dir=${relay.dataDir}`, '--set', `capture.dir=${capture}`];

@@ -1,4 +1,4 @@
-// What is erased is in no file any more: on request, and by age.
+// Erased text is in no file: after a request, and by age.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
@@ -41,7 +41,7 @@ test('what was said, posted and captured is in no file after an erasure [P10]', 
 
   assert.equal((await relay.request(`/v1/sessions/${id}`, { method: 'DELETE' })).status, 204);
   assert.deepEqual(holders([capture], planted), []);
-  // The log is emptied as soon as the writer has nothing else to do.
+  // The idle writer empties the WAL.
   await eventually(() => holders(places, planted).length === 0, 'no trace in any file');
   assert.equal((await relay.request(`/v1/sessions/${id}`)).status, 404);
   assert.equal((await relay.request(`/v1/sessions/${kept}`)).status, 200);
@@ -58,7 +58,7 @@ test('a session that is over can be erased while its connection is still being c
   const client = await Client.connectWithId(t, relay);
   await client.ask('Who is there?');
   client.send({ type: 'verbatim.end' });
-  client.socket.pause(); // it answers no close frame
+  client.socket.pause(); // it does not answer a close frame
   await relay.transcript(client.id);
   assert.equal((await relay.request(`/v1/sessions/${client.id}`, { method: 'DELETE' })).status, 204);
   assert.equal((await relay.request(`/v1/sessions/${client.id}`)).status, 404);
@@ -108,7 +108,7 @@ test('what is erased is in no file within moments, while five other people go on
   const words = Array.from({ length: 30 }, (_, i) => `${planted} ${i}`);
   const people = await Promise.all(Array.from({ length: 5 }, () => Client.connectWithId(t, relay)));
   const speaker = await Client.connectWithId(t, relay);
-  // Their rows lie among each other: each says a little at a time.
+  // Their rows are mixed: each says a little at a time.
   for (const text of words) await Promise.all([speaker.ask(text), ...people.map((one) => one.ask('And then?'))]);
   await speaker.close();
   await relay.transcript(speaker.id);
@@ -121,7 +121,7 @@ test('what is erased is in no file within moments, while five other people go on
   try {
     assert.equal((await relay.request(`/v1/sessions/${speaker.id}`, { method: 'DELETE' })).status, 204);
     await eventually(() => holders([relay.dataDir], planted).length === 0, 'no trace in any file');
-    // Nor does it come back with what is written next to where it was.
+    // Later writes next to the erased rows do not bring the text back.
     for (let i = 0; i < 10; i += 1) {
       await relay.request('/v1/sessions');
       assert.deepEqual(holders([relay.dataDir], planted), []);

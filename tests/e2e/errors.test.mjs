@@ -1,4 +1,4 @@
-// What goes wrong on either side, and at start: said clearly, and it costs its own session only.
+// Errors on either side and at start: the message says what happened, and only the session concerned ends.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { closeSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
@@ -119,7 +119,7 @@ test('a port that is taken ends with 1 and names it', async (t) => {
 });
 
 test('a data directory that cannot be written ends with 1 and names it', async (t) => {
-  // A file in the way stops the super-user too, whom permissions would not.
+  // A file in the way also stops root, which permissions would not.
   const directory = join(temporaryDirectory(t), 'data');
   writeFileSync(directory, '');
   const refused = await run([
@@ -148,7 +148,7 @@ test('a database of a newer version is left alone and the start ends with 1', as
   await relay.program.stop();
   const database = readdirSync(dataDir).find((name) => name.endsWith('.db'));
   assert.ok(database, 'no database in the data directory');
-  // The version that a database says it has stands at byte 60 of the file.
+  // Byte 60 of the file holds the version of the schema.
   const file = openSync(join(dataDir, database), 'r+');
   writeSync(file, Buffer.from([0x7f, 0xff, 0xff, 0xff]), 0, 4, 60);
   closeSync(file);

@@ -1,5 +1,5 @@
-// Sessions watched while they happen: Server-Sent Events that show what is durable, go on after a
-// break, and cost nobody anything.
+// Sessions followed live by Server-Sent Events: they show durable text, continue after a break, and do not slow
+// down anything else.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ test('turns are seen as they are spoken, then the end with its receipt, and the 
   const relay = await startRelay(t, { simulator });
   const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
   const token = await relay.mint({ user: 'ada', session_id: json.id });
-  const early = await Watcher.open(t, relay, json.id, { key: token }); // nothing has begun
+  const early = await Watcher.open(t, relay, json.id, { key: token }); // no attempt has begun
   assert.match(early.answer.headers['content-type'], /^text\/event-stream/);
   assert.equal((await early.session('created')).data.turns, 0);
   const client = await Client.connectWithId(t, relay, { token });
@@ -67,7 +67,7 @@ test('only what is durable is shown, and a broken connection goes on where it wa
   assert.deepEqual(second.turns.filter(Boolean).map(({ text }) => text), ['And then']);
   client.reset();
   await second.session('final');
-  // Whoever missed the end gets all of it; who has seen it is told to stay away.
+  // A subscriber that missed the end gets all of it; one that has seen it gets 204, so that it does not return.
   const third = await Watcher.open(t, cell.relay, client.id, { lastEventId });
   await third.session('final');
   assert.deepEqual(third.turns, (await transcript(cell.relay, client.id)).turns);
@@ -138,7 +138,7 @@ test('many watch one session, and one that reads nothing harms nobody and is cut
   provider.says('item_0', 'Begin.');
   const watchers = await Promise.all(
     Array.from({ length: 8 }, () => Watcher.open(t, cell.relay, client.id)));
-  // One that asks and never reads: its socket fills up.
+  // A subscriber that never reads: its socket fills up.
   const { hostname, port } = new URL(cell.relay.url);
   const stuck = tls.connect({ host: hostname, port, rejectUnauthorized: false, highWaterMark: 1024 });
   t.after(() => stuck.destroy());
@@ -222,7 +222,7 @@ test('a stop shows the watchers how it ended, lets them go, and does not wait fo
     assert.ok(one.answer.complete, 'it was cut');
   }
   assert.equal((await stopped).code, 0);
-  // The next process goes on where this one was.
+  // The next process continues at the mark of this one.
   const next = await startRelay(t, { simulator, dataDir: relay.dataDir, key: makeKey() });
   const resumed = await Watcher.open(t, next, client.id, { lastEventId: watcher.lastEventId });
   assert.equal(resumed.status, 204);

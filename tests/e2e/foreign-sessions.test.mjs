@@ -1,4 +1,4 @@
-// A session id is no credential: what names another user's session finds nothing.
+// A session id is not a credential: an id of another user's session is answered like an unknown one.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, refusal, run, startRelay, startSimulator } from './support/verbatim.mjs';
@@ -52,7 +52,7 @@ async function assertNothingFound(relay, token, id) {
     const what = `${options?.method ?? 'GET'} ${path}: ${answer.text}`;
     assert.equal(answer.status, 404, what);
     assert.ok(!answer.text.includes('secret'), what);
-    // The same answer as for a session that there is none of.
+    // The same answer as for a session that does not exist.
     const absent = await relay.request(path.replace(id, 'absent'), { key: token, ...options });
     assert.equal(answer.text.replaceAll(id, 'absent'), absent.text, what);
   }

@@ -1,5 +1,5 @@
-// HTTP as load balancers, proxies and hostile peers write it: what is answered, what is refused, and
-// that bodies cost memory only where there is a reader for them.
+// HTTP framing by load balancers, proxies and hostile peers: which requests are answered and which refused.
+// Bodies take memory only where something reads them.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -167,7 +167,7 @@ describe('bodies', { concurrency: 2 }, () => {
         const wire = new Raw(t, relay);
         await wire.write(`${line} HTTP/1.1\r\nHost: x\r\n${credential}${length}Expect: 100-continue\r\n\r\n`);
         wire.socket.write(length.startsWith('T') ? `400000\r\n${half}` : half);
-        await wire.end(); // the relay's doing: we have not ended ours
+        await wire.end(); // the relay closes: this side has not
         assert.deepEqual(wire.statuses, [status], line);
       }
     assert.ok(memory(relay) - before < 16 * MiB, `${memory(relay) - before} bytes more`);
@@ -221,7 +221,7 @@ describe('bodies', { concurrency: 2 }, () => {
       await wire.write(`${line} HTTP/1.1\r\nHost: x\r\n${credential}Transfer-Encoding: chunked\r\n\r\n`);
       for (const piece of pieces) {
         await wire.write(piece);
-        await relay.request('/healthz'); // it has been read by now, or will be read with the next
+        await relay.request('/healthz'); // the relay has read it by now, or will read it with the next
       }
       await wire.until(/^HTTP/);
       assert.deepEqual(wire.statuses, [status], line);
@@ -244,7 +244,7 @@ test('however many ask /readyz at once, the provider gets one connection, and is
     provider.close();
     for (const socket of connections) socket.destroy();
   });
-  // It accepts and says nothing in TLS: the check stays under way until the test ends it.
+  // It accepts the connection and sends nothing in TLS: the check runs until the test ends it.
   const url = `wss://127.0.0.1:${provider.address().port}/v1/realtime`;
   const relay = await startRelay(t, { set: ['tls.enabled=false', `upstream.url=${url}`, 'upstream.connect_timeout=1m'] });
   const wires = Array.from({ length: 100 }, () => new Raw(t, relay));
@@ -252,7 +252,7 @@ test('however many ask /readyz at once, the provider gets one connection, and is
   await Promise.all(wires.map((wire) => wire.until(/"ok"/)));
   await Promise.all(wires.map((wire) => wire.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n')));
   await eventually(() => connections.length > 0, 'the check');
-  // Each is behind its connection's request on whichever thread carries it.
+  // On each thread this request follows the one before on its connection.
   for (let i = 0; i < 8; ++i) await relay.request('/healthz');
   silent = false;
   connections[0].destroy();

@@ -1,5 +1,5 @@
-// Instructions a message, counted by callgrind in our own code: the same on a loaded machine and on
-// an idle one (P12). Who makes it dearer by a tenth says so in tests/cost/instructions.json.
+// Instructions for a message, counted by callgrind in the project's own code: the same on a busy and an idle
+// machine (P12). A change that makes it a tenth more expensive must change tests/cost/instructions.json.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { binary } from './support/process.mjs';
 
 const known = JSON.parse(readFileSync(new URL('../cost/instructions.json', import.meta.url), 'utf8'));
-// The figures are those of the loops with wide registers (base/simd.hpp) and of libc's with them.
+// The figures need the loops with wide registers (base/simd.hpp) and those of libc.
 const skip = /\bavx2\b/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? false : 'the processor has no AVX2';
 const program = join(dirname(binary), 'tests', 'verbatim_message_cost');
 

@@ -1,5 +1,5 @@
-// Messages that are large, or too large: what a conversation takes, what it refuses, and that only
-// the message, or its connection, is refused.
+// Large messages, and messages that are too large: which ones a session accepts, and that a refusal concerns
+// only the message or its connection.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -82,7 +82,7 @@ describe('the limit of a client\'s message', { concurrency: 2 }, () => {
       await eventually(async () => (await state(relay, client.id)) === 'detached', 'it is detached');
       assert.ok(!line.gone);
 
-      // All that it has received counts, the error event with it.
+      // Everything that was received counts, the error event included.
       const after = client.events.filter(({ type }) => type !== 'verbatim.session').length + 1;
       const again = await Client.connectWithId(t, relay, { token, query: { model, after } });
       const resumed = again.events.find(({ type }) => type === 'verbatim.session');
@@ -196,7 +196,7 @@ describe('the memory of large messages', () => {
     for (let i = 0; i < 16; ++i) all.push(await converse(t, world));
     const resident = () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${relay.program.pid}/status`, 'utf8'))[1]) * 1024;
     const before = resident();
-    for (const { line } of all) line.socket.pause(); // a provider that takes nothing
+    for (const { line } of all) line.socket.pause(); // a provider that reads nothing
     for (const { client, line } of all) {
       client.send(eventOf(8 * MiB));
       client.send({ type: 'input_audio_buffer.commit' });
@@ -228,7 +228,7 @@ describe('the memory of large messages', () => {
     const stalled = [];
     for (let i = 0; i < 8; ++i) stalled.push(await converse(t, world));
     for (const { client } of stalled) {
-      // A frame of 8 MiB, of which 5 come.
+      // A frame of 8 MiB, of which 5 MiB arrive.
       const bytes = frame(text, eventOf(8 * MiB), { mask: true });
       client.socket._socket.write(bytes.subarray(0, 5 * MiB));
     }
@@ -247,7 +247,7 @@ describe('the memory of large messages', () => {
   });
 
   test('has shares of users: the unfinished messages of one hold up nobody else\'s [P11]', async (t) => {
-    // What stands still is there until the test ends.
+    // The waiting messages stay until the test ends.
     const world = await start(t, [...bounded, 'server.large_message_timeout=10m']);
     const { relay } = world;
     const stalled = [];
@@ -270,9 +270,9 @@ describe('the memory of large messages', () => {
       await client.event('vendor.large');
     }
     const { moving, waiting } = await memory(relay);
-    assert.equal(waiting, 7); // they still do
-    assert.ok(moving <= 11 * MiB, `${moving} bytes`); // a quarter of what moves, and one message
-    // A message of the provider does not wait for those of its own client.
+    assert.equal(waiting, 7); // they still wait
+    assert.ok(moving <= 11 * MiB, `${moving} bytes`); // a quarter of the memory for moving messages, and one message
+    // A provider's message does not wait for those of its own client.
     stalled[3].line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });
     await stalled[3].client.event('vendor.large');
     for (const { client } of stalled) client.socket.terminate();

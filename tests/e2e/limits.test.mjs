@@ -1,4 +1,4 @@
-// Limits, budgets and policy: each is told of, each ends or refuses in order, each is counted.
+// Limits, budgets and policy: each is reported, each ends or refuses a session in order, each is counted.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,7 +73,7 @@ test('the tokens of a session are used up, and the last answer is whole [P2]', a
   const relay = await start(t);
   const first = await Client.connectWithId(t, relay);
   await first.ask('How much is this?');
-  const { total_tokens: once } = (await shown(relay, first.id)).usage; // while it runs
+  const { total_tokens: once } = (await shown(relay, first.id)).usage; // while the session runs
   assert.ok(once > 0);
   await first.close();
   const token = await relay.mint({ limits: { tokens: Math.floor(once * 1.2) } });
@@ -99,7 +99,7 @@ test('what a user may use on one day counts all of his conversations, also after
   const one = await speak('ann', 1000);
   await one.close();
   await relay.transcript(one.id);
-  const two = await speak('ann', 1000); // both at once with the next
+  const two = await speak('ann', 1000); // both at the same time as the next
   assert.equal((await two.closed).code, 1008);
   assert.match(two.events.find(({ type }) => type === 'error').error.message, /user_audio_seconds/);
   assert.equal(two.events.find(({ type }) => type === 'verbatim.ending').limit, 'user_audio_seconds');
@@ -137,12 +137,12 @@ test('a user has so many conversations at once', async (t) => {
 test('a back-end key is not one user: its conversations are not counted', async (t) => {
   const relay = await start(t, ['limits.sessions_per_user=1']);
   for (let n = 0; n < 3; ++n) await Client.connectWithId(t, relay, { token: relay.key });
-  const name = `key-${relay.keyPair.hash.slice(7, 15)}`; // as its sessions' user is called
+  const name = `key-${relay.keyPair.hash.slice(7, 15)}`; // the user of this key's sessions
   await Client.connectWithId(t, relay, { token: await relay.mint({ user: name }) });
   const refused = await refusal(relay, { token: await relay.mint({ user: name }) });
   assert.equal(refused.status, 429);
   await Client.connectWithId(t, relay, { token: relay.key });
-  // Nor is it by the tokens that it makes without a user: each is for one session.
+  // Nor by the tokens that the key makes without a user: each is for one session.
   for (let n = 0; n < 3; ++n) await Client.connectWithId(t, relay, { token: await relay.mint() });
 });
 
@@ -209,7 +209,7 @@ test('what a token binds can not be changed by who holds it, nor seen if it is h
   const session = { type: 'realtime', instructions: 'The secret plan.', tools: [] };
   const policy = { locked: 'bound', hide: ['instructions', 'tools'] };
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ policy }, session) });
-  const created = await client.event('session.created'); // with what the token binds
+  const created = await client.event('session.created'); // with the settings that the token fixes
   assert.equal('instructions' in created.session, false);
   assert.equal('tools' in created.session, false);
   assert.ok(created.session.audio);
@@ -222,7 +222,7 @@ test('what a token binds can not be changed by who holds it, nor seen if it is h
   client.send({ type: 'response.create', response: { instructions: 'My plan.' } });
   await client.until(({ events }) => events.find(({ error }) => error?.param === 'response.instructions'), 'a refusal');
 
-  // What a public SDK sends at once is no change.
+  // The settings that a public SDK sends at once are no change.
   const from = client.events.length;
   client.send({ type: 'session.update', session: { ...session, output_modalities: ['text'] } });
   const own = await client.event('session.updated', from);

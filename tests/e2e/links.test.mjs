@@ -1,4 +1,4 @@
-// Peers that vanish, stall or say nothing: each ends its own session, with the right reason.
+// Peers that vanish, stall or send nothing: each ends its own session, with the right reason.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -53,7 +53,7 @@ test('a program that stood still takes nobody for lost who is there', async (t) 
   const client = await Client.connectWithId(t, relay);
   await client.ask('Before?');
   process.kill(relay.program.pid, 'SIGSTOP');
-  await sleep(1200); // both would have been pinged, and would have answered, meanwhile
+  await sleep(1200); // both would have answered a ping meanwhile
   process.kill(relay.program.pid, 'SIGCONT');
   await client.ask('After?');
   await client.close();
@@ -89,7 +89,7 @@ test('how the provider ends a session decides its reason [P2]', async (t) => {
 test('what a client says before the provider is there is not lost', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connectWithId(t, relay);
-  // Sent at once, while the provider is still being dialled.
+  // Sent at once, while the relay still connects to the provider.
   client.send({ type: 'conversation.item.create', item: {
     type: 'message', role: 'user', content: [{ type: 'input_text', text: 'First of all.' }] } });
   client.send({ type: 'response.create' });
@@ -135,7 +135,7 @@ test('a client that does not read holds up nobody on its thread, and is ended as
   const sleeper = await Client.connectWithId(t, relay);
   const bystander = await Client.connectWithId(t, relay);
   sleeper.socket.pause();
-  // Its answers, read aloud, are far more than the kernel's buffers take.
+  // Its answers, as audio, are far more than the kernel's buffers hold.
   for (let i = 0; i < 20; ++i) {
     sleeper.send({
       type: 'conversation.item.create',

@@ -1,4 +1,4 @@
-// What a token locks cannot be said in another way; public clients do not notice that it is locked.
+// Settings that a token locks cannot be set in another way; public clients work unchanged with the locks.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-// A conversation of many turns: most of it is not in memory, and nobody can tell (P11, P12).
+// A conversation of many turns: most of it is not in memory, which changes nothing visible (P11, P12).
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -73,12 +73,12 @@ const ownKiB = (pid) =>
 test('memory does not grow with a conversation, and all of it is in the transcript [P12][P11]', async (t) => {
   const all = await scene(t);
   const { relay, client } = all;
-  await converse(all, 0, 1500); // what is full once: queues, the database's pages
+  await converse(all, 0, 1500); // fills queues and the database's page cache once
   const before = ownKiB(relay.program.pid);
   await converse(all, 1500, 3500);
   const grown = ownKiB(relay.program.pid) - before;
   t.diagnostic(`${grown} KiB for 2,000 exchanges`);
-  assert.ok(grown < 800, `${grown} KiB`); // 84 bytes an exchange; all of it would be 2,000
+  assert.ok(grown < 800, `${grown} KiB`); // 84 bytes an exchange; all of the text would be 2,000
   client.send({ type: 'verbatim.end' });
   await client.closed;
   const { turns, status } = await relay.transcript('sess_long');
@@ -115,7 +115,7 @@ test('who comes back to a long conversation is told all of it, and so is the nex
   await eventually(() => given().length === 120, 'the whole conversation');
   assert.deepEqual(given(), told.map((event) => event.item.id));
 
-  // Long-gone turns are still the conversation's.
+  // Very old turns are still part of the conversation.
   next.say({ type: 'conversation.item.deleted', item_id: 'item_u3' });
   next.say({ type: 'conversation.item.truncated', item_id: 'item_a4', content_index: 0, audio_end_ms: 1 });
   await back.event('conversation.item.truncated');

@@ -1,4 +1,4 @@
-// A key or token where an id belongs is refused, and stands in no log line, list or file.
+// A key or token in the place of an id is refused, and appears in no log line, list or file.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { holders } from './support/holders.mjs';

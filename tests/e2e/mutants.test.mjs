@@ -1,5 +1,5 @@
-// scripts/mutants takes half an hour and is run before a release. That its patches still fit the
-// program is seen at each change.
+// scripts/mutants takes half an hour and runs before a release. This test checks at each change that its
+// patches still fit the program.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';

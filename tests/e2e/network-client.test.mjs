@@ -1,5 +1,5 @@
-// Clients in trouble, or that make it: each costs its own session only. In every cell a bystander in
-// the same process, on the same thread, is asked and answered all the while.
+// Clients in trouble, or clients that cause it: each ends only its own session. In every case another client on
+// the same thread keeps getting answers.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import net from 'node:net';
@@ -162,7 +162,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     const crowd = await Crowd.gather(cell, 1000);
     await cell.meanwhile(crowd.fewerThan(101), 'the cut of who is too many');
     assert.ok(cell.descriptors() <= cell.baseline + 110, `${cell.descriptors()} descriptors`);
-    const client = await answered(cell); // one of the silent ones has made room
+    const client = await answered(cell); // one of the silent connections was closed to make room
     await cell.during(crowd.over, 'the end of the crowd');
     const later = await answered(cell);
     later.write(frame(close, closing(1000), { mask: true }));
@@ -274,7 +274,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     const cell = await Cell.start(t, simulator, { set: ['session.resume_window=0s'] });
     const client = await answered(cell);
     client.write(frame(text, '', { mask: true, length: (24 << 20) + 1 }));
-    // And then it stands still: nothing more is sent, nothing closed.
+    // Then it stops: it sends nothing more and closes nothing.
     const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');
     assert.equal(close_reason, 'policy');
     await cell.meanwhile(client.until(({ closeCode }) => closeCode === 1009, '1009'), 'the close frame');

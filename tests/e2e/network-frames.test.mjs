@@ -1,5 +1,5 @@
-// Frames as no library writes them: cut at every byte, in fragments, or against the rules. What is
-// right gives the same result however it arrives; what is wrong ends its own session.
+// Frames that no library writes: cut at every byte, in fragments, or against the rules. A correct frame gives
+// the same result however it arrives; a wrong one ends its own session.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Cell, sharedSimulator } from './support/cell.mjs';
@@ -31,7 +31,7 @@ describe('frames', { concurrency: 4 }, () => {
     ];
     const bytes = sequence(messages, true);
     const before = provider.messages.length;
-    // Each write is a TLS record, and a record is read by itself.
+    // Each write is a TLS record, and each record is read separately.
     for (let cut = 0; cut <= bytes.length; ++cut) {
       if (cut > 0) client.write(bytes.subarray(0, cut));
       if (cut < bytes.length) client.write(bytes.subarray(cut));

@@ -1,5 +1,5 @@
-// Lost packets and lost names, in a network of its own: support/isolated.mjs, in namespaces that
-// this test makes and that end with it.
+// Lost packets and names that do not resolve, in a network of its own: support/isolated.mjs runs in namespaces
+// that this test makes and that end with it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -22,10 +22,10 @@ test('lost packets and lost names cost their own session only [P2][P11]', async 
   const why = obstacle();
   if (why) return t.skip(why);
   const directory = temporaryDirectory(t);
-  // A resolver that is patient: whoever waits for it must not be.
+  // A resolver with long timeouts: the relay must not wait for them.
   writeFileSync(join(directory, 'resolv.conf'), 'nameserver 127.0.0.1\noptions timeout:30 attempts:1\n');
   const env = { ...process.env, VERBATIM_BIN: binary };
-  delete env.NODE_TEST_CONTEXT; // or it would believe itself a part of this run, and test nothing
+  delete env.NODE_TEST_CONTEXT; // otherwise the child would believe itself part of this run, and test nothing
   const inside = spawnSync('unshare', [...apart, 'sh', '-ec',
     'ip link set lo up; mount --bind "$1" /etc/resolv.conf; shift; exec "$@"', 'sh',
     join(directory, 'resolv.conf'), process.execPath, '--test-reporter=spec',

@@ -1,5 +1,5 @@
-// A provider in trouble, on one connection: its session ends with what had come, and a bystander in
-// the same process, on the same thread, is asked and answered all the while.
+// A provider in trouble, on one connection: its session ends with the text that had come. Another client on the
+// same thread keeps getting answers.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startSimulator } from './support/verbatim.mjs';
@@ -113,7 +113,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     const refusal = (headers) => `HTTP/1.1 403 Forbidden\r\n${headers}\r\n`;
     const line = Buffer.from('X:\r\n');
     for (const [head, pieces] of [
-      // The last chunk of an empty body, cut where a parser may not look for it yet.
+      // The last chunk of an empty body, cut where a parser may not expect it.
       [refusal('Transfer-Encoding: chunked\r\n'), ['0\r\n', '\r', '\n']],
       [refusal('Transfer-Encoding: chunked\r\n'), [...'2\r\nno\r\n0\r\n\r\n']],
       ['HTTP/1.1 101 Switching Protocols\r\n', Array(200).fill(Buffer.alloc(1024, line))],
@@ -123,7 +123,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
       const socket = await taken;
       socket.write(head);
       for (const piece of pieces) {
-        await cell.live(); // a turn of the relay's only thread: what came before has been read
+        await cell.live(); // one turn of the relay's only thread: earlier bytes have been read
         socket.write(piece);
       }
       const { close_reason } = await cell.meanwhile(cell.relay.transcript(client.id), 'the end');

@@ -1,4 +1,4 @@
-// Frames as odd clients send them: none ends the conversation, and each is relayed or refused in words.
+// Unusual client frames: none ends the conversation; each is relayed, or refused with a message.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const frames = {
   'members that no protocol knows': [clear.replace('{', '{"a":[{},[1,{"b":null}]],"":"",'), true],
   'a number beyond any machine': [clear.replace('{', '{"n":-1e99999,'), true],
   'half a surrogate pair': [clear.replace('{', '{"s":"\\ud800",'), true],
-  // What two parsers could read in two ways is refused.
+  // A frame that two parsers could read differently is refused.
   'a type written with escapes': [clear.replace('t', '\\u0074'), false],
   'a value written with escapes': [clear.replace('.', '\\u002e'), false],
   'a type that stands twice': [clear.replace('{', '{"type":"response.create",'), false],

@@ -1,5 +1,5 @@
-// Providers and gateways that speak the protocol in their own way: each word has its place, or the
-// transcript says that it is not complete.
+// Providers and gateways with their own variants of the protocol: each word has its place, or the transcript
+// says that it is not complete.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Provider } from './support/provider.mjs';
@@ -67,7 +67,7 @@ test('what can not be read is passed on, counted, and makes the transcript incom
   const metrics = (await relay.request('/metrics')).text;
   assert.match(metrics, /^verbatim_unplaced_text_total\{why="not_json"\} 1$/m);
   assert.match(metrics, /^verbatim_unplaced_text_total\{why="not_text"\} 1$/m);
-  assert.equal(relay.program.stderr.match(/transcript\.text_unplaced/g).length, 1); // once a session
+  assert.equal(relay.program.stderr.match(/transcript\.text_unplaced/g).length, 1); // logged once a session
   assert.ok(!relay.program.stderr.includes('hidden'));
 });
 
@@ -97,7 +97,7 @@ test('an agent that is silent because its responses fail is seen in session, met
   done('r4', 'incomplete', { type: 'incomplete', reason: 'what a strange reason this is' });
   await told(client, ({ response }) => response?.id === 'r4');
   const expected = { by_status: { completed: 1, failed: 2, incomplete: 1 }, last_reason: 'other' };
-  assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected); // while it is live
+  assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected); // while the session is live
   await client.close();
   await relay.transcript(client.id);
   assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected);

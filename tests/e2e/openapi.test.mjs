@@ -1,4 +1,4 @@
-// The API's description of itself: valid, and true of every call and every error that it names.
+// The OpenAPI description is valid, and true of every call and every error that it names.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
@@ -112,7 +112,7 @@ test('every call and every error that is described is answered as described', as
   const nobody = { key: undefined };
   const turn = { role: 'user', text: 'A line of the copy.' };
 
-  // Sessions to speak of: one that is over, one that runs, one of another user.
+  // Sessions for the calls: one final, one live, one of another user.
   const token = await relay.mint({ user: 'ada' });
   const client = await Client.connectWithId(t, relay, { token });
   await client.ask('Is all of this described?');
@@ -279,7 +279,7 @@ test('every call and every error that is described is answered as described', as
   judge.check('connect', await upgrade('', { key: null, headers: { ...offered, origin: 'https://elsewhere.test' } }));
   judge.check('connect', await upgrade('?session=other', { key: ownToken.key }));
   judge.check('connect', await upgrade('', { headers: { 'sec-websocket-version': '8' } }));
-  judge.seen.add('connect 101'); // the conversations above
+  judge.seen.add('connect 101'); // the conversations above connected
 
   await expect(409, 'eraseSession', `/v1/sessions/${live.id}`);
   await expect(401, 'eraseSession', mine, nobody);
@@ -288,7 +288,7 @@ test('every call and every error that is described is answered as described', as
   await expect(204, 'eraseSession', mine);
   await live.close();
 
-  // Only while a session's last connection is being closed; seen where that is made to last.
+  // Returned only while a session's last connection is closing; another test makes that last long enough.
   assert.deepEqual(judge.unseen(), ['connect 409']);
 });
 
@@ -313,7 +313,7 @@ test("another user's token gets 404 on every route of a session, with whatever m
     ++walked;
   }
   assert.equal(walked, 5);
-  // And what a token may not do at all, it may not do there: nothing is changed, nothing is shown.
+  // Endpoints that a token may not use at all change nothing and show nothing.
   for (const { path, method, security } of operations(document)) {
     if (security.length === 0 || security.some((one) => one.clientToken)) continue;
     const answer = await relay.request(path.replace('{id}', json.id), { method: method.toUpperCase(), key: foreign, body: {} });

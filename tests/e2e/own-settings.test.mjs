@@ -1,4 +1,4 @@
-// What the relay asks of the provider for itself shows to no client (P9). Real sockets and TLS.
+// Requests that the relay makes of the provider for itself are invisible to clients (P9). Real sockets and TLS.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, startRelay, within } from './support/verbatim.mjs';
@@ -56,7 +56,7 @@ for (const named of [true, false]) {
     assert.match(cell.relay.program.stderr, /upstream\.request_refused.*model_not_found/);
     assert.ok(!cell.relay.program.stderr.includes('There is no such'));
     assert.equal(await refused(cell.relay), 1);
-    assert.equal(cell.asked.length, 1); // asked once, not for ever
+    assert.equal(cell.asked.length, 1); // asked once, not repeatedly
   });
 }
 

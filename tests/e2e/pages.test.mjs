@@ -1,4 +1,4 @@
-// The pages that the program serves, and what pages of other origins may do.
+// The pages that the program serves, and requests from pages of other origins.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// What is private stays so on the way: no cache keeps it, no client reads the half that is the back
-// ends' own, no refusal tells of the server's files, no log line obeys a client.
+// Private data stays private: caches store none of it, clients do not get the metadata for back ends, refusals
+// do not name the server's files, and clients cannot forge log lines.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ test('tokens and what is private are kept by no cache; pages may be [P10]', asyn
   const client = await Client.connectWithId(t, relay, { token });
   await client.ask('Who keeps this?');
   await client.close();
-  await relay.transcript(client.id); // it is final, and changes no more
+  await relay.transcript(client.id); // it is final and does not change any more
   const path = `/v1/sessions/${client.id}`;
   const read = await relay.request(`${path}/transcript`);
   const watcher = await Watcher.open(t, relay, client.id);
@@ -56,7 +56,7 @@ test('browsers are told to stay with TLS where it ends here, and only there [P10
   assert.equal(await told(['tls.hsts_max_age=1h'], '/'), 'max-age=3600');
   assert.equal(await told(['tls.hsts_max_age=0s'], '/'), undefined);
   assert.equal(await told(['tls.enabled=false'], '/'), undefined);
-  // A name that other servers of this machine share, without TLS.
+  // Other servers on this machine use this name without TLS.
   for (const host of ['localhost', 'localhost:8443', 'app.LOCALHOST:8443'])
     assert.equal(await told([], '/', { host }), undefined, host);
 });
@@ -100,7 +100,7 @@ test('the private half of the metadata is read by back ends only [P10]', async (
   for (const [wrong, status] of [[1, 400], [{ x: 'x'.repeat(20_000) }, 413]])
     assert.equal((await post(relay, '/v1/realtime/client_secrets', { verbatim: { private: wrong } })).status, status);
   assert.equal((await post(relay, '/v1/sessions', { private: { x: 'x'.repeat(20_000) } })).status, 413);
-  // Erased with its session, from every file.
+  // Erased from every file together with its session.
   assert.equal((await relay.request(path, { method: 'DELETE' })).status, 204);
   assert.equal((await relay.request(`/v1/sessions/${ahead.json.id}`, { method: 'DELETE' })).status, 204);
 });

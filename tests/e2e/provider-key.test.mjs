@@ -1,5 +1,5 @@
-// The provider's key, which providers and gateways repeat in what they say of an error: it reaches
-// no client, no log line and no file.
+// The provider's key, which providers and gateways may repeat in error messages, reaches no client, no log line
+// and no file.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -172,7 +172,7 @@ describe('what it says later', { concurrency: 3 }, () => {
     ].map((event, n) => JSON.stringify({ event_id: `k${n}`, ...event }));
     const relay = await start(t, {
       accepted(connection) {
-        // As another library writes them, too.
+        // Also as another library writes them.
         for (const frame of frames) connection.send(frame.replaceAll('/', '\\/'));
         for (const frame of frames) connection.send(frame.replaceAll('"k', '"again'));
         connection.send('{"type":"vendor.last"}');
@@ -248,7 +248,7 @@ describe('what it says later', { concurrency: 3 }, () => {
   }
 
   test('a failed response whose code is the key is counted as other [P10]', async (t) => {
-    const plain = 'sk-proj-4711'; // which could pass for a code
+    const plain = 'sk-proj-4711'; // it could be taken for an error code
     const relay = await start(t, {
       accepted(connection) {
         const response = { id: 'r1', object: 'realtime.response', output: [] };
@@ -287,7 +287,7 @@ describe('a key that is replaced', { concurrency: 3 }, () => {
     writeFileSync(file, `${first}\n`, { mode: 0o600 });
     const seen = [];
     const accepted = (socket, { headers }) => {
-      // Only then is an error no answer to what the relay itself has asked for.
+      // Only then the error does not answer a request of the relay itself.
       socket.on('message', (data) => {
         const { type, session } = JSON.parse(data);
         if (type === 'session.update') socket.send(JSON.stringify({ type: 'session.updated', event_id: 'e0', session }));
@@ -333,7 +333,7 @@ describe('a key that is replaced', { concurrency: 3 }, () => {
     assert.equal(one.provider.headers.authorization, `Bearer ${first}`);
     writeFileSync(file, `${second}\n`);
     await reload();
-    // The conversation that goes on keeps its connection, and must not be told either of them.
+    // The running conversation keeps its connection, and must get neither key.
     assert.equal(seen.length, 1);
     await assertCut(one, [first, second]);
     const two = await connect();
@@ -344,11 +344,11 @@ describe('a key that is replaced', { concurrency: 3 }, () => {
     const three = await connect();
     assert.equal(three.provider.headers.authorization, `Bearer ${third}`);
     for (const each of [one, two, three]) await assertCut(each, [third, second, first]);
-    // One that must connect again shows the newest.
+    // A conversation that must connect again uses the newest key.
     one.provider.socket.terminate();
     await eventually(() => seen.length === 4, 'another connection');
     assert.equal(seen[3].headers.authorization, `Bearer ${third}`);
-    // No id may be one of them.
+    // None of them may be an id.
     for (const id of [second, third]) {
       const refused = await relay.request('/v1/sessions', { method: 'POST', body: { session_id: id } });
       assert.equal(refused.status, 400, refused.text);

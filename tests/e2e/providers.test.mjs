@@ -1,6 +1,6 @@
-// One conversation with each provider that the simulator plays: speech, typed words, a function, a
-// voice over an answer, a lost connection, as far as that provider has them. The transcript has
-// every word in its place, whatever the provider's own way of telling it.
+// One conversation with each provider that the simulator plays: speech, typed words, a function call, talking
+// over an answer, a lost connection, as far as that provider has them. The transcript has every word in its
+// place, for every provider's variant of the protocol.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Line } from './support/line.mjs';
@@ -20,7 +20,7 @@ const weather = {
   parameters: { type: 'object', properties: { city: { type: 'string' } } },
 };
 
-// What the simulator says with its first seed (simulator/script.cpp).
+// The simulator's words with its first seed (simulator/script.cpp).
 const answers = {
   1: 'Let me think about that for a moment. Honey keeps for centuries, because hardly anything can live in so little water.',
   5: 'Right, let us go on from there. Would you like to go through the details step by step, or shall I sum up first?',

@@ -1,4 +1,5 @@
-// Behind proxies: whose word about a client counts, and what a proxy on the same machine is not.
+// Behind proxies: whose statement about a client's address counts, and why a proxy on the same machine is not
+// trusted like a local client.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -61,7 +62,7 @@ test('a trusted proxy says who connects, and limits count that address', async (
   for (const [client, status] of [
     ['203.0.113.9', 401],
     ['203.0.113.10', 401],
-    ['198.51.100.7, 203.0.113.9', 429], // what a client itself wrote before is no address of it
+    ['198.51.100.7, 203.0.113.9', 429], // addresses that a client wrote itself do not count
     ['203.0.113.11, 127.0.0.1', 401],
   ]) {
     const answer = await exchange(relay, [upgrade(relay, { 'X-Forwarded-For': client })]);
@@ -94,7 +95,7 @@ for (const secure of [false, true]) {
     assert.match(await ask([announcement('203.0.113.10', { tlv }), upgrade(relay)]), / 401 /);
     assert.match(await ask([...[...whole].map((byte) => Buffer.from([byte])), upgrade(relay)]), / 401 /);
     assert.match(await ask([announcement('203.0.113.11', { command: 0 }), upgrade(relay)]), / 401 /);
-    assert.match(await ask([upgrade(relay)]), / 401 /); // and one that comes without it
+    assert.match(await ask([upgrade(relay)]), / 401 /); // a request without it
     assert.deepEqual(refusedFrom(relay), ['203.0.113.9', '203.0.113.10', '203.0.113.9', '127.0.0.1', '127.0.0.1']);
     assert.equal(await ask([announcement('203.0.113.9', { command: 7 }), get(relay, '/healthz')]).catch(() => ''), '');
     await relay.program.logged('connection.proxy_header');
@@ -131,7 +132,7 @@ test('behind a proxy on this machine nobody is a developer', async (t) => {
     assert.match(refused.json.error.message, /auth\.api_keys/);
   }
   assert.equal(relay.program.stderr.match(/development\.refused/g).length, 1);
-  // A key is a key wherever it comes from.
+  // A key is valid from every address.
   const keyed = await startRelay(t, { simulator: await startSimulator(t) });
   const headers = { host: 'voice.example.com', 'x-forwarded-for': '203.0.113.9' };
   assert.equal((await keyed.request('/v1/sessions', { headers })).status, 200);

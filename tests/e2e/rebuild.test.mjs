@@ -1,5 +1,5 @@
-// What another connection to the provider is given of a conversation, over real sockets: items as
-// they came, over a loss and over a restart (P8).
+// The items that a new upstream connection gets: as they came, after a loss and after a restart, over real
+// sockets (P8).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, startRelay, within } from './support/verbatim.mjs';

@@ -1,4 +1,4 @@
-// What a finished transcript states of itself, computed again by a back end in another language.
+// The receipt of a finished transcript, computed again by a back end in another language.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -63,7 +63,7 @@ test('a back end in another language proves the receipt, wherever it is shown, c
   });
   const client = await Client.connectWithId(t, relay);
   await client.ask('Grüße 😀, "is" this\nall\u0000?');
-  assert.equal((await transcript(relay, client.id)).receipt, null); // it is not over
+  assert.equal((await transcript(relay, client.id)).receipt, null); // the session has not ended
   assert.ok(!('receipt' in (await relay.request(`/v1/sessions/${client.id}`)).json));
   await client.close();
   const first = await relay.transcript(client.id);
@@ -88,7 +88,7 @@ test('a back end in another language proves the receipt, wherever it is shown, c
   assert.ok(!('receipt' in listed));
   const told_ = await run(['sessions', 'show', client.id, '--set', `server.data_dir=${relay.dataDir}`]);
   assert.deepEqual(JSON.parse(told_.stdout).receipt, then);
-  // The same copy again, and another order of the same, change nothing.
+  // An identical copy, and the same copies in another order, change nothing.
   await relay.request(`/v1/sessions/${client.id}/transcript`, { method: 'POST', body: copy });
   assert.deepEqual((await transcript(relay, client.id)).receipt, then);
 });

@@ -1,4 +1,4 @@
-// Every recorded conversation, from provider to client through the relay and into the store.
+// Every recording, from provider to client through the relay and into the store.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

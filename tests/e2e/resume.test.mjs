@@ -1,5 +1,5 @@
-// A client that is lost comes back to its conversation, and the provider's connection may go in
-// between (P8). Real sockets, real TLS, several threads.
+// A lost client resumes its session, and the upstream connection may be replaced in between (P8). Real sockets,
+// real TLS, several threads.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, startRelay, startSimulator, within } from './support/verbatim.mjs';
@@ -67,7 +67,7 @@ test('who comes back by number has every message once, wherever the line was cut
   for (let n = 0, drops = 0; n < said; ++n) {
     line.say(delta('item_a1', `word${n} `));
     if (n % 10 !== 9) continue;
-    // Cut at once: what is on its way is lost for this connection.
+    // Cut at once: bytes on their way are lost for this connection.
     if (drops++ % 2) await client.until(() => client.frames.length > 1, 'something');
     client.socket.terminate();
     await client.closed;
@@ -221,7 +221,7 @@ test('a provider whose sessions end soon is left before that, and the client can
   for (let rotated = 0; rotated < 3; ++rotated) {
     await client.ask(`Question ${++asked}?`);
     await client.ask(`Question ${++asked}?`);
-    await eventually(async () => (await rotations()) > rotated, 'a rotation'); // while nobody speaks
+    await eventually(async () => (await rotations()) > rotated, 'a rotation'); // while both sides are silent
   }
   assert.equal(client.events.filter((event) => event.type === 'session.created').length, 1);
   assert.equal(client.events.filter((event) => event.type === 'error').length, 0);

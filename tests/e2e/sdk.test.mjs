@@ -73,12 +73,12 @@ test('openai, OpenAIRealtimeWebSocket [P9]', { skip: withoutNative }, async (t) 
   assertKept(transcript);
 });
 
-// The same for the SDK that follows the items and interrupts by itself; as below.
+// The same for the SDK that tracks items and interrupts by itself; used as below.
 test('@openai/agents-realtime: its provider is cut again and again and it can not tell [P8][P9]', { skip: major < 20 }, async (t) => {
   assertCutAndWhole(await converse(t, 'agents', reconnects, cutProvider));
 });
 
-// Its dependency @modelcontextprotocol/client wants Node 20, and npm leaves it out below that.
+// Its dependency @modelcontextprotocol/client needs Node 20; npm leaves it out on older versions.
 const withoutAgents = major < 20 && 'this package does not run on a Node below 20';
 test('@openai/agents-realtime, RealtimeSession [P9]', { skip: withoutAgents }, async (t) => {
   const { seen, transcript } = await converse(t, 'agents');
@@ -87,7 +87,7 @@ test('@openai/agents-realtime, RealtimeSession [P9]', { skip: withoutAgents }, a
   assertKept(transcript);
 });
 
-// Its first connection speaks; then the SDK comes back with the same token, and knows only what it is told.
+// The first connection speaks. Then the SDK resumes with the same token and knows only what the relay sends it.
 test('@openai/agents-realtime shows the words of what was spoken before it came back [P8][P9]', { skip: withoutAgents }, async (t) => {
   const provider = await Provider.start(t);
   const relay = await startRelay(t, { set: [`upstream.url=${provider.url}`, 'session.resume_window=30s'] });

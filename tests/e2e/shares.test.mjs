@@ -1,4 +1,4 @@
-// What is shared has shares: no address, user or conversation takes what all need.
+// Shares of common resources: no address, user or session can take what all need.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { test } from 'node:test';
@@ -34,10 +34,10 @@ test('silent connections make room for those that speak [P11]', async (t) => {
   for (let n = 0; n < 6; ++n) silent.push(await connection(t, relay));
   const client = await Client.connectWithId(t, relay, { token: relay.key });
   await client.ask('Is there room?');
-  // Which of them began to wait first is their threads' matter.
+  // Which of them began to wait first depends on their threads.
   await within(Promise.race(silent.map(({ ended }) => ended)), 'the end of one that is silent');
   assert.ok(silent.some(({ closed }) => !closed));
-  // The scrape's own connection is one more that may have to go while it says nothing.
+  // The scrape's own connection is one more idle connection that may be closed.
   await eventually(async () => (await metric(relay, 'verbatim_idle_connections_closed_total').catch(() => 0)) >= 1, 'it is counted');
   assert.match(relay.program.stderr, /connections\.closed_idle/);
   await client.close();
@@ -48,7 +48,7 @@ test('connections at work are not closed for new ones, which are refused and cou
   const clients = [];
   for (let n = 0; n < 2; ++n) clients.push(await Client.connectWithId(t, relay, { token: relay.key }));
   for (let n = 0; n < 5; ++n) await within((await connection(t, relay)).ended, 'a refusal');
-  assert.equal(relay.program.stderr.match(/connections\.refused/g).length, 1); // a line for all
+  assert.equal(relay.program.stderr.match(/connections\.refused/g).length, 1); // one line for all
   for (const client of clients) await client.ask('Still here?');
 });
 
@@ -61,7 +61,7 @@ test('one address can not have every connection, behind a proxy or not [P11]', a
   const third = await connection(t, relay, announcement('203.0.113.9'));
   await within(third.ended, 'a refusal');
   assert.equal(third.text, '');
-  // A proxy that speaks HTTP names the client with each request.
+  // A proxy that speaks HTTP names the client in each request.
   const refused = await refusal(relay, { token, headers: { 'x-forwarded-for': '203.0.113.9' } });
   assert.equal(refused.status, 429);
   assert.ok(Number(refused.headers['retry-after']) > 0);
@@ -109,7 +109,7 @@ test("each request's header has its own time, from its first byte [P11]", async 
   const trickle = setInterval(() => slow.socket.write('A: b\r\n'), 50);
   t.after(() => clearInterval(trickle));
   await within(slow.ended, 'the end of a header that never ends');
-  assert.ok(!idle.closed); // one that says nothing may wait for longer
+  assert.ok(!idle.closed); // a silent connection may wait for longer
 });
 
 /** How many times the log has this. */
@@ -146,7 +146,7 @@ async function flood(client, bytes) {
   while (!client.ended && sent < 100 * 1024 * 1024) {
     client.send({ type: 'conversation.item.create', item });
     sent += bytes;
-    // As fast as the relay takes it.
+    // As fast as the relay reads it.
     await new Promise((resolve) => (client.socket.bufferedAmount > bytes ? client.socket._socket.once('drain', resolve) : setImmediate(resolve)));
     if (client.socket.readyState !== client.socket.OPEN) break;
   }
@@ -171,10 +171,10 @@ for (const [what, set, limit] of [
     const transcript = await relay.transcript(client.id);
     assert.equal(transcript.close_reason, 'policy');
     const kept = transcript.turns.reduce((sum, { text }) => sum + text.length, 0);
-    // An item is journaled as it is asked for, as it is placed and as it is done: at most three times.
+    // An item is journaled when it is requested, placed and done: at most three times.
     const limitBytes = 2 * 1024 * 1024;
     assert.ok(kept > limitBytes / 3 - 60_000 && kept < 1.5 * limitBytes, `${kept} bytes are kept`);
-    await relay.program.logged('session.ended'); // counted by then; the transcript is final a little before
+    await relay.program.logged('session.ended'); // counted by then; the transcript is final slightly earlier
     assert.equal(await metric(relay, `verbatim_limits_reached_total{limit="${limit}"}`), 1);
     assert.match(relay.program.stderr, new RegExp(`session\\.ended.*${limit}`));
     await bystander.ask('And who is there now?');
@@ -203,7 +203,7 @@ test("one user's conversations have one pace, however many they are [P11]", asyn
   const clients = await Promise.all(Array.from({ length: 12 }, () => open('bob')));
   const bystander = await open('ann');
   const bytes = 20_000;
-  // An item is journaled as it is asked for and as it is placed, at least.
+  // An item is journaled at least when it is requested and when it is placed.
   const journaled = () =>
     clients.reduce((sum, { events }) => sum + 2 * bytes * events.filter(({ type }) => type === 'conversation.item.added').length, 0);
   const begun = performance.now();
@@ -213,7 +213,7 @@ test("one user's conversations have one pace, however many they are [P11]", asyn
   const brought = journaled();
   const seconds = (performance.now() - begun) / 1000;
   stops.forEach((stop) => stop());
-  // Beside the rate: a quarter of a second's at once, and the message that each has under way.
+  // Beyond the rate: a quarter of a second's at once, and the message that each is sending.
   const most = perSecond * (seconds + 0.25) + clients.length * 4 * bytes;
   assert.ok(brought <= most, `${brought} bytes in ${seconds} s, at most ${most}`);
   assert.ok([...clients, bystander].every(({ ended }) => !ended));
@@ -223,7 +223,7 @@ test("a user's next conversation does not begin the minute's bound anew [P11]", 
   const relay = await start(t, ['limits.journal_bytes_per_minute=2MiB']);
   const token = () => relay.mint({ user: 'bob' });
   let refused;
-  // Between the flood and the next conversation another minute may have begun: once.
+  // Another minute may have begun once between the flood and the next session.
   for (let n = 0; n < 2 && !refused; ++n) {
     const client = await Client.connectWithId(t, relay, { token: await token() });
     await client.event('session.created');

@@ -1,5 +1,5 @@
-// Where a certificate, a key or a secret should be and there is no ordinary file: refused at once,
-// at the start, by the check and at SIGHUP. A FIFO is the worst of them: to open it waits for ever.
+// Certificates, keys and secrets must be ordinary files. Others are refused at once: at the start, by the check
+// and at SIGHUP. A FIFO is the worst of them: opening it blocks.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// SIGTERM ends the program in good time with its defaults, whatever its clients and providers do.
+// With default settings SIGTERM ends the program in good time, whatever clients and providers do.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Provider } from './support/provider.mjs';

@@ -1,5 +1,5 @@
-// What the commands and a start do when files of the store are missing, damaged or not their own:
-// they name them, say what to do, and change nothing.
+// Commands and starts on a store whose files are missing, damaged or foreign: they name the files, say what to
+// do, and change nothing.
 import assert from 'node:assert/strict';
 import {
   cpSync,

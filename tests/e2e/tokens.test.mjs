@@ -1,5 +1,5 @@
-// A client token's life: it outlives its time for what it has opened, opens nothing new, and is over
-// when it is revoked.
+// The life of a client token: after its expiry it stays valid for the sessions it opened, opens no new ones,
+// and ends when it is revoked.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -81,7 +81,7 @@ describe('an expired token', { concurrency: 3 }, () => {
     assert.equal(back.id, it.session);
     await back.ask('Am I the same?');
     back.socket.terminate();
-    // One that knows nothing of sessions, as a page connects.
+    // A client that knows nothing of sessions connects like a web page.
     const page = await Client.connect(t, relay, {
       protocols: ['realtime', `openai-insecure-api-key.${it.token}`],
     });
@@ -136,7 +136,7 @@ describe('an expired token', { concurrency: 3 }, () => {
       key: relay.keyPair,
       set: [...goesOn, 'server.restart=handover'],
     });
-    await mint(next, { user: 'bob' }); // which clears away what is good for nothing
+    await mint(next, { user: 'bob' }); // making a token removes those without further use
     const back = await Client.connectWithId(t, next, { token: it.token });
     const created = await back.event('session.created');
     assert.equal(created.session.instructions, 'Be brief.');
@@ -157,11 +157,11 @@ describe('an expired token', { concurrency: 3 }, () => {
     const back = await Client.connectWithId(t, relay, { token: it.token });
     back.send({ type: 'verbatim.end' });
     await within(back.closed, 'the end');
-    // Its session is over: what it would open there is a new attempt.
+    // Its session has ended: connecting would open a new attempt.
     assert.equal((await refusal(relay, { token: it.token })).status, 401);
     const { json } = await relay.request(`/v1/sessions/${it.session}`);
     assert.equal(json.attempts.length, 1);
-    // And it was never good for what back ends do.
+    // It was never valid for back-end calls.
     const asked = await relay.request('/v1/sessions', { key: it.token });
     assert.equal(asked.status, 401, asked.text);
   });
@@ -239,7 +239,7 @@ describe('a token that is revoked', { concurrency: 3 }, () => {
     await back.ask('With another token?');
     await revoke(relay, made.id); // once more
     await back.ask('Still here?');
-    // On a relay's next start it is as revoked as before.
+    // After the relay's next start it is still revoked.
     await relay.program.stop();
     const next = await startRelay(t, {
       simulator: relay.simulator, dataDir: relay.dataDir, key: relay.keyPair, set: goesOn });
@@ -332,7 +332,7 @@ test('tokens that are still good are listed, never with their value [P10]', asyn
 });
 
 describe('a token that is made can be used', { concurrency: 2 }, () => {
-  // What stands in it, in letters of one byte and of more, as one member and as many.
+  // Private metadata with one-byte and longer characters, as one member and as many.
   const long = {
     'verbatim.metadata': (n) => ({ verbatim: { user: 'ann', metadata: { a: 'x'.repeat(n) } } }),
     'verbatim.metadata, of many members': (n) =>
@@ -405,7 +405,7 @@ describe('a back-end key that is taken away', { concurrency: 2 }, () => {
     const read = await relay.request(`/v1/sessions/${theirs.session}/transcript`, { key: theirs.token });
     assert.deepEqual([read.status, read.json.error?.code ?? 'token_revoked'], [401, 'token_revoked']);
     await others.client.ask('Still there?');
-    // The key comes back; its tokens do not.
+    // The key returns; its tokens stay revoked.
     writeFileSync(file, setting(kept, gone));
     process.kill(relay.program.pid, 'SIGHUP');
     await eventually(async () => (await relay.request('/v1/sessions', { key: gone.key })).status === 200, 'the key');
@@ -419,7 +419,7 @@ describe('a back-end key that is taken away', { concurrency: 2 }, () => {
     writeFileSync(file, setting(kept, gone));
     const relay = await startRelay(t, { simulator: await startSimulator(t), key: kept, config: file, set: goesOn });
     const theirs = [];
-    // As headers and as browsers' subprotocols, in both dialects; one comes back after a drop.
+    // In headers and in browsers' subprotocols, in both dialects; one resumes after a drop.
     for (const options of [
       { token: gone.key },
       { token: null, headers: { 'api-key': gone.key } },
@@ -452,7 +452,7 @@ describe('a back-end key that is taken away', { concurrency: 2 }, () => {
     assert.equal((await refusal(relay, { token: gone.key })).status, 401);
     await others.ask('Still there?');
     await othersWatcher.text('Still there?');
-    // Back in force it opens conversations that stay.
+    // Valid again, it opens conversations that stay open.
     writeFileSync(file, setting(kept, gone));
     process.kill(relay.program.pid, 'SIGHUP');
     await eventually(async () => (await relay.request('/v1/sessions', { key: gone.key })).status === 200, 'the key');

@@ -1,4 +1,4 @@
-// Tool calls in the record: beside the turns, over everything that may happen to a conversation.
+// Tool calls in the transcript, beside the turns, through losses, restarts and erasures.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Transcription sessions: speech comes in, its words go out, and nobody answers. The provider's side
-// is moved by hand, with the events in the order in which the provider sends them.
+// Transcription sessions: speech comes in, its text goes out, and there are no answers. The test plays the
+// provider, with events in the provider's order.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
@@ -153,7 +153,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
       const line = await next;
       const created = await client.event('session.created');
       assert.equal(created.session.type, 'transcription');
-      // Without being asked: without it there were no words.
+      // Set without a request of the client: otherwise there would be no text.
       await line.until(({ type, session: own }) => type === 'session.update' && own.audio.input.transcription.model, 'transcription is on');
       client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(4800).toString('base64') });
       line.speaks('item_1');
@@ -185,7 +185,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
       client.send({ type: 'session.update', event_id: 'mine', session: configuration });
       const updated = await client.until(({ events }) => events.find((event) => event.type === 'session.updated' && event.session.audio.input.transcription?.language === 'de'), 'its settings');
       assert.equal(updated.session.type, 'transcription');
-      // The relay may have dialled for a conversation before; the two connections can come in either order.
+      // The relay may have connected for a conversation before; the two connections can come in either order.
       const line = provider.lines.find(({ transcribes }) => transcribes);
       line.speaks('item_1');
       line.hears('item_1', 'Hello.');
@@ -207,7 +207,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
     first.speaks('item_1');
     first.hears('item_1', 'Before.');
     await transcribed(client, 'item_1');
-    first.speaks('item_2'); // and its words never come
+    first.speaks('item_2'); // its text never comes
     await client.until(({ events }) => events.find((event) => event.type === 'conversation.item.done' && event.item.id === 'item_2'), 'item_2');
     const next = provider.next();
     first.socket.terminate();

@@ -1,5 +1,4 @@
-// Answers that are asked for and not read: they cost their owner's part of the memory of answers, and
-// nobody else anything.
+// Responses that are requested and not read: they use only their owner's part of the memory for responses.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
@@ -10,7 +9,7 @@ import { Client, startRelay } from './support/verbatim.mjs';
 
 const MiB = 1 << 20;
 const simulator = sharedSimulator();
-// No unread answer ends by itself while a test looks.
+// No unread response may time out while a test checks.
 const start = (t, set = []) =>
   startRelay(t, { simulator, set: ['tls.enabled=false', 'server.request_timeout=10m', 'events.write_timeout=1m', ...set] });
 

@@ -1,4 +1,4 @@
-// Webhooks: what a back end is told, by a receiver that checks every call with the public package.
+// Webhooks: a receiver checks every call with the public package.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -30,7 +30,7 @@ class Receiver {
     const server = (receiver.server = createServer(async (request, response) => {
       let body = '';
       for await (const chunk of request) body += chunk;
-      // Throws if it is not signed as it must be.
+      // Throws if the signature is wrong.
       const event = new Webhook(receiver.secret).verify(body, request.headers);
       const call = { id: request.headers['webhook-id'], path: request.url, ...event };
       receiver.calls.push(call);
@@ -121,7 +121,7 @@ test('the end waits for the copies of other writers; later ones are told as upda
   assert.equal(ended.data.transcript.turns.length, 4);
   await post('Long after the end of it all.');
   await receiver.until('transcript.updated');
-  await post('Long after the end of it all.'); // changes nothing: is not told
+  await post('Long after the end of it all.'); // changes nothing, so no message is sent
   await post('One thing more, for good measure.');
   await receiver.until('transcript.updated', 2);
   assert.deepEqual(

@@ -310,7 +310,7 @@ test('a kill amid posts loses none that was answered, and their merge is made go
     const first = next;
     next += 12;
     const posts = Array.from({ length: 12 }, async (_, i) => {
-      // Not like what the others have: that would be another version of one turn.
+      // Unlike the other copies' text: a similar one would be another version of the same turn.
       const text = Array.from({ length: 4 }, () => randomBytes(4).toString('hex')).join(' ');
       const turns = [...before, { role: 'user', text }];
       const answer = await post(relay, id, { writer: `w${first + i}`, turns }).catch(() => null);
@@ -519,7 +519,7 @@ test('an erased session leaves nothing of its copies in any file', async (t) => 
   await post(relay, id, { writer: 'agent', turns: [{ role: 'user', text: 'planted-in-a-copy' }] });
   assert.equal((await relay.request(`/v1/sessions/${id}`, { method: 'DELETE' })).status, 204);
   assert.equal((await relay.request(`/v1/sessions/${id}`)).status, 404);
-  // The log is emptied as soon as the writer has nothing else to do.
+  // The idle writer empties the WAL.
   await eventually(
     () => !files(relay.dataDir).some((bytes) => bytes.includes('planted-in')),
     'no trace',
@@ -541,14 +541,14 @@ test('one client token posts only so many turns and bytes, whatever the back end
   const tooMany = await postAs(token, { turns: turns(1000, 41) });
   assert.equal(tooMany.status, 413);
   assert.match(tooMany.json.detail, /posts\.client_turns_max/);
-  // What is there already is answered as ever, however often, and what was refused was not counted.
+  // Identical copies are still accepted, any number of times; refused copies did not count.
   for (let i = 0; i < 3; i += 1) {
     const again = await postAs(token, { turns: turns(0, 60) });
     assert.deepEqual([again.status, again.json.added], [200, 0]);
   }
   assert.equal((await postAs(token, { turns: turns(2000, 40) })).status, 200);
   assert.equal((await postAs(token, { turns: turns(3000, 1) })).status, 413);
-  // At once, no two take the same rest.
+  // At the same time: no two posts may take the same remaining space.
   const rush = await Promise.all(Array.from({ length: 20 }, (_, i) => postAs(other, { turns: turns(4000 + 10 * i, 10) })));
   assert.equal(rush.filter(({ status }) => status === 200).length, 10);
   const third = await relay.mint({ user: 'ada', session_id: id });
@@ -571,7 +571,7 @@ test('client tokens cannot use up what their back end may post to the same sessi
     ['attempt_bytes_max', (n) => ({ turns: said(`bytes ${n}`, 1, 5000) })],
   ]) {
     const id = await created(relay, { user: 'ada' });
-    // Another token is no other share.
+    // Another token does not get another share.
     let refused = null;
     for (let n = 0; n < 10 && !refused; ++n) {
       const token = await relay.mint({ user: 'ada', session_id: id });

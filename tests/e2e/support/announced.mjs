@@ -1,4 +1,4 @@
-// Connections as a proxy hands them on: a header of PROXY protocol v2 before the first byte.
+// Connections as a proxy forwards them: a PROXY protocol v2 header before the first byte.
 import net from 'node:net';
 
 /** A header for a client with this IPv4 address. */

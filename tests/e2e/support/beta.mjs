@@ -1,5 +1,5 @@
-// One conversation by a public client of the beta protocol, in a process of its own, as in sdk.mjs.
-// Prints, as JSON, what the client made of it.
+// One conversation by a public client of the beta protocol, in a process of its own, as in sdk.mjs. Prints, as
+// JSON, what the client received.
 //
 //   node support/beta.mjs CLIENT URL TOKEN
 const [client, url, token] = process.argv.slice(2);
@@ -103,12 +103,12 @@ async function keeper() {
   };
   const type = (text) => realtime.sendUserMessageContent([{ type: 'input_text', text }]);
   for (const text of questions) await ask(() => type(text));
-  // A tool's call is a response of its own, the words about its output are the next.
+  // A tool call is a response of its own; the words about its output are the next response.
   const spoken = answered();
   type('Call get_weather, please.');
   await done();
   await Promise.all([spoken, done()]);
-  // Half a second that is loud; the client ends the utterance itself.
+  // Half a second of loud audio; the client ends the utterance itself.
   const tone = Int16Array.from({ length: 12_000 }, (_, i) => (i % 40 < 20 ? 9000 : -9000));
   const transcribed = realtime.realtime.waitForNext(
     'server.conversation.item.input_audio_transcription.completed',
@@ -118,7 +118,7 @@ async function keeper() {
     realtime.createResponse();
   });
   const { transcript: heardAs } = await transcribed;
-  // Of the last answer the user heard 100 ms: what follows is its truncation.
+  // The user heard 100 ms of the last answer: the client truncates it.
   const truncated = realtime.realtime.waitForNext('server.conversation.item.truncated');
   const keptBefore = last.formatted.transcript;
   realtime.cancelResponse(last.id, 2400);

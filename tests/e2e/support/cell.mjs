@@ -1,5 +1,5 @@
-// One relay with two conversations on one thread: somebody in trouble, and a bystander who must not
-// notice. Both reach the provider by a door that can be taken over for one connection.
+// One relay with two conversations on one thread: one in trouble, and a bystander that must not notice. Both
+// reach the provider through a proxy, which a test can take over for one connection.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -108,7 +108,7 @@ export class Cell {
         ...set,
       ],
     });
-    // What the program opens once and keeps is open after a first conversation.
+    // After a first conversation, everything that the program opens once is open.
     const first = await Client.connectWithId(t, cell.relay);
     await first.ask('First?');
     await first.close();
@@ -116,7 +116,7 @@ export class Cell {
     await cell.idle();
     cell.baseline = cell.descriptors();
     cell.bystander = await Client.connectWithId(t, cell.relay);
-    await cell.bystander.event('session.created'); // it has come through the door
+    await cell.bystander.event('session.created'); // it has come through the proxy
     return cell;
   }
 

@@ -1,4 +1,4 @@
-// A realtime client that keeps every frame it gets and lets a test wait for what must come.
+// A realtime client that keeps every frame it receives, and lets a test wait for frames.
 import WebSocket from 'ws';
 import { within } from './process.mjs';
 
@@ -39,7 +39,7 @@ export function refusal(relay, options) {
 }
 
 export class Client {
-  frames = []; // as they came: the text of each
+  frames = []; // the text of each, as it came
   events = []; // the same, parsed
   #waiting = new Set();
 
@@ -74,7 +74,7 @@ export class Client {
       }),
       'upgrade',
     );
-    socket.on('error', () => {}); // what follows shows as a close
+    socket.on('error', () => {}); // a close event follows
     return client;
   }
 
@@ -98,7 +98,7 @@ export class Client {
         try {
           const result = find(this);
           if (result !== undefined && result !== false) {
-            this.#waiting.delete(look); // what comes together with what was wanted is not for it
+            this.#waiting.delete(look); // later frames of the same batch are not for it
             resolve(result);
           } else if (this.ended) reject(new Error(`closed while waiting for ${what}`));
         } catch (error) {

@@ -1,4 +1,4 @@
-// A page that watches a session: Server-Sent Events as a browser reads them, kept in order.
+// A web page that follows a session: Server-Sent Events as a browser reads them, in order.
 import http from 'node:http';
 import https from 'node:https';
 import { within } from './process.mjs';
@@ -30,7 +30,7 @@ export class Watcher {
     });
     t.after(() => watcher.close());
     const answer = await within(answered, url);
-    watcher.request.on('error', () => {}); // what follows shows as an end
+    watcher.request.on('error', () => {}); // an end event follows
     watcher.answer = answer;
     watcher.status = answer.statusCode;
     watcher.over = new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// Which files hold planted bytes, also files that have no name any more.
+// Finds the files that hold planted bytes, unlinked files included.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -1,5 +1,5 @@
-// Tests that need a network of their own to break: lost packets, and names that nobody answers for.
-// Run by network-loss.test.mjs in a namespace that ends with this process; never run it elsewhere.
+// Tests that need a network of their own: lost packets, and names that no server answers for.
+// network-loss.test.mjs runs them in a namespace that ends with this process; never run them elsewhere.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
@@ -77,7 +77,7 @@ describe('lost packets', { concurrency: 3 }, () => {
 
   test('a provider that no packet reaches is given up [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.connect_timeout=1s'] });
-    // Who is connected stays so: only what begins anew is lost.
+    // Existing connections stay: only new ones are lost.
     const port = new URL(cell.door.url).port;
     nft(`add element inet verbatim deaf { ${port} }`);
     t.after(() => nft(`delete element inet verbatim deaf { ${port} }`));

@@ -1,4 +1,4 @@
-// A line between a relay and its provider that can be cut: TCP, passed on as it is.
+// A TCP proxy between a relay and its provider that a test can cut. It passes bytes unchanged.
 import { once } from 'node:events';
 import net from 'node:net';
 

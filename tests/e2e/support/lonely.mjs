@@ -1,4 +1,4 @@
-// A client in a process of its own, to be stopped: asks once, prints its session's id, stays.
+// A client in a process of its own, which a test stops: asks once, prints its session's id, and stays.
 //
 //   node support/lonely.mjs URL TOKEN
 import WebSocket from 'ws';

@@ -1,4 +1,4 @@
-// The program as a child process: started, waited for, stopped by its pid, read when it is over.
+// The program as a child process: starts it, waits for it, stops it by its pid, reads its output.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,8 +27,7 @@ export function temporaryDirectory(t) {
     try {
       remove();
     } catch {
-      // A program that is still there may be making a file. The hooks behind this one end it, and
-      // must run.
+      // A program that still runs may be writing a file. The later hooks end it, so they must run.
       process.once('exit', remove);
     }
   });

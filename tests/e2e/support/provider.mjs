@@ -1,5 +1,5 @@
-// A provider that is moved by hand: a real WebSocket server that says what the test says, when the
-// test says it. One serves many conversations, each known by the model that its client names.
+// A provider that a test controls: a real WebSocket server that sends what the test says. One server handles
+// many conversations, each known by the model that its client names.
 import { WebSocketServer } from 'ws';
 
 /** One conversation's connection, as the provider has it. */

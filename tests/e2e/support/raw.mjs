@@ -1,4 +1,4 @@
-// HTTP by hand, byte for byte: what no well-behaved library would send.
+// HTTP by hand, byte for byte: requests that no library would send.
 import net from 'node:net';
 import { within } from './process.mjs';
 

@@ -1,4 +1,4 @@
-// A recorded conversation: read, and acted out by a client.
+// Reads a recorded conversation, and acts it out as a client.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export const isExtra = (bytes) => /^(session\.updated|verbatim\..*)$/.test(JSON.
 
 /** Sends what the client sent, in its place; resolves to the number of frames used up. */
 export async function play(client, lines) {
-  let matched = 0; // frames received that the recording has
+  let matched = 0; // received frames that match the recording
   let seen = 0;
   for (const line of lines) {
     if (line.direction === 'c2s') {

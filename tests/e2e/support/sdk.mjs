@@ -1,5 +1,5 @@
-// One conversation by a public SDK, in a process of its own: the certificate that it trusts
-// (NODE_EXTRA_CA_CERTS) is read when Node starts. Prints, as JSON, what the SDK made of it.
+// One conversation by a public SDK, in a process of its own, because Node reads the trusted certificate
+// (NODE_EXTRA_CA_CERTS) when it starts. Prints, as JSON, what the SDK received.
 //
 //   node support/sdk.mjs CLIENT URL TOKEN
 const [client, url, token] = process.argv.slice(2);

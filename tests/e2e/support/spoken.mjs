@@ -1,6 +1,6 @@
-// What a provider says of one answer, one tool call, one typed item: for a Line of provider.mjs.
+// A provider's events for one answer, one tool call, one typed item: for a Line of provider.mjs.
 
-const secondOfAudio = Buffer.alloc(48_000).toString('base64'); // PCM of 16 bits at 24 kHz
+const secondOfAudio = Buffer.alloc(48_000).toString('base64'); // 16-bit PCM at 24 kHz
 
 /** A spoken answer with so many seconds of audio, sent as fast as it goes. */
 export function answer(line, { id, response = `resp_${id}`, after = null, text, seconds = 0, done = true }) {

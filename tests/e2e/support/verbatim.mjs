@@ -1,4 +1,4 @@
-// A relay with its simulated provider, and what its clients and back ends do.
+// A relay with its simulated provider, and the actions of its clients and back ends.
 import { createHash, randomBytes } from 'node:crypto';
 import https from 'node:https';
 import http from 'node:http';
@@ -14,7 +14,7 @@ let counter = 0;
 /** A provider. It plays the recording that the client names as its model, or a script. */
 export async function startSimulator(t, args = [], pace = '0') {
   let program;
-  t.after(() => program?.stop('SIGKILL')); // before its directory goes
+  t.after(() => program?.stop('SIGKILL')); // before its directory is removed
   const directory = temporaryDirectory(t);
   const ready = `simulator-${++counter}.json`;
   program = new Program([
@@ -71,14 +71,14 @@ class Relay {
  */
 export async function startRelay(t, options = {}) {
   let program;
-  t.after(() => program?.stop('SIGKILL')); // before its directories go
+  t.after(() => program?.stop('SIGKILL')); // before its directories are removed
   const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], config, args = [] } = options;
   const directory = temporaryDirectory(t);
   const ready = `relay-${++counter}.json`;
   const assignments = [
     'server.listen=127.0.0.1:0',
     `server.data_dir=${dataDir}`,
-    // What is lost ends, unless a test is about what goes on.
+    // A lost client's session ends, unless a test is about resuming.
     'session.resume_window=0s',
     'upstream.reconnect_attempts_max=0',
     ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
@@ -93,7 +93,7 @@ export async function startRelay(t, options = {}) {
       ...assignments.flatMap((assignment) => ['--set', assignment]),
       ...args,
     ],
-    // The simulator does not look at it, but a relay with a provider wants one.
+    // The simulator ignores it, but a relay with a provider needs one.
     {
       env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env },
       openFiles: options.openFiles,

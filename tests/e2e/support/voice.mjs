@@ -1,17 +1,18 @@
-// A provider that says what a harness tells it to, word by word, and keeps all text that it has sent.
-// What clients ask for is answered as a provider would; speech and answers are the harness's.
+// A provider that a harness controls word by word, and that keeps all text it has sent. It answers clients'
+// requests as a provider would; the harness makes the speech and the answers.
 //
 //   const provider = await Voices.start(scope);
-//   const voice = await provider.voice('name');  // when the relay calls for the client of this model
+//   const voice = await provider.voice('name');  // when the relay connects for the client of this model
 //   voice.hear('one'); voice.hear('two'); voice.understood();
 //   voice.say('three'); voice.said();
 //   voice.sent                                   // by item, its whole text
-//   voice.received                               // what clients typed, in the order in which it came
+//   voice.received                               // what clients typed, in the order of arrival
 //   voice.order                                  // items in the conversation's order
 //
-// With `odd`, a function from a voice's name to random numbers, it is no model pupil: predecessors are
-// null, text names its response only, JSON comes in binary frames, ids are odd, transcriptions fail,
-// come late or never, answers fail, items are deleted, and there are answers beside the conversation.
+// `odd` is a function from a voice's name to random numbers. With it the provider behaves irregularly:
+// predecessors are null, text names only its response, JSON comes in binary frames, ids are unusual,
+// transcriptions fail, come late or never, answers fail, items are deleted, and there are answers outside the
+// conversation.
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 
@@ -49,15 +50,15 @@ class Voice {
   sent = new Map();
   received = new Map(); // texts, and how many came before
   order = [];
-  #late = []; // events that come when the next answer is over
+  #late = []; // events to send after the next answer
   #numbers = 0;
-  #last = null; // the item at the end of the conversation
-  #heard; // the item that is being spoken by the user
-  #answer; // { id, item, at }: what is being answered
+  #last = null; // the last item of the conversation
+  #heard; // the item that the user is speaking
+  #answer; // { id, item, at }: the current answer
 
   constructor(socket, name, random) {
     Object.assign(this, { socket, name, random, port: socket._socket.remotePort });
-    socket.on('error', () => {}); // shows as a close
+    socket.on('error', () => {}); // a close event follows
     socket.on('close', () => (this.ended = true));
     socket.on('message', (data) => this.#asked(JSON.parse(data)));
     this.#tell('session.created', { session });

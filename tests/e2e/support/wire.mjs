@@ -1,4 +1,4 @@
-// WebSockets by hand, byte for byte: what a well-behaved library would not send.
+// WebSockets by hand, byte for byte: frames that no library would send.
 import { createHash, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
@@ -39,10 +39,10 @@ export function closing(code, reason = '') {
 
 /** What is common to both ends: frames are taken apart, and waited for. */
 class Wire {
-  messages = []; // texts, put together
+  messages = []; // texts, assembled
   events = [];
   controls = []; // {opcode, payload}
-  head = ''; // of the other side's half of the handshake
+  head = ''; // of the other side's handshake
   ended = false; // nothing more will come
   #bytes = Buffer.alloc(0);
   #parts = [];
@@ -149,7 +149,7 @@ export class WireClient extends Wire {
     const { hostname: host, port } = new URL(relay.url);
     const tcp = net.connect({ host, port: Number(port), noDelay: true, allowHalfOpen: true });
     t.after(() => tcp.destroy());
-    tcp.on('error', () => {}); // a reset is what some of these are after
+    tcp.on('error', () => {}); // some tests want a reset
     const socket = tls.connect({ socket: tcp, rejectUnauthorized: false, allowHalfOpen: true });
     const client = new WireClient(socket);
     client.tcp = tcp;
