@@ -1,5 +1,5 @@
-// The close matrix: every way in which a conversation can end, at every point where it can be. The
-// right reason and code, the right turns, one end that stays as it is, and nothing left behind.
+// The close matrix: every way in which a conversation can end, at every point of it. Checks the reason and the
+// close code, the turns, that there is exactly one end, and that nothing is left behind.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
@@ -101,7 +101,7 @@ class Group {
       env: this.shim?.env,
     };
     this.relay = await startRelay(this.scope, this.setup);
-    // Each of its threads opens a few files for its event loop when it first has something to do.
+    // Each thread of the relay opens a few files for its event loop when it first has work.
     for (let i = 0; i < 8; ++i) await this.relay.request('/healthz');
     this.files = this.#files();
   }
@@ -167,7 +167,7 @@ function groupOf(name, set, options, body) {
   });
 }
 
-// --- paths that strike one conversation at a time, side by side in one relay ---------------------
+// --- paths that end one conversation at a time, in parallel in one relay -------------------------
 
 const single = Object.entries(paths).filter(([, path]) => path.strike);
 const groups = new Set(single.map(([, path]) => path.group ?? 'ends'));
@@ -196,7 +196,7 @@ for (const name of groups) {
   });
 }
 
-// --- the same while a client is coming back ------------------------------------------------------
+// --- the same while a client reconnects ----------------------------------------------------------
 
 const returning = 'while resuming';
 const window = ['session.resume_window=500ms'];
@@ -220,7 +220,7 @@ for (const name of groups) {
   });
 }
 
-// --- paths that strike all conversations of a relay at once --------------------------------------
+// --- paths that end all conversations of a relay at once -----------------------------------------
 
 for (const [reason, path] of Object.entries(paths).filter(([, one]) => one.all)) {
   describe(`close matrix, ${reason}`, () => {
@@ -254,7 +254,7 @@ for (const [reason, path] of Object.entries(paths).filter(([, one]) => one.all))
   });
 }
 
-// --- while a flush is under way, and two causes at once ------------------------------------------
+// --- during a flush, and with two causes at once -------------------------------------------------
 
 /** Something else, from the other side. */
 const second = {
@@ -275,7 +275,7 @@ groupOf('close matrix, while a flush is under way', [], { faults: true }, (group
     const held = group.shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
     for (const [reason, path] of direct) path.strike(cells.get(reason));
     await held.struck();
-    // All ends are submitted when the queue, which nothing leaves now, grows no more.
+    // The queue cannot drain now. All ends are submitted when it stops growing.
     const waiting = async () =>
       (await group.relay.request('/metrics')).text.match(/queue_bytes (\d+)/)[1];
     for (let last, now = await waiting(), same = 0; same < 10; same = now === last ? same + 1 : 0) {

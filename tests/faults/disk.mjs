@@ -1,8 +1,8 @@
-// A disk that one can cut the power of: an ext4 file system in a file, mounted through a loop
-// device. What programs have not synced when the power goes is gone.
+// A disk whose power a test can cut: an ext4 file system in a file, mounted through a loop device. Bytes that
+// programs have not synced when the power goes are lost.
 //
-// Mounts are made in a namespace of their own (ownNamespace), so the kernel takes them away with
-// the last process in it, however that ends.
+// Mounts are made in a namespace of their own (ownNamespace), so the kernel removes them with the last process
+// in it, however that ends.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -59,7 +59,7 @@ export async function ownNamespace() {
     env: { ...process.env, [sign]: '1', TMPDIR: directory },
     stdio: 'inherit',
   });
-  // The kernel then ends all that it has started, and takes their mounts away.
+  // The kernel then ends all processes of the namespace and removes their mounts.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => inner.kill('SIGKILL'));
   const code = await new Promise((resolve) => {
@@ -81,7 +81,7 @@ export class Disk {
     const image = openSync(this.image, 'w');
     ftruncateSync(image, megabytes * 1024 * 1024);
     closeSync(image);
-    // Nothing is to be written later that has not been asked for.
+    // Nothing may be written later without a request.
     command('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', this.image);
     command('mount', '-o', 'loop', this.image, this.mountPoint);
     scope.after(() => {

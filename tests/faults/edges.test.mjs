@@ -1,5 +1,5 @@
-// The store at its edges, with live conversations: its files taken away under it, a reader that
-// holds the log, a start on a full disk, too few file descriptors.
+// Edge cases of the store with live conversations: its files are taken away, a reader holds the WAL open, the
+// disk is full at start, file descriptors run out.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
@@ -115,7 +115,7 @@ test('a reader that holds the log is named, first as a warning, then nobody new 
   });
   const client = await connect(t, relay);
   await client.ask('Before?');
-  // Its arguments are nobody else's business: a password may be among them.
+  // Command line arguments must not be shown: a password may be among them.
   const reader = spawn('sqlite3', ['-separator', 'hunter2', join(relay.dataDir, 'verbatim.db')]);
   t.after(() => reader.kill());
   const begun = new Promise((resolve) => reader.stdout.once('data', resolve));
@@ -183,7 +183,8 @@ for (const [how, signal] of Object.entries({ 'an orderly end': 'SIGTERM', 'a kil
     const client = await connect(t, before);
     await client.ask('What is kept?');
     await before.program.stop(signal);
-    // The log that a kill leaves would have room for the next start: it goes, what is in it stays.
+    // The next start could use the space of the WAL that a kill leaves: move it into the database and remove
+    // it.
     if (signal === 'SIGKILL')
       execFileSync('sqlite3', [join(mounted, 'verbatim.db'), 'PRAGMA wal_checkpoint(TRUNCATE)']);
     fillDisk(mounted);
@@ -253,7 +254,7 @@ test('out of file descriptors: refused and counted, no spin, live conversations 
   await client.ask('Still there?');
   const open = spawnSync('ls', [`/proc/${relay.program.pid}/fd`], { encoding: 'utf8' }).stdout;
   assert.ok(open.trim().split('\n').length < 90, 'none is left for the journal');
-  // Nothing happens now: whatever the program does is spinning.
+  // Nothing happens now: any work of the program is a busy loop.
   const before = ticks(relay.program.pid);
   await client.ask('And still?');
   assert.ok(ticks(relay.program.pid) - before < 60);

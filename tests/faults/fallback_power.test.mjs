@@ -1,4 +1,4 @@
-// The power goes for the fallback directory's disk.
+// A power cut of the fallback directory's disk.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

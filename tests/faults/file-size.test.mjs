@@ -1,5 +1,5 @@
-// A limit on the size of files (ulimit -f, LimitFSIZE=) and a quota are a full disk: the process is
-// not ended by a signal, words wait or conversations end, and it goes on once there is room.
+// A limit on file size (ulimit -f, LimitFSIZE=) and a quota count as a full disk: no signal ends the process,
+// words wait or conversations end, and the relay continues when there is space.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';

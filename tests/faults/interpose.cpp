@@ -1,9 +1,9 @@
-// Faults for the shipped program: a library that LD_PRELOAD puts between it and libc. What it does
-// to which call is in a control file (FAULT_SHIM_CONTROL) that a harness writes while the program
-// runs; it counts the calls and what it did to them into the same file. tests/faults/shim.mjs is
-// the other side of the file and says what each action means.
+// Injects faults into the shipped program: a library that LD_PRELOAD puts between it and libc. A
+// harness writes a control file (FAULT_SHIM_CONTROL) while the program runs; it says which calls
+// get which fault. The library counts the calls and the faults in the same file.
+// tests/faults/shim.mjs is the harness's side and explains each action.
 //
-// Any thread, any time; no locks and no allocation outside `lose`. Never acts without a control
+// Any thread, any time; no locks and no allocation outside `lose`. Does nothing without a control
 // file.
 #include <fcntl.h>
 #include <signal.h>
@@ -49,17 +49,17 @@ enum Call : unsigned {
 enum File : unsigned { other, db, wal, shm, file_count };
 enum Action : std::uint32_t { delay = 1, hold, fail, lose, shorten, kill_before, kill_after, tear };
 
-/// The control file, byte for byte; shim.mjs knows the same offsets. `armed` is written last.
+/// The control file, byte for byte; shim.mjs uses the same offsets. `armed` is written last.
 struct Rule {
   std::atomic<std::uint32_t> armed;
-  std::uint32_t calls;  ///< a bit each
+  std::uint32_t calls;  ///< one bit for each call
   std::uint32_t action;
   std::uint32_t unused;
-  std::int64_t first, last;  ///< of the matching calls since it was armed, counted from 1
+  std::int64_t first, last;  ///< of the matching calls since arming, from 1
   std::int64_t value;        ///< an errno, or microseconds
-  std::int64_t at_least;     ///< bytes that an allocation must want
+  std::int64_t at_least;     ///< smallest allocation that matches, in bytes
   std::atomic<std::int64_t> seen, fired;
-  char path[64];  ///< a part of the file's path; behind a '*' its end; empty: any
+  char path[64];  ///< a part of the file's path; after a '*', its end; empty: any
 };
 struct Control {
   std::uint64_t magic;
@@ -74,7 +74,7 @@ Control* control = nullptr;
 int (*real_clock)(clockid_t, timespec*) = nullptr;
 
 constexpr int fds_max = 4096;
-char paths[fds_max][192];  ///< of what is open, its end; written before anybody knows the fd
+char paths[fds_max][192];  ///< end of each open path; set before the program knows the fd
 
 const char* path_of(int fd) { return fd >= 0 && fd < fds_max ? paths[fd] : ""; }
 
@@ -107,7 +107,7 @@ void pause_for(std::int64_t microseconds) {
   for (;;) syscall(SYS_kill, getpid(), SIGKILL);
 }
 
-/// Whether this rule acts on this call; counts both.
+/// True if this rule applies to this call; counts both.
 bool strikes(Rule& rule, Call call, const char* path, std::size_t size) {
   if (rule.armed.load(std::memory_order_acquire) == 0 || (rule.calls >> call & 1u) == 0)
     return false;
@@ -120,10 +120,10 @@ bool strikes(Rule& rule, Call call, const char* path, std::size_t size) {
   return true;
 }
 
-// --- what a failed sync loses -------------------------------------------------------------------
-// Linux marks the pages clean all the same: the next sync succeeds, and what was not written comes
-// to light when the page leaves the cache. `lose` lets that happen at once: what was written since
-// the last good sync becomes what it was before.
+// --- bytes that a failed sync loses --------------------------------------------------------------
+// Linux marks the pages clean after a failed sync: the next sync succeeds, and the loss appears
+// when the page leaves the cache. `lose` makes this happen at once: bytes written since the last
+// good sync get their earlier values back.
 
 struct Undo {
   Undo* next;
@@ -133,11 +133,11 @@ struct Undo {
   std::size_t size;
   char* bytes() { return reinterpret_cast<char*>(this + 1); }
 };
-Undo* undo = nullptr;  // the newest first
+Undo* undo = nullptr;  // newest first
 std::atomic_flag undo_taken;
 
-/// One thread commits while another moves the log: what the one has synced must be gone from here
-/// before the next sync of the same file may be lost, whatever the other one looks at.
+/// One thread commits while another runs a checkpoint. Entries of a synced write must be removed
+/// before the next sync of the same file may be lost, whatever the other thread does.
 class UndoTurn {
  public:
   UndoTurn() {
@@ -160,13 +160,13 @@ void before_write(int fd, std::size_t size, off_t offset) {
   auto* entry = static_cast<Undo*>(__libc_calloc(1, sizeof(Undo) + size));
   if (!entry) return;
   *entry = {nullptr, status.st_dev, status.st_ino, offset, size};
-  syscall(SYS_pread64, fd, entry->bytes(), size, offset);  // what is beyond the end stays zero
+  syscall(SYS_pread64, fd, entry->bytes(), size, offset);  // bytes beyond the end stay zero
   const UndoTurn mine;
   entry->next = undo;
   undo = entry;
 }
 
-/// A sync of this file is over: what was written is safe now, or lost.
+/// A sync of this file has ended: its written bytes are now safe, or lost.
 void after_sync(int fd, bool lost) {
   struct stat status;
   const UndoTurn mine;
@@ -183,7 +183,8 @@ void after_sync(int fd, bool lost) {
   }
 }
 
-/// One call with what the rules do to it. `real(half)` makes it, with half of its bytes if asked.
+/// Makes one call and applies the rules. `real(half)` makes the call, with half of its bytes if
+/// asked.
 template <class Real>
 long faulty(Call call, const char* path, int fd, Real real) {
   if (!control) return real(false);
@@ -256,7 +257,7 @@ void* map(void* where, size_t size, int protection, int flags, int fd, off_t off
   const auto real = [=](bool) {
     return syscall(SYS_mmap, where, size, protection, flags, fd, offset);
   };
-  // Memory of no file is the allocator's and the threads' business.
+  // Allocations without a file belong to the allocator and to threads.
   return reinterpret_cast<void*>(fd < 0 ? real(false) : faulty(mmap_, path_of(fd), fd, real));
 }
 
@@ -276,8 +277,7 @@ __attribute__((constructor)) void begin() {
 
 }  // namespace
 
-// --- the calls
-// ------------------------------------------------------------------------------------
+// --- the calls --------------------------------------------------------------------------------
 
 extern "C" {
 
@@ -355,7 +355,7 @@ void* realloc(void* old, size_t size) noexcept {
   return no_memory(size) ? nullptr : __libc_realloc(old, size);
 }
 
-/// The wall clock may jump; the monotonic one is nobody's to move.
+/// Only the wall clock may jump; the monotonic clock stays correct.
 int clock_gettime(clockid_t clock, timespec* out) noexcept {
   const int result = real_clock ? real_clock(clock, out)
                                 : static_cast<int>(syscall(SYS_clock_gettime, clock, out));

@@ -1,21 +1,22 @@
-// Kills the shipped program, over and over, while people talk through it, and compares what they
-// saw with what it kept. Prints what was done and found; exit 1 if anything was lost, there twice,
-// stuck or invented.
+// Kills the shipped program again and again while people talk through it, and compares what their clients
+// received with what the store kept. Prints the actions and results; exits 1 if text was lost, duplicated or
+// invented, or a session is stuck.
 //
 //   node tests/faults/kills.mjs [--kills 5000] [--seed N] [--sessions 6] [--lanes 3]
 //                               [--aim NAME] [--set section.key=value]...
 //
-// `--sessions` people talk at once in each of the `--lanes`, which are relays side by side, each
-// with a data directory of its own. `--aim` keeps to one kind of kill; without it all are mixed:
+// In each of the `--lanes` a relay with its own data directory runs, and `--sessions` people talk at once.
+// `--aim` selects one kind of kill; without it all are mixed:
 //
 //   random      at any instant, uniform in time
-//   commit      at a write or a sync of the log: before it, after it, or with half of it done
+//   commit      at a write or a sync of the WAL: before it, after it, or when half of it is done
 //   checkpoint  the same at the database file
-//   stalled     while a commit is held up, after what it holds had the time to leave
+//   stalled     while a commit is held, after its words had time to be sent too early
 //   forward     before or after any bytes are sent
-//   ending      at the log while all conversations end at once, or the program was told to stop
-//   rotation    after a write or a sync of the log has failed and the fallback directory is used
-//   recovery    while it starts after a kill, at any call that touches the database, repeatedly
+//   ending      at the WAL while all conversations end at once, or while the program stops
+//   rotation    after a failed write or sync of the WAL, while the fallback directory is used
+//   recovery    during a start after a kill, at any call that touches the database, repeatedly
+//   migration   the same while the database is first made, at every call in turn
 //   migration   the same while it makes its database from nothing, every call in its turn
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -160,7 +161,7 @@ async function migrate(lane, enough) {
     if (await lane.startAndDie(rule)) {
       lane.tally.count(lane.tally.kills, 'migration');
     } else {
-      lane.tally.migrationCalls = migrationAt - 1; // this many there were: from the beginning again
+      lane.tally.migrationCalls = migrationAt - 1; // the number of calls there were: begin again
       migrationAt = 0;
       return;
     }
@@ -173,7 +174,7 @@ async function restart(lane, again, enough) {
   for (let times = again; times > 0 && !enough(); --times) {
     const rule = {
       calls: anyCall,
-      file: '.db', // the database and the fallback's
+      file: '.db', // the database and the fallback segment
       action: kill(lane.random),
       from: lane.random.number(1, 70),
     };
@@ -195,7 +196,7 @@ async function run(lane, { sessions, aim, enough }) {
     const strike = strikes[name] ? name : 'random';
     const records = await lane.meet(sessions, async (talkers) => {
       const hit = await strikes[strike](lane, talkers);
-      // An orderly stop that came first was no kill.
+      // An orderly stop that came first is not a kill.
       const killed = (await lane.relay.program.over).signal === 'SIGKILL';
       if (!hit) tally.count(tally.missed, strike);
       if (killed) tally.count(tally.kills, hit ? strike : 'random');
@@ -230,7 +231,7 @@ export async function kills({
       const lane = new Lane({ simulator, received, tally, set, random: new Random(seed * 1000 + i) });
       scope.after(() => lane.close());
       return run(lane, { sessions, aim, enough }).catch((error) => {
-        // A relay that does not start again keeps everything from everybody.
+        // A relay that does not start again fails the run: nothing can be read.
         tally.breach('O4', 'stuck', error.stack);
       });
     });
@@ -286,7 +287,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     set: values.set,
     onProgress: (so_far) => {
       console.error(`${so_far.killed} kills, ${so_far.breaches.length} breaches`);
-      // At once: a long run that is broken off has found them all the same.
+      // Printed at once: a long run that is interrupted has still reported them.
       for (const { rule, kind, what } of so_far.breaches.slice(told))
         console.error(`  ${rule} ${kind}: ${what}`);
       told = so_far.breaches.length;

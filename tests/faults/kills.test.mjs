@@ -1,5 +1,5 @@
-// A short run of the crash harness, and the proof that it finds what it looks for. The whole:
-// node tests/faults/kills.mjs
+// A short run of the crash harness, and a test that it finds planted errors. The full run: node
+// tests/faults/kills.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

@@ -1,5 +1,5 @@
-// One data directory with its fallback and the relay on it, killed and started again over and over; what people saw
-// before a kill is held against what the next relay tells.
+// One data directory with its fallback directory and relay, which is killed and restarted again and again. What
+// clients received before a kill is compared with what the next relay returns.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export function integrity(dataDir) {
 
 export class Tally {
   kills = {}; // by aim
-  missed = {}; // by aim: the relay did not come to the place where it was to be killed
+  missed = {}; // by aim: the relay did not reach the place of the kill
   sessions = 0;
   turns = 0;
   characters = 0;
@@ -49,7 +49,7 @@ export class Tally {
 }
 
 export class Lane {
-  #kept = new Map(); // the transcripts as they were first read: what is final changes no more
+  #kept = new Map(); // the transcripts as first read: a final one must not change
 
   /** `set`: further settings of the relay; `place` gives a new directory at each call. */
   constructor({ simulator, received, random, tally, set = [], scope = new Scope(), place }) {
@@ -80,7 +80,7 @@ export class Lane {
       dataDir: this.dataDir,
       key: null,
       env: this.env,
-      // A small log, so that checkpoints are as frequent as everything else.
+      // A small WAL, so that checkpoints are as frequent as other events.
       set: [
         'tls.enabled=false',
         `storage.fallback_dir=${this.fallbackDir}`,
@@ -119,8 +119,8 @@ export class Lane {
       const talker = await Talker.connect(this.round, this.relay, this.random, { query }).catch(
         () => {},
       );
-      if (!talker) return; // the end met it while it was connecting: it has seen nothing
-      // What it has by now may have come after the cut: nobody looked before.
+      if (!talker) return; // it was still connecting, so it has received nothing
+      // It may have received this after the cut: nothing was compared yet.
       if (this.dark) talker.cut(0);
       talkers.push(talker);
       await talker.talk();
@@ -137,7 +137,7 @@ export class Lane {
     }
     for (const record of records) {
       this.tally.characters += record.characters;
-      if (!record.id) continue; // the kill came before its first event: it has seen nothing
+      if (!record.id) continue; // the kill came before its first event, so it has received nothing
       ++this.tally.sessions;
       const kept = await this.relay.request(`/v1/sessions/${record.id}/transcript`);
       if (kept.status !== 200) {

@@ -1,13 +1,13 @@
-// The fault matrix: every way in which a conversation can end, under every fault. Prints which cells
-// held; exit 1 if one did not, with the command that plays it again.
+// The fault matrix: every way in which a conversation can end, under every fault. Prints which cells passed;
+// exits 1 if one failed, with the command that repeats it.
 //
 //   node tests/faults/matrix.mjs [--seed N] [--path NAME] [--fault NAME] [--repeat N] [--jobs N]
 //                                [--sample] [--set section.key=value]...
 //
-// Ends and faults are tables (matrix/paths.mjs, matrix/faults.mjs), one engine plays a cell
-// (matrix/cell.mjs). A cell's own seed comes from the seed and its name. `--repeat` goes on with the
-// seeds that follow; `--sample` plays every end and every fault at least once, in seconds. Power cuts
-// need root and loop devices (see disk.mjs): without them their cells can not be.
+// Ends and faults are tables (matrix/paths.mjs, matrix/faults.mjs); one engine runs a cell (matrix/cell.mjs).
+// The seed and a cell's name give the cell's own seed. `--repeat` continues with the following seeds.
+// `--sample` runs every end and every fault at least once, in seconds. Power cuts need root and loop devices
+// (see disk.mjs); without them their cells cannot run.
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { Voices } from '../e2e/support/voice.mjs';
@@ -85,8 +85,8 @@ if (wanted.length === 0) {
   process.exit(2);
 }
 
-const marks = new Map(); // by cell: what the table shows
-const reasons = new Map(); // why cells can not be, and how many
+const marks = new Map(); // by cell: its mark in the table
+const reasons = new Map(); // why cells cannot run, and how many
 const plays = [];
 for (const [path, fault] of wanted) {
   const reason = cannot(path, fault);
@@ -100,7 +100,7 @@ for (const [path, fault] of wanted) {
     plays.push(...(values.sample ? [new Random(seed).pick(some)] : some));
   }
 }
-// Those that wait for long first: all others are played meanwhile.
+// Cells that wait long begin first; all others run meanwhile.
 plays.sort((a, b) => (b.fault.slow ?? 0) - (a.fault.slow ?? 0));
 
 const total = { plays: 0, struck: 0, sessions: 0, turns: 0, characters: 0 };
@@ -113,7 +113,7 @@ async function play(provider, one) {
   total.struck += cell.struck ? 1 : 0;
   for (const figure of ['sessions', 'turns', 'characters']) total[figure] += tally[figure];
   breaches.push(...tally.breaches);
-  // A fault that struck in one of a cell's plays has struck in the cell.
+  // A fault counts for the cell if it happened in one of its runs.
   const mark = tally.breaches.length > 0 ? 'X' : cell.struck ? '+' : 'o';
   const before = marks.get(one.name);
   marks.set(one.name, before === 'X' || (before === '+' && mark === 'o') ? before : mark);

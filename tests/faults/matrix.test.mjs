@@ -1,5 +1,5 @@
-// A sample of the fault matrix, and the proof that it finds what it looks for. The whole:
-// node tests/faults/matrix.mjs
+// A sample of the fault matrix, and a test that it finds planted errors. The full run: node
+// tests/faults/matrix.mjs
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';

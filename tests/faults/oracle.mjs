@@ -1,10 +1,10 @@
-// What must be true of a transcript, given what one client saw (docs/durability.md):
-//   O1  text that was seen is there, per item, from its beginning on;
-//   O2  nothing is there that was not said: no invention, no repetition, no exchange;
-//   O3  what was seen to be done is completed, with exactly that text;
-//   O4  every turn and every session has one end, nothing is there twice;
-//   O5  what a client typed is there once the provider has received it; if it was never seen to be
-//       acknowledged, the turn may be interrupted, and then a gap says so.
+// The rules for a transcript, given what one client received (docs/durability.md):
+//   O1  received text is there, for each item, from its beginning;
+//   O2  no text is there that was not said: no invention, repetition or exchange;
+//   O3  an item that was received as done is completed, with exactly that text;
+//   O4  every turn and every session has one end, and nothing is there twice;
+//   O5  typed text is there once the provider has received it; if the acknowledgement was never
+//       received, the turn may be interrupted, and then a gap says so.
 
 const deltas = new Set([
   'response.output_audio_transcript.delta',
@@ -19,27 +19,27 @@ const finals = {
 
 /** What one client saw and did, held against the transcript afterwards. */
 export class Record {
-  id; // the session's, as soon as the client knows it
+  id; // the session's id, as soon as the client knows it
   texts = new Map(); // by item: { text, final }
   asked = []; // the client's own words, in order
-  received = () => false; // whether the provider has received these of them
-  spoken = 0; // utterances committed
-  outputs = []; // what its functions answered
-  interrupts = false; // it has cancelled or talked over an answer: completed is not the only end
-  order = []; // of items, where a harness has placed them itself
-  sent; // by item, all that was ever said, where a harness has said it word by word
-  replaced = false; // its provider's connection may be replaced: the simulator counts anew
-  connections = 1; // to the provider, that it knows of
-  hasty = false; // it asked without waiting: which answer is whose can not be told
+  received = () => false; // whether the provider has received these
+  spoken = 0; // number of committed utterances
+  outputs = []; // the outputs of its functions
+  interrupts = false; // it cancelled or talked over an answer, which may then end other than completed
+  order = []; // item ids, if a harness has placed them itself
+  sent; // by item, all text ever sent, if a harness has sent it word by word
+  replaced = false; // its upstream connection may be replaced: the simulator then counts from one again
+  connections = 1; // upstream connections that it knows of
+  hasty = false; // it asked without waiting: answers cannot be matched to questions
   ended; // the reason in verbatim.ended: the end was durable
   turns = new Map(); // by item: the status in verbatim.turn
   characters = 0;
   #events = new Set();
-  #itemOf = new Map(); // by response: the message that it consists of
-  #asides = new Set(); // responses that belong to no conversation
+  #itemOf = new Map(); // by response: its message item
+  #asides = new Set(); // responses outside the conversation
 
   see(event) {
-    // Providers repeat events; who reads them knows a repeat by its id.
+    // Providers repeat events; a reader recognises a repeat by its id.
     if (event.event_id && this.#events.has(event.event_id)) return;
     this.#events.add(event.event_id);
     if (event.type === 'verbatim.session') this.id = event.session_id;
@@ -84,7 +84,7 @@ export class Record {
   }
 }
 
-// The simulator's own words: see Script in simulator/script.cpp.
+// The simulator's words: see Script in simulator/script.cpp.
 const openings = [
   'This is what I said in',
   'Here are my words in',
@@ -149,8 +149,8 @@ export function judge(record, transcript) {
       breach('O1', 'lost', `no turn for ${item}, seen "${seen.final ?? seen.text}"`);
       continue;
     }
-    // A transcription's first piece begins with a blank that its final text does not have; the
-    // final text may be in the journal and not at the client.
+    // A transcription's first piece begins with a space that its final text lacks; the final text may be in the
+    // journal but not at the client.
     const settled = turn.role === 'user' && turn.status === 'completed';
     const text = settled ? seen.text.trimStart() : seen.text;
     if (!turn.text.startsWith(text)) breach('O1', 'lost', `kept "${turn.text}", seen "${text}"`);
@@ -189,7 +189,7 @@ function heldAgainstReceived(record, { turns, gaps = [] }, breach) {
 }
 
 function heldAgainstSent({ sent, order }, turns, gaps, breach) {
-  // Where the provider put what it never acknowledged, the relay was not told.
+  // The relay does not know where the provider put an item that it never acknowledged.
   const unacknowledged = new Set(gaps.filter(({ kind }) => kind === 'unacknowledged_item').map(({ item_id }) => item_id));
   const known = turns.filter(({ item_id }) => !unacknowledged.has(item_id));
   const places = known.map(({ item_id }) => order.indexOf(item_id)).filter((place) => place >= 0);
@@ -208,7 +208,7 @@ function heldAgainstScript(record, turns, breach) {
   // The client's words come in its order, each at most once; each answer repeats the words before it.
   let next = 0;
   let last = '';
-  // Each connection hears its first utterance, and one more may have been made unseen.
+  // Each upstream connection gets its first utterance; one more connection may have been made unseen.
   const heardMost = record.replaced ? record.connections + 1 : 1;
   const heard = new Map();
   for (const { role, text } of turns) {

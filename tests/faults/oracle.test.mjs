@@ -1,4 +1,4 @@
-// The oracle sees each kind of breach, and none where there is none.
+// The oracle reports each kind of violation, and nothing for a correct transcript.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { appendFileSync } from 'node:fs';
@@ -204,7 +204,7 @@ test('the oracle: received is what the file has, of clients, and not what came l
   appendFileSync(received.file, typed('given again', { event_id: 'verbatim_rebuild:i1' }));
   const { size } = received;
   appendFileSync(received.file, typed('late').slice(0, 20));
-  assert.equal(received.has('late'), false); // half a line is none
+  assert.equal(received.has('late'), false); // half a line does not count
   appendFileSync(received.file, typed('late').slice(20));
   assert.deepEqual(
     ['a', '\u{1f642} b', 'given again', 'late', 'never'].map((text) => received.has(text)),

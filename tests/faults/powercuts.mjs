@@ -1,20 +1,20 @@
-// Cuts the power of the disk on which the shipped program keeps its data, over and over, while
-// people talk through it, and compares what they saw before each cut with what is kept after it.
-// Prints what was done and found; exit 1 if anything was lost, there twice, stuck or invented.
+// Cuts the power of the disk with the program's data again and again while people talk through it. Compares
+// what clients received before each cut with what the store kept. Prints the actions and results; exits 1 if
+// text was lost, duplicated or invented, or a session is stuck.
 //
 //   node tests/faults/powercuts.mjs [--cuts 1000] [--seed N] [--sessions 6] [--lanes 2]
 //                                   [--durability power|process] [--set section.key=value]...
 //
-// `--sessions` people talk at once in each of the `--lanes`, which are relays side by side, each on
-// a disk of its own. Needs root, loop devices and e2fsprogs. A cut comes
+// In each of the `--lanes` a relay runs on a disk of its own, and `--sessions` people talk at once. Needs root,
+// loop devices and e2fsprogs. The kinds of cuts:
 //
-//   talk      at any instant while people talk, checkpoints and prunings in between
-//   ending    while all conversations end at once, or the program was told to stop
-//   recovery  while it starts after a cut, repeatedly
-//   first     while it makes its data directory and its database
+//   talk      at any instant while people talk, also during checkpoints and pruning
+//   ending    while all conversations end at once, or while the program stops
+//   recovery  during a start after a cut, repeatedly
+//   first     while the data directory and the database are first made
 //
-// Only what had been received before the cut counts: a sync that was under way when the power went
-// may well report success to a program that is still there to hear it.
+// Only what was received before the cut counts: a sync that runs during the cut may still report success to the
+// program.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -60,7 +60,7 @@ const strikes = {
 
 /** The power goes while the relay starts; it may have been ready by then. */
 async function cutStart(lane, aim) {
-  const started = lane.start().catch(() => {}); // it meets a disk that is not there
+  const started = lane.start().catch(() => {}); // its disk does not respond
   await sleep(lane.random.fraction() * start_ms);
   lane.disk.cut();
   await started;
@@ -70,14 +70,14 @@ async function cutStart(lane, aim) {
 }
 
 class PowerTally extends Tally {
-  costly = 0; // cuts after which something was not as it was seen
+  costly = 0; // cuts after which something was lost or changed
 }
 
 async function run(lane, { sessions, set, enough }) {
   const { random, tally } = lane;
   while (!enough()) {
     lane.newDirectory();
-    // Where checkpoints are rare, more of the log has seen no sync but a commit's.
+    // With rare checkpoints more of the WAL has been synced only by commits.
     lane.set = [...set, `journal.wal_checkpoint_bytes=${random.pick(['64KiB', '16MiB'])}`];
     for (let times = random.number(0, 3); times > 0 && !enough(); --times)
       await cutStart(lane, 'first');
@@ -113,13 +113,13 @@ export async function powercuts({ cuts, seed, sessions = 6, lanes = 2, set = [],
       const own = new Scope();
       scope.after(() => own.close());
       const disk = new Disk(own);
-      // The relay makes its data directory itself: that too must be there after a cut.
+      // The relay makes its data directory itself: it too must be there after a cut.
       const place = () => join(disk.directory(), 'data');
       const random = new Random(seed * 1000 + i);
       const lane = new Lane({ simulator, received, tally, random, scope: own, place });
       own.after(() => lane.stop());
       lane.disk = disk;
-      lane.env = {}; // the program as it is shipped, with nothing in front of it
+      lane.env = {}; // the program as shipped, without the shim
       return run(lane, { sessions, set, enough });
     });
     const telling = onProgress && setInterval(() => onProgress(tally), 30_000);

@@ -1,5 +1,5 @@
-// A short run of the power cuts, and the proof that they find what they look for. The whole:
-// node tests/faults/powercuts.mjs
+// A short run of the power cuts, and a test that they find planted errors. The full run: node
+// tests/faults/powercuts.mjs
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// What clients typed and the provider has received: from the file that `simulate --received` writes
-// before it acts on an event. From then on those words count as said, whoever is killed.
+// Typed text that the provider has received, from the file that `simulate --received` writes before it acts on
+// an event. From then on this text must not be lost in any kill.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 const own = 'verbatim_';
 
 export class Received {
-  #texts = new Map(); // what was typed, and how long the file was behind it
+  #texts = new Map(); // the text, and the length of the file after it
   #read = 0;
   #rest = '';
 

@@ -1,13 +1,13 @@
-// Faults in the running program: the harness's side of tests/faults/interpose.cpp.
+// Injects faults into the running program: the harness's side of tests/faults/interpose.cpp.
 //
 //   const shim = new Shim(t);                                    // t: anything with after()
-//   const relay = await startRelay(t, { env: shim.env, ... });   // in front of the real program
+//   const relay = await startRelay(t, { env: shim.env, ... });   // preloaded into the real program
 //   const full = shim.arm({ calls: 'write', file: '*-wal', action: 'fail', error: 'ENOSPC' });
-//   await full.struck();                                         // it has happened
+//   await full.struck();                                         // the fault has happened
 //   full.disarm();
 //   shim.counters().fdatasync.wal
 //
-// Rules may be armed before the start and at any instant after it, sixteen at a time.
+// Rules can be armed before the start and at any time after it, sixteen at a time.
 import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -24,17 +24,17 @@ const calls = [
 const files = ['other', 'db', 'wal', 'shm'];
 
 const actions = {
-  delay: 1, // the call comes `ms` later
+  delay: 1, // the call is made `ms` later
   hold: 2, // the call waits until the rule is disarmed
-  fail: 3, // the call fails with `error`, nothing is done
-  lose: 4, // a sync fails, and what was written since the last good one is gone
-  shorten: 5, // a write takes half of its bytes and says so
+  fail: 3, // the call fails with `error` and does nothing
+  lose: 4, // a sync fails, and bytes written since the last good one are lost
+  shorten: 5, // a write writes half of its bytes and returns that number
   kill_before: 6, // SIGKILL instead of the call
-  kill_after: 7, // SIGKILL when it is done
+  kill_after: 7, // SIGKILL after the call
   tear: 8, // SIGKILL when half of a write is done
 };
 
-// The control file's layout: see Control in interpose.cpp.
+// The layout of the control file: see Control in interpose.cpp.
 const size = 4096;
 const clockAt = 8;
 const countersAt = 16;
@@ -122,7 +122,7 @@ export class Shim {
     this.#armed[slot] = true;
     const armed = new Armed(this, slot);
     writeSync(this.fd, rule, 0, ruleSize, armed.place);
-    writeSync(this.fd, Buffer.of(1), 0, 1, armed.place); // all at once: one byte
+    writeSync(this.fd, Buffer.of(1), 0, 1, armed.place); // one byte arms the whole rule
     return armed;
   }
 

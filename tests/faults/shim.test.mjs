@@ -1,4 +1,4 @@
-// The faults themselves: each is seen to strike the shipped program.
+// The faults themselves: each one really happens in the shipped program.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -28,7 +28,7 @@ test('calls are counted by kind and by file', async (t) => {
   assert.ok(after.fdatasync.wal > before.fdatasync.wal);
   assert.ok(after.write.wal > before.write.wal);
   assert.ok(after.send.other > before.send.other);
-  assert.equal(after.send.wal, 0); // nobody sends to a file
+  assert.equal(after.send.wal, 0); // sends never go to a file
 });
 
 for (const action of ['kill_before', 'kill_after', 'tear']) {

@@ -1,12 +1,12 @@
-// Hours of everything at once: people of all kinds talk through the shipped program over TLS while
-// it is killed, stopped, starved of disk and lied to by its provider. Prints what happened; exit 1
-// if text was lost, doubled or invented, a session is stuck, or the program has grown.
+// Hours of everything at once: people of all kinds talk through the shipped program over TLS while it is
+// killed, stopped, short of disk space and given bad input by its provider. Prints the events; exits 1 if text
+// was lost, duplicated or invented, a session is stuck, or the program has grown.
 //
 //   node tests/faults/soak.mjs [--minutes 60] [--people 16] [--seed N] [--set section.key=value]...
 //
-// Three quarters of the time the relay dies every few seconds. In the last quarter it must live,
-// with all faults that it can live through: what it holds then, when everybody has gone, is
-// compared with what it held at its start. A relay that ends by itself is started again.
+// For three quarters of the time the relay is killed every few seconds. In the last quarter it is not killed,
+// but all other faults continue. Its memory and open files at the end, after all people have left, are compared
+// with those at its start. A relay that ends by itself is started again.
 import { readFileSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,10 +54,10 @@ const simulator = await startSimulator(scope, ['--seed', values.seed], '0.1');
 const peaks = { rss: 0, pss: 0 };
 const people = {}; // by kind
 const faults = tally.kills; // by kind
-const exits = {}; // how relays ended
+const exits = {}; // the exits of relays
 let relay;
 
-// --- the relay, started again whenever it has ended ---------------------------------------------
+// --- the relay, restarted whenever it has ended --------------------------------------------------
 
 function keep() {
   let stopped = false;
@@ -126,17 +126,17 @@ function memory({ program }) {
 
 // --- people -----------------------------------------------------------------------------------
 
-const waiting = new Set(); // records whose session should end by now
+const waiting = new Set(); // records whose session should have ended by now
 const token = async () => ({ token: await relay.mint() });
 
 async function talker(options, leave) {
   const until = Date.now() + random.number(500, 8000);
-  const one = new Scope(); // so that a person's connection is forgotten with it
+  const one = new Scope(); // removed together with the person's connection
   try {
     const person = await Talker.connect(one, relay, random, { ...(await token()), ...options });
-    // What is repeated looks like the end of the next answer: it will ask before it was answered.
+    // A repeated event looks like the end of the next answer: the person would ask before it was answered.
     person.record.hasty = options.query?.model.includes('duplicate') ?? false;
-    // A provider that announces its end is followed by another, which begins to count at one.
+    // Before a provider ends a connection it says so; the next connection counts from one.
     person.record.replaced = options.query?.model.includes('expire') ?? false;
     await person.talk({ enough: () => over() || Date.now() > until });
     if (!person.client.ended) await leave(person);
@@ -190,7 +190,7 @@ const kinds = {
       tally.breach('P10', 'invented', `a wrong token was answered with ${status}`);
   },
   stranger: async () => {
-    // No TLS, or only the beginning of it, and then nothing.
+    // No TLS, or only its beginning, and then nothing.
     const socket = connect({ port: new URL(relay.url).port, host: '127.0.0.1' });
     socket.on('error', () => {});
     socket.write(random.pick(['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01', '']));
@@ -220,7 +220,7 @@ async function person() {
       reader: 2,
     });
     tally.count(people, kind);
-    // A relay that is going down turns people away; what they had seen is waiting to be judged.
+    // A relay that stops refuses people; what they received before is compared later.
     await kinds[kind]().catch(() => sleep(50));
   }
 }
@@ -238,7 +238,7 @@ async function judgeAll(patient) {
       if (record.id && !isFinal && !late) continue;
       waiting.delete(entry);
       tally.characters += record.characters;
-      if (!record.id) continue; // it saw nothing
+      if (!record.id) continue; // it received nothing
       ++tally.sessions;
       if (kept?.status === 200) {
         tally.turns += kept.json.turns.length;
@@ -320,17 +320,17 @@ async function trouble() {
   }
 }
 
-// --- the whole ---------------------------------------------------------------------------------
+// --- the run -------------------------------------------------------------------------------------
 
 console.error(`seed ${values.seed}`);
 const keeper = keep();
 while (!relay) await sleep(10);
-let warm; // the memory of the last relay, when it has seen a third of its life
+let warm; // the memory of the last relay after a third of its life
 const watching = setInterval(() => {
   const now = memory(relay);
   if (elapsed() < total_ms * 0.84) warm = now;
 }, 1000);
-let told = 0; // breaches: at once, since a long run that is broken off has found them all the same
+let told = 0; // violations, printed at once: a long run that is interrupted has still reported them
 const telling = setInterval(() => {
   const minutes = Math.round(elapsed() / 60_000);
   console.error(`${minutes} min: ${tally.sessions} sessions, ${tally.breaches.length} breaches`);
@@ -348,7 +348,7 @@ gone = true;
 shim.disarmAll();
 await judging;
 
-// Everybody has gone: what is still open is not needed.
+// All people have left: connections that are still open are not needed.
 const from = relay.atStart;
 let to = await descriptors(relay);
 for (let looks = 0; looks < 200 && to > from + descriptors_more; ++looks) {

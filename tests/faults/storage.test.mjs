@@ -1,6 +1,5 @@
-// Trouble with the disk, seen from outside: never a silent gap. Nobody new gets in, /readyz, the
-// metrics and the log say why, conversations wait or end with storage_failure, and what was said to
-// a client is there afterwards.
+// Disk trouble seen from outside: never a silent gap. No new session is admitted; /readyz, the metrics and the
+// log say why; conversations wait or end with storage_failure; text that a client received is there afterwards.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -213,7 +212,7 @@ describe('a disk that does not do its part', patient, () => {
     const client = await connect(t, relay);
     await client.ask('Hello?');
     while (!client.ended) {
-      fillDisk(mounted); // again: the ballast is given up
+      fillDisk(mounted); // again: the ballast is removed
       await Promise.race([client.ask('x'.repeat(4000)), client.closed]).catch(() => {});
     }
     assert.equal((await client.closed).code, 1011);
@@ -330,7 +329,7 @@ describe('a disk that does not do its part', patient, () => {
     const slow = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'delay', ms: 20 });
     await client.ask('Hello?');
     slow.disarm();
-    // A commit is under way: nobody new is admitted until it is over.
+    // A commit is running: no new session is admitted until it ends.
     const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
     const answered = client.ask('And now?');
     await becomes(async () => (await readiness(relay)).status === 503, 'not ready');
@@ -401,7 +400,7 @@ describe('a disk that does not do its part', patient, () => {
     const other = spawn('sqlite3', [join(setup.dataDir, 'verbatim.db')]);
     t.after(() => other.kill('SIGKILL'));
     const locked = new Promise((resolve) => other.stdout.once('data', resolve));
-    other.stdin.write('.timeout 5000\nBEGIN IMMEDIATE;\nSELECT 1;\n'); // the first that it prints is the 1
+    other.stdin.write('.timeout 5000\nBEGIN IMMEDIATE;\nSELECT 1;\n'); // its first output is the 1
     await within(locked, 'the lock');
     client.ask('And now?').catch(() => {}); // it ends with the conversation
     assert.equal((await client.closed).code, 1011);
@@ -443,8 +442,8 @@ describe('a disk that does not do its part', patient, () => {
     const { shim, relay, setup } = await start(t, { dataDir: mounted });
     const client = await connect(t, relay);
     await client.ask('Hello?');
-    // A kernel that gives up a disk turns it read-only under those who write; a plain remount would
-    // be refused while they do.
+    // A kernel that gives up a disk makes it read-only under its writers; a plain remount would be refused
+    // while they write.
     const armed = shim.arm({
       calls: ['write', 'truncate'],
       file: '*-wal',
@@ -477,7 +476,7 @@ describe('a disk that does not do its part', patient, () => {
     writeSync(damaged, Buffer.alloc(200, 0xff), 0, 200, page);
     closeSync(damaged);
 
-    const again = await startRelay(t, setup); // it was closed in order: nothing is looked at
+    const again = await startRelay(t, setup); // it was closed in order, so nothing is checked
     const answer = await again.request(`/v1/sessions/${client.id}/transcript`);
     assert.equal(answer.status, 503);
     assert.match(answer.json.detail, /restore it from a backup/);

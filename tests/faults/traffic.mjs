@@ -1,4 +1,4 @@
-// People who talk: each with its own words, numbered and never used twice, until its connection ends.
+// People who talk until their connection ends: each with its own words, numbered and never used twice.
 import { Client } from '../e2e/support/verbatim.mjs';
 import { Record } from './oracle.mjs';
 
@@ -49,7 +49,7 @@ const oddities = [
 /** Some of these, as a model's name has them behind it; most people meet at least one. */
 export function oddProvider(random) {
   const some = new Set(Array.from({ length: random.number(0, 3) }, () => random.pick(oddities)));
-  // A history is given to a new connection only.
+  // Only a new connection is given a history.
   if (some.has('refuse_history=0.3')) some.add('drop_after=60');
   return ['gpt-realtime', ...some].join('+');
 }
@@ -77,7 +77,7 @@ export class Talker {
       await Client.connect(scope, relay, { token: null, ...options, query }),
       random,
     );
-    // A new connection counts anew, may have lost what was to be answered, and may lack some of it.
+    // A new connection counts from one, may have lost the item to answer, and may lack part of the history.
     const replaced = query.model?.includes('drop_after') ?? false;
     talker.record.replaced = talker.record.hasty = replaced;
     return talker;
@@ -199,7 +199,7 @@ export class Talker {
       this.client.send({ type: 'input_audio_buffer.append', audio: tone });
     ++this.record.spoken;
     this.client.send({ type: 'input_audio_buffer.commit' });
-    // Its words may come before, amid or behind the answer, or never.
+    // Its words may come before, during or after the answer, or never.
     if (this.random.chance(0.5)) await this.client.event('input_audio_buffer.committed', from);
     await this.client.event('response.done', this.#request());
   }

@@ -1,4 +1,4 @@
-// Webhooks while the disk is slow: what is told and what is stored do not drift apart.
+// Webhooks while the disk is slow: messages and stored data stay consistent.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -44,7 +44,7 @@ async function start(t, set, answer = () => 204) {
 
 test('a post that is being committed when the end falls due is told, with it or after it [P1][P3]', async (t) => {
   const { bodies, shim, relay, id } = await start(t, ['webhook.settle=1s']);
-  // The sync of the post's commit ends long after the end has fallen due.
+  // The sync of the post's commit ends long after the session was due to end.
   const slow = shim.arm({ calls: ['fsync', 'fdatasync'], file: '*-wal', action: 'delay', ms: 2500 });
   const post = relay.request(`/v1/sessions/${id}/transcript`, {
     method: 'POST',

@@ -1,6 +1,6 @@
-// What can end a conversation: its close reason, the code that its client gets (interface: close
-// codes; nothing where the client itself has gone), and how it is brought about. `group`: what has a
-// relay to itself, because the settings decide, or because it ends or troubles them all.
+// The causes that end a conversation: the close reason, the client's close code (interface: close codes; none
+// if the client itself has gone), and how to bring it about. A `group` has a relay of its own, because of its
+// settings, or because its cause ends or disturbs all sessions.
 
 const flood = JSON.stringify({
   type: 'response.output_audio.delta',
@@ -48,7 +48,7 @@ export const paths = {
       line.close(1001, message);
     },
   },
-  // A frame of a kind that RFC 6455 does not know.
+  // A frame with an opcode that RFC 6455 does not define.
   policy: { code: 1002, strike: ({ client }) => client.socket._socket.write(Buffer.from([0x83, 0x80, 1, 2, 3, 4])) },
   replaced: {
     code: 4000,
@@ -93,7 +93,7 @@ export const paths = {
         action: 'fail',
         error: 'ENOSPC',
       });
-      // It is met when there is something to write.
+      // The failure appears at the next write.
       cells[0].line.say({
         type: 'error',
         error: { type: 'server_error', code: 'x', message: 'harmless' },

@@ -1,5 +1,5 @@
-// Where a conversation can be when it ends. Each says how to get there and what must be kept:
-// `turns` as [role, status, text], `gaps` as kinds. The rules: docs/transcript-rules.md.
+// The points at which a conversation can end. Each says how to get there and what must be kept: `turns` as
+// [role, status, text], `gaps` as kinds. docs/transcript-rules.md has the rules.
 
 const session = {
   type: 'realtime',
@@ -172,7 +172,7 @@ export const phases = {
     there: arrived('response.output_audio_transcript.done', ({ item_id }) => item_id === 'item_a2'),
   },
   'mid function call': {
-    turns: greeted, // calls are no turns
+    turns: greeted, // tool calls are no turns
     gaps: [],
     reach(cell) {
       greet(cell);

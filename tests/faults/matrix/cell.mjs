@@ -1,10 +1,10 @@
-// One cell of the matrix: people are brought to different points of their conversations and go on,
-// the fault and the end strike around one another, the fault is healed, the program is started again
-// where it has ended, and what people saw is held against what it kept (../oracle.mjs). Besides:
+// One cell of the matrix. People are at different points of their conversations; the fault and the end happen
+// close together; the fault is removed; the program is restarted if it has ended. Then what clients received is
+// compared with what the store kept (../oracle.mjs). Also checked:
 //
 //   O4  each conversation has one of the reasons that are right for the cell
-//   O6  nothing is written to a file that has failed; it is sound
-//   O7  memory is bounded, /readyz is true
+//   O6  nothing is written to a file that has failed; the file is sound
+//   O7  memory is bounded, and /readyz tells the truth
 //   O8  connections end in bounded time, on both sides
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,9 +21,9 @@ const longest_ms = 15_000;
 const step_ms = 20;
 const stepsMost = 1500;
 const memoryMost_kib = 256 * 1024;
-const socketsMore = 1; // that of the request which has just been answered
+const socketsMore = 1; // of the request that was just answered
 
-const socketsOfWebhook = 3; // the connection that is kept, and the client's own pair
+const socketsOfWebhook = 3; // the kept-alive connection, and the client's own pair
 const settings = [
   'upstream.reconnect_attempts_max=0',
   'session.close_timeout=500ms',
@@ -38,7 +38,7 @@ export class Cell {
   #scope = new Scope();
   #armed = [];
   #powerless = false;
-  #over = false; // all have ended: what has not struck by now will not
+  #over = false; // all have ended: a fault that has not happened by now will not
   #disarmed = false;
   #steps = 0;
 
@@ -105,7 +105,7 @@ export class Cell {
     await Promise.all(
       this.people.map(async (person, i) => {
         await person.arrive(this.#scope, through, this.provider).catch((error) => {
-          // A limit of the path's may have come first.
+          // A limit of the path may have ended it first.
           if (!person.client?.ended) throw error;
         });
         if (!this.fault.proxy) return;
@@ -138,7 +138,7 @@ export class Cell {
       return;
     }
     await arm();
-    // Before the end, or while it is under way.
+    // Before the end, or during it.
     if (path.sudden || random.chance(0.7)) await this.#struck(500);
     await sleep(random.number(0, 20));
     await this.#end();
@@ -222,7 +222,7 @@ export class Cell {
       if (!this.ended) await this.program.stop('SIGKILL');
       return;
     }
-    // A deaf client sees nothing, and what a dark line has swallowed nobody does.
+    // A client that does not read receives nothing, and neither does anyone behind a line that drops all bytes.
     const ended = ({ client, voice, deaf, line, side, quiet }) =>
       (client.ended || deaf || (line?.dark && side === 'near')) &&
       (voice.ended || quiet || (line?.dark && side === 'far'));
@@ -243,7 +243,7 @@ export class Cell {
 
   async #heal() {
     const { fault, path } = this;
-    if (fault.webhook) await this.#struck(2000); // the end is told after it
+    if (fault.webhook) await this.#struck(2000); // the message of the end comes after it
     this.#over = true;
     await Promise.all([this.#truth, this.lasting]);
     if (!this.#disarmed) this.#disarm();
@@ -292,7 +292,7 @@ export class Cell {
       try {
         return readlinkSync(`${directory}/${name}`).startsWith('socket:');
       } catch {
-        return false; // closed meanwhile
+        return false; // it was closed meanwhile
       }
     };
     return existsSync(directory) ? readdirSync(directory).filter(isSocket).length : 0;
@@ -301,7 +301,7 @@ export class Cell {
   #weigh() {
     const file = `/proc/${this.program.pid}/status`;
     const told = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const peak = Number(/^VmHWM:\s+(\d+)/m.exec(told)?.[1] ?? 0); // of a process that has ended: none
+    const peak = Number(/^VmHWM:\s+(\d+)/m.exec(told)?.[1] ?? 0); // a process that has ended has none
     if (peak > memoryMost_kib) this.breach('O7', 'stuck', `it has taken ${peak} KiB`);
   }
 

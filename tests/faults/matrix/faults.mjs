@@ -1,24 +1,25 @@
-// What can go wrong around an end, as the columns of a table:
+// The faults around an end, as the columns of a table:
 //
-//   arm        lets it happen; gives what it armed in the shim, if it did; first what /readyz must
-//              notice
-//   variants   each is played in every cell: their members are added to the fault's
-//   reasons    what may be kept as the reason because of it, beside the path's; and
-//              crash_recovered, of course, if the program did not end in order
-//   set        settings of the relay, ahead of the path's
+//   arm        makes it happen; returns what it armed in the shim, if anything, first the rule that
+//              /readyz must notice
+//   variants   each runs in every cell: its members are added to the fault's
+//   reasons    reasons that may be kept because of it, beside the path's; also crash_recovered, if
+//              the program did not end in order
+//   set        settings of the relay, before the path's
 //   lasts      milliseconds after which it is over; without it, until all have ended
-//   ends       the program may end by it
-//   rotates    it may stay in the fallback directory until the next start
-//   unfinished told to end meanwhile, the program may say by its exit code that not all was written
+//   ends       it may end the program
+//   rotates    the relay may stay in the fallback directory until the next start
+//   unfinished if stopped meanwhile, the program's exit code may say that not all was written
 //   poisons    not one byte may be written to the file after it
-//   unready    /readyz must say 503 while it lasts
-//   again      another one strikes when the program starts again
-//   proxy      it is in the lines: of half of the people to the relay, of the others behind it
+//   unready    /readyz must answer 503 while it lasts
+//   again      another one happens when the program starts again
+//   proxy      it is in the TCP lines: between half of the people and the relay, and for the others
+//              between the relay and the provider
 //   disk       needs a disk of its own
-//   webhook    a back end is told of every end; and must have been, once, in the end
-//   slow       takes that much longer than others, in milliseconds
-//   hurried    settings with which a sample need not take that long
-//   cannot     why there is no such thing yet
+//   webhook    a back end gets a message for every end; in the end it must have each exactly once
+//   slow       how much longer it takes than others, in milliseconds
+//   hurried    settings with which a sample takes less time
+//   cannot     why it does not exist yet
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pings } from './paths.mjs';
 
@@ -105,7 +106,7 @@ export const faults = {
     arm: fullForCommits,
     variants: {
       fallback: {},
-      // Who is told to end while all is held back ends without having written it.
+      // A program that is stopped while everything is held ends without having written it.
       'no fallback': { set: ['storage.fallback_dir='], ends: true, reasons: storage },
     },
   },
@@ -130,7 +131,7 @@ export const faults = {
   'fsync 15 s': {
     ends: true,
     slow: 20_000,
-    // A sample has no time to wait for it; a sync of one second is no such disk.
+    // A sample has no time to wait for it; and a sync of one second is no such disk.
     hurried: ['journal.stuck_commit=1s'],
     unready: true,
     reasons: storage,
@@ -148,7 +149,7 @@ export const faults = {
   'allocation fails': {
     ends: true,
     rotates: true,
-    // Whom it meets, it meets: a conversation, the journal, or everybody.
+    // It may hit a conversation, the journal, or all of them.
     reasons: [...storage, 'upstream_error', 'upstream_lost', 'client_lost', 'policy'],
     arm: shim((random) => ({
       calls: 'alloc',

@@ -1,9 +1,9 @@
 // The ways in which a conversation can end, as the rows of a table:
 //
-//   reasons    what may be kept as the reason when nothing else strikes; and crash_recovered, of
-//              course, if the program did not end in order
-//   strike     makes it happen to all the conversations of a cell
-//   variants   of which each cell has one, chosen by its seed: their members are added to the path's
+//   reasons    the reasons that may be kept without a fault; also crash_recovered, if the program
+//              did not end in order
+//   strike     makes it happen to all conversations of a cell
+//   variants   each cell has one, chosen by its seed: its members are added to the path's
 //   set        settings of the relay
 //   process    the program ends by it; sudden: at that instant
 //   disk       needs a disk of its own
@@ -24,7 +24,7 @@ const signal =
 
 const crash = { reasons: [], process: true, sudden: true };
 
-// Often enough that a cell is short, seldom enough that a busy machine is not taken for a dead one.
+// Often enough for a short cell, rarely enough that a busy machine is not taken for a dead peer.
 export const pings = ['session.ping_interval=1s'];
 
 export const paths = {
@@ -43,7 +43,7 @@ export const paths = {
   },
   'browser too slow': {
     reasons: ['slow_client'],
-    // What is lost between the provider and the relay would keep the client from being too slow.
+    // Bytes lost between the provider and the relay would keep the client from being too slow.
     side: 'near',
     set: ['session.client_queue_bytes_max=16KiB', 'session.slow_client_timeout=500ms'],
     strike: each((person) => {
@@ -91,7 +91,7 @@ export const paths = {
   },
   policy: {
     variants: {
-      // A message that is too large, or a binary one, ends no conversation.
+      // Neither a message that is too large nor a binary one ends a conversation.
       limit: {
         reasons: ['max_duration'],
         set: ['session.max_duration=2s'],

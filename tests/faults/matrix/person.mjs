@@ -1,5 +1,5 @@
-// One conversation of a cell, with a hand on both of its ends: the client's and the provider's.
-// Its words are numbered and never used twice.
+// One conversation of a cell; the test controls both its client and its provider. Its words are numbered and
+// never used twice.
 import { Client, within } from '../../e2e/support/verbatim.mjs';
 import { Record } from '../oracle.mjs';
 
@@ -8,10 +8,10 @@ export const points = ['in mid-speech', 'in mid-answer', 'idle', 'just done'];
 
 export class Person {
   record = new Record();
-  quiet = false; // nothing is said any more
-  sings = false; // more is said than anybody can read
+  quiet = false; // says nothing more
+  sings = false; // says more than a client can read
   deaf = false; // the client reads nothing any more
-  received = Infinity; // of what the provider has received of it, so much counts
+  received = Infinity; // how much of the text that the provider received counts
   #said = 0;
 
   /** The cell's seed decides what its provider does as well. */

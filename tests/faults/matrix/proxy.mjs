@@ -1,5 +1,5 @@
-// Bad lines: TCP through this process, so that no privilege is needed. What happens to one
-// connection the others do not feel.
+// Bad network lines: TCP through this process, so no privilege is needed. A fault of one connection does not
+// affect the others.
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,13 +37,13 @@ export class Proxy {
 }
 
 class Line {
-  lossy = false; // every tenth piece comes late
-  dark = false; // nothing arrives any more, and nobody is told
+  lossy = false; // every tenth piece is delayed
+  dark = false; // nothing arrives any more, and neither side is notified
   rate = Infinity; // bytes a second, each way
 
   constructor(near, far, random) {
     Object.assign(this, { near, far, random });
-    for (const end of [near, far]) end.on('error', () => {}); // shows as a close
+    for (const end of [near, far]) end.on('error', () => {}); // a close event follows
     this.#carry(near, far);
     this.#carry(far, near);
   }

@@ -1,4 +1,4 @@
-// A back end's webhook that can be out of order, and what it was told.
+// A back end's webhook receiver that can be out of order, and the messages that it got.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,8 +8,8 @@ import { join } from 'node:path';
 
 export class Receiver {
   mode = 'up';
-  fired = 0; // calls that found it out of order
-  #ends = new Map(); // of each session and attempt: the ids under which its end was told
+  fired = 0; // calls while it was out of order
+  #ends = new Map(); // by session and attempt: the ids of the messages about its end
 
   static async start(scope) {
     const receiver = new Receiver();
