@@ -15,7 +15,6 @@
 // connection writes to the file; changes nothing. Throws StorageError if a file cannot be read.
 // read_log() opens the database and its index, so the process must have no connection to them
 // (store_files.hpp says why).
-// (store_files.hpp says why).
 #pragma once
 
 #include <cstddef>
