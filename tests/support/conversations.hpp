@@ -1,5 +1,5 @@
-// Several conversations at once on one journal, from a seed, and what must be found of them
-// whenever they are cut off: folded by the engine, without a disk.
+// Several concurrent conversations on one journal, from a seed, and the transcripts that recovery
+// must find after a cut at any row. The engine computes them without a disk.
 //
 // On the test's thread.
 #pragma once
@@ -21,7 +21,7 @@ inline std::string show(const session::TranscriptView& view) {
   return session::render(view, session::Format::json) + "\n";
 }
 
-/// Everything that a store tells.
+/// Everything that a store shows.
 inline std::string show(const std::filesystem::path& file) {
   storage::TranscriptStore store(file);
   std::map<std::string, std::string> shown;
@@ -34,8 +34,7 @@ inline std::string show(const std::filesystem::path& file) {
   return whole;
 }
 
-/// What a recovered store must tell, for every number that the journal has given: had the power
-/// gone after it and before the next.
+/// For each sequence number: what a recovered store must show if that was the last durable row.
 class Expected {
  public:
   struct Attempt {
@@ -56,7 +55,7 @@ class Expected {
     attempts_[attempt].events.emplace_back(at, event);
     changed(attempt);
   }
-  /// It is in the transcript already: nothing can be seen of it.
+  /// It is in the transcript already, so nothing changes visibly.
   void settle(std::size_t attempt) { changed(attempt); }
   void close(std::size_t attempt, const session::Ending& ending) {
     attempts_[attempt].ending = ending;
@@ -67,11 +66,11 @@ class Expected {
     remember();
   }
 
-  /// A change of something else.
+  /// A change that is not a journal row.
   void nothing_to_see() { remember(); }
 
   session::Sequence last() const { return states_.size() - 1; }
-  /// The last number that this is the state after; nothing if it is the state after none.
+  /// The last number before this state; nullopt before the first.
   std::optional<session::Sequence> find(const std::string& told) const {
     for (std::size_t i = states_.size(); i-- > 0;)
       if (states_[i] == told) return i;
@@ -116,13 +115,13 @@ class Expected {
   std::vector<std::string> states_{""};
 };
 
-/// On a journal that is new: its numbers begin with 1.
+/// The journal must be new: its numbers begin with 1.
 class Conversations {
  public:
   Conversations(storage::SqliteJournal& journal, JournalWatch& watch)
       : journal_(journal), watch_(watch), random_(4711) {}
 
-  /// Opens, speaks and closes at random, waiting now and then for what it said to be durable.
+  /// Opens, speaks and closes at random; sometimes waits until its rows are durable.
   void talk(int steps) {
     for (int i = 0; i < steps; ++i) {
       if (live_.empty() || (live_.size() < 4 && below(12) == 0)) {
@@ -136,7 +135,7 @@ class Conversations {
     }
     settle_down();
   }
-  /// While others go on: what only it needed can go.
+  /// Ended while others continue: rows that only it needed can be deleted.
   void close_first() {
     while (live_.size() < 2) open();
     close(0);
@@ -152,7 +151,7 @@ class Conversations {
         journal_, [&](storage::Database& database) { storage::erase_session(database, session); }));
   }
 
-  /// From now on the outbox is written too.
+  /// From now on messages are written too.
   void announce() {
     expected.nothing_to_see();
     REQUIRE_FALSE(execute(
@@ -201,7 +200,7 @@ class Conversations {
     }
   }
 
-  /// Numbered, none of them used twice; now and then more than a page of them.
+  /// Numbered texts, none used twice; some longer than a page.
   std::string words() {
     std::string text;
     for (std::size_t n = below(25) == 0 ? 1000 : 1 + below(12); n > 0; --n)

@@ -36,14 +36,14 @@ Plan& plan() {
   return *one;
 }
 
-/// True once, when a fuse set to n is touched for the n-th time.
+/// Returns true once: at the n-th call, if the fuse was set to n.
 bool burnt(std::atomic<int>& fuse) { return fuse.load() > 0 && fuse.fetch_sub(1) == 1; }
 
 struct File {
   sqlite3_file base;
   sqlite3_file* real;
-  const char* name;  ///< SQLite keeps it as long as the file is open
-  bool is_new_log;   ///< its first sync is followed by one of its folder
+  const char* name;  ///< SQLite keeps it while the file is open
+  bool is_new_log;   ///< its first sync is followed by a sync of its folder
   bool is_log;
   bool is_database;
 };
@@ -51,7 +51,7 @@ struct File {
 File& self(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
 sqlite3_file* real(sqlite3_file* file) { return self(file).real; }
 
-/// What came of an operation, once it is told to whoever watches.
+/// The result of an operation, after the observer was called.
 int told(int result, const char* name, DiskOperation::Kind kind, std::int64_t at = 0,
          std::string bytes = {}) {
   DiskWatch* const watch = plan().watch;

@@ -1,8 +1,8 @@
-// SQLite's door to the disk with a doorman: counts writes and syncs, knows what is written but not
-// synced, and fails them on request. While one lives, every database that is opened goes through
-// it.
+// A SQLite VFS for tests: counts writes and syncs, knows which bytes are written but not synced,
+// and makes operations fail on request. While an object lives, every database that is opened goes
+// through it.
 //
-// One at a time. Settings and counts from any thread.
+// One object at a time. Any thread may change settings and read counts.
 #pragma once
 
 #include <atomic>
@@ -11,25 +11,25 @@
 
 namespace verbatim::test {
 
-/// Something that SQLite did to a file, or to its name.
+/// An operation of SQLite on a file or its name.
 struct DiskOperation {
   enum Kind {
-    made,    ///< a file that was not there; its name is not on the disk yet
-    opened,  ///< one that was there
+    made,    ///< a new file; its name is not on the disk yet
+    opened,  ///< a file that existed
     wrote,
     truncated,
-    syncing,  ///< a sync begins: what others write before it is over is not covered by it
+    syncing,  ///< a sync begins: it does not cover what others write before it ends
     synced,
-    names_synced,  ///< made and removed files of the folder are that for good
+    names_synced,  ///< names made or removed in the folder are on the disk now
     removed,
   };
   Kind kind;
   std::string file;
-  std::uint64_t at = 0;  ///< offset of a write, the new size, or which sync begins or is over
+  std::uint64_t at = 0;  ///< offset of a write, the new size, or the number of the sync
   std::string bytes = {};
 };
 
-/// Told of each operation once it is done, on the thread that did it.
+/// Called after each operation, on the thread that did it.
 class DiskWatch {
  public:
   virtual ~DiskWatch() = default;
@@ -43,38 +43,37 @@ class FaultVfs {
   FaultVfs(const FaultVfs&) = delete;
   FaultVfs& operator=(const FaultVfs&) = delete;
 
-  /// Faults strike only files that are opened from now on with this in their path; empty: all.
+  /// Faults apply only to files opened from now on with this text in their path; empty: all.
   void confine(const std::string& part);
 
-  // Syncs and writes of the database and of its log; other files pass unseen.
+  // Counts only syncs and writes of the database and of its WAL.
   std::uint64_t writes() const;
   std::uint64_t log_syncs() const;
   std::uint64_t database_syncs() const;
-  /// Whether a sync is being held.
+  /// True while a sync is being held.
   bool log_sync_waits() const;
   bool database_sync_waits() const;
-  /// Whether the log holds bytes that no sync has covered.
+  /// True if the WAL holds bytes that no sync has covered.
   bool log_unsynced() const;
 
-  /// The log's n-th sync from now (1: the next) fails with an I/O error; 0: none.
+  /// The WAL's n-th sync from now (1: the next) fails with an I/O error; 0: none.
   void fail_log_sync(int n);
-  /// The same for the database file itself, as a checkpoint syncs it.
+  /// The same for the database file, which a checkpoint syncs.
   void fail_database_sync(int n);
-  /// The log's n-th write from now fails with an I/O error.
+  /// The WAL's n-th write from now fails with an I/O error.
   void fail_log_write(int n);
   /// The same for the database file.
   void fail_database_write(int n);
-  /// From now on every write fails as on a full disk, until switched off.
+  /// Every write fails as on a full disk until this is switched off.
   void fill_disk(bool full);
-  /// From now on every sync of the log waits, until switched off.
+  /// Every sync of the WAL waits until this is switched off.
   void hold_log_sync(bool hold);
   /// The same for the database file.
   void hold_database_sync(bool hold);
 
-  /// From now on this is told of everything; nullptr: nobody.
+  /// The observer of all operations from now on; nullptr: none.
   void tell(DiskWatch* watch);
-  /// From now on syncs are only told of and counted, not done: for tests that cut the power
-  /// themselves, and often.
+  /// Counts and reports syncs without doing them: for tests that simulate many power cuts.
   void skip_syncs(bool skip);
 };
 

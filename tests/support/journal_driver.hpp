@@ -1,4 +1,4 @@
-// A journal's listener that tests wait on, and the few calls that most of them make.
+// A journal's listener that tests wait on, and the calls that most of them make.
 #pragma once
 
 #include <algorithm>
@@ -16,10 +16,10 @@
 
 namespace verbatim::test {
 
-/// Far beyond what anything takes: a test that hangs fails instead.
+/// Far longer than anything takes: a test that hangs fails instead.
 inline constexpr std::chrono::seconds patience{30};
 
-/// Whether it becomes so before anybody's patience ends.
+/// True if `so` holds before the time is over.
 template <class So>
 bool becomes(const So& so) {
   for (const auto end = std::chrono::steady_clock::now() + patience; !so();) {
@@ -65,7 +65,7 @@ class JournalWatch final : public storage::JournalListener {
     return moved_.wait_for(lock, patience, [&] { return !failures_.empty(); });
   }
 
-  /// Waits for a state that it enters, now or before.
+  /// Waits until the journal enters a state, or has entered it before.
   bool wait_state(storage::JournalState state) {
     std::unique_lock lock(mutex_);
     return moved_.wait_for(lock, patience, [&] {
@@ -77,7 +77,7 @@ class JournalWatch final : public storage::JournalListener {
     const std::lock_guard lock(mutex_);
     return states_;
   }
-  /// Why, for each state but `working`.
+  /// The error of each state except `working`.
   std::vector<std::string> reasons() const {
     const std::lock_guard lock(mutex_);
     return reasons_;

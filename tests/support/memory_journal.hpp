@@ -1,4 +1,4 @@
-// A session::Journal in memory, whose watermark the test moves by hand.
+// A session::Journal in memory; the test sets its watermark.
 #pragma once
 
 #include <new>
@@ -58,10 +58,10 @@ class MemoryJournal final : public session::Journal {
   session::Sequence submitted = 0;
   session::Sequence synced = 0;
   bool refuses = false;
-  bool starves = false;  ///< the next ending finds no memory
+  bool starves = false;  ///< the next ending fails with out of memory
   bool broken = false;
   bool crowd = false;
-  std::size_t bytes_of_each = 100;  ///< as if each event and turn had so many
+  std::size_t bytes_of_each = 100;  ///< bytes that each event and turn counts as
 };
 
 }  // namespace verbatim::test

@@ -1,4 +1,4 @@
-// A spill that can be looked into, and told to refuse or to fail.
+// A spill in memory that a test can inspect, and can make refuse or fail.
 #pragma once
 
 #include <functional>

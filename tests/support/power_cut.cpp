@@ -15,7 +15,7 @@ constexpr std::size_t sector = 512;
 
 std::string name_of(const std::string& file) { return fs::path(file).filename().string(); }
 
-/// How far into the unsynced operations each sector of one file has come.
+/// For each sector of a file: how many of the unsynced operations it has received.
 class Progress {
  public:
   Progress(std::size_t operations, std::mt19937& random)
@@ -98,7 +98,7 @@ Platter::Platter(const fs::path& folder) {
 Platter::File& Platter::now(const std::string& name) {
   const auto found = names_.find(name);
   if (found == names_.end()) {
-    // Made by other means than SQLite's: whoever did that had to sync it.
+    // Made without SQLite: its maker had to sync it.
     names_[name] = {files_.size()};
     return files_.emplace_back();
   }
@@ -141,7 +141,7 @@ void Platter::apply(const DiskOperation& operation) {
 
 void Platter::File::end_sync(std::uint64_t which) {
   const auto found = syncs.find(which);
-  if (found == syncs.end()) return;  // it began before this was looked at
+  if (found == syncs.end()) return;  // the sync began before this log did
   const std::size_t covered = found->second;
   syncs.erase(found);
   for (std::size_t i = 0; i < covered; ++i) {
@@ -178,10 +178,10 @@ void Platter::leave(const fs::path& folder, std::uint32_t seed) const {
           put(content, from, std::string_view(one.bytes).substr(from - one.at, to - from));
       }
     }
-    // A file may have grown on the disk without what it was to hold.
+    // A file may have grown on the disk without its content.
     if (content.size() < longest && progress.took_size()) content.resize(longest);
     write_file(folder / name, content);
-    // The index beside a log is never synced: nothing may depend on it.
+    // The WAL index is never synced: nothing may depend on it.
     if (name.ends_with("-wal") && random() % 2 == 0) {
       std::string noise(32768, '\0');
       std::generate(noise.begin(), noise.end(), [&] { return static_cast<char>(random()); });

@@ -1,8 +1,8 @@
-// What a power cut may leave of a folder, from everything that SQLite did to its files: what was
-// synced is there; of what was not, any sectors in any mixture of old and new, any size, and
-// names that were made or removed, or not yet.
+// Simulates a power cut: from all of SQLite's operations, makes a state of the folder that may be
+// left. Synced bytes are there. Unsynced sectors are old or new in any mixture, sizes vary, and
+// names may be made or removed or not yet.
 //
-// DiskLog takes part on any thread; a Platter is used by one at a time.
+// Any thread may add to a DiskLog; a Platter is used by one at a time.
 #pragma once
 
 #include <condition_variable>
@@ -18,17 +18,17 @@
 
 namespace verbatim::test {
 
-/// Everything that happens in one folder, in order.
+/// All operations in one folder, in order.
 class DiskLog final : public DiskWatch {
  public:
   explicit DiskLog(const std::filesystem::path& folder) : folder_(folder.string()) {}
 
   void happened(DiskOperation operation) override;
-  /// How many operations there have been.
+  /// Number of operations so far.
   std::size_t now() const;
-  /// Waits until something of this kind happens to this file, `since` then or later.
+  /// Waits until this kind of operation happens to this file, at operation `since` or later.
   bool wait_for(DiskOperation::Kind kind, const std::filesystem::path& file, std::size_t since);
-  /// Once nothing happens any more.
+  /// Waits until nothing happens any more.
   const std::vector<DiskOperation>& operations() const { return operations_; }
 
  private:
@@ -40,21 +40,22 @@ class DiskLog final : public DiskWatch {
 
 class Platter {
  public:
-  /// What is in the folder now is on the disk.
+  /// Declares that everything in the folder now is on the disk.
   explicit Platter(const std::filesystem::path& folder);
 
   void apply(const DiskOperation& operation);
-  /// Puts one of the states that the disk may be in after a cut into an empty folder.
+  /// Puts one possible state of the disk after a cut into an empty folder.
   void leave(const std::filesystem::path& folder, std::uint32_t seed) const;
 
  private:
   struct File {
     std::string on_disk;
     std::vector<DiskOperation> pending;
-    std::map<std::uint64_t, std::size_t> syncs;  ///< under way: how many of `pending` each covers
+    std::map<std::uint64_t, std::size_t> syncs;  ///< running: how many of `pending` each covers
     void end_sync(std::uint64_t which);
   };
-  /// What a name stood for since the names were last synced; the last is now. Nothing: no file.
+  /// The meanings of a name since names were last synced; the last is the current one. nullopt: no
+  /// file.
   using Meanings = std::vector<std::optional<std::size_t>>;
 
   File& now(const std::string& name);

@@ -1,5 +1,5 @@
-// Events of every kind with random contents, from a seed. Generates what the types allow, not
-// what a provider would send.
+// Random events of every kind, from a seed: everything that the types allow, not what a provider
+// would send.
 #pragma once
 
 #include <random>
@@ -92,7 +92,7 @@ class RandomEvents {
     const std::uint64_t bits = std::uint64_t{random_()} << 32 | random_();
     return static_cast<std::int64_t>(bits >> below(64)) * (flag() ? 1 : -1);
   }
-  /// Any bytes: identifiers are opaque.
+  /// Any bytes: ids are opaque.
   std::string id() {
     std::string made(below(4) == 0 ? 0 : below(200), '\0');
     for (char& byte : made) byte = static_cast<char>(random_());

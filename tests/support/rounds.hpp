@@ -1,6 +1,5 @@
-// How often a test that makes up its input tries. Under a sanitizer each try takes five times as
-// long and shows most of what it can show the first times, so there it is a quarter; the whole is
-// run by the builds without one.
+// How often a test with generated input tries. Under a sanitizer a try takes five times as long and
+// most findings come early, so the number is a quarter. Builds without one run all.
 #pragma once
 
 namespace verbatim::test {

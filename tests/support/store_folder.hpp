@@ -1,4 +1,4 @@
-// A folder with a database as a kill leaves it, and what stands in a folder, byte for byte.
+// Builds a folder with a database as a kill leaves it, and compares folders byte for byte.
 #pragma once
 
 #include <filesystem>
@@ -27,7 +27,7 @@ inline void put_bytes(const std::filesystem::path& file, const std::string& byte
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-/// One bit in the middle of what stands there.
+/// Flips one bit of the byte at `at`.
 inline void flip(const std::filesystem::path& file, std::size_t at) {
   std::string bytes = bytes_of(file);
   REQUIRE(at < bytes.size());
@@ -48,7 +48,7 @@ inline FolderContent content_of(const std::filesystem::path& folder) {
   return content;
 }
 
-/// Says which files differ, not all their bytes.
+/// Prints which files differ, not all their bytes.
 inline std::string changes(const FolderContent& before, const FolderContent& after) {
   std::string said;
   for (const auto& [name, bytes] : before) {
@@ -70,8 +70,8 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
       std::filesystem::copy_file(from.string() + suffix, to.string() + suffix);
 }
 
-/// A session "s1" of which `words` were said, each in a commit of its own, as a kill leaves it. The
-/// attempt is in the database, all words are in the log alone.
+/// Leaves a session "s1" with `words` words, each in a commit of its own, as after a kill. The
+/// attempt is in the database; all words are only in the WAL.
 inline void leave_killed_store(const std::filesystem::path& file, int words = 12) {
   const TempDir dir;
   JournalWatch watch;
@@ -81,7 +81,7 @@ inline void leave_killed_store(const std::filesystem::path& file, int words = 12
           .attempt.attempt;
   REQUIRE(
       watch.wait_durable(journal.append(attempt, 1001, placed("i1", session::Role::assistant))));
-  // What the checkpointer does once nothing comes.
+  // As the checkpointer does when it is idle.
   storage::Database other(dir / "live.db");
   REQUIRE(becomes([&] { return other.checkpoint(storage::Database::Checkpoint::truncate); }));
   for (int i = 0; i < words; ++i)

@@ -1,4 +1,4 @@
-// A folder of its own for one test, gone at the end of it.
+// A folder for one test; the destructor removes it.
 #pragma once
 
 #include <cstdlib>

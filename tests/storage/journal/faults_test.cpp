@@ -1,4 +1,4 @@
-// What the journal does when the disk does not do its part.
+// The journal when disk operations fail.
 #include <sys/mount.h>
 
 #include <fstream>
@@ -30,7 +30,7 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// The text that a restart finds, from a copy: the poisoned file itself is never opened again.
+/// The text that a restart finds, read from a copy: the poisoned file is never opened again.
 std::string recovered_text(const fs::path& file, const fs::path& copy) {
   fs::copy_file(file, copy);
   if (fs::exists(file.string() + "-wal"))
@@ -41,7 +41,7 @@ std::string recovered_text(const fs::path& file, const fs::path& copy) {
   return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
 }
 
-/// Asks, at each watermark, whether the log was synced by then.
+/// Checks, at each watermark, whether the WAL was synced by then.
 class SyncWatch final : public storage::JournalListener {
  public:
   explicit SyncWatch(const FaultVfs& disk) : disk_(disk) {}
@@ -106,15 +106,15 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
   CHECK(disk.writes() == writes_after);
   CHECK(bytes_of(dir / "v.db-wal") == log_after);
   CHECK(bytes_of(dir / "v.db") == file_after);
-  // What failed may be there or not; what was acknowledged must be.
+  // The failed row may be there or not; every acknowledged row must be.
   CHECK_THAT(recovered_text(dir / "v.db", dir / "copy.db"), Catch::StartsWith("kept"));
 }
 
 }  // namespace
 
-TEST_CASE("with durability power the log is synced before the watermark moves", "[P1][faults]") {
+TEST_CASE("with durability power the WAL is synced before the watermark moves", "[P1][faults]") {
   CHECK(unsynced_watermarks(storage::Durability::power) == 0);
-  // The same eyes see the difference where no sync is asked for.
+  // The same check fails where no sync is asked for.
   CHECK(unsynced_watermarks(storage::Durability::process) > 0);
 }
 
@@ -146,14 +146,14 @@ TEST_CASE("a checkpoint beside the writer that cannot write poisons the file as 
   check_poisoned(disk, [](FaultVfs& vfs) { vfs.fail_database_write(1); }, {});
 }
 
-TEST_CASE("a checkpoint that fails while a commit is under way: it is not called durable",
+TEST_CASE("a commit is not reported durable if a checkpoint fails while it runs",
           "[P1][P6][faults]") {
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .slow_commit_ms = 3600 * 1000}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  // Held before the sync of the log, so that it is surely under way when the other one fails.
+  // Held before the WAL's sync, so that the commit is surely running when the checkpoint fails.
   disk.hold_database_sync(true);
   REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "kept"))));
   CHECK(becomes([&] { return disk.database_sync_waits(); }));
@@ -169,8 +169,7 @@ TEST_CASE("a checkpoint that fails while a commit is under way: it is not called
   CHECK(watch.failures().at(0).first == Failure::io_error);
 }
 
-TEST_CASE("the log is synced by commits alone, so that nobody else is told of a failure",
-          "[P1][faults]") {
+TEST_CASE("only commits sync the WAL, so that only they can get its sync error", "[P1][faults]") {
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
@@ -183,7 +182,7 @@ TEST_CASE("the log is synced by commits alone, so that nobody else is told of a 
   CHECK(disk.log_syncs() == syncs);
 }
 
-TEST_CASE("with durability process a checkpoint syncs the log before it moves it", "[faults]") {
+TEST_CASE("with durability process a checkpoint syncs the WAL before it moves pages", "[faults]") {
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
@@ -195,7 +194,7 @@ TEST_CASE("with durability process a checkpoint syncs the log before it moves it
   CHECK_FALSE(disk.log_unsynced());
 }
 
-TEST_CASE("a change that meets a failing disk takes the journal with it", "[P6][faults]") {
+TEST_CASE("a change that meets a failing disk makes the journal fail", "[P6][faults]") {
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
@@ -209,7 +208,8 @@ TEST_CASE("a change that meets a failing disk takes the journal with it", "[P6][
   CHECK(journal.failed());
 }
 
-TEST_CASE("a full disk is waited for and heals without losing or repeating a row", "[P6][faults]") {
+TEST_CASE("the journal waits for a full disk and recovers without losing or repeating a row",
+          "[P6][faults]") {
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
@@ -245,12 +245,12 @@ TEST_CASE("waiting for a full disk ends when the journal is destroyed", "[P6][fa
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
     disk.fill_disk(true);
     journal.append(attempt, 1, delta("i1", "x"));
-  }  // an hour, were it not interrupted
+  }  // the wait would take an hour if it were not interrupted
   REQUIRE(watch.failures().size() == 1);
   CHECK(watch.failures()[0].first == Failure::disk_full);
 }
 
-TEST_CASE("a really full file system is waited for and heals", "[P6][faults]") {
+TEST_CASE("the journal waits for a really full file system and recovers", "[P6][faults]") {
   const TempDir dir;
   const fs::path mounted = dir / "small";
   fs::create_directory(mounted);

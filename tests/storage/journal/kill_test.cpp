@@ -1,5 +1,5 @@
-// A writer in a process of its own, really killed. The child says aloud each watermark as it
-// learns of it; whatever it has said must be there after recovery.
+// kill -9 of a writer in a process of its own. The child reports each watermark that it gets;
+// recovery must find every row up to the last reported one.
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,9 +26,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* file_variable = "VERBATIM_TEST_JOURNAL";
-constexpr int voice = 9;  ///< the child's end of the pipe
+constexpr int voice = 9;  ///< descriptor of the child's end of the pipe
 
-/// Says how many numbers are durable: sequences run on from the first one.
+/// Writes each new watermark to the pipe, counted from the first row.
 class Speaker final : public storage::JournalListener {
  public:
   void on_durable(session::Sequence up_to) override {
@@ -65,7 +65,7 @@ Child start_writer(const fs::path& file) {
   return {pid, ends[0]};
 }
 
-/// The last number that the child said: kills it after `reports` of them.
+/// Kills the child after `reports` reports and returns the last one.
 std::int64_t kill_after(const Child& child, int reports) {
   std::int64_t said = 0;
   std::int64_t next = 0;
@@ -99,7 +99,7 @@ TEST_CASE("the writer that the next test kills", "[.writer-to-be-killed]") {
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1});
   const auto attempt = opened.attempt.attempt;
   speaker.first = journal.append(attempt, 2, placed("i1", session::Role::assistant)) + 1;
-  // Bounded: a child that nobody kills ends by itself.
+  // Bounded: a child that is not killed ends by itself.
   for (int number = 1; number < 3'000'000;) {
     if (journal.append(attempt, 2 + number, delta("i1", std::to_string(number) + " ")) != 0)
       ++number;
@@ -108,7 +108,7 @@ TEST_CASE("the writer that the next test kills", "[.writer-to-be-killed]") {
   }
 }
 
-TEST_CASE("kill -9 at any moment loses nothing that was called durable", "[P1][P7][kill]") {
+TEST_CASE("kill -9 at any moment loses nothing that was reported durable", "[P1][P7][kill]") {
   const int moments[] = {1, 1, 2, 2, 3, 4, 5, 7, 9, 12, 16, 22, 30, 41, 56, 76, 103, 140, 190, 260};
   for (const int reports : moments) {
     const TempDir dir;

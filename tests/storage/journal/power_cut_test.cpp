@@ -1,9 +1,9 @@
-// The power goes: at every sync, before and after it and in between, with any of what was not
-// synced on the disk or not. What had been called durable must be there, in order, and nothing
-// that was never said.
+// Power cuts: before, during, after and between syncs. Any of the unsynced sectors may have reached
+// the disk or not. Every row that was reported durable must be there, in order, and no row that was
+// never submitted.
 //
-// VERBATIM_POWER_SEEDS=100 tries so many states of the disk at each place (default: 2);
-// VERBATIM_POWER_FROM=7 begins with that one.
+// VERBATIM_POWER_SEEDS=100 tries that many states of the disk at each place (default: 2);
+// VERBATIM_POWER_FROM=7 begins with that seed.
 #include <algorithm>
 #include <cstdlib>
 #include <random>
@@ -35,7 +35,7 @@ std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
 const std::uint32_t seeds = from_environment("VERBATIM_POWER_SEEDS", 2);
 const std::uint32_t first_seed = from_environment("VERBATIM_POWER_FROM", 1);
 
-/// What somebody was told, and how far the disk had come by then.
+/// A report to a listener, and how many disk operations had happened by then.
 struct Promise {
   std::size_t at;
   Sequence durable;
@@ -64,7 +64,7 @@ struct Recorded {
   Expected expected;
 };
 
-/// One life of a journal, from making the file to the orderly end.
+/// One run of a journal, from making the file to the orderly end.
 Recorded live_once(FaultVfs& disk, Durability durability) {
   const TempDir dir;
   const fs::path file = dir / "v.db";
@@ -80,7 +80,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
     people.talk(60);
     std::size_t begun = log.now();
     people.close_first();
-    // What comes when nobody speaks: rows that are not needed go, the log moves into the database.
+    // Idle work: rows that are not needed are deleted, and the WAL is moved into the database.
     CHECK(log.wait_for(DiskOperation::synced, file, begun));
     people.talk(60);
     people.close_all();
@@ -102,7 +102,8 @@ Sequence promised(const Recorded& life, std::size_t place) {
   return later == life.promises.begin() ? 0 : std::prev(later)->durable;
 }
 
-/// Calls visit(platter, place, seed) where the power is to go: around every sync, and between two.
+/// Calls visit(platter, place, seed) for each place of a power cut: around every sync, and between
+/// two.
 template <class Visit>
 void cut_everywhere(Platter platter, const std::vector<DiskOperation>& operations, Visit&& visit) {
   const auto cut = [&](std::size_t place) {
@@ -130,7 +131,7 @@ std::string integrity_of(const fs::path& file) {
   return check.step() ? check.text(0) : "no answer";
 }
 
-/// Ended attempts of which nobody would be told, or twice.
+/// Counts ended attempts whose end is announced never, or twice.
 std::string untold(const fs::path& file) {
   storage::Database database(file);
   storage::Query count = database.query(
@@ -139,7 +140,7 @@ std::string untold(const fs::path& file) {
   return count.step() ? count.text(0) : "no answer";
 }
 
-/// What is said of logs from which durable rows are missing.
+/// The findings about WALs from which durable rows are missing.
 std::string lost_logs(const storage::RecoveryReport& report) {
   std::string said;
   for (const storage::LogFinding& log : report.logs)
@@ -147,8 +148,8 @@ std::string lost_logs(const storage::RecoveryReport& report) {
   return said;
 }
 
-/// Recovered, sound, and the same when recovered again. If every commit was synced, a power cut
-/// is never taken for damage.
+/// Recovers, checks, and recovers again with the same result. If every commit was synced, a power
+/// cut is never taken for damage.
 std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = true) {
   const auto report = storage::recover(file, 1);
   if (synced) CHECK(lost_logs(report) == "");
@@ -166,7 +167,7 @@ struct Outcome {
   int lost = 0;
 };
 
-/// Syncs are told of and not done: only what was cut off here is to be lost.
+/// Records syncs without doing them: only the simulated cut may lose bytes.
 class Hurry {
  public:
   explicit Hurry(FaultVfs& disk) : disk_(disk) { disk_.skip_syncs(true); }
@@ -196,7 +197,7 @@ Outcome cut_power(FaultVfs& disk, const Recorded& life, bool synced = true) {
   return outcome;
 }
 
-/// The power goes again, in the middle of a recovery.
+/// Cuts the power again, in the middle of a recovery.
 void cut_recovery(FaultVfs& disk, const fs::path& folder) {
   const Platter before(folder);
   DiskLog log(folder);
@@ -214,7 +215,7 @@ void cut_recovery(FaultVfs& disk, const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("a power cut at any moment loses nothing that was called durable", "[P1][P7][power]") {
+TEST_CASE("a power cut at any moment loses nothing that was reported durable", "[P1][P7][power]") {
   FaultVfs disk;
   const Recorded life = live_once(disk, Durability::power);
   const Outcome outcome = cut_power(disk, life);
@@ -228,7 +229,7 @@ TEST_CASE("without a sync for each commit a power cut loses the end, never the m
   CHECK(cut_power(disk, live_once(disk, Durability::process), false).lost > 0);
 }
 
-TEST_CASE("a power cut in the middle of a recovery costs nothing either", "[P1][P7][power]") {
+TEST_CASE("a power cut in the middle of a recovery loses nothing either", "[P1][P7][power]") {
   FaultVfs disk;
   const Recorded life = live_once(disk, Durability::power);
   const Hurry hurry(disk);

@@ -12,7 +12,7 @@ using verbatim::test::TempDir;
 
 namespace {
 
-/// The file without a name, by the only way that is left to it.
+/// Finds the unlinked file through /proc, the only path to it.
 std::filesystem::path nameless(const TempDir& folder) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code ignored;
@@ -25,7 +25,7 @@ std::filesystem::path nameless(const TempDir& folder) {
 
 }  // namespace
 
-TEST_CASE("a spill gives back what was put, short and long", "[P12][spill]") {
+TEST_CASE("a spill returns short and long records as they were put", "[P12][spill]") {
   const TempDir folder;
   SpillFile spill(folder.path());
   const std::string texts[] = {"", "one", std::string(100'000, 'x'), std::string("\0\n", 2)};
@@ -34,11 +34,11 @@ TEST_CASE("a spill gives back what was put, short and long", "[P12][spill]") {
   for (std::size_t i = places.size(); i-- > 0;) CHECK(spill.get(places[i]) == texts[i]);
 }
 
-TEST_CASE("a spill has no name, and is nobody else's", "[P10][spill]") {
+TEST_CASE("a spill file has no name and belongs to one conversation", "[P10][spill]") {
   const TempDir folder;
   {
     SpillFile spill(folder.path());
-    REQUIRE(nameless(folder).empty());  // nothing before something is put
+    REQUIRE(nameless(folder).empty());  // the first put() makes the file
     REQUIRE(spill.put("words"));
     REQUIRE_FALSE(nameless(folder).empty());
     CHECK(std::filesystem::is_empty(folder.path()));
@@ -48,7 +48,7 @@ TEST_CASE("a spill has no name, and is nobody else's", "[P10][spill]") {
   CHECK(nameless(folder).empty());
 }
 
-TEST_CASE("a spill that has no place takes nothing, and takes it once it has one", "[P11][spill]") {
+TEST_CASE("a spill without a folder takes nothing until it has one", "[P11][spill]") {
   const TempDir folder;
   SpillFile spill(folder / "later");
   CHECK_FALSE(spill.put("words"));
@@ -58,7 +58,7 @@ TEST_CASE("a spill that has no place takes nothing, and takes it once it has one
   CHECK(spill.get(*place) == "words");
 }
 
-TEST_CASE("a spill that the disk has changed or lost says so", "[P11][spill]") {
+TEST_CASE("a spill whose bytes were changed or lost throws", "[P11][spill]") {
   const TempDir folder;
   SpillFile spill(folder.path());
   const auto first = spill.put("the first words");

@@ -48,7 +48,7 @@ std::vector<Row> rows_in(const std::filesystem::path& file) {
 
 }  // namespace
 
-TEST_CASE("what the watermark has passed is in the file, in order", "[P1][journal]") {
+TEST_CASE("rows up to the watermark are in the file, in order", "[P1][journal]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
@@ -101,7 +101,7 @@ TEST_CASE("many threads share commits and each keeps its order", "[P1][journal]"
   CHECK(std::is_sorted(marks.begin(), marks.end()));
 }
 
-TEST_CASE("a queue at its bound refuses and forgets nothing that it took", "[P6][P11][journal]") {
+TEST_CASE("a full queue refuses new jobs and keeps all that it accepted", "[P6][P11][journal]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .queue_bytes_max = 20000}, watch);
@@ -115,7 +115,7 @@ TEST_CASE("a queue at its bound refuses and forgets nothing that it took", "[P6]
         gate->wait();
       },
       [](const storage::StorageError*) {});
-  entered.get_future().wait();  // the writer is busy: from here on the queue only fills
+  entered.get_future().wait();  // the writer is busy: from now on the queue only fills
   session::Sequence last = 0;
   int taken = 0;
   for (; taken < 1000; ++taken) {
@@ -159,8 +159,8 @@ TEST_CASE("a large event is taken by a queue of any size, and takes no room from
   CHECK_FALSE(journal.crowded());
   const std::string large(24 << 20, 'x');
   REQUIRE(journal.append(attempt, 0, delta("i1", large)) != 0);
-  CHECK(journal.crowded());  // readers stop
-  // What other conversations had read by then still has its place.
+  CHECK(journal.crowded());  // sessions stop reading
+  // What other sessions had read by then still fits.
   session::Sequence last = 0;
   for (int i = 0; i < 10; ++i) {
     last = journal.append(attempt, 0, delta("i2", std::string(200, 'y')));
@@ -219,7 +219,7 @@ TEST_CASE("sequences go on after a restart, also when every row was pruned", "[P
     const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
     for (int i = 0; i < 2500; ++i) last = journal.append(attempt, i, delta("i", "x"));
     REQUIRE(watch.wait_durable(journal.close(attempt, {})));
-    // Pruning is what an idle writer does, piece by piece between two looks at the queue.
+    // An idle writer prunes in pieces, and checks the queue after each.
     for (int looks = 0; looks < 20000 && !rows_in(dir / "v.db").empty(); ++looks)
       execute(journal, [](storage::Database&) {});
     REQUIRE(rows_in(dir / "v.db").empty());
@@ -297,7 +297,7 @@ TEST_CASE("the end of an attempt does not write its text again", "[P2][P11][jour
   storage::Transaction transaction(database);
   storage::finalise_attempt(database, attempt, ending);
   transaction.commit();
-  // One page of each row, and not the five or six that hold its text.
+  // One page for each row, not the five or six that hold its text.
   CHECK(database.wal_bytes() < turns * text_bytes / 3);
 
   const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
@@ -346,7 +346,7 @@ TEST_CASE("an attempt ends once: a second ending changes nothing", "[P2][journal
   CHECK(view->turns == session::merge(first.transcript, {}).turns);
 }
 
-TEST_CASE("the files are for their owner's eyes only", "[security][journal]") {
+TEST_CASE("only their owner can read the files", "[security][journal]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);

@@ -1,5 +1,5 @@
-// A file that is removed, replaced or renamed under an open journal has failed: SQLite does not
-// notice, and what it commits would not be found by the next start.
+// Files that are removed, replaced or renamed under an open journal: the journal must fail, because
+// SQLite does not notice, and the next start would not find what it commits.
 #include <sys/mount.h>
 
 #include <functional>
@@ -78,7 +78,7 @@ struct Begun {
 
 }  // namespace
 
-TEST_CASE("a commit into files that were taken away is not called durable",
+TEST_CASE("a commit into files that were taken away is not reported durable",
           "[P1][P6][taken_away]") {
   for (const Way& way : ways) {
     DYNAMIC_SECTION(way.name) {
@@ -167,7 +167,7 @@ TEST_CASE("another file system mounted over the folder takes the journal away",
   CHECK(it.journal.durable() < lost);
 }
 
-TEST_CASE("what leaves the files where they are is no trouble", "[P6][taken_away]") {
+TEST_CASE("changes that leave the files in place are no trouble", "[P6][taken_away]") {
   const TempDir dir;
   Begun it(dir);
   SECTION("a second name") { fs::create_hard_link(it.file, it.folder / "second.db"); }

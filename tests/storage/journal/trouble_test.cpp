@@ -1,5 +1,5 @@
-// Trouble that passes, and going on in the fallback directory: nothing is lost, nothing is written
-// twice, and everybody is told.
+// Storage trouble that passes, and journaling in the fallback directory: nothing is lost, nothing
+// is written twice, and every waiting caller gets an answer.
 #include <sys/mount.h>
 
 #include <fstream>
@@ -41,7 +41,7 @@ std::string text_in(const fs::path& file, const std::string& session = "s1") {
   return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
 }
 
-/// A journal with one attempt and the words "kept, " durable in it.
+/// A journal with one attempt, and the words "kept, " durable in it.
 struct Begun {
   explicit Begun(storage::JournalOptions options) : journal(std::move(options), watch) {
     attempt = open_attempt(journal, spec).attempt.attempt;
@@ -56,7 +56,7 @@ struct Begun {
   session::AttemptId attempt = 0;
 };
 
-/// The data folder as a crash at this moment would leave it.
+/// Copies the data folder as a crash at this moment would leave it.
 void copy_folder(const fs::path& from, const fs::path& to) {
   fs::create_directory(to);
   for (const auto& entry : fs::directory_iterator(from))
@@ -65,7 +65,7 @@ void copy_folder(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
-TEST_CASE("a disk that stays full ends the waiting, keeps what was said and heals by itself",
+TEST_CASE("a disk that stays full ends the waiting, keeps the words and recovers by itself",
           "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
@@ -79,7 +79,7 @@ TEST_CASE("a disk that stays full ends the waiting, keeps what was said and heal
     CHECK(it.journal.failed());
     CHECK(it.journal.durable() < held);
 
-    // Nobody waits for an answer that may never come; an ending is held with the rest.
+    // A request would wait too long, so it is refused; an ending is held with the rest.
     const auto refused = execute(it.journal, [](storage::Database&) {});
     REQUIRE(refused);
     CHECK(refused->failure() == Failure::disk_full);
@@ -116,7 +116,8 @@ TEST_CASE("a request that waits when the disk has been full for too long is answ
   CHECK(text_in(dir / "v.db") == "kept, held too");
 }
 
-TEST_CASE("a database that another process keeps locked is waited for and heals", "[P6][trouble]") {
+TEST_CASE("the journal waits for a database that another process locks, and recovers",
+          "[P6][trouble]") {
   const TempDir dir;
   Begun it({.file = dir / "v.db", .busy_timeout_ms = 5, .full_retry_ms = 20});
   storage::Database other(dir / "v.db");
@@ -130,7 +131,7 @@ TEST_CASE("a database that another process keeps locked is waited for and heals"
   CHECK(text_in(dir / "v.db") == "kept, and held");
 }
 
-TEST_CASE("the ballast is given up before anybody waits", "[P6][trouble]") {
+TEST_CASE("the ballast is removed before any session waits", "[P6][trouble]") {
   const TempDir dir;
   const fs::path mounted = dir / "small";
   fs::create_directory(mounted);
@@ -143,12 +144,12 @@ TEST_CASE("the ballast is given up before anybody waits", "[P6][trouble]") {
     Begun it({.file = mounted / "v.db", .full_retry_ms = 60000, .ballast = mounted / "ballast"});
     std::ofstream(mounted / "filler") << std::string(4 << 20, 'f');
     session::Sequence last = 0;
-    // More than the log has room for already; few, since each may be a commit of its own, and all
-    // must fit into what the ballast leaves.
+    // More rows than fit into the space that the WAL has already, but few: each may be a commit of
+    // its own, and all must fit into the ballast's space.
     it.say(std::string(200 << 10, '.'));
     for (int i = 0; i < 20; ++i) last = it.say(std::to_string(i) + " ");
     REQUIRE(it.watch.wait_durable(last));
-    REQUIRE(it.watch.wait_state(JournalState::working));  // said behind the commit that heals
+    REQUIRE(it.watch.wait_state(JournalState::working));  // reported after the commit that recovers
     CHECK_FALSE(fs::exists(mounted / "ballast"));
     CHECK(it.watch.states() == std::vector{JournalState::stalled, JournalState::working});
   }
@@ -177,7 +178,7 @@ TEST_CASE("a commit that does not come back is a stall, then a failure", "[P6][t
     CHECK(it.watch.failures()[0].first == Failure::io_error);
     CHECK(it.journal.durable() < held);
   }
-  // Nobody was told of it; it may be there or not.
+  // It was never reported durable: it may be there or not.
   copy_folder(dir.path(), dir / "copy");
   storage::recover(dir / "copy" / "v.db", 1);
   CHECK_THAT(text_in(dir / "copy" / "v.db"), Catch::StartsWith("kept, "));
@@ -196,7 +197,7 @@ TEST_CASE("shutting down waits for the disk only so long", "[P2][P6][trouble]") 
   CHECK(text_in(dir / "v.db") == "kept, and the rest");
 }
 
-TEST_CASE("words go on while a checkpoint does not come back; too long, it is a failure",
+TEST_CASE("rows commit while a checkpoint hangs; if it hangs too long, the journal fails",
           "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
@@ -216,13 +217,12 @@ TEST_CASE("words go on while a checkpoint does not come back; too long, it is a 
   CHECK_THAT(it.watch.failures()[0].second, Catch::Contains("a checkpoint has taken more than"));
 }
 
-TEST_CASE("a checkpoint of a large log that does not come back is a failure as well",
-          "[P6][trouble]") {
+TEST_CASE("a hanging checkpoint of a large WAL is a failure as well", "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
   Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 1});
   disk.hold_database_sync(true);
-  // The writer's or the other's: the one that comes first.
+  // The writer's checkpoint or the thread's: whichever comes first.
   CHECK(becomes([&] { return it.say("more, ") == 0 || disk.database_sync_waits(); }));
   it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
   CHECK(it.journal.stuck());
@@ -230,7 +230,7 @@ TEST_CASE("a checkpoint of a large log that does not come back is a failure as w
   REQUIRE(it.watch.failures().size() == 1);
 }
 
-TEST_CASE("an orderly end waits for the checkpoint that is under way", "[P7][trouble]") {
+TEST_CASE("an orderly end waits for a running checkpoint", "[P7][trouble]") {
   FaultVfs disk;
   const TempDir dir;
   {
@@ -247,7 +247,7 @@ TEST_CASE("an orderly end waits for the checkpoint that is under way", "[P7][tro
   CHECK_FALSE(fs::exists(dir / "v.db-wal"));
 }
 
-TEST_CASE("a checkpoint that fails when nobody speaks is noticed, and the fallback is ready",
+TEST_CASE("a checkpoint that fails in an idle journal is noticed, and the fallback is ready",
           "[P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
@@ -290,7 +290,7 @@ TEST_CASE("after a failed sync the journal goes on in the fallback directory", "
     CHECK(open_attempt(it.journal, {.session_id = "s2", .user = "ann", .model = "m"}).error);
     CHECK(disk.writes() == writes);
 
-    // A crash now: both halves are there.
+    // A crash now: both files hold their part.
     copy_folder(data.path(), dir / "crashed");
     copy_folder(other_disk.path(), dir / "crashed-segment");
     const fs::path crashed = dir / "crashed" / "v.db";
@@ -309,7 +309,7 @@ TEST_CASE("after a failed sync the journal goes on in the fallback directory", "
     CHECK(disk.writes() == writes);
   }
   CHECK(fs::exists(storage::segment_in(other_disk.path())));
-  // The poisoned file is not opened again by the process that poisoned it: a copy is.
+  // The process that poisoned the file must not open it again: it reads a copy.
   copy_folder(data.path(), dir / "copy");
   const auto seen = storage::recover(dir / "copy" / "v.db", 7, true, other_disk.path());
   CHECK(seen.segment_endings == 1);
@@ -347,7 +347,7 @@ TEST_CASE("a full disk is left for the fallback directory and returned to", "[P6
   CHECK(text_in(data / "v.db") == "kept, elsewhere, and home");
 }
 
-TEST_CASE("who stops while the disk is full keeps what is held in the fallback directory",
+TEST_CASE("stopping while the disk is full writes the held rows to the fallback directory",
           "[P2][P6][trouble]") {
   FaultVfs disk;
   const TempDir data;
@@ -364,8 +364,7 @@ TEST_CASE("who stops while the disk is full keeps what is held in the fallback d
   CHECK(text_in(data / "v.db") == "kept, and held");
 }
 
-TEST_CASE("a fallback directory that can not be used is said with the first trouble",
-          "[P6][trouble]") {
+TEST_CASE("an unusable fallback directory is reported with the first trouble", "[P6][trouble]") {
   FaultVfs disk;
   const TempDir data;
   Begun it({.file = data / "v.db", .fallback_dir = data / "not-there"});
@@ -376,7 +375,7 @@ TEST_CASE("a fallback directory that can not be used is said with the first trou
              Catch::Contains("v.db") && Catch::Contains("fallback directory"));
 }
 
-TEST_CASE("a segment that a crash left without tables is no obstacle", "[P7][trouble]") {
+TEST_CASE("a segment that a crash left without tables does not stop recovery", "[P7][trouble]") {
   const TempDir dir;
   const TempDir other_disk;
   { Begun it({.file = dir / "v.db"}); }
@@ -410,7 +409,7 @@ TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") 
                     Catch::Contains("continues it"));
 }
 
-TEST_CASE("an ending is taken however full the queue is", "[P2][P6][trouble]") {
+TEST_CASE("the end of an attempt is accepted even if the queue is full", "[P2][P6][trouble]") {
   FaultVfs disk;
   const TempDir dir;
   Begun it({.file = dir / "v.db", .queue_bytes_max = 64 * 1024});
@@ -426,8 +425,9 @@ TEST_CASE("an ending is taken however full the queue is", "[P2][P6][trouble]") {
         session::SessionStatus::final);
 }
 
-TEST_CASE("who is woken by the watermark finds the room that it made", "[P6][P11][trouble]") {
-  /// Looks once at each watermark, as a session that stopped reading does.
+TEST_CASE("a session woken by the watermark finds the space that the commit freed",
+          "[P6][P11][trouble]") {
+  /// Checks the queue once at each watermark, as a session that stopped reading does.
   struct Looker final : storage::JournalListener {
     void on_durable(session::Sequence up_to) override {
       const SqliteJournal* const asked = journal.load();
@@ -459,7 +459,7 @@ TEST_CASE("who is woken by the watermark finds the room that it made", "[P6][P11
   CHECK_FALSE(looker.crowded_at_last);
 }
 
-TEST_CASE("a reader that holds the log open costs the journal nothing but room", "[P6][trouble]") {
+TEST_CASE("a reader that holds the WAL open costs the journal only disk space", "[P6][trouble]") {
   const TempDir dir;
   Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024});
   storage::Database reader(dir / "v.db", {.access = storage::Access::read_only});
@@ -472,7 +472,7 @@ TEST_CASE("a reader that holds the log open costs the journal nothing but room",
   CHECK(it.journal.log_bytes() > 4 * 64 * 1024);
   CHECK(it.watch.states().empty());
   reader.run("COMMIT");
-  // Without the reader a checkpoint empties the log, and it is written from its beginning again.
+  // Without the reader a checkpoint empties the WAL, and it is restarted.
   while (it.journal.log_bytes() > 4 * 64 * 1024) REQUIRE(it.watch.wait_durable(it.say("y")));
   CHECK(it.watch.failures().empty());
 }

@@ -1,4 +1,4 @@
-// A copy of a database that is in use, and what is said of one that is not as it must be.
+// Backups of a database that is in use, and checks of one with contradicting rows.
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -43,7 +43,7 @@ Failure failure_of_backup(const fs::path& file, const fs::path& target) {
   return Failure::other;
 }
 
-/// Two attempts, of which one is open, in a file that was left as by a kill.
+/// Two attempts, one of them open, in a file as a kill leaves it.
 void leave_conversations(const fs::path& file) {
   const TempDir dir;
   JournalWatch watch;
@@ -104,7 +104,7 @@ TEST_CASE("a copy is one state, while the writer goes on between its steps", "[b
         before);
 }
 
-TEST_CASE("a backup is one private, sound file that tells the same", "[backup]") {
+TEST_CASE("a backup is one private, sound file with the same content", "[backup]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
@@ -181,7 +181,7 @@ TEST_CASE("a backup that cannot be finished leaves nothing behind", "[backup][fa
   CHECK(names_in(elsewhere.path()).empty());
 }
 
-TEST_CASE("what a crash leaves is counted and sound", "[backup][check]") {
+TEST_CASE("a store after a crash is counted and sound", "[backup][check]") {
   const TempDir dir;
   leave_conversations(dir / "v.db");
   const auto left = check(dir / "v.db");

@@ -1,4 +1,4 @@
-// A start on a full disk: what is kept can be read, and the journal begins when there is room.
+// A start on a full disk: stored sessions can be read, and the journal begins when there is space.
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 
@@ -57,7 +57,7 @@ TEST_CASE("a journal that begins on a full disk takes nothing until there is roo
   REQUIRE(refused);
   CHECK(refused->failure() == Failure::disk_full);
   CHECK(open_attempt(journal, {.session_id = "s2", .user = "ann", .model = "m"}).error);
-  // What was there can be read meanwhile.
+  // Stored sessions can be read meanwhile.
   CHECK(storage::TranscriptStore(file).transcript("s1")->turns.size() == 1);
   REQUIRE(becomes([&] { return tries >= 2; }));
   CHECK(journal.state() == JournalState::unavailable);
@@ -70,7 +70,7 @@ TEST_CASE("a journal that begins on a full disk takes nothing until there is roo
   const auto opened = open_attempt(journal, {.session_id = "s2", .user = "ann", .model = "m"});
   REQUIRE_FALSE(opened.error);
   REQUIRE(watch.wait_durable(journal.append(opened.attempt.attempt, 1, delta("i1", "said"))));
-  // No number is given twice.
+  // No sequence number is used twice.
   CHECK(journal.durable() > 13);
 }
 

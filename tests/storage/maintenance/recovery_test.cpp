@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a kill leaves: the files as they are while the journal is open.
+/// The files as a kill leaves them: copied while the journal is open.
 void copy_as_killed(const fs::path& from, const fs::path& to) {
   fs::copy_file(from, to);
   fs::copy_file(from.string() + "-wal", to.string() + "-wal");
@@ -36,7 +36,7 @@ std::string bytes_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// A session with a finished turn and one that is being spoken, cut off by a kill.
+/// A session with a finished turn and an unfinished one, cut off by a kill.
 void leave_behind_a_crash(const TempDir& dir) {
   JournalWatch watch;
   storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
@@ -98,7 +98,8 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(is_kept("new"));
 }
 
-TEST_CASE("what the provider had cut short was not interrupted by the crash", "[P7][recovery]") {
+TEST_CASE("turns that the provider had cut short do not count as interrupted by the crash",
+          "[P7][recovery]") {
   const TempDir dir;
   {
     JournalWatch watch;
@@ -176,7 +177,7 @@ TEST_CASE("a recovered transcript is what a close would have left", "[P7][recove
   CHECK(crashed->ended_at == closed->ended_at);
 }
 
-TEST_CASE("journal rows that cannot be read are kept, counted and passed over", "[P7][recovery]") {
+TEST_CASE("unreadable journal rows are kept, counted and skipped", "[P7][recovery]") {
   const TempDir dir;
   leave_behind_a_crash(dir);
   {
@@ -200,9 +201,9 @@ TEST_CASE("journal rows that cannot be read are kept, counted and passed over", 
   CHECK(storage::recover(dir / "v.db", 6000).clean);
 }
 
-TEST_CASE("an orderly end leaves nothing to recover and no log", "[P7][recovery]") {
+TEST_CASE("an orderly end leaves nothing to recover and no WAL", "[P7][recovery]") {
   const TempDir dir;
-  CHECK(storage::recover(dir / "v.db", 1).clean);  // no file: nothing to do, and none is made
+  CHECK(storage::recover(dir / "v.db", 1).clean);  // no file: nothing to do, none is made
   CHECK_FALSE(fs::exists(dir / "v.db"));
   {
     JournalWatch watch;

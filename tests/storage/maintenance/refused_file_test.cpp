@@ -1,5 +1,5 @@
-// A file that is refused is left as it was: the message says so, and whoever repairs it needs what
-// was there.
+// A refused file stays as it was: the message says so, and the person who repairs it needs its
+// content.
 #include <functional>
 
 #include <catch2/catch.hpp>
@@ -61,7 +61,7 @@ const std::vector<Damage> damages = {
      }},
 };
 
-/// Refused in every way that a start or a command opens it.
+/// Opens the file in every way that a start or a command does, and expects a refusal.
 void is_refused_unchanged(const TempDir& dir, const fs::path& file) {
   const FolderContent before = content_of(dir.path());
   CHECK_THROWS_WITH(storage::recover(file, 1), Catch::Contains("nothing was changed"));
@@ -91,7 +91,7 @@ TEST_CASE("a damaged file that is refused is left byte for byte as it was", "[P6
   }
 }
 
-TEST_CASE("a damaged file without a log is left as it was too", "[P6][P7][refused]") {
+TEST_CASE("a damaged file without a WAL is left as it was too", "[P6][P7][refused]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -105,7 +105,7 @@ TEST_CASE("a damaged file without a log is left as it was too", "[P6][P7][refuse
   is_refused_unchanged(dir, file);
 }
 
-TEST_CASE("a change to a damaged file by a command moves nothing of its log", "[P6][refused]") {
+TEST_CASE("a command that changes a damaged file moves nothing of its WAL", "[P6][refused]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -138,7 +138,8 @@ TEST_CASE("a file of another program or of a later version is left as it was", "
   }
 }
 
-TEST_CASE("a damaged segment leaves itself and its database as they were", "[P6][P7][refused]") {
+TEST_CASE("a damaged segment is refused, and it and its database stay as they were",
+          "[P6][P7][refused]") {
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";

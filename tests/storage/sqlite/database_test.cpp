@@ -69,7 +69,7 @@ TEST_CASE("a file of a later version is refused and left alone", "[storage]") {
   CHECK(bytes_of(dir / "v.db") == before);
 }
 
-TEST_CASE("what is no database of ours is refused and left alone", "[storage]") {
+TEST_CASE("a file that is no Verbatim database is refused and left alone", "[storage]") {
   const TempDir dir;
   std::ofstream(dir / "text") << std::string(5000, 'x');
   const auto text = error_of([&] { Database(dir / "text", {.access = Access::create}); });
@@ -113,7 +113,7 @@ TEST_CASE("errors of opening name the file and what to do", "[P6][storage]") {
              Catch::Contains("file/v.db: cannot be made") && Catch::Contains("folder"));
 }
 
-TEST_CASE("a read-only folder is told as such", "[P6][storage]") {
+TEST_CASE("a read-only folder is reported as read-only", "[P6][storage]") {
   const TempDir dir;
   const fs::path mounted = dir / "ro";
   fs::create_directory(mounted);
@@ -128,7 +128,7 @@ TEST_CASE("a read-only folder is told as such", "[P6][storage]") {
   CHECK(::umount(mounted.c_str()) == 0);
 }
 
-TEST_CASE("another process's lock is waited for, then named", "[P6][storage]") {
+TEST_CASE("opening waits for another process's lock, then reports it", "[P6][storage]") {
   const TempDir dir;
   Database holder(dir / "v.db", {.access = Access::create});
   const Transaction held(holder);

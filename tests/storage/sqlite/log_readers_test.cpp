@@ -1,4 +1,4 @@
-// Who keeps the log from being written from its beginning is named.
+// The process that keeps SQLite from restarting the WAL is named.
 #include "storage/sqlite/log_readers.hpp"
 
 #include <sys/prctl.h>
@@ -32,12 +32,12 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
   storage::Database writer(file);
   CHECK(storage::readers_of_log(file).empty());
   SECTION("another process") {
-    // The public tool, as an operator uses it: it says when it has begun.
+    // The public sqlite3 tool, as an operator uses it; it prints a line when it has begun.
     const fs::path begun = dir / "begun";
     REQUIRE(::mkfifo((dir / "input").c_str(), 0600) == 0);
     const pid_t other = ::fork();
     if (other == 0) {
-      // As many hand a password on: in an argument.
+      // People do pass passwords as arguments.
       const std::string command = "exec sqlite3 -separator hunter2 '" + file.string() + "' < '" +
                                   (dir / "input").string() + "' > '" + begun.string() + "'";
       ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);

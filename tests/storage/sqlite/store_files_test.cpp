@@ -1,4 +1,5 @@
-// A log without its database is the only copy of what was said last: it is never taken for nothing.
+// A WAL without its database is the only copy of the last rows: no command or start may overwrite
+// it.
 #include "storage/sqlite/store_files.hpp"
 
 #include <cstdlib>
@@ -19,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Everything that opens a store, as a start or a command does: each looks at the store first.
+/// Opens the store in every way that a start or a command does; each checks the files first.
 const std::vector<std::pair<const char*, std::function<void(const fs::path&)>>> openers = {
     {"recover", [](const fs::path& file) { storage::recover(file, 1); }},
     {"recover --dry-run", [](const fs::path& file) { storage::recover(file, 1, true); }},
@@ -57,7 +58,7 @@ const std::vector<std::pair<const char*, std::function<void(const fs::path&)>>> 
      }},
 };
 
-/// All of them refuse it with these words, and change nothing.
+/// Expects that all of them refuse the store with these words and change nothing.
 void all_refuse(const TempDir& dir, const fs::path& file, const std::vector<std::string>& words) {
   const FolderContent before = content_of(dir.path());
   for (const auto& [name, open] : openers) {
@@ -82,7 +83,7 @@ std::string rollback_journal(std::uint32_t pages_before) {
 
 }  // namespace
 
-TEST_CASE("a log whose database is missing or empty is refused by name and kept",
+TEST_CASE("a WAL whose database is missing or empty is refused by name and kept",
           "[P7][store_files]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
@@ -177,10 +178,10 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
   }
 }
 
-TEST_CASE("whatever opens the store beside the journal, the journal keeps its locks",
+TEST_CASE("the journal keeps its locks while others open and close the store",
           "[P1][store_files]") {
-  // A process that closes a descriptor of a file gives up its locks on it; the next one to close
-  // the store would then take itself for the last, and remove the log.
+  // Closing a descriptor of a file gives up the process's locks on it. The next process to close
+  // the store would then believe it is the last one and remove the WAL.
   const TempDir dir;
   const fs::path file = dir / "v.db";
   JournalWatch watch;
@@ -201,7 +202,7 @@ TEST_CASE("whatever opens the store beside the journal, the journal keeps its lo
   CHECK(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
 }
 
-TEST_CASE("a segment's log whose segment is missing or empty is refused", "[P7][store_files]") {
+TEST_CASE("a segment's WAL whose segment is missing or empty is refused", "[P7][store_files]") {
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";
@@ -223,7 +224,7 @@ TEST_CASE("a segment's log whose segment is missing or empty is refused", "[P7][
   }
 }
 
-TEST_CASE("what a crash leaves of a segment that was merged is removed", "[P7][store_files]") {
+TEST_CASE("the parts that a crash leaves of a merged segment are removed", "[P7][store_files]") {
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";

@@ -1,4 +1,4 @@
-// A log that was damaged is told from one that a power cut or a kill has left.
+// A damaged WAL is distinguished from one that a power cut or a kill left.
 #include "storage/sqlite/wal_file.hpp"
 
 #include <cstring>
@@ -29,7 +29,7 @@ std::size_t frames_in(const fs::path& log) {
 
 std::size_t offset_of(std::size_t frame) { return log_header + frame * frame_bytes; }
 
-/// For each frame of the log's own generation, whether it ends a transaction.
+/// For each frame with the WAL's own salts: whether it ends a transaction.
 std::vector<bool> commits_in(const fs::path& log) {
   const std::string bytes = bytes_of(log);
   std::vector<bool> commits;
@@ -68,7 +68,7 @@ std::string text_of(const fs::path& file) {
 
 }  // namespace
 
-TEST_CASE("a log that a kill leaves is whole, and nothing is said of it", "[P7][wal_file]") {
+TEST_CASE("a WAL that a kill leaves is whole, and nothing is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -80,17 +80,19 @@ TEST_CASE("a log that a kill leaves is whole, and nothing is said of it", "[P7][
   CHECK(storage::recover(file, 9).logs.empty());
 }
 
-TEST_CASE("one flipped bit anywhere in a log is reported", "[P7][wal_file]") {
+TEST_CASE("one flipped bit anywhere in a WAL is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path whole = dir / "whole.db";
   leave_killed_store(whole);
   const auto commits = commits_in(storage::log_of(whole));
   REQUIRE(commits.size() >= 12);
-  // Page number, size after commit, both salts, both checksums; the page's begin, middle and end.
+  // Page number, size after commit, both salts, both checksums; then the page's begin, middle and
+  // end.
   const std::vector<std::size_t> places = {3, 7, 9, 13, 17, 22, 24, 2000, frame_bytes - 1};
   const bool with_index = GENERATE(true, false);
-  // The last three transactions: without the index, it takes two whole ones behind the damage to
-  // show that it was synced, and the checksum of the first may have been what was damaged.
+  // The last three transactions. Without the index, two good transactions behind the damage are
+  // needed to show that the damaged one was synced: the damage may have hit the checksum of the
+  // first.
   std::size_t evident_before = 0;
   for (std::size_t i = 0, ends = 0; i < commits.size(); ++i)
     if (commits[commits.size() - 1 - i] && ++ends == 4) evident_before = commits.size() - i;
@@ -114,7 +116,7 @@ TEST_CASE("one flipped bit anywhere in a log is reported", "[P7][wal_file]") {
   }
 }
 
-TEST_CASE("each byte of a log's header matters", "[P7][wal_file]") {
+TEST_CASE("each byte of a WAL's header matters", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path whole = dir / "whole.db";
   leave_killed_store(whole);
@@ -131,8 +133,7 @@ TEST_CASE("each byte of a log's header matters", "[P7][wal_file]") {
   }
 }
 
-TEST_CASE("a damaged header takes nothing away once all of the log has been moved",
-          "[P7][wal_file]") {
+TEST_CASE("a damaged header loses nothing once the whole WAL has been moved", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -147,7 +148,7 @@ TEST_CASE("a damaged header takes nothing away once all of the log has been move
   CHECK_FALSE(found->lost);
 }
 
-TEST_CASE("a log of noise or zeros is reported", "[P7][wal_file]") {
+TEST_CASE("a WAL of noise or zeros is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -159,7 +160,7 @@ TEST_CASE("a log of noise or zeros is reported", "[P7][wal_file]") {
   CHECK(found->lost);
 }
 
-TEST_CASE("a transaction that a power cut has torn is no damage", "[P7][wal_file][power]") {
+TEST_CASE("a transaction torn by a power cut is not taken for damage", "[P7][wal_file][power]") {
   const TempDir dir;
   const fs::path whole = dir / "whole.db";
   leave_long_transaction(whole, 60'000);
@@ -172,7 +173,7 @@ TEST_CASE("a transaction that a power cut has torn is no damage", "[P7][wal_file
   std::size_t behind = 0;
   for (int cut = 0; cut < 300; ++cut) {
     CAPTURE(cut);
-    // Sectors of it are not there, or still what stood there before.
+    // Its sectors are missing, or hold their earlier bytes.
     std::string torn = log;
     for (std::size_t at = (offset_of(begin) / 512 + 1) * 512; at < torn.size(); at += 512)
       if (random() % 16 == 0)
@@ -189,10 +190,10 @@ TEST_CASE("a transaction that a power cut has torn is no damage", "[P7][wal_file
     if (found) CHECK_FALSE(found->lost);
     behind += report.frames_behind;
   }
-  CHECK(behind > 0);  // or none was torn in its middle
+  CHECK(behind > 0);  // otherwise no transaction was torn in its middle
 }
 
-TEST_CASE("frames of an older log behind the present one mean nothing", "[P7][wal_file]") {
+TEST_CASE("frames of an older WAL behind the current one mean nothing", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   {
@@ -206,7 +207,7 @@ TEST_CASE("frames of an older log behind the present one mean nothing", "[P7][wa
     storage::Database other(dir / "live.db");
     const fs::path log = storage::log_of(dir / "live.db");
     const auto before = commits_in(log).size();
-    // Once all is moved, the next commit begins at the start of the file.
+    // When all is moved, the next commit begins at the start of the file.
     REQUIRE(becomes([&] {
       other.checkpoint(storage::Database::Checkpoint::passive);
       REQUIRE(watch.wait_durable(journal.append(attempt, 1003, delta("i1", "newer "))));
@@ -225,7 +226,7 @@ TEST_CASE("frames of an older log behind the present one mean nothing", "[P7][wa
   CHECK_FALSE(finding(file));
 }
 
-TEST_CASE("a log that is missing or empty after a crash is reported", "[P7][wal_file]") {
+TEST_CASE("a WAL that is missing or empty after a crash is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -265,7 +266,7 @@ TEST_CASE("a log that is missing or empty after a crash is reported", "[P7][wal_
   }
 }
 
-TEST_CASE("a log that is lost right after a start is missed", "[P7][wal_file]") {
+TEST_CASE("a WAL that is lost right after a start is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   {
@@ -286,7 +287,7 @@ TEST_CASE("a log that is lost right after a start is missed", "[P7][wal_file]") 
   CHECK(report.logs.at(0).lost);
 }
 
-TEST_CASE("after an orderly end, and of a restored backup, nothing is said", "[P7][wal_file]") {
+TEST_CASE("nothing is reported after an orderly end or for a restored backup", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
@@ -311,7 +312,7 @@ TEST_CASE("a command that writes into a crashed store leaves it as one", "[P7][w
   CHECK(storage::recover(file, 9).logs.empty());
 }
 
-TEST_CASE("a recovery and a check say that a log was cut short, and go on with the rest",
+TEST_CASE("a recovery and a check report a WAL that was cut short, and continue with the rest",
           "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
@@ -336,7 +337,7 @@ TEST_CASE("a recovery and a check say that a log was cut short, and go on with t
   CHECK(storage::recover(file, 10).clean);
 }
 
-TEST_CASE("a damaged log is reported although its database was closed in order", "[P7][wal_file]") {
+TEST_CASE("a damaged WAL is reported although its database was closed in order", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   {
@@ -346,7 +347,7 @@ TEST_CASE("a damaged log is reported although its database was closed in order",
   REQUIRE(storage::recover(file, 1).clean);
   const TempDir other;
   {
-    // Its log, beside the database as it is closed afterwards.
+    // The WAL of another run, beside the database that was closed afterwards.
     JournalWatch watch;
     storage::SqliteJournal journal({.file = file}, watch);
     open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});

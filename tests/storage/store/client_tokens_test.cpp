@@ -1,5 +1,5 @@
-// What the store knows of client tokens: which it keeps, which are revoked, and what an expired one
-// is still good for.
+// Client tokens in the store: which rows are kept, which are revoked, and when an expired token is
+// still valid.
 #include "storage/store/client_tokens.hpp"
 
 #include <catch2/catch.hpp>
@@ -62,7 +62,7 @@ using Ids = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a token is kept with all that it stands for", "[store][token]") {
+TEST_CASE("a token is stored with all its content", "[store][token]") {
   Store store;
   ClientToken made = token("cs_1", "s1", 500, true);
   made.session_config_json = R"({"voice":"x"})";
@@ -84,14 +84,14 @@ TEST_CASE("a token is kept with all that it stands for", "[store][token]") {
 }
 
 TEST_CASE(
-    "an expired token is good for what began while it was good, until that is over and its "
-    "window too",
+    "an expired token is valid for attempts that began before it expired, until they and their "
+    "window end",
     "[P8][token]") {
   Store store;
   const auto goes_on = [&](TimeMs now) {
     return store.standing("cs_1", "s1", true, 500, now).goes_on;
   };
-  CHECK_FALSE(goes_on(600));  // nothing has begun
+  CHECK_FALSE(goes_on(600));  // no attempt has begun
   const auto attempt = store.begin("s1", 490);
   CHECK(goes_on(600));
   CHECK(goes_on(1'000'000));
@@ -113,7 +113,7 @@ TEST_CASE("a session that was made ahead, or only posted to, has not begun", "[t
   CHECK_FALSE(standing.goes_on);
 }
 
-TEST_CASE("a token for any session of its user has for its own what it was used for", "[token]") {
+TEST_CASE("an open token owns the sessions that it was used for", "[token]") {
   Store store;
   storage::save_client_token(store.database, token("cs_1", "made-up", 500, true));
   store.begin("s1", 490);
@@ -140,8 +140,7 @@ TEST_CASE("a revoked token stays revoked, and is not listed", "[token][P10]") {
   CHECK(store.listed(300) == Ids{"cs_2"});
 }
 
-TEST_CASE("tokens are forgotten when they are good for nothing any more, and not before",
-          "[token][P8]") {
+TEST_CASE("tokens are deleted when they have no further use, and not before", "[token][P8]") {
   Store store;
   storage::save_client_token(store.database, token("unused", "s0", 500));
   storage::save_client_token(store.database, token("bound", "s1", 500));
@@ -157,7 +156,7 @@ TEST_CASE("tokens are forgotten when they are good for nothing any more, and not
   CHECK(store.listed(500) == Ids{"open"});
   prune(500);
   CHECK_FALSE(store.kept("unused"));
-  CHECK(store.kept("bound"));  // that it is revoked must be known as long as it would be good
+  CHECK(store.kept("bound"));  // its revocation must be known for as long as it would be valid
   CHECK(store.kept("open"));
   store.end(one, 600);
   store.end(two, 900);
@@ -189,7 +188,7 @@ TEST_CASE("tokens are listed by user and session, page by page", "[token]") {
   CHECK(storage::list_client_tokens(store.database, filter, 1, window).next_cursor.empty());
 }
 
-TEST_CASE("erasing a session forgets the tokens that were made for it, and revokes them",
+TEST_CASE("erasing a session deletes the content of the tokens made for it, and revokes them",
           "[token][P10]") {
   Store store;
   ClientToken made = token("cs_1", "s1", 500);
@@ -212,7 +211,7 @@ TEST_CASE("erasing a session forgets the tokens that were made for it, and revok
   CHECK_FALSE(store.standing("open", "made-up", true, 500, 50).stored->revoked_at);
 }
 
-TEST_CASE("tokens of a key that is gone are revoked, and no others", "[P10][tokens]") {
+TEST_CASE("tokens of a removed key are revoked, and no others", "[P10][tokens]") {
   Store it;
   const auto made = [&it](const std::string& id, const std::string& key) {
     ClientToken one = token(id, "s" + id, 1'000);
@@ -225,7 +224,7 @@ TEST_CASE("tokens of a key that is gone are revoked, and no others", "[P10][toke
   made("a", "first");
   made("b", "second");
   made("c", "second");
-  made("d", "");  // the command line's, or an older program's
+  made("d", "");  // made by the command line or an older program
   storage::revoke_client_token(it.database, "c", 3);
   CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 5).empty());
   CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first"}, 6) == Ids{"b"});
@@ -233,7 +232,7 @@ TEST_CASE("tokens of a key that is gone are revoked, and no others", "[P10][toke
   CHECK(revoked_at("b") == 6);
   CHECK(revoked_at("c") == 3);
   CHECK_FALSE(revoked_at("d"));
-  // It comes back: what was revoked stays so.
+  // The key returns: its revoked tokens stay revoked.
   CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 7).empty());
   CHECK(revoked_at("b") == 6);
   CHECK(storage::revoke_tokens_of_other_keys(it.database, {}, 8) == Ids{"a"});
@@ -241,8 +240,8 @@ TEST_CASE("tokens of a key that is gone are revoked, and no others", "[P10][toke
 }
 
 TEST_CASE(
-    "what an older program kept in the clear for a token goes with the last session that it was "
-    "used for",
+    "content that an older program stored unsealed for a token is erased with the token's last "
+    "session",
     "[token][P10][erase]") {
   Store store;
   const auto add = [&](const std::string& id, const std::string& config,
@@ -278,7 +277,7 @@ TEST_CASE(
   }
   for (const char* id : {"sealed", "nothing", "two", "own"}) CHECK_FALSE(stored(id).revoked_at);
   CHECK(stored("sealed").private_json == "sealed:BBBB");
-  CHECK(stored("two").session_config_json == clear);  // the other session has it, too
+  CHECK(stored("two").session_config_json == clear);  // the other session uses it too
   CHECK(stored("own").session_config_json == clear);
 
   REQUIRE(storage::erase_session(store.database, "s2"));

@@ -1,4 +1,5 @@
-// What is erased is in no file, also where its rows lay among those of conversations that go on.
+// Erased text is in no file, even where its rows were mixed with those of conversations that
+// continue.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 
 const std::string secret = "planted";
 
-/// How often it stands in the files of this folder.
+/// Counts the occurrences of a text in the files of this folder.
 std::size_t traces(const fs::path& folder) {
   std::size_t count = 0;
   for (const auto& entry : fs::directory_iterator(folder)) {
@@ -35,7 +36,7 @@ std::size_t traces(const fs::path& folder) {
   return count;
 }
 
-/// Conversations whose rows lie among each other, each row a few words.
+/// Conversations whose rows are mixed, each row a few words.
 class Crowd {
  public:
   Crowd(SqliteJournal& journal, JournalWatch& watch, int people, std::size_t padding)
@@ -47,14 +48,14 @@ class Crowd {
     }
   }
 
-  /// What all but the last say is to be erased.
+  /// All of these except the last are to be erased.
   std::string words(int person) const {
     return person + 1 < static_cast<int>(attempts_.size())
                ? secret + std::to_string(100000 + said_)
                : "another" + std::to_string(100000 + said_);
   }
 
-  /// Each says something; every few rounds a turn is over.
+  /// Each conversation adds a row; every few rounds a turn ends.
   void talk(int rounds, int first) {
     session::Sequence last = 0;
     for (int round = 0; round < rounds; ++round, ++said_) {
@@ -110,8 +111,9 @@ void post(SqliteJournal& journal, const std::string& id, const std::string& writ
 
 }  // namespace
 
-TEST_CASE("what is erased is in no file, also while others go on without a pause", "[P10][erase]") {
-  // Each erasure moves rows of those that are erased later, in another way for each size of rows.
+TEST_CASE("erased text is in no file, also while other conversations continue without a pause",
+          "[P10][erase]") {
+  // Each erasure moves rows of conversations that are erased later, differently for each row size.
   const std::size_t padding = GENERATE(range<std::size_t>(0, 60, 4));
   constexpr int people = 3;
   const TempDir dir;
@@ -135,7 +137,7 @@ TEST_CASE("what is erased is in no file, also while others go on without a pause
       crowd.talk(1, people - 1);
       return traces(dir.path()) == 0;
     }));
-    // Nor does it come back with pages that were in memory.
+    // Pages that were in memory do not bring it back.
     for (int i = 0; i < 8; ++i) {
       crowd.talk(8, people - 1);
       CHECK(traces(dir.path()) == 0);
@@ -148,7 +150,7 @@ TEST_CASE("what is erased is in no file, also while others go on without a pause
   CHECK(sound.text(0) == "ok");
 }
 
-TEST_CASE("the gap of a b-tree's page is emptied, and nothing else of it", "[P10][erase]") {
+TEST_CASE("the gap of a b-tree page is emptied, and nothing else in the page", "[P10][erase]") {
   const auto page_with = [](unsigned char kind, std::size_t header) {
     std::vector<unsigned char> page(4096, 'x');
     const auto put = [&page](std::size_t at, unsigned value) {
@@ -186,9 +188,9 @@ TEST_CASE("the gap of a b-tree's page is emptied, and nothing else of it", "[P10
     return !storage::empty_gap(page, false) && page == before;
   };
   CHECK(unchanged(0, 0));     // an overflow page, or a free one
-  CHECK(unchanged(0, 1));     // a kind that there is not
+  CHECK(unchanged(0, 1));     // a kind that does not exist
   CHECK(unchanged(3, 0xFF));  // more cells than fit
-  CHECK(unchanged(5, 0xFF));  // cells that begin behind the page
+  CHECK(unchanged(5, 0xFF));  // cells that begin after the page
   CHECK(unchanged(8, 0));     // a cell in the gap
-  CHECK(unchanged(8, 0xFF));  // a cell behind the page
+  CHECK(unchanged(8, 0xFF));  // a cell after the page
 }

@@ -22,7 +22,7 @@ TEST_CASE("every kind of event comes back as it was", "[P1][codec]") {
   }
 }
 
-TEST_CASE("a flipped bit or a missing end is no event", "[P7][codec]") {
+TEST_CASE("a row with a flipped bit or a missing end is unreadable", "[P7][codec]") {
   RandomEvents events(7);
   for (std::size_t kind = 0; kind < RandomEvents::kinds; ++kind) {
     const std::string bytes = encode_event(events.make(kind));
@@ -66,7 +66,7 @@ TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
   CHECK(decode_event(with_checksum(content)) == event);
 }
 
-TEST_CASE("a journal that version 1 of the format has written is read", "[P7][codec]") {
+TEST_CASE("a journal of format version 1 can be read", "[P7][codec]") {
   using namespace session;
   const auto read = [](std::string content) {
     return decode_event(with_checksum(std::move(content)));
@@ -87,10 +87,10 @@ TEST_CASE("a journal that version 1 of the format has written is read", "[P7][co
                          "c1\x02"
                          "u1\x00\x00\x00\x00\x00",
                          14)) == Event{"", asked});
-  CHECK_FALSE(read(std::string("\x04\x0c\x00", 3)));  // a version to come
+  CHECK_FALSE(read(std::string("\x04\x0c\x00", 3)));  // a later version
 }
 
-TEST_CASE("a journal that version 2 of the format has written is read", "[P7][codec]") {
+TEST_CASE("a journal of format version 2 can be read", "[P7][codec]") {
   using namespace session;
   const auto read = [](std::string content) {
     return decode_event(with_checksum(std::move(content)));

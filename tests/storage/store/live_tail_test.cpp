@@ -24,7 +24,7 @@ namespace {
 
 const TailKey key{"s1", 1};
 
-/// A database that a test writes to row by row, and what the API reads from it.
+/// A database that a test writes row by row, and the reads of the API.
 struct Talk {
   TempDir dir;
   Database database{dir / "v.db", {.access = storage::Access::create}};
@@ -39,7 +39,7 @@ struct Talk {
                   .attempt;
   }
   void say(const session::Event& event) {
-    // Numbers go to other conversations as well.
+    // Other conversations take sequence numbers too.
     sequence += 3;
     storage::insert_event(database, sequence, attempt, static_cast<TimeMs>(sequence),
                           storage::encode_event(event));
@@ -66,14 +66,14 @@ struct Talk {
   }
 };
 
-/// What a page does with what it is sent.
+/// What a web page does with the events that it gets.
 struct Page {
   std::vector<std::string> turns;
   std::optional<TailMark> mark;
   std::shared_ptr<const TailState> shown;
   std::size_t received = 0;
 
-  /// All of it, or, when the connection breaks, its first `limit` turns.
+  /// Applies all of it; or, when the connection breaks, its first `limit` turns.
   void take(const std::shared_ptr<const TailState>& state, std::size_t limit = SIZE_MAX) {
     const std::uint64_t seen = mark && !mark->final ? mark->number : 0;
     auto fresh = storage::unseen(state->turns, shown.get(), seen);
@@ -141,7 +141,7 @@ session::Event random_event(std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("marks are read as they are written, and others are none of ours", "[tail]") {
+TEST_CASE("marks are parsed as they are written, and other text is refused", "[tail]") {
   for (const TailMark mark :
        {TailMark{1, false, 0}, TailMark{3, false, 1207}, TailMark{2, true, 9}})
     CHECK(storage::tail_mark_from_string(storage::to_string(mark)) == mark);
@@ -151,7 +151,7 @@ TEST_CASE("marks are read as they are written, and others are none of ours", "[t
     CHECK_FALSE(storage::tail_mark_from_string(other));
 }
 
-TEST_CASE("a watcher sees the words as they come, and only what has changed", "[P1][tail]") {
+TEST_CASE("a subscriber gets the words as they come, and only the changes", "[P1][tail]") {
   Talk talk;
   LiveTail tail;
   storage::create_session(talk.database, {.id = "s1", .user = "ann", .now = 1});
@@ -169,7 +169,7 @@ TEST_CASE("a watcher sees the words as they come, and only what has changed", "[
   talk.say(placed("i2", session::Role::assistant));
   talk.say(delta("i2", "Two"));
   const auto second = talk.look(tail);
-  CHECK(second->turns[0] == first->turns[0]);  // shared, and not sent again
+  CHECK(second->turns[0] == first->turns[0]);  // the same object, so it is not sent again
   REQUIRE(storage::unseen(second->turns, first.get(), 0).size() == 1);
   CHECK(storage::unseen(second->turns, first.get(), 0)[0]->value.text.utf8() == "Two");
 
@@ -182,7 +182,7 @@ TEST_CASE("a watcher sees the words as they come, and only what has changed", "[
   CHECK(end->turns[1]->value.status == session::TurnStatus::interrupted);
 }
 
-TEST_CASE("a resume is sent what has changed since, and nothing else", "[tail]") {
+TEST_CASE("a resumed subscription gets the changes since its mark, and nothing else", "[tail]") {
   Talk talk;
   talk.open();
   for (const char* id : {"i1", "i2", "i3"}) talk.say(placed(id, session::Role::assistant));
@@ -199,7 +199,8 @@ TEST_CASE("a resume is sent what has changed since, and nothing else", "[tail]")
   }
 }
 
-TEST_CASE("after the end a resume is sent what copies have changed since", "[P3][tail]") {
+TEST_CASE("after the end a resumed subscription gets the changes that copies made since",
+          "[P3][tail]") {
   Talk talk;
   talk.open();
   talk.say(placed("i1", session::Role::assistant));
@@ -220,7 +221,7 @@ TEST_CASE("after the end a resume is sent what copies have changed since", "[P3]
   start = ask(seen.c_str());
   CHECK_FALSE(start->nothing_new);
   CHECK(storage::unseen(start->ended->turns, nullptr, 0).size() ==
-        2);  // the first has a writer more
+        2);  // the first turn has one more writer
   const std::string then = storage::to_string(start->ended->mark);
   talk.post("client", {posted(2, "And four, and five")});
   start = ask(then.c_str());
@@ -232,7 +233,8 @@ TEST_CASE("after the end a resume is sent what copies have changed since", "[P3]
   CHECK_FALSE(storage::start_tail(talk.database, "s2", std::nullopt, std::nullopt));
 }
 
-TEST_CASE("who missed the end of an attempt is told it before the next", "[tail]") {
+TEST_CASE("a subscriber that missed the end of an attempt gets it before the next attempt",
+          "[tail]") {
   Talk talk;
   talk.open();
   talk.say(placed("i1", session::Role::assistant));
@@ -247,13 +249,15 @@ TEST_CASE("who missed the end of an attempt is told it before the next", "[tail]
   CHECK_FALSE(start->ended);
   REQUIRE(start->before);
   CHECK(start->before->head.attempt == 1);
-  CHECK_FALSE(ask(std::nullopt, {1, true, 0})->before);  // it has seen that
-  CHECK_FALSE(ask(2, {1, false, 3})->before);            // it asks for the second alone
+  CHECK_FALSE(ask(std::nullopt, {1, true, 0})->before);  // the subscriber has seen that end
+  CHECK_FALSE(ask(2, {1, false, 3})->before);            // only attempt 2 was asked for
   CHECK(ask(1, {1, true, 0})->nothing_new);
 }
 
-TEST_CASE("one whose copies take long to merge is left to another, who goes on from there",
-          "[P3][P11][tail]") {
+TEST_CASE(
+    "an attempt whose copies take long to merge moves to the slow lane, which continues from its "
+    "last state",
+    "[P3][P11][tail]") {
   Talk talk;
   talk.open();
   LiveTail quick(storage::MergeLane::quick);
@@ -284,8 +288,8 @@ TEST_CASE("one whose copies take long to merge is left to another, who goes on f
   page.received = 0;
   page.take(states[0].second);
   CHECK(page.turns == talk.turns());
-  CHECK(page.received < 1'400);  // what it had is not sent again
-  // Whoever begins with it leaves it aside at once.
+  CHECK(page.received < 1'400);  // entries that it had are not sent again
+  // A tail that begins with this attempt leaves it out at once.
   LiveTail fresh(storage::MergeLane::quick);
   CHECK(fresh.look(talk.database, {{key, 0}}).empty());
   CHECK(fresh.take_slow() == std::vector{key});
@@ -294,7 +298,7 @@ TEST_CASE("one whose copies take long to merge is left to another, who goes on f
   CHECK(page.turns == talk.turns());
 }
 
-TEST_CASE("what is erased is gone for who watches it, too", "[P10][tail]") {
+TEST_CASE("an erased session is gone for its subscribers too", "[P10][tail]") {
   Talk talk;
   talk.open();
   LiveTail tail;
@@ -303,8 +307,9 @@ TEST_CASE("what is erased is gone for who watches it, too", "[P10][tail]") {
   CHECK(talk.look(tail)->gone);
 }
 
-TEST_CASE("whatever is said, posted, missed and resumed, every page ends up with the transcript",
-          "[P3][P4][tail]") {
+TEST_CASE(
+    "every page ends up with the transcript, after any mixture of words, posts, losses and resumes",
+    "[P3][P4][tail]") {
   for (unsigned seed = 0; seed < rounds(150); ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
@@ -321,7 +326,7 @@ TEST_CASE("whatever is said, posted, missed and resumed, every page ends up with
                   {posted(static_cast<int>(random() % 3) + 1, "all of it 1"),
                    posted(static_cast<int>(random() % 3) + 4, "word1 word2 word3")});
       for (Page& page : pages) {
-        if (chance(40)) continue;  // it is slow
+        if (chance(40)) continue;  // a slow subscriber
         LiveTail restarted;
         const bool anew = chance(20);
         if (anew || chance(20)) page.reconnect();
@@ -329,7 +334,7 @@ TEST_CASE("whatever is said, posted, missed and resumed, every page ends up with
         if (anew) page.shown = nullptr;
         const bool breaks = chance(20);
         page.take(state, breaks ? random() % 3 : SIZE_MAX);
-        if (anew || breaks) page.reconnect();  // its state is of a program that is no more
+        if (anew || breaks) page.reconnect();  // the earlier process's state is gone
         if (page.mark == state->mark && !breaks) CHECK(page.turns == talk.turns());
       }
     }

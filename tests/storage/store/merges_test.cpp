@@ -1,4 +1,4 @@
-// What is kept and written down of merged copies, and what a process leaves behind that dies
+// Merge results in the cache and in the counts, and the state that a process leaves if it dies
 // between a post and its merge.
 #include "storage/store/merges.hpp"
 
@@ -34,7 +34,7 @@ std::vector<session::CopyTurn> turns(int from, int to) {
   return all;
 }
 
-/// A session with an attempt that the relay has heard nothing of.
+/// A session with an attempt of which the relay has heard nothing.
 class Store {
  public:
   Store() : database(dir / "v.db", {.access = Access::create}) {
@@ -45,7 +45,7 @@ class Store {
   }
   void end() {
     finalise_attempt(database, attempt, {session::CloseReason::client_lost, 2, {}});
-    // It has been told: what changes from now on is news.
+    // Its end has been announced: later changes are announced too.
     begin_try(database, newest_message(database), "hook");
   }
   KeptCopy post(const std::string& writer, std::vector<session::CopyTurn> posted,
@@ -75,9 +75,8 @@ class Store {
 
 }  // namespace
 
-TEST_CASE(
-    "a session that was only posted to has as many turns as its transcript, wherever it is asked",
-    "[P3][merges]") {
+TEST_CASE("a session with posts only reports as many turns as its transcript, in every read",
+          "[P3][merges]") {
   Store it;
   create_session(it.database, {.id = "s2", .user = "ann", .now = 1});
   const auto post = [&it](const std::string& writer, int to) {
@@ -98,9 +97,9 @@ TEST_CASE(
   it.merge();
   check(6);
   CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
-  CHECK(it.updates() == 0);  // it has not begun: its end will tell of it
+  CHECK(it.updates() == 0);  // it has not begun: its end will announce it
 
-  // What the relay hears then is counted with it.
+  // Turns that the relay hears later are counted too.
   const auto opened =
       insert_attempt(it.database, {.session_id = "s2", .user = "ann", .model = "m", .now = 7}, 1);
   CHECK(TranscriptStore(it.dir / "v.db").session("s2")->attempts.at(0).turns == 6);
@@ -109,8 +108,7 @@ TEST_CASE(
   check(6);
 }
 
-TEST_CASE("turns that were posted to a running session count where it is asked for",
-          "[P3][merges]") {
+TEST_CASE("turns posted to a running session count when that session is read", "[P3][merges]") {
   Store it;
   it.post("agent", turns(1, 4));
   TranscriptStore store(it.dir / "v.db");
@@ -118,16 +116,15 @@ TEST_CASE("turns that were posted to a running session count where it is asked f
   CHECK(store.session("s1")->attempts.at(0).turns == 4);
 }
 
-TEST_CASE("a post to an attempt that is over marks it, and the merge takes the mark away",
-          "[P3][merges]") {
+TEST_CASE("a post to an ended attempt marks it, and the merge removes the mark", "[P3][merges]") {
   Store it;
   it.post("agent", turns(1, 4));
-  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());  // its end brings it in
+  CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());  // its end marks it
   it.end();
   CHECK(attempts_to_merge(it.database, MergeLane::quick, 10) == std::vector{it.attempt});
   it.merge();
   CHECK(it.listed().turns == 4);
-  CHECK(it.updates() == 0);  // the end has told of it
+  CHECK(it.updates() == 0);  // the end has announced it
   CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
   it.post("client", turns(1, 6));
   CHECK(it.listed().turns == 4);
@@ -137,15 +134,15 @@ TEST_CASE("a post to an attempt that is over marks it, and the merge takes the m
   it.post("client", turns(1, 6));
   it.post("backup", turns(2, 3));
   it.merge();
-  CHECK(it.updates() == 1);  // they bring nothing
+  CHECK(it.updates() == 1);  // the copies add nothing
   CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());
 }
 
-TEST_CASE("each of several posts that were not merged yet is told of once", "[P3][merges]") {
+TEST_CASE("each of several posts that were not merged yet is announced once", "[P3][merges]") {
   Store it;
   it.end();
   it.post("agent", turns(1, 2));
-  it.post("client", turns(1, 2));  // brings nothing
+  it.post("client", turns(1, 2));  // adds nothing
   it.post("backup", turns(1, 3));
   TranscriptStore store(it.dir / "v.db");
   const auto news = store.merge_news(it.attempt);
@@ -153,7 +150,7 @@ TEST_CASE("each of several posts that were not merged yet is told of once", "[P3
   const auto late = it.post("phone", turns(1, 4));
   note_merge(it.database, *news);
   CHECK(it.updates() == 2);
-  note_merge(it.database, *news);  // others have read the same
+  note_merge(it.database, *news);  // another thread had the same result
   CHECK(it.updates() == 2);
   CHECK(it.listed().turns == 3);
   const auto next = store.merge_news(it.attempt);
@@ -177,7 +174,7 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
   Database database(it.dir / "killed.db");
   REQUIRE(attempts_to_merge(database, MergeLane::quick, 10) == std::vector{it.attempt});
   TranscriptStore store(it.dir / "killed.db");
-  CHECK(store.transcript("s1")->turns.size() == 5);  // what is read is whole before
+  CHECK(store.transcript("s1")->turns.size() == 5);  // reads are complete even before the merge
   note_merge(database, *store.merge_news(it.attempt));
   CHECK(store.list({}).sessions.at(0).attempts.at(0).turns == 5);
   Query told = database.query("SELECT count(*) FROM message WHERE kind = ?");
@@ -204,12 +201,12 @@ TEST_CASE("the sum of an attempt's copies is bounded before anything is merged",
              Catch::Contains("posts.attempt_bytes_max"));
   CHECK(copies_of(it.database, it.attempt).size() == 1);
   CHECK(refusal(turns(5, 6), {.turns_max = 6}).empty());
-  CHECK(refusal(turns(5, 6), {.turns_max = 6}).empty());  // there already: it adds nothing
+  CHECK(refusal(turns(5, 6), {.turns_max = 6}).empty());  // an identical copy adds nothing
   CHECK_FALSE(refusal(turns(7, 7), {.turns_max = 6}).empty());
   CHECK(copies_of(it.database, it.attempt).size() == 2);
 }
 
-TEST_CASE("a database of before knows how much its copies have together", "[P11][merges]") {
+TEST_CASE("a migrated database knows the totals of its copies", "[P11][merges]") {
   Store it;
   it.post("agent", turns(1, 4));
   it.post("client", turns(1, 3));
@@ -257,7 +254,7 @@ TEST_CASE("attempts that take long to merge have a lane of their own", "[P11][me
   CHECK(attempts(MergeLane::slow) == std::vector{it.attempt});
 }
 
-TEST_CASE("what was merged is kept for the next read, until it is another", "[P3][merges]") {
+TEST_CASE("a merge is cached for the next read, until its input changes", "[P3][merges]") {
   Store it;
   it.post("agent", turns(1, 4));
   MergeCache cache(1024 * 1024);
@@ -266,10 +263,10 @@ TEST_CASE("what was merged is kept for the next read, until it is another", "[P3
   attempt.status = session::SessionStatus::live;
   const auto live = cache.merged(it.database, attempt);
   CHECK(live->transcript.turns.size() == 4);
-  CHECK(cache.merged(it.database, attempt) != live);  // the relay may have heard more
+  CHECK(cache.merged(it.database, attempt) != live);  // the relay may have heard more since
   attempt.status = session::SessionStatus::created;
   const auto ahead = cache.merged(it.database, attempt);
-  CHECK(cache.merged(it.database, attempt) == ahead);  // it has heard nothing yet
+  CHECK(cache.merged(it.database, attempt) == ahead);  // the relay has heard nothing yet
   it.end();
   attempt.status = session::SessionStatus::final;
   const auto first = cache.merged(it.database, attempt);
@@ -295,15 +292,14 @@ TEST_CASE("what was merged is kept for the next read, until it is another", "[P3
   }
 }
 
-TEST_CASE("work of a change that is no work of the disk is no sign that the disk is stuck",
-          "[P6][merges]") {
+TEST_CASE("processor time in a change is not taken for a stuck disk", "[P6][merges]") {
   const TempDir dir;
   test::JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto later = std::chrono::steady_clock::now() + std::chrono::hours(1);
   bool failed_meanwhile = true;
   REQUIRE_FALSE(test::execute(journal, [&](Database&) {
-    journal.check(later);  // as if an hour had gone by in here
+    journal.check(later);  // as if an hour had passed inside the change
     failed_meanwhile = journal.failed() || journal.stuck();
   }));
   CHECK_FALSE(failed_meanwhile);

@@ -1,4 +1,4 @@
-// Tool calls in the store: at an attempt's end, after a crash, in a segment, erased.
+// Tool calls in the store: after an attempt's end, after a crash, in a segment, after an erasure.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iterator>
@@ -74,7 +74,7 @@ ToolCall every_field() {
   return call;
 }
 
-/// A turn, a call, its output. Returns the attempt.
+/// Journals a turn, a tool call and its output. Returns the attempt.
 session::AttemptId converse(SqliteJournal& journal, JournalWatch& watch, bool answered = true) {
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
   journal.append(attempt, 1001, placed("u1", session::Role::user));
@@ -187,7 +187,7 @@ TEST_CASE("erasing a session erases its tool calls from every file", "[erase][to
   CHECK(storage::tool_calls_of(database, 1).empty());
 }
 
-TEST_CASE("heard text that is not known stays so in the store", "[P5][store]") {
+TEST_CASE("unknown heard text stays unknown in the store", "[P5][store]") {
   const auto heard = GENERATE(as<std::optional<Text>>(), std::nullopt, text(""), text("One"));
   const TempDir dir;
   JournalWatch watch;
@@ -205,13 +205,15 @@ TEST_CASE("heard text that is not known stays so in the store", "[P5][store]") {
   CHECK(shown.audio_ms == 1400);
 }
 
-TEST_CASE("no attempt begins before its session or ends before it began, whatever the clock does",
-          "[P2][times][store]") {
+TEST_CASE(
+    "no attempt begins before its session or ends before its beginning, even if the clock is set "
+    "back",
+    "[P2][times][store]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   TranscriptStore store(dir / "v.db");
-  // The clock is set back an hour between, and within, the attempts.
+  // The clock is set back by an hour between and within the attempts.
   const TimeMs made = 10'000'000;
   REQUIRE_FALSE(execute(journal, [&](Database& database) {
     storage::create_session(database, {.id = "s1", .user = "ann", .now = made});
@@ -236,7 +238,8 @@ TEST_CASE("no attempt begins before its session or ends before it began, whateve
   }
 }
 
-TEST_CASE("a recovery ends nothing before it began, though the clock was set back", "[P7][times]") {
+TEST_CASE("recovery ends no attempt before its beginning, though the clock was set back",
+          "[P7][times]") {
   const TempDir dir;
   {
     JournalWatch watch;
@@ -260,8 +263,7 @@ TEST_CASE("a recovery ends nothing before it began, though the clock was set bac
   CHECK(view->tool_calls.at(0).started_at == 5'001'000);
 }
 
-TEST_CASE("who watches a conversation sees its tool calls as they come, and no other again",
-          "[watch][tools]") {
+TEST_CASE("a subscriber gets tool calls as they come, and none twice", "[watch][tools]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);

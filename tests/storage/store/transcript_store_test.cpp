@@ -31,7 +31,7 @@ std::vector<std::string> ids(const storage::SessionPage& page) {
   return found;
 }
 
-/// Whether any file of the folder holds this text.
+/// True if any file of the folder holds this text.
 bool anywhere(const fs::path& folder, const std::string& text) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     std::ifstream in(entry.path(), std::ios::binary);
@@ -126,14 +126,14 @@ TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
   CHECK(chosen(filter) == Ids{"b", "a"});
   filter.metadata = {{"group", "red"}, {"a\".b", "odd"}};
   CHECK(chosen(filter) == Ids{"b"});
-  filter.metadata = {{"n", "1"}};  // a number is no string member
+  filter.metadata = {{"n", "1"}};  // a number is not a string member
   CHECK(chosen(filter).empty());
   filter.metadata = {{"group", "red' OR 1=1 --"}};
   CHECK(chosen(filter).empty());
   CHECK(journal.close(attempt, {}) != 0);
 }
 
-TEST_CASE("a live attempt is read from the journal, what is durable and no more", "[P1][store]") {
+TEST_CASE("a live attempt shows its durable journal rows and no more", "[P1][store]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
@@ -181,7 +181,7 @@ TEST_CASE("reading beside a running writer sees whole transactions and only grow
     const auto view = store.transcript("s1");
     REQUIRE(view);
     const std::size_t length = view->turns.empty() ? 0 : view->turns[0].text.size_bytes();
-    REQUIRE(length >= seen);  // also over the change from the journal to the transcript table
+    REQUIRE(length >= seen);  // also when rows move from the journal to the turn table
     seen = length;
     final = view->status == SessionStatus::final;
   }
@@ -212,7 +212,7 @@ TEST_CASE("an erased session is in no file any more", "[P10][store]") {
   TranscriptStore store(dir / "v.db");
   CHECK_FALSE(store.session("s1"));
   CHECK(store.session("s0"));
-  // The log is emptied by the writer when it has nothing else to do.
+  // The idle writer empties the WAL.
   const auto log = dir / "v.db-wal";
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (fs::file_size(log) > 0 && std::chrono::steady_clock::now() < give_up)
@@ -220,7 +220,7 @@ TEST_CASE("an erased session is in no file any more", "[P10][store]") {
   CHECK_FALSE(anywhere(dir.path(), secret));
 }
 
-TEST_CASE("erasing on a connection of one's own cleans the log at once", "[P10][store]") {
+TEST_CASE("erasing on a separate connection empties the WAL at once", "[P10][store]") {
   const TempDir dir;
   const std::string secret = "the-planted-words";
   Database database(dir / "v.db", {.access = storage::Access::create});
@@ -230,7 +230,7 @@ TEST_CASE("erasing on a connection of one's own cleans the log at once", "[P10][
   CHECK_FALSE(anywhere(dir.path(), secret));
 }
 
-TEST_CASE("what an attempt uses is shown while it runs, and counted for its user when it has ended",
+TEST_CASE("an attempt's usage is shown while it runs, and counted for its user after its end",
           "[store][limits]") {
   const TempDir dir;
   JournalWatch watch;
@@ -255,7 +255,7 @@ TEST_CASE("what an attempt uses is shown while it runs, and counted for its user
   CHECK(store.session("s1")->attempts.at(0).usage_json == all);
   CHECK(store.used_by("ann", 0, 10).total_tokens == 10);
   CHECK(store.used_by("ann", 0, 10).audio_ms() == 1750);
-  CHECK(store.used_by("ann", 2, 10).total_tokens == 0);  // it began before
+  CHECK(store.used_by("ann", 2, 10).total_tokens == 0);  // it began before this period
   CHECK(store.used_by("bob", 0, 10).total_tokens == 0);
 }
 
@@ -287,9 +287,7 @@ TEST_CASE("only sessions that are over, and long enough, are past their retentio
   CHECK(store.ended_before(9, 10).empty());
 }
 
-TEST_CASE(
-    "a session that only writers have filled is past its retention some time after its last post",
-    "[store]") {
+TEST_CASE("a session with posts only is past its retention a time after its last post", "[store]") {
   const TempDir dir;
   Database database(dir / "v.db", {.access = storage::Access::create});
   REQUIRE(make_session(database, "s1", "ann", "{}", 1));

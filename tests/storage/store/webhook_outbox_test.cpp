@@ -32,7 +32,7 @@ session::Ending ending() {
   return made;
 }
 
-/// A file in which everything is announced.
+/// A file in which every kind of message is wanted.
 struct Announcing {
   TempDir dir;
   fs::path file = dir / "v.db";
@@ -65,7 +65,7 @@ using Kinds = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("a message is there if what it tells of is, and not if that is undone",
+TEST_CASE("a message exists exactly if the change that it reports is committed",
           "[P1][P2][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
@@ -78,7 +78,7 @@ TEST_CASE("a message is there if what it tells of is, and not if that is undone"
   {
     storage::Transaction kept(it.database);
     storage::finalise_attempt(it.database, attempt, ending());
-    CHECK(it.told() == Kinds{"session.started"});  // nobody else sees it before
+    CHECK(it.told() == Kinds{"session.started"});  // others see it after the commit
     kept.commit();
   }
   CHECK(it.told() == Kinds{"session.started", "turn.completed", "session.ended"});
@@ -86,7 +86,7 @@ TEST_CASE("a message is there if what it tells of is, and not if that is undone"
   CHECK(it.told() == Kinds{"session.started", "turn.completed", "session.ended"});
 }
 
-TEST_CASE("what nobody listens to is not written", "[P11][outbox]") {
+TEST_CASE("messages that no webhook wants are not written", "[P11][outbox]") {
   Announcing it(0);
   storage::finalise_attempt(it.database, it.begin(), ending());
   CHECK(it.told().empty());
@@ -98,7 +98,7 @@ TEST_CASE("what nobody listens to is not written", "[P11][outbox]") {
   CHECK(it.told() == Kinds{"session.started"});
 }
 
-TEST_CASE("a turn is told of once, at its last words", "[outbox]") {
+TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
   Announcing it;
   const auto attempt = it.begin();
   storage::upsert_turn(it.database, attempt,
@@ -106,7 +106,7 @@ TEST_CASE("a turn is told of once, at its last words", "[outbox]") {
   CHECK(it.told() == Kinds{"session.started"});
   storage::upsert_turn(it.database, attempt, turn(1, "i1", "Good morning"));
   CHECK(it.told() == Kinds{"session.started", "turn.completed"});
-  // Also when it has been delivered and forgotten since.
+  // Also if that message was delivered and deleted since.
   const auto message = storage::next_message(it.database, "crm", 1);
   REQUIRE(message);
   CHECK(message->item_id == "i1");
@@ -115,7 +115,7 @@ TEST_CASE("a turn is told of once, at its last words", "[outbox]") {
   CHECK(it.told() == Kinds{"session.started", "session.ended"});
 }
 
-TEST_CASE("recovery announces the end that a crash left untold, once", "[P2][P7][outbox]") {
+TEST_CASE("recovery announces once an end that a crash left unannounced", "[P2][P7][outbox]") {
   const TempDir dir;
   {
     JournalWatch watch;
@@ -133,7 +133,7 @@ TEST_CASE("recovery announces the end that a crash left untold, once", "[P2][P7]
   CHECK(Announcing::told_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
 }
 
-TEST_CASE("what a fallback segment brings is announced, once", "[P2][P6][outbox]") {
+TEST_CASE("the turns and ends of a merged segment are announced once", "[P2][P6][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
   const fs::path segment = it.dir / "segment.db";
@@ -151,7 +151,7 @@ TEST_CASE("what a fallback segment brings is announced, once", "[P2][P6][outbox]
   CHECK(it.told() == all);
 }
 
-TEST_CASE("a changed transcript is announced when its end has been tried on somebody",
+TEST_CASE("a changed transcript is announced only after the message of its end was tried",
           "[P3][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
@@ -161,7 +161,7 @@ TEST_CASE("a changed transcript is announced when its end has been tried on some
     return it.told().back();
   };
   CHECK(change() == "session.ended");
-  // Who does not want the end has not been told of it.
+  // A target that does not want the end has not received it.
   const auto started = storage::next_message(it.database, "other", 0);
   storage::record_delivery(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
                            {"crm", "other"});
@@ -182,7 +182,7 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
   CHECK(first->public_id.starts_with("msg_"));
   storage::begin_try(it.database, first->id, "crm");
   storage::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 50, "no", crm);
-  // Also for who starts again and knows nothing.
+  // Also for a process that restarts without any knowledge.
   for (const std::int64_t after : {std::int64_t{0}, first->id}) {
     const auto again = next(after);
     REQUIRE(again);
@@ -208,7 +208,7 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
   CHECK(driven->tries == 0);
 }
 
-TEST_CASE("a message stays until all who are targets now have it", "[P1][outbox]") {
+TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   Announcing it(0b01);
   it.begin();
   const auto message = storage::next_message(it.database, "a", 0);
@@ -222,14 +222,14 @@ TEST_CASE("a message stays until all who are targets now have it", "[P1][outbox]
   CHECK(deliver("a", {"a", "new"}) == 1);
   CHECK(storage::next_message(it.database, "new", 0));
   CHECK(deliver("new", {"a", "new"}) == 0);
-  // Its number is not given again: who looks beyond it would never see the next one.
+  // Its number is not reused: a target that looks only beyond it would miss the next one.
   storage::AttemptSpec other = spec;
   other.session_id = "s2";
   storage::insert_attempt(it.database, other, 2);
   CHECK(storage::next_message(it.database, "a", message->id));
 }
 
-TEST_CASE("what waits for a target is counted, without what it does not want", "[P11][outbox]") {
+TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox]") {
   Announcing it(0b11);
   storage::finalise_attempt(it.database, it.begin(), ending());
   const auto count = [&](unsigned wanted) {
@@ -253,7 +253,7 @@ TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   REQUIRE(storage::erase_session(it.database, "s1"));
   CHECK(it.told().empty());
   CHECK(it.deliveries() == 0);
-  // An answer that comes after it, or a try, brings nothing back.
+  // A late answer or try brings nothing back.
   storage::begin_try(it.database, first->id, "crm");
   storage::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "late", crm);
   CHECK(it.deliveries() == 0);
