@@ -17,7 +17,7 @@ namespace {
 
 const LineLimit::Time start = LineLimit::Time(1h);
 
-/// What is written to standard error meanwhile.
+/// The text that is written to standard error meanwhile.
 class Written {
  public:
   Written() : before_(::dup(STDERR_FILENO)), file_(std::tmpfile()) {

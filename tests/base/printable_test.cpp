@@ -1,4 +1,4 @@
-// What comes from outside, in a log and on a terminal: nothing that a terminal obeys.
+// Text from outside in a log and on a terminal: without control characters.
 #include "base/printable.hpp"
 
 #include <catch2/catch.hpp>
@@ -43,7 +43,7 @@ TEST_CASE("control characters are written as escapes, each kind of them", "[log]
             R"("a\u2067b")"},  // isolate
            {"a\xE2\x80\x8B"
             "b",
-            R"("a\u200bb")"},  // without width
+            R"("a\u200bb")"},  // zero width
            {"\xEF\xBB\xBF"
             "a",
             R"("\ufeffa")"},

@@ -1,4 +1,4 @@
-// Addresses and networks as they are written.
+// How addresses and networks are written.
 #include "config/network.hpp"
 
 #include <catch2/catch.hpp>

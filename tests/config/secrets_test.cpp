@@ -1,4 +1,4 @@
-// What a secret's file or variable may hold, and who may read the file.
+// The content of a secret's file or variable, and the file's permissions.
 #include "config/secrets.hpp"
 
 #include <sys/stat.h>
@@ -150,7 +150,7 @@ TEST_CASE("a private key's file and a webhook's are warned of, too", "[config][s
   CHECK(load({{}, {"tls.cert_file=/c", "tls.key_file=" + path}, {}}).warnings.size() == 1);
   CHECK(warnings_of("webhook.targets=[{url='https://a.example/h', secret_file='" + path + "'}]")
             .size() == 1);
-  // A value that another replaces says nothing.
+  // A value that another one replaces causes no warning.
   CHECK(load({{}, {"auth.token_secret_file=" + path, "auth.token_secret_file=" + path}, {}})
             .warnings.size() == 1);
 }

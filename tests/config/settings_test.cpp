@@ -1,4 +1,4 @@
-// How a configuration is put together, and what is said when it is wrong.
+// How a configuration is put together, and the messages about errors in it.
 #include "config/settings.hpp"
 
 #include <unistd.h>
@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using Catch::Contains;
 
-/// A directory of its own for each test, gone when the test is over.
+/// A directory for each test; the destructor removes it.
 class Directory {
  public:
   Directory() {
@@ -283,7 +283,7 @@ TEST_CASE("a webhook's target is known by a name that tells nothing of its path"
                     target("url='http://b.example/x', name='crm', allow_private=true")));
   CHECK(settings.webhook.targets.at(0).name == "a.example:8443");
   CHECK(settings.webhook.targets.at(1).name == "crm");
-  // Under one name each would be taken to have what the other has got.
+  // Two targets with one name would share their delivery records.
   CHECK_THAT(error_of_set(list(target("url='https://a.example/x'") + "," +
                                target("url='https://a.example/y?z=1'"))),
              Contains("two targets with the name a.example"));

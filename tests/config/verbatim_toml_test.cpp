@@ -1,4 +1,4 @@
-// The documented example is held against the program: neither may know what the other does not.
+// The documented example and the program must have the same settings.
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>

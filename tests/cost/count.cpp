@@ -1,8 +1,8 @@
-// Counts what the shipped program asks of the system and of the allocator: a library that
-// LD_PRELOAD puts between it and libc. The counts are in a file (VERBATIM_COUNTS) that a test maps
-// and reads while the program runs; counts.mjs is the other side.
+// Counts the shipped program's system calls and allocations: a library that LD_PRELOAD puts between
+// it and libc. The counts are in a file (VERBATIM_COUNTS) that a test maps and reads while the
+// program runs; counts.mjs is the reader.
 //
-// Any thread, any time; no locks. Without the file it only passes on.
+// Any thread, any time; no locks. Without the file it only makes the calls.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -24,7 +24,7 @@ void* __libc_memalign(size_t, size_t);
 
 namespace {
 
-// As in counts.mjs.
+// Same as in counts.mjs.
 enum Count : unsigned {
   allocations,
   allocated_bytes,

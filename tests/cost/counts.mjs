@@ -1,9 +1,9 @@
-// What the library of count.cpp counts in a program that a test starts.
+// Reads the counts of count.cpp's library in a program that a test starts.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { binary, temporaryDirectory } from '../e2e/support/process.mjs';
 
-// As in count.cpp.
+// Same as in count.cpp.
 const names = [
   'allocations', 'allocatedBytes', 'receives', 'sends', 'epollWaits', 'epollChanges', 'syncs', 'fileWrites', 'fileBytes',
 ];

@@ -1,9 +1,11 @@
-// What one message costs in our own code, from the peer's frame to the frame for the other peer:
-// everything but the system, TLS and the disk. For callgrind, which counts instructions:
+// The cost of one message in the project's own code, from one peer's frame to the frame for the
+// other peer: everything except the system, TLS and the disk. For callgrind, which counts
+// instructions:
 //
 //   verbatim_message_cost append|audio|delta COUNT
 //
-// handles COUNT client's audio messages (100 ms), provider's audio messages, or text deltas.
+// handles COUNT audio messages of the client (100 ms), audio messages of the provider, or text
+// deltas.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

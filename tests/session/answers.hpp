@@ -1,4 +1,4 @@
-// Answers under way, as a provider announces them, and what their ends consist of.
+// Answers in progress, as a provider announces them, and the events that end them.
 #pragma once
 
 #include "tests/session/rebuild.hpp"
@@ -7,7 +7,7 @@ namespace verbatim::session::test {
 
 using Types = std::vector<std::string>;
 
-/// Says events of an answer as the provider does, each with an id of its own.
+/// Sends the events of an answer as the provider does, each with an id of its own.
 struct Provider {
   explicit Provider(Stage& its_stage) : stage(its_stage) {}
 
@@ -50,7 +50,7 @@ struct Provider {
   int count = 0;
 };
 
-/// Of an out-of-band answer: it has no place in the conversation.
+/// For an out-of-band answer: it has no place in the conversation.
 inline const json nowhere = json::value_t::discarded;
 
 inline json message(const std::string& id) {
@@ -73,7 +73,7 @@ inline std::vector<json> parsed(const std::vector<std::string>& messages) {
   return out;
 }
 
-/// The provider is lost: what the client then gets.
+/// Closes the upstream connection, and returns what the client then gets.
 inline std::vector<json> lose(Stage& stage) {
   stage.journal.sync();
   stage.drain_client();

@@ -1,4 +1,4 @@
-// What a beta client says and hears, as the dialect translates it.
+// The events that a beta client sends and receives, as the dialect translates them.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// Limits and budgets: what is told before, what ends, and what is counted.
+// Limits and budgets: the warnings before, the ends, and the counts.
 #include "session/budget.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@ using namespace verbatim::session::test;
 
 namespace {
 
-/// What all sessions of one user share, without threads.
+/// The shared totals of one user's sessions, without threads.
 struct Account final : SharedUsage {
   Usage add(std::int64_t audio_ms, std::int64_t tokens) override {
     sum.input_audio_ms += audio_ms;
@@ -127,7 +127,7 @@ TEST_CASE("what the sessions of a user share ends the one that meets the limit",
   other.listen(true);
   CHECK_FALSE(one.spent(tokens(50)));
   CHECK_FALSE(other.spent(tokens(40))->reached);
-  CHECK_FALSE(one.spent(tokens(50)));  // it has used nothing more, and is not asked
+  CHECK_FALSE(one.spent(tokens(50)));  // it has used nothing more, so it does not ask
   CHECK(one.spent(tokens(60))->reached);
   CHECK(one.reached() == Limit::user_tokens);
 }
@@ -198,14 +198,14 @@ TEST_CASE("a session that has used its tokens is warned and ends with policy", "
   CHECK(near["used"] == 9);
   CHECK(near["max"] == 10);
   CHECK(reason_of(stage) == "none");
-  stage.provider(response_done(1, 9));  // told again under the same event_id: not used again
+  stage.provider(response_done(1, 9));  // the same event_id again: not counted again
   CHECK(reason_of(stage) == "none");
   stage.provider(response_done(2, 1));
   CHECK(reason_of(stage) == "policy");
   CHECK(stage.session.why().starts_with("tokens"));
   stage.journal.sync();
   const auto last = stage.drain(stage.session.to_client());
-  CHECK(json::parse(last.at(1))["type"] == "response.done");  // what is paid is also got
+  CHECK(json::parse(last.at(1))["type"] == "response.done");  // the client gets what was charged
   CHECK(json::parse(last.at(2))["error"]["code"] == "policy");
   CHECK(stage.journal.endings.at(0).transcript.used.total_tokens == 10);
 }
@@ -282,7 +282,7 @@ TEST_CASE("what a finished response used is in the journal before the client has
   CHECK(stage.drain(stage.session.to_client()).empty());
   stage.journal.sync();
   CHECK(stage.drain(stage.session.to_client()).size() == 1);
-  // A crash now: what the journal's rows add up to.
+  // A crash now: the sum of the journal's rows.
   Transcript recovered;
   for (const auto& row : stage.journal.rows) recovered.apply(row.event, row.at);
   CHECK(recovered.used().total_tokens == 9);
@@ -343,7 +343,7 @@ TEST_CASE("a session that journals too much in a minute ends, and the minute pas
   options.budget.journal_bytes_per_minute = 2'000;
   Stage stage(options);
   stage.open();
-  // Each item is taken as so much; beside it the turn is journaled, too.
+  // Each item counts as a fixed size; the turn beside it is journaled too.
   stage.journal.bytes_of_each = 500;
   stage.pass(60'000);
   for (int minute = 0; minute < 3; ++minute) {

@@ -1,5 +1,5 @@
-// The ends of a cut answer, for clients that are away, were told afresh, speak beta, or come back
-// to another process (P8, P9).
+// The ends of a cut answer, for clients that are away, have been resynced, speak beta, or return to
+// another process (P8, P9).
 #include <algorithm>
 #include <set>
 

@@ -1,5 +1,5 @@
-// An answer that the provider's loss cuts off is ended for the client with all that the provider
-// would have sent (P8, P9).
+// An answer that a lost upstream connection cuts off is ended for the client with all events that
+// the provider would have sent (P8, P9).
 #include <set>
 
 #include "tests/session/answers.hpp"
@@ -107,7 +107,7 @@ TEST_CASE("several items and parts end in the provider's order, each with its ow
                                                           {"output_index", 1},
                                                           {"call_id", "call_7"},
                                                           {"delta", R"(:"C)"}});
-  provider.item("r1", 2, message("a2"), "f1");  // announced, and nothing of it yet
+  provider.item("r1", 2, message("a2"), "f1");  // announced, without content so far
   const auto told = lose(stage);
   REQUIRE(types_of(told) == joined({written_end,
                                     spoken_end,

@@ -1,4 +1,5 @@
-// Real streams, cut at every event: what a client is sent then is what that provider sent later.
+// Real streams, cut at every event: the client then gets the events that the provider itself sent
+// later.
 #include <map>
 #include <set>
 
@@ -12,8 +13,8 @@ using namespace verbatim::session::test;
 
 namespace {
 
-/// What a client can count in the events that it got: nothing of an answer may stay open, nothing
-/// may end twice, and no id may come twice.
+/// Checks the events that a client got: no part of an answer stays open, nothing ends twice, and no
+/// id occurs twice.
 struct Ledger {
   std::map<std::string, int> begun;
   std::map<std::string, int> ended;
@@ -57,7 +58,7 @@ struct Ledger {
   }
 };
 
-/// What ends something, with what it names.
+/// An event that ends something, with the id of what it ends.
 std::string end_named(const json& event) {
   static const std::set<std::string> ends = {"response.output_audio.done",
                                              "response.output_audio_transcript.done",
@@ -76,7 +77,7 @@ std::string end_named(const json& event) {
   return named;
 }
 
-/// Answers under way after these events.
+/// The answers in progress after these events.
 std::set<std::string> running_after(const std::vector<json>& said) {
   std::set<std::string> open;
   for (const json& event : said) {
@@ -86,7 +87,7 @@ std::set<std::string> running_after(const std::vector<json>& said) {
   return open;
 }
 
-/// What the provider itself sent behind the cut to end what it had announced before.
+/// The events after the cut by which the provider itself ended what it had announced before.
 std::vector<std::string> ends_in_the_stream(const std::vector<json>& said, std::size_t cut) {
   std::set<std::string> announced;
   std::set<std::string> in_parts;

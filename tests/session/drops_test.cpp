@@ -1,5 +1,5 @@
-// An hour of a conversation whose lines are cut all the time, on both sides, in simulated time
-// (P8). Every seed is another hour; a failing one is printed and can be run alone.
+// An hour of a conversation whose connections are cut all the time, on both sides, in simulated
+// time (P8). Every seed is another hour; a failing seed is printed and can be run alone.
 #include <deque>
 #include <map>
 #include <random>
@@ -14,7 +14,7 @@ using namespace verbatim::session::test;
 
 namespace {
 
-/// A provider that has a conversation for each connection, as the real one has.
+/// A provider that, like the real one, has a conversation for each connection.
 class SimulatedProvider {
  public:
   SimulatedProvider(Stage& stage, std::mt19937& random) : stage_(stage), random_(random) {}
@@ -49,7 +49,7 @@ class SimulatedProvider {
     }
   }
 
-  /// One more word of the answer that is under way.
+  /// Adds one more word to the current answer.
   void go_on() {
     if (upstream_ == 0 || answer_.empty()) return;
     if (words_left_ > 0) {
@@ -72,7 +72,7 @@ class SimulatedProvider {
     answer_.clear();
   }
 
-  std::vector<std::string> expected;  ///< what the client must get of it, byte for byte
+  std::vector<std::string> expected;  ///< events that the client must get, byte for byte
   std::vector<std::pair<std::string, std::string>> users;  ///< items it took, with their text
   std::set<std::string> done;                              ///< answers it has finished
   const std::map<std::string, std::string>& said() const { return said_; }
@@ -163,7 +163,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
   int asks = 0;
 
   const auto read_some = [&](double share) {
-    // What it reads of what has left; the rest is lost with its line.
+    // The client reads part of what was sent; the rest is lost with its connection.
     for (const std::string& message : stage.drain_client())
       if (chance(share))
         received.push_back(message);
@@ -179,13 +179,13 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
   };
   const auto dial = [&] {
     if (const auto leg = stage.session.take_dial(stage.clock)) {
-      // The first connection is not tried twice.
+      // The first connection attempt is not repeated.
       if (provider.leg() == 0 && !provider.expected.empty() && chance(0.2)) {
         stage.session.upstream_unavailable(*leg, CloseReason::upstream_lost, "away", stage.clock);
         return;
       }
       stage.session.upstream_opened(*leg, stage.clock);
-      if (provider.leg() != 0) provider.lost();  // a rotation: the old one is silent
+      if (provider.leg() != 0) provider.lost();  // a rotation: the old connection is silent
       provider.open(stage.leg = *leg);
     }
   };
@@ -231,7 +231,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
       attached = true;
     }
   }
-  // What is open comes to its end: nobody is cut off any more.
+  // Open answers now end: no connection is cut any more.
   if (!attached) stage.session.client_returned({received.size(), false}, stage.clock);
   for (int tick = 0; tick < 200; ++tick) {
     stage.pass(200);

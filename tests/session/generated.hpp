@@ -1,4 +1,4 @@
-// Events that nobody would send in this order, from a seed.
+// Random events in orders that no provider would send, from a seed.
 #pragma once
 
 #include <iterator>
@@ -8,7 +8,7 @@
 
 namespace verbatim::session::test {
 
-/// Any event about a tool's item.
+/// Any event about a tool item.
 inline EventBody generated_tool_event(Random& random, std::string id, std::string response) {
   static const char* const details[] = {
       R"({"type":"function_call","call_id":"call_1","name":"f","arguments":""})",
@@ -49,13 +49,13 @@ inline EventBody generated_tool_event(Random& random, std::string id, std::strin
   }
 }
 
-/// Any event about a few items and responses, sense or nonsense.
+/// Any event about a few items and responses, valid or not.
 inline EventBody generated(Random& random, std::size_t items = 5, std::size_t responses = 3) {
   const auto id = [&] { return "item_" + std::to_string(random.below(items)); };
   const auto response = [&] { return "resp_" + std::to_string(random.below(responses)); };
   const auto part = [&random] { return static_cast<int>(random.below(3)); };
   const auto index = [&random] { return static_cast<int>(random.below(3)) - 1; };
-  // What servers leave out, and ids that no other event has.
+  // Fields that servers leave out, and ids that no other event has.
   const auto odd_id = [&] {
     const std::size_t kind = random.below(6);
     if (kind == 0) return std::string();

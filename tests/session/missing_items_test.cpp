@@ -1,5 +1,5 @@
-// Items that the provider's present connection does not have, or has already (P8): what is answered
-// without it, and what becomes of a history that it refuses.
+// Items that the current upstream connection lacks, or has already (P8): requests that the relay
+// answers without the provider, and a history that the provider refuses.
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -32,7 +32,8 @@ std::string about(const char* what, const std::string& id) {
   return json{{"type", std::string("conversation.item.") + what}, {"item_id", id}}.dump();
 }
 
-/// Dials, begins, and gives what the session sends: the settings are taken.
+/// Connects, starts the new connection, and returns what the session sends; its settings are
+/// accepted.
 std::vector<json> given_items(Stage& stage, const std::string& id) {
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -161,7 +162,7 @@ TEST_CASE("an item that the provider could not be given is shown and deleted wit
         return deleted != nullptr && deleted->item_id == "u1";
       });
   CHECK(journaled);
-  // It is gone for the client from now on, as it would be at the provider.
+  // From now on the client no longer has it, as it would be with the provider.
   stage.client(about("retrieve", "u1"));
   stage.journal.sync();
   CHECK(stage.drain_upstream().size() == 1);
@@ -183,7 +184,7 @@ TEST_CASE("what the provider has is shown and deleted by it", "[P8][P9][missing]
   CHECK(stage.drain_client().empty());
 }
 
-// ---- what the provider refuses -------------------------------------------------------------
+// ---- items that the provider refuses -------------------------------------------------------
 
 TEST_CASE("what the provider refuses of a conversation is counted and said to the client",
           "[P8][refused]") {
@@ -295,7 +296,7 @@ TEST_CASE("a connection that refuses the history does not take over from one tha
   CHECK(stage.session.counts().items_refused == 3);
 }
 
-// ---- what a client makes again -------------------------------------------------------------
+// ---- items that a client makes again -------------------------------------------------------
 
 TEST_CASE("a client that returns to the same connection and makes its history again is answered",
           "[P8][P9][replay]") {
@@ -341,7 +342,7 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
   CHECK(
       answers(json{{"type", "conversation.item.create"}, {"item", output}}.dump())["item"]["id"] ==
       "out");
-  // Other words under an id that is there are the provider's to refuse.
+  // Other text under an existing id: the provider must refuse it.
   json other = output;
   other["output"] = "high";
   for (const std::string& asked :

@@ -1,5 +1,5 @@
-// What the relay asks of the provider for itself shows to no client, and what a client asks for
-// is answered, once (P9).
+// Requests that the relay makes of the provider for itself are invisible to the client; each
+// request of the client gets one answer (P9).
 #include <algorithm>
 
 #include "tests/session/rebuild.hpp"
@@ -66,7 +66,7 @@ struct Given : Stage {
   }
 };
 
-/// A user's speech of which the provider tells the words.
+/// A user's speech with a transcription by the provider.
 void speak(Stage& stage) {
   stage.provider(speech_started);
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.delta","event_id":"s1",)"
@@ -116,7 +116,7 @@ TEST_CASE("a refusal of the relay's own update does not reach the client, with a
     CHECK(types(stage.client_got()) == std::vector<std::string>{"session.created"});
     CHECK(stage.session.counts().own_requests_refused == 1);
     CHECK_FALSE(stage.session.refused_code().empty());
-    CHECK(stage.provider_got().empty());  // asked once, not for ever
+    CHECK(stage.provider_got().empty());  // asked once, not repeatedly
     stage.provider(speech_started);
     CHECK(stage.provider_got().empty());
   }
@@ -153,7 +153,7 @@ TEST_CASE("a provider that refuses the connection is not taken to refuse an upda
 }
 
 TEST_CASE("a client's own update gets exactly its own answer, beside the relay's", "[P9][own]") {
-  // Which of the two goes first, and which is refused, with its event_id or without.
+  // Which of the two goes first, and which is refused; with its event_id or without.
   for (const bool client_first : {true, false})
     for (const std::string refused : {"none", "relay", "client"})
       for (const bool named : {true, false}) {
@@ -166,7 +166,7 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
         if (!client_first) stage.client(from_client);
         auto sent = stage.provider_got();
         if (client_first) {
-          // The relay waits for the answer to what its client asked for first.
+          // The relay waits for the answer to the client's earlier request.
           REQUIRE(sent == std::vector<std::string>{from_client});
         } else {
           REQUIRE(sent.size() == 2);
@@ -226,7 +226,7 @@ TEST_CASE("a client's update that went with a lost connection is answered once, 
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
   REQUIRE(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
-  stage.provider(updated(nullptr, "alloy", "e2"));  // answers what the new connection was given
+  stage.provider(updated(nullptr, "alloy", "e2"));  // the answer to the new connection's settings
   const auto sent = stage.provider_got();
   REQUIRE(sent.size() == 1);
   CHECK(sent[0] == client_update(voice_of("cedar")));
@@ -234,7 +234,7 @@ TEST_CASE("a client's update that went with a lost connection is answered once, 
   const std::string answer = updated(nullptr, "cedar", "e3");
   stage.provider(answer);
   CHECK(stage.client_got() == std::vector<std::string>{answer});
-  // Only then the relay asks for itself, and nobody hears of it.
+  // Only now the relay asks for itself, and the client does not see it.
   CHECK(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
   stage.provider(updated(whisper, "cedar", "e4"));
   CHECK(stage.client_got().empty());
@@ -255,7 +255,7 @@ TEST_CASE("of two updates of a client the one that is refused by name is not ask
         std::vector<std::string>{client_update(voice_of("cedar"), "first")});
 }
 
-// ---- what a token binds --------------------------------------------------------------------
+// ---- settings that a token fixes -----------------------------------------------------------
 
 TEST_CASE("session.created shows what the token binds, and nothing else is said about it",
           "[P9][own]") {
@@ -295,7 +295,7 @@ TEST_CASE("session.created does not wait for a provider that says nothing to the
     CHECK(stage.session.next_deadline_ms() <= stage.clock.mono_ms + 2'000);
     stage.pass(2'000);
     CHECK(stage.client_got() == std::vector<std::string>{created});
-    stage.provider(updated(whisper, "alloy", "e2"));  // at last: still the relay's own affair
+    stage.provider(updated(whisper, "alloy", "e2"));  // the relay's own request, even this late
     CHECK(stage.client_got().empty());
   }
   SECTION("once it goes on with something else") {
@@ -373,7 +373,7 @@ TEST_CASE("who sets transcription to null gets no transcription events, and the 
     Given stage(by_token ? bound_to(transcription_of(nullptr)) : with_reconnect());
     stage.provider(says("session.created", session_with(nullptr), "e1"));
     if (by_token) {
-      // The relay asks for it in the token's place, at once.
+      // The relay asks for it at once, because of the token.
       CHECK(only(stage.provider_got())["session"]["audio"]["input"]["transcription"]["model"]
                 .is_string());
       stage.provider(updated(whisper, "alloy", "e2"));
@@ -397,13 +397,13 @@ TEST_CASE("who sets transcription to null gets no transcription events, and the 
                                                                 "conversation.item.added"});
     REQUIRE_FALSE(stage.journal.settled.empty());
     CHECK(stage.journal.settled.back().text.utf8() == "Goodbye.");
-    // What it is shown of the session has what it asked for.
+    // The session that the client is shown has the setting that it asked for.
     stage.client(client_update(voice_of("cedar")));
     stage.provider_got();
     stage.provider(updated(whisper, "cedar", "e5"));
     const json shown = only(stage.client_got())["session"];
     CHECK(shown == session_with(nullptr, "cedar"));
-    // Until it wants them.
+    // Until it asks for transcriptions.
     stage.client(client_update(transcription_of(whisper)));
     stage.provider_got();
     const std::string on = updated(whisper, "cedar", "e6");

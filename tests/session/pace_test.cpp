@@ -16,7 +16,7 @@ std::shared_ptr<PaceAccount> account(std::size_t bytes_per_second) {
   return std::make_shared<PaceAccount>(bytes_per_second);
 }
 
-/// Brings `bytes` at a time whenever it may, for `ms` milliseconds; how much it could bring.
+/// Adds `bytes` at a time, whenever that is allowed, for `ms` milliseconds; returns the total.
 std::size_t brought_in(Pace& pace, std::size_t bytes, std::int64_t from_ms, std::int64_t ms) {
   std::size_t sum = 0;
   for (std::int64_t now = from_ms; now < from_ms + ms;) {
@@ -47,13 +47,13 @@ TEST_CASE("who brings all it can brings its rate, and a little more at the start
 TEST_CASE("who brings all it can is read little at a time, not in bursts", "[limits][P11]") {
   Pace pace(account(1'000'000));
   constexpr std::size_t bytes = 1'000;
-  brought_in(pace, bytes, 7'000'000, 1'000);  // what may come at once has come
+  brought_in(pace, bytes, 7'000'000, 1'000);  // uses up the burst
   std::int64_t now = 7'001'000;
   for (int round = 0; round < 20; ++round) {
     pace.time_passed(now);
     std::size_t burst = 0;
     for (; !pace.holds(); burst += bytes) pace.brought(bytes, now);
-    CHECK(burst <= 1'000'000 / 100 + 2 * bytes);  // a hundredth of a second's
+    CHECK(burst <= 1'000'000 / 100 + 2 * bytes);  // a hundredth of a second's share
     now = pace.ends_at_ms();
   }
 }
@@ -110,7 +110,7 @@ TEST_CASE("who shares an account with many brings a part of its rate", "[limits]
   }
   CHECK(sum >= 1'000'000);
   CHECK(sum <= 1'000'000 + 25'000 + 18 * 2'000);
-  // One that begins now has no share of its own.
+  // A flow that begins now has no share of its own.
   Pace late(shared);
   late.brought(25'000, now);
   CHECK(late.holds());
@@ -144,7 +144,7 @@ TEST_CASE("a session whose user's others have flooded is read later from its beg
 
 TEST_CASE("a client that floods is read later, and its words are all taken", "[limits][P1][P11]") {
   SessionOptions options;
-  options.journal_bytes_per_second = 4'000;  // 1,000 may come at once
+  options.journal_bytes_per_second = 4'000;  // a burst of 1,000
   Stage stage(options);
   stage.open();
   stage.journal.bytes_of_each = 600;
@@ -152,7 +152,7 @@ TEST_CASE("a client that floods is read later, and its words are all taken", "[l
   stage.client(typed_item);
   stage.journal.sync();
   REQUIRE_FALSE(stage.session.wants_client());
-  CHECK(stage.session.wants_upstream());  // the provider is heard meanwhile
+  CHECK(stage.session.wants_upstream());  // the session still reads from the provider
   CHECK_FALSE(stage.session.ended());
   const std::int64_t until = stage.session.next_deadline_ms();
   REQUIRE(until > stage.clock.mono_ms);

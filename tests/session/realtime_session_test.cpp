@@ -1,4 +1,4 @@
-// What a session passes on, holds back, answers and adds.
+// Events that a session relays, holds back, answers itself and adds.
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -144,7 +144,7 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
     stage.open();
     stage.provider(committed);
     stage.provider(transcribed);
-    REQUIRE(stage.drain(stage.session.to_client()).empty());  // a turn is told when it is durable
+    REQUIRE(stage.drain(stage.session.to_client()).empty());  // a turn is sent when it is durable
     stage.journal.sync();
     const auto got = stage.drain(stage.session.to_client());
     REQUIRE(got.size() == (asked ? 3 : 2));

@@ -1,4 +1,4 @@
-// Conversations whose provider is lost or changed, as tests of both play them.
+// Conversations whose upstream connection is lost or replaced; shared by the tests of both.
 #pragma once
 
 #include "tests/session/stage.hpp"
@@ -41,7 +41,7 @@ inline json typed(const std::string& id, const std::string& text) {
           {"content", json::array({{{"type", "input_text"}, {"text", text}}})}};
 }
 
-/// A question, and an answer that has said "Hello" so far.
+/// A question, and an answer with the text "Hello" so far.
 inline void converse(Stage& stage) {
   stage.provider(added(typed("u0", "Hi."), nullptr, "c1"));
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
@@ -74,7 +74,7 @@ inline void finish_answer(Stage& stage) {
   stage.drain_client();
 }
 
-/// The provider takes what it is given on a new connection, as the real one does.
+/// The provider accepts the history on a new connection, as the real one does.
 inline void accept_rebuild(Stage& stage) {
   int n = 0;
   for (const std::string& message : stage.drain_upstream()) {

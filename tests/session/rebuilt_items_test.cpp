@@ -1,4 +1,4 @@
-// A new connection to the provider is given the conversation's items as they came (P8).
+// A new upstream connection gets the conversation's items as they came (P8).
 #include <set>
 
 #include "tests/session/rebuild.hpp"
@@ -30,7 +30,7 @@ json image_part(std::size_t bytes) {
           {"detail", "high"}};
 }
 
-/// The client asks for an item and the provider places it, with `echo` or as it was asked for.
+/// The client requests an item and the provider places it: as `echo`, or as it was requested.
 void client_creates(Stage& stage, const json& item, json echo = {}) {
   stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
   stage.journal.sync();
@@ -49,7 +49,7 @@ void client_creates(Stage& stage, const json& item, json echo = {}) {
   stage.drain_client();
 }
 
-/// The provider makes an item by itself: added while it is in progress, then done.
+/// The provider makes an item itself: added while in progress, then done.
 void provider_makes(Stage& stage, const json& item, json begun = {}) {
   static int n = 0;
   const auto say = [&stage](const char* type, const json& what, const char* status) {
@@ -67,7 +67,7 @@ void provider_makes(Stage& stage, const json& item, json begun = {}) {
 
 enum class Change { loss, rotation, handover };
 
-/// All items that another connection is given after this change, by their ids, in order.
+/// All items that the next connection gets after this change, by id, in order.
 std::vector<json> given_after(Change change, Stage& stage) {
   std::vector<json> items;
   const auto take = [&items](Stage& on) {
@@ -279,8 +279,8 @@ TEST_CASE("a large item is on disk once and in the journal once, however often i
   std::size_t laid_down = 0;
   for (const std::string& record : spill->records) laid_down += record.size();
   CHECK(laid_down > 3 * size);
-  CHECK(laid_down < 5 * size);  // of the output also how it was before the provider had it
-  // As asked for; a tool's also as it was placed, with its status.
+  CHECK(laid_down < 5 * size);  // a tool output also as requested, before the provider had it
+  // As requested; a tool item also as placed, with its status.
   CHECK(bytes_of_details(stage.journal) < 4 * size + 10'000);
 
   stage.session.upstream_gone(stage.leg, lost, stage.clock);

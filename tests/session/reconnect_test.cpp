@@ -1,4 +1,4 @@
-// The provider's connection goes, and the conversation goes on (P8).
+// The upstream connection is lost, and the conversation continues (P8).
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -35,7 +35,7 @@ TEST_CASE("the next connection gets the settings and the conversation, the clien
   stage.session.upstream_gone(stage.leg, lost, stage.clock);
   stage.pass(200);
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  CHECK(stage.drain_upstream().empty());  // first the provider speaks
+  CHECK(stage.drain_upstream().empty());  // the provider must speak first
   stage.provider(created("sess_2"));
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
@@ -94,7 +94,7 @@ TEST_CASE("what the client says meanwhile is held and then said, journaled first
   stage.pass(200);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
-  accept_rebuild(stage);  // nothing is durable yet: only the settings have left
+  accept_rebuild(stage);  // nothing is durable yet: only the settings were sent
   CHECK(stage.drain_upstream().empty());
   stage.journal.sync();
   accept_rebuild(stage);
@@ -153,7 +153,7 @@ TEST_CASE("a request that was refused without a name is not taken for one that w
           "[P4][P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
-  // A tool's answer to a call that the provider does not have: its error names no event.
+  // A tool's output for a call that the provider lacks: its error names no event.
   const std::string output =
       R"({"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"c","output":"4"}})";
   const auto say = [](const std::string& words) {
@@ -172,7 +172,7 @@ TEST_CASE("a request that was refused without a name is not taken for one that w
   reconnect(stage, "sess_2");
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
-  CHECK(std::count(sent.begin(), sent.end(), say("Hi.")) == 0);  // it would be said twice
+  CHECK(std::count(sent.begin(), sent.end(), say("Hi.")) == 0);  // it would be there twice
   CHECK(std::count(sent.begin(), sent.end(), say("Ho.")) == 1);
 }
 

@@ -1,4 +1,4 @@
-// Every recorded stream against the transcript that must come out of it.
+// Every recorded stream gives its expected transcript.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-// A client that is lost and comes back (P8).
+// A client loses its connection and resumes (P8).
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -15,7 +15,7 @@ SessionOptions with_window(std::int64_t ms = 30'000) {
 
 std::string numbered(int n) { return R"({"type":"vendor.message","n":)" + std::to_string(n) + "}"; }
 
-/// A conversation of one typed question and half of its answer.
+/// A conversation with one typed question and half of its answer.
 void chat(Stage& stage) {
   stage.provider(
       R"({"type":"conversation.item.added","event_id":"c1","previous_item_id":null,"item":)"
@@ -69,7 +69,7 @@ TEST_CASE("who says how much he has gets all behind it, once and in order", "[P8
     const auto before = stage.session.to_client().next_number() - 1;
     for (int n = 0; n < 4; ++n) stage.provider(numbered(n));
     stage.drain_client();
-    stage.provider(numbered(4));  // on its way when the line went
+    stage.provider(numbered(4));  // on its way when the connection was lost
     stage.session.client_gone(lost, stage.clock);
     stage.provider(numbered(5));
     const auto after = before + static_cast<std::uint64_t>(received);
@@ -80,7 +80,7 @@ TEST_CASE("who says how much he has gets all behind it, once and in order", "[P8
       CHECK(stage.drain_client() == expected);
       CHECK(stage.session.counts().resumed_with_snapshot == 0);
     } else {
-      // Number 5 was never given out: whoever says that he has it is told everything afresh.
+      // Number 5 was never sent: a client that claims to have it is resynced.
       CHECK(stage.session.counts().resumed_with_snapshot == 1);
     }
   }
@@ -260,7 +260,7 @@ TEST_CASE("an extension client is told first how it was resumed, and counts that
   CHECK(told["replayed"] == true);
   CHECK(told["after"] == has);
   CHECK(got[1] == numbered(2));
-  // It has counted two of those three, and lost the line once more.
+  // It has counted two of those three, and lost the connection again.
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({has + 2, true}, stage.clock);
   got = stage.drain_client();
@@ -274,10 +274,10 @@ TEST_CASE("a newer connection takes over without a message lost or doubled", "[P
   const auto before = stage.session.to_client().next_number() - 1;
   stage.provider(numbered(1));
   stage.provider(numbered(2));
-  stage.session.to_client().take();  // the old connection's writer has it
+  stage.session.to_client().take();  // the old connection's writer has taken it
   stage.session.client_returned({before, false}, stage.clock);
   CHECK(stage.drain_client() == std::vector<std::string>{numbered(1), numbered(2)});
-  CHECK(stage.journal.marks.empty());  // it was never away
+  CHECK(stage.journal.marks.empty());  // it was never detached
 }
 
 TEST_CASE("who goes silent in mid-speech and stays away has his words transcribed",

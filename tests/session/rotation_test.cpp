@@ -1,4 +1,4 @@
-// The provider's connection is changed before its limit (P8).
+// The upstream connection is replaced before it reaches the provider's limit (P8).
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -31,13 +31,13 @@ TEST_CASE("before the provider's limit another connection is made ready, then th
   stage.pass(1);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
-  CHECK(stage.session.outbox_of(old) != nullptr);  // make before break
+  CHECK(stage.session.outbox_of(old) != nullptr);  // the old one is still open
   accept_rebuild(stage);
   CHECK(stage.session.outbox_of(old) == nullptr);
   CHECK(stage.session.counts().rotated == 1);
   stage.journal.sync();
   CHECK(stage.drain_client().empty());
-  // What the old one says now is nobody's.
+  // From now on, messages of the old connection are ignored.
   stage.said_by(old, first_delta);
   CHECK(stage.drain_client().empty());
 }
@@ -48,12 +48,12 @@ TEST_CASE("no connection is changed while somebody speaks or is answered", "[P8]
   converse(stage);
   stage.pass(56 * 60'000);
   CHECK_FALSE(stage.session.take_dial(stage.clock));
-  CHECK(stage.session.next_deadline_ms() > stage.clock.mono_ms);  // nobody looks all the time
+  CHECK(stage.session.next_deadline_ms() > stage.clock.mono_ms);  // no busy loop
   finish_answer(stage);
   stage.provider(speech_started);
   CHECK_FALSE(stage.session.take_dial(stage.clock));
   stage.provider(committed);
-  CHECK_FALSE(stage.session.take_dial(stage.clock));  // its words are still to come
+  CHECK_FALSE(stage.session.take_dial(stage.clock));  // its text is still to come
   stage.provider(transcribed);
   CHECK(stage.session.take_dial(stage.clock));
 }

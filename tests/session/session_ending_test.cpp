@@ -1,4 +1,4 @@
-// Every way in which a session ends, and what it leaves behind.
+// Every way in which a session ends, and the records that it leaves.
 #include "tests/session/stage.hpp"
 #include "tests/support/memory_spill.hpp"
 
@@ -39,7 +39,8 @@ TEST_CASE("a client that does not read what it is told about its own mistakes is
   }
   REQUIRE_FALSE(stage.session.wants_client());
   REQUIRE(most < 2 * 2000 + 1000);
-  // Before that it is read also while its queue is full: it may want to interrupt what fills it.
+  // Before that, it is read even while its queue is full: the client may want to interrupt the
+  // answer that fills it.
   REQUIRE_FALSE(stage.session.wants_upstream());
   stage.drain(stage.session.to_client());
   REQUIRE(stage.session.wants_client());
@@ -60,7 +61,7 @@ TEST_CASE("a client that never reads is ended as slow, one that reads slowly is 
   stage.provider(audio_delta);
   stage.pass(1);
   stage.pass(999);
-  stage.session.to_client().take();  // it took one: the clock starts again
+  stage.session.to_client().take();  // it took one message: the timeout starts again
   stage.pass(1);
   stage.pass(999);
   REQUIRE_FALSE(stage.session.ended());
@@ -167,7 +168,7 @@ TEST_CASE("every ending writes one final record with the reason and the turns", 
   stage.open();
   stage.provider(first_delta);
   stage.session.upstream_gone(stage.leg, {false, 0, "reset"}, stage.clock);
-  stage.session.end(CloseReason::server_shutdown, "", stage.clock);  // the first reason wins
+  stage.session.end(CloseReason::server_shutdown, "", stage.clock);  // the first reason counts
   stage.session.client_gone({true, 1000, ""}, stage.clock);
   REQUIRE(stage.journal.endings.size() == 1);
   const Ending& ending = stage.journal.endings.front();
@@ -365,7 +366,7 @@ TEST_CASE("an ending that is held by a disk in trouble does not hold the client"
   Stage stage({}, true);
   stage.open();
   stage.provider(first_delta);
-  stage.journal.broken = true;  // and takes what it is given all the same
+  stage.journal.broken = true;  // the journal still accepts rows
   stage.session.journal_failed(stage.clock);
   const json error = only(stage.drain(stage.session.to_client()));
   REQUIRE(error["error"]["code"] == "storage_failure");

@@ -1,4 +1,4 @@
-// What a session records when its clock is set back, and how long its answers take to play.
+// The times that a session records when its clock is set back, and the playing time of its answers.
 #include <catch2/catch.hpp>
 
 #include "tests/session/rebuild.hpp"

@@ -1,5 +1,5 @@
-// A session's state machine as a test plays it: a journal whose watermark the test moves, a clock
-// that the test sets, and both peers' words.
+// A session's state machine under test control: a journal with a manual watermark, a manual clock,
+// and both peers' messages.
 #pragma once
 
 #include <catch2/catch.hpp>
@@ -41,7 +41,7 @@ inline constexpr const char* transcribed =
     R"({"type":"conversation.item.input_audio_transcription.completed","event_id":"e22",)"
     R"("item_id":"u1","content_index":0,"transcript":"Goodbye."})";
 
-/// A session with both peers as the test plays them.
+/// A session with both peers, which the test plays.
 struct Stage {
   explicit Stage(SessionOptions given = {}, bool extension_events = false,
                  const Dialect* dialect = nullptr)
@@ -52,7 +52,7 @@ struct Stage {
   void said_by(UpstreamId by, std::string bytes) {
     session.upstream_said(by, {std::move(bytes), 1, {}}, clock);
   }
-  /// The leg that the session wants to be dialled now.
+  /// The upstream connection that the session now wants to open.
   UpstreamId dial() {
     const auto wanted = session.take_dial(clock);
     REQUIRE(wanted);
@@ -71,14 +71,14 @@ struct Stage {
     clock.wall += ms;
     session.time_passed(clock);
   }
-  /// What may leave now.
+  /// Messages that may be sent now.
   std::vector<std::string> drain(Outbox& outbox) {
     std::vector<std::string> out;
     while (outbox.ready(journal.synced)) out.push_back(outbox.take()->bytes);
     return out;
   }
   std::vector<std::string> drain_client() { return drain(session.to_client()); }
-  /// What the present leg may be told now.
+  /// Messages that the current upstream connection may get now.
   std::vector<std::string> drain_upstream() {
     std::vector<std::string> out;
     for (Outbox* box = session.outbox_of(leg); box && box->ready(journal.synced);

@@ -1,4 +1,4 @@
-// What a client that is told the conversation afresh learns of the words that were spoken (P8, P9).
+// What a client that is resynced learns about spoken text (P8, P9).
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -117,7 +117,7 @@ TEST_CASE("words that are still coming are told so far, and go on", "[P8][P9][re
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
-  talk.spoken("u2", "u1");  // nothing known of it yet
+  talk.spoken("u2", "u1");  // no transcription yet
   const auto told = talk.resynced();
   REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
                                                      "conversation.item.done", of_words + "delta",

@@ -1,4 +1,4 @@
-// Sessions in which speech is only transcribed.
+// Sessions that only transcribe speech.
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;

@@ -1,4 +1,4 @@
-// How long audio is, from its bytes and the format in force.
+// The duration of audio, from its bytes and the current format.
 #include "session/usage_meter.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@ namespace verbatim::session::test {
 namespace {
 
 std::string append(std::size_t bytes) {
-  // Base64 of whole groups: four characters for three bytes.
+  // Complete groups of Base64: four characters for three bytes.
   return R"({"type":"input_audio_buffer.append","audio":")" + std::string(bytes / 3 * 4, 'A') +
          "\"}";
 }
@@ -40,7 +40,7 @@ TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
       meter.provider_sent({"item", 0, static_cast<std::int64_t>(second)});
     }
     INFO(rate);
-    // Base64 comes in whole groups: at most two bytes more a message.
+    // Base64 comes in complete groups: at most two bytes more a message.
     CHECK(std::abs(meter.audio().input_ms - 600'000) <= 1 + 600 * 2 * 1000 / (rate * 2));
     CHECK(meter.audio().output_ms == 600'000);
   }

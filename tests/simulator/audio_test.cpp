@@ -1,4 +1,4 @@
-// What is heard and what can be heard.
+// Audio that the simulator receives and sends.
 #include <malloc.h>
 
 #include <algorithm>

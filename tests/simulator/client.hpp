@@ -1,4 +1,4 @@
-// A client of the simulated provider with a clock that is turned by hand.
+// A client of the simulated provider with a manual clock.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@ namespace verbatim::simulator::test {
 
 using nlohmann::json;
 
-/// pcm16 at 24 kHz: a tone that counts as speech, or nothing.
+/// pcm16 at 24 kHz: a tone that counts as speech, or silence.
 inline std::string tone(std::int64_t ms, int amplitude = 8000) {
   std::string bytes;
   for (std::int64_t i = 0; i < ms * 24; ++i) {
@@ -57,7 +57,7 @@ class Client {
   }
   void send(const json& event) { send_raw(event.dump()); }
 
-  /// Turns the clock, and stops at everything that is due on the way.
+  /// Advances the clock, and stops at everything that is due on the way.
   void wait(std::int64_t ms) {
     const std::int64_t end = now + ms;
     for (auto due = connection_.next_due(); due && *due <= end; due = connection_.next_due()) {
@@ -134,7 +134,7 @@ class Client {
   std::int64_t now;
   std::vector<json> events;
   std::vector<std::string> frames;
-  std::vector<Action> endings;  ///< everything but sends
+  std::vector<Action> endings;  ///< all actions except sends
 
  private:
   void collect() {
@@ -143,7 +143,7 @@ class Client {
         endings.push_back(std::move(action));
         continue;
       }
-      // Lone halves of surrogate pairs occur in recordings; the bytes are what counts there.
+      // Half surrogate pairs occur in recordings; only the bytes count here.
       events.push_back(json::parse(action.payload, nullptr, false));
       frames.push_back(std::move(action.payload));
     }

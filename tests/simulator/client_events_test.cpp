@@ -1,4 +1,4 @@
-// Each client event, right and wrong.
+// Each client event, correct and wrong.
 #include <catch2/catch.hpp>
 
 #include "tests/simulator/client.hpp"
@@ -212,7 +212,7 @@ TEST_CASE("who speaks on after a commit or a clear begins a new utterance", "[P1
     INFO(type);
     REQUIRE(started.size() == 2);
     CHECK(started[0]["item_id"] != started[1]["item_id"]);
-    CHECK(started[1]["audio_start_ms"] == 1'000);  // padding does not reach back over the cut
+    CHECK(started[1]["audio_start_ms"] == 1'000);  // padding does not reach back beyond the cut
     CHECK(client.last("input_audio_buffer.committed")["item_id"] == started[1]["item_id"]);
   }
 }
@@ -362,7 +362,7 @@ TEST_CASE("a cancelled response gets all its done events", "[simulator]") {
   REQUIRE_FALSE(before.empty());
   client.send({{"type", "response.cancel"}});
   const std::string said = client.joined("response.output_audio_transcript.delta");
-  CHECK(said.size() > before.size());  // one was in flight
+  CHECK(said.size() > before.size());  // one was in progress
   CHECK(client.last("response.output_audio_transcript.done")["transcript"] == said);
   CHECK(client.last("conversation.item.done")["item"]["status"] == "incomplete");
   const json response = client.events.back()["response"];

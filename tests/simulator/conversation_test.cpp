@@ -1,4 +1,4 @@
-// A whole conversation as a client sees it.
+// A whole conversation from a client's view.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -14,7 +14,7 @@ namespace {
 
 using Types = std::vector<std::string>;
 
-/// What the relay's own engine makes of the stream.
+/// The transcript that the relay's own engine makes of the stream.
 session::FinalTranscript transcript_of(const Client& client) {
   session::Transcript transcript;
   TimeMs now = 0;
@@ -106,8 +106,8 @@ TEST_CASE("spoken turns are heard, answered and transcribed", "[P4][simulator]")
 
   const json started = client.all("input_audio_buffer.speech_started")[0];
   const json stopped = client.all("input_audio_buffer.speech_stopped")[0];
-  CHECK(started["audio_start_ms"] == 200);  // 500 ms of silence less 300 of padding
-  CHECK(stopped["audio_end_ms"] == 4'700);  // and 200 of silence behind
+  CHECK(started["audio_start_ms"] == 200);  // 500 ms of silence minus 300 of padding
+  CHECK(stopped["audio_end_ms"] == 4'700);  // and 200 of silence after it
   CHECK(started["item_id"] == stopped["item_id"]);
 
   const auto words = client.all("conversation.item.input_audio_transcription.completed");

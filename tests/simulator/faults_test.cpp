@@ -1,4 +1,4 @@
-// Each fault does what docs/simulator.md says, and nothing before its time.
+// Each fault does what docs/simulator.md says, and not before its time.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <stdexcept>

@@ -1,4 +1,5 @@
-// Each profile says what its provider was seen to say (docs/providers.md), and leaves out the rest.
+// Each profile sends the events that were observed from its provider (docs/providers.md), and no
+// others.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
@@ -179,7 +180,7 @@ TEST_CASE("Inworld puts an event's id before its type", "[simulator]") {
 
 TEST_CASE("speech-to-speech says finished sentences, and nothing of items", "[simulator]") {
   Client client = talking_to("speech-to-speech");
-  CHECK(client.types() == Types{"session.created"});  // settings are taken without a word
+  CHECK(client.types() == Types{"session.created"});  // settings are accepted without an event
   client.say(2'000);
   client.pause(300);
   client.wait(30'000);
@@ -224,7 +225,7 @@ TEST_CASE("speech-to-speech does not end a response that calls a function", "[si
   client.type("get weather, please");
   client.respond();
   client.wait(30'000);
-  CHECK(has(client, "response.created"));  // somebody asked for it
+  CHECK(has(client, "response.created"));  // the client asked for it
   CHECK(has(client, "response.function_call_arguments.done"));
   CHECK_FALSE(has(client, "response.done"));
   client.type("And then?");

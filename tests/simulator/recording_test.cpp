@@ -22,7 +22,7 @@ session::Recording read(const std::string& name) {
       std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
 }
 
-/// A folder of its own for files that tests make.
+/// A folder for the files that a test makes.
 struct Folder {
   Folder() : path(std::filesystem::temp_directory_path() / "verbatim-simulator-recordings") {
     std::filesystem::create_directories(path);
@@ -52,7 +52,7 @@ TEST_CASE("every recording is played byte for byte behind its client's events", 
         client.wait(0);
         REQUIRE(client.frames.size() >= wanted.size());
       } else {
-        // Nothing that stands behind this line has come before it.
+        // Nothing that stands behind this line in the file has come before it.
         if (event.event.find("input_audio_buffer.append") == std::string::npos) {
           CHECK(client.frames.size() == wanted.size());
         }
@@ -77,7 +77,7 @@ TEST_CASE("a recording waits for its client, not for a relay's own events", "[P9
   CHECK(client.frames.size() == 1);
   client.send({{"type", "session.update"}, {"session", json::object()}});
   CHECK(client.frames.size() == 2);
-  client.send({{"type", "response.create"}});  // early: it is remembered
+  client.send({{"type", "response.create"}});  // early: it is kept for later
   CHECK(client.frames.size() == 2);
   client.type("Anything.");
   CHECK(client.events.back()["type"] == "response.done");

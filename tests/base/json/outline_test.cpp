@@ -1,4 +1,4 @@
-// The flat list of a message's values, and what makes a message one that can be read in two ways.
+// The outline, a flat list of a message's values; and messages that can be read in two ways.
 #include "base/json/outline.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,7 +12,7 @@ namespace {
 using Index = Outline::Index;
 using What = Outline::Fault;
 
-/// What the outline says, as a tree: to be held against another parser's.
+/// The outline as a tree, to compare it with another parser's result.
 nlohmann::json rebuilt(const Outline& outline, Index value) {
   nlohmann::json tree;
   switch (outline.kind(value)) {

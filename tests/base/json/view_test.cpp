@@ -1,4 +1,4 @@
-// Our JSON readers against the grammar, against a second opinion, and at their bounds.
+// The JSON readers against the grammar, against another parser, and at their limits.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -118,7 +118,7 @@ TEST_CASE("the strict reader accepts and refuses what another parser does", "[js
         bytes.erase(at, 1);
       }
     }
-    // Its own limits, not the grammar's: numbers it cannot hold, and half surrogate pairs.
+    // The other parser's own limits: numbers that it cannot hold, and half surrogate pairs.
     if (bytes.find("\\u") != bytes.npos || bytes.find_first_of("eE") != bytes.npos) continue;
     INFO("seed " << seed << ": " << bytes);
     REQUIRE(accepts(bytes) == Json::accept(bytes));
@@ -189,13 +189,13 @@ TEST_CASE("a message with more values than allowed is not read to its end", "[P1
     for (int i = 0; i < count; ++i) list += i == 0 ? "{}" : ",{}";
     return list + "]";
   };
-  CHECK_FALSE(js::check(elements(99), 100));  // the array is one of them
+  CHECK_FALSE(js::check(elements(99), 100));  // the array is one level itself
   const auto fault = js::check(elements(100) + " what follows is no JSON", 100);
   REQUIRE(fault);
   CHECK(fault->too_many_values);
   CHECK(fault->offset == 1 + 99 * 3);
   CHECK_FALSE(js::check("[x]", 100)->too_many_values);
-  // As the outline counts them, so that no message passes the one and fails the other.
+  // Counted as in the outline, so that no message passes one and fails the other.
   for (const char* text : {R"({"a":[1,2,{"b":[]}],"c":"d"})", "[[[],[]],[],1]", "1"}) {
     std::size_t values = 1;
     while (js::check(text, values)) ++values;
@@ -251,7 +251,7 @@ TEST_CASE("the lazy reader survives every cut of a message", "[P11][json]") {
   const std::string whole =
       R"({"a":"x\"y\\","b":[1,{"c":null}],"d":{"e":true,"f":"\ud83d"},"g":-1.5e3})";
   for (std::size_t length = 0; length <= whole.size(); ++length) {
-    const std::string cut = whole.substr(0, length);  // its own block: a read beyond it is seen
+    const std::string cut = whole.substr(0, length);  // its own block: reads beyond are found
     const js::View view = js::View::of(cut);
     CHECK(view.exists() == (length == whole.size()));
     for (auto members = js::Members::begun(cut); members.next();) members.value().string();
@@ -279,7 +279,7 @@ TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
 
 TEST_CASE("each byte is judged alike, wherever it stands in a long run", "[P11][json]") {
   namespace u = verbatim::utf8;
-  constexpr std::size_t size = 2 * 64 + 24;  // blocks, eights and single bytes
+  constexpr std::size_t size = 2 * 64 + 24;  // blocks, groups of eight and single bytes
   for (int value = 0; value < 256; ++value) {
     const bool plain = value >= 0x20 && value < 0x80 && value != '"' && value != '\\';
     for (std::size_t at = 0; at < size; ++at) {
@@ -296,7 +296,7 @@ TEST_CASE("an object gone through once has the members that a view finds", "[jso
   for (const std::size_t members : {0UL, 1UL, 15UL, 16UL, 17UL, 40UL}) {
     std::string text = "{";
     for (std::size_t i = 0; i < members; ++i) {
-      // Some are written twice: the first counts.
+      // Some members occur twice: the first counts.
       text += (i == 0 ? "" : ", ") + Json("k" + std::to_string(random.below(members))).dump() +
               ": " + std::to_string(i);
     }

@@ -1,5 +1,5 @@
-// What a message holds is of the protocol's own types, whose names are made of the same words as
-// what may be locked: input_audio is no change of audio.input.
+// The content of messages uses the protocol's own type names, which share words with lockable
+// settings: input_audio is no change of audio.input.
 #include <catch2/catch.hpp>
 #include <string>
 #include <utility>
@@ -21,7 +21,7 @@ Policy locked(std::vector<std::string> fields) {
           "gpt-realtime"};
 }
 
-/// The code of a refusal; empty if the message passes.
+/// The code of the refusal; empty if the message passes.
 std::string fault(const Policy& policy, const std::string& message) {
   const auto refusal = policy.refuse(peek_type(message), message);
   return refusal ? refusal->code : "";
@@ -101,7 +101,7 @@ TEST_CASE("content of every type of the protocol passes, whatever is locked",
       }
     }
   }
-  // What only resembles one of them does not.
+  // Types that only resemble one of them do not pass.
   for (const char* type :
        {"input_audio_voice", "output_instructions", "Input_audio", "input_audio ", "session",
         "system", "input_system", "audio.input", "outputaudio"}) {

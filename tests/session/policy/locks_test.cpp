@@ -1,5 +1,5 @@
-// A locked field said in another place, under another name, in another wrapping: nothing of it is
-// passed on. What public clients say is.
+// Attempts to change a locked field in another place, under another name, or in another wrapping:
+// nothing of it reaches the provider. The messages of public clients pass.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -30,7 +30,7 @@ Policy locked(std::vector<std::string> fields, const char* session = bound) {
   return {std::move(rules), session, "gpt-realtime"};
 }
 
-/// A lock, and members by which a client may try to change what it holds. Each says EVIL.
+/// A lock, and members with which a client may try to change the locked value. Each contains EVIL.
 struct Attempt {
   std::string field;
   std::vector<std::string> members;
@@ -81,11 +81,11 @@ const std::vector<Attempt>& attempts() {
   return all;
 }
 
-/// Whole messages with a place, `@`, for one more member. In none of them would it be where the
-/// protocol has it.
+/// Whole messages with a place, `@`, for one more member. In none of them the protocol allows it
+/// there.
 std::vector<std::string> places() {
   std::vector<std::string> all = {
-      // Beside the envelope, of every event.
+      // Beside the envelope of every event.
       R"({"type":"session.update","session":{"type":"realtime"},@})",
       R"({"type":"session.update",@})",
       R"({"type":"transcription_session.update","session":{},@})",
@@ -100,7 +100,7 @@ std::vector<std::string> places() {
       R"({"type":"input_audio_buffer.clear",@})",
       R"({"type":"output_audio_buffer.clear",@})",
       R"({"type":"response.cancel",@})",
-      // Where a text or a number belongs.
+      // In place of a text or a number.
       R"({"type":"input_audio_buffer.clear","event_id":{@}})",
       R"({"type":"conversation.item.create","previous_item_id":[{@}],"item":{"role":"user"}})",
       R"({"type":"input_audio_buffer.append","audio":{@}})",
@@ -142,7 +142,7 @@ std::vector<std::string> places() {
   return all;
 }
 
-/// What a member may be wrapped in.
+/// Wrappings around a member.
 const std::vector<std::string>& wrappings() {
   static const std::vector<std::string> all = {
       "@",
@@ -188,8 +188,8 @@ std::string create(const std::string& item) {
   return R"({"type":"conversation.item.create","item":)" + item + "}";
 }
 
-/// As public clients send them: session.update of the agents SDK, of Python's, of Azure's samples
-/// and of beta's clients, items of all kinds, and the rest of the protocol.
+/// Messages of public clients: session.update of the agents SDK, of Python's SDK, of Azure's
+/// samples and of beta clients; items of all kinds; and the rest of the protocol.
 const std::vector<std::string>& of_public_clients() {
   static const std::vector<std::string> all = {
       update(
@@ -323,7 +323,7 @@ TEST_CASE("what public clients say passes, whatever else is locked", "[P9][polic
       CHECK(!passed(locked({field}), message, true).empty());
     }
   }
-  // With a lock on what some of them set, the rest passes all the same.
+  // With a lock on settings that some of them set, all others still pass.
   for (const char* field : {"tools", "audio.output.voice", "audio.input.turn_detection", "model",
                             "audio.input.format", "max_output_tokens", "tracing", "bound"}) {
     INFO(field);
@@ -372,7 +372,7 @@ TEST_CASE("a member of a later protocol passes where something else is locked",
     CHECK(fault(policy, R"({"type":"input_audio_buffer.commit",)" + one + "}") == "");
     if (!one.ends_with("null")) CHECK(fault(locked({"all"}), update("{" + one + "}")) != "");
   }
-  // Only a lock on instructions asks what a text might say.
+  // Only a lock on instructions looks into texts.
   const std::string text = R"({"greeting":"Welcome to the show!"})";
   CHECK(fault(policy, update(text)) == "invalid_value");
   CHECK(fault(locked({"audio.output.voice"}), update(text)) == "");
@@ -442,7 +442,7 @@ TEST_CASE("where instructions are locked an item says what it is and who speaks"
   }
   CHECK(fault(policy, R"({"type":"conversation.item.create","item":[)" + system + "]}") ==
         "invalid_value");
-  // A kind of speech that is not known yet is still speech.
+  // An unknown kind of audio is still audio.
   CHECK(fault(policy, create(R"({"role":"user","content":[{"type":"input_video","url":"x"}]})")) ==
         "");
 }

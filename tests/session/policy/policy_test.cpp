@@ -1,4 +1,5 @@
-// What a client may not do: change what is locked, see what is hidden, send what is not allowed.
+// Client restrictions: locked settings cannot be changed, hidden ones cannot be seen, forbidden
+// messages cannot be sent.
 #include "session/policy/policy.hpp"
 
 #include <catch2/catch.hpp>
@@ -21,7 +22,7 @@ Policy locked(std::vector<std::string> fields) {
   return {std::move(rules), bound, "gpt-realtime"};
 }
 
-/// The field that is at fault; "" if nothing is.
+/// The field that a refusal names; "" if the message passes.
 std::string fault(const Policy& policy, const std::string& message) {
   const auto refusal = policy.refuse(peek_type(message), message);
   if (!refusal) return "";
@@ -178,7 +179,7 @@ TEST_CASE("a locked field is locked in every spelling that a reader may take for
   }
   CHECK(fault(policy, update(R"({"audio":{"Input":{"turnDetection":null}}})")) ==
         "session.audio.Input.turnDetection");
-  // What is not locked has any name, deep down and beside.
+  // Members that are not locked may have any name, nested or beside.
   CHECK(fault(policy, update(R"({"tools":[{"parameters":{"properties":{"näme":{}}}}],)"
                              R"("tracing":{"metadata":{"a b":"1","\u540d":"2"}}})")) == "");
 }
@@ -283,7 +284,7 @@ TEST_CASE("a message with too many values is refused before it is read, and only
   rules.locked = {"instructions"};
   const Policy policy(rules, "", "");
   REQUIRE(policy.values_max() == 100);
-  // Not JSON, but that is behind the bound.
+  // Not JSON, but the error lies after the 100 values that are read.
   const std::string message = R"({"event_id":"mine","type":"session.update","session":{"a":[0)" +
                               [] {
                                 std::string rest;
@@ -370,7 +371,7 @@ TEST_CASE("hidden fields are taken out however their names are escaped", "[P10][
         const auto shown = policy.without_hidden(peek_type(message), message);
         REQUIRE(shown);
         CHECK(shown->find("EVIL") == shown->npos);
-        // All else is as it was, also its spelling.
+        // The rest is unchanged, byte for byte.
         if (body.find("1.50") != body.npos) CHECK(shown->find(R"("a\u0062":1.50)") != shown->npos);
       }
     }

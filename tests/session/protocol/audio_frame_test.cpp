@@ -1,4 +1,4 @@
-// Audio without base 64: a frame is another spelling of one event.
+// Audio without Base64: a binary frame is another encoding of one event.
 #include "session/protocol/audio_frame.hpp"
 
 #include <catch2/catch.hpp>

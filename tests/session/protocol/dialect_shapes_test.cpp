@@ -1,4 +1,5 @@
-// The shapes of what a beta client says and hears: sessions, responses, items, errors.
+// The shapes of the events that a beta client sends and receives: sessions, responses, items,
+// errors.
 #include <catch2/catch.hpp>
 
 #include "tests/session/beta.hpp"
@@ -122,7 +123,7 @@ TEST_CASE("the provider's session is told flat", "[P9][dialect]") {
                             {"output_audio_format", "pcm16"},
                             {"voice", "alloy"},
                             {"speed", 1}}}});
-  // A rate that beta can not name is not taken for 24 kHz.
+  // A sample rate that beta cannot name is not taken for 24 kHz.
   Json odd = ga;
   odd["session"]["audio"]["output"]["format"]["rate"] = 16000;
   CHECK(heard(odd)["session"]["output_audio_format"] ==

@@ -1,5 +1,5 @@
-// Clients that speak the beta protocol: every name, and whole conversations. Shapes have a file of
-// their own.
+// Clients that speak the beta protocol: every event name, and whole conversations. The shapes have
+// their own file.
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
@@ -21,13 +21,14 @@ namespace {
 const char* const same = "";
 const char* const dropped = nullptr;
 
-// Protocol notes, section 11: all 46 GA names of server events, and what a beta client gets.
+// Protocol notes, section 11: all 46 GA names of server events, and the event that a beta client
+// gets.
 const std::map<std::string, const char*> server_names = {
     {"conversation.created", same},
     {"conversation.item.added", "conversation.item.created"},
     {"conversation.item.created", same},
     {"conversation.item.deleted", same},
-    {"conversation.item.done", dropped},  // all of it came by `added` and by deltas
+    {"conversation.item.done", dropped},  // its content came with `added` and deltas
     {"conversation.item.input_audio_transcription.completed", same},
     {"conversation.item.input_audio_transcription.delta", same},
     {"conversation.item.input_audio_transcription.failed", same},
@@ -37,11 +38,11 @@ const std::map<std::string, const char*> server_names = {
     {"error", same},
     {"input_audio_buffer.cleared", same},
     {"input_audio_buffer.committed", same},
-    {"input_audio_buffer.dtmf_event_received", dropped},  // of telephone calls, GA only
+    {"input_audio_buffer.dtmf_event_received", dropped},  // for telephone calls, GA only
     {"input_audio_buffer.speech_started", same},
     {"input_audio_buffer.speech_stopped", same},
-    {"input_audio_buffer.timeout_triggered", dropped},  // of idle_timeout_ms, GA only
-    {"mcp_list_tools.completed", dropped},              // MCP is GA's
+    {"input_audio_buffer.timeout_triggered", dropped},  // for idle_timeout_ms, GA only
+    {"mcp_list_tools.completed", dropped},              // MCP is GA only
     {"mcp_list_tools.failed", dropped},
     {"mcp_list_tools.in_progress", dropped},
     {"output_audio_buffer.cleared", same},
@@ -73,7 +74,7 @@ const std::map<std::string, const char*> server_names = {
 const std::set<std::string> beta_only_server_names = {
     "response.audio.delta",           "response.audio.done", "response.audio_transcript.delta",
     "response.audio_transcript.done", "response.text.delta", "response.text.done",
-    "transcription_session.created",  // seen, and in no list
+    "transcription_session.created",  // observed, but in no list
     "transcription_session.updated",
 };
 const std::set<std::string> client_names = {"conversation.item.create",
@@ -94,7 +95,7 @@ bool is_beta_name(const std::string& name) {
   return known != server_names.end() && known->second != nullptr && *known->second == '\0';
 }
 
-/// Without what only identifies an item of a kind that is no turn: its bytes.
+/// Without the members that only identify an item that is no turn: its bytes.
 Event without_detail(Event event) {
   std::visit(
       [](auto& body) {
@@ -110,7 +111,7 @@ Recording in_beta(const Recording& recording) {
   Recording out;
   for (RecordedEvent event : recording.events) {
     if (event.direction == Direction::to_client) {
-      // What is left out is time that passes.
+      // Dropped events only let time pass.
       event.event = heard(event.event).value_or("{}");
     }
     out.events.push_back(std::move(event));
@@ -179,7 +180,7 @@ TEST_CASE("what will be refused is refused as it was said", "[P11][dialect]") {
     CHECK(said(wrong) == wrong);
     CHECK(check_client_message(wrong));
   }
-  // No key is there twice, whatever was.
+  // No key occurs twice, even if it did in the input.
   CHECK(said(R"({"type":"session.update","session":{"voice":"a","voice":"b","":1}})") ==
         R"({"type":"session.update","session":{"type":"realtime","":1,)"
         R"("audio":{"output":{"voice":"a"}}}})");
@@ -258,7 +259,7 @@ TEST_CASE("a session with a beta client journals what it would with any other",
   for (std::size_t i = 0; i < ga.journal.rows.size(); ++i)
     CHECK(beta.journal.rows[i].event == ga.journal.rows[i].event);
 
-  CHECK(beta.drain(beta.session.to_client()).empty());  // the gate is the same
+  CHECK(beta.drain(beta.session.to_client()).empty());  // the same filter applies
   CHECK(beta.drain_upstream().empty());
   ga.journal.sync();
   beta.journal.sync();
@@ -280,7 +281,7 @@ TEST_CASE(
   stage.client(R"({"type":"session.update","session":{"input_audio_transcription":null}})");
   stage.provider(created_without_transcription);
   stage.journal.sync();
-  // The client's update is on its way: transcription is not asked for before it is answered.
+  // The client's update is unanswered: the relay must wait before it asks for transcription.
   CHECK(only(stage.drain_upstream())["session"]["audio"]["input"] ==
         Json{{"transcription", nullptr}});
   stage.provider(

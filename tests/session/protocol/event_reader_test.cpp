@@ -1,4 +1,4 @@
-// From messages to events, and the gate for what clients send.
+// Messages become events, and client messages are filtered.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -60,7 +60,7 @@ TEST_CASE("an event's name alone tells whether it is read", "[protocol]") {
 
 TEST_CASE("peek_type is empty where the type cannot be had plainly", "[protocol]") {
   CHECK(peek_type(R"({"a":{"type":"no"},"type":"yes"})") == "yes");
-  CHECK(peek_type(" {\n \"type\" : \"yes\" , ") == "yes");  // it does not look further
+  CHECK(peek_type(" {\n \"type\" : \"yes\" , ") == "yes");  // it does not read further
   CHECK(peek_type(R"({"type":""})").empty());
   for (const char* none :
        {"", "[]", "{", R"({"type")", R"({"type":)", R"({"type":"open)", R"({"type":1})",
@@ -297,7 +297,7 @@ TEST_CASE("a client's create and cancel are read", "[protocol]") {
   CHECK_FALSE(read_client_event(R"({"type":"session.update","session":{}})"));
 }
 
-// ---- the gate ------------------------------------------------------------------------------
+// ---- client messages -----------------------------------------------------------------------
 
 TEST_CASE("a client's message passes the gate if it can be read in one way only", "[P9][gate]") {
   CHECK(refused(R"({"type":"response.create"})") == "accepted");

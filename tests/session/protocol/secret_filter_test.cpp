@@ -1,4 +1,4 @@
-// The provider's key, which providers and gateways repeat in what they say of an error.
+// The provider's key, which providers and gateways may repeat in error messages, is removed.
 #include "session/protocol/secret_filter.hpp"
 
 #include "tests/session/stage.hpp"
@@ -22,7 +22,7 @@ std::string error_saying(const std::string& literal) {
          R"(,"param":null}})";
 }
 
-/// All that an event says.
+/// All text of an event.
 std::string words_of(Event& event) {
   std::string words;
   for_each_item(event, [&words](const Item& item) {
@@ -88,7 +88,7 @@ TEST_CASE("error events without the key, and all other events, are left byte for
 TEST_CASE("a frame that a lenient reader may take for an error does not keep the key", "[P10]") {
   const std::string used = "short";
   for (const char* frame :
-       {// A type twice, whichever counts.
+       {// Two types: either may count.
         R"({"type":"response.output_audio.delta","delta":"AAAA","type":"error","m":"@"})",
         R"({"type":"error","m":"@","type":"response.done"})",
         R"({"type":"response.done","m":"@","type":"session.updated"})",
@@ -97,18 +97,18 @@ TEST_CASE("a frame that a lenient reader may take for an error does not keep the
         R"({"type":"response.done","type ":"error","m":"@"})",
         "{\"type\":\"response.done\",\"type\u200b\":\"error\",\"m\":\"@\"}",
         "{\"type\":\"response.done\",\"t\u0443pe\":\"error\",\"m\":\"@\"}",
-        // In other letters, or another word for it.
+        // In other letters, or with another word for "error".
         R"({"type":"Error","m":"@"})", R"({"TYPE":"ERROR","m":"@"})",
         R"({"type":" error ","m":"@"})", R"({"type":"errors","m":"@"})",
         R"({"type":"session.error","m":"@"})", R"({"type":"invalid_request_error","m":"@"})",
         R"({"type":"err\u006fr","m":"@"})", "{\"type\":\"\u0435rror\",\"m\":\"@\"}",
         R"({"type":["error"],"m":"@"})", R"({"type":{"name":"error"},"m":"@"})",
         R"({"type":null,"m":"@"})", R"({"type":"","m":"@"})",
-        // By its member, whatever the type is.
+        // Recognised by its member, for any type.
         R"({"error":{"message":"@"}})", R"({"type":"response.done","error":"@"})",
         R"({"type":"conversation.item.input_audio_transcription.failed","error":{"message":"@"}})",
         R"({"type":"x","ERROR":["@"]})", R"({"type":"x","err\u006fr":"@"})",
-        // No event at all.
+        // Not an event at all.
         R"({"event":{"type":"error"},"m":"@"})", R"([{"type":"error","m":"@"}])", R"("@")", "@",
         "Incorrect API key: @.", "<p title=\"x\">@</p>", R"({"m":[@]})", R"({"type":"x"} @)",
         R"({"type":"x"}{"type":"error","m":"@"})", R"({"type":"x","a":,"type":"error","m":"@"})",
@@ -170,7 +170,7 @@ TEST_CASE("what becomes a secret later is hidden from then on, and what was one 
   CHECK(grown.contains_secret("a second-key-2"));
   CHECK(grown.holds_part_of_secret("Second_Key_2"));
   CHECK(grown.cut_error_event(R"({"type":"error","error":{"message":"second-key-2"}})"));
-  // One that holds another goes first, whichever came first.
+  // A key that contains another key is replaced first, in any order of the list.
   grown.add({"user:first-key-1"});
   CHECK(grown.cut("user:first-key-1") == "[hidden]");
 }

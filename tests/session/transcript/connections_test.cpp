@@ -1,4 +1,4 @@
-// Rule 11 of docs/transcript-rules.md, and the rest: times, requests, reconnects, what is told.
+// Rule 11 of docs/transcript-rules.md, and the rest: times, requests, reconnects, notifications.
 #include <catch2/catch.hpp>
 
 #include "tests/session/transcript/stream.hpp"
@@ -50,7 +50,7 @@ TEST_CASE("a turn cut off ends with its last word, not with its session", "[P2][
 TEST_CASE("a client's item is a gap until the provider has placed it", "[P13][requests]") {
   Stream by_id({ItemRequested{"", typed("u1", "One")}, ItemRequested{"", typed("u2", "Two")},
                 added(typed("u2", "Two"))});
-  CHECK(by_id.transcript.gaps().empty());  // only the end tells
+  CHECK(by_id.transcript.gaps().empty());  // gaps are found only at the end
   CHECK(by_id.end().gaps == std::vector<Gap>{{"u1", GapKind::unacknowledged_item}});
 
   Stream in_order({ItemRequested{"", typed("", "One")}, ItemRequested{"", typed("", "Two")},
@@ -138,8 +138,8 @@ TEST_CASE("usage is kept once for each response", "[usage]") {
 }
 
 TEST_CASE("no turn is left in progress, whatever came after a reconnect", "[P2][connections]") {
-  // Found by fuzzing: an item settled with its old connection, and named by the new one as an
-  // answer, was open again.
+  // Found by fuzzing: an item was settled with its old connection; a new connection that named it
+  // as an answer opened it again.
   Stream stream({added(message("a1", Role::unknown)), opened("sess_2"), says("a1", "Hel")});
   for (const Turn& turn : stream.end().turns) CHECK(turn.status != TurnStatus::in_progress);
 }

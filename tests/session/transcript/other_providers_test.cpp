@@ -1,4 +1,4 @@
-// What providers do that speak the protocol in their own way: each word is kept, once.
+// Providers with their own variants of the protocol: each word is kept once.
 #include <catch2/catch.hpp>
 
 #include "tests/session/transcript/stream.hpp"

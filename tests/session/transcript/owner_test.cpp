@@ -1,5 +1,5 @@
-// Whose text it is, where a server or a gateway names items in its own way or not at all, and what
-// becomes of words that no turn can hold.
+// Which turn a text belongs to when a server or gateway names items in its own way or not at all,
+// and texts that belong to no turn.
 #include <catch2/catch.hpp>
 
 #include "tests/session/transcript/stream.hpp"
@@ -58,7 +58,7 @@ TEST_CASE("several items and parts of one response stay apart by their indexes",
 }
 
 TEST_CASE("what comes behind the end of a part, under a new id, is another item", "[P13][owner]") {
-  // A server that counts no items: the index is 0 for each.
+  // A server that does not count items: every index is 0.
   Stream stream({started("r1"), piece("a1", "One", "r1", 0), whole("a1", "One.", "r1", 0),
                  piece("a2", "Two", "r1", 0), whole("a2", "Two.", "r1", 0),
                  ended("r1", ResponseStatus::completed)});
@@ -186,7 +186,7 @@ TEST_CASE("a re-emitted event is a repeat although another id was used for it be
   CHECK(stream.apply(says("a1", " yes"), "event_2").repeat);
 }
 
-// ---- words that cannot be placed ---------------------------------------------------------------
+// ---- texts that cannot be placed ---------------------------------------------------------------
 
 TEST_CASE("what no turn can hold is a gap with its place and a count", "[P13][receipt][owner]") {
   Stream stream({TextUnplaced{Unplaced::not_json}, added(typed("u1", "One")),
@@ -198,7 +198,7 @@ TEST_CASE("what no turn can hold is a gap with its place and a count", "[P13][re
         std::vector<Gap>{{"", GapKind::unplaced_text, 0, 1}, {"", GapKind::unplaced_text, 1, 2}});
 }
 
-// ---- what a person typed -----------------------------------------------------------------------
+// ---- typed text ---------------------------------------------------------------------------------
 
 TEST_CASE("typed words that were never acknowledged are a turn and a gap", "[P2][P13][requests]") {
   Stream stream({added(typed("u1", "One")), ItemRequested{"c1", typed("u2", "Two")},

@@ -1,4 +1,4 @@
-// What must hold for any stream: checked on every recording and on generated conversations.
+// Properties of any stream, checked on every recording and on generated conversations.
 #include <catch2/catch.hpp>
 #include <unordered_set>
 
@@ -24,7 +24,7 @@ std::vector<Event> events_of(const std::filesystem::path& file) {
   return events;
 }
 
-/// Without the clock: what a repetition must not change.
+/// Without the clock: what a repeated event must not change.
 FinalTranscript fold(const std::vector<Event>& events) {
   Transcript transcript;
   for (const Event& event : events) transcript.apply(event, 0);
@@ -62,7 +62,7 @@ TEST_CASE("a repeated event changes nothing, wherever it is repeated", "[P3][pro
         const auto opens = [](const Event& event) {
           return std::holds_alternative<UpstreamOpened>(event.body);
         };
-        // Ids count for one connection; what has none cannot be recognised.
+        // Ids are valid for one connection; an event without one cannot be recognised.
         const bool crosses = std::any_of(repeated.begin() + static_cast<std::ptrdiff_t>(from) + 1,
                                          repeated.begin() + static_cast<std::ptrdiff_t>(to), opens);
         if (copy.id.empty() || crosses) continue;
@@ -84,7 +84,7 @@ TEST_CASE("a part's text only grows while a stream grows, until its final text r
       transcript.apply(event, 0);
       for (const Turn& old : turns) {
         const auto turn = transcript.turn(old.item_id);
-        REQUIRE(turn);  // a turn never goes away
+        REQUIRE(turn);  // a turn never disappears
         REQUIRE((old.text.empty() || !turn->text.empty()));
       }
       for (const Item& old : items) {
@@ -95,7 +95,7 @@ TEST_CASE("a part's text only grows while a stream grows, until its final text r
           });
           REQUIRE(same != now.end());
           if (std::holds_alternative<TextDone>(event.body)) continue;
-          // Half a pair at the end may have found its other half.
+          // Half a pair at the end may have been completed.
           std::string kept = part.text.wtf8();
           if (part.text.utf8() != kept) kept.resize(kept.size() - 3);
           REQUIRE(same->text.wtf8().starts_with(kept));
@@ -142,7 +142,7 @@ TEST_CASE("any cut of a stream leaves whole turns and honest gaps", "[P2][P13][p
       for (std::size_t i = 0; i < cut; ++i) transcript.apply(events[i], 0);
       const auto live = transcript.turns();
       auto last = finalise(transcript, 0);
-      // What a client typed and the provider has not acknowledged becomes a turn at the end.
+      // Text that a client typed and the provider has not acknowledged becomes a turn at the end.
       const auto acknowledged = [&last](const Turn& turn) {
         return std::find(last.gaps.begin(), last.gaps.end(),
                          Gap{turn.item_id, GapKind::unacknowledged_item}) == last.gaps.end();
@@ -165,7 +165,7 @@ TEST_CASE("any events at all leave one turn an item, in a stable order, all of t
     for (std::size_t n = random.below(60); n > 0; --n) {
       const auto before = stream.transcript.turns();
       const auto applied = stream.apply(generated(random));
-      // Exactly what was touched looks different.
+      // Exactly the changed turns differ.
       for (const Turn& old : before) {
         const auto turn = stream.transcript.turn(old.item_id);
         const bool touched = std::find(applied.changed.begin(), applied.changed.end(),
@@ -202,7 +202,7 @@ TEST_CASE("a stream without its audio gives the same transcript but for what was
   for (const auto& file : recordings()) {
     INFO(file.stem().string());
     const auto events = events_of(file);
-    // As the journal keeps it: no audio, and a truncation carries the sum.
+    // As in the journal: no audio, and a truncation carries the sum.
     Transcript live;
     Transcript recovered;
     for (Event event : events) {
@@ -216,7 +216,7 @@ TEST_CASE("a stream without its audio gives the same transcript but for what was
 }
 
 TEST_CASE("a long conversation costs no more an event than a short one", "[P11][property]") {
-  // Counted, not timed: an event touches one item, and the order of thousands stays right.
+  // Counted, not timed: an event changes one item, and the order of thousands stays right.
   Stream stream;
   std::string previous;
   for (int i = 0; i < 5000; ++i) {

@@ -14,7 +14,7 @@ TEST_CASE("the last ids are known and no other, however many there were", "[P3][
     CAPTURE(capacity);
     Random random(capacity);
     RecentIds ids(capacity);
-    std::deque<std::string> last;  // what is true, by looking at each
+    std::deque<std::string> last;  // the expected result, by a plain search
     const auto is_known = [&last](const std::string& id) {
       return std::find(last.begin(), last.end(), id) != last.end();
     };

@@ -1,4 +1,4 @@
-// A transcript whose older items are in a spill is the same transcript.
+// A transcript whose older items are in a spill equals one that is all in memory.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <optional>
@@ -16,7 +16,7 @@ using namespace verbatim::session::test;
 
 namespace {
 
-/// What happens to two transcripts, one of which keeps `in_memory` items.
+/// Applies the same events to two transcripts, one of which keeps only `in_memory` items.
 class Twins {
  public:
   explicit Twins(std::size_t in_memory) {
@@ -72,8 +72,8 @@ class Twins {
   TimeMs now_ = 0;
 };
 
-/// As `generated`, with what is said about audio and costs; seldom at the front, where it would
-/// bring back everything.
+/// As `generated`, with events about audio and usage; rarely at the front, which would bring back
+/// everything.
 EventBody event_of(Random& random) {
   const auto id = [&random] { return "item_" + std::to_string(random.below(12)); };
   switch (random.below(16)) {
@@ -101,7 +101,7 @@ EventBody event_of(Random& random) {
   return made;
 }
 
-/// A question and its answer, as a provider tells them; `n` makes their ids.
+/// A question and its answer, as a provider sends them; `n` makes their ids.
 std::vector<EventBody> exchange(int n) {
   const std::string number = std::to_string(n);
   const std::string asked = "u" + number;
@@ -146,7 +146,7 @@ TEST_CASE("any events at all leave the same transcript, whatever of it is in mem
     twins.compare();
     reads += twins.control->reads;
   }
-  REQUIRE(reads > 100'000);  // it was not all in memory
+  REQUIRE(reads > 100'000);  // not everything was in memory
 }
 
 TEST_CASE("recordings leave the same transcript when one item is in memory", "[P3][spill]") {
@@ -178,7 +178,7 @@ TEST_CASE("a conversation goes out as it goes on, each exchange once", "[P11][P1
                        })
           ->size();
   CHECK(longest < 500);
-  CHECK(twins.control->reads == 0);  // nothing that is new asks for what is old
+  CHECK(twins.control->reads == 0);  // new events need no old items
   twins.compare();
   twins.finish();
 }
@@ -193,9 +193,9 @@ TEST_CASE("typed texts as large as a client may send go out however few there ar
                  n == 0 ? "" : "typed_" + std::to_string(n - 1));
   };
   for (int n = 0; n < 8; ++n) twins.apply({{}, typed(n, 100 * 1024)});
-  CHECK(twins.control->records.empty());  // few, and not large
+  CHECK(twins.control->records.empty());  // few and not large
   for (int n = 8; n < 14; ++n) twins.apply({{}, typed(n, 16 * 1024 * 1024)});
-  CHECK(twins.control->records.size() == 13);  // but for the newest
+  CHECK(twins.control->records.size() == 13);  // all but the newest
   twins.compare();
   twins.finish();
 }

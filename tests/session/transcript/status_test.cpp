@@ -1,4 +1,4 @@
-// Rules 7 to 9 of docs/transcript-rules.md: how a turn ended, what is missing, what was heard.
+// Rules 7 to 9 of docs/transcript-rules.md: status, missing text, and heard text.
 #include <catch2/catch.hpp>
 
 #include "tests/session/transcript/stream.hpp"

@@ -1,5 +1,5 @@
-// Words for writing a conversation's events in tests: each makes one event; a Stream applies them
-// with a clock that ticks a millisecond an event.
+// Functions for writing a conversation's events in tests: each makes one event. A Stream applies
+// them with a clock that ticks a millisecond an event.
 #pragma once
 
 #include <string>
@@ -98,7 +98,7 @@ class Stream {
   }
   FinalTranscript end() { return finalise(transcript, ++now); }
 
-  /// "user Hello. | assistant Hi.": what a conversation looks like at a glance.
+  /// "user Hello. | assistant Hi.": a conversation in one line.
   std::string glance() const {
     std::string out;
     for (const Turn& turn : transcript.turns()) {
@@ -113,7 +113,7 @@ class Stream {
   TimeMs now = 0;
 };
 
-/// A small generator of our own, so that a seed means the same everywhere.
+/// A small generator of our own, so that a seed means the same on every platform.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed * 2 + 1) {}
@@ -135,7 +135,7 @@ inline std::vector<EventBody> spoken_question() {
           added_first(message("u1", Role::user, {Part{0, {}, true}}))};
 }
 
-/// An answer that has been announced and has no text yet.
+/// An answer that was announced and has no text yet.
 inline std::vector<EventBody> begun_answer() {
   return {added_first(typed("u1", "Go.")), started("resp_1"),
           output("resp_1", message("a1", Role::assistant, {}, ItemStatus::in_progress)),

@@ -1,4 +1,4 @@
-// Rules 1 to 6 and 10 of docs/transcript-rules.md: what the text is, and where it stands.
+// Rules 1 to 6 and 10 of docs/transcript-rules.md: a turn's text, and its place.
 #include <catch2/catch.hpp>
 
 #include "tests/session/transcript/stream.hpp"
@@ -148,7 +148,7 @@ TEST_CASE("null means the end, unless the client asked for the root", "[P4][rule
 
   nulls.then({at_root("d"), added_first(typed("d", "d"))});
   CHECK(nulls.glance() == "user d | user a | user b | user c");
-  // A wish is for one item: what follows stands at the end again.
+  // A requested place is for one item: the next one stands at the end again.
   nulls.then({added_first(typed("e", "e"))});
   CHECK(nulls.glance() == "user d | user a | user b | user c | user e");
 
@@ -157,19 +157,19 @@ TEST_CASE("null means the end, unless the client asked for the root", "[P4][rule
 }
 
 TEST_CASE("what follows a deletion stands behind what was deleted", "[P4][rule4]") {
-  // The provider's conversation is empty then, ours is not.
+  // The provider's conversation is then empty, the transcript is not.
   Stream all({added(typed("a", "a")), added(typed("b", "b"), "a"), ItemDeleted{"a"},
               ItemDeleted{"b"}, added_first(typed("c", "c")), added(typed("d", "d"), "c")});
   CHECK(all.glance() == "user a | user b | user c | user d");
-  // So it is for a client that writes the history anew from the root.
+  // The same for a client that writes the history again from the root.
   Stream anew({added(typed("a", "a")), ItemDeleted{"a"}, at_root("b"), added_first(typed("b", "b")),
                added(typed("c", "c"), "b")});
   CHECK(anew.glance() == "user a | user b | user c");
-  // And where only the last ones were deleted: the provider names what it still has.
+  // And if only the last ones were deleted: the provider names the items it still has.
   Stream last({added(typed("a", "a")), added(typed("b", "b"), "a"), ItemDeleted{"b"},
                added(typed("c", "c"), "a"), added(typed("d", "d"), "c")});
   CHECK(last.glance() == "user a | user b | user c | user d");
-  // A place between others is meant as it stands.
+  // A place between other items is taken literally.
   Stream between({added(typed("a", "a")), added(typed("b", "b"), "a"), added(typed("c", "c"), "b"),
                   ItemDeleted{"b"}, added(typed("x", "x"), "a")});
   CHECK(between.glance() == "user a | user x | user b | user c");
@@ -181,11 +181,11 @@ TEST_CASE("after a change of connection what is said stands behind what stood th
     Stream stream({opened(), added(typed("before", "before")), committed("silent", "before"),
                    TranscriptionFailed{"silent", 0, "audio_unintelligible"}, change,
                    opened("sess_2")});
-    // The new connection was given "before" alone, and names it.
+    // The new connection got only "before", and names it.
     stream.then({added(typed("after 0", "after 0"), "before"), committed("after 1", "after 0"),
                  heard("after 1", "after 1"), added(typed("after 2", "after 2"), "after 1")});
     CHECK(stream.glance() == "user before | user  | user after 0 | user after 1 | user after 2");
-    // What a client asks for is meant as it stands.
+    // A client's request is taken literally.
     stream.then({behind("x", "before"), added(typed("x", "x"), "before")});
     CHECK(stream.glance() ==
           "user before | user x | user  | user after 0 | user after 1 | user after 2");

@@ -1,4 +1,4 @@
-// The wall clock is set back and forth; what was said is not.
+// The wall clock is set back and forth; the text does not change.
 #include <catch2/catch.hpp>
 
 #include "session/transcript/merge/merge.hpp"
@@ -11,7 +11,7 @@ using namespace verbatim::session::test;
 
 namespace {
 
-/// A clock that somebody sets: it ticks, and jumps by up to an hour either way.
+/// A clock that is set by hand: it ticks, and jumps by up to an hour either way.
 TimeMs jump(Random& random, TimeMs now) {
   const auto far = static_cast<TimeMs>(random.below(3'600'000));
   switch (random.below(4)) {
@@ -69,7 +69,7 @@ TEST_CASE("a recovery comes to the same times as the live session, whatever the 
     TimeMs clock = 1'000'000;
     for (int i = 0; i < 60; ++i) {
       clock = jump(random, clock);
-      // Audio is not journaled, so it must not move the time of anything.
+      // Audio is not journaled, so it must not change any time.
       live.apply({{}, AudioDelta{"item_1", 0, 4800}}, clock + 7'000'000);
       Event event{{}, generated(random)};
       if (auto* cut = std::get_if<ItemTruncated>(&event.body)) cut->audio_sent_ms = 100;

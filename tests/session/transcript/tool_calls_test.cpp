@@ -1,4 +1,4 @@
-// The tools that a conversation used: what the provider's own events make of them.
+// The tool calls of a conversation, from the provider's own events.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -13,7 +13,7 @@ using nlohmann::json;
 
 namespace {
 
-/// The provider's messages, each a millisecond after the one before.
+/// The provider's messages, a millisecond apart.
 class Provider {
  public:
   Transcript transcript;
@@ -66,7 +66,7 @@ json mcp(const json& more, const std::string& id = "m1") {
   return item;
 }
 
-/// Asked, called and answered, as the provider sends it.
+/// A request, a call and its output, as the provider sends them.
 Provider& whole_round(Provider& provider) {
   provider.typed_turn("u1");
   provider.say({{"type", "response.created"}, {"response", {{"id", "r1"}}}});
@@ -312,7 +312,7 @@ TEST_CASE("an MCP call has its server, arguments, output and end", "[tools][mcp]
   provider.say({{"type", "response.mcp_call.completed"}, {"item_id", "m1"}});
   const json whole = mcp({{"status", "completed"}, {"output", "Thirty days."}, {"error", nullptr}});
   provider.say({{"type", "conversation.item.done"}, {"item", whole}});
-  // The response repeats the item as it was before the server had answered.
+  // The response repeats the item as it was before the server answered.
   provider.done(mcp({{"status", "completed"}, {"output", nullptr}}));
   const auto calls = provider.end();
   REQUIRE(calls.size() == 1);

@@ -1,4 +1,5 @@
-// Whose call it is, where a server or a gateway names items in its own way or not at all.
+// Which tool call an event belongs to when a server or gateway names items in its own way or not at
+// all.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -33,12 +34,12 @@ json mcp(const std::string& id, const std::string& arguments = "") {
   return item;
 }
 
-/// A provider whose ids are as a test says.
+/// A provider with ids that the test chooses.
 class Server {
  public:
   Server() { say("session.created", {{"session", {{"id", "sess_1"}}}}); }
 
-  /// What no reader takes for an event is nothing, as in a session.
+  /// A message that is no event does nothing, as in a session.
   Server& say(const std::string& type, json members) {
     members["type"] = type;
     if (const auto event = read_server_event(members.dump())) {
@@ -58,7 +59,8 @@ class Server {
   Server& place(const json& item) {
     return say("conversation.item.added", {{"previous_item_id", nullptr}, {"item", item}});
   }
-  /// In two pieces and a whole; `id`: of the item, one more each time if it is "*".
+  /// Arguments in two pieces and then whole; `id`: of the item, a new one for each event if it is
+  /// "*".
   Server& argue(const json& ids, const std::string& id = "", bool of_mcp = false,
                 const std::string& arguments = whole) {
     const std::string name =
@@ -82,7 +84,7 @@ class Server {
   }
   std::vector<ToolCall> calls() {
     auto calls = transcript_.contents().tool_calls;
-    Transcript again;  // as a recovery folds it
+    Transcript again;  // folded again, as in a recovery
     TimeMs at = 0;
     for (const Event& event : journal_) again.apply(event, ++at);
     CHECK(again.contents().tool_calls == calls);
@@ -225,7 +227,7 @@ TEST_CASE("several calls of one response stay apart by index or call id", "[P4][
       CHECK(server.glance() == R"(go {"n":0} | go {"m":1})");
     }
   }
-  Server one_after_another;  // without any id, and with equal words
+  Server one_after_another;  // without any id, and with equal texts
   one_after_another.begin().announce(function("f0", "", "k0"), 0).argue(json::object());
   one_after_another.announce(function("f1", "", "k1"), 1).argue(json::object()).end();
   CHECK(one_after_another.glance() == "go " + whole + " | go " + whole);

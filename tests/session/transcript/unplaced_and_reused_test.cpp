@@ -1,4 +1,4 @@
-// Servers that do not place what a person says, name an item late, or use an id twice.
+// Servers that do not place a user's speech, name an item late, or use an id twice.
 #include <catch2/catch.hpp>
 #include <functional>
 #include <set>
@@ -16,7 +16,7 @@ EventBody deleted(std::string id) { return ItemDeleted{std::move(id)}; }
 
 ItemPlaced placed_at_end(Item item) { return {std::move(item), Position::front, {}, false}; }
 
-/// An answer that its server places, with null or the last answer as what stands before it.
+/// An answer that its server places; its predecessor is null or the last answer.
 std::vector<EventBody> placed_answer(int n, bool names_last) {
   const std::string id = "a" + std::to_string(n), response = "r" + std::to_string(n);
   const Item begun = message(id, Role::assistant, {}, ItemStatus::in_progress);

@@ -1,4 +1,4 @@
-// The small values: text, names, ids, close codes, recordings, renderings.
+// Small values: text, names, ids, close codes, recordings, renderings.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <set>

@@ -1,5 +1,5 @@
-// Copies that only lack turns: they neither shrink nor double a conversation, however few words it
-// has and however their writers count.
+// Copies that only lack turns: they neither shrink a conversation nor double its turns, however few
+// words it has and however their writers count.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -29,7 +29,7 @@ enum class Counting { none, from_0, from_1, places_from_0, places_from_1 };
 constexpr Counting countings[] = {Counting::none, Counting::from_0, Counting::from_1,
                                   Counting::places_from_0, Counting::places_from_1};
 
-/// The turns at `places` of a conversation, as a writer has them that counts in this way.
+/// The turns at `places` of a conversation, as a writer with this numbering has them.
 Copy copy_of(std::string writer, const Lines& lines, const std::vector<std::size_t>& places,
              Counting counting) {
   Copy copy{std::move(writer), {}};
@@ -78,7 +78,7 @@ Lines lines_of(const Copy& copy) {
   return lines;
 }
 
-/// Whether `part` is what is left of `whole` when turns are taken out.
+/// True if `part` is `whole` with turns taken out.
 bool is_within(const Lines& part, const Lines& whole) {
   std::size_t i = 0;
   for (const Line& line : whole)
@@ -86,7 +86,7 @@ bool is_within(const Lines& part, const Lines& whole) {
   return i == part.size();
 }
 
-/// The same, whatever the order.
+/// The same, in any order.
 bool has_all_of(const Lines& whole, const Lines& part) {
   return std::all_of(part.begin(), part.end(), [&](const Line& line) {
     return std::count(part.begin(), part.end(), line) <=
@@ -154,7 +154,7 @@ struct Counter {
 
   Way way = nothing;
   int first = 0;
-  std::vector<int> messages;  ///< that are counted before the turn at each place
+  std::vector<int> messages;  ///< counted before the turn at each place
 
   Copy copy_of(std::string writer, const Lines& lines,
                const std::vector<std::size_t>& of_places) const {
@@ -172,7 +172,7 @@ struct Counter {
   }
 };
 
-/// From the beginning or from far above, with messages counted at any places or at none.
+/// Numbers from the beginning or from far above, with messages counted at any places or at none.
 Counter counter_of(Conversation& one) {
   Counter counter;
   counter.way = static_cast<Counter::Way>(one.below(3));
@@ -190,7 +190,7 @@ bool has_holes(const Copy& copy) {
   return false;
 }
 
-/// The whole of them is run by `session_tests "[lacking]"` with VERBATIM_SETS=100000.
+/// All sets are run by `session_tests "[lacking]"` with VERBATIM_SETS=100000.
 std::uint64_t sets() {
   const char* const asked = std::getenv("VERBATIM_SETS");
   return asked ? std::strtoull(asked, nullptr, 10) : verbatim::test::rounds(4'000);
@@ -252,8 +252,8 @@ TEST_CASE("of two copies that both lack turns nothing is lost and no turn stands
     const Lines lines = lines_of(merged);
     INFO("merged" << shown(lines));
     REQUIRE(lines.size() <= one.lines.size());
-    // A sentence that stands once in each copy is one turn, also where one writer has put it behind
-    // the answer.
+    // A sentence that stands once in each copy is one turn, even if one writer put it behind the
+    // answer.
     REQUIRE(has_all_of(lines, lines_of(agent)));
     REQUIRE(has_all_of(lines, lines_of(client)));
     if (!one.has_sentences) {
@@ -269,7 +269,7 @@ TEST_CASE("places that both writers name alike say which turn is which, whatever
   for (std::uint64_t seed = 1; seed <= sets(); ++seed) {
     Conversation one(seed);
     auto ours = one.part(), theirs = one.part();
-    // Both have the first turn: so both say where they begin to count. And both know of a hole.
+    // Both have the first turn, so both show where their numbers begin. And both know of a gap.
     if (ours.front() != 0) ours.insert(ours.begin(), 0);
     if (theirs.front() != 0) theirs.insert(theirs.begin(), 0);
     const auto holes = [](const auto& places) { return places.back() + 1 > places.size(); };
@@ -283,8 +283,8 @@ TEST_CASE("places that both writers name alike say which turn is which, whatever
     const Copy client = copy_of("client", one.lines, theirs, counting);
     INFO("seed " << seed << shown(one.lines) << "\n" << shown(agent) << "\n" << shown(client));
     const Lines lines = lines_of(merge({}, {agent, client}));
-    // Where the words of one lie within the other's, it may as well lack turns and count messages
-    // that are none. Sentences can still show that the numbers are places.
+    // If the words of one copy lie within the other's, it may lack turns, or count messages that
+    // are no turns. Sentences can still show that the numbers are places.
     const bool is_part = is_within(lines_of(agent), lines_of(client)) ||
                          is_within(lines_of(client), lines_of(agent));
     if (!is_part) {
@@ -343,9 +343,9 @@ TEST_CASE("a whole copy and a part of it are the whole copy, whatever else their
     const Counter ours = counter_of(one), theirs = counter_of(one);
     const Copy whole = ours.copy_of("agent", one.lines, all_places(one.lines));
     const Copy part = theirs.copy_of("client", one.lines, one.part());
-    // The truth is decidable: one copy is whole, and the other's words lie within it. Not so where
-    // both numberings have holes and sentences stand at the same numbers before and behind a hole:
-    // then the numbers are places as far as anybody can see, if only by chance.
+    // The truth can be decided: one copy is whole, and the other's words lie within it. It cannot
+    // if both numberings have gaps and sentences have the same numbers before and behind a gap:
+    // then the numbers look like places, if only by chance.
     if (one.has_sentences && has_holes(whole) && has_holes(part)) continue;
     INFO("seed " << seed << shown(one.lines) << "\n" << shown(whole) << "\n" << shown(part));
     const MergedTranscript merged = merge({}, {whole, part});
@@ -367,8 +367,8 @@ TEST_CASE("two parts neither lose nor double a turn if one of their writers coun
     Conversation one(seed);
     const Copy agent = counter_of(one).copy_of("agent", one.lines, one.part());
     const Copy client = counter_of(one).copy_of("client", one.lines, one.part());
-    // Two numberings with holes, of which each has turns that the other lacks, can be places or
-    // counted messages: nothing in them says which.
+    // Two numberings with gaps, each with turns that the other lacks, can be places or counted
+    // messages: nothing in them decides which.
     if (has_holes(agent) && has_holes(client)) continue;
     INFO("seed " << seed << shown(one.lines) << "\n" << shown(agent) << "\n" << shown(client));
     const MergedTranscript merged = merge({}, {agent, client});

@@ -1,5 +1,5 @@
-// One transcript from many writers: examples, and what must hold for any conversation and any
-// copies of it.
+// One transcript from many writers: examples, and properties for any conversation and any copies of
+// it.
 #include "session/transcript/merge/merge.hpp"
 
 #include <algorithm>
@@ -225,7 +225,7 @@ TEST_CASE("what one copy brought is counted", "[P3][merge]") {
 
 namespace {
 
-/// A conversation, and how writers come to have only parts of it.
+/// A conversation, and writers that have only parts of it.
 class Case {
  public:
   explicit Case(std::uint64_t seed) : random_(seed) {
@@ -261,7 +261,7 @@ class Case {
     Copy made{writer, {}};
     bool dropped_last = false;
     for (std::size_t i = 0; i < truth_.size(); ++i) {
-      // Where not everybody counts truly, the witnesses of a place are its neighbours.
+      // If not all writers count correctly, the neighbours of a place identify it.
       const bool witnessed = is_telling(i - 1) && is_telling(i) && is_telling(i + 1) &&
                              !dropped_last && relay_has_ > i + 1;
       const bool may_drop = counted_ || witnessed || (counting == ids && relay_has_ > i + 1);
@@ -290,7 +290,7 @@ class Case {
       std::swap(values[i - 1], values[random_.below(i)]);
   }
 
-  /// Every turn that anybody has, as the one has it who has most of it.
+  /// Every turn that any writer has, as the writer with the most text of it has it.
   std::vector<std::string> expected() const {
     std::vector<std::string> lines;
     for (std::size_t i = 0; i < truth_.size(); ++i)
@@ -300,14 +300,14 @@ class Case {
     return lines;
   }
 
-  /// An id says which turn it is, not where it stands.
+  /// An id identifies a turn, not its place.
   bool places_are_known() const { return !ids_alone_; }
 
   std::size_t below(std::size_t bound) { return random_.below(bound); }
 
  private:
   bool is_telling(std::size_t i) const { return i < truth_.size() && truth_[i].words.size() > 20; }
-  /// One sentence that every writer has, so that their counting can be compared.
+  /// One sentence that every writer has, so that their numbers can be compared.
   std::size_t anchor() const {
     for (std::size_t i = 0; i < truth_.size(); ++i)
       if (is_telling(i)) return i;

@@ -1,4 +1,4 @@
-// What a merge may cost, and what becomes of copies for which that is not enough.
+// The cost of a merge, and the handling of copies that would cost too much.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <set>
@@ -21,7 +21,7 @@ CopyTurn said(Role role, const std::string& words, std::optional<int> number = {
   return turn;
 }
 
-/// No two have a word in common.
+/// Texts that have no word in common.
 std::string unlike(std::size_t n) {
   std::string words;
   for (const char* part : {"alpha", "beta", "gamma"})
@@ -42,7 +42,7 @@ MergedTranscript merge_within(std::uint64_t work, const std::vector<Copy>& copie
   return merge({}, copies, copies.size(), ignored, work);
 }
 
-/// All that anybody can read in it.
+/// Everything that a reader can see in it.
 std::multiset<std::string> words_in(const MergedTranscript& merged) {
   std::multiset<std::string> words;
   for (const MergedTurn& turn : merged.turns) {
@@ -52,7 +52,7 @@ std::multiset<std::string> words_in(const MergedTranscript& merged) {
   return words;
 }
 
-/// Some sentences, some words that people say again and again, some turns cut short.
+/// Some sentences, some words that people often repeat, some turns cut short.
 std::vector<Copy> generated(Random& random) {
   std::vector<std::string> truth;
   for (std::size_t i = 0; i < 4 + random.below(30); ++i)
@@ -128,13 +128,13 @@ TEST_CASE("without work turns are the same by their ids and their words, and kee
   Copy some{"client", {}};
   for (const std::size_t i : {1u, 4u, 5u, 17u}) some.turns.push_back(all.turns[i]);
   CHECK(merge_within(0, {all, some}).turns.size() == 20);
-  // Who says "yes" three times has said it three times.
+  // A person who says "yes" three times has said it three times.
   Copy yes{"agent", {}}, twice{"client", {}};
   for (int i = 0; i < 3; ++i) yes.turns.push_back(said(Role::user, "yes"));
   for (int i = 0; i < 2; ++i) twice.turns.push_back(said(Role::user, "Yes."));
   CHECK(merge_within(0, {yes, twice}).turns.size() == 3);
   CHECK(merge_within(0, {yes, twice, copy_of("other", 0, 2)}).turns.size() == 5);
-  // One id, heard twice: the longer one is read, the other stays as a version.
+  // One id, two texts: the longer one counts, the other stays as a version.
   Copy first{"agent", {said(Role::user, "where is the")}},
       second{"client", {said(Role::user, "Where is the station")}};
   first.turns[0].item_id = second.turns[0].item_id = "item_1";
@@ -203,7 +203,7 @@ TEST_CASE("copies that are costly to compare are merged all the same, with all t
   }
   std::size_t turns = 0;
   for (const Copy& copy : copies) turns += copy.turns.size();
-  // Each of these would take minutes.
+  // Without the limit each of these would take minutes.
   CHECK(words_in(merge_within(merge_work_max / 32, copies)).size() == turns);
 }
 
@@ -216,5 +216,5 @@ TEST_CASE("of two long texts their beginnings tell whether they sound alike", "[
   }
   CHECK(similar(one, two));
   CHECK_FALSE(similar(one, other));
-  CHECK_FALSE(similar(one, one.substr(0, one.size() / 4)));  // most of it only one has
+  CHECK_FALSE(similar(one, one.substr(0, one.size() / 4)));  // most of the text is only in one
 }

@@ -1,4 +1,4 @@
-// WebVTT and SubRip: when a cue begins and ends, and what may stand in it.
+// WebVTT and SubRip: when a cue begins and ends, and what it may contain.
 #include <catch2/catch.hpp>
 
 #include "session/protocol/replay.hpp"
@@ -30,7 +30,7 @@ TranscriptView view_of(std::vector<MergedTurn> turns) {
   return view;
 }
 
-/// The lines of times, without their hour.
+/// The lines with times, without the hour.
 std::vector<std::string> times_of(const TranscriptView& view) {
   const std::string file = render(view, Format::vtt);
   std::vector<std::string> found;
@@ -57,7 +57,7 @@ TEST_CASE("the cue of an answer is cut at what was heard of it", "[captions][P5]
   answer.audio_ms = 12'000;
   answer.heard = Heard{2500, text("One")};
   CHECK(times_of(view_of({answer})) == Times{"00:01.000 00:03.500"});
-  answer.audio_ms = 0;  // as older conversations have it
+  answer.audio_ms = 0;  // as in older conversations
   answer.ended_at = 60'000;
   CHECK(times_of(view_of({answer})) == Times{"00:01.000 00:03.500"});
   answer.heard = Heard{0, text("")};
@@ -166,7 +166,7 @@ TEST_CASE("how much audio an answer has is a sum over its parts that can be told
   stream.then({unrecorded[0], unrecorded[0]});
   CHECK(stream.turn("a1").audio_ms == 2000);
   CHECK(stream.transcript.unrecorded_audio().empty());
-  stream.then({AnswerAudio{"a1", 100}});  // of a process that came later and heard less
+  stream.then({AnswerAudio{"a1", 100}});  // from a later process that received less
   CHECK(stream.turn("a1").audio_ms == 2000);
 }
 

@@ -53,7 +53,7 @@ TEST_CASE("SHA-256 is that of the standard's examples, at every length around a 
         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   CHECK(sha256_hex(std::string(1'000'000, 'a')) ==
         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-  // Of the hashes of 'a' times 0 to 130, one after the other, as another implementation has it.
+  // The hash over the hashes of 0 to 130 times 'a', computed by another implementation.
   std::string all;
   for (std::size_t n = 0; n <= 130; ++n) all += sha256_hex(std::string(n, 'a'));
   CHECK(sha256_hex(all) == "5eee4c50e1b5ec4f1a47f34c25ca988850b49da7904f5ab1b3abc5cc0ae66ef9");

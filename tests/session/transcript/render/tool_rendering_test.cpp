@@ -1,4 +1,4 @@
-// Tool calls as people and programs read them: in their places, and counted apart.
+// Tool calls for people and programs: in their places, and counted separately.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
