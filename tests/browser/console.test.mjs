@@ -1,4 +1,4 @@
-// The console: what people see and do there, with the real relay behind it.
+// The console in a real browser, with a real relay behind it.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
@@ -9,7 +9,7 @@ import * as metrics from '../../web/console/metrics.js';
 import { startBrowser } from './support/browser.mjs';
 import { accessibility, go, openConsole, tabTo } from './support/console.mjs';
 
-// What lives as long as the file does. (`after` itself, called in a hook, belongs to the hook.)
+// Resources that live as long as the file. (`after` itself, called in a hook, belongs to the hook.)
 const ends = [];
 const file = { after: (end) => ends.push(end) };
 after(async () => {
@@ -19,7 +19,7 @@ after(async () => {
 let browser;
 let simulator;
 let relay;
-let talkedOver; // the id of a session of two attempts, in whose second an answer was talked over
+let talkedOver; // a session of two attempts; in the second an answer was talked over
 
 before(async () => {
   browser = await startBrowser(file);
@@ -66,7 +66,7 @@ const words = (page) =>
     }),
   );
 
-// Side by side, since all of them wait for pages most of the time.
+// In parallel, since most of the time they wait for pages.
 describe('the console', { concurrency: 3 }, () => {
   for (const colorScheme of ['light', 'dark']) {
     test(`axe finds nothing on any page, at 1200 and 360 px: ${colorScheme}`, async (t) => {
@@ -74,7 +74,7 @@ describe('the console', { concurrency: 3 }, () => {
       const look = async (what) => {
         for (const width of [1200, 360]) {
           await page.setViewportSize({ width, height: 800 });
-          await page.evaluate(() => new Promise(requestAnimationFrame)); // what follows the width is drawn
+          await page.evaluate(() => new Promise(requestAnimationFrame)); // drawing that follows the width is done
           assert.deepEqual(await accessibility(page), [], `${what}, ${width} px`);
           const wide = await page.evaluate(() => document.documentElement.scrollWidth);
           assert.ok(wide <= width, `${what} is ${wide} px wide`);
@@ -539,7 +539,7 @@ test('whatever there is to draw has its place between the marks, and the marks a
       for (const each of [...values, ...marks])
         assert.ok(share(each) >= 0 && share(each) <= 1, `${each} of ${marks}`);
     }
-    assert.equal(linear([Math.ceil(value)]).marks[1] % 1, 0); // no half conversations
+    assert.equal(linear([Math.ceil(value)]).marks[1] % 1, 0); // no fractions of conversations
   }
   assert.ok(decades([]).marks.length === 0 && linear([]).marks.length === 1);
 });
@@ -575,8 +575,8 @@ test("a histogram's quantiles between two looks are those of what came between t
   ]);
   assert.equal(metrics.quantile(between, 0.25), 0.001);
   assert.ok(Math.abs(metrics.quantile(between, 0.5) - 0.0055) < 1e-12);
-  assert.equal(metrics.quantile(between, 0.99), 0.01); // beyond the last bound that is known
+  assert.equal(metrics.quantile(between, 0.99), 0.01); // beyond the last known bound
   assert.equal(metrics.quantile(metrics.since(now, now), 0.5), undefined);
-  assert.deepEqual(metrics.since(now, before), before); // a restart: it counts from nothing again
+  assert.deepEqual(metrics.since(now, before), before); // a restart: counters begin again at 0
   assert.equal(metrics.parse('h_bucket{a="\\"",le="1"} 2').get('h_bucket')[0].labels.a, '"');
 });

@@ -78,14 +78,14 @@ test('what is spoken into the page is heard, answered, played and kept [P1][P8]'
 
 test('who talks over an answer stops it, and what the relay calls heard is what was played [P4]', async (t) => {
   const relay = await relayOf(t);
-  // The second sentence falls into the answer to the first.
+  // The second sentence overlaps the answer to the first.
   const browser = await startBrowser(t, {
     microphone: [
       { ms: 300, loud: false }, { ms: 800, loud: true }, { ms: 2500, loud: false },
       { ms: 1500, loud: true }, { ms: 30_000, loud: false },
     ],
   });
-  // The events' own audio, to be compared with, and a tap that is no part of the page's policy.
+  // The events' own audio for comparison, and a tap that is not part of the page's policy.
   const talk = await PageConversation.open(browser, relay, { audio: 'json' }, { bypassCSP: true });
   await talk.run(tapSpeaker);
   const { session } = await talk.connect();
@@ -124,7 +124,7 @@ test('a line that is cut in mid-answer is taken up again without a word lost or 
     await talk.until((from) => seen.slice(from).some(({ type, detail }) =>
       type === 'state' && detail === 'open'), before);
   }
-  await talk.run(() => talk.sendText('And is that all?')); // what is sent goes on as well
+  await talk.run(() => talk.sendText('And is that all?')); // sent text continues as well
   await talk.until(() => seen.filter(({ type, detail }) => type === 'event' && detail.type === 'response.done').length === 2);
   const ids = await talk.run(() => seen.filter(({ type, detail }) => type === 'event' && !/^verbatim/.test(detail.type))
     .map(({ detail }) => detail.event_id));

@@ -1,4 +1,4 @@
-// The library as a page's author gets it.
+// The client library as a page's author gets it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// The whole of it: a page of the console, a voice, a tab that is closed.
+// End to end: a page of the console, a voice, a tab that is closed.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ test('who closes the tab in mid-sentence finds the session in the list, with eve
   const page = await openConsole(browser, relay);
   await page.getByRole('button', { name: 'Start' }).click();
   const words = (text) => text.match(/[A-Za-z']+/g) ?? [];
-  // What the page shows of the answer at the moment at which it is closed.
+  // What the page shows of the answer at the moment when it is closed.
   const answer = page.locator('.turn.assistant .words:not(.none)').first();
   await answer.filter({ hasText: /\w+ \w+ \w+/ }).waitFor();
   const seen = words(await answer.evaluate((said) => [...said.querySelectorAll('.unseen')].map((mark) => mark.remove()) && said.textContent));

@@ -17,7 +17,6 @@
 //   rotation    after a failed write or sync of the WAL, while the fallback directory is used
 //   recovery    during a start after a kill, at any call that touches the database, repeatedly
 //   migration   the same while the database is first made, at every call in turn
-//   migration   the same while it makes its database from nothing, every call in its turn
 import { parseArgs } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// Any bytes at the gate for client messages. What passes must be the same to another parser.
+// Any bytes as a client message. An accepted message must mean the same to another parser.
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -18,7 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   read_client_event(message);
   const auto other = nlohmann::json::parse(message, nullptr, false);
   if (other.is_discarded()) {
-    // It is stricter than the grammar in two things: half surrogate pairs, numbers out of range.
+    // The other parser is stricter than the grammar in two points: half surrogate pairs, numbers
+    // out of range.
     const bool may_be_half_pair = message.find("\\u") != message.npos;
     const bool may_be_too_large = message.find_first_of("123456789") != message.npos;
     if (!may_be_half_pair && !may_be_too_large) std::abort();

@@ -1,5 +1,5 @@
-// Client tokens. Any string as a credential; any bytes with a right signature; and a token that was
-// minted from the bytes: it says what it was minted with, and with one character changed, nothing.
+// Client tokens: any string as a credential; any bytes with a correct signature; and a token minted
+// from the bytes. The minted token reads back as minted, and is invalid with one character changed.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <nlohmann/json.hpp>
@@ -62,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   claims.session_open = bytes.ConsumeBool();
   claims.configured = bytes.ConsumeBool();
   if (claims.configured) claims.content_key = bytes.ConsumeRandomLengthString(32);
-  // Identifiers come out of JSON, so they are UTF-8; here, the bytes that surely are.
+  // Ids come out of JSON, so they are UTF-8; here only bytes that surely are.
   for (std::string* text : {&claims.id, &claims.user, &claims.session_id, &claims.model}) {
     *text = bytes.ConsumeRandomLengthString(40);
     for (char& byte : *text) byte &= 0x7F;

@@ -1,5 +1,5 @@
-// Any bytes as a configuration: --set, the environment or a TOML file, by the first byte. A
-// ConfigError comes out, or settings that print as TOML which reads as the same settings.
+// Any bytes as a configuration: --set, the environment or a TOML file, chosen by the first byte.
+// The result is a ConfigError, or settings that print as TOML and read back the same.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@ using namespace verbatim::config;
 
 namespace {
 
-/// A file in memory that holds what it is told, and its name.
+/// A file in memory with the given content, and its name.
 class File {
  public:
   std::filesystem::path holding(const std::string& text) {

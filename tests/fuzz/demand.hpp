@@ -1,4 +1,4 @@
-// What every target here ends with when a promise is broken.
+// Ends a target with a message when a property does not hold.
 #pragma once
 
 #include <cstdlib>

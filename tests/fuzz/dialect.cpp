@@ -1,5 +1,5 @@
-// Any bytes through the beta dialect, both ways: what comes out is JSON if what went in was, means
-// the same to a transcript, and is not translated twice.
+// Any bytes through the beta dialect, both ways: the output is JSON if the input was, means the
+// same to a transcript, and is not translated twice.
 #include <cstdint>
 #include <string>
 
@@ -49,7 +49,7 @@ void from_provider(const std::string& bytes) {
   if (!beta_dialect().to_client(message)) return;
   if (json::check(bytes)) return;
   demand(!json::check(message.bytes));
-  // A session that says a thing in both shapes has no one meaning.
+  // A session that has a setting in both shapes has no single meaning.
   const auto session = json::View::of(bytes)["session"];
   const bool both = session["audio"].exists() && (session["input_audio_transcription"].exists() ||
                                                   session["output_audio_format"].exists());

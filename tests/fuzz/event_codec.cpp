@@ -1,5 +1,5 @@
-// Any bytes, once with their own checksum and once with a right one in front of the decoder: it
-// must say no or give an event that survives another round.
+// Any bytes to the decoder, once with their own checksum and once with a correct one. It must
+// refuse them or return an event that encodes and decodes to the same event.
 #include <cstdlib>
 #include <string>
 

@@ -1,5 +1,5 @@
-// Any bytes as a message of either side: what the peek and the readers find must be what a whole
-// parser finds.
+// Any bytes as a message of either side: the peek and the readers must find what a full parser
+// finds.
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
@@ -19,8 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto from_server = read_server_event(message);
   const auto from_client = read_client_event(message);
-  // What cannot be told by its name means nothing; what a name sends past the journal has no text.
-  // A provider's message that cannot be read is known to be unreadable, whatever it is called.
+  // A message without a recognisable name means nothing; a message whose name skips the journal has
+  // no text. A provider's message that cannot be read is always recognised as unreadable.
   const bool unreadable = from_server && std::holds_alternative<TextUnplaced>(from_server->body);
   if (type.empty()) demand(!from_client);
   if (from_server && !unreadable && !type.empty()) demand(server_traffic(type) != Traffic::other);

@@ -1,5 +1,5 @@
-// Any bytes as a stream of messages, through the protocol reader and the transcript engine.
-// Seeds: tests/recordings (a recorded line counts as its event, any other line as itself).
+// Any bytes as a stream of messages, through the protocol reader and the transcript engine. Seeds:
+// tests/recordings (a recorded line counts as its event, any other line as itself).
 #include <cstdint>
 #include <cstdlib>
 #include <unordered_set>

@@ -1,6 +1,6 @@
-// Any bytes as what a connection brings. The first says in pieces of which size they come. What is
-// accepted as a request must end where a reader that knows nothing but RFC 9112 says that it ends,
-// with the same body, however its bytes were cut: else a proxy and we could disagree (smuggling).
+// Any bytes as the input of a connection; the first byte sets the size of the pieces. An accepted
+// request must end where RFC 9112 says, with the same body, for every size of pieces. Otherwise a
+// proxy and the relay could disagree (request smuggling).
 #include <algorithm>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -21,13 +21,13 @@ namespace http = boost::beast::http;
 
 namespace {
 
-/// Below the length of the longest input, so that it is reached.
+/// Less than the length of the longest input, so that it is reached.
 constexpr std::size_t header_bytes_max = 4 * 1024;
 
 struct Accepted {
   HttpRequest request;
   std::string body;
-  std::size_t end = 0;  ///< in the bytes that came
+  std::size_t end = 0;  ///< position in the input
 
   bool operator==(const Accepted& other) const {
     return end == other.end && body == other.body && request.path == other.request.path &&
@@ -98,7 +98,7 @@ class Reader {
   http::request_parser<RequestBody> parser_;
 };
 
-/// RFC 9112, section 7.1, and nothing more. Takes the body off `bytes`.
+/// RFC 9112, section 7.1, and nothing more. Removes the body from `bytes`.
 std::optional<std::string> dechunked(std::string_view& bytes) {
   const auto line = [&bytes]() -> std::optional<std::string_view> {
     const std::size_t end = bytes.find("\r\n");
@@ -125,7 +125,7 @@ std::optional<std::string> dechunked(std::string_view& bytes) {
   return std::nullopt;
 }
 
-/// Where it ends and what its body is must be what its headers say.
+/// The end and the body of the request must match its headers.
 void check_framing(std::string_view bytes, const Accepted& accepted) {
   const std::size_t head = bytes.find("\r\n\r\n");
   demand(head != bytes.npos && head + 4 <= header_bytes_max);

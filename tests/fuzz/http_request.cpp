@@ -1,5 +1,5 @@
-// Any bytes as what an HTTP request brings: the first line is its target, the rest its body, for
-// every reader of either. What is accepted must be fit for where it goes next.
+// Any bytes as an HTTP request: the first line is the target, the rest the body, for every reader
+// of either. Accepted input must be valid for its next use.
 #include <cstdint>
 
 #include "base/ids.hpp"
@@ -57,7 +57,7 @@ void check_client_secret(std::string_view body) {
   const auto& asked = std::get<ClientSecretRequest>(read);
   demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
-  // The provider gets it as an event, which must be one that we would let pass ourselves.
+  // The provider gets it as an event, which the relay's own checks must accept.
   const std::string update = session::configuration_update(asked.configuration(), "whisper");
   demand(update.empty() || !session::check_client_message(update));
   TokenClaims claims;

@@ -1,4 +1,5 @@
-// Any bytes through the JSON readers: what the strict one passes, the lazy one must read whole.
+// Any bytes through the JSON readers: input that the strict one accepts, the lazy one must read
+// completely.
 #include <cstdint>
 #include <cstdlib>
 
@@ -16,7 +17,7 @@ void visit(View view, bool valid) {
   if (valid && kind == Kind::string && !text) std::abort();
   view.integer();
   view.boolean();
-  // Without recursion, so that only the reader's own bound on depth counts.
+  // Without recursion, so that only the reader's own limit on depth counts.
   std::size_t children = 0;
   for (Members members(view); members.next(); ++children) {
     if (valid && view[members.key()].kind() == Kind::absent &&

@@ -1,11 +1,11 @@
-// Names and types as a careless reader compares them. Apart from the program's own functions, which
-// are what is fuzzed.
+// Compares names and types as a lenient reader does. Separate from the program's functions, which
+// are under test.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-/// Letters and digits alone, in lower case.
+/// Letters and digits only, in lower case.
 inline std::string letters(std::string_view text) {
   std::string out;
   for (const char c : text) {

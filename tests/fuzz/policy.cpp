@@ -1,5 +1,5 @@
-// Any message of a client in a session with locked instructions and voice. What passes changes
-// neither, however lenient the reader behind us is. And an outline has what another parser finds.
+// Any client message in a session with locked instructions and voice. An accepted message changes
+// neither, however lenient the provider's reader is. And an outline has what another parser finds.
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -28,7 +28,7 @@ Policy locked(std::vector<std::string> fields, MessageLimits limits = {}) {
   return {std::move(rules), bound, "gpt-realtime"};
 }
 
-/// How a careless reader compares names and roles.
+/// Compares names and roles as a lenient reader does.
 std::string careless(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -38,8 +38,8 @@ std::string careless(std::string_view text) {
   return out;
 }
 
-/// Whatever a careless reader takes for the member: of an object, of a list with one in it, of JSON
-/// in a string.
+/// Everything that a lenient reader could take for the member: in an object, in a list that
+/// contains one, in JSON within a string.
 template <class Use>
 void members(const Tree& where, std::string_view name, const Use& use, int depth = 0) {
   if (depth > 3) return;
@@ -81,8 +81,7 @@ void demand_harmless(std::string_view type, const Tree& message) {
   });
 }
 
-/// Of a reader that takes a name for what it says wherever it stands, but in what is the client's
-/// own.
+/// As a reader that recognises a name anywhere, except in the client's own content.
 void demand_nowhere(const Tree& where, int depth = 0) {
   static constexpr std::string_view own[] = {"tools", "tool_choice", "metadata",
                                              "error", "annotations", "logprobs"};
@@ -143,7 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     demand_harmless(type, tree);
     demand_nowhere(tree);
   }
-  // The more is locked, the less passes.
+  // With more locks, fewer messages pass.
   if (!all.refuse(type, message)) demand(!bound_fields.refuse(type, message));
   if (!bound_fields.refuse(type, message)) demand(passes_some);
   if (type == "session.update" && !strict.refuse(type, message))

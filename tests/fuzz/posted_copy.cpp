@@ -1,5 +1,5 @@
-// Any bytes as what a writer posts, and as the body that makes a session. What is accepted is
-// within its limits and is what the store gives back; what is not is answered as JSON.
+// Any bytes as a posted copy, and as the body that makes a session. An accepted body is within its
+// limits and is returned by the store unchanged; a refused one is answered as JSON.
 #include <cstdint>
 
 #include "base/ids.hpp"

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       read_recording(std::string_view(reinterpret_cast<const char*>(data), size));
   std::string written;
   for (const auto& event : recording.events) {
-    // Inside an event, white space may hold line breaks' siblings, never a line break.
+    // White space within an event may contain other separators, but no line break.
     if (event.event.find('\n') != std::string::npos) std::abort();
     written += write_recorded_event(event.t_ms, event.direction, event.event);
   }

@@ -1,5 +1,5 @@
-// Any frame of a provider. No key is left in what a reader could take for an error, however that is
-// written; what is plainly something else is not touched.
+// Any frame of a provider. No key is left in anything that a reader could take for an error, in any
+// encoding; other messages are unchanged.
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -31,7 +31,7 @@ bool tells_of_error(const std::string& word) {
   return word.find("error") != word.npos || word.find("fail") != word.npos;
 }
 
-/// In the value of a member that tells of one, however deep.
+/// In the value of a member that reports an error, at any depth.
 bool holds_key_in_error(const Tree& where, int depth = 0) {
   if (!where.is_structured() || depth > 32) return false;
   for (auto one = where.begin(); one != where.end(); ++one) {
@@ -42,7 +42,8 @@ bool holds_key_in_error(const Tree& where, int depth = 0) {
   return false;
 }
 
-/// Of a whole object: nlohmann's reader takes the last of two types, which is one reader more.
+/// For a whole object: nlohmann's reader takes the last of two types, which is one more possible
+/// reader.
 bool is_error(const Tree& frame) {
   if (!frame.contains("type")) return true;
   for (auto one = frame.begin(); one != frame.end(); ++one) {

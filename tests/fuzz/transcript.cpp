@@ -1,6 +1,6 @@
-// Any sequence of events about a few items, sense or nonsense, through the transcript engine; by
-// the journal's codec, through a second one as a recovery would; and through a third that keeps
-// hardly anything in memory. Properties of docs/transcript-rules.md are asked after every event.
+// Any sequence of events about a few items through three transcript engines: directly; through the
+// journal's codec, as in a recovery; and with hardly anything in memory. The properties of
+// docs/transcript-rules.md are checked after every event.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <algorithm>
@@ -47,7 +47,7 @@ class Events {
     return made;
   }
 
-  /// Of a tool's item, as it may come: some of its members, in any state.
+  /// A tool's item, as it may come: some of its members, in any state.
   std::string detail() {
     static const char* const pieces[] = {
         R"("type":"mcp_call")",
@@ -100,7 +100,7 @@ class Events {
       case 8:
         return TranscriptionFailed{id(), part(), "why"};
       case 9:
-        return AudioDelta{id(), part(), below(32 << 20)};  // counted, not told
+        return AudioDelta{id(), part(), below(32 << 20)};  // counted, not journaled
       case 10:
         return SpeechStarted{id(), ms()};
       case 11:
@@ -160,8 +160,8 @@ bool is_any(const Event& event) {
   return (std::holds_alternative<Bodies>(event.body) || ...);
 }
 
-/// What an event did to the turns before it: exactly the touched ones differ, and text grows by
-/// deltas, is replaced by what the provider calls final, and stands otherwise.
+/// Checks the changes that an event made: exactly the touched turns differ; text grows by deltas,
+/// is replaced by final text, and is otherwise unchanged.
 void check_step(const std::vector<Turn>& before, const Transcript& now, const Event& event,
                 const Transcript::Applied& applied) {
   const bool may_replace =
@@ -221,7 +221,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const FinalTranscript last = finalise(live, ++now);
   demand(same(finalise(recovered, now), last));
   demand(same(finalise(spilling, now), last));
-  // What was open is there in its order; beside it only what a client asked for in vain.
+  // Open turns are there in their order; besides them only items that a client requested in vain.
   std::size_t next = 0;
   for (const Turn& turn : last.turns) {
     demand(turn.status != TurnStatus::in_progress);
@@ -233,7 +233,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   }
   demand(next == open.size());
-  // The end is the end: neither time nor a late event changes anything.
+  // After the end, neither time nor a late event changes anything.
   Event late;
   late.body = TextDone{"item_0", "", 0, false, Text::from_wtf8("late")};
   demand(live.apply(late, ++now).changed.empty());

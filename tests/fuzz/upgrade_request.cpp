@@ -1,5 +1,6 @@
-// Any target and headers (one a line, `Name: value`) as an upgrade request. Who has no token of
-// ours is never let in, and what is let in is sound. A line's TOKEN stands for a token that is.
+// Any target and headers (one a line, `Name: value`) as an upgrade request. A request without a
+// valid token is never accepted, and an accepted one is valid. A line's TOKEN stands for a valid
+// token.
 #include <algorithm>
 #include <cstdint>
 
@@ -24,9 +25,8 @@ std::string token() {
   return authenticator.mint(claims);
 }
 
-/// One origin has several spellings: its scheme and host mean the same in upper case (RFC 3986,
-/// 6.2.2.1), and the scheme's usual port says nothing (6.2.3). Clients that are no browser send
-/// them.
+/// An origin has several spellings: scheme and host may be in upper case (RFC 3986, 6.2.2.1), and
+/// the scheme's default port may be given (6.2.3). Clients other than browsers send them.
 std::string plain(std::string_view origin) {
   std::string out;
   for (const char c : origin) out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -72,10 +72,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   demand(call.protocol.empty() || call.protocol == "realtime" || call.protocol == "verbatim.v1");
   const std::string_view key = request.header("Sec-WebSocket-Key");
   demand(key.size() == 24 && key.ends_with("==") && key.find_first_of("-_ \t") == key.npos);
-  // A page cannot set a header: the origin matters where the credential is elsewhere.
+  // A page cannot set a header: the origin matters if the credential is elsewhere.
   const std::string_view origin = request.header("Origin");
   const bool in_header = request.header("Authorization").size() + request.header("api-key").size();
-  // The page that is listed, or one of our own: it came from the host that the request is for.
+  // A listed page, or one of our own: it came from the host that the request is for.
   const std::string own = "http://" + std::string(request.header("Host"));
   demand(in_header || origin.empty() || plain(origin) == "https://a.test" ||
          plain(origin) == plain(own));

@@ -1,4 +1,4 @@
-// Any bytes as a peer's WebSocket frames: what comes out does not depend on where they were cut.
+// Any bytes as a peer's WebSocket frames: the result does not depend on where they were cut.
 #include <algorithm>
 #include <cstdint>
 #include <string_view>

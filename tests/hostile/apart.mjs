@@ -1,5 +1,5 @@
-// Part of a scene in a process of its own, so that its event loop does not wait for the attackers'.
-// The process that forks holds `Apart`; the file that it names calls `serve` with its functions.
+// Runs a part of a scene in a process of its own, so that its event loop does not wait for the attackers'. The
+// parent holds an `Apart`; the file that it names calls `serve` with its functions.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 

@@ -1,5 +1,5 @@
-// What strangers, clients and providers do who mean harm, one function each. They play it against a
-// scene and check the answers; whether the others notice is the caller's business.
+// Attacks by strangers, clients and providers, one function each. They run against a scene and check the
+// responses; the caller checks whether others are affected.
 import assert from 'node:assert/strict';
 import tls from 'node:tls';
 import { setTimeout as pause } from 'node:timers/promises';

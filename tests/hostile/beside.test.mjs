@@ -1,5 +1,5 @@
-// People talk while others do harm: nobody who does none loses a connection or a word, and the
-// relay's memory stays under a bound. What it does to their delay: tests/hostile/delay.mjs.
+// People talk during attacks: none of them loses a connection or a word, and the relay's memory stays within a
+// limit. tests/hostile/delay.mjs measures the effect on their delay.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { attacks } from './attacks.mjs';

@@ -1,13 +1,13 @@
-// What attacks cost those who only talk: the p99 of the wait of a word, durable and back from the
-// provider, in a quiet run and beside each attack, on one relay.
+// The effect of attacks on people who only talk: the p99 time until a word is durable and back from the
+// provider, in a quiet run and during each attack, on one relay.
 //
 //   node tests/hostile/delay.mjs [--seconds 10] [--only WORD]
 //
-// Each attack is played again and again for that long, after a quiet time of half as long; the quiet
-// times together are the quiet run. Exits 1 if a p99 is more than twice that of the quiet run, or if
-// somebody was dropped. Real attackers, people and providers have processors of their own. Here they
-// share them with the relay: so the attackers run at the lowest priority, and the people and the
-// provider at a high one if the user may raise it. Run it on a machine that does nothing else.
+// Each attack repeats for that long, after a quiet time of half as long; the quiet times together are the quiet
+// run. Exits 1 if a p99 is more than twice that of the quiet run, or if a person was disconnected. Real
+// attackers, people and providers have processors of their own. Here they share them with the relay: so the
+// attackers run at the lowest priority, and the people and the provider at a high one if the user may raise it.
+// Run it on a machine that does nothing else.
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -38,7 +38,7 @@ function prioritise(pid, priority) {
 let failed = false;
 try {
   const scene = await Scene.start(scope, { set: settings });
-  prioritise(process.pid, constants.priority.PRIORITY_LOW); // the attackers: the rest has forked
+  prioritise(process.pid, constants.priority.PRIORITY_LOW); // the attackers' process: the others were forked before
   for (const pid of scene.otherMachines()) prioritise(pid, constants.priority.PRIORITY_HIGH);
   await pause(1000);
   const seconds = Number(values.seconds);
@@ -55,7 +55,7 @@ try {
     });
     measured.push({ name, waits });
     await scene.everybodyTalks();
-    await pause(1000); // what it has left behind is over
+    await pause(1000); // until its effects are over
   }
   const bound = 2 * p99(quiet);
   const row = (name, waits) => `${name.padEnd(66)} ${String(waits.length).padStart(6)} words   median ${quantile(waits, 0.5).toFixed(1).padStart(5)}   p99 ${p99(waits).toFixed(1).padStart(6)} ms`;

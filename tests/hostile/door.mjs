@@ -1,5 +1,5 @@
-// A door before the provider: it counts connections, passes bytes on, and for one model it is itself
-// a provider, one that repeats what it was sent. A process of its own: see apart.mjs.
+// A proxy before the provider: counts connections and passes bytes. For one model it is itself a provider that
+// repeats what it was sent. A process of its own: see apart.mjs.
 import { once } from 'node:events';
 import net from 'node:net';
 import { serve } from './apart.mjs';

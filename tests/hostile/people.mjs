@@ -1,10 +1,10 @@
-// People who only talk: each says a word every 50 ms and waits for none before the next. A process
-// of its own: see apart.mjs.
+// People who only talk: each says a word every 50 ms without waiting for the last one. A process of its own:
+// see apart.mjs.
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, request } from '../e2e/support/verbatim.mjs';
 import { serve } from './apart.mjs';
 
-const scope = { after() {} }; // the process ends, and the sockets with it
+const scope = { after() {} }; // the sockets end with the process
 let people = [];
 
 class Person {
@@ -38,7 +38,7 @@ class Person {
       this.#open.set(id, performance.now());
       const content = [{ type: 'input_text', text: `word ${this.#count}` }];
       this.client.send({ type: 'conversation.item.create', item: { id, type: 'message', role: 'user', content } });
-      this.client.events.length = this.client.frames.length = 0; // they are not looked at
+      this.client.events.length = this.client.frames.length = 0; // they are not needed
       await pause(50);
     }
   }

@@ -1,6 +1,6 @@
-// One relay with its defaults, twenty people who talk through it, and a door before the provider.
-// The people and the door are processes of their own: what the attackers do to this process's event
-// loop is not what the people wait for.
+// One relay with default settings, twenty people who talk through it, and a proxy before the provider. The
+// people and the proxy are processes of their own, so that they do not wait for this process's event loop,
+// which the attackers use.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { startRelay, startSimulator } from '../e2e/support/verbatim.mjs';

@@ -1,4 +1,4 @@
-// What the API says of itself and what it does are one.
+// The OpenAPI description matches the API.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 #include <set>

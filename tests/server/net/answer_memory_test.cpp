@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t answer = 1024 * 1024;
 constexpr std::size_t bytes_max = 32 * answer;
 
-/// Answers that one owner does not read, as long as there is room.
+/// Unread responses of one owner, as many as fit.
 std::size_t fill(AnswerMemory& memory, std::deque<AnswerMemory::Share>& shares,
                  const AnswerMemory::Owner& owner, std::size_t bytes = answer) {
   for (std::size_t fit = 0;; ++fit) {
@@ -32,7 +32,7 @@ TEST_CASE("answers that one owner does not read take an eighth, and are given ba
     std::deque<AnswerMemory::Share> shares;
     CHECK(fill(memory, shares, owner) == 4);
     CHECK(memory.counts().held == bytes_max / 8);
-    CHECK(shares.back().resize(AnswerMemory::free_bytes));  // a short one always has room
+    CHECK(shares.back().resize(AnswerMemory::free_bytes));  // a short one always fits
     CHECK(memory.counts().held == bytes_max / 8);
     shares.pop_front();
     CHECK(shares.back().resize(answer));
@@ -48,7 +48,7 @@ TEST_CASE("one owner's answers leave room for others, and clients' for back ends
   std::deque<AnswerMemory::Share> shares;
   for (const char* user : {"ann", "bob", "cyd", "dan"})
     CHECK(fill(memory, shares, client(user)) == 4);
-  CHECK(fill(memory, shares, client("eve")) == 0);  // clients have their half
+  CHECK(fill(memory, shares, client("eve")) == 0);  // the clients' half is full
   for (const char* session : {"s1", "s2", "s3", "s4"})
     CHECK(fill(memory, shares, back_end(session)) == 4);
   CHECK(memory.counts().held == bytes_max);
@@ -62,20 +62,20 @@ TEST_CASE("an answer of any size is given to an owner who holds no other", "[ans
   std::deque<AnswerMemory::Share> shares;
   CHECK(fill(memory, shares, client("ann"), bytes_max / 4) == 1);
   CHECK(fill(memory, shares, client("bob"), bytes_max / 4) == 1);
-  CHECK(fill(memory, shares, client("cyd"), bytes_max / 4) == 0);  // clients have their half
+  CHECK(fill(memory, shares, client("cyd"), bytes_max / 4) == 0);  // the clients' half is full
   CHECK(fill(memory, shares, back_end("s"), bytes_max * 2) == 1);
   CHECK(fill(memory, shares, back_end("t")) == 0);
   CHECK(memory.counts().held == bytes_max * 5 / 2);
   shares.clear();
   CHECK(fill(memory, shares, back_end("t"), bytes_max) == 1);
-  CHECK(fill(memory, shares, client("ann"), bytes_max * 2) == 1);  // back ends are not in the way
+  CHECK(fill(memory, shares, client("ann"), bytes_max * 2) == 1);  // back ends do not count there
 }
 
 TEST_CASE("an answer whose size was estimated takes what it has in the end", "[answers]") {
   AnswerMemory memory(bytes_max);
   AnswerMemory::Share one(memory, client("ann"));
   CHECK(one.resize(answer));
-  CHECK(one.resize(8 * answer));  // it is alone, and its own part is not in its way
+  CHECK(one.resize(8 * answer));  // it is alone, and its own share does not limit it
   CHECK(memory.counts().held == 8 * answer);
   AnswerMemory::Share other(memory, client("ann"));
   CHECK_FALSE(other.resize(answer));

@@ -9,10 +9,10 @@ using namespace verbatim::server;
 namespace {
 
 constexpr std::size_t largest = 64 * 1024;
-constexpr std::size_t counted = largest - BodyMemory::free_bytes;  ///< of a body of that size
+constexpr std::size_t counted = largest - BodyMemory::free_bytes;  ///< for a body of that size
 constexpr std::size_t bytes_max = 32 * counted;
 
-/// Bodies of one sender, each as large as may be, as long as there is room.
+/// Bodies of one sender, each as large as allowed, as many as fit.
 std::size_t fill(BodyMemory& memory, std::deque<BodyMemory::Share>& shares,
                  const std::string& user) {
   std::size_t fit = 0;
@@ -32,7 +32,7 @@ TEST_CASE("bodies together take no more than they may, and give it back", "[bodi
     CHECK(fill(memory, shares, "") == 32);
     CHECK(memory.counts().held == bytes_max);
     CHECK(memory.counts().refused == 1);
-    CHECK(shares.back().grow(BodyMemory::free_bytes));  // a short one always has room
+    CHECK(shares.back().grow(BodyMemory::free_bytes));  // a short one always fits
     CHECK_FALSE(shares.back().grow(BodyMemory::free_bytes + 1));
     CHECK(shares.front().grow(largest / 2));  // it has that already
     CHECK(memory.counts().held == bytes_max);
@@ -46,7 +46,7 @@ TEST_CASE("one user's bodies leave room for other users, and clients' for back e
   std::deque<BodyMemory::Share> shares;
   CHECK(fill(memory, shares, "ann") == 4);
   for (const char* user : {"bob", "cyd", "dan"}) CHECK(fill(memory, shares, user) == 4);
-  CHECK(fill(memory, shares, "eve") == 0);  // clients have their half
+  CHECK(fill(memory, shares, "eve") == 0);  // the clients' half is full
   CHECK(fill(memory, shares, "") == 16);
   shares.clear();
   CHECK(fill(memory, shares, "eve") == 4);

@@ -18,7 +18,7 @@ LogOptions quiet() {
   return log;
 }
 
-/// A listener's table, and the thread of its connections, which runs when it is told to.
+/// A listener's table, and the thread of its connections, which runs when the test says so.
 struct Table {
   explicit Table(Connections::Limits limits, const std::vector<std::string>& trusted = {})
       : connections(std::make_shared<Connections>(
@@ -31,13 +31,13 @@ struct Table {
     return all;
   }
 
-  /// A place of one that is at work. Null: refused, and `why` says for what.
+  /// The place of a connection that is at work. Null: refused, and `why` says why.
   Connections::PermitPtr take(const std::string& address) {
     auto place = accept(address);
     if (place) place->busy();
     return place;
   }
-  /// The same, and its thread has not come to it yet.
+  /// The same, but its thread has not reached it yet.
   Connections::PermitPtr accept(const std::string& address) {
     auto taken = connections->take(address, thread.get_executor());
     const auto* refusal = std::get_if<ConnectionRefusal>(&taken);
@@ -61,7 +61,7 @@ struct Table {
     thread.restart();
     thread.run();
   }
-  /// A socket that is connected, and what its peer writes into.
+  /// A connected socket, and its peer's end.
   std::pair<Socket, Socket> pair() {
     asio::basic_socket_acceptor<tcp, Executor> acceptor(thread.get_executor(),
                                                         {asio::ip::address_v4::loopback(), 0});
@@ -127,8 +127,8 @@ TEST_CASE("behind a proxy the limit is that of the client's address", "[connecti
   CHECK(proxied[1]->belongs_to("203.0.113.9"));
   CHECK_FALSE(proxied[2]->belongs_to("203.0.113.9"));
   CHECK(proxied[2]->belongs_to("203.0.113.10"));
-  CHECK(proxied[0]->belongs_to("203.0.113.9"));  // which it is already
-  CHECK_FALSE(table.take("203.0.113.9"));        // and directly it is the same one
+  CHECK(proxied[0]->belongs_to("203.0.113.9"));  // it belongs to it already
+  CHECK_FALSE(table.take("203.0.113.9"));        // directly it is the same address
   proxied.erase(proxied.begin());
   CHECK(table.take("203.0.113.9"));
 }
@@ -151,7 +151,7 @@ TEST_CASE("the connection that has waited longest goes for a new one", "[connect
   table.run();
   CHECK_FALSE(first.is_open());
   places[0].reset();
-  // The third is at work: nobody is left to go.
+  // The third is at work: no idle one is left to close.
   CHECK_FALSE(table.take("203.0.113.9"));
   CHECK(table.why == ConnectionRefusal::connections_max);
   CHECK(table.connections->open() == 3);
@@ -182,7 +182,7 @@ TEST_CASE("a connection that gets a request at that moment stays", "[connections
   places[0]->busy();
   table.run();
   CHECK(socket.is_open());
-  // There is one too many now, and no room again before two have gone.
+  // There is one too many now; only after two have gone there is room again.
   CHECK_FALSE(table.take("127.0.0.1"));
   places.pop_back();
   CHECK_FALSE(table.take("127.0.0.1"));
@@ -195,7 +195,7 @@ TEST_CASE("connections whose thread is behind make room in a flood, the first of
   Table table({3, 3});
   std::vector<Connections::PermitPtr> silent;
   for (int i = 0; i < 3; ++i) silent.push_back(table.accept("203.0.113.9"));
-  // No thread has come to any of them: they have said nothing all the same.
+  // No thread has reached any of them; they still count as silent.
   const auto newcomer = table.accept("203.0.113.10");
   REQUIRE(newcomer);
   CHECK(table.accept("203.0.113.11"));
@@ -258,7 +258,7 @@ TEST_CASE("what was sent before a thread has come to the connection is not throw
   first->idle(speaking);
   table.run();
   CHECK(speaking.is_open());
-  // There is one too many now: the next does not get in.
+  // There is one too many now: the next one is refused.
   first->busy();
   CHECK_FALSE(table.accept("203.0.113.9"));
 }

@@ -1,4 +1,4 @@
-// File descriptors are shared out ahead, so that what must not fail never meets an empty table.
+// File descriptors are allotted in advance, so that operations that must not fail always get one.
 #include "server/net/descriptors.hpp"
 
 #include <vector>

@@ -1,5 +1,5 @@
-// One connection, byte for byte: what of HTTP's framing is accepted, what is refused, and that
-// nothing behind a refusal is taken for a request.
+// One connection, byte for byte: which HTTP framing is accepted and which refused; bytes after a
+// refusal are never taken for a request.
 #include "server/net/http_connection.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -18,7 +18,7 @@ using namespace verbatim::server;
 
 namespace {
 
-/// Shows what of a request came through. Bodies are read below /post, by whomever.
+/// A service that shows what it got of a request. Below /post it reads bodies.
 struct Echo final : HttpService {
   BodyVerdict judge_body(const HttpRequest& head) override {
     BodyVerdict verdict;
@@ -53,13 +53,13 @@ struct Echo final : HttpService {
   std::vector<HttpRequest> served;
 };
 
-/// A service, and what a client that sends bytes gets from it until the connection ends.
+/// A service, and the responses that a client gets for its bytes until the connection ends.
 class Wire {
  public:
   Wire() { limits.bodies = &bodies; }
 
-  /// Each piece is sent once the one before has been read as far as it can be. Our half of the
-  /// connection ends behind the last.
+  /// Sends each piece when the one before has been read as far as possible. Closes our half of the
+  /// connection after the last.
   std::string operator()(const std::vector<std::string>& pieces) {
     asio::io_context context;
     asio::basic_socket_acceptor<tcp, Executor> acceptor(context.get_executor(),
@@ -96,8 +96,8 @@ class Wire {
   static void rethrow(std::exception_ptr bug) {
     if (bug) std::rethrow_exception(bug);
   }
-  /// Until nothing more happens without another byte: the socket's readiness is looked at by each
-  /// poll(), so a few of them in vain say that all has been read.
+  /// Runs until nothing more happens without another byte. Each poll() checks the socket, so a few
+  /// polls without work mean that all has been read.
   static void settle(asio::io_context& context) {
     for (int idle = 0; idle < 3;) idle = context.poll() == 0 ? idle + 1 : 0;
   }
@@ -216,7 +216,7 @@ TEST_CASE("a body is the same however its bytes arrive", "[http][framing]") {
 }
 
 TEST_CASE("the last chunk may come byte by byte", "[http][framing][P11]") {
-  // Beast's parser ends the program if it is offered less than the whole of it.
+  // Beast's parser ends the program if it gets less than the whole of it.
   for (const std::string path : {"/post", "/nothing"}) {
     Wire wire;
     const auto answer =
@@ -347,7 +347,7 @@ TEST_CASE("a later minor version is served as HTTP/1.1", "[http][framing]") {
     const std::string version = std::string("HTTP/1.") + minor;
     INFO(version);
     Wire wire;
-    // Also the rest of what 1.1 says: chunks, a connection that stays, a body of its own length.
+    // The rest of HTTP/1.1 too: chunks, a persistent connection, a body with a length.
     const std::string answers =
         wire("GET /a/HTTP/1.0?HTTP/1.1 " + version + "\r\nHost: x\r\n\r\nPOST /post " + version +
              "\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwords\r\n" +
@@ -418,7 +418,7 @@ TEST_CASE("what is no HTTP is refused plainly", "[http][framing]") {
 }
 
 TEST_CASE("a head is as large as server.header_bytes_max", "[http][framing][P11]") {
-  // Also where each header comes in a piece of its own, of which Beast's parser counts none.
+  // Also with each header in a piece of its own, which Beast's parser does not count.
   Wire pieces;
   std::vector<std::string> lines{"GET / HTTP/1.1\r\nHost: x\r\n"};
   for (int i = 0; i < 200; ++i) lines.push_back("X-" + std::string(97, 'x') + ":\r\n");
@@ -545,7 +545,7 @@ TEST_CASE("an upgrade is a GET without a body, with one key and one host", "[htt
       upgraded("GET http://x/ HTTP/1.1\r\nHost: y\r\nConnection: keep-alive\r\nUpgrade: h2c\r\n"
                "Connection: upgrade\r\nUpgrade: WebSocket\r\n" +
                key + "\r\n"));
-  // Not an upgrade, but an ordinary request (RFC 6455, 4.1; RFC 9110, 7.8).
+  // Not an upgrade but an ordinary request (RFC 6455, 4.1; RFC 9110, 7.8).
   CHECK_FALSE(upgraded(upgrade("Host: x\r\n" + key, "GET / HTTP/1.0")));
   CHECK_FALSE(upgraded(upgrade("Host: x\r\n" + key, "HEAD / HTTP/1.1")));
   CHECK_FALSE(upgraded(upgrade("Host: x\r\n" + key, "POST / HTTP/1.1")));
@@ -555,7 +555,7 @@ TEST_CASE("an upgrade is a GET without a body, with one key and one host", "[htt
 
 TEST_CASE("requests on one connection are answered in their order", "[http][framing]") {
   Wire wire;
-  // Also where each header comes in a piece of its own, of which Beast's parser counts none.
+  // Also with each header in a piece of its own, which Beast's parser does not count.
   Wire pieces;
   std::vector<std::string> lines{"GET / HTTP/1.1\r\nHost: x\r\n"};
   for (int i = 0; i < 200; ++i) lines.push_back("X-" + std::string(97, 'x') + ":\r\n");

@@ -1,4 +1,5 @@
-// The bound of all large messages together: never exceeded, and never in the way for ever.
+// The limit on all large messages together: it is never exceeded, and never blocks a message for
+// ever.
 #include "server/net/large_messages.hpp"
 
 #include <algorithm>
@@ -15,7 +16,7 @@ using Share = LargeMessages::Share;
 namespace {
 
 constexpr std::size_t bytes_max = 100;
-constexpr std::size_t largest = 20;  // 25 are for what is kept, 55 for what moves, 20 the lane
+constexpr std::size_t largest = 20;  // 25 for kept messages, 55 for moving ones, 20 for the lane
 
 /// A message that is being read.
 struct Reading {
@@ -27,7 +28,7 @@ struct Reading {
     return granted;
   }
   std::unique_ptr<Share> share;
-  std::size_t bytes = 0;  ///< asked for
+  std::size_t bytes = 0;  ///< requested
   bool granted = false;
 };
 
@@ -38,7 +39,7 @@ TEST_CASE("what fits is granted at once, and what does not waits for room", "[P1
   std::vector<Reading> first;
   first.reserve(3);
   for (int i = 0; i < 2; ++i) CHECK(first.emplace_back(all).grow(20));
-  CHECK(first.emplace_back(all).grow(15));  // what moves is full
+  CHECK(first.emplace_back(all).grow(15));  // the part for moving messages is full
   Reading in_lane(all);
   CHECK(in_lane.grow(20));
   CHECK(all.counts().moving == 75);
@@ -60,7 +61,7 @@ TEST_CASE("messages that hold a part and want more do not wait for each other fo
     readings.push_back(std::make_unique<Reading>(all));
     REQUIRE(readings.back()->grow(5));
   }
-  // All of what moves is given out, and each wants the whole of its message.
+  // All memory for moving messages is given out, and each message wants all of its bytes.
   for (auto& one : readings) one->grow(largest);
   std::size_t finished = 0;
   while (finished < readings.size()) {
@@ -88,7 +89,7 @@ TEST_CASE("who waits is served in order: a small wish does not overtake a large 
   Reading small(all);
   CHECK_FALSE(large.grow(20));
   CHECK_FALSE(small.grow(1));
-  full[2].reset();  // 15: room for the small one alone
+  full[2].reset();  // 15: room only for the small one
   CHECK_FALSE(large.granted);
   CHECK_FALSE(small.granted);
   full[0].reset();
@@ -127,7 +128,7 @@ TEST_CASE("what is kept has a part of its own, and does not hold up what moves",
   }
   CHECK(kept == 2);
   CHECK(all.counts().kept == 24);
-  CHECK(sent[0]->share->keep());  // it is, already
+  CHECK(sent[0]->share->keep());  // it is kept already
   sent[0].reset();
   CHECK(all.counts().kept == 12);
   CHECK(sent[5]->share->keep());
@@ -190,7 +191,7 @@ TEST_CASE("whatever messages do, the bound holds and all of them end", "[P11][la
 
 namespace {
 
-/// Of 256 bytes 64 are for what is kept, 32 the lane, 40 for first parts, and 120 for what moves.
+/// Of 256 bytes 64 are for kept messages, 32 for the lane, 40 for first parts, 120 for moving ones.
 struct Owned {
   static constexpr std::size_t bytes_max = 256;
   static constexpr std::size_t largest = 32;
@@ -198,8 +199,8 @@ struct Owned {
   static constexpr std::size_t of_owner = 120 / 4;
 };
 
-/// What an owner's messages get who all stop before their ends: each has asked for all but one
-/// byte.
+/// The bytes that an owner's messages get if all stop before their ends: each has asked for all but
+/// one byte.
 std::size_t hold_unfinished(LargeMessages& all, std::vector<std::unique_ptr<Reading>>& readings,
                             const std::string& owner, int messages) {
   const std::size_t before = all.counts().moving;
@@ -266,7 +267,7 @@ TEST_CASE("the first part of a message does not wait for those who hold everythi
   Reading large(all, "large");
   CHECK_FALSE(large.grow(Owned::first + 1));
   Reading second(all, "other 0");
-  CHECK_FALSE(second.grow(1));  // its owner holds something already
+  CHECK_FALSE(second.grow(1));  // its owner already has a part
   Reading full(all, "full");
   CHECK_FALSE(full.grow(Owned::first));
   others[3].reset();

@@ -20,7 +20,7 @@ struct Nothing final : HttpService {
 }  // namespace
 
 TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[listener]") {
-  // As in App: the event loop that accepts is made before the workers and goes after them.
+  // As in App: the accepting event loop is made before the workers and destroyed after them.
   asio::io_context control;
   Log log({});
   Metrics metrics(1);
@@ -31,6 +31,6 @@ TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[
                       {{worker.executor(), &service}}, log);
     listener.start();
     control.poll();
-    listener.stop();  // and the loop never gets to hear of it
+    listener.stop();  // the loop gets no time to notice
   }
 }

@@ -48,7 +48,7 @@ HttpRequest asking(const HeaderList& headers) {
   request.headers = headers;
   return request;
 }
-/// What a development server answers: 0 if it lets in.
+/// The response of a development server: 0 if it accepts.
 int development_answers(const HttpRequest& request) {
   const Authenticator development({}, std::string(32, 's'), true);
   const auto result = development.authenticate(request, 0);
@@ -90,7 +90,7 @@ TEST_CASE("only a trusted proxy is believed", "[proxies]") {
   CHECK(caller.address == "192.0.2.1");
   CHECK_FALSE(caller.secure);
   CHECK(caller.proxied);
-  // Not even one that such a claim has named as the client.
+  // Not even one that such a header has named as the client.
   CHECK(address("10.0.0.1", "198.51.100.1, 192.0.2.1") == "192.0.2.1");
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("PROXY protocol v2 names the client", "[proxies]") {
   std::string v6_body("\x20\x01\x0d\xb8", 4);
   v6_body += std::string(11, '\0') + "\x07" + std::string(16, '\1') + "\x30\x39\x20\xFB";
   CHECK(announced(header_v2(1, 0x21, v6_body)).address == "2001:db8::7");
-  // The proxy asks for itself, or for what has no address on the internet.
+  // The proxy's own request, or a client without an internet address.
   CHECK(announced(header_v2(0, 0x00, "")).address == "10.0.0.1");
   CHECK(announced(header_v2(1, 0x00, "")).address == "10.0.0.1");
   CHECK(announced(header_v2(1, 0x31, std::string(216, 'p'))).address == "10.0.0.1");

@@ -15,7 +15,7 @@ namespace {
 constexpr auto for_ever = std::chrono::hours(1);
 constexpr auto for_no_time = std::chrono::nanoseconds(0);
 
-/// Many callers of one flight on one thread; the answer comes when the test says so.
+/// Many callers of one flight on one thread; the result comes when the test says so.
 struct Callers {
   explicit Callers(Clock::duration good_for) : flight(good_for), answered(context.get_executor()) {}
 
@@ -59,7 +59,7 @@ TEST_CASE("a question that many ask at once is asked once", "[http][readyz][P11]
   CHECK(callers.got.empty());
   callers.answer();
   CHECK(callers.got == std::vector<std::string>(100, "answer 1"));
-  callers.call();  // and asked anew once the answer is no longer good
+  callers.call();  // and made again when the result has expired
   callers.answer();
   CHECK(callers.got.back() == "answer 2");
 }

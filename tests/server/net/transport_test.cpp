@@ -1,4 +1,5 @@
-// Bytes over TCP and over TLS: all of them, in order, both ways at once, and how each end looks.
+// Bytes over TCP and TLS: complete, in order, both ways at once; and how each end of a connection
+// appears.
 #include "server/net/transport.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -50,7 +51,7 @@ class Pair {
   }
 
   using Work = std::function<Awaitable<void>()>;
-  /// All at once, until all are done.
+  /// Runs all at once until all are done.
   template <class... Works>
   void run(Works... works) {
     context_.restart();

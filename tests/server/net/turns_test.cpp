@@ -12,13 +12,13 @@ using namespace verbatim::server;
 
 namespace {
 
-/// Takes a turn, does a piece of work that is written down as `name`, and gives it back.
+/// Takes a turn, does a piece of work that is recorded as `name`, and gives the turn back.
 Awaitable<void> work(std::shared_ptr<Turns> turns, char name, std::string& log) {
   const Turns::Turn turn = co_await turns->take();
   log += name;
 }
 
-/// Ready all the time: whatever the loop finds ready meanwhile.
+/// Always ready: shows what else the loop runs meanwhile.
 void others(asio::io_context& context, std::string& log, int left) {
   if (left == 0) return;
   asio::post(context, [&context, &log, left] {
@@ -87,5 +87,5 @@ TEST_CASE("after work there is a pause, in which nothing of the kind is done", "
       },
       asio::detached);
   context.run();
-  CHECK(began - ended >= std::chrono::milliseconds(15));  // never less: a timer is never early
+  CHECK(began - ended >= std::chrono::milliseconds(15));  // a timer is never early
 }

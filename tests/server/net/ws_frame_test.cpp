@@ -1,4 +1,4 @@
-// Frames, made and taken apart: whole, in pieces, and against the rules.
+// Frames are encoded and decoded: whole, in pieces, and against the rules.
 #include "server/net/ws_frame.hpp"
 
 #include <catch2/catch.hpp>
@@ -22,7 +22,7 @@ std::string frame(WsRole sender, Opcode opcode, const std::string& payload,
   return bytes + body;
 }
 
-/// All that comes out, with the input given in pieces of this size.
+/// The whole result when the input comes in pieces of this size.
 std::vector<FrameReader::Frame> read(WsRole sender, const std::string& bytes, std::size_t piece) {
   FrameReader reader(sender, enough);
   std::vector<FrameReader::Frame> frames;
@@ -68,8 +68,7 @@ TEST_CASE("messages of every length of length arrive as they were sent, in piece
 
 TEST_CASE("a mask covers every byte, wherever the piece begins", "[websocket]") {
   const std::string words = "every word is kept, whatever happens to the line it came by";
-  const std::string plain =
-      words + words + words;  // more than two blocks of what is masked at once
+  const std::string plain = words + words + words;  // more than two blocks of the masking loop
   for (std::size_t size = 0; size <= plain.size(); ++size) {
     for (std::size_t begin = 0; begin < 4; ++begin) {
       std::string masked(size, '\0');
@@ -177,13 +176,13 @@ TEST_CASE("once messages are skipped, only control frames are given out", "[P11]
 TEST_CASE("frames against the rules are broken, with the code that says so", "[P11][websocket]") {
   const std::string half_a_character = "\"\xF0\x9F";
   const std::vector<std::pair<std::string, unsigned>> wrong{
-      {frame(WsRole::server, Opcode::text, "{}"), 1002},                      // no mask
-      {"\xC1\x80" + std::string(4, '\0'), 1002},                              // reserved bit
-      {"\x83\x80" + std::string(4, '\0'), 1002},                              // unknown
-      {frame(WsRole::client, Opcode::ping, std::string(126, 'x')), 1002},     // long control
-      {frame(WsRole::client, Opcode::continuation, "x"), 1002},               // of nothing
-      {frame(WsRole::client, Opcode::close, "x"), 1002},                      // half a code
-      {frame(WsRole::client, Opcode::close, close_payload(1005, "")), 1002},  // not to be sent
+      {frame(WsRole::server, Opcode::text, "{}"), 1002},                   // no mask
+      {"\xC1\x80" + std::string(4, '\0'), 1002},                           // reserved bit
+      {"\x83\x80" + std::string(4, '\0'), 1002},                           // unknown
+      {frame(WsRole::client, Opcode::ping, std::string(126, 'x')), 1002},  // long control frame
+      {frame(WsRole::client, Opcode::continuation, "x"), 1002},            // no message to continue
+      {frame(WsRole::client, Opcode::close, "x"), 1002},                   // half a code
+      {frame(WsRole::client, Opcode::close, close_payload(1005, "")), 1002},  // must not be sent
       {frame(WsRole::client, Opcode::close, close_payload(1000, "\xC3\x28")), 1007},
       {std::string("\x81\xFE\0\x05", 4) + std::string(9, '\0'), 1002},  // not the shortest
       {frame(WsRole::client, Opcode::text, half_a_character), 1007},

@@ -27,7 +27,7 @@ config::Limits each_may(std::size_t bytes) {
   return limits;
 }
 
-/// A session's part; of no owner unless it is said.
+/// A session's share; without an owner unless given.
 std::shared_ptr<session::SharedJournal> begun(JournalShares& shares, const std::string& owner = {},
                                               std::int64_t now_ms = 0) {
   return shares.open(owner, now_ms).journal;
@@ -43,7 +43,7 @@ TEST_CASE("beyond the bound the largest part ends and the others go on", "[limit
   CHECK_FALSE(first->add(150, 0));
   CHECK_FALSE(flood->add(700, 0));
   CHECK_FALSE(second->add(150, 0));
-  // One of the small ones meets the bound: it is not its fault.
+  // A small one reaches the limit, but does not cause it.
   CHECK_FALSE(first->add(1, 0));
   CHECK(flood->add(1, 0));
   for (int i = 0; i < 100; ++i) {
@@ -70,7 +70,7 @@ TEST_CASE("each minute is counted by itself", "[limits][P11]") {
     CHECK_FALSE(two->add(500, at + 59'999));
   }
   CHECK(one->add(501, 9 * minute + 59'999));
-  // It was told in that minute; one that is still there may go on in the next.
+  // Notified in that minute; one that still runs may continue in the next.
   CHECK_FALSE(one->add(1, 10 * minute));
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("a session that has gone ends no other", "[limits]") {
   CHECK_FALSE(small->add(1, 0));
   CHECK_FALSE(large->add(2, 0));
   CHECK_FALSE(large->add(997, 0));
-  CHECK_FALSE(small->add(1, 0));  // it meets the bound, and the other has the most
+  CHECK_FALSE(small->add(1, 0));  // it reaches the limit, and the other has the most
   CHECK(large->add(1, 0));
   CHECK_FALSE(small->add(1, 0));
 }
@@ -125,7 +125,7 @@ TEST_CASE("a back end's key is not one user: its sessions count each for itself"
   const auto flood = begun(shares, "bob");
   CHECK_FALSE(flood->add(400, 0));
   CHECK_FALSE(many.front()->add(99, 0));
-  CHECK_FALSE(many.front()->add(2, 0));  // it meets the bound, and another has more
+  CHECK_FALSE(many.front()->add(2, 0));  // it reaches the limit, and another has more
   CHECK(flood->add(1, 0));
   for (const auto& one : many) CHECK_FALSE(one->add(0, 0));
 }
@@ -158,7 +158,7 @@ TEST_CASE("the sessions of one owner have one minute's bound, those that ended w
   CHECK(begun(shares, "bob", 5)->add(1, 59'999) == Limit::journal_bytes);
   CHECK_FALSE(other->add(1'000, 5));
   CHECK_FALSE(begun(shares)->add(1'000, 5));
-  CHECK_FALSE(begun(shares)->add(1'000, 5));  // a session of nobody's counts alone
+  CHECK_FALSE(begun(shares)->add(1'000, 5));  // a session without an owner counts alone
   CHECK_FALSE(begun(shares, "bob", minute)->add(1'000, minute));
 }
 

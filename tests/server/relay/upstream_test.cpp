@@ -1,5 +1,5 @@
-// The way to the provider over real sockets and real TLS: what is verified, what is refused, what
-// is said about it.
+// The upstream connection over real sockets and real TLS: what is verified, what is refused, and
+// what is reported.
 #include "server/relay/upstream.hpp"
 #include "server/relay/access/configured_secrets.hpp"
 #include "server/relay/metrics.hpp"
@@ -28,7 +28,7 @@ namespace session = verbatim::session;
 
 namespace {
 
-/// Accepts WebSockets and sends one message that repeats what the request said of itself.
+/// Accepts WebSockets and sends one message that repeats the request's headers and target.
 class Echo final : public HttpService {
  public:
   Awaitable<HttpResponse> answer(HttpRequest) override { co_return HttpResponse{}; }
@@ -60,7 +60,7 @@ class Echo final : public HttpService {
   std::string refusal_;
 };
 
-/// A provider's front door on a loopback address.
+/// A provider's server on a loopback address.
 class Door {
  public:
   /// `refusal`: the body with which it refuses the model "refused".
@@ -203,7 +203,7 @@ TEST_CASE("a certificate of an unknown issuer is refused", "[upstream][P10]") {
 
 TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
   TempDir dir;
-  Door door("127.0.0.2", dir.path());  // the certificate says localhost, 127.0.0.1 and ::1
+  Door door("127.0.0.2", dir.path());  // the certificate is for localhost, 127.0.0.1, ::1
   const Outcome outcome = dial(door, to("wss://" + door.authority(), door));
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->why.find("no secure connection") == 0);
@@ -300,7 +300,7 @@ TEST_CASE("a TLS handshake that stalls is given up", "[upstream][P11]") {
 
 namespace {
 
-/// A proxy for one connection: notes the CONNECT request, then passes bytes both ways.
+/// A proxy for one connection: records the CONNECT request, then passes bytes both ways.
 class Proxy {
  public:
   explicit Proxy(Door& door, std::string answer)
@@ -372,7 +372,7 @@ TEST_CASE("of a proxy that refuses only the status is told", "[upstream][P10]") 
 
 namespace {
 
-/// A provider that answers an upgrade as it should, with these header lines besides.
+/// A provider that answers an upgrade correctly, with these additional header lines.
 class Answering {
  public:
   Answering(Door& door, std::string lines)

@@ -1,4 +1,4 @@
-// A read of the server's own that lasts is named, and can be ended: while it holds the log, that
+// A long read of the server itself is named and can be interrupted: while it holds the WAL, the WAL
 // only grows.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,7 +20,7 @@ namespace {
 
 using Outcome = std::variant<std::int64_t, storage::StorageError>;
 
-/// Runs a statement that gives one number, on the reader's thread.
+/// Runs a statement that returns one number, on the reader's thread.
 Outcome read(StoreReader& reader, const char* sql, const char* what) {
   asio::io_context io;
   std::optional<Outcome> outcome;
@@ -56,7 +56,7 @@ TEST_CASE("a read that lasts too long is named and broken off; the next one is s
   REQUIRE(becomes([&] { return reader.under_way().has_value(); }));
   CHECK(reader.under_way()->what == std::string("GET /v1/sessions"));
   CHECK_FALSE(reader.break_off_if_begun_before(before));
-  // Again and again, as it is done: between two statements there is nothing to be ended.
+  // Repeated, as the server does: between two statements there is nothing to interrupt.
   CHECK(becomes([&] {
     reader.break_off_if_begun_before(Clock::time_point::max());
     return !reader.under_way();

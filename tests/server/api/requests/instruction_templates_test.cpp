@@ -1,4 +1,4 @@
-// Instructions made of templates: what a value may be, and how it stands in them.
+// Instructions from templates: which values are allowed, and how they are inserted.
 #include "server/api/requests/instruction_templates.hpp"
 
 #include <catch2/catch.hpp>
@@ -65,7 +65,7 @@ TEST_CASE("a value that could be more than a value is refused with its place", "
 
 TEST_CASE("a value is held against its pattern in linear time, whatever the pattern is",
           "[policy][bounds]") {
-  // Each of these takes a backtracking matcher longer than the world has stood.
+  // Each of these would take a backtracking matcher practically for ever.
   for (const char* expression : {"([A-Za-z]+ ?)+", "(a*)*", "(a|a)*", "(a|aa)+", "(.*)*x",
                                  "([a-z]|[a-z][a-z])*", "(a?){400}a{400}"}) {
     INFO(expression);

@@ -1,5 +1,5 @@
-// Names in the bodies that make tokens and sessions: what is misspelt is refused with the name that
-// was meant, since a policy that does nothing is none.
+// Misspelt names in the bodies that make tokens and sessions are refused with the correct name:
+// otherwise a policy would silently have no effect.
 #include <array>
 #include <catch2/catch.hpp>
 

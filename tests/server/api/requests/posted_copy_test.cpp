@@ -1,4 +1,5 @@
-// What writers post, and what makes a session: read, or refused with the place.
+// Bodies of posted copies and of new sessions: they are read, or refused with the place of the
+// error.
 #include "server/api/requests/posted_copy.hpp"
 
 #include <catch2/catch.hpp>
@@ -24,7 +25,7 @@ PostedBody read(const std::string& body) {
   return std::get<PostedBody>(posted);
 }
 
-/// Status and detail.
+/// Returns the status and the detail.
 std::pair<int, std::string> refusal(const std::string& body) {
   auto posted = read_posted_copy(body, limits);
   const auto* refused = std::get_if<HttpResponse>(&posted);

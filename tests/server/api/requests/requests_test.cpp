@@ -1,4 +1,4 @@
-// What the API reads from outside before it does anything: bodies and upgrade requests.
+// Input that the API reads before it acts: bodies and upgrade requests.
 #include <catch2/catch.hpp>
 
 #include "server/api/requests/client_secret.hpp"
@@ -24,7 +24,7 @@ int status_of(const std::string& body) {
 HttpRequest upgrade(HeaderList headers) {
   HttpRequest request;
   request.headers = std::move(headers);
-  request.headers.emplace_back("Host", "localhost:8443");  // what a development server answers
+  request.headers.emplace_back("Host", "localhost:8443");  // accepted by a development server
   return request;
 }
 

@@ -81,7 +81,7 @@ TEST_CASE("a client token says whether it stands for something that the store ke
   made.content_key = std::string("\0\xff key", 6);
   CHECK(authenticator.read_token(authenticator.mint(made))->configured);
   CHECK(authenticator.read_token(authenticator.mint(made))->content_key == made.content_key);
-  // Older programs gave an id to those alone that do.
+  // Older programs gave an id only to tokens that have settings.
   const auto older = [&](const std::string& payload) {
     const std::string body = base64url(payload);
     return authenticator.read_token("ek_" + body + "." + base64url(hmac_sha256(secret, body)));
@@ -140,7 +140,7 @@ TEST_CASE("a token that was signed for something else is refused, whatever it ho
     INFO(payload);
     REQUIRE(refused_with(authenticator, bearing(sign(payload))) == "invalid_token");
   }
-  // Of the right version, with members of other kinds: they count as not there.
+  // The right version, with members of other types: they count as missing.
   for (const char* payload : {R"({"v":1,"exp":"never"})", R"({"v":1,"exp":{},"open":"yes"})"}) {
     INFO(payload);
     const auto result = authenticator.authenticate(bearing(sign(payload)), now_s);
@@ -166,7 +166,7 @@ TEST_CASE("without credentials only a development server admits", "[auth]") {
   HttpRequest here;
   here.headers.emplace_back("Host", "localhost");
   REQUIRE(refused_with(Authenticator({}, secret, true), here).empty());
-  // A token that is wrong is refused even there: whoever sends one means it.
+  // A wrong token is refused even there: a client that sends one means to use it.
   REQUIRE(refused_with(Authenticator({}, secret, true), bearing("ek_x")) == "invalid_token");
 }
 

@@ -1,4 +1,4 @@
-// Keys and tokens are recognised where an id should stand, and ordinary ids are not taken for one.
+// Keys and tokens in the place of an id are recognised; ordinary ids are not taken for one.
 #include "server/relay/access/misplaced_secret.hpp"
 
 #include <unistd.h>
@@ -113,6 +113,6 @@ TEST_CASE("the server's own secrets are no ids, whatever their form", "[P10][ids
   CHECK_FALSE(guard.admits("x." + hex.substr(0, 32) + ".y"));
   CHECK_FALSE(guard.admits("correct horse battery"));
   CHECK_FALSE(guard.admits("ek_68af296e8e408191a1120ab6383263c2"));
-  CHECK(guard.admits("nonesuch"));  // too short a secret to tell it from a word
+  CHECK(guard.admits("nonesuch"));  // too short a secret to distinguish it from a word
   CHECK(guard.admits("lesson-7"));
 }

@@ -1,4 +1,4 @@
-// Whose pages may connect, and where that is asked at all.
+// Which pages may connect, and where the origin is checked.
 #include "server/relay/access/origin.hpp"
 
 #include <catch2/catch.hpp>
@@ -68,7 +68,7 @@ TEST_CASE("the server's own page connects, whatever is listed", "[auth]") {
     CHECK(rules.admit(page("https://127.0.0.1:8443", "127.0.0.1:8443")));
     CHECK(rules.admit(page("http://[::1]:8443", "[::1]:8443", false)));
     CHECK_FALSE(rules.admit(page("https://evil.test")));
-    CHECK_FALSE(rules.admit(page("http://relay.test")));             // no TLS there
+    CHECK_FALSE(rules.admit(page("http://relay.test")));             // the relay has TLS
     CHECK_FALSE(rules.admit(page("https://relay.test:8443")));       // another port
     CHECK_FALSE(rules.admit(page("https://relay.test", "", true)));  // no Host
     CHECK_FALSE(rules.admit(page("https://relay.test", "relay.test", false)));
@@ -114,10 +114,10 @@ TEST_CASE("an origin is asked where a page can have connected by itself, and now
   CHECK(status(authenticator,
                with(page("https://relay.test"), "Sec-WebSocket-Protocol", offered)) == 101);
   CHECK(status(authenticator, with(page(""), "Sec-WebSocket-Protocol", offered)) == 101);
-  // A header of another scheme is no credential: the token came by subprotocol all the same.
+  // A header of another scheme is no credential: the token still comes by subprotocol.
   const auto both = with(evil, "Authorization", "Basic eA==");
   CHECK(status(authenticator, with(both, "Sec-WebSocket-Protocol", offered)) == 403);
-  // Where no token is needed, a page of anybody's would get in.
+  // Where no token is needed, any page would be accepted.
   const Authenticator development({}, secret, true);
   CHECK(status(development, page("https://evil.test", "localhost:8443")) == 403);
   CHECK(status(development, page("https://localhost:8443", "localhost:8443")) == 101);

@@ -1,4 +1,4 @@
-// What a client token stands for is kept so that only the token opens it.
+// A client token's content is stored so that only the token can decrypt it.
 #include "server/relay/access/token_content.hpp"
 
 #include <catch2/catch.hpp>
@@ -26,7 +26,7 @@ ClientToken token(const std::string& config, const std::string& kept_private) {
 TEST_CASE("what a token stands for is kept unreadable, and its key opens it", "[P10][erase]") {
   const std::string config = GENERATE(std::string(), std::string(R"({"instructions":"planted"})"),
                                       std::string(300'000, 'p'));
-  const std::string run(64, 'p');  // four may stand in any 400,000 letters of Base64
+  const std::string run(64, 'p');  // four may occur in any 400,000 letters of Base64
   const std::string kept_private =
       GENERATE(std::string("{}"), std::string(R"({"case":"planted"})"));
   ClientToken made = token(config, kept_private);
@@ -82,6 +82,6 @@ TEST_CASE("what an older program left in the clear is read as it is by a token w
   CHECK(old.private_json == R"({"a":1})");
   seal_content(old, "");
   CHECK(old.private_json == R"({"a":1})");
-  // One that says that its content is sealed does not take what somebody wrote there instead.
+  // A token whose content must be sealed does not accept unsealed content in its place.
   CHECK_FALSE(unseal_content(old, key));
 }

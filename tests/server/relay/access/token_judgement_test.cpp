@@ -1,4 +1,4 @@
-// What a client token opens and what it may read, by what it says and what the store knows.
+// Which sessions a client token may open and read, from its claims and from the store.
 #include "server/relay/access/token_judgement.hpp"
 
 #include <catch2/catch.hpp>
@@ -41,7 +41,7 @@ TEST_CASE("a token is good for its own session, a new one too", "[auth]") {
   Case it;
   CHECK(it.use() == 200);
   CHECK(it.open() == 101);
-  it.standing.owner = std::nullopt;  // nobody has opened it yet
+  it.standing.owner = std::nullopt;  // the session does not exist yet
   it.standing.goes_on = false;
   CHECK(it.use() == 404);
   CHECK(it.open() == 101);
@@ -98,7 +98,7 @@ TEST_CASE("a token without what it stands for is refused, one that stands for no
           "[auth]") {
   Case it;
   it.standing.stored.reset();
-  CHECK(it.open() == 101);  // another server with the same secret has made it
+  CHECK(it.open() == 101);  // another server with the same secret made it
   it.claims.configured = true;
   CHECK(it.use() == 401);
   CHECK(it.open() == 401);
