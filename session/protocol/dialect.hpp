@@ -4,7 +4,7 @@
 //
 // Pure and without state: one object serves every session on every thread. Untrusted input: what
 // is not understood stays as it came, for the session to judge. Another dialect is another class,
-// and a line in server/relay/upgrade_request that recognises its clients.
+// and a line in server/relay/access/upgrade_request that recognises its clients.
 #pragma once
 
 #include "session/protocol/message.hpp"

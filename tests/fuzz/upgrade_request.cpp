@@ -6,7 +6,7 @@
 
 #include "base/ids.hpp"
 #include "base/json/view.hpp"
-#include "server/relay/upgrade_request.hpp"
+#include "server/relay/access/upgrade_request.hpp"
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "server/relay/access/auth.hpp"
-#include "server/relay/upgrade_request.hpp"
+#include "server/relay/access/upgrade_request.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;

@@ -4,7 +4,7 @@
 #include "server/api/requests/client_secret.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/relay/access/token_terms.hpp"
-#include "server/relay/upgrade_request.hpp"
+#include "server/relay/access/upgrade_request.hpp"
 #include "session/protocol/dialect.hpp"
 
 using namespace verbatim;

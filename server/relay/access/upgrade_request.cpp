@@ -1,4 +1,4 @@
-#include "server/relay/upgrade_request.hpp"
+#include "server/relay/access/upgrade_request.hpp"
 
 #include <algorithm>
 #include <cctype>
