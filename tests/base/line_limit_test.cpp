@@ -50,7 +50,8 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
-TEST_CASE("so many lines a second are written, and what was left out is told once", "[log][P11]") {
+TEST_CASE("a limited number of lines a second is written, and the number left out is reported once",
+          "[log][P11]") {
   LineLimit limit(3);
   std::size_t written = 0;
   for (int i = 0; i < 1000; ++i) written += limit.take(start + i * 100us).write ? 1 : 0;
@@ -60,7 +61,7 @@ TEST_CASE("so many lines a second are written, and what was left out is told onc
   CHECK(limit.take_left_out(start + 1s) == 0);
 }
 
-TEST_CASE("a line of the next second tells first what was left out", "[log]") {
+TEST_CASE("the next second begins with the number of lines left out", "[log]") {
   LineLimit limit(1);
   CHECK(limit.take(start).write);
   CHECK_FALSE(limit.take(start).write);

@@ -57,7 +57,7 @@ TEST_CASE("control characters are written as escapes, each kind of them", "[log]
   }
 }
 
-TEST_CASE("bytes that are no text do not hide a control character behind them", "[log][P10]") {
+TEST_CASE("invalid bytes do not hide a control character after them", "[log][P10]") {
   for (const std::string lead : {"\xC2", "\xE2\x80", "\xF0\x9F", "\xFF"}) {
     const std::string shown = printable(lead + "\x1b[2J\x7f");
     CHECK(shown.find('\x1b') == std::string::npos);

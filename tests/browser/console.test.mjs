@@ -156,7 +156,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('where the microphone is refused the page says what to do, and typing goes on', async (t) => {
+  test('without permission for the microphone the page says what to do, and typing still works', async (t) => {
     const refusing = await startBrowser(t, { microphone: 'refused' });
     const page = await openConsole(refusing, relay);
     await page.getByRole('button', { name: 'Start' }).click();
@@ -167,7 +167,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await words(page), ['Then I type.', 'You said: Then I type.']);
   });
 
-  test('the end of a conversation is announced, and its reason is said in words', async (t) => {
+  test('the end of a conversation is shown, with its reason in words', async (t) => {
     const set = ['session.max_duration=4s', 'session.ending_notice=3s'];
     const page = await open(t, '#/talk', {}, await startRelay(t, { key: null, simulator, set }));
     await page.getByLabel('Type instead of talking').fill('How long do we have?');
@@ -199,7 +199,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('who comes to a relay that is gone is told so', async (t) => {
+  test('the page says so if the relay cannot be reached', async (t) => {
     const gone = await startRelay(t, { key: null, simulator });
     const page = await open(t, '#/talk', {}, gone);
     await page.getByRole('button', { name: 'Start' }).waitFor();
@@ -210,7 +210,7 @@ describe('the console', { concurrency: 3 }, () => {
     await page.getByRole('alert').getByText('The relay cannot be reached').waitFor();
   });
 
-  test('of an answer that was talked over, what was heard stands apart from the rest [P5]', async (t) => {
+  test('the heard part of an answer that was talked over is shown apart from the rest [P5]', async (t) => {
     const page = await open(t, `#/sessions/${talkedOver}`);
     const turn = page.locator('.turn.truncated');
     await turn.waitFor();
@@ -228,7 +228,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.equal(await page.locator('.timeline .bar.truncated .cut').count(), 1);
   });
 
-  test('the timeline is to scale, tells each turn at its key, and leads to it', async (t) => {
+  test('the timeline is to scale, describes each turn on focus, and links to it', async (t) => {
     const page = await open(t, `#/sessions/${talkedOver}`);
     await page.locator('.timeline .bar').nth(3).waitFor();
     const { turns } = await relay.transcript(talkedOver);
@@ -403,7 +403,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await words(page), ['Before.', 'You said: Before.']);
   });
 
-  test('what other writers have is told where it differs [P3]', async (t) => {
+  test('turns show the text of other writers where it differs [P3]', async (t) => {
     const id = await recorded('synthetic-01-simple-turn');
     const { turns } = await relay.transcript(id);
     const [{ item_id, role, text }] = turns;
@@ -421,7 +421,7 @@ describe('the console', { concurrency: 3 }, () => {
     );
   });
 
-  test('what is missing is said [P13]', async (t) => {
+  test('missing turns are shown as missing [P13]', async (t) => {
     const id = await recorded('ga-azure-transcription-failed');
     const { gaps } = await relay.transcript(id);
     const page = await open(t, `#/sessions/${id}`);
@@ -429,7 +429,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.equal(await page.locator('.gaps li').count(), gaps.length);
   });
 
-  test('markup that somebody says stays text, and a script that got in would not run [P10]', async (t) => {
+  test('spoken markup stays text, and an injected script would not run [P10]', async (t) => {
     const said = '<img src=x onerror="document.title=1"><script>document.title=2</script><b>bold</b>';
     await written('markup', [{ role: 'user', text: said, status: 'completed' }], {
       user: said,
@@ -526,7 +526,7 @@ describe('the console', { concurrency: 3 }, () => {
   });
 });
 
-test('whatever there is to draw has its place between the marks, and the marks are few', () => {
+test('every value to draw lies between the marks, and the marks are few', () => {
   for (let value = 1e-5; value < 1e5; value *= 1.37) {
     for (const [scale, values] of [
       [linear, [value]],
@@ -544,7 +544,7 @@ test('whatever there is to draw has its place between the marks, and the marks a
   assert.ok(decades([]).marks.length === 0 && linear([]).marks.length === 1);
 });
 
-test("a histogram's quantiles between two looks are those of what came between them", () => {
+test("a histogram's quantiles between two scrapes are those of the values between them", () => {
   const text = (counts) =>
     ['# HELP h x', ...counts.map(([le, count]) => `h_bucket{a="\\"",le="${le}"} ${count}`)].join('\n');
   const before = metrics.buckets(

@@ -57,7 +57,7 @@ function lastPlayed(played, sent) {
   return { from: last / 24, to: (next < 0 ? sent.length : next) / 24 };
 }
 
-test('what is spoken into the page is heard, answered, played and kept [P1][P8]', async (t) => {
+test('speech into the page is transcribed, answered, played and kept [P1][P8]', async (t) => {
   for (const audio of ['binary', 'json']) {
     const relay = await relayOf(t);
     const browser = await startBrowser(t, { microphone: sentence });
@@ -76,7 +76,7 @@ test('what is spoken into the page is heard, answered, played and kept [P1][P8]'
   }
 });
 
-test('who talks over an answer stops it, and what the relay calls heard is what was played [P4]', async (t) => {
+test('talking over an answer stops it, and the heard part is the part that was played [P4]', async (t) => {
   const relay = await relayOf(t);
   // The second sentence overlaps the answer to the first.
   const browser = await startBrowser(t, {
@@ -109,7 +109,7 @@ test('who talks over an answer stops it, and what the relay calls heard is what 
   assert.equal(kept.heard.audio_ms, heardMs);
 });
 
-test('a line that is cut in mid-answer is taken up again without a word lost or told twice [P8]', async (t) => {
+test('a connection cut in mid-answer is resumed without a word lost or repeated [P8]', async (t) => {
   const relay = await relayOf(t);
   const line = await startLine(t, relay);
   const browser = await startBrowser(t);
@@ -172,7 +172,7 @@ test('a browser that is killed in mid-sentence leaves every word it saw, and the
   }
 });
 
-test('of two tabs with one conversation the newer has it, and the older says so and stays away [P8]', async (t) => {
+test('if two tabs open one conversation, the newer has it, and the older says so and stays away [P8]', async (t) => {
   const relay = await relayOf(t);
   const browser = await startBrowser(t);
   const first = await PageConversation.open(browser, relay, { microphone: false });
@@ -197,7 +197,7 @@ test('several connects at once are one connection [P8]', async (t) => {
   assert.equal(json.sessions.length, 1);
 });
 
-test('an expired token is renewed, and told where it can not be [P10]', async (t) => {
+test('an expired token is renewed; if it cannot be, the page says so [P10]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const browser = await startBrowser(t);
   const [expired, good] = [`ek_${'x'.repeat(60)}`, await relay.mint()];
@@ -220,7 +220,7 @@ test('without a microphone the page says why, and the conversation goes on in wr
   assert.equal(await talk.run(() => talk.state), 'open');
 });
 
-test('muted, nothing but silence leaves the page; a device that is gone is told and followed by another [P8]', async (t) => {
+test('while muted only silence is sent; a lost device is reported and replaced by another [P8]', async (t) => {
   const relay = await relayOf(t);
   const browser = await startBrowser(t, { microphone: [{ ms: 500, loud: true }] });
   const talk = await PageConversation.open(browser, relay);
@@ -290,7 +290,7 @@ test('closing leaves no track, no sound and no socket, and one can begin again [
   }
 });
 
-test('what the page saw of a conversation that ended badly is posted on the next visit [P3]', async (t) => {
+test("the page's copy of a conversation that ended badly is posted on the next visit [P3]", async (t) => {
   const relay = await relayOf(t, { set: ['session.resume_window=0s'] });
   const browser = await startBrowser(t, { microphone: silence });
   const context = await browser.newContext({ ignoreHTTPSErrors: true });

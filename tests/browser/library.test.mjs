@@ -19,7 +19,7 @@ test('the library has less than 30 kB without its comments, and depends on nothi
   assert.deepEqual([dependencies, peerDependencies], [undefined, undefined]);
 });
 
-test('what is packed for npm is the whole library with its types', () => {
+test('the npm package is the whole library with its types', () => {
   const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd: folder, encoding: 'utf8' }));
   const packed = files.map(({ path }) => path);
   for (const name of [...modules, 'conversation.d.ts', 'package.json']) assert.ok(packed.includes(name), name);

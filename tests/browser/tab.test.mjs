@@ -6,7 +6,7 @@ import { startRelay, startSimulator, temporaryDirectory } from '../e2e/support/v
 import { sentence, startBrowser } from './support/browser.mjs';
 import { openConsole } from './support/console.mjs';
 
-test('who closes the tab in mid-sentence finds the session in the list, with every word and the reason [P1][P2]', async (t) => {
+test('after the tab is closed in mid-sentence, the session is in the list with every word and the reason [P1][P2]', async (t) => {
   const relay = await startRelay(t, {
     key: null,
     simulator: await startSimulator(t, [], '1'),

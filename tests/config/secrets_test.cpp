@@ -74,7 +74,7 @@ TEST_CASE("a byte order mark in a secret's file is refused", "[config][secrets]"
     CHECK_THAT(refusal_in(mark + std::string("sk-abcdefgh12345678\n")), Contains("BOM"));
 }
 
-TEST_CASE("a blank in a secret is refused, wherever it stands", "[config][secrets]") {
+TEST_CASE("a space in a secret is refused at any position", "[config][secrets]") {
   for (const char* blank : {" ", "\xC2\xA0", "\xE2\x80\x8B", "\xE2\x80\xAF", "\xE3\x80\x80"}) {
     for (const std::string& text :
          {blank + std::string("sk-abcdefgh"), std::string("sk-abcdefgh") + blank,

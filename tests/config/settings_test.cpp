@@ -135,7 +135,7 @@ TEST_CASE("every kind of value is read from a bare text", "[config]") {
   CHECK(from_variable("VERBATIM_CAPTURE_DIR=").capture.dir.empty());
 }
 
-TEST_CASE("what is printed can be read again and means the same", "[config]") {
+TEST_CASE("printed settings can be read again and mean the same", "[config]") {
   const Settings changed =
       load({{},
             {"server.listen=[::1]:9000", "session.idle_timeout=90s", "server.body_bytes_max=1500",
@@ -271,7 +271,7 @@ TEST_CASE("secrets come from a file or the environment", "[P10][config]") {
   CHECK(targets.webhook.targets.at(0).secret.reveal() == "from-a-file");
 }
 
-TEST_CASE("a webhook's target is known by a name that tells nothing of its path", "[P10][config]") {
+TEST_CASE("a webhook target's default name reveals nothing of its path", "[P10][config]") {
   const Directory directory;
   const std::string file = directory.write("secret", "from-a-file\n").string();
   const auto target = [&file](const std::string& more) {

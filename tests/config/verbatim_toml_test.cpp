@@ -29,7 +29,7 @@ TEST_CASE("the documented configuration is exactly the defaults", "[config]") {
   CHECK(settings.upstream.api_key.empty());
 }
 
-TEST_CASE("every key stands in the documented configuration, with what it accepts", "[config]") {
+TEST_CASE("the documented configuration has every key and the values it accepts", "[config]") {
   const std::string text = text_of(example);
   for (const Key& key : keys()) {
     if (key.role == Role::secret) {

@@ -32,7 +32,7 @@ async function hold(t, relay, lines) {
   }
 }
 
-test('Credentials: each opens what its line says', async (t) => {
+test('Credentials: each opens the endpoints of its row', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ann' });
   const client = await Client.connectWithId(t, relay, { token });
@@ -65,7 +65,7 @@ test('Credentials: each opens what its line says', async (t) => {
   ]);
 });
 
-test('HTTP: what is accepted, and what is refused with which status', async (t) => {
+test('HTTP: accepted requests, and the status of refused ones', async (t) => {
   const relay = await start(t);
   const key = `Authorization: Bearer ${relay.key}`;
   const secrets = 'POST /v1/realtime/client_secrets';
@@ -95,7 +95,7 @@ test('HTTP: what is accepted, and what is refused with which status', async (t) 
   assert.equal((await raw(t, relay, 'GET /healthz HTTP/1.1\r\n\r\n')).status, 400);
 });
 
-test('Answers are no-store, but for pages and the description of the API, whatever their status', async (t) => {
+test('Responses of every status are no-store, except pages and the API description', async (t) => {
   const relay = await start(t, ['server.body_bytes_max=64KiB']);
   const key = `Authorization: Bearer ${relay.key}`;
   const stored = async (...what) => {

@@ -76,7 +76,7 @@ test('a frame counts as one message when a client resumes, whichever way it take
   assert.equal(new Set(ids).size, ids.length);
 });
 
-test('binary audio is given only to who can hear that it is, and a wrong wish is told [P9]', async (t) => {
+test('binary audio goes only to a client that requested it and gets the confirmation; a wrong request is refused [P9]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connect(t, relay, { query: { audio: 'binary' }, token: await relay.mint() });
   await client.ask('Hello?');

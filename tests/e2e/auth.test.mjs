@@ -65,7 +65,7 @@ test('a page of another origin is refused', async (t) => {
   }
 });
 
-test('the API wants the back end\'s key', async (t) => {
+test("the API wants the back end's key", async (t) => {
   const relay = await start(t);
   for (const key of [undefined, 'vk_wrong']) {
     assert.equal((await relay.request('/v1/sessions', { key })).status, 401);
@@ -74,7 +74,7 @@ test('the API wants the back end\'s key', async (t) => {
   }
 });
 
-test('another user\'s session does not exist for a token', async (t) => {
+test("another user's session does not exist for a token", async (t) => {
   const relay = await start(t);
   const hers = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ada' }) });
   await hers.ask('Hello?');
@@ -84,7 +84,7 @@ test('another user\'s session does not exist for a token', async (t) => {
   assertRefused(await refusal(relay, { token: other, query: { session: hers.id } }), 404);
 });
 
-test('a token for a user opens that user\'s sessions, one for a session only that one', async (t) => {
+test("a token for a user opens that user's sessions, one for a session only that one", async (t) => {
   const relay = await start(t);
   const open = await relay.mint({ user: 'ada' });
   const first = await Client.connectWithId(t, relay, { token: open, query: { session: 'ada-1' } });
@@ -96,7 +96,7 @@ test('a token for a user opens that user\'s sessions, one for a session only tha
   assertRefused(await refusal(relay, { token: grace, query: { session: 'ada-1' } }), 404);
 });
 
-test('what a token is bound to is in force before the client says anything', async (t) => {
+test("a token's settings are in force before the client's first message", async (t) => {
   const relay = await start(t);
   const session = { type: 'realtime', instructions: 'Be brief.' };
   const token = await relay.mint({ user: 'ada', metadata: { course: '7' } }, session);
@@ -126,7 +126,7 @@ test('secrets show nowhere [P10]', async (t) => {
   }
 });
 
-test('what is no upgrade, and what is not supported, is refused with its status', async (t) => {
+test('requests that are no upgrade, or are not supported, are refused with their status', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ada' });
   assertRefused(await relay.request('/v1/realtime', { key: token }), 426);

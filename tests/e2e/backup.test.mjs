@@ -59,7 +59,7 @@ async function talk(t, relay) {
   };
 }
 
-test('a backup beside a server under load, restored elsewhere, tells the same', async (t) => {
+test('a backup of a server under load, restored elsewhere, has the same content', async (t) => {
   const { setup, relay } = await start(t);
   const ended = await Promise.all([1, 2, 3].map(() => Client.connectWithId(t, relay)));
   for (const client of ended) {
@@ -179,7 +179,7 @@ test('nothing to check is exit 3, a bad setting exit 2', async (t) => {
   assert.equal((await run(['check', '--data', '--set', 'server.nonsense=1'])).code, 2);
 });
 
-test('recover --dry-run says what recover then does [P7]', async (t) => {
+test('recover --dry-run reports what recover then does [P7]', async (t) => {
   const { setup, relay } = await start(t);
   const client = await Client.connectWithId(t, relay);
   await client.ask('Hello?');

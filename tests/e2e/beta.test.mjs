@@ -140,7 +140,7 @@ test('a token of the beta endpoint binds a session in beta shape [P9]', async (t
   await client.close();
 });
 
-test('who opts into another beta feature is a client of GA [P9]', async (t) => {
+test('a client that opts into another beta feature is a GA client [P9]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connect(t, relay, { headers: { 'openai-beta': 'assistants=v2' } });
   const events = await client.ask('As it is?');
@@ -148,7 +148,7 @@ test('who opts into another beta feature is a client of GA [P9]', async (t) => {
   await client.close();
 });
 
-test('what a beta client says wrongly is answered, and it goes on [P11]', async (t) => {
+test("a beta client's errors are answered, and it can continue [P11]", async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connect(t, relay, { headers: { 'openai-beta': 'realtime=v1' } });
   client.send('{"type":"session.update","session":{"voice":"a"}');

@@ -40,7 +40,7 @@ test('its functions begin where an indirect branch may land', { skip: released |
   assert.ok(bare.length * 100 < own.length, bare.join('\n'));
 });
 
-test('its bill of materials names what is linked, loaded and compiled in, with source and version', { skip: released }, () => {
+test('its bill of materials names everything linked, loaded and compiled in, with source and version', { skip: released }, () => {
   const sbom = JSON.parse(run(join(root, 'scripts/sbom.mjs'), '--build', dirname(binary)));
   assert.deepEqual([sbom.bomFormat, sbom.specVersion], ['CycloneDX', '1.5']);
   assert.equal(sbom.metadata.component.hashes[0].content.length, 64);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
-test('what was captured replays to the transcript that was kept, and is erased with it', async (t) => {
+test('a capture replays to the stored transcript, and is erased with it', async (t) => {
   const directory = temporaryDirectory(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),

@@ -139,7 +139,7 @@ test("a secret's file that others may read is warned of, at the start, at SIGHUP
   assert.equal(warned(), 2);
 });
 
-test('tokens and private answers stay out of caches, and TLS of ours is to be kept to [P10]', async (t) => {
+test('tokens and private responses stay out of caches, and HSTS is sent where the relay has TLS [P10]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connectWithId(t, relay);
   await client.ask('Who may read this?');
@@ -161,7 +161,7 @@ test('tokens and private answers stay out of caches, and TLS of ours is to be ke
   assert.equal((await plain.request('/healthz')).headers['strict-transport-security'], undefined);
 });
 
-test('the process can not be dumped or traced by others of its user, unless that is allowed [P10]', async (t) => {
+test('other processes of the user cannot dump or trace the relay, unless that is allowed [P10]', async (t) => {
   // The process's own user may not read /proc files that belong to another user.
   const user = process.getuid() === 0 ? 65534 : process.getuid();
   const owner = async (set) => {

@@ -81,7 +81,7 @@ test('a second start after a crash changes nothing more [P7]', async (t) => {
   assert.deepEqual(await second.transcript(client.id), once);
 });
 
-test('SIGTERM tells clients, finalises and exits 0 [P2]', async (t) => {
+test('SIGTERM notifies clients, finalises and exits 0 [P2]', async (t) => {
   const simulator = await startSimulator(t);
   const dataDir = temporaryDirectory(t);
   const key = makeKey();
@@ -118,7 +118,7 @@ test('a second signal hurries the end and leaves out no record [P2]', async (t) 
   }
 });
 
-test('however many signals come, to the last moment, the exit code stands [P2]', async (t) => {
+test('any number of signals, at any moment, leaves the exit code unchanged [P2]', async (t) => {
   const simulator = await startSimulator(t);
   for (let round = 0; round < 5; ++round) {
     const { program } = await startRelay(t, { simulator });

@@ -212,7 +212,7 @@ test('the token of an erased session that may open others opens them as before [
   assert.deepEqual(json.private, { note: planted });
 });
 
-test('what was erased a moment before a crash is in no file of the next process [P10]', async (t) => {
+test('text erased a moment before a crash is in no file of the next process [P10]', async (t) => {
   const setup = { simulator: await startSimulator(t), dataDir: temporaryDirectory(t), key: makeKey() };
   const relay = await startRelay(t, setup);
   const quiet = await crowd(t, relay);
@@ -246,7 +246,7 @@ test('the command line erases as thoroughly, beside a relay where five talk [P10
 });
 
 for (const by of ['a request', 'the command line']) {
-  test(`nothing is erased by ${by} as long as what was captured cannot be removed [P10]`, async (t) => {
+  test(`nothing is erased by ${by} as long as a capture cannot be removed [P10]`, async (t) => {
     const capture = temporaryDirectory(t);
     const relay = await startRelay(t, { simulator: await startSimulator(t), set: [`capture.dir=${capture}`] });
     const client = await talk(t, relay, await relay.mint({ user: 'ann' }), 'Hello');

@@ -26,7 +26,7 @@ const erasedBy = async (relay, by) => {
   return Number(new RegExp(`^verbatim_sessions_erased_total\\{by="${by}"\\} (\\d+)`, 'm').exec(text)?.[1]);
 };
 
-test('what was said, posted and captured is in no file after an erasure [P10]', async (t) => {
+test('spoken, posted and captured text is in no file after an erasure [P10]', async (t) => {
   const capture = temporaryDirectory(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
@@ -102,7 +102,7 @@ test('the command line erases a session that has not begun, and one that only wr
   }
 });
 
-test('what is erased is in no file within moments, while five other people go on talking [P10]', async (t) => {
+test('erased text is in no file within moments, while five other people go on talking [P10]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const planted = randomUUID();
   const words = Array.from({ length: 30 }, (_, i) => `${planted} ${i}`);

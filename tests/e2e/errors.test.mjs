@@ -34,7 +34,7 @@ test('frames that no client may send end its connection with the right code [P11
   await other.ask('Does anyone else notice?');
 });
 
-test('a provider that cannot be reached is said and recorded [P2]', async (t) => {
+test('an unreachable provider is reported and recorded [P2]', async (t) => {
   const unused = createServer().listen(0, '127.0.0.1');
   await once(unused, 'listening');
   const { port } = unused.address();
@@ -51,7 +51,7 @@ test('a provider that cannot be reached is said and recorded [P2]', async (t) =>
   assert.ok(['upstream_lost', 'upstream_error'].includes(session.close_reason));
 });
 
-test('of a provider that refuses the client is told status and code, not its words [P10]', async (t) => {
+test("if the provider refuses, the client gets status and code, not the provider's text [P10]", async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connectWithId(t, relay, { query: { model: 'gpt-realtime+no_such_fault' } });
   assert.equal((await client.closed).code, 1011);

@@ -50,7 +50,7 @@ test('turns are seen as they are spoken, then the end with its receipt, and the 
   }
 });
 
-test('only what is durable is shown, and a broken connection goes on where it was [P1]', async (t) => {
+test('only durable text is shown, and a broken connection continues where it was [P1]', async (t) => {
   const cell = await Cell.start(t, simulator);
   const { client, provider } = await cell.wired();
   provider.says('item_1', 'It was ');
@@ -76,7 +76,7 @@ test('only what is durable is shown, and a broken connection goes on where it wa
   await cell.end();
 });
 
-test('copies that come after the end are seen by who connects then, and as what they changed [P3]', async (t) => {
+test('copies posted after the end reach later subscribers, as the changes that they made [P3]', async (t) => {
   const relay = await startRelay(t, { simulator });
   const client = await Client.connectWithId(t, relay);
   await client.ask('One?');
@@ -130,7 +130,7 @@ function adds(provider, item, previous, words) {
   });
 }
 
-test('many watch one session, and one that reads nothing harms nobody and is cut off [P11]', async (t) => {
+test('many follow one session; one that reads nothing is disconnected and harms no other [P11]', async (t) => {
   const cell = await Cell.start(t, simulator, {
     set: ['events.write_timeout=500ms', 'events.interval=5ms'],
   });
@@ -168,7 +168,7 @@ test('many watch one session, and one that reads nothing harms nobody and is cut
   assert.equal(await metric(cell.relay, 'verbatim_watchers'), 0);
 });
 
-test('watchers beyond the limits are asked to come later; who leaves makes room [P11]', async (t) => {
+test('subscribers beyond the limits are asked to come later; one that leaves makes room [P11]', async (t) => {
   const relay = await startRelay(t, {
     simulator, set: ['events.watchers_max=3', 'events.watchers_per_session_max=2'],
   });
@@ -252,7 +252,7 @@ test('a watched session that is erased ends the stream, and is not there afterwa
   assert.equal((await Watcher.open(t, relay, json.id)).status, 404);
 });
 
-test("a token watches its own session alone, and nobody without one [P10]", async (t) => {
+test("a token can follow only its own session, and no session can be followed without one [P10]", async (t) => {
   const relay = await startRelay(t, { simulator });
   const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
   const foreign = await relay.mint({ user: 'eve' });

@@ -57,7 +57,7 @@ describe('HTTP as the world writes it', { concurrency: 4 }, () => {
     }
   });
 
-  test('what a path does not accept says what it does accept', async (t) => {
+  test('a refused method names the methods that the path accepts', async (t) => {
     const relay = await start(t);
     const allow = async (line) => {
       const answer = await raw(t, relay, get(line));
@@ -82,7 +82,7 @@ describe('HTTP as the world writes it', { concurrency: 4 }, () => {
     assertProvidersShape(await post(Buffer.from('{}'), 'Expect: a-miracle\r\n'), 417);
   });
 
-  test('everything below /v1/realtime is refused in the provider\'s shape [P9]', async (t) => {
+  test("everything below /v1/realtime is refused in the provider's shape [P9]", async (t) => {
     const relay = await start(t, ['server.body_bytes_max=64KiB']);
     const key = `Authorization: Bearer ${relay.key}\r\n`;
     const token = `Authorization: Bearer ${await relay.mint({ user: 'ada' })}\r\n`;
@@ -184,7 +184,7 @@ describe('bodies', { concurrency: 2 }, () => {
     assert.deepEqual(wire.statuses, [100, 200]);
   });
 
-  test('bodies that stop a byte short hold no more than server.bodies_bytes_max, and nobody waits for them [P11]', async (t) => {
+  test('bodies that stop a byte short hold no more than server.bodies_bytes_max, and no other request waits for them [P11]', async (t) => {
     const relay = await start(t, ['server.bodies_bytes_max=16MiB', 'server.request_timeout=1m']);
     const before = memory(relay);
     const head = (key) => `POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Length: ${4 * MiB}\r\n\r\n`;
@@ -205,7 +205,7 @@ describe('bodies', { concurrency: 2 }, () => {
     await eventually(async () => (await metric(relay, 'verbatim_request_body_bytes')) === 0, 'all given back');
   });
 
-  test('the last chunk of a stranger\'s body may come byte by byte [P11]', async (t) => {
+  test("the last chunk of a stranger's body may come byte by byte [P11]", async (t) => {
     const relay = await start(t);
     const conversation = await Client.connectWithId(t, relay);
     const key = `Authorization: Bearer ${relay.key}\r\n`;

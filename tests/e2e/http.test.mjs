@@ -55,7 +55,7 @@ test('a transcript has six formats and an ETag', async (t) => {
   assertProblem(await relay.request(`${path}?format=pdf`), 400);
 });
 
-test('bad requests are refused with a problem that says why', async (t) => {
+test('bad requests are refused with a problem that gives the reason', async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
     set: ['server.body_bytes_max=64KiB'],

@@ -33,7 +33,7 @@ for (const [kind, most] of Object.entries(known)) {
     assert.ok(cost <= 1.1 * most, `${cost} instructions, ${most} were known`);
   });
 
-  test(`however long an answer is, its next "${kind}" costs the same [P12]`, { skip }, async (t) => {
+  test(`the next "${kind}" of an answer of any length costs the same [P12]`, { skip }, async (t) => {
     const late = await each(kind, 3000, 3500);
     t.diagnostic(`${late} instructions after 3,000; known: ${most}`);
     assert.ok(late <= 1.1 * most, `${late} instructions after 3,000, ${most} were known`);

@@ -49,7 +49,7 @@ async function converse(t, { provider, relay }, options = {}) {
 
 const state = async (relay, id) => (await relay.request(`/v1/sessions/${id}`)).json.status;
 
-describe('the limit of a client\'s message', { concurrency: 2 }, () => {
+describe("the limit of a client's message", { concurrency: 2 }, () => {
   test('a message of exactly the limit is relayed, whole and in fragments of any size [P9][P11]', async (t) => {
     const limit = 1 * MiB;
     const world = await start(t, ['session.client_message_bytes_max=1MiB']);
@@ -96,7 +96,7 @@ describe('the limit of a client\'s message', { concurrency: 2 }, () => {
     });
   }
 
-  test('who never comes back after it has ended by policy, with all that was said [P2]', async (t) => {
+  test('a client that never returns after it ends its session by policy, with all its text [P2]', async (t) => {
     const world = await start(t, ['session.client_message_bytes_max=64KiB', 'session.resume_window=200ms']);
     const { client } = await converse(t, world);
     client.send({ type: 'conversation.item.create', item: { id: 'item_1', type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Before.' }] } });
@@ -222,7 +222,7 @@ describe('the memory of large messages', () => {
     await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
   });
 
-  test('is not held by who announces a message and sends no more of it [P11]', async (t) => {
+  test('is not held by a peer that announces a message and sends no more of it [P11]', async (t) => {
     const world = await start(t, [...bounded, 'server.large_message_timeout=500ms']);
     const { relay } = world;
     const stalled = [];
@@ -246,7 +246,7 @@ describe('the memory of large messages', () => {
     await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
   });
 
-  test('has shares of users: the unfinished messages of one hold up nobody else\'s [P11]', async (t) => {
+  test("has shares of users: the unfinished messages of one hold up nobody else's [P11]", async (t) => {
     // The waiting messages stay until the test ends.
     const world = await start(t, [...bounded, 'server.large_message_timeout=10m']);
     const { relay } = world;
@@ -279,7 +279,7 @@ describe('the memory of large messages', () => {
     await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
   });
 
-  test('is given back by who leaves in the middle of a message, or while it waits [P11]', async (t) => {
+  test('is released by a peer that leaves in the middle of a message, or while it waits [P11]', async (t) => {
     const world = await start(t, bounded);
     const { relay } = world;
     const all = [];
@@ -295,7 +295,7 @@ describe('the memory of large messages', () => {
   });
 });
 
-test('a provider\'s message over its limit is left out and known to be missing, and the conversation goes on [P11][P13]', async (t) => {
+test("a provider's message over its limit is left out and known to be missing, and the conversation goes on [P11][P13]", async (t) => {
   const world = await start(t, ['upstream.message_bytes_max=1MiB']);
   const { client, line } = await converse(t, world);
   line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });

@@ -41,14 +41,14 @@ async function endedBy(relay, client, limit, reason, code) {
   return { near: near[0], error: error.error, transcript };
 }
 
-test('a conversation that lasts too long is told before, and ends [P2]', async (t) => {
+test('a conversation that lasts too long is warned before, and ends [P2]', async (t) => {
   const relay = await start(t, ['session.max_duration=600ms', 'session.ending_notice=200ms']);
   const client = await Client.connectWithId(t, relay);
   const { near } = await endedBy(relay, client, 'max_duration', 'max_duration', 4001);
   assert.ok(near.in_ms > 0 && near.in_ms <= 200);
 });
 
-test('an open microphone in an empty room is told before, and ends [P2]', async (t) => {
+test('an open microphone in an empty room is warned before, and ends [P2]', async (t) => {
   const relay = await start(t, ['session.idle_timeout=600ms', 'session.ending_notice=200ms']);
   const client = await Client.connectWithId(t, relay);
   const microphone = setInterval(() => client.send(silence(20)), 20);
@@ -86,7 +86,7 @@ test('the tokens of a session are used up, and the last answer is whole [P2]', a
   assert.equal(transcript.turns.filter(({ role, status }) => role === 'assistant' && status === 'completed').length, 2);
 });
 
-test('what a user may use on one day counts all of his conversations, also after a restart [P2]', async (t) => {
+test("a user's daily limit counts all of the user's conversations, also after a restart [P2]", async (t) => {
   const set = ['limits.user_tokens=1000000', 'limits.user_audio_seconds=2'];
   const simulator = await startSimulator(t);
   const relay = await startRelay(t, { simulator, set });
@@ -163,7 +163,7 @@ test('the server has so many conversations at once', async (t) => {
   assert.equal(await metric(relay, 'verbatim_admissions_refused_total{limit="sessions"}'), 1);
 });
 
-test('an address connects so often in a minute, whoever it says it is', async (t) => {
+test('an address has a limit of connections a minute, for all its users', async (t) => {
   const relay = await start(t, ['limits.connects_per_minute=2']);
   assert.equal((await refusal(relay, { token: 'ek_nobody' })).status, 401);
   await Client.connectWithId(t, relay);
@@ -204,7 +204,7 @@ test('usage is kept with each attempt, summed for the session, and survives a ki
   assert.deepEqual(JSON.parse(told.stdout).usage, session.usage);
 });
 
-test('what a token binds can not be changed by who holds it, nor seen if it is hidden [P10]', async (t) => {
+test('settings that a token fixes cannot be changed by its holder, nor seen if hidden [P10]', async (t) => {
   const relay = await start(t);
   const session = { type: 'realtime', instructions: 'The secret plan.', tools: [] };
   const policy = { locked: 'bound', hide: ['instructions', 'tools'] };

@@ -33,7 +33,7 @@ test('a client that answers pings is not lost, however long it is silent', async
   assert.equal(transcript.close_reason, 'idle_timeout');
 });
 
-test('a provider whose machine stands still is found [P2]', async (t) => {
+test('a provider whose machine hangs is detected [P2]', async (t) => {
   const simulator = await startSimulator(t);
   const relay = await startRelay(t, { simulator, set: quick });
   const client = await Client.connectWithId(t, relay);
@@ -47,7 +47,7 @@ test('a provider whose machine stands still is found [P2]', async (t) => {
   assert.equal(transcript.turns.length, 2);
 });
 
-test('a program that stood still takes nobody for lost who is there', async (t) => {
+test('after a pause of its process the relay does not take live peers for lost', async (t) => {
   const set = ['session.ping_interval=500ms'];
   const relay = await startRelay(t, { simulator: await startSimulator(t), set });
   const client = await Client.connectWithId(t, relay);
@@ -60,7 +60,7 @@ test('a program that stood still takes nobody for lost who is there', async (t) 
   assert.equal((await relay.transcript(client.id)).turns.length, 4);
 });
 
-test('a provider that accepts and says nothing is given up [P11]', async (t) => {
+test('a provider that accepts and sends nothing is given up [P11]', async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
     set: ['upstream.created_timeout=300ms'],
@@ -86,7 +86,7 @@ test('how the provider ends a session decides its reason [P2]', async (t) => {
   }
 });
 
-test('what a client says before the provider is there is not lost', async (t) => {
+test('messages of a client before the upstream connection exists are not lost', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const client = await Client.connectWithId(t, relay);
   // Sent at once, while the relay still connects to the provider.
@@ -127,7 +127,7 @@ test('SIGHUP without a key left keeps the keys of before, and opens no developme
   assert.equal((await relay.request('/v1/sessions', { key: key.key })).status, 200);
 });
 
-test('a client that does not read holds up nobody on its thread, and is ended as slow [P2][P11]', async (t) => {
+test('a client that does not read delays no other on its thread, and is ended as slow [P2][P11]', async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
     set: ['server.threads=1', 'session.client_queue_bytes_max=4KiB', 'session.slow_client_timeout=1s', 'session.close_timeout=1s'],

@@ -50,7 +50,7 @@ const evasions = {
   'a list of items': create([system]),
 };
 
-describe('what is locked cannot be said in another way [P10][policy][locks]', () => {
+describe('a locked field cannot be changed in any other way [P10][policy][locks]', () => {
   for (const [dialect, headers] of [['GA', {}], ['beta', { 'OpenAI-Beta': 'realtime=v1' }]]) {
     test(`by a client that speaks ${dialect}`, async (t) => {
       const provider = await Provider.start(t);

@@ -91,7 +91,7 @@ test('memory does not grow with a conversation, and all of it is in the transcri
   }
 });
 
-test('who comes back to a long conversation is told all of it, and so is the next connection to the provider [P8]', async (t) => {
+test('a client that resumes a long conversation gets all of it, and so does the next upstream connection [P8]', async (t) => {
   const all = await scene(t, ['upstream.reconnect_attempts_max=5', 'upstream.reconnect_pause_min=10ms']);
   const { relay, client, connect, line, provider } = all;
   await converse(all, 0, 60);

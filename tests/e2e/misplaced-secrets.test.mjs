@@ -40,7 +40,7 @@ const places = {
 const post = (relay, path, body) => relay.request(path, { method: 'POST', body });
 const secret = (relay, body) => post(relay, '/v1/realtime/client_secrets', body);
 
-describe('is refused where it stands for an id, and is kept and logged nowhere [P10]:', () => {
+describe('is refused in the place of an id, and is kept and logged nowhere [P10]:', () => {
   for (const [what, key] of Object.entries(keys)) {
     test(what, async (t) => {
       const relay = await start(t);

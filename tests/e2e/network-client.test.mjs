@@ -46,7 +46,7 @@ function* forever(bytes) {
 }
 
 describe('clients in trouble', { concurrency: 4 }, () => {
-  test('a client whose process stands still is found; its words are kept [P2][P11]', async (t) => {
+  test('a client whose process hangs is detected; its words are kept [P2][P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const { relay } = cell;
     const script = fileURLToPath(new URL('./support/lonely.mjs', import.meta.url));
@@ -97,7 +97,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('what follows an upgrade request is never read as a request of its own', async (t) => {
+  test('bytes after an upgrade request are never read as another request', async (t) => {
     const cell = await Cell.start(t, simulator);
     const client = await WireClient.open(t, cell.relay);
     const smuggled = 'GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n';
@@ -136,7 +136,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a message that trickles in for ever is no activity [P11]', async (t) => {
+  test('a message that trickles in for ever does not count as activity [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.idle_timeout=1200ms'] });
     const client = await answered(cell);
     client.write(frame(text, '', { mask: true, length: 1_000_000 }));
@@ -144,7 +144,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await ends(cell, client, 'idle_timeout');
   });
 
-  test('a thousand connections that say nothing keep no client out, and go [P11]', async (t) => {
+  test('a thousand silent connections keep no client out, and are closed [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       set: ['server.handshake_timeout=2s', 'server.connections_max=1100'] });
     const crowd = await Crowd.gather(cell, 1000);
@@ -156,7 +156,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('beyond server.connections_max nobody is kept, and who speaks comes in before a silent crowd [P11]', async (t) => {
+  test('no connection beyond server.connections_max is kept, and an active one replaces a silent one [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       set: ['server.handshake_timeout=1500ms', 'server.connections_max=100'] });
     const crowd = await Crowd.gather(cell, 1000);
@@ -172,7 +172,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a client that never reads costs bounded memory and is ended as slow [P2][P11]', async (t) => {
+  test('a client that never reads takes bounded memory and is ended as slow [P2][P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.slow_client_timeout=1500ms'] });
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It speaks');
@@ -202,7 +202,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a client that sends what is refused and reads no answer costs bounded memory [P11]', async (t) => {
+  test('a client that sends refused messages and reads no answer takes bounded memory [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.slow_client_timeout=1500ms'] });
     const client = await WireClient.connect(t, cell.relay);
     await client.event('session.created');
@@ -228,7 +228,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a flood of pings is answered and hurts nobody [P11]', async (t) => {
+  test('a flood of pings is answered and affects no other client [P11]', async (t) => {
     const cell = await Cell.start(t, simulator);
     const client = await WireClient.connect(t, cell.relay);
     const many = 20_000;
@@ -258,7 +258,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     assert.ok(cell.memory() - start < 32 << 20);
   });
 
-  test('a message over the limit ends its sender with 1009 where nobody may come back [P11]', async (t) => {
+  test('a message over the limit closes with 1009 where resuming is off [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.resume_window=0s'] });
     const client = await answered(cell);
     client.write(frame(text, 'x'.repeat((24 << 20) + 1), { mask: true }));

@@ -21,7 +21,7 @@ function sequence(messages, mask) {
 }
 
 describe('frames', { concurrency: 4 }, () => {
-  test('what a client sends arrives the same wherever its bytes are cut [P9]', async (t) => {
+  test("a client's messages arrive the same wherever their bytes are cut [P9]", async (t) => {
     const cell = await Cell.start(t, simulator);
     const { client, provider } = await cell.wired();
     const messages = [
@@ -50,7 +50,7 @@ describe('frames', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('what a provider sends arrives the same wherever its bytes are cut [P9]', async (t) => {
+  test("a provider's messages arrive the same wherever their bytes are cut [P9]", async (t) => {
     const cell = await Cell.start(t, simulator, { secure: true });
     const { client, provider } = await cell.wired();
     const delta = (item, words, n) => JSON.stringify({
@@ -104,7 +104,7 @@ describe('frames', { concurrency: 4 }, () => {
     ['text that was cut between fragments and goes on wrong', 1007, Buffer.concat([
       frame(text, Buffer.from([0xe2]), { mask: true, fin: false }), frame(0, 'a', { mask: true })])],
   ];
-  test('frames against the rules end their sender with the right code, and nobody else [P11]', async (t) => {
+  test('frames against the rules end only their sender, with the right code [P11]', async (t) => {
     const cell = await Cell.start(t, simulator);
     await cell.meanwhile(Promise.all(wrong.map(async ([what, code, bytes]) => {
       const client = await WireClient.connect(t, cell.relay);

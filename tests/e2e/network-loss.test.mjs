@@ -18,7 +18,7 @@ function obstacle() {
   return probe.status === 0 ? '' : `no network of its own here: ${probe.stderr}`;
 }
 
-test('lost packets and lost names cost their own session only [P2][P11]', async (t) => {
+test('lost packets and unresolved names end only their own session [P2][P11]', async (t) => {
   const why = obstacle();
   if (why) return t.skip(why);
   const directory = temporaryDirectory(t);

@@ -42,7 +42,7 @@ async function failsToBegin(cell, client, message) {
 }
 
 describe('a provider in trouble', { concurrency: 4 }, () => {
-  test('a provider that resets its connection is lost at once; what it said is kept [P2]', async (t) => {
+  test('a provider that resets its connection is lost at once; its words are kept [P2]', async (t) => {
     const cell = await Cell.start(t, simulator);
     const { client, provider } = await begun(cell);
     provider.reset();
@@ -63,7 +63,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await ends(cell, client, 'upstream_error');
   });
 
-  test('a provider whose process stands still is given up [P2]', async (t) => {
+  test('a provider whose process hangs is given up [P2]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const other = await startSimulator(t);
     const taken = cell.door.take();
@@ -77,7 +77,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a provider that accepts and says nothing in TLS is given up [P11]', async (t) => {
+  test('a provider that accepts and sends nothing in TLS is given up [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       secure: true, set: ['upstream.connect_timeout=800ms'] });
     const taken = cell.door.take();
@@ -86,7 +86,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await failsToBegin(cell, client, 'upstream.connect_timeout');
   });
 
-  test('a provider that says nothing to the upgrade is given up [P11]', async (t) => {
+  test('a provider that does not answer the upgrade is given up [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       secure: true, set: ['upstream.connect_timeout=800ms'] });
     const taken = cell.door.take();
@@ -133,7 +133,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a provider that says nothing after the upgrade is given up [P11]', async (t) => {
+  test('a provider that sends nothing after the upgrade is given up [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.created_timeout=800ms'] });
     const taken = cell.door.take();
     const client = await WireClient.connect(t, cell.relay);
@@ -166,7 +166,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a message over upstream.message_bytes_max is left out, at no cost to anybody [P11]', async (t) => {
+  test('a message over upstream.message_bytes_max is left out, and affects no other session [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['upstream.message_bytes_max=1MiB'] });
     const { client, provider } = await begun(cell);
     const start = cell.memory();
@@ -182,7 +182,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     await cell.end();
   });
 
-  test('a flood of pings from the provider hurts nobody [P11]', async (t) => {
+  test('a flood of pings from the provider affects no session [P11]', async (t) => {
     const cell = await Cell.start(t, simulator);
     const { client, provider } = await begun(cell);
     const pings = Buffer.concat(Array(1000).fill(frame(ping, 'flood')));

@@ -24,7 +24,7 @@ const message = (id, role, text) => ({
 const added = (item, previous) => ({ type: 'conversation.item.added', ...(previous === undefined ? {} : { previous_item_id: previous }), item });
 const words = ({ turns }) => turns.map(({ role, text }) => `${role}: ${text}`);
 
-test('an order that the provider does not tell is the order of what happened [P4]', async (t) => {
+test('if the provider gives no order, the order of events counts [P4]', async (t) => {
   const { relay, client, line } = await conversation(t, 'nulls');
   for (const [id, role, previous] of [['u1', 'user', null], ['a1', 'assistant', null], ['u2', 'user', ''], ['a2', 'assistant'], ['u3', 'user', 'unheard of'], ['a3', 'assistant', null]])
     line.say(added(message(id, role, id), previous));
@@ -47,7 +47,7 @@ test('events in binary frames are kept, and passed on as text [P9][P13]', async 
   assert.equal(transcript.complete, true);
 });
 
-test('what can not be read is passed on, counted, and makes the transcript incomplete [P9][P13]', async (t) => {
+test('an unreadable message is passed on, counted, and makes the transcript incomplete [P9][P13]', async (t) => {
   const { relay, client, line } = await conversation(t, 'unreadable');
   const raw = [];
   client.socket.on('message', (data, isBinary) => isBinary && raw.push(data));
@@ -71,7 +71,7 @@ test('what can not be read is passed on, counted, and makes the transcript incom
   assert.ok(!relay.program.stderr.includes('hidden'));
 });
 
-test('what a person typed is kept although the provider never acknowledged it [P2][P13]', async (t) => {
+test('typed text is kept although the provider never acknowledged it [P2][P13]', async (t) => {
   const { relay, client, line } = await conversation(t, 'silent');
   const received = new Promise((resolve) => line.socket.on('message', (data) => {
     if (JSON.parse(data).item?.content?.[0]?.text === 'Do you hear me?') resolve();
@@ -136,7 +136,7 @@ test('an answer that a content filter held back, and a reason in another shape, 
   }
 });
 
-test("a provider's own words about an end stand in no log line [P10]", async (t) => {
+test("a provider's own text about an end is in no log line [P10]", async (t) => {
   const { relay, client, line } = await conversation(t, 'talkative');
   line.say({ type: 'error', error: { type: 'server_error', code: 'Bearer sk-secret was refused', message: 'sk-secret' } });
   line.close(4003, 'user said: my number is 4711');

@@ -78,7 +78,7 @@ const problems = async (document) => {
   return { valid, errors };
 };
 
-test('what is served as the description is valid OpenAPI 3.1, and a damaged one would be found out', async (t) => {
+test('the served description is valid OpenAPI 3.1, and a damaged one would be detected', async (t) => {
   const relay = await startRelay(t);
   const document = await described(relay);
   assert.match(document.openapi, /^3\.1\./);
@@ -292,7 +292,7 @@ test('every call and every error that is described is answered as described', as
   assert.deepEqual(judge.unseen(), ['connect 409']);
 });
 
-test("another user's token gets 404 on every route of a session, with whatever method is described [P10]", async (t) => {
+test("another user's token gets 404 on every route of a session, with every described method [P10]", async (t) => {
   const relay = await startRelay(t, { key: makeKey() });
   const document = await described(relay);
   const body = { user: 'ada', metadata: { secret: 'planted' } };

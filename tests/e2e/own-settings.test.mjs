@@ -60,7 +60,7 @@ for (const named of [true, false]) {
   });
 }
 
-test('session.created shows what the token binds [P9]', async (t) => {
+test("session.created shows the token's settings [P9]", async (t) => {
   const cell = await scene(t, { token: { type: 'realtime', instructions: 'Be kind.' } });
   cell.line.say({ type: 'session.created', session: off });
   await cell.updates(1);

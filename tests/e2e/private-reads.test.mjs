@@ -14,7 +14,7 @@ async function start(t, options = {}) {
 
 const post = (relay, path, body) => relay.request(path, { method: 'POST', body });
 
-test('tokens and what is private are kept by no cache; pages may be [P10]', async (t) => {
+test('no cache may keep tokens and private data; pages may be cached [P10]', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ann' });
   const client = await Client.connectWithId(t, relay, { token });
@@ -44,7 +44,7 @@ test('tokens and what is private are kept by no cache; pages may be [P10]', asyn
     assert.notEqual((await relay.request(page)).headers['cache-control'], 'no-store', page);
 });
 
-test('browsers are told to stay with TLS where it ends here, and only there [P10]', async (t) => {
+test('HSTS is sent where the relay itself has TLS, and only there [P10]', async (t) => {
   const simulator = await startSimulator(t);
   const told = async (set, path, headers = {}) => {
     const relay = await startRelay(t, { simulator, set });
@@ -105,7 +105,7 @@ test('the private half of the metadata is read by back ends only [P10]', async (
   assert.equal((await relay.request(`/v1/sessions/${ahead.json.id}`, { method: 'DELETE' })).status, 204);
 });
 
-test('a refusal for the store\'s trouble tells what to do, and no file [P10][P6]', async (t) => {
+test("a refusal for the store's trouble tells what to do, and no file [P10][P6]", async (t) => {
   const relay = await start(t);
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ann' }) });
   await client.ask('Marked for damage');
@@ -128,7 +128,7 @@ test('a refusal for the store\'s trouble tells what to do, and no file [P10][P6]
   assert.ok(again.program.stderr.includes(file), 'the log names it');
 });
 
-test('a log line obeys no client [P10]', async (t) => {
+test('a client cannot forge a log line [P10]', async (t) => {
   for (const format of ['text', 'json']) {
     const relay = await start(t, { set: [`log.format=${format}`] });
     const nasty = 'eve\u001b[2J\u009b31m\u202e\u007f\u2028fake level=error';

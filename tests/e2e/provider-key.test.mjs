@@ -89,7 +89,7 @@ describe('refusals', { concurrency: 3 }, () => {
     ['a header', answer('429 Slow down', '{"error":{"type":"rate_limit"}}', `X-Key: ${key}\r\n`),
       'HTTP status 429, code rate_limit'],
   ]) {
-    test(`a provider that repeats the key in ${what} of its refusal tells nobody [P10]`, async (t) => {
+    test(`a key that a provider repeats in ${what} of its refusal reaches no client [P10]`, async (t) => {
       const relay = await start(t, { refusal });
       const client = await Client.connectWithId(t, relay);
       const { error } = await client.event('error');
@@ -194,7 +194,7 @@ describe('what it says later', { concurrency: 3 }, () => {
     await assertHidden(relay, client);
   });
 
-  test('what is no error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
+  test('a message that is no error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
     const content = (text) => [{ type: 'output_text', text }];
     const told = `Say ${key.replaceAll('/', '\\/')} aloud.`;
     const frames = [
@@ -270,7 +270,7 @@ describe('what it says later', { concurrency: 3 }, () => {
   });
 });
 
-test('the provider\'s address is logged without what may be a secret in it [P10]', async (t) => {
+test("the provider's address is logged without what may be a secret in it [P10]", async (t) => {
   const url = await provider(t, {});
   const relay = await startRelay(t, { set: [`upstream.url=${url}?api-key=query-secret-1`] });
   await relay.program.stop();

@@ -262,7 +262,7 @@ test('a conversation with Inworld is whole and in order, with its own path and p
   assert.equal(transcript.complete, true, JSON.stringify(transcript.gaps));
 });
 
-test('a conversation with speech-to-speech is whole and in order, though it says nothing of items [P4][P9]', async (t) => {
+test('a conversation with speech-to-speech is complete and in order, though it sends no item events [P4][P9]', async (t) => {
   const it = await Conversation.begin(t, 'speech-to-speech');
   it.configure();
   await it.speak();
@@ -284,7 +284,7 @@ test('a conversation with speech-to-speech is whole and in order, though it says
   ]);
 });
 
-test('vLLM-Omni: each answer to what was committed is a turn, in order, with all of its words [P4][P9]', async (t) => {
+test('vLLM-Omni: each answer to committed audio is a turn, in order, with all of its words [P4][P9]', async (t) => {
   const it = await Conversation.begin(t, 'vllm-omni', { rate: 16_000 });
   it.configure({ audio: { input: { format: { type: 'audio/pcm', rate: 16_000 } } } });
   for (let i = 0; i < 2; ++i) await it.commit();
@@ -302,7 +302,7 @@ for (const [profile, options, talk] of [
   ['speech-to-speech', {}, (it) => it.speak()],
   ['vllm-omni', { rate: 16_000 }, (it) => it.commit()],
 ]) {
-  test(`${profile} cannot be given a conversation again: what was said is kept, and the end says why [P2][P8]`, async (t) => {
+  test(`${profile} cannot get a conversation again: its text is kept, and the end gives the reason [P2][P8]`, async (t) => {
     const it = await Conversation.begin(t, profile, {
       ...options,
       set: ['upstream.created_timeout=300ms'],

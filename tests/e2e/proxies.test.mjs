@@ -57,7 +57,7 @@ const upgrade = (relay, headers = {}) =>
 const refusedFrom = (relay) =>
   [...relay.program.stderr.matchAll(/upgrade\.refused.* remote=(\S+)/g)].map(([, address]) => address);
 
-test('a trusted proxy says who connects, and limits count that address', async (t) => {
+test("a trusted proxy names the client's address, and limits count that address", async (t) => {
   const relay = await behindProxy(t, ['limits.connects_per_minute=1', 'tls.enabled=false']);
   for (const [client, status] of [
     ['203.0.113.9', 401],
@@ -71,7 +71,7 @@ test('a trusted proxy says who connects, and limits count that address', async (
   assert.deepEqual(refusedFrom(relay), ['203.0.113.9', '203.0.113.10', '203.0.113.9', '203.0.113.11']);
 });
 
-test('nobody else is believed about an address', async (t) => {
+test("no other peer can name a client's address", async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
     set: ['server.trusted_proxies=192.0.2.0/24', 'limits.connects_per_minute=1', 'tls.enabled=false'],
@@ -109,7 +109,7 @@ test('empty lines before a request are no PROXY protocol header', async (t) => {
   assert.doesNotMatch(relay.program.stderr, /proxy_header/);
 });
 
-test('behind a proxy on this machine nobody is a developer', async (t) => {
+test('behind a proxy on this machine the development mode does not apply', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t), key: null });
   assert.equal((await relay.request('/v1/sessions')).status, 200);
   await Client.connect(t, relay, { token: null });

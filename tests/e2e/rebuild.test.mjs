@@ -104,7 +104,7 @@ test('a restart that hands over gives them as well, from the journal [P8]', asyn
   assert.ok(again.events.some((e) => e.item?.content?.[1]?.image_url?.length > 700 * 1024), 'the image is shown');
 });
 
-test('what is left out and refused is told, counted and logged without its words [P8][P10]', async (t) => {
+test('items left out or refused are reported, counted and logged without their text [P8][P10]', async (t) => {
   const { provider, relay, client, line } = await scene(t, {
     set: ['session.item_bytes_max=100KiB'],
     items: [photo('item_photo', 200), photo('item_small', 50)],

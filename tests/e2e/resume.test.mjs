@@ -56,7 +56,7 @@ async function scene(t, { set = [], query = {} } = {}) {
 
 const stateOf = async ({ relay, id }) => (await relay.request(`/v1/sessions/${id}`)).json.status;
 
-test('who comes back by number has every message once, wherever the line was cut [P8]', async (t) => {
+test('a client that resumes by number gets every message once, wherever the connection was cut [P8]', async (t) => {
   const cell = await scene(t, { set: ['server.threads=2'] });
   const { line, connect } = cell;
   let { client } = cell;
@@ -122,7 +122,7 @@ test('a client that knows nothing of resuming gets the session and its items wit
   assert.deepEqual(transcript.turns.map((turn) => turn.text), ['Good morning.', 'Are you there?', 'Yes.']);
 });
 
-test('of two connections the newer wins; the older is told 4000 and nothing is lost or doubled [P8]', async (t) => {
+test('of two connections the newer wins; the older gets 4000, and nothing is lost or doubled [P8]', async (t) => {
   const cell = await scene(t, { set: ['server.threads=4'] });
   cell.line.say(delta('item_a1', 'one '));
   await cell.client.until(() => cell.client.frames.length === 2, 'the first word');
@@ -208,7 +208,7 @@ test('a provider that is gone for good ends the conversation with the first caus
   assert.equal((await within(cell.client.closed, 'its close')).code, 1011);
 });
 
-test('a provider whose sessions end soon is left before that, and the client can not tell [P8]', async (t) => {
+test("the relay reconnects before a provider's session limit, and the client does not notice [P8]", async (t) => {
   const simulator = await startSimulator(t, ['--faults', 'expire_after=3000']);
   const relay = await startRelay(t, {
     simulator,
@@ -233,7 +233,7 @@ test('a provider whose sessions end soon is left before that, and the client can
   assert.ok(transcript.complete);
 });
 
-test('a restart that hands over costs a client no conversation, only its connection [P1][P8]', async (t) => {
+test('after a restart with handover a client keeps its conversation and loses only its connection [P1][P8]', async (t) => {
   const simulator = await startSimulator(t);
   const set = [...goesOn, 'server.restart=handover'];
   const first = await startRelay(t, { simulator, set });
@@ -270,7 +270,7 @@ test('a restart that hands over costs a client no conversation, only its connect
   );
 });
 
-test('who does not come back after a restart is ended by the next process [P2][P8]', async (t) => {
+test('the next process ends the session of a client that does not return after a restart [P2][P8]', async (t) => {
   const simulator = await startSimulator(t);
   const set = [...goesOn, 'session.resume_window=1s', 'server.restart=handover'];
   const first = await startRelay(t, { simulator, set });

@@ -62,7 +62,7 @@ function assertCutAndWhole({ seen, transcript }) {
 const cutProvider = ['--faults', 'drop_after=35'];
 const reconnects = ['upstream.reconnect_attempts_max=20', 'upstream.reconnect_pause_min=10ms'];
 
-test('openai, OpenAIRealtimeWS: its provider is cut again and again and it can not tell [P8][P9]', async (t) => {
+test('openai, OpenAIRealtimeWS: upstream connections are cut again and again, and it does not notice [P8][P9]', async (t) => {
   assertCutAndWhole(await converse(t, 'ws', reconnects, cutProvider));
 });
 
@@ -74,7 +74,7 @@ test('openai, OpenAIRealtimeWebSocket [P9]', { skip: withoutNative }, async (t) 
 });
 
 // The same for the SDK that tracks items and interrupts by itself; used as below.
-test('@openai/agents-realtime: its provider is cut again and again and it can not tell [P8][P9]', { skip: major < 20 }, async (t) => {
+test('@openai/agents-realtime: upstream connections are cut again and again, and it does not notice [P8][P9]', { skip: major < 20 }, async (t) => {
   assertCutAndWhole(await converse(t, 'agents', reconnects, cutProvider));
 });
 
@@ -88,7 +88,7 @@ test('@openai/agents-realtime, RealtimeSession [P9]', { skip: withoutAgents }, a
 });
 
 // The first connection speaks. Then the SDK resumes with the same token and knows only what the relay sends it.
-test('@openai/agents-realtime shows the words of what was spoken before it came back [P8][P9]', { skip: withoutAgents }, async (t) => {
+test('@openai/agents-realtime shows the text of speech before it resumed [P8][P9]', { skip: withoutAgents }, async (t) => {
   const provider = await Provider.start(t);
   const relay = await startRelay(t, { set: [`upstream.url=${provider.url}`, 'session.resume_window=30s'] });
   const token = await relay.mint({ user: 'ann' });

@@ -158,7 +158,7 @@ for (const [what, set, limit] of [
   ['a conversation', 'limits.journal_bytes_per_minute=2MiB', 'journal_bytes'],
   ['all conversations together', 'limits.all_journal_bytes_per_minute=2MiB', 'all_journal_bytes'],
 ]) {
-  test(`${what} may journal so much in a minute, and the one that floods ends [P11]`, async (t) => {
+  test(`${what} has a limit of journaled bytes a minute, and a session that floods ends [P11]`, async (t) => {
     const relay = await start(t, [set]);
     const bystander = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ann' }) });
     await bystander.ask('Who is there?');

@@ -62,7 +62,7 @@ for (const [what, make] of Object.entries(kinds)) {
     }
   });
 
-  test(`${what} that takes the place of a file is refused at SIGHUP, and what was goes on`, async (t) => {
+  test(`${what} that replaces a file is refused at SIGHUP, and the earlier content stays in use`, async (t) => {
     const own = await startRelay(t);
     const directory = shortDirectory(t);
     const files = { cert: join(directory, 'cert'), key: join(directory, 'key'), webhook: join(directory, 'webhook'), token: join(directory, 'token') };

@@ -66,7 +66,7 @@ const commands = (id, dataDir) => [
   ['sessions', 'delete', id],
 ];
 
-test('every command refuses a log whose database is missing or empty, and changes nothing [P7]', async (t) => {
+test('every command refuses a WAL whose database is missing or empty, and changes nothing [P7]', async (t) => {
   const { setup, id } = await killedStore(t);
   const { dataDir } = setup;
   const database = join(dataDir, 'verbatim.db');
@@ -101,7 +101,7 @@ test('every command refuses a log whose database is missing or empty, and change
   assert.match(stdout, /1 attempt was recovered/);
 });
 
-test('a start and a recovery that refuse a damaged file leave it, its log and its index as they were [P6][P7]', async (t) => {
+test('a start and a recovery that refuse a damaged file leave it, its WAL and its index as they were [P6][P7]', async (t) => {
   const { setup } = await killedStore(t);
   const { dataDir } = setup;
   const database = join(dataDir, 'verbatim.db');
@@ -120,7 +120,7 @@ test('a start and a recovery that refuse a damaged file leave it, its log and it
   }
 });
 
-test('a log that was cut short is reported by the check, the recovery, the log and a metric [P7]', async (t) => {
+test('a WAL that was cut short is reported by the check, the recovery, the log and a metric [P7]', async (t) => {
   const { setup, id } = await killedStore(t);
   const damaged = temporaryDirectory(t);
   for (const [name, harm, state] of [

@@ -113,7 +113,7 @@ describe('an expired token', { concurrency: 3 }, () => {
     });
   }
 
-  test('that joined what another had opened comes back to it, too [P8]', async (t) => {
+  test('that joined a session another token had opened can resume it, too [P8]', async (t) => {
     const relay = await start(t);
     const first = await mint(relay, { user: 'ann' }, lasting);
     const one = await Client.connectWithId(t, relay, { token: first.token, query: { session: 'ann-1' } });
@@ -166,7 +166,7 @@ describe('an expired token', { concurrency: 3 }, () => {
     assert.equal(asked.status, 401, asked.text);
   });
 
-  test('that was never used is good for nothing', async (t) => {
+  test('that was never used opens nothing', async (t) => {
     const relay = await start(t);
     const made = { session_id: 'ahead', user: 'ann' };
     assert.equal((await relay.request('/v1/sessions', { method: 'POST', body: made })).status, 201);
@@ -176,7 +176,7 @@ describe('an expired token', { concurrency: 3 }, () => {
     assert.equal((await refusal(relay, { token })).status, 401);
   });
 
-  test('is over when its session\'s window is, and does not come to life again with the session', async (t) => {
+  test("is over when its session's window is, and does not come to life again with the session", async (t) => {
     const relay = await start(t, ['session.resume_window=1s']);
     const it = await dropped(t, relay, { user: 'ann', session_id: 'ann-1' });
     await relay.transcript(it.session);
@@ -299,7 +299,7 @@ describe('a token that is revoked', { concurrency: 3 }, () => {
   });
 });
 
-test('tokens that are still good are listed, never with their value [P10]', async (t) => {
+test('valid tokens are listed, never with their value [P10]', async (t) => {
   const relay = await start(t);
   const ann = await mint(relay, { user: 'ann', session_id: 's1' }, lasting);
   const bob = await mint(relay, { user: 'bob' }, lasting);
@@ -413,7 +413,7 @@ describe('a back-end key that is taken away', { concurrency: 2 }, () => {
     await others.client.close();
   });
 
-  test('ends what was opened with the key itself, and nothing of a key that stays [P10]', async (t) => {
+  test('ends sessions opened with the key itself, and none of a key that stays [P10]', async (t) => {
     const file = join(temporaryDirectory(t), 'verbatim.toml');
     const [kept, gone] = [makeKey(), makeKey()];
     writeFileSync(file, setting(kept, gone));

@@ -34,7 +34,7 @@ const placed = (client, type) =>
     `a ${type} that is placed`,
   );
 
-test('a tool call is in the transcript with what it was called with and what it gave [P1][P4]', async (t) => {
+test('a tool call is in the transcript with its arguments and its output [P1][P4]', async (t) => {
   const { relay, client, line } = await converse(t);
   client.send({
     type: 'conversation.item.create',
@@ -188,7 +188,7 @@ test('MCP calls are in the transcript with their approvals, outputs and errors [
   assert.equal(receipt.tool_calls_failed, 1);
 });
 
-test('who watches a session is sent its tool calls as they come', async (t) => {
+test('subscribers of a session get its tool calls as they come', async (t) => {
   const { relay, client, line } = await converse(t, { set: ['events.interval=20ms'] });
   functionCall(line, { id: 'item_f', callId: 'call_1', name: 'get_weather', args: '{}' });
   await client.event('response.done');
@@ -202,7 +202,7 @@ test('who watches a session is sent its tool calls as they come', async (t) => {
   assert.deepEqual([last.number, last.name, last.status, last.output], [1, 'get_weather', 'completed', 'four']);
 });
 
-test('no argument and no output is in a log line, and erasing leaves neither in a file [P10]', async (t) => {
+test('arguments and outputs are in no log line, and after an erasure in no file [P10]', async (t) => {
   const { relay, client, line } = await converse(t, { set: ['log.level=debug'] });
   const secret = 'swordfish';
   functionCall(line, { id: 'item_f', callId: 'call_1', name: 'look_up', args: JSON.stringify({ secret }) });

@@ -230,7 +230,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
     assert.deepEqual(gaps.map(({ item_id: id }) => id), ['item_2']);
   });
 
-  test('waits for a client that was cut off, and shows it what was said [P8]', async (t) => {
+  test('waits for a client that was cut off, and shows it the text so far [P8]', async (t) => {
     const { provider, relay } = await start(t, ['session.resume_window=60s']);
     const token = await relay.mint({}, configuration);
     const client = await Client.connectWithId(t, relay, { token });
@@ -252,7 +252,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
     onlyTranscription(line);
   });
 
-  test('keeps what a killed relay had passed on [P1]', async (t) => {
+  test('keeps the text that a killed relay had passed on [P1]', async (t) => {
     const { provider, relay } = await start(t);
     const client = await Client.connectWithId(t, relay, { query: { intent: 'transcription' } });
     await client.event('session.created');

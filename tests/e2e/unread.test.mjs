@@ -55,7 +55,7 @@ for (const [what, query] of [
   ['all attempts', '?attempt=all'],
   ['plain text', '?format=text'],
 ]) {
-  test(`one user who reads no answers (${what}) holds an eighth of their memory, and others read [P11]`, async (t) => {
+  test(`one user who reads no responses (${what}) holds an eighth of their memory, and others are served [P11]`, async (t) => {
     const relay = await start(t);
     const mallory = await sessionOf(t, relay, 'mallory', 14);
     const ann = await sessionOf(t, relay, 'ann', 3);
@@ -98,7 +98,7 @@ test('a transcript larger than all that answers may take is read, one at a time 
   assert.equal((await relay.request(`/v1/sessions/${id}/transcript`, { key: token })).status, 503);
 });
 
-test('streams of a conversation that is over, unread, hold their owner\'s part of the memory of answers [P11]', async (t) => {
+test("streams of a conversation that is over, unread, hold their owner's part of the memory of answers [P11]", async (t) => {
   const relay = await start(t);
   const { id, token } = await sessionOf(t, relay, 'mallory', 14);
   const path = `/v1/sessions/${id}/events`;

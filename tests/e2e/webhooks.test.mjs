@@ -80,7 +80,7 @@ async function conversation(t, relay) {
   return client.id;
 }
 
-test('a back end is told of the end once, signed, with the whole transcript', async (t) => {
+test('a back end gets the end once, signed, with the whole transcript', async (t) => {
   const receiver = await Receiver.start(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
@@ -101,7 +101,7 @@ test('a back end is told of the end once, signed, with the whole transcript', as
   assert.equal(data.complete, data.transcript.complete);
 });
 
-test('the end waits for the copies of other writers; later ones are told as updates [P3]', async (t) => {
+test("the message of the end waits for other writers' copies; later copies are sent as updates [P3]", async (t) => {
   const receiver = await Receiver.start(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
@@ -168,7 +168,7 @@ test('a target that hangs delays no other', async (t) => {
 });
 
 for (const moment of ['before anything is sent', 'between the call and its answer']) {
-  test(`a kill ${moment}: the end is told all the same, under one id [P1]`, async (t) => {
+  test(`a kill ${moment}: the end is still sent, under one id [P1]`, async (t) => {
     const receiver = await Receiver.start(t);
     const simulator = await startSimulator(t);
     const key = makeKey();
@@ -242,7 +242,7 @@ for (const moment of ['never', 'after the disconnect', 'after the first post', '
   });
 }
 
-test('a kill in mid-conversation: recovery tells of the end [P2][P7]', async (t) => {
+test('a kill in mid-conversation: recovery sends the end [P2][P7]', async (t) => {
   const receiver = await Receiver.start(t);
   const simulator = await startSimulator(t);
   const set = [...quick, targets(receiver.target(t))];
@@ -259,7 +259,7 @@ test('a kill in mid-conversation: recovery tells of the end [P2][P7]', async (t)
   );
 });
 
-test('what nobody takes is a dead letter, listed, and sent again on demand', async (t) => {
+test('a message that no target accepts is a dead letter, listed, and sent again on demand', async (t) => {
   const receiver = await Receiver.start(t);
   receiver.answer = () => 500;
   const relay = await startRelay(t, {
@@ -288,7 +288,7 @@ test('what nobody takes is a dead letter, listed, and sent again on demand', asy
   assert.match(metrics, /verbatim_webhook_calls_total\{target="crm",result="dead"\} 2/);
 });
 
-test('a receiver that is not there is told when it is back, in order', async (t) => {
+test('a receiver that was down gets its messages when it is back, in order', async (t) => {
   const receiver = await Receiver.start(t);
   const { port } = new URL(receiver.url);
   receiver.server.closeAllConnections();
@@ -314,7 +314,7 @@ test('a receiver that is not there is told when it is back, in order', async (t)
   await eventually(async () => (await gauge(waiting)) === 0, 'none that waits');
 });
 
-test('what is posted while the end is being told is told as an update [P3]', async (t) => {
+test('a copy posted while the end is being sent is sent as an update [P3]', async (t) => {
   const receiver = await Receiver.start(t);
   let hold = true;
   receiver.answer = ({ type }) => (type === 'session.ended' && hold ? undefined : 204);
@@ -333,7 +333,7 @@ test('what is posted while the end is being told is told as an update [P3]', asy
   assert.match(JSON.stringify(receiver.of('transcript.updated')[0].data), /a moment too late/);
 });
 
-test('targets at one host by two names each get what they want', async (t) => {
+test('targets at one host by two names each get the kinds that they want', async (t) => {
   const receiver = await Receiver.start(t);
   const named = (name) => receiver.target(t, `, name='${name}', events=['session.ended']`);
   const relay = await startRelay(t, {
@@ -345,7 +345,7 @@ test('targets at one host by two names each get what they want', async (t) => {
   assert.equal(new Set(receiver.calls.map(({ id }) => id)).size, 1);
 });
 
-test('a redirect and an answer without an end are no ways around', async (t) => {
+test('redirects and endless responses do not get around the limits', async (t) => {
   const receiver = await Receiver.start(t);
   receiver.answer = () => 302;
   const relay = await startRelay(t, {
@@ -369,7 +369,7 @@ test('a redirect and an answer without an end are no ways around', async (t) => 
   assert.equal(receiver.calls.filter(({ data }) => data.session_id === endless).length, 2);
 });
 
-test('SIGHUP: calls are signed by what is in the secret file now', async (t) => {
+test('SIGHUP: calls are signed with the current content of the secret file', async (t) => {
   const receiver = await Receiver.start(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),
@@ -412,7 +412,7 @@ test('a target on a private address is refused unless it is allowed', async (t) 
   );
 });
 
-test('an erased session is told to nobody', async (t) => {
+test('no message is sent about an erased session', async (t) => {
   const receiver = await Receiver.start(t);
   const relay = await startRelay(t, {
     simulator: await startSimulator(t),

@@ -78,7 +78,7 @@ test('halves of two writers are one whole [P3]', async (t) => {
   assert.deepEqual(transcript.writers, ['agent', 'client']);
 });
 
-test('both at once, a thousand times: nobody loses a turn [P3]', async (t) => {
+test('both at once, a thousand times: no turn is lost [P3]', async (t) => {
   const relay = await startRelay(t);
   const ids = await Promise.all(Array.from({ length: 20 }, () => created(relay)));
   const whole = texts({ turns: lines(1, 20) });
@@ -98,7 +98,7 @@ test('both at once, a thousand times: nobody loses a turn [P3]', async (t) => {
   for (const id of ids) assert.deepEqual(texts(await read(relay, id)), whole);
 });
 
-test('what a disconnect cut off, the copies complete; the receipt says so [P3][P13]', async (t) => {
+test('copies complete turns that a disconnect cut off; the receipt says so [P3][P13]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const token = await relay.mint({ user: 'ada' });
   const client = await Client.connectWithId(t, relay, { token });
@@ -162,7 +162,7 @@ test('a kill between two posts loses neither [P1][P3]', async (t) => {
   assert.deepEqual(texts(await read(second, id)), texts({ turns: lines(1, 20) }));
 });
 
-test('a post that is no copy is refused with its place and changes nothing', async (t) => {
+test('an invalid post is refused with the place of the error, and changes nothing', async (t) => {
   const relay = await startRelay(t, { set: ['posts.turns_max=3', 'posts.turn_bytes_max=1KiB'] });
   const id = await created(relay);
   const cases = [
@@ -184,7 +184,7 @@ test('a post that is no copy is refused with its place and changes nothing', asy
   assert.equal((await post(relay, 'nobody', { turns: [line(1)] })).status, 404);
 });
 
-test('histories as agents keep them are taken, and what is no turn in them is listed [P3]', async (t) => {
+test("agents' histories are accepted, and entries that are no turns are listed [P3]", async (t) => {
   const relay = await startRelay(t, { set: ['posts.turn_bytes_max=1KiB'] });
   const said = ['Where is my order?', 'I shall look.', 'It is on its way.', 'Thank you 🙂'];
   const histories = {
@@ -245,7 +245,7 @@ test('histories as agents keep them are taken, and what is no turn in them is li
   assert.equal(half.status, 200, half.text);
 });
 
-test('what all copies of an attempt have together is bounded: beyond it nothing is kept [P3][P11]', async (t) => {
+test("the sum of an attempt's copies is bounded: nothing beyond it is kept [P3][P11]", async (t) => {
   const relay = await startRelay(t, {
     set: ['posts.attempt_turns_max=30', 'posts.attempt_bytes_max=8KiB', 'posts.copies_max=3'],
   });
@@ -283,7 +283,7 @@ async function ended(t, relay, options = {}) {
 const listed = async (relay, id) =>
   (await relay.request('/v1/sessions')).json.sessions.find((one) => one.id === id);
 
-test('a post is answered when it is merged: what is read then has it, in lists too [P3]', async (t) => {
+test('a post is answered when it is merged: later reads have it, lists too [P3]', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const { id, heard } = await ended(t, relay);
   for (let i = 1; i <= 5; ++i) {
@@ -349,7 +349,7 @@ function answerToHead(relay, head) {
   });
 }
 
-test('a body of 25 MB is refused before it is read, and that of a stranger whatever its size [P11]', async (t) => {
+test("a body of 25 MB is refused before it is read, and a stranger's body of any size [P11]", async (t) => {
   const relay = await startRelay(t, { set: ['tls.enabled=false'] });
   const id = await created(relay);
   const head = (length, more = '') =>
@@ -526,7 +526,7 @@ test('an erased session leaves nothing of its copies in any file', async (t) => 
   );
 });
 
-test('one client token posts only so many turns and bytes, whatever the back end posts [P3][bounds]', async (t) => {
+test("one client token's posts are limited in turns and bytes, independent of the back end's posts [P3][bounds]", async (t) => {
   const relay = await startRelay(t, {
     set: ['posts.client_turns_max=100', 'posts.client_bytes_max=64KiB'],
   });

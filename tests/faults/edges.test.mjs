@@ -109,7 +109,7 @@ for (const [name, take] of Object.entries(takings)) {
   });
 }
 
-test('a reader that holds the log is named, first as a warning, then nobody new is admitted [P11]', patient, async (t) => {
+test('a reader that holds the WAL is named, first as a warning; then no new session is admitted [P11]', patient, async (t) => {
   const { relay } = await start(t, {
     set: ['journal.log_bytes_max=2MiB', 'journal.wal_checkpoint_bytes=64KiB'],
   });
@@ -176,7 +176,7 @@ function fillDisk(place) {
 }
 
 for (const [how, signal] of Object.entries({ 'an orderly end': 'SIGTERM', 'a kill': 'SIGKILL' })) {
-  test(`a start on a full disk after ${how} serves what it has and heals [P6][P7]`, patient, async (t) => {
+  test(`a start on a full disk after ${how} serves stored sessions and recovers [P6][P7]`, patient, async (t) => {
     const mounted = mountDisk(t, '8m');
     if (!mounted) return t.skip('this user may not mount a file system');
     const { setup, relay: before } = await start(t, { dataDir: mounted, set: ['storage.ballast=0'] });
@@ -241,7 +241,7 @@ function hold(url, sent) {
   return held;
 }
 
-test('out of file descriptors: refused and counted, no spin, live conversations go on, and it heals [P11]', patient, async (t) => {
+test('out of file descriptors: refused and counted, no busy loop, live conversations go on, and it recovers [P11]', patient, async (t) => {
   const relay = await startWithDescriptors(t, 90, { set: ['server.handshake_timeout=5m'] });
   const client = await Client.connectWithId(t, relay);
   await client.ask('Before?');

@@ -60,7 +60,7 @@ for (const [what, error] of [['a quota', 'EDQUOT'], ['the largest file that the 
 
 for (const [what, make] of Object.entries(reasons)) {
   describe(what, { concurrency: 2 }, () => {
-    test('for a moment: words wait, and nobody notices [P1][P6]', async (t) => {
+    test('for a moment: words wait, and people do not notice [P1][P6]', async (t) => {
       const { env, strike, heal } = await make(t);
       const { relay, client } = await start(t, ['journal.full_retry=10m'], env);
       strike(relay);
@@ -76,7 +76,7 @@ for (const [what, make] of Object.entries(reasons)) {
       assertKept(await relay.transcript(client.id), client);
     });
 
-    test('for good: conversations end with a reason, nobody new is admitted, and it heals [P1][P2][P6]', async (t) => {
+    test('for long: conversations end with a reason, no new session is admitted, and it recovers [P1][P2][P6]', async (t) => {
       const { env, strike, heal } = await make(t);
       const { relay, client, token } = await start(t, ['journal.full_retry=50ms'], env);
       strike(relay);

@@ -191,7 +191,7 @@ for (const [name, turns, options, breaches] of cases) {
   test(`the oracle: ${name}`, () => assert.deepEqual(verdict(turns, options), breaches));
 }
 
-test('the oracle: received is what the file has, of clients, and not what came later', (t) => {
+test("the oracle: the file's client messages count as received, later ones do not", (t) => {
   const received = new Received(temporaryDirectory(t));
   const typed = (text, more = {}) =>
     `${JSON.stringify({

@@ -32,7 +32,7 @@ test('calls are counted by kind and by file', async (t) => {
 });
 
 for (const action of ['kill_before', 'kill_after', 'tear']) {
-  test(`${action} ends the program at the fifth write of the log, by SIGKILL`, async (t) => {
+  test(`${action} ends the program at the fifth write of the WAL, by SIGKILL`, async (t) => {
     const { shim, relay, setup } = await start(t);
     const client = await Client.connectWithId(t, relay);
     const kill = shim.arm({ calls: 'write', file: '*-wal', action, from: 5 });
@@ -46,7 +46,7 @@ for (const action of ['kill_before', 'kill_after', 'tear']) {
   });
 }
 
-test('a held sync keeps back what waits for it, until it is let go [P1]', async (t) => {
+test('a held sync keeps back the words that wait for it, until it is released [P1]', async (t) => {
   const { shim, relay } = await start(t);
   const client = await Client.connectWithId(t, relay);
   const from = client.events.length;
@@ -79,7 +79,7 @@ test('a short write is completed, and nothing notices', async (t) => {
   assert.equal((await again.transcript(client.id)).turns.length, 2);
 });
 
-test('a sync that fails, with what it loses, is the last call to that file [P6]', async (t) => {
+test('a sync that fails, and loses its bytes, is the last call to that file [P6]', async (t) => {
   const { shim, relay, setup } = await start(t);
   const client = await Client.connectWithId(t, relay);
   const text = (await client.ask('Hello?')).findLast(({ type }) =>

@@ -126,7 +126,7 @@ function fillUp(shim) {
 }
 
 describe('a disk that does not do its part', patient, () => {
-  test('a disk that is full for a moment is waited for, and nobody notices [P6]', async (t) => {
+  test('the relay waits for a disk that is full for a moment, and people do not notice [P6]', async (t) => {
     const { shim, relay } = await start(t, { set: ['journal.full_retry=10m'] });
     const client = await connect(t, relay);
     await client.ask('Before?');
@@ -146,7 +146,7 @@ describe('a disk that does not do its part', patient, () => {
     await becomes(async () => (await readiness(relay)).status === 200, 'readiness');
   });
 
-  test('a disk that stays full ends conversations, says so and heals by itself [P2][P6]', async (t) => {
+  test('a disk that stays full ends conversations, is reported, and recovers by itself [P2][P6]', async (t) => {
     const { shim, relay } = await start(t, { set: ['journal.full_retry=50ms'] });
     const talker = await connect(t, relay);
     const idler = await connect(t, relay);
@@ -201,7 +201,7 @@ describe('a disk that does not do its part', patient, () => {
     assertKept(transcript, client);
   });
 
-  test('a really full file system ends conversations and heals by itself [P2][P6]', async (t) => {
+  test('a really full file system ends conversations and recovers by itself [P2][P6]', async (t) => {
     const mounted = mountDisk(t, '4m');
     if (!mounted) return t.skip('this user may not mount a file system');
     const { relay } = await start(t, {
@@ -226,7 +226,7 @@ describe('a disk that does not do its part', patient, () => {
     assert.equal((await relay.program.stop('SIGTERM')).code, 0);
   });
 
-  test('too little space left: nobody new is admitted, who is there goes on [P6]', async (t) => {
+  test('too little space left: no new session is admitted, live ones continue [P6]', async (t) => {
     const mounted = mountDisk(t, '16m');
     if (!mounted) return t.skip('this user may not mount a file system');
     const { relay } = await start(t, { dataDir: mounted, env: {} });
@@ -274,7 +274,7 @@ describe('a disk that does not do its part', patient, () => {
     assertKept(await again.transcript(client.id), client);
   });
 
-  test('with a fallback directory a failed sync costs one pause and no word [P1][P6][P7]', async (t) => {
+  test('with a fallback directory a failed sync causes one pause and loses no word [P1][P6][P7]', async (t) => {
     const fallback = temporaryDirectory(t);
     const { shim, relay, setup } = await start(t, { set: [`storage.fallback_dir=${fallback}`] });
     const client = await connect(t, relay);
@@ -391,7 +391,7 @@ describe('a disk that does not do its part', patient, () => {
     );
   });
 
-  test('a database that another process locks is waited for and heals [P6]', async (t) => {
+  test('the relay waits for a database that another process locks, and recovers [P6]', async (t) => {
     if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('sqlite3 is not installed');
     const set = ['journal.busy_timeout=20ms', 'journal.full_retry=50ms'];
     const { relay, setup } = await start(t, { set });
@@ -413,7 +413,7 @@ describe('a disk that does not do its part', patient, () => {
     assertKept(transcript, client);
   });
 
-  test('a reader that holds the log open disturbs nobody [P6]', async (t) => {
+  test('a reader that holds the WAL open disturbs no conversation [P6]', async (t) => {
     if (spawnSync('sqlite3', ['--version']).status !== 0) return t.skip('sqlite3 is not installed');
     const { relay, setup } = await start(t, { set: ['journal.wal_checkpoint_bytes=64KiB'] });
     const client = await connect(t, relay);
@@ -461,7 +461,7 @@ describe('a disk that does not do its part', patient, () => {
     assertKept(await again.transcript(client.id), client);
   });
 
-  test('a damaged page is noticed, never passed over, and what is sound is kept [P6][P7]', async (t) => {
+  test('a damaged page is noticed, never skipped, and sound data is kept [P6][P7]', async (t) => {
     const { relay, setup } = await start(t);
     const client = await connect(t, relay);
     await client.ask('Marked for damage');

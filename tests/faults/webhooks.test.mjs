@@ -42,7 +42,7 @@ async function start(t, set, answer = () => 204) {
   return { bodies, shim, relay, id: client.id };
 }
 
-test('a post that is being committed when the end falls due is told, with it or after it [P1][P3]', async (t) => {
+test('a post that is being committed when the end is due is sent with it or after it [P1][P3]', async (t) => {
   const { bodies, shim, relay, id } = await start(t, ['webhook.settle=1s']);
   // The sync of the post's commit ends long after the session was due to end.
   const slow = shim.arm({ calls: ['fsync', 'fdatasync'], file: '*-wal', action: 'delay', ms: 2500 });

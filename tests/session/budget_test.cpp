@@ -65,7 +65,7 @@ std::string reason_of(const Stage& stage) {
 
 }  // namespace
 
-TEST_CASE("a budget is told of once, and then it ends", "[limits]") {
+TEST_CASE("a budget is warned once, and then ends the session", "[limits]") {
   BudgetLimits limits;
   limits.tokens = 100;
   Budget budget(limits, nullptr, 0);
@@ -84,7 +84,7 @@ TEST_CASE("a budget is told of once, and then it ends", "[limits]") {
   CHECK(budget.warnings()[3] == 1);
 }
 
-TEST_CASE("what goes beyond both lines at once is told of all the same", "[limits]") {
+TEST_CASE("usage that passes the warning and the limit at once is still warned", "[limits]") {
   BudgetLimits limits;
   limits.tokens = 100;
   limits.max_duration_ms = 1000;
@@ -101,13 +101,13 @@ TEST_CASE("what goes beyond both lines at once is told of all the same", "[limit
   CHECK(late.time_passed(5000)->reached);
 }
 
-TEST_CASE("a budget that nobody has set never speaks", "[limits]") {
+TEST_CASE("a budget that is not set never warns", "[limits]") {
   Budget budget({}, nullptr, 0);
   CHECK_FALSE(budget.spent(tokens(1'000'000'000)));
   CHECK_FALSE(budget.time_passed(1'000'000'000));
 }
 
-TEST_CASE("whoever wants no warning gets none", "[limits]") {
+TEST_CASE("a client that asked for no warnings gets none", "[limits]") {
   BudgetLimits limits;
   limits.audio_ms = 1000;
   limits.warn_percent = 100;
@@ -117,7 +117,7 @@ TEST_CASE("whoever wants no warning gets none", "[limits]") {
   CHECK(budget.spent(audio(1000))->reached);
 }
 
-TEST_CASE("what the sessions of a user share ends the one that meets the limit", "[limits]") {
+TEST_CASE("a user's shared limit ends the session that reaches it", "[limits]") {
   const auto account = std::make_shared<Account>();
   BudgetLimits limits;
   limits.user_tokens = 100;
@@ -132,7 +132,7 @@ TEST_CASE("what the sessions of a user share ends the one that meets the limit",
   CHECK(one.reached() == Limit::user_tokens);
 }
 
-TEST_CASE("a frame of audio does not touch what is shared, but no millisecond is lost",
+TEST_CASE("an audio frame does not update the shared total, but no millisecond is lost",
           "[limits]") {
   const auto account = std::make_shared<Account>();
   Budget budget({}, account, 0);
@@ -145,7 +145,7 @@ TEST_CASE("a frame of audio does not touch what is shared, but no millisecond is
   CHECK(account->sum.audio_ms() == 1020);
 }
 
-TEST_CASE("silence is told of once each time", "[limits]") {
+TEST_CASE("each silence is warned once", "[limits]") {
   BudgetLimits limits;
   limits.idle_timeout_ms = 1000;
   limits.notice_ms = 300;
@@ -163,7 +163,7 @@ TEST_CASE("silence is told of once each time", "[limits]") {
   CHECK(budget.warnings()[1] == 2);
 }
 
-TEST_CASE("silence is told of when half of it has passed, at the earliest", "[limits]") {
+TEST_CASE("a silence is warned at the earliest when half of it has passed", "[limits]") {
   BudgetLimits limits;
   limits.idle_timeout_ms = 1000;
   limits.notice_ms = 60'000;
@@ -174,7 +174,7 @@ TEST_CASE("silence is told of when half of it has passed, at the earliest", "[li
   CHECK_FALSE(budget.time_passed(500)->reached);
 }
 
-TEST_CASE("who does not listen is not told, and nothing is done for it", "[limits]") {
+TEST_CASE("clients without warnings get none, and no work is done for them", "[limits]") {
   BudgetLimits limits;
   limits.max_duration_ms = 1000;
   limits.notice_ms = 100;
@@ -272,7 +272,7 @@ TEST_CASE("a repeat of the provider's audio is not counted again", "[limits]") {
   CHECK(stage.session.outcome().used.output_audio_ms == 100);
 }
 
-TEST_CASE("what a finished response used is in the journal before the client has it",
+TEST_CASE("a finished response's usage is in the journal before the client has it",
           "[limits][P1]") {
   Stage stage;
   stage.open();
@@ -290,7 +290,7 @@ TEST_CASE("what a finished response used is in the journal before the client has
   CHECK(sum_usage(finalise(recovered, 0).usage_json).input_audio_ms == 40);
 }
 
-TEST_CASE("microphone frames are no activity, answers are", "[limits]") {
+TEST_CASE("microphone frames do not count as activity, answers do", "[limits]") {
   SessionOptions options;
   options.idle_timeout_ms = 1000;
   options.ending_notice_ms = 200;
@@ -311,7 +311,7 @@ TEST_CASE("microphone frames are no activity, answers are", "[limits]") {
   CHECK(reason_of(stage) == "idle_timeout");
 }
 
-TEST_CASE("what a usage object says is read, whatever it says", "[limits]") {
+TEST_CASE("a usage object is read, whatever its content", "[limits]") {
   CHECK(read_usage(R"({"total_tokens":7,"input_tokens":3,"output_tokens":4})").total_tokens == 7);
   CHECK(read_usage(R"({"input_tokens":3,"output_tokens":4})").total_tokens == 7);
   CHECK(read_usage(R"({"type":"duration","seconds":3})").transcription_ms == 3000);
@@ -325,7 +325,7 @@ TEST_CASE("what a usage object says is read, whatever it says", "[limits]") {
   CHECK(sum.audio_ms() == 1520);
 }
 
-TEST_CASE("no count of a damaged journal adds up beyond what a number holds", "[limits]") {
+TEST_CASE("counts of a damaged journal do not overflow", "[limits]") {
   const auto most = std::numeric_limits<std::int64_t>::max();
   Transcript transcript;
   transcript.apply({"", AudioMetered{most, most}}, 1);
@@ -361,7 +361,7 @@ TEST_CASE("a session that journals too much in a minute ends, and the minute pas
         std::string::npos);
 }
 
-TEST_CASE("what the provider says counts in the journal as what the client does", "[limits][P11]") {
+TEST_CASE("provider events count for the journal limit like client events", "[limits][P11]") {
   SessionOptions options;
   options.budget.journal_bytes_per_minute = 2'000;
   Stage stage(options);

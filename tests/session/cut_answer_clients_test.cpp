@@ -9,7 +9,7 @@ using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 
-TEST_CASE("a client that is away finds the ends of an answer among what it missed",
+TEST_CASE("a client that was away gets the ends of an answer among the missed messages",
           "[P8][resume][cut]") {
   SessionOptions options = with_reconnect();
   options.resume_window_ms = 30'000;
@@ -24,7 +24,7 @@ TEST_CASE("a client that is away finds the ends of an answer among what it misse
   CHECK(types(stage.drain_client()) == joined({spoken_end, item_end, {"response.done"}}));
 }
 
-TEST_CASE("an answer that a client was told of afresh is ended for it as well",
+TEST_CASE("an answer that a resynced client was sent is ended for it as well",
           "[P8][resume][cut]") {
   SessionOptions options = with_reconnect();
   options.resume_window_ms = 30'000;
@@ -93,7 +93,7 @@ TEST_CASE("a beta client hears the ends of a cut answer by its own names",
   CHECK(told[4]["response"]["voice"] == "cedar");
 }
 
-TEST_CASE("a conversation that another process takes up has no answer that never ends",
+TEST_CASE("a conversation that another process continues has no answer without an end",
           "[P8][handover][cut]") {
   SessionOptions options = with_reconnect();
   options.resume_window_ms = 30'000;

@@ -52,7 +52,7 @@ TEST_CASE("an answer that is cut off ends part by part, and its response as it w
   CHECK(done["usage"].is_null());
 }
 
-TEST_CASE("what had ended before the loss is not ended twice", "[P8][P9][reconnect][cut]") {
+TEST_CASE("events that had ended before the loss are not ended twice", "[P8][P9][reconnect][cut]") {
   const Types all = joined({spoken_end, item_end, {"response.done"}});
   for (std::size_t ended = 0; ended <= all.size(); ++ended) {
     CAPTURE(ended);
@@ -250,7 +250,7 @@ TEST_CASE("answers beside the conversation are ended too, without the conversati
   CHECK(beside["metadata"] == json{{"purpose", "classify"}});
 }
 
-TEST_CASE("an answer whose beginning nobody announced is ended by what the transcript knows",
+TEST_CASE("an answer whose beginning was not announced is ended from the transcript",
           "[P8][P9][reconnect][cut]") {
   Stage stage(with_reconnect());
   stage.open();
@@ -262,7 +262,7 @@ TEST_CASE("an answer whose beginning nobody announced is ended by what the trans
   CHECK(told[4]["response"]["usage"].is_null());
 }
 
-TEST_CASE("what is remembered of answers is bounded, and each still gets its end",
+TEST_CASE("the memory for answers is bounded, and each answer still gets its end",
           "[P8][P11][reconnect][cut]") {
   SessionOptions options = with_reconnect();
   options.open_answers_bytes_max = 4096;
@@ -309,7 +309,7 @@ TEST_CASE("what is remembered of answers is bounded, and each still gets its end
   CHECK(answers.bytes() == 0);
 }
 
-TEST_CASE("what makes no sense of an answer is survived", "[P11][cut]") {
+TEST_CASE("invalid events of an answer do no harm", "[P11][cut]") {
   for (
       const char* odd :
       {R"({"type":"response.created","response":5})", R"({"type":"response.created"})",

@@ -290,7 +290,7 @@ TEST_CASE(
   CHECK(drops.provider >= 200);
 }
 
-TEST_CASE("hours of all kinds lose nothing and tell nothing twice", "[P8][drops]") {
+TEST_CASE("hours of all kinds lose nothing and repeat nothing", "[P8][drops]") {
   for (unsigned seed = 2; seed < 2 + verbatim::test::rounds(2); ++seed)
     live_an_hour(seed, seed % 3 * 0.02, seed % 2 * 0.02 + 0.002);
 }

@@ -116,7 +116,8 @@ TEST_CASE("behind an item with none before it that the provider has, it goes to 
   CHECK(order(stage) == std::vector<std::string>{"u1", "mine", "u2"});
 }
 
-TEST_CASE("an item that names what the provider has is passed on as it is", "[P8][P9][missing]") {
+TEST_CASE("an item that names an item of the provider is passed on unchanged",
+          "[P8][P9][missing]") {
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
@@ -170,7 +171,8 @@ TEST_CASE("an item that the provider could not be given is shown and deleted wit
   CHECK(stage.journal.endings.front().transcript.turns[2].deleted);
 }
 
-TEST_CASE("what the provider has is shown and deleted by it", "[P8][P9][missing]") {
+TEST_CASE("items that the provider has are shown and deleted by the provider",
+          "[P8][P9][missing]") {
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
@@ -186,8 +188,9 @@ TEST_CASE("what the provider has is shown and deleted by it", "[P8][P9][missing]
 
 // ---- items that the provider refuses -------------------------------------------------------
 
-TEST_CASE("what the provider refuses of a conversation is counted and said to the client",
-          "[P8][refused]") {
+TEST_CASE(
+    "items of a conversation that the provider refuses are counted and reported to the client",
+    "[P8][refused]") {
   Stage stage(with_reconnect(), /*extension_events=*/true);
   stage.open();
   talk(stage);
@@ -214,7 +217,7 @@ TEST_CASE("what the provider refuses of a conversation is counted and said to th
                                        R"({"item_id":"u2","why":"other"}])"));
 }
 
-TEST_CASE("a client is told that the provider has the whole conversation", "[P8][refused]") {
+TEST_CASE("a client is notified when the provider has the whole conversation", "[P8][refused]") {
   Stage stage(with_reconnect(), /*extension_events=*/true);
   stage.open();
   converse(stage);
@@ -354,7 +357,8 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
   }
 }
 
-TEST_CASE("a client that never was away is not answered in the provider's place", "[P9][replay]") {
+TEST_CASE("for a client that was never away the relay does not answer in the provider's place",
+          "[P9][replay]") {
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);

@@ -257,8 +257,7 @@ TEST_CASE("of two updates of a client the one that is refused by name is not ask
 
 // ---- settings that a token fixes -----------------------------------------------------------
 
-TEST_CASE("session.created shows what the token binds, and nothing else is said about it",
-          "[P9][own]") {
+TEST_CASE("session.created shows the token's settings, and no other event does", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
   REQUIRE(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
   stage.provider(says("session.created", session_with(nullptr), "e1"));
@@ -275,7 +274,7 @@ TEST_CASE("session.created shows what the token binds, and nothing else is said 
   CHECK(stage.client_got() == std::vector<std::string>{next});
 }
 
-TEST_CASE("a token that binds nothing to be seen keeps nobody waiting", "[P9][own]") {
+TEST_CASE("a token without visible settings does not delay session.created", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}}));
   const std::string created = says("session.created", session_with(nullptr), "e1");
   stage.provider(created);
@@ -284,7 +283,7 @@ TEST_CASE("a token that binds nothing to be seen keeps nobody waiting", "[P9][ow
   CHECK(stage.client_got().empty());
 }
 
-TEST_CASE("session.created does not wait for a provider that says nothing to the configuration",
+TEST_CASE("session.created does not wait for a provider that does not answer the configuration",
           "[P9][P11][own]") {
   const std::string created = says("session.created", session_with(nullptr), "e1");
   const json bound = {{"type", "realtime"}, {"instructions", "Be kind."}};
@@ -323,7 +322,7 @@ TEST_CASE("session.created does not wait for a provider that says nothing to the
   }
 }
 
-TEST_CASE("a configuration that is refused with transcription is tried without, and told to none",
+TEST_CASE("a configuration refused with transcription is tried without, invisibly for the client",
           "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
   const std::string created = says("session.created", session_with(nullptr), "e1");
@@ -366,8 +365,9 @@ TEST_CASE("a provider's code that is no plain name is not logged", "[P10][own]")
 
 // ---- a client that wants no transcription --------------------------------------------------
 
-TEST_CASE("who sets transcription to null gets no transcription events, and the words are kept",
-          "[P9][P13][own]") {
+TEST_CASE(
+    "a client that sets transcription to null gets no transcription events, and the text is kept",
+    "[P9][P13][own]") {
   for (const bool by_token : {true, false}) {
     CAPTURE(by_token);
     Given stage(by_token ? bound_to(transcription_of(nullptr)) : with_reconnect());
@@ -416,7 +416,7 @@ TEST_CASE("who sets transcription to null gets no transcription events, and the 
   }
 }
 
-TEST_CASE("who says nothing about transcription gets its events", "[P9][own]") {
+TEST_CASE("a client that does not set transcription gets its events", "[P9][own]") {
   for (const json& token :
        {json{{"type", "realtime"}}, json{{"instructions", "Be kind."}},
         json{{"audio", {{"input", {{"noise_reduction", nullptr}}}}}}, transcription_of(whisper)}) {
@@ -437,7 +437,7 @@ TEST_CASE("who says nothing about transcription gets its events", "[P9][own]") {
   }
 }
 
-TEST_CASE("an update that was refused changes nothing of what a client sees", "[P9][own]") {
+TEST_CASE("a refused update changes nothing that a client sees", "[P9][own]") {
   Given stage;
   stage.provider(says("session.created", session_with(nullptr), "e1"));
   stage.provider_got();
@@ -511,7 +511,7 @@ TEST_CASE("transcription stays hidden over a loss, a return and another process"
   }
 }
 
-TEST_CASE("what earlier versions handed over is taken up, and the token's word holds",
+TEST_CASE("a handover of an earlier version is accepted, and the token's settings apply",
           "[P8][own][handover]") {
   const std::string bare = session_with(whisper).dump();
   for (const bool by_token : {true, false}) {
@@ -553,7 +553,7 @@ TEST_CASE("a beta client that wants no transcription sees none", "[P9][own][dial
   CHECK(json::parse(got[2])["session"]["input_audio_transcription"].is_null());
 }
 
-TEST_CASE("what hides transcription leaves all else of a message byte for byte", "[P9][own]") {
+TEST_CASE("hiding transcription leaves the rest of a message byte for byte", "[P9][own]") {
   SessionSettings settings;
   settings.hide_transcription(true);
   const std::string shown =

@@ -34,7 +34,7 @@ std::size_t brought_in(Pace& pace, std::size_t bytes, std::int64_t from_ms, std:
 
 }  // namespace
 
-TEST_CASE("who brings all it can brings its rate, and a little more at the start",
+TEST_CASE("a sender at full speed reaches its rate, and a little more at the start",
           "[limits][P11]") {
   for (const std::size_t bytes : {1u, 100u, 10'000u}) {
     Pace pace(account(100'000));
@@ -44,7 +44,7 @@ TEST_CASE("who brings all it can brings its rate, and a little more at the start
   }
 }
 
-TEST_CASE("who brings all it can is read little at a time, not in bursts", "[limits][P11]") {
+TEST_CASE("a sender at full speed is read in small pieces, not in bursts", "[limits][P11]") {
   Pace pace(account(1'000'000));
   constexpr std::size_t bytes = 1'000;
   brought_in(pace, bytes, 7'000'000, 1'000);  // uses up the burst
@@ -58,7 +58,7 @@ TEST_CASE("who brings all it can is read little at a time, not in bursts", "[lim
   }
 }
 
-TEST_CASE("who brings less than its rate never waits", "[limits][P11]") {
+TEST_CASE("a sender below its rate never waits", "[limits][P11]") {
   Pace pace(account(100'000));
   for (std::int64_t now = 0; now < 60'000; now += 100) {
     pace.brought(9'999, now);
@@ -79,8 +79,7 @@ TEST_CASE("a message larger than the rate is taken, and paid for behind it", "[l
   CHECK_FALSE(pace.holds());
 }
 
-TEST_CASE("without a rate nothing waits, and a clock that stands still pays nothing",
-          "[limits][P11]") {
+TEST_CASE("without a rate nothing waits, and a stopped clock adds no budget", "[limits][P11]") {
   Pace any(account(0));
   any.brought(std::size_t{1} << 40, 0);
   CHECK_FALSE(any.holds());
@@ -90,7 +89,7 @@ TEST_CASE("without a rate nothing waits, and a clock that stands still pays noth
   CHECK(pace.holds());
 }
 
-TEST_CASE("who shares an account with many brings a part of its rate", "[limits][P11]") {
+TEST_CASE("a sender that shares an account gets a part of its rate", "[limits][P11]") {
   const auto shared = account(100'000);
   std::vector<Pace> all(18, Pace(shared));
   std::size_t sum = 0;
@@ -126,7 +125,7 @@ TEST_CASE("a rate beyond all disks, and one of a byte, are counted as they are",
   CHECK(slow.ends_at_ms() > 25'000'000'000);
 }
 
-TEST_CASE("a session whose user's others have flooded is read later from its beginning",
+TEST_CASE("a new session is read later if the user's other sessions have flooded",
           "[limits][P11]") {
   SessionOptions options;
   options.users_pace = account(4'000);

@@ -14,7 +14,7 @@ TEST_CASE("a delta is not sent before it is journaled", "[P1][session]") {
   REQUIRE(stage.drain(stage.session.to_client()) == std::vector<std::string>{first_delta});
 }
 
-TEST_CASE("what a client types is not sent on before it is journaled", "[P1][session]") {
+TEST_CASE("typed text is not sent on before it is journaled", "[P1][session]") {
   Stage stage;
   stage.open();
   stage.client(typed_item);
@@ -56,7 +56,7 @@ TEST_CASE("events the relay does not know pass byte for byte", "[P9][session]") 
   REQUIRE(stage.drain(stage.session.to_client()) == std::vector<std::string>{odd});
 }
 
-TEST_CASE("what the client says before the provider is there is held", "[D11][P9][session]") {
+TEST_CASE("client messages before the upstream connection exists are held", "[D11][P9][session]") {
   Stage stage;
   stage.client(R"({"type":"session.update","session":{"type":"realtime"}})");
   stage.client(R"({"type":"response.create"})");
@@ -64,7 +64,7 @@ TEST_CASE("what the client says before the provider is there is held", "[D11][P9
   REQUIRE(stage.drain_upstream().size() == 2);
 }
 
-TEST_CASE("the token's configuration goes before anything the client said", "[session]") {
+TEST_CASE("the token's configuration is sent before any client message", "[session]") {
   SessionOptions options;
   options.session_config_json = R"({"instructions":"Be brief."})";
   Stage stage(options);
@@ -80,7 +80,7 @@ TEST_CASE("the token's configuration goes before anything the client said", "[se
           "gpt-4o-mini-transcribe");
 }
 
-TEST_CASE("input transcription is switched on where nobody did", "[session]") {
+TEST_CASE("input transcription is switched on where neither client nor token did", "[session]") {
   Stage stage;
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_without_transcription);

@@ -133,7 +133,7 @@ std::size_t bytes_of_details(const MemoryJournal& journal) {
 
 }  // namespace
 
-TEST_CASE("an item that a client made is given again as it came, whatever is in it",
+TEST_CASE("an item that a client made is sent again as it came, with any content",
           "[P8][rebuild]") {
   const json items = {
       message("plain", "user", json::array({text_part("Hi.")})),
@@ -176,7 +176,8 @@ TEST_CASE("an item that a client made is given again as it came, whatever is in 
   for (std::size_t i = 0; i < items.size(); ++i) CHECK(given[i] == items[i]);
 }
 
-TEST_CASE("what the provider made is given again as it came, less its audio", "[P8][rebuild]") {
+TEST_CASE("an item that the provider made is sent again as it came, without its audio",
+          "[P8][rebuild]") {
   const json call = {{"id", "mcp_1"},
                      {"type", "mcp_call"},
                      {"name", "find"},
@@ -219,7 +220,7 @@ TEST_CASE("what the provider made is given again as it came, less its audio", "[
   CHECK(stage.session.last_rebuild().whole());
 }
 
-TEST_CASE("speech beside an image is given again as text, and never as audio", "[P8][rebuild]") {
+TEST_CASE("speech beside an image is sent again as text, and never as audio", "[P8][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();
   json said = message(
@@ -233,7 +234,7 @@ TEST_CASE("speech beside an image is given again as text, and never as audio", "
   CHECK(bytes_of_details(stage.journal) < 400);
 }
 
-TEST_CASE("what a client asked for stands, whatever an echo makes of it", "[P8][rebuild]") {
+TEST_CASE("the client's own item counts, not the provider's echo", "[P8][rebuild]") {
   const bool named = GENERATE(true, false);
   Stage stage(that_goes_on());
   stage.open();
@@ -263,7 +264,7 @@ TEST_CASE("the common messages put nothing more into the journal", "[P8][P12][re
   CHECK(bytes_of_details(stage.journal) == 0);
 }
 
-TEST_CASE("a large item is on disk once and in the journal once, however often it is told",
+TEST_CASE("a large item is on disk once and in the journal once, however often events repeat it",
           "[P8][P11][rebuild]") {
   constexpr std::size_t size = 1'000'000;
   Stage stage(that_goes_on());
@@ -303,7 +304,7 @@ TEST_CASE("a large item is on disk once and in the journal once, however often i
   CHECK(stage.session.last_rebuild().whole());
 }
 
-TEST_CASE("what is larger than an item may be is left out, and said to be", "[P8][P11][rebuild]") {
+TEST_CASE("an item over the size limit is left out, and this is reported", "[P8][P11][rebuild]") {
   const auto change = GENERATE(Change::loss, Change::handover);
   SessionOptions options = that_goes_on();
   options.item_bytes_max = 10'000;
@@ -329,7 +330,7 @@ TEST_CASE("what is larger than an item may be is left out, and said to be", "[P8
   CHECK(told["refused"] == json::array());
 }
 
-TEST_CASE("an item that can not be read back is left out, and the conversation goes on",
+TEST_CASE("an item that cannot be read back is left out, and the conversation goes on",
           "[P8][rebuild]") {
   Stage stage(that_goes_on());
   const auto spill = add_spill(stage);
@@ -361,8 +362,7 @@ TEST_CASE("an image that comes while the journal is crowded ends no conversation
         std::vector<Rebuild::Missing>{{"photo", "not_kept"}});
 }
 
-TEST_CASE("a call that was never whole is left out, and so is what has nothing to give",
-          "[P8][rebuild]") {
+TEST_CASE("incomplete calls and items without content are left out", "[P8][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();
   stage.provider(speech_started);
@@ -384,7 +384,7 @@ TEST_CASE("a call that was never whole is left out, and so is what has nothing t
   CHECK(stage.session.counts().items_left_out == 2);
 }
 
-TEST_CASE("what is being said while another connection is made ready is given when it is whole",
+TEST_CASE("an item in progress while a new connection is prepared is sent when it is complete",
           "[P8][rotation][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();

@@ -55,7 +55,7 @@ TEST_CASE("the next connection gets the settings and the conversation, the clien
   CHECK(stage.drain_client().empty());
 }
 
-TEST_CASE("after a reconnect what is new passes byte for byte, and the transcript is one",
+TEST_CASE("after a reconnect new events pass byte for byte, and there is one transcript",
           "[P4][P8][P9][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
@@ -79,8 +79,7 @@ TEST_CASE("after a reconnect what is new passes byte for byte, and the transcrip
   CHECK(stage.journal.endings.front().transcript.complete);
 }
 
-TEST_CASE("what the client says meanwhile is held and then said, journaled first",
-          "[P1][P8][reconnect]") {
+TEST_CASE("client messages meanwhile are held, journaled and then sent", "[P1][P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
   converse(stage);
@@ -102,7 +101,7 @@ TEST_CASE("what the client says meanwhile is held and then said, journaled first
   CHECK(stage.drain_upstream() == std::vector<std::string>{append, typed_item});
 }
 
-TEST_CASE("what had no answer is asked again on the next connection, once", "[P8][reconnect]") {
+TEST_CASE("unanswered requests are sent again on the next connection, once", "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
   const std::string item = R"({"type":"conversation.item.create","item":{"id":"mine",)"
@@ -136,7 +135,7 @@ TEST_CASE("what had no answer is asked again on the next connection, once", "[P8
   }
 }
 
-TEST_CASE("what had no answer is kept within bounds", "[P8][P11][reconnect]") {
+TEST_CASE("the memory for unanswered requests is bounded", "[P8][P11][reconnect]") {
   Unanswered unanswered;
   const std::string type = "conversation.item.create";
   for (const std::size_t size : {std::size_t{100}, std::size_t{1'000'000}}) {
@@ -176,7 +175,7 @@ TEST_CASE("a request that was refused without a name is not taken for one that w
   CHECK(std::count(sent.begin(), sent.end(), say("Ho.")) == 1);
 }
 
-TEST_CASE("speech that nobody had begun to answer is answered after the loss", "[P8][reconnect]") {
+TEST_CASE("speech without a begun answer is answered after the loss", "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
   stage.provider(
@@ -246,7 +245,7 @@ TEST_CASE("a harmless error of the provider's ends nothing", "[P8][D19][reconnec
   CHECK_FALSE(stage.session.take_dial(stage.clock));
 }
 
-TEST_CASE("a provider that refuses the settings is not spoken to as somebody else",
+TEST_CASE("a provider that refuses the settings gets no conversation with other settings",
           "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
@@ -285,7 +284,7 @@ TEST_CASE("an item that the provider does not take is left out", "[P8][reconnect
   CHECK(stage.session.counts().reconnected == 1);
 }
 
-TEST_CASE("of an answer that was talked over the provider is given what was heard",
+TEST_CASE("of an answer that was talked over the new connection gets the heard part",
           "[P5][P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
@@ -308,7 +307,7 @@ TEST_CASE("of an answer that was talked over the provider is given what was hear
   CHECK(json::parse(sent.back())["item"]["content"][0]["text"] == "Hello over");
 }
 
-TEST_CASE("what a client still plays of before the loss can be truncated, here",
+TEST_CASE("audio from before the loss that still plays can be truncated by the relay itself",
           "[P5][P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();

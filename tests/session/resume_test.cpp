@@ -62,7 +62,8 @@ TEST_CASE("a client that closes in good order is done at once; a page that is lo
   CHECK(reloaded.session.reason() == CloseReason::client_closed);
 }
 
-TEST_CASE("who says how much he has gets all behind it, once and in order", "[P8][resume]") {
+TEST_CASE("a client that resumes by number gets all later messages, once and in order",
+          "[P8][resume]") {
   for (int received = 0; received <= 6; ++received) {
     Stage stage(with_window());
     stage.open();
@@ -101,8 +102,9 @@ TEST_CASE("text goes on being journaled while the client is away, and waits for 
   CHECK(stage.drain_client() == std::vector<std::string>{first_delta});
 }
 
-TEST_CASE("what is kept for a client that is away is bounded, and the oldest goes first",
-          "[P8][P11][resume]") {
+TEST_CASE(
+    "the messages kept for a client that is away are bounded, and the oldest are dropped first",
+    "[P8][P11][resume]") {
   SessionOptions options = with_window();
   options.resume_buffer_bytes_max = 1000;
   Stage stage(options);
@@ -118,7 +120,7 @@ TEST_CASE("what is kept for a client that is away is bounded, and the oldest goe
   CHECK(stage.session.to_client().next_number() > after + 900);
 }
 
-TEST_CASE("while a client is there, a quarter of the buffer is kept of what it was sent",
+TEST_CASE("while a client is connected, a quarter of the buffer keeps sent messages",
           "[P8][P12][resume]") {
   SessionOptions options = with_window();
   options.resume_buffer_bytes_max = 4000;
@@ -160,8 +162,7 @@ TEST_CASE("one message of any size is kept for a client that is away, and for on
   }
 }
 
-TEST_CASE("a client that can not be given what it missed is told so, and gets the items",
-          "[P8][resume]") {
+TEST_CASE("a client whose missed messages are gone is resynced with the items", "[P8][resume]") {
   Stage stage(with_window());
   stage.open();
   chat(stage);
@@ -195,11 +196,11 @@ TEST_CASE("a client that knows nothing of resuming gets the session, and the ite
   CHECK(created["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1");
 
   SECTION("it speaks") { stage.client(R"({"type":"session.update","session":{}})"); }
-  SECTION("it says nothing for a moment") { stage.pass(100); }
+  SECTION("it sends nothing for a moment") { stage.pass(100); }
   CHECK(types(stage.drain_client()).front() == "conversation.item.added");
 }
 
-TEST_CASE("what an answer says after a client is back continues what it was told", "[P8][resume]") {
+TEST_CASE("after a resume an answer's events continue those that the client got", "[P8][resume]") {
   Stage stage(with_window());
   stage.open();
   chat(stage);
@@ -218,8 +219,7 @@ TEST_CASE("what an answer says after a client is back continues what it was told
   CHECK(words == "Hello there");
 }
 
-TEST_CASE("who comes back before the provider has spoken gets its session.created, once",
-          "[P8][P9][resume]") {
+TEST_CASE("a client that resumes before session.created gets it, once", "[P8][P9][resume]") {
   Stage stage(with_window());
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({}, stage.clock);
@@ -230,7 +230,7 @@ TEST_CASE("who comes back before the provider has spoken gets its session.create
   CHECK(stage.drain_client() == std::vector<std::string>{created_without_transcription});
 }
 
-TEST_CASE("nothing that is not durable is told to a client that comes back", "[P1][P8][resume]") {
+TEST_CASE("a client that resumes gets nothing that is not durable", "[P1][P8][resume]") {
   Stage stage(with_window());
   stage.open();
   stage.provider(first_delta);
@@ -241,7 +241,7 @@ TEST_CASE("nothing that is not durable is told to a client that comes back", "[P
   CHECK_FALSE(stage.drain_client().empty());
 }
 
-TEST_CASE("an extension client is told first how it was resumed, and counts that as well",
+TEST_CASE("an extension client first gets the event about its resumption, and numbers it too",
           "[P8][resume]") {
   Stage stage(with_window(), true);
   stage.open();
@@ -280,8 +280,7 @@ TEST_CASE("a newer connection takes over without a message lost or doubled", "[P
   CHECK(stage.journal.marks.empty());  // it was never detached
 }
 
-TEST_CASE("who goes silent in mid-speech and stays away has his words transcribed",
-          "[P2][P8][resume]") {
+TEST_CASE("speech of a client that vanishes in mid-speech is transcribed", "[P2][P8][resume]") {
   Stage stage(with_window());
   stage.open();
   stage.provider(speech_started);
@@ -298,7 +297,8 @@ TEST_CASE("who goes silent in mid-speech and stays away has his words transcribe
   CHECK(stage.journal.endings.front().transcript.turns.front().text.utf8() == "Goodbye.");
 }
 
-TEST_CASE("what ends a conversation while its client is away is its reason", "[P2][P8][resume]") {
+TEST_CASE("the cause that ends a conversation while its client is away is its reason",
+          "[P2][P8][resume]") {
   Stage stage(with_window());
   stage.open();
   stage.session.client_gone(lost, stage.clock);
@@ -307,7 +307,7 @@ TEST_CASE("what ends a conversation while its client is away is its reason", "[P
   CHECK(stage.journal.endings.size() == 1);
 }
 
-TEST_CASE("a suspended conversation is not over, and is taken up with all that was said",
+TEST_CASE("a suspended conversation has not ended, and continues with all its text",
           "[P8][handover]") {
   Stage first(with_window());
   first.open();
@@ -341,7 +341,7 @@ TEST_CASE("a suspended conversation is not over, and is taken up with all that w
   CHECK(json::parse(rebuilt[2])["item"]["content"][0]["text"] == "Hello");
 }
 
-TEST_CASE("what can not be carried on is ended by a suspension", "[P2][handover]") {
+TEST_CASE("a suspension ends a conversation that cannot be continued", "[P2][handover]") {
   Stage nothing_said(with_window());
   nothing_said.session.suspend("restart", nothing_said.clock);
   CHECK(nothing_said.journal.endings.size() == 1);

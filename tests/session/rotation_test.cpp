@@ -42,7 +42,7 @@ TEST_CASE("before the provider's limit another connection is made ready, then th
   CHECK(stage.drain_client().empty());
 }
 
-TEST_CASE("no connection is changed while somebody speaks or is answered", "[P8][rotation]") {
+TEST_CASE("no connection is replaced during speech or an answer", "[P8][rotation]") {
   Stage stage(with_rotation());
   stage.open();
   converse(stage);
@@ -58,7 +58,7 @@ TEST_CASE("no connection is changed while somebody speaks or is answered", "[P8]
   CHECK(stage.session.take_dial(stage.clock));
 }
 
-TEST_CASE("what is said while the next connection is made ready is given to it as well",
+TEST_CASE("items made while the next connection is prepared are sent to it as well",
           "[P8][rotation]") {
   Stage stage(with_rotation());
   stage.open();
@@ -95,8 +95,7 @@ TEST_CASE("a rotation that fails is tried again, and the conversation stays wher
   CHECK(stage.session.take_dial(stage.clock));
 }
 
-TEST_CASE("a provider that says when it will end the session is left before that",
-          "[P8][rotation]") {
+TEST_CASE("the relay reconnects before the end that a provider announces", "[P8][rotation]") {
   Stage stage(with_rotation());
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_1", (stage.clock.wall + 30 * 60'000) / 1000));
@@ -107,7 +106,8 @@ TEST_CASE("a provider that says when it will end the session is left before that
   CHECK(stage.session.take_dial(stage.clock));
 }
 
-TEST_CASE("three hours cross three rotations, and the client can not tell", "[P4][P8][rotation]") {
+TEST_CASE("three hours with three rotations, and the client does not notice",
+          "[P4][P8][rotation]") {
   Stage stage(with_rotation());
   stage.open();
   std::vector<std::string> said, heard;

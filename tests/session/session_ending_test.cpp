@@ -26,7 +26,7 @@ TEST_CASE("reading stops on the fast side when the slow side's queue is full",
   REQUIRE(stage.session.wants_upstream());
 }
 
-TEST_CASE("a client that does not read what it is told about its own mistakes is no longer read",
+TEST_CASE("a client that does not read the errors about its own messages is no longer read",
           "[P11][session]") {
   SessionOptions options;
   options.client_queue_bytes_max = 2000;
@@ -129,7 +129,7 @@ TEST_CASE("a session ends at its longest duration", "[P11][session]") {
   REQUIRE(stage.session.reason() == CloseReason::max_duration);
 }
 
-TEST_CASE("a client that asked is told once before the longest duration is reached", "[session]") {
+TEST_CASE("a client that asked for it is warned once before the maximum duration", "[session]") {
   SessionOptions options;
   options.max_duration_ms = 100'000;
   options.ending_notice_ms = 60'000;
@@ -145,7 +145,7 @@ TEST_CASE("a client that asked is told once before the longest duration is reach
   REQUIRE(stage.drain(stage.session.to_client()).empty());
 }
 
-TEST_CASE("a client that asked is told that the server goes down", "[P2][session]") {
+TEST_CASE("a client that asked for it is notified that the server stops", "[P2][session]") {
   Stage stage({}, true);
   stage.open();
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);
@@ -154,7 +154,7 @@ TEST_CASE("a client that asked is told that the server goes down", "[P2][session
   REQUIRE(ending["in_ms"] == 0);
 }
 
-TEST_CASE("a provider that accepts and says nothing is given up", "[P11][session]") {
+TEST_CASE("a provider that accepts and sends nothing is given up", "[P11][session]") {
   SessionOptions options;
   options.created_timeout_ms = 500;
   Stage stage(options);
@@ -189,7 +189,7 @@ TEST_CASE("links may close only when the final record is durable", "[P2][session
   REQUIRE(stage.session.settled());
 }
 
-TEST_CASE("who leaves right after speaking is waited for until the words are there",
+TEST_CASE("after a client leaves, the session waits for the transcription of its last speech",
           "[P2][U1][session]") {
   Stage stage;
   stage.open();
@@ -204,7 +204,7 @@ TEST_CASE("who leaves right after speaking is waited for until the words are the
   REQUIRE(stage.session.outcome().complete);
 }
 
-TEST_CASE("who leaves in mid-speech has what was said committed and transcribed",
+TEST_CASE("speech of a client that leaves in mid-speech is committed and transcribed",
           "[P2][U1][session]") {
   Stage stage;
   stage.open();
@@ -232,7 +232,7 @@ TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
   REQUIRE(stage.journal.endings.at(0).transcript.turns.at(0).status == TurnStatus::interrupted);
 }
 
-TEST_CASE("whatever ends the wait for a transcription, who left first gives the reason",
+TEST_CASE("after a wait for a transcription, the peer that left first gives the reason",
           "[P2][session]") {
   const auto reason = [](auto strike) {
     Stage stage;
@@ -299,7 +299,7 @@ TEST_CASE("a harmless provider error ends nothing", "[D19][session]") {
   REQUIRE_FALSE(stage.session.ended());
 }
 
-TEST_CASE("an unreachable provider is told to the client with its reason", "[D3][session]") {
+TEST_CASE("a client gets the reason why the provider is unreachable", "[D3][session]") {
   Stage stage;
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_error,
                                      "the provider answered 401: no such key", stage.clock);
@@ -326,7 +326,7 @@ TEST_CASE("a journal that refuses ends the session and nothing unsaved leaves", 
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
-TEST_CASE("a journal that fails later keeps what was not synced from leaving", "[P1][P6]") {
+TEST_CASE("after a later failure of the journal, unsynced text is not sent", "[P1][P6]") {
   Stage stage;
   stage.open();
   stage.provider(first_delta);
@@ -362,7 +362,7 @@ TEST_CASE("an end is kept when its record is durable, and not before", "[P1][P2]
   REQUIRE(stage.session.kept());
 }
 
-TEST_CASE("an ending that is held by a disk in trouble does not hold the client", "[P2][P6]") {
+TEST_CASE("an ending held by disk trouble does not delay the client's close", "[P2][P6]") {
   Stage stage({}, true);
   stage.open();
   stage.provider(first_delta);

@@ -65,7 +65,7 @@ const std::string of_words = "conversation.item.input_audio_transcription.";
 
 }  // namespace
 
-TEST_CASE("the words of each spoken item are told behind it, those of typed ones are in it",
+TEST_CASE("the text of each spoken item is sent after it, the text of a typed one in it",
           "[P8][P9][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr);
@@ -88,7 +88,7 @@ TEST_CASE("the words of each spoken item are told behind it, those of typed ones
   CHECK(told[8]["transcript"] == "And aloud.");
 }
 
-TEST_CASE("speech in a later part of an item is told by its own index",
+TEST_CASE("speech in a later part of an item is sent with its own index",
           "[P8][P9][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr,
@@ -101,7 +101,7 @@ TEST_CASE("speech in a later part of an item is told by its own index",
   CHECK(told.back()["transcript"] == "A bell.");
 }
 
-TEST_CASE("a transcription that failed is told as failed, with its code",
+TEST_CASE("a failed transcription is sent as failed, with its code",
           "[P8][P9][P13][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr);
@@ -113,7 +113,8 @@ TEST_CASE("a transcription that failed is told as failed, with its code",
   CHECK(told.back()["error"]["message"].is_string());
 }
 
-TEST_CASE("words that are still coming are told so far, and go on", "[P8][P9][resume][afresh]") {
+TEST_CASE("a transcription in progress is sent as far as it is, and continues",
+          "[P8][P9][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
@@ -131,7 +132,7 @@ TEST_CASE("words that are still coming are told so far, and go on", "[P8][P9][re
         std::vector<std::string>{of_words + "delta", of_words + "completed"});
 }
 
-TEST_CASE("words that went with the provider's connection are told as far as they came",
+TEST_CASE("a transcription lost with its connection is sent as far as it came",
           "[P8][P9][P13][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr);
@@ -150,7 +151,7 @@ TEST_CASE("words that went with the provider's connection are told as far as the
   CHECK(words[1]["error"]["code"] == "connection_lost");
 }
 
-TEST_CASE("words of a deleted item are not told, nor to a client that wants none",
+TEST_CASE("no transcription is sent for a deleted item, or to a client that wants none",
           "[P9][resume][afresh]") {
   Talk talk;
   talk.spoken("u1", nullptr);
@@ -175,7 +176,7 @@ TEST_CASE("words of a deleted item are not told, nor to a client that wants none
   }
 }
 
-TEST_CASE("a beta client is told the words as well", "[P8][P9][dialect][afresh]") {
+TEST_CASE("a beta client gets the transcriptions as well", "[P8][P9][dialect][afresh]") {
   Talk talk(&beta_dialect());
   talk.spoken("u1", nullptr);
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});

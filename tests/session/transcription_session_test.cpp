@@ -34,7 +34,7 @@ constexpr const char* asks_for_transcription =
 
 }  // namespace
 
-TEST_CASE("what the relay says by itself in a transcription session is of its type",
+TEST_CASE("the relay's own events in a transcription session have its type",
           "[P9][transcription]") {
   SessionOptions options = transcribing();
   options.session_config_json =
@@ -87,7 +87,7 @@ TEST_CASE(
     CHECK(json::parse(sent)["type"] == "session.update");
 }
 
-TEST_CASE("a client that names no model may say by its first update that it wants a transcription",
+TEST_CASE("a client without a model may ask for a transcription session with its first update",
           "[P9][transcription]") {
   for (const bool greeted : {true, false}) {
     Stage stage(with_reconnect());
@@ -112,7 +112,7 @@ TEST_CASE("a client that names no model may say by its first update that it want
   }
 }
 
-TEST_CASE("who names a model, or has said something, does not change what the session is",
+TEST_CASE("after naming a model, or after another event, a client cannot change the session's type",
           "[P9][transcription]") {
   SessionOptions named = with_reconnect();
   named.model = "gpt-realtime";

@@ -46,7 +46,7 @@ TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
   }
 }
 
-TEST_CASE("audio of the provider's is metered whatever ids it has", "[P9][meter]") {
+TEST_CASE("the provider's audio is metered with any ids", "[P9][meter]") {
   const std::string sound(64'000, 'A');  // a second at 24 kHz
   for (const char* ids :
        {R"("response_id":"r1","item_id":"a1","output_index":0,)", R"("response_id":"r1",)", "",
@@ -67,7 +67,7 @@ TEST_CASE("audio of the provider's is metered whatever ids it has", "[P9][meter]
   }
 }
 
-TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
+TEST_CASE("a format gives the bytes of a second", "[P9][meter]") {
   const auto second = [](const char* format) {
     return bytes_per_second(verbatim::json::View::of(format));
   };
@@ -83,7 +83,7 @@ TEST_CASE("a format says how many bytes a second has", "[P9][meter]") {
   CHECK(bytes_per_ms(verbatim::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
 }
 
-TEST_CASE("what a client asks for counts where the provider never names a format", "[P9][meter]") {
+TEST_CASE("the client's format counts if the provider never names one", "[P9][meter]") {
   const std::string update = session_event("session.update", pcm(16000), pcm(48000));
   Meter meter;
   meter.configured("session.created", R"({"type":"session.created","id":"sess-1"})");

@@ -38,7 +38,7 @@ const json weather = {
 
 }  // namespace
 
-TEST_CASE("whatever is no event is answered with an error and the session goes on", "[simulator]") {
+TEST_CASE("a message that is no event gets an error, and the session goes on", "[simulator]") {
   Client client("gpt-realtime", {.pace = 0});
   const std::string bad[] = {
       "",
@@ -201,7 +201,7 @@ TEST_CASE("a commit in mid-speech keeps the utterance's item", "[P2][simulator]"
   CHECK_FALSE(words["transcript"].get<std::string>().empty());
 }
 
-TEST_CASE("who speaks on after a commit or a clear begins a new utterance", "[P13][simulator]") {
+TEST_CASE("speech after a commit or a clear begins a new utterance", "[P13][simulator]") {
   for (const char* type : {"input_audio_buffer.commit", "input_audio_buffer.clear"}) {
     Client client;
     client.say(1'000);

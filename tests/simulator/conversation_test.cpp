@@ -142,7 +142,8 @@ TEST_CASE("the user's deltas begin with a blank that the whole has not", "[simul
   }
 }
 
-TEST_CASE("whisper-1 tells everything at once, behind the commit, with a newline", "[simulator]") {
+TEST_CASE("whisper-1 sends the whole text at once, after the commit, with a newline",
+          "[simulator]") {
   Client client;
   client.transcribe("whisper-1");
   client.say(2'000);
@@ -154,7 +155,7 @@ TEST_CASE("whisper-1 tells everything at once, behind the commit, with a newline
   CHECK(whole["transcript"].get<std::string>().back() == '\n');
 }
 
-TEST_CASE("without transcription nobody learns what was said", "[P13][simulator]") {
+TEST_CASE("without transcription there is no text of speech", "[P13][simulator]") {
   Client client;
   CHECK(client.events[0]["session"]["audio"]["input"]["transcription"].is_null());
   client.say(2'000);
@@ -163,7 +164,7 @@ TEST_CASE("without transcription nobody learns what was said", "[P13][simulator]
   CHECK(client.all("response.done").size() == 1);
 }
 
-TEST_CASE("who talks over an answer cancels it, and the heard part is kept", "[P5][simulator]") {
+TEST_CASE("talking over an answer cancels it, and the heard part is kept", "[P5][simulator]") {
   Client client;
   client.transcribe();
   client.say(1'000);
@@ -229,7 +230,7 @@ TEST_CASE("two utterances in one message are two utterances", "[simulator]") {
   CHECK(responses[1]["response"]["status"] == "completed");
 }
 
-TEST_CASE("silence and a click are no speech", "[simulator]") {
+TEST_CASE("silence and a click do not count as speech", "[simulator]") {
   Client client;
   client.microphone(silence(1'000) + tone(40) + silence(1'000) + tone(2'000, 200));
   CHECK(client.types() == Types{"session.created"});
@@ -269,7 +270,7 @@ TEST_CASE("text is data: white space and other scripts survive the pieces", "[si
   CHECK(client.joined("response.output_audio_transcript.delta") == "You said: " + text);
 }
 
-TEST_CASE("the same seed says the same, another seed something else", "[simulator]") {
+TEST_CASE("the same seed gives the same words, another seed others", "[simulator]") {
   const auto answer = [](std::uint64_t seed) {
     Client client("gpt-realtime", {.pace = 0, .seed = seed});
     client.respond();

@@ -50,7 +50,7 @@ TEST_CASE("close_after closes with its code and reason", "[P2][simulator]") {
   CHECK(client.endings[0].close_reason == "going away: soon");
 }
 
-TEST_CASE("hang_after says nothing more and answers nothing", "[P2][simulator]") {
+TEST_CASE("hang_after sends nothing more and answers nothing", "[P2][simulator]") {
   Client client("gpt-realtime+hang_after=4");
   client.type("Hello?");
   client.respond();
@@ -61,7 +61,7 @@ TEST_CASE("hang_after says nothing more and answers nothing", "[P2][simulator]")
   CHECK(client.endings[0].kind == Action::Kind::hang);
 }
 
-TEST_CASE("a silent provider never says hello", "[P2][simulator]") {
+TEST_CASE("a silent provider sends nothing", "[P2][simulator]") {
   Client client("gpt-realtime+silent");
   client.type("Hello?");
   client.wait(60'000);
@@ -70,7 +70,7 @@ TEST_CASE("a silent provider never says hello", "[P2][simulator]") {
   CHECK(client.endings[0].kind == Action::Kind::hang);
 }
 
-TEST_CASE("late_transcription tells the user's words after the answer", "[P4][simulator]") {
+TEST_CASE("late_transcription sends the user's text after the answer", "[P4][simulator]") {
   Client client = spoken_turn("gpt-realtime+late_transcription=30000");
   client.wait(29'900);
   CHECK(client.all("response.done").size() == 1);
@@ -169,7 +169,7 @@ TEST_CASE("expire_after ends the session in the provider's words, in mid-answer 
   CHECK(client.endings[0].close_reason == "Your session hit the maximum duration of 60 minutes.");
 }
 
-TEST_CASE("a session ends after an hour without being told to", "[P8][simulator]") {
+TEST_CASE("a session ends after an hour by default", "[P8][simulator]") {
   Client client;
   client.wait(3'599'999);
   CHECK(client.endings.empty());
@@ -188,7 +188,7 @@ TEST_CASE("faults come from the options, from the model, and from a URL's blanks
   CHECK(blanks.events[0]["session"]["model"] == "gpt-realtime");
 }
 
-TEST_CASE("a fault that makes no sense is refused with what is known", "[simulator]") {
+TEST_CASE("an invalid fault is refused with the list of known ones", "[simulator]") {
   const auto why = [](const std::string& spec) -> std::string {
     try {
       Client client("gpt-realtime+" + spec);
@@ -209,7 +209,8 @@ TEST_CASE("a fault that makes no sense is refused with what is known", "[simulat
   CHECK_FALSE(why("close_after=3:1000:" + std::string(124, 'x')).empty());
 }
 
-TEST_CASE("who does not take what he is sent is cut off, not kept", "[P11][simulator]") {
+TEST_CASE("a client that does not read is disconnected, and its messages are not kept",
+          "[P11][simulator]") {
   SimulatedConnection connection({.pace = 0}, "gpt-realtime", 0);
   const std::string bad = R"({"type":")" + std::string(60'000, 'x') + "\"}";
   std::size_t bytes = 0;
@@ -220,7 +221,8 @@ TEST_CASE("who does not take what he is sent is cut off, not kept", "[P11][simul
   CHECK(actions.back().kind == Action::Kind::drop);
 }
 
-TEST_CASE("a fault with a chance befalls some and not others, as the seed says", "[simulator]") {
+TEST_CASE("a fault with a probability hits some sessions and not others, by the seed",
+          "[simulator]") {
   const auto fates = [](std::uint64_t seed) {
     Client client("gpt-realtime+missing_transcription=0.3+fail_transcription=0.4",
                   {.pace = 0, .seed = seed});
@@ -239,7 +241,7 @@ TEST_CASE("a fault with a chance befalls some and not others, as the seed says",
   CHECK(fates(7) == std::pair(heard, lost));
 }
 
-TEST_CASE("fail_response ends an answer before it has begun, and says why", "[simulator]") {
+TEST_CASE("fail_response ends an answer before it has begun, with the reason", "[simulator]") {
   Client client("gpt-realtime+fail_response");
   client.type("Hello?");
   client.respond();
@@ -251,7 +253,7 @@ TEST_CASE("fail_response ends an answer before it has begun, and says why", "[si
   CHECK(client.all("response.output_item.added").empty());
 }
 
-TEST_CASE("null_previous, no_item_ids and binary leave out what they say", "[simulator]") {
+TEST_CASE("null_previous, no_item_ids and binary do what their names say", "[simulator]") {
   Client client("gpt-realtime+null_previous+no_item_ids", {.pace = 0});
   client.type("One");
   client.respond();
@@ -281,7 +283,8 @@ TEST_CASE("odd_ids are odd, are ids all the same, and one has ninety characters"
   CHECK(longest >= 90);
 }
 
-TEST_CASE("refuse_history refuses what a relay gives again, and nothing else", "[simulator]") {
+TEST_CASE("refuse_history refuses items that a relay sends again, and nothing else",
+          "[simulator]") {
   Client client("gpt-realtime+refuse_history");
   client.type("Mine");
   CHECK(client.events.back()["type"] == "conversation.item.done");

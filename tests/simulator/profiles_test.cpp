@@ -33,7 +33,7 @@ bool has(const Client& client, const std::string& type) { return !client.all(typ
 
 }  // namespace
 
-TEST_CASE("a profile is known by its name, and the list says which there are", "[simulator]") {
+TEST_CASE("a profile is chosen by its name, and the list has them all", "[simulator]") {
   CHECK(profile_named("").name == "openai");
   CHECK(profile_named("azure").path == "/openai/v1/realtime");
   CHECK_THROWS_WITH(profile_named("opnai"), Catch::Contains("speech-to-speech"));
@@ -52,8 +52,7 @@ TEST_CASE("xAI announces a conversation, with a session of the old shape", "[sim
   CHECK(silent.types() == Types{"conversation.created", "ping"});
 }
 
-TEST_CASE("xAI adds what is said when speech begins, and completes it again and again",
-          "[simulator]") {
+TEST_CASE("xAI adds an item when speech begins, and completes it repeatedly", "[simulator]") {
   Client client = talking_to("xai");
   client.say(2'000);
   client.pause(300);
@@ -73,7 +72,7 @@ TEST_CASE("xAI adds what is said when speech begins, and completes it again and 
   CHECK_FALSE(has(client, "conversation.item.input_audio_transcription.delta"));
 }
 
-TEST_CASE("xAI names no predecessor of what a user or a tool said", "[simulator]") {
+TEST_CASE("xAI names no predecessor of user and tool items", "[simulator]") {
   Client client = talking_to("xai");
   client.update({{"tools", weather()}});
   client.type("get weather, please");
@@ -107,7 +106,7 @@ TEST_CASE("xAI answers with a message and a call, both at output index 0", "[sim
   CHECK(response["usage"].empty());
 }
 
-TEST_CASE("xAI deletes without saying what, and knows no truncation", "[simulator]") {
+TEST_CASE("xAI's deletions name no item, and it has no truncation", "[simulator]") {
   Client client = talking_to("xai");
   client.send({{"type", "conversation.item.create"},
                {"item",
@@ -125,7 +124,7 @@ TEST_CASE("xAI deletes without saying what, and knows no truncation", "[simulato
   CHECK(client.error()["code"] == "unknown_event");
 }
 
-TEST_CASE("xAI pings, whatever the pace", "[simulator]") {
+TEST_CASE("xAI pings at any pace", "[simulator]") {
   Client client("grok", {.pace = 0, .profile = "xai"});
   client.wait(16'000);
   CHECK(client.all("ping").size() == 4);
@@ -150,7 +149,7 @@ TEST_CASE("xAI takes other rates, and its answers come at them", "[simulator]") 
   CHECK(strict.error()["param"] == "session.audio.output.format.rate");
 }
 
-TEST_CASE("Azure transcribes with deployments of its own only", "[simulator]") {
+TEST_CASE("Azure transcribes only with its own deployments", "[simulator]") {
   for (const auto& [model, works] :
        {std::pair{"transcribe", true}, {"gpt-4o-mini-transcribe", false}}) {
     Client client("my-deployment", {.profile = "azure"});
@@ -178,7 +177,7 @@ TEST_CASE("Inworld puts an event's id before its type", "[simulator]") {
   CHECK(response["usage"].is_null());
 }
 
-TEST_CASE("speech-to-speech says finished sentences, and nothing of items", "[simulator]") {
+TEST_CASE("speech-to-speech sends finished sentences, and no item events", "[simulator]") {
   Client client = talking_to("speech-to-speech");
   CHECK(client.types() == Types{"session.created"});  // settings are accepted without an event
   client.say(2'000);

@@ -117,7 +117,7 @@ TEST_CASE("faults reach recordings too", "[simulator]") {
   CHECK(client.endings[0].kind == Action::Kind::drop);
 }
 
-TEST_CASE("a name that leads out of the folder is no recording", "[simulator]") {
+TEST_CASE("a name that leads out of the folder is refused", "[simulator]") {
   const Folder folder;
   folder.write("secret.jsonl", R"({"dir":"s2c","event":{"type":"session.secret"}})");
   std::filesystem::create_directories(folder.path / "inner");

@@ -57,7 +57,7 @@ TEST_CASE("an outline has all that a message has", "[json]") {
   CHECK(outline.name(outline.end(1)) == "c");
 }
 
-TEST_CASE("a name that stands twice in an object is a fault, in whatever letters", "[json]") {
+TEST_CASE("a name that occurs twice in an object is an error, in upper or lower case", "[json]") {
   CHECK(fault(R"({"a":1,"a":1})") == What::name_twice);
   CHECK(fault(R"([{"x":{"a":1,"b":{},"A":1}}])") == What::name_twice);
   CHECK(fault(R"({"a":1,"\u0061":1})") == What::name_twice);
@@ -75,7 +75,7 @@ TEST_CASE("half a character is a fault in names and in texts", "[json]") {
   CHECK(fault(R"(["\\ud800","\ud83d\ude00","\\\\udc00"])") == What::none);
 }
 
-TEST_CASE("a walk ends at its limits, and at what is no JSON", "[json][bounds]") {
+TEST_CASE("a walk ends at its limits, and where the JSON is invalid", "[json][bounds]") {
   CHECK(fault("[1,2,3]", {4, 8}) == What::none);
   CHECK(fault("[1,2,3]", {3, 8}) == What::too_many);
   CHECK(fault("[[[]]]", {100, 3}) == What::none);

@@ -104,7 +104,7 @@ TEST_CASE("the lazy reader reads generated JSON as another parser does", "[json]
   }
 }
 
-TEST_CASE("the strict reader accepts and refuses what another parser does", "[json]") {
+TEST_CASE("the strict reader accepts and refuses the same input as another parser", "[json]") {
   static const std::string noise = "{}[]\",:\\ \n\t0123456789.eE+-truefalsn\x01\x80\xC3\xA9u";
   int refused = 0;
   for (std::uint64_t seed = 0; seed < 5000; ++seed) {
@@ -176,7 +176,7 @@ TEST_CASE("the strict reader knows the grammar's corners", "[json]") {
   }
 }
 
-TEST_CASE("a fault says where it is", "[json]") {
+TEST_CASE("an error names its position", "[json]") {
   const auto fault = js::check(R"({"type":"x",})");
   REQUIRE(fault);
   CHECK(fault->offset == 12);
@@ -277,7 +277,7 @@ TEST_CASE("UTF-8 is judged by the table of the standard", "[json]") {
   }
 }
 
-TEST_CASE("each byte is judged alike, wherever it stands in a long run", "[P11][json]") {
+TEST_CASE("each byte is treated the same at every position of a long run", "[P11][json]") {
   namespace u = verbatim::utf8;
   constexpr std::size_t size = 2 * 64 + 24;  // blocks, groups of eight and single bytes
   for (int value = 0; value < 256; ++value) {

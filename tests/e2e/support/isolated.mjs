@@ -49,7 +49,7 @@ before(async () => {
 after(() => names.socket.close());
 
 describe('lost packets', { concurrency: 3 }, () => {
-  test('a client whose packets are lost is found; its words are kept [P2][P11]', async (t) => {
+  test('a client whose packets are lost is detected; its words are kept [P2][P11]', async (t) => {
     const cell = await Cell.start(t, simulator, { set: ['session.ping_interval=2s'] });
     const { client, provider } = await cell.wired();
     provider.says('item_1', 'It was');
@@ -110,7 +110,7 @@ describe('names', () => {
     });
   }
 
-  test('a name that nobody answers for holds up nobody else who asks [P11]', async (t) => {
+  test('a name that does not resolve delays no other session [P11]', async (t) => {
     names.mode = 'answer';
     const cell = await Cell.start(t, simulator, { host: 'provider.test' });
     names.mode = 'silent';
@@ -125,7 +125,7 @@ describe('names', () => {
     await cell.end();
   });
 
-  test('a client that leaves while nobody answers for a name leaves nothing behind [P11]', async (t) => {
+  test('a client that leaves while a name does not resolve leaves nothing behind [P11]', async (t) => {
     names.mode = 'answer';
     const cell = await Cell.start(t, simulator, { host: 'provider.test' });
     names.mode = 'silent';

@@ -57,7 +57,8 @@ TEST_CASE("one owner's answers leave room for others, and clients' for back ends
   CHECK(fill(memory, shares, client("eve")) == 4);
 }
 
-TEST_CASE("an answer of any size is given to an owner who holds no other", "[answers][P11]") {
+TEST_CASE("an owner without other answers gets memory for an answer of any size",
+          "[answers][P11]") {
   AnswerMemory memory(bytes_max);
   std::deque<AnswerMemory::Share> shares;
   CHECK(fill(memory, shares, client("ann"), bytes_max / 4) == 1);
@@ -71,7 +72,7 @@ TEST_CASE("an answer of any size is given to an owner who holds no other", "[ans
   CHECK(fill(memory, shares, client("ann"), bytes_max * 2) == 1);  // back ends do not count there
 }
 
-TEST_CASE("an answer whose size was estimated takes what it has in the end", "[answers]") {
+TEST_CASE("an answer with an estimated size finally takes its real size", "[answers]") {
   AnswerMemory memory(bytes_max);
   AnswerMemory::Share one(memory, client("ann"));
   CHECK(one.resize(answer));

@@ -81,7 +81,7 @@ struct Table {
 
 }  // namespace
 
-TEST_CASE("one address can not have every connection", "[connections][P11]") {
+TEST_CASE("one address cannot have every connection", "[connections][P11]") {
   Table table({100, 3});
   auto held = table.take(3, "203.0.113.9");
   CHECK_FALSE(table.take("203.0.113.9"));
@@ -190,7 +190,7 @@ TEST_CASE("a connection that gets a request at that moment stays", "[connections
   CHECK(table.take("127.0.0.1"));
 }
 
-TEST_CASE("connections whose thread is behind make room in a flood, the first of them first",
+TEST_CASE("in a flood, connections that their thread has not reached make room, oldest first",
           "[connections][P11]") {
   Table table({3, 3});
   std::vector<Connections::PermitPtr> silent;
@@ -228,7 +228,7 @@ TEST_CASE("an address's flood that no thread has come to makes room within that 
   CHECK(table.connections->open() == 3);
 }
 
-TEST_CASE("one whose bytes wait to be read is at work, and another goes in its place",
+TEST_CASE("a connection with unread bytes counts as active, and another one is closed",
           "[connections][P11]") {
   Table table({2, 2});
   auto [speaking, peer] = table.pair();
@@ -246,7 +246,7 @@ TEST_CASE("one whose bytes wait to be read is at work, and another goes in its p
   CHECK_FALSE(silent.is_open());
 }
 
-TEST_CASE("what was sent before a thread has come to the connection is not thrown away",
+TEST_CASE("bytes sent before a thread has reached the connection are not lost",
           "[connections][P11]") {
   Table table({1, 1});
   auto [speaking, peer] = table.pair();

@@ -55,7 +55,7 @@ TEST_CASE("a conversation is refused before its connection to the provider would
   CHECK(descriptors.take(1));
 }
 
-TEST_CASE("a few are set aside to say that there are none", "[P11][descriptors]") {
+TEST_CASE("a few descriptors are reserved to answer that there are none", "[P11][descriptors]") {
   Descriptors descriptors(100, 50);
   std::vector<Descriptors::Lease> held;
   while (auto lease = descriptors.take(1)) held.push_back(std::move(*lease));

@@ -131,7 +131,7 @@ std::string upgrade(const std::string& headers, const std::string& first_line = 
 
 }  // namespace
 
-TEST_CASE("a request whose end is not certain is refused, and nothing behind it is a request",
+TEST_CASE("a request with an ambiguous end is refused, and nothing after it is taken for a request",
           "[http][framing][P11]") {
   for (const std::string headers : {"Transfer-Encoding: gzip\r\nContent-Length: 3\r\n",
                                     "Content-Length: 3\r\nTransfer-Encoding: gzip\r\n",
@@ -178,7 +178,7 @@ TEST_CASE("a request whose end is not certain is refused, and nothing behind it 
         Statuses{400});
 }
 
-TEST_CASE("a chunked body that is damaged is refused, and its rest is no request",
+TEST_CASE("a damaged chunked body is refused, and its rest is not taken for a request",
           "[http][framing][P11]") {
   for (const std::string body :
        {"3\nabc\r\n0\r\n\r\n", "3 abc\r\n0\r\n\r\n", "-3\r\nabc\r\n0\r\n\r\n",
@@ -225,7 +225,7 @@ TEST_CASE("the last chunk may come byte by byte", "[http][framing][P11]") {
   }
 }
 
-TEST_CASE("a trailer is no header", "[http][framing][P10]") {
+TEST_CASE("a trailer does not count as a header", "[http][framing][P10]") {
   Wire wire;
   const std::string trailer = "0\r\nAuthorization: Bearer x\r\nHost: y\r\n\r\n";
   const std::string answer = wire(post("Transfer-Encoding: chunked\r\n", trailer));
@@ -235,7 +235,7 @@ TEST_CASE("a trailer is no header", "[http][framing][P10]") {
   CHECK(wire.service.served[0].header("Host") == "x");
 }
 
-TEST_CASE("what surrounds a body is bounded too", "[http][framing][P11]") {
+TEST_CASE("chunk headers and trailers are bounded too", "[http][framing][P11]") {
   const std::string chunk = "1;" + std::string(60'000, 'x') + "\r\na\r\n0\r\n\r\n";
   const std::string trailer = "0\r\nX: " + std::string(60'000, 'x') + "\r\n\r\n";
   for (const std::string& body : {chunk, trailer}) {
@@ -309,7 +309,7 @@ TEST_CASE("a target is refused that has a scheme and hardly anything behind it",
   }
 }
 
-TEST_CASE("a header on several lines is one list, and what can be said once is said once",
+TEST_CASE("a header on several lines is one list, and a single-value header may occur only once",
           "[http][framing]") {
   Wire wire;
   CHECK(statuses(wire("GET / HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"a\"\r\nX: 1\r\n"
@@ -389,7 +389,7 @@ TEST_CASE("a later major version is 505, and the connection is closed", "[http][
   }
 }
 
-TEST_CASE("what is no HTTP is refused plainly", "[http][framing]") {
+TEST_CASE("input that is no HTTP is refused plainly", "[http][framing]") {
   for (const std::string bytes : {"PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n\r\n",
                                   "\x16\x03\x01\x02\x01\x01\x01\xfc\r\n\r\n",
                                   "GET /\r\n\r\n",

@@ -34,7 +34,7 @@ struct Reading {
 
 }  // namespace
 
-TEST_CASE("what fits is granted at once, and what does not waits for room", "[P11][large]") {
+TEST_CASE("a message that fits is granted at once, and others wait for room", "[P11][large]") {
   LargeMessages all(bytes_max, largest);
   std::vector<Reading> first;
   first.reserve(3);
@@ -77,7 +77,7 @@ TEST_CASE("messages that hold a part and want more do not wait for each other fo
   CHECK(all.counts().waiting == 0);
 }
 
-TEST_CASE("who waits is served in order: a small wish does not overtake a large one",
+TEST_CASE("waiting messages are served in order: a small one does not overtake a large one",
           "[P11][large]") {
   LargeMessages all(bytes_max, largest);
   std::vector<std::unique_ptr<Reading>> full;
@@ -114,7 +114,7 @@ TEST_CASE("a message that goes away while it waits is not waited for", "[P11][la
   CHECK(next.granted);
 }
 
-TEST_CASE("what is kept has a part of its own, and does not hold up what moves",
+TEST_CASE("kept messages have a part of their own, and do not delay moving ones",
           "[P8][P11][large]") {
   LargeMessages all(bytes_max, largest);
   std::vector<std::unique_ptr<Reading>> sent;
@@ -150,7 +150,7 @@ TEST_CASE("a bound as large as one message lets them through one by one", "[P11]
   CHECK(all.counts().moving == 0);
 }
 
-TEST_CASE("whatever messages do, the bound holds and all of them end", "[P11][large]") {
+TEST_CASE("in any order of events the limit holds, and all messages end", "[P11][large]") {
   std::mt19937 random(7);
   for (int round = 0; round < 300; ++round) {
     LargeMessages all(bytes_max, largest);
@@ -218,7 +218,8 @@ std::size_t hold_unfinished(LargeMessages& all, std::vector<std::unique_ptr<Read
 }  // namespace
 
 TEST_CASE(
-    "an owner's unfinished messages hold a quarter and one message, and nobody waits for them",
+    "an owner's unfinished messages hold a quarter and one message, and no other owner waits for "
+    "them",
     "[P11][large]") {
   LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
   std::vector<std::unique_ptr<Reading>> readings;
@@ -252,7 +253,7 @@ TEST_CASE("an owner's messages all end, one after the other", "[P11][large]") {
   CHECK(all.counts().moving == 0);
 }
 
-TEST_CASE("the first part of a message does not wait for those who hold everything",
+TEST_CASE("the first part of a message does not wait for owners that hold everything",
           "[P11][large]") {
   LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
   std::vector<std::unique_ptr<Reading>> readings;
@@ -275,7 +276,8 @@ TEST_CASE("the first part of a message does not wait for those who hold everythi
   CHECK(all.counts().moving + all.counts().kept <= Owned::bytes_max);
 }
 
-TEST_CASE("of what is kept an owner has half at most, or one message", "[P8][P11][large]") {
+TEST_CASE("an owner has at most half of the memory for kept messages, or one message",
+          "[P8][P11][large]") {
   LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);
   std::vector<std::unique_ptr<Reading>> readings;
   const auto kept = [&](const std::string& owner) {
@@ -295,7 +297,7 @@ TEST_CASE("of what is kept an owner has half at most, or one message", "[P8][P11
   CHECK(kept("user bob") == 4);
 }
 
-TEST_CASE("whatever owners' messages do, the bounds hold and all of them end", "[P11][large]") {
+TEST_CASE("in any order of owners' events the limits hold, and all messages end", "[P11][large]") {
   std::mt19937 random(11);
   for (int round = 0; round < 300; ++round) {
     LargeMessages all(Owned::bytes_max, Owned::largest, Owned::first);

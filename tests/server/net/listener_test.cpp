@@ -19,7 +19,7 @@ struct Nothing final : HttpService {
 
 }  // namespace
 
-TEST_CASE("what accepting leaves behind at the end needs no worker any more", "[listener]") {
+TEST_CASE("operations left by the acceptor at the end need no worker any more", "[listener]") {
   // As in App: the accepting event loop is made before the workers and destroyed after them.
   asio::io_context control;
   Log log({});

@@ -76,7 +76,7 @@ TEST_CASE("a client's address is found with a port, in brackets and in quotes", 
   CHECK(address("10.0.0.1", "::ffff:203.0.113.9") == "203.0.113.9");
 }
 
-TEST_CASE("what is no address ends the chain that is believed", "[proxies]") {
+TEST_CASE("an invalid address ends the trusted chain", "[proxies]") {
   CHECK(address("10.0.0.1", "unknown") == "10.0.0.1");
   CHECK(address("10.0.0.1", "203.0.113.9, unknown") == "10.0.0.1");
   CHECK(address("10.0.0.1", "203.0.113.9, what, 10.0.0.2") == "10.0.0.2");
@@ -159,7 +159,7 @@ TEST_CASE("a PROXY protocol header that is none is refused", "[proxies]") {
   CHECK_FALSE(wrong(version_1).empty());
 }
 
-TEST_CASE("the development mode lets in only what is asked on this machine", "[proxies][auth]") {
+TEST_CASE("the development mode accepts only requests from this machine", "[proxies][auth]") {
   for (const char* host :
        {"localhost", "localhost:8443", "LocalHost:8443", "127.0.0.1:8443", "[::1]", "[::1]:8443"})
     CHECK(development_answers(asking({{"Host", host}})) == 0);
@@ -169,7 +169,7 @@ TEST_CASE("the development mode lets in only what is asked on this machine", "[p
     CHECK(development_answers(asking({{"Host", host}})) == 403);
 }
 
-TEST_CASE("a request with a proxy's header is never development mode", "[proxies][auth]") {
+TEST_CASE("a request with a proxy's header never gets development mode", "[proxies][auth]") {
   for (const char* name : {"Forwarded", "X-Forwarded-For", "x-forwarded-host", "X-FORWARDED-PROTO",
                            "X-Forwarded-Port", "X-Forwarded-Anything", "X-Real-IP", "Via",
                            "CF-Connecting-IP", "True-Client-IP", "X-Client-IP"})
@@ -180,7 +180,7 @@ TEST_CASE("a request with a proxy's header is never development mode", "[proxies
   CHECK(development_answers(asking({{"Host", "localhost"}, {"X-Forwarder", "1"}})) == 0);
 }
 
-TEST_CASE("a request from elsewhere is told of once", "[proxies][auth]") {
+TEST_CASE("a request from another machine is logged once", "[proxies][auth]") {
   int told = 0;
   const Authenticator development({}, std::string(32, 's'), true,
                                   [&told](std::string_view) { ++told; });

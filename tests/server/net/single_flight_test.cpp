@@ -73,7 +73,7 @@ TEST_CASE("an answer is given again while it is good", "[http][readyz][P11]") {
   CHECK(callers.got.size() == 101);
 }
 
-TEST_CASE("a question that fails fails for all who wait, and is asked anew", "[http][readyz]") {
+TEST_CASE("a call that fails fails for all waiters, and is made again", "[http][readyz]") {
   Callers callers(for_ever);
   callers.fails = true;
   for (int i = 0; i < 3; ++i) callers.call();

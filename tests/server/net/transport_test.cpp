@@ -122,7 +122,7 @@ TEST_CASE("bytes of every length arrive as they were sent, both ways at once", "
   }
 }
 
-TEST_CASE("an end in TLS's own words is told from a cut", "[transport]") {
+TEST_CASE("a TLS close is distinguished from a cut connection", "[transport]") {
   for (const bool cut : {false, true}) {
     Pair pair(true);
     error_code end;
@@ -141,7 +141,7 @@ TEST_CASE("an end in TLS's own words is told from a cut", "[transport]") {
   }
 }
 
-TEST_CASE("closing a socket ends what reads on it, and nothing reads another's", "[transport]") {
+TEST_CASE("closing a socket ends its reads, and no read goes to another socket", "[transport]") {
   for (const bool tls : {false, true}) {
     Pair pair(tls);
     error_code end;

@@ -114,7 +114,7 @@ TEST_CASE("a message over the limit is refused by its head, whole or in parts",
   CHECK(refused.kind == Kind::too_big);
 }
 
-TEST_CASE("a message over the limit is skipped, and what follows it is read", "[P11][websocket]") {
+TEST_CASE("a message over the limit is skipped, and the next one is read", "[P11][websocket]") {
   const std::string over(11, 'x');
   const std::string all = frame(WsRole::server, Opcode::text, over) +
                           frame(WsRole::server, Opcode::text, "0123456789") +
@@ -137,7 +137,7 @@ TEST_CASE("a message over the limit is skipped, and what follows it is read", "[
   }
 }
 
-TEST_CASE("fragments count together, and the rest of what was too much is skipped",
+TEST_CASE("fragments count together, and the rest of a message that is too large is skipped",
           "[P11][websocket]") {
   const auto part = [](Opcode opcode, const std::string& bytes, bool last) {
     std::string made = frame(WsRole::server, opcode, bytes);
@@ -173,7 +173,7 @@ TEST_CASE("once messages are skipped, only control frames are given out", "[P11]
   CHECK(input.empty());
 }
 
-TEST_CASE("frames against the rules are broken, with the code that says so", "[P11][websocket]") {
+TEST_CASE("frames against the rules are refused with the right code", "[P11][websocket]") {
   const std::string half_a_character = "\"\xF0\x9F";
   const std::vector<std::pair<std::string, unsigned>> wrong{
       {frame(WsRole::server, Opcode::text, "{}"), 1002},                   // no mask

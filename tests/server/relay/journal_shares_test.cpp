@@ -130,7 +130,7 @@ TEST_CASE("a back end's key is not one user: its sessions count each for itself"
   for (const auto& one : many) CHECK_FALSE(one->add(0, 0));
 }
 
-TEST_CASE("without a bound nobody ends", "[limits]") {
+TEST_CASE("without a limit no session ends", "[limits]") {
   config::Limits limits = all_may(0);
   limits.journal_bytes_per_minute = limits.journal_bytes_per_second = 0;
   JournalShares shares(limits);
@@ -162,7 +162,7 @@ TEST_CASE("the sessions of one owner have one minute's bound, those that ended w
   CHECK_FALSE(begun(shares, "bob", minute)->add(1'000, minute));
 }
 
-TEST_CASE("an owner who has sent too much waits until the minute is over", "[limits][P11]") {
+TEST_CASE("an owner that has sent too much waits until the minute is over", "[limits][P11]") {
   JournalShares shares(each_may(1'000));
   CHECK(shares.wait_s("bob", 0) == 0);
   begun(shares, "bob")->add(1'000, 10'000);
@@ -186,8 +186,7 @@ TEST_CASE("the sessions of one owner have one pace", "[limits][P11]") {
   CHECK(shares.open("", 0).pace->owed_ns(0) == 0);
 }
 
-TEST_CASE("owners without a session are forgotten once what they sent is of another time",
-          "[limits][P11]") {
+TEST_CASE("owners without a session are removed once their minute is over", "[limits][P11]") {
   JournalShares shares(each_may(1'000));
   const auto lasting = begun(shares, "lasting");
   for (int i = 0; i < 10'000; ++i) {

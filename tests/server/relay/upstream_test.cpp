@@ -145,9 +145,8 @@ TEST_CASE("the provider is reached over TLS with its key and the model in the qu
   REQUIRE(dial(door, settings, "").message == "/v1/realtime?model=gpt-realtime Bearer sk-test ");
 }
 
-TEST_CASE(
-    "a transcription session is dialled by its intent and without a model, whatever the URL says",
-    "[upstream][P9]") {
+TEST_CASE("a transcription session connects with its intent and without a model, for any URL",
+          "[upstream][P9]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());
   const auto asked = [&](const std::string& query, const std::string& parameter = "model") {
@@ -209,7 +208,7 @@ TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
   REQUIRE(outcome.failure->why.find("no secure connection") == 0);
 }
 
-TEST_CASE("a provider that refuses the upgrade is told in our words, with status and code",
+TEST_CASE("a provider's refusal of the upgrade is reported in our words, with status and code",
           "[upstream][P10]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());
@@ -222,8 +221,7 @@ TEST_CASE("a provider that refuses the upgrade is told in our words, with status
   REQUIRE(outcome.failure->code == "model_not_found");
 }
 
-TEST_CASE("nothing that a refusal says is repeated but a code that is a plain word",
-          "[upstream][P10]") {
+TEST_CASE("of a refusal's text only a code that is a plain word is repeated", "[upstream][P10]") {
   const std::string key = "sk-proj-4711";
   const std::vector<std::pair<std::string, std::string>> refusals = {
       {R"({"error":{"code":"invalid_api_key","message":"Incorrect API key: )" + key + "\"}}",
@@ -359,7 +357,7 @@ TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[
   REQUIRE(request.find("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") != std::string::npos);
 }
 
-TEST_CASE("of a proxy that refuses only the status is told", "[upstream][P10]") {
+TEST_CASE("a proxy's refusal is reported by its status only", "[upstream][P10]") {
   TempDir dir;
   Door door("127.0.0.1", dir.path());
   Proxy proxy(door, "HTTP/1.1 407 No good: user:pass\r\n\r\n");

@@ -17,7 +17,7 @@ std::string order(FairQueue<char>& queue, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("one who has much waiting does not hold up another", "[fair]") {
+TEST_CASE("a caller with many waiting jobs does not delay another", "[fair]") {
   FairQueue<char> queue;
   for (const char c : std::string("abcdef")) queue.push("much", c);
   CHECK(order(queue, 2) == "ab");
@@ -27,7 +27,7 @@ TEST_CASE("one who has much waiting does not hold up another", "[fair]") {
   CHECK(order(queue, 7) == "cXYdZef");
 }
 
-TEST_CASE("what one brings is done in its order", "[fair]") {
+TEST_CASE("a caller's jobs are done in their order", "[fair]") {
   FairQueue<char> queue;
   for (const char c : std::string("abc")) queue.push("", c);
   CHECK(order(queue, 3) == "abc");
@@ -35,7 +35,7 @@ TEST_CASE("what one brings is done in its order", "[fair]") {
   CHECK(order(queue, 1) == "d");
 }
 
-TEST_CASE("who comes back has no turn before those that wait", "[fair]") {
+TEST_CASE("a returning caller gets no turn before those that wait", "[fair]") {
   FairQueue<char> queue;
   queue.push("one", 'a');
   queue.push("two", 'B');

@@ -33,8 +33,7 @@ std::string create(const std::string& item) {
 
 }  // namespace
 
-TEST_CASE("content of every type of the protocol passes, whatever is locked",
-          "[P9][policy][locks]") {
+TEST_CASE("content of every protocol type passes, with any lock", "[P9][policy][locks]") {
   const std::vector<std::string> items = {
       R"({"role":"user","content":[{"type":"input_text","text":"What is it?"}]})",
       R"({"role":"user","content":[{"type":"input_audio","audio":"AAAA"}]})",

@@ -267,7 +267,7 @@ const std::vector<std::string>& of_public_clients() {
 
 }  // namespace
 
-TEST_CASE("what is locked is not changed from any place, by any name or in any wrapping",
+TEST_CASE("a locked field cannot be changed from any place, by any name or in any wrapping",
           "[P10][policy][locks]") {
   std::size_t shapes = 0;
   for (const Attempt& attempt : attempts()) {
@@ -291,7 +291,7 @@ TEST_CASE("what is locked is not changed from any place, by any name or in any w
   CHECK(shapes > 100'000);
 }
 
-TEST_CASE("a locked field is locked in its own place, whatever its kind of value is",
+TEST_CASE("a locked field is locked in its own place, for every kind of value",
           "[P10][policy][locks]") {
   for (const Attempt& attempt : attempts()) {
     const Policy policy = locked({attempt.field});
@@ -314,7 +314,7 @@ TEST_CASE("a locked field is locked in its own place, whatever its kind of value
   }
 }
 
-TEST_CASE("what public clients say passes, whatever else is locked", "[P9][policy][locks]") {
+TEST_CASE("messages of public clients pass, whatever else is locked", "[P9][policy][locks]") {
   for (const char* field : {"prompt", "instructions", "audio.output.language", "client_secret"}) {
     INFO(field);
     for (const std::string& message : of_public_clients()) {
@@ -339,7 +339,7 @@ TEST_CASE("what public clients say passes, whatever else is locked", "[P9][polic
   }
 }
 
-TEST_CASE("what the recorded clients said passes, but for a change of what is locked",
+TEST_CASE("the recorded clients' messages pass, except changes of locked fields",
           "[P9][policy][locks]") {
   std::size_t messages = 0;
   std::set<std::string> refused;
@@ -378,7 +378,7 @@ TEST_CASE("a member of a later protocol passes where something else is locked",
   CHECK(fault(locked({"audio.output.voice"}), update(text)) == "");
 }
 
-TEST_CASE("what the provider showed may be sent back, known or not", "[P9][policy][locks]") {
+TEST_CASE("values that the provider showed may be sent back, known or not", "[P9][policy][locks]") {
   Policy policy = locked({"instructions"});
   const std::string session =
       R"({"type":"realtime","id":"s","object":"realtime.session","expires_at":1,)"
@@ -390,8 +390,7 @@ TEST_CASE("what the provider showed may be sent back, known or not", "[P9][polic
   CHECK(fault(policy, respond(R"({"greeting":"Go away, all of you!"})")) == "invalid_value");
 }
 
-TEST_CASE("where instructions are locked an item says what it is and who speaks",
-          "[P10][policy][locks]") {
+TEST_CASE("with locked instructions an item must state its type and role", "[P10][policy][locks]") {
   const Policy policy = locked({"instructions"});
   for (
       const char* item :
@@ -447,7 +446,7 @@ TEST_CASE("where instructions are locked an item says what it is and who speaks"
         "");
 }
 
-TEST_CASE("an event that the configuration lets through says nothing of what is locked",
+TEST_CASE("an event that the configuration lets through cannot change locked fields",
           "[P10][policy][locks]") {
   const Policy policy = locked({"instructions", "audio.output.voice"});
   const auto says = [&](const std::string& member) {

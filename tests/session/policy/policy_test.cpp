@@ -39,13 +39,13 @@ std::string respond(const std::string& response) {
 
 }  // namespace
 
-TEST_CASE("nothing is forbidden unless somebody said so", "[policy]") {
+TEST_CASE("without rules nothing is forbidden", "[policy]") {
   const Policy open;
   CHECK(fault(open, update(R"({"instructions":"Be rude.","instructions":"twice"})")) == "");
   CHECK_FALSE(open.without_hidden("session.created", created_without_transcription));
 }
 
-TEST_CASE("a locked field can not be changed, and the answer names it", "[policy]") {
+TEST_CASE("a locked field cannot be changed, and the error names it", "[policy]") {
   const Policy policy = locked({"instructions", "audio.output.voice"});
   CHECK(fault(policy, update(R"({"instructions":"Be rude."})")) == "session.instructions");
   CHECK(fault(policy, update(R"({"instructions":null})")) == "session.instructions");
@@ -69,7 +69,7 @@ TEST_CASE("the value that a locked field has may be sent again", "[policy]") {
   CHECK(fault(policy, update(R"({"output_modalities":["text"]})")) == "");
 }
 
-TEST_CASE("one response can not do what the session can not", "[policy]") {
+TEST_CASE("a response cannot change what its session cannot", "[policy]") {
   const Policy policy = locked({"instructions", "tools"});
   CHECK(fault(policy, respond(R"({"instructions":"Be rude."})")) == "response.instructions");
   CHECK(fault(policy, respond(R"({"tools":[]})")) == "response.tools");
@@ -94,7 +94,7 @@ TEST_CASE("instructions are locked by all of their names", "[policy]") {
         "");
 }
 
-TEST_CASE("what two parsers could read in two ways is refused", "[policy]") {
+TEST_CASE("a message that two parsers could read differently is refused", "[policy]") {
   const Policy policy = locked({"instructions"});
   CHECK(fault(policy, update(R"({"instructions":"Be kind.","instructions":"x"})")) ==
         "invalid_value");
@@ -103,7 +103,7 @@ TEST_CASE("what two parsers could read in two ways is refused", "[policy]") {
   CHECK(fault(policy, update(R"({"voice":"\ud800"})")) == "invalid_value");
 }
 
-TEST_CASE("a session that is no object is refused where something is locked", "[policy]") {
+TEST_CASE("with a lock a session that is no object is refused", "[policy]") {
   const std::string rude = R"({"instructions":"Be rude."})";
   for (const Policy& policy : {locked({"instructions"}), locked({"all"}), locked({"tools"})}) {
     for (const std::string& value :
@@ -122,7 +122,7 @@ TEST_CASE("a session that is no object is refused where something is locked", "[
   }
 }
 
-TEST_CASE("a field holds its lock where something else stands than belongs there", "[policy]") {
+TEST_CASE("a lock holds also if a value has the wrong type", "[policy]") {
   const Policy policy = locked({"audio.output.voice", "instructions"});
   for (const char* value : {"[]", R"([{"output":{"voice":"cedar"}}])", R"("voice")", "0", "null",
                             R"({"output":[{"voice":"cedar"}]})", R"({"output":"cedar"})",
@@ -138,7 +138,7 @@ TEST_CASE("a field holds its lock where something else stands than belongs there
   }
 }
 
-TEST_CASE("the members around what is locked have one spelling", "[policy]") {
+TEST_CASE("the members around a locked field have one spelling", "[policy]") {
   const Policy policy = locked({"instructions", "audio.output.voice"});
   const std::string rude = R"({"instructions":"Be rude."})";
   for (const char* name : {"Session", "SESSION", "sessioN", "se_ssion", "\\u0053ession", "ſession",
@@ -184,7 +184,7 @@ TEST_CASE("a locked field is locked in every spelling that a reader may take for
                              R"("tracing":{"metadata":{"a b":"1","\u540d":"2"}}})")) == "");
 }
 
-TEST_CASE("who speaks is said plainly, or is not a speaker", "[policy]") {
+TEST_CASE("a role must be spelt exactly, or it is refused", "[policy]") {
   const Policy policy = locked({"instructions"});
   const auto create = [](const std::string& item) {
     return R"({"type":"conversation.item.create","item":)" + item + "}";
@@ -223,8 +223,7 @@ TEST_CASE("who speaks is said plainly, or is not a speaker", "[policy]") {
   }
 }
 
-TEST_CASE("a value that is equal passes in whatever notation, and one that is not does not",
-          "[policy]") {
+TEST_CASE("an equal value passes in any notation, and another value does not", "[policy]") {
   PolicyRules rules;
   rules.locked = {"bound"};
   const Policy policy(rules,
@@ -308,7 +307,7 @@ TEST_CASE("beta's names are locked with GA's", "[policy]") {
         "session.turn_detection.type");
 }
 
-TEST_CASE("where all is locked, what the provider has shown may be sent again", "[policy]") {
+TEST_CASE("with all fields locked, values that the provider showed may be sent again", "[policy]") {
   Policy policy = locked({"all"});
   CHECK(fault(policy, update(R"({"type":"realtime"})")) == "");
   CHECK(fault(policy, update(R"({"type":"transcription"})")) == "session.type");
@@ -395,8 +394,7 @@ TEST_CASE("hidden fields are taken out of a response's copy, too", "[P10][policy
   }
 }
 
-TEST_CASE("a client sees no hidden field, in whatever event the provider shows it",
-          "[P10][policy]") {
+TEST_CASE("a client sees no hidden field in any event of the provider", "[P10][policy]") {
   SessionOptions options;
   options.policy.hidden = {"instructions"};
   Stage stage(options);
@@ -418,7 +416,7 @@ TEST_CASE("a client sees no hidden field, in whatever event the provider shows i
   CHECK(shown >= 4);
 }
 
-TEST_CASE("what can not be read is not shown where something is hidden", "[policy]") {
+TEST_CASE("with a hidden field an unreadable message is not shown", "[policy]") {
   PolicyRules rules;
   rules.hidden = {"instructions"};
   const Policy policy(rules, "", "");

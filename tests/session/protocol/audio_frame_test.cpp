@@ -73,7 +73,7 @@ TEST_CASE("an audio delta's frame holds the same event and the same audio", "[P5
   }
 }
 
-TEST_CASE("what a frame can not hold goes as it is", "[P5][audio]") {
+TEST_CASE("an event that a frame cannot hold is sent as text", "[P5][audio]") {
   const std::string long_head(70'000, 'x');
   for (const std::string& event :
        {std::string(R"({"type":"response.output_text.delta","delta":"AAAA"})"),
@@ -88,7 +88,7 @@ TEST_CASE("what a frame can not hold goes as it is", "[P5][audio]") {
   }
 }
 
-TEST_CASE("only the greeting says that audio comes in frames", "[P9][audio]") {
+TEST_CASE("only session.created announces binary audio", "[P9][audio]") {
   const auto told = with_audio_frames(R"({"type":"verbatim.session","attempt":1})");
   CHECK(nlohmann::json::parse(told) ==
         nlohmann::json({{"type", "verbatim.session"}, {"attempt", 1}, {"audio", "binary"}}));

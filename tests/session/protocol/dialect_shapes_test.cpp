@@ -62,8 +62,7 @@ TEST_CASE("a session in GA's shape stays as it is, beta client or not", "[P9][di
     CHECK(said(ga) == ga);
 }
 
-TEST_CASE("a transcription session is one of the GA kind, and is told as a beta one",
-          "[P9][dialect]") {
+TEST_CASE("a transcription session is GA upstream, and is shown as a beta one", "[P9][dialect]") {
   const Json update = {{"type", "transcription_session.update"},
                        {"session",
                         {{"input_audio_format", "g711_alaw"},
@@ -90,7 +89,7 @@ TEST_CASE("a transcription session is one of the GA kind, and is told as a beta 
   }
 }
 
-TEST_CASE("the provider's session is told flat", "[P9][dialect]") {
+TEST_CASE("the provider's session is translated to beta's flat shape", "[P9][dialect]") {
   const Json format = {{"type", "audio/pcm"}, {"rate", 24000}};
   const Json ga = {{"type", "session.created"},
                    {"event_id", "e"},
@@ -130,7 +129,7 @@ TEST_CASE("the provider's session is told flat", "[P9][dialect]") {
         Json{{"type", "audio/pcm"}, {"rate", 16000}});
 }
 
-TEST_CASE("responses are asked for and told in each dialect's shape", "[P9][dialect]") {
+TEST_CASE("responses are requested and shown in each dialect's shape", "[P9][dialect]") {
   const Json asked = {{"type", "response.create"},
                       {"response",
                        {{"modalities", {"text"}},

@@ -136,7 +136,7 @@ TEST_CASE("every server event has its beta name or is left out for a reason", "[
   }
 }
 
-TEST_CASE("what a provider says in beta, or in no dialect that is known, passes byte for byte",
+TEST_CASE("provider messages in beta, or in no known dialect, pass byte for byte",
           "[P9][dialect]") {
   auto names = beta_only_server_names;
   names.insert({"verbatim.turn", "response.something_new", ""});
@@ -158,7 +158,7 @@ TEST_CASE("every client event has its GA name", "[P9][dialect]") {
   CHECK(said(Json{{"type", "transcription_session.update"}})["type"] == "session.update");
 }
 
-TEST_CASE("what is not translated keeps its bytes", "[P9][dialect]") {
+TEST_CASE("messages that are not translated keep their bytes", "[P9][dialect]") {
   // Half a surrogate pair, a number that no double holds, white space, an order of keys.
   const std::string item = R"({"id":"i", "n":12345678901234567890.5e400,"text":"\ud83d"})";
   CHECK(heard(R"({"type":"conversation.item.added", "z":[1, 2],"item":)" + item + "}") ==
@@ -170,7 +170,7 @@ TEST_CASE("what is not translated keeps its bytes", "[P9][dialect]") {
         R"({"delta":"AAAA", "type" : "response.audio.delta"})");
 }
 
-TEST_CASE("what will be refused is refused as it was said", "[P11][dialect]") {
+TEST_CASE("a message that will be refused is refused in its original form", "[P11][dialect]") {
   for (const std::string wrong :
        {R"({"type":"session.update","session":{"voice":"a"})",
         R"({"type":"session.update","session":{},"session":{"voice":"a"}})",
@@ -186,7 +186,7 @@ TEST_CASE("what will be refused is refused as it was said", "[P11][dialect]") {
         R"("audio":{"output":{"voice":"a"}}}})");
 }
 
-TEST_CASE("a million members cost no more than they weigh", "[P11][dialect]") {
+TEST_CASE("the cost of a million members grows linearly", "[P11][dialect]") {
   std::string members;
   const unsigned count = verbatim::test::rounds(1'000'000);
   for (unsigned i = 0; i < count; ++i) members += "\"" + std::to_string(i) + "\":0,";
@@ -195,7 +195,7 @@ TEST_CASE("a million members cost no more than they weigh", "[P11][dialect]") {
                       R"(":0,"audio":{"output":{"voice":"a"}}}})"));
 }
 
-TEST_CASE("every recorded stream is told in beta names alone, and means the same",
+TEST_CASE("every recorded stream is translated to beta names only, and means the same",
           "[P9][P4][dialect]") {
   for (const auto& file : recordings()) {
     for (const auto& event : read_recording(read_file(file)).events) {
@@ -223,8 +223,7 @@ TEST_CASE("every recorded stream is told in beta names alone, and means the same
   }
 }
 
-TEST_CASE("every recorded stream gives the same transcript to who listens in beta",
-          "[P9][P4][dialect]") {
+TEST_CASE("every recorded stream gives a beta client the same transcript", "[P9][P4][dialect]") {
   for (const auto& file : recordings()) {
     INFO(file);
     const auto recording = read_recording(read_file(file));
@@ -233,7 +232,7 @@ TEST_CASE("every recorded stream gives the same transcript to who listens in bet
   }
 }
 
-TEST_CASE("a session with a beta client journals what it would with any other",
+TEST_CASE("a session with a beta client journals the same rows as with any other",
           "[P1][P9][dialect]") {
   Stage ga;
   Stage beta({}, false, &beta_dialect());
@@ -272,10 +271,8 @@ TEST_CASE("a session with a beta client journals what it would with any other",
                                           "response.audio.delta"});
 }
 
-TEST_CASE(
-    "what the relay says for itself reaches a beta client, and the count of its updates is "
-    "kept",
-    "[P9][dialect]") {
+TEST_CASE("the relay's own events reach a beta client, and its updates are counted correctly",
+          "[P9][dialect]") {
   Stage stage({}, true, &beta_dialect());
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.client(R"({"type":"session.update","session":{"input_audio_transcription":null}})");

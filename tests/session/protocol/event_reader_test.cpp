@@ -40,7 +40,7 @@ TEST_CASE("peek_type agrees with a full parser on every recorded event", "[proto
   }
 }
 
-TEST_CASE("an event's name alone tells whether it is read", "[protocol]") {
+TEST_CASE("an event's name alone decides whether it is read", "[protocol]") {
   for (const auto& file : recordings()) {
     for (const auto& recorded : read_recording(read_file(file)).events) {
       INFO(recorded.event);
@@ -95,7 +95,7 @@ TEST_CASE("the beta names mean what the GA names mean", "[P9][protocol]") {
   }
 }
 
-TEST_CASE("a session tells of transcription and of its output format, GA and beta", "[protocol]") {
+TEST_CASE("a session shows its transcription and output format, in GA and beta", "[protocol]") {
   const auto opened = read<UpstreamOpened>(
       R"({"type":"session.created","session":{"id":"s","expires_at":99,"audio":{"input":)"
       R"({"transcription":{"model":"m"}},"output":{"format":{"type":"audio/pcmu"}}}}})");
@@ -140,7 +140,7 @@ TEST_CASE("a predecessor is named, null or absent", "[P4][protocol]") {
   CHECK(placed("").committed);
 }
 
-TEST_CASE("an item's parts keep their positions; what has no text is left out", "[protocol]") {
+TEST_CASE("an item's parts keep their positions; parts without text are left out", "[protocol]") {
   const auto item =
       read<ItemPlaced>(
           R"({"type":"conversation.item.added","item":{"id":"i","type":"message",)"
@@ -152,7 +152,7 @@ TEST_CASE("an item's parts keep their positions; what has no text is left out", 
   CHECK(item.parts[1] == Part{3, {}, true});
 }
 
-TEST_CASE("a provider's quirk: the part stands under another name", "[protocol]") {
+TEST_CASE("a provider's variant: the part has another member name", "[protocol]") {
   const auto part =
       read<PartSnapshot>(R"({"type":"response.content_part.done","item_id":"a","content_index":1,)"
                          R"("content":{"type":"audio","transcript":"Hi"}})");
@@ -195,7 +195,7 @@ TEST_CASE("text with half a surrogate pair is read", "[rule10][protocol]") {
   CHECK(delta.text.wtf8() == "\xED\xA0\xBD");
 }
 
-TEST_CASE("what says nothing and names no item is no event", "[P11][protocol]") {
+TEST_CASE("a message without content and item is no event", "[P11][protocol]") {
   CHECK_FALSE(read_server_event(R"({"type":"conversation.item.added","item":{}})"));
   CHECK_FALSE(read_server_event(R"({"type":"conversation.item.truncated","audio_end_ms":5})"));
   CHECK_FALSE(read_server_event(R"({"type":"vendor.future_event","item_id":"a"})"));
@@ -204,7 +204,8 @@ TEST_CASE("what says nothing and names no item is no event", "[P11][protocol]") 
   CHECK_FALSE(read_server_event(" \n"));
 }
 
-TEST_CASE("what may hold text and cannot be read is an event that says so", "[P13][protocol]") {
+TEST_CASE("an unreadable message that may hold text becomes an event that says so",
+          "[P13][protocol]") {
   const auto why = [](std::string_view message) {
     return read<TextUnplaced>(std::string(message)).why;
   };
@@ -238,7 +239,7 @@ TEST_CASE("content is read as a plain string, or without its part's type", "[P13
   }
 }
 
-TEST_CASE("a provider's free text is no code", "[P10][protocol]") {
+TEST_CASE("a provider's free text is not taken for a code", "[P10][protocol]") {
   const auto ended = read<ResponseEnded>(
       R"({"type":"response.done","response":{"id":"r","status":"failed","status_details":)"
       R"({"type":"failed","error":{"code":"Key sk-123 has no quota","type":"No quota"}}}})");
@@ -252,7 +253,8 @@ TEST_CASE("a provider's free text is no code", "[P10][protocol]") {
             .reason == "429");
 }
 
-TEST_CASE("why a response failed is read wherever a server says it", "[P13][protocol][responses]") {
+TEST_CASE("the reason of a failed response is read from every place that servers use",
+          "[P13][protocol][responses]") {
   const auto reason_of = [](const std::string& said) {
     return read<ResponseEnded>(R"({"type":"response.done","response":{"id":"r","output":[],)" +
                                said)
@@ -312,7 +314,7 @@ TEST_CASE("a client's message passes the gate if it can be read in one way only"
                 "\"}") == "accepted");
 }
 
-TEST_CASE("what is not one strict JSON object is refused", "[P11][gate]") {
+TEST_CASE("a message that is not one strict JSON object is refused", "[P11][gate]") {
   const std::string deep =
       R"({"type":"response.create","x":)" + std::string(1000, '[') + std::string(1000, ']') + "}";
   for (const std::string& bad :
@@ -357,7 +359,7 @@ TEST_CASE("an unknown type is refused, unless it is allowed by name", "[gate]") 
   CHECK_FALSE(check_client_message(R"({"type":"verbatim.end"})", {"verbatim.end"}));
 }
 
-TEST_CASE("a refusal repeats of a client's words only what is short and printable", "[P11][gate]") {
+TEST_CASE("a refusal quotes only short and printable client input", "[P11][gate]") {
   const auto refusal =
       check_client_message(R"({"type":")" + std::string(100'000, 'x') + "\xC3\xA9\"}");
   REQUIRE(refusal);

@@ -159,8 +159,7 @@ TEST_CASE("a longer secret is cut before one that is a part of it", "[P10]") {
   CHECK(both.cut("Basic user:hunter2, hunter2") == "Basic [hidden], [hidden]");
 }
 
-TEST_CASE("what becomes a secret later is hidden from then on, and what was one stays hidden",
-          "[P10]") {
+TEST_CASE("a new secret is hidden from then on, and an earlier one stays hidden", "[P10]") {
   SecretFilter grown({"first-key-1"});
   CHECK(grown.cut("second-key-2") == "second-key-2");
   grown.add({"second-key-2", "first-key-1", "abc", ""});
@@ -175,7 +174,7 @@ TEST_CASE("what becomes a secret later is hidden from then on, and what was one 
   CHECK(grown.cut("user:first-key-1") == "[hidden]");
 }
 
-TEST_CASE("a code that is the key is not kept, told or shown", "[P10]") {
+TEST_CASE("a code that is the key is not stored, sent or shown", "[P10]") {
   SessionOptions options;
   options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4711"});
   Stage stage(options);
@@ -195,7 +194,7 @@ TEST_CASE("a code that is the key is not kept, told or shown", "[P10]") {
   CHECK(stage.session.why().find("other") != std::string::npos);
 }
 
-TEST_CASE("a code with a part of the key is not kept, in whatever form it is written", "[P10]") {
+TEST_CASE("a code with a part of the key is not stored, in any encoding", "[P10]") {
   const SecretFilter filter({"sk-proj-Zq9xW7vLm3Rt8Yb2Kd5Hn"});
   for (const char* code : {"proj-Zq9xW7vLm3Rt8Yb2Kd5Hn", "bad_sk_proj_Zq9xW7vLm3",
                            "sk-proj-zq9xw7vlm3rt8yb2kd5hn", "ZQ9XW7VLM3RT8"}) {
@@ -240,7 +239,7 @@ TEST_CASE("a frame in which an error further within holds the key passes without
   }
 }
 
-TEST_CASE("beside an error further within the key passes, as in all that is no error", "[P9]") {
+TEST_CASE("the key passes beside a nested error, as in messages that are no errors", "[P9]") {
   for (const char* frame :
        {R"({"type":"response.done","response":{"output":[{"text":"@"}],"status_details":null}})",
         R"({"type":"response.done","response":{"status":"completed","output":[{"text":"@"}]}})",
@@ -253,8 +252,7 @@ TEST_CASE("beside an error further within the key passes, as in all that is no e
   }
 }
 
-TEST_CASE("what is kept is read without the key, in whatever string of a frame it stands",
-          "[P10]") {
+TEST_CASE("stored text has no key, in whatever string of a frame it was", "[P10]") {
   const auto in = [](const std::string& word) {
     return R"({"type":"conversation.item.added","item":{"text":"a\nb","arguments":")" + word +
            R"(","n":[1,")" + word + R"("]}})";
@@ -269,8 +267,7 @@ TEST_CASE("what is kept is read without the key, in whatever string of a frame i
   CHECK_FALSE(SecretFilter().cut_frame(in("short")));
 }
 
-TEST_CASE("a key in JSON that stands in a string is cut out, however often it is escaped",
-          "[P10]") {
+TEST_CASE("a key in JSON within a string is cut out, at any depth of escaping", "[P10]") {
   const SecretFilter one({"sk-a/b4711"});
   std::string body = R"({"error":{"message":"bad key sk-a\/b4711 \u00e4"}})";
   for (int wrapped = 0; wrapped < 3; ++wrapped) {
@@ -286,7 +283,7 @@ TEST_CASE("a key in JSON that stands in a string is cut out, however often it is
   }
 }
 
-TEST_CASE("the key is in no journaled event, whatever the provider puts it into", "[P10][P1]") {
+TEST_CASE("the key is in no journaled event, wherever the provider put it", "[P10][P1]") {
   SessionOptions options;
   options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4/711"});
   Stage stage(options);

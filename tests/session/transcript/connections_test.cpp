@@ -9,16 +9,15 @@ using namespace verbatim::session::test;
 
 // ---- rule 11, times, requests, connections --------------------------------------------------
 
-TEST_CASE("what names an item that nobody knows changes nothing", "[rule11]") {
+TEST_CASE("an event about an unknown item changes nothing", "[rule11]") {
   Stream stream;
   CHECK(stream.apply(ItemDeleted{"x"}).changed.empty());
   CHECK(stream.apply(truncated("x", 100)).changed.empty());
   CHECK(stream.end().turns.empty());
 }
 
-TEST_CASE(
-    "text of the model cannot change what a user said, nor the other way: it has its own turn",
-    "[P13][rule11]") {
+TEST_CASE("model text cannot change a user's turn, nor the other way: it gets its own turn",
+          "[P13][rule11]") {
   Stream stream({added(typed("x1", "Mine")), says("x1", "Yo"), said("x1", "Yours")});
   stream.then({added(message("x2", Role::assistant), "x1"), said("x2", "More"), heard("x2", "Hm")});
   CHECK(stream.glance() == "user Mine | assistant Yours | assistant More | user Hm");
@@ -60,7 +59,8 @@ TEST_CASE("a client's item is a gap until the provider has placed it", "[P13][re
   CHECK_FALSE(last.complete);
 }
 
-TEST_CASE("what the server makes itself does not answer a client's request", "[P13][requests]") {
+TEST_CASE("an item that the server makes itself does not acknowledge a client's request",
+          "[P13][requests]") {
   Stream stream({ItemRequested{"", typed("", "Mine")}, committed("u1"), heard("u1", "Spoken"),
                  added(message("u1", Role::user, {Part{0, {}, true}}))});
   CHECK(stream.end().gaps == std::vector<Gap>{{"item_unnamed_1", GapKind::unacknowledged_item}});
@@ -105,7 +105,7 @@ TEST_CASE("a new connection's responses are not those of the old one", "[P8][con
   CHECK(stream.turn("a2").status == TurnStatus::cancelled);
 }
 
-TEST_CASE("applied tells exactly the items whose turn changed", "[touched]") {
+TEST_CASE("apply() returns exactly the items whose turn changed", "[touched]") {
   Stream stream;
   CHECK(stream.apply(opened()).changed.empty());
   CHECK(stream.apply(SpeechStarted{"u1", 0}).changed.empty());
@@ -137,7 +137,7 @@ TEST_CASE("usage is kept once for each response", "[usage]") {
                                    R"({"completed":2},"last_reason":null}}])");
 }
 
-TEST_CASE("no turn is left in progress, whatever came after a reconnect", "[P2][connections]") {
+TEST_CASE("no turn is left in progress, after any events of a reconnect", "[P2][connections]") {
   // Found by fuzzing: an item was settled with its old connection; a new connection that named it
   // as an answer opened it again.
   Stream stream({added(message("a1", Role::unknown)), opened("sess_2"), says("a1", "Hel")});

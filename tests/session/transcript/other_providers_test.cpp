@@ -21,7 +21,7 @@ TEST_CASE("an answer that comes in finished sentences has all of them", "[P4][ru
   CHECK(stream.turn("a1").text == text("Honey keeps. It has little water. So?"));
 }
 
-TEST_CASE("a sentence that is told again is not said again", "[P4][rule2]") {
+TEST_CASE("a repeated event does not repeat its sentence", "[P4][rule2]") {
   Stream stream(begun_answer());
   stream.then({said("a1", "Yes."), said("a1", "Yes.")});
   CHECK(stream.turn("a1").text == text("Yes."));

@@ -57,7 +57,7 @@ TEST_CASE("several items and parts of one response stay apart by their indexes",
   CHECK(stream.glance() == "assistant One! | assistant Two\nand more");
 }
 
-TEST_CASE("what comes behind the end of a part, under a new id, is another item", "[P13][owner]") {
+TEST_CASE("text after the end of a part, under a new id, is another item", "[P13][owner]") {
   // A server that does not count items: every index is 0.
   Stream stream({started("r1"), piece("a1", "One", "r1", 0), whole("a1", "One.", "r1", 0),
                  piece("a2", "Two", "r1", 0), whole("a2", "Two.", "r1", 0),
@@ -65,7 +65,7 @@ TEST_CASE("what comes behind the end of a part, under a new id, is another item"
   CHECK(stream.glance() == "assistant One. | assistant Two.");
 }
 
-TEST_CASE("an announced item is known by its id, whatever index it shares", "[P4][owner]") {
+TEST_CASE("an announced item is identified by its id, even if it shares an index", "[P4][owner]") {
   Stream stream({started("r1"), announced("r1", "a1", 0), announced("r1", "a2", 0),
                  piece("a1", "One", "r1", 0), piece("a2", "Two", "r1", 0),
                  whole("a2", "Two.", "r1", 0), whole("a1", "One.", "r1", 0)});
@@ -162,7 +162,7 @@ TEST_CASE("audio that comes before any item of its response is the answer's with
   CHECK(stream.transcript.audio_sent_ms("a2", 0) == 100);
 }
 
-TEST_CASE("audio of a lost connection is no later answer's", "[owner][captions]") {
+TEST_CASE("audio of a lost connection does not count for a later answer", "[owner][captions]") {
   Stream stream({opened(), started("r1"), AudioDelta{"", 0, 4800, "r1", 0}, UpstreamLost{"lost"},
                  opened("sess_2"), started("r1"), announced("r1", "a1", 0)});
   CHECK(stream.transcript.audio_sent_ms("a1", 0) == 0);
@@ -188,7 +188,8 @@ TEST_CASE("a re-emitted event is a repeat although another id was used for it be
 
 // ---- texts that cannot be placed ---------------------------------------------------------------
 
-TEST_CASE("what no turn can hold is a gap with its place and a count", "[P13][receipt][owner]") {
+TEST_CASE("text that belongs to no turn is a gap with its place and a count",
+          "[P13][receipt][owner]") {
   Stream stream({TextUnplaced{Unplaced::not_json}, added(typed("u1", "One")),
                  TextUnplaced{Unplaced::not_json}, TextUnplaced{Unplaced::not_text},
                  added(typed("u2", "Two"), "u1")});
@@ -231,7 +232,7 @@ TEST_CASE("a server that acknowledges nothing has its questions before their ans
         "assistant Answer 2");
 }
 
-TEST_CASE("a server that chooses ids of its own acknowledges by the words", "[P13][requests]") {
+TEST_CASE("a server that chooses its own ids acknowledges items by their text", "[P13][requests]") {
   Stream stream({ItemRequested{"", typed("mine_1", "Yes")},
                  ItemRequested{"", typed("mine_2", "No")}, added(typed("theirs_2", "No")),
                  added(typed("theirs_1", "Yes"), "theirs_2"), ItemDeleted{"mine_1"}});
@@ -252,7 +253,7 @@ TEST_CASE("an acknowledgement without the words leaves the client's words", "[P1
   }
 }
 
-TEST_CASE("speech that is placed does not acknowledge what was typed", "[P13][requests]") {
+TEST_CASE("placed speech does not acknowledge typed text", "[P13][requests]") {
   Stream stream({ItemRequested{"", typed("", "Typed")},
                  added(message("u1", Role::user, {Part{0, {}, true}})), heard("u1", "Spoken")});
   const auto last = stream.end();

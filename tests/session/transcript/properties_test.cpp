@@ -197,7 +197,7 @@ TEST_CASE("any events at all leave one turn an item, in a stable order, all of t
   }
 }
 
-TEST_CASE("a stream without its audio gives the same transcript but for what was heard",
+TEST_CASE("a stream without its audio gives the same transcript, except for heard text",
           "[P7][property]") {
   for (const auto& file : recordings()) {
     INFO(file.stem().string());

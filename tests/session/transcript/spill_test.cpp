@@ -127,7 +127,7 @@ std::vector<EventBody> exchange(int n) {
 
 }  // namespace
 
-TEST_CASE("any events at all leave the same transcript, whatever of it is in memory",
+TEST_CASE("any events leave the same transcript, however much of it is in memory",
           "[P3][P11][property][spill]") {
   std::size_t reads = 0;
   for (std::uint64_t seed = 0; seed < 1500; ++seed) {
@@ -200,7 +200,7 @@ TEST_CASE("typed texts as large as a client may send go out however few there ar
   twins.finish();
 }
 
-TEST_CASE("old turns can still be deleted, cut short and told again", "[P4][spill]") {
+TEST_CASE("old turns can still be deleted, truncated and repeated", "[P4][spill]") {
   Twins twins(4);
   twins.apply({{}, opened()});
   for (int n = 0; n < 50; ++n) {
@@ -221,8 +221,9 @@ TEST_CASE("old turns can still be deleted, cut short and told again", "[P4][spil
   twins.finish();
 }
 
-TEST_CASE("speech that is never transcribed is closed with its connection, wherever it is",
-          "[P13][spill]") {
+TEST_CASE(
+    "speech that is never transcribed is closed with its connection, in memory or in the spill",
+    "[P13][spill]") {
   Twins twins(2);
   twins.apply({{}, opened()});
   for (int n = 0; n < 20; ++n)
@@ -251,7 +252,7 @@ TEST_CASE("a spill that takes nothing leaves everything in memory", "[P11][spill
   twins.finish();
 }
 
-TEST_CASE("a spill that fails says so, and what is in memory can still be read", "[P11][spill]") {
+TEST_CASE("a failing spill throws, and items in memory can still be read", "[P11][spill]") {
   const auto control = std::make_shared<MemorySpill::Control>();
   Transcript transcript;
   transcript.spill_to(std::make_unique<MemorySpill>(control), 4);

@@ -9,7 +9,7 @@ using namespace verbatim::session::test;
 
 // ---- rule 7: an answer's status -------------------------------------------------------------
 
-TEST_CASE("an answer is in progress until its item or its response says more", "[rule7]") {
+TEST_CASE("an answer is in progress until its item or its response ends", "[rule7]") {
   Stream stream(begun_answer());
   stream.then({says("a1", "Hi"), said("a1", "Hi")});
   CHECK(stream.turn("a1").status == TurnStatus::in_progress);
@@ -151,7 +151,7 @@ TEST_CASE("speech that was never committed and has no text is a gap and no turn"
   CHECK_FALSE(last.complete);
 }
 
-TEST_CASE("speech whose audio was cleared away is no gap", "[P13][rule8]") {
+TEST_CASE("speech whose audio was cleared leaves no gap", "[P13][rule8]") {
   Stream stream({SpeechStarted{"u1", 0}, BufferCleared{}});
   const auto last = stream.end();
   CHECK(last.turns.empty());
@@ -203,7 +203,7 @@ TEST_CASE("all audio played means all text heard", "[P5][rule9]") {
   CHECK(stream.turn("a1").heard->text == text("Hello there."));
 }
 
-TEST_CASE("without a known amount of audio it is not known what was heard", "[P5][rule9]") {
+TEST_CASE("without a known amount of audio the heard part is unknown", "[P5][rule9]") {
   Stream stream(begun_answer());
   stream.then({said("a1", "Hello there."), truncated("a1", 600)});
   CHECK(stream.turn("a1").heard->audio_ms == 600);
@@ -218,8 +218,7 @@ TEST_CASE("of nothing that was played nothing was heard, however long the audio 
   CHECK(stream.turn("a1").heard->text == text(""));
 }
 
-TEST_CASE("what an earlier process counted of the audio tells what was heard of it",
-          "[P5][P7][rule9]") {
+TEST_CASE("the audio count of an earlier process gives the heard part", "[P5][P7][rule9]") {
   Stream stream(begun_answer());
   stream.then({said("a1", "One two three four"), AnswerAudio{"a1", 1000}, truncated("a1", 500)});
   CHECK(stream.turn("a1").heard->text == text("One two"));

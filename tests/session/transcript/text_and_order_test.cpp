@@ -156,7 +156,7 @@ TEST_CASE("null means the end, unless the client asked for the root", "[P4][rule
   CHECK(unnamed.glance() == "user b | user a");
 }
 
-TEST_CASE("what follows a deletion stands behind what was deleted", "[P4][rule4]") {
+TEST_CASE("an item after a deletion stands after the deleted place", "[P4][rule4]") {
   // The provider's conversation is then empty, the transcript is not.
   Stream all({added(typed("a", "a")), added(typed("b", "b"), "a"), ItemDeleted{"a"},
               ItemDeleted{"b"}, added_first(typed("c", "c")), added(typed("d", "d"), "c")});
@@ -175,7 +175,7 @@ TEST_CASE("what follows a deletion stands behind what was deleted", "[P4][rule4]
   CHECK(between.glance() == "user a | user x | user b | user c");
 }
 
-TEST_CASE("after a change of connection what is said stands behind what stood there",
+TEST_CASE("after a change of connection new turns stand after the earlier ones",
           "[P4][P8][rule4]") {
   for (const EventBody& change : {EventBody(UpstreamLost{"upstream_lost"}), opened("sess_2")}) {
     Stream stream({opened(), added(typed("before", "before")), committed("silent", "before"),
@@ -221,7 +221,7 @@ TEST_CASE("an answer that its provider never places keeps its place in time", "[
   CHECK(stream.glance() == "user one | assistant two | user three");
 }
 
-TEST_CASE("text without a place stands behind the conversation", "[P4][rule4]") {
+TEST_CASE("text without a place stands at the end of the conversation", "[P4][rule4]") {
   Stream stream({hears("u2", "so"), added(typed("u1", "Hello"))});
   CHECK(stream.glance() == "user Hello | user so");
 }
@@ -245,7 +245,7 @@ TEST_CASE("a deleted turn stays in its place, flagged", "[P3][rule5]") {
   CHECK(stream.turn("u1").deleted);
 }
 
-TEST_CASE("a deleted tool item is not part of what a rebuild needs", "[P8][rule5]") {
+TEST_CASE("a rebuild does not send a deleted tool item", "[P8][rule5]") {
   Stream stream({added(typed("u1", "x")), added(tool_call("f1"), "u1"), ItemDeleted{"f1"}});
   CHECK(stream.transcript.chain() == Ids{"u1"});
 }
@@ -260,7 +260,7 @@ TEST_CASE("a response out of band leaves no turn", "[rule6]") {
   CHECK(stream.transcript.gaps().empty());
 }
 
-TEST_CASE("an item that is placed is a turn whatever its response said", "[P3][rule6]") {
+TEST_CASE("a placed item is a turn even if its response was out of band", "[P3][rule6]") {
   Stream stream({started("resp_x", true), says("x", "shown", 0, "resp_x"),
                  added(message("x", Role::assistant))});
   CHECK(stream.glance() == "assistant shown");

@@ -58,7 +58,7 @@ TEST_CASE("a clock that is set back stops the conversation's times, and they nev
   }
 }
 
-TEST_CASE("a recovery comes to the same times as the live session, whatever the clock did",
+TEST_CASE("a recovery gives the same times as the live session, even if the clock was set back",
           "[P7][times]") {
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     INFO("seed " << seed);
@@ -81,7 +81,8 @@ TEST_CASE("a recovery comes to the same times as the live session, whatever the 
   }
 }
 
-TEST_CASE("an end whose beginning was never told has no later beginning", "[times]") {
+TEST_CASE("a turn's beginning is never later than its end, even if no event announced it",
+          "[times]") {
   Stream stream;
   stream.then({SpeechStopped{"u1", 900}, committed("u1"), heard("u1", "Hello.")});
   const Turn turn = stream.turn("u1");
@@ -90,7 +91,7 @@ TEST_CASE("an end whose beginning was never told has no later beginning", "[time
   CHECK(*turn.started_at <= *turn.ended_at);
 }
 
-TEST_CASE("a merged turn ends no earlier than it began, whoever said so", "[P3][times]") {
+TEST_CASE("a merged turn ends no earlier than it began, with times of any writer", "[P3][times]") {
   FinalTranscript relay;
   Turn heard;
   heard.ordinal = 1;

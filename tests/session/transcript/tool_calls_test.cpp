@@ -150,8 +150,7 @@ TEST_CASE("arguments that came only in pieces are kept", "[P2][tools]") {
   CHECK(calls[0].status == ToolStatus::unanswered);
 }
 
-TEST_CASE("an output answers its call however late, and on whatever connection it comes",
-          "[P8][tools]") {
+TEST_CASE("an output answers its call however late, and on any connection", "[P8][tools]") {
   Provider provider;
   whole_round(provider);
   provider.place(call("{}", "completed", "f2", "call_2"), "o1");
@@ -194,7 +193,7 @@ TEST_CASE("an output without its call is kept", "[P13][tools]") {
   CHECK(calls[0].status == ToolStatus::completed);
 }
 
-TEST_CASE("an output that stands before its call answers it all the same", "[P4][tools]") {
+TEST_CASE("an output before its call still answers it", "[P4][tools]") {
   Provider provider;
   provider.place(answer("4"), "none");
   provider.place(call("{}"), "none");
@@ -241,7 +240,7 @@ TEST_CASE("an empty output is an output", "[tools]") {
   CHECK(calls.at(0).status == ToolStatus::completed);
 }
 
-TEST_CASE("the call of a response out of band is no part of the conversation", "[tools]") {
+TEST_CASE("a tool call of an out-of-band response is not part of the conversation", "[tools]") {
   Provider provider;
   provider.say(
       {{"type", "response.created"}, {"response", {{"id", "r1"}, {"conversation_id", nullptr}}}});
@@ -352,7 +351,7 @@ TEST_CASE("an MCP call that the end cut off is unanswered", "[P2][tools][mcp]") 
   CHECK_FALSE(calls.at(0).ended_at);
 }
 
-TEST_CASE("an approved MCP call stands for the request for approval too", "[tools][mcp]") {
+TEST_CASE("an approved MCP call and its approval request are one entry", "[tools][mcp]") {
   Provider provider;
   provider.place({{"id", "q1"},
                   {"type", "mcp_approval_request"},
@@ -399,7 +398,7 @@ TEST_CASE("a tool that was not approved has failed; one whose request got no ans
   CHECK(calls[0].approval->approved == (denied ? std::optional(false) : std::nullopt));
 }
 
-TEST_CASE("a list of tools is no call", "[tools][mcp]") {
+TEST_CASE("a list of tools is not taken for a call", "[tools][mcp]") {
   Provider provider;
   provider.place({{"id", "l1"},
                   {"type", "mcp_list_tools"},

@@ -168,7 +168,7 @@ TEST_CASE("arguments whose every event has another item id are one call", "[P4][
   }
 }
 
-TEST_CASE("a call is never missing, whichever event alone tells of it", "[P13][tools][owner]") {
+TEST_CASE("a call is never missing, even if only one of its events comes", "[P13][tools][owner]") {
   const std::string done = "response.function_call_arguments.done";
   const json told = {{"arguments", whole}, {"name", "go"}};
   for (const json& ids : few_ids) {
@@ -276,7 +276,7 @@ TEST_CASE("call ids and indexes that each response counts anew are that response
   CHECK(server.glance() == R"(go {"n":1} | go {"n":2} | go {"n":3})");
 }
 
-TEST_CASE("an output without an item's id, or told again under another, answers its call once",
+TEST_CASE("an output without an item id, or repeated under another, answers its call once",
           "[P13][tools][owner]") {
   for (const bool with_id : {false, true}) {
     Server server;

@@ -33,8 +33,7 @@ Item whole(std::string id, std::string words) {
 
 }  // namespace
 
-TEST_CASE("speech that a server never places stands before the answer that it places",
-          "[P4][order]") {
+TEST_CASE("unplaced speech stands before the next placed answer", "[P4][order]") {
   using Say = std::function<std::vector<EventBody>(const std::string&, const std::string&)>;
   const std::vector<Say> ways = {
       [](auto& id, auto& words) { return std::vector<EventBody>{heard(id, words)}; },
@@ -63,7 +62,7 @@ TEST_CASE("speech that a server never places stands before the answer that it pl
     }
 }
 
-TEST_CASE("words that come when the answer stands already stand where they were said",
+TEST_CASE("late transcriptions stand at the place of their speech, before the answer",
           "[P4][order]") {
   Stream stream({opened()});
   for (int n = 0; n < 2; ++n) {
@@ -76,7 +75,7 @@ TEST_CASE("words that come when the answer stands already stand where they were 
         "user question 0 | assistant answer 0 | user question 1 | assistant answer 1");
 }
 
-TEST_CASE("who begins to speak while an answer is placed stands behind it", "[P4][order]") {
+TEST_CASE("speech that begins while an answer is placed stands after it", "[P4][order]") {
   Stream stream({opened(), committed("u1"), heard("u1", "One"), SpeechStarted{"u2", 0},
                  hears("u2", "Wai"), started("r0")});
   const Item begun = message("a0", Role::assistant, {}, ItemStatus::in_progress);
@@ -85,7 +84,7 @@ TEST_CASE("who begins to speak while an answer is placed stands behind it", "[P4
   CHECK(stream.glance() == "user One | assistant Two | user Wait");
 }
 
-TEST_CASE("an item that is named behind its text is no second turn", "[P4][text]") {
+TEST_CASE("an item announced after its text is not a second turn", "[P4][text]") {
   const Item item = whole("a1", "One two.");
   const std::vector<std::vector<EventBody>> names = {
       {ResponseEnded{"r1", false, ResponseStatus::completed, {}, {item}, {}}},
@@ -168,7 +167,7 @@ TEST_CASE("a server with one id for all of a kind loses no words", "[P4][P13][or
   }
 }
 
-TEST_CASE("an utterance whose words grow before it is committed is one turn", "[P4][order]") {
+TEST_CASE("an utterance whose text grows before its commit is one turn", "[P4][order]") {
   const Item spoken = message("u1", Role::user, {Part{0, {}, true}});
   for (const bool placed_first : {true, false}) {
     Stream stream({opened(), SpeechStarted{"u1", 0}});

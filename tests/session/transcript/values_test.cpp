@@ -89,7 +89,7 @@ TEST_CASE("every pair of halves makes the character it stands for", "[rule10][te
   }
 }
 
-TEST_CASE("names are read back as what they name", "[values]") {
+TEST_CASE("names read back as the same values", "[values]") {
   for (int i = 0; i < 4; ++i) {
     CHECK(role_from_string(to_string(static_cast<Role>(i))) == static_cast<Role>(i));
     CHECK(session_status_from_string(to_string(static_cast<SessionStatus>(i))) ==
@@ -233,7 +233,7 @@ TEST_CASE("a transcript as text is for reading", "[render]") {
         "[missing: failed_transcription (item_3)]\n");
 }
 
-TEST_CASE("nothing that was said becomes markup", "[render]") {
+TEST_CASE("spoken text never becomes markup", "[render]") {
   const auto page = render(sample(), Format::markdown);
   CHECK(page.find("**User:** Hi \\<b\\>\\&  \n  \n1\\. --\\>\\*you\\*\n") != std::string::npos);
   CHECK(page.find("_(truncated, why, heard 300 ms, deleted)_") != std::string::npos);

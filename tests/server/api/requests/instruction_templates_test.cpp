@@ -63,8 +63,7 @@ TEST_CASE("a value that could be more than a value is refused with its place", "
   CHECK(made(with("who", "ääääääääää")).starts_with("You are"));
 }
 
-TEST_CASE("a value is held against its pattern in linear time, whatever the pattern is",
-          "[policy][bounds]") {
+TEST_CASE("a value is matched against any pattern in linear time", "[policy][bounds]") {
   // Each of these would take a backtracking matcher practically for ever.
   for (const char* expression : {"([A-Za-z]+ ?)+", "(a*)*", "(a|a)*", "(a|aa)+", "(.*)*x",
                                  "([a-z]|[a-z][a-z])*", "(a?){400}a{400}"}) {

@@ -80,7 +80,7 @@ TEST_CASE("the known members of a token's body are taken, however their names ar
   CHECK_THAT(std::get<ClientSecretRequest>(read).terms, Contains("\"tokens\":7"));
 }
 
-TEST_CASE("a policy that stands twice, or in the wrong place, is refused", "[http][policy]") {
+TEST_CASE("a policy that occurs twice, or in the wrong place, is refused", "[http][policy]") {
   CHECK_THAT(refusal(R"({"verbatim":{"limits":{"tokens":1}},"verbatim":{}})"), Contains("twice"));
   CHECK_THAT(refusal(R"({"verbatim":{"limits":{"tokens":1},"limits":{}}})"), Contains("twice"));
   CHECK_THAT(refusal(R"({"verbatim":{"policy":{"locked":"all","lock\u0065d":[]}}})"),

@@ -157,7 +157,7 @@ TEST_CASE("words beside an empty field are kept, and words that are left out are
   }
 }
 
-TEST_CASE("what stands between turns in a history is skipped and listed", "[http][P3]") {
+TEST_CASE("history entries that are no turns are skipped and listed", "[http][P3]") {
   config::Posts all = limits;
   all.turns_max = 20;
   const auto posted = read_posted_copy(R"({"turns":[
@@ -186,8 +186,7 @@ TEST_CASE("what stands between turns in a history is skipped and listed", "[http
   CHECK(skipped == std::vector<std::size_t>{0, 1, 3, 4, 5, 6, 7, 8});
 }
 
-TEST_CASE("what cannot be read of a turn costs that turn or that field, and is named",
-          "[http][P3]") {
+TEST_CASE("an unreadable turn or field is left out and named", "[http][P3]") {
   enum Costs { turn, field };
   const std::tuple<const char*, Costs, const char*> cases[] = {
       {"7", turn, "object"},
@@ -235,7 +234,7 @@ TEST_CASE("what cannot be read of a turn costs that turn or that field, and is n
   CHECK(copy.skipped.size() == 1);
 }
 
-TEST_CASE("numbers may be written as strings, and null says nothing", "[http]") {
+TEST_CASE("numbers may be written as strings, and null counts as absent", "[http]") {
   const PostedBody copy = read(
       R"({"attempt":"2","turns":[{"role":"user","text":"x","turnOrder":"3","attemptNumber":"2",
           "item_id":null,"status":null,"started_at":null,"ended_at":null},

@@ -94,7 +94,7 @@ TEST_CASE("a time is understood whole or refused", "[http]") {
   REQUIRE_FALSE(parse_time(std::string_view("2026-11-23\0x", 12)));
 }
 
-TEST_CASE("an upgrade whose handshake can not succeed opens nothing", "[http]") {
+TEST_CASE("an upgrade whose handshake cannot succeed opens no session", "[http]") {
   const auto version = std::pair<std::string, std::string>("Sec-WebSocket-Version", "13");
   REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", key}})) == 101);
   REQUIRE(status_of(upgrade({{"Sec-WebSocket-Key", key}})) == 426);
@@ -108,7 +108,7 @@ TEST_CASE("an upgrade whose handshake can not succeed opens nothing", "[http]") 
   }
 }
 
-TEST_CASE("a client says by a header or a subprotocol that it speaks beta", "[P9][http]") {
+TEST_CASE("a client selects beta by a header or a subprotocol", "[P9][http]") {
   const auto dialect = [](const char* name, const char* value) {
     const Authenticator development({}, std::string(32, 's'), true);
     const auto examined = examine_upgrade(
@@ -170,7 +170,7 @@ std::string refusal_of(const std::string& body) {
 
 }  // namespace
 
-TEST_CASE("the terms of a token are judged, with the place of what is wrong", "[http][policy]") {
+TEST_CASE("the terms of a token are checked, and an error names its place", "[http][policy]") {
   using Catch::Contains;
   const auto policy = [](const std::string& of_it) {
     return "{\"verbatim\":{\"policy\":" + of_it + "}}";

@@ -37,7 +37,7 @@ std::string refused_with(const Authenticator& authenticator, const HttpRequest& 
 
 }  // namespace
 
-TEST_CASE("a client token says what it was minted with", "[auth]") {
+TEST_CASE("a client token reads back as it was minted", "[auth]") {
   const Authenticator authenticator({}, secret, false);
   const std::string token = authenticator.mint(claims());
   REQUIRE(token.starts_with("ek_"));
@@ -60,7 +60,7 @@ TEST_CASE("a client token comes in a subprotocol as well", "[auth][P9]") {
   REQUIRE(std::holds_alternative<Principal>(authenticator.authenticate(request, now_s)));
 }
 
-TEST_CASE("a client token's time is told, and is the caller's to judge", "[auth]") {
+TEST_CASE("a client token's expiry is returned, and the caller checks it", "[auth]") {
   const Authenticator authenticator({}, secret, false);
   const auto expired = [&](std::int64_t at) {
     TokenClaims late = claims();
@@ -73,7 +73,7 @@ TEST_CASE("a client token's time is told, and is the caller's to judge", "[auth]
   CHECK_FALSE(expired(now_s + 1));
 }
 
-TEST_CASE("a client token says whether it stands for something that the store keeps", "[auth]") {
+TEST_CASE("a client token says whether the store holds content for it", "[auth]") {
   const Authenticator authenticator({}, secret, false);
   TokenClaims made = claims();
   CHECK_FALSE(authenticator.read_token(authenticator.mint(made))->configured);
@@ -129,7 +129,7 @@ TEST_CASE("a client token that was changed, or signed by another, is refused", "
   }
 }
 
-TEST_CASE("a token that was signed for something else is refused, whatever it holds", "[auth]") {
+TEST_CASE("a token that was signed for another purpose is refused, with any content", "[auth]") {
   const Authenticator authenticator({}, secret, false);
   const auto sign = [](const std::string& payload) {
     const std::string body = base64url(payload);
@@ -189,7 +189,7 @@ TEST_CASE("a credential is taken from Authorization, then api-key, then the subp
   CHECK(credential_of(request).value == "ek_two");
 }
 
-TEST_CASE("base64url gives back what it took, and refuses what it never makes", "[auth]") {
+TEST_CASE("base64url decodes what it encodes, and refuses all other text", "[auth]") {
   for (std::size_t size = 0; size < 40; ++size) {
     const std::string bytes = random_bytes(size);
     REQUIRE(from_base64url(base64url(bytes)) == bytes);

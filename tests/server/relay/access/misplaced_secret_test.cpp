@@ -28,7 +28,7 @@ const std::string web_token =
 
 }  // namespace
 
-TEST_CASE("a key or token is recognised by its form, wherever it stands", "[P10][ids]") {
+TEST_CASE("a key or token is recognised by its form, at any place in a text", "[P10][ids]") {
   const std::vector<std::string> keys = {
       client_token(),
       make_api_key().key,
@@ -77,7 +77,7 @@ TEST_CASE("a client's id or name that is a key is hidden where it is logged", "[
   CHECK(line.find(key.substr(key.size() - 20)) == line.npos);
 }
 
-TEST_CASE("ordinary ids, names and log lines are no secrets", "[P10][ids]") {
+TEST_CASE("ordinary ids, names and log lines are not taken for secrets", "[P10][ids]") {
   for (const std::string text :
        {"", "sess_01M8R99DDYR7Q0WNZ2CPSQ4TJP", "lesson-7", "item_Ab12Cd34Ef56Gh78Ij90Kl12",
         "sk-lesson-of-monday-morning-in-november-2026", "sk-SK", "ek_1", "vk_123456789",
@@ -103,7 +103,7 @@ TEST_CASE("a text that is all beginnings of keys is looked through in linear tim
   CHECK_FALSE(looked_at("whsec_ "));
 }
 
-TEST_CASE("the server's own secrets are no ids, whatever their form", "[P10][ids]") {
+TEST_CASE("the server's own secrets are refused as ids, in any form", "[P10][ids]") {
   config::Settings settings;
   settings.upstream.api_key = Secret(hex.substr(0, 32));
   settings.auth.internal_service_key = Secret("correct horse battery");

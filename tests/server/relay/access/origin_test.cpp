@@ -61,7 +61,7 @@ TEST_CASE("only listed origins connect, near misses do not", "[auth]") {
   }
 }
 
-TEST_CASE("the server's own page connects, whatever is listed", "[auth]") {
+TEST_CASE("the server's own page connects, with any list of origins", "[auth]") {
   for (const OriginRules& rules : {OriginRules(), listed()}) {
     CHECK(rules.admit(page("https://relay.test")));
     CHECK(rules.admit(page("https://Relay.test:443", "relay.TEST")));

@@ -23,7 +23,8 @@ ClientToken token(const std::string& config, const std::string& kept_private) {
 
 }  // namespace
 
-TEST_CASE("what a token stands for is kept unreadable, and its key opens it", "[P10][erase]") {
+TEST_CASE("a token's content is stored encrypted, and the token's key decrypts it",
+          "[P10][erase]") {
   const std::string config = GENERATE(std::string(), std::string(R"({"instructions":"planted"})"),
                                       std::string(300'000, 'p'));
   const std::string run(64, 'p');  // four may occur in any 400,000 letters of Base64
@@ -41,7 +42,8 @@ TEST_CASE("what a token stands for is kept unreadable, and its key opens it", "[
   CHECK(made.private_json == kept_private);
 }
 
-TEST_CASE("what is sealed twice looks different, and opens only where it was put", "[P10][erase]") {
+TEST_CASE("content sealed twice looks different, and opens only in its own token's row",
+          "[P10][erase]") {
   CHECK(seal(key, "a", "planted") != seal(key, "a", "planted"));
   const std::string sealed = seal(key, "cs_1/private", "planted");
   CHECK(unseal(key, "cs_1/private", sealed) == "planted");
@@ -61,7 +63,7 @@ TEST_CASE("what is sealed twice looks different, and opens only where it was put
   }
 }
 
-TEST_CASE("a token whose content is another's, or was swapped, opens nothing", "[P10][auth]") {
+TEST_CASE("a token whose content belongs to another token or field opens nothing", "[P10][auth]") {
   ClientToken made = token("{}", R"({"a":1})");
   seal_content(made, key);
   std::swap(made.session_config_json, made.private_json);
@@ -74,7 +76,7 @@ TEST_CASE("a token whose content is another's, or was swapped, opens nothing", "
   CHECK(unseal_content(made, key));
 }
 
-TEST_CASE("what an older program left in the clear is read as it is by a token without a key",
+TEST_CASE("unsealed content of an older program is read by a token without a key",
           "[store][token]") {
   ClientToken old = token(R"({"instructions":"x"})", R"({"a":1})");
   REQUIRE(unseal_content(old, ""));

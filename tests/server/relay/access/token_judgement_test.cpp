@@ -37,7 +37,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("a token is good for its own session, a new one too", "[auth]") {
+TEST_CASE("a token is valid for its own session, also before that exists", "[auth]") {
   Case it;
   CHECK(it.use() == 200);
   CHECK(it.open() == 101);
@@ -47,7 +47,7 @@ TEST_CASE("a token is good for its own session, a new one too", "[auth]") {
   CHECK(it.open() == 101);
 }
 
-TEST_CASE("a token is good for nothing of another user's, expired or not", "[auth][P10]") {
+TEST_CASE("a token is not valid for another user's session, expired or not", "[auth][P10]") {
   Case it;
   it.standing.owner = "bob";
   CHECK(it.use() == 404);
@@ -68,7 +68,7 @@ TEST_CASE("a token opens other sessions of its user and reads those that it has 
   CHECK(it.open() == 401);
 }
 
-TEST_CASE("an expired token is good for what goes on, if there is anything to come back to",
+TEST_CASE("an expired token is valid for a running session, if there is one to resume",
           "[auth][P8]") {
   Case it;
   it.expired = true;
@@ -83,7 +83,7 @@ TEST_CASE("an expired token is good for what goes on, if there is anything to co
   CHECK(it.open() == 401);
 }
 
-TEST_CASE("a revoked token is good for nothing", "[auth][P10]") {
+TEST_CASE("a revoked token is valid for nothing", "[auth][P10]") {
   for (const bool expired : {false, true}) {
     Case it;
     it.expired = expired;
@@ -94,8 +94,7 @@ TEST_CASE("a revoked token is good for nothing", "[auth][P10]") {
   }
 }
 
-TEST_CASE("a token without what it stands for is refused, one that stands for nothing is not",
-          "[auth]") {
+TEST_CASE("a token whose content is missing is refused, a token without content is not", "[auth]") {
   Case it;
   it.standing.stored.reset();
   CHECK(it.open() == 101);  // another server with the same secret made it

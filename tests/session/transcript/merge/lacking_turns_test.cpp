@@ -238,7 +238,7 @@ TEST_CASE("a whole copy and any three quarters of it are the whole copy",
   }
 }
 
-TEST_CASE("of two copies that both lack turns nothing is lost and no turn stands twice",
+TEST_CASE("two copies that both lack turns merge without a lost or doubled turn",
           "[P3][merge][lacking][property]") {
   for (std::uint64_t seed = 1; seed <= sets(); ++seed) {
     Conversation one(seed);
@@ -264,7 +264,7 @@ TEST_CASE("of two copies that both lack turns nothing is lost and no turn stands
   }
 }
 
-TEST_CASE("places that both writers name alike say which turn is which, whatever was said",
+TEST_CASE("equal places of both writers identify turns, for any text",
           "[P3][merge][lacking][property]") {
   for (std::uint64_t seed = 1; seed <= sets(); ++seed) {
     Conversation one(seed);
@@ -336,7 +336,7 @@ TEST_CASE("one counted message doubles no turn that follows it", "[P3][merge][la
         }
 }
 
-TEST_CASE("a whole copy and a part of it are the whole copy, whatever else their writers count",
+TEST_CASE("a whole copy and a part of it merge to the whole copy, for any numbering",
           "[P3][merge][lacking][property]") {
   for (std::uint64_t seed = 1; seed <= sets(); ++seed) {
     Conversation one(seed);

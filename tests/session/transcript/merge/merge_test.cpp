@@ -81,7 +81,7 @@ std::vector<std::string> words_of(const std::vector<Line>& lines) {
 
 }  // namespace
 
-TEST_CASE("a transcript that nobody else has a copy of is what the relay heard", "[P3][merge]") {
+TEST_CASE("a transcript without posted copies is what the relay heard", "[P3][merge]") {
   const auto relay = relay_heard({heard(1, user, "Hi"), heard(2, assistant, "Hello")});
   const auto merged = merge(relay, {});
   REQUIRE(merged.turns.size() == 2);
@@ -90,7 +90,7 @@ TEST_CASE("a transcript that nobody else has a copy of is what the relay heard",
   CHECK(merged.complete);
 }
 
-TEST_CASE("twenty turns and fifteen of them are twenty, whoever counts from where", "[P3][merge]") {
+TEST_CASE("twenty turns and fifteen of them make twenty, for any first number", "[P3][merge]") {
   const auto lines = twenty_turns();
   for (const int base : {0, 1, 7}) {
     const Copy agent = copy_of("agent", lines, 1, 20, 1);
@@ -115,7 +115,7 @@ TEST_CASE("halves that have nothing in common are joined by their numbers", "[P3
   CHECK(words_of(merge({}, {even, odd})) == words_of(lines));
 }
 
-TEST_CASE("a copy without numbers that lacks turns is no shift", "[P3][merge]") {
+TEST_CASE("a copy without numbers that lacks turns does not shift the others", "[P3][merge]") {
   const Copy whole{"agent",
                    {said(user, "yes"), said(assistant, "Shall I go on?"), said(user, "yes"),
                     said(assistant, "And now the end."), said(user, "yes")}};
@@ -125,7 +125,7 @@ TEST_CASE("a copy without numbers that lacks turns is no shift", "[P3][merge]") 
   CHECK(words_of(merge({}, {part, whole})) == words_of(merge({}, {whole})));
 }
 
-TEST_CASE("people say yes twice: numbers that fit are believed", "[P3][merge]") {
+TEST_CASE("people say yes twice: consistent numbers are trusted", "[P3][merge]") {
   const Copy agent{"agent",
                    {said(assistant, "Do you want to go on?", 2), said(user, "yes", 3),
                     said(assistant, "Here it is, good luck!", 6)}};
@@ -148,7 +148,7 @@ TEST_CASE("a writer that posts turn by turn counts through its posts", "[P3][mer
   CHECK(merge({}, posts) == merged);
 }
 
-TEST_CASE("what the relay lost in mid sentence another writer completes", "[P3][P13][merge]") {
+TEST_CASE("another writer completes a sentence that the relay lost", "[P3][P13][merge]") {
   const auto relay = relay_heard(
       {heard(1, user, "Hi"), heard(2, assistant, "Hello, how", TurnStatus::interrupted)}, false);
   const Copy agent{"agent", {said(user, "hi", 0), said(assistant, "Hello, how are you?", 1)}};
@@ -164,7 +164,7 @@ TEST_CASE("what the relay lost in mid sentence another writer completes", "[P3][
   CHECK(merged.complete);
 }
 
-TEST_CASE("no post makes a turn shorter, whatever it says of itself", "[P3][merge]") {
+TEST_CASE("no post makes a turn shorter, with any status", "[P3][merge]") {
   const auto relay = relay_heard(
       {heard(1, assistant, "It was a dark and stormy night", TurnStatus::interrupted)}, false);
   for (const std::string words : {"", "It was", "x"}) {
@@ -211,7 +211,7 @@ TEST_CASE("a number that no copy has is a known gap", "[P13][merge]") {
   CHECK(merge({}, {agent}).gaps.empty());
 }
 
-TEST_CASE("what one copy brought is counted", "[P3][merge]") {
+TEST_CASE("the contribution of one copy is counted", "[P3][merge]") {
   const auto lines = twenty_turns();
   Copy client = copy_of("client", lines, 1, 10, 1);
   client.turns[9].text = text("this is turn");

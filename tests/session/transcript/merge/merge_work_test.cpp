@@ -79,7 +79,7 @@ std::vector<Copy> generated(Random& random) {
 
 }  // namespace
 
-TEST_CASE("whatever work is left no turn is lost, and no order or repetition of posts matters",
+TEST_CASE("with any limit on work no turn is lost, and no order or repetition of posts matters",
           "[P3][P11][merge][property]") {
   for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
     Random random(seed);
@@ -103,7 +103,7 @@ TEST_CASE("whatever work is left no turn is lost, and no order or repetition of 
   }
 }
 
-TEST_CASE("a further copy takes nothing away, also where the work is no longer enough",
+TEST_CASE("another copy removes nothing, even beyond the limit on work",
           "[P3][P11][merge][property]") {
   for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
     Random random(seed);
@@ -144,7 +144,7 @@ TEST_CASE("without work turns are the same by their ids and their words, and kee
   CHECK(merged.turns[0].text.wtf8() == "Where is the station");
 }
 
-TEST_CASE("what the relay heard stays in its order and in front of what was not looked at",
+TEST_CASE("the relay's turns keep their order, before turns that were not compared",
           "[P3][P11][merge]") {
   FinalTranscript relay;
   for (int i = 0; i < 4; ++i) {
@@ -207,7 +207,7 @@ TEST_CASE("copies that are costly to compare are merged all the same, with all t
   CHECK(words_in(merge_within(merge_work_max / 32, copies)).size() == turns);
 }
 
-TEST_CASE("of two long texts their beginnings tell whether they sound alike", "[merge]") {
+TEST_CASE("two long texts are compared by their beginnings", "[merge]") {
   std::string one, two, other;
   for (int i = 0; i < 5'000; ++i) {
     one += "word" + std::to_string(i) + " ";

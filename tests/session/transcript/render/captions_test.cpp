@@ -51,7 +51,7 @@ TEST_CASE("the cue of a spoken answer lasts as long as its audio", "[captions]")
   CHECK(times_of(view_of({answer})) == Times{"00:01.000 00:01.500"});
 }
 
-TEST_CASE("the cue of an answer is cut at what was heard of it", "[captions][P5]") {
+TEST_CASE("the cue of an answer ends with the heard part", "[captions][P5]") {
   auto answer = turn_at(Role::assistant, 1000, 3000, "One two three.");
   answer.status = TurnStatus::truncated;
   answer.audio_ms = 12'000;
@@ -100,7 +100,7 @@ TEST_CASE("times that make no sense still give cues that end after they begin", 
   CHECK(times.at(2) == "00:07.000 00:07.040");
 }
 
-TEST_CASE("what would end a line, or a file, for some reader is a line end or a blank",
+TEST_CASE("characters that some readers take for a line end or end of file are replaced",
           "[captions]") {
   const std::string words(
       "a\0b\x01"
@@ -124,7 +124,7 @@ TEST_CASE("characters beside those that end lines stay as they are", "[captions]
         std::string::npos);
 }
 
-TEST_CASE("an arrow in the words is no line of times", "[captions]") {
+TEST_CASE("an arrow in the text is not taken for a line with times", "[captions]") {
   for (const char* words :
        {"a --> b", "00:00:01,000 --> 00:00:02,000", "---->", "-->-->", "--\x01>", "<b> & -->"}) {
     INFO(words);
@@ -156,8 +156,7 @@ TEST_CASE("captions show no tool calls", "[captions][tools]") {
   CHECK(render(view, Format::srt) == without);
 }
 
-TEST_CASE("how much audio an answer has is a sum over its parts that can be told again",
-          "[captions]") {
+TEST_CASE("an answer's audio is a sum over its parts, unchanged by repeated events", "[captions]") {
   Stream stream(begun_answer());
   stream.then({says("a1", "Hi"), audio_ms("a1", 1500), audio_ms("a1", 500, 1)});
   const auto unrecorded = stream.transcript.unrecorded_audio();

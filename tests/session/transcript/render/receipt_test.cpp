@@ -70,7 +70,7 @@ TEST_CASE("a receipt counts what there is and names what is missing", "[P13][rec
   CHECK(receipt.gaps[0].item_id == "item_3");
 }
 
-TEST_CASE("what is hashed is written down byte by byte", "[P13][receipt]") {
+TEST_CASE("the hashed bytes are as documented", "[P13][receipt]") {
   const auto merged = merge(conversation(), {});
   CHECK(canonical_form("s1", 2, merged.turns) ==
         "21:verbatim-transcript-1,2:s1,1:2,"
@@ -81,7 +81,7 @@ TEST_CASE("what is hashed is written down byte by byte", "[P13][receipt]") {
   CHECK(receipt_of("s1", 2, merged).sha256 == sha256_hex(canonical_form("s1", 2, merged.turns)));
 }
 
-TEST_CASE("a receipt is of what is read: of all copies, whatever their order",
+TEST_CASE("a receipt covers the transcript that is read: of all copies, in any order",
           "[P3][P13][receipt]") {
   std::vector<Copy> copies = {
       {"agent", {said_by(Role::user, "Grüße"), said_by(Role::assistant, "One two")}},
@@ -119,7 +119,7 @@ TEST_CASE("only a final attempt has a receipt", "[P13][receipt]") {
   CHECK(view.receipt);
 }
 
-TEST_CASE("all attempts are one text in every format, each told apart", "[render]") {
+TEST_CASE("all attempts are one text in every format, each marked", "[render]") {
   std::vector<TranscriptView> views(2);
   for (int i = 0; i < 2; ++i) {
     auto& view = views[static_cast<std::size_t>(i)];

@@ -106,8 +106,7 @@ TEST_CASE("text shows tool calls in their places", "[tools][render]") {
         "User: Thanks.\n");
 }
 
-TEST_CASE("Markdown shows tool calls in their places, and what they say is no markup",
-          "[tools][render]") {
+TEST_CASE("Markdown shows tool calls in their places, with their text escaped", "[tools][render]") {
   const std::string page = render(sample(), Format::markdown);
   const auto call = page.find(
       "**Tool get\\_weather:** {\"city\":\"Oslo\"}  \n\xE2\x86\x92 4  \nand "
