@@ -66,7 +66,7 @@ std::string check_pages(Database& database, bool thoroughly) {
   }
 }
 
-/// What is known about a file before it is changed.
+/// The state of a file before it is changed.
 struct Inspection {
   bool clean = true;
   std::string integrity;  ///< empty if it was not checked

@@ -26,7 +26,7 @@ const char* to_string(Failure);
 bool poisons(Failure);
 /// True if the file is unchanged and a later try may succeed.
 bool passes(Failure);
-/// What an operator should do about it.
+/// Advice for an operator.
 const char* advice_for(Failure);
 /// Text for a client. An error's own message names files, and clients must not see those.
 std::string told_of(Failure);

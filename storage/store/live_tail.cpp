@@ -287,8 +287,8 @@ void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
   if (!remembered) remember();
 }
 
-/// What the relay has heard so far. Tool calls may be long: they are rendered again only if one of
-/// them changed, or the order of the turns around them.
+/// The transcript that the relay has heard so far. Tool calls may be long: they are rendered again
+/// only if one of them changed, or the order of the turns around them.
 session::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
   session::FinalTranscript heard;
   session::Transcript::Contents contents = tail.fold.contents(/*with_tool_calls=*/false);

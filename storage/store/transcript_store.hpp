@@ -55,7 +55,7 @@ struct SessionPage {
   std::string next_cursor;               ///< empty on the last page
 };
 
-/// What a post changed, and the attempt's totals now.
+/// The changes that a post made, and the attempt's totals now.
 struct PostOutcome {
   session::Contribution brought;
   std::size_t turns = 0;

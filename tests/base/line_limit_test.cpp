@@ -1,3 +1,4 @@
+// The limit on log lines a second.
 #include "base/line_limit.hpp"
 
 #include <unistd.h>

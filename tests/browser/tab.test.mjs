@@ -16,7 +16,7 @@ test('after the tab is closed in mid-sentence, the session is in the list with e
   const page = await openConsole(browser, relay);
   await page.getByRole('button', { name: 'Start' }).click();
   const words = (text) => text.match(/[A-Za-z']+/g) ?? [];
-  // What the page shows of the answer at the moment when it is closed.
+  // The part of the answer that the page shows when it is closed.
   const answer = page.locator('.turn.assistant .words:not(.none)').first();
   await answer.filter({ hasText: /\w+ \w+ \w+/ }).waitFor();
   const seen = words(await answer.evaluate((said) => [...said.querySelectorAll('.unseen')].map((mark) => mark.remove()) && said.textContent));

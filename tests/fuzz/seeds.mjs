@@ -15,7 +15,7 @@ function write(target, seed) {
   writeFileSync(join(folder, createHash('sha1').update(seed).digest('hex').slice(0, 16)), seed);
 }
 
-// Whole conversations, without the lines that audio makes long.
+// Whole conversations, without the long audio lines.
 const messages = new Map();
 for (const name of readdirSync(recordings).filter((file) => file.endsWith('.jsonl'))) {
   const lines = readFileSync(join(recordings, name), 'utf8')
@@ -32,7 +32,7 @@ for (const name of readdirSync(recordings).filter((file) => file.endsWith('.json
 for (const event of messages.values())
   for (const target of ['client_message', 'policy', 'dialect', 'event_peek', 'json_view', 'events']) write(target, event);
 
-// Errors, and what may be read as one, with the key that the target hides.
+// Errors, and messages that may be read as errors, with the key that the target hides.
 for (const frame of [
   '{"type":"error","event_id":"e","error":{"type":"x","code":null,"message":"bad key: sk-4"}}',
   '{"type":"response.done","delta":"AAAA","type":"error","m":"s\\u006b-4"}',
@@ -66,7 +66,7 @@ for (const section of readFileSync(example, 'utf8').split(/^\[/m).slice(1)) {
   }
 }
 
-// What a client may not change, and how it might be said all the same.
+// Changes that a client may not make, in disguise.
 for (const event of [
   { type: 'session.update', session: { instructions: 'Be kind.', audio: { output: { voice: 'marin' } }, model: 'gpt-realtime' } },
   { type: 'session.update', session: { Instructions: 'x', voice: 'x', prompt: { id: 'p', variables: {} } } },
@@ -101,7 +101,7 @@ for (const target of [
 ])
   write('http_request', `${target}\n{}`);
 
-// Requests, by the first byte in pieces of another size.
+// Requests; the first byte sets the size of the pieces.
 for (const [n, head, body = ''] of [
   [0, 'GET /v1/sessions?limit=1 HTTP/1.1\r\nHost: relay:8443\r\nIf-None-Match: "a"\r\nif-none-match: "b"'],
   [1, 'POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue', '{}GET / HTTP/1.1'],

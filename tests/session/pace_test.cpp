@@ -1,3 +1,4 @@
+// The rate at which a session may read and journal.
 #include "session/pace.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-// What a client that is resynced learns about spoken text (P8, P9).
+// The spoken text that a resync sends to a client (P8, P9).
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;

@@ -1,3 +1,4 @@
+// The memory for responses that are not read yet, and each owner's share of it.
 #include "server/net/answer_memory.hpp"
 
 #include <catch2/catch.hpp>

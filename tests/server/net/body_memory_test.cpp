@@ -1,3 +1,4 @@
+// The memory for request bodies, and each sender's share of it.
 #include "server/net/body_memory.hpp"
 
 #include <catch2/catch.hpp>

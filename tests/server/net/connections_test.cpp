@@ -1,3 +1,4 @@
+// The table of open connections: limits, and which connection is closed to make room.
 #include "server/net/connections.hpp"
 
 #include "server/relay/metrics.hpp"

@@ -1,3 +1,4 @@
+// Parts of HTTP messages: targets, errors, addresses.
 #include "server/net/http_message.hpp"
 
 #include <catch2/catch.hpp>

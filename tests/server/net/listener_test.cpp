@@ -1,3 +1,4 @@
+// The end of a listener.
 #include "server/net/listener.hpp"
 
 #include <catch2/catch.hpp>

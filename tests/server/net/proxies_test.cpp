@@ -1,3 +1,4 @@
+// A client's address and TLS behind trusted proxies, and the development mode.
 #include "server/net/proxies.hpp"
 
 #include <catch2/catch.hpp>

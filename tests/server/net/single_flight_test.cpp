@@ -1,3 +1,4 @@
+// One call for many callers that ask at the same time.
 #include "server/net/single_flight.hpp"
 
 #include <boost/asio/co_spawn.hpp>

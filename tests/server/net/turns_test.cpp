@@ -1,3 +1,4 @@
+// Long work is done in pieces, one caller at a time.
 #include "server/net/turns.hpp"
 
 #include <boost/asio/co_spawn.hpp>

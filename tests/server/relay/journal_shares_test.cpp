@@ -1,3 +1,4 @@
+// Each owner's share of the bytes that may be journaled in a minute.
 #include "server/relay/journal_shares.hpp"
 
 #include <catch2/catch.hpp>

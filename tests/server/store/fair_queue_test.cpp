@@ -1,3 +1,4 @@
+// A queue in which callers take turns.
 #include "server/store/fair_queue.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// Webhook signatures, and the addresses that a webhook may reach.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 

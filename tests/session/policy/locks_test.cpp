@@ -162,7 +162,7 @@ std::string with(std::string place, const std::string& member) {
   return place.replace(place.find('@'), 1, member);
 }
 
-/// What would reach the provider; empty if the message is refused.
+/// The text that would reach the provider; empty if the message is refused.
 std::string passed(const Policy& policy, const std::string& said, bool beta) {
   Message message{said, {}};
   if (beta) beta_dialect().to_provider(message);

@@ -1,3 +1,4 @@
+// The memory of event ids, which recognises repeats.
 #include "session/transcript/recent_ids.hpp"
 
 #include <algorithm>

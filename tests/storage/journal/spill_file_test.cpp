@@ -1,3 +1,4 @@
+// The spill file of a conversation: records, its place, and damage.
 #include <fcntl.h>
 #include <unistd.h>
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// The journal: order, group commit, limits, attempts, changes and pruning.
 #include "storage/journal/sqlite_journal.hpp"
 
 #include <sys/stat.h>
@@ -160,7 +161,7 @@ TEST_CASE("a large event is taken by a queue of any size, and takes no room from
   const std::string large(24 << 20, 'x');
   REQUIRE(journal.append(attempt, 0, delta("i1", large)) != 0);
   CHECK(journal.crowded());  // sessions stop reading
-  // What other sessions had read by then still fits.
+  // Rows that other sessions had read by then still fit.
   session::Sequence last = 0;
   for (int i = 0; i < 10; ++i) {
     last = journal.append(attempt, 0, delta("i2", std::string(200, 'y')));

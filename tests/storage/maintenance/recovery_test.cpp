@@ -1,3 +1,4 @@
+// Recovery after a crash.
 #include "storage/maintenance/recovery.hpp"
 #include "storage/store/client_tokens.hpp"
 

@@ -1,3 +1,4 @@
+// Opening a database: settings, migration, refusals, and the messages of errors.
 #include "storage/sqlite/database.hpp"
 
 #include <sys/mount.h>

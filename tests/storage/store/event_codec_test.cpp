@@ -1,3 +1,4 @@
+// The encoding of journal rows: round trips, damage, and earlier versions.
 #include "storage/store/event_codec.hpp"
 #include "base/checksum.hpp"
 

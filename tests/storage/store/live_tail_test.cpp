@@ -1,3 +1,5 @@
+// Live states of conversations for subscribers: the first state, the changes, resumed subscriptions
+// and ends.
 #include "storage/store/live_tail.hpp"
 
 #include <catch2/catch.hpp>
@@ -66,7 +68,7 @@ struct Talk {
   }
 };
 
-/// What a web page does with the events that it gets.
+/// Handles events as a web page does.
 struct Page {
   std::vector<std::string> turns;
   std::optional<TailMark> mark;

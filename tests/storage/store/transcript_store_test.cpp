@@ -1,3 +1,4 @@
+// Reading sessions and transcripts, erasing them, and retention.
 #include "storage/store/transcript_store.hpp"
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// The messages for webhooks: when they are written, delivered and deleted.
 #include "storage/store/webhook_outbox.hpp"
 
 #include <catch2/catch.hpp>

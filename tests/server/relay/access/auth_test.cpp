@@ -1,3 +1,4 @@
+// API keys and client tokens: minting, reading, refusing.
 #include "server/relay/access/auth.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,3 +1,4 @@
+// The receipt of a finished transcript: counts, gaps and hashes.
 #include "session/transcript/render/receipt.hpp"
 
 #include <algorithm>
