@@ -18,7 +18,7 @@ void wait_for_bytes(Socket& socket, int bytes) {
   socket.set_option(asio::socket_base::receive_low_watermark(bytes), ignored);
 }
 
-/// Whether a header of PROXY protocol v2 is what comes first. Takes nothing away.
+/// Whether the connection begins with a PROXY protocol v2 header. Only peeks at the bytes.
 Awaitable<bool> begins_with_header(Socket& socket) {
   std::array<char, proxy_protocol::head_bytes> first{};
   std::size_t seen = 0;
@@ -36,12 +36,13 @@ Awaitable<bool> begins_with_header(Socket& socket) {
                     proxy_protocol::signature.begin()))
       co_return false;
     if (seen == first.size()) co_return true;
-    // Its first bytes are also those of empty lines: a request behind them is longer than this.
+    // An HTTP client may send the same first bytes as empty lines. A request behind them is longer
+    // than the head.
     wait_for_bytes(socket, static_cast<int>(first.size()));
   }
 }
 
-/// Head and body; what could not be read is missing.
+/// Reads head and body. Returns what came if the rest cannot be read.
 Awaitable<std::string> read_header(Socket& socket) {
   std::string header(proxy_protocol::head_bytes, '\0');
   const auto head = asio::buffer(header);

@@ -1,6 +1,7 @@
-// What a trusted proxy says of a connection before its first byte (PROXY protocol v2).
+// Reads the PROXY protocol v2 header that a trusted proxy sends before the first byte of a
+// connection.
 //
-// On the thread of the connection.
+// On the connection's thread. Errors are logged.
 #pragma once
 
 #include <chrono>
@@ -12,14 +13,17 @@
 
 namespace verbatim::server {
 
-/// Reads the header where there is one, and nothing else: without one, what is first stays to be
-/// read. Only a trusted proxy is listened to. Nothing if the header is wrong or does not come whole
-/// within the limit: the connection is then of no use.
+/// The client that the header names, or `peer` if there is no header or the peer is not trusted.
+/// Reads only the header. Empty if the header is malformed or incomplete at the deadline; the
+/// connection must be closed then.
+/// `peer`: the other end of the connection.
+/// `proxies`: the proxies whose headers are read.
+/// `limit`: time for the whole header.
 Awaitable<std::optional<Caller>> announced_caller(Socket& socket, Caller peer,
                                                   const TrustedProxies& proxies,
                                                   std::chrono::milliseconds limit, Log& log);
 
-/// The address at the other end; empty if the connection is gone.
+/// Address of the other end; empty if the connection is gone.
 std::string address_of(const Socket& socket);
 
 }  // namespace verbatim::server

@@ -25,7 +25,7 @@ bool AnswerMemory::Share::resize(std::size_t bytes) {
   return true;
 }
 
-/// With the lock held.
+/// Precondition: the mutex is held.
 bool AnswerMemory::fits(const Share& share, std::size_t bytes) const {
   const auto fit = [bytes](std::size_t others, std::size_t most) {
     return others == 0 || others + bytes <= most;
@@ -40,7 +40,7 @@ bool AnswerMemory::fits(const Share& share, std::size_t bytes) const {
   return like_it == 0 || others + bytes <= bytes_max_;
 }
 
-/// With the lock held.
+/// Precondition: the mutex is held.
 void AnswerMemory::hold(Share& share, std::size_t bytes) {
   const auto change = [bytes, &share](std::size_t& sum) { sum = sum - share.held_ + bytes; };
   change(held_);

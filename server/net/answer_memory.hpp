@@ -1,17 +1,17 @@
-// How much memory the answers to HTTP requests take, in all connections together
-// (server.answers_bytes_max), from the moment they are made until the peer has taken them. An
-// answer that finds no room is refused, and nothing waits: a peer that reads nothing holds its
-// answer until server.request_timeout, and no other answer may be made to wait for that.
+// How much memory the answers to all HTTP requests take together (server.answers_bytes_max), from
+// their making until the peer has received them. An answer that finds no room is refused. None
+// waits: a peer that reads nothing holds its answer until server.request_timeout.
 //
-// Answers of up to `free_bytes` are not counted: server.connections_max bounds them, and a short
-// answer is given whatever the others hold. Of the rest, client tokens get half, so that back ends
-// are answered whatever clients do, and one owner an eighth.
+// Answers of up to `free_bytes` are not counted. server.connections_max bounds them, so a short
+// answer is always given. Of the rest, client tokens get half, so that clients cannot block back
+// ends; one owner gets an eighth.
 //
-// How large a transcript is, no setting bounds. So whoever holds nothing may have one answer beyond
-// an owner's part, clients that hold nothing one beyond theirs, and back ends that hold nothing one
-// beyond the whole: every answer can be given, and the bound is exceeded by two answers at most.
+// No setting bounds the size of a transcript. So the only answer of an owner may exceed the owner's
+// part. The only answer of all clients may exceed their part and the whole; the only answer of all
+// back ends may exceed the whole. Every answer can be given, and at most two answers exceed the
+// limit.
 //
-// Any thread: a lock, taken a few times for a large answer. Outlives its shares.
+// Any thread: a mutex, taken a few times for a large answer. Must outlive its shares.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,7 @@ class AnswerMemory {
 
   explicit AnswerMemory(std::size_t bytes_max);
 
-  /// Who asks for answers: a client token's user, or, through a back end, a session.
+  /// The holder of an answer: a client token's user, or a session that a back end asks about.
   struct Owner {
     std::string name;
     bool is_client = false;
@@ -45,8 +45,8 @@ class AnswerMemory {
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    /// The answer has so many bytes, more or fewer than before. False: there is no room for them,
-    /// and nothing has changed.
+    /// The answer has `bytes` bytes now, more or fewer than before. Returns false if there is no
+    /// room; nothing has changed then.
     bool resize(std::size_t bytes);
 
    private:
@@ -58,10 +58,10 @@ class AnswerMemory {
 
   struct Counts {
     std::size_t held = 0;       ///< bytes
-    std::uint64_t refused = 0;  ///< answers, since the start
+    std::uint64_t refused = 0;  ///< answers refused since the start
   };
   Counts counts() const;
-  /// Whether it is time for another line in the log that says that answers are refused.
+  /// Whether a log line about refused answers may be written now (RefusalLine).
   bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
 
  private:

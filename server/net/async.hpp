@@ -1,7 +1,7 @@
-// The coroutine vocabulary of this folder: one executor type, errors as values, and the few waiting
-// primitives that Boost 1.81 lacks. An upgrade of Asio shows only here.
+// The coroutine vocabulary of the server: one executor type, errors as values, and the waiting
+// primitives that Boost 1.81 lacks. An upgrade of Asio changes only this file.
 //
-// Every object here belongs to one thread, the one whose io_context it was made with.
+// Each object belongs to one thread: the thread of the io_context that it was constructed with.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
@@ -24,13 +24,14 @@ using Clock = std::chrono::steady_clock;
 using Executor = asio::io_context::executor_type;
 template <class T = void>
 using Awaitable = asio::awaitable<T, Executor>;
-/// Every asynchronous call ends with this: it returns a tuple that begins with an error_code.
+/// Completion token of every asynchronous call: returns a tuple that begins with an error_code.
 inline constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable_t<Executor>{});
 
 using Socket = asio::basic_stream_socket<tcp, Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 
-/// What one coroutine waits for and others ring. A ring that nobody waits for is remembered.
+/// An event that one coroutine waits for and others notify. A notification without a waiter is
+/// kept.
 class AsyncEvent {
  public:
   explicit AsyncEvent(const Executor& executor) : timer_(executor, Clock::time_point::max()) {}
@@ -46,7 +47,7 @@ class AsyncEvent {
     notified_ = false;
   }
 
-  /// As wait(), but at most until `deadline`; Clock::time_point::max() for ever.
+  /// Like wait(), but at most until `deadline`; Clock::time_point::max() means no limit.
   Awaitable<void> wait_until(Clock::time_point deadline) {
     if (!notified_) {
       timer_.expires_at(deadline);
@@ -61,7 +62,7 @@ class AsyncEvent {
   bool notified_ = false;
 };
 
-/// Counts coroutines that run on behalf of one owner, which waits for all of them before it goes.
+/// Counts the coroutines of one owner, so that the owner can wait for all of them to end.
 class JoinCounter {
  public:
   explicit JoinCounter(const Executor& executor) : event_(executor) {}
@@ -78,14 +79,15 @@ class JoinCounter {
   int running_ = 0;
 };
 
-/// Calls `abort` once `limit` has passed, unless destroyed before. For operations that have no
-/// time-out of their own: they end because their socket is closed under them.
+/// Calls `abort` once `limit` has passed, unless it was destroyed before. For operations without a
+/// time limit of their own: `abort` closes their socket, so they end with an error.
 class Deadline {
  public:
   template <class Abort>
   Deadline(const Executor& executor, Clock::duration limit, Abort abort)
       : timer_(executor, Clock::now() + limit), armed_(std::make_shared<bool>(true)) {
-    // The flag, since an expired timer's handler may already be queued when we are destroyed.
+    // An expired timer's handler may already be queued when this object is destroyed: hence the
+    // flag.
     timer_.async_wait([abort, armed = armed_](error_code ec) {
       if (!ec && *armed) abort();
     });

@@ -1,14 +1,12 @@
-// How much memory the bodies of HTTP requests take, in all connections together
-// (server.bodies_bytes_max). A body asks for its share as it comes; one that gets none is refused,
-// and nothing waits: a peer that stops in the middle of its body holds what it has sent until
-// server.request_timeout, and no other body may be made to wait for that.
+// How much memory the bodies of all HTTP requests take together (server.bodies_bytes_max). A body
+// asks for memory as it arrives; if there is none, the request is refused. No request waits: a peer
+// that stops in the middle of its body holds its memory until server.request_timeout.
 //
-// The first `free_bytes` of a body are not asked for: server.connections_max bounds them, and a
-// short request is served whatever the others hold. Of the rest, client tokens get half, so that
-// back ends are served whatever clients do, and one user's tokens an eighth, but at least one whole
-// body.
+// The first `free_bytes` of a body are not counted. server.connections_max bounds them, so a short
+// request is always served. Of the rest, all client tokens together get half, and one user's tokens
+// an eighth, but at least one whole body. So clients cannot block back ends.
 //
-// Any thread: a lock, taken when a body has outgrown its buffer. Outlives its shares.
+// Any thread: a mutex, taken when a body outgrows its buffer. Must outlive its shares.
 #pragma once
 
 #include <chrono>
@@ -27,19 +25,20 @@ class BodyMemory {
  public:
   static constexpr std::size_t free_bytes = 16 * 1024;
 
-  /// `bytes_max`: of all bodies, raised to four of the largest. `largest`: of one body.
+  /// `bytes_max`: limit for all bodies in bytes, raised to at least four times `largest`.
+  /// `largest`: limit for one body in bytes.
   BodyMemory(std::size_t bytes_max, std::size_t largest);
 
   class Share {
    public:
-    /// `user`: of the client token that sends the body; empty: a back end sends it.
+    /// `user`: user of the client token that sends the body; empty for a back end.
     Share(BodyMemory& all, std::string user) : all_(all), user_(std::move(user)) {}
     ~Share() { all_.give_back(*this); }
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    /// The body will take this many bytes. False: there is no room for them, and nothing has
-    /// changed.
+    /// The body is going to take `bytes` bytes in all. Returns false if there is no room; nothing
+    /// has changed then.
     bool grow(std::size_t bytes);
 
    private:
@@ -50,11 +49,11 @@ class BodyMemory {
   };
 
   struct Counts {
-    std::size_t held = 0;       ///< bytes, beyond what is free
-    std::uint64_t refused = 0;  ///< bodies, since the start
+    std::size_t held = 0;       ///< bytes, without the uncounted first part
+    std::uint64_t refused = 0;  ///< bodies refused since the start
   };
   Counts counts() const;
-  /// Whether it is time for another line in the log that says that bodies are refused.
+  /// Whether a log line about refused bodies may be written now (RefusalLine).
   bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
 
  private:

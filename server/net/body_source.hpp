@@ -1,5 +1,5 @@
-// The body of an answer that is made while it is sent: whoever answers makes one, the connection
-// asks it for piece after piece. What it makes ahead of the peer is one piece.
+// The body of an answer that is produced while it is sent. The handler makes the source, and the
+// connection asks it for one piece after the other. At most one piece is ahead of the peer.
 //
 // On the connection's thread.
 #pragma once
@@ -13,18 +13,18 @@ namespace verbatim::server {
 
 class BodySource {
  public:
-  /// How much a source makes ahead of a peer; a longer event comes in several pieces.
+  /// Size of a piece in bytes; a longer event is split.
   static constexpr std::size_t piece_bytes = 64 * 1024;
 
   virtual ~BodySource() = default;
 
-  /// The next piece, as soon as there is one; empty: the body is whole. Not called again before the
-  /// last piece has been taken by the peer, nor after an empty one.
+  /// The next piece, as soon as there is one; empty at the end of the body. It is called only after
+  /// the peer has taken the last piece, and not after an empty one.
   virtual Awaitable<std::string> next() = 0;
-  /// How long the peer may take for one piece before it is cut off.
+  /// How long the peer may take for one piece before the connection is closed.
   virtual Clock::duration patience() const = 0;
 
-  /// The peer has gone, or was cut off (`slow`): next() ends soon, with whatever it gives.
+  /// The peer has gone, or was too slow (`slow`): next() ends soon, with any result.
   virtual void abandon(bool slow) = 0;
 };
 

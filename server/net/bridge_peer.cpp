@@ -8,7 +8,7 @@ namespace verbatim::server {
 
 namespace {
 
-/// Resumes its awaiter on the awaiter's own executor.
+/// Resumes the awaiting coroutine on its own executor.
 constexpr asio::use_awaitable_t<Executor> here{};
 
 }  // namespace
@@ -18,7 +18,7 @@ BridgePeer::BridgePeer(std::unique_ptr<Peer> connection, Executor home,
     : connection_(std::move(connection)), home_(std::move(home)), released_(std::move(released)) {}
 
 BridgePeer::~BridgePeer() {
-  // Nothing runs on it any more: the last to hold it is this handler.
+  // No operation uses the connection any more: this handler holds the last reference.
   asio::post(home_,
              [connection = std::move(connection_), released = std::move(released_)]() mutable {
                connection.reset();

@@ -1,8 +1,9 @@
-// A client's connection as a session on another worker sees it. A TLS stream can not change its
-// event loop, and a client that comes back may have been accepted by any worker: every operation is
-// carried to the connection's own worker and its outcome back.
+// A client connection that lives on another worker than its session. A TLS stream cannot change its
+// event loop, and any worker may accept a returning client. So each operation runs on the
+// connection's own worker, and its result comes back.
 //
-// Used on the session's thread; the connection behind it lives on its own and is destroyed there.
+// Used on the session's thread. Owns the connection, which lives and is destroyed on its own
+// thread.
 #pragma once
 
 #include <memory>
@@ -16,12 +17,12 @@ namespace verbatim::server {
 
 class BridgePeer final : public Peer {
  public:
-  /// `released` is rung on `home` once the connection is gone.
+  /// `released` is notified on `home`, the session's executor, once the connection is destroyed.
   BridgePeer(std::unique_ptr<Peer> connection, Executor home, std::shared_ptr<AsyncEvent> released);
   ~BridgePeer() override;
 
   Awaitable<Received> read() override;
-  /// They wait for drain(), which carries them over.
+  /// Keeps a copy of the events; drain() carries them to the connection's worker.
   Sent send(std::span<const Outgoing> events) override;
   Awaitable<error_code> drain() override;
   Awaitable<error_code> ping() override;

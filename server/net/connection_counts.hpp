@@ -1,4 +1,4 @@
-// What is counted of connections before anybody has asked anything. Any thread.
+// Counters of connections that end before their first request. Any thread.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace verbatim::server {
 
-/// Why a connection was not taken, before anything was read from it.
+/// Why a connection was refused before anything was read from it.
 enum class ConnectionRefusal : std::uint8_t {
   connections_max = 0,
   descriptors = 1,
@@ -19,7 +19,7 @@ inline constexpr std::size_t connection_refusals = 3;
 /// Since the start.
 struct ConnectionCounts {
   std::array<std::atomic<std::uint64_t>, connection_refusals> refused{};  ///< by ConnectionRefusal
-  std::atomic<std::uint64_t> closed_idle{0};  ///< to make room for another
+  std::atomic<std::uint64_t> closed_idle{0};  ///< closed to make room for another connection
   std::atomic<std::uint64_t> handshakes_failed{0};
 
   void refuse(ConnectionRefusal why) {

@@ -70,7 +70,7 @@ std::size_t Connections::open() const {
   return all_.open;
 }
 
-// ---- under the mutex -----------------------------------------------------------------------
+// ---- with the mutex held -------------------------------------------------------------------
 
 bool Connections::make_room(const std::string& whose) {
   const auto found = customers_.find(whose);
@@ -120,7 +120,8 @@ void Connections::uncount(Permit& place) {
   if (--found->second.open == 0) customers_.erase(found);
 }
 
-/// It stays. If none can go in its place there is one more than the limit, until the next goes.
+/// The connection stays, and another is chosen. If none can be closed, the number is one over the
+/// limit until the next closes.
 void Connections::choose_instead_of(Permit& place) {
   place.leaving_ = false;
   --all_.leaving;
@@ -143,7 +144,7 @@ void Connections::take_out_of_idle(Permit& place) {
   if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
 }
 
-// ---- a place -------------------------------------------------------------------------------
+// ---- permits -------------------------------------------------------------------------------
 
 void Connections::leave(Permit& place) {
   const std::lock_guard lock(mutex_);
@@ -170,7 +171,7 @@ void Connections::Permit::busy() {
   of_->take_out_of_idle(*this);
 }
 
-/// It has got a request, or what it has sent waits in the kernel to be read.
+/// It has received a request, or bytes from it wait in the kernel.
 bool Connections::Permit::stays() const {
   if (socket_ == nullptr) return true;
   error_code ec;
@@ -178,7 +179,7 @@ bool Connections::Permit::stays() const {
 }
 
 void Connections::Permit::go() {
-  if (!begun_ || gone_) return;  // idle() asks again, when its thread comes to it
+  if (!begun_ || gone_) return;  // idle() checks again, when its thread serves it
   if (stays()) {
     const std::lock_guard lock(of_->mutex_);
     if (leaving_) of_->choose_instead_of(*this);
@@ -214,7 +215,7 @@ void Connections::Permit::handshake_failed(const std::string& address, const err
   of_->log_.repeated(Repeated::handshake_failed, {{"remote", address}, {"why", why.message()}});
 }
 
-// ---- what is told --------------------------------------------------------------------------
+// ---- counting and logging ------------------------------------------------------------------
 
 bool Connections::worth_a_line(Line& line, std::uint64_t& count) {
   const std::lock_guard lock(lines_mutex_);

@@ -1,14 +1,14 @@
-// Which connections a listener has: how many in all, how many of one address, and which of them
-// only wait for a request. Where a limit is reached, the one that has waited longest goes first, as
-// nginx's do; only if none waits, the newcomer is refused.
+// The connections of a listener: how many there are in all, how many of one address, and which of
+// them only wait for a request. At a limit the connection that has waited longest is closed, as
+// nginx does. A new connection is refused only if none waits.
 //
-// A connection waits from the moment at which it is taken, not from the moment at which its thread
-// comes to it: in a flood the threads are behind, and those that they have not come to yet would
-// count as busy. Its thread has the last word: what has sent something meanwhile stays, and another
-// goes in its place.
+// A connection counts as waiting from the moment it is accepted, not from the moment its thread
+// serves it. In a flood the threads lag behind, and unserved connections would count as busy. The
+// connection's thread decides last: a connection that has sent something meanwhile stays, and
+// another is closed instead.
 //
-// Any thread. One mutex, taken when a connection comes, goes, begins to wait for a request or gets
-// one: never on a message's path.
+// Any thread. One mutex, taken when a connection opens, closes, begins to wait for a request or
+// gets one; never on a message's path. Refusals are counted and logged.
 #pragma once
 
 #include <array>
@@ -36,12 +36,12 @@ class Connections : public std::enable_shared_from_this<Connections> {
     std::size_t all = 4096;
     std::size_t of_one_address = 1024;
   };
-  /// The log must outlive all places. Addresses of `proxies` and of loopback have no limit of their
-  /// own.
+  /// The log must outlive all permits. Addresses of `proxies` and of loopback have no limit of
+  /// their own.
   Connections(Limits limits, std::shared_ptr<const TrustedProxies> proxies, Log& log)
       : limits_(limits), proxies_(std::move(proxies)), log_(log) {}
 
-  /// A connection's place, given back when it goes.
+  /// Permission for one connection, returned when it is destroyed.
   class Permit : public std::enable_shared_from_this<Permit> {
    public:
     Permit(std::shared_ptr<Connections> of, Executor executor)
@@ -50,44 +50,46 @@ class Connections : public std::enable_shared_from_this<Connections> {
     Permit(const Permit&) = delete;
     Permit& operator=(const Permit&) = delete;
 
-    // --- the connection's thread --------------------------------------------------------------
-    /// It waits for a request from now on: the socket may be closed for another connection.
+    // --- on the connection's thread -------------------------------------------------------------
+    /// It waits for a request from now on: its socket may be closed to make room.
     void idle(Socket& socket);
-    /// It has one.
+    /// It has a request.
     void busy();
-    /// A proxy has said whose connection it is. False, and counted: that address has too many.
+    /// A proxy named the client's address. Returns false, and counts it, if that address has too
+    /// many connections.
     bool belongs_to(const std::string& address);
-    /// TLS came to nothing, or took too long: counted and logged.
+    /// Counts and logs a TLS handshake that failed or timed out.
     void handshake_failed(const std::string& address, const error_code& why);
 
    private:
     friend class Connections;
-    /// The connection's thread: it has been chosen to go.
+    /// On the connection's thread: closes the connection if it may still be closed.
     void go();
     bool stays() const;
 
     const std::shared_ptr<Connections> of_;
     const Executor executor_;
-    Socket* socket_ = nullptr;  ///< while it waits
-    bool begun_ = false;        ///< its thread has come to it
-    bool gone_ = false;         ///< its socket was closed for another connection
+    Socket* socket_ = nullptr;  ///< set while it waits
+    bool begun_ = false;        ///< its thread has begun to serve it
+    bool gone_ = false;         ///< its socket was closed to make room
 
-    // Under the mutex.
-    std::string customer_;  ///< empty: of one that has no limit of its own
+    // Guarded by the mutex.
+    std::string customer_;  ///< empty: its address has no limit
     bool counted_ = false;
-    bool waits_ = false;    ///< it may be chosen to go
-    bool leaving_ = false;  ///< chosen to go
+    bool waits_ = false;    ///< it may be chosen to be closed
+    bool leaving_ = false;  ///< chosen to be closed
     std::list<Permit*>::iterator in_idle_;
   };
   using PermitPtr = std::shared_ptr<Permit>;
 
-  /// A place for a connection of this address, which runs on that executor; or why there is none,
-  /// counted and logged.
+  /// A permit for a connection of `address` that runs on `executor`; or the reason of the refusal,
+  /// which was counted and logged.
   std::variant<PermitPtr, ConnectionRefusal> take(const std::string& address, Executor executor);
 
-  /// Counts and logs, a line for each kind in ten seconds at most.
+  /// Counts and logs a refusal; at most one line of each kind in ten seconds.
   void refused(ConnectionRefusal why, const std::string& address = {});
-  /// Where it is counted, beside the log. Before the first connection; must outlive all places.
+  /// Counts into `counts` as well. Call it before the first connection; `counts` must outlive all
+  /// permits.
   void count_in(ConnectionCounts& counts) { counts_ = &counts; }
 
   std::size_t open() const;
@@ -99,12 +101,12 @@ class Connections : public std::enable_shared_from_this<Connections> {
     std::size_t staying() const { return open - leaving; }
   };
   struct Line {
-    std::uint64_t since = 0;  ///< what has happened since the last line
+    std::uint64_t since = 0;  ///< events since the last line
     Clock::time_point next{};
   };
 
   std::string customer(const std::string& address) const;
-  /// Precondition for these: the mutex is held.
+  /// The mutex must be held for these functions.
   Permit* longest_idle(const std::string& customer) const;
   bool make_room(const std::string& customer);
   bool make_room_for_all();
@@ -127,7 +129,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
   mutable std::mutex mutex_;
   Customer all_;
   std::unordered_map<std::string, Customer> customers_;
-  std::list<Permit*> idle_;  ///< the longest first
+  std::list<Permit*> idle_;  ///< front: has waited longest
 
   std::mutex lines_mutex_;
   std::array<Line, connection_refusals> refusals_;

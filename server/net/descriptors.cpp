@@ -9,8 +9,8 @@ namespace verbatim::server {
 
 namespace {
 
-/// Kept free, of what the process may have beyond what it needs by itself: an eighth of the limit
-/// between these, and never more than half.
+/// Bounds of the reserve, which stays free: an eighth of the limit within these bounds, and at most
+/// half of what the process does not need itself.
 constexpr std::size_t reserve_min = 16;
 constexpr std::size_t reserve_max = 256;
 

@@ -1,8 +1,8 @@
-// The process's file descriptors, shared out ahead: a connection costs one, a conversation two more
-// (its connection to the provider, and a spill file). What is left over stays free for the journal,
-// a reader, a webhook or a name's lookup: none of these may fail because of one client too many.
+// The process's file descriptors, allotted in advance: one for a connection, two more for a
+// conversation (provider connection and spill file). The rest stays free for the journal, store
+// readers, webhooks and name lookups, so that too many clients cannot make these fail.
 //
-// Any thread; no lock.
+// Any thread; no lock. Must outlive its leases.
 #pragma once
 
 #include <atomic>
@@ -16,15 +16,16 @@ class Descriptors {
  public:
   static constexpr std::size_t of_a_conversation = 2;
 
-  /// Without a limit until begin().
+  /// No limit until begin().
   Descriptors() = default;
-  /// For a process that may have `limit` and has `in_use` that stay.
+  /// For tests: a process that may have `limit` descriptors and keeps `in_use` of them open.
   Descriptors(std::size_t limit, std::size_t in_use) { share_out(limit, in_use); }
 
-  /// Once everything that stays open has been opened: reads the process's limit, and counts.
+  /// Reads the process's limit and counts the open descriptors. Call it once everything that stays
+  /// open has been opened.
   void begin();
 
-  /// Given back when it goes.
+  /// Descriptors that are returned when it is destroyed.
   class Lease {
    public:
     Lease(Lease&& other) noexcept : of_(std::exchange(other.of_, nullptr)), count_(other.count_) {}
@@ -45,9 +46,9 @@ class Descriptors {
     std::atomic<std::size_t>* of_;
     std::size_t count_;
   };
-  /// Nothing if there would not be enough left.
+  /// Takes `count` descriptors. Empty if too few would be left.
   std::optional<Lease> take(std::size_t count) { return take_from(taken_, capacity_, count); }
-  /// One of the few that are set aside to tell peers that there are none.
+  /// Takes one of the few that are reserved for answering that none are left.
   std::optional<Lease> take_to_refuse() { return take_from(refusing_, refusing_max, 1); }
 
   std::size_t limit() const { return limit_; }

@@ -1,4 +1,4 @@
-// Awaiting what another thread does, by a callback.
+// Lets a coroutine await work of another thread that ends with a callback.
 #pragma once
 
 #include <boost/asio/post.hpp>
@@ -10,8 +10,8 @@
 
 namespace verbatim::server {
 
-/// Calls `start(done)`; whoever calls `done(result)`, on whatever thread, resumes us on ours.
-/// `done` must be called once or never. Nothing if there is no result by the deadline.
+/// Calls `start(done)` and waits for `done(result)`. `done` may be called from any thread, once or
+/// never; the coroutine resumes on `executor`. Returns empty if there is no result by the deadline.
 template <class Result, class Start>
 Awaitable<std::optional<Result>> from_callback(Executor executor, Clock::time_point deadline,
                                                Start start) {
@@ -31,7 +31,7 @@ Awaitable<std::optional<Result>> from_callback(Executor executor, Clock::time_po
   co_return std::move(state->result);
 }
 
-/// The same without a deadline: the wait ends with the executor at the latest.
+/// The same without a deadline: waits at most as long as the executor runs.
 template <class Result, class Start>
 Awaitable<Result> from_callback(Executor executor, Start start) {
   auto result = co_await from_callback<Result>(executor, Clock::time_point::max(), start);

@@ -29,14 +29,14 @@ namespace http = beast::http;
 
 namespace {
 
-/// Connections end all the time.
+/// Value of Retry-After: connections end all the time.
 constexpr const char* descriptors_retry_seconds = "5";
 constexpr const char* connections_retry_seconds = "5";
-/// Bodies come and go with server.request_timeout at the latest.
+/// Value of Retry-After: a body holds its memory until server.request_timeout at most.
 constexpr const char* bodies_retry_seconds = "5";
-/// What is read ahead of a request, a body's next piece or the next request.
+/// Bytes read ahead of a request, of the next piece of a body, or of the next request.
 constexpr std::size_t read_ahead_bytes = 16 * 1024;
-/// An idle connection holds no more than this.
+/// Buffer bytes that an idle connection keeps at most.
 constexpr std::size_t idle_bytes = 512;
 
 using Parser = http::request_parser<RequestBody>;
@@ -54,14 +54,14 @@ http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
   return response;
 }
 
-/// What a request leaves to its answer.
+/// What the answer must know of its request.
 struct Wanted {
-  bool head = false;        ///< no body (HEAD)
-  bool http_1_0 = false;    ///< a peer that does not know chunks, nor persistence without a word
-  bool keep_alive = false;  ///< the connection may go on
+  bool head = false;        ///< HEAD: no body
+  bool http_1_0 = false;    ///< the peer knows neither chunks nor implicit keep-alive
+  bool keep_alive = false;  ///< the connection may stay open
 };
 
-/// A refusal that no route has made is kept by no cache either.
+/// Caches must not keep a refusal that no route made either.
 HttpResponse uncached(HttpResponse refusal) {
   const auto says = [](const auto& one) { return one.first == "Cache-Control"; };
   if (std::none_of(refusal.headers.begin(), refusal.headers.end(), says))
@@ -69,12 +69,12 @@ HttpResponse uncached(HttpResponse refusal) {
   return refusal;
 }
 
-/// True if the connection goes on.
+/// Writes an answer. Returns whether the connection stays open.
 Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted) {
   auto response = head_of<http::string_body>(answer, wanted.keep_alive);
   if (wanted.keep_alive && wanted.http_1_0) response.set(http::field::connection, "keep-alive");
   response.body() = std::move(answer.body);
-  // A body that is made while it is sent has no length to tell.
+  // The length of a body that is produced while it is sent is unknown.
   if (!answer.source) response.prepare_payload();
   if (wanted.head) {
     std::string().swap(response.body());
@@ -86,8 +86,8 @@ Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wa
   co_return more;
 }
 
-/// While an answer is made piece by piece: nobody asks for the next before this one is whole, so
-/// whatever is read means that the peer is gone, or does not keep to that and is not listened to.
+/// Detects that the peer is gone while an answer is sent piece by piece. A peer sends no next
+/// request before this answer is complete; bytes that arrive early are ignored.
 Awaitable<void> notice_departure(Transport& stream, BodySource& source, JoinCounter& join) {
   char byte = 0;
   const auto buffer = asio::buffer(&byte, 1);
@@ -102,7 +102,7 @@ std::string chunk_of(const std::string& piece) {
   return size + piece + "\r\n";
 }
 
-/// Writes all of it, or cuts the peer off that does not take it in time.
+/// Writes all of `bytes`, or closes the connection of a peer that is too slow.
 Awaitable<bool> write_piece(Transport& stream, BodySource& source, const std::string& bytes) {
   bool late = false;
   error_code ec;
@@ -119,13 +119,13 @@ Awaitable<bool> write_piece(Transport& stream, BodySource& source, const std::st
   co_return !ec;
 }
 
-/// The connection is done after it: how else would an HTTP/1.0 peer know the end?
+/// The connection closes afterwards: for an HTTP/1.0 peer this is the end of the body.
 Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log) {
   BodySource& source = *answer.source;
   auto response = head_of<http::empty_body>(answer, false);
   if (chunked) response.chunked(true);
   http::serializer<false, http::empty_body> serializer(response);
-  // The head alone: with the body would come the end of it.
+  // Only the head: writing the body would end it.
   const Executor executor = stream.socket().get_executor();
   error_code failed;
   {
@@ -162,7 +162,7 @@ Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool c
   co_await watch.joined();
 }
 
-// A request that can not be read still gets an answer, where HTTP can be spoken at all.
+// A request that cannot be read still gets an answer if the peer speaks HTTP.
 std::optional<HttpResponse> refusal_for(const error_code& ec) {
   if (ec == boost::system::errc::not_enough_memory) {
     HttpResponse refused = problem(503, "too many bodies",
@@ -206,7 +206,7 @@ struct Upgrade {
   Transport transport;
 };
 
-/// The requests of one connection, one after the other.
+/// Serves the requests of one connection, one after the other.
 class Requests {
  public:
   Requests(Transport& stream, Connections::Permit& place, Caller peer, const HttpLimits& limits,
@@ -220,7 +220,7 @@ class Requests {
         service_(service),
         log_(log) {}
 
-  /// Until one asks for an upgrade, or there are no more.
+  /// Returns the request for an upgrade, or empty if there are no more requests.
   Awaitable<std::optional<HttpRequest>> serve() {
     bool open = co_await begins(limits_.handshake_timeout);
     while (open) {
@@ -237,7 +237,7 @@ class Requests {
     };
   }
 
-  /// Waits for a request's first byte. Empty lines before it are skipped (RFC 9112, 2.2).
+  /// Waits for a request's first byte. Skips empty lines before it (RFC 9112, section 2.2).
   Awaitable<bool> begins(Clock::duration patience) {
     const Deadline deadline(executor_, patience, abort());
     while (true) {
@@ -257,7 +257,7 @@ class Requests {
     }
   }
 
-  /// True: the connection goes on.
+  /// Returns whether the connection stays open.
   Awaitable<bool> serve_one() {
     Parser parser;
     parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max + 1));
@@ -295,7 +295,7 @@ class Requests {
   }
 
   Awaitable<bool> take_upgrade(HttpRequest request, Wanted wanted) {
-    // What stands behind a request for another protocol is not the next request.
+    // Bytes behind a request for another protocol are not the next request.
     if (buffer_.size() > 0) {
       co_await refuse(problem(400, "bad request",
                               "A client must wait for the answer to its WebSocket request before "
@@ -307,7 +307,7 @@ class Requests {
     co_return true;
   }
 
-  /// The body, where there is a reader for it. False: the request has been refused.
+  /// Reads the body if there is a reader for it. Returns false if the request was refused.
   Awaitable<bool> take_body(Parser& parser, HttpRequest& request, Wanted& wanted) {
     BodyVerdict verdict = service_.judge_body(request);
     if (!verdict.refused && !verdict.read) {
@@ -360,7 +360,7 @@ class Requests {
     co_return co_await write_response(stream_, std::move(response), wanted);
   }
 
-  /// The connection is done after it.
+  /// Sends a refusal; the connection closes afterwards.
   Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
     wanted.keep_alive = false;
     const Deadline deadline(executor_, limits_.request_timeout, abort());
@@ -425,13 +425,13 @@ HttpResponse too_many_of_address() {
   return refused;
 }
 
-/// Apart from serve_requests(), so that nothing of it stays in memory as long as a conversation.
+/// Separate from serve_requests(), so that its frame is freed before a conversation begins.
 Awaitable<void> serve(Transport stream, Connections::PermitPtr place, Caller peer,
                       HttpLimits limits, HttpService& service, Log& log) {
   auto upgrade =
       co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
-  // From now on it is one client's, also where it comes from a proxy.
+  // From now on it is the connection of one client, even if it comes from a proxy.
   if (!place->belongs_to(upgrade->request.remote)) {
     co_await write_response(upgrade->transport, uncached(too_many_of_address()), {});
     co_await linger_close(upgrade->transport);

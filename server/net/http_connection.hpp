@@ -1,7 +1,7 @@
-// One accepted connection from top to bottom: TLS, then requests until one upgrades or the peer is
-// done. Knows nothing of what is served.
+// Serves one accepted connection: TLS, then requests until one is upgraded or the connection ends.
+// It does not know what is served.
 //
-// Lives on the thread whose executor its socket has; ends by itself; never throws.
+// Runs on the thread of the socket's executor. It ends by itself and never throws.
 #pragma once
 
 #include <chrono>
@@ -27,40 +27,43 @@ struct HttpLimits {
   std::chrono::milliseconds handshake_timeout{5'000};
   std::chrono::milliseconds request_timeout{30'000};
   std::chrono::milliseconds keep_alive_timeout{75'000};
-  BodyMemory* bodies = nullptr;  ///< null: each body has its own limit only
+  BodyMemory* bodies = nullptr;  ///< null: only the limit for each body applies
   std::shared_ptr<const TrustedProxies> proxies = std::make_shared<const TrustedProxies>();
-  /// One request is answered: a probe as always, any other with 503 (out of descriptors).
+  /// Answers a single request: a probe as usual, any other with 503 (out of descriptors).
   bool only_probes = false;
 };
 
-/// What becomes of a body that a request announces.
+/// What to do with the body that a request announces.
 struct BodyVerdict {
-  std::optional<HttpResponse> refused;  ///< the answer, at once
-  /// False: nothing reads a body there. The request is answered by its head, and the connection
-  /// closed.
+  std::optional<HttpResponse> refused;  ///< the answer to send at once
+  /// False: no handler reads a body here. The request is answered from its head, and the connection
+  /// is closed.
   bool read = false;
-  std::string user;  ///< of the client token that sends it; empty: a back end
+  std::string user;  ///< user of the client token that sends it; empty for a back end
 };
 
-/// What is served. One object for all connections of a thread.
+/// What a connection serves. One object for all connections of a thread.
 class HttpService {
  public:
   virtual ~HttpService() = default;
-  /// Other spellings of a path become the one that the rest of this class knows.
+  /// Turns other spellings of a path into the one that the service knows.
   virtual void canonicalise(HttpRequest&) const {}
-  /// Judged by its head, before its body is read: a peer that may not call costs no memory.
+  /// Judges a body by the request's head before it is read, so that a peer without permission costs
+  /// no memory.
   virtual BodyVerdict judge_body(const HttpRequest&) { return {}; }
-  /// What an operator's machines ask, at any time.
+  /// Whether `path` is a probe (health, readiness), which is answered even without free
+  /// descriptors.
   virtual bool is_probe(const std::string& /*path*/) const { return false; }
-  /// An answer that was made before the request could be read, in the form that its path's callers
-  /// know.
+  /// Turns a refusal that was made before the request could be read into the error form of its
+  /// path.
   virtual HttpResponse in_form_of(const std::string& /*path*/, HttpResponse refusal) {
     return refusal;
   }
-  /// What escapes from it is a bug: it ends as a 500, and no other connection notices.
+  /// Answers a request. An exception from it is a bug: it becomes a 500 and affects no other
+  /// connection.
   virtual Awaitable<HttpResponse> answer(HttpRequest request) = 0;
-  /// Takes the connection over for a WebSocket, or gives the transport back with the answer that
-  /// refuses the upgrade.
+  /// Turns the connection into a WebSocket, or returns the transport with the answer that refuses
+  /// the upgrade.
   struct Refused {
     Transport transport;
     HttpResponse response;
@@ -70,10 +73,16 @@ class HttpService {
 
 /// What an accepted connection needs for TLS.
 struct AcceptTls {
-  std::shared_ptr<asio::ssl::context> context;  ///< null: plain HTTP
-  std::shared_ptr<Turns> handshakes;            ///< of its thread; null: all at once
+  std::shared_ptr<asio::ssl::context>
+      context;  ///< limits concurrent handshakes of the thread; null: no limit
+  std::shared_ptr<Turns> handshakes;  ///< of its thread; null: all at once
 };
 
+/// Serves `socket` until it ends.
+/// `place`: the connection's permit.
+/// `tls`: what TLS needs, or plain HTTP.
+/// `limits`: limits of this connection.
+/// `service`, `log`: must outlive the connection.
 Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log);
 

@@ -16,8 +16,8 @@ namespace {
 
 HttpResponse bad(std::string_view why) { return problem(400, "bad request", why); }
 
-/// Each of these has one value. Two lines that differ would let the sender choose which of them a
-/// proxy looks at and which we do. All other fields are lists (RFC 9110, 5.3).
+/// These fields have one value. With two different lines the sender could choose which one a proxy
+/// reads and which one this server reads. All other fields are lists (RFC 9110, section 5.3).
 constexpr std::array single_fields{http::field::authorization, http::field::origin,
                                    http::field::content_type, http::field::sec_websocket_version,
                                    http::field::access_control_request_method};
@@ -30,7 +30,7 @@ bool is_single(http::field field, std::string_view name) {
                      [name](std::string_view one) { return equals_ignore_case(one, name); });
 }
 
-/// Each name once: the values of several lines are joined in their order (RFC 9110, 5.3).
+/// Each name once: joins the values of several lines in order (RFC 9110, section 5.3).
 std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
   HeaderList joined;
   for (const auto& line : head) {
@@ -50,8 +50,9 @@ std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
   return joined;
 }
 
-/// RFC 9112, 6.1 to 6.3. What Beast makes of Transfer-Encoding is lenient: it takes a coding that
-/// it does not know for no coding, and the body for the next request.
+/// Checks the body's length (RFC 9112, sections 6.1 to 6.3). Beast is lenient with
+/// Transfer-Encoding: it ignores an unknown coding, and would then read the body as the next
+/// request.
 std::optional<HttpResponse> refuse_length(const RequestHead& head, const HttpRequest& request,
                                           bool chunked) {
   if (head.count(http::field::transfer_encoding) == 0) return std::nullopt;
@@ -65,10 +66,10 @@ std::optional<HttpResponse> refuse_length(const RequestHead& head, const HttpReq
   return std::nullopt;
 }
 
-/// RFC 3986 lets a host's name have a comma, DNS does not: to a reader of lists it is two hosts.
+/// A host name may contain a comma (RFC 3986), but not in DNS: a reader of lists sees two hosts.
 bool may_be_two(std::string_view host) { return host.find(',') != host.npos; }
 
-/// RFC 9112, 3.2: one in HTTP/1.1, at most one in HTTP/1.0, and it must be a host.
+/// One valid Host in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112, section 3.2).
 std::optional<HttpResponse> refuse_host(const RequestHead& head) {
   const std::size_t hosts = head.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && head.version() >= 11)) {
@@ -91,8 +92,9 @@ void set_host(HttpRequest& request, std::string host) {
   request.headers.emplace_back("Host", std::move(host));
 }
 
-/// RFC 9110, 4.2: a host follows `//`. Asked before the parser, which ends the process by an
-/// assertion when a scheme is followed by one character that begins no path, as in `https:?`.
+/// A host must follow `//` (RFC 9110, section 4.2). Check this before Boost.URL parses: its parser
+/// ends the process by an assertion if one character that begins no path follows a scheme, as in
+/// `https:?`.
 bool begins_as_http_url(std::string_view target) {
   const auto begins = [target](std::string_view with) {
     return equals_ignore_case(target.substr(0, with.size()), with);
@@ -100,7 +102,7 @@ bool begins_as_http_url(std::string_view target) {
   return begins("http://") || begins("https://");
 }
 
-/// `http://host/path`: whatever Host says, it is for the target's host (RFC 9112, 3.2.2).
+/// `http://host/path`: the target's host replaces the Host header (RFC 9112, section 3.2.2).
 std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& request) {
   HttpResponse no_url = bad("The request target is neither a path nor an http URL.");
   if (!begins_as_http_url(head.target())) return no_url;
@@ -117,7 +119,7 @@ std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& 
   return std::nullopt;
 }
 
-/// The four forms of RFC 9112, 3.2.
+/// Checks the four forms of a target (RFC 9112, section 3.2).
 std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& request) {
   if (head.method() == http::verb::connect) {
     HttpResponse refused = problem(405, "method not allowed", "This server is not a proxy.");
@@ -147,7 +149,7 @@ bool asks_for_websocket(const RequestHead& head, const HttpRequest& request, boo
                      [](const std::string& one) { return equals_ignore_case(one, "websocket"); });
 }
 
-/// RFC 6455, 4.1: the handshake is a GET without a body, and its key stands there once.
+/// The handshake is a GET without a body and with one key (RFC 6455, section 4.1).
 std::optional<HttpResponse> refuse_upgrade(const RequestHead& head,
                                            const http::basic_parser<true>& parser) {
   if (parser.chunked() || parser.content_length().value_or(0) > 0) {

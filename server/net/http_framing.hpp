@@ -1,9 +1,11 @@
-// What RFC 9110 and RFC 9112 demand of a request's head beyond its grammar, which Beast's parser
-// checks: whom the request is for, where its body ends, what the client expects.
+// What RFC 9110 and RFC 9112 require of a request's head beyond its grammar, which Beast's parser
+// checks: the target, the length of the body, and what the client expects.
 //
-// A head that two readers could understand differently is refused, since a proxy in front of us may
-// have understood it the other way (request smuggling). After a refusal the connection must be
-// closed: nobody knows where the next request begins.
+// A head that two readers could understand differently is refused, since a proxy in front may have
+// understood it the other way (request smuggling). The connection must be closed after a refusal:
+// the start of the next request is unknown.
+//
+// Pure; any thread. A refusal is the response to send.
 #pragma once
 
 #include <string_view>
@@ -18,20 +20,20 @@ namespace verbatim::server {
 
 using RequestHead = boost::beast::http::request_header<>;
 
-/// The request without its body and without the peer's address, or the refusal. `parser`: has read
-/// the head and nothing behind it.
+/// The request without its body and the peer's address, or the refusal. `parser` has read the head
+/// and nothing behind it.
 std::variant<HttpRequest, HttpResponse> read_head(
     const RequestHead& head, const boost::beast::http::basic_parser<true>& parser);
 
-/// The path of a request whose head could not be read, as far as it can be made out in the `bytes`
-/// that came; else empty. It chooses only the form of the refusal.
+/// The path of a request whose head could not be read, as far as the received `bytes` show it;
+/// otherwise empty. Use it only to choose the form of the refusal.
 std::string path_of_unreadable(const RequestHead& head, std::string_view bytes);
 
-/// What keeps a body from being read although its head is fine: a coding that is not spoken here,
-/// an expectation that is not known (RFC 9110, 8.4 and 10.1.1).
+/// Refuses a body that cannot be read although its head is valid: an unknown content coding or
+/// expectation (RFC 9110, sections 8.4 and 10.1.1).
 std::optional<HttpResponse> refuse_body(const HttpRequest& request);
 
-/// The client waits for `100 Continue` before it sends its body.
+/// Whether the client waits for `100 Continue` before it sends the body.
 bool expects_continue(const HttpRequest& request);
 
 }  // namespace verbatim::server

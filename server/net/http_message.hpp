@@ -1,4 +1,7 @@
-// HTTP as the rest of this folder sees it: plain values. Beast stays in http_connection.cpp.
+// HTTP requests and responses as plain values, and helpers for them. Beast is used only behind
+// them.
+//
+// Plain values: any thread. No function throws on what a peer sends.
 #pragma once
 
 #include <memory>
@@ -16,20 +19,20 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpRequest {
   std::string method;
-  std::string target;                                      ///< as it came, query included
+  std::string target;                                      ///< as received, query included
   std::string path;                                        ///< decoded
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   HeaderList headers;
   std::string body;
   std::string remote;    ///< the client's address, for logs and limits (server/net/proxies.hpp)
-  bool secure = false;   ///< the client speaks TLS, to us or to a trusted proxy
-  bool proxied = false;  ///< a proxy stands between, or it says so
+  bool secure = false;   ///< the client uses TLS, to this server or to a trusted proxy
+  bool proxied = false;  ///< the request has passed a proxy, or claims to
   bool upgrade = false;  ///< asks for a WebSocket
 
-  /// The header of this name, whatever its case; empty if there is none. What stood on several
-  /// lines is joined.
+  /// Value of the header `name`, in any case; empty if there is none. The values of several lines
+  /// are joined.
   std::string_view header(std::string_view name) const;
-  /// First query parameter of this name.
+  /// Value of the first query parameter `name`.
   std::optional<std::string_view> parameter(std::string_view name) const;
 };
 
@@ -38,28 +41,28 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   HeaderList headers;
-  std::shared_ptr<BodySource> source;  ///< makes the body while it is sent; null: it is `body`
-  /// Its part of the memory of all answers (server/net/answer_memory); null: none has been taken.
+  std::shared_ptr<BodySource> source;  ///< produces the body while it is sent; null: use `body`
+  /// Share of the memory of all answers (server/net/answer_memory.hpp); null: not counted.
   std::shared_ptr<void> memory;
 };
 
-/// All that any path accepts, for the header Allow.
+/// Every method that some path accepts, for the Allow header.
 inline constexpr const char* all_methods = "GET, HEAD, POST, PATCH, DELETE, OPTIONS";
 
-/// Splits and decodes `target` into path and query. False if it is not a valid path. A slash at the
-/// end of a path makes no difference.
+/// Splits `target` into the decoded path and query of `into`. Returns false if the path is not
+/// valid. A slash at the end of the path is dropped.
 bool parse_target(std::string_view target, HttpRequest& into);
 
-/// RFC 9457.
+/// A problem document (RFC 9457) as JSON.
 HttpResponse problem(int status, std::string_view title, std::string_view detail);
 
-/// The provider's shape, for what happens before an upgrade and for client_secrets.
+/// An error in the provider's JSON form, for realtime paths and client_secrets.
 HttpResponse openai_error(int status, std::string_view code, std::string_view message);
 
-/// The provider's own paths: /v1/realtime and what is below it.
+/// Whether `path` is one of the provider's: /v1/realtime or below it.
 bool is_realtime_path(std::string_view path);
 
-/// Comma-separated list members without the white space around them.
+/// The members of a comma-separated list, without the white space around them.
 std::vector<std::string> split_list(std::string_view value);
 bool equals_ignore_case(std::string_view a, std::string_view b);
 

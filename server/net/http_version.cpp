@@ -14,7 +14,7 @@ bool is_version(std::string_view text) {
          text[6] == '.' && is_digit(text[7]);
 }
 
-/// METHOD SP TARGET SP VERSION: without the second space it is the target's beginning.
+/// Form: METHOD SP TARGET SP VERSION. Without the second space the text is still the target.
 std::string_view version_of_request(std::string_view line) {
   if (line.size() <= version_bytes) return {};
   const std::size_t at = line.size() - version_bytes;
@@ -22,15 +22,15 @@ std::string_view version_of_request(std::string_view line) {
   return third ? line.substr(at) : std::string_view();
 }
 
-/// VERSION SP CODE
+/// Form: VERSION SP CODE.
 std::string_view version_of_response(std::string_view line) {
   const bool ends =
       line.size() == version_bytes || line.substr(0, version_bytes + 1).ends_with(' ');
   return ends ? line.substr(0, version_bytes) : std::string_view();
 }
 
-/// The version in the first line; empty if there is none. A line that has come without its end is
-/// looked at too: the parser refuses a version as soon as it has come.
+/// The version in the first line; empty if there is none. Reads an incomplete line too, since the
+/// parser refuses a version as soon as it has arrived.
 std::string_view version_in(std::string_view bytes, FirstLine kind) {
   std::string_view line = bytes.substr(0, bytes.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);

@@ -1,6 +1,6 @@
-// Versions of HTTP that the parser does not know (Beast knows 1.0 and 1.1 alone).
+// HTTP versions that Beast's parser does not know: it knows only 1.0 and 1.1.
 //
-// Pure; any thread. Untrusted input.
+// Pure; any thread. The input is untrusted.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +11,11 @@ namespace verbatim::server {
 
 enum class FirstLine { request, response };
 
-/// A later minor version is read as 1.1: whoever speaks it keeps to what that says, too (RFC 9110,
-/// 2.5). Changes the digit in place, as soon as it has come; `bytes` begin with the first line.
+/// Turns a later minor version into 1.1, in place: its sender must accept 1.1 as well (RFC 9110,
+/// section 2.5). `bytes` begin with the first line, which may be incomplete.
 void lower_minor_version(std::span<char> bytes, FirstLine kind);
 
-/// Whether a request line names a version with a larger major number: 505.
+/// Whether the request line names a later major version. The answer to it is 505.
 bool names_later_major_version(std::string_view bytes);
 
 }  // namespace verbatim::server

@@ -7,12 +7,13 @@ namespace verbatim::server {
 
 namespace {
 
-/// Of all, the part for messages that were sent and may be wanted again.
+/// 1/kept_share of all memory is the kept part.
 constexpr std::size_t kept_share = 4;
-/// Of what moves, the part for first parts; of the rest, what one owner may hold.
+/// 1/firsts_share of the moving part is for first parts; one owner may hold 1/owners_share of the
+/// rest.
 constexpr std::size_t firsts_share = 4;
 constexpr std::size_t owners_share = 4;
-/// Of what is kept, what one owner may hold.
+/// One owner may hold 1/owners_kept_share of the kept part.
 constexpr std::size_t owners_kept_share = 2;
 
 }  // namespace
@@ -29,24 +30,24 @@ LargeMessages::Counts LargeMessages::counts() const {
   return {moving_ + in_first_ + in_lane, kept_, waiting_.size(), waits_};
 }
 
-/// With the lock held.
+/// Precondition: the mutex is held.
 bool LargeMessages::exceeds_owner(const Share& share, std::size_t more) const {
   if (share.owner_ == nullptr) return false;
   const Owner& owner = share.owner_->second;
   return owner.moving + more > moving_max_ / owners_share;
 }
 
-/// Whether it asks for the first part of an owner's only message. With the lock held.
+/// Whether it asks for the first part of an owner's only message. Precondition: the mutex is held.
 bool LargeMessages::is_first(const Share& share) const {
   return share.owner_ != nullptr && share.owner_->second.moving == 0 && share.wanted_ <= first_;
 }
 
-/// `in_turn`: nobody has waited for longer for what all share. With the lock held.
+/// `in_turn`: no message has waited longer for a common part. Precondition: the mutex is held.
 LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
   const std::size_t more = share.wanted_ - share.bytes_;
   const bool exceeds = exceeds_owner(share, more);
   const Share* const leader = share.owner_ != nullptr ? share.owner_->second.leader : nullptr;
-  // Who has the lane must come to an end, since all may wait for that.
+  // The message in the lane must be able to end, since all may wait for it.
   if (exceeds && leader != nullptr && leader != &share && lane_ != &share)
     return Answer::waits_for_owner;
   if (lane_ == &share) {
@@ -69,7 +70,7 @@ LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
   return Answer::granted;
 }
 
-/// All who can be, in the order of asking. With the lock held.
+/// Grants memory to waiting messages, in the order of asking. Precondition: the mutex is held.
 void LargeMessages::serve() {
   full_ = false;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
@@ -85,7 +86,7 @@ void LargeMessages::serve() {
   }
 }
 
-/// Of what moves. With the lock held.
+/// Returns a share's memory in the moving part. Precondition: the mutex is held.
 void LargeMessages::let_go(Share& share) {
   if (share.owner_ != nullptr) {
     Owner& owner = share.owner_->second;
@@ -134,7 +135,7 @@ bool LargeMessages::Share::grow(std::size_t bytes, std::function<void()> granted
 void LargeMessages::Share::resize(std::size_t bytes) {
   const std::lock_guard lock(all_.mutex_);
   if (bytes > bytes_) {
-    const std::size_t more = bytes - bytes_;  // it is there already: counted, not asked for
+    const std::size_t more = bytes - bytes_;  // allocated already: counted, not requested
     all_.moving_ += more;
     moving_ += more;
     if (owner_ != nullptr) owner_->second.moving += more;

@@ -1,25 +1,26 @@
-// How much memory large messages take, in all sessions together (server.large_message_bytes). A
-// message beyond small_message_bytes_max asks for its share while it comes, and reading waits until
-// there is one; small messages never come here.
+// How much memory large messages take in all sessions together (server.large_message_bytes). A
+// message beyond small_message_bytes_max asks for memory as it arrives, and reading waits until it
+// is granted. Small messages are not counted.
 //
-// Invariant: what is given out is at most `bytes_max`, in four parts.
-//   - What moves: messages that are being read, or wait to be sent.
-//   - First parts: where what moves is full, the first part of a message of an owner who holds
-//     nothing. So one message of middling size does not wait for those who hold much.
-//   - One lane, as large as the largest message. If what moves is full, the first that waits gets
-//     the lane for all it still needs. So one message can always be finished, whatever the others
-//     hold, and its end makes room for the next: no deadlock.
-//   - What is kept: messages that were sent and may be wanted again. Nobody waits for this part; a
-//     message that does not fit into it is dropped.
-// Whoever waits is served in the order of asking. That nobody holds a share for ever is the
-// business of time-outs: of reading (ws_peer), of slow clients, of lost providers.
+// Invariant: at most `bytes_max` bytes are granted, in four parts:
+//   - Moving: messages that are being read or wait to be sent.
+//   - First parts: used when the moving part is full, for the first part of a message whose owner
+//     holds nothing. So a medium-sized message does not wait for owners that hold much.
+//   - One lane, as large as the largest message. When the moving part is full, the message that has
+//     waited longest gets the lane for all it still needs. So one message can always be finished,
+//     and its end makes room for the next: no deadlock.
+//   - Kept: messages that were sent and may be needed again. No message waits for this part; one
+//     that does not fit is dropped.
 //
-// Messages have owners. Those of one owner hold at most a quarter of what moves; beyond that one of
-// them, the leader, may go on until it has ended, so that it makes room for the next. The others
-// wait for it, and nobody waits for them. Of what is kept, an owner has half at most, or one
-// message.
+// Waiting messages are served in the order in which they asked. Time-outs elsewhere bound how long
+// a share is held: for reading (ws_peer), slow clients and lost providers.
 //
-// Any thread: a lock, taken once a MiB. Outlives its shares.
+// Messages have owners. One owner holds at most a quarter of the moving part. Beyond that only one
+// of its messages, the leader, may go on, so that it can end and make room. The owner's other
+// messages wait for it; messages of other owners do not. Of the kept part, one owner has at most
+// half, or one message.
+//
+// Any thread: a mutex, taken once a MiB. Must outlive its shares.
 #pragma once
 
 #include <cstddef>
@@ -37,17 +38,19 @@ namespace verbatim::server {
 
 class LargeMessages {
  public:
-  /// `largest`: of one message. `first`: of a message's first part. Precondition: largest <=
-  /// bytes_max.
+  /// Sizes in bytes. Precondition: largest <= bytes_max.
+  /// `bytes_max`: limit for all messages.
+  /// `largest`: limit for one message.
+  /// `first`: size of the first part of a message.
   LargeMessages(std::size_t bytes_max, std::size_t largest, std::size_t first = 0);
 
   class Share;
 
  private:
-  /// Exists as long as a share of it.
+  /// Exists as long as the owner has a share.
   struct Owner {
     std::size_t shares = 0;
-    std::size_t moving = 0;  ///< bytes, in whichever part
+    std::size_t moving = 0;  ///< bytes, in any part
     std::size_t kept = 0;
     const Share* leader = nullptr;
   };
@@ -56,14 +59,15 @@ class LargeMessages {
  public:
   class Share final : public session::MessageMemory {
    public:
-    /// `owner`: of the message; empty: nobody's, bound by no owner's part.
+    /// `owner`: owner of the message; empty: no owner's limit applies.
     explicit Share(LargeMessages& all, const std::string& owner = {});
     ~Share() override;
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
-    /// The message will have this many bytes. True: it may. False: `granted` is called once it may,
-    /// on whatever thread made the room, and must return at once.
+    /// The message is going to have `bytes` bytes in all. Returns true if they are granted.
+    /// Otherwise `granted` is called once they are, on the thread that made the room; it must
+    /// return at once.
     bool grow(std::size_t bytes, std::function<void()> granted);
     void resize(std::size_t bytes) override;
     bool keep() override;
@@ -73,12 +77,12 @@ class LargeMessages {
     friend class LargeMessages;
     LargeMessages& all_;
     Owners::value_type* owner_ = nullptr;
-    std::size_t moving_ = 0;    ///< bytes of the common part
-    std::size_t in_first_ = 0;  ///< bytes of the part for first ones
+    std::size_t moving_ = 0;    ///< bytes of the moving part
+    std::size_t in_first_ = 0;  ///< bytes of the part for first parts
     std::size_t in_lane_ = 0;   ///< bytes of the lane
     std::size_t kept_ = 0;
-    std::size_t bytes_ = 0;   ///< of the message, as far as it has been granted
-    std::size_t wanted_ = 0;  ///< while it waits
+    std::size_t bytes_ = 0;   ///< granted size of the message in bytes
+    std::size_t wanted_ = 0;  ///< requested size while it waits
     std::function<void()> granted_;
   };
 
@@ -108,7 +112,7 @@ class LargeMessages {
   std::size_t kept_ = 0;
   Share* lane_ = nullptr;
   std::deque<Share*> waiting_;
-  bool full_ = false;  ///< one of them waits for what all share: nobody behind it takes of that
+  bool full_ = false;  ///< a message waits for a common part: later ones take nothing from it
   std::uint64_t waits_ = 0;
   Owners owners_;
 };

@@ -16,7 +16,7 @@ namespace verbatim::server {
 
 namespace {
 
-// When the process is out of file descriptors, accepting again at once would only spin.
+// Without free file descriptors, accepting again at once would only spin.
 constexpr auto pause_after_failure = std::chrono::milliseconds(100);
 
 constexpr int turned_away_at_once = 64;
@@ -27,7 +27,7 @@ bool is_shortage(const error_code& ec) {
          ec == errc::no_buffer_space || ec == errc::not_enough_memory;
 }
 
-// What escapes from a connection is a bug; it ends that connection and nothing else.
+// An exception from a connection is a bug; it ends only that connection.
 void log_bug(Log& log, const std::exception_ptr& bug) {
   try {
     std::rethrow_exception(bug);
@@ -83,7 +83,7 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
   if (ec) throw std::runtime_error("cannot listen on " + where + ": " + ec.message());
   port_ = acceptor_.local_endpoint().port();
   protocol_ = address.protocol();
-  // Only so that turn_away_those_that_wait() never waits itself.
+  // So that turn_away_those_that_wait() never blocks.
   acceptor_.non_blocking(true, ec);
   spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -127,7 +127,7 @@ Awaitable<void> Listener::accept_loop() {
 
 void Listener::place(Socket::native_handle_type descriptor, const Target& where,
                      const std::string& address) {
-  // Beyond a limit a connection is closed unanswered: an answer would cost a TLS handshake.
+  // Over a limit the connection is closed without an answer: an answer costs a TLS handshake.
   auto taken = connections_->take(address, where.executor);
   auto* const connection = std::get_if<Connections::PermitPtr>(&taken);
   if (connection == nullptr) {
@@ -140,7 +140,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
     lease = descriptors_->take(1);
     if (!lease) {
       connections_->refused(ConnectionRefusal::descriptors, address);
-      // A few are told so; the others are closed unanswered.
+      // A few get a 503; the others are closed without an answer.
       lease = descriptors_->take_to_refuse();
       limits.only_probes = true;
       if (!lease) {
@@ -149,7 +149,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
       }
     }
   }
-  // Only now: what waits here at the end is destroyed after the workers.
+  // Not earlier: a socket still queued here at the end would be destroyed after its worker.
   Socket socket(where.executor);
   error_code ec;
   socket.assign(protocol_, descriptor, ec);
@@ -167,8 +167,8 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
                  });
 }
 
-/// There is no descriptor even to refuse with. Peers in the kernel's queue would wait for nothing,
-/// and the socket would stay readable.
+/// Refuses the connections in the kernel's queue when there is no descriptor left even for a
+/// refusal. Otherwise their peers would wait in vain, and the socket would stay readable.
 void Listener::turn_away_those_that_wait() {
   connections_->refused(ConnectionRefusal::descriptors);
   if (spare_ < 0) return;

@@ -1,4 +1,7 @@
-// Accepts connections and spreads them over the workers. Knows nothing of what is served.
+// Accepts connections and distributes them over the workers. It does not know what they serve.
+//
+// On the control thread, but where stated otherwise. Errors while it starts are exceptions;
+// afterwards they are logged and counted.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -16,37 +19,42 @@
 
 namespace verbatim::server {
 
-/// Where a connection goes: a thread, and what it serves there.
+/// Where a connection is served: a worker's executor, and the service on it.
 struct Target {
   Executor executor;
   HttpService* service;
   std::shared_ptr<Turns> handshakes = std::make_shared<Turns>(executor);
 };
 
-/// The certificate that connections get from now on.
+/// The TLS context for new connections; a certificate reload replaces it.
 using ServerTls = Reloadable<asio::ssl::context>;
 
 class Listener {
  public:
-  /// Binds. Throws std::runtime_error that names the address and what to do (port in use, ...).
-  /// `tls` null: plain. Both it and the places must outlive the connections.
+  /// Binds the address. Throws std::runtime_error, which names the address and what to do (port in
+  /// use, ...).
+  /// `control`: executor of the control thread.
+  /// `tls`: null for plain HTTP. Must outlive the connections.
+  /// `limits`: limits of one connection.
+  /// `connections`: limits on their number.
+  /// `places`: the workers. Their services must outlive the connections.
   Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls, HttpLimits limits,
            Connections::Limits connections, std::vector<Target> places, Log& log);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
-  /// From now on connections are admitted only while there are descriptors for them, and those that
-  /// are not are counted. Both must outlive the connections. Before start().
+  /// Admits connections only while there are file descriptors for them, and counts the refused
+  /// ones. Both objects must outlive the connections. Call it before start().
   void share(Descriptors& descriptors, ConnectionCounts& counts) {
     descriptors_ = &descriptors;
     connections_->count_in(counts);
   }
 
   void start();
-  /// No new connections from now on. On the control thread.
+  /// Accepts no more connections. On the control thread.
   void stop();
-  /// Port that it really has, and its URL as clients write it.
+  /// The bound port (also if port 0 was configured), and the URL for clients.
   std::uint16_t port() const { return port_; }
   std::string url() const;
 
@@ -65,8 +73,9 @@ class Listener {
   std::shared_ptr<Connections> connections_;
   std::vector<Target> places_;
   Log& log_;
-  Descriptors* descriptors_ = nullptr;  ///< null: not looked after
-  int spare_ = -1;  ///< given up for a moment to turn a peer away when there are none left
+  Descriptors* descriptors_ = nullptr;  ///< null: descriptors are not limited
+  int spare_ =
+      -1;  ///< closed for a moment to accept and refuse a connection when no descriptor is left
 };
 
 HttpLimits http_limits(const config::Server& settings);

@@ -1,5 +1,5 @@
-// What the accounts of memory that strangers can take (body_memory, answer_memory) have in common:
-// the parts that callers get, and how often a refusal is logged.
+// What BodyMemory and AnswerMemory have in common: how memory is divided among callers, and how
+// often a refusal is logged.
 #pragma once
 
 #include <chrono>
@@ -8,13 +8,13 @@
 
 namespace verbatim::server {
 
-/// Client tokens together get one part in this many, so that back ends are served whatever they do.
+/// All client tokens together get at most 1/clients_part, so that back ends always have the rest.
 inline constexpr std::size_t clients_part = 2;
-/// One user gets one part in this many.
+/// One user gets at most 1/owners_part.
 inline constexpr std::size_t owners_part = 8;
 
-/// Whether it is time for another line in the log that says that requests are refused: one in ten
-/// seconds. Any thread.
+/// Limits the log line about refused requests to one in ten seconds. due() returns whether a line
+/// may be written now. Any thread.
 class RefusalLine {
  public:
   bool due(std::chrono::steady_clock::time_point now) {

@@ -11,19 +11,19 @@ namespace verbatim::server {
 
 namespace {
 
-/// In the frame of who waits.
+/// Lives in the frame of the waiting coroutine.
 struct Waiter {
   explicit Waiter(const Executor& executor) : event(executor) {}
   AsyncEvent event;
   Addresses found{asio::error::operation_aborted, {}};
 };
 
-/// All that the other thread holds: it may outlive the waiter and the waiter's event loop.
+/// All that the lookup's thread holds. It may outlive the waiter and the waiter's event loop.
 struct Letterbox {
   Letterbox(const Executor& waits_on, Waiter* who) : executor(waits_on), waiter(who) {}
   std::mutex mutex;
   const Executor executor;
-  Waiter* waiter;  ///< null: gone; it goes only on its own thread
+  Waiter* waiter;  ///< null: the waiter is gone. It is destroyed only on its own thread
 };
 
 Addresses resolve(const std::string& host, const std::string& port) {

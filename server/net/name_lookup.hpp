@@ -1,8 +1,8 @@
-// The addresses of a host, looked up on a thread of its own: the system's resolver can not be
-// interrupted, may take half a minute when no name server answers, and nobody else must wait for
-// that, neither another session nor the end of the program.
+// Looks up a host's addresses on a thread of its own. The system's resolver cannot be interrupted
+// and may take half a minute if no name server answers. Other sessions and the end of the program
+// must not wait for it.
 //
-// The caller's thread.
+// Called on the caller's thread, which gets the result. Errors are error_codes.
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ struct Addresses {
   std::vector<tcp::endpoint> endpoints;
 };
 
-/// Sets `cut` while it waits; who calls that gets operation_aborted at once.
+/// Sets `abort` while it waits; calling it ends the wait at once with operation_aborted.
 Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
                              std::function<void()>& abort);
 

@@ -1,8 +1,8 @@
-// One end of a WebSocket, as a session's driver sees it: the client or the provider, over TLS or
-// not. The protocol stays behind it, in ws_peer.cpp.
+// The interface of one WebSocket connection as the session driver sees it: to the client or to the
+// provider, with TLS or without. The protocol is implemented in ws_peer.cpp.
 //
-// One thread. One read and one drain, ping or close at a time; they may overlap, and events may be
-// sent meanwhile.
+// One thread. One read, and one of drain, ping and close at a time; the two may overlap, and send()
+// may be called meanwhile. Network errors are error_codes.
 #pragma once
 
 #include <cstdint>
@@ -15,28 +15,29 @@
 
 namespace verbatim::server {
 
-/// A message beyond this is large: rare, and looked after one by one.
+/// A larger message is large: rare, and its memory is requested (server/net/large_messages.hpp).
 inline constexpr std::size_t small_message_bytes_max = 64 * 1024;
 
 struct Received {
   enum class Kind {
     message,   ///< `bytes` holds one text message
-    closed,    ///< a close frame came; it has been answered, and the peer may take its time to go
-    failed,    ///< the connection is gone without one
-    too_slow,  ///< a large message did not come in time; the rest of it is skipped
-    too_big,   ///< a message over the limit, which is skipped; nothing was sent
-    binary,    ///< not a text message
-    bad_frame  ///< broke the WebSocket protocol or its UTF-8; `close_code` says so to the peer (a
-               ///< provider has been told). Nothing may be read any more
+    closed,    ///< a close frame came and was answered; the peer may take time to disconnect
+    failed,    ///< the connection ended without a close frame
+    too_slow,  ///< a large message did not arrive in time; its rest is skipped
+    too_big,   ///< a message over the limit, which is skipped; the peer was not informed
+    binary,    ///< a binary message
+    bad_frame  ///< a violation of the WebSocket protocol or of UTF-8. `close_code` is the code to
+               ///< close with (a provider has already received it). Nothing more may be read
   };
   Kind kind = Kind::failed;
   std::string bytes;
   std::uint16_t close_code = 0;
-  std::string reason;  ///< the close frame's reason, or what the network said
-  std::shared_ptr<session::MessageMemory> memory = nullptr;  ///< of a large message
+  std::string reason;  ///< the close frame's reason, or the network error
+  std::shared_ptr<session::MessageMemory> memory =
+      nullptr;  ///< memory of a large message; null for a small one
 };
 
-/// How a message is sent: a JSON event is text.
+/// Frame type of a message. A JSON event is text.
 enum class Frame { text, binary };
 
 struct Outgoing {
@@ -45,7 +46,8 @@ struct Outgoing {
 };
 
 struct Sent {
-  bool waits = false;  ///< the connection takes no more for now; the rest has been copied: drain()
+  bool waits =
+      false;  ///< the connection accepts no more for now; the rest was copied: call drain()
   error_code ec;
 };
 
@@ -54,21 +56,21 @@ class Peer {
   virtual ~Peer() = default;
 
   virtual Awaitable<Received> read() = 0;
-  /// Sends events together, each as one frame, as far as the connection takes them at once. Until
-  /// drain() is over, more may be sent, and waits with the rest.
+  /// Sends events as one frame each, together, as far as the connection accepts them at once. More
+  /// may be sent before drain() completes; it waits behind the rest.
   virtual Sent send(std::span<const Outgoing> events) = 0;
-  /// Until all that was sent has left.
+  /// Completes when everything that was sent has left.
   virtual Awaitable<error_code> drain() = 0;
   virtual Awaitable<error_code> ping() = 0;
-  /// Sends a close frame and waits for the answer. The caller sets the limit, by abort().
+  /// Sends a close frame and waits for the peer's. The caller sets the time limit, by abort().
   virtual Awaitable<void> close(std::uint16_t code, std::string reason) = 0;
-  /// After close(), or once read() has told of an end that is no failure: lets what was said last
-  /// arrive and waits for the peer to end its half. Nothing else may run. The limit is the
-  /// caller's.
+  /// Ends our half of the connection and waits until the peer ends its own, so that the last bytes
+  /// arrive. Call it after close(), or after read() returned an end that is not a failure. No other
+  /// operation may run. The caller sets the time limit.
   virtual Awaitable<void> shut_down() = 0;
-  /// Cuts the connection now; whatever runs on it ends with an error.
+  /// Closes the connection at once; operations in progress end with an error.
   virtual void abort() = 0;
-  /// When the peer was last heard of: any part of a frame, pongs too. Any thread.
+  /// When the last part of a frame came from the peer; pongs count. Any thread.
   virtual Clock::time_point last_heard() const = 0;
 };
 

@@ -9,7 +9,7 @@
 namespace verbatim::server {
 namespace {
 
-/// An element of X-Forwarded-For without what some proxies add: quotes, brackets, a port.
+/// Removes quotes, brackets and the port, which some proxies add to an element of X-Forwarded-For.
 std::string_view bare_address(std::string_view element) {
   if (element.size() >= 2 && element.front() == '"' && element.back() == '"')
     element = element.substr(1, element.size() - 2);
@@ -22,7 +22,7 @@ std::string_view bare_address(std::string_view element) {
   return port ? element.substr(0, colon) : element;
 }
 
-/// The members of all header lines of this name, in order (RFC 9110, 5.3).
+/// Members of all header lines of this name, in order (RFC 9110, section 5.3).
 std::vector<std::string> members(const HeaderList& headers, std::string_view name) {
   std::vector<std::string> all;
   for (const auto& [key, value] : headers) {
@@ -64,17 +64,17 @@ Caller TrustedProxies::caller_of(const HeaderList& headers, Caller peer) const {
   if (!trusts(peer.address)) return peer;
   const auto hops = members(headers, "X-Forwarded-For");
   std::size_t place = hops.size();
-  // Each hop was written by the one behind it, which is trusted, or we would not be here.
+  // Each hop was written by the hop after it, which is trusted.
   while (place > 0) {
     const auto bytes = config::address_bytes(bare_address(hops[place - 1]));
-    if (!bytes) break;  // "unknown", or no proxy's work: what stands before it means nothing
+    if (!bytes) break;  // "unknown" or no proxy's entry: the entries before it prove nothing
     peer.address = print_address(*bytes);
     --place;
     if (!trusts(peer.address)) break;
   }
   const auto schemes = members(headers, "X-Forwarded-Proto");
   if (schemes.empty()) return peer;
-  // One for each hop, or one that the last proxy has set.
+  // One scheme for each hop, or one that the last proxy has set.
   const bool for_each = schemes.size() == hops.size() && place < hops.size();
   const std::string& scheme = for_each ? schemes[place] : schemes.back();
   peer.secure = equals_ignore_case(scheme, "https") || equals_ignore_case(scheme, "wss");
@@ -150,7 +150,7 @@ std::string address_at(int family, std::string_view body) {
   return text;
 }
 
-/// Whether a type-length-value behind the addresses says that the client spoke TLS to the proxy.
+/// Whether a type-length-value after the addresses says that the client used TLS to the proxy.
 bool says_tls(std::string_view rest) {
   while (rest.size() >= 3) {
     const std::size_t length = number_at(rest, 1);
@@ -187,7 +187,7 @@ std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer) {
   }
   const unsigned family = byte_at(whole, 13);
   const bool v4 = family == tcp_over_ipv4;
-  if (!v4 && family != tcp_over_ipv6) return caller;  // of what has no address on the internet
+  if (!v4 && family != tcp_over_ipv6) return caller;  // a client without an Internet address
   const std::size_t addresses = v4 ? ipv4_bytes : ipv6_bytes;
   if (body.size() < addresses) return Bad{"has no room for its addresses"};
   caller.address = plain_address(address_at(v4 ? AF_INET : AF_INET6, body));

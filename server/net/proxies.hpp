@@ -1,8 +1,8 @@
-// Who really connects, where proxies stand between: by what trusted proxies have written
-// (X-Forwarded-For, X-Forwarded-Proto) or said before the first byte (PROXY protocol v2). What
-// anybody else writes there is a claim that every client can make, and is not believed.
+// Finds the real client behind proxies: from the headers of trusted proxies (X-Forwarded-For,
+// X-Forwarded-Proto) or from their PROXY protocol v2 header. Headers from other peers are ignored,
+// since every client can write them.
 //
-// Pure; any thread.
+// Pure; any thread. A malformed header is an error value.
 #pragma once
 
 #include <optional>
@@ -17,11 +17,11 @@
 
 namespace verbatim::server {
 
-/// One side of a connection, as far as it is known.
+/// The client of a connection, as far as it is known.
 struct Caller {
-  std::string address;   ///< empty: not known
-  bool secure = false;   ///< TLS, as the caller sees it
-  bool proxied = false;  ///< somebody said that he stands between
+  std::string address;   ///< empty: unknown
+  bool secure = false;   ///< the client uses TLS
+  bool proxied = false;  ///< the request or connection has passed a proxy
 };
 
 class TrustedProxies {
@@ -31,25 +31,27 @@ class TrustedProxies {
 
   bool empty() const { return networks_.empty(); }
   bool trusts(std::string_view address) const;
-  /// `peer`: at the other end of the connection. The caller is the last address in X-Forwarded-For
-  /// that is no trusted proxy; the scheme is the one that the proxy has seen which named it.
+  /// The client that `headers` name. `peer` is the other end of the connection. The client is the
+  /// last address in X-Forwarded-For that is not a trusted proxy. The scheme is the one seen by the
+  /// proxy that named this address.
   Caller caller_of(const HeaderList& headers, Caller peer) const;
 
  private:
   std::vector<config::Network> networks_;
 };
 
-/// Whether a header stands there that only proxies write (RFC 9110, 7.6.3; RFC 7239; those of usual
-/// proxies and content networks).
+/// Whether there is a header that only proxies write (RFC 9110, section 7.6.3; RFC 7239; common
+/// proxies and content delivery networks).
 bool names_proxy(const HeaderList& headers);
 
-/// IPv4 also where IPv6 maps it, and without a zone. What is no address stays as it is.
+/// The address without a zone; an IPv4-mapped IPv6 address as IPv4. Text that is not an address is
+/// returned unchanged.
 std::string plain_address(const std::string& address);
-/// What limits count by: a plain address, of IPv6 its /64 network, since a customer of a provider
-/// has all 2^64 addresses of it.
+/// The key that limits are counted by: the plain address, or for IPv6 its /64 network, because one
+/// customer usually has all 2^64 addresses of it.
 std::string customer_of(const std::string& address);
 bool is_loopback(std::string_view address);
-/// `localhost`, 127.0.0.1 or [::1], with a port or without: how a page of this machine is named.
+/// Whether `host` names this machine: `localhost`, 127.0.0.1 or [::1], with or without a port.
 bool is_loopback_name(std::string_view host);
 
 /// PROXY protocol v2: https://www.haproxy.org/download/2.4/doc/proxy-protocol.txt, section 2.2.
@@ -58,14 +60,14 @@ namespace proxy_protocol {
 inline constexpr std::string_view signature{"\r\n\r\n\0\r\nQUIT\n", 12};
 inline constexpr std::size_t head_bytes = 16;
 
-/// Bytes behind the head; nothing if it is no head of version 2.
+/// Length of the body behind `head` in bytes; empty if `head` is not a head of version 2.
 std::optional<std::size_t> body_bytes(std::string_view head);
 
 struct Bad {
   std::string why;
 };
-/// `whole`: head and body. Its caller, or that of the connection itself (`peer`) where the proxy
-/// speaks for itself (LOCAL) or does not know.
+/// Reads a whole header (head and body). Returns its client, or `peer` if the proxy speaks for
+/// itself (LOCAL) or does not know the address.
 std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer);
 
 }  // namespace proxy_protocol

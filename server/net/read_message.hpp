@@ -1,6 +1,7 @@
-// Reads HTTP messages by Beast's parser (Boost 1.81), and keeps two of its promises that it does
-// not keep itself: a bound on the head, and that no peer can end the program. Later minor versions
-// are read as HTTP/1.1.
+// Reads HTTP messages with Beast's parser (Boost 1.81), and adds two guarantees: the head is
+// bounded, and no peer can end the process. Later minor versions are read as HTTP/1.1.
+//
+// On the connection's thread. Errors are error_codes; the caller sets the deadlines.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +15,13 @@
 
 namespace verbatim::server {
 
-/// The parser's own header_limit is a limit of what it is offered at once: header after header that
-/// comes in a piece of its own is taken for ever.
+/// Limits a message's head. The parser's own header_limit applies only to one call: headers that
+/// arrive in separate pieces are accepted without end.
 class HeadLimit {
  public:
   explicit HeadLimit(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// Feeds the parser what is in the buffer. True: it needs more.
+  /// Feeds the buffer to the parser. Returns true if more bytes are needed.
   template <bool is_request>
   bool feed(boost::beast::http::basic_parser<is_request>& parser, boost::beast::flat_buffer& buffer,
             error_code& ec) {
@@ -47,12 +48,12 @@ class HeadLimit {
   std::size_t used_ = 0;
 };
 
-/// What is left of a chunked body has at least this many bytes until its end ("0\r\n\r\n"). Beast's
-/// parser takes that for granted once it has seen the last chunk's size: offered less, it ends the
-/// program (an assertion in basic_parser::parse_chunk_header).
+/// A chunked body ends with at least these bytes ("0\r\n\r\n"). Beast's parser assumes them once it
+/// has seen the last chunk's size. With fewer it ends the process (an assertion in
+/// basic_parser::parse_chunk_header).
 inline constexpr std::size_t chunked_rest_min = 5;
 
-/// The same for a body.
+/// Feeds the buffer to the parser while it reads a body. Returns true if more bytes are needed.
 template <bool is_request>
 bool feed_body(boost::beast::http::basic_parser<is_request>& parser,
                boost::beast::flat_buffer& buffer, error_code& ec) {
@@ -65,12 +66,12 @@ bool feed_body(boost::beast::http::basic_parser<is_request>& parser,
     if (ec == http::error::need_more) ec = {};
   }
   if (ec || parser.is_done()) return false;
-  // A chunk's extensions or the trailer fill it.
+  // A chunk's extensions or the trailer fill the buffer.
   if (buffer.size() == buffer.max_size()) ec = http::error::header_limit;
   return !ec;
 }
 
-/// One read into the buffer, which must have room.
+/// Reads once into the buffer, which must have room.
 inline Awaitable<error_code> read_more(Transport& stream, boost::beast::flat_buffer& buffer) {
   constexpr std::size_t read_at_once = 16 * 1024;  // a TLS record
   const std::size_t room = std::min(read_at_once, buffer.max_size() - buffer.size());
@@ -80,7 +81,7 @@ inline Awaitable<error_code> read_more(Transport& stream, boost::beast::flat_buf
   co_return ec;
 }
 
-/// The caller sets the deadline. The buffer must hold more than `bytes_max`.
+/// Reads a head. The buffer must hold more than `bytes_max` bytes.
 template <bool is_request>
 Awaitable<error_code> read_header(Transport& stream, boost::beast::flat_buffer& buffer,
                                   boost::beast::http::basic_parser<is_request>& parser,
@@ -94,7 +95,7 @@ Awaitable<error_code> read_header(Transport& stream, boost::beast::flat_buffer& 
   co_return ec;
 }
 
-/// The caller sets the deadline.
+/// Reads a body.
 template <bool is_request>
 Awaitable<error_code> read_body(Transport& stream, boost::beast::flat_buffer& buffer,
                                 boost::beast::http::basic_parser<is_request>& parser) {

@@ -1,4 +1,7 @@
-// A request's body as Beast's parser fills it: a string that asks for its memory as it grows.
+// The body of a request as Beast's parser fills it: a string that asks BodyMemory for room as it
+// grows.
+//
+// On the connection's thread. The connection's parser owns it.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +19,13 @@
 
 namespace verbatim::server {
 
-/// Beast's requirements of a Body. A body for which there is no memory ends with not_enough_memory.
+/// Beast's Body concept. A body that gets no memory ends with errc::not_enough_memory.
 struct RequestBody {
   struct value_type {
     std::string bytes;
-    std::optional<BodyMemory::Share> share;  ///< none: not bounded together with others
+    std::optional<BodyMemory::Share> share;  ///< null: this body has no limit in common with others
 
-    /// Room for `more` bytes: twice as much as before, but not more than the body is said to have.
+    /// Makes room for `more` bytes. Doubles the capacity, but not beyond the announced length.
     bool make_room(std::size_t more, std::size_t announced) {
       const std::size_t needed = bytes.size() + more;
       if (needed <= bytes.capacity()) return true;

@@ -1,7 +1,7 @@
-// A question that many ask and whose answer costs something: it is asked once at a time, and the
-// answer is good for a while. Who asks meanwhile gets the same answer.
+// Shares one costly query among many callers: at most one runs at a time, its answer is reused for
+// a while, and callers that come meanwhile get the same answer.
 //
-// Any thread: each caller waits on its own executor.
+// Any thread: each caller waits on its own executor. Must outlive its callers.
 #pragma once
 
 #include <exception>
@@ -18,11 +18,11 @@ namespace verbatim::server {
 template <class Answer>
 class SingleFlight {
  public:
-  /// `good_for`: how long an answer is given again before the question is asked anew.
+  /// `good_for`: how long an answer is reused.
   explicit SingleFlight(Clock::duration good_for) : good_for_(good_for) {}
 
-  /// `ask()`, an Awaitable<Answer>, is called on the caller's thread, if it is called. What it
-  /// throws is thrown to all who wait for it.
+  /// Returns the cached answer, or awaits `ask()`, an Awaitable<Answer>, on the caller's thread. An
+  /// exception from `ask()` is thrown to every caller that waits for it.
   template <class Ask>
   Awaitable<Answer> get(Executor executor, Ask ask) {
     {
@@ -54,7 +54,7 @@ class SingleFlight {
         waiting_.emplace_back(std::move(done));
         return;
       }
-      // It has landed between two looks.
+      // The answer arrived between the two locks.
       Outcome landed = last_;
       lock.unlock();
       done(std::move(landed));
@@ -82,7 +82,7 @@ class SingleFlight {
   const Clock::duration good_for_;
   std::mutex mutex_;
   bool asking_ = false;
-  Outcome last_;  ///< before the first: no answer
+  Outcome last_;  ///< before the first answer: a null exception
   Clock::time_point landed_at_{};
   std::vector<std::function<void(Outcome)>> waiting_;
 };

@@ -33,7 +33,7 @@ using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using File = std::unique_ptr<std::FILE, Freer<std::fclose>>;
 
-constexpr long valid_seconds = 825L * 24 * 3600;  // the longest that browsers accept
+constexpr long valid_seconds = 825L * 24 * 3600;  // the longest validity that browsers accept
 constexpr long renew_before_seconds = 24 * 3600;
 
 [[noreturn]] void fail(const std::string& what) {
@@ -73,13 +73,13 @@ void set_floor(asio::ssl::context& context) {
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   // Forward secrecy and authenticated encryption only.
   SSL_CTX_set_cipher_list(context.native_handle(), "ECDHE+AESGCM:ECDHE+CHACHA20");
-  // As browsers order them: the longer key costs a third more and protects no better here.
+  // The order that browsers use: the longer key costs a third more and protects no better here.
   SSL_CTX_set_ciphersuites(
       context.native_handle(),
       "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
 }
 
-/// OpenSSL's own words for what went wrong last, the first of them.
+/// OpenSSL's reason for the first error in its queue.
 std::string reason() {
   const char* const words = ERR_reason_error_string(ERR_peek_error());
   ERR_clear_error();
@@ -88,7 +88,7 @@ std::string reason() {
 
 std::string readable(const std::filesystem::path& path) {
   std::error_code unknown;
-  // Reading a pipe could wait for ever, and nobody would be served meanwhile.
+  // Reading a pipe could block for ever, and with it the whole server.
   if (std::filesystem::exists(path, unknown) && !std::filesystem::is_regular_file(path, unknown))
     return "it is not a regular file";
   const File file(std::fopen(path.c_str(), "r"));
@@ -100,7 +100,7 @@ void load(SSL_CTX* context, const CertificateFiles& files) {
   const std::string key = "tls.key_file " + files.key.string();
   const std::string unusable = " cannot be used: ";
   ERR_clear_error();
-  // Nobody is there to type it, and OpenSSL would wait for that.
+  // Otherwise OpenSSL would wait for a password on the terminal.
   SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return -1; });
   if (const std::string why = readable(files.certificate); !why.empty())
     throw config::ConfigError(certificate + unusable + why);
@@ -108,8 +108,8 @@ void load(SSL_CTX* context, const CertificateFiles& files) {
     throw config::ConfigError(key + unusable + why);
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
     throw config::ConfigError(certificate + unusable + reason());
-  // Read apart, since a context tells a key of another certificate from a broken one only
-  // sometimes.
+  // Read separately, since a context cannot always tell a key of another certificate from a broken
+  // key.
   const File file(std::fopen(files.key.c_str(), "r"));
   const Key private_key(
       file ? PEM_read_PrivateKey(

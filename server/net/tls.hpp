@@ -1,4 +1,7 @@
-// TLS contexts: ours for clients, and the one that verifies the provider.
+// TLS contexts: one for client connections, and one that verifies the provider.
+//
+// Called at start and at a certificate reload, on the caller's thread. Errors are exceptions, named
+// at each function. The contexts are shared by all connections.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -15,18 +18,19 @@ struct CertificateFiles {
   std::filesystem::path key;
 };
 
-/// Makes a self-signed certificate for localhost in `directory` (cert.pem, key.pem) if there is
-/// none that will still be valid tomorrow. Throws std::runtime_error.
+/// Makes a self-signed certificate for localhost (cert.pem, key.pem) in `directory`. Keeps the one
+/// that is there if it is valid for at least one more day. Throws std::runtime_error.
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 
-/// TLS 1.2 and later. Throws config::ConfigError naming the file that is wrong, and how; also if
-/// certificate and key are not a pair.
+/// A context for client connections: TLS 1.2 and later. Throws config::ConfigError, which names the
+/// wrong file and the fault; a key that does not match the certificate is such a fault.
 std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files);
 
-/// Verifies the peer against the system's authorities, or those of `ca_file`.
+/// A context that verifies the peer against the authorities in `ca_file`, or the system's if it is
+/// empty.
 asio::ssl::context client_context(const std::filesystem::path& ca_file);
 
-/// Server name indication, and the check that the certificate is for `host`.
+/// Sends `host` as server name indication, and requires that the peer's certificate is for `host`.
 void expect_host(SSL* tls, const std::string& host);
 
 }  // namespace verbatim::server

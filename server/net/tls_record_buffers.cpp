@@ -10,17 +10,17 @@
 namespace verbatim::server {
 namespace {
 
-/// What a record needs, with what OpenSSL adds to it; all are made in the one size.
+/// Size of a record and of the one buffer size, with OpenSSL's overhead.
 constexpr std::size_t record_bytes_min = 16 * 1024;
 constexpr std::size_t record_buffer_bytes = 18 * 1024;
-/// Reading and writing, on both upstream connections, and some to spare.
+/// For reading and writing on both upstream connections, with some to spare.
 constexpr std::size_t buffers_kept_max = 8;
 
 class KeptBuffers {
  public:
   ~KeptBuffers() {
     while (void* const block = take()) std::free(block);
-    open_ = false;  // OpenSSL's own thread-local things may go after this one
+    open_ = false;  // OpenSSL's own thread-local objects may be destroyed after this one
   }
   void* take() { return count_ > 0 ? blocks_[--count_] : nullptr; }
   bool give(void* block) {
@@ -51,7 +51,7 @@ void* openssl_realloc(void* block, std::size_t size, const char*, int) {
 
 void openssl_free(void* block, const char*, int) {
   if (block == nullptr) return;
-  // By what the allocator knows of it: whoever made it, it is large enough.
+  // The allocator's size decides: any block of that size is large enough.
   const std::size_t size = ::malloc_usable_size(block);
   if (size < record_buffer_bytes || size > record_buffer_bytes + 64 || !kept_buffers.give(block))
     std::free(block);

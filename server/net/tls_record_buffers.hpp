@@ -1,11 +1,11 @@
-// OpenSSL takes a buffer of 17 KiB for each TLS record and gives it back with the record, so that a
-// silent connection has none: those of a thread are kept for the next record, of whatever
-// connection.
+// Recycles OpenSSL's record buffers. OpenSSL allocates 17 KiB for each TLS record and frees them
+// with the record; a silent connection holds none. Each thread keeps a few freed buffers for the
+// next record of any connection.
 #pragma once
 
 namespace verbatim::server {
 
-/// Once, before anything of OpenSSL is used. No effect if it has been used already.
+/// Call once, before anything of OpenSSL is used. Has no effect afterwards.
 void recycle_record_buffers();
 
 }  // namespace verbatim::server

@@ -31,15 +31,15 @@ Transport::IoResult of_call(ssize_t returned, Socket::wait_type for_what) {
 
 }  // namespace
 
-/// Throws away what has come, without copying it (tcp(7), MSG_TRUNC).
+/// Discards received bytes without copying them (tcp(7), MSG_TRUNC).
 Transport::IoResult Transport::Line::discard() {
   constexpr std::size_t bytes_max = 256 * 1024;
   const auto got = ::recv(socket.native_handle(), nullptr, bytes_max, MSG_TRUNC | MSG_DONTWAIT);
   return of_call(got, Socket::wait_read);
 }
 
-/// As recv(2). Where less came than there was room for, there is nothing more: the next call need
-/// not ask the system to hear that.
+/// Like recv(2). If fewer bytes came than fit, the socket is empty: the next call skips the system
+/// call.
 ssize_t Transport::Line::receive(void* into, std::size_t size) {
   if (!socket.is_open()) {
     errno = EBADF;
@@ -62,8 +62,8 @@ ssize_t Transport::Line::send(const void* from, std::size_t size) {
   return ::send(socket.native_handle(), from, size, MSG_NOSIGNAL);
 }
 
-// A BIO of our own: OpenSSL's for sockets knows only the descriptor's number, which another
-// connection may have once this one is closed, and writes without MSG_NOSIGNAL.
+// A BIO of our own. OpenSSL's socket BIO knows only the descriptor's number, which another
+// connection may reuse after a close, and it writes without MSG_NOSIGNAL.
 int Transport::bio_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   const auto got =
@@ -120,7 +120,7 @@ Transport::Transport(Socket socket, SSL_CTX* context)
   SSL_set_bio(line_->tls.get(), bio, bio);
   SSL_set_mode(line_->tls.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  // A record in one recv, not its head in one and its body in another.
+  // Read a record with one recv(), not its head and its body with one each.
   SSL_set_read_ahead(line_->tls.get(), 1);
   error_code ignored;
   line_->socket.native_non_blocking(true, ignored);
@@ -161,7 +161,7 @@ Transport::IoResult Transport::Line::judge(int returned, std::size_t bytes) {
 }
 
 Transport::IoResult Transport::Line::read(void* into, std::size_t size) {
-  // OpenSSL would take a buffer and give it back, to find nothing.
+  // OpenSSL would allocate a buffer and free it again, only to find no data.
   if (empty && SSL_has_pending(tls.get()) == 0) {
     SSL_free_buffers(tls.get());
     IoResult nothing;
@@ -225,7 +225,7 @@ Awaitable<void> Transport::shut_down() {
     ERR_clear_error();
     errno = 0;
     const IoResult result = line_->judge(SSL_shutdown(tls()), 0);
-    // Nobody waits for the peer's own words here: what ends its half is looked for below.
+    // No wait for the peer's close_notify here: the loop below waits for the end of its half.
     if (!result.waits || result.for_what == Socket::wait_read) break;
     std::tie(ec) = co_await socket().async_wait(Socket::wait_write, use_tuple);
     if (ec) co_return;

@@ -1,15 +1,16 @@
-// A connected byte stream: TCP, or TLS over it. What HTTP and WebSocket run on, one type for both,
-// so that Beast is built once.
+// A connected byte stream, TCP or TLS over TCP, for HTTP and WebSocket. One type for both, so that
+// Beast is compiled once.
 //
-// TLS is OpenSSL on the socket itself. Asio's own stream keeps two buffers of 17 KiB and a pair of
-// memory BIOs of as much again for as long as a connection lives; here OpenSSL holds a buffer only
-// while a record is in it, so a connection that says nothing costs no more than its keys.
+// TLS is OpenSSL directly on the socket. Asio's stream keeps two buffers of 17 KiB and a pair of
+// memory BIOs of the same size for each connection. Here OpenSSL holds a buffer only while a record
+// is in it, so a silent connection costs little more than its keys.
 //
-// Two ways to use it: as Asio's streams are, which Beast's HTTP wants, or by attempts and waiting,
-// without a turn of the event loop for what can be done at once; one after the other.
+// There are two ways to use it, one after the other: as an Asio stream, for Beast's HTTP; or with
+// try_read(), try_write() and wait(), which need no turn of the event loop if an operation can be
+// done at once.
 //
-// Movable, one thread. One read and one write at a time; they may overlap. Its socket may be closed
-// under them: they end with an error.
+// Movable; one thread. Owns the socket. One read and one write at a time; they may overlap. Closing
+// the socket ends them with an error. Errors are error_codes.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -34,9 +35,9 @@ class Transport {
  public:
   using executor_type = Executor;
 
-  /// Plain.
+  /// Plain TCP.
   explicit Transport(Socket socket);
-  /// TLS, once handshake() is done. Throws std::bad_alloc.
+  /// TLS, after handshake(). Throws std::bad_alloc.
   Transport(Socket socket, SSL_CTX* context);
 
   executor_type get_executor() { return line_->socket.get_executor(); }
@@ -44,35 +45,35 @@ class Transport {
   SSL* tls() { return line_->tls.get(); }  ///< null: plain
 
   enum class Role { client, server };
-  /// A step of it is up to a millisecond of computing. With `turns` it is done in turn with those
-  /// of others; so is what shut_down() throws away.
+  /// Does the TLS handshake. One step computes for up to a millisecond. `turns` limits how often
+  /// such steps run; shut_down() then uses it too.
   Awaitable<error_code> handshake(Role role, std::shared_ptr<Turns> turns = nullptr);
 
-  /// Ends our half, in TLS's own words where there is TLS, and reads away what still comes until
-  /// the peer has ended its own: to close over unread bytes is a reset, which may overtake what was
-  /// said last. The caller sets the limit, by closing the socket.
+  /// Ends our half (with close_notify in TLS) and discards incoming bytes until the peer ends its
+  /// half. Closing a socket with unread bytes sends a reset, which may overtake the last bytes
+  /// sent. The caller sets the time limit, by closing the socket.
   Awaitable<void> shut_down();
 
-  /// What one attempt came to: bytes, an error, or what to wait for.
+  /// Result of one attempt: bytes, an error, or the event to wait for.
   struct IoResult {
     std::size_t bytes = 0;
     error_code ec;
     bool waits = false;
     Socket::wait_type for_what = Socket::wait_read;
   };
-  /// At once, or not at all. Of what is written, at most one TLS record is taken; what had to wait
-  /// must be offered again, with more behind it or not.
+  /// Reads or writes at once or not at all. A write takes at most one TLS record. Bytes of a write
+  /// that had to wait must be offered again; more may follow them.
   IoResult try_read(asio::mutable_buffer into);
   IoResult try_write(asio::const_buffer from);
-  /// Until it is worth another attempt; completes with an error_code.
+  /// Waits until another attempt makes sense; completes with an error_code.
   template <class Token>
   auto wait(Socket::wait_type for_what, Token&& token) {
     if (for_what == Socket::wait_read) line_->empty = false;
     return line_->socket.async_wait(for_what, std::forward<Token>(token));
   }
 
-  /// Asio's AsyncReadStream. The end is asio::error::eof, and asio::ssl::error::stream_truncated
-  /// where TLS was not ended in its own words.
+  /// Asio's AsyncReadStream. The end is asio::error::eof, or asio::ssl::error::stream_truncated if
+  /// TLS ended without close_notify.
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
     return asio::async_compose<Token, void(error_code, std::size_t)>(Read<Buffers>{*line_, buffers},
@@ -90,7 +91,7 @@ class Transport {
   struct FreeTls {
     void operator()(SSL* tls) const { SSL_free(tls); }
   };
-  /// Stays where it is, since OpenSSL's BIO points to it.
+  /// Never moves: OpenSSL's BIO points to it.
   struct Line {
     explicit Line(Socket with) : socket(std::move(with)) {}
     IoResult read(void* into, std::size_t size);
@@ -102,7 +103,7 @@ class Transport {
     IoResult discard();
     Socket socket;
     std::shared_ptr<Turns> turns;
-    /// The last read has emptied it: nothing to ask for until it has been waited for.
+    /// The last read emptied the socket: wait before the next read.
     bool empty = false;
     std::unique_ptr<SSL, FreeTls> tls;
   };
@@ -110,8 +111,8 @@ class Transport {
   static int bio_write(BIO* bio, const char* from, int size);
   static BIO_METHOD* bio_method();
 
-  /// Asks OpenSSL, waits for the socket where it has to, asks again. Never completes within the
-  /// call that began it.
+  /// Calls OpenSSL, waits for the socket if necessary, and calls again. Never completes within the
+  /// initiating call, as Asio demands.
   template <class Buffers>
   struct Read {
     Line& line;
@@ -165,7 +166,7 @@ class Transport {
       self.complete(result.ec, result.bytes);
     }
 
-    /// A frame's head and its payload come as two buffers and leave as one record.
+    /// Joins the buffers (a frame's head and its payload) into one TLS record.
     IoResult write_together() {
       static thread_local std::array<char, SSL3_RT_MAX_PLAIN_LENGTH> record;
       std::size_t size = 0;

@@ -1,8 +1,9 @@
-// Lets the coroutines of one thread do long pieces of work one at a time, and together in no more
-// than a quarter of that thread's time: a hundred TLS handshakes that come at once hold up no
-// session on it, and leave a processor to the other threads.
+// Runs the long computations of one thread one at a time, and together in at most a quarter of its
+// time. A burst of a hundred TLS handshakes then delays no session and leaves processor time to the
+// other threads.
 //
-// One thread. Shared by its users, since a coroutine may be destroyed after whoever made it.
+// One thread. Shared ownership, since a coroutine that waits may outlive the object that started
+// it.
 #pragma once
 
 #include <deque>
@@ -17,7 +18,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
  public:
   explicit Turns(const Executor& executor) : pause_(executor) {}
 
-  /// Held while the work is done.
+  /// Permission to compute. Held while the work is done.
   class Turn {
    public:
     explicit Turn(std::shared_ptr<Turns> of) : of_(std::move(of)), began_(Clock::now()) {}
@@ -33,7 +34,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
     Clock::time_point began_;
   };
 
-  /// Completes when it is this coroutine's turn, in the order of asking.
+  /// Completes when it is this coroutine's turn; first come, first served.
   Awaitable<Turn> take() {
     if (std::exchange(taken_, true)) {
       Waiter waiter(*this);
@@ -44,7 +45,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
   }
 
  private:
-  /// In the queue as long as it lives, unless it is its turn.
+  /// An entry in the queue. Its destructor takes it out, or passes on a turn that was not used.
   struct Waiter {
     explicit Waiter(Turns& turns)
         : of(turns.shared_from_this()), event(turns.pause_.get_executor()) {
@@ -61,7 +62,7 @@ class Turns : public std::enable_shared_from_this<Turns> {
     bool served = false;
   };
 
-  /// The next turn begins after a pause, and when the loop has come round.
+  /// Starts the next turn after a pause of three times `worked`.
   void end(Clock::duration worked) {
     pause_.expires_after(3 * worked);
     pause_.async_wait([self = shared_from_this()](error_code) { self->next(); });

@@ -14,7 +14,7 @@ constexpr std::uint8_t final_bit = 0x80;
 constexpr std::uint8_t reserved_bits = 0x70;
 constexpr std::uint8_t mask_bit = 0x80;
 constexpr std::size_t control_bytes_max = 125;
-/// A length that is only claimed gets no memory.
+/// Memory reserved for a payload whose length is announced but has not arrived.
 constexpr std::uint64_t claimed_bytes_max = 16 * 1024;
 
 bool is_control(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 8; }
@@ -23,7 +23,7 @@ std::uint8_t at(const FrameHead& head, std::size_t index) {
   return static_cast<std::uint8_t>(head.bytes[index]);
 }
 
-/// RFC 6455, 7.4, and the registry of codes as it stands.
+/// Whether a peer may send this close code (RFC 6455, section 7.4, and IANA's registry).
 bool may_be_sent(std::uint16_t code) {
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) ||
          (code >= 3000 && code <= 4999);
@@ -33,7 +33,7 @@ bool may_be_sent(std::uint16_t code) {
 
 VERBATIM_WIDE_CLONES void apply_mask(char* into, const char* from, std::size_t size,
                                      std::uint32_t key, std::size_t begin) {
-  // The key as it lies in memory, turned to where the bytes begin.
+  // The key's bytes in memory order, rotated to the payload's offset.
   std::uint64_t eight = 0;
   for (std::size_t i = 0; i < sizeof eight; ++i)
     eight |= std::uint64_t{key >> 8 * ((begin + i) % 4) & 255} << 8 * i;
@@ -110,7 +110,7 @@ FrameReader::Frame FrameReader::wants_memory() const {
   Frame frame;
   frame.kind = Kind::wants_memory;
   const auto known = message_.size() + static_cast<std::size_t>(payload_size_ - payload_taken_);
-  // Of fragments nobody knows how many follow.
+  // The number of fragments that follow is unknown.
   const std::size_t next = std::min(message_.size() + granted_step, message_bytes_max_);
   frame.wanted = final_ ? std::min(known, next) : next;
   return frame;
@@ -118,7 +118,7 @@ FrameReader::Frame FrameReader::wants_memory() const {
 
 void FrameReader::grant(std::size_t bytes) {
   granted_bytes_ = bytes;
-  // Address space for all of it: pages are only taken for what comes.
+  // Reserves address space for all of it: the kernel allocates pages as bytes arrive.
   const auto known = message_.size() + static_cast<std::size_t>(payload_size_ - payload_taken_);
   message_.reserve(final_ ? known : message_bytes_max_);
 }
@@ -155,7 +155,7 @@ bool FrameReader::take_head(std::string_view& input) {
   }
 }
 
-/// The code to close with; 0 if there is nothing wrong with it.
+/// Returns the close code for a bad head, or 0 if the head is valid.
 std::uint16_t FrameReader::check_head() {
   const std::uint8_t first = at(head_, 0);
   const std::uint8_t second = at(head_, 1);

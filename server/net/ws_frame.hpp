@@ -1,6 +1,8 @@
-// WebSocket frames (RFC 6455, section 5): one end's, taken apart and made. Without extensions.
+// WebSocket frames (RFC 6455, section 5): decodes one end's frames, and encodes frame heads. No
+// extensions.
 //
-// Pure: bytes in, messages out. One thread.
+// Pure: bytes in, messages out. One thread. A protocol error is a kind of frame with the close code
+// to send.
 #pragma once
 
 #include <array>
@@ -12,7 +14,7 @@
 
 namespace verbatim::server {
 
-/// Which end of the connection we are: a client masks what it sends, a server does not.
+/// Which end of the connection: a client masks what it sends, a server does not.
 enum class WsRole { client, server };
 
 enum class Opcode : std::uint8_t {
@@ -32,22 +34,24 @@ inline constexpr std::uint16_t too_big = 1009;
 inline constexpr std::uint16_t unauthorised = 3000;
 }  // namespace close_codes
 
-/// XORs with the key, from the key's byte `at % 4` on. `into` may be `from`.
+/// XORs `size` bytes with `key`, beginning with byte `at % 4` of the key. `into` may equal `from`.
 void apply_mask(char* into, const char* from, std::size_t size, std::uint32_t key, std::size_t at);
 
-/// A frame's head; at most 14 bytes.
+/// The head of an encoded frame: at most 14 bytes.
 struct FrameHead {
   static constexpr std::size_t bytes_max = 14;
   std::array<char, bytes_max> bytes;
   std::size_t size = 0;
 };
-/// Of a whole message or a control frame. `key` is what a client masks with, a fresh one each time.
+/// Head of an unfragmented message or of a control frame. A client masks with `key`, which must be
+/// a new one for each frame.
 FrameHead frame_head(WsRole role, Opcode opcode, std::size_t payload_size, std::uint32_t key);
 
 class FrameReader {
  public:
-  /// `peer` is the end that the bytes come from.
-  /// Beyond `small_bytes_max` a message asks for memory.
+  /// `peer`: the end that sends the bytes.
+  /// `message_bytes_max`: a larger message is skipped and reported as too_big.
+  /// `small_bytes_max`: a larger message asks for memory (wants_memory).
   FrameReader(WsRole peer, std::size_t message_bytes_max,
               std::size_t small_bytes_max = std::numeric_limits<std::size_t>::max())
       : peer_(peer),
@@ -55,35 +59,35 @@ class FrameReader {
         small_bytes_max_(small_bytes_max),
         granted_bytes_(small_bytes_max) {}
 
-  /// What a message asks for at a time.
+  /// Bytes of memory that a message asks for at a time.
   static constexpr std::size_t granted_step = 1024 * 1024;
 
   enum class Kind {
-    nothing,  ///< all of it is used up: more is needed
+    nothing,  ///< the input is used up: more bytes are needed
     text,     ///< a message, valid UTF-8
     binary,
     ping,
     pong,
-    close,         ///< `code` is 0 if it gave none
-    broken,        ///< the protocol: `code` is what to close with. Nothing may be read any more
-    wants_memory,  ///< nothing more is taken before grant(); `wanted` is how much of it
-    too_big  ///< a message beyond the limit begins. It is skipped; what follows it can be read
+    close,         ///< `code` is 0 if the frame had none
+    broken,        ///< protocol error: close with `code`; nothing more may be read
+    wants_memory,  ///< call grant() to go on; `wanted` is the message's size then
+    too_big  ///< a message begins that is over the limit; it is skipped, later messages can be read
   };
   struct Frame {
     Kind kind = Kind::nothing;
-    std::string bytes;  ///< a message, a control frame's payload, a close frame's reason
+    std::string bytes;  ///< a message, a control frame's payload, or a close frame's reason
     std::uint16_t code = 0;
     std::size_t wanted = 0;
   };
-  /// Takes from the front of `input` until a message or a control frame is whole. What is taken of
-  /// an unfinished one is kept here.
+  /// Takes bytes from the front of `input` until a message or a control frame is complete. Keeps
+  /// the part of an unfinished message here.
   Frame take(std::string_view& input);
-  /// The message may have so many bytes. Asked for a MiB at a time, so that one that is only
-  /// claimed to be large, or stands still, holds little.
+  /// Allows the current message to grow to `bytes`. Memory is granted one MiB at a time, so that a
+  /// message that only claims to be large, or stalls, holds little.
   void grant(std::size_t bytes);
-  /// What is left of the message that is being taken is skipped.
+  /// Skips the rest of the current message.
   void skip_message();
-  /// From now on messages are skipped, and only control frames are given out.
+  /// Skips all messages from now on; control frames are still returned.
   void skip_messages();
 
  private:
@@ -100,9 +104,9 @@ class FrameReader {
   WsRole peer_;
   std::size_t message_bytes_max_;
   std::size_t small_bytes_max_;
-  std::size_t granted_bytes_;   ///< of the message that is being taken
-  FrameHead head_;              ///< as far as it has come
-  std::size_t head_needs_ = 2;  ///< bytes
+  std::size_t granted_bytes_;   ///< limit for the current message
+  FrameHead head_;              ///< the part received so far
+  std::size_t head_needs_ = 2;  ///< bytes needed to know more
   bool in_payload_ = false;
   Opcode opcode_ = Opcode::continuation;
   bool final_ = false;
@@ -110,7 +114,7 @@ class FrameReader {
   std::uint64_t payload_size_ = 0;
   std::uint64_t payload_taken_ = 0;
   bool in_message_ = false;
-  bool skips_message_ = false;  ///< the one that is being taken
+  bool skips_message_ = false;  ///< skip the current message
   bool skips_all_ = false;
   Opcode message_opcode_ = Opcode::text;
   std::string message_;

@@ -23,14 +23,14 @@ namespace http = beast::http;
 
 namespace {
 
-/// What proves that the other end has read this very key (RFC 6455, 1.3).
+/// Proves that the server has read this key (RFC 6455, section 1.3).
 std::string accept_of(std::string_view key) {
   return base64(sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
 }
 
-/// A provider that refuses says why in a few lines.
+/// Limit on the body of a provider's refusal, which is usually a few lines.
 constexpr std::uint64_t refusal_bytes_max = 64 * 1024;
-/// Generous: of the head of its answer.
+/// A generous limit on the head of the provider's answer.
 constexpr std::size_t head_bytes_max = 64 * 1024;
 
 /// Whether all lines of this field are empty.
@@ -41,8 +41,8 @@ bool chooses_nothing(const http::response<http::string_body>& response, http::fi
   });
 }
 
-/// Of the provider's body no more than its code: the rest is free text, which may repeat a key or
-/// what was said.
+/// The error code in the provider's body. The rest is free text, which may repeat a key or text of
+/// the conversation.
 std::string refusal_code(std::string_view body) {
   const auto view = verbatim::json::View::of(body);
   const auto error = view["error"];
@@ -95,7 +95,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
   }
   const auto& response = parser.get();
   if (response.result() != http::status::switching_protocols) {
-    // However much of the reason comes.
+    // Read as much of the reason as arrives.
     co_await read_body(transport, buffer, parser);
     refused.status = static_cast<int>(response.result_int());
     refused.reason = "the upgrade was refused";
@@ -108,7 +108,8 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     refused.reason = "its answer to the upgrade is not a WebSocket handshake";
     co_return refused;
   }
-  // Neither was asked for (RFC 6455, 4.1): what follows would have another meaning than we give it.
+  // Neither was requested (RFC 6455, section 4.1); with one of them, frames would have another
+  // meaning.
   for (const auto field :
        {http::field::sec_websocket_extensions, http::field::sec_websocket_protocol}) {
     if (!chooses_nothing(response, field)) {

@@ -1,4 +1,6 @@
 // The upgrade of an HTTP connection to a WebSocket (RFC 6455, section 4), from both ends.
+//
+// On the connection's thread. Takes the transport over. Errors are values.
 #pragma once
 
 #include <memory>
@@ -10,19 +12,24 @@
 
 namespace verbatim::server {
 
-/// Answers an upgrade request with 101. `protocol` is the subprotocol to select, empty for none.
-/// Null if the connection broke meanwhile, or the request has no key. The caller sets a deadline on
-/// the transport's socket.
+/// Answers an upgrade request with 101. Returns null if the connection broke, or the request has no
+/// key. The caller sets a deadline on the transport's socket.
+/// `protocol`: the subprotocol to select; empty for none.
+/// `limits`: limits of the new WebSocket.
 Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
                                                   std::string protocol, WebSocketLimits limits);
 
 struct HandshakeRefused {
-  int status = 0;      ///< HTTP status, 0 if there was no answer
-  std::string reason;  ///< in our words, or the network's
-  std::string code;    ///< the code in the provider's body, if it is a plain word; or empty
+  int status = 0;      ///< HTTP status; 0 if there was no answer
+  std::string reason;  ///< a description, or the network error
+  std::string code;    ///< error code in the provider's body if it is a plain word; otherwise empty
 };
 
-/// Asks for an upgrade. `host` and `target` go into the request line and Host header.
+/// Asks the provider for an upgrade. The caller sets a deadline on the transport's socket.
+/// `host`: value of the Host header.
+/// `target`: request target, query included.
+/// `headers`: further headers of the request.
+/// `limits`: limits of the new WebSocket.
 Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     Transport transport, std::string host, std::string target, HeaderList headers,
     WebSocketLimits limits);

@@ -10,12 +10,12 @@
 namespace verbatim::server {
 namespace {
 
-/// What one attempt reads: a whole TLS record. One for all connections of a thread, since what it
-/// holds is used up before anything else runs.
+/// Size of the read buffer: a whole TLS record. All connections of a thread share one buffer, since
+/// its bytes are used up before other code runs.
 constexpr std::size_t scratch_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
-/// After so much without a wait, others have their turn.
+/// After this many bytes without a wait, a connection yields to others.
 constexpr std::size_t turn_bytes_max = 64 * 1024;
-/// A connection that is silent keeps no more than this of the memory it used.
+/// Buffer bytes that a silent connection keeps at most.
 constexpr std::size_t idle_bytes_max = 512;
 
 using Scratch = std::array<char, scratch_bytes>;
@@ -27,7 +27,7 @@ void forget(std::string& used) {
 
 }  // namespace
 
-/// While somebody reads, however that ends.
+/// Marks that a read is in progress, until it is destroyed.
 class WsPeer::Reading {
  public:
   explicit Reading(WsPeer& peer) : peer_(peer) { peer_.reading_ = true; }
@@ -42,7 +42,7 @@ class WsPeer::Reading {
   WsPeer& peer_;
 };
 
-/// Frames that leave together, in one TLS record and one system call.
+/// Collects frames that leave together, in one TLS record and one system call.
 class WsPeer::FrameBatch {
  public:
   explicit FrameBatch(WsPeer& peer) : peer_(peer) {}
@@ -106,14 +106,15 @@ void WsPeer::heard() {
 }
 
 Clock::time_point WsPeer::last_heard() const {
-  if (awaits_room_.load(std::memory_order_relaxed)) return Clock::now();  // we do not listen
+  if (awaits_room_.load(std::memory_order_relaxed))
+    return Clock::now();  // reading is paused: its silence is not the peer's
   return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
 }
 
 // ---- reading -------------------------------------------------------------------------------
 
 Awaitable<Received> WsPeer::read() {
-  while (reading_) co_await read_over_.wait();  // close() reads, too
+  while (reading_) co_await read_over_.wait();  // close() reads too
   const Reading until_it_returns(*this);
   Received got;
   for (bool over = false; !over;) {
@@ -124,7 +125,8 @@ Awaitable<Received> WsPeer::read() {
       case Step::Kind::waits: {
         error_code ec;
         if (due_ == Clock::time_point::max()) {
-          // Almost always: without a coroutine more, whose frame each message would pay for.
+          // The usual case, without another coroutine, whose frame would be a cost for each
+          // message.
           std::tie(ec) = co_await transport_.wait(step.for_what, use_tuple);
         } else {
           ec = co_await await_bytes_in_time(step.for_what);
@@ -147,14 +149,15 @@ Awaitable<Received> WsPeer::read() {
         got.reason = over ? "the connection was cut" : std::string();
         break;
       case Step::Kind::pong_pending:
-        // Who asks for answers without reading them is not read either.
+        // Backpressure: stop reading from a peer that sends pings but does not drain our pongs.
         co_await drain();
     }
   }
   co_return got;
 }
 
-/// Of a large message. Those that come late end the wait with an error, and too_slow_ says so.
+/// Waits for bytes of a large message. If they are late, the wait ends with an error and sets
+/// too_slow_.
 Awaitable<error_code> WsPeer::await_bytes_in_time(Socket::wait_type for_what) {
   const Deadline deadline(transport_.get_executor(),
                           std::max(due_ - Clock::now(), Clock::duration(0)), [this] {
@@ -171,7 +174,8 @@ Awaitable<error_code> WsPeer::await_bytes_in_time(Socket::wait_type for_what) {
 
 bool WsPeer::ask_for_room(std::size_t bytes) {
   if (limits_.large == nullptr) return true;
-  room_ = std::make_shared<Room>(transport_.get_executor());  // no earlier grant rings this one
+  room_ = std::make_shared<Room>(
+      transport_.get_executor());  // a new one, so that an earlier grant cannot notify it
   if (!share_) share_ = std::make_shared<LargeMessages::Share>(*limits_.large, limits_.large_owner);
   return share_->grow(bytes, [room = room_, executor = transport_.get_executor()] {
     asio::post(executor, [room] {
@@ -182,7 +186,7 @@ bool WsPeer::ask_for_room(std::size_t bytes) {
 }
 
 Awaitable<void> WsPeer::await_room(std::size_t bytes) {
-  due_ = Clock::time_point::max();  // it is not the peer that keeps us waiting
+  due_ = Clock::time_point::max();  // the peer does not cause this wait
   awaits_room_.store(true, std::memory_order_relaxed);
   while (share_ && !room_->granted && transport_.socket().is_open()) co_await room_->event.wait();
   awaits_room_.store(false, std::memory_order_relaxed);
@@ -201,7 +205,7 @@ void WsPeer::forget_message() {
   due_ = Clock::time_point::max();
 }
 
-/// As far as it goes without waiting.
+/// Continues as far as possible without waiting.
 WsPeer::Step WsPeer::next_step(Received& got) {
   while (true) {
     FrameReader::Frame frame = next_buffered();
@@ -259,7 +263,7 @@ FrameReader::Frame WsPeer::next_buffered() {
   return frame;
 }
 
-/// A message or an end, in the driver's words.
+/// Turns a frame into what the driver receives: a message or an end.
 void WsPeer::report(FrameReader::Frame& frame, Received& got) {
   got.bytes = std::move(frame.bytes);
   if (frame.kind == FrameReader::Kind::text || frame.kind == FrameReader::Kind::binary) {
@@ -300,7 +304,7 @@ void WsPeer::report(FrameReader::Frame& frame, Received& got) {
 // ---- sending -------------------------------------------------------------------------------
 
 std::uint32_t WsPeer::fresh_key() {
-  // Nobody on the way may foresee them (RFC 6455, 10.3).
+  // Masking keys must be unpredictable (RFC 6455, section 10.3).
   static thread_local std::array<std::uint32_t, 256> keys;
   static thread_local std::size_t used = keys.size();
   if (used == keys.size()) {
@@ -342,7 +346,7 @@ Sent WsPeer::send_frame(Opcode opcode, std::string_view payload) {
 }
 
 Sent WsPeer::send_close(std::uint16_t code, std::string_view reason) {
-  // A close frame holds 123 bytes of reason; cut on a character's border.
+  // A close frame holds at most 123 bytes of reason; cut between UTF-8 characters.
   if (reason.size() > 123) {
     std::size_t end = 123;
     while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xC0) == 0x80) --end;
@@ -393,7 +397,7 @@ Awaitable<void> WsPeer::close(std::uint16_t code, std::string reason) {
   share_.reset();
   due_ = Clock::time_point::max();
   if (room_) room_->event.notify();
-  // The answer is what ends reading, whoever reads.
+  // The peer's answer ends the read in progress.
   while (reading_) co_await read_over_.wait();
   if (!close_came_) co_await read();
 }

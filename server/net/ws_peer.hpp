@@ -1,4 +1,8 @@
-// A connection that speaks WebSocket, after its upgrade: either end of it, over TLS or not.
+// A WebSocket connection after its upgrade (RFC 6455): the client's or the server's end, with TLS
+// or without.
+//
+// One thread; last_heard() may be called on any. Owns the transport. Network errors are
+// error_codes; a peer's fault is a kind of Received.
 #pragma once
 
 #include <atomic>
@@ -17,14 +21,14 @@ namespace verbatim::server {
 
 struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
-  LargeMessages* large = nullptr;                   ///< null: their memory has no common bound
-  std::string large_owner = {};                     ///< whose part of that it is
-  std::chrono::milliseconds large_timeout{30'000};  ///< of each MiB of a large message
+  LargeMessages* large = nullptr;                   ///< null: large messages have no common limit
+  std::string large_owner = {};                     ///< owner that large messages are counted for
+  std::chrono::milliseconds large_timeout{30'000};  ///< for each MiB of a large message
 };
 
 class WsPeer final : public Peer {
  public:
-  /// `early`: what the other end has sent behind its part of the upgrade.
+  /// `early`: bytes that the peer sent directly behind its part of the upgrade.
   WsPeer(WsRole role, Transport transport, WebSocketLimits limits, std::string early = {});
 
   Awaitable<Received> read() override;
@@ -42,17 +46,17 @@ class WsPeer final : public Peer {
 
   struct Step {
     enum class Kind {
-      over,         ///< what was asked for is there
-      waits,        ///< for the connection
-      yield,        ///< it has had its share of the thread
-      needs_room,   ///< the message may not grow any more for now
-      pong_pending  ///< a ping, but the answer has not left
+      over,         ///< the requested frame has been read
+      waits,        ///< for the socket
+      yield,        ///< it has used its share of the thread's time
+      needs_room,   ///< the message needs memory to go on
+      pong_pending  ///< a ping was read; its pong has not left yet
     };
     Kind kind;
     Socket::wait_type for_what = Socket::wait_read;
-    std::size_t wanted = 0;  ///< bytes of the message, where it needs room
+    std::size_t wanted = 0;  ///< size of the message in bytes, with kind needs_room
   };
-  /// Shared with whoever makes room, on any thread.
+  /// Shared with the callback that grants memory, which may run on any thread.
   struct Room {
     explicit Room(const Executor& executor) : event(executor) {}
     AsyncEvent event;
@@ -68,7 +72,7 @@ class WsPeer final : public Peer {
   void report(FrameReader::Frame& frame, Received& got);
   Sent send_frame(Opcode opcode, std::string_view payload);
   Sent send_close(std::uint16_t code, std::string_view reason);
-  /// From the front of `bytes`, which is left at what the connection did not take.
+  /// Writes from the front of `bytes`, and leaves there what the connection did not accept.
   Sent write(std::string_view& bytes);
   std::uint32_t fresh_key();
   void heard();
@@ -77,22 +81,22 @@ class WsPeer final : public Peer {
   const WebSocketLimits limits_;
   Transport transport_;
   FrameReader reader_;
-  std::string input_;         ///< came together with a frame that was given out
-  std::size_t input_at_ = 0;  ///< how much of it is used up
-  std::string unsent_;        ///< frames, as they go out; the first has begun perhaps
+  std::string input_;         ///< bytes that were read together with the frame returned last
+  std::size_t input_at_ = 0;  ///< offset of the first unused byte of `input_`
+  std::string unsent_;        ///< encoded frames to send; the first may have left in part
   std::size_t unsent_at_ = 0;
   std::size_t read_without_waiting_ = 0;
   bool reading_ = false;
   bool close_sent_ = false;
   bool close_came_ = false;
-  bool broken_ = false;  ///< what comes can not be understood any more
+  bool broken_ = false;  ///< the peer broke the protocol: nothing more can be read
   AsyncEvent read_over_;
   std::atomic<Clock::rep> last_heard_;
-  std::shared_ptr<LargeMessages::Share> share_;  ///< of the large message that is being read
-  std::shared_ptr<Room> room_;                   ///< once there was one
+  std::shared_ptr<LargeMessages::Share> share_;  ///< memory of the large message that is being read
+  std::shared_ptr<Room> room_;                   ///< null before the first request for memory
   std::atomic<bool> awaits_room_{false};
   bool too_slow_ = false;
-  Clock::time_point due_ = Clock::time_point::max();  ///< of the next MiB
+  Clock::time_point due_ = Clock::time_point::max();  ///< deadline for the next MiB
 };
 
 }  // namespace verbatim::server
