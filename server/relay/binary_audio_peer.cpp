@@ -22,9 +22,9 @@ Awaitable<Received> BinaryAudioPeer::read() {
 }
 
 Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
-  std::deque<std::string> made;  // which stay where they are
+  std::deque<std::string> made;  // a deque: its elements never move
   std::vector<Outgoing> converted;
-  // A provider's own binary frame would be taken for audio here.
+  // This client would take a provider's binary frame for audio.
   std::copy_if(events.begin(), events.end(), std::back_inserter(converted),
                [](const Outgoing& event) { return event.frame == Frame::text; });
   for (Outgoing& event : converted) {

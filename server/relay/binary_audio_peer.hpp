@@ -1,7 +1,7 @@
-// A client that takes and sends audio as binary frames (`audio=binary`), seen as one that speaks
-// events: session/protocol/audio_frame.hpp has the frames.
+// Adapts a client that sends and receives audio as binary frames (`audio=binary`) to the event
+// interface. session/protocol/audio_frame.hpp defines the frames.
 //
-// On the thread of the connection that it owns.
+// On the thread of the connection, which it owns.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// A client that connects to a conversation that is going on: its connection is handed to the
-// session, on whatever thread that lives, and takes the place of the one before (P8).
+// Hands the connection of a returning client to its running session, on the session's thread, where
+// it replaces the previous connection (P8).
 //
 // On the worker that accepted the connection.
 #pragma once
@@ -15,9 +15,14 @@
 
 namespace verbatim::server {
 
-/// Returns when the connection is over. A session that has ended meanwhile leaves it to us: the
-/// client is told to come back (1012), within `close_timeout`. `credential_id`:
-/// Principal::credential_id().
+/// Returns when the connection has ended. If the session has ended meanwhile, closes the client
+/// with 1012 (reconnect) within `close_timeout`.
+/// `registry`: finds the session `session_id`.
+/// `client`: the new connection.
+/// `how`: what the client asked for when it returned.
+/// `credential_id`: Principal::credential_id().
+/// `revocations`: checked after the client has joined.
+/// `worker`: the accepting worker.
 Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
                        std::unique_ptr<Peer> client, session::ClientReturn how,
                        const std::string& credential_id, const Revocations& revocations,

@@ -12,13 +12,13 @@ constexpr std::int64_t minute_ms = 60'000;
 
 std::uint64_t JournalShares::Sum::add(std::uint64_t bytes, std::int64_t minute) {
   std::int64_t counted = minute_.load(std::memory_order_relaxed);
-  // Whoever comes first in a minute begins it; what others add in that instant may be lost.
+  // The first call in a minute resets the sum; concurrent additions may be lost.
   if (counted != minute && minute_.compare_exchange_strong(counted, minute))
     bytes_.store(0, std::memory_order_relaxed);
   return bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
 }
 
-/// Never below nothing: the next minute may have begun in this instant.
+/// Never below zero: the next minute may begin concurrently.
 void JournalShares::Sum::take_off(std::uint64_t bytes) {
   std::uint64_t now = bytes_.load(std::memory_order_relaxed);
   while (
@@ -49,8 +49,8 @@ std::shared_ptr<JournalShares::Account> JournalShares::account_of(const std::str
   return account;
 }
 
-/// Of owners who have no session, and whose last ones are paid for. Looked for when there are twice
-/// as many as the last time found needed.
+/// Removes accounts of owners without a session whose pace owes nothing. Runs when there are twice
+/// as many accounts as the last run kept.
 void JournalShares::forget_idle(std::int64_t now_ms) {
   constexpr std::size_t few = 64;
   std::erase_if(accounts_, [now_ms](const auto& entry) {
@@ -76,7 +76,8 @@ std::int64_t JournalShares::wait_s(const std::string& owner, std::int64_t now_ms
   return ((minute + 1) * minute_ms - now_ms + 999) / 1000;
 }
 
-/// What it has journaled must not end another: it is not there any more to be the largest.
+/// A closed session must not end another: its bytes leave the sum, as it can no longer be the
+/// largest.
 void JournalShares::close(Share& share) {
   const std::lock_guard lock(mutex_);
   std::erase(shares_, &share);
@@ -87,7 +88,7 @@ void JournalShares::close(Share& share) {
 std::optional<session::Limit> JournalShares::Share::add(std::size_t bytes, std::int64_t now_ms) {
   using session::Limit;
   const std::int64_t minute = now_ms / minute_ms;
-  // What one writes on its way out is not to be held against the others.
+  // The last writes of an ending session do not count against the others.
   if (ends_in.load(std::memory_order_relaxed) == minute) return Limit::all_journal_bytes;
   const std::size_t most = of.limits_.journal_bytes_per_minute;
   if (most != 0 && account->sum.add(bytes, minute) > most) return Limit::journal_bytes;
@@ -99,18 +100,20 @@ std::optional<session::Limit> JournalShares::Share::add(std::size_t bytes, std::
   return Limit::all_journal_bytes;
 }
 
-/// What it has journaled no longer counts, so that it alone ends for that. A session is asked when
-/// it journals the next time; one that has stopped by itself may go on in the next minute.
+/// Its bytes leave the sum, so that only this session ends for them. The session learns it at its
+/// next write. If it writes no more in this minute, it may go on.
 void JournalShares::end_largest(std::int64_t minute) {
   const std::lock_guard lock(mutex_);
-  if (all_.in(minute) <= limits_.all_journal_bytes_per_minute) return;  // another thread was faster
+  if (all_.in(minute) <= limits_.all_journal_bytes_per_minute)
+    return;  // another thread has ended one
   Share* const one = largest(minute);
   if (one == nullptr) return;
   all_.take_off(one->sum.in(minute));
   one->ends_in.store(minute, std::memory_order_relaxed);
 }
 
-/// Of those that go on: the largest of the owner with the most. Null: there is none.
+/// Of the sessions that go on: the largest session of the owner with the largest sum; null if there
+/// is none.
 JournalShares::Share* JournalShares::largest(std::int64_t minute) const {
   struct Part {
     std::uint64_t sum = 0;

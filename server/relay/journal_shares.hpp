@@ -1,14 +1,14 @@
-// What sessions journal together, so that the disk, which all of them need, is not one user's.
+// How much sessions may journal, so that one user cannot take the whole disk bandwidth.
 //
-// The sessions of one user share a pace and a minute's bound, also those that have ended: else a
-// user would have as many times the limit as sessions, and the whole of it again with each new one.
+// All sessions of one user share a pace and a limit per minute, ended sessions included. Otherwise
+// a user could multiply the limit with more sessions, or renew it with each new one.
 //
-// Beyond the bound of all sessions together one ends: the largest of the user whose sessions have
-// journaled most of it together. Else one user's many sessions of middling size would end the
-// larger one of another.
+// When all sessions together exceed their limit, one session ends: the largest session of the user
+// whose sessions journaled most together. Otherwise one user's many medium-sized sessions could end
+// another user's larger one.
 //
-// Any thread. A session counts without a lock; a mutex is taken where one begins and ends, and
-// beyond the bound of all, once for each session that ends.
+// Any thread. A session counts without a lock. A mutex is taken when a session begins or ends, and
+// over the common limit once for each session that ends.
 #pragma once
 
 #include <atomic>
@@ -32,23 +32,25 @@ class JournalShares {
  public:
   explicit JournalShares(const config::Limits& limits) : limits_(limits) {}
 
-  /// One session's part.
+  /// The share of one session.
   struct Part {
     std::shared_ptr<session::SharedJournal> journal;  ///< must not outlive the JournalShares
     std::shared_ptr<session::PaceAccount> pace;
   };
-  /// `owner`: whose sessions count together, also those that have ended in this minute; empty:
-  /// this one alone. `now_ms` is monotonic, here as everywhere below.
+  /// Opens a session's share.
+  /// `owner`: sessions of one owner count together, also those that ended in this minute; empty:
+  /// this session alone.
+  /// `now_ms`: monotonic milliseconds, here and below.
   Part open(const std::string& owner, std::int64_t now_ms);
-  /// The owner's sessions have journaled too much in this minute: when the next one may begin, in
-  /// seconds; 0: now.
+  /// Seconds until the owner's next session may begin because its sessions journaled too much in
+  /// this minute; 0: now.
   std::int64_t wait_s(const std::string& owner, std::int64_t now_ms) const;
 
-  /// Owners of whom something is remembered.
+  /// Number of owners with an account.
   std::size_t owners() const;
 
  private:
-  /// A sum of the present minute: of the monotonic clock, the same for all.
+  /// A sum for the current minute of the monotonic clock; the same minutes for all.
   class Sum {
    public:
     std::uint64_t add(std::uint64_t bytes, std::int64_t minute);
@@ -74,7 +76,7 @@ class JournalShares {
     JournalShares& of;
     const std::shared_ptr<Account> account;
     Sum sum;
-    std::atomic<std::int64_t> ends_in{-1};  ///< the minute in which it was found to be the largest
+    std::atomic<std::int64_t> ends_in{-1};  ///< the minute in which it was chosen to end
   };
 
   std::shared_ptr<Account> account_of(const std::string& owner, std::int64_t now_ms);
@@ -88,7 +90,7 @@ class JournalShares {
   mutable std::mutex mutex_;
   std::vector<Share*> shares_;
   std::unordered_map<std::string, std::shared_ptr<Account>> accounts_;
-  std::size_t forget_at_ = 0;  ///< so many accounts
+  std::size_t forget_at_ = 0;  ///< number of accounts
 };
 
 }  // namespace verbatim::server

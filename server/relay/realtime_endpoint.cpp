@@ -22,7 +22,7 @@ namespace {
 
 using session::CloseReason;
 
-/// A session's place in the registry, which whoever has taken it gives back, however it ends.
+/// A session's id in the registry, released by the destructor.
 class SessionPlace {
  public:
   SessionPlace(Registry& registry, const std::string& session_id)
@@ -36,11 +36,11 @@ class SessionPlace {
   const std::string& session_id_;
 };
 
-/// When a client whose transcript could not be kept may ask again: disks are mended by people.
+/// Value of Retry-After without working storage: an operator must repair it.
 constexpr int storage_retry_seconds = 10;
 constexpr int descriptors_retry_seconds = 5;
 
-/// Of the journal's queue a session may fill so much before it waits.
+/// A session may fill 1/journal_queue_shares of the journal's queue before it waits.
 constexpr std::size_t journal_queue_shares = 16;
 constexpr std::size_t journal_share_min = 64 * 1024;
 
@@ -49,12 +49,12 @@ HttpResponse retry_later(HttpResponse response, int seconds) {
   return response;
 }
 
-/// Of large messages: one user's conversations together, and each of a back end by itself.
+/// Owner of large messages: one user's conversations together, or each conversation of a back end.
 std::string owner_of(const RealtimeCall& call) {
   return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
 }
 
-// A client's words about its own leaving stay out of the log.
+// The client's own close reason is not logged.
 bool decided_by_client(CloseReason reason) {
   return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
 }
@@ -89,8 +89,8 @@ session::SessionOptions session_options(const config::Settings& all, session::At
   return options;
 }
 
-/// Whose conversations share what may be journaled. A back end with its own key may stand for any
-/// number of people: there the session counts, however often it is begun anew.
+/// Owner of journaled bytes. A back end with its own key may act for many people: there each
+/// session id is an owner, also when it begins anew.
 std::string journal_owner(const RealtimeCall& call) {
   return call.by_token ? "user " + call.user : "session " + call.session_id;
 }
@@ -126,7 +126,7 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
         break;
     }
     const auto user = registry.user_of(session_id);
-    if (!user) continue;  // it has just been given back
+    if (!user) continue;  // it has just been released
     if (*user != call.user) {
       co_return openai_error(404, "session_not_found", "There is no such session.");
     }
@@ -136,18 +136,18 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
                                          "connection."),
                             2);
     }
-    // Two connections of one session: the newer wins.
+    // Two connections of one session: the newer one wins.
     if (!resumes) {
       registry.end(session_id, CloseReason::replaced, "a newer connection took over");
     } else if (co_await registry.goes_on(session_id, worker.executor())) {
       co_return Admitted::joins;
     }
-    // It is being opened, or closed.
+    // It is being opened or closed.
     co_await changed->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));
   }
 }
 
-/// What a URL names is kept, logged and, for the model, sent to the provider.
+/// Refuses secrets in the URL: it is stored and logged, and its model is sent to the provider.
 std::optional<HttpResponse> RealtimeEndpoint::refuse_secrets(const RealtimeCall& call) const {
   if (!parts_.ids.admits(call.session_id))
     return openai_error(400, "invalid_session_id", "'session'" + std::string(IdGuard::why));
@@ -272,7 +272,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
   const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
   try {
-    // Its attempt has begun, and goes on: the token's use is of no more weight than that.
+    // The attempt goes on even if the token's use cannot be stored.
     co_await note_use(call, worker);
     auto client = co_await accept(call, request, std::move(transport), worker);
     worker.tally().sessions_opened.add();
@@ -280,15 +280,14 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                        {"attempt", std::get<Begun>(begun).opened.number},
                                        {"user", call.user},
                                        {"remote", request.remote}});
-    request = {};  // it is as long as the conversation
+    request = {};  // free the request: this coroutine frame lives as long as the session
     co_await converse(
         call,
         driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Token>(token)),
                    users_place.account, std::move(client), worker),
         worker);
   } catch (...) {
-    // It escaped before the conversation could begin, or behind its end: only the first ending of
-    // an attempt counts.
+    // An exception before or after the conversation. Only the first ending of an attempt counts.
     parts_.conversations.close(attempt, {CloseReason::upstream_error, now().wall, {}});
     throw;
   }
@@ -321,7 +320,7 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
   spec.user = call.user;
   spec.metadata = call.metadata_json;
   spec.private_metadata = token.private_json;
-  // A transcription session has no model of its own.
+  // A transcription session has no model.
   if (!call.transcription)
     spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
   spec.now = now().wall;
@@ -359,8 +358,8 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   const int descriptor = transport.socket().native_handle();
   const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
                           [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
-  // What the client's system has not sent on stays here, where it is counted and can be sent again
-  // to who comes back on another connection.
+  // Limit the unsent bytes in the kernel. The rest stays in our queue, where it is counted and can
+  // be sent again on another connection.
   const int waiting_bytes_max = 32 * 1024;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max,
                sizeof waiting_bytes_max);
@@ -396,7 +395,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
                     now());
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
-  if (!begun.taken) {  // one that was taken up has brought its own
+  if (!begun.taken) {  // a resumed conversation has its own
     session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
                      settings.session.items_in_memory);
   }
@@ -408,7 +407,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   driver_options.ping_interval = settings.session.ping_interval;
   driver_options.close_timeout = settings.session.close_timeout;
   driver_options.model = call.model;
-  // Apart from those of the clients, which may have to wait for the provider to read.
+  // A separate owner from the clients', whose messages may have to wait for the provider to read.
   driver_options.providers_messages = "provider of " + owner_of(call);
   driver_options.secrets = secrets_;
   driver_options.credential_id = call.credential_id;

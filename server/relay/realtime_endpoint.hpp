@@ -1,7 +1,8 @@
-// GET /v1/realtime: from an upgrade request to a running session. Checks who asks and what for,
-// opens the attempt in the journal (D5: no record, no call), answers 101, runs the conversation.
+// GET /v1/realtime, from the upgrade request to the end of the session. Checks the credentials and
+// the request, opens the attempt in the journal (no call without a record), answers 101, and runs
+// the conversation.
 //
-// One object for all workers; immutable after construction.
+// One object for all workers; immutable after construction. A refusal is the response to send.
 #pragma once
 
 #include <optional>
@@ -34,7 +35,7 @@ struct RealtimeParts {
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
   storage::SqliteJournal& journal;
-  session::Journal& conversations;  ///< the journal, as the sessions see it
+  session::Journal& conversations;  ///< the journal's interface for sessions
   const StorageWatch& storage;
   StoreReader& reader;
   Registry& registry;
@@ -45,7 +46,7 @@ struct RealtimeParts {
   Descriptors& descriptors;
   LargeMessages& large_messages;
   const IdGuard& ids;
-  Capture* capture;  ///< null: off
+  Capture* capture;  ///< null: not configured
   Log& log;
 };
 
@@ -58,11 +59,11 @@ class RealtimeEndpoint {
                                                          Worker& worker) const;
 
  private:
-  /// A place of its own, or somebody to join.
+  /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
   Awaitable<std::variant<Admitted, HttpResponse>> take_place(const RealtimeCall& call,
                                                              Worker& worker) const;
-  /// A conversation that begins, or that another process has left to us.
+  /// A conversation that is new, or that the previous process has suspended.
   struct Begun {
     storage::OpenedAttempt opened;
     std::optional<SuspendedSessions::Taken> taken;
@@ -70,17 +71,17 @@ class RealtimeEndpoint {
   Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
                                           Transport transport, Worker& worker) const;
   std::optional<HttpResponse> refuse_secrets(const RealtimeCall& call) const;
-  /// What the client's token stands for; nothing without one. Refused if it does not open the
-  /// session.
+  /// The stored content of the client's token; empty without a token. A refusal if the token may
+  /// not open the session.
   using Token = storage::ClientToken;
   Awaitable<std::variant<Token, HttpResponse>> token_of(const RealtimeCall& call,
                                                         Worker& worker) const;
-  /// Remembers that a token for any session of its user is used for this one. False if that can not
-  /// be written down.
+  /// Stores that a token for any session of its user is used for this one. Returns false if the
+  /// store cannot write it.
   Awaitable<bool> note_use(const RealtimeCall& call, Worker& worker) const;
   Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call, const Token& token,
                                                      Worker& worker) const;
-  /// Not a coroutine: what it needs for a moment would stay in memory as long as the conversation.
+  /// Not a coroutine: its temporaries would stay in memory as long as the conversation.
   std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Token token,
                                             std::shared_ptr<UserAccount> account,
                                             std::unique_ptr<Peer> client, Worker& worker) const;
@@ -90,7 +91,8 @@ class RealtimeEndpoint {
 
   RealtimeParts parts_;
   OriginRules origins_;
-  std::shared_ptr<const session::SecretFilter> secrets_;  ///< of the way to the provider
+  std::shared_ptr<const session::SecretFilter>
+      secrets_;  ///< to remove from the provider's messages
 };
 
 }  // namespace verbatim::server

@@ -32,8 +32,8 @@ bool is_end(const Received& received) {
   return true;
 }
 
-/// Ids and codes of the first items that a connection could not be given, for the log. An id may be
-/// a client's: no more of it is written than tells it apart.
+/// Ids and error codes of the first items that an upstream connection could not be given, for the
+/// log. An id may come from a client: write only as much as identifies it.
 std::string first_of(const std::vector<session::Rebuild::Missing>& left_out,
                      const std::vector<session::Rebuild::Missing>& refused) {
   constexpr std::size_t items_max = 20;
@@ -64,8 +64,8 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       loops_(worker.executor()),
       time_(worker.executor()),
       settled_(worker.executor()) {
-  // The client's loops first: whoever leaves while the provider is being dialled is noticed. It may
-  // have left during the upgrade.
+  // The client's loops start first, so that a client that leaves while the provider is dialled is
+  // noticed. It may have left during the upgrade.
   if (client) add_client(std::move(client), options_.credential_id);
 }
 
@@ -125,7 +125,8 @@ void SessionDriver::spawn(Awaitable<void> loop, Link* link) {
                    [this, link](const std::exception_ptr& bug) { on_loop_exit(link, bug); });
   } catch (...) {
     on_loop_exit(
-        link, std::current_exception());  // it has not begun: nobody else will say that it is over
+        link,
+        std::current_exception());  // the loop has not begun, so only this call reports its end
   }
 }
 
@@ -174,7 +175,7 @@ void SessionDriver::pump() {
   }
   while (!wake_links()) {
   }
-  // What has just been heard may have a deadline of its own.
+  // The last input may have set an earlier deadline.
   if (session_.next_deadline_ms() < awake_at_ms_) time_.notify();
   if (session_.counts() != reported_ || session_.detached() != detached_reported_) report();
 }
@@ -196,7 +197,7 @@ void SessionDriver::report() {
   tally.rebuild_items_left_out.add(now_counted.items_left_out - before.items_left_out);
   tally.rebuild_items_refused.add(now_counted.items_refused - before.items_refused);
   const bool detached_before = std::exchange(detached_reported_, session_.detached());
-  // Counts wrap around, and so does their sum.
+  // Unsigned counters wrap around, and so does their sum.
   if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
   if (detached_reported_) tally.sessions_detached.add();
   const std::string& id = session_.identity().session_id;
@@ -224,8 +225,8 @@ void SessionDriver::report() {
                                    {"items", first_of(rebuild.left_out, rebuild.refused)}});
 }
 
-/// The agent is silent where responses fail or are held back: the first of a session is worth a
-/// line. An answer that only became too long was heard.
+/// Logs the first failed or withheld response of a session, since the agent is silent then. An
+/// answer that was only too long has been heard.
 void SessionDriver::report_responses() {
   using session::ResponseStatus;
   const session::ResponseCounts& now_counted = session_.responses();
@@ -267,14 +268,13 @@ bool SessionDriver::wake_links() {
     const bool wanted = link.is_client() ? session_.wants_client() : session_.wants_upstream();
     if (wanted || !outbox) link.readable.notify();
   }
-  // The slow client's clock starts. Once: whoever keeps the time steps the session himself.
+  // Starts the slow client's clock, once: later keep_time() steps the session itself.
   if (!client_was_behind_ && session_.client_is_behind()) time_.notify();
   client_was_behind_ = session_.client_is_behind();
   if (session_.settled()) {
     settled_.notify();
     if (cut_at_ == Clock::time_point::max()) {
-      // A supervisor that has asked the server to stop does not wait for a client that takes
-      // nothing.
+      // At a server's stop, do not wait as long for a client that reads nothing.
       const bool server_stops =
           session_.suspended() || session_.reason() == CloseReason::server_shutdown;
       cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
@@ -290,7 +290,7 @@ bool SessionDriver::wake_links() {
     return ended_before;
   }
   worker_.await_journal(*this);
-  // Look again: the watermark may have moved between the first look and the request to be woken.
+  // Check again: the watermark may have moved before the wait was registered.
   return journal_.durable() == durable && !journal_.failed();
 }
 
@@ -323,7 +323,7 @@ Awaitable<void> SessionDriver::shut_down(Link& link) {
 }
 
 Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
-  if (link.gone) co_return;  // it is being closed, or was cut: read() only tells the same
+  if (link.gone) co_return;  // it is being closed or was aborted: read() has nothing new
   const bool failed = last.kind == Received::Kind::failed;
   if (failed) link.peer->abort();
   gone(link, link.farewell ? refused_end(*link.farewell)
@@ -335,7 +335,7 @@ Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
 Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
     if (!wanted(link)) {
-      pump();  // the journal may have become crowded since the last step
+      pump();  // the journal may have filled up since the last step
       co_await link.readable.wait();
       continue;
     }
@@ -350,7 +350,8 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
     }
     if (is_end(received)) {
       co_await finish(link, received);
-    } else if (!link.replaced && !link.farewell) {  // a newer connection speaks, or none does
+    } else if (!link.replaced &&
+               !link.farewell) {  // a newer connection speaks, or the client was refused
       take(link, received);
       if (link.farewell) co_return;
     }
@@ -376,7 +377,7 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
     co_await close(link, link.farewell->code, std::move(why), std::move(refused));
     co_return;
   }
-  // An end that was not kept must not look like one that was.
+  // An end that was not stored must not look like one that was.
   const bool kept = session_.kept();
   const CloseReason reason_sent = kept ? session_.reason() : CloseReason::storage_failure;
   const std::uint16_t code = kept && close_code_ != 0 ? close_code_ : close_code(reason_sent);
@@ -418,7 +419,7 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
     link.reading = false;
     if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
     if (received.kind == Received::Kind::message) {
-      if (!outbox_of(link)) continue;  // it has handed over, and is being closed
+      if (!outbox_of(link)) continue;  // another connection has replaced it; it is being closed
       hide_secrets(received.bytes);
       capture(session::Direction::to_client, received.bytes);
       session_.upstream_said(link.upstream,
@@ -449,12 +450,12 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
 
 Awaitable<void> SessionDriver::write_upstream(Link& link) {
   const bool over = co_await write_loop(link);
-  std::string no_reason;  // named: g++ 12 loses track of a temporary made inside a co_await
+  std::string no_reason;  // named, since g++ 12 loses a temporary made inside a co_await
   if (over) co_await close(link, 1000, std::move(no_reason));
 }
 
 void SessionDriver::send(Link& link) {
-  // Together, since a burst of events then costs one record and one system call.
+  // Send a burst of events together: one TLS record and one system call.
   constexpr std::size_t events_max = 32;
   constexpr std::size_t bytes_max = 16 * 1024;
   session::Outbox* const outbox = outbox_of(link);
@@ -477,7 +478,7 @@ void SessionDriver::send(Link& link) {
       link.unsent = sent.waits;
       link.failed = sent.ec;
     } catch (const std::bad_alloc&) {
-      // Where it stopped within a frame nobody knows: this connection is over, not the session.
+      // The position within the frame is unknown now: the connection ends, the session goes on.
       link.failed = make_error_code(boost::system::errc::not_enough_memory);
     }
     if (link.failed) return;
@@ -516,7 +517,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
       co_await link.writable.wait();
     }
   }
-  // A reader that is at work sees the same break, and may find a close frame before it.
+  // A read in progress sees the same error, and may find a close frame before it.
   if (!link.gone && !link.reading) abort(link, {false, 0, link.failed.message()});
   co_return false;
 }

@@ -1,10 +1,10 @@
-// Carries out what a RealtimeSession decides: reads and writes its client and its provider's
-// upstream connections, dials, keeps time, waits for the journal. Two loops for each connection and
-// one clock, one join, one teardown.
+// Does the input and output for one RealtimeSession: reads and writes its client and upstream
+// connections, dials, keeps time, and waits for the journal. Each connection has two loops; all
+// share one clock, one join and one teardown.
 //
-// Lives on one worker's thread. Owned by the coroutine that runs run(), and done when that returns:
-// nothing it started is left. Connections come and go meanwhile: a client that comes back is given
-// by attach(), the provider's are dialled here.
+// Runs on one worker's thread. The coroutine that calls run() owns it; when run() returns, nothing
+// that it started is left. Connections change meanwhile: attach() brings a returning client, and
+// the driver dials upstream connections itself.
 #pragma once
 
 #include <chrono>
@@ -29,43 +29,47 @@ namespace verbatim::server {
 struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
-  std::unique_ptr<Capture::Stream> capture;  ///< null: off
-  std::string providers_messages;            ///< owner of the large ones
-  std::string model;          ///< what the client asked for; empty: the configured one
-  std::string credential_id;  ///< Principal::credential_id() of the client
-  std::shared_ptr<const session::SecretFilter> secrets;  ///< cut out of the provider's errors
+  std::unique_ptr<Capture::Stream> capture;  ///< null: not configured
+  std::string providers_messages;            ///< owner of the provider's large messages
+  std::string model;                         ///< requested by the client; empty: the configured one
+  std::string credential_id;                 ///< Principal::credential_id() of the client
+  std::shared_ptr<const session::SecretFilter> secrets;  ///< removed from the provider's errors
 };
 
 class SessionDriver final : public JournalWaiter {
  public:
-  /// `client` may be null if it is gone already, and `session` knows.
+  /// `worker`: the thread of the conversation.
+  /// `session`: the session to run.
+  /// `journal`, `upstream`, `log`: must outlive the driver.
+  /// `client`: null if the client is gone and `session` knows.
+  /// `options`: see there.
   SessionDriver(Worker& worker, session::RealtimeSession session, session::Journal& journal,
                 std::unique_ptr<Peer> client, const Upstream& upstream, DriverOptions options,
                 Log& log);
 
-  /// Runs the conversation to its end; returns when its final record is durable (or the journal
-  /// has failed) and all links are closed.
+  /// Runs the conversation to its end. Returns when its final record is durable (or the journal has
+  /// failed) and all links are closed.
   Awaitable<void> run();
 
-  // --- this worker's thread -----------------------------------------------------------------
+  // --- on this worker's thread ----------------------------------------------------------------
   void end(session::CloseReason reason, const std::string& why);
   void suspend(const std::string& why);
   void journal_moved() override;
-  /// The first message that the client gets, before anything else.
+  /// Sets the first message to the client.
   void greet(std::string message);
-  /// The client on another connection; the one before is closed with 4000. False, with `client`
-  /// left alone, if the conversation is over.
+  /// Gives the session a returning client; the previous connection is closed with 4000. Returns
+  /// false and leaves `client` alone if the conversation is over.
   bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
               const std::string& credential_id);
-  /// Closes the client's connection (3000) if it has shown this token or key; the session is
-  /// detached.
+  /// Closes the client's connection with 3000 if it was admitted with this token or key; the
+  /// session is detached.
   void credential_revoked(const std::string& credential_id);
   void credentials_revoked(const std::unordered_set<std::string>& credential_ids);
 
   const session::RealtimeSession& session() const { return session_; }
 
  private:
-  /// A connection, and what its loops share.
+  /// A connection and the state that its loops share.
   struct Link {
     explicit Link(const Executor& executor) : readable(executor), writable(executor) {}
     bool is_client() const { return upstream == 0; }
@@ -75,35 +79,35 @@ class SessionDriver final : public JournalWaiter {
       reading = true;
     }
 
-    session::UpstreamId upstream = 0;  ///< of the provider's; 0: the client's
+    session::UpstreamId upstream = 0;  ///< of an upstream connection; 0: the client's
     std::string credential_id;         ///< Principal::credential_id()
     std::unique_ptr<Peer> peer;
     Dial dial;
-    AsyncEvent readable;  ///< rung when reading may go on
-    AsyncEvent writable;  ///< rung when there may be something to write
-    int loops = 0;        ///< of its own that run
+    AsyncEvent readable;  ///< notified when reading may continue
+    AsyncEvent writable;  ///< notified when there may be something to write
+    int loops = 0;        ///< its loops that still run
     bool ping_due = false;
     bool pinged = false;
     Clock::time_point pinged_at{};
     bool reading = false;
     Clock::time_point reading_since{};
-    bool unsent = false;    ///< the connection takes no more for now: its writer drains it
-    bool closing = false;   ///< nothing is sent any more but the close
-    error_code failed;      ///< of sending; its writer finds it
-    bool gone = false;      ///< cut or closed; said to the session
-    bool replaced = false;  ///< nothing that it says or does concerns the session any more
+    bool unsent = false;    ///< the connection accepts no more for now: its writer drains it
+    bool closing = false;   ///< only the close is still sent
+    error_code failed;      ///< error of a send; the writer handles it
+    bool gone = false;      ///< the connection has ended, and the session knows
+    bool replaced = false;  ///< nothing from it concerns the session any more
     bool hanging_up = false;
-    Clock::time_point abort_at = Clock::time_point::max();  ///< of one that is replaced or refused
+    Clock::time_point abort_at = Clock::time_point::max();  ///< of a replaced or refused connection
 
-    /// The connection is closed with these, its conversation goes on.
+    /// The close code and reason of a connection whose conversation goes on.
     struct Farewell {
       std::uint16_t code;
       std::string reason;
-      std::uint64_t last_message;  ///< that is still sent on it
+      std::uint64_t last_message;  ///< the last message to send on it
     };
     std::optional<Farewell> farewell;
 
-    /// Of large messages that are leaving, or have left.
+    /// Memory of large messages that are being sent; released when it is destroyed.
     struct Leaving {
       Leaving() = default;
       ~Leaving() { left(); }
@@ -118,60 +122,60 @@ class SessionDriver final : public JournalWaiter {
     Leaving leaving;
   };
 
-  // One per direction of a link.
+  // One for each direction of a link.
   Awaitable<void> read_client(Link& link);
   Awaitable<void> write_client(Link& link);
   Awaitable<void> run_upstream(Link& link);
   Awaitable<void> write_upstream(Link& link);
   Awaitable<void> keep_time();
 
-  /// Sends what may leave, as far as the connection takes it at once.
+  /// Sends what may leave, as far as the connection accepts it at once.
   void send(Link& link);
-  /// Waits where a connection takes no more, and pings. Returns true when the link may be closed in
-  /// order.
+  /// Drains and pings a connection. Returns true when the link may be closed in order.
   Awaitable<bool> write_loop(Link& link);
-  /// What may be written to the link now; null: nothing will be any more.
+  /// The queue of messages for the link; null: nothing will be sent on it any more.
   session::Outbox* outbox_of(const Link& link);
   Awaitable<void> close(Link& link, std::uint16_t code, std::string reason,
                         session::LinkEnd how = {});
-  /// Closes the client's connection for what came on it; the client may come back.
+  /// Closes the client's connection because of a message from it; the client may return.
   void refuse(Link& link, std::uint16_t code, const char* error_code, std::string why);
-  /// False while the other side's queue, or the journal's, is full.
+  /// Whether to read: false while the queue of the other side or of the journal is full.
   bool wanted(const Link& link);
-  /// A large message waits until there is room for it, so that none is refused further on.
+  /// Waits until there is room for a large message, so that it is not refused later.
   Awaitable<void> await_room(Link& link);
-  /// What came from the client, while it speaks for the session.
+  /// Handles a message from the client while it is the session's client.
   void take(Link& link, Received& received);
   bool may_send(const Link& link, const session::Outbox& outbox) const;
   void add_client(std::unique_ptr<Peer> peer, const std::string& credential_id);
   void spawn(Link& link, Awaitable<void> loop);
   void spawn(Awaitable<void> loop, Link* link);
   void on_loop_exit(Link* link, const std::exception_ptr& bug);
-  /// It is not the session's link any more: it gets a moment to be closed.
+  /// Detaches a link from the session; it gets a moment to be closed.
   void replace(Link& link);
-  /// After every input: dials what is wanted, rings whoever has something to do.
+  /// After every input: dials wanted connections and notifies loops that have something to do.
   void pump();
   bool wake_links();
-  /// Counts and logs what has become of connections since the last time.
+  /// Counts and logs changes of connections since the last call.
   void report();
   void report_responses();
-  /// A link has ended, however: tells the session. Only the first call counts.
+  /// Informs the session that a link has ended. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
-  /// It has failed, or nobody waits for it any longer.
+  /// Aborts a failed or unneeded connection.
   void abort(Link& link, const session::LinkEnd& how);
-  /// It has ended in order, or by our refusal: the peer gets the time to hear that, and to hang up.
+  /// Closes a connection after an orderly end or our refusal: the peer gets time to read it and to
+  /// disconnect.
   Awaitable<void> shut_down(Link& link);
-  /// How a connection ended that we have closed for a reason.
+  /// The end of a connection that we closed for a reason.
   static session::LinkEnd refused_end(const Link::Farewell& farewell);
-  /// What read() told that is no message.
+  /// Handles a result of read() that is no message.
   Awaitable<void> finish(Link& link, const Received& last);
-  /// Pings a silent peer, gives up a dead one.
+  /// Pings a silent peer and aborts a dead connection.
   void check_keepalive(Link& link);
   static Clock::time_point heard(const Link& link);
   Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
   void capture(session::Direction direction, const std::string& event);
-  /// What the provider says of an error may repeat its key.
+  /// Removes secrets: a provider's error may repeat its key.
   void hide_secrets(std::string& message) const;
 
   Worker& worker_;
@@ -180,20 +184,21 @@ class SessionDriver final : public JournalWaiter {
   const Upstream& upstream_;
   DriverOptions options_;
   Log& log_;
-  std::list<Link> links_;  ///< also those that are being closed; removed when their loops are over
+  std::list<Link>
+      links_;  ///< includes links that are being closed; removed when their loops have ended
   Link* client_ = nullptr;
   JoinCounter loops_;
   AsyncEvent time_;
-  std::int64_t awake_at_ms_ = 0;  ///< when the session's clock will be looked at next
+  std::int64_t awake_at_ms_ = 0;  ///< next check of the session's deadlines
   AsyncEvent settled_;
   session::RealtimeSession::Counts reported_;
   bool detached_reported_ = false;
   decltype(session::ResponseCounts::by_status) responses_reported_{};
-  bool failure_logged_ = false;   ///< of a response
-  std::uint16_t close_code_ = 0;  ///< overrides the reason's
+  bool failure_logged_ = false;   ///< a failed response was logged
+  std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
   bool end_seen_ = false;
   bool client_was_behind_ = false;
-  Clock::time_point cut_at_ = Clock::time_point::max();  ///< all may be said: patience ends
+  Clock::time_point cut_at_ = Clock::time_point::max();  ///< end of the time for sending the rest
 };
 
 }  // namespace verbatim::server

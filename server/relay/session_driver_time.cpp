@@ -1,4 +1,4 @@
-// What a conversation's clock looks after, and what becomes of what a client sends.
+// SessionDriver: deadlines, keepalive, and the handling of client messages.
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +14,7 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 Clock::time_point at_monotonic_ms(std::int64_t ms) {
-  // "Never" is the largest number; adding to the clock's epoch must not overflow.
+  // "Never" is the largest number; adding it to the clock's epoch must not overflow.
   constexpr auto furthest = duration_cast<milliseconds>(Clock::duration::max()).count();
   if (ms >= furthest) return Clock::time_point::max();
   return Clock::time_point(milliseconds(ms));
@@ -22,7 +22,7 @@ Clock::time_point at_monotonic_ms(std::int64_t ms) {
 
 }  // namespace
 
-// ---- what the client sends -----------------------------------------------------------------
+// ---- client messages -----------------------------------------------------------------------
 
 bool SessionDriver::wanted(const Link& link) {
   if (session_.ended() || link.gone || !outbox_of(link)) return true;
@@ -109,13 +109,13 @@ Awaitable<void> SessionDriver::keep_time() {
     awake_at_ms_ = session_.next_deadline_ms();
     Clock::time_point next = at_monotonic_ms(awake_at_ms_);
     for (const Link& link : links_) next = std::min(next, next_look(link));
-    // Deadlines move only later without a ring; the floor keeps a late one from spinning.
+    // Without a notification deadlines only move later. The floor keeps a late one from spinning.
     co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
     session_.time_passed(now());
     for (Link& link : links_) check_keepalive(link);
     pump();
   }
-  // The end: everybody gets the time to read what is left, then the sockets are cut.
+  // The end: each connection gets time to send the rest, then the sockets are closed.
   while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
   for (Link& link : links_) {
     if (link.is_open()) abort(link, {false, 0, "no patience left at the end of the session"});
@@ -123,7 +123,7 @@ Awaitable<void> SessionDriver::keep_time() {
 }
 
 Clock::time_point SessionDriver::heard(const Link& link) {
-  // While we do not read, we can not hear.
+  // While reading is paused, nothing can be heard.
   return std::max(link.peer->last_heard(), link.reading_since);
 }
 
@@ -139,7 +139,7 @@ void SessionDriver::check_keepalive(Link& link) {
     if (Clock::now() >= link.abort_at) abort(link, {false, 0, "no patience left"});
     return;
   }
-  if (link.farewell) {  // it may take as long to read it as one that is replaced
+  if (link.farewell) {  // it gets as long as a replaced connection to read the close
     if (Clock::now() >= link.abort_at) abort(link, refused_end(*link.farewell));
     return;
   }
@@ -149,7 +149,7 @@ void SessionDriver::check_keepalive(Link& link) {
     abort(link, {false, 0, "no sign of life within two ping intervals"});
     return;
   }
-  // From here it has its time to answer, however long we ourselves stood still before.
+  // Its time to answer begins now, even if this thread stood still before.
   link.pinged = true;
   link.pinged_at = Clock::now();
   link.ping_due = true;

@@ -15,12 +15,12 @@ namespace {
 
 using config::milliseconds;
 
-/// A tenth of the retention: nothing stays more than that longer than was promised. Between bounds,
-/// so that tests need not wait and a long retention is not looked at for nothing.
+/// Interval of the search: a tenth of the retention, which is the longest delay of an erasure.
+/// Bounded, for short tests and to avoid needless searches.
 constexpr milliseconds look_interval_min{1'000};
 constexpr milliseconds look_interval_max{600'000};
 
-/// Read at a time; the rest has the next look.
+/// Limit of one search; the next search continues.
 constexpr std::size_t erased_at_a_look_max = 500;
 
 }  // namespace
@@ -28,7 +28,7 @@ constexpr std::size_t erased_at_a_look_max = 500;
 Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why why,
                                  const std::string& by) {
   Erased result;
-  // The place is taken meanwhile, so that nobody opens the session that is being erased.
+  // The id is reserved, so that the session cannot be opened while it is erased.
   const Admission admission = co_await take_place(executor, id, why);
   if (admission != Admission::admitted) {
     result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
@@ -43,8 +43,8 @@ Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why w
   co_return result;
 }
 
-/// The captured stream first: if we die in between, or it cannot be removed, the session can still
-/// be found and erased again.
+/// Removes the captured stream first: if the process ends in between, or it cannot be removed, the
+/// session can still be found and erased again.
 Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& id) {
   Erased result;
   if (capture_) {
@@ -61,7 +61,7 @@ Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& 
     journal_.execute(
         [id, found, at = now().wall, window = resume_window_.count()](storage::Database& database) {
           *found = storage::erase_session(database, id);
-          // Expired ones that were good for this session alone.
+          // Expired tokens that were valid for this session alone.
           if (*found) storage::prune_client_tokens(database, at, window);
         },
         [done](const storage::StorageError* error) mutable {
@@ -77,8 +77,8 @@ Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& 
   co_return result;
 }
 
-/// A session that reads as final may still be closing its connections: whoever asks then need not
-/// ask again. What is too old is looked at again anyway.
+/// A final session may still be closing its connections; a request waits for that. The search for
+/// old sessions does not wait, since it comes again.
 Awaitable<Admission> Erasure::take_place(Executor executor, const std::string& id, Why why) {
   const auto deadline = Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
   while (true) {
@@ -127,12 +127,12 @@ Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
 
 bool erase_beside_server(storage::Database& database, const std::string& id) {
   {
-    // To write from the first: what begins by reading may find that it cannot write any more.
+    // Begin with a write: a transaction that begins with a read may be unable to write later.
     storage::Transaction transaction(database);
     storage::erase_session(database, id);
     transaction.commit();
   }
-  // SQLite waits for readers, but not for another's checkpoint.
+  // SQLite waits for readers, but not for the checkpoint of another process.
   constexpr std::chrono::seconds patience{10};
   constexpr std::chrono::milliseconds pause{20};
   const auto deadline = Clock::now() + patience;

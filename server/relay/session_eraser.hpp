@@ -1,8 +1,8 @@
-// Erases sessions: on request, and once they are older than storage.retention. One way for both, so
-// that what one forgets the other does not keep: database, captured streams, and a line in the log.
+// Erases sessions on request, and when they are older than storage.retention. Both use one path, so
+// that both remove the same things: database records and captured streams. Each erasure is logged.
 //
-// Any thread; the look for what is too old runs on the control thread, one session a change, so
-// that conversations never wait for it.
+// Any thread. The search for old sessions runs on the control thread and erases one session in each
+// change, so that conversations need not wait. Errors are values, but where stated otherwise.
 #pragma once
 
 #include <atomic>
@@ -27,8 +27,7 @@ struct Erased {
     live,
     busy,
     storage_failure,
-    capture_failure  ///< what was captured of it could not be removed; all of the rest is still
-                     ///< there
+    capture_failure  ///< the captured stream could not be removed; all other data is still there
   };
   Outcome outcome = Outcome::not_found;
   std::optional<storage::StorageError> error;
@@ -38,9 +37,10 @@ class Erasure {
  public:
   enum class Why { request, retention };
 
-  /// `capture`: null where nothing is captured. `closing_max`: how long a session that is over may
-  /// take to close its connections. `resume_window`: how long an expired token may still be good
-  /// after the end of its session.
+  /// All references must outlive it.
+  /// `capture`: null if capture is off.
+  /// `closing_max`: how long an ended session may take to close its connections.
+  /// `resume_window`: how long an expired token stays valid after the end of its session.
   Erasure(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
           Capture* capture, config::milliseconds closing_max, config::milliseconds resume_window,
           Log& log)
@@ -53,7 +53,7 @@ class Erasure {
         log_(log) {}
 
   Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
-  /// For ever. `retention` is not 0.
+  /// Erases old sessions for ever. Precondition: `retention` is not 0.
   Awaitable<void> keep_for(Executor executor, config::milliseconds retention);
 
   ErasureGauges gauges() const { return {by_request_, by_retention_}; }
@@ -74,9 +74,9 @@ class Erasure {
   std::atomic<std::uint64_t> by_retention_{0};
 };
 
-/// For a process that is not the server, also while one runs: the session and its traces in the
-/// log. Waits some seconds for others that read or move the log. False: they kept it, and the words
-/// are still in it. Throws StorageError.
+/// For another process than the server, also while a server runs: erases the session and its traces
+/// in the write-ahead log. Waits some seconds for other users of the log. Returns false if they
+/// kept it: the text is then still in the log. Throws StorageError.
 bool erase_beside_server(storage::Database& database, const std::string& id);
 
 }  // namespace verbatim::server

@@ -101,7 +101,7 @@ void Registry::visit(const std::string& session_id, std::function<void(SessionDr
 
 void Registry::post_to(Worker& worker, const std::string& session_id,
                        std::function<void(SessionDriver*)> act) {
-  // Drivers come and go on their worker's thread, so one found there is alive there.
+  // Drivers come and go on their worker's thread, so a driver found there is alive.
   asio::post(worker.executor(), [this, session_id, act = std::move(act)] {
     SessionDriver* driver = nullptr;
     {

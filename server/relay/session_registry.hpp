@@ -1,8 +1,8 @@
-// Which sessions are live, on which thread, and who waits for one to become final. Admits new ones
-// within the limit; ends them all when the server drains.
+// Which sessions are live, on which thread, and which coroutines wait for one to become final.
+// Admits new sessions within the limit, and ends all of them when the server drains.
 //
-// Any thread; one small mutex, never held across a call out. It is touched when a session opens,
-// ends or is waited for, never on a message's path.
+// Any thread. One small mutex, never held during a call out; taken when a session opens, ends or is
+// waited for, never on a message's path.
 #pragma once
 
 #include <cstddef>
@@ -26,42 +26,46 @@ class Registry {
  public:
   explicit Registry(std::size_t sessions_max) : sessions_max_(sessions_max) {}
 
-  /// Reserves the id. `busy`: it is taken already; watch() it, join() it, or end() it.
+  /// Reserves the id. `busy`: it is in use; watch(), join() or end() that session.
   Admission admit(const std::string& session_id, const std::string& user = {});
-  /// The session now runs; on its worker's thread: wakes whoever watches it. False if the server
-  /// began to drain meanwhile.
+  /// The session runs now; notifies its watchers. On the worker's thread. Returns false if the
+  /// server began to drain meanwhile.
   bool attach(const std::string& session_id, Worker& worker, SessionDriver& driver);
-  /// It is over and durable: wakes whoever watches it. On its worker's thread.
+  /// The session has ended and is durable; notifies its watchers. On its worker's thread.
   void release(const std::string& session_id);
 
-  /// Whose place it is, while it is taken.
+  /// The user of a session, while its id is reserved.
   std::optional<std::string> user_of(const std::string& session_id) const;
-  /// Whether it can be joined: it runs and is not over.
+  /// Whether the session can be joined: it runs and has not ended.
   Awaitable<bool> goes_on(std::string session_id, Executor executor);
-  /// Gives a running session its client on a new connection. `done`, on the session's thread, gets
-  /// the connection back if the session is over. `credential_id`:
-  /// Principal::credential_id().
+  /// Gives a running session a returning client.
+  /// `session_id`: the session.
+  /// `client`: the new connection.
+  /// `how`: what the client asked for when it returned.
+  /// `credential_id`: Principal::credential_id().
+  /// `done`: called on the session's thread; gets the connection back if the session has ended.
   void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,
             std::string credential_id, std::function<void(std::unique_ptr<Peer>)> done);
 
-  /// Ends a live session from any thread.
+  /// Ends a live session. Any thread.
   void end(const std::string& session_id, session::CloseReason reason, std::string why);
-  /// Closes the connections that clients have opened with this token.
+  /// Closes the connections that were opened with this token or key.
   void end_connections_of(const std::string& credential_id);
   void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> credential_ids);
-  /// Ends everybody who is live now.
+  /// Ends all live sessions.
   void end_all(session::CloseReason reason, const std::string& why);
-  /// Admits nobody any more and ends everybody.
+  /// Admits no session any more and ends all.
   void drain(session::CloseReason reason, const std::string& why);
-  /// The same, but what can be carried on by the next process is left to it.
+  /// The same, but suspends each conversation that the next process can continue.
   void drain_to_next(const std::string& why);
 
   std::size_t live() const;
   bool draining() const;
 
-  /// Rung on `executor` when the session begins to run and when it is released.
+  /// An event that is notified on `executor` when the session begins to run and when it is
+  /// released.
   std::shared_ptr<AsyncEvent> watch(const std::string& session_id, const Executor& executor);
-  /// Rung when nothing is live any more.
+  /// An event that is notified when no session is live any more.
   std::shared_ptr<AsyncEvent> watch_empty(const Executor& executor);
 
  private:
@@ -75,7 +79,7 @@ class Registry {
     std::weak_ptr<AsyncEvent> event;
   };
   static void notify(const Watcher& watcher);
-  /// Calls `act` with the session's driver, on its thread; with null if it is not there (any more).
+  /// Calls `act` with the session's driver, on the driver's thread; with null if there is none.
   void post_to(Worker& worker, const std::string& session_id,
                std::function<void(SessionDriver*)> act);
   void visit(const std::string& session_id, std::function<void(SessionDriver*)> act);

@@ -16,10 +16,10 @@ namespace {
 
 using storage::JournalState;
 
-/// How often it is looked for who reads a log that is too large.
+/// Interval of the search for the readers of a log that is too large.
 constexpr auto readers_look_interval = std::chrono::seconds(1);
 
-// A limit made for a large disk would be all of a small one.
+// Caps a configured limit, which may exceed the whole of a small disk.
 std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity, unsigned parts) {
   return std::min(configured, capacity / parts);
 }
@@ -56,12 +56,12 @@ void StorageWatch::look() {
   look_at_log();
 }
 
-/// What keeps the log from being written from its beginning is said, and ended if it is ours.
+/// Logs the readers that keep the write-ahead log from being reset, and aborts our own.
 void StorageWatch::look_at_log() {
   const std::size_t bytes = journal_->log_bytes();
   const std::size_t most = settings_.journal.log_bytes_max;
   const LogSize before = log_size_;
-  // Back only when it has begun anew.
+  // Back to small only after the log was reset.
   LogSize now = LogSize::small;
   if (bytes > most || (before != LogSize::small && bytes > most / 2)) now = LogSize::large;
   if (bytes / 2 > most || (before == LogSize::too_large && bytes > most)) now = LogSize::too_large;
@@ -120,12 +120,12 @@ std::string StorageWatch::refusal_of_log() const {
 void StorageWatch::look_at_space() {
   std::error_code unknown;
   const auto disk = std::filesystem::space(data_dir_, unknown);
-  if (unknown) return;  // the journal will say what is wrong
+  if (unknown) return;  // the journal reports the error
   free_bytes_ = disk.available;
   const auto least = at_most_share(settings_.storage.free_space_min, disk.capacity, 20);
   const auto little = at_most_share(settings_.storage.free_space_warn, disk.capacity, 5);
   const Space before = space_;
-  // Back only with some room to spare, so that it does not go to and fro.
+  // Back only with some margin, so that the state does not alternate.
   const auto below = [&](std::uintmax_t limit, bool already) {
     return disk.available < limit + (already ? limit / 4 : 0);
   };

@@ -1,8 +1,8 @@
-// Looks after the place where conversations are kept: whether the journal works, how much room is
-// left. Says so once in the log, counts it, wakes or ends the conversations that it concerns, and
-// knows why nobody new is admitted.
+// Watches the storage: whether the journal works and how much space is left. Logs and counts each
+// change, notifies or ends the affected conversations, and knows why new sessions are refused.
 //
-// Told by the journal's thread, looks on the control thread, asked from any.
+// The journal's thread reports to it, look() runs on the control thread, and any thread may query
+// it.
 #pragma once
 
 #include <atomic>
@@ -26,25 +26,29 @@ namespace verbatim::server {
 
 class StorageWatch final : public storage::JournalListener {
  public:
-  /// `on_end`: the journal has failed for good; called on the journal's or the control thread.
-  /// `on_heal`: it works again; called on the journal's.
+  /// All references must outlive it.
+  /// `data_dir`: the data directory.
+  /// `workers`: their sessions are notified when the journal moves.
+  /// `on_end`: called when the journal has failed for good, on the journal's or the control thread.
+  /// `on_recover`: called on the journal's thread when the journal works again.
   StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
                Metrics& metrics, Log& log, std::function<void()> on_end,
                std::function<void()> on_recover);
 
-  /// Before anything else is asked.
+  /// Sets the journal. Call it first.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
-  /// Whose reads may hold the log, and are broken off if they last too long then.
+  /// Adds a reader: its reads may keep the write-ahead log from being reset, and are aborted then
+  /// if they last too long.
   void watch(StoreReader& reader) { readers_watched_.push_back(&reader); }
-  /// What a recovery found of the logs.
+  /// Logs what recovery found in the write-ahead logs.
   void found(const std::vector<storage::LogFinding>& logs);
-  /// To be called a few times a second, on the control thread.
+  /// Call it a few times a second, on the control thread.
   void look();
 
-  /// Why nobody new is admitted; empty if all is well.
+  /// Why new sessions are refused; empty if they are admitted.
   std::string refusal() const;
-  /// What is not well yet, while everybody is admitted; empty if all is well.
+  /// A problem that does not yet prevent admission; empty if there is none.
   std::string warning() const;
   StorageGauges gauges() const;
   std::filesystem::path ballast() const { return data_dir_ / "ballast"; }
@@ -79,7 +83,7 @@ class StorageWatch final : public storage::JournalListener {
   std::vector<StoreReader*> readers_watched_;
   std::atomic<LogSize> log_size_{LogSize::small};
   mutable std::mutex mutex_;
-  std::string readers_;  ///< of a log that is large
+  std::string readers_;  ///< readers of a log that is too large
   Clock::time_point next_readers_look_{};
   std::atomic<std::uint64_t> reads_broken_off_{0};
 

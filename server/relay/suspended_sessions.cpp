@@ -13,11 +13,11 @@ namespace {
 
 using Suspended = storage::TranscriptStore::SuspendedAttempt;
 
-/// Read at a time; the rest has the next look.
+/// Limit of one search; the next search continues.
 constexpr std::size_t ended_at_a_look_max = 500;
 constexpr std::chrono::milliseconds suspended_look_interval{250};
 
-/// What the store's thread reads, carried to ours: a transcript can not be copied.
+/// Carries a result from the store's thread to ours: a transcript cannot be copied.
 struct Folded {
   Suspended attempt;
   std::shared_ptr<session::Transcript> transcript;
@@ -63,7 +63,7 @@ Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(Executor execut
 
 Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string& session_id,
                                            session::AttemptId attempt, TimeMs suspended_at) {
-  // The place is taken meanwhile, so that nobody takes up what is being ended.
+  // The id is reserved, so that the conversation cannot be resumed while it is ended.
   const Admission admission = registry_.admit(session_id);
   if (admission != Admission::admitted) co_return admission != Admission::draining;
   using Ending = std::shared_ptr<session::Ending>;
@@ -90,7 +90,8 @@ Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string&
 
 Awaitable<void> SuspendedSessions::end_those_left(Executor executor) {
   Timer timer(executor);
-  // By then each one's time is over; what the storage did not take is ended by the next start.
+  // By then all have expired. A conversation whose end could not be stored is ended at the next
+  // start.
   const auto until = Clock::now() + resume_window_ + std::chrono::minutes(1);
   while (left_ > 0 && Clock::now() < until) {
     timer.expires_after(suspended_look_interval);

@@ -1,7 +1,7 @@
-// Conversations that the process before this one has suspended (server.restart = "handover"): taken
-// up when their client comes, ended when it does not.
+// Conversations that the previous process has suspended (server.restart = "handover"). They are
+// resumed when their client returns, and ended when it does not.
 //
-// Any thread; the look for those whose time is over runs on the control thread.
+// Any thread; the search for expired ones runs on the control thread. Storage errors are values.
 #pragma once
 
 #include <atomic>
@@ -21,7 +21,7 @@
 
 namespace verbatim::server {
 
-/// Where conversations that are taken up lay down their older items.
+/// Where resumed conversations keep their older items.
 struct SpillSettings {
   std::filesystem::path folder;
   std::size_t items_in_memory = 0;
@@ -38,7 +38,7 @@ class SuspendedSessions {
         spill_(std::move(spill)),
         log_(log) {}
 
-  /// How many recovery has left. While there are none, nobody is looked for.
+  /// Sets the number that recovery has left. At 0 there is no search.
   void expect(std::size_t count) { left_ = count; }
 
   struct Taken {
@@ -47,11 +47,11 @@ class SuspendedSessions {
     std::string settings_json;
   };
   using Outcome = std::variant<std::monostate, Taken, storage::StorageError>;
-  /// The session's suspended attempt, now this process's; nothing if there is none or it is another
-  /// user's. Precondition: its place in the registry is held.
+  /// Takes the session's suspended attempt into this process. Empty result: there is none, or it is
+  /// another user's. Precondition: the caller holds the session's id in the registry.
   Awaitable<Outcome> take_up(Executor executor, std::string session_id, std::string user);
 
-  /// Ends those that nobody came for, until none are left.
+  /// Ends conversations whose client did not return in time, until none are left.
   Awaitable<void> end_those_left(Executor executor);
 
  private:

@@ -61,7 +61,7 @@ void Capture::read(const std::filesystem::path& file, std::uint64_t at, std::siz
 
 void Capture::Stream::add(session::Direction direction, std::string_view event,
                           std::int64_t now_ms) {
-  // A line is a line: what a peer spread over several can not be replayed from one.
+  // One event is one line: an event with a line break cannot be replayed.
   if (event.find('\n') != std::string_view::npos) return;
   owner_.append(file_, session::write_recorded_event(now_ms - started_ms_, direction, event));
 }
@@ -95,7 +95,7 @@ bool erase_captured(const std::filesystem::path& directory, const std::string& s
   for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
        entry.increment(ec)) {
     const std::string name = entry->path().filename().string();
-    // Session ids may hold dots, attempts are digits: SESSION.DIGITS.jsonl, exactly.
+    // Session ids may contain dots, attempts are digits: match SESSION.DIGITS.jsonl exactly.
     if (name.rfind(session_id + ".", 0) != 0 || !name.ends_with(".jsonl")) continue;
     if (name.size() <= session_id.size() + 1 + 6) continue;
     const std::string attempt =

@@ -1,8 +1,8 @@
-// Recorded streams of live traffic (the interface, section 6), for those who want to reproduce what
-// happened: one file an attempt, SESSION.ATTEMPT.jsonl, with transcript text in it.
+// Records live traffic, so that a conversation can be replayed: one file for each attempt,
+// SESSION.ATTEMPT.jsonl, with transcript text in it (format: the interface, section 6).
 //
-// Any thread gives lines; one thread writes them. Capture never slows or ends a conversation: when
-// the disk can not keep up, lines are left out and counted.
+// Any thread adds lines; one thread writes them. Capture never slows or ends a conversation: lines
+// that the disk cannot take in time are dropped and counted.
 #pragma once
 
 #include <atomic>
@@ -22,11 +22,11 @@ namespace verbatim::server {
 
 class Capture {
  public:
-  /// Makes the folder. Throws std::runtime_error.
+  /// Creates the folder. Throws std::runtime_error.
   explicit Capture(std::filesystem::path directory);
   ~Capture();
 
-  /// One attempt's file.
+  /// The file of one attempt.
   class Stream {
    public:
     Stream(Capture& owner, std::filesystem::path file, std::int64_t started_ms)
@@ -40,13 +40,13 @@ class Capture {
   };
   std::unique_ptr<Stream> open(const std::string& session_id, int attempt, std::int64_t now_ms);
 
-  /// Removes what was captured of a session that is over, behind its last line. False: some of it
-  /// is still there. `done` is called on the writing thread.
+  /// Removes the files of an ended session after their last lines were written. Calls `done` on the
+  /// writing thread, with false if some are still there.
   void erase(const std::string& session_id, std::function<void(bool)> done);
 
-  /// Where an attempt's stream is; nullopt if nothing was captured of it.
+  /// The file of an attempt; nullopt if it was not captured.
   std::optional<std::filesystem::path> file_of(const std::string& session_id, int attempt) const;
-  /// Whole lines from `at` on, about `bytes` of them; empty: there are no more. `done` is called on
+  /// Reads about `bytes` bytes of whole lines from offset `at`; empty at the end. Calls `done` on
   /// the writing thread.
   void read(const std::filesystem::path& file, std::uint64_t at, std::size_t bytes,
             std::function<void(std::string)> done);
@@ -62,8 +62,8 @@ class Capture {
   boost::asio::thread_pool writer_{1};
 };
 
-/// Removes what was captured of a session, where nobody writes any more. False: some of it is still
-/// there.
+/// Removes the files of a session when no process writes them any more. Returns false if some are
+/// still there.
 bool erase_captured(const std::filesystem::path& directory, const std::string& session_id);
 
 }  // namespace verbatim::server

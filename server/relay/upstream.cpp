@@ -39,7 +39,7 @@ std::string query_escaped(const std::string& text) {
   return out;
 }
 
-// Set only where the URL does not say it already.
+// Adds a parameter if the URL does not have it.
 std::string with_parameter(std::string target, const std::string& name, const std::string& value) {
   if (name.empty() || value.empty()) return target;
   const std::size_t mark = target.find('?');
@@ -50,7 +50,7 @@ std::string with_parameter(std::string target, const std::string& name, const st
   return target + name + "=" + query_escaped(value);
 }
 
-/// " (HTTP status 407)" if the first line says so.
+/// " (HTTP status 407)" if the first line has a status.
 std::string status_in(std::string_view answer) {
   constexpr std::size_t at = 9;
   constexpr std::size_t digits = 3;
@@ -122,7 +122,7 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   if (connect_error || !socket.is_open()) {
     co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};
   }
-  // From here on the socket moves from layer to layer; its number stays.
+  // The socket moves from layer to layer from here; its descriptor stays.
   const int descriptor = socket.native_handle();
   handle.abort = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
   error_code ignored;
@@ -146,7 +146,7 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
 
 std::string Upstream::target(const Wanted& wanted) const {
   if (wanted.transcription) {
-    // With a model the provider takes it for a conversation, and refuses the other type.
+    // With a model the provider treats it as a conversation, and refuses the transcription type.
     return with_parameter(without_parameter(address_.target, settings_.model_parameter), "intent",
                           "transcription");
   }
@@ -211,7 +211,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
 void Upstream::use_key(Secret key) {
   config::Upstream fresh = settings_;
   fresh.api_key = key;
-  hidden_->add(secrets_of(fresh));  // first: it may come back as soon as it is sent
+  hidden_->add(secrets_of(fresh));  // first: a peer may repeat the key as soon as it is sent
   key_.set(std::make_shared<const Secret>(std::move(key)));
 }
 

@@ -1,5 +1,7 @@
-// The way to the provider: resolve, connect (through a proxy if there is one), TLS with
-// verification, upgrade. One object for the whole program; any thread.
+// Connects to the provider: name lookup, TCP (through a proxy if configured), TLS with
+// verification, upgrade. One object for the whole program.
+//
+// Any thread; each connection belongs to the executor that dialled it. Failures are values.
 #pragma once
 
 #include <functional>
@@ -22,41 +24,43 @@
 
 namespace verbatim::server {
 
-/// Why there is no connection. `refused`: the provider answered and said no.
+/// Why a dial failed. `refused`: the provider answered with a refusal.
 struct DialFailure {
   bool refused = false;
-  std::string why;        ///< for the client and the log, in our words: a peer's may hold secrets
-  int status = 0;         ///< the provider's HTTP status, 0 if it gave none
-  std::string code = {};  ///< its error code, if it is a plain word; or empty
+  std::string
+      why;  ///< for the client and the log; it never quotes a peer, whose text may hold secrets
+  int status = 0;         ///< the provider's HTTP status; 0 if there was no answer
+  std::string code = {};  ///< the provider's error code if it is a plain word; otherwise empty
 };
 
-/// Lets the owner of a running dial() give it up.
+/// Lets the owner of a running dial() abort it.
 struct Dial {
   std::function<void()> abort;
 };
 
 class Upstream {
  public:
-  /// `limits`: of what a large message may take; how large one may be, the settings say. Throws
-  /// std::runtime_error if the settings can not work.
+  /// `settings`: address, key and size of a large message.
+  /// `limits`: memory and time for large messages.
+  /// Throws std::runtime_error if the settings cannot work.
   explicit Upstream(config::Upstream settings, WebSocketLimits limits = {});
 
   struct Wanted {
     std::string model;           ///< empty: the configured one
-    bool transcription = false;  ///< a transcription session, which has no model
-    std::string owner = {};      ///< of its large messages
+    bool transcription = false;  ///< dial a transcription session, which has no model
+    std::string owner = {};      ///< owner of its large messages
   };
   Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> dial(const Executor& executor,
                                                                    Wanted wanted,
                                                                    Dial& handle) const;
 
-  /// Whether a connection with TLS comes about, for /readyz. Empty: it does.
+  /// Tries a connection with TLS, for /readyz. Returns an empty string on success, else the reason.
   Awaitable<std::string> probe(const Executor& executor) const;
 
-  /// For connections from now on; those that are there keep theirs. Both are hidden.
+  /// Sets the key for new connections; existing ones keep theirs. Logs and errors hide both keys.
   void use_key(Secret key);
   std::shared_ptr<const Secret> key() const { return key_.get(); }
-  /// What must not be repeated of what the provider says. It grows with use_key().
+  /// The secrets to remove from the provider's messages. use_key() adds to it.
   std::shared_ptr<const session::SecretFilter> secrets() const { return hidden_; }
 
  private:
@@ -65,7 +69,7 @@ class Upstream {
   std::string target(const Wanted& wanted) const;
   Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
 
-  config::Upstream settings_;  ///< but for its key
+  config::Upstream settings_;  ///< without its key
   Reloadable<const Secret> key_;
   std::shared_ptr<session::SecretFilter> hidden_;
   WebSocketLimits limits_;

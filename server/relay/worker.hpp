@@ -1,4 +1,4 @@
-// One thread of the program: its event loop, its counts, and the gate through which the journal
+// One thread of the program: its event loop, its counters, and the gate through which the journal
 // wakes the sessions that live on it.
 #pragma once
 
@@ -14,11 +14,11 @@
 
 namespace verbatim::server {
 
-/// Who waits for the journal.
+/// A session that waits for the journal.
 class JournalWaiter {
  public:
   virtual ~JournalWaiter() = default;
-  /// On the worker's thread: the journal has moved (or failed). Wait again if that is not enough.
+  /// The journal has moved or failed. Wait again if that is not enough. On the worker's thread.
   virtual void journal_moved() = 0;
 };
 
@@ -37,29 +37,30 @@ class Worker {
   Executor executor() { return context_.get_executor(); }
   Tally& tally() { return tally_; }
 
-  // --- this worker's thread -----------------------------------------------------------------
-  /// Calls back once the journal has moved. The caller looks at the watermark again afterwards,
-  /// since it may have moved while this was being said.
+  // --- on this worker's thread ----------------------------------------------------------------
+  /// Calls journal_moved() once the journal has moved. The caller must check the watermark again
+  /// after this call, since it may have moved meanwhile.
   void await_journal(JournalWaiter& waiter) {
     for (const JournalWaiter* one : waiting_) {
       if (one == &waiter) return;
     }
     waiting_.push_back(&waiter);
     someone_waits_.store(true);
-    // Pairs with the fence below: either we see the new watermark, or the writer sees us waiting.
+    // Pairs with the fence below: either we see the new watermark, or the writer sees that we wait.
     std::atomic_thread_fence(std::memory_order_seq_cst);
   }
   void forget(JournalWaiter& waiter) { std::erase(waiting_, &waiter); }
 
-  // --- the journal's thread -----------------------------------------------------------------
+  // --- on the journal's thread ----------------------------------------------------------------
   void journal_moved() {
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!someone_waits_.exchange(false)) return;  // one wake-up a batch, none if nobody waits
+    if (!someone_waits_.exchange(false))
+      return;  // one wake-up for each batch, none without a waiter
     asio::post(context_, [this] { wake(); });
   }
 
-  /// Ends the loop as it stands and waits for that. What is still suspended on it is destroyed
-  /// with the worker: by then no session is left, only idle connections.
+  /// Stops the loop and waits for its thread. Coroutines still suspended on it are destroyed with
+  /// the worker: by then no session is left, only idle connections.
   void join() {
     context_.stop();
     if (thread_.joinable()) thread_.join();

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t day_ms = 24LL * 60 * 60 * 1000;
 
-/// When a user who has as many sessions as he may can ask again: one of them may end any time.
+/// Value of Retry-After for a user at the session limit: a session may end any time.
 constexpr int sessions_retry_seconds = 10;
 
 HttpResponse too_many(const char* code, const std::string& what, std::int64_t retry_s) {
@@ -72,7 +72,8 @@ Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl:
   if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0)
     co_return Entered(std::move(place));
   const std::int64_t day = now / day_ms;
-  // Held from before the store is read: what ends meanwhile is counted here, or there.
+  // Opened before the store is read, so that a session that ends meanwhile is counted here or
+  // there.
   place.account = account_of(user, day);
   if (!place.account->opened()) {
     const auto read = [user, day](storage::TranscriptStore& store) {
@@ -115,14 +116,14 @@ void AdmissionControl::leave(const std::string& user, bool counted) {
   const std::lock_guard lock(mutex_);
   const auto found = sessions_.find(user);
   if (counted && found != sessions_.end() && --found->second == 0) sessions_.erase(found);
-  // Nobody has them any more: the next one asks the store, which knows all that has ended.
+  // Remove unused accounts: the next session reads the usage of all ended sessions from the store.
   const auto first = accounts_.lower_bound({user, 0});
   for (auto it = first; it != accounts_.end() && it->first.first == user;)
     it = it->second.expired() ? accounts_.erase(it) : std::next(it);
 }
 
 AdmissionControl::Permit::~Permit() {
-  account.reset();  // before leave(), which clears away those that nobody has
+  account.reset();  // before leave(), which removes unused accounts
   if (keeper_ != nullptr) keeper_->leave(user_, counted_);
 }
 

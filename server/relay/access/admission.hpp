@@ -1,9 +1,9 @@
-// Who may begin a conversation now, as far as numbers go: connects of an address in a minute,
-// sessions of a user at once, and what a user's sessions of this day have used up. All of it is
-// decided before the upgrade.
+// Numeric limits on who may begin a conversation: connects of an address in a minute, concurrent
+// sessions of a user, and a user's consumption on the current day. All of them are checked before
+// the upgrade.
 //
-// Any thread. The mutex is held when a session begins and when it ends; what a running one uses is
-// added without it.
+// Any thread. The mutex is held when a session begins and when it ends; a running session adds its
+// usage without it. A refusal is the response to send.
 #pragma once
 
 #include <atomic>
@@ -24,14 +24,14 @@
 
 namespace verbatim::server {
 
-/// What the sessions have used that a user began on one day (UTC). A conversation belongs to the
-/// day on which it began, however long it lasts: so what is stored and what runs add up exactly.
+/// Usage of the sessions that a user began on one day (UTC). A conversation counts for the day on
+/// which it began, however long it lasts, so that stored and running usage add up exactly.
 class UserAccount final : public session::SharedUsage {
  public:
   session::Usage add(std::int64_t audio_ms, std::int64_t tokens) override;
   session::Usage used() const;
   bool opened() const { return opened_.load(); }
-  /// With what the store knows; only the first time counts.
+  /// Adds the usage that the store has; only the first call counts.
   void open(const session::Usage& stored);
 
  private:
@@ -40,7 +40,7 @@ class UserAccount final : public session::SharedUsage {
   std::atomic<bool> opened_{false};
 };
 
-/// Why nobody was let in, of the limits that are looked at before an upgrade.
+/// The limits that are checked before an upgrade.
 enum class AdmissionLimit : std::uint8_t {
   sessions = 0,
   sessions_per_user = 1,
@@ -51,7 +51,7 @@ enum class AdmissionLimit : std::uint8_t {
   journal_bytes = 6
 };
 
-/// The answer to one that is not let in, and by which limit, if by one of those.
+/// A refusal, and the limit that caused it, if it was one of these.
 struct NotAdmitted {
   HttpResponse response;
   std::optional<AdmissionLimit> limit = std::nullopt;
@@ -62,11 +62,11 @@ class AdmissionControl {
   explicit AdmissionControl(const config::Limits& limits)
       : limits_(limits), connects_(limits.connects_per_minute) {}
 
-  /// The answer to an address that connects too often.
+  /// The refusal for an address that connects too often; empty if it may connect.
   std::optional<NotAdmitted> refuse_address(const std::string& address);
 
-  /// A user's place among his own sessions, given back when it goes. Moves; what it points to
-  /// stays.
+  /// Permission for one session of a user, returned when it is destroyed. Movable; `account` stays
+  /// where it is.
   class Permit {
    public:
     Permit(Permit&& other) noexcept
@@ -85,14 +85,19 @@ class AdmissionControl {
         : keeper_(keeper), user_(std::move(user)), counted_(counted) {}
     AdmissionControl* keeper_;
     std::string user_;
-    bool counted_;  ///< among the sessions of the user
+    bool counted_;  ///< as one of the user's sessions
 
    public:
-    std::shared_ptr<UserAccount> account;  ///< null: users have no budgets
+    std::shared_ptr<UserAccount> account;  ///< null: no user budgets are configured
   };
 
-  /// Takes it, or says why not: 429 with Retry-After. `by_token`: a client token names the user. A
-  /// back end with its own key may stand for any number of people: its sessions are not counted.
+  /// Returns a permit, or a refusal: 429 with Retry-After, or 503 if the store cannot be read.
+  /// `user`: the user whose session begins.
+  /// `by_token`: a client token names the user. A back end with its own key may act for many
+  /// people, so its sessions are not counted.
+  /// `now`: wall clock in milliseconds.
+  /// `reader`: reads the user's stored usage, on its own thread.
+  /// `executor`: where the coroutine resumes.
   Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
                                                      TimeMs now, StoreReader& reader,
                                                      const Executor& executor);
@@ -104,7 +109,8 @@ class AdmissionControl {
   const config::Limits limits_;
   RateLimit connects_;
   std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> sessions_;  ///< of each user that tokens name, now
+  std::unordered_map<std::string, std::size_t>
+      sessions_;  ///< current sessions of each user named by a token
   std::map<std::pair<std::string, std::int64_t>, std::weak_ptr<UserAccount>> accounts_;
 };
 

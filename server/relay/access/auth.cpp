@@ -21,10 +21,10 @@ std::string text_or(const json& object, const char* key, const char* fallback) {
   return at != object.end() && at->is_string() ? at->get<std::string>() : fallback;
 }
 
-/// A part of its digest, of which nothing can be learned about the key.
+/// A part of the key's digest, which reveals nothing of the key.
 std::string key_id(const config::ApiKey& key) { return key.sha256.substr(0, 16); }
 
-/// No token's id begins so: those are cs_...
+/// No token's id has this prefix: those begin with cs_.
 constexpr std::string_view key_id_prefix = "key_";
 
 }  // namespace
@@ -117,7 +117,7 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
     }
     return AuthFailure{401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."};
   }
-  // Any public SDK insists on some key; on a development machine whatever it sends is fine.
+  // Public SDKs always send some key; the development mode accepts any.
   if (development_) return developer(request);
   if (!credential.empty()) {
     return AuthFailure{401, "invalid_api_key",
@@ -129,8 +129,8 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
                      "subprotocol openai-insecure-api-key.TOKEN."};
 }
 
-/// Listening on a loopback address is no proof that the peer is on this machine: a proxy here may
-/// stand for the whole internet, and a page elsewhere may have given its own name our address (DNS
+/// A loopback address does not prove that the peer is on this machine. A local proxy may forward
+/// for the whole Internet, and a foreign page may resolve its own name to our address (DNS
 /// rebinding).
 std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest& request) const {
   std::string_view why;
@@ -192,11 +192,12 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
     const auto at = payload.find(key);
     return at != payload.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
   };
-  // A signature proves who wrote it, not what: servers that share a secret may differ in version.
+  // The signature proves who made the token, not its form: servers that share a secret may have
+  // different versions.
   if (!payload.is_object() || number("v") != 1) return std::nullopt;
   TokenClaims claims;
   claims.id = text_or(payload, "id", "");
-  // Older programs gave an id to those alone that stand for something.
+  // Older versions gave an id only to tokens with stored content.
   claims.configured = payload.value("cfg", json(!claims.id.empty())) == true;
   claims.content_key = from_base64url(text_or(payload, "key", "")).value_or("");
   claims.user = text_or(payload, "user", "");

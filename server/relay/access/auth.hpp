@@ -1,7 +1,7 @@
-// Who may connect, and as whom. Client tokens (`ek_...`) are signed and expire; back-end keys
-// (`vk_...`) are kept as SHA-256 only. Nothing here is ever logged.
+// Authentication: client tokens (`ek_...`) are signed and expire; of back-end keys (`vk_...`) only
+// the SHA-256 is kept. No token and no key is logged.
 //
-// Immutable after construction; any thread.
+// Immutable after construction; any thread. Failures are values.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +20,32 @@
 
 namespace verbatim::server {
 
-/// What a client token says.
+/// The content of a client token.
 struct TokenClaims {
-  std::string id;  ///< by which the store knows it; empty: an older program has made it
-  /// It stands for settings, terms or metadata that the store has: without them it is no good.
+  std::string id;  ///< the token's id in the store; empty in tokens of older versions
+  /// The store has settings, terms or metadata for the token. It is not valid without them.
   bool configured = false;
-  /// Opens what the store keeps sealed for it (sealed.hpp). Empty: nothing is, or an older program
-  /// has made the token, and what it stands for is kept in the clear.
+  /// Key for the content that the store keeps sealed (sealed.hpp). Empty: there is none, or an
+  /// older version made the token and its content is stored unsealed.
   std::string content_key;
   std::string user;
-  /// False: the minter has named no user, and `user` is the name of its own key.
+  /// False: the token was minted without a user, and `user` is the name of the back-end key.
   bool user_named = true;
   std::string session_id;
-  /// The client may name another session of its user (`session=ID`): the minter named the user and
-  /// left the session open. Whose a session is, the store knows.
+  /// The client may name another session of its user (`session=ID`): the token was minted with a
+  /// user and without a session. The store knows the owner of each session.
   bool session_open = false;
   std::string metadata_json = "{}";
-  std::string model;  ///< empty: whatever the client asks for, or the configured one
+  std::string model;  ///< empty: the model that the client names, or the configured one
   std::int64_t expires_at_s = 0;
 };
 
-/// The longest token that fits into the head of a request: server.header_bytes_max without what a
-/// browser writes there beside it (2 KiB, or half of it where it is small).
+/// Size of the longest token in bytes that fits into a request's head: server.header_bytes_max less
+/// the other headers of a browser (2 KiB, or half of the limit if it is small).
 std::size_t token_bytes_max(std::size_t header_bytes_max);
 
-/// Why a token with these claims is of no use: it is longer than token_bytes_max(), and which of
-/// `fields` {name in answers, value} makes it so. nullopt: it fits.
+/// Explains why `token` cannot be used: it is longer than token_bytes_max(). Names the largest of
+/// `fields` {name in answers, value}. nullopt: the token is short enough.
 std::optional<std::string> too_long(
     std::string_view token, std::size_t header_bytes_max,
     std::initializer_list<std::pair<const char*, std::string_view>> fields);
@@ -54,17 +54,17 @@ struct Principal {
   enum class Kind { development, api_key, client_token };
   Kind kind = Kind::development;
   std::string user;
-  std::optional<TokenClaims> claims;  ///< of a client token
-  /// The token is good only for what it has opened before: token_judgement.hpp.
+  std::optional<TokenClaims> claims;  ///< set for a client token
+  /// The token has expired; it is valid only for sessions that it has opened (token_judgement.hpp).
   bool expired = false;
-  std::string key_id = {};  ///< of a back-end key
+  std::string key_id = {};  ///< id of a back-end key
 
-  /// Of the token, or of the back-end key, that was shown; what ends with it is found by this.
-  /// Empty: neither, or a token of a program that gave them no ids.
+  /// Identifies the token or back-end key of the request, to end what was admitted with it when it
+  /// is revoked. Empty: neither was sent, or the token is of a version without ids.
   std::string credential_id() const;
 };
 
-/// What Principal::credential_id() is for the key of this id.
+/// Principal::credential_id() for the key of this id.
 std::string credential_of_key(std::string_view key_id);
 bool is_of_key(std::string_view credential_id);
 
@@ -77,23 +77,25 @@ struct AuthFailure {
 
 class Authenticator {
  public:
-  /// Called once, with why a request was not let in that the development mode would have let in if
-  /// it had come from this machine. Any thread.
+  /// Called once, with the reason, when a request is refused that the development mode would admit
+  /// from this machine. Any thread.
   using FromElsewhere = std::function<void(std::string_view why)>;
-  /// `token_secret`: at least 32 bytes. `development`: admit without credentials what is asked on
-  /// this machine, under its loopback name and without a proxy between.
+  /// `api_keys`: the configured back-end keys.
+  /// `token_secret`: at least 32 bytes.
+  /// `development`: admit requests without credentials that come from this machine, to its loopback
+  /// name and not through a proxy.
   Authenticator(std::vector<config::ApiKey> api_keys, std::string token_secret, bool development,
                 FromElsewhere from_elsewhere = nullptr);
 
-  /// By credential_of().
+  /// Authenticates a request by credential_of(). `now_s`: wall clock in seconds.
   std::variant<Principal, AuthFailure> authenticate(const HttpRequest& request,
                                                     std::int64_t now_s) const;
 
   std::string mint(const TokenClaims& claims) const;
-  /// nullopt if the signature is wrong; expiry is the caller's to judge.
+  /// Reads a token. nullopt: the signature is wrong. The caller checks the expiry.
   std::optional<TokenClaims> read_token(std::string_view token) const;
 
-  /// Of all back-end keys. One that is replaced by another of the same name has another id.
+  /// Ids of all back-end keys. A key that replaces another of the same name has another id.
   std::vector<std::string> key_ids() const;
   bool has_key(std::string_view id) const;
 
@@ -109,17 +111,17 @@ class Authenticator {
   mutable std::once_flag told_;
 };
 
-/// The credential in a request, in the interface's order: Authorization: Bearer, api-key (as Azure
-/// spells it), the subprotocol. Empty if there is none.
+/// The credential of a request, in the interface's order: Authorization: Bearer, api-key (Azure's
+/// header), the subprotocol. Empty if there is none.
 struct Credential {
   std::string_view value;
-  bool in_header = false;  ///< of its own: no page sends that by itself
+  bool in_header = false;  ///< sent in a header, which no page sends without a script
 };
 Credential credential_of(const HttpRequest& request);
 
 struct NewApiKey {
-  std::string key;     ///< vk_..., shown once
-  std::string sha256;  ///< what the configuration holds
+  std::string key;     ///< vk_...; it is shown once
+  std::string sha256;  ///< stored in the configuration
 };
 NewApiKey make_api_key();
 

@@ -9,7 +9,7 @@ namespace verbatim::server {
 
 namespace {
 
-/// Of a parameter of the URL: some gateways take their key there.
+/// Whether a URL parameter of this name holds a key; some gateways take theirs so.
 bool names_secret(std::string_view written) {
   const std::string name = lower_case(written);
   const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };

@@ -1,5 +1,5 @@
-// The secrets that the configuration holds, for cutting them out of what is shown. Pure; any
-// thread.
+// The secrets in the configuration, so that they can be removed from texts for clients and logs.
+// Pure; any thread.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace verbatim::server {
 
-/// The provider's key in each form in which a peer may repeat it, and the proxy's password.
+/// The provider's key, in each form in which a peer may repeat it, and the proxy's password.
 std::vector<std::string> secrets_of(const config::Upstream& settings);
-/// Those, and all others of the configuration: no log line may hold them.
+/// These and all other secrets of the configuration, which no log line may contain.
 std::vector<std::string> secrets_of(const config::Settings& settings);
 
 }  // namespace verbatim::server

@@ -12,9 +12,9 @@ namespace verbatim::server {
 
 namespace {
 
-/// How a key begins, and how much follows at least. Ordinary words may begin so, too
-/// ("sk-lesson-of- monday"): then a key is told by a run of letters and digits without a separator,
-/// some of them digits.
+/// A key's prefix and minimum length. Ordinary words may have such a prefix
+/// ("sk-lesson-of-monday"). Then a key needs a run of letters and digits without a separator, with
+/// some digits in it.
 struct Form {
   std::string_view prefix;
   std::size_t length_min;
@@ -28,7 +28,7 @@ constexpr Form forms[] = {
 
 bool is_letter_or_digit(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-/// Of what a key or token is made: base64 in both alphabets, and the dot between a token's parts.
+/// The characters of keys and tokens: both base64 alphabets, and the dot between a token's parts.
 bool is_part_of_key(char c) {
   return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.' || c == '+' || c == '/' ||
          c == '=';
@@ -49,14 +49,14 @@ bool has_run(std::string_view text, std::size_t length) {
   return length == 0;
 }
 
-/// As many characters as a key may have.
+/// The longest beginning of `text` that consists of key characters.
 std::string_view key_at_start(std::string_view text) {
   const auto end = std::find_if_not(text.begin(), text.end(), is_part_of_key);
   return text.substr(0, static_cast<std::size_t>(end - text.begin()));
 }
 
-/// Whether a key begins where the text does. Looks at no more than `window` characters, or a text
-/// that is made for it would cost the square of its length.
+/// Whether `text` begins with a key. Looks at `window` characters at most: otherwise a crafted text
+/// would cost the square of its length.
 bool begins_with_secret(std::string_view text) {
   constexpr std::size_t window = 256;
   text = text.substr(0, window);
@@ -71,17 +71,18 @@ bool begins_with_secret(std::string_view text) {
   });
 }
 
-/// The first secret at or behind `from`; empty: there is none.
+/// The first secret at or after `from`; empty if there is none.
 std::string_view find_secret(std::string_view text, std::size_t from) {
   for (std::size_t at = from; at < text.size(); ++at) {
-    // A key begins behind whatever is no letter or digit.
+    // A key begins after a character that is neither a letter nor a digit.
     if (!is_letter_or_digit(text[at]) || (at > 0 && is_letter_or_digit(text[at - 1]))) continue;
     if (begins_with_secret(text.substr(at))) return key_at_start(text.substr(at));
   }
   return {};
 }
 
-/// Shorter ones stand in ordinary words: a provider that wants no key is given "none".
+/// Drops shorter values, which occur in ordinary text: "none" is a common key for a provider that
+/// needs none.
 std::vector<std::string> unmistakable(std::vector<std::string> secrets) {
   constexpr std::size_t length_min = 12;
   std::erase_if(secrets, [](const std::string& one) { return one.size() < length_min; });

@@ -1,7 +1,7 @@
-// Keys and tokens where they do not belong: in the place of an id, in a log line. Recognised by
-// their form, and ours by their value.
+// Finds keys and tokens in the wrong place: in an id or in a log line. It recognises foreign ones
+// by their form, and those of the configuration by their value.
 //
-// Any thread; add() by one at a time.
+// Any thread; calls of add() must not overlap.
 #pragma once
 
 #include <memory>
@@ -14,27 +14,28 @@
 
 namespace verbatim::server {
 
-/// Whether a word of it has the form of a key or token: ours (`ek_`, `vk_`), those of providers and
-/// webhooks (`sk-`, `xai-`, `AIza`, `whsec_`), JSON Web Tokens.
+/// Whether a word of `text` has the form of a key or token: ours (`ek_`, `vk_`), a provider's or a
+/// webhook's (`sk-`, `xai-`, `AIza`, `whsec_`), or a JSON Web Token.
 bool looks_like_secret(std::string_view text);
 
-/// "[hidden]" in place of each such word.
+/// Replaces each such word by "[hidden]".
 std::string without_secrets(std::string text);
 
-/// For the log: hides both, ours and what looks like one.
+/// For the log: hides the secrets in `ours` and everything that looks like one.
 Log::Redact redaction_of(std::shared_ptr<const session::SecretFilter> ours);
 
-/// Ids, users' names and writers stand in lists, logs and webhooks, and are kept.
+/// Refuses ids, user names and writer names that contain a secret, since they appear in lists, logs
+/// and webhooks.
 class IdGuard {
  public:
   explicit IdGuard(const config::Settings& settings);
 
-  /// From now on those of `fresh` settings, too.
+  /// Adds the secrets of reloaded settings.
   void add(const config::Settings& fresh);
 
   bool admits(std::string_view id) const;
 
-  /// What a refusal says, after the name of the field.
+  /// The text of a refusal, after the name of the field.
   static constexpr std::string_view why =
       " holds what looks like a key or a token. Ids stand in lists, logs and webhooks: credentials "
       "are sent in headers alone.";

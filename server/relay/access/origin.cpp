@@ -13,7 +13,7 @@ bool is_number(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// Of a name, an IPv4 address, or an IPv6 address in brackets.
+/// Whether `text` is a host name, an IPv4 address, or an IPv6 address in brackets.
 bool is_host(std::string_view text) {
   const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
   if (bracketed) text = text.substr(1, text.size() - 2);
@@ -43,7 +43,7 @@ std::optional<std::string> normal_origin(std::string_view text) {
     host.resize(colon);
     if (!is_number(port)) return std::nullopt;
   }
-  // Apps have schemes of their own, whose hosts they write as they like.
+  // Apps have their own schemes, whose hosts follow no common rule.
   if (known ? !is_host(host) : host.find_first_of("/?#@ ") != std::string::npos)
     return std::nullopt;
   if (known && port == (scheme == "https" ? "443" : "80")) port.clear();

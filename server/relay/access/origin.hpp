@@ -1,5 +1,5 @@
-// Origins of web pages (RFC 6454): whose pages may connect. Asked only where a page can have made
-// the request by itself: a browser sends no credential in a header unless a script of ours does.
+// Which web pages may connect, by their origin (RFC 6454). Checked only for requests that a page
+// can make without a script: no browser adds a credential header by itself.
 //
 // Pure; any thread. Immutable.
 #pragma once
@@ -14,26 +14,27 @@
 
 namespace verbatim::server {
 
-/// `scheme://host[:port]` in lower case, without the scheme's usual port. nullopt for anything
-/// else: `null`, a path, a user.
+/// Returns `scheme://host[:port]` in lower case, without the scheme's default port. nullopt for
+/// anything else: `null`, a path, a user.
 std::optional<std::string> normal_origin(std::string_view text);
 
 class OriginRules {
  public:
   OriginRules() = default;
-  /// `allowed`: besides the server's own. `public_url`: where clients reach the server; or empty.
+  /// `allowed`: origins besides the server's own.
+  /// `public_url`: the URL by which clients reach the server; may be empty.
   OriginRules(const std::vector<std::string>& allowed, const std::string& public_url);
   explicit OriginRules(const config::Server& server)
       : OriginRules(server.allowed_origins, server.public_url) {}
 
-  /// No page has made it, or a page of the server's own, or one of an origin that is allowed. Its
-  /// own is the one that the request names as its Host, or that of `public_url`.
+  /// Whether the request may connect: it has no origin, the server's own, or an allowed one. The
+  /// server's own origin is that of the Host header or of `public_url`.
   bool admit(const HttpRequest& request) const;
-  /// The request's page is of an origin that the configuration names.
+  /// Whether the configuration names the request's origin.
   bool names(const HttpRequest& request) const;
 
  private:
-  std::vector<std::string> allowed_;  ///< normal
+  std::vector<std::string> allowed_;  ///< in normal form
   std::optional<std::string> public_;
 };
 

@@ -1,10 +1,10 @@
-// Client tokens that were revoked a moment ago, and back-end keys that were taken away, for
-// whatever was admitted with one while that was written down: it looks here once it can be found,
-// and is found by those that look for it from then on. Whether a token is revoked at all, the store
-// knows; which keys are in force, the Authenticator.
+// Recently revoked client tokens and removed back-end keys. It closes a race: a client may be
+// admitted while a revocation is being stored. Such a client is registered first and then looks
+// here; a later revocation finds it by its credential. The store knows which tokens are revoked,
+// the Authenticator which keys are valid.
 //
-// Any thread; one small mutex, touched when something is revoked, a client admitted or a watcher
-// woken.
+// Any thread. One small mutex, taken at a revocation, when a client is admitted, and when an
+// event-stream subscriber is notified.
 #pragma once
 
 #include <chrono>
@@ -19,10 +19,11 @@ namespace verbatim::server {
 
 class Revocations {
  public:
-  /// Longer than anything takes from a look into the store to being found by its token.
+  /// Longer than the time from the check in the store until the client can be found by its
+  /// credential.
   static constexpr auto kept_for = std::chrono::minutes(10);
 
-  /// Ids: Principal::credential_id().
+  /// Adds ids of Principal::credential_id().
   void add(const std::string& credential_id) {
     const auto at = Clock::now();
     {
@@ -34,7 +35,7 @@ class Revocations {
   void add(const std::unordered_set<std::string>& credential_ids) {
     for (const std::string& id : credential_ids) insert(id, Clock::now());
   }
-  /// A key is in force again.
+  /// A key is valid again.
   void remove(const std::string& credential_id) {
     const std::lock_guard lock(mutex_);
     recent_.erase(credential_id);

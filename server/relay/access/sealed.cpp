@@ -23,7 +23,7 @@ const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-/// Ready for the text; null if the library fails.
+/// A cipher with key, nonce and place set; null if the library fails.
 Cipher begin(CipherMode mode, std::string_view key, std::string_view nonce,
              std::string_view place) {
   Cipher cipher(EVP_CIPHER_CTX_new(), &EVP_CIPHER_CTX_free);
@@ -36,7 +36,7 @@ Cipher begin(CipherMode mode, std::string_view key, std::string_view nonce,
   return begun ? std::move(cipher) : Cipher(nullptr, &EVP_CIPHER_CTX_free);
 }
 
-/// False also where the tag does not fit.
+/// Returns false if the library fails or the tag is wrong.
 bool run(EVP_CIPHER_CTX* cipher, std::string_view from, std::string& into) {
   into.assign(from.size(), '\0');
   auto* const out = reinterpret_cast<unsigned char*>(into.data());

@@ -1,6 +1,6 @@
-// What a client token stands for and the store keeps: settings of its sessions, and metadata that
-// only back ends read. It is kept sealed and only the token has the key, so that erasing a session
-// need not end the tokens that it was opened with, although they may open others.
+// Seals the content of a client token in the store: session settings, and metadata for back ends.
+// Only the token holds the key. So a session can be erased without ending the tokens that opened
+// it, which may open other sessions.
 //
 // Pure; any thread.
 #pragma once
@@ -11,11 +11,11 @@
 
 namespace verbatim::server {
 
-/// `key`: of the token's claims. Empty: it stands for nothing, and nothing is done.
+/// Seals the content with `key`, the key in the token's claims. Does nothing if it is empty.
 void seal_content(storage::ClientToken& token, const std::string& key);
 
-/// As it was before seal_content(). False: it does not belong to a token with this key. Without a
-/// key what is kept in the clear is left as it is (a program before this one has written it).
+/// Undoes seal_content(). Returns false if `token` was sealed with another key. Without a key it
+/// leaves unsealed content of older versions as it is.
 bool unseal_content(storage::ClientToken& token, const std::string& key);
 
 }  // namespace verbatim::server

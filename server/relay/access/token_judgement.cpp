@@ -5,11 +5,11 @@ namespace verbatim::server {
 namespace {
 
 AuthFailure foreign_session() {
-  // Whose session it is, and whether there is one, is nobody else's business.
+  // Do not reveal who owns the session, or whether it exists.
   return {404, "session_not_found", "There is no such session, or the token is not for it."};
 }
 
-/// What is wrong with the token itself, whatever it is to be used for.
+/// Checks the token itself, for any use.
 std::optional<AuthFailure> refuse_token(const TokenClaims& claims, bool expired,
                                         const storage::TokenStanding& standing) {
   if (standing.stored && standing.stored->revoked_at) return revoked_token();

@@ -13,8 +13,7 @@ using nlohmann::json;
 
 constexpr std::size_t names_max = 100;
 
-/// The limits that a token may have, by their names, and what the configuration allows at most
-/// (0: anything).
+/// A limit that a token may set, and the configured value that it may not exceed (0: no limit).
 struct Ceiling {
   const char* name;
   const char* key;
@@ -81,7 +80,7 @@ std::variant<std::string, BadTerm> read_terms(const json& verbatim,
   if (!limits.is_object()) return BadTerm{"verbatim.limits", "must be an object"};
   if (auto bad = unknown_member(policy, "verbatim.policy", {"client_events", "locked", "hide"}))
     return std::move(*bad);
-  // "all" and "bound" may stand alone, as they do in no list that has more to say.
+  // "all" and "bound" may stand as a string instead of a list.
   if (const auto locked = policy.find("locked"); locked != policy.end() && locked->is_string())
     *locked = json::array({*locked});
   if (auto bad = check_names(policy, "locked", is_field,

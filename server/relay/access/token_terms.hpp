@@ -1,8 +1,8 @@
-// The terms of a session: what its client may do and how much it may use. The configuration says
-// what holds for everybody; whoever mints a token may say more for that one, in `verbatim.policy`
-// and `verbatim.limits`.
+// The terms of a session: what its client may do and how much it may use. The configuration sets
+// them for all sessions. A minted token may make them stricter in `verbatim.policy` and
+// `verbatim.limits`.
 //
-// Pure; any thread.
+// Pure; any thread. Errors are values, but where stated otherwise.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,21 +15,21 @@
 namespace verbatim::server {
 
 struct BadTerm {
-  std::string place;  ///< verbatim.limits.tokens
+  std::string place;  ///< for example verbatim.limits.tokens
   std::string why;
 };
 
-/// The two members of a request's `verbatim` object, judged: as they are kept with the token. A
-/// limit may be stricter than the configuration's, never wider.
+/// Validates the two members of a request's `verbatim` object. Returns them as they are stored with
+/// the token. A limit may be stricter than the configured one, never wider.
 std::variant<std::string, BadTerm> read_terms(const nlohmann::json& verbatim,
                                               const config::Settings& settings);
 
-/// Sets what a session is held to. Precondition: `terms_json` is of read_terms(), or empty.
+/// Applies the terms to a session's options. Precondition: `terms_json` is from read_terms(), or
+/// empty.
 void apply_terms(const config::Settings& settings, const std::string& terms_json,
                  session::SessionOptions& options);
 
-/// Throws ConfigError where [policy] names a field that can only be a slip of the pen: a lock that
-/// holds nothing is none.
+/// Throws ConfigError if [policy] names an unknown field: a misspelt lock would protect nothing.
 void require_known_fields(const config::Settings& settings);
 
 }  // namespace verbatim::server

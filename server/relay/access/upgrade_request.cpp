@@ -20,7 +20,7 @@ bool is_base64_of_16_bytes(std::string_view key) {
                      [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
 }
 
-// What the handshake itself demands (RFC 6455, 4.2.1), asked before anything is begun for it.
+// Requirements of the handshake (RFC 6455, section 4.2.1), checked first.
 std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
   if (request.header("Sec-WebSocket-Version") != "13") {
     HttpResponse refused = openai_error(426, "unsupported_version",
@@ -85,7 +85,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
     }
     const bool bound = principal.claims && !principal.claims->session_open;
     if (bound && call.session_id != *asked) {
-      // Whose session it is, and whether there is one, is nobody else's business.
+      // Do not reveal who owns the session, or whether it exists.
       return openai_error(404, "session_not_found",
                           "There is no such session, or the token is not for it.");
     }
@@ -117,7 +117,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
     if (*audio != "binary" && *audio != "json") {
       return openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'.");
     }
-    // Whoever does not hear verbatim.session can not know that it was granted.
+    // A client without verbatim.session cannot learn that binary audio was granted.
     call.binary_audio = *audio == "binary" && call.extension_events;
   }
   const auto features = split_list(request.header("OpenAI-Beta"));

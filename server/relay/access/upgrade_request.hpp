@@ -1,7 +1,7 @@
-// An upgrade request to /v1/realtime, examined: who asks, and for which conversation.
+// Validates an upgrade request to /v1/realtime and reads the caller and the wanted conversation.
 //
-// Pure but for the randomness of a new session's id; any thread. Untrusted input: what is wrong
-// with it comes back as the answer to give.
+// Pure but for the random id of a new session; any thread. The input is untrusted: an error comes
+// back as the response to send.
 #pragma once
 
 #include <cstdint>
@@ -18,22 +18,23 @@
 
 namespace verbatim::server {
 
-/// What the request asks for, once it is found to be in order.
+/// The content of a valid request.
 struct RealtimeCall {
   std::string session_id;
   std::string user;
-  bool by_token = false;  ///< the user is the one that a client token names
+  bool by_token = false;  ///< a client token names the user
   std::string metadata_json = "{}";
   std::string model;
-  std::optional<TokenClaims> token;  ///< the client's
+  std::optional<TokenClaims> token;  ///< of the client, if it sent one
   std::string credential_id;         ///< Principal::credential_id()
-  bool token_expired = false;        ///< it may come back to what the token has opened
-  bool transcription = false;        ///< what is said is only written down
+  bool token_expired = false;        ///< it may only resume sessions that the token has opened
+  bool transcription = false;  ///< a transcription session: speech is transcribed, not answered
   bool extension_events = false;
-  bool binary_audio = false;                  ///< audio comes and goes as binary frames
-  std::optional<std::uint64_t> after;         ///< has received so many messages of this attempt
-  std::string protocol;                       ///< to select; empty: none
-  const session::Dialect* dialect = nullptr;  ///< null: the provider's own
+  bool binary_audio = false;  ///< audio is sent and received as binary frames
+  std::optional<std::uint64_t>
+      after;             ///< number of messages of this attempt that the client has received
+  std::string protocol;  ///< subprotocol to select; empty: none
+  const session::Dialect* dialect = nullptr;  ///< null: the provider's own dialect
 };
 
 std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
