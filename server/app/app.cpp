@@ -45,10 +45,10 @@ namespace verbatim::server {
 
 namespace {
 
-/// How often the disk's free space and the journal's progress are looked at.
+/// Interval of the checks of the disk's free space and the journal's progress.
 constexpr auto storage_look_interval = std::chrono::milliseconds(250);
 
-/// For watchers to take the last that there is to see; whoever is slower reconnects.
+/// Time for event-stream subscribers to read the last events; a slower one must reconnect.
 constexpr auto last_look_max = std::chrono::seconds(1);
 
 constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
@@ -62,7 +62,8 @@ std::size_t worker_count(int configured) {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-/// Before a lock, a secret or a certificate is made in it: what refuses a start changes nothing.
+/// Checks the store before a lock, a secret or a certificate is created: a refused start changes
+/// nothing.
 const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
   storage::require_whole_store(database_in(settings.server.data_dir),
                                settings.storage.fallback_dir);
@@ -86,7 +87,7 @@ void join(const Workers& workers) {
   for (const auto& worker : workers) worker->join();
 }
 
-/// The built-in provider: a listener of its own on a loopback port, on a thread of its own.
+/// The built-in provider: its own listener on a loopback port, on its own thread.
 class BuiltInProvider {
  public:
   BuiltInProvider(simulator::Options options, Executor control, const config::Server& limits,
@@ -191,26 +192,26 @@ struct App::Parts {
   }
 
   ~Parts() {
-    // Sessions are over or cut by now; what still runs on the workers is idle connections.
+    // All sessions have ended or were aborted; the workers hold only idle connections now.
     provider.reset();
     join(workers);
     webhooks.reset();
     journal.reset();
   }
 
-  /// What is left when nothing is served any more. The exit code.
+  /// Closes what is left when serving has ended. Returns the exit code.
   int close() {
     provider.reset();
     join(workers);
     webhooks.reset();
-    // All that was promised is durable; the rest of an orderly end must not take for ever.
+    // All acknowledged data is durable; the rest of an orderly end must not block for ever.
     const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
     const bool held =
         journal->state() == storage::JournalState::unavailable && journal->queue_bytes() > 0;
     if (!journal->shut_down(patience)) {
       log.error("journal.not_closed", {{"why", "the disk does not answer"},
                                        {"now", "the next start recovers the journal"}});
-      std::_Exit(1);  // the writer's thread can not be joined
+      std::_Exit(1);  // the writer's thread cannot be joined
     }
     return held || journal->failed() ? 1 : exit_code;
   }
@@ -239,7 +240,7 @@ struct App::Parts {
         from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
   }
 
-  /// Of what is accepted and should be put right.
+  /// Logs warnings about settings that are accepted but should be changed.
   void warn_of(const config::Settings& from) {
     for (const std::string& warning : from.warnings) log.warn("config", {{"warning", warning}});
     if (!from.auth.token_secret.empty()) return;
@@ -247,7 +248,7 @@ struct App::Parts {
     if (!made.empty()) log.warn("config", {{"warning", "the token secret: " + made}});
   }
 
-  /// For the tests that must be seen to fail without write-ahead.
+  /// For tests that must fail without write-ahead.
   void promise_nothing() {
     if (!listens_on_loopback(settings.server)) {
       throw config::ConfigError(
@@ -317,7 +318,7 @@ struct App::Parts {
     });
   }
 
-  /// The disk has room again. What was read, or not done, for want of it is made good.
+  /// The disk has room again. Redoes what was skipped or read incompletely before.
   void catch_up() {
     asio::post(control, [this] {
       if (!store.take_catching_up()) return;
@@ -341,8 +342,8 @@ struct App::Parts {
     }
   }
 
-  /// What was opened with a key that `next` does not have any more ends. Whether its tokens can be
-  /// revoked on the disk is another matter.
+  /// Ends everything that was admitted with a key that `next` no longer has. Revoking its tokens in
+  /// the store is a separate step, which may fail.
   void use_keys_of(std::shared_ptr<const Authenticator> next) {
     const auto before = authenticator.get();
     const auto removed = std::make_shared<std::unordered_set<std::string>>();
@@ -359,7 +360,7 @@ struct App::Parts {
                                       {"now", "their connections and tokens end"}});
   }
 
-  /// Of back-end keys that are not in force any more; their connections end.
+  /// Revokes the tokens of back-end keys that are no longer configured, and ends their connections.
   Awaitable<void> revoke_tokens_of_removed_keys() {
     using Ids = std::unordered_set<std::string>;
     const auto ids = std::make_shared<Ids>();
@@ -374,7 +375,7 @@ struct App::Parts {
             done(error ? Failed(error->what()) : Failed());
           });
     };
-    // A disk that does not take it now must not keep a start from serving.
+    // A disk that does not respond must not block the start.
     const auto deadline = Clock::now() + settings.journal.stuck_commit;
     const auto outcome = co_await from_callback<Failed>(control.get_executor(), deadline, start);
     const Failed failed = outcome ? *outcome : Failed("the disk does not answer");
@@ -424,7 +425,7 @@ struct App::Parts {
     control.stop();
   }
 
-  /// Connections to the provider that are there keep the key that they have shown.
+  /// Existing upstream connections keep their key.
   void use_provider_key_of(const config::Settings& fresh) {
     const Secret& key = fresh.upstream.api_key;
     if (key.reveal() == upstream->key()->reveal()) return;
@@ -486,8 +487,8 @@ struct App::Parts {
       registry.drain(session::CloseReason::server_shutdown, "the server is going down");
     }
     const auto deadline = Clock::now() + settings.server.shutdown_grace;
-    // Whatever the hurry: each conversation has handed in its last record when its thread has
-    // come this far.
+    // Even a hurried end waits for this: once a worker comes this far, each of its conversations
+    // has handed its last record to the journal.
     for (const auto& worker : workers) {
       const auto reached = [&worker](auto done) {
         asio::post(worker->executor(), [done]() mutable { done(true); });
@@ -506,24 +507,25 @@ struct App::Parts {
 
   Options options;
   config::Settings& settings;
-  std::shared_ptr<session::SecretFilter> hidden;  ///< of the configuration, for the log
+  std::shared_ptr<session::SecretFilter>
+      hidden;  ///< secrets of the configuration, hidden in the log
   IdGuard id_guard;
   Log log;
   DataDir data_dir;
   asio::io_context control{1};
-  /// Goes last: a second signal while all this is taken down is no reason to die of it.
+  /// Destroyed last, so that a second signal during shutdown does not kill the process.
   asio::basic_signal_set<Executor> signals{control.get_executor()};
   std::size_t workers_wanted;
   Metrics metrics;
-  Descriptors descriptors;  ///< before the workers: their connections give them back
+  Descriptors descriptors;  ///< before the workers: their connections return descriptors
   LargeMessages large_messages{
       std::max(settings.server.large_message_bytes, largest_message(settings)),
       largest_message(settings), small_message_bytes_max + FrameReader::granted_step};
   BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   AnswerMemory answers{
-      settings.server.answers_bytes_max};  ///< before the workers, whose answers have a part in it
-  LiveFeed feed;  ///< before the workers: watchers leave it when those are taken down
-  JournalShares journal_shares;  ///< before the workers, whose sessions have a part in it
+      settings.server.answers_bytes_max};  ///< before the workers, whose answers hold shares
+  LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
+  JournalShares journal_shares;  ///< before the workers, whose sessions hold shares
   Workers workers;
   Registry registry;
   Revocations revocations;
@@ -533,9 +535,9 @@ struct App::Parts {
   StorageWatch storage_watch;
   StoreStart store;
   std::unique_ptr<storage::SqliteJournal> journal;
-  std::unique_ptr<session::Journal> forwarding;  ///< null, but for testing.forward_before_commit
+  std::unique_ptr<session::Journal> forwarding;  ///< null, but with testing.forward_before_commit
   std::unique_ptr<StoreReader> reader;
-  std::unique_ptr<StoreReader> admission;  ///< for what a client waits for to be let in
+  std::unique_ptr<StoreReader> admission;  ///< for reads that admit a client
   std::unique_ptr<Merger> merger;
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
@@ -554,8 +556,8 @@ struct App::Parts {
 App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
 
 App::~App() {
-  // While it is taken down our handlers still stand; behind them, until the process has ended, a
-  // further signal would kill it and hide the exit code.
+  // Our handlers work until the signal set is destroyed. After that, until the process exits, a
+  // signal would kill it and hide the exit code.
   sigset_t late;
   sigemptyset(&late);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&late, signal);

@@ -1,4 +1,6 @@
-// The wiring diagram: builds every part in order, runs them, takes them down in order.
+// The composition root: builds all parts in order, runs them, and shuts them down in order.
+//
+// On the main thread, which is the control thread.
 #pragma once
 
 #include <filesystem>
@@ -14,11 +16,12 @@ class App {
   struct Options {
     config::Settings settings;
     config::Sources sources;           ///< read again at SIGHUP
-    std::filesystem::path ready_file;  ///< told once connections are accepted; may be empty
+    std::filesystem::path ready_file;  ///< written once connections are accepted; may be empty
   };
 
-  /// Opens the data folder, recovers the journal, binds. Throws std::runtime_error or StorageError
-  /// with a text for the operator; config::ConfigError if the settings do not fit together.
+  /// Opens the data directory, recovers the journal, and binds the listeners. Throws
+  /// std::runtime_error or StorageError with a text for the operator; config::ConfigError if the
+  /// settings contradict each other.
   explicit App(Options options);
   ~App();
 
@@ -31,7 +34,7 @@ class App {
   std::unique_ptr<Parts> parts_;
 };
 
-/// The simulated provider on its own.
+/// Options of `verbatim simulate`, the simulated provider.
 struct SimulatorApp {
   Endpoint listen{"127.0.0.1", 0};
   std::filesystem::path recordings_dir;
@@ -40,8 +43,9 @@ struct SimulatorApp {
   double pace = 1.0;
   std::uint64_t seed = 1;
   std::string faults;
-  std::string profile;                  ///< not empty: whose ways it has, at the door too
-  std::filesystem::path received_file;  ///< not empty: client events are written there
+  std::string
+      profile;  ///< not empty: imitate this provider's profile, its admission checks included
+  std::filesystem::path received_file;  ///< not empty: write client events to this file
   LogOptions log;
 };
 int run_simulator(const SimulatorApp& options);

@@ -22,7 +22,7 @@ void print(const nlohmann::json& value) {
 }
 
 int complain(const std::string& what, int code) {
-  // A key that was given for the name of its file must not stand on the screen or in a log.
+  // A key passed instead of its file's name must not appear on the screen or in a log.
   std::cerr << "verbatim: " << without_secrets(what) << "\n";
   return code;
 }

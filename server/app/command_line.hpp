@@ -1,4 +1,4 @@
-// What all commands share: where their settings come from, how they print, how they end.
+// What all commands share: sources of settings, output, exit codes. On the main thread.
 #pragma once
 
 #include <string>
@@ -28,7 +28,7 @@ struct Common {
 
 void print(const nlohmann::json& value);
 
-/// Says it and returns the code.
+/// Prints `what` as an error to stderr and returns `code`.
 int complain(const std::string& what, int code);
 
 }  // namespace verbatim::server

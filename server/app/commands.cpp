@@ -97,7 +97,8 @@ struct TokenRequest {
   std::string metadata = "{}";
 };
 
-/// As far as the store is here: a token may also be made before the first start, or elsewhere.
+/// Checks the owner if the store is here. A token may also be made before the first start, or on
+/// another machine.
 bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (claims.session_open || !std::filesystem::exists(file)) return false;
@@ -106,7 +107,8 @@ bool is_of_another_user(const config::Settings& settings, const TokenClaims& cla
   return owner && *owner != claims.user;
 }
 
-/// So that it can be listed and revoked. It is good without that, too: a signature is enough.
+/// Stores the token so that it can be listed and revoked. It is valid without that: its signature
+/// is enough.
 void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (!std::filesystem::exists(file)) return;
@@ -267,7 +269,7 @@ int sessions_delete(const Common& common, const std::string& id) {
     }
   }
   const config::Settings settings = common.settings();
-  // First: what cannot be removed can be erased again as long as the session is there.
+  // First: if it cannot be removed, the session still exists and can be erased again.
   if (!erase_captured(settings.capture.dir, id)) {
     return complain("cannot remove every captured file of session " + id + " from " +
                         settings.capture.dir.string() + "; nothing else of it was erased",
@@ -331,8 +333,7 @@ void add_common(CLI::App& command, Common& common) {
 int run_command_line(int argc, char** argv) {
   recycle_record_buffers();
   std::signal(SIGPIPE, SIG_IGN);
-  // A limit on files' sizes (ulimit -f, LimitFSIZE=) is an error of the write then, as a full disk
-  // is.
+  // A file size limit (ulimit -f, LimitFSIZE=) then fails the write, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   Common common;
   CLI::App app{"Verbatim relays realtime voice and keeps the transcripts.", "verbatim"};

@@ -27,15 +27,15 @@ config::Settings settings_for(const Common& common, const std::string& data_dir)
   return settings;
 }
 
-/// The database that all commands open. Throws if it, or the fallback directory's part, is missing
-/// beside its log: what is there then is not the store.
+/// The database that all commands open. Throws if it, or its part in the fallback directory, is
+/// missing although its log exists: such a store is incomplete.
 fs::path whole_store(const config::Settings& settings) {
   fs::path file = database_in(settings.server.data_dir);
   storage::require_whole_store(file, settings.storage.fallback_dir);
   return file;
 }
 
-/// The fallback directory's part of the journal, if there is one now.
+/// The journal's segment in the fallback directory, if there is one now.
 std::optional<fs::path> segment_of(const config::Settings& settings) {
   if (settings.storage.fallback_dir.empty()) return std::nullopt;
   const fs::path segment = storage::segment_in(settings.storage.fallback_dir);

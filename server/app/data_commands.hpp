@@ -1,16 +1,17 @@
-// The commands that look after what is kept: backup, check --data, recover. docs/durability.md says
-// when to use which.
+// Commands that maintain the stored data: backup, check --data, recover, webhook deliveries.
+// docs/durability.md explains when to use them. Each returns an exit code.
 #pragma once
 
 #include "server/app/command_line.hpp"
 
 namespace verbatim::server {
 
-/// `data_dir` empty: as the settings say.
+/// `data_dir`: the data directory; empty: the configured one.
 int backup(const Common& common, const std::string& data_dir, const std::string& file);
 int check_data(const Common& common, const std::string& data_dir);
 int recover(const Common& common, bool dry_run);
-/// What webhooks have not got yet; and dead letters sent again, beside a running server.
+/// List webhook messages that were not delivered; send dead letters again, also while a server
+/// runs.
 int list_deliveries(const Common& common, bool dead_only);
 int redrive_deliveries(const Common& common, const std::string& message);
 

@@ -37,7 +37,7 @@ std::filesystem::path database_in(const std::filesystem::path& data_dir) {
 bool is_served(const std::filesystem::path& data_dir) {
   const int lock = ::open((data_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (lock < 0) return false;
-  // Shared, and given back at once: only a start in this very instant would find it taken.
+  // A shared lock, released at once: only a start at the same moment would see it.
   const bool taken = ::flock(lock, LOCK_SH | LOCK_NB) != 0;
   ::close(lock);
   return taken;
@@ -45,7 +45,7 @@ bool is_served(const std::filesystem::path& data_dir) {
 
 std::string token_secret_in(const std::filesystem::path& data_dir) {
   const std::filesystem::path path = data_dir / "token_secret";
-  // Whoever makes the file first wins; both then read the same.
+  // The first process to create the file wins; then both read the same.
   const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (made >= 0) {
     const std::string secret = base64url(random_bytes(secret_bytes));

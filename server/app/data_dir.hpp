@@ -1,4 +1,4 @@
-// The folder that holds everything Verbatim keeps, and the lock that one server has on it.
+// The data directory and its lock: one server uses it at a time. Errors are exceptions.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +10,8 @@ namespace verbatim::server {
 
 class DataDir {
  public:
-  /// Makes the folder (0700) if it is not there and locks it. Throws std::runtime_error that says
-  /// what to do: not writable, or another server has it.
+  /// Creates the directory (0700) if it does not exist, and locks it until destruction. Throws
+  /// std::runtime_error with advice: it is not writable, or another server uses it.
   explicit DataDir(std::filesystem::path path);
   ~DataDir();
   DataDir(const DataDir&) = delete;
@@ -22,7 +22,7 @@ class DataDir {
 
   std::filesystem::path token_secret_file() const { return path_ / "token_secret"; }
 
-  /// The secret that client tokens are signed with; made once.
+  /// The secret that signs client tokens; created once.
   std::string token_secret() const;
 
  private:
@@ -30,11 +30,11 @@ class DataDir {
   int lock_ = -1;
 };
 
-/// For commands that only look: where a server with this folder keeps its database.
+/// For read-only commands: the database file of a server with this directory.
 std::filesystem::path database_in(const std::filesystem::path& data_dir);
-/// Whether a server uses the folder now. Changes nothing in it.
+/// Whether a server uses the directory now. Changes nothing in it.
 bool is_served(const std::filesystem::path& data_dir);
-/// The same secret, for `verbatim token`. Throws if it can not be read or made.
+/// The same secret, for `verbatim token`. Throws if it cannot be read or created.
 std::string token_secret_in(const std::filesystem::path& data_dir);
 
 }  // namespace verbatim::server

@@ -1,8 +1,9 @@
-// The journal with its promise taken out: what is appended counts as durable at once, so that text
-// is sent on before it is stored. It exists so that the tests of that promise can be seen to fail
-// without it (testing.forward_before_commit); the real journal does not know of it.
+// A journal without write-ahead: every append counts as durable at once, so text is sent before it
+// is stored. Tests use it to see the write-ahead tests fail (testing.forward_before_commit). The
+// real journal does not depend on it.
 //
-// Any thread, as the journal behind it. Never refuses what that one takes.
+// Any thread, like the journal behind it, which must outlive it. Accepts and refuses as that one
+// does.
 #pragma once
 
 #include <utility>
@@ -37,7 +38,7 @@ class ForwardBeforeCommit final : public session::Journal {
   bool crowded() const override { return journal_.crowded(); }
 
  private:
-  /// No attempt is open before the journal's first sequence is durable.
+  /// Sequence 1 is durable: no attempt opens before the journal's first sequence is.
   static session::Taken long_durable(session::Taken given) {
     return {given.sequence == 0 ? session::Sequence{0} : session::Sequence{1}, given.bytes};
   }

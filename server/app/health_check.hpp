@@ -1,5 +1,5 @@
-// `verbatim health`: asks a running server whether it is ready. For container health checks, where
-// no other TLS client is at hand.
+// `verbatim health`: asks a running server whether it is ready. For container health checks in
+// images without another TLS client. On the caller's thread.
 #pragma once
 
 #include <chrono>
@@ -9,11 +9,11 @@ namespace verbatim::server {
 
 struct HealthAnswer {
   int status = 0;      ///< HTTP status; 0: no answer
-  std::string detail;  ///< the answer's body, or what the network said
+  std::string detail;  ///< the answer's body, or the network error
 };
 
-/// GET `url` without verifying the certificate: it asks this machine's own server, and believes
-/// nothing but the status.
+/// GET `url`, for at most `limit`. Does not verify the certificate: it asks the server on this
+/// machine, and uses only the status.
 HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit);
 
 }  // namespace verbatim::server

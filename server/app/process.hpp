@@ -1,14 +1,16 @@
-// What the process asks of the system for itself: files it may open, and who may look into it.
+// Process-wide system settings: limits on open files and on core dumps. Call them at start, on the
+// main thread.
 #pragma once
 
 namespace verbatim::server {
 
-/// As many open files as it may have: two sockets a session, and the usual soft limit of 1024 would
-/// be the first thing to run out.
+/// Raises the soft limit on open files to the hard limit. A session needs two sockets, so the usual
+/// soft limit of 1024 would be reached first.
 void raise_file_limit();
 
-/// Memory holds the provider's key, tokens and what is said: no core file, and no debugger of
-/// another process of the same user (server.core_dumps). Zero, or the errno of the refusal.
+/// Forbids core files, and debuggers of other processes of the same user (server.core_dumps):
+/// memory holds the provider's key, tokens and transcript text. Returns 0, or the errno of the
+/// failure.
 int forbid_dumps();
 
 }  // namespace verbatim::server

@@ -1,4 +1,7 @@
-// What one worker serves on the main listener: the API, and the realtime endpoint.
+// What a worker serves on the main listener: the API and the realtime endpoint; and what it serves
+// on metrics.listen.
+//
+// One object for each worker, on the worker's thread.
 #pragma once
 
 #include "server/api/router.hpp"
@@ -6,7 +9,7 @@
 
 namespace verbatim::server {
 
-/// What an operator's machines ask: it must be answered whatever else is not.
+/// Operators' probes. They are answered even when other requests are refused.
 inline bool is_operators_path(const std::string& path) {
   return path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/version";
 }
@@ -55,7 +58,7 @@ class RelayService final : public HttpService {
   bool with_metrics_;
 };
 
-/// For metrics.listen: what an operator's machines ask, and nothing else.
+/// For metrics.listen: serves the operators' probes and nothing else.
 class MetricsService final : public HttpService {
  public:
   MetricsService(Api& api, Worker& worker) : api_(api), worker_(worker) {}

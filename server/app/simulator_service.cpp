@@ -14,11 +14,11 @@ namespace verbatim::server {
 
 namespace {
 
-// Generous: what a provider would accept (protocol notes, section 3).
+// A generous limit, as a provider's is (protocol notes, section 3).
 constexpr std::size_t message_bytes_max = 32 * 1024 * 1024;
 constexpr auto patience = std::chrono::seconds(10);
 
-/// One client of the simulated provider: a reader, and a writer that keeps the script's time.
+/// One client of the simulated provider: a reader, and a writer that follows the script's timing.
 class Conversation {
  public:
   Conversation(std::unique_ptr<Peer> peer, simulator::SimulatedConnection script,
@@ -108,7 +108,7 @@ ReceivedEvents::ReceivedEvents(const std::filesystem::path& file) {
 void ReceivedEvents::add(std::string_view event) {
   if (!file_.is_open() || session::peek_type(event) == "input_audio_buffer.append") return;
   std::string line(event);
-  std::replace(line.begin(), line.end(), '\n', ' ');  // which JSON has between its tokens only
+  std::replace(line.begin(), line.end(), '\n', ' ');  // JSON has line breaks only between tokens
   file_ << line << std::endl;
 }
 
@@ -120,7 +120,7 @@ SimulatorService::SimulatorService(Setting setting, Worker& worker, Log& log)
       worker_(worker),
       log_(log) {}
 
-/// What the profile's provider would say to this request before any conversation.
+/// The refusal of the profile's provider for this request, before a conversation begins.
 std::optional<HttpResponse> SimulatorService::refusal(const HttpRequest& request) const {
   using Key = simulator::Profile::Key;
   if (!door_) return std::nullopt;

@@ -1,5 +1,7 @@
-// Puts the simulated provider on a WebSocket: `verbatim simulate`, and the built-in provider when
-// no key is set. One object per worker.
+// Serves the simulated provider over WebSocket: for `verbatim simulate`, and as the built-in
+// provider when no key is configured.
+//
+// One object for each worker, on the worker's thread.
 #pragma once
 
 #include <filesystem>
@@ -14,10 +16,10 @@
 
 namespace verbatim::server {
 
-/// Every client event as it came, but for audio: one a line, in the file before it is acted upon.
+/// Writes each client event except audio to a file, one on a line, before the event is handled.
 class ReceivedEvents {
  public:
-  /// An empty path keeps nothing. Throws std::runtime_error if the file cannot be opened.
+  /// Does nothing if `file` is empty. Throws std::runtime_error if it cannot be opened.
   explicit ReceivedEvents(const std::filesystem::path& file);
   void add(std::string_view event);
 
@@ -27,7 +29,7 @@ class ReceivedEvents {
 
 class SimulatorService final : public HttpService {
  public:
-  /// `door`: it asks for path, parameters and key as the profile's provider does.
+  /// `door`: check path, parameters and key as the profile's provider does.
   struct Setting {
     simulator::Options options;
     bool door = false;

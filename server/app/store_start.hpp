@@ -1,8 +1,8 @@
-// What a start does with the store before anything is served: recovers it and opens the journal. On
-// a full disk neither can be done; the server then begins without, reads what is there, and catches
-// up as soon as there is room.
+// Prepares the store at start: recovers it and opens the journal. Neither works on a full disk. The
+// server then begins without a journal, serves reads, and recovers once there is room.
 //
-// On the starting thread; when it catches up, on the journal's, before StorageWatch::on_healed().
+// On the starting thread; a later recovery on the journal's thread, before
+// StorageWatch::on_healed().
 #pragma once
 
 #include <atomic>
@@ -24,12 +24,13 @@ class StoreStart {
              Log& log)
       : settings_(settings), database_(std::move(database)), watch_(watch), log_(log) {}
 
-  /// Throws StorageError if the store cannot be used, or if there is none yet and no room for one.
+  /// Recovers the store and opens the journal. Throws StorageError if the store cannot be used, or
+  /// if there is none and no room to create one.
   std::unique_ptr<storage::SqliteJournal> open();
 
-  /// True once, after a begin without the journal.
+  /// Returns true once if the server began without the journal.
   bool take_catching_up() { return behind_.exchange(false); }
-  /// Attempts that the last recovery has left to be carried on.
+  /// Number of suspended attempts that the last recovery has left.
   std::size_t suspended() const { return suspended_; }
 
  private:
@@ -41,7 +42,7 @@ class StoreStart {
   const std::filesystem::path database_;
   StorageWatch& watch_;
   Log& log_;
-  storage::StoreLogs logs_;  ///< as they were before anything was opened
+  storage::StoreLogs logs_;  ///< as found before the store was opened
   std::size_t suspended_ = 0;
   std::atomic<bool> behind_{false};
 };

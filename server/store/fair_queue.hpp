@@ -1,7 +1,7 @@
-// Work for one thread, in turns: whoever has work waiting gets one piece done, then the next who
-// has some. So a hundred pieces of one do not hold up the first of another.
+// A queue of work for one thread that serves several owners in turn: one piece of each owner, then
+// one of the next. A hundred pieces of one owner do not delay the first piece of another.
 //
-// Any thread.
+// Any thread; a mutex for each call.
 #pragma once
 
 #include <deque>
@@ -16,7 +16,7 @@ namespace verbatim::server {
 template <class Work>
 class FairQueue {
  public:
-  /// `whose`: pieces of the same name are done in the order in which they came.
+  /// Pieces of the same owner `whose` are done in their order.
   void push(const std::string& whose, Work work) {
     const std::lock_guard lock(mutex_);
     const auto found = lines_.find(whose);
@@ -29,7 +29,8 @@ class FairQueue {
     lines_.emplace(whose, std::prev(turns_.end()));
   }
 
-  /// The next one. Precondition: as many were taken as were pushed, less one at least.
+  /// Takes the next piece. Precondition: the queue is not empty (pop() is called once for each
+  /// push()).
   Work pop() {
     const std::lock_guard lock(mutex_);
     const auto first = turns_.begin();
@@ -50,7 +51,7 @@ class FairQueue {
     std::deque<Work> waiting;
   };
   std::mutex mutex_;
-  std::list<Line> turns_;  ///< whose turn is next in front
+  std::list<Line> turns_;  ///< front: the owner served next
   std::unordered_map<std::string, typename std::list<Line>::iterator> lines_;
 };
 

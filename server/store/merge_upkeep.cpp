@@ -10,7 +10,7 @@ namespace verbatim::server {
 namespace {
 
 constexpr auto look_interval = std::chrono::milliseconds(200);
-/// While the store cannot be read or written.
+/// Interval while the store cannot be read or written.
 constexpr auto unreadable_interval = std::chrono::seconds(1);
 constexpr std::size_t attempts_at_a_look = 16;
 
@@ -49,7 +49,7 @@ Awaitable<void> keep_merged(Executor executor, storage::MergeLane lane, Merger& 
     const Attempts attempts = error ? Attempts() : std::get<0>(found);
     for (const session::AttemptId attempt : attempts)
       co_await write_down_merge(executor, attempt, merger, journal);
-    // Those that stay are those that the journal does not take now.
+    // The same attempts again: the journal does not accept their results now.
     const bool stuck = troubled || (!attempts.empty() && attempts == before);
     before = attempts;
     if (!attempts.empty() && !stuck) continue;

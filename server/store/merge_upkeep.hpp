@@ -1,5 +1,5 @@
-// Brings what is written down of merged copies up to date: merges on the thread for that, and
-// writes the few counts through the journal.
+// Keeps the stored results of merged copies up to date: merges on a merge thread, and writes the
+// few counts through the journal.
 #pragma once
 
 #include "base/log.hpp"
@@ -8,13 +8,20 @@
 
 namespace verbatim::server {
 
-/// What came of merging an attempt's copies, if anything is not written down yet. What others write
-/// meanwhile is not written twice. Nothing, if the journal or the store refuses.
+/// Merges an attempt's copies and stores the result if it is not stored yet. A result that another
+/// caller stored meanwhile is not stored again. On an error of store or journal nothing is stored,
+/// and the attempt stays marked.
+/// `executor`: where the coroutine resumes.
+/// `attempt`: the attempt to merge.
+/// `merger`: does the merge.
+/// `journal`: writes the result.
+/// `share`: owner of the work in the merger's queue.
 Awaitable<void> write_down_merge(Executor executor, session::AttemptId attempt, StoreReader& merger,
                                  storage::SqliteJournal& journal, std::string share = {});
 
-/// Makes good what is marked: by an attempt that has ended, by a process that died between a post
-/// and its merge. Looks a few times a second, for ever; at the attempts of one lane.
+/// Merges the marked attempts of one lane, for ever. An attempt is marked when it ends, or if a
+/// process died between a post and its merge. Searches a few times a second; a failure is logged
+/// once and retried.
 Awaitable<void> keep_merged(Executor executor, storage::MergeLane lane, Merger& merger,
                             storage::SqliteJournal& journal, Log& log);
 

@@ -1,6 +1,6 @@
-// The store's readers that may have to merge copies: one for what is quick, one for what may take a
-// second or more (storage/store/merges.hpp). So no attempt, however much was posted to it, holds up
-// the posts, reads and event streams of ordinary ones; and within each, attempts come in turns.
+// The store readers that merge copies: one for quick merges, and one for merges that may take a
+// second or more (storage/store/merges.hpp). So an attempt with many posted copies does not delay
+// posts, reads and event streams of others. Within each reader attempts are served in turn.
 //
 // Any thread.
 #pragma once
@@ -13,7 +13,7 @@ namespace verbatim::server {
 
 class Merger {
  public:
-  /// `merged_bytes_max`: as TranscriptStore, for both together.
+  /// `merged_bytes_max`: as in TranscriptStore, divided between both readers.
   Merger(const std::filesystem::path& file, std::size_t merged_bytes_max)
       : quick_(file, StoreReader::Merging{merged_bytes_max / 4, "merger"}),
         slow_(file, StoreReader::Merging{merged_bytes_max - merged_bytes_max / 4, "merger-slow"}) {}

@@ -1,4 +1,6 @@
-// Reads of the store for those that may not wait for a disk.
+// Reads the transcript store for coroutines that must not block on a disk.
+//
+// Owns a store and its thread. Any thread calls; errors are values.
 #pragma once
 
 #include <atomic>
@@ -20,14 +22,14 @@
 
 namespace verbatim::server {
 
-/// The transcript store on a thread of its own, so that a slow read never stalls a session. Reads
-/// of one share are done in their order, and those of several shares in turns.
+/// A transcript store on a thread of its own, so that a slow read never stalls a session. Reads of
+/// one share are done in their order; several shares are served in turn.
 class StoreReader {
  public:
   explicit StoreReader(const std::filesystem::path& file) : store_(file) {}
-  /// One that merges copies: its thread gives way to those that carry conversations.
+  /// A reader that merges copies: its thread has a lower priority than the conversations'.
   struct Merging {
-    std::size_t merged_bytes_max = 0;  ///< as TranscriptStore
+    std::size_t merged_bytes_max = 0;  ///< as in TranscriptStore
     const char* thread = "merger";
   };
   StoreReader(const std::filesystem::path& file, Merging merging)
@@ -39,8 +41,12 @@ class StoreReader {
   }
   ~StoreReader() { thread_.join(); }
 
-  /// Runs `read(store)` there and returns what it returns, or the error that it threw. `what`, a
-  /// literal, names the read to an operator if it lasts long. `share`: whose it is.
+  /// Runs `read(store)` on the store's thread. Returns its result, or the StorageError that it
+  /// threw.
+  /// `executor`: where the coroutine resumes.
+  /// `read`: the function to run.
+  /// `what`: a literal that names a long read to an operator.
+  /// `share`: owner of the read.
   template <class Result, class Read>
   Awaitable<std::variant<Result, storage::StorageError>> run(Executor executor, Read read,
                                                              const char* what,
@@ -60,10 +66,10 @@ class StoreReader {
     co_return co_await from_callback<Outcome>(executor, start);
   }
 
-  /// Any thread: reads from the file as it is from now on. What is being read ends first.
+  /// Any thread: reopens the file before the next read.
   void open_anew() { open_anew_.store(true); }
 
-  /// Any thread: what is being read and since when; nothing if nothing is.
+  /// Any thread: the current read and its start; empty if there is none.
   struct UnderWay {
     const char* what;
     Clock::time_point since;
@@ -72,8 +78,9 @@ class StoreReader {
     const std::lock_guard lock(mutex_);
     return under_way_;
   }
-  /// Any thread: ends what is being read, with an error, if it was begun before this time. Asked
-  /// again if it goes on between two statements.
+  /// Any thread: interrupts the current read if it began before `time`; it ends with an error.
+  /// Returns whether it did. Call it again if the read goes on: an interrupt between two statements
+  /// has no effect.
   bool break_off_if_begun_before(Clock::time_point time) {
     const std::lock_guard lock(mutex_);
     if (!under_way_ || under_way_->since >= time) return false;

@@ -35,8 +35,8 @@ bool is_private_v6(const in6_addr& address) {
     return is_private_v4(v4_at(12));
   if (std::memcmp(bytes, nat64, 12) == 0) return is_private_v4(v4_at(12));
   if (bytes[0] == 0x20 && bytes[1] == 0x02) return is_private_v4(v4_at(2));
-  // Only 2000::/3 is public; in it, 2001::/23 is for protocols (Teredo, tests), and 2001:db8::/32
-  // and 3fff::/20 are for documents.
+  // Only 2000::/3 is public. In it, 2001::/23 is for protocols (Teredo, tests), and 2001:db8::/32
+  // and 3fff::/20 are for documentation.
   if ((bytes[0] & 0xE0) != 0x20) return true;
   const bool protocols = bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] < 2;
   const bool documents =
@@ -45,8 +45,8 @@ bool is_private_v6(const in6_addr& address) {
   return protocols || documents;
 }
 
-/// Sees the address that the name has come to, at the moment of the connection: a name that
-/// changes its mind between a check and the call is no way in.
+/// Checks the address at the moment of the connection. A name that resolves differently between a
+/// check and the call (DNS rebinding) cannot get around it.
 curl_socket_t open_socket(void* refused, curlsocktype, curl_sockaddr* address) {
   if (refused && is_private_address(&address->addr)) {
     *static_cast<bool*>(refused) = true;
@@ -57,7 +57,7 @@ curl_socket_t open_socket(void* refused, curlsocktype, curl_sockaddr* address) {
 
 constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-/// What an answer says beyond its status is nothing to us; one without an end is cut off.
+/// Discards the answer's body, and ends the call if the body is too long.
 std::size_t skip_body(char*, std::size_t size, std::size_t count, void* skipped) {
   auto& so_far = *static_cast<std::size_t*>(skipped);
   so_far += size * count;
@@ -101,7 +101,8 @@ WebhookCall::WebhookCall(std::string url, bool allow_private, std::chrono::milli
   curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, allow_private ? "https,http" : "https");
   curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(handle, CURLOPT_PROXY, "");  // or the environment's would be taken
+  curl_easy_setopt(handle, CURLOPT_PROXY,
+                   "");  // otherwise libcurl uses the proxy in the environment
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);

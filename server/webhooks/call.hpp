@@ -1,6 +1,6 @@
-// One call of a webhook by libcurl: https to a public address, no proxy, no redirect, one deadline.
+// One webhook call with libcurl: https to a public address, no proxy, no redirects, one deadline.
 //
-// An object keeps its connection; it is used by one thread.
+// An object keeps its connection. One thread; stop it through `stopping`. Errors are values.
 #pragma once
 
 #include <sys/socket.h>
@@ -14,21 +14,25 @@
 
 namespace verbatim::server {
 
-/// What a connection to it could reach that nobody outside can: this machine, private and
-/// link-local networks, carriers' NAT, multicast, and IPv4 in IPv6's clothes.
+/// Whether the address is not public: this machine, private and link-local networks, carrier-grade
+/// NAT, multicast, and such IPv4 addresses embedded in IPv6.
 bool is_private_address(const sockaddr* address);
 
 class WebhookCall {
  public:
+  /// `url`: the target.
+  /// `allow_private`: also call private addresses, and by http.
+  /// `timeout`: for the whole call.
+  /// `stopping`: any thread sets it to abort the call; must outlive the object.
   WebhookCall(std::string url, bool allow_private, std::chrono::milliseconds timeout,
               const std::atomic<bool>& stopping);
   ~WebhookCall();
 
   struct Answer {
-    int status = 0;     ///< 0: there was none
-    std::string error;  ///< what happened then; empty otherwise
+    int status = 0;     ///< 0: no answer
+    std::string error;  ///< why there was no answer; otherwise empty
   };
-  /// Blocks until there is an answer, the deadline, or `stopping`.
+  /// Sends `body` and blocks until an answer, the deadline, or `stopping`.
   Answer post(const std::string& body,
               const std::vector<std::pair<std::string, std::string>>& headers);
 

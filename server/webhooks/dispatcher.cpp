@@ -24,9 +24,9 @@ using nlohmann::json;
 using storage::DeliveryState;
 using storage::MessageKind;
 
-/// How soon a new message is seen: nobody is woken on a conversation's path.
+/// How soon a new message is seen. Polling costs the conversations nothing.
 constexpr auto outbox_look_interval = std::chrono::milliseconds(200);
-/// While the store can not be read or written.
+/// Interval while the store cannot be read or written.
 constexpr auto trouble_interval = std::chrono::seconds(1);
 constexpr auto count_interval = std::chrono::seconds(1);
 
@@ -107,10 +107,10 @@ class Webhooks::Target {
     }
   }
 
-  /// Does one thing; returns how long to wait before the next.
+  /// Processes one message; returns the time to wait before the next step.
   std::chrono::milliseconds step() {
     if (!store_) {
-      // On a full disk there may be no room even to read; nothing can be recorded then either.
+      // On a full disk the store may be unreadable, and no result could be stored.
       if (journal_.state() == storage::JournalState::unavailable) return trouble_interval;
       database_.emplace(file_, storage::Database::Options{.access = storage::Access::read_only});
       store_.emplace(file_);
@@ -119,7 +119,7 @@ class Webhooks::Target {
     const auto newest = storage::newest_message(*database_);
     const auto message = storage::next_message(*database_, target_.name, done_with_);
     if (!message) {
-      done_with_ = std::max(done_with_, newest);  // or each look would go through all that was told
+      done_with_ = std::max(done_with_, newest);  // skips delivered messages in the next search
       return outbox_look_interval;
     }
     if (!wants(target_, message->kind))
@@ -129,7 +129,7 @@ class Webhooks::Target {
     const auto due = std::max(message->due_at, message->kind == MessageKind::session_ended
                                                    ? message->created_at + settings_.settle.count()
                                                    : 0);
-    // One further off than any wait is of a clock that has been set back since.
+    // A due time beyond the longest possible wait comes from a clock that was set back since.
     if (due > at && due - at <= longest_wait())
       return std::min<std::chrono::milliseconds>(outbox_look_interval,
                                                  std::chrono::milliseconds(due - at));
@@ -138,7 +138,8 @@ class Webhooks::Target {
     });
     if (!begun) return trouble_interval;
     const std::string body = render(*message);
-    if (body.empty()) return outbox_look_interval;  // erased meanwhile, and its message with it
+    if (body.empty())
+      return outbox_look_interval;  // the session and its message were erased meanwhile
     return conclude(*message, send(*message, body));
   }
 
@@ -159,7 +160,7 @@ class Webhooks::Target {
   std::chrono::milliseconds conclude(const storage::Message& message,
                                      const WebhookCall::Answer& answer) {
     if (stopping_ && answer.status == 0)
-      return outbox_look_interval;  // given up by us, not by them
+      return outbox_look_interval;  // we aborted it, not the target
     const auto outcome = [&](DeliveryState state, TimeMs due, const std::string& why) {
       return record(message, state, due, why) ? std::chrono::milliseconds(0) : trouble_interval;
     };
@@ -205,7 +206,7 @@ class Webhooks::Target {
     oldest_ = found.oldest.value_or(0);
   }
 
-  /// Doubled at each try, within half and one and a half of it.
+  /// Doubles with each try; a random factor between 0.5 and 1.5.
   std::chrono::milliseconds backoff(int tries) {
     auto wait = settings_.retry_min;
     for (int i = 1; i < tries && wait < settings_.retry_max; ++i) wait *= 2;
@@ -215,7 +216,7 @@ class Webhooks::Target {
         static_cast<std::int64_t>(static_cast<double>(wait.count()) * spread(random_)));
   }
 
-  /// As it stands now; empty if there is no such session any more.
+  /// The message's body from the current data; empty if the session no longer exists.
   std::string render(const storage::Message& message) {
     const auto session = store_->session(message.session_id);
     const auto view = store_->transcript(message.session_id, message.attempt);
@@ -255,8 +256,8 @@ class Webhooks::Target {
     return recorded;
   }
 
-  /// Through the writer, waiting for it to be durable. False if it could not be. `work` owns what
-  /// it needs: when we stop, nobody waits for it.
+  /// Writes through the journal and waits until it is durable. Returns false if that failed. `work`
+  /// must own its data: a stop does not wait for it.
   template <class Work>
   bool change(const Work& work) {
     const auto promise = std::make_shared<Promise>();
@@ -285,14 +286,14 @@ class Webhooks::Target {
   Log& log_;
   const std::atomic<bool>& stopping_;
   WebhookCall call_;
-  std::int64_t done_with_ = 0;  ///< messages up to here have a delivery
+  std::int64_t done_with_ = 0;  ///< messages up to this id have a delivery
   std::mt19937_64 random_{std::random_device{}()};
   std::atomic<std::uint64_t> delivered_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> dead_{0};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> buried_{0};
-  std::atomic<std::int64_t> oldest_{0};  ///< when the oldest that waits came about
+  std::atomic<std::int64_t> oldest_{0};  ///< creation time of the oldest waiting message
   std::chrono::steady_clock::time_point count_next_;
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -309,7 +310,7 @@ Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path&
       targets_.push_back(
           std::make_unique<Target>(target, settings, database, journal, log, stopping_));
   } catch (...) {
-    stopping_ = true;  // or those that run already would be waited for for ever
+    stopping_ = true;  // otherwise the join of the running threads would never end
     throw;
   }
 }

@@ -1,7 +1,7 @@
-// Tells webhooks what has happened, from the outbox: at least once, and to each target in order.
+// Delivers messages from the outbox to webhooks: at least once, and to each target in order.
 //
-// A thread a target, so that one that hangs delays nobody else. Each reads by connections of its
-// own; what it writes goes through the journal's writer.
+// One thread for each target, so that a target that hangs does not delay others. Each thread reads
+// by its own connections, and writes through the journal's writer.
 #pragma once
 
 #include <atomic>
@@ -19,15 +19,17 @@ namespace verbatim::server {
 
 class Webhooks {
  public:
-  /// Says in the file what is to be announced from now on. Throws StorageError.
+  /// Stores which messages to write from now on. Throws StorageError. `database`: the store's file.
+  /// `settings`, `journal` and `log` must outlive the object.
   Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
            storage::SqliteJournal& journal, Log& log);
-  /// Calls under way are given up; what has not been recorded is sent again by the next start.
+  /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 
-  /// Has messages written for the targets there are. Again after a start without the journal.
+  /// Stores which messages to write for the configured targets. Call it again when the journal
+  /// becomes available after a start without it.
   void announce();
-  /// Secrets alone are taken from it (SIGHUP); targets are known by their names.
+  /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.
   void reload(const config::Webhook& settings);
   std::vector<WebhookGauges> gauges() const;
 

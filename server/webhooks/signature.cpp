@@ -8,7 +8,7 @@ namespace verbatim::server {
 
 namespace {
 
-/// What is not `whsec_` and base64 is taken as it stands.
+/// A secret without `whsec_` and base64 is used as it is.
 std::string key_of(std::string_view secret) {
   constexpr std::string_view prefix = "whsec_";
   if (!secret.starts_with(prefix)) return std::string(secret);
