@@ -523,9 +523,9 @@ struct App::Parts {
       largest_message(settings), small_message_bytes_max + FrameReader::granted_step};
   BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   AnswerMemory answers{
-      settings.server.answers_bytes_max};  ///< before the workers, whose answers hold shares
+      settings.server.answers_bytes_max};  ///< before the workers: their answers hold shares
   LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
-  JournalShares journal_shares;  ///< before the workers, whose sessions hold shares
+  JournalShares journal_shares;  ///< before the workers: their sessions hold shares
   Workers workers;
   Registry registry;
   Revocations revocations;

@@ -1,4 +1,4 @@
-// What all commands share: sources of settings, output, exit codes. On the main thread.
+// Common parts of all commands: sources of settings, output, exit codes. On the main thread.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a worker serves on the main listener: the API and the realtime endpoint; and what it serves
+// The services of a worker: the API and the realtime endpoint on the main listener, and the probes
 // on metrics.listen.
 //
 // One object for each worker, on the worker's thread.

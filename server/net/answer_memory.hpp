@@ -1,6 +1,6 @@
-// How much memory the answers to all HTTP requests take together (server.answers_bytes_max), from
-// their making until the peer has received them. An answer that finds no room is refused. None
-// waits: a peer that reads nothing holds its answer until server.request_timeout.
+// Bounds the memory of the answers to all HTTP requests together (server.answers_bytes_max). An
+// answer counts from its creation until the peer has received it. An answer that finds no room is
+// refused. None waits: a peer that reads nothing holds its answer until server.request_timeout.
 //
 // Answers of up to `free_bytes` are not counted. server.connections_max bounds them, so a short
 // answer is always given. Of the rest, client tokens get half, so that clients cannot block back

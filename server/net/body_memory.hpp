@@ -1,4 +1,4 @@
-// How much memory the bodies of all HTTP requests take together (server.bodies_bytes_max). A body
+// Bounds the memory of the bodies of all HTTP requests together (server.bodies_bytes_max). A body
 // asks for memory as it arrives; if there is none, the request is refused. No request waits: a peer
 // that stops in the middle of its body holds its memory until server.request_timeout.
 //

@@ -21,7 +21,7 @@ class BodySource {
   /// The next piece, as soon as there is one; empty at the end of the body. It is called only after
   /// the peer has taken the last piece, and not after an empty one.
   virtual Awaitable<std::string> next() = 0;
-  /// How long the peer may take for one piece before the connection is closed.
+  /// Time that the peer may take for one piece; the connection is closed afterwards.
   virtual Clock::duration patience() const = 0;
 
   /// The peer has gone, or was too slow (`slow`): next() ends soon, with any result.

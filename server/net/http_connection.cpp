@@ -54,7 +54,7 @@ http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
   return response;
 }
 
-/// What the answer must know of its request.
+/// Properties of a request that its answer depends on.
 struct Wanted {
   bool head = false;        ///< HEAD: no body
   bool http_1_0 = false;    ///< the peer knows neither chunks nor implicit keep-alive

@@ -33,7 +33,7 @@ struct HttpLimits {
   bool only_probes = false;
 };
 
-/// What to do with the body that a request announces.
+/// Decision about the body that a request announces.
 struct BodyVerdict {
   std::optional<HttpResponse> refused;  ///< the answer to send at once
   /// False: no handler reads a body here. The request is answered from its head, and the connection
@@ -42,7 +42,7 @@ struct BodyVerdict {
   std::string user;  ///< user of the client token that sends it; empty for a back end
 };
 
-/// What a connection serves. One object for all connections of a thread.
+/// The service behind a connection. One object for all connections of a thread.
 class HttpService {
  public:
   virtual ~HttpService() = default;
@@ -71,7 +71,7 @@ class HttpService {
   virtual Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) = 0;
 };
 
-/// What an accepted connection needs for TLS.
+/// TLS settings of an accepted connection.
 struct AcceptTls {
   std::shared_ptr<asio::ssl::context>
       context;  ///< limits concurrent handshakes of the thread; null: no limit

@@ -1,5 +1,5 @@
-// What RFC 9110 and RFC 9112 require of a request's head beyond its grammar, which Beast's parser
-// checks: the target, the length of the body, and what the client expects.
+// Checks a request's head by RFC 9110 and RFC 9112: the target, the length of the body, and the
+// client's expectations. Beast's parser checks only the grammar.
 //
 // A head that two readers could understand differently is refused, since a proxy in front may have
 // understood it the other way (request smuggling). The connection must be closed after a refusal:

@@ -1,4 +1,4 @@
-// How much memory large messages take in all sessions together (server.large_message_bytes). A
+// Bounds the memory of large messages in all sessions together (server.large_message_bytes). A
 // message beyond small_message_bytes_max asks for memory as it arrives, and reading waits until it
 // is granted. Small messages are not counted.
 //
@@ -12,8 +12,8 @@
 //   - Kept: messages that were sent and may be needed again. No message waits for this part; one
 //     that does not fit is dropped.
 //
-// Waiting messages are served in the order in which they asked. Time-outs elsewhere bound how long
-// a share is held: for reading (ws_peer), slow clients and lost providers.
+// Waiting messages are served in the order of their requests. Time-outs elsewhere bound how long a
+// share is held: for reading (ws_peer), slow clients and lost providers.
 //
 // Messages have owners. One owner holds at most a quarter of the moving part. Beyond that only one
 // of its messages, the leader, may go on, so that it can end and make room. The owner's other

@@ -1,5 +1,5 @@
-// What BodyMemory and AnswerMemory have in common: how memory is divided among callers, and how
-// often a refusal is logged.
+// Common parts of BodyMemory and AnswerMemory: the division of memory among callers, and the
+// interval between log lines about refusals.
 #pragma once
 
 #include <chrono>

@@ -108,8 +108,8 @@ void load(SSL_CTX* context, const CertificateFiles& files) {
     throw config::ConfigError(key + unusable + why);
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
     throw config::ConfigError(certificate + unusable + reason());
-  // Read separately, since a context cannot always tell a key of another certificate from a broken
-  // key.
+  // Read separately, since a context cannot always distinguish a key of another certificate from a
+  // broken key.
   const File file(std::fopen(files.key.c_str(), "r"));
   const Key private_key(
       file ? PEM_read_PrivateKey(

@@ -14,7 +14,7 @@
 
 namespace verbatim::server {
 
-/// Which end of the connection: a client masks what it sends, a server does not.
+/// The end of the connection: a client masks what it sends, a server does not.
 enum class WsRole { client, server };
 
 enum class Opcode : std::uint8_t {

@@ -125,7 +125,7 @@ Awaitable<Received> WsPeer::read() {
       case Step::Kind::waits: {
         error_code ec;
         if (due_ == Clock::time_point::max()) {
-          // The usual case, without another coroutine, whose frame would be a cost for each
+          // The usual case. It avoids another coroutine, which would allocate a frame for each
           // message.
           std::tie(ec) = co_await transport_.wait(step.for_what, use_tuple);
         } else {

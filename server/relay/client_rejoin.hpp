@@ -19,7 +19,7 @@ namespace verbatim::server {
 /// with 1012 (reconnect) within `close_timeout`.
 /// `registry`: finds the session `session_id`.
 /// `client`: the new connection.
-/// `how`: what the client asked for when it returned.
+/// `how`: the client's wishes on its return.
 /// `credential_id`: Principal::credential_id().
 /// `revocations`: checked after the client has joined.
 /// `worker`: the accepting worker.

@@ -1,4 +1,4 @@
-// How much sessions may journal, so that one user cannot take the whole disk bandwidth.
+// Limits the bytes that sessions journal, so that one user cannot take the whole disk bandwidth.
 //
 // All sessions of one user share a pace and a limit per minute, ended sessions included. Otherwise
 // a user could multiply the limit with more sessions, or renew it with each new one.

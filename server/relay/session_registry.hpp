@@ -1,5 +1,5 @@
-// Which sessions are live, on which thread, and which coroutines wait for one to become final.
-// Admits new sessions within the limit, and ends all of them when the server drains.
+// The registry of live sessions: their threads, and the coroutines that wait for one to become
+// final. Admits new sessions within the limit, and ends all of them when the server drains.
 //
 // Any thread. One small mutex, never held during a call out; taken when a session opens, ends or is
 // waited for, never on a message's path.
@@ -41,7 +41,7 @@ class Registry {
   /// Gives a running session a returning client.
   /// `session_id`: the session.
   /// `client`: the new connection.
-  /// `how`: what the client asked for when it returned.
+  /// `how`: the client's wishes on its return.
   /// `credential_id`: Principal::credential_id().
   /// `done`: called on the session's thread; gets the connection back if the session has ended.
   void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,

@@ -24,7 +24,7 @@ using nlohmann::json;
 using storage::DeliveryState;
 using storage::MessageKind;
 
-/// How soon a new message is seen. Polling costs the conversations nothing.
+/// Interval of the search for new messages. Polling costs the conversations nothing.
 constexpr auto outbox_look_interval = std::chrono::milliseconds(200);
 /// Interval while the store cannot be read or written.
 constexpr auto trouble_interval = std::chrono::seconds(1);

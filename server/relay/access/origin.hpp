@@ -1,5 +1,5 @@
-// Which web pages may connect, by their origin (RFC 6454). Checked only for requests that a page
-// can make without a script: no browser adds a credential header by itself.
+// Decides by its origin (RFC 6454) whether a web page may connect. Checked only for requests that a
+// page can make without a script: no browser adds a credential header by itself.
 //
 // Pure; any thread. Immutable.
 #pragma once
