@@ -97,8 +97,8 @@ struct TokenRequest {
   std::string metadata = "{}";
 };
 
-/// Checks the owner if the store is here. A token may also be made before the first start, or on
-/// another machine.
+/// Whether the session belongs to another user, if this machine has the store. A token may also be
+/// made before the first start, or on another machine.
 bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (claims.session_open || !std::filesystem::exists(file)) return false;

@@ -19,7 +19,7 @@ namespace verbatim::server {
 /// Writes each client event except audio to a file, one on a line, before the event is handled.
 class ReceivedEvents {
  public:
-  /// Does nothing if `file` is empty. Throws std::runtime_error if it cannot be opened.
+  /// Writes nothing if `file` is empty. Throws std::runtime_error if it cannot be opened.
   explicit ReceivedEvents(const std::filesystem::path& file);
   void add(std::string_view event);
 

@@ -9,8 +9,8 @@ namespace verbatim::server {
 
 namespace {
 
-/// Bounds of the reserve, which stays free: an eighth of the limit within these bounds, and at most
-/// half of what the process does not need itself.
+/// Bounds of the reserve of free descriptors. It is an eighth of the limit within these bounds, but
+/// at most half of the descriptors that the process does not use itself.
 constexpr std::size_t reserve_min = 16;
 constexpr std::size_t reserve_max = 256;
 

@@ -48,7 +48,7 @@ class Descriptors {
   };
   /// Takes `count` descriptors. Empty if too few would be left.
   std::optional<Lease> take(std::size_t count) { return take_from(taken_, capacity_, count); }
-  /// Takes one of the few that are reserved for answering that none are left.
+  /// Takes one of the few that are reserved for a 503 answer when no others are left.
   std::optional<Lease> take_to_refuse() { return take_from(refusing_, refusing_max, 1); }
 
   std::size_t limit() const { return limit_; }

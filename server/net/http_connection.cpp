@@ -61,7 +61,7 @@ struct Wanted {
   bool keep_alive = false;  ///< the connection may stay open
 };
 
-/// Caches must not keep a refusal that no route made either.
+/// Adds `Cache-Control: no-store` to a refusal that no route made.
 HttpResponse uncached(HttpResponse refusal) {
   const auto says = [](const auto& one) { return one.first == "Cache-Control"; };
   if (std::none_of(refusal.headers.begin(), refusal.headers.end(), says))

@@ -18,8 +18,8 @@ struct CertificateFiles {
   std::filesystem::path key;
 };
 
-/// Makes a self-signed certificate for localhost (cert.pem, key.pem) in `directory`. Keeps the one
-/// that is there if it is valid for at least one more day. Throws std::runtime_error.
+/// Makes a self-signed certificate for localhost (cert.pem, key.pem) in `directory`. Keeps an
+/// existing one that is valid for at least one more day. Throws std::runtime_error.
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 
 /// A context for client connections: TLS 1.2 and later. Throws config::ConfigError, which names the
@@ -27,7 +27,7 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files);
 
 /// A context that verifies the peer against the authorities in `ca_file`, or the system's if it is
-/// empty.
+/// empty. Throws config::ConfigError if the file cannot be loaded.
 asio::ssl::context client_context(const std::filesystem::path& ca_file);
 
 /// Sends `host` as server name indication, and requires that the peer's certificate is for `host`.

@@ -47,7 +47,7 @@ class WsPeer final : public Peer {
   struct Step {
     enum class Kind {
       over,         ///< the requested frame has been read
-      waits,        ///< for the socket
+      waits,        ///< must wait for the socket
       yield,        ///< it has used its share of the thread's time
       needs_room,   ///< the message needs memory to go on
       pong_pending  ///< a ping was read; its pong has not left yet

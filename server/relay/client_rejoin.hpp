@@ -19,7 +19,7 @@ namespace verbatim::server {
 /// with 1012 (reconnect) within `close_timeout`.
 /// `registry`: finds the session `session_id`.
 /// `client`: the new connection.
-/// `how`: the client's wishes on its return.
+/// `how`: the messages that the client has received, and its dialect.
 /// `credential_id`: Principal::credential_id().
 /// `revocations`: checked after the client has joined.
 /// `worker`: the accepting worker.

@@ -49,8 +49,8 @@ std::shared_ptr<JournalShares::Account> JournalShares::account_of(const std::str
   return account;
 }
 
-/// Removes accounts of owners without a session whose pace owes nothing. Runs when there are twice
-/// as many accounts as the last run kept.
+/// Removes accounts that have no session, no bytes in this minute, and no debt in their pace. Runs
+/// when there are twice as many accounts as the last run kept.
 void JournalShares::forget_idle(std::int64_t now_ms) {
   constexpr std::size_t few = 64;
   std::erase_if(accounts_, [now_ms](const auto& entry) {

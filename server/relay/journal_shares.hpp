@@ -90,7 +90,7 @@ class JournalShares {
   mutable std::mutex mutex_;
   std::vector<Share*> shares_;
   std::unordered_map<std::string, std::shared_ptr<Account>> accounts_;
-  std::size_t forget_at_ = 0;  ///< number of accounts
+  std::size_t forget_at_ = 0;  ///< number of accounts at which forget_idle() runs
 };
 
 }  // namespace verbatim::server

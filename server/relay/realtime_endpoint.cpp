@@ -36,7 +36,7 @@ class SessionPlace {
   const std::string& session_id_;
 };
 
-/// Value of Retry-After without working storage: an operator must repair it.
+/// Value of Retry-After while the storage fails: an operator must repair it.
 constexpr int storage_retry_seconds = 10;
 constexpr int descriptors_retry_seconds = 5;
 

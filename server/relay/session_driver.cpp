@@ -197,7 +197,7 @@ void SessionDriver::report() {
   tally.rebuild_items_left_out.add(now_counted.items_left_out - before.items_left_out);
   tally.rebuild_items_refused.add(now_counted.items_refused - before.items_refused);
   const bool detached_before = std::exchange(detached_reported_, session_.detached());
-  // Unsigned counters wrap around, and so does their sum.
+  // Adding the largest value subtracts one: unsigned counters wrap around.
   if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
   if (detached_reported_) tally.sessions_detached.add();
   const std::string& id = session_.identity().session_id;

@@ -97,7 +97,7 @@ class SessionDriver final : public JournalWaiter {
     bool gone = false;      ///< the connection has ended, and the session knows
     bool replaced = false;  ///< nothing from it concerns the session any more
     bool hanging_up = false;
-    Clock::time_point abort_at = Clock::time_point::max();  ///< of a replaced or refused connection
+    Clock::time_point abort_at = Clock::time_point::max();  ///< of a replaced or refused link
 
     /// The close code and reason of a connection whose conversation goes on.
     struct Farewell {

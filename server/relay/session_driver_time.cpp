@@ -109,7 +109,8 @@ Awaitable<void> SessionDriver::keep_time() {
     awake_at_ms_ = session_.next_deadline_ms();
     Clock::time_point next = at_monotonic_ms(awake_at_ms_);
     for (const Link& link : links_) next = std::min(next, next_look(link));
-    // Without a notification deadlines only move later. The floor keeps a late one from spinning.
+    // A deadline moves to an earlier time only with a notification. The minimum of 10 ms keeps a
+    // passed deadline from spinning.
     co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
     session_.time_passed(now());
     for (Link& link : links_) check_keepalive(link);

@@ -53,7 +53,7 @@ class Erasure {
         log_(log) {}
 
   Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
-  /// Erases old sessions for ever. Precondition: `retention` is not 0.
+  /// Erases old sessions until the executor stops. Precondition: `retention` is not 0.
   Awaitable<void> keep_for(Executor executor, config::milliseconds retention);
 
   ErasureGauges gauges() const { return {by_request_, by_retention_}; }

@@ -41,7 +41,7 @@ class Registry {
   /// Gives a running session a returning client.
   /// `session_id`: the session.
   /// `client`: the new connection.
-  /// `how`: the client's wishes on its return.
+  /// `how`: the messages that the client has received, and its dialect.
   /// `credential_id`: Principal::credential_id().
   /// `done`: called on the session's thread; gets the connection back if the session has ended.
   void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,

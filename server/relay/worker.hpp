@@ -1,5 +1,5 @@
-// One thread of the program: its event loop, its counters, and the gate through which the journal
-// wakes the sessions that live on it.
+// One worker thread: its event loop, its counters, and the gate through which the journal notifies
+// the sessions on this thread. The application owns the workers.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,8 @@ namespace verbatim::server {
 class JournalWaiter {
  public:
   virtual ~JournalWaiter() = default;
-  /// The journal has moved or failed. Wait again if that is not enough. On the worker's thread.
+  /// More of the journal is durable, or it has failed. Wait again if that is not enough. On the
+  /// worker's thread.
   virtual void journal_moved() = 0;
 };
 

@@ -19,9 +19,9 @@ namespace verbatim::server {
 Awaitable<void> write_down_merge(Executor executor, session::AttemptId attempt, StoreReader& merger,
                                  storage::SqliteJournal& journal, std::string share = {});
 
-/// Merges the marked attempts of one lane, for ever. An attempt is marked when it ends, or if a
-/// process died between a post and its merge. Searches a few times a second; a failure is logged
-/// once and retried.
+/// Merges the marked attempts of one lane until the executor stops. An attempt is marked when it
+/// ends, or if a process died between a post and its merge. Searches a few times a second; a
+/// failure is logged once and retried.
 Awaitable<void> keep_merged(Executor executor, storage::MergeLane lane, Merger& merger,
                             storage::SqliteJournal& journal, Log& log);
 

@@ -19,14 +19,15 @@ namespace verbatim::server {
 
 class Webhooks {
  public:
-  /// Stores which messages to write from now on. Throws StorageError. `database`: the store's file.
+  /// Starts the threads, and sets in the store which kinds of messages the outbox gets from now on.
+  /// Throws std::runtime_error if libcurl cannot be initialised. `database`: the store's file.
   /// `settings`, `journal` and `log` must outlive the object.
   Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
            storage::SqliteJournal& journal, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 
-  /// Stores which messages to write for the configured targets. Call it again when the journal
+  /// Sets in the store which kinds of messages the outbox gets. Call it again when the journal
   /// becomes available after a start without it.
   void announce();
   /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.

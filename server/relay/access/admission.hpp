@@ -85,7 +85,7 @@ class AdmissionControl {
         : keeper_(keeper), user_(std::move(user)), counted_(counted) {}
     AdmissionControl* keeper_;
     std::string user_;
-    bool counted_;  ///< as one of the user's sessions
+    bool counted_;  ///< it counts as one of the user's sessions
 
    public:
     std::shared_ptr<UserAccount> account;  ///< null: no user budgets are configured

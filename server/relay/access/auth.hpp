@@ -115,7 +115,7 @@ class Authenticator {
 /// header), the subprotocol. Empty if there is none.
 struct Credential {
   std::string_view value;
-  bool in_header = false;  ///< sent in a header, which no page sends without a script
+  bool in_header = false;  ///< in a header of its own, not in the subprotocol
 };
 Credential credential_of(const HttpRequest& request);
 

@@ -9,7 +9,7 @@ namespace verbatim::server {
 
 namespace {
 
-/// Whether a URL parameter of this name holds a key; some gateways take theirs so.
+/// Whether a URL parameter of this name holds a key: some gateways expect their key there.
 bool names_secret(std::string_view written) {
   const std::string name = lower_case(written);
   const auto says = [&name](const char* word) { return name.find(word) != std::string::npos; };

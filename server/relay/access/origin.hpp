@@ -1,5 +1,5 @@
-// Decides by its origin (RFC 6454) whether a web page may connect. Checked only for requests that a
-// page can make without a script: no browser adds a credential header by itself.
+// Decides by its origin (RFC 6454) whether a web page may connect. A request with a credential in a
+// header needs no check: a browser adds such a header only for a script that has the credential.
 //
 // Pure; any thread. Immutable.
 #pragma once
