@@ -1,6 +1,6 @@
 // A segment: the file in the fallback directory that takes the journal's rows when the database's
-// disk is full for too long or has failed. It has the database's tables, the live attempts, and
-// everything after the last durable row. Merging it completes the database.
+// disk is full for too long or has failed. It has the database's tables, the live attempts, and all
+// rows after the last durable one. After a merge the database has everything.
 //
 // Call these functions on the thread of the given database. All throw StorageError.
 #pragma once

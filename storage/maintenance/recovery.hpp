@@ -56,9 +56,13 @@ void require_whole_store(const std::filesystem::path& file,
 ///   journal row. Its open turns become interrupted.
 /// - Empties the WAL at the end: pages that only the kernel's cache holds after a failed sync are
 ///   written again.
-/// With `dry_run` nothing is changed and the report is the same; `integrity` reports a damaged file
-/// instead of an error. A file that is refused stays byte for byte as it was.
-/// `logs`: result of read_logs(), if this process has opened the store since.
+/// A file that is refused stays byte for byte as it was. Parameters:
+/// - `now`: milliseconds since 1970.
+/// - `dry_run`: nothing is changed and the report is the same; `integrity` reports a damaged file
+///   instead of an error.
+/// - `fallback_dir`: empty if there is none.
+/// - `resume_window_ms`: session.resume_window.
+/// - `logs`: result of read_logs(), if this process has opened the store since.
 RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run = false,
                        const std::filesystem::path& fallback_dir = {},
                        std::int64_t resume_window_ms = 0,

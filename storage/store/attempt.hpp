@@ -11,7 +11,7 @@ struct AttemptSpec {
   std::string session_id;               ///< public id; the session is made if it does not exist
   std::string user;                     ///< must equal the session's if that exists
   std::string metadata = "{}";          ///< JSON object; used only if the session is made
-  std::string private_metadata = "{}";  ///< JSON object for back ends only; used the same
+  std::string private_metadata = "{}";  ///< as `metadata`, but only back ends read it
   std::string model;
   TimeMs now = 0;
 };

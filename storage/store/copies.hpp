@@ -25,7 +25,7 @@ struct CopyLimits {
   std::size_t copies_max = 10'000;
   std::size_t turns_max = 100'000;
   std::size_t bytes_max = 64 * 1024 * 1024;  ///< as they are stored
-  /// Appended to the error message. Says it if these limits are a part of the configured ones.
+  /// Appended to the error message if these limits are only a part of the configured ones.
   const char* of = "";
   /// If set, every new copy is refused (too_many) with this text.
   const char* nothing_new = nullptr;

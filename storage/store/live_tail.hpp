@@ -97,8 +97,10 @@ struct TailStart {
   std::shared_ptr<const TailState> before;
   bool nothing_new = false;  ///< the attempt has ended, and the subscriber has seen all of it
 };
-/// `attempt`: none means the latest. nullopt if there is no such session or attempt. A session
-/// without attempts counts as attempt 1, which is still to come.
+/// Finds where a subscription begins. nullopt if there is no such session or attempt.
+/// - `attempt`: none means the latest. A session without attempts counts as attempt 1, which is
+///   still to come.
+/// - `seen`: the last state that the subscriber has; none: it has nothing.
 std::optional<TailStart> start_tail(Database& database, const std::string& session_id,
                                     std::optional<int> attempt,
                                     const std::optional<TailMark>& seen);

@@ -26,10 +26,10 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
 void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
                   const std::string& body);
 
-/// Inserts or updates the turn. An unknown ordinal does not replace a known one. It is stored as
-/// minus `expected`, which takes the space of the ordinal to come. While a row keeps its size,
-/// SQLite writes only the pages that change, so the end of an attempt does not write all its text
-/// again.
+/// Inserts or updates the turn. An unknown ordinal does not replace a known one.
+/// - `expected`: the ordinal that the turn will probably get. An unknown ordinal is stored as minus
+///   this number, which takes the same space. While a row keeps its size, SQLite writes only the
+///   pages that change, so the end of an attempt does not write all its text again.
 void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
                  int expected = 0);
 

@@ -56,16 +56,21 @@ struct Message {
 
 /// The highest number ever given to a message that still exists; lower ones may be deleted.
 std::int64_t newest_message(Database& database);
-/// The first message that the target has neither received nor been given up for. All messages up to
-/// `after` have been tried on it.
+/// The first message that the target has neither received nor been given up for. nullopt: there is
+/// none.
+/// - `target`: the target's name.
+/// - `after`: all messages up to this number are known to have been tried on it.
 std::optional<Message> next_message(Database& database, const std::string& target,
                                     std::int64_t after);
 
 /// Call it before the body is made: later changes of the transcript get a message of their own. A
 /// try that has no recorded outcome, after a crash, is repeated.
 void begin_try(Database& database, std::int64_t message, const std::string& target);
-/// Records the outcome of a try. A message that all `targets` have received is deleted, except an
-/// end.
+/// Records the outcome of a try.
+/// - `due_at`: when the next try is due.
+/// - `error`: the reason of a failure, for the operator.
+/// - `targets`: all current targets. A message that all of them have received is deleted, except an
+///   end.
 void record_delivery(Database& database, std::int64_t message, const std::string& target,
                      DeliveryState state, TimeMs due_at, const std::string& error,
                      const std::vector<std::string>& targets);
