@@ -253,7 +253,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.equal(focused, turns.at(-1).text);
   });
 
-  test('attempts stand side by side, as chosen', async (t) => {
+  test('the chosen attempts are shown side by side', async (t) => {
     const page = await open(t, `#/sessions/${talkedOver}`);
     await page.getByRole('heading', { name: 'Attempt 2' }).waitFor();
     await page.getByRole('combobox', { name: 'Attempt', exact: true }).selectOption('1');
@@ -359,7 +359,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('a live session is followed as it is said, and gets a receipt that is proved [P13]', async (t) => {
+  test('a live session is followed as people speak, and its receipt is verified [P13]', async (t) => {
     const client = await Client.connectWithId(t, relay, { token: null });
     const page = await open(t, `#/sessions/${client.id}`);
     await page.getByText('Live. New turns appear here.').waitFor();
@@ -500,7 +500,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test('health says in words what it draws', async (t) => {
+  test('the health page describes its charts in words', async (t) => {
     const well = await startRelay(t, { key: null, simulator });
     const page = await open(t, '#/health', {}, well);
     await page.getByText('Ready', { exact: true }).waitFor();

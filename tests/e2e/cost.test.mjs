@@ -58,7 +58,7 @@ function checkAudio(cost, allocations) {
   assert.ok(cost.syncs <= 0.05 && cost.fileBytes <= 1_000, `syncs: ${cost.syncs}, bytes: ${cost.fileBytes}`);
 }
 
-test('an audio message upwards costs one receive, one send, and no sync [P12]', async (t) => {
+test('an audio message of the client takes one receive, one send, and no sync [P12]', async (t) => {
   const all = await scene(t);
   const append = JSON.stringify({ type: 'input_audio_buffer.append', audio: speech });
   const cost = await costOf(all, () => all.client.send(append), () => nextAt(all.line.socket));
@@ -66,7 +66,7 @@ test('an audio message upwards costs one receive, one send, and no sync [P12]', 
   checkAudio(cost, 4);
 });
 
-test('an audio message downwards costs one receive, one send, and no sync [P12]', async (t) => {
+test('an audio message of the provider takes one receive, one send, and no sync [P12]', async (t) => {
   const all = await scene(t);
   const say = () => all.line.say({ type: 'response.output_audio.delta', ...all.part, delta: speech });
   const cost = await costOf(all, say, () => nextAt(all.client.socket));
@@ -74,7 +74,7 @@ test('an audio message downwards costs one receive, one send, and no sync [P12]'
   checkAudio(cost, 6);
 });
 
-test('a delta alone costs one sync and a few pages; a burst of them shares both [P1][P12]', async (t) => {
+test('a single delta takes one sync and a few pages; a burst of deltas shares both [P1][P12]', async (t) => {
   const all = await scene(t);
   let number = 0;
   const say = () =>

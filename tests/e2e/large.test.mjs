@@ -67,7 +67,7 @@ describe("the limit of a client's message", { concurrency: 2 }, () => {
     ['in fragments', (client) => sendInFragments(client, eventOf(1 * MiB + 1), 100_000)],
     ['in fragments of which the last has one byte', (client) => sendInFragments(client, eventOf(1 * MiB + 1), 1 * MiB)],
   ]) {
-    test(`a message of one byte more, ${how}, costs the connection and not the conversation [P8][P11]`, async (t) => {
+    test(`a message of one byte more, ${how}, closes the connection and keeps the conversation [P8][P11]`, async (t) => {
       const world = await start(t, ['session.client_message_bytes_max=1MiB', 'session.resume_window=60s']);
       const { relay } = world;
       const { client, line, token, model } = await converse(t, world);
@@ -134,7 +134,7 @@ describe('a binary frame of a client that speaks JSON', () => {
   }
 });
 
-describe('what the provider takes, the relay takes', () => {
+describe("the relay accepts messages up to the provider's size", () => {
   test('15 MiB of audio in one append, and an event of 24 MiB [P9]', async (t) => {
     const world = await start(t);
     const { client, line, sizes } = await converse(t, world);
@@ -246,7 +246,7 @@ describe('the memory of large messages', () => {
     await eventually(async () => (await memory(relay)).moving === 0, 'all of it is given back');
   });
 
-  test("has shares of users: the unfinished messages of one hold up nobody else's [P11]", async (t) => {
+  test("has shares of users: the unfinished messages of one do not delay those of others [P11]", async (t) => {
     // The waiting messages stay until the test ends.
     const world = await start(t, [...bounded, 'server.large_message_timeout=10m']);
     const { relay } = world;

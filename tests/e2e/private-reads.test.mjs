@@ -105,7 +105,7 @@ test('the private half of the metadata is read by back ends only [P10]', async (
   assert.equal((await relay.request(`/v1/sessions/${ahead.json.id}`, { method: 'DELETE' })).status, 204);
 });
 
-test("a refusal for the store's trouble tells what to do, and no file [P10][P6]", async (t) => {
+test("a refusal because of storage trouble says what to do, and names no file [P10][P6]", async (t) => {
   const relay = await start(t);
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ann' }) });
   await client.ask('Marked for damage');

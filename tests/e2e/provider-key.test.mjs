@@ -102,7 +102,7 @@ describe('refusals', { concurrency: 3 }, () => {
   }
 });
 
-describe('what it says later', { concurrency: 3 }, () => {
+describe('its later messages', { concurrency: 3 }, () => {
   test('an error event that repeats the key passes without it, all others byte for byte [P10][P9]', async (t) => {
     const escaped = key.replaceAll('/', '\\/');
     const errors = [key, escaped].map((shown) =>

@@ -93,7 +93,7 @@ test('a back end in another language proves the receipt, wherever it is shown, c
   assert.deepEqual((await transcript(relay, client.id)).receipt, then);
 });
 
-test('what was cut off, talked over or never heard is in the receipt [P5][P13]', async (t) => {
+test('turns that were cut off, talked over or never heard are in the receipt [P5][P13]', async (t) => {
   const cell = await Cell.start(t, simulator);
   const { client, provider } = await cell.wired();
   provider.says('item_1', 'It was');

@@ -151,7 +151,7 @@ test('ten connections of one client at once are one conversation [P8]', async (t
   assert.equal(transcript.turns.length, 2);
 });
 
-test('another user can not come back to it [P8][P10]', async (t) => {
+test('another user cannot resume it [P8][P10]', async (t) => {
   const cell = await scene(t);
   const stranger = await cell.relay.mint({ user: 'bob' });
   await assert.rejects(Client.connect(t, cell.relay, { token: stranger, query: { session: cell.id } }), /404/);

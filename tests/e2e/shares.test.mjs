@@ -52,7 +52,7 @@ test('connections at work are not closed for new ones, which are refused and cou
   for (const client of clients) await client.ask('Still here?');
 });
 
-test('one address can not have every connection, behind a proxy or not [P11]', async (t) => {
+test('one address cannot have every connection, behind a proxy or not [P11]', async (t) => {
   const set = ['server.trusted_proxies=127.0.0.1', 'server.connections_per_address=2'];
   const relay = await start(t, set);
   const token = relay.key;

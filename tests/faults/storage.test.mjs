@@ -184,7 +184,7 @@ describe('a disk that does not do its part', patient, () => {
     await next.ask('Room again?');
   });
 
-  test('a hurried end while the disk is full says that not all was kept [P2][P6]', async (t) => {
+  test('a hurried end while the disk is full reports that not all was written [P2][P6]', async (t) => {
     const { shim, relay, setup } = await start(t, { set: ['journal.full_retry=10m'] });
     const client = await connect(t, relay);
     await client.ask('Hello?');

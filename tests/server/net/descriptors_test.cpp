@@ -17,8 +17,7 @@ std::size_t connections_of(Descriptors& descriptors) {
 
 }  // namespace
 
-TEST_CASE("connections leave a reserve of file descriptors, whatever the limit is",
-          "[P11][descriptors]") {
+TEST_CASE("connections leave a reserve of file descriptors, at any limit", "[P11][descriptors]") {
   for (const std::size_t limit : {60U, 80U, 256U, 1024U, 65536U}) {
     CAPTURE(limit);
     constexpr std::size_t in_use = 40;

@@ -32,7 +32,7 @@ EventBody told(std::string response, std::string id, std::string words, int outp
 
 }  // namespace
 
-TEST_CASE("text whose every event has another item id is one turn", "[P4][owner]") {
+TEST_CASE("text is one turn even if each of its events has another item id", "[P4][owner]") {
   // A gateway encrypts the item's id anew for each event.
   Stream stream({added(typed("u1", "Go.")), started("r1"), announced("r1", "A1", 0),
                  added(message("A2", Role::assistant, {}, ItemStatus::in_progress), "zzz"),
@@ -112,7 +112,7 @@ TEST_CASE("a transcription without an item's id is the oldest utterance's that w
   CHECK(stream.turn("u2").status == TurnStatus::failed);
 }
 
-TEST_CASE("speech that only its transcription names stands before the answer to it",
+TEST_CASE("speech that only its transcription names is placed before the answer to it",
           "[P4][owner]") {
   Stream stream({heard("u1", "Good morning."), started("r1"), says("a1", "Good day.", 0, "r1"),
                  said("a1", "Good day.", 0, "r1"), ended("r1", ResponseStatus::completed)});

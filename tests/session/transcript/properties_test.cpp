@@ -215,7 +215,8 @@ TEST_CASE("a stream without its audio gives the same transcript, except for hear
   }
 }
 
-TEST_CASE("a long conversation costs no more an event than a short one", "[P11][property]") {
+TEST_CASE("an event of a long conversation costs no more than one of a short conversation",
+          "[P11][property]") {
   // Counted, not timed: an event changes one item, and the order of thousands stays right.
   Stream stream;
   std::string previous;

@@ -131,7 +131,7 @@ TEST_CASE("audio does not push text out of the memory for repeats", "[P7][rule3]
 
 // ---- rule 4: the chain ----------------------------------------------------------------------
 
-TEST_CASE("an item stands where its first place says, and is never moved", "[P4][rule4]") {
+TEST_CASE("an item keeps the first place that it was given", "[P4][rule4]") {
   Stream stream({added_first(typed("b", "b")), added(typed("d", "d"), "b"), at_root("a"),
                  added_first(typed("a", "a")), added(typed("c", "c"), "b")});
   CHECK(stream.glance() == "user a | user b | user c | user d");

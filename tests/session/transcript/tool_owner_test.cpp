@@ -142,7 +142,8 @@ TEST_CASE("MCP arguments and progress without an item's id belong to the call of
   }
 }
 
-TEST_CASE("arguments whose every event has another item id are one call", "[P4][tools][owner]") {
+TEST_CASE("arguments are one call even if each of their events has another item id",
+          "[P4][tools][owner]") {
   for (const bool announced : {false, true}) {
     for (const json& ids :
          {json{{"response_id", "r1"}, {"output_index", 0}, {"call_id", "k1"}, {"name", "go"}},

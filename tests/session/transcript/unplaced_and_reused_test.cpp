@@ -179,7 +179,7 @@ TEST_CASE("an utterance whose text grows before its commit is one turn", "[P4][o
   }
 }
 
-TEST_CASE("typed items that were never acknowledged stand where they were asked for",
+TEST_CASE("typed items that were never acknowledged keep the place that was requested",
           "[P4][P13][order]") {
   struct Asked {
     std::string id, previous;  // "": the end; "root": the front

@@ -71,7 +71,7 @@ TEST_CASE("two halves join only where one ends and the other begins", "[rule10][
   CHECK(doubled.wtf8() == "\xED\xB8\x80-\xF0\x9F\x98\x80-\xED\xA0\xBD");
 }
 
-TEST_CASE("every pair of halves makes the character it stands for", "[rule10][text]") {
+TEST_CASE("every pair of surrogates makes its character", "[rule10][text]") {
   for (std::uint32_t code = 0x10000; code <= 0x10FFFF; code += 257) {
     const std::uint32_t high = 0xD800 + ((code - 0x10000) >> 10);
     const std::uint32_t low = 0xDC00 + ((code - 0x10000) & 0x3FF);

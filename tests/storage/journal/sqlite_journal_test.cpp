@@ -308,7 +308,7 @@ TEST_CASE("the end of an attempt does not write its text again", "[P2][P11][jour
     REQUIRE(view->turns[i] == session::Turn(ending.transcript.turns[i]));
 }
 
-TEST_CASE("turns whose place is not known yet stand in the order in which they were settled",
+TEST_CASE("turns without a known place are in the order in which they were settled",
           "[P3][journal]") {
   const TempDir dir;
   JournalWatch watch;

@@ -175,7 +175,7 @@ TEST_CASE("changes that leave the files in place are no trouble", "[P6][taken_aw
   SECTION("a reader that comes and goes") {
     CHECK(storage::TranscriptStore(it.file).transcript("s1"));
   }
-  SECTION("the log is emptied") {
+  SECTION("the WAL is emptied") {
     storage::Database other(it.file);
     CHECK(becomes([&] { return other.checkpoint(storage::Database::Checkpoint::truncate); }));
   }

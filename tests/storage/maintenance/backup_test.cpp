@@ -156,7 +156,7 @@ TEST_CASE("a backup that cannot be finished leaves nothing behind", "[backup][fa
   SECTION("there is nothing to copy") {
     CHECK(failure_of_backup(dir / "v.db", elsewhere / "b.db") == Failure::not_found);
   }
-  SECTION("what is copied is damaged") {
+  SECTION("the copied database is damaged") {
     leave_conversations(dir / "v.db");
     std::int64_t page = 0;
     {

@@ -93,12 +93,12 @@ TEST_CASE("a WAL whose database is missing or empty is refused by name and kept"
     fs::remove(file);
     all_refuse(dir, file, words);
   }
-  SECTION("missing, and the log has no bytes") {
+  SECTION("missing, and the WAL has no bytes") {
     fs::remove(file);
     put_bytes(storage::log_of(file), "");
     all_refuse(dir, file, words);
   }
-  SECTION("missing, and the log is a link to nowhere") {
+  SECTION("missing, and the WAL is a link to nowhere") {
     fs::remove(file);
     fs::remove(storage::log_of(file));
     fs::create_symlink("elsewhere", storage::log_of(file));
@@ -160,7 +160,7 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
     CHECK(storage::recover(link, 9).attempts.at(0).events == 13);
     CHECK(storage::TranscriptStore(link).transcript("s1"));
   }
-  SECTION("the link leads nowhere, and a log is there") {
+  SECTION("the link leads nowhere, and a WAL is there") {
     fs::remove(target);
     all_refuse(dir, link, {"disk/v.db", "disk/v.db-wal"});
   }
@@ -168,11 +168,11 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
     fs::remove_all(dir / "disk");
     all_refuse(dir, link, {"v.db: is a link", "disk/v.db", "mounted"});
   }
-  SECTION("the link leads to a file without a byte, beside its log") {
+  SECTION("the link leads to a file without a byte, beside its WAL") {
     put_bytes(target, "");
     all_refuse(dir, link, {"disk/v.db", "disk/v.db-wal"});
   }
-  SECTION("the log was left behind when the file was moved") {
+  SECTION("the WAL was left behind when the file was moved") {
     fs::rename(storage::log_of(target), dir / "v.db-wal");
     all_refuse(dir, link, {"v.db-wal", "is a link to", "move it to", "disk/v.db-wal"});
   }
@@ -233,7 +233,7 @@ TEST_CASE("the parts that a crash leaves of a merged segment are removed", "[P7]
   leave_killed_store(segment);
   fs::rename(segment, segment.string() + ".merged");
   SECTION("all of it") {}
-  SECTION("without the log") { fs::remove(segment.string() + "-wal"); }
+  SECTION("without the WAL") { fs::remove(segment.string() + "-wal"); }
   CHECK(storage::recover(file, 9, false, dir / "fallback").attempts.size() == 1);
   CHECK(fs::is_empty(dir / "fallback"));
 }

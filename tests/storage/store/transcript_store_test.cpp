@@ -54,7 +54,7 @@ bool make_session(Database& database, const std::string& id, const std::string& 
 
 }  // namespace
 
-TEST_CASE("a store without a file says so", "[store]") {
+TEST_CASE("a store without a file throws not_found", "[store]") {
   const TempDir dir;
   try {
     TranscriptStore store(dir / "none.db");

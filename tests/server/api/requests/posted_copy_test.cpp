@@ -54,7 +54,7 @@ TEST_CASE("a copy is read under the names of the interface and of the replaced p
   CHECK(theirs.attempt == ours.attempt);
 }
 
-TEST_CASE("one turn alone, a list and an object are three ways to say the same", "[http]") {
+TEST_CASE("one turn, a list and an object are three forms of the same post", "[http]") {
   const std::string turn = R"({"role":"assistant","content":"Yes"})";
   const auto alone = read(turn);
   CHECK(alone.turns.size() == 1);
