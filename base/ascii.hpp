@@ -1,4 +1,4 @@
-// Letters of ASCII, whatever the locale. Pure; any thread.
+// ASCII letters in lower case, independent of the locale. Pure; any thread.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// When to try again: pauses that double, spread so that many who lost the same provider at the same
-// moment do not come back at the same moment (U10).
+// Exponential backoff with jitter. The pauses double, and the jitter spreads the attempts of many
+// clients that lost the same provider at the same moment.
 //
 // Pure value; one thread at a time.
 #pragma once
@@ -10,10 +10,10 @@
 namespace verbatim {
 
 struct BackoffOptions {
-  int attempts_max = 0;              ///< one after another; 0: none
-  std::int64_t pause_min_ms = 200;   ///< before the first
-  std::int64_t pause_max_ms = 5000;  ///< they double up to this
-  std::uint32_t seed = 1;            ///< spreads the pauses
+  int attempts_max = 0;              ///< failed attempts in a row before giving up; 0: no attempt
+  std::int64_t pause_min_ms = 200;   ///< pause before the first attempt
+  std::int64_t pause_max_ms = 5000;  ///< upper bound of the doubled pauses
+  std::uint32_t seed = 1;            ///< seed of the jitter
 };
 
 class Backoff {
@@ -25,7 +25,8 @@ class Backoff {
   void failed() { ++failures_; }
   void reset() { failures_ = 0; }
 
-  /// Before the next attempt, in milliseconds: between a half and the whole of its pause.
+  /// Pause before the next attempt, in milliseconds: the doubled pause times a random factor from
+  /// 0.5 to 1.
   std::int64_t pause() {
     std::int64_t whole = options_.pause_min_ms;
     for (int i = 0; i < failures_ && whole < options_.pause_max_ms; ++i) whole *= 2;

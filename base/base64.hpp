@@ -1,4 +1,4 @@
-// Base 64 of audio. Pure; any thread. Never throws.
+// Base64 (RFC 4648, section 4, with padding). Pure; any thread. Throws only if memory runs out.
 #pragma once
 
 #include <string>
@@ -6,11 +6,11 @@
 
 namespace verbatim {
 
-/// Appends to `out`.
+/// Appends the encoded bytes to `out`.
 void encode_base64(std::string_view bytes, std::string& out);
 
-/// Appends to `out`. False if `text` is not base 64 in whole groups of four; `out` then holds what
-/// came before.
+/// Appends the decoded bytes to `out`. False if `text` is not Base64 in whole groups of four; `out`
+/// then holds the bytes decoded before the error.
 bool decode_base64(std::string_view text, std::string& out);
 
 }  // namespace verbatim

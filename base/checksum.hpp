@@ -1,4 +1,4 @@
-// CRC-32, as it stands behind what is written: finds what a disk has changed. Pure; any thread.
+// CRC-32 that is stored behind written bytes, to detect changes by a disk. Pure; any thread.
 #pragma once
 
 #include <boost/crc.hpp>

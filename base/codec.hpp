@@ -1,6 +1,6 @@
-// Plain values to bytes and back: varints, lengths before strings, structs as their members in a
-// row. What the members are, and in which order, is told by the user's `Fields`: that list is the
-// format.
+// Encodes plain values to bytes and decodes them: varints, strings with their length in front,
+// structs member by member. The caller's `Fields` lists the members and their order; that list is
+// the format.
 //
 // Pure; any thread.
 #pragma once
@@ -26,7 +26,7 @@ class Encoder {
  public:
   void put(bool value) { out.push_back(value ? 1 : 0); }
   void put(int value) { put(std::int64_t{value}); }
-  /// Zigzag, so that small negative numbers stay short.
+  /// Zigzag encoding keeps small negative numbers short.
   void put(std::int64_t value) {
     const auto bits = static_cast<std::uint64_t>(value);
     put_varint(bits << 1 ^ (value < 0 ? ~std::uint64_t{0} : 0));
@@ -63,8 +63,8 @@ class Encoder {
   std::string out;
 };
 
-/// `Fields::last_of(value)` is the last value of an enum: what is beyond it makes no sense either.
-/// Every get() is false once the bytes make no sense; the value is then unspecified.
+/// Decodes untrusted bytes. Each get() returns false if the bytes are invalid; the value is then
+/// unspecified. `Fields::last_of(value)` is the highest valid value of an enum.
 template <class Fields>
 class Decoder {
  public:
@@ -109,7 +109,8 @@ class Decoder {
   template <class T>
   bool get(std::vector<T>& values) {
     std::uint64_t count;
-    if (!get_varint(count) || count > rest_.size()) return false;  // each takes a byte at least
+    // each value takes at least one byte
+    if (!get_varint(count) || count > rest_.size()) return false;
     while (count-- > 0) {
       if (!get(values.emplace_back())) return false;
     }

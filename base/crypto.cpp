@@ -106,7 +106,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
       out.push_back(static_cast<char>((bits >> held) & 255));
     }
   }
-  // Only what base64url() writes: the same bytes never come in two spellings.
+  // Accept only the output of base64url(): each byte string has exactly one encoding.
   const bool whole = held < 6 && (bits & ((1U << held) - 1)) == 0;
   return whole ? std::optional(std::move(out)) : std::nullopt;
 }

@@ -1,4 +1,4 @@
-// The few things that the rest of this folder needs of OpenSSL's libcrypto. Any thread.
+// Digests, random bytes, encodings and ids, based on OpenSSL's libcrypto. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace verbatim {
 
-/// Cryptographically strong. Throws std::runtime_error if the system has no randomness to give.
+/// `count` cryptographically strong bytes. Throws std::runtime_error if the system provides none.
 std::string random_bytes(std::size_t count);
 
 std::string sha1(std::string_view data);    ///< 20 raw bytes; not for secrets
@@ -19,10 +19,10 @@ std::string base64(std::string_view data);
 std::string base64url(std::string_view data);  ///< without padding
 std::optional<std::string> from_base64url(std::string_view text);
 
-/// Takes the same time wherever the two differ.
+/// Constant-time comparison: the duration does not depend on where the two differ.
 bool equal_secrets(std::string_view a, std::string_view b);
 
-/// `sess_` and the like: sortable by time, see base/ids.hpp.
+/// An id such as `sess_...`, sortable by time; see base/ids.hpp.
 std::string new_id(std::string_view prefix, std::int64_t now_ms);
 
 }  // namespace verbatim

@@ -1,4 +1,4 @@
-// How unlike two names are. Pure; any thread.
+// Levenshtein distance of two names. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,8 @@
 
 namespace verbatim {
 
-/// The fewest insertions, deletions and substitutions of bytes that make one of the other. Takes
-/// time in proportion to the product of the lengths: bound what comes from outside.
+/// The fewest insertions, deletions and substitutions of bytes that turn one into the other. Time
+/// grows with the product of the lengths: limit the length of untrusted names.
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace verbatim

@@ -1,4 +1,4 @@
-// Closed lists of values and their names, read in both directions. Pure.
+// Names of enum values, looked up in both directions. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ struct Name {
   std::string_view name;
 };
 
-/// "unknown" for a value that is not in the list (a number from a newer store).
+/// The name of a value; "unknown" if the list lacks it (a number written by a newer version).
 template <class Value, std::size_t N>
 std::string_view name_of(Value value, const Name<Value> (&names)[N]) {
   for (const auto& entry : names)

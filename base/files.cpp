@@ -11,7 +11,7 @@ namespace verbatim {
 
 namespace {
 
-/// Because of errno.
+/// Throws with the file's name and the text of errno.
 [[noreturn]] void refuse(const std::filesystem::path& file) {
   throw std::runtime_error("cannot write " + file.string() + ": " + std::strerror(errno) +
                            ". Check that its folder is there and may be written.");
@@ -23,7 +23,7 @@ void write_file_atomically(const std::filesystem::path& path, const std::string&
                            mode_t mode) {
   const std::filesystem::path aside = path.string() + ".tmp";
   ::unlink(aside.c_str());
-  // A new file, never what a link of that name leads to.
+  // Create a new file; never follow a link of that name.
   const int file =
       ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (file < 0) refuse(aside);

@@ -1,4 +1,4 @@
-// Files that others read while they are written. Any thread.
+// Files that other processes read while they are written. Any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -8,8 +8,8 @@
 
 namespace verbatim {
 
-/// Writes beside and renames, so that a reader never sees half of it. A link in that place is
-/// replaced: nothing is written to where it leads. Throws std::runtime_error.
+/// Writes a temporary file and renames it, so that a reader never sees a partial file. If `path` is
+/// a link, the link is replaced and its target stays unchanged. Throws std::runtime_error.
 void write_file_atomically(const std::filesystem::path& path, const std::string& content,
                            mode_t mode = 0644);
 

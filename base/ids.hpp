@@ -1,4 +1,5 @@
-// Identifiers that Verbatim makes itself. The provider's ids are opaque strings and never parsed.
+// Ids that Verbatim creates itself. The provider's ids are opaque strings and never parsed. Pure;
+// any thread.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,12 @@
 
 namespace verbatim {
 
-/// Prefix and 26 characters that sort by creation time: 48 bits of milliseconds, 80 random bits,
-/// in Crockford's base 32 (no I, L, O, U). `random` must hold 10 bytes.
+/// The prefix and 26 characters that sort by creation time: 48 bits of milliseconds and 80 random
+/// bits, in Crockford's base 32 (without I, L, O, U).
 std::string make_sortable_id(std::string_view prefix, std::int64_t now_ms,
                              const unsigned char (&random)[10]);
 
-/// What a back end may choose as a session id: 1 to 128 of A-Z a-z 0-9 _ - . :
+/// A session id that a back end may choose: 1 to 128 of A-Z a-z 0-9 _ - . :
 bool is_valid_session_id(std::string_view);
 
 }  // namespace verbatim

@@ -1,6 +1,6 @@
-// How many log lines of one kind are written in a second. What a peer without credentials can cause
-// as often as it likes must not fill a disk, nor make the log what everything waits for. What is
-// left out is counted, and told when its second is over.
+// Limits the log lines of one kind per second. A peer without credentials can cause such lines
+// without limit. They must not fill the disk or make other threads wait for the log. Omitted lines
+// are counted, and the count is logged once their second is over.
 //
 // Any thread.
 #pragma once
@@ -17,12 +17,12 @@ class LineLimit {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// 0: no limit.
+  /// `per_second` 0: no limit.
   explicit LineLimit(std::size_t per_second) : per_second_(per_second) {}
 
   struct Verdict {
     bool write = true;
-    std::uint64_t left_out = 0;  ///< before it, to be told first
+    std::uint64_t left_out = 0;  ///< omitted in an earlier second; log this count first
   };
   Verdict take(Time now) {
     if (per_second_ == 0) return {};
@@ -38,7 +38,7 @@ class LineLimit {
     return verdict;
   }
 
-  /// What was left out in a second that is over: told once.
+  /// The number of lines omitted in a second that is over; each line is counted once.
   std::uint64_t take_left_out(Time now) {
     const std::lock_guard lock(mutex_);
     return now >= ends_ ? std::exchange(left_out_, 0) : 0;

@@ -37,7 +37,7 @@ struct RepeatedLine {
   LogLevel level;
   const char* event;
 };
-/// By Repeated.
+/// Indexed by Repeated.
 constexpr RepeatedLine repeated_lines[] = {{LogLevel::info, "upgrade.refused"},
                                            {LogLevel::warn, "connection.proxy_header"},
                                            {LogLevel::info, "connection.handshake_failed"},
@@ -104,7 +104,7 @@ void Log::write(LogLevel level, std::string_view event, LogFields fields) {
     }
   }
   line += '\n';
-  // A log that can not be written has nowhere to complain.
+  // If the log cannot be written, there is no other place to report it.
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -1,7 +1,7 @@
-// Structured lines on stderr: an event's name and its fields, as text or JSON.
+// Structured log lines on stderr: an event name and its fields, as text or JSON.
 //
-// Any thread: one line is one write(2). Transcript text and secrets have types of their own that
-// this one refuses to take (P10).
+// Any thread: each line is one write(2). LogValue does not accept the types of transcript text and
+// secrets, so neither can reach a log line (P10).
 #pragma once
 
 #include <array>
@@ -28,7 +28,8 @@ enum class LogFormat { text, json };
 struct LogOptions {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::text;
-  std::size_t lines_per_second = 10;  ///< of each kind that strangers can cause; 0: no limit
+  /// for each kind of line that unauthenticated peers can cause; 0: no limit
+  std::size_t lines_per_second = 10;
 };
 
 class LogValue {
@@ -50,8 +51,8 @@ class LogValue {
 
 using LogFields = std::initializer_list<std::pair<std::string_view, LogValue>>;
 
-/// Lines that peers without credentials can cause as often as they like: so many of each in a
-/// second are written (log.lines_per_second).
+/// Kinds of line that peers without credentials can cause without limit. log.lines_per_second
+/// limits each kind.
 enum class Repeated : std::uint8_t {
   upgrade_refused = 0,
   proxy_header = 1,
@@ -62,10 +63,10 @@ enum class Repeated : std::uint8_t {
 
 class Log {
  public:
-  /// Gives a text back without what must not be printed. Called from any thread.
+  /// Returns the text with everything removed that must not be printed. Called from any thread.
   using Redact = std::function<std::string(std::string)>;
 
-  /// `redact` sees every text of every line; empty: nothing is hidden.
+  /// `redact` is applied to every text of every line; empty: nothing is removed.
   explicit Log(LogOptions options, Redact redact = {})
       : level_(options.level),
         format_(options.format),
@@ -80,12 +81,12 @@ class Log {
   void error(std::string_view event, LogFields fields = {}) {
     write(LogLevel::error, event, fields);
   }
-  /// At the level that its kind has. What is left out is counted.
+  /// Logs at the level of its kind, or counts the line as omitted.
   void repeated(Repeated kind, LogFields fields, LineLimit::Time now);
   void repeated(Repeated kind, LogFields fields) {
     repeated(kind, fields, std::chrono::steady_clock::now());
   }
-  /// Tells how many were left out in seconds that are over. To be called a few times a second.
+  /// Logs the number of lines omitted in seconds that are over. Call it a few times a second.
   void tell_left_out(LineLimit::Time now);
 
   void set_level(LogLevel level) { level_ = level; }

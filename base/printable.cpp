@@ -15,14 +15,15 @@ bool is_control(std::uint32_t code) {
   const auto within = [code](std::uint32_t first, std::uint32_t last) {
     return code >= first && code <= last;
   };
-  return within(0x7F, 0x9F) ||      // DEL and C1: some terminals take 0x9B for ESC [
-         within(0x200B, 0x200F) ||  // without width; left-to-right and right-to-left marks
+  return within(0x7F, 0x9F) ||      // DEL and C1: some terminals read 0x9B as ESC [
+         within(0x200B, 0x200F) ||  // zero-width characters; marks for text direction
          within(0x2028, 0x202E) ||  // line and paragraph separators, embeddings and overrides
          within(0x2066, 0x2069) ||  // isolates
          code == 0x061C || code == 0xFEFF;
 }
 
-/// The code point of two or three bytes that begins at `at`, which is valid UTF-8; 0 for others.
+/// The code point of two or three bytes that begins at `at`, which is valid UTF-8; 0 for one of
+/// four bytes.
 std::uint32_t code_at(std::string_view text, std::size_t at, std::size_t& size) {
   const auto byte = [&](std::size_t i) {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;

@@ -1,4 +1,5 @@
-// So many per minute and name. Forgets a name a minute after its window began.
+// Rate limit per minute and name, in windows of one minute. A name's window is dropped after its
+// minute.
 //
 // Any thread.
 #pragma once
@@ -15,10 +16,10 @@ class RateLimit {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// 0: no limit.
+  /// `per_minute` 0: no limit.
   explicit RateLimit(std::size_t per_minute) : per_minute_(per_minute) {}
 
-  /// Seconds to wait if it is one too many, else 0.
+  /// Counts one use of `name`. Returns 0 if it is within the limit, else the seconds to wait.
   int take(const std::string& name, Time now) {
     if (per_minute_ == 0) return 0;
     const std::lock_guard lock(mutex_);

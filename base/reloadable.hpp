@@ -1,4 +1,5 @@
-// What SIGHUP may replace while it is in use: readers keep the version they took.
+// A shared value that SIGHUP can replace while it is in use. Readers keep the version that they
+// took. Any thread.
 #pragma once
 
 #include <memory>
@@ -22,7 +23,7 @@ class Reloadable {
   }
 
  private:
-  mutable std::mutex mutex_;  // taken once a connection, never on a message's path
+  mutable std::mutex mutex_;  // locked once per connection, never on a message's path
   std::shared_ptr<T> current_;
 };
 

@@ -1,4 +1,4 @@
-// A value that must not be printed. Pure value.
+// A value that must not be printed. It has no conversion to text other than reveal(). Pure value.
 #pragma once
 
 #include <string>

@@ -6,7 +6,7 @@ namespace verbatim {
 namespace {
 
 // A surrogate half in generalised UTF-8 is ED A0..AF xx (high) or ED B0..BF xx (low). Well-formed
-// UTF-8 never has a byte above 9F behind ED, so two bytes tell.
+// UTF-8 never has a byte above 9F after ED, so two bytes are enough to recognise it.
 bool is_half(std::string_view at, unsigned char first, unsigned char last) {
   if (at.size() < 3 || static_cast<unsigned char>(at[0]) != 0xED) return false;
   const auto second = static_cast<unsigned char>(at[1]);
@@ -43,7 +43,7 @@ void Text::append(const Text& more) {
     if (is_high_half(last)) {
       const unsigned high = payload(last);
       const unsigned low = payload(tail);
-      std::string rest(tail.substr(3));  // `more` may be this very object
+      std::string rest(tail.substr(3));  // `more` may be this object
       bytes_.resize(bytes_.size() - 3);
       append_pair(bytes_, high, low);
       bytes_ += rest;

@@ -1,5 +1,4 @@
-// What a thread does, for those who look at the process with `top -H` or a debugger, and how much
-// it matters.
+// Name and priority of the calling thread. The name appears in `top -H` and in debuggers.
 #pragma once
 
 #include <pthread.h>
@@ -11,10 +10,12 @@ namespace verbatim {
 /// Names the calling thread. At most 15 characters.
 inline void name_this_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }
 
-/// The calling thread runs when those of the usual priority leave it time, and else now and then.
+/// Lowers the priority of the calling thread, so that it mainly runs when threads of normal
+/// priority are idle.
 inline void give_way() {
   constexpr int nicer = 10;
-  // On Linux the priority is the thread's own. Without it the thread is only less considerate.
+  // On Linux, priority belongs to the thread. If the call fails, the thread keeps its normal
+  // priority.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nicer);
 }
 

@@ -1,4 +1,4 @@
-// Addresses as people and configurations write them. Pure; any thread.
+// URLs and addresses, as people and configuration files write them. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@ namespace verbatim {
 
 struct Endpoint {
   std::string host;
-  std::uint16_t port = 0;  ///< 0 picks a free one
+  std::uint16_t port = 0;  ///< 0 picks a free port
 };
 
-/// A ws:, wss:, http: or https: address, taken apart.
+/// The parts of a ws:, wss:, http: or https: URL.
 struct Address {
   bool tls = false;
   std::string host;
@@ -22,12 +22,13 @@ struct Address {
   std::string user_info;
 };
 std::optional<Address> parse_address(const std::string& url);
-/// The address for a log: without user, password and query, which may hold secrets.
+/// The URL for a log: without user, password and query, which may hold secrets.
 std::string shown_address(const std::string& url);
-/// The same target without this parameter.
+/// The same target without the query parameter `name`.
 std::string without_parameter(const std::string& target, const std::string& name);
 
-/// What `%XX` stands for, and `+` for a blank if `plus_is_space`. nullopt: it is cut off or no hex.
+/// Decodes `%XX`, and `+` as a blank if `plus_is_space`. nullopt: an escape is incomplete or not
+/// hexadecimal.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);
 
 }  // namespace verbatim

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::uint64_t each(unsigned char byte) { return 0x0101'0101'0101'0101U * byte; }
 
-/// Whether any byte of eight is below `limit` (at most 128), by a borrow into its top bit. May say
-/// yes of a byte with its own top bit set, which callers look at anyway.
+/// Marks the bytes of eight that are below `limit` (at most 128), by a borrow into the top bit. A
+/// byte with its own top bit set may be marked wrongly; callers check such bytes anyway.
 constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char limit) {
   return (eight - each(limit)) & ~eight & each(0x80);
 }
@@ -20,7 +20,7 @@ bool is_plain(char c) {
   return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
 }
 
-/// How many bytes at the front are in blocks of which `mark` leaves no byte with its top bit set.
+/// Number of bytes at the front in whole blocks for which `mark` sets no byte's top bit.
 template <class Mark>
 [[gnu::always_inline]] inline std::size_t unmarked(std::string_view bytes, const Mark& mark) {
   std::size_t at = 0;
@@ -39,8 +39,8 @@ template <class Mark>
   return at;
 }
 
-// A comparison gives all bits of a byte or none. With a sign, what is not ASCII is below the
-// control characters: one comparison finds both.
+// A vector comparison sets all bits of a byte or none. Signed, a non-ASCII byte is less than every
+// control character, so one comparison finds both.
 VERBATIM_WIDE_CLONES std::size_t plain_blocks(std::string_view bytes) {
   return unmarked(bytes, [](Wide& some) {
     some = (Wide)(some < 0x20) | (Wide)(some == '"') | (Wide)(some == '\\');

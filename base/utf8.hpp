@@ -1,4 +1,4 @@
-// UTF-8 in the small: what JSON strings and transcript text need of it. Pure; any thread.
+// UTF-8 checks and steps for JSON strings and transcript text. Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -8,20 +8,20 @@
 
 namespace verbatim::utf8 {
 
-/// Length of the valid sequence that `bytes` begin with (1 to 4; no overlong forms, no
-/// surrogates, nothing above U+10FFFF); 0 if they begin with none.
+/// Length of the valid sequence at the front of `bytes` (1 to 4; no overlong forms, no surrogates,
+/// nothing above U+10FFFF); 0 if there is none.
 std::size_t sequence_length(std::string_view bytes);
 
-/// How many bytes at the front are ASCII other than '"', '\\' and control characters: what needs
-/// no look of its own inside a JSON string.
+/// Number of bytes at the front that a JSON string may hold without further checks: ASCII other
+/// than '"', '\\' and control characters.
 std::size_t plain_prefix(std::string_view bytes);
 
 bool is_valid(std::string_view bytes);
 
-/// The same bytes with U+FFFD for each that belongs to no valid sequence.
+/// The bytes with each one that belongs to no valid sequence replaced by U+FFFD.
 std::string replaced(std::string_view bytes);
 
-/// Appends a code point; a surrogate half as its three generalised bytes (WTF-8).
+/// Appends a code point; a surrogate half becomes three bytes (WTF-8).
 void append(std::string& out, std::uint32_t code);
 
 }  // namespace verbatim::utf8

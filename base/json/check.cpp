@@ -1,4 +1,4 @@
-// The strict reader of json_view.hpp: one pass, no recursion, nothing built.
+// The strict reader of json/view.hpp: one pass, no recursion, no tree. Pure; any thread.
 #include <bitset>
 
 #include "base/json/view.hpp"
@@ -40,8 +40,8 @@ class Checker {
     return true;
   }
 
-  /// Values and the brackets around them. `open_` says of each open bracket whether it is an
-  /// object's, so that depth costs a bit and no stack.
+  /// Values and the brackets around them. For each open bracket, `open_` says whether it is an
+  /// object's: nesting costs one bit and no stack.
   bool document() {
     skip_space();
     do {
@@ -54,7 +54,7 @@ class Checker {
     return at_end() || fail("something follows the value");
   }
 
-  /// One value, or an opening bracket with all that must come before the next value.
+  /// Reads one value, or an opening bracket and everything up to the next value.
   bool value(bool& opened) {
     if (values_++ == values_max_) {
       too_many_values_ = true;
@@ -85,7 +85,7 @@ class Checker {
     }
   }
 
-  /// Behind a value: closes what closes, and goes to the place of the next value.
+  /// After a value: reads closing brackets, then goes to the place of the next value.
   bool close_brackets() {
     while (depth_ > 0) {
       const bool object = open_[depth_ - 1];

@@ -1,5 +1,5 @@
-// JSON that is built as a tree and written as text: our own events, and items as a provider would
-// show them. What comes from outside is looked at with json_view.hpp instead.
+// Writes a JSON tree as text: the relay's own events, and items in the provider's shape. Read JSON
+// from outside with json/view.hpp instead. Pure; any thread.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,12 +7,12 @@
 
 namespace verbatim {
 
-/// On one line. Bytes that are not UTF-8 become U+FFFD: a damaged text is still told.
+/// One line of JSON. Bytes that are not UTF-8 become U+FFFD, so damaged text is still shown.
 inline std::string dump(const nlohmann::json& tree) {
   return tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/// What is not known is null in our events, never an empty text.
+/// An unknown text is null in the relay's events, never empty.
 inline nlohmann::json or_null(const std::string& text) {
   return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
 }

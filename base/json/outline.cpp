@@ -58,7 +58,7 @@ void Outline::skip_space() {
   while (at_ < bytes_.size() && is_space(bytes_[at_])) ++at_;
 }
 
-/// From value to value. `open_` has the objects and arrays around the place that is read.
+/// Reads value by value. `open_` holds the objects and arrays that are open at the current place.
 void Outline::read() {
   skip_space();
   do {
@@ -92,7 +92,7 @@ void Outline::read() {
   if (at_ != bytes_.size()) fail(Fault::not_json);
 }
 
-/// All of a value without parts; of an object or array its opening bracket.
+/// Reads a whole value without parts, or the opening bracket of an object or array.
 bool Outline::begin_value() {
   if (values_.size() == limits_.values_max) return fail(Fault::too_many);
   Value value = next_;
@@ -145,8 +145,8 @@ bool Outline::close(Index value) {
   return values_[value].kind != Kind::object || names_differ(value) || fail(Fault::name_twice);
 }
 
-/// By fingerprints of 64 bits: two names that share one are treated as the same name, which no
-/// sender meets by accident.
+/// Compares 64-bit hashes of the names: two names with the same hash count as equal. That does not
+/// happen to a sender by accident.
 bool Outline::names_differ(Index object) {
   prints_.clear();
   std::string small;

@@ -1,13 +1,13 @@
-// The members and elements of one JSON value as a flat list, made in one walk over its bytes: for
-// looking at a whole message, where a json::View would scan each level again. 24 bytes a value,
-// nothing copied.
+// The members and elements of one JSON value as a flat list, made in one pass. Use it to examine a
+// whole message; a json::View would scan each level again. 24 bytes a value; no text is copied.
 //
-// It is also strict about what two parsers could read in two ways: a name that stands twice in an
-// object (also in other letters, since some parsers take Instructions for instructions), and half
-// of a surrogate pair.
+// It also rejects JSON that two parsers could read differently: an object with the same name twice,
+// and half of a surrogate pair. Names are compared without regard to case, since some parsers read
+// Instructions as instructions.
 //
-// Any thread. Untrusted input: never throws (but for memory), never reads outside the bytes, never
-// recurses; time grows with the bytes, and stops at the limits. The bytes must outlive it.
+// Any thread. Untrusted input: never throws unless memory runs out, never reads outside the bytes,
+// never recurses. Time grows with the bytes and stops at the limits. The bytes must outlive the
+// outline.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +22,7 @@ namespace verbatim::json {
 
 struct OutlineLimits {
   std::size_t values_max = 50'000;  ///< members and elements, at all depths together
-  std::size_t depth_max = 64;       ///< brackets that are open at once; at most json::max_depth
+  std::size_t depth_max = 64;       ///< brackets open at once; at most json::max_depth
 };
 
 class Outline {
@@ -37,15 +37,15 @@ class Outline {
     half_character
   };
 
-  /// Precondition: json::check() has passed the bytes; of others the outline is `not_json`, or of
-  /// as much as makes sense.
+  /// Precondition: json::check() has accepted the bytes. For other bytes the fault is `not_json`,
+  /// or the outline holds the part that could be read.
   explicit Outline(std::string_view bytes, Limits limits = {});
 
-  /// Anything but `none`: there are no values to look at.
+  /// Any value other than `none`: the outline has no values.
   Fault fault() const { return fault_; }
 
-  /// Values are numbered in the order in which they stand; 0 is the whole. What is inside of one
-  /// has the numbers from `first(value)` to before `end(value)`:
+  /// Values are numbered in the order of the text; 0 is the whole value. The parts of a value have
+  /// the numbers from `first(value)` up to, not including, `end(value)`:
   ///   for (auto i = outline.first(object); i < outline.end(object); i = outline.end(i)) ...
   using Index = std::uint32_t;
   static Index first(Index value) { return value + 1; }
@@ -57,16 +57,16 @@ class Outline {
   std::string_view raw(Index value) const {
     return bytes_.substr(values_[value].at, values_[value].length);
   }
-  /// Whether it is a member; an element has no name, not even an empty one.
+  /// True for a member, also one with an empty name; false for an element.
   bool has_name(Index value) const { return values_[value].name_at != 0; }
   /// A member's name, decoded; empty for an element.
   std::string name(Index member) const;
-  /// A string's text, decoded; empty for anything else.
+  /// A string's text, decoded; empty for other kinds.
   std::string text(Index value) const { return View::of(raw(value)).string_or_empty(); }
 
  private:
   struct Value {
-    std::uint32_t name_at = 0;  ///< behind the opening quote
+    std::uint32_t name_at = 0;  ///< after the opening quote
     std::uint32_t name_length = 0;
     std::uint32_t at = 0;
     std::uint32_t length = 0;
@@ -90,7 +90,7 @@ class Outline {
   Value next_;  ///< its name has been read
   std::vector<Value> values_;
   std::vector<Index> open_;
-  std::vector<std::uint64_t> prints_;  ///< of an object's names
+  std::vector<std::uint64_t> prints_;  ///< hashes of an object's names
   Fault fault_ = Fault::none;
 };
 

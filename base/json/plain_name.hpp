@@ -1,5 +1,4 @@
-// How names of members are compared where a reader may be lenient about letters, underscores and
-// hyphens.
+// Compares member names as a lenient reader may: without regard to case, underscores and hyphens.
 //
 // Pure; any thread.
 #pragma once
@@ -9,16 +8,16 @@
 
 namespace verbatim {
 
-/// As a lenient reader may compare names: in lower case, without _ and -. Dots stay.
+/// The name in lower case, without _ and -. Dots stay.
 std::string folded(std::string_view name);
 
-/// Whether a name can be read in one way only, but for its letters: not empty, at most 64 ASCII
-/// letters, digits, _ and -.
+/// True if the name can be read in only one way, apart from case: 1 to 64 ASCII letters, digits, _
+/// and -.
 bool is_plain_name(std::string_view name);
 
-/// Whether a reader that looks at ASCII letters and digits alone takes `name` for `wanted`: in
-/// other letters, or with blanks, marks or anything that cannot be seen around or between them.
-/// `wanted`: lower case.
+/// True if a reader that looks only at ASCII letters and digits reads `name` as `wanted`. Case,
+/// blanks, marks and invisible characters around or between them make no difference. `wanted`:
+/// lower case.
 bool reads_as(std::string_view name, std::string_view wanted);
 
 }  // namespace verbatim

@@ -1,6 +1,6 @@
-// The smallest steps over JSON text, shared by the readers of json_view.hpp and json_outline.hpp.
+// Basic steps over JSON text, shared by the readers of json/view.hpp and json/outline.hpp.
 //
-// Pure; any thread; never read outside the bytes they are given.
+// Pure; any thread; never read outside the given bytes.
 #pragma once
 
 #include <charconv>
@@ -19,8 +19,8 @@ inline void skip_space(std::string_view& in) {
   in.remove_prefix(n);
 }
 
-/// Length of the string that `in` begins with, both quotes included; npos if it does not end.
-/// Goes from quote to quote: a payload without quotes is one call of memchr.
+/// Length of the string at the front of `in`, both quotes included; npos if it does not end.
+/// Searches for quotes only: a payload without quotes costs one call of memchr.
 inline std::size_t string_length(std::string_view in) {
   for (std::size_t quote = in.find('"', 1); quote != in.npos; quote = in.find('"', quote + 1)) {
     std::size_t backslashes = 0;
@@ -30,13 +30,13 @@ inline std::size_t string_length(std::string_view in) {
   return in.npos;
 }
 
-/// A character of a number or of true, false and null.
+/// A character of a number, or of true, false and null.
 inline bool is_word_character(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
          c == '-' || c == '.';
 }
 
-/// The four digits behind \u; nullopt if they are not four hexadecimal digits.
+/// The four digits after \u; nullopt if they are not four hexadecimal digits.
 inline std::optional<unsigned> hex4(std::string_view in) {
   unsigned value = 0;
   if (in.size() < 4) return std::nullopt;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr auto npos = std::string_view::npos;
 
-/// Length of the object or array that `in` begins with. Brackets are counted, not paired: what
-/// check() is for is not done twice.
+/// Length of the object or array at the front of `in`. Counts brackets without pairing them;
+/// check() does that.
 std::size_t nested_length(std::string_view in) {
   std::size_t depth = 0;
   for (std::size_t at = 0; at < in.size(); ++at) {
@@ -38,7 +38,7 @@ std::size_t nested_length(std::string_view in) {
   return npos;
 }
 
-/// Takes one value off the front of `in`; empty if there is none.
+/// Removes one value from the front of `in` and returns it; empty if there is none.
 std::string_view take_value(std::string_view& in) {
   if (in.empty()) return {};
   std::size_t length = 0;
@@ -62,7 +62,7 @@ bool take(std::string_view& in, char expected) {
   return true;
 }
 
-/// Decodes the escape that `in` begins with (its backslash included) and takes it off.
+/// Decodes the escape at the front of `in` (with its backslash) and removes it.
 bool take_escape(std::string_view& in, std::string& out) {
   if (in.size() < 2) return false;
   const char kind = in[1];
@@ -86,7 +86,7 @@ bool take_escape(std::string_view& in, std::string& out) {
       return true;
     }
   }
-  utf8::append(out, *code);  // a half that stands alone becomes its three generalised bytes
+  utf8::append(out, *code);  // a lone half becomes its three WTF-8 bytes
   return true;
 }
 

@@ -1,14 +1,12 @@
-// A read-only look at JSON where it lies: no tree, no copies until a string is asked for.
+// Reads JSON in place: no tree, and no copy until a string is requested. The file has two readers:
+// - check() is strict and complete; every client message must pass it.
+// - View is lazy: it finds a member by skipping the others, so reading a message's type does not
+//   cost its payload. From malformed input it returns what it can, or nothing.
 //
-// Two readers in one file, for two purposes. check() is strict and complete: what a client sends
-// must pass it. View is lazy: it finds a member by skipping over its neighbours, so that a message
-// whose interesting part is its name does not pay for its payload; of malformed input it shows
-// what it can, or nothing.
+// The usual parsers do not fit: they refuse half a surrogate pair, which providers send, and build
+// a tree where a scan is enough.
 //
-// Our own, because the usual parsers refuse a string that holds half a surrogate pair (providers
-// send those), and build a tree where a scan does.
-//
-// Any thread. Never throws (but for memory), never reads outside the bytes it was given, never
+// Any thread. Never throws unless memory runs out, never reads outside the given bytes, never
 // recurses. The bytes must outlive the views.
 #pragma once
 
@@ -28,13 +26,14 @@ inline constexpr std::size_t max_depth = 128;
 struct Fault {
   std::size_t offset = 0;
   std::string_view what;
-  bool too_many_values = false;  ///< it may be JSON, but has more values than asked for
+  bool too_many_values = false;  ///< may be JSON, but has more values than allowed
 };
 
-/// nullopt if `bytes` are exactly one JSON value (RFC 8259, valid UTF-8, no byte order mark, not
-/// deeper than max_depth). Escapes of lone surrogates are allowed, as the grammar has them.
-/// Stops at the first value beyond `values_max` (the whole, members and elements, at all depths
-/// together), since a message of braces alone costs thirty times what one of audio does.
+/// nullopt if `bytes` are exactly one JSON value: RFC 8259, valid UTF-8, no byte order mark, at
+/// most max_depth levels. Escapes of lone surrogates are allowed, as in the grammar.
+///
+/// `values_max`: the check stops at the first value above it; the whole, members and elements of
+/// all depths count. A message of only braces costs thirty times as much as one of audio.
 std::optional<Fault> check(std::string_view bytes,
                            std::size_t values_max = std::numeric_limits<std::size_t>::max());
 
@@ -44,32 +43,32 @@ class View {
  public:
   View() = default;  ///< absent
 
-  /// The one value that `bytes` hold, absent if they do not hold one with balanced brackets.
+  /// The one value in `bytes`; absent if they do not hold exactly one value with balanced brackets.
   static View of(std::string_view bytes);
 
   Kind kind() const;
   bool is(Kind wanted) const { return kind() == wanted; }
   bool exists() const { return !raw_.empty(); }
 
-  /// Member of an object; absent if there is none. Keys written with escapes are not found; of
-  /// duplicates the first is.
+  /// Member of an object; absent if there is none. Keys written with escapes are not found. Of
+  /// duplicates, the first is found.
   View operator[](std::string_view key) const;
 
-  /// A string with its escapes decoded, in WTF-8; nullopt for anything else, or invalid UTF-8.
+  /// A string with its escapes decoded, in WTF-8; nullopt for other kinds or invalid UTF-8.
   std::optional<std::string> string() const;
-  /// The same, empty where that says nullopt.
+  /// As string(), but empty in place of nullopt.
   std::string string_or_empty() const { return string().value_or(std::string()); }
 
-  /// What stands between the quotes of a string, escapes and all. Empty for anything else.
+  /// The bytes between the quotes of a string, escapes not decoded. Empty for other kinds.
   std::string_view between_quotes() const;
-  /// The same of a string without escapes; empty for one with.
+  /// As between_quotes(), but empty for a string with escapes.
   std::string_view plain_string() const;
 
-  /// A number, cut towards zero if it has a fraction; nullopt if it does not fit.
+  /// A number, truncated towards zero; nullopt for other kinds or if it does not fit.
   std::optional<std::int64_t> integer() const;
   std::optional<bool> boolean() const;
 
-  /// The value's bytes as they stand, white space around it left out.
+  /// The value's bytes without the white space around it.
   std::string_view raw() const { return raw_; }
 
  private:
@@ -80,18 +79,18 @@ class View {
   std::string_view raw_;
 };
 
-/// Goes through an object's members in order; ends early where the bytes stop making sense.
+/// Iterates over an object's members in order; ends early at malformed bytes.
 ///   for (Members members(view); members.next();) use(members.key(), members.value());
 class Members {
  public:
   explicit Members(View object);
-  /// Of the object that `bytes` begin with, without looking for its end.
+  /// The members of the object at the front of `bytes`, without a search for its end.
   static Members begun(std::string_view bytes);
   bool next();
-  /// As written, without the quotes: escapes are not decoded.
+  /// As written, without the quotes; escapes are not decoded.
   std::string_view key() const { return key_; }
   View value() const { return value_; }
-  /// After the last: whether the object ended there, and the bytes with it.
+  /// After the last member: true if the object and then the bytes ended there.
   bool all_read() const;
 
  private:
@@ -101,12 +100,12 @@ class Members {
   bool first_ = true;
 };
 
-/// An object of which several members are wanted: goes through it once, as far as it is asked. The
-/// first of duplicates is found, as by a View.
+/// For reading several members of one object: scans it once, as far as needed. Of duplicates, the
+/// first is found, as by a View.
 class Object {
  public:
   explicit Object(View object) : unread_(object) {}
-  /// As Members::begun().
+  /// See Members::begun().
   static Object begun(std::string_view bytes) { return Object(Members::begun(bytes)); }
   View operator[](std::string_view key);
 
@@ -116,14 +115,14 @@ class Object {
     std::string_view key;
     View value;
   };
-  /// More than any event of the protocol has; what does not fit is gone through each time.
+  /// More members than any event of the protocol has; members beyond it are scanned for each time.
   static constexpr std::size_t members_kept_max = 16;
   Members unread_;
   std::array<Member, members_kept_max> read_;
   std::size_t count_ = 0;
 };
 
-/// Goes through an array's elements in order.
+/// Iterates over an array's elements in order.
 class Elements {
  public:
   explicit Elements(View array);

@@ -1,6 +1,6 @@
-// Writes a JSON object out of pieces that are JSON already, for rewriting a message without a tree:
-// what is not touched keeps its bytes, half surrogate pairs and long numbers included. One thread;
-// keys must outlive it.
+// Writes a JSON object from members that are already JSON, to rewrite a message without a tree.
+// Unchanged members keep their bytes, including half surrogate pairs and long numbers. One thread;
+// the keys must outlive the writer.
 #pragma once
 
 #include <set>
@@ -13,8 +13,8 @@ inline std::string quoted(std::string_view plain) { return '"' + std::string(pla
 
 class ObjectWriter {
  public:
-  /// `key` without its quotes, as written; `value` is JSON. A key that is there already stays as it
-  /// is: two parsers can not read the result in two ways.
+  /// `key`: as written, without its quotes; `value`: JSON. Ignored if the key is already there, so
+  /// two parsers cannot read the result differently.
   void add(std::string_view key, std::string_view value) {
     if (!keys_.insert(key).second) return;
     text_ += text_.size() == 1 ? "\"" : ",\"";
