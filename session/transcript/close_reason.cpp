@@ -37,15 +37,15 @@ std::uint16_t close_code(CloseReason reason) {
     case CloseReason::client_ended:
       return 1000;
     case CloseReason::client_lost:
-      // Nobody is there to read it; a half-open socket that still is may come back.
+      // No client is attached to read it; a half-open client may come back.
       return 1001;
     case CloseReason::upstream_closed:
-      // The provider ended the conversation of its own accord, in good order: so do we.
+      // The provider ended the conversation normally, so the relay does too.
       return 1000;
     case CloseReason::upstream_lost:
     case CloseReason::upstream_error:
     case CloseReason::storage_failure:
-    case CloseReason::crash_recovered:  // only ever stored: the client's socket died in the crash
+    case CloseReason::crash_recovered:  // only stored: the client's socket was lost in the crash
       return 1011;
     case CloseReason::session_expired:
     case CloseReason::idle_timeout:

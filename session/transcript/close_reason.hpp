@@ -1,5 +1,5 @@
-// Why a session ended, and what its client is told. The list is the interface's (section 4) and
-// closed; the close codes are its section 2.
+// Reasons for the end of a session, and the WebSocket close codes for them. The list is closed (the
+// interface, section 4); the close codes are in section 2. Plain values; any thread.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ std::optional<CloseReason> close_reason_from_string(std::string_view);
 /// WebSocket close code that the client gets for this reason.
 std::uint16_t close_code(CloseReason);
 
-/// All of them, for tables and metrics.
+/// All reasons, for tables and metrics.
 inline constexpr CloseReason all_close_reasons[] = {
     CloseReason::client_closed,   CloseReason::client_lost,     CloseReason::client_ended,
     CloseReason::upstream_closed, CloseReason::upstream_lost,   CloseReason::upstream_error,

@@ -14,9 +14,9 @@ std::uint64_t print_of_detail(std::string_view detail) {
   return std::max<std::uint64_t>(1, std::hash<std::string_view>{}(detail));
 }
 
-// ---- text ----------------------------------------------------------------------------------
+// ---- Text ----
 
-/// Where the part is kept; made if there is none yet.
+/// Index of the part with this content_index; adds the part if it is new.
 std::size_t ConversationItem::part_index(int content_index) {
   const auto at =
       std::lower_bound(item.parts.begin(), item.parts.end(), content_index,
@@ -38,8 +38,8 @@ void ConversationItem::set_text(std::size_t part, const Text& text) {
   ++text_version_;
 }
 
-/// Some providers tell an answer in finished sentences, each as the whole of the same part. What
-/// repeats or continues what there is takes its place.
+/// Some providers send an answer in finished sentences, each as the whole of the same part. A text
+/// that repeats or continues the present one replaces it; any other is appended.
 void ConversationItem::add_sentence(std::size_t part, const Text& text) {
   const Text& ours = item.parts[part].text;
   if (text.empty() || ours == text) return;
@@ -50,8 +50,8 @@ void ConversationItem::add_sentence(std::size_t part, const Text& text) {
   set_text(part, joined);
 }
 
-/// Of the spoken part that a transcription's index means: an utterance has one, and some providers
-/// count their deltas instead.
+/// The spoken part that a transcription refers to. An utterance has one, but some providers number
+/// its deltas instead.
 int ConversationItem::speech_index(int given) const {
   const Part* first = nullptr;
   for (const Part& part : item.parts) {
@@ -101,7 +101,8 @@ void ConversationItem::finish_part(int content_index, const Text& text, TimeMs n
 }
 
 void ConversationItem::repeat_part(const Part& given, bool final, TimeMs now) {
-  // After a settled connection our text stands: parts may be numbered anew in a rebuilt item.
+  // After the connection has ended, our text stands: a rebuilt item may number its parts
+  // differently.
   if (settled && text_bytes_ > 0) return;
   const std::size_t part = part_index(given.content_index);
   if (given.spoken_input) item.parts[part].spoken_input = true;
@@ -109,7 +110,7 @@ void ConversationItem::repeat_part(const Part& given, bool final, TimeMs now) {
   if (is_done || given.text.empty()) return;
 
   const Text& ours = item.parts[part].text;
-  // A transcription has its own last word; before that, a snapshot may be behind the deltas.
+  // A transcription has its own final event; before it, a snapshot may be older than the deltas.
   if (given.spoken_input && !ours.empty()) return;
   const bool ours_has_all = ours.wtf8().starts_with(given.text.wtf8());  // nothing shrinks
   if (!ours_has_all && (final || ours.empty())) {
@@ -178,7 +179,7 @@ void ConversationItem::set_detail(std::string detail, bool of_client) {
   item.detail = std::move(detail);
 }
 
-// ---- what else happens to an item ----------------------------------------------------------
+// ---- Other events ----
 
 void ConversationItem::transcription_failed(const std::string& reason) {
   if (transcription_ == Transcription::completed) return;
@@ -203,7 +204,7 @@ void ConversationItem::settle(TimeMs now) {
   if (is_turn()) touch_times(last_text_at_.value_or(now));
 }
 
-// ---- what follows --------------------------------------------------------------------------
+// ---- Derived values ----
 
 bool ConversationItem::is_turn() const {
   if (item.kind != ItemKind::message) return false;
@@ -232,7 +233,7 @@ TurnStatus ConversationItem::status_from_events() const {
   return is_answer() ? answer_status() : TurnStatus::completed;  // typed: complete at once
 }
 
-/// Rule 7 without its first and its last part.
+/// Rule 7 without its first and last parts.
 TurnStatus ConversationItem::answer_status() const {
   if (item.status == ItemStatus::completed) return TurnStatus::completed;
   if (response == nullptr || !response->ended) return TurnStatus::in_progress;
@@ -250,13 +251,13 @@ TurnStatus ConversationItem::answer_status() const {
   return TurnStatus::in_progress;
 }
 
-/// The last part of rules 7 and 8: the stream is over, and nobody said how this turn ended.
+/// The last part of rules 7 and 8: the stream has ended without a final status for this turn.
 TurnStatus ConversationItem::status_at_end() const {
   if (spoken || requested) return TurnStatus::interrupted;
   const bool all_done = !item.parts.empty() && open_parts_ == 0;
   if (!all_done) return TurnStatus::interrupted;
   if (response != nullptr && response->talked_over) return TurnStatus::cancelled;
-  // Its parts have ended, but the provider called the item incomplete: it had more to say.
+  // All parts have ended, but the provider marked the item incomplete, so there was more to come.
   return item.status == ItemStatus::incomplete ? TurnStatus::interrupted : TurnStatus::completed;
 }
 
@@ -317,7 +318,7 @@ Turn ConversationItem::turn() const {
   if (response != nullptr) turn.response_id = response->id;
   turn.started_at = started_at;
   turn.ended_at = ended_at;
-  // An end may be told without its beginning, which then is known only to be no later.
+  // An end may come without a beginning; the beginning is then known only to be no later.
   if (started_at && ended_at) turn.started_at = std::min(*started_at, *ended_at);
   turn.audio_ms = sent_audio_ms;
   return turn;

@@ -1,8 +1,8 @@
-// One item of the conversation as the transcript engine knows it: its text by content part, and
-// what decides its turn's status (rules 2, 7, 8 and 9). Knows nothing of its neighbours but the
-// link that the chain keeps in it.
+// One item of the conversation in the transcript engine: its text by content part, and the state
+// that decides its turn's status (rules 2, 7, 8 and 9). It knows its neighbours only through the
+// chain's link.
 //
-// One thread at a time; part of a Transcript, which is the only one to change it.
+// One thread at a time; part of a Transcript, which alone changes it.
 #pragma once
 
 #include <cstddef>
@@ -20,18 +20,18 @@
 
 namespace verbatim::session {
 
-/// One answer of the model, as far as its items' status needs it.
+/// One answer of the model, as far as the status of its items needs it.
 struct Response {
   std::string id;
   bool out_of_band = false;
-  bool talked_over = false;  ///< a response.cancel or a speech_started came while it ran
+  bool talked_over = false;  ///< a response.cancel or speech_started came while it was running
   bool ended = false;
   ResponseStatus status = ResponseStatus::other;
   std::string reason;
-  std::size_t connection = 0;  ///< on which it was begun, counted from 0
+  std::size_t connection = 0;  ///< number of the upstream connection that began it, from 0
   std::vector<ConversationItem*> items;
 
-  /// All but the items.
+  /// All members but the items.
   template <class Self>
   static auto members(Self& of) {
     return std::tie(of.id, of.out_of_band, of.talked_over, of.ended, of.status, of.reason,
@@ -39,13 +39,13 @@ struct Response {
   }
 };
 
-/// Of a tool's item: what its events told beside the item itself.
+/// For a tool's item: facts from its events that the item itself lacks.
 struct ToolState {
   std::string call_id;
   std::string name;
   Text arguments;
   bool mcp = false;
-  bool whole = false;  ///< the arguments have had their last word
+  bool whole = false;  ///< the arguments are complete
   ToolStatus reported = ToolStatus::in_progress;
   std::optional<TimeMs> over_at;
 
@@ -55,76 +55,76 @@ struct ToolState {
   }
 };
 
-/// Of an item's JSON, to know it again. Never 0 but for none.
+/// A hash of an item's JSON, to recognise it again. 0 only for an empty one.
 std::uint64_t print_of_detail(std::string_view detail);
 
 struct ConversationItem {
-  // ---- what happened to it
-  /// `parts` hold the text so far, sorted by content_index. `detail` is empty where it is large:
-  /// then detail_place says where it is.
+  // ---- State ----
+  /// `parts` hold the text so far, sorted by content_index. A large `detail` is empty here;
+  /// detail_place says where it is.
   Item item;
-  std::optional<std::uint64_t> detail_place;  ///< of the detail in the spill, if it is there
-  std::uint64_t detail_print = 0;             ///< a hash of the detail; 0: it has none
-  bool detail_of_client = false;              ///< what a client asked for: no echo replaces it
+  std::optional<std::uint64_t> detail_place;  ///< place of the detail in the spill, if it is there
+  std::uint64_t detail_print = 0;             ///< a hash of the detail; 0: no detail
+  bool detail_of_client = false;  ///< from a client's request; an echo never replaces it
   ChainLink link;
-  bool in_chain = false;  ///< or among the loose ones
+  bool in_chain = false;  ///< false: in the list of items without a place
   std::optional<std::size_t>
-      slot;              ///< its place in the oldest part of the chain, which has no links
+      slot;              ///< its number in the oldest part of the chain, which has no links
   bool tracked = false;  ///< by the event that is being applied
   Response* response = nullptr;
-  bool described = false;  ///< a whole item was given, not just its id
-  bool placed = false;     ///< its place in the conversation was told
-  bool requested = false;  ///< a client asked for it, and the provider has not acknowledged it
-  int output_index = no_output_index;  ///< its place among its response's items, where known
+  bool described = false;              ///< an event gave the whole item, not only its id
+  bool placed = false;                 ///< an event gave its place in the conversation
+  bool requested = false;              ///< a client requested it; not acknowledged by the provider
+  int output_index = no_output_index;  ///< its index among its response's items, if known
   bool spoken = false;                 ///< a user's speech
-  bool committed = false;              ///< so the provider has said that the utterance is over
-  bool discarded = false;  ///< speech whose audio was cleared away before it became an item
+  bool committed = false;              ///< the provider has committed the utterance
+  bool discarded = false;              ///< speech whose audio was cleared before it became an item
   bool deleted = false;
-  bool settled = false;  ///< its connection is over: what comes now can only be repetition
+  bool settled = false;  ///< its upstream connection has ended; later events can only repeat it
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
 
   std::optional<ToolState> tool;
-  std::int64_t sent_audio_ms = 0;  ///< sent for it; 0: not known
+  std::int64_t sent_audio_ms = 0;  ///< audio sent for it; 0: not known
 
-  // ---- changes
+  // ---- Changes ----
   void append(int content_index, const Text& text, TimeMs now);
-  /// The whole part, final. Wins over what deltas gave, unless it is empty.
+  /// The final text of a part. Replaces the text of the deltas, unless it is empty.
   void finish_part(int content_index, const Text& text, TimeMs now);
-  /// The same text once more, in some snapshot: fills a part that has no end of its own.
+  /// The text repeated in a snapshot; completes a part that has no final event of its own.
   void repeat_part(const Part& part, bool final, TimeMs now);
-  /// What a snapshot of the item tells.
+  /// Takes the facts in a snapshot of the item.
   void learn(const Item& from, TimeMs now);
   // tool_calls.cpp
   void add_arguments(const ToolArguments& event, TimeMs now);
   void tool_went_on(ToolStatus status, TimeMs now);
 
-  /// Takes the words of what a client asked for if the provider's item came without any.
+  /// Takes the text that a client asked for, if the provider's item came without any.
   void repeat_missing(const Item& asked, TimeMs now);
-  /// Its JSON, from an event or, before any event had one, from the client that asked for it.
+  /// Sets the item's JSON: from an event, or from the client's request if no event had one before.
   void set_detail(std::string detail, bool of_client);
   void transcription_failed(const std::string& reason);
   void truncate(int content_index, std::int64_t audio_ms, std::int64_t sent_ms);
-  /// Nothing more will come: what is open gets its last status.
+  /// Nothing more will come: open parts get their final status.
   void settle(TimeMs now);
-  void touch_times(TimeMs now);  ///< sets those that are not set
+  void touch_times(TimeMs now);  ///< sets the times that are not set
 
-  // ---- what follows from it
+  // ---- Derived values ----
   bool is_turn() const;
   bool is_answer() const { return item.role == Role::assistant; }
   TurnStatus status() const;
-  /// A turn that was open when its stream ended, and is not known to have all of its text.
+  /// A turn that was open when its stream ended and may lack some of its text.
   bool cut_off() const;
   std::optional<GapKind> gap() const;
   bool awaits_transcription() const;
-  /// The part has had its end: no delta will be taken any more.
+  /// The part has had its final event; later deltas are ignored.
   bool has_ended(int content_index) const;
-  /// The part's text is exactly this.
+  /// The part's text equals `text`.
   bool says(int content_index, const Text& text) const;
   bool says_all(const std::vector<Part>& parts) const;
-  /// The part has text, and `whole` is that text or goes on where it stopped.
+  /// The part has text, and `whole` equals or continues it.
   bool is_begun_by(int content_index, const Text& whole) const;
-  /// A person's speech, with its words.
+  /// A user's speech with its transcription.
   bool is_transcribed() const {
     return spoken && transcription_ == Transcription::completed && text_bytes_ > 0;
   }
@@ -133,7 +133,7 @@ struct ConversationItem {
   }
   Turn turn() const;
 
-  /// What a change of must be told (Transcript::Applied), cheap to compare.
+  /// The values whose change Transcript::Applied reports; cheap to compare.
   struct Fingerprint {
     bool is_turn = false;
     Role role = Role::unknown;
@@ -145,7 +145,7 @@ struct ConversationItem {
   };
   Fingerprint fingerprint() const;
 
-  /// All but the links and the response.
+  /// All members but the links and the response.
   template <class Self>
   static auto members(Self& of) {
     return std::tie(of.item, of.detail_place, of.detail_print, of.detail_of_client, of.slot,
@@ -157,7 +157,7 @@ struct ConversationItem {
   }
 
  private:
-  /// `said`: by a done before which no delta came.
+  /// `said`: ended by a final event without deltas before it.
   enum class PartEnd : std::uint8_t { open, repeated, done, said };
   enum class Transcription : std::uint8_t { pending, completed, failed };
   struct Truncation {
@@ -185,14 +185,14 @@ struct ConversationItem {
   Text text() const;
   std::optional<Text> heard_text() const;
 
-  std::vector<PartEnd> part_ends_;  ///< beside item.parts
+  std::vector<PartEnd> part_ends_;  ///< one for each of item.parts
   std::size_t open_parts_ = 0;
   std::size_t text_bytes_ = 0;
   std::uint64_t text_version_ = 0;
   Transcription transcription_ = Transcription::pending;
   std::string failure_;
   std::optional<Truncation> truncation_;
-  std::optional<TurnStatus> settled_as_;  ///< only if it was open then
+  std::optional<TurnStatus> settled_as_;  ///< only if it was open when settled
   std::optional<TimeMs> last_text_at_;
 };
 

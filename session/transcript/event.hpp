@@ -1,9 +1,9 @@
-// What happened in a conversation, free of any dialect: the alphabet of the transcript engine and,
-// encoded, of the journal. protocol.hpp makes these from the provider's and the client's messages;
-// transcript.hpp folds them into turns; a recovery folds the journal's copy in the same way, so
-// live and recovered transcripts agree by construction.
+// Events of a conversation, independent of any dialect. The transcript engine reads them, and the
+// journal stores them encoded. session/protocol/event_reader.hpp makes them from messages of the
+// provider and the client; transcript.hpp turns them into turns. Recovery applies the journal's
+// events in the same way, so live and recovered transcripts agree.
 //
-// Plain values. A member that a message did not carry is empty (strings), nullopt or zero.
+// Plain values; any thread. A member that a message lacks is empty (strings), nullopt or zero.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ enum class ItemKind : std::uint8_t {
 };
 enum class ItemStatus : std::uint8_t { none = 0, in_progress = 1, completed = 2, incomplete = 3 };
 
-/// One content part that can hold text. Parts without text (images) are left out.
+/// A content part that can hold text. Parts without text (images) are left out.
 struct Part {
   int content_index = 0;
   Text text;
@@ -35,32 +35,31 @@ struct Part {
   friend bool operator==(const Part&, const Part&) = default;
 };
 
-/// The provider's conversation item, as far as a transcript or a rebuild of the conversation
-/// needs it.
+/// The provider's conversation item, as far as a transcript or a rebuild needs it.
 struct Item {
   std::string id;
   ItemKind kind = ItemKind::message;
   Role role = Role::unknown;
   ItemStatus status = ItemStatus::none;
   std::vector<Part> parts;
-  /// The item's JSON as it came: of kinds other than message; of a message only if it says more
-  /// than role and text parts do (item_content.hpp). Or one of the two marks below.
+  /// The item's original JSON. For a message, only if it has more than its role and text parts
+  /// (item_content.hpp); for other kinds, always. Or one of the two marks below.
   std::string detail;
   friend bool operator==(const Item&, const Item&) = default;
 };
 
-/// A function call, or an MCP call: what a tool was asked.
+/// A function call or an MCP call.
 bool is_call(const Item& item);
 
-/// Stand in Item::detail for a message's JSON that is not kept: it was larger than allowed, or
+/// Values of Item::detail for a message whose JSON is not kept: it was above the size limit, or
 /// there was no room for it.
 inline constexpr std::string_view detail_too_large = "{}";
 inline constexpr std::string_view detail_not_kept = "[]";
 
-/// session.created: a new connection to the provider; its ids may repeat earlier ones.
+/// session.created: a new upstream connection; its ids may repeat earlier ones.
 struct UpstreamOpened {
   std::string provider_session_id;
-  std::int64_t expires_at_s = 0;  ///< Unix seconds, 0 if not told
+  std::int64_t expires_at_s = 0;  ///< Unix seconds; 0 if not given
   bool transcription_on = false;
   int output_bytes_per_ms = 48;  ///< 48 for pcm16 at 24 kHz, 8 for G.711
   friend bool operator==(const UpstreamOpened&, const UpstreamOpened&) = default;
@@ -96,7 +95,7 @@ struct ItemSnapshot {
   friend bool operator==(const ItemSnapshot&, const ItemSnapshot&) = default;
 };
 
-/// `output_index` of an event that does not name one.
+/// `output_index` of an event without one.
 inline constexpr int no_output_index = -1;
 
 /// response.output_item.added / .done.
@@ -104,11 +103,11 @@ struct OutputItem {
   std::string response_id;
   Item item;
   bool done = false;
-  int output_index = no_output_index;  ///< which of the response's items this is
+  int output_index = no_output_index;  ///< index of the item in its response
   friend bool operator==(const OutputItem&, const OutputItem&) = default;
 };
 
-/// A piece of text: ...output_audio_transcript.delta, ...output_text.delta (and the beta names),
+/// A delta of text: ...output_audio_transcript.delta, ...output_text.delta (and the beta names),
 /// ...input_audio_transcription.delta.
 struct TextDelta {
   std::string item_id;
@@ -120,7 +119,8 @@ struct TextDelta {
   friend bool operator==(const TextDelta&, const TextDelta&) = default;
 };
 
-/// The whole of a part: the `.done` of the above, and input_audio_transcription.completed.
+/// The whole text of a part: the `.done` of the events above, and
+/// input_audio_transcription.completed.
 struct TextDone {
   std::string item_id;
   std::string response_id;
@@ -148,8 +148,8 @@ struct TranscriptionFailed {
   friend bool operator==(const TranscriptionFailed&, const TranscriptionFailed&) = default;
 };
 
-/// response.output_audio.delta, counted in bytes of decoded audio. Never journaled: ItemTruncated
-/// carries the sum where it matters.
+/// response.output_audio.delta, counted in bytes of decoded audio. Never journaled; ItemTruncated
+/// carries the sum where it is needed.
 struct AudioDelta {
   std::string item_id;
   int content_index = 0;
@@ -203,7 +203,7 @@ struct ItemTruncated {
   std::string item_id;
   int content_index = 0;
   std::int64_t audio_end_ms = 0;
-  std::int64_t audio_sent_ms = -1;  ///< how much audio the part had by then; -1: the engine knows
+  std::int64_t audio_sent_ms = -1;  ///< audio sent for the part until then; -1: the engine knows
   friend bool operator==(const ItemTruncated&, const ItemTruncated&) = default;
 };
 
@@ -220,51 +220,51 @@ struct ProviderError {
   friend bool operator==(const ProviderError&, const ProviderError&) = default;
 };
 
-/// A client's conversation.item.create: a wish until the provider places the item.
+/// A client's conversation.item.create: only a request until the provider places the item.
 struct ItemRequested {
   std::string client_event_id;
-  Item item;                       ///< id may be empty: the provider then chooses one
-  Position place = Position::end;  ///< where the client wants it: at the front ("root"), or behind
-  std::string previous = {};       ///< this item
+  Item item;  ///< the id may be empty: the provider then chooses one
+  /// where the client wants it: in front ("root"), or behind `previous`
+  Position place = Position::end;
+  std::string previous = {};  ///< the item to place it behind
   friend bool operator==(const ItemRequested&, const ItemRequested&) = default;
 };
 
 /// A client's response.cancel.
 struct CancelRequested {
-  std::string response_id;  ///< empty: whichever runs
+  std::string response_id;  ///< empty: the one that is running
   friend bool operator==(const CancelRequested&, const CancelRequested&) = default;
 };
 
-/// The connection to the provider is gone, and another will follow: what was open on it has ended.
+/// The upstream connection was lost, and another will follow: everything open on it has ended.
 struct UpstreamLost {
-  std::string why;  ///< a close reason's name
+  std::string why;  ///< name of a close reason
   friend bool operator==(const UpstreamLost&, const UpstreamLost&) = default;
 };
 
-/// How much audio has gone each way since the attempt began. Of the relay itself: written by the
-/// end of each response, since audio is not journaled.
+/// Total audio in both directions since the attempt began. Written by the relay at the end of each
+/// response, since audio is not journaled.
 struct AudioMetered {
   std::int64_t input_ms = 0;
   std::int64_t output_ms = 0;
   friend bool operator==(const AudioMetered&, const AudioMetered&) = default;
 };
 
-/// What input_audio_transcription.completed says that it cost, beside its text.
+/// The usage in input_audio_transcription.completed, separate from its text.
 struct TranscriptionUsage {
   std::string item_id;
   int content_index = 0;
-  std::string usage;  ///< the usage object's JSON as it came
+  std::string usage;  ///< the usage object's original JSON
   friend bool operator==(const TranscriptionUsage&, const TranscriptionUsage&) = default;
 };
 
-/// A piece, or the whole, of what a tool is called with: response.function_call_arguments.delta and
-/// .done, response.mcp_call_arguments.delta and .done. The item itself repeats it if it comes
-/// whole.
+/// A delta or the whole of a tool call's arguments: response.function_call_arguments.delta and
+/// .done, response.mcp_call_arguments.delta and .done. If the item comes whole, it repeats them.
 struct ToolArguments {
   std::string item_id;
   std::string response_id;
   std::string call_id;  ///< empty for MCP
-  std::string name;     ///< told by some `.done`
+  std::string name;     ///< given by some `.done` events
   Text text;
   bool mcp = false;
   bool whole = false;
@@ -280,26 +280,26 @@ struct ToolProgress {
   friend bool operator==(const ToolProgress&, const ToolProgress&) = default;
 };
 
-/// How much audio the provider has sent for an item. Of the relay itself: written by the end of the
-/// item's response, since audio is not journaled. A sum, so that a repetition changes nothing.
+/// Total audio that the provider has sent for an item. Written by the relay at the end of the
+/// item's response, since audio is not journaled. A total, so a repetition changes nothing.
 struct AnswerAudio {
   std::string item_id;
   std::int64_t ms = 0;
   friend bool operator==(const AnswerAudio&, const AnswerAudio&) = default;
 };
 
-/// Why text, or what may have been text, has no turn.
+/// Why text, or possible text, has no turn.
 enum class Unplaced : std::uint8_t {
   not_json = 0,  ///< the message could not be parsed
-  not_text = 1,  ///< an event that carries text carried something else
-  too_large = 2  ///< the message was beyond upstream.message_bytes_max, and was skipped
+  not_text = 1,  ///< an event that carries text had something else instead
+  too_large = 2  ///< above upstream.message_bytes_max, so it was skipped
 };
 
 inline constexpr std::size_t unplaced_kinds = 3;
 std::string_view to_string(Unplaced why);
 std::string_view to_string(ResponseStatus status);
 
-/// The provider sent what may have been said, and no turn can hold it.
+/// The provider sent possible text that no turn can hold.
 struct TextUnplaced {
   Unplaced why = Unplaced::not_json;
   friend bool operator==(const TextUnplaced&, const TextUnplaced&) = default;
@@ -315,7 +315,7 @@ using EventBody =
                  TextUnplaced>;
 
 struct Event {
-  std::string id;  ///< the provider's event_id; empty if it had none, or for a client's event
+  std::string id;  ///< the provider's event_id; empty if it has none or the event is a client's
   EventBody body;
   friend bool operator==(const Event&, const Event&) = default;
 };

@@ -8,13 +8,13 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
-/// U+3000 to U+9FFF: scripts that put no space between words, so each character may end one.
+/// U+3000 to U+9FFF: scripts without spaces between words, so a word may end at any character.
 bool is_unspaced(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte >= 0xE3 && byte <= 0xE9;
 }
 
-/// Whether text may be cut in front of byte `at`, so that what is before it ends in a whole word.
+/// True if a cut before byte `at` leaves only whole words before it.
 bool is_word_boundary(std::string_view text, std::size_t at) {
   return is_space(text[at]) || is_unspaced(text[at]) ||
          (at >= 3 && is_unspaced(text[at - 3]) &&

@@ -1,4 +1,4 @@
-// How a turn's text is joined from its parts (rule 10), and how much of it was heard (rule 9).
+// Joins a turn's text from its parts (rule 10), and estimates how much of it was heard (rule 9).
 // Pure; any thread.
 #pragma once
 
@@ -11,13 +11,17 @@
 
 namespace verbatim::session {
 
-/// Adds a part's text: one newline between parts, empty ones left out.
+/// Appends a part's text: one newline between parts; empty parts are left out.
 void append_part(Text& joined, const Text& part);
 
-/// The text heard when `audio_ms` of the `sent_ms` of audio of part `content_index` were played:
-/// the same fraction of its text, cut back to a word boundary. Always a prefix of the joined
-/// parts. nullopt if it is not known how much was sent: better no estimate than a wrong one. Of
-/// nothing that was played, nothing was heard.
+/// Estimates the text heard: the played fraction of one part's text, cut back to a word boundary.
+/// Always a prefix of the joined parts; empty if nothing was played. nullopt if it is not known how
+/// much was sent: no estimate is better than a wrong one.
+///
+/// - `parts`: the turn's parts.
+/// - `content_index`: the part that was playing.
+/// - `audio_ms`: how much of its audio was played.
+/// - `sent_ms`: how much of its audio was sent.
 std::optional<Text> estimate_heard(const std::vector<Part>& parts, int content_index,
                                    std::int64_t audio_ms, std::int64_t sent_ms);
 

@@ -4,7 +4,7 @@
 
 namespace verbatim::session {
 
-/// Makes two items neighbours; nullptr stands for the chain's end on that side.
+/// Makes two items neighbours; nullptr means the end of the chain on that side.
 void ItemChain::connect(ConversationItem* before, ConversationItem* behind) {
   (before != nullptr ? before->link.behind : first_) = behind;
   (behind != nullptr ? behind->link.before : last_) = before;

@@ -1,7 +1,8 @@
-// A doubly linked list through the items themselves: the conversation's order. Inserting behind a
-// given item costs the same however long the conversation is.
+// The conversation's order: a doubly linked list through the items. Inserting behind a given item
+// takes constant time.
 //
-// One thread at a time. Owns nothing: the items must outlive the chain, and stay where they are.
+// One thread at a time. Owns nothing: the items must outlive the chain, and their addresses must
+// not change.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ namespace verbatim::session {
 
 struct ConversationItem;
 
-/// An item's place, kept inside the item. It is in at most one chain.
+/// An item's links, kept inside the item. It is in at most one chain.
 struct ChainLink {
   ConversationItem* before = nullptr;
   ConversationItem* behind = nullptr;

@@ -13,7 +13,7 @@ bool is_provider_set(std::string_view key) { return key == "object" || key == "s
 
 bool is_identity(std::string_view key) { return key == "id" || key == "type" || key == "role"; }
 
-/// A part that its type and its text say all of. Some servers give a plain string, or no type.
+/// A part with nothing but a type and text. Some servers send a plain string, or no type.
 bool is_plain(View part) {
   if (part.is(Kind::string)) return true;
   const std::string_view type = part["type"].between_quotes();

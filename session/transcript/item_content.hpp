@@ -1,6 +1,6 @@
-// What a message item is beside its text: images, members that only some models and clients know
-// (`phase`, `name`, `metadata`), part kinds that are not known here. Turns hold the text; a new
-// connection to the provider has to be given the rest as well.
+// The content of a message item besides its text: images, members that only some models and clients
+// know (`phase`, `name`, `metadata`), unknown kinds of parts. Turns hold the text; a new upstream
+// connection must get the rest too.
 //
 // Pure; any thread.
 #pragma once
@@ -12,20 +12,20 @@
 
 namespace verbatim::session {
 
-/// Whether a content part of this type holds text: typed, or words of its audio.
+/// True if a content part of this type holds text: typed text, or the text of its audio.
 bool is_text_part(std::string_view type);
-/// ... and the text is what its audio says.
+/// True if it does, and the text is that of its audio.
 bool is_audio_part(std::string_view type);
 
-/// The item's JSON as it came, less audio and less what only the provider sets (`object`,
-/// `status`). Empty if its role and its text parts say all of it, as they almost always do.
+/// The item's original JSON without audio and without members that only the provider sets
+/// (`object`, `status`). Empty, as almost always, if its role and text parts say everything.
 /// Precondition: `item` is a message item.
 std::string beyond_text(json::View item);
 
-/// An item that is no message: the same, without the question whether its text says it all.
+/// The same for an item of another kind; never empty because of its text.
 std::string without_status(json::View item);
 
-/// `part` less its audio.
+/// `part` without its audio.
 std::string without_audio(json::View part);
 
 }  // namespace verbatim::session

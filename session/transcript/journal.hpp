@@ -1,5 +1,5 @@
-// The journal as the core sees it: the one door through which a conversation becomes durable.
-// Implemented by storage/journal/sqlite_journal; tests use tests/support/memory_journal.
+// The journal as the session sees it: the only way by which a conversation becomes durable.
+// storage/journal/sqlite_journal implements it; tests use tests/support/memory_journal.
 #pragma once
 
 #include <cstddef>
@@ -13,20 +13,20 @@
 
 namespace verbatim::session {
 
-/// Position in the journal. Everything up to durable() is on stable storage. 0 means "nothing".
+/// A position in the journal. Everything up to durable() is on stable storage. 0 means "nothing".
 using Sequence = std::uint64_t;
 
-/// What the journal has taken: its sequence, 0 if it refuses, and how much that is.
+/// Result of a write: the sequence, 0 if the journal refuses; and the number of bytes it added.
 struct Taken {
   Sequence sequence = 0;
   std::size_t bytes = 0;
   operator Sequence() const { return sequence; }
 };
 
-/// The store's key of one attempt of one session.
+/// The store's key for one attempt of one session.
 using AttemptId = std::int64_t;
 
-/// What another process needs to carry an attempt on, beside its journal.
+/// Data that another process needs to continue an attempt, besides its journal.
 struct Handover {
   std::string settings_json;  ///< the provider's session object in force
   TimeMs at = 0;
@@ -43,33 +43,35 @@ class Journal {
  public:
   virtual ~Journal() = default;
 
-  // Any thread; never block, never touch the disk. Each returns the sequence whose durability
-  // covers what was given, or 0 if the journal refuses (it has failed, or its bounded queue is
-  // full): the caller then forwards nothing and ends the session with storage_failure.
-  // Order is kept per caller.
+  // Any thread; these never block and never touch the disk. Each returns the sequence whose
+  // durability covers its data. It returns 0 if the journal refuses: it has failed, or its bounded
+  // queue is full. The caller then forwards nothing and ends the session with storage_failure.
+  // Order is kept for each caller.
 
-  /// One event, as it happened. Precondition: not an AudioDelta.
+  /// Appends one event that happened at `at` (wall clock, milliseconds). Precondition: not an
+  /// AudioDelta.
   virtual Taken append(AttemptId attempt, TimeMs at, const Event& event) = 0;
 
-  /// Folds a turn into the transcript table, in the transaction of what was appended before it.
+  /// Writes a turn into the transcript table, in the transaction of the events appended before it.
   virtual Taken settle(AttemptId attempt, const Turn& turn) = 0;
 
-  /// Finalises the attempt: all turns, gaps, reason, end time, in one transaction. By value: its
-  /// text may be a hundred MiB, and is moved to the disk's thread.
+  /// Finalises the attempt: all turns, gaps, reason and end time in one transaction. By value,
+  /// because the text may be a hundred MiB and is moved to the disk's thread.
   virtual Sequence close(AttemptId attempt, Ending ending) = 0;
 
-  /// An attempt that goes on is live, or detached while its client is away.
+  /// Sets the status of an attempt that goes on: live, or detached while its client is away.
   virtual Sequence mark(AttemptId attempt, SessionStatus status) = 0;
 
-  /// The attempt is not over: this process lets go of it, another may take it up.
+  /// The attempt has not ended: this process releases it, and another may continue it.
   virtual Sequence suspend(AttemptId attempt, const Handover& handover) = 0;
 
-  /// Everything up to here survives a power cut (or, with durability "process", a kill -9).
+  /// Everything up to this position survives a power cut; with durability "process", a kill -9.
   virtual Sequence durable() const = 0;
-  /// What is not durable now is not to be waited for: conversations end. (It may yet become
-  /// durable: what was accepted is kept and tried again where the trouble can pass.)
+  /// Sessions must end instead of waiting for data that is not durable now. Accepted data is kept
+  /// and retried if the fault can pass, so it may still become durable.
   virtual bool failed() const = 0;
-  /// More than half of its queue is used: stop reading, so that what is under way has room.
+  /// More than half of the queue is used: stop reading (backpressure), so that pending data has
+  /// room.
   virtual bool crowded() const = 0;
 };
 

@@ -1,6 +1,6 @@
-// The last N ids that were seen, to recognise a repeat (rule 3). Eight bytes an id, four of its
-// content and four of an index: a fingerprint of 64 bits, since a long conversation has many ids
-// and each costs memory in every session. That two of N ids share one is a matter of N / 2^64.
+// The latest N ids, to recognise a repeat (rule 3). An id takes sixteen bytes: eight for a 64-bit
+// hash of the id, four for its content, four for the index. The ids themselves are not kept, since
+// every session has many. The chance that two ids share a hash is about N / 2^64.
 //
 // One thread at a time.
 #pragma once
@@ -26,11 +26,11 @@ class RecentIds {
 
   enum class Seen : std::uint8_t { no, same, with_other_content };
 
-  /// True if `id` is new; it is then remembered, and the oldest forgotten. An empty id is always
+  /// True if `id` is new. It is then remembered, and the oldest is dropped. An empty id is always
   /// new.
   bool insert(std::string_view id) { return insert(id, 0) == Seen::no; }
 
-  /// The same, with a print of what the id stands for: an id that is known keeps its first one.
+  /// The same, with a hash of the content that came with the id. A known id keeps its first hash.
   Seen insert(std::string_view id, std::uint32_t content) {
     if (id.empty() || capacity_ == 0) return Seen::no;
     const std::uint64_t print = std::hash<std::string_view>{}(id);
@@ -39,9 +39,9 @@ class RecentIds {
       return contents_[known] == content ? Seen::same : Seen::with_other_content;
     }
     if (prints_.size() < capacity_) {
-      // Before anything is changed: where memory is short, nothing was.
+      // Allocate before any change: if memory runs out, nothing has changed.
       if (index_.size() < 2 * (prints_.size() + 1)) widen_index();
-      contents_.resize(prints_.size());  // one that found no memory the last time goes
+      contents_.resize(prints_.size());  // drops an entry left over when memory ran out before
       contents_.push_back(content);
       prints_.push_back(print);
       index_[place_of(print)] = static_cast<Number>(prints_.size());
@@ -65,8 +65,8 @@ class RecentIds {
  private:
   using Number = std::uint16_t;
 
-  /// Where the index has the fingerprint, or would have it: at its own place or behind it, with
-  /// nothing free between. At least half of the index is free.
+  /// The place of the hash in the index, or its free place: at its home or behind it, with nothing
+  /// free in between. At least half of the index is free.
   std::size_t place_of(std::uint64_t print) const {
     std::size_t place = home_of(print);
     while (index_[place] != 0 && prints_[index_[place] - 1U] != print) place = behind(place);
@@ -83,7 +83,7 @@ class RecentIds {
       index_[place_of(prints_[i])] = static_cast<Number>(i + 1);
   }
 
-  /// Takes one out of the index. Who stands behind it and would not be found any more moves up.
+  /// Removes one entry from the index. Entries behind it that could no longer be found move up.
   void forget(std::size_t which) {
     std::size_t hole = place_of(prints_[which]);
     for (std::size_t at = behind(hole); index_[at] != 0; at = behind(at)) {
@@ -98,9 +98,9 @@ class RecentIds {
 
   std::size_t capacity_;
   std::size_t oldest_ = 0;
-  std::vector<std::uint64_t> prints_;    ///< in the order in which they came, round and round
-  std::vector<std::uint32_t> contents_;  ///< beside prints_
-  std::vector<Number> index_;            ///< by fingerprint: where in `prints_`, from 1; 0: free
+  std::vector<std::uint64_t> prints_;    ///< a ring, in the order of arrival
+  std::vector<std::uint32_t> contents_;  ///< one for each of prints_
+  std::vector<Number> index_;            ///< for each hash: its place in `prints_`, from 1; 0: free
 };
 
 }  // namespace verbatim::session

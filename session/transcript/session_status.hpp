@@ -1,4 +1,4 @@
-// Where a session, or one attempt of it, stands. The interface, section 4.
+// Status of a session or of one attempt. The interface, section 4. Plain values; any thread.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// Where a long conversation lays down what nothing has happened to for a while, so that its memory
-// does not grow with its length. Not a store: what is in it is in the journal as well, and is gone
-// with the process.
+// Storage outside memory for the inactive parts of a long conversation, so that its memory does not
+// grow with its length. It is not a store: the journal has the same data, and the spill is gone
+// when the process ends.
 //
-// One conversation's; on its thread.
+// Owned by one session; on its thread.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace verbatim::session {
 
-/// What was put can not be had back. The journal still has it.
+/// Data cannot be read back from the spill. The journal still has it.
 class SpillError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -24,9 +24,10 @@ class Spill {
   using Offset = std::uint64_t;
 
   virtual ~Spill() = default;
-  /// nullopt: it takes nothing for now, and the bytes stay where they are.
+  /// Writes the bytes and returns their place. nullopt: nothing is taken for now; keep the bytes in
+  /// memory.
   virtual std::optional<Offset> put(std::string_view bytes) = 0;
-  /// Throws SpillError.
+  /// Reads what put() wrote. Throws SpillError.
   virtual std::string get(Offset place) const = 0;
 };
 

@@ -1,5 +1,5 @@
-// The tools that a conversation has used, as plain values: beside its turns, not among them. Names
-// and meanings: the interface, section 4.
+// The tool calls of a conversation as plain values. They stand beside the turns, not among them.
+// Names and meanings: the interface, section 4.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,21 @@ namespace verbatim::session {
 
 /// Numbers are stored; never renumber.
 enum class ToolKind : std::uint8_t {
-  function = 0,  ///< carried out by the client
-  mcp = 1,       ///< carried out by the provider, on an MCP server
+  function = 0,  ///< the client runs it
+  mcp = 1,       ///< the provider runs it, on an MCP server
 };
 
 /// Numbers are stored; never renumber.
 enum class ToolStatus : std::uint8_t {
   in_progress = 0,
-  completed = 1,   ///< its output is there
-  failed = 2,      ///< the server or the provider reported an error, or its use was not approved
+  completed = 1,   ///< it has an output
+  failed = 2,      ///< an error was reported, or its use was not approved
   unanswered = 3,  ///< the conversation ended before an output came
 };
 
-/// What became of the question whether an MCP tool may be used.
+/// The approval of an MCP tool.
 struct ToolApproval {
-  std::string request_id;        ///< the item that asked
+  std::string request_id;        ///< the item with the request
   std::optional<bool> approved;  ///< nullopt: no answer came
   Text reason;
 
@@ -36,7 +36,7 @@ struct ToolApproval {
 };
 
 struct ToolCall {
-  int after = 0;  ///< the ordinal of the turn before it; 0: it stands at the front
+  int after = 0;  ///< the ordinal of the turn before it; 0: before all turns
   std::string item_id;
   std::string call_id;  ///< empty for MCP
   ToolKind kind = ToolKind::function;
@@ -45,7 +45,7 @@ struct ToolCall {
   std::string server;  ///< the label of the MCP server
   Text arguments;
   std::optional<Text> output;
-  Text error;  ///< the provider's error object, JSON as it came
+  Text error;  ///< the provider's error object, original JSON
   std::optional<ToolApproval> approval;
   bool deleted = false;
   std::string response_id;
@@ -58,7 +58,7 @@ struct ToolCall {
 std::string_view to_string(ToolKind);
 std::string_view to_string(ToolStatus);
 
-/// Memory and row size, for limits.
+/// Size in memory and in a row, for limits.
 std::size_t size_of(const ToolCall&);
 
 }  // namespace verbatim::session

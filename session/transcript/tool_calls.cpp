@@ -11,19 +11,19 @@ using json::Kind;
 using json::Object;
 using json::View;
 
-/// There, not null and not the empty string: a snapshot of an early state says nothing of it.
+/// Present, not null and not the empty string: an early snapshot has such members without a value.
 bool is_said(View value) {
   return value.exists() && !value.is(Kind::null) && value.raw() != R"("")";
 }
 
-/// A string's characters; of anything else, which some servers send, its JSON.
+/// The characters of a string; for other kinds, which some servers send, the JSON.
 Text words_of(View value) {
   if (!is_said(value)) return {};
   if (value.is(Kind::string)) return Text::from_wtf8(value.string_or_empty());
   return Text::from_wtf8(std::string(value.raw()));
 }
 
-/// An early snapshot of a tool's item that comes late: it lacks what is known already.
+/// True if a snapshot is older than what is known: it lacks a member that is already there.
 bool says_less(const std::string& theirs, const std::string& ours) {
   Object before(View::of(ours));
   Object now(View::of(theirs));
@@ -36,7 +36,7 @@ bool has_whole_arguments(const Item& item) {
   return item.status != ItemStatus::in_progress && is_said(View::of(item.detail)["arguments"]);
 }
 
-/// What the item says once it is whole; until then its own events may know more.
+/// The item's arguments once it is whole; until then its events may have more.
 Text arguments_of(const Item& item, View said, const Text& reported) {
   Text arguments = words_of(said);
   const bool more = item.status == ItemStatus::in_progress || arguments.empty();
@@ -54,7 +54,7 @@ bool failed_before_it_was_whole(const ConversationItem& item) {
 
 }  // namespace
 
-// ---- one item ------------------------------------------------------------------------------
+// ---- One item ----
 
 void ConversationItem::learn_tool(const Item& from, TimeMs now) {
   if (!started_at) started_at = now;
@@ -71,7 +71,7 @@ void ConversationItem::learn_tool(const Item& from, TimeMs now) {
   if (!tool->over_at) tool->over_at = now;
 }
 
-/// Nothing of it is a turn's: then it is a tool's.
+/// Makes the item a tool's, unless it already holds a part of a turn.
 bool ConversationItem::become_tool(bool mcp, TimeMs now) {
   const bool is_message = item.kind == ItemKind::message;
   if (is_message && (described || text_bytes_ > 0 || item.role != Role::unknown || spoken))
@@ -99,7 +99,7 @@ void ConversationItem::tool_went_on(ToolStatus status, TimeMs now) {
   if (status != ToolStatus::in_progress && !tool->over_at) tool->over_at = now;
 }
 
-// ---- all of them ---------------------------------------------------------------------------
+// ---- All items ----
 
 void ToolCalls::item(const ConversationItem& item) {
   if (!item.placed && item.response != nullptr && item.response->out_of_band) return;
@@ -157,7 +157,8 @@ void ToolCalls::function_output(ToolCall output, Text text) {
     call.ended_at = output.started_at;
     return;
   }
-  // Its call came before this conversation, or comes behind it: nothing that was said is dropped.
+  // Its call came before this conversation or is placed behind it; keep the output, so nothing is
+  // lost.
   output.output = std::move(text);
   output.ended_at = output.started_at;
   uncalled_[output.call_id].push_back(found_.size());
@@ -189,7 +190,7 @@ void ToolCalls::approval_response(Object& facts) {
   answer.reason = words_of(facts["reason"]);
 }
 
-/// The call that an approval was for stands for the request too.
+/// A request for approval is dropped if its call is there: the call shows the approval.
 void ToolCalls::settle_approvals() {
   for (Found& one : found_) {
     if (!one.call.approval) continue;
@@ -220,7 +221,7 @@ std::vector<ToolCall> ToolCalls::take(bool finished) {
         call.status = ToolStatus::unanswered;
       }
     }
-    // An output may stand before its call.
+    // An output may be placed before its call.
     if (call.started_at && call.ended_at)
       call.ended_at = std::max(*call.started_at, *call.ended_at);
     calls.push_back(std::move(call));

@@ -1,7 +1,7 @@
-// From the items of a conversation to the tools that it used: which output answers which call, and
-// what was approved. The items are walked in the conversation's order, once.
+// Collects the tool calls of a conversation from its items: matches outputs with calls, and
+// approvals with requests. Takes the items once, in the conversation's order.
 //
-// Private to the transcript engine. Pure; any thread.
+// Private to the transcript engine. Pure; one thread at a time.
 #pragma once
 
 #include <string>
@@ -16,18 +16,18 @@ namespace verbatim::session {
 
 class ToolCalls {
  public:
-  /// Another turn: calls that follow stand behind it.
+  /// Counts a turn: later calls come after it.
   void turn() { ++turns_; }
-  /// Any item that is no message; those that are no part of a call are passed over.
+  /// Takes an item that is not a message; items that belong to no call are ignored.
   void item(const ConversationItem& item);
-  /// All calls, in order. `finished`: no output will come any more.
+  /// All calls, in order. `finished`: no more outputs will come.
   std::vector<ToolCall> take(bool finished);
 
  private:
   struct Found {
     ToolCall call;
-    bool over = false;     ///< failed by what is known of it, unless an output came
-    bool dropped = false;  ///< another one stands for it
+    bool over = false;     ///< known to have failed, unless an output came
+    bool dropped = false;  ///< another entry replaces it
   };
 
   void function_call(ToolCall call, const ConversationItem& item);
@@ -38,12 +38,12 @@ class ToolCalls {
 
   int turns_ = 0;
   std::vector<Found> found_;
-  /// By call id: calls without an output, and outputs whose call is not known, by their places in
-  /// found_. Some providers count the calls of each response anew, so an id may come again.
+  /// By call id: calls without an output, and outputs without a known call, as indices into found_.
+  /// Some providers restart the call ids with each response, so an id may come again.
   std::unordered_map<std::string, std::vector<std::size_t>> unanswered_;
   std::unordered_map<std::string, std::vector<std::size_t>> uncalled_;
-  std::unordered_map<std::string, std::size_t> requests_;    ///< for approval, by item id
-  std::unordered_map<std::string, ToolApproval> approvals_;  ///< by the request's item id
+  std::unordered_map<std::string, std::size_t> requests_;    ///< requests for approval, by item id
+  std::unordered_map<std::string, ToolApproval> approvals_;  ///< answers, by the request's item id
 };
 
 }  // namespace verbatim::session

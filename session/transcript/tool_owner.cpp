@@ -1,6 +1,6 @@
-// Whose call it is: finds the item of a tool's call that an event is about where the event names it
-// in an unusual way, or not at all, as transcript_owner.cpp does for text. A call is never missing:
-// where none is found, one is made.
+// Finds the tool call that an event belongs to if the event names it in an unusual way or not at
+// all; transcript_owner.cpp does so for text. If there is none, a call is created, so no call is
+// lost.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -15,14 +15,14 @@ namespace {
 using json::Object;
 using json::View;
 
-/// How many of the last items are looked at for one that is told of again outside a response.
+/// Number of latest items searched for one that is repeated outside a response.
 constexpr std::size_t looked_back_max = 16;
 
 bool holds_call(const ConversationItem& item) {
   return is_call(item.item) || (item.tool && item.item.kind != ItemKind::message);
 }
 
-/// Nothing is known of it but its id.
+/// True if only its id is known.
 bool is_bare(const ConversationItem& item) {
   return item.item.kind == ItemKind::message && !item.described && !item.spoken &&
          item.item.role == Role::unknown && item.item.parts.empty();
@@ -34,12 +34,12 @@ bool differ(const std::string& one, const std::string& other) {
 
 }  // namespace
 
-/// By what a call can be known.
+/// Properties by which a call can be recognised.
 struct Transcript::State::CallSigns {
   std::string call_id;
   std::string name;
   Text arguments;
-  bool ended = false;  ///< the arguments are all there
+  bool ended = false;  ///< the arguments are complete
 
   static CallSigns of(const ToolArguments& event) {
     return {event.call_id, event.name, event.whole ? event.text : Text(), event.whole};
@@ -63,8 +63,8 @@ struct Transcript::State::CallSigns {
     return signs;
   }
 
-  /// What is told of another call than this one. What is told behind the end of a call's arguments
-  /// repeats them, or begins another call.
+  /// True if `reported` is another call. After a call's arguments have ended, further arguments
+  /// either repeat them or begin another call.
   bool is_another(const CallSigns& reported) const {
     if (differ(call_id, reported.call_id) || differ(name, reported.name)) return true;
     if (!ended) return false;
@@ -73,11 +73,11 @@ struct Transcript::State::CallSigns {
   }
 };
 
-/// The call of that response which these signs and that index mean, and no other's; nullptr if it
-/// has none. `guess`: without index and call id, the last that is open.
+/// The call among `calls` that matches; nullptr if there is none. Matches by properties and index;
+/// never another's call. `guess`: without index and call id, take the last open one.
 ConversationItem* Transcript::State::call_among(const std::vector<ConversationItem*>& calls,
-                                                const CallSigns& reported, bool mcp, int output_index,
-                                                bool guess) {
+                                                const CallSigns& reported, bool mcp,
+                                                int output_index, bool guess) {
   ConversationItem* by_index = nullptr;
   ConversationItem* last = nullptr;
   for (auto one = calls.rbegin(); one != calls.rend(); ++one) {
@@ -96,7 +96,8 @@ ConversationItem* Transcript::State::call_among(const std::vector<ConversationIt
   return guess ? last : nullptr;
 }
 
-/// Without a response's id it is the only one's that runs; if none runs, one of the last items.
+/// The calls of a response. Without an id: of the only running response; if none runs, the latest
+/// items.
 std::vector<ConversationItem*> Transcript::State::calls_of(const std::string& response_id) {
   if (!response_id.empty()) {
     const auto found = response_of_id.find(response_id);
@@ -110,7 +111,7 @@ std::vector<ConversationItem*> Transcript::State::calls_of(const std::string& re
   return running.empty() ? last_items() : calls;
 }
 
-/// The last items of this connection, in their order, whether they are in memory or not.
+/// The latest items of this connection, in order, in memory or in the spill.
 std::vector<ConversationItem*> Transcript::State::last_items() {
   std::vector<ConversationItem*> last;
   const auto take = [&last](ConversationItem* item) {
@@ -131,8 +132,8 @@ std::vector<ConversationItem*> Transcript::State::last_items() {
   return last;
 }
 
-/// The item with this id, if it can be that call. One id for a call and for words, or for two
-/// calls, means two items.
+/// The item with this id, if it can be that call. One id for a call and for text, or for two calls,
+/// means two items.
 ConversationItem* Transcript::State::call_named(const std::string& id, const CallSigns& reported,
                                                 const std::string& response_id) {
   ConversationItem* const item = id.empty() ? nullptr : find_tracked(id);
@@ -163,17 +164,18 @@ ConversationItem& Transcript::State::call_of(const Address& address, const CallS
   return *found;
 }
 
-/// The call that response.output_item.added or .done, or a response's output, tells of; nullptr if
-/// it is none of a tool.
+/// The call in response.output_item.added or .done, or in a response's output; nullptr if it is not
+/// a tool's.
 ConversationItem* Transcript::State::output_call(const Address& address, const Item& reported) {
   if (!is_call(reported)) return nullptr;
-  ConversationItem& item = call_of(address, CallSigns::of(reported), reported.kind == ItemKind::other);
+  ConversationItem& item =
+      call_of(address, CallSigns::of(reported), reported.kind == ItemKind::other);
   if (item.item.id != address.item_id) remember_alias(address.item_id, item);
   return &item;
 }
 
-/// The item that is placed, or told of once more; nullptr if nothing has told of it before. A call
-/// may come under an id that is not its own, or that is another's.
+/// The known item that is placed or repeated; nullptr if it is new. A call may come under an id
+/// that is not its own, or that belongs to another item.
 ConversationItem* Transcript::State::told_before(const Item& reported, bool placed) {
   if (!is_call(reported)) return reported.id.empty() ? nullptr : find_tracked(reported.id);
   const CallSigns signs = CallSigns::of(reported);
@@ -190,7 +192,7 @@ ConversationItem* Transcript::State::told_before(const Item& reported, bool plac
   return is_anothers ? &own_item(Role::unknown) : nullptr;
 }
 
-/// A tool's output that is told of once more under another id.
+/// A known tool output that is repeated under another id.
 ConversationItem* Transcript::State::output_under_other_id(const Item& reported) {
   if (reported.kind != ItemKind::function_call_output) return nullptr;
   const std::vector<ConversationItem*> last = last_items();
@@ -219,11 +221,11 @@ void Transcript::State::on(const ToolProgress& event) {
   ConversationItem* found = event.item_id.empty() ? nullptr : find_tracked(event.item_id);
   if (found == nullptr && (event.item_id.empty() || event.output_index != no_output_index))
     found = call_going_on(event.output_index);
-  if (found == nullptr && event.item_id.empty()) return;  // it says nothing of a call
+  if (found == nullptr && event.item_id.empty()) return;  // the event names no call
   (found != nullptr ? *found : find_or_create(event.item_id)).tool_went_on(event.status, now);
 }
 
-/// The MCP call under way with that index; without an index the oldest that has not ended.
+/// The running MCP call with that index; without an index, the oldest that has not ended.
 ConversationItem* Transcript::State::call_going_on(int output_index) {
   for (ConversationItem* item : calls_of({})) {
     const bool is_its = output_index == no_output_index || item->output_index == no_output_index ||

@@ -8,7 +8,7 @@
 
 namespace verbatim::session {
 
-// ---- the items and their order -------------------------------------------------------------
+// ---- Items and their order ----
 
 ConversationItem* Transcript::State::find_tracked(const std::string& id) {
   ConversationItem* const item = find(id);
@@ -25,13 +25,14 @@ ConversationItem& Transcript::State::find_or_create(const std::string& id) {
   return item;
 }
 
-/// Rule 4. What has a place keeps it.
+/// Rule 4. An item that has a place keeps it.
 void Transcript::State::place(ConversationItem& item, const ItemPlaced& reported,
                               const ItemRequested* asked) {
   item.placed = true;
   if (item.in_chain) return;
-  const bool may_ask = asked != nullptr && (asked->item.id == item.item.id ||
-                                            reported.place != Position::after || reported.previous.empty());
+  const bool may_ask =
+      asked != nullptr && (asked->item.id == item.item.id || reported.place != Position::after ||
+                           reported.previous.empty());
   if (may_ask && asked->place == Position::front) return place_in_front(item);
   ConversationItem* const wanted =
       may_ask && asked->place == Position::after ? find(asked->previous) : nullptr;
@@ -41,11 +42,10 @@ void Transcript::State::place(ConversationItem& item, const ItemPlaced& reported
   if (asked == nullptr && item.item.role != Role::user && anchor_unplaced_speech(item, before))
     return anchor(item);
   if (before != nullptr) return place_behind(item, *before, false);
-  anchor(
-      item);  // null means the end as well: the provider's conversation may be empty, ours is not
+  anchor(item);  // null means the end too: the provider's conversation may be empty, ours is not
 }
 
-/// Only where a client asked for it. Before all that the provider still has.
+/// Only if a client asked for it. Places the item before everything that the provider still has.
 void Transcript::State::place_in_front(ConversationItem& item) {
   if (!slots.empty()) bring_back_all();
   loose.remove(item);
@@ -61,8 +61,8 @@ void Transcript::State::place_in_front(ConversationItem& item) {
   item.in_chain = true;
 }
 
-/// A new connection does not know the items that it was not given, so it names an earlier one where
-/// it means its end. What a client asked for is meant as it stands.
+/// A new connection does not know the items that it was not given. If it names an earlier item, it
+/// means the end of that one's conversation. A client's request is taken literally.
 void Transcript::State::place_behind(ConversationItem& item, ConversationItem& before,
                                      bool asked_for) {
   if (before.settled && !asked_for) return place_behind_earlier_connections(item);
@@ -84,12 +84,12 @@ void Transcript::State::place_behind_earlier_connections(ConversationItem& item)
   while (before != nullptr && !before->settled) before = before->link.before;
   if (before != nullptr) return insert_behind(*before, item);
   loose.remove(item);
-  chain.push_front(item);  // all of the chain is of this connection; what came before is in slots
+  chain.push_front(item);  // the whole chain is of this connection; earlier items are in slots
   item.in_chain = true;
 }
 
-/// What stands there and is deleted the provider does not have any more, and speech that it gave no
-/// id it cannot name: if that is all, it means the end. An id that is used for two speakers means
+/// Skips items behind the named one that the provider cannot name: deleted items, and speech
+/// without an id. If only those follow, it means the end. If two speakers share the id, it means
 /// the second.
 void Transcript::State::insert_behind(ConversationItem& named_before, ConversationItem& item) {
   const ConversationItem* const other = named_before.link.behind;
@@ -107,7 +107,7 @@ void Transcript::State::insert_behind(ConversationItem& named_before, Conversati
   item.in_chain = true;
 }
 
-/// Gives an item whose place was not told one at the end.
+/// Puts an item without a place at the end.
 void Transcript::State::anchor(ConversationItem& item) {
   if (item.in_chain) return;
   loose.remove(item);
@@ -115,9 +115,9 @@ void Transcript::State::anchor(ConversationItem& item) {
   item.in_chain = true;
 }
 
-/// Some servers place their answers and never what a person says. An answer at the end stands
-/// behind what was said before it: what has all its words, or is over and waits for them. False:
-/// there is nothing of that kind.
+/// Some servers place their answers but never the user's speech. An answer at the end then comes
+/// after the speech before it: speech with its text, or ended speech that waits for its text.
+/// False: there is no such speech.
 bool Transcript::State::anchor_unplaced_speech(const ConversationItem& answer,
                                                const ConversationItem* before) {
   const bool is_last = before == nullptr || (before->in_chain && !before->slot &&
@@ -137,7 +137,7 @@ bool Transcript::State::anchor_unplaced_speech(const ConversationItem& answer,
   return any;
 }
 
-/// Of an answer that its provider has not placed: behind the words that were named before it.
+/// Places an answer that the provider has not placed: after the text that was named before it.
 void Transcript::State::anchor_answer(ConversationItem& item) {
   if (item.in_chain) return;
   for (ConversationItem* at = loose.first(); at != &item;) {
@@ -148,7 +148,7 @@ void Transcript::State::anchor_answer(ConversationItem& item) {
   anchor(item);
 }
 
-/// What is in the spill and open is brought back for it; the rest is settled when it is read.
+/// Open items in the spill are brought back for this; the others are settled when they are read.
 void Transcript::State::settle_all() {
   for (std::size_t slot = 0; slot < slots.size(); ++slot)
     if (slots[slot].spilled && slots[slot].is_open) bring_back(slots[slot].bundle);
@@ -165,15 +165,15 @@ void Transcript::State::settle_all() {
   connection_ends.push_back(now);
 }
 
-// ---- responses -----------------------------------------------------------------------------
+// ---- Responses ----
 
-/// nullptr if this connection has none of that id.
+/// nullptr if this connection has no response with that id.
 Response* Transcript::State::find_response(const std::string& id) {
   const auto found = response_of_id.find(id);
   return found != response_of_id.end() ? found->second : find_spilled_response(id);
 }
 
-/// Made and counted as running if it is new: we may have come in the middle.
+/// A new response is created and counts as running: the stream may have begun in the middle.
 Response& Transcript::State::response(const std::string& id) {
   Response* const found = find_response(id);
   return found != nullptr ? *found : begin_response(id);
@@ -194,7 +194,7 @@ void Transcript::State::join(ConversationItem& item, const std::string& response
   item.response->items.push_back(&item);
 }
 
-// ---- what changed --------------------------------------------------------------------------
+// ---- Changes ----
 
 void Transcript::State::track(ConversationItem& item) {
   if (item.tracked) return;
@@ -254,7 +254,7 @@ bool Transcript::State::awaiting_transcription() const {
   return any;
 }
 
-/// From the end, where the last turn almost always is.
+/// Searches from the end, where the last turn almost always is.
 bool Transcript::State::awaiting_answer() const {
   const auto is_said = [](const ConversationItem& item) {
     return item.is_turn() || item.item.kind == ItemKind::function_call;
@@ -271,7 +271,7 @@ bool Transcript::State::awaiting_answer() const {
   return false;
 }
 
-// ---- the public face -----------------------------------------------------------------------
+// ---- Public functions ----
 
 Transcript::Transcript(TranscriptOptions options) : state_(std::make_unique<State>(options)) {}
 Transcript::~Transcript() = default;

@@ -1,4 +1,4 @@
-// What each event does to the conversation: the rules of docs/transcript-rules.md, one function an
+// Applies events to the conversation: the rules of docs/transcript-rules.md, one function per
 // event.
 #include <algorithm>
 #include <cstring>
@@ -12,7 +12,7 @@ namespace verbatim::session {
 Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   if (finished) return {};
   if (is_repeat(event)) return {true, {}};
-  // Audio has no times, and is not journaled: a recovery must come to the same ones.
+  // Audio does not set the time: it is not journaled, and a recovery must compute the same times.
   if (!std::holds_alternative<AudioDelta>(event.body)) now = std::max(now, at);
   std::visit([this](const auto& body) { on(body); }, event.body);
   for (const auto& [item, before] : tracked)
@@ -22,8 +22,8 @@ Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   return applied;
 }
 
-/// Rule 3. A connection's first event may carry an id that an earlier connection used: ids are
-/// remembered for one connection only. A server that gives different events one id has no ids.
+/// Rule 3. Ids are remembered for one connection only, since a connection's first event may reuse
+/// an id of an earlier one. If a server gives different events one id, ids are ignored.
 bool Transcript::State::is_repeat(const Event& event) {
   if (std::holds_alternative<AudioDelta>(event.body))
     return ids_are_unique && !seen_audio.insert(event.id);
@@ -39,8 +39,8 @@ bool Transcript::State::is_repeat(const Event& event) {
   return before == RecentIds::Seen::same;
 }
 
-/// Tells an event from others under its id: what it is, what it is about, and its words, as far as
-/// sizes and last bytes tell. Cheap, since each event pays for it.
+/// A hash that distinguishes events with the same id: kind, item, and the size and last bytes of
+/// its text. Cheap, since every event pays for it.
 std::uint32_t Transcript::State::content_print(const EventBody& body) {
   constexpr std::uint64_t factor = 0x9E3779B97F4A7C15U;
   std::uint64_t print = body.index() + 1;
@@ -61,9 +61,9 @@ std::uint32_t Transcript::State::content_print(const EventBody& body) {
   return static_cast<std::uint32_t>(print >> 32 ^ print);
 }
 
-// ---- the connection ------------------------------------------------------------------------
+// ---- The upstream connection ----
 
-/// What was open on it has ended, and nobody will tell the place of what has none.
+/// Everything open on it has ended. Items without a place get one, since no event will give it.
 void Transcript::State::end_connection() {
   settle_all();
   while (loose.first() != nullptr) anchor(*loose.first());
@@ -85,7 +85,7 @@ void Transcript::State::on(const SessionConfigured& event) {
   output_bytes_per_ms = std::max(1, event.output_bytes_per_ms);
 }
 
-// ---- items ---------------------------------------------------------------------------------
+// ---- Items ----
 
 void Transcript::State::on(const ItemPlaced& event) {
   std::optional<Pending> request;
@@ -118,7 +118,7 @@ void Transcript::State::on(const ItemPlaced& event) {
   item.requested = false;
   learn(item, event.item);
   if (asked != nullptr) {
-    item.repeat_missing(asked->item, now);  // some servers acknowledge without the words
+    item.repeat_missing(asked->item, now);  // some servers acknowledge without the text
     if (asked->item.id != item.item.id) remember_alias(asked->item.id, item);
     take_detail(item, *request);
   }
@@ -138,7 +138,7 @@ void Transcript::State::on(const ItemSnapshot& event) {
   }
   if (found == nullptr && !event.retrieved) found = output_under_other_id(event.item);
   if (found == nullptr && !event.retrieved && event.item.kind == ItemKind::message) {
-    // Of an answer whose events have different ids, or none: the words say which it is.
+    // For an answer whose events have different ids or none, its text identifies it.
     const std::string& guess =
         event.item.id.empty() && chain.last() != nullptr ? chain.last()->item.id : scattered;
     ConversationItem* const other = guess.empty() ? nullptr : find_tracked(guess);
@@ -155,7 +155,8 @@ void Transcript::State::on(const ItemSnapshot& event) {
     }
   }
   if (found == nullptr) {
-    if (!event.retrieved) acknowledge(event.item);  // some servers never place what they took
+    // some servers never place items that they accepted
+    if (!event.retrieved) acknowledge(event.item);
     found = event.item.id.empty() ? &own_item(event.item.role) : &find_or_create(event.item.id);
   }
   learn(*found, event.item);
@@ -181,7 +182,7 @@ void Transcript::State::on(const ItemDeleted& event) {
   if (ConversationItem* item = find_tracked(event.item_id)) item->deleted = true;
 }
 
-// ---- text ----------------------------------------------------------------------------------
+// ---- Text ----
 
 void Transcript::State::on(const TextDelta& event) {
   ConversationItem& item =
@@ -209,7 +210,7 @@ void Transcript::State::on(const TranscriptionFailed& event) {
   user_item(event.item_id).transcription_failed(event.reason);
 }
 
-/// The words that it may have carried are known to be missing here.
+/// Records that text may be missing at this place.
 void Transcript::State::on(const TextUnplaced&) {
   constexpr std::size_t places_max = 64;
   const std::string behind = chain.last() != nullptr ? chain.last()->item.id : std::string();
@@ -245,7 +246,7 @@ void Transcript::State::count_audio(const std::string& item_id, const AudioSent&
     unrecorded.push_back(item_id);
 }
 
-/// Audio makes no item, since a recovery does not see it: it waits for the words that it speaks.
+/// Audio creates no item, since recovery does not see it. Keep it until its text comes.
 void Transcript::State::keep_stray_audio(const AudioDelta& event, std::int64_t us) {
   constexpr std::size_t kept_max = 64;
   const bool of_the_one = event.response_id.empty() && running.size() == 1;
@@ -291,8 +292,8 @@ std::int64_t Transcript::State::audio_sent_ms(const std::string& item_id, int co
     counted = of_part(reader.audio_of(item_id));
   }
   if (counted > 0) return counted;
-  // An earlier process may have counted it: the journal has the sum of the item, which is the
-  // part's where there is one.
+  // An earlier process may have counted it. The journal has the sum of the item; for an item with
+  // one part, that is the part's.
   return look_at(item_id, [](const ConversationItem* item) -> std::int64_t {
     return item != nullptr && item->item.parts.size() == 1 ? item->sent_audio_ms : 0;
   });
@@ -312,12 +313,12 @@ std::vector<AnswerAudio> Transcript::State::unrecorded_audio() const {
   return all;
 }
 
-// ---- speech --------------------------------------------------------------------------------
+// ---- Speech ----
 
 void Transcript::State::on(const SpeechStarted& event) {
   talk_over({});
   if (event.item_id.empty()) return;
-  // Some servers have one id for all utterances; others tell the beginning of one several times.
+  // Some servers use one id for all utterances; others send the beginning of one several times.
   ConversationItem* const last = find_tracked(event.item_id);
   if (last != nullptr && last->is_transcribed() &&
       (last->committed || last->slot || last->link.behind != nullptr))
@@ -335,11 +336,12 @@ void Transcript::State::on(const BufferCleared&) {
     if (at->spoken) at->discarded = true;
 }
 
-// ---- responses -----------------------------------------------------------------------------
+// ---- Responses ----
 
 void Transcript::State::on(const ResponseStarted& event) {
   Response* const known_one = find_response(event.response_id);
-  const bool is_new = known_one == nullptr || known_one->ended;  // some have one id for all answers
+  // some servers use one id for all answers
+  const bool is_new = known_one == nullptr || known_one->ended;
   Response& started = is_new ? begin_response(event.response_id) : *known_one;
   for (ConversationItem* item : started.items) track(*item);
   started.out_of_band = event.out_of_band;
@@ -371,14 +373,15 @@ void Transcript::State::on(const ResponseEnded& event) {
     used += read_usage(event.usage);
   }
   running.erase(std::remove(running.begin(), running.end(), &ended), running.end());
-  // A provider that never places its items (look-alikes, old dialects) has said all it will say.
+  // A provider that never places its items (compatible servers, old dialects) sends nothing more
+  // for them.
   for (ConversationItem* item : ended.items)
     if (!ended.out_of_band) anchor_answer(*item);
 }
 
 void Transcript::State::on(const CancelRequested& event) { talk_over(event.response_id); }
 
-/// An empty id means whichever runs.
+/// An empty id means every running response.
 void Transcript::State::talk_over(const std::string& response_id) {
   for (Response* candidate : running)
     if (response_id.empty() || candidate->id == response_id) candidate->talked_over = true;
@@ -390,9 +393,9 @@ void Transcript::State::on(const AnswerAudio& event) {
     item->sent_audio_ms = std::clamp(event.ms, item->sent_audio_ms, usage_max);
 }
 
-// ---- what it costs -------------------------------------------------------------------------
+// ---- Usage ----
 
-/// A sum, so that telling it again changes nothing.
+/// A total, so a repeated event changes nothing.
 void Transcript::State::on(const AudioMetered& event) {
   used.input_audio_ms = std::clamp(event.input_ms, used.input_audio_ms, usage_max);
   used.output_audio_ms = std::clamp(event.output_ms, used.output_audio_ms, usage_max);
@@ -406,7 +409,7 @@ void Transcript::State::on(const TranscriptionUsage& event) {
   used += read_usage(event.usage);
 }
 
-// ---- a client's wishes ---------------------------------------------------------------------
+// ---- Client requests ----
 
 void Transcript::State::on(const ItemRequested& event) {
   const Item& item = event.item;

@@ -1,6 +1,6 @@
-// Whose text it is: finds the item that an event is about where the event names it in an unusual
-// way, or not at all. Compatible servers leave ids out, gateways give each event another one, and
-// some use one id for a question and its answer. A word that can be placed is placed.
+// Finds the item that an event belongs to if the event names it in an unusual way or not at all.
+// Compatible servers omit ids, gateways give each event a new one, and some use one id for a
+// question and its answer. All text that can be placed is placed.
 #include <algorithm>
 #include <string>
 
@@ -10,24 +10,24 @@ namespace verbatim::session {
 
 namespace {
 
-/// Ids of items that no event has named. The count makes them the same in a recovery.
+/// Prefix for ids of items that no event has named. The number makes them the same in a recovery.
 const std::string own_prefix = "item_unnamed_";
 
-/// How many further ids of items are remembered; beyond that events under new ones find nothing.
+/// Number of further ids remembered for items. Above it, events under new ids find no item.
 constexpr std::size_t aliases_max = 1024;
 
 bool is_message_of_model(const ConversationItem& item) {
   return item.item.kind == ItemKind::message && item.item.role != Role::user;
 }
 
-/// A client's item that the provider has never acknowledged, in the place that it asked for.
+/// A client's item without an acknowledgement, kept at the place that the client asked for.
 bool is_kept_unacknowledged(const ConversationItem* item) {
   return item != nullptr && item->requested && !item->placed;
 }
 
 }  // namespace
 
-/// Made by own_item(): the provider cannot name it.
+/// The item was made by own_item(), so the provider cannot name it.
 bool Transcript::State::is_unnamed(const ConversationItem& item) {
   return item.item.id.starts_with(own_prefix);
 }
@@ -42,8 +42,8 @@ ConversationItem& Transcript::State::own_item(Role role) {
   return item;
 }
 
-/// One id for two speakers means two turns: neither may change what the other said. So does one for
-/// a tool's item and for words.
+/// One id for two speakers means two turns, so that neither changes the other's text. The same
+/// holds for one id of a tool's item and of text.
 ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) {
   Role& known_role = item.item.role;
   const Role opposite = role == Role::user ? Role::assistant : Role::user;
@@ -56,8 +56,8 @@ ConversationItem& Transcript::State::in_role(ConversationItem& item, Role role) 
   return other;
 }
 
-/// A provider uses an id again: after the item was deleted, or for another utterance or answer.
-/// What had the id stays where it is, under a name of its own.
+/// The provider reuses an id: after a deletion, or for another utterance or answer. The old item
+/// keeps its place under a new id.
 void Transcript::State::retire(ConversationItem& item) {
   const std::string id = item.item.id;
   std::string name;
@@ -90,7 +90,7 @@ void Transcript::State::retire(ConversationItem& item) {
     if (request.behind == id) request.behind = name;
 }
 
-/// The item is of an answer that was over before the one that the event is about.
+/// True if the item belongs to an answer that ended before the event's answer.
 bool Transcript::State::is_of_earlier_answer(const ConversationItem& item,
                                              const std::string& response_id) {
   if (item.response == nullptr || !item.response->ended || response_id.empty()) return false;
@@ -99,14 +99,14 @@ bool Transcript::State::is_of_earlier_answer(const ConversationItem& item,
   return meant != nullptr && meant != item.response;
 }
 
-// ---- the user's speech -----------------------------------------------------------------------
+// ---- The user's speech ----
 
 ConversationItem& Transcript::State::user_item(const std::string& id) {
   ConversationItem* found = id.empty() ? unanswered_speech() : find_tracked(id);
   if (found == nullptr && id.empty()) {
     found = &own_item(Role::user);
     anchor(*found);
-    found->placed = true;  // nothing else will tell its place
+    found->placed = true;  // no other event will give its place
   }
   ConversationItem& item = in_role(found != nullptr ? *found : find_or_create(id), Role::user);
   item.spoken = true;
@@ -135,10 +135,10 @@ ConversationItem* Transcript::State::unanswered_speech() {
   return oldest;
 }
 
-// ---- the model's answers -----------------------------------------------------------------------
+// ---- The model's answers ----
 
-/// The item of that response with that output index; without an index its last message. Without a
-/// response: of the only one that runs, else the item that such text has begun.
+/// The response's item with that output index; without an index, its last message. Without a
+/// response id: the only running response, else the item that was begun by text without ids.
 ConversationItem* Transcript::State::of_response(const std::string& response_id, int output_index) {
   const Response* response = nullptr;
   if (!response_id.empty()) {
@@ -162,9 +162,8 @@ ConversationItem* Transcript::State::of_response(const std::string& response_id,
   return nullptr;
 }
 
-/// Of the answer that an event is about, the text that came without an item's id and that
-/// `matches`; nullptr if there is none. What names the item later must not be a second turn with
-/// its words.
+/// In the event's answer, the item of text without an id that `matches`; nullptr if there is none.
+/// It keeps an event that names the item later from making a second turn of the same text.
 template <class Matches>
 ConversationItem* Transcript::State::unnamed_answer(const Address& address, Matches matches) {
   if (own_items == 0) return nullptr;
@@ -190,8 +189,8 @@ ConversationItem* Transcript::State::unnamed_answer(const Address& address, Matc
   return found;
 }
 
-/// An answer that the provider has placed and that has no words yet, nor a response: what text
-/// without an item's id can only be of. nullptr if the last item is none.
+/// A placed answer without text and response: text without an id can only belong to it. nullptr if
+/// the last item is not such an answer.
 ConversationItem* Transcript::State::placed_and_empty() {
   ConversationItem* const last = chain.last();
   const bool fits = last != nullptr && is_message_of_model(*last) && last->placed &&
@@ -201,7 +200,7 @@ ConversationItem* Transcript::State::placed_and_empty() {
   return fits ? last : nullptr;
 }
 
-/// The item that text of the model belongs to. `whole`: the part's whole text; null for a delta.
+/// The item of a text of the model. `whole`: the part's whole text; null for a delta.
 ConversationItem& Transcript::State::assistant_item(const Address& address, int content_index,
                                                     const Text* whole) {
   ConversationItem* found = address.item_id.empty() ? nullptr : find_tracked(address.item_id);
@@ -215,7 +214,7 @@ ConversationItem& Transcript::State::assistant_item(const Address& address, int 
   const bool may_be_anothers = address.item_id.empty() || address.output_index != no_output_index;
   if (found == nullptr && may_be_anothers) {
     found = of_response(address.response_id, address.output_index);
-    // A part that has ended takes no more: what comes now begins another item.
+    // A part that has ended takes no more text: new text begins another item.
     if (found != nullptr && found->has_ended(content_index) &&
         !(whole != nullptr && found->says(content_index, *whole)))
       found = nullptr;
@@ -237,7 +236,7 @@ ConversationItem& Transcript::State::assistant_item(const Address& address, int 
     retire(*item);
     item = &in_role(find_or_create(address.item_id), Role::assistant);
   }
-  // Without a response's id it is of the only one that runs.
+  // Without a response id, it belongs to the only running response.
   if (response_id.empty() && running.size() == 1 && !item->settled &&
       !(running.front()->out_of_band && item->placed))
     response_id = running.front()->id;
@@ -247,7 +246,7 @@ ConversationItem& Transcript::State::assistant_item(const Address& address, int 
   return *item;
 }
 
-/// The item that response.output_item.added or .done, or a response's output, tells of.
+/// The item in response.output_item.added or .done, or in a response's output.
 ConversationItem* Transcript::State::output_item(const Address& address, const Item& reported,
                                                  bool done) {
   if (ConversationItem* const call = output_call(address, reported)) return call;
@@ -287,7 +286,7 @@ ConversationItem* Transcript::State::output_item(const Address& address, const I
   return found;
 }
 
-/// The answer under way, if it has no place yet and this can only be its place under another id;
+/// The open answer, if it has no place yet and `placed` can only be its place under another id;
 /// else nullptr.
 ConversationItem* Transcript::State::announced_under_other_id(const Item& placed) {
   if (placed.kind != ItemKind::message || placed.role != Role::assistant) return nullptr;
@@ -306,11 +305,11 @@ void Transcript::State::remember_alias(const std::string& id, const Conversation
   if (!is_anothers && aliases.size() < aliases_max) aliases.try_emplace(id, item.item.id);
 }
 
-// ---- what a client asked for --------------------------------------------------------------------
+// ---- Client requests ----
 
-/// Takes the request that this item answers, if there is one: the one that named it; else, if
-/// nothing has named the item before, one with the same words, under whatever id (servers may
-/// choose their own), or the first for its like that named none.
+/// Takes the request that this item answers, if any. First the request that named the item. If no
+/// event has named the item before: a request with the same text under any id, since servers may
+/// choose their own. Else the first request of the same kind without an id.
 std::optional<Transcript::State::Pending> Transcript::State::acknowledge(const Item& placed) {
   const auto answered = answered_by(placed);
   if (answered == pending.cend()) return std::nullopt;
@@ -348,20 +347,20 @@ std::deque<Transcript::State::Pending>::const_iterator Transcript::State::answer
   });
 }
 
-/// What a client typed was said, whether or not the provider has acknowledged it (V3). It stands
-/// where the client asked for, else behind what stood there then. To be called in the order of the
-/// requests: each finds those before it.
+/// Keeps typed text as a turn even if the provider has not acknowledged it. It is placed where the
+/// client asked, else behind the item that was last at that time. Call it in the order of the
+/// requests, since each looks for the earlier ones.
 void Transcript::State::keep_unacknowledged(Pending request) {
   const ItemRequested& asked = request.asked;
   ConversationItem* item = asked.item.id.empty() ? nullptr : find_tracked(asked.item.id);
   if (is_kept_unacknowledged(item) && !item->says_all(asked.item.parts))
-    item = nullptr;  // one id for two texts: nobody knows which of them was refused
+    item = nullptr;  // one id for two texts: it is not known which was refused
   const bool is_new = item == nullptr;
   if (is_new) {
     const bool is_taken = asked.item.id.empty() || find(asked.item.id) != nullptr;
     item = is_taken ? &own_item(asked.item.role) : &find_or_create(asked.item.id);
   }
-  if (item->placed || item->is_turn()) return;  // other events have told of it
+  if (item->placed || item->is_turn()) return;  // other events have given the item
   item->requested = true;
   item->learn(asked.item, request.at);
   take_detail(*item, request);
@@ -376,7 +375,7 @@ void Transcript::State::keep_unacknowledged(Pending request) {
   if (before == item || (before != nullptr && !before->in_chain)) before = nullptr;
   if (before == nullptr && !request.behind.empty()) return anchor(*item);
   if ((before == nullptr || before->slot) && !slots.empty()) bring_back_all();
-  // Others that were asked for before it at the same end.
+  // Skip requests made earlier for the same end.
   for (ConversationItem* next = before != nullptr ? before->link.behind : chain.first();
        is_kept_unacknowledged(next); next = next->link.behind)
     before = next;

@@ -1,4 +1,5 @@
-// What leaves memory when a conversation gets long, and how it comes back.
+// Moves old parts of a long conversation to the spill and brings them back. Part of
+// Transcript::State; one thread at a time.
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -12,19 +13,19 @@ namespace verbatim::session {
 
 namespace {
 
-/// Of the oldest items, how many may wait in memory for an answer that is not over.
+/// How many of the oldest items may stay in memory while their answer is open.
 constexpr std::size_t lingering_max = 32;
 
-/// Of text, an item that stays in memory may have so much on average: few have a hundredth of it.
+/// Average bytes of text per item in memory; few items have a hundredth of it.
 constexpr std::size_t text_of_item_max = 64 * 1024;
 
-/// An item's JSON that is larger goes to the spill at once.
+/// Item JSON above this size goes to the spill at once.
 constexpr std::size_t detail_in_memory_max = 4096;
 
-/// A spill that took nothing is not asked again for so many events.
+/// After a refusal, the spill is not asked again for this many events.
 constexpr int pause_after_refusal = 256;
 
-/// Usage objects leave memory by so many.
+/// Usage objects are moved out in groups of this size.
 constexpr std::size_t usage_in_memory = 16;
 
 struct SpillFields {
@@ -39,14 +40,14 @@ struct SpillFields {
       return Struct::members(value);
     }
   }
-  /// Whatever: they are our own bytes, and the spill answers for them.
+  /// Any value: the bytes are our own, and the spill guarantees them.
   template <class T>
   static constexpr std::uint8_t last_of(T) {
     return std::numeric_limits<std::uint8_t>::max();
   }
 };
 
-/// Never 0.
+/// A hash of the id, never 0.
 std::uint32_t print_of(std::string_view id) {
   return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::hash<std::string_view>{}(id)));
 }
@@ -65,7 +66,7 @@ void Transcript::State::spill_to(std::unique_ptr<Spill> to, std::size_t most) {
   if (spill_ && !finished) spill();
 }
 
-// ---- an item's detail ----------------------------------------------------------------------
+// ---- An item's detail ----
 
 void Transcript::State::stow(ItemKind kind, std::string& detail,
                              std::optional<Spill::Offset>& place) {
@@ -74,7 +75,7 @@ void Transcript::State::stow(ItemKind kind, std::string& detail,
     if (!place) place = spill_->put(detail);
     if (place) detail = {};
   } else if (kind == ItemKind::message) {
-    detail = detail_not_kept;  // who folds without a spill wants the turns
+    detail = detail_not_kept;  // without a spill, only the turns are wanted
   }
 }
 
@@ -89,7 +90,7 @@ Item Transcript::State::whole(const ConversationItem& item) const {
   return all;
 }
 
-/// What a tool's item says is weighed against what it said before.
+/// Takes a snapshot. For a tool's item, it is compared with what is known.
 void Transcript::State::learn(ConversationItem& item, const Item& from) {
   const bool is_tools = item.item.kind != ItemKind::message;
   if (is_tools && from.kind == ItemKind::message && !from.parts.empty() &&
@@ -101,7 +102,7 @@ void Transcript::State::learn(ConversationItem& item, const Item& from) {
   item.learn(from, now);
 }
 
-/// What a client asked for is what can be given again.
+/// The client's requested JSON is the form that can be sent again.
 void Transcript::State::take_detail(ConversationItem& item, const Pending& request) {
   if (request.detail_print == 0 || item.settled) return;
   item.set_detail(request.asked.item.detail, true);
@@ -109,7 +110,7 @@ void Transcript::State::take_detail(ConversationItem& item, const Pending& reque
   item.detail_print = request.detail_print;
 }
 
-/// What this event's item says beside its text is known, or what a client asked for stands.
+/// True if the item's content besides its text is known, or a client's request has set it.
 bool Transcript::State::has_detail(const Item& item) const {
   const std::uint64_t print = print_of_detail(item.detail);
   const bool known = look_at(item.id, [print](const ConversationItem* ours) {
@@ -120,9 +121,9 @@ bool Transcript::State::has_detail(const Item& item) const {
   return request != pending.cend() && request->detail_print != 0;
 }
 
-// ---- out -----------------------------------------------------------------------------------
+// ---- Out ----
 
-/// To be called between events: what is put out may not be pointed at.
+/// Call it between events: no pointer to a moved item may be in use.
 void Transcript::State::spill() {
   Response* const ended = std::exchange(bare, nullptr);
   if (!spill_ || items_in_memory == 0) return;
@@ -142,7 +143,7 @@ void Transcript::State::spill() {
   for (std::size_t i = 0; taken && i < lingering.size();) {
     ConversationItem& item = *lingering[i];
     if (!may_go_out(item)) {
-      ++i;  // its bundle's others will be asked the same
+      ++i;  // the others of its bundle get the same answer
     } else if (item.response != nullptr) {
       taken = put_out(std::vector(item.response->items), item.response);
     } else {
@@ -153,8 +154,8 @@ void Transcript::State::spill() {
   if (!taken) refusals = pause_after_refusal;
 }
 
-/// Of items in memory the number is bounded, and what they say. It is weighed again when there is
-/// another one: a typed text, which can be large, comes whole.
+/// Limits the number of items in memory and the bytes of their text. The text is measured only when
+/// the number changes, since a typed text, which can be large, comes whole.
 bool Transcript::State::is_full() {
   if (chain.size() > items_in_memory) return true;
   const std::size_t count = slots.size() + chain.size();
@@ -224,9 +225,9 @@ bool Transcript::State::put_out_usage() {
   return true;
 }
 
-// ---- back ----------------------------------------------------------------------------------
+// ---- Back ----
 
-/// As it is now: it may have been put out before its connection ended.
+/// Reads a bundle in its present state: it may have been moved out before its connection ended.
 void Transcript::State::read(std::size_t number, Bundle& into) const {
   const Spilled& bundle = bundles[number];
   const std::string bytes = spill_->get(bundle.place);
@@ -265,7 +266,7 @@ const std::vector<Transcript::State::AudioSent>& Transcript::State::SpillReader:
       ->audio;
 }
 
-/// The item, if it is in the spill. A scan of some thousand bytes in a row, for ids that are new.
+/// The item, if it is in the spill. For a new id, scans the slots: some thousand bytes in a row.
 const ConversationItem* Transcript::State::spilled(const std::string& id,
                                                    SpillReader& reader) const {
   if (slots.empty()) return nullptr;
@@ -287,7 +288,7 @@ ConversationItem* Transcript::State::find(const std::string& id) {
   return &items.find(id)->second;
 }
 
-/// The answer of this connection, back from the spill; nullptr if it is not there.
+/// Brings back an answer of this connection; nullptr if it is not in the spill.
 Response* Transcript::State::find_spilled_response(const std::string& id) {
   const std::uint32_t print = print_of(id);
   for (std::size_t number = 0; number < bundles.size(); ++number) {
@@ -326,8 +327,8 @@ void Transcript::State::bring_back(std::size_t number) {
   free_bundles.push_back(static_cast<std::uint32_t>(number));
 }
 
-/// What has a place between old items, or before them, is rare: the whole chain is linked again,
-/// and stays in memory from then on.
+/// A place between or before old items is rare. So the whole chain is linked again and stays in
+/// memory from then on.
 void Transcript::State::bring_back_all() {
   for (const Slot& slot : slots)
     if (slot.spilled) bring_back(slot.bundle);

@@ -1,8 +1,8 @@
 // The inside of Transcript: the items, their order, and what each event does to them.
 //
-// Where there is a spill, the chain has an older part, the slots: an item there is in memory or in
-// the spill. What goes out goes by the bundle: an answer with its items, or one item that answers
-// nothing. An event that names any of them brings the bundle back, and nothing else has to know.
+// With a spill, the chain has an older part, the slots. An item there is in memory or in the spill.
+// Items move out in bundles: an answer with its items, or one item that belongs to no answer. An
+// event that names one of them brings the bundle back; no other code needs to know.
 //
 // One thread at a time; private to transcript.cpp, transcript_events.cpp, transcript_owner.cpp,
 // tool_owner.cpp and transcript_spill.cpp.
@@ -29,7 +29,7 @@ namespace verbatim::session {
 
 struct Transcript::State {
  private:
-  /// Audio sent for one part, in microseconds: whole at any rate of bytes.
+  /// Audio sent for one part, in microseconds: exact at any byte rate.
   struct AudioSent {
     int content_index = 0;
     std::int64_t us = 0;
@@ -40,7 +40,7 @@ struct Transcript::State {
     }
   };
 
-  /// Audio that came before anything told of its item.
+  /// Audio that came before any event named its item.
   struct StrayAudio {
     std::string item_id;
     std::string response_id;
@@ -63,18 +63,18 @@ struct Transcript::State {
     std::vector<SpilledItem> items;
   };
 
-  /// Reads items by their slots; those of one bundle at one go.
+  /// Reads items by their slots; consecutive ones of a bundle with one read.
   class SpillReader {
    public:
     explicit SpillReader(const State& state) : state_(state) {}
     /// Valid until the next call.
     const ConversationItem& at(std::size_t slot);
-    /// Precondition: at() has just given that item, from the spill.
+    /// Precondition: the last at() returned that item from the spill.
     const std::vector<AudioSent>& audio_of(const std::string& item_id) const;
 
    private:
     const State& state_;
-    std::optional<std::size_t> number_;  ///< of bundle_
+    std::optional<std::size_t> number_;  ///< number of bundle_
     Bundle bundle_;
   };
 
@@ -85,8 +85,8 @@ struct Transcript::State {
   void finish(TimeMs now);
   void spill_to(std::unique_ptr<Spill> to, std::size_t items_in_memory);
 
-  /// Every item once: the chain, then what has no place yet, in the order of naming. Reads the
-  /// spill.
+  /// Visits every item once: the chain, then the items without a place, in the order of naming.
+  /// Reads the spill.
   template <class Visit>
   void walk(Visit visit) const {
     SpillReader reader(*this);
@@ -94,7 +94,7 @@ struct Transcript::State {
     walk_linked(visit);
   }
 
-  /// What `look` makes of the item, or of nullptr if there is none. Reads the spill.
+  /// The result of `look` for the item, or for nullptr if there is none. Reads the spill.
   template <class Look>
   auto look_at(const std::string& id, Look look) const {
     if (const auto found = items.find(id); found != items.end()) return look(&found->second);
@@ -107,9 +107,9 @@ struct Transcript::State {
   std::vector<std::string> all_usage() const;
   std::int64_t audio_sent_ms(const std::string& item_id, int content_index) const;
   std::vector<AnswerAudio> unrecorded_audio() const;
-  /// The item as it is, with its detail. Reads the spill.
+  /// The item with its detail. Reads the spill.
   Item whole(const ConversationItem& item) const;
-  /// Gives `use` the item with its detail.
+  /// Calls `use` with the item and its detail.
   template <class Use>
   void with_detail(const ConversationItem& item, Use use) const {
     if (!item.detail_place) return use(item);
@@ -117,44 +117,44 @@ struct Transcript::State {
     fetch_detail(whole);
     use(std::as_const(whole));
   }
-  /// Brings the detail back for what needs it there: stow() is the other way.
+  /// Brings the detail back into memory; the counterpart of stow().
   void fetch_detail(ConversationItem& item) const;
   bool has_detail(const Item& item) const;
-  /// Of a turn: its place among the turns, from 1.
+  /// The turn's ordinal, from 1.
   int ordinal(const ConversationItem& item) const;
 
   /// A client's item that the provider has not acknowledged yet.
   struct Pending {
     ItemRequested asked;
     TimeMs at = 0;
-    std::string behind;  ///< the last item when it was asked for; empty: there was none
-    // What a message is beside its text: in `asked`, or in the spill.
+    std::string behind;  ///< the last item at the time of the request; empty: none
+    // A message's content besides its text: in `asked`, or in the spill.
     std::optional<Spill::Offset> detail_place = {};
     std::uint64_t detail_print = 0;
   };
-  /// Messages of the provider that no turn can hold, behind one item.
+  /// Provider messages whose text fits no turn, all behind one item.
   struct LostText {
-    std::string behind;  ///< item id; empty: before all
+    std::string behind;  ///< item id; empty: before all items
     int count = 0;
   };
 
   std::deque<Pending> pending;
   std::vector<LostText> lost_texts;
-  std::vector<Response*> running;  ///< answers under way on this connection
+  std::vector<Response*> running;  ///< open answers on this connection
   Usage used;
-  std::uint64_t tools_version = 0;  ///< grows when something happens to a tool's item
+  std::uint64_t tools_version = 0;  ///< increases with every change of a tool's item
   ResponseCounts response_counts;
   bool finished = false;
   TimeMs now = 0;  ///< never runs backwards
 
  private:
-  // These two are all that stays in memory of an item that does not. A print is a hash of an id: it
-  // says where to look, and what is found there says whether it is the one.
+  // A Slot and a Spilled are all that stays in memory of an item in the spill. A print is a hash of
+  // an id: it says where to look, and the item found there confirms the id.
   struct Slot {
     std::uint32_t print = 0;  ///< of the item's id
     std::uint32_t bundle : 28 = 0;
     bool spilled : 1 = false;
-    // If it is spilled:
+    // Valid if it is spilled:
     bool is_turn : 1 = false;
     bool is_open : 1 = false;
     bool awaits_transcription : 1 = false;
@@ -164,7 +164,7 @@ struct Transcript::State {
   struct Spilled {
     Spill::Offset place = 0;
     std::uint32_t response_print = 0;  ///< 0: no event can name it
-    std::uint32_t connection = 0;      ///< the present one when it went out
+    std::uint32_t connection = 0;      ///< the one present when it was moved out
   };
 
   template <class Visit>
@@ -206,12 +206,12 @@ struct Transcript::State {
   void on(const TextUnplaced&);
 
   ConversationItem* find(const std::string& id);            ///< nullptr if unknown
-  ConversationItem& find_or_create(const std::string& id);  ///< made if unknown; watched
-  ConversationItem* find_tracked(const std::string& id);    ///< nullptr if unknown; watched
+  ConversationItem& find_or_create(const std::string& id);  ///< created if unknown; tracked
+  ConversationItem* find_tracked(const std::string& id);    ///< nullptr if unknown; tracked
   ConversationItem& user_item(const std::string& id);       ///< a user's spoken item
 
-  // Whose text it is: transcript_owner.cpp.
-  /// What an event says of the item of the model that it is about; any member may be missing.
+  // Finding the item of a text: transcript_owner.cpp.
+  /// How an event names an item of the model; any member may be missing.
   struct Address {
     const std::string& item_id;
     const std::string& response_id;
@@ -219,10 +219,10 @@ struct Transcript::State {
   };
   ConversationItem& assistant_item(const Address& address, int content_index, const Text* whole);
   ConversationItem* output_item(const Address& address, const Item& reported, bool done);
-  // The same of tools' calls: tool_owner.cpp.
+  // The same for tool calls: tool_owner.cpp.
   struct CallSigns;
-  ConversationItem* call_among(const std::vector<ConversationItem*>& calls, const CallSigns& reported,
-                               bool mcp, int output_index, bool guess);
+  ConversationItem* call_among(const std::vector<ConversationItem*>& calls,
+                               const CallSigns& reported, bool mcp, int output_index, bool guess);
   std::vector<ConversationItem*> calls_of(const std::string& response_id);
   std::vector<ConversationItem*> last_items();
   ConversationItem* call_named(const std::string& id, const CallSigns& reported,
@@ -269,13 +269,13 @@ struct Transcript::State {
   void settle_all();
   void end_connection();
 
-  /// Remembers how an item looked before this event, to tell afterwards what changed.
+  /// Remembers an item's fingerprint before this event, to find what changed.
   void track(ConversationItem& item);
   std::vector<std::string> changed();
 
   // transcript_spill.cpp
   void spill();
-  /// What an item is beside its text leaves memory at once if it is large.
+  /// Moves a large detail out of memory at once.
   void stow(ItemKind kind, std::string& detail, std::optional<Spill::Offset>& place);
   void learn(ConversationItem& item, const Item& from);
   static void take_detail(ConversationItem& item, const Pending& request);
@@ -290,44 +290,46 @@ struct Transcript::State {
   void bring_back(std::size_t bundle);
   void bring_back_all();
 
-  std::unordered_map<std::string, ConversationItem> items;  ///< nodes: their addresses stay
+  /// a node container: addresses stay valid
+  std::unordered_map<std::string, ConversationItem> items;
   ItemChain chain;
   ItemChain loose;
 
   std::list<Response> responses;
   std::unordered_map<std::string, Response*> response_of_id;  ///< of this connection
   std::vector<TimeMs> connection_ends;
-  std::vector<std::string> usage;  ///< of the last answers; those before are in spilled_usage
+  std::vector<std::string> usage;  ///< of the latest answers; earlier ones are in spilled_usage
 
   std::unique_ptr<Spill> spill_;
-  std::size_t items_in_memory = 0;           ///< of the chain; 0: all
-  std::size_t weighed = 0;                   ///< items that there were when their text was weighed
+  std::size_t items_in_memory = 0;           ///< limit on the chain; 0: no limit
+  std::size_t weighed = 0;                   ///< number of items when their text was last measured
   int refusals = 0;                          ///< events until the spill is asked again
-  Response* bare = nullptr;                  ///< ended by this event without items
+  Response* bare = nullptr;                  ///< ended by this event, without items
   std::deque<Slot> slots;                    ///< in the conversation's order, before the chain
-  std::vector<ConversationItem*> lingering;  ///< those with a slot that are in memory
+  std::vector<ConversationItem*> lingering;  ///< items with a slot that are in memory
   std::deque<Spilled> bundles;
   std::vector<std::uint32_t> free_bundles;
   std::vector<Spill::Offset> spilled_usage;
 
   TranscriptOptions options;
   RecentIds seen;
-  RecentIds seen_audio{256};   ///< apart: audio is not journaled, and must not push others out
-  bool ids_are_unique = true;  ///< the connection has not used one event id for different events
+  RecentIds seen_audio{256};   ///< separate: audio is not journaled and must not displace other ids
+  bool ids_are_unique = true;  ///< false: the connection used one event id for different events
   std::size_t pending_bytes = 0;
-  std::uint64_t own_items = 0;  ///< made for text that came without an item's id
-  std::uint64_t retired = 0;    ///< items whose id was used again
-  std::unordered_map<std::string, std::string> aliases;  ///< of items that have several ids
-  std::string scattered;  ///< the last item that events under other ids were found to belong to
-  RecentIds transcriptions_billed{1024};  ///< by item and part; of this connection
+  std::uint64_t own_items = 0;  ///< number of items made for text without an item id
+  std::uint64_t retired = 0;    ///< number of items whose id was used again
+  /// further ids of items, with the first id
+  std::unordered_map<std::string, std::string> aliases;
+  std::string scattered;  ///< the item to which the latest events under other ids belong
+  RecentIds transcriptions_billed{1024};  ///< by item and part, for this connection
   std::string provider_session_id;
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;
-  std::vector<std::string> audio_unrecorded;  ///< ids of items; few
+  std::vector<std::string> audio_unrecorded;  ///< item ids; few
   std::vector<StrayAudio> stray_audio;
 
   std::vector<std::pair<ConversationItem*, ConversationItem::Fingerprint>> tracked;
-  std::vector<std::string> renamed;  ///< ids that this event has made another item's
+  std::vector<std::string> renamed;  ///< ids that this event has given to another item
 };
 
 }  // namespace verbatim::session

@@ -1,4 +1,4 @@
-// What a transcript is made of, as plain values. Names and meanings: the interface, section 4.
+// The parts of a transcript as plain values. Names and meanings: the interface, section 4.
 #pragma once
 
 #include <array>
@@ -21,57 +21,57 @@ inline constexpr std::size_t role_count = 4;
 enum class TurnStatus : std::uint8_t {
   in_progress = 0,
   completed = 1,
-  interrupted = 2,  ///< cut off by a close or a crash, or by the provider (`reason` says which)
+  interrupted = 2,  ///< cut off by a close, a crash or the provider; see `reason`
   cancelled = 3,    ///< its response was cancelled
   truncated = 4,    ///< talked over; `heard` says how much was played
-  failed = 5,       ///< its transcription, or its response, failed; `reason` says why
+  failed = 5,       ///< its transcription or response failed; see `reason`
 };
 inline constexpr std::size_t turn_status_count = 6;
 
-/// How much of a spoken turn was played before the listener talked over it.
+/// How much of a spoken turn was played before the user talked over it.
 struct Heard {
   std::int64_t audio_ms = 0;  ///< from the provider's own `truncated` event
-  /// An estimate, always a prefix of the turn's text; empty: nothing was heard. nullopt: how long
-  /// the audio was is not known, and so neither is what was heard of it.
+  /// An estimate, always a prefix of the turn's text; empty: nothing was heard. nullopt: unknown,
+  /// because the length of the audio is not known.
   std::optional<Text> text;
 
   friend bool operator==(const Heard&, const Heard&) = default;
 };
 
 struct Turn {
-  int ordinal = 0;  ///< 1-based place in the conversation's item chain
+  int ordinal = 0;  ///< place in the conversation's item chain, from 1
   std::string item_id;
   Role role = Role::unknown;
   TurnStatus status = TurnStatus::in_progress;
   Text text;
   std::optional<Heard> heard;
-  std::string reason;  ///< for failed, cancelled and interrupted turns where the provider gave one
+  std::string reason;  ///< for failed, cancelled and interrupted turns, if the provider gave one
   bool deleted = false;
   std::string response_id;
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
-  std::int64_t audio_ms = 0;  ///< how long an answer takes to play; 0: not known
+  std::int64_t audio_ms = 0;  ///< playing time of an answer; 0: not known
 
   friend bool operator==(const Turn&, const Turn&) = default;
 };
 
-/// How many turns, by role and status: their numbers are the indices.
+/// Number of turns by role and status; the values of the enums are the indices.
 using TurnCounts = std::array<std::array<std::size_t, turn_status_count>, role_count>;
 
 enum class GapKind : std::uint8_t {
   uncommitted_speech = 0,    ///< speech began, was never committed and gave no text
   failed_transcription = 1,  ///< committed speech whose transcription failed or never came
   unacknowledged_item = 2,   ///< a client's item that the provider had not yet accepted
-  missing_position = 3,      ///< writers count past a turn that nobody has
-  unplaced_text = 4,         ///< the provider sent what may be words, and no turn can hold them
+  missing_position = 3,      ///< the writers' numbers skip a turn that no copy has
+  unplaced_text = 4,         ///< the provider sent possible text that no turn can hold
 };
 
-/// Something known to be missing (P13).
+/// A part that is known to be missing (P13).
 struct Gap {
-  std::string item_id;  ///< may be empty for an item that the provider had not named yet
+  std::string item_id;  ///< empty if the provider had not named the item yet
   GapKind kind = GapKind::uncommitted_speech;
-  int after = 0;  ///< of a missing position or unplaced text: the ordinal of the turn before it
-  int count = 0;  ///< of unplaced text: how many messages
+  int after = 0;  ///< for missing_position and unplaced_text: the ordinal of the turn before it
+  int count = 0;  ///< for unplaced_text: the number of messages
 
   friend bool operator==(const Gap&, const Gap&) = default;
 };

@@ -1,7 +1,7 @@
-// What a conversation has used: the provider's tokens, and audio by its length. Read from the
-// provider's usage objects, which are kept as they came, and from what the relay has metered.
+// Usage of a conversation: the provider's tokens, and the length of the audio. The sources are the
+// provider's usage objects, which are stored unchanged, and the relay's own measurement.
 //
-// Plain values and pure functions. Untrusted input: never throws.
+// Plain values and pure functions; any thread. Untrusted input: never throws.
 #pragma once
 
 #include <array>
@@ -11,15 +11,15 @@
 
 namespace verbatim::session {
 
-/// No session comes near: a larger count is a mistake of whoever sent it, and sums stop here, so
-/// that adding up what is in a journal or a usage object can not overflow.
+/// The upper limit of every count and sum, so that sums cannot overflow. No real session comes near
+/// it; a larger count is an error of its sender.
 inline constexpr std::int64_t usage_max = 1'000'000'000'000'000;
 
 struct Usage {
   std::int64_t input_tokens = 0;
   std::int64_t output_tokens = 0;
-  std::int64_t total_tokens = 0;      ///< as the provider adds up, else input and output
-  std::int64_t transcription_ms = 0;  ///< of speech that is billed by its length, not by tokens
+  std::int64_t total_tokens = 0;      ///< the provider's total, else input plus output
+  std::int64_t transcription_ms = 0;  ///< speech billed by its length, not by tokens
   std::int64_t input_audio_ms = 0;    ///< sent by the client
   std::int64_t output_audio_ms = 0;   ///< sent by the provider
 
@@ -28,29 +28,31 @@ struct Usage {
   friend bool operator==(const Usage&, const Usage&) = default;
 };
 
-/// Of one usage object: of a response, or of a transcription (`type` tokens or duration). Numbers
-/// that are negative or beyond all reason count as none.
+/// The usage in one usage object: of a response, or of a transcription (`type` tokens or duration).
+/// Negative and absurdly large numbers count as zero.
 Usage read_usage(std::string_view object);
 
-/// Of a whole attempt, as it is stored: a JSON list of usage objects, with metered_audio().
+/// The usage of a whole attempt, from its stored form: a JSON list of usage objects, with
+/// metered_audio().
 Usage sum_usage(std::string_view list);
 
-/// How the model's responses ended, by the protocol's names, and why the last one did that said so.
+/// How the model's responses ended, by the protocol's status names, and the reason of the latest
+/// one that gave a reason.
 struct ResponseCounts {
-  std::array<std::uint64_t, 5> by_status{};  ///< by ResponseStatus
+  std::array<std::uint64_t, 5> by_status{};  ///< indexed by ResponseStatus
   std::string last_reason;                   ///< a code, never free text
-  /// Of the last response with that status; empty if it gave none.
+  /// Of the latest response with that status; empty if it gave none.
   std::array<std::string, 5> reason_by_status;
 
   bool any() const;
   friend bool operator==(const ResponseCounts&, const ResponseCounts&) = default;
 };
 
-/// The element of that list which says how responses ended:
+/// The element of that list with the outcome of responses:
 /// `{"verbatim_responses":{"by_status":{"failed":2},"last_reason":"insufficient_quota"}}`.
 std::string response_counts(const ResponseCounts& counts);
 
-/// The element of that list which says how much audio went each way.
+/// The element of that list with the length of the audio, in milliseconds for each direction.
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);
 
 }  // namespace verbatim::session

@@ -11,7 +11,7 @@
 namespace verbatim::session {
 namespace {
 
-/// Which of theirs is which of ours, and, where the two are numbered alike, by which shift.
+/// The pairs of the two lists, and the shift between their numbers if they are numbered alike.
 struct Match {
   Partners partners;
   std::optional<int> shift;
@@ -21,8 +21,8 @@ bool has_numbers(const MergedSlots& slots) {
   return std::any_of(slots.begin(), slots.end(), [](const MergedSlot& slot) { return slot.place; });
 }
 
-/// Of two that are not the same, which comes first: by number, else by time, else so that people
-/// take turns.
+/// For two different turns, whether theirs comes first: by number, else by start time, else so that
+/// speakers alternate.
 bool theirs_first(const MergedSlot& ours, const MergedSlot& theirs, Role last) {
   if (ours.place && theirs.place) return *theirs.place < *ours.place;
   if (ours.started_at && theirs.started_at && *ours.started_at != *theirs.started_at)
@@ -30,7 +30,7 @@ bool theirs_first(const MergedSlot& ours, const MergedSlot& theirs, Role last) {
   return theirs.role != last && ours.role == last;
 }
 
-/// Where a copy has nothing new, which is the rule, and nothing needs to be weighed.
+/// The usual case: the copy has nothing new, so no alignment is needed.
 std::optional<Match> match_what_we_have(const Numbering& numbers, const MergedSlots& ours,
                                         const MergedSlots& theirs, bool ids) {
   if (auto fit = numbers.of_what_we_have()) return Match{std::move(fit->partners), fit->shift};
@@ -40,10 +40,10 @@ std::optional<Match> match_what_we_have(const Numbering& numbers, const MergedSl
   return Match{std::move(*partners), std::nullopt};
 }
 
-/// In so many turns people who have few words use one of them again.
+/// In lists of this many turns, people repeat short phrases.
 constexpr std::size_t enough_to_repeat = 9;
 
-/// Two lists paired by their words, or by a numbering and their words.
+/// Pairs two lists by their words, or by a numbering and then by words.
 class ByWords final : public PairingByWords {
  public:
   ByWords(const MergedSlots& ours, const MergedSlots& theirs, const FoundAnchors& anchors, bool ids,
@@ -57,7 +57,7 @@ class ByWords final : public PairingByWords {
     }
     return *alone_;
   }
-  /// A numbering's pairs, and by their words those of what it leaves over.
+  /// Keeps a numbering's pairs and pairs the remaining turns by their words.
   Partners fill(const Fit& fit) {
     if (fit.agreements == theirs_.size()) return fit.partners;
     if (shifted_.empty()) shifted_ = theirs_;
@@ -92,7 +92,7 @@ class ByWords final : public PairingByWords {
     return count_agreements(ours_, theirs_, beside) > count_agreements(ours_, theirs_, numbered);
   }
 
-  /// Then the same words at another number are the same turn, if there are enough of them.
+  /// If so, the same words at another number are the same turn, provided the lists are long enough.
   bool nothing_is_said_twice() const {
     if (std::max(ours_.size(), theirs_.size()) < enough_to_repeat) return false;
     return says_nothing_twice(ours_) && says_nothing_twice(theirs_);
@@ -104,8 +104,9 @@ class ByWords final : public PairingByWords {
     });
   }
 
-  /// The relay misses nothing between two turns: it has all of the stretch, or it had stopped
-  /// listening before, and theirs is something else that was said later.
+  /// True if the relay heard a part of this stretch. The relay misses no turn between two of its
+  /// own. So it heard all of the stretch, or it stopped listening before and their turns came
+  /// later.
   bool relay_heard_any(Stretch of_ours) const {
     for (std::size_t i = of_ours.begin; i < of_ours.end; ++i)
       if (ours_[i].heard != nullptr) return true;
@@ -123,7 +124,7 @@ class ByWords final : public PairingByWords {
   const bool ids_;
   MergeWork& work_;
   std::optional<Partners> alone_;
-  MergedSlots shifted_;  ///< theirs, renumbered as ours
+  MergedSlots shifted_;  ///< their turns with our numbers
 };
 
 Match match(const MergedSlots& ours, const MergedSlots& theirs, std::optional<int> known_shift,
@@ -141,7 +142,7 @@ Match match(const MergedSlots& ours, const MergedSlots& theirs, std::optional<in
 }  // namespace
 
 std::uint64_t work_of_joining(const MergedSlots& ours, const MergedSlots& theirs) {
-  constexpr std::uint64_t each = 8;  // it is looked up in some tables
+  constexpr std::uint64_t each = 8;  // each turn takes some table look-ups
   return each * (size_of(ours) + size_of(theirs));
 }
 
@@ -158,7 +159,7 @@ std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<i
     if (found.shift)
       *slot.place += *found.shift;
     else if (we_have_numbers)
-      slot.place.reset();  // a number among others would say what nobody knows
+      slot.place.reset();  // without a shift, its number would claim an unknown position
   }
   if (std::find(partners.begin(), partners.end(), none) == partners.end()) {
     for (std::size_t j = 0; j < theirs.size(); ++j) absorb(ours[partners[j]], std::move(theirs[j]));

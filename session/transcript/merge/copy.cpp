@@ -7,8 +7,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Text is WTF-8 and JSON is UTF-8: a half of a surrogate pair would not survive. What is posted
-/// came as JSON and has none.
+/// Text is WTF-8 and JSON is UTF-8, so half a surrogate pair would be lost. Posted text came as
+/// JSON and contains none.
 Json turn_json(const CopyTurn& turn) {
   Json json = Json::object();
   if (turn.ordinal) json["n"] = *turn.ordinal;

@@ -1,4 +1,4 @@
-// A writer's copy of a conversation: what somebody other than the relay heard, as it was posted.
+// A writer's copy of a conversation, as it was posted. The writer is never the relay.
 //
 // Plain values. Source: the interface, section 4.
 #pragma once
@@ -13,8 +13,8 @@
 namespace verbatim::session {
 
 struct CopyTurn {
-  std::optional<int> ordinal;  ///< as the writer counts: from 0, from 1, with holes
-  std::string item_id;         ///< empty: the writer knows none
+  std::optional<int> ordinal;  ///< the writer's number: from 0 or from 1, possibly with holes
+  std::string item_id;         ///< empty: the writer has none
   Role role = Role::unknown;
   TurnStatus status = TurnStatus::completed;
   Text text;
@@ -25,15 +25,15 @@ struct CopyTurn {
 };
 
 struct Copy {
-  std::string writer;  ///< never "relay": that is what Verbatim itself heard
+  std::string writer;  ///< never "relay", which names Verbatim's own transcript
   std::vector<CopyTurn> turns;
 
   friend bool operator==(const Copy&, const Copy&) = default;
 };
 
-/// The turns of a copy as they are stored: one JSON list. The same turns give the same bytes.
+/// The stored form of a copy's turns: one JSON list. Equal turns give equal bytes.
 std::string encode_turns(const std::vector<CopyTurn>& turns);
-/// nullopt if encode_turns() could not have made this.
+/// nullopt if `stored` is not an output of encode_turns().
 std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored);
 
 }  // namespace verbatim::session

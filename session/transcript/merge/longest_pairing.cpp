@@ -12,25 +12,25 @@ namespace {
 
 using Score = std::int64_t;
 
-/// One more pair counts for more than whatever the others say: else a copy that lacks turns could
-/// lose two times "yes" for a sentence that stands twice.
+/// Weight of one pair; more than all similarity scores together. Otherwise a copy that lacks turns
+/// could lose two short turns ("yes") for one sentence that occurs twice.
 constexpr Score one_pair = Score{1} << 32;
 
-/// So many comparisons take about a tenth of a second.
+/// The largest number of comparisons; they take about a tenth of a second.
 constexpr std::size_t cells_max = 25'000'000;
-/// Bytes for the moves of one stretch; a larger one is halved first (Hirschberg).
+/// Bytes for the moves of one stretch. A larger stretch is halved first (Hirschberg).
 constexpr std::size_t moves_max = 4'000'000;
-/// How far ahead the quick way looks for a turn.
+/// How many turns ahead quickly() searches.
 constexpr std::size_t window = 256;
-/// Of a turn, for each that is looked at: mostly the first is the right one.
+/// Work per turn in quickly(): usually the first candidate is the right one.
 constexpr std::uint64_t quick_work = window / 8;
-/// Texts that begin alike take longer to compare the longer they are.
+/// Texts that begin alike take longer to compare: one more unit of work for this many bytes.
 constexpr std::size_t bytes_of_one_more = 4096;
 
 Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std::size_t{60})); }
 
-/// How much it says that these two are one turn; 0: they are not. Of as many pairs, those of long
-/// words count for more.
+/// Score of two turns being the same; 0: they are not. Among pairings of the same size, the one
+/// with longer texts wins.
 Score likeness(const MergedSlot& ours, const MergedSlot& theirs, Comparable by) {
   if (!same_role(ours, theirs) || by.tells_apart(ours, theirs)) return 0;
   Score most = 0;
@@ -55,11 +55,11 @@ std::string_view opening_of(const std::string& words) {
   return std::string_view(words).substr(0, telling_length);
 }
 
-/// What turns of a list begin with.
+/// The beginnings of a list's turns.
 struct Openings {
   std::unordered_set<std::string_view> words;     ///< whole turns
-  std::unordered_set<std::string_view> openings;  ///< of those that are long enough
-  bool any_short_partial = false;                 ///< it may be the beginning of anything
+  std::unordered_set<std::string_view> openings;  ///< of turns with at least `telling_length` bytes
+  bool any_short_partial = false;                 ///< such a turn may be the beginning of any other
 
   Openings(const MergedSlots& slots, Stretch of) {
     for (std::size_t i = of.begin; i < of.end; ++i)
@@ -82,7 +82,7 @@ struct Openings {
   }
 };
 
-/// The turns of two stretches that can have a partner in the other at all.
+/// The turns of two stretches that can have a partner in the other stretch.
 class Pairing {
  public:
   Pairing(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs, Stretch of_theirs,
@@ -103,8 +103,8 @@ class Pairing {
   }
 
  private:
-  /// An upper bound of what likeness() costs for all of them: of each pair of versions, more where
-  /// the texts are long. Halving looks at each pair twice.
+  /// Upper bound on the cost of likeness() for all pairs: one unit for each pair of variants, more
+  /// for long texts. Halving compares each pair twice.
   std::uint64_t work_of_all() const {
     const auto weight = [](const MergedSlots& slots, const std::vector<std::size_t>& some) {
       std::uint64_t sum = 0;
@@ -137,7 +137,7 @@ class Pairing {
     solve({middle, rows.end}, {columns.begin + cut, columns.end});
   }
 
-  /// The best of these rows and the first j columns, for each j.
+  /// For each j, the best score of these rows with the first j columns.
   std::vector<Score> from_above(Stretch rows, Stretch columns) const {
     const std::size_t width = columns.end - columns.begin;
     std::vector<Score> above(width + 1, 0), row(width + 1, 0);
@@ -152,7 +152,7 @@ class Pairing {
     return above;
   }
 
-  /// The best of these rows and the columns from j on, for each j.
+  /// For each j, the best score of these rows with the columns from j on.
   std::vector<Score> from_below(Stretch rows, Stretch columns) const {
     const std::size_t width = columns.end - columns.begin;
     std::vector<Score> below(width + 1, 0), row(width + 1, 0);
@@ -192,7 +192,7 @@ class Pairing {
     }
   }
 
-  /// Each with the next of ours that has its words, if that is near.
+  /// Pairs each turn with our next turn that has the same words, if it is near.
   void quickly() {
     std::unordered_map<std::string_view, std::vector<std::size_t>> rows_of;
     for (std::size_t row = 0; row < rows_.size(); ++row)

@@ -1,8 +1,9 @@
-// The pairing of two stretches of turns, in the order of both, that has the most pairs and, of
-// those, the one that says the most.
+// Pairs the turns of two stretches, keeping both orders: the most pairs, and among those the best
+// scores.
 //
-// Private to merge. Memory is bounded by the sum of the lengths, time by their product; beyond
-// `cells_max`, or where less work is left, a quicker way is taken that may find fewer pairs.
+// Private to merge; one thread. Memory grows with the sum of the lengths, time with their product.
+// Above `cells_max`, or if too little work is left, a faster method is used that may find fewer
+// pairs.
 #pragma once
 
 #include "session/transcript/merge/merge_work.hpp"
@@ -10,13 +11,14 @@
 
 namespace verbatim::session {
 
-/// Of one list: [begin, end).
+/// A part of a list: [begin, end).
 struct Stretch {
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 
-/// Fills `partners` for those of theirs that have none.
+/// Fills `partners` for their turns that have none. `by`: what can be compared besides words. The
+/// cost is taken from `work`.
 void pair_most(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs,
                Stretch of_theirs, Comparable by, Partners& partners, MergeWork& work);
 

@@ -27,8 +27,8 @@ auto fields(const CopyTurn& turn) {
                   turn.started_at, turn.ended_at);
 }
 
-/// An order of copies that depends on nothing but what is in them. The longest first: the others
-/// are most likely parts of it.
+/// An order of copies that depends only on their content. The longest comes first: the others are
+/// most likely parts of it.
 bool comes_before(const Copy& a, const Copy& b) {
   if (a.turns.size() != b.turns.size()) return a.turns.size() > b.turns.size();
   if (a.writer != b.writer) return a.writer < b.writer;
@@ -68,7 +68,7 @@ bool is_numbered(const MergedSlots& slots) {
   return std::all_of(slots.begin(), slots.end(), [](const MergedSlot& slot) { return slot.place; });
 }
 
-/// Some count in tens, to leave room. Smaller steps are turns left out.
+/// Some writers number in steps of ten, to leave room. Smaller steps mean that turns are missing.
 void count_in_ones(MergedSlots& sorted) {
   int step = 0;
   for (std::size_t i = 1; i < sorted.size(); ++i)
@@ -79,7 +79,7 @@ void count_in_ones(MergedSlots& sorted) {
     slot.place = (*slot.place - first) / step + (first + step - 1) / step;
 }
 
-/// None of them shares an id or a number with another.
+/// True if no two turns share an id or a number.
 bool has_no_twins(const MergedSlots& slots) {
   std::unordered_set<std::string_view> ids;
   const MergedSlot* last = nullptr;
@@ -91,7 +91,8 @@ bool has_no_twins(const MergedSlots& slots) {
   return true;
 }
 
-/// In the writer's order, each turn once: by its id, or by its number where the words agree.
+/// Sorts into the writer's order and keeps each turn once. Turns are the same by id, or by number
+/// if their words agree.
 void tidy(MergedSlots& slots, MergeWork& work) {
   if (is_numbered(slots)) {
     const auto before = [](const MergedSlot& a, const MergedSlot& b) {
@@ -104,7 +105,7 @@ void tidy(MergedSlots& slots, MergeWork& work) {
   if (has_no_twins(slots)) return;
   MergedSlots once;
   once.reserve(slots.size());
-  // Some writers give a question and its answer one id: they are two turns.
+  // Some writers give a question and its answer the same id: they are two turns.
   std::unordered_map<std::string_view, std::size_t> by_id[role_count];
   std::unordered_map<int, std::vector<std::size_t>> by_place;
   for (MergedSlot& slot : slots) {
@@ -132,13 +133,13 @@ void tidy(MergedSlots& slots, MergeWork& work) {
   slots = std::move(once);
 }
 
-/// A writer that posts turn by turn counts through them: together they are one copy.
+/// A writer that posts single turns numbers them through, so all its single turns form one copy.
 bool is_single(const Copy& copy) {
   return copy.turns.size() == 1 &&
          (copy.turns.front().ordinal || !copy.turns.front().item_id.empty());
 }
 
-// ---- the better words --------------------------------------------------------------------------
+// ---- Choosing the text ----
 
 bool is_of_relay(const Variant& variant) { return variant.sources.front() == relay_source; }
 
@@ -151,8 +152,8 @@ bool more_telling(const Variant& a, const Variant& b) {
   return a.status < b.status;
 }
 
-/// Completed over partial, the relay's over others, the longer over the shorter; but what another
-/// version continues never wins over it, and no post makes a turn shorter.
+/// Completed wins over partial, the relay's over others, the longer over the shorter. Exception: a
+/// version never wins over one that continues it, so no post makes a turn shorter.
 const Variant& best_of(const std::vector<Variant>& variants) {
   if (variants.size() == 1) return variants.front();
   const Variant* relay = nullptr;
@@ -180,7 +181,7 @@ const Variant& best_of(const std::vector<Variant>& variants) {
   return whole ? *whole : *relay;
 }
 
-/// Who the sources are, each name once, the relay's first.
+/// The names of the sources, each once, the relay's first.
 class Names {
  public:
   explicit Names(const std::vector<Copy>& copies) : names_{relay_writer} {
@@ -196,7 +197,7 @@ class Names {
     }
   }
   const std::string& of(Variant::Source source) const { return names_[ranks_[source]]; }
-  /// Of all that have said something of this turn, in their order.
+  /// The names of all sources of this turn, in that order.
   std::vector<std::string> of(const MergedSlot& slot) const {
     std::vector<std::size_t> ranks;
     for (const Variant& variant : slot.variants)
@@ -221,7 +222,7 @@ class Names {
 
  private:
   std::vector<std::string> names_;
-  std::vector<std::size_t> ranks_;  ///< of each source, in names_
+  std::vector<std::size_t> ranks_;  ///< for each source, its index in names_
 };
 
 MergedTurn turn_of(const MergedSlot& slot, const Names& names) {
@@ -238,7 +239,7 @@ MergedTurn turn_of(const MergedSlot& slot, const Names& names) {
     turn.item_id = *std::min_element(slot.ids.begin(), slot.ids.end());
   if (!turn.started_at) turn.started_at = slot.started_at;
   if (!turn.ended_at) turn.ended_at = slot.ended_at;
-  // They may be of two writers with two clocks, or of one that mixes them up.
+  // The times may come from two writers with two clocks, or from one that confuses them.
   if (turn.started_at && turn.ended_at) turn.ended_at = std::max(*turn.started_at, *turn.ended_at);
   turn.writers = names.of(slot);
   for (const Variant& variant : slot.variants) {
@@ -255,7 +256,7 @@ MergedTurn turn_of(const MergedSlot& slot, const Names& names) {
   return turn;
 }
 
-// ---- what is missing ---------------------------------------------------------------------------
+// ---- Gaps ----
 
 bool is_filled(const Gap& gap, const MergedSlots& slots, const std::vector<MergedTurn>& turns) {
   if (gap.item_id.empty()) return false;
@@ -266,8 +267,8 @@ bool is_filled(const Gap& gap, const MergedSlots& slots, const std::vector<Merge
   return false;
 }
 
-/// Numbers that no copy has, where numbers follow upon each other otherwise (some people count
-/// in tens).
+/// Adds a gap for numbers that no copy has, if most numbers are consecutive (some writers number in
+/// tens).
 void add_missing_places(const MergedSlots& slots, std::vector<Gap>& gaps) {
   std::vector<std::size_t> jumps;
   std::size_t steps = 0;
@@ -285,7 +286,7 @@ void add_missing_places(const MergedSlots& slots, std::vector<Gap>& gaps) {
   }
 }
 
-/// Behind the same turns as in the relay's own transcript, whatever stands between them now.
+/// Places tool calls behind the same turns as in the relay's transcript, with any turns in between.
 std::vector<ToolCall> place_tool_calls(const FinalTranscript& relay, const MergedSlots& slots) {
   std::vector<int> ordinals(relay.turns.size() + 1, 0);
   for (std::size_t i = 0; i < slots.size(); ++i)
@@ -318,7 +319,7 @@ Contribution contribution(const MergedSlots& slots, const std::vector<MergedTurn
   return brought;
 }
 
-/// The copies, each once, in an order that depends on nothing but what is in them.
+/// The distinct copies in an order that depends only on their content.
 std::vector<std::size_t> in_fixed_order(const std::vector<Copy>& copies) {
   std::vector<std::size_t> order(copies.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -330,8 +331,8 @@ std::vector<std::size_t> in_fixed_order(const std::vector<Copy>& copies) {
   return order;
 }
 
-/// Those first that say the most about places: one without numbers only if it has more turns than
-/// all that have.
+/// Sort key: lists that say most about positions come first. A list without numbers comes before
+/// the numbered ones only if it has more turns than any of them.
 std::pair<int, std::ptrdiff_t> rank_of(const MergedSlots& list, std::size_t most_numbered) {
   const auto size = static_cast<std::ptrdiff_t>(list.size());
   if (!is_numbered(list)) return {list.size() > most_numbered ? -1 : 2, -size};
@@ -362,10 +363,11 @@ std::vector<MergedSlots> lists_of(const std::vector<Copy>& copies, Spellings& sp
   return lists;
 }
 
-/// In their order, as far as the work goes. What is beyond stands behind all others.
+/// Joins the lists in order until the work is used up. The remaining lists are appended by ids and
+/// equal words.
 MergedSlots join_all(MergedSlots slots, std::vector<MergedSlots> lists,
                      const std::vector<Copy>& copies, MergeWork& work) {
-  std::map<std::string_view, int> shifts;  // of the writers whose numbers are understood
+  std::map<std::string_view, int> shifts;  // for writers whose numbering is known
   std::size_t next = 0;
   for (; next < lists.size(); ++next) {
     MergedSlots& list = lists[next];
@@ -384,7 +386,7 @@ MergedSlots join_all(MergedSlots slots, std::vector<MergedSlots> lists,
   return std::move(rest).slots();
 }
 
-/// What was cut off is whole again where another writer has the rest.
+/// A turn that was cut off counts as whole if another writer has the rest.
 bool is_complete(const FinalTranscript& relay, const MergedSlots& slots,
                  const MergedTranscript& merged) {
   if (!merged.gaps.empty()) return false;
@@ -400,7 +402,7 @@ bool is_complete(const FinalTranscript& relay, const MergedSlots& slots,
          });
 }
 
-/// The copy that stands for `copies[of]`: the same one may have been given twice.
+/// The source number of `copies[of]`; equal copies share one source.
 Variant::Source source_of(const std::vector<Copy>& copies, std::size_t of) {
   if (of >= copies.size()) return static_cast<Variant::Source>(copies.size() + 1);
   for (const std::size_t i : in_fixed_order(copies))

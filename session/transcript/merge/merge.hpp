@@ -1,8 +1,8 @@
-// One transcript from many writers (P3): what the relay heard and every copy that was posted,
-// joined. A function of the *set* of copies, so the result is the same whatever the order and the
-// repetition of the posts; and since nothing given is ever dropped, a turn can not vanish.
+// Merges the relay's transcript and every posted copy into one transcript (P3). The result depends
+// only on the *set* of copies, so order and repetition of the posts do not matter. Nothing given is
+// dropped, so no turn can vanish.
 //
-// Pure. Rules, with their reasons: docs/merge.md. Source: the interface, section 4.
+// Pure; any thread. Rules with their reasons: docs/merge.md. Source: the interface, section 4.
 #pragma once
 
 #include <cstddef>
@@ -16,10 +16,10 @@
 
 namespace verbatim::session {
 
-/// The name under which Verbatim's own turns stand.
+/// Name of the relay as a writer.
 inline constexpr const char* relay_writer = "relay";
 
-/// What a writer had for a turn and another had better.
+/// A writer's version of a turn for which another writer has the better one.
 struct Version {
   std::string writer;
   TurnStatus status = TurnStatus::completed;
@@ -29,8 +29,8 @@ struct Version {
 };
 
 struct MergedTurn : Turn {
-  std::vector<std::string> writers;  ///< who has it, the relay first
-  std::vector<Version> versions;     ///< other words for it, in a fixed order
+  std::vector<std::string> writers;  ///< the writers that have the turn, the relay first
+  std::vector<Version> versions;     ///< other versions of its text, in a fixed order
 
   friend bool operator==(const MergedTurn&, const MergedTurn&) = default;
 };
@@ -39,29 +39,32 @@ struct MergedTranscript {
   std::vector<MergedTurn> turns;  ///< ordinals 1..n
   std::vector<Gap> gaps;
   std::vector<std::string> writers;
-  std::vector<ToolCall> tool_calls;  ///< the relay's: no other writer has any
-  bool complete = false;             ///< nothing is known to be missing
+  std::vector<ToolCall> tool_calls;  ///< the relay's; no other writer has tool calls
+  bool complete = false;             ///< no missing part is known
 
   friend bool operator==(const MergedTranscript&, const MergedTranscript&) = default;
 };
 
-/// What one copy brought, in turns of the transcript.
+/// The contribution of one copy, as numbers of turns.
 struct Contribution {
-  std::size_t added = 0;      ///< nobody else has them
-  std::size_t extended = 0;   ///< its words are the better ones
-  std::size_t unchanged = 0;  ///< others have them as well or better
+  std::size_t added = 0;      ///< turns that no other writer has
+  std::size_t extended = 0;   ///< turns whose chosen text is the copy's
+  std::size_t unchanged = 0;  ///< turns that other writers have as well or better
 };
 
-/// What one merge may cost, as session/transcript/merge/merge_work.hpp counts it: about a second.
-/// What is beyond is joined by ids and equal words alone. A constant, since a transcript must be
-/// the same everywhere.
+/// Limit on the work of one merge, in the unit of session/transcript/merge/merge_work.hpp: about a
+/// second. Above it, copies are joined by ids and equal words alone. It is a constant, because a
+/// transcript must be the same on every machine.
 inline constexpr std::uint64_t merge_work_max = 32'000'000;
 
-/// `relay`: what the relay heard, in the conversation's order; empty where it heard nothing.
-/// O(n * m) in the worst case for two copies whose numbering disagrees, O(n) where it agrees; at
-/// most `merge_work_max`, and what it takes to read all of them.
+/// The merged transcript. O(n) for copies whose numbering agrees, O(n * m) at worst for two whose
+/// numbering disagrees. The work is at most `merge_work_max` plus one pass over the input.
+///
+/// - `relay`: the relay's transcript, in the conversation's order; empty if it heard nothing.
+/// - `copies`: all posted copies, in any order.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies);
-/// The same, and what `copies[of]` brought.
+/// As above. Also sets `brought` to the contribution of `copies[of]`. `work_max` replaces the
+/// limit.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
                        std::size_t of, Contribution& brought,
                        std::uint64_t work_max = merge_work_max);

@@ -1,11 +1,11 @@
-// What one merge may cost. Its unit is about one comparison of two short turns (some 30 ns); what
-// costs more counts for more. Each step asks before it begins, and where not enough is left a
-// cheaper way is taken: so a merge's time is bounded before it begins, whatever was posted.
+// Limits the cost of one merge. The unit is about one comparison of two short turns (30 ns); larger
+// steps count for more. Each step takes its work before it begins. If too little is left, a cheaper
+// method is used, so the time of a merge is bounded for any posts.
 //
-// Work is counted, never timed, and the bound is no setting: the same copies must make the same
-// transcript on every machine, also where something else runs beside.
+// Work is counted and not timed, and the limit is not a setting: the same copies must give the same
+// transcript on every machine and under any load.
 //
-// Private to merge.
+// Private to merge; one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class MergeWork {
  public:
   explicit MergeWork(std::uint64_t most) : left_(most) {}
 
-  /// False, and nothing is taken, if less is left.
+  /// Takes `work`. If less is left: false, and nothing is taken.
   bool take(std::uint64_t work) {
     if (work > left_) return false;
     left_ -= work;

@@ -6,15 +6,16 @@
 namespace verbatim::session {
 namespace {
 
-/// Some count from 0 and some from 1. One whose first number is higher has lost the turns before.
+/// The number with which a list presumably began: some writers count from 0, some from 1. A list
+/// with a higher first number lacks the turns before it.
 int beginning_of(const PlaceIndex& places) { return std::min(places.first(), 1); }
 
-/// It may have counted only what it has, from its beginning: nothing says that it lacks a turn.
+/// True if the numbers may only count the turns of the list, without a sign of a missing one.
 bool may_count_what_it_has(const PlaceIndex& places) {
   return !places.has_holes() && places.first() <= 1;
 }
 
-/// Of a list by its numbers: the speaker of each follows from whether its number is odd.
+/// True if one speaker has the odd numbers and the other the even ones.
 bool takes_turns(const PlaceIndex& places, const MergedSlots& slots) {
   std::optional<Role> of[2];
   for (const auto& [place, at] : places.entries()) {
@@ -66,7 +67,7 @@ Numbering::Numbering(const MergedSlots& ours, const MergedSlots& theirs, bool id
       comparable_(!our_places_.empty() && !theirs.empty() && their_places_.size() == theirs.size()),
       ids_are_comparable_(ids_are_comparable) {
   if (!comparable_) return;
-  // As if both had counted from the conversation's beginning, if nothing better is known.
+  // Without other knowledge, assume that both count from the beginning of the conversation.
   likely_shift_ = known_shift.value_or(beginning_of(our_places_) - beginning_of(their_places_));
   is_known_ = known_shift.has_value();
 }
@@ -111,40 +112,40 @@ std::optional<Fit> Numbering::best(const FoundAnchors& anchors, PairingByWords& 
   return best;
 }
 
-/// It is the same writer's numbering, and nothing contradicts it.
+/// The writer's numbering is known from another copy, and nothing contradicts it.
 bool Numbering::is_certain(const Fit& fit) const {
   return is_known_ && fit.shift == likely_shift_ && is_undisputed(fit);
 }
 
-/// Nothing at the same number is contradicted, and each of ours has one.
+/// No turn contradicts another at the same number, and each of ours has a number.
 bool Numbering::is_undisputed(const Fit& fit) const {
   return fit.collisions == 0 && our_places_.size() == ours_.size();
 }
 
-/// Sentences stand at the same numbers. Between the first of them and the last nobody has counted
-/// what the other has not: all that follows would be shifted.
+/// The same sentences have the same numbers. Between the first and the last of them, neither list
+/// counts a turn that the other does not count; otherwise the later numbers would be shifted.
 bool Numbering::is_confirmed(const Fit& fit) const {
-  // One sentence says enough where both count from the beginning; that one began later than the
-  // other takes more than one that was said twice.
+  // One sentence is enough if both count from the beginning. A different beginning needs more
+  // evidence, since a sentence may have been said twice.
   const std::size_t enough = std::abs(fit.shift) <= 1 ? 1 : 3;
   return is_undisputed(fit) && fit.contradictions == 0 && fit.confirmations >= enough;
 }
 
-/// Both begin at the same number and both have holes: neither merely counts what it has.
+/// Both begin at the same number and both have holes, so neither merely counts its own turns.
 bool Numbering::name_places_alike(const Fit& fit) const {
   return is_undisputed(fit) && fit.shift == likely_shift_ && our_places_.first() <= 1 &&
          their_places_.first() + fit.shift == our_places_.first() && our_places_.has_holes() &&
          their_places_.has_holes();
 }
 
-/// In both, one speaker has the odd numbers and the other the even ones, holes or not: the holes
-/// are turns. Whoever counts something else too comes to change sides.
+/// In both lists, one speaker has the odd numbers and the other the even ones, with or without
+/// holes. So the holes are turns; if a list counted other things too, the sides would change.
 bool Numbering::keep_turns_alike(const Fit& fit) const {
   return name_places_alike(fit) && takes_turns(our_places_, ours_) &&
          takes_turns(their_places_, theirs_);
 }
 
-/// One begins where the other ends: a copy that was posted in parts.
+/// One list begins where the other ends: a copy that was posted in parts.
 bool Numbering::goes_on(const Fit& fit) const {
   if (!is_undisputed(fit) || fit.shift != likely_shift_ || fit.resemblances > 0) return false;
   const int first = their_places_.first() + fit.shift;
@@ -153,16 +154,16 @@ bool Numbering::goes_on(const Fit& fit) const {
          (!our_places_.has_holes() && our_places_.first() > 1 && last >= our_places_.first() - 1);
 }
 
-/// A number that is right explains at least as much as the words do without it.
+/// True if a pairing by words alone explains more turns than the numbering does.
 bool Numbering::is_refuted(const Fit& fit, std::size_t pairs, PairingByWords& words) const {
   const std::size_t by_words = words.count();
   if (pairs >= by_words) return false;
-  // What goes on where the other ends has some of its words again; the same turns under other
-  // numbers have most of them.
+  // A list that continues the other repeats some of its words. The same turns under other numbers
+  // repeat most of them.
   return !goes_on(fit) || by_words * 2 > std::min(ours_.size(), theirs_.size());
 }
 
-/// Where we count from the beginning there is nothing before it.
+/// True if the shift puts a turn before the beginning of our list, where no turn can be.
 bool Numbering::falls_before_the_first(int shift) const {
   if (is_known_ && shift == likely_shift_) return false;
   const int beginning = may_count_what_it_has(our_places_) ? our_places_.first() : 0;
@@ -178,7 +179,7 @@ std::vector<int> Numbering::shifts_to_try(const FoundAnchors& anchors) const {
   for (const auto& [i, j] : anchors.all) {
     if (!ours_[i].place) continue;
     add(*ours_[i].place - *theirs_[j].place);
-    if (shifts.size() > 8) break;  // no constant shift then
+    if (shifts.size() > 8) break;  // the shift is not constant
   }
   return shifts;
 }
@@ -218,8 +219,8 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
     ++fit.agreements;
     if (!agree(ours_[fit.partners[j]], theirs_[j])) ++fit.resemblances;
   }
-  // One utterance that two recognisers wrote quite differently does not refute the rest. Nor does a
-  // sentence that was said twice, of which each has one, if all else agrees.
+  // One utterance that two recognisers transcribed differently does not refute the rest. Neither
+  // does a sentence that was said twice and that each list has once, if everything else agrees.
   fit.holds = fit.contradictions == 0 ? fit.collisions * 10 <= fit.agreements
                                       : fit.collisions == 0 && fit.contradictions < fit.agreements;
   return fit;

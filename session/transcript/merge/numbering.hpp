@@ -1,7 +1,7 @@
-// Whether two lists of turns are numbered alike, up to a constant: then the numbers say which turn
-// is which, and also which are not the same.
+// Finds out whether two lists of turns have the same numbering, up to a constant shift. If so,
+// equal numbers mean the same turn, and different numbers mean different turns.
 //
-// Private to merge. Rules, with their reasons: docs/merge.md.
+// Private to merge; one thread. Rules with their reasons: docs/merge.md.
 #pragma once
 
 #include <functional>
@@ -14,50 +14,50 @@
 
 namespace verbatim::session {
 
-/// Pairs (of ours, of theirs) of which there can be no doubt.
+/// Pairs (index in ours, index in theirs) of turns that are certainly the same.
 using Anchors = std::vector<std::pair<std::size_t, std::size_t>>;
 
-/// The first `by_id` of them share an id. The others have the same telling words, which stand once
-/// in each list: almost no doubt, since each list may lack one of two turns that have these words.
+/// The first `by_id` anchors share an id. The others share telling words that occur once in each
+/// list. These are almost certain: each list may lack one of two turns with the same words.
 struct FoundAnchors {
   Anchors all;
   std::size_t by_id = 0;
 };
 
-/// A stretch of pairs, from the first to the last: (of ours, of theirs).
+/// A range of pairs, from the first to the last: (index in ours, index in theirs).
 struct Span {
   std::pair<std::size_t, std::size_t> first;
   std::pair<std::size_t, std::size_t> last;
 };
 
-/// How well two numberings fit if theirs is shifted by a constant.
+/// How well two numberings fit with a constant shift of theirs.
 struct Fit {
   int shift = 0;
   std::size_t agreements = 0;
-  std::size_t collisions = 0;      ///< numbers at which the two say something else
-  std::size_t resemblances = 0;    ///< of the agreements: those whose words are not the same
-  std::size_t contradictions = 0;  ///< the same telling words elsewhere
-  std::size_t confirmations = 0;   ///< the same telling words, or an id, at the same number
+  std::size_t collisions = 0;      ///< numbers at which the two have different words
+  std::size_t resemblances = 0;    ///< agreements whose words are similar and not equal
+  std::size_t contradictions = 0;  ///< the same telling words at different numbers
+  std::size_t confirmations = 0;   ///< the same telling words, or the same id, at the same number
   Span confirmed;                  ///< from the first confirmation to the last, if there are any
   bool holds = false;
   Partners partners;
 };
 
-/// Turns by their number.
+/// Look-up of turns by their number.
 class PlaceIndex {
  public:
   explicit PlaceIndex(const MergedSlots& slots);
   using Entry = std::pair<int, std::size_t>;
-  /// The entries of this number.
+  /// The entries with this number.
   std::pair<const Entry*, const Entry*> at(int place) const;
   const std::vector<Entry>& entries() const { return entries_; }
   bool empty() const { return entries_.empty(); }
   int first() const { return entries_.front().first; }
   int last() const { return entries_.back().first; }
   std::size_t size() const { return entries_.size(); }
-  /// Else it counts on one by one from wherever it begins.
+  /// True if a number between the first and the last is missing.
   bool has_holes() const { return holes_; }
-  /// Some give a question and its answer one number.
+  /// True if two roles share a number: some writers give a question and its answer one number.
   bool roles_share() const { return roles_share_; }
 
  private:
@@ -66,31 +66,34 @@ class PlaceIndex {
   bool roles_share_ = false;
 };
 
-/// What the words say, against which a numbering is weighed. Each is asked only if it matters.
+/// Results of pairing by words, to be weighed against a numbering. Each is computed only if needed.
 class PairingByWords {
  public:
   virtual ~PairingByWords() = default;
-  /// Pairs that agree if the two lists are paired by their words alone.
+  /// Agreeing pairs if the two lists are paired by words alone.
   virtual std::size_t count() = 0;
-  /// Pairs that agree if a numbering's pairs are kept and the words pair what it leaves over.
+  /// Agreeing pairs if the numbering's pairs are kept and words pair the remaining turns.
   virtual std::size_t count_with(const Fit& fit) = 0;
-  /// Before what sentences confirm, or behind it, more turns agree by their words than by number.
+  /// True if, outside the range of confirmations, more turns agree by words than by number.
   virtual bool explain_more_beside(const Fit& fit) = 0;
-  /// Each list has turns that the words find nowhere in the other: neither is merely a part of it.
+  /// True if each list has turns whose words the other lacks: neither is merely a part of the
+  /// other.
   virtual bool leave_turns_of_both() = 0;
 };
 
 class Numbering {
  public:
-  /// `known_shift`: that of another copy by the same writer.
+  /// - `ids_are_comparable`: the ids of both lists are of the same kind.
+  /// - `known_shift`: the shift of another copy by the same writer, if known.
+  /// - `work`: the budget of the merge.
   Numbering(const MergedSlots& ours, const MergedSlots& theirs, bool ids_are_comparable,
             std::optional<int> known_shift, MergeWork& work);
 
-  /// Both count from their own beginning, and each of theirs is, to the letter, what we have at
-  /// its number.
+  /// The fit if both lists count from their own beginning and each of their turns equals ours at
+  /// its number; else nullopt.
   std::optional<Fit> of_what_we_have() const;
 
-  /// nullopt: their numbers say nothing about ours.
+  /// The best fit; nullopt: their numbers say nothing about ours.
   std::optional<Fit> best(const FoundAnchors& anchors, PairingByWords& words) const;
 
  private:
@@ -113,7 +116,7 @@ class Numbering {
   bool comparable_ = false;
   bool ids_are_comparable_ = false;
   int likely_shift_ = 0;
-  bool is_known_ = false;  ///< the likely shift
+  bool is_known_ = false;  ///< true: the likely shift is known from another copy
 };
 
 }  // namespace verbatim::session

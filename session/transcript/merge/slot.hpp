@@ -1,8 +1,8 @@
-// A turn of a conversation while copies are merged: what each writer has for it, and whether two
-// such turns can be the same one.
+// One turn of a conversation during a merge: each writer's version of it, and the comparison of two
+// such turns.
 //
-// Private to merge. A slot refers to the turns that it is made of, and to the spellings of their
-// texts; both outlive it.
+// Private to merge; one thread. A slot refers to its original turns and their spellings; both must
+// outlive it.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,14 @@
 
 namespace verbatim::session {
 
-/// People say "yes" and "thank you" again and again; a sentence of this length seldom.
+/// Words of at least this many bytes are telling: people repeat "yes" and "thank you", but seldom a
+/// whole sentence.
 inline constexpr std::size_t telling_length = 12;
 
-/// One version of a turn's words, and the writers who have exactly this version.
+/// One version of a turn's text, and the sources that have exactly this version.
 class Variant {
  public:
-  using Source = std::uint32_t;  ///< 0: the relay, else a copy
+  using Source = std::uint32_t;  ///< 0: the relay; else the number of a copy
 
   Variant(Source source, TurnStatus of, const Spelling& spelling)
       : sources{source}, status(of), spelling_(&spelling) {}
@@ -42,7 +43,7 @@ class Variant {
   bool is_same_version(const Variant& other) const {
     return status == other.status && has_same_text(other);
   }
-  /// Cut short: neither completed nor talked over.
+  /// Cut short: neither completed nor talked over by the user.
   bool is_partial() const {
     return status != TurnStatus::completed && status != TurnStatus::truncated;
   }
@@ -51,7 +52,7 @@ class Variant {
   const Spelling* spelling_;
 };
 
-/// What a speaker says, as the key of a table.
+/// A speaker and words, as the key of a table.
 struct Spoken {
   Role role;
   const Variant* variant;
@@ -69,38 +70,38 @@ struct SpokenHash {
 struct MergedSlot {
   Role role = Role::unknown;
   std::vector<std::string_view> ids;
-  std::optional<int> place;  ///< in the numbering of the list it is in; not all need one
+  std::optional<int> place;  ///< number in the list that contains the slot, if it has one
   std::vector<Variant> variants;
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
-  const Turn* heard = nullptr;  ///< the relay's own turn
+  const Turn* heard = nullptr;  ///< the relay's own turn, if it has one
 
   bool has_id(std::string_view id) const;
 };
 using MergedSlots = std::vector<MergedSlot>;
 
-/// One turn said twice: one slot.
+/// Merges two slots of the same turn into one.
 void absorb(MergedSlot& ours, MergedSlot&& theirs);
 
 bool same_role(const MergedSlot& a, const MergedSlot& b);
-/// Both have ids, and none in common. Means something only if they are of the same kind.
+/// Both have ids, but none in common. Meaningful only for ids of the same kind.
 bool differ_in_id(const MergedSlot& a, const MergedSlot& b);
-/// They stand at the same place, by the same role: can it be the same turn?
+/// True if two slots at the same position and with the same role can be the same turn.
 bool compatible(const MergedSlot& ours, const MergedSlot& theirs);
-/// What compatible() costs at most, as MergeWork counts it.
+/// Upper bound on the cost of compatible(), in units of MergeWork.
 std::uint64_t work_of_comparing(const MergedSlot& ours, const MergedSlot& theirs);
-/// How much a slot has to look through.
+/// Number of entries to search in a slot.
 inline std::size_t size_of(const MergedSlot& slot) {
   return 1 + slot.variants.size() + slot.ids.size();
 }
 std::size_t size_of(const MergedSlots& slots);
-/// They have the same words, or the words of one go on where the other was cut short. More than
-/// compatible(): this says that they are the same turn, if the order does.
+/// The words are equal, or one continues the other where that was cut short. Stronger than
+/// compatible(): they are the same turn if the order allows it.
 bool agree(const MergedSlot& ours, const MergedSlot& theirs);
-/// They are the same to the letter, and by their ids where theirs has one that can be compared.
+/// Role and text are equal, and so is the id if `theirs` has a comparable one.
 bool is_the_same(const MergedSlot& ours, const MergedSlot& theirs, bool ids_are_comparable);
 
-/// What of two turns can be compared beside their words.
+/// The properties of two turns that can be compared besides their words.
 struct Comparable {
   bool ids = false;
   bool numbers = false;
@@ -111,7 +112,7 @@ struct Comparable {
   }
 };
 
-/// Of each of theirs: the index of ours that is the same turn, or `none`.
+/// For each of their slots: the index of our slot with the same turn, or `none`.
 using Partners = std::vector<std::size_t>;
 inline constexpr std::size_t none = static_cast<std::size_t>(-1);
 

@@ -1,7 +1,7 @@
-// The texts of the copies that are merged, each once: most writers have most turns alike, and two
-// turns with one spelling need no comparison.
+// The distinct texts of the merged copies. Most writers have most turns alike, and two turns that
+// share a spelling need no comparison.
 //
-// Private to merge. Refers to the texts that it was asked for, which outlive it.
+// Private to merge; one thread. Refers to the texts that it was given; they must outlive it.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +19,9 @@ class Spelling {
   explicit Spelling(const Text& text) : text_(&text) {}
 
   const Text& text() const { return *text_; }
-  /// spoken_words() of the text, made when first asked for.
+  /// spoken_words() of the text, computed at the first call.
   const std::string& words() const;
-  /// Of the words.
+  /// Hash of words().
   std::size_t hash() const;
 
  private:
@@ -32,7 +32,7 @@ class Spelling {
 
 class Spellings {
  public:
-  /// The same object for every text with these bytes. Stays where it is.
+  /// One object for all texts with the same bytes. The reference stays valid.
   const Spelling& of(const Text& text);
 
  private:

@@ -29,7 +29,7 @@ std::string spoken_words(std::string_view text) {
   bool pause = false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte == '\'') continue;  // don't, dont
+    if (byte == '\'') continue;  // don't and dont are equal
     if (!is_ascii_word(byte) && byte < 0x80) {
       pause = !words.empty();
       continue;
@@ -48,7 +48,7 @@ bool begins_with(std::string_view longer, std::string_view shorter) {
 
 bool similar(std::string_view a, std::string_view b) {
   if (std::max(a.size(), b.size()) > compared_bytes_max) {
-    // One that is three times as long has at least half of its words for itself.
+    // A text that is three times as long has at least half of its words for itself.
     if (std::max(a.size(), b.size()) / 3 > std::min(a.size(), b.size())) return false;
     a = a.substr(0, compared_bytes_max);
     b = b.substr(0, compared_bytes_max);

@@ -1,7 +1,7 @@
-// Whether two versions of a turn's text can be the same words: writers differ in spacing, case and
-// punctuation, and one may have heard less than the other.
+// Compares two versions of a turn's text. Writers differ in spacing, case and punctuation, and one
+// may have heard less than another.
 //
-// Pure values.
+// Pure; any thread.
 #pragma once
 
 #include <cstddef>
@@ -10,18 +10,19 @@
 
 namespace verbatim::session {
 
-/// The words alone: ASCII letters lowered, runs of spaces and ASCII punctuation one space. What
-/// has no words stays as it is.
+/// The words only: ASCII letters in lower case, each run of spaces and ASCII punctuation as one
+/// space. A text without words stays unchanged.
 std::string spoken_words(std::string_view text);
 
-/// Both as spoken_words() makes them. An empty one agrees with nothing.
+/// Both in the form of spoken_words(). An empty text never matches.
 bool begins_with(std::string_view longer, std::string_view shorter);
 
-/// So much of two texts is compared word by word: what two speakers say in some minutes tells.
+/// At most this many bytes of two texts are compared word by word: some minutes of speech are
+/// enough.
 inline constexpr std::size_t compared_bytes_max = 4096;
 
-/// More than half of the words are the same, counted as often as they stand there: one utterance
-/// as two recognisers wrote it. Never enough alone: the place must say so too.
+/// True if more than half of the words are the same, repeated words counted: one utterance from two
+/// recognisers. Not enough alone; the position must agree too.
 bool similar(std::string_view a, std::string_view b);
 
 }  // namespace verbatim::session

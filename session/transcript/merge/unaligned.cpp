@@ -19,7 +19,7 @@ void Unaligned::note(std::size_t at) {
   }
 }
 
-/// `none`: nobody has it. Each of ours is one turn of a list at most.
+/// Our turn with the same id or words; `none` if there is none. Each of ours is used once per list.
 std::size_t Unaligned::partner_of(const MergedSlot& theirs) {
   const auto role = static_cast<std::size_t>(theirs.role);
   for (const std::string_view id : theirs.ids)
@@ -38,10 +38,10 @@ std::size_t Unaligned::partner_of(const MergedSlot& theirs) {
 
 void Unaligned::add(MergedSlots&& theirs) {
   ++list_;
-  // Its own turns are no partners of one another: they come in when all have been looked at.
+  // A list's own turns are not partners of each other, so add them after all have been compared.
   std::vector<std::size_t> fresh;
   for (std::size_t j = 0; j < theirs.size(); ++j) {
-    theirs[j].place.reset();  // it would say what was not looked at
+    theirs[j].place.reset();  // the number was not compared, so it says nothing
     const std::size_t i = partner_of(theirs[j]);
     if (i == none) {
       fresh.push_back(j);

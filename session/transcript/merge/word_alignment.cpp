@@ -10,7 +10,7 @@
 namespace verbatim::session {
 namespace {
 
-/// Telling words by the first of them.
+/// Telling words, found by how they begin.
 class ByOpening {
  public:
   explicit ByOpening(const MergedSlots& slots) {
@@ -19,7 +19,7 @@ class ByOpening {
         if (variant.words().size() >= telling_length)
           by_opening_[opening_of(variant.words())].emplace_back(i, &variant);
   }
-  /// The only one that goes on where `cut` was cut short; none if there are more.
+  /// The only turn that continues `cut`; `none` if there is none or more than one.
   std::size_t continued_by(const MergedSlot& cut, const MergedSlots& others,
                            MergeWork& work) const {
     std::size_t found = none;
@@ -72,7 +72,7 @@ void add_cut_short(const MergedSlots& ours, const MergedSlots& theirs, bool ids_
   }
 }
 
-/// Telling words that stand in one of theirs, and where we have them.
+/// Telling words that occur once in theirs, and their places in ours.
 class TellingWords {
  public:
   explicit TellingWords(const MergedSlots& theirs) {
@@ -82,7 +82,7 @@ class TellingWords {
         if (variant.words().size() >= telling_length)
           note(places_[{theirs[j].role, &variant}].theirs, j);
   }
-  /// No table is made of ours: they are many more, with all that was joined to them before.
+  /// Ours gets no table: it is much longer, since it holds everything merged before.
   void look_for_among(const MergedSlots& ours) {
     for (std::size_t i = 0; i < ours.size(); ++i)
       for (const Variant& variant : ours[i].variants) {
@@ -91,7 +91,7 @@ class TellingWords {
         if (at != places_.end()) note(at->second.ours, i);
       }
   }
-  /// Ours with these words; `none` if they do not stand exactly once on each side.
+  /// Our turn with these words; `none` unless they occur exactly once on each side.
   std::size_t partner_of(const MergedSlot& slot, const Variant& variant) const {
     const auto at = places_.find({slot.role, &variant});
     return at == places_.end() || at->second.theirs == often ? none : once(at->second.ours);
@@ -111,7 +111,8 @@ class TellingWords {
   std::unordered_map<Spoken, Places, SpokenHash> places_;
 };
 
-/// The same id, by a speaker that can be the same: some writers give a question and its answer one.
+/// Adds pairs with the same id and a compatible role: some writers give a question and its answer
+/// one id.
 void add_by_id(const MergedSlots& ours, const MergedSlots& theirs, Anchors& anchors) {
   if (std::all_of(theirs.begin(), theirs.end(),
                   [](const MergedSlot& slot) { return slot.ids.empty(); }))
@@ -128,7 +129,7 @@ void add_by_id(const MergedSlots& ours, const MergedSlots& theirs, Anchors& anch
   }
 }
 
-/// As many pairs as there can be at most: turns with the same words, whatever their order.
+/// Upper bound on the pairs: turns with the same words, in any order.
 std::size_t most_pairs(const MergedSlots& ours, const MergedSlots& theirs) {
   std::unordered_map<Spoken, std::size_t, SpokenHash> there;
   there.reserve(theirs.size());
@@ -149,7 +150,7 @@ std::size_t most_pairs(const MergedSlots& ours, const MergedSlots& theirs) {
   return pairs;
 }
 
-/// Which of ours have a partner.
+/// For each of ours, whether it has a partner.
 std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
   std::vector<bool> taken(ours.size(), false);
   for (const std::size_t i : partners)
@@ -157,8 +158,8 @@ std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
   return taken;
 }
 
-/// Between two pairs each has one turn of a role that the other seems to lack, and they sound
-/// alike: two recognisers heard it.
+/// Pairs two similar turns between two pairs if each list has exactly one unpaired turn of that
+/// role: two recognisers transcribed one utterance differently.
 void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
                             Partners& partners) {
   const std::vector<bool> taken = partnered(ours, partners);
@@ -181,11 +182,12 @@ void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, 
   for (const auto& [i, j] : found) partners[j] = i;
 }
 
-/// So many numbers take about as long to compare as two turns.
+/// This many numbers take about as long to compare as two turns.
 constexpr std::size_t chain_of_one_more = 16;
 
-/// A writer that hears late what somebody has said puts it behind the answer to it: a sentence can
-/// stand on the other side of one turn. Beyond more of them the same words are another turn.
+/// Removes pairs that are far out of order. A writer may place a late transcription behind its
+/// answer, so a sentence can move across one turn. Across more turns, the same words are another
+/// turn.
 void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, MergeWork& work) {
   const std::vector<std::size_t> chain = in_order(partners);
   std::vector<bool> ordered(partners.size(), false);
@@ -205,7 +207,7 @@ void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, Merge
   }
 }
 
-/// With the first `count` of the anchors as certain.
+/// Uses the first `count` anchors as certain pairs.
 void align_between(const MergedSlots& ours, const MergedSlots& theirs, const Anchors& anchors,
                    std::size_t count, Comparable by, Partners& partners, MergeWork& work) {
   std::vector<bool> taken = partnered(ours, partners);
@@ -279,8 +281,8 @@ void align_by_words(const MergedSlots& ours, const MergedSlots& theirs, const Fo
   Partners free = partners;
   align_between(ours, theirs, anchors.all, anchors.all.size(), by, partners, work);
   part_what_is_far_off(anchors, partners, work);
-  // A sentence that stands once in each list can be two turns of which each lacks one. Then more of
-  // the rest agrees without it.
+  // A sentence that occurs once in each list can be two turns, of which each list lacks one. Then
+  // more of the rest agrees without that pair.
   const std::size_t pairs = count_agreements(ours, theirs, partners);
   if (anchors.by_id < anchors.all.size() && pairs < theirs.size() &&
       pairs < most_pairs(ours, theirs)) {

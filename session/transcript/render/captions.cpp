@@ -11,10 +11,10 @@
 namespace verbatim::session {
 namespace {
 
-constexpr TimeMs shortest_cue_ms = 1000;  ///< a typed turn begins and ends at one moment
-/// What is left of a cue that is cut at once: a frame of video. No format has cues without length.
+constexpr TimeMs shortest_cue_ms = 1000;  ///< a typed turn begins and ends at the same moment
+/// Length of a cue that is cut at once: one video frame. Neither format allows cues without length.
 constexpr TimeMs least_cue_ms = 40;
-/// Longer than any session: sums of such times do not overflow.
+/// Longer than any session; sums of such times do not overflow.
 constexpr TimeMs longest_cue_ms = 365LL * 86'400'000;
 
 struct Cue {
@@ -29,8 +29,8 @@ bool is_one_of(std::string_view character, std::initializer_list<std::string_vie
   return std::find(list.begin(), list.end(), character) != list.end();
 }
 
-/// Where players and parsers end a line, or would: CR, LF, VT, FF, NEL, and Unicode's separators of
-/// lines and of paragraphs.
+/// Characters that end a line for some players and parsers: CR, LF, VT, FF, NEL, and Unicode's
+/// separators of lines and paragraphs.
 bool ends_line(std::string_view character) {
   return is_one_of(character, {"\r", "\n", "\v", "\f", "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"});
 }
@@ -41,7 +41,7 @@ bool is_control(std::string_view character) {
   return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;
 }
 
-/// White space of Unicode: a line of nothing else is an empty line to some parsers.
+/// Unicode white space: some parsers read a line of nothing else as an empty line.
 bool is_blank(std::string_view character) {
   if (character.size() == 3 && character.starts_with("\xE2\x80"))
     return static_cast<unsigned char>(character[2]) <= 0x8B || character[2] == '\xAF';
@@ -49,8 +49,8 @@ bool is_blank(std::string_view character) {
                                "\xE3\x80\x80", "\xEF\xBB\xBF"});
 }
 
-/// The lines of a text that have something on them: an empty line would end the cue. Control
-/// characters are blanks. Precondition: valid UTF-8.
+/// The non-blank lines of a text; an empty line would end the cue. Control characters count as
+/// blanks. Precondition: valid UTF-8.
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
   std::string line;
@@ -77,8 +77,8 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-/// An answer is made faster than it plays: its cue lasts as long as its audio, as far as that was
-/// heard. Anything else lasts until its last word came.
+/// An answer is generated faster than it plays, so its cue lasts as long as the audio that was
+/// heard. Other cues last until the turn's last text.
 TimeMs length_of(const Turn& turn) {
   TimeMs length = shortest_cue_ms;
   if (turn.audio_ms > 0) {
@@ -90,7 +90,7 @@ TimeMs length_of(const Turn& turn) {
   return std::clamp(length, least_cue_ms, longest_cue_ms);
 }
 
-/// The beginning of the first conversation, or of its first turn.
+/// Start of the first conversation, or of its first turn.
 TimeMs zero_of(std::span<const TranscriptView> views) {
   for (const TranscriptView& view : views) {
     if (view.started_at) return *view.started_at;
@@ -100,7 +100,7 @@ TimeMs zero_of(std::span<const TranscriptView> views) {
   return 0;
 }
 
-/// One cue for each turn that has words. Times never run backwards, as both formats demand, and a
+/// One cue for each turn with text. Both formats require that times never run backwards. A
 /// speaker's cue ends where the next one begins.
 std::vector<Cue> cues_of(std::span<const TranscriptView> views) {
   const TimeMs zero = zero_of(views);
@@ -126,7 +126,7 @@ std::vector<Cue> cues_of(std::span<const TranscriptView> views) {
   return cues;
 }
 
-/// 01:02:03.004, with the given mark in front of the milliseconds.
+/// 01:02:03.004, with `mark` before the milliseconds.
 std::string clock_time(TimeMs time, char mark) {
   char out[48];
   std::snprintf(
@@ -156,7 +156,7 @@ std::string vtt_escaped(const std::string& text) {
   return out;
 }
 
-/// SubRip has no escapes, and some readers take any line with an arrow for one of times.
+/// SubRip has no escapes, and some readers take any line with an arrow for a line of times.
 std::string srt_text(std::string text) {
   for (auto at = text.find("-->"); at != text.npos; at = text.find("-->", at))
     text.replace(at, 3, "-- >");

@@ -1,5 +1,6 @@
-// Transcripts as captions: WebVTT and SubRip, one cue a turn, on one clock that begins with the
-// first of them. Part of render.hpp, apart because captions have grammars of their own. Pure.
+// Captions of transcripts: WebVTT and SubRip, one cue per turn, on one clock that starts with the
+// first transcript. Part of render.hpp; separate because captions have their own grammars. Pure;
+// any thread.
 #pragma once
 
 #include <span>

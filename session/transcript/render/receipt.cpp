@@ -8,7 +8,7 @@
 namespace verbatim::session {
 namespace {
 
-/// As the transcript's JSON shows it, whatever the provider has put into an id.
+/// The text as the transcript's JSON shows it: ids of the provider may be invalid UTF-8.
 std::string as_shown(const std::string& bytes) {
   if (utf8::is_valid(bytes)) return bytes;
   using Json = nlohmann::json;

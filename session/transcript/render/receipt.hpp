@@ -1,9 +1,9 @@
-// What a finished transcript states of itself (P13), so that nobody grades half a conversation as a
-// whole one and everybody can prove what was graded: counts, what is known to be missing, and a
-// hash that a back end in any language can compute again from the transcript's JSON.
+// The receipt of a finished transcript (P13): counts, known gaps, and a hash. It shows whether a
+// transcript is complete, and proves which text was evaluated. A back end in any language can
+// compute the hash from the transcript's JSON.
 //
-// A function of the transcript as it is read, posted copies included. Pure. The form, with an
-// example: docs/merge.md.
+// A function of the transcript as it is read, including posted copies. Pure; any thread. The form,
+// with an example: docs/merge.md.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@
 
 namespace verbatim::session {
 
-/// Names the form below. Another form will have another name.
+/// Name of the form below. Another form will have another name.
 inline constexpr const char* receipt_form = "verbatim-transcript-1";
 
 struct Receipt {
-  std::size_t committed = 0;  ///< turns: each committed utterance has one, with or without words
+  std::size_t committed = 0;  ///< turns; each committed utterance has one, with or without text
   std::size_t with_text = 0;
   std::size_t interrupted = 0;
   std::size_t failed = 0;
-  // Tool calls, counted apart: they are no turns, and the hash is not of them.
+  // Tool calls, counted separately: they are not turns and not part of the hash.
   std::size_t tool_calls = 0;
   std::size_t tool_calls_failed = 0;
   std::size_t tool_calls_unanswered = 0;
@@ -33,9 +33,9 @@ struct Receipt {
   friend bool operator==(const Receipt&, const Receipt&) = default;
 };
 
-/// Netstrings (`LENGTH:BYTES,`, the length in bytes of UTF-8, in decimals): the form's name,
-/// session id, attempt; then for each turn ordinal, item_id, role, status, text, heard.audio_ms,
-/// heard.text, deleted ("true"), with the empty string for what is null or absent.
+/// Netstrings: `LENGTH:BYTES,`, the length in bytes of UTF-8, in decimal. First the form's name,
+/// session id and attempt. Then for each turn: ordinal, item_id, role, status, text,
+/// heard.audio_ms, heard.text, deleted ("true"). A null or absent value is the empty string.
 std::string canonical_form(const std::string& session_id, int attempt,
                            const std::vector<MergedTurn>& turns);
 

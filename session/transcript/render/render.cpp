@@ -19,7 +19,7 @@ constexpr Name<Format> formats[] = {
     {Format::markdown, "markdown"}, {Format::vtt, "vtt"},     {Format::srt, "srt"},
 };
 
-// ---- for programs --------------------------------------------------------------------------
+// ---- Formats for programs ----
 
 Json time_or_null(const std::optional<TimeMs>& time) {
   return time ? Json(iso_time(*time)) : Json(nullptr);
@@ -78,7 +78,7 @@ Json tool_call_json(const ToolCall& call) {
   return json;
 }
 
-/// Turns and tool calls in the conversation's order.
+/// Calls the functions for turns and tool calls, in the conversation's order.
 template <class OnTurn, class OnCall>
 void walk(const TranscriptView& view, const OnTurn& on_turn, const OnCall& on_call) {
   auto call = view.tool_calls.begin();
@@ -89,7 +89,7 @@ void walk(const TranscriptView& view, const OnTurn& on_turn, const OnCall& on_ca
   for (; call != view.tool_calls.end(); ++call) on_call(*call);
 }
 
-/// Ids are the provider's and may be anything: what is not UTF-8 in them is replaced.
+/// Ids come from the provider and may be invalid UTF-8; bad bytes are replaced.
 std::string json_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -147,7 +147,7 @@ std::string render_jsonl(const TranscriptView& view) {
   return lines;
 }
 
-/// A line stands by itself: it says whose it is.
+/// Each line names its attempt, so it can be read alone.
 std::string render_jsonl(std::span<const TranscriptView> views) {
   std::string lines;
   for (const TranscriptView& view : views) {
@@ -163,9 +163,9 @@ std::string render_jsonl(std::span<const TranscriptView> views) {
   return lines;
 }
 
-// ---- for people ----------------------------------------------------------------------------
+// ---- Formats for people ----
 
-/// What a reader must know of a turn beside its text; empty for a plain one.
+/// Status, reason and other remarks on a turn; empty if there are none.
 std::string remark(const Turn& turn) {
   std::string out;
   const auto add = [&out](std::string_view what) {
@@ -178,7 +178,7 @@ std::string remark(const Turn& turn) {
   return out;
 }
 
-/// The same of a tool call.
+/// The same for a tool call.
 std::string remark(const ToolCall& call) {
   std::string out;
   const auto add = [&out](std::string_view what) {
@@ -201,7 +201,7 @@ std::string title(const ToolCall& call) {
   return Text::from_wtf8(std::move(out)).utf8();
 }
 
-/// White space at the ends is data in the JSON, and only untidy on a page.
+/// Removes white space at the ends: it is data in the JSON, but clutter on a page.
 std::string tidy(const Text& text) {
   const std::string all = text.utf8();
   const auto first = all.find_first_not_of(" \t\r\n");
@@ -245,7 +245,7 @@ std::string render_text(const TranscriptView& view) {
   return page;
 }
 
-/// Characters that would make markup of what somebody said.
+/// Escapes characters of the text that Markdown would read as markup.
 std::string markdown_escaped(const std::string& text) {
   std::string out;
   bool line_begins = true;
@@ -255,7 +255,7 @@ std::string markdown_escaped(const std::string& text) {
         line_begins && std::string_view("#+-=.)").find(c) != std::string_view::npos;
     if (anywhere || at_front) out += '\\';
     out += c;
-    // A number in front of a dot would begin a list.
+    // A number before a dot would begin a list.
     line_begins = c == '\n' || (line_begins && (c == ' ' || (c >= '0' && c <= '9')));
   }
   return replace_all(std::move(out), "\n", "  \n");

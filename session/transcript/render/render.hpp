@@ -1,4 +1,4 @@
-// A transcript as people and programs read it. Shapes: the interface, section 4. Pure.
+// Renders transcripts for people and programs. Shapes: the interface, section 4. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@
 
 namespace verbatim::session {
 
-/// One attempt's transcript with everything that the interface shows of it.
+/// The transcript of one attempt, with everything that the interface shows of it.
 struct TranscriptView {
   std::string session_id;
   int attempt = 1;
@@ -38,11 +38,11 @@ std::optional<Format> format_from_string(std::string_view);
 std::string_view content_type(Format);
 
 std::string render(const TranscriptView&, Format);
-/// All attempts of a session in one, oldest first.
+/// All attempts of a session in one document, oldest first.
 std::string render(const std::string& session_id, std::span<const TranscriptView>, Format);
-/// One of the transcript's `turns`, one of its `tool_calls`, and its `receipt`, as JSON.
+/// JSON of one element of `turns` or `tool_calls`, and of `receipt`.
 std::string render_turn(const MergedTurn&);
-/// `number`: its place among the calls, from 1; added for those who follow them.
+/// `number`: its place among the calls, from 1; included for clients that follow the events.
 std::string render_tool_call(const ToolCall&, std::size_t number);
 std::string render_receipt(const Receipt&);
 
