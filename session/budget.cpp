@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
-/// Audio comes fifty times a second; what the user's sessions share is touched once for so much.
+/// Audio arrives fifty times a second: add to the user's shared total only once per this much
+/// audio.
 constexpr std::int64_t shared_step_ms = 500;
 constexpr std::int64_t minute_ms = 60'000;
 
@@ -82,7 +83,7 @@ Budget::Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, 
 
 void Budget::active(std::int64_t now_ms) {
   active_ms_ = now_ms;
-  told_[index(Limit::idle_timeout)] = false;  // the next silence is another one
+  told_[index(Limit::idle_timeout)] = false;  // the next silence gets a warning of its own
 }
 
 std::optional<Budget::Notice> Budget::spent(const Usage& all) {
@@ -141,8 +142,8 @@ std::int64_t Budget::next_deadline_ms() const {
   return next;
 }
 
-/// Silence is told of when half of it has passed, at the earliest: the next look after somebody has
-/// spoken is then always later than the one before.
+/// The idle warning comes at the earliest after half of the timeout. The next deadline after
+/// activity is then always later than the one before.
 std::int64_t Budget::notice_before(Limit limit, std::int64_t most) const {
   if (!listens_) return 0;
   return std::min(limits_.notice_ms, limit == Limit::idle_timeout ? most / 2 : most);
@@ -157,7 +158,7 @@ std::optional<Budget::Notice> Budget::clock(Limit limit, std::int64_t since_ms, 
                 before > 0 && used >= most - before);
 }
 
-/// Where both lines are crossed at once, the warning still comes first.
+/// If both lines are crossed at once, the warning still comes first.
 std::optional<Budget::Notice> Budget::judged(Notice notice, bool near) {
   if (near && claim_warning(notice.limit)) {
     notice.reached = false;

@@ -1,8 +1,7 @@
-// How much a conversation may use, and for how long: what is near its end, and what has reached it.
-// A limit is told of once before it ends the conversation.
+// How much a session may use and how long it may last. Reports a limit that is near (a warning,
+// sent once) and a limit that is reached (the session ends).
 //
-// Pure: time is an argument. One thread; what the sessions of one user share is behind an
-// interface.
+// Pure: time is an argument. One thread; the totals that sessions share are behind interfaces.
 #pragma once
 
 #include <array>
@@ -18,7 +17,7 @@
 
 namespace verbatim::session {
 
-/// The numbers are indices: of what was told, and of the metrics.
+/// The numbers are indices into the arrays of warnings and into the metrics.
 enum class Limit : std::uint8_t {
   max_duration = 0,
   idle_timeout = 1,
@@ -26,59 +25,63 @@ enum class Limit : std::uint8_t {
   tokens = 3,              ///< of this session
   user_audio_seconds = 4,  ///< of all sessions that the user began on this day
   user_tokens = 5,
-  journal_bytes = 6,      ///< of this session in a minute, or of all of its user
-  all_journal_bytes = 7,  ///< of all sessions in a minute, of which this one has the most
+  journal_bytes = 6,      ///< journaled by this session in a minute, or by all sessions of its user
+  all_journal_bytes = 7,  ///< journaled by all sessions in a minute; this one has the largest part
 };
 inline constexpr std::size_t limit_count = 8;
 inline constexpr std::array<Limit, limit_count> all_limits = {
     Limit::max_duration,       Limit::idle_timeout, Limit::audio_seconds, Limit::tokens,
     Limit::user_audio_seconds, Limit::user_tokens,  Limit::journal_bytes, Limit::all_journal_bytes};
 std::string_view to_string(Limit limit);
-/// Budgets end with `policy`; the two clocks have reasons of their own.
+/// The reason with which a session ends at this limit: `policy` for a budget; each of the two
+/// clocks has its own reason.
 CloseReason close_reason(Limit limit);
-/// For the client: what was reached, and where it is set.
+/// Message for the client: the limit that was reached and the setting that sets it.
 std::string reached(Limit limit);
 
-/// What the sessions of one user have used together. Implemented by the server; its add() may be
-/// called from the threads of several sessions at once, and takes no lock.
+/// Total usage of all sessions of one user. The server implements it. add() may be called from the
+/// threads of several sessions at once and takes no lock.
 class SharedUsage {
  public:
   virtual ~SharedUsage() = default;
-  /// The sum after it.
+  /// Returns the total after the addition.
   virtual Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
 };
 
-/// What sessions journal together: those of one user, and all. Implemented by the server, an object
-/// for each session; its add() takes no lock while all is well.
+/// Bytes that sessions journal: those of one user, and those of all users. The server implements
+/// it, with one object for each session. add() takes no lock while no limit is near.
 class SharedJournal {
  public:
   virtual ~SharedJournal() = default;
-  /// The session has journaled more. The limit that ends it, if one does: journal_bytes, since its
-  /// user's sessions have journaled too much in this minute, or all_journal_bytes, since it has the
-  /// largest part of too much.
+  /// Adds the bytes that the session has journaled. Returns the limit that ends the session, if
+  /// any:
+  /// - journal_bytes: the user's sessions have journaled too much in this minute;
+  /// - all_journal_bytes: all sessions have journaled too much, and this one has the largest part.
   virtual std::optional<Limit> add(std::size_t bytes, std::int64_t now_ms) = 0;
 };
 
-/// 0: no limit.
+/// In each field, 0 means no limit.
 struct BudgetLimits {
   std::int64_t max_duration_ms = 0;
   std::int64_t idle_timeout_ms = 0;
-  std::int64_t notice_ms = 0;  ///< of the two clocks: how long before; 0: not told
+  /// for the two clocks: time between the warning and the end; 0: no warning
+  std::int64_t notice_ms = 0;
   std::int64_t audio_ms = 0;
   std::int64_t tokens = 0;
   std::int64_t user_audio_ms = 0;
   std::int64_t user_tokens = 0;
   std::int64_t journal_bytes_per_minute = 0;
-  std::shared_ptr<SharedJournal> shared_journal;  ///< null: all together have no limit
-  int warn_percent = 80;  ///< of the budgets: when it is told; 100: not told
+  std::shared_ptr<SharedJournal> shared_journal;  ///< null: no limit on the total of all sessions
+  int warn_percent = 80;  ///< share of a budget at which its warning is sent; 100: no warning
 };
 
 class Budget {
  public:
-  /// `shared` may be null: then the user's limits are not looked at. `now_ms` is monotonic.
+  /// `shared` may be null: then the user's limits are not checked. `now_ms` is monotonic.
   Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, std::int64_t now_ms);
 
-  /// Something to say (`reached` false: a client that listens is told), or to do (true: it ends).
+  /// `reached` false: a warning for a client that has asked for extension events. True: the session
+  /// ends.
   struct Notice {
     Limit limit = Limit::max_duration;
     bool reached = false;
@@ -86,25 +89,25 @@ class Budget {
     std::int64_t most = 0;
   };
 
-  /// Whether somebody is there who wants to be told before. Not before this is said.
+  /// Whether a client is attached that wants warnings. No warning is given before the first call.
   void listen(bool listens) { listens_ = listens; }
-  /// Somebody spoke, wrote or answered: no raw microphone frames.
+  /// Restarts the idle timeout: a client event or an answer came. Raw microphone frames do not
+  /// count.
   void active(std::int64_t now_ms);
-  /// What was used up to now, all in all. To be asked until it has nothing more to say.
+  /// Takes the total usage so far. Call it again until it returns nullopt.
   std::optional<Notice> spent(const Usage& all);
-  /// So much was journaled, at this time of the monotonic clock. What has been reached, if anything
-  /// has.
+  /// Adds bytes journaled at `now_ms` (monotonic). Returns the limit that is reached, if any.
   std::optional<Notice> journaled(std::size_t bytes, std::int64_t now_ms);
-  /// The session is over: what is left is handed on to the user's account.
+  /// The session has ended: adds the rest of its usage to the user's total.
   void hand_on(const Usage& all);
-  /// To be asked until it has nothing more to say, too.
+  /// Checks the two clocks. Call it again until it returns nullopt.
   std::optional<Notice> time_passed(std::int64_t now_ms);
-  /// When time_passed() will next have something to say.
+  /// Monotonic time at which time_passed() next returns a notice.
   std::int64_t next_deadline_ms() const;
 
-  /// How often each limit was told of, by its number.
+  /// Number of warnings given, indexed by limit.
   const std::array<std::uint32_t, limit_count>& warnings() const { return warnings_; }
-  /// Which ended the conversation, if one did.
+  /// The limit that ended the session, if one did.
   std::optional<Limit> reached() const { return reached_; }
 
  private:
@@ -120,10 +123,10 @@ class Budget {
   std::int64_t started_ms_;
   std::int64_t active_ms_;
   bool listens_ = false;
-  std::int64_t journal_minute_ms_;  ///< when the present minute of the journal began
-  std::int64_t journal_bytes_ = 0;  ///< in that minute
-  Usage handed_on_;                 ///< to `shared_`
-  Usage users_;                     ///< what that last said
+  std::int64_t journal_minute_ms_;  ///< start of the current minute of the journal
+  std::int64_t journal_bytes_ = 0;  ///< journaled in that minute
+  Usage handed_on_;                 ///< the part already added to `shared_`
+  Usage users_;                     ///< the user's total, as `shared_` last returned it
   std::array<bool, limit_count> told_{};
   std::array<std::uint32_t, limit_count> warnings_{};
   std::optional<Limit> reached_;

@@ -1,12 +1,18 @@
-// Messages on their way to one peer, in order, and the gate that keeps P1: the head may leave only
-// once everything it shows is durable. One per direction of a session.
+// Messages on their way to one peer, in order, and the gate that keeps promise P1.
 //
-// A client's outbox also numbers what it gives out, and keeps the last of it, so that a client that
-// comes back can be given all behind the last message that it has (`after=N`, the interface,
-// section 2).
+// Invariant:
+// - What is held: every message whose text the journal has not yet made durable, and every message
+//   behind it. The order never changes, so audio does not overtake text.
+// - Until when: the head may leave once the journal is durable up to the head's `needs`.
+// - When the flush fails: drop_unsaved() removes the first message that is not durable and all
+//   behind it. They are never sent; the session then ends with `storage_failure`.
 //
-// Pure; lives on its session's thread. It knows no socket: the driver asks ready(), takes the head
-// and writes it.
+// There is one outbox for each direction of a session. The client's outbox also numbers the
+// messages that it hands out and retains the latest ones. A client that comes back with `after=N`
+// gets every message after number N (the interface, section 2).
+//
+// Pure; lives on its session's thread. It does no I/O: the driver asks ready(), takes the head and
+// writes it.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +31,12 @@ namespace verbatim::session {
 
 class Outbox {
  public:
-  /// `kept_bytes_max`: how much of what was taken is kept for resume_after(), but the last message
-  /// in any case; 0: nothing.
+  /// `kept_bytes_max`: bytes of taken messages to retain for resume_after(). The last message is
+  /// always retained, of any size. 0: none is retained.
   explicit Outbox(std::size_t kept_bytes_max = 0) : kept_bytes_max_(kept_bytes_max) {}
 
-  /// `needs`: the message may leave once the journal is durable up to here; 0 needs nothing.
+  /// Appends a message. `needs`: the journal sequence that must be durable before the message may
+  /// leave; 0: it may leave at once.
   void push(Message message, Sequence needs) {
     push(std::make_shared<const Message>(std::move(message)), needs);
   }
@@ -38,7 +45,8 @@ class Outbox {
     queue_.push_back({std::move(message), needs});
   }
 
-  /// Puts a message before all that wait; for what must come first once a link opens.
+  /// Puts a message before all pending ones: for a message that must come first on a new
+  /// connection.
   void push_front(Message message, Sequence needs = 0) {
     push_front(std::make_shared<const Message>(std::move(message)), needs);
   }
@@ -51,7 +59,7 @@ class Outbox {
     MessagePtr message;
     Sequence needs;
   };
-  /// Takes all that waits out again, as if it had not been pushed.
+  /// Removes and returns all pending messages, as if they had not been pushed.
   std::vector<Waiting> withdraw() {
     std::vector<Waiting> all;
     for (auto at = head(); at != queue_.end(); ++at)
@@ -60,7 +68,7 @@ class Outbox {
     return all;
   }
 
-  // --- what waits ---------------------------------------------------------------------------
+  // --- Pending messages ---
   bool empty() const { return taken_here_ == queue_.size(); }
   std::size_t bytes() const { return bytes_; }
   std::uint64_t taken() const { return taken_; }
@@ -69,7 +77,7 @@ class Outbox {
     return !empty() && head()->needs <= durable && next_number() <= hold_behind_;
   }
 
-  /// What the head waits for; 0 if it waits for nothing or there is none.
+  /// The journal sequence that the head waits for; 0 if it needs none or there is no head.
   Sequence head_needs() const { return empty() ? 0 : head()->needs; }
 
   /// Precondition: !empty().
@@ -90,8 +98,8 @@ class Outbox {
     bytes_ = 0;
   }
 
-  /// After a journal failure nothing unsaved may leave, and nothing may overtake it: drops the
-  /// first message that is not durable and all behind it.
+  /// After a journal failure: drops the first message that is not durable and all behind it, so
+  /// that no unsaved text leaves and the order stays.
   void drop_unsaved(Sequence durable) {
     auto first = head();
     while (first != queue_.end() && first->needs <= durable) ++first;
@@ -99,29 +107,29 @@ class Outbox {
     queue_.erase(first, queue_.end());
   }
 
-  // --- numbers, from 1 ----------------------------------------------------------------------
-  /// Of the message that take() gives next.
+  // --- Message numbers, from 1 ---
+  /// The number of the message that take() returns next.
   std::uint64_t next_number() const { return first_number_ + taken_here_; }
 
-  /// Everything behind message number `after` is still here, and that number was given out.
+  /// True if number `after` was handed out and every message after it is still here.
   bool can_resume_after(std::uint64_t after) const {
     return after + 1 >= first_number_ && after < next_number();
   }
-  /// The next one taken is number `after` + 1. Precondition: can_resume_after(after).
+  /// Rewinds: the next message taken is number `after` + 1. Precondition: can_resume_after(after).
   void resume_after(std::uint64_t after) {
     while (first_number_ <= after) forget_first();
     while (taken_here_ > 0) untake();
     hold_behind_ = no_hold;
   }
-  /// Forgets everything; the next message is number `after` + 1.
+  /// Drops everything; the next message is number `after` + 1.
   void restart(std::uint64_t after) {
     queue_.clear();
     bytes_ = kept_bytes_ = taken_here_ = 0;
     first_number_ = after + 1;
     hold_behind_ = no_hold;
   }
-  /// With no client attached: drops what was kept and then the oldest, until no more than this
-  /// waits, or one message alone, however large.
+  /// With no client attached: drops retained messages, then the oldest pending ones, until at most
+  /// `bytes_max` bytes are pending. One message may remain, of any size.
   void shed(std::size_t bytes_max) {
     if (bytes_ > bytes_max) {
       while (taken_here_ > 0) forget_first();
@@ -140,7 +148,7 @@ class Outbox {
     }
   }
 
-  /// What has a higher number waits until release().
+  /// Messages with a higher number than `number` wait until release().
   void hold_behind(std::uint64_t number) { hold_behind_ = number; }
   void release() { hold_behind_ = no_hold; }
   bool holds() const { return hold_behind_ != no_hold; }
@@ -166,7 +174,7 @@ class Outbox {
     --taken_here_;
     ++first_number_;
   }
-  /// Precondition: taken_here_ == 0, and something waits.
+  /// Precondition: taken_here_ == 0, and a message is pending.
   void drop_first() {
     bytes_ -= queue_.front().message->bytes.size();
     queue_.pop_front();
@@ -178,12 +186,12 @@ class Outbox {
     bytes_ += head()->message->bytes.size();
   }
 
-  Queue queue_;                 ///< first what was taken and is kept, then what waits
-  std::size_t taken_here_ = 0;  ///< how many of those were taken
-  std::size_t bytes_ = 0;       ///< of what waits
-  std::size_t kept_bytes_ = 0;  ///< of what was taken
+  Queue queue_;                 ///< retained messages first, then pending ones
+  std::size_t taken_here_ = 0;  ///< number of retained messages at the front
+  std::size_t bytes_ = 0;       ///< of pending messages
+  std::size_t kept_bytes_ = 0;  ///< of retained messages
   std::size_t kept_bytes_max_;
-  std::uint64_t first_number_ = 1;  ///< of queue_.front()
+  std::uint64_t first_number_ = 1;  ///< the number of queue_.front()
   std::uint64_t taken_ = 0;
   std::uint64_t hold_behind_ = no_hold;
 };

@@ -1,9 +1,8 @@
-// How fast the sessions of one user may bring what is to be kept. Beyond that rate their clients
-// are not read for a while: nothing is lost or refused, and the disk and the processor are there
-// for the others.
+// Rate limit on the bytes that the sessions of one user bring to the journal. Above the rate, the
+// relay stops reading their clients for a while (backpressure). No message is lost or refused; disk
+// and processor time remain for other users.
 //
-// A message is never too large for it: a large one is taken whole, and the pause behind it is
-// longer.
+// A message is never too large for the limit: it is taken whole, and the pause after it is longer.
 #pragma once
 
 #include <algorithm>
@@ -15,11 +14,11 @@
 
 namespace verbatim::session {
 
-/// What all of them have brought: the time at which it is paid for at the rate. Any thread, no
-/// lock.
+/// Total of all sessions of one user, kept as the time at which the rate will have paid for it. Any
+/// thread, no lock.
 class PaceAccount {
  public:
-  /// 0: any speed.
+  /// `bytes_per_second` 0: no limit.
   explicit PaceAccount(std::size_t bytes_per_second)
       : bytes_per_second_(static_cast<std::int64_t>(bytes_per_second)) {}
 
@@ -31,11 +30,11 @@ class PaceAccount {
                                               std::memory_order_relaxed)) {
     }
   }
-  /// How long from now until all of it is paid for.
+  /// Time from now until the rate has paid for everything, in nanoseconds.
   std::int64_t owed_ns(std::int64_t now_ms) const {
     return std::max<std::int64_t>(paid_at_ns_.load(std::memory_order_relaxed) - now_ms * ms, 0);
   }
-  /// When there will be so much left to be paid for.
+  /// Monotonic time at which `owed_ns` will be left to pay for.
   std::int64_t owes_at_ms(std::int64_t owed_ns) const {
     return (paid_at_ns_.load(std::memory_order_relaxed) - owed_ns + ms - 1) / ms;
   }
@@ -52,7 +51,7 @@ class PaceAccount {
   std::atomic<std::int64_t> paid_at_ns_{0};
 };
 
-/// One session's view of it. One thread at a time.
+/// The account as one session uses it. One thread at a time.
 class Pace {
  public:
   explicit Pace(std::shared_ptr<PaceAccount> account) : account_(std::move(account)) {}
@@ -65,16 +64,17 @@ class Pace {
     holds_ = account_->owed_ns(now_ms) > (holds_ ? resumed_ns : allowed_ns);
   }
 
-  /// No more is to be read until time_passed() was told of a time not before ends_at_ms(); the
-  /// user's other sessions may have put it off by then.
+  /// True: do not read the client. Call time_passed() again at ends_at_ms(); other sessions of the
+  /// user may have moved that time by then.
   bool holds() const { return holds_; }
   /// Precondition: holds().
   std::int64_t ends_at_ms() const { return account_->owes_at_ms(resumed_ns); }
 
  private:
-  /// What may come at once: a quarter of a second's.
+  /// Burst that passes without a pause: a quarter of a second of the rate.
   static constexpr std::int64_t allowed_ns = 250'000'000;
-  /// Then little at a time, so that what others say never waits behind much of it.
+  /// The pause ends when 10 ms of that burst are free again. Reading then goes on in small steps,
+  /// so other sessions' messages never wait behind a large one.
   static constexpr std::int64_t resumed_ns = allowed_ns - 10'000'000;
 
   std::shared_ptr<PaceAccount> account_;

@@ -94,12 +94,13 @@ std::string Unanswered::answered_by(const Event& event) {
     const bool named = std::any_of(requests_.begin(), requests_.end(), [&id](const Request& one) {
       return !id.empty() && one.item_id == id;
     });
-    // The model's own items answer nobody; they are placed while they are in progress.
+    // The model's own items answer no request; they are placed while they are in progress.
     if (!named && placed->item.status == ItemStatus::in_progress) return {};
     if (named)
       return drop_first(
           [&id](const Request& one) { return one.kind == Kind::item && one.item_id == id; });
-    // One that was refused without being named stays in the list: it must not be taken for this.
+    // A request that was refused without its name stays in the list. It must not be matched here,
+    // so prefer a request with the same text.
     const auto is_like = [placed](const Request& one) {
       return one.kind == Kind::item && one.item_id.empty() && one.item_kind == placed->item.kind &&
              one.role == placed->item.role;

@@ -1,5 +1,6 @@
-// What a client has asked the provider for and has had no answer to: asked again if the connection
-// is lost in between. Audio is not among it: it can not be told what of it was heard.
+// Client requests that the provider has not answered yet. They are sent again if the upstream
+// connection is lost. Audio is not among them: it is not known how much of it the provider
+// received.
 //
 // Pure; part of a RealtimeSession, on its thread.
 #pragma once
@@ -16,18 +17,19 @@ namespace verbatim::session {
 
 class Unanswered {
  public:
-  /// A request of this type has been queued; others are not remembered.
+  /// A client message of this type was queued. Types other than requests are ignored.
   void asked(std::string_view type, const MessagePtr& message, Sequence needs);
-  /// It has left for the provider.
+  /// The message has been written to the provider.
   void sent(const MessagePtr& message);
-  /// Something came from the provider that may answer one. If that one was to be placed behind an
-  /// item that the provider does not have: that item's id.
+  /// Matches a provider event with the request that it answers, and removes that request. Returns
+  /// the id of the item that the client wanted it behind, if the provider lacks that item; else
+  /// empty.
   std::string answered_by(const Event& event);
-  /// The provider has refused the oldest session.update, without naming it.
+  /// The provider has refused the oldest session.update without naming it.
   void settings_refused();
-  /// It has been answered without the provider.
+  /// The relay has answered the request itself.
   void withdrawn(const MessagePtr& message);
-  /// Another message goes in its place, since the provider does not have item `behind`.
+  /// `by` is sent in place of `message`, because the provider lacks item `behind`.
   void replaced(const MessagePtr& message, MessagePtr by, std::string behind);
 
   struct Request {
@@ -35,16 +37,16 @@ class Unanswered {
     Kind kind;
     MessagePtr message;
     Sequence needs;
-    // Of an item: what is to be made, with an id if the client chose one.
+    // For an item: the item to create. The id is set if the client chose one.
     std::string item_id = {};
     ItemKind item_kind = ItemKind::message;
     Role role = Role::unknown;
     std::size_t words = 0;  ///< a hash of its texts
     std::string event_id = {};
     bool sent = false;
-    std::string behind = {};  ///< where the client wanted it, if the provider does not have that
+    std::string behind = {};  ///< where the client wanted it, if the provider lacks that item
   };
-  /// Those that had left, oldest first: to be sent once more.
+  /// Removes and returns the requests that had been sent, oldest first, to be sent again.
   std::vector<Request> take_sent();
   bool empty() const { return requests_.empty(); }
   std::size_t bytes() const { return bytes_; }
@@ -53,7 +55,8 @@ class Unanswered {
   MessagePtr item_message(std::string_view item_id) const;
 
  private:
-  /// Beyond either the oldest is forgotten: it will not be asked again. One alone may be larger.
+  /// Above either limit the oldest request is dropped and will not be sent again. A single request
+  /// may be larger.
   static constexpr std::size_t count_max = 256;
   static constexpr std::size_t bytes_max = 4 * 1024 * 1024;
 

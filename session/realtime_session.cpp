@@ -13,19 +13,19 @@ namespace verbatim::session {
 
 namespace {
 
-/// For a client that is there only what may be on its way has to be kept, not what will come while
-/// it is away: a quarter.
+/// Share of the resume buffer retained while the client is attached: a quarter. Only messages on
+/// their way can get lost then, not those of an absence.
 constexpr std::size_t kept_while_there_part = 4;
 
-/// How long a client that is told everything afresh is given to listen, if it does not speak first:
-/// some SDKs attach their listener a moment after the connection is open.
+/// How long a returned client's snapshot is held if the client does not send first. Some SDKs
+/// attach their listener a moment after the connection is open.
 constexpr std::int64_t listen_pause_ms = 100;
 
 bool asks_for_transcription(std::string_view update) {
   return json::View::of(update)["session"]["type"].between_quotes() == "transcription";
 }
 
-/// The journal's queue has room for this much of an item while it is crowded.
+/// While the journal's queue is crowded, it still accepts this much of an item.
 constexpr std::size_t always_room_for_bytes = 64 * 1024;
 
 BudgetLimits limits_of(const SessionOptions& options) {
@@ -57,14 +57,14 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
     settings_.hide_transcription(!*wanted);
   transcript_.not_before(identity_.started_at);
   transcribes_ = options_.transcription;
-  pace_.time_passed(now.mono_ms);  // the user's other sessions may have brought too much
+  pace_.time_passed(now.mono_ms);  // the user's other sessions may be above the rate
 }
 
-// ---- the client ----------------------------------------------------------------------------
+// ---- The client ----
 
 void RealtimeSession::client_said(Message message, Moment now) {
   if (ended() || !client_attached_) return;
-  to_client_.release();  // it listens
+  to_client_.release();  // a client that sends has its listener attached
   if (identity_.dialect != nullptr) identity_.dialect->to_provider(message);
   const std::string_view type = peek_type(message.bytes);
   if (type == "verbatim.end") {
@@ -89,7 +89,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
     spend(now);
     return;
   }
-  budget_.active(now.mono_ms);  // raw microphone frames are no activity
+  budget_.active(now.mono_ms);  // raw microphone frames do not count as activity
   if (type == "session.update" && asks_for_transcription(message.bytes)) become_transcription();
   if (answered_here(type, message, now)) return;
   const bool settings = type == "session.update" || type == "transcription_session.update";
@@ -104,7 +104,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
     send_turn_events();
   }
   meter_.client_sent(type, message.bytes);
-  const std::string kept_type(type);  // it points into what is moved now
+  const std::string kept_type(type);  // `type` points into `message`, which is moved next
   auto queued = std::make_shared<const Message>(std::move(message));
   unanswered_.asked(kept_type, queued, needs);
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
@@ -112,8 +112,8 @@ void RealtimeSession::client_said(Message message, Moment now) {
   spend(now);
 }
 
-// Who names no model has not said which kind of session it is before its session.update does; the
-// provider wants to know by the URL. So another connection is dialled, as if it were the first.
+// A client that names no model shows its kind of session only by its session.update, but the
+// provider needs it in the URL. So a new connection is dialled, as if it were the first.
 void RealtimeSession::become_transcription() {
   if (transcribes_ || !options_.model.empty() || !transcript_.chain().empty()) return;
   transcribes_ = true;
@@ -134,7 +134,7 @@ void RealtimeSession::become_transcription() {
 
 void RealtimeSession::refuse_frame(const std::string& why) {
   if (ended() || !client_attached_) return;
-  to_client_.release();  // it listens
+  to_client_.release();  // a client that sends has its listener attached
   ++counts_.refused_client_messages;
   send_error("invalid_request_error", "invalid_frame", why);
 }
@@ -151,7 +151,7 @@ std::uint64_t RealtimeSession::refuse_connection(const std::string& code, const 
 void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   if (!client_attached_) return;
   client_attached_ = false;
-  // Who closes in good order is done; a page that is left or loaded again (1001) may be back.
+  // A client that closes cleanly is done. A page that is left or reloaded (1001) may come back.
   const bool may_return = options_.resume_window_ms > 0 && (!link.clean || link.close_code == 1001);
   if (ended() || !may_return) to_client_.clear();
   if (ended()) return;
@@ -174,8 +174,9 @@ void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment 
     last_sequence_ = marked;
 }
 
-// Who leaves right after speaking has said something that is still being transcribed; who leaves
-// in mid-speech will send no more silence by which the provider could tell that it is over.
+// A client that leaves right after speaking has speech that is still being transcribed. A client
+// that leaves in mid-speech sends no more silence, so the provider cannot detect the end: commit
+// it.
 void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
   pending_reason_ = reason;
   pending_why_ = why;
@@ -209,7 +210,7 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   budget_.active(now.mono_ms);
   budget_.listen(how.extension_events);
   identity_.extension_events = how.extension_events;
-  // What is kept is in the dialect of the connection that it was made for.
+  // Retained messages are in the dialect of the connection that they were written for.
   const bool same_dialect = std::exchange(identity_.dialect, how.dialect) == how.dialect;
   const bool replayed = same_dialect && how.after && to_client_.can_resume_after(*how.after);
   if (replayed) {
@@ -227,7 +228,8 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
 void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   to_client_.restart(how.after.value_or(0));
   settled_turns_.clear();
-  if ((settings_.empty() || held_created_) && !how.after) return;  // session.created is to come
+  // session.created is still to come
+  if ((settings_.empty() || held_created_) && !how.after) return;
   held_created_.reset();
   if (how.after && !how.extension_events) {
     send_error("server_error", "messages_not_kept",
@@ -245,7 +247,7 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   held_until_ms_ = now.mono_ms + listen_pause_ms;
 }
 
-// The JSON of an item is in the journal once, and one that is too large not at all.
+// The journal has the JSON of an item once, and never that of an item above the size limit.
 void RealtimeSession::bound_details(Event& event) const {
   for_each_item(event, [this](Item& item) {
     if (item.detail.empty()) return;
@@ -293,9 +295,9 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
   return needs;
 }
 
-/// The disk is everybody's. One session that fills it ends; one that only is faster than the disk
-/// is not read until what it has brought is durable, so that the journal's queue has room for
-/// others.
+/// All sessions share the disk. A session that journals too much in a minute ends. A session that
+/// is only faster than the disk is not read until its events are durable, so the journal's queue
+/// keeps room for others.
 bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
   recorded_bytes_ += bytes;
   if (recorded_bytes_ >= options_.journal_share_bytes) {
@@ -309,11 +311,11 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
   return false;
 }
 
-// ---- what to do ----------------------------------------------------------------------------
+// ---- Outputs ----
 
 bool RealtimeSession::wants_client() const {
-  // A client can be answered without the provider, too: what it is told about events that were
-  // refused comes on top of a full queue, and must not do so for ever.
+  // The relay can answer a client without the provider. Error events for refused messages come on
+  // top of a full queue, so twice the limit stops the reading.
   return !ended() && client_attached_ && !pace_.holds() && !journal_.crowded() &&
          !over_share(journal_.durable()) &&
          to_upstream_.bytes() < options_.upstream_queue_bytes_max &&

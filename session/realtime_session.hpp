@@ -1,14 +1,14 @@
-// One conversation: what happens to it when its client speaks, leaves and comes back, its provider
-// speaks, a link goes, time passes, or the journal moves. A state machine without I/O: inputs are
-// calls, outputs are the outboxes, the dials it wants and what is submitted to the journal.
-// server/relay/session_driver carries them out.
+// One live conversation as a state machine without I/O. Inputs are calls: the client or the
+// provider sends, a connection opens or ends, time passes, the journal moves. Outputs are the
+// outboxes, the wanted dials and the events submitted to the journal. The session driver in
+// server/relay does the I/O.
 //
-// It outlives its connections (P8). A client that is lost may come back within the resume window;
-// a connection to the provider (a leg) that is lost, or about to reach the provider's limit, is
-// followed by another that is given the conversation so far.
+// A session outlives its connections (P8). A lost client may return within the resume window. A
+// lost upstream connection, or one near the provider's session limit, is replaced by another that
+// is given the conversation so far.
 //
-// Lives on one thread. Owned by its driver. Ends once: the first end() wins, and the final record
-// is submitted there and nowhere else.
+// Lives on one thread; the driver owns it. It ends once: the first end() wins, and only there the
+// final record is submitted.
 #pragma once
 
 #include <array>
@@ -43,32 +43,39 @@ namespace verbatim::session {
 struct SessionOptions {
   std::int64_t idle_timeout_ms = 600'000;
   std::int64_t max_duration_ms = 3'600'000;
-  std::int64_t ending_notice_ms = 60'000;        ///< how long before that the client is told
-  std::int64_t created_timeout_ms = 10'000;      ///< upgrade to session.created
-  std::int64_t slow_client_timeout_ms = 30'000;  ///< a full client queue that does not move
-  std::int64_t transcription_grace_ms = 2'000;   ///< client gone: wait for speech being transcribed
+  std::int64_t ending_notice_ms = 60'000;    ///< time between the warning and the end
+  std::int64_t created_timeout_ms = 10'000;  ///< longest time from the upgrade to session.created
+  /// longest time that a full client queue may stand still
+  std::int64_t slow_client_timeout_ms = 30'000;
+  /// client gone: wait for speech that is being transcribed
+  std::int64_t transcription_grace_ms = 2'000;
   std::size_t client_queue_bytes_max = 4 * 1024 * 1024;
   std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
-  std::size_t journal_share_bytes = 4 * 1024 * 1024;  ///< of the journal's queue, then it waits
-  std::size_t journal_bytes_per_second = 0;  ///< beyond it the client is not read; 0: any speed
-  std::shared_ptr<PaceAccount> users_pace;   ///< of all sessions of the user, in place of that
+  /// bytes in the journal's queue before the session waits
+  std::size_t journal_share_bytes = 4 * 1024 * 1024;
+  std::size_t journal_bytes_per_second = 0;  ///< above it the client is not read; 0: no limit
+  /// replaces that limit by one for all sessions of the user
+  std::shared_ptr<PaceAccount> users_pace;
   bool input_transcription = true;
   std::string transcription_model = "gpt-4o-mini-transcribe";
-  std::size_t item_bytes_max = 24 * 1024 * 1024;  ///< of an item's JSON, to be given again
-  std::string session_config_json;                ///< bound to the client's token; may be empty
-  std::string model;           ///< what the client or its token named; may be empty
-  bool transcription = false;  ///< speech is only transcribed: the provider's other kind of session
+  /// largest item JSON that is kept for another connection
+  std::size_t item_bytes_max = 24 * 1024 * 1024;
+  std::string session_config_json;  ///< session settings bound to the client's token; may be empty
+  std::string model;                ///< model that the client or its token named; may be empty
+  bool transcription = false;       ///< transcription session: the provider only transcribes speech
   std::vector<std::string> extra_client_events;
   PolicyRules policy;
-  std::shared_ptr<const SecretFilter> secrets;  ///< null: there are none
-  BudgetLimits budget;                          ///< but for the clocks, which stand above
+  std::shared_ptr<const SecretFilter> secrets;  ///< null: no secrets to remove
+  BudgetLimits budget;                          ///< without the two clocks, which are set above
   std::shared_ptr<SharedUsage> users_usage;     ///< null: the user has no limits
 
-  std::int64_t resume_window_ms = 0;  ///< a lost client may come back for so long; 0: it ends
-  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages, kept for one that does
-  std::size_t open_answers_bytes_max = 1024 * 1024;  ///< remembered, to end an answer cut off
-  BackoffOptions reconnect;                          ///< to the provider; no attempts: it ends
-  std::int64_t rotate_after_ms = 0;  ///< of a connection to the provider; 0: as long as it lasts
+  std::int64_t resume_window_ms = 0;  ///< how long a lost client may return; 0: the session ends
+  /// bytes of messages retained for a client that returns
+  std::size_t resume_buffer_bytes_max = 512 * 1024;
+  /// bytes remembered of open answers, to end them if cut off
+  std::size_t open_answers_bytes_max = 1024 * 1024;
+  BackoffOptions reconnect;          ///< to the provider; no attempts: the session ends
+  std::int64_t rotate_after_ms = 0;  ///< age at which an upstream connection is replaced; 0: never
 };
 
 struct SessionIdentity {
@@ -76,22 +83,22 @@ struct SessionIdentity {
   AttemptId attempt = 0;
   int attempt_number = 1;
   bool extension_events = false;     ///< the client asked for verbatim.* events
-  const Dialect* dialect = nullptr;  ///< what the client speaks; null: what the provider does
-  TimeMs started_at = 0;             ///< of the attempt: nothing in it happens before that
+  const Dialect* dialect = nullptr;  ///< the client's dialect; null: the provider's own
+  TimeMs started_at = 0;             ///< start of the attempt: no event has an earlier time
 };
 
-/// How a link ended, as far as the socket knows.
+/// How a connection ended, as far as the socket knows.
 struct LinkEnd {
-  bool clean = false;  ///< a close frame came
+  bool clean = false;  ///< a close frame was received
   std::uint16_t close_code = 0;
-  std::string reason;  ///< the peer's words, or the network's
-  /// We have closed it, since what came on it broke a rule.
+  std::string reason;  ///< the peer's close reason, or the network error
+  /// The relay closed the connection because the peer broke a protocol rule.
   bool refused = false;
 };
 
-/// A client that connects to a conversation that goes on.
+/// A client that connects to a session that is under way.
 struct ClientReturn {
-  std::optional<std::uint64_t> after;  ///< it has received so many messages of this attempt
+  std::optional<std::uint64_t> after;  ///< number of messages of this attempt that it has received
   bool extension_events = false;
   const Dialect* dialect = nullptr;  ///< null: the provider's own
 };
@@ -100,82 +107,84 @@ class RealtimeSession {
  public:
   RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal, Moment now);
 
-  // --- the client ---------------------------------------------------------------------------
+  // --- The client ---
   void client_said(Message message, Moment now);
-  /// What came is no message of the protocol: the client is told so, and nothing else happens.
+  /// The frame is not a message of the protocol: sends the client an error, and changes nothing
+  /// else.
   void refuse_frame(const std::string& why);
-  /// The client's connection is to be closed, and only the connection. Tells it why, before all
-  /// that waits for it; the result is the number of that message, the last to be sent there.
+  /// Closes the client connection, not the session. Queues an error event with `code` and `why`
+  /// before all pending messages. Returns the number of that message, the last one to send.
   std::uint64_t refuse_connection(const std::string& code, const std::string& why);
   void client_gone(const LinkEnd& end, Moment now);
-  /// The same client on a new connection, which replaces the one before, if that is still there.
+  /// The same client on a new connection. It replaces the former connection if that is still open.
   void client_returned(const ClientReturn& how, Moment now);
 
-  // --- the provider -------------------------------------------------------------------------
-  /// The leg to dial now, if there is one. To be asked after each input.
+  // --- The provider ---
+  /// The upstream connection to dial now, if any. Call it after each input.
   std::optional<UpstreamId> take_dial(Moment now);
   void upstream_opened(UpstreamId upstream, Moment now);
   void upstream_said(UpstreamId upstream, Message message, Moment now);
-  /// It sent a message that was too large to be read, and was skipped.
+  /// The provider sent a message above the size limit; the reader skipped it.
   void upstream_skipped(UpstreamId upstream, Moment now);
   void upstream_gone(UpstreamId upstream, const LinkEnd& end, Moment now);
-  /// The provider could not be reached (`lost`) or refused us (`error`).
+  /// The provider could not be reached (`lost`) or refused the connection (`error`).
   void upstream_unavailable(UpstreamId upstream, CloseReason reason, const std::string& why,
                             Moment now);
 
-  // --- the rest of the world ----------------------------------------------------------------
+  // --- Time, journal and end ---
   void time_passed(Moment now);
-  /// What is not durable by now is not to be waited for.
+  /// The journal has failed: messages that are not durable now will never be sent.
   void journal_failed(Moment now);
-  /// Ends the conversation; only the first call counts. `why` is for the client, free of secrets.
+  /// Ends the session; only the first call counts. `why` goes to the client and contains no
+  /// secrets.
   void end(CloseReason reason, const std::string& why, Moment now);
 
-  /// This process ends, the conversation need not: whatever another process needs to carry it on is
-  /// submitted, the client is told to come back. One that can not be carried on is ended.
+  /// This process stops, but the session goes on elsewhere. Submits what another process needs and
+  /// asks the client to come back. A session that cannot be continued is ended.
   void suspend(const std::string& why, Moment now);
-  /// The other half: takes up what another process has suspended. Before any other input; the
-  /// client's own return follows.
+  /// Continues a session that another process has suspended. Call it before any other input; the
+  /// client's return follows.
   void take_up(Transcript transcript, SessionSettings settings, Moment now);
 
-  /// Of the conversation's items, so many stay in memory; the older ones go to `spill`. What reads
-  /// them may throw SpillError then: the conversation can not go on.
+  /// Keeps `items_in_memory` items in memory and moves older ones to `spill`. Reading them may then
+  /// throw SpillError, after which the session cannot go on.
   void spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory) {
     transcript_.spill_to(std::move(spill), items_in_memory);
   }
 
-  /// Legs are to be dialled for a transcription session.
+  /// Upstream connections are dialled for a transcription session.
   bool transcribes() const { return transcribes_; }
 
-  // --- what to do ---------------------------------------------------------------------------
+  // --- Outputs ---
   Outbox& to_client() { return to_client_; }
-  /// What the leg's writer may write; nullptr: the leg carries nothing any more and may be closed.
+  /// Messages for this upstream connection; nullptr: it carries nothing any more and may be closed.
   Outbox* outbox_of(UpstreamId upstream);
-  /// Takes the head of that outbox. Precondition: it is ready.
+  /// Takes the head of that outbox. Precondition: the head is ready.
   MessagePtr take_for(UpstreamId upstream);
-  /// False while the other side's queue, or the journal's, is full: stop reading.
+  /// Backpressure. False while the other side's queue or the journal's queue is full: stop reading.
   bool wants_client() const;
   bool wants_upstream() const;
-  /// Some message waits for the journal to get beyond this.
+  /// A message waits for a journal sequence after `durable`.
   bool waits_for_journal(Sequence durable) const;
-  /// Its queue is full of what may leave: the client does not read. A queue that waits for the disk
-  /// is not its fault.
+  /// The client reads too slowly: its queue is full of messages that may leave. A queue that waits
+  /// for the disk does not count.
   bool client_is_behind() const;
-  /// Monotonic milliseconds of the next time_passed() or take_dial() that matters.
+  /// Monotonic milliseconds of the next time_passed() or take_dial() that has work.
   std::int64_t next_deadline_ms() const;
 
   bool ended() const { return reason_.has_value(); }
-  /// The final record is durable, or never will be: links may close.
+  /// The final record is durable, or never will be: connections may close.
   bool settled() const;
   /// The final record is durable.
   bool kept() const;
   CloseReason reason() const { return *reason_; }
   const std::string& why() const { return why_; }
   bool client_attached() const { return client_attached_; }
-  /// The client is away and may come back.
+  /// The client is away and may return.
   bool detached() const { return detached_.has_value(); }
-  /// Nobody has ended it; it was suspended.
+  /// The session was suspended, not ended.
   bool suspended() const { return suspended_; }
-  /// What it was, once it has ended: the words are the journal's.
+  /// Summary after the end. It has counts only; the text is in the journal.
   struct Outcome {
     std::size_t turns = 0;
     TurnCounts turn_counts{};
@@ -187,29 +196,30 @@ class RealtimeSession {
 
   struct Counts {
     std::uint64_t refused_client_messages = 0;
-    std::uint64_t resumed = 0;  ///< clients that came back
+    std::uint64_t resumed = 0;  ///< clients that returned
     std::uint64_t resumed_with_snapshot =
-        0;                          ///< of those, how many could not be given what they missed
-    std::uint64_t lost = 0;         ///< connections to the provider that another is to follow
-    std::uint64_t reconnected = 0;  ///< upstream connections that followed a lost one
-    std::uint64_t rotated = 0;      ///< upstream connections that followed one that was still there
-    /// Messages of the provider that no turn can hold, by Unplaced.
+        0;                          ///< of those, clients whose missed messages were not retained
+    std::uint64_t lost = 0;         ///< upstream connections that were lost and are to be replaced
+    std::uint64_t reconnected = 0;  ///< upstream connections that replaced a lost one
+    std::uint64_t rotated = 0;      ///< upstream connections that replaced one still open
+    /// Provider messages whose text fits no turn, indexed by Unplaced.
     std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
-    std::uint64_t responses = 0;             ///< of the model that have ended
-    std::uint64_t own_requests_refused = 0;  ///< by the provider; its client does not hear of it
+    std::uint64_t responses = 0;  ///< responses of the model that have ended
+    /// relay requests that the provider refused; not shown to the client
+    std::uint64_t own_requests_refused = 0;
     std::uint64_t rebuilds = 0;     ///< upstream connections that were given a conversation
-    std::uint64_t items_given = 0;  ///< to them, and taken
+    std::uint64_t items_given = 0;  ///< items given to them and accepted
     std::uint64_t items_left_out = 0;
     std::uint64_t items_refused = 0;
     friend bool operator==(const Counts&, const Counts&) = default;
   };
   const Counts& counts() const { return counts_; }
-  /// The provider's code for the last refusal of what the relay asked for itself.
+  /// The provider's error code for the last refused relay request.
   const std::string& refused_code() const { return refused_code_; }
-  /// What the last of `rebuilds` was given.
+  /// The result of the latest rebuild.
   const Rebuild& last_rebuild() const { return last_rebuild_; }
   const Budget& budget() const { return budget_; }
-  /// How the model's responses ended so far.
+  /// Count of the model's ended responses by outcome.
   const ResponseCounts& responses() const { return transcript_.responses(); }
 
  private:
@@ -217,7 +227,7 @@ class RealtimeSession {
     CloseReason reason;
     std::string why;
     std::int64_t until_ms;
-    std::int64_t commit_at_ms;  ///< then what the client was saying is taken for all of it
+    std::int64_t commit_at_ms;  ///< at this time the client's open speech is committed as it is
   };
   struct HeldCreated {
     Message message;
@@ -225,7 +235,7 @@ class RealtimeSession {
     std::int64_t until_ms;
   };
   struct Outage {
-    CloseReason reason;  ///< of its beginning, and the session's if it does not end
+    CloseReason reason;  ///< cause of the outage; ends the session if no connection follows
     std::string why;
     std::int64_t retry_at_ms;
   };
@@ -246,22 +256,25 @@ class RealtimeSession {
   void resync(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
-  /// Journals an event and folds it; returns what output must wait for, nullopt if refused.
+  /// Journals an event and applies it to the transcript. Returns the sequence that output must wait
+  /// for; nullopt: the journal refused it.
   std::optional<Sequence> record(Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
-  /// What is kept of a message is read from this. nullopt: from the message itself.
+  /// A copy of the message with its secrets removed, from which events are read. nullopt: the
+  /// message contains none; read the original.
   std::optional<std::string> without_secrets(std::string_view message) const;
   bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
   void bound_details(Event& event) const;
   void send_turn_events();
-  /// What a message cost beside its text; 0 if nothing, nullopt if the journal refuses.
+  /// Records usage that a message reports apart from its text. Returns the sequence to wait for: 0
+  /// if there was none, nullopt if the journal refuses it.
   std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
                                        Moment now);
-  /// How much audio the last answers had, which the journal does not know otherwise; 0 if that is
-  /// recorded, nullopt if the journal refuses.
+  /// Records the audio length of the latest answers, which no other event holds. Returns 0 if it is
+  /// already recorded, nullopt if the journal refuses it.
   std::optional<Sequence> record_audio(Moment now);
   void spend(Moment now);
-  /// A limit is near: the client is told. Or reached: it ends.
+  /// A limit is near: warns the client. A limit is reached: ends the session.
   void handle_limit(const Budget::Notice& notice, Moment now);
   std::string own_event_id();
 
@@ -279,7 +292,7 @@ class RealtimeSession {
   void hold_created(Message message, Sequence needs, Moment now);
   void release_created(std::string_view in_force = {});
 
-  // realtime_session_items.cpp: items that a connection lacks, or has already
+  // realtime_session_items.cpp: items that an upstream connection lacks or already has
   bool provider_has(const std::string& item_id) const;
   bool provider_lacks(const std::string& item_id) const;
   std::string nearest_before(const std::string& item_id) const;
@@ -288,7 +301,7 @@ class RealtimeSession {
   bool there_already(const Message& message);
   bool retrieved_here(const Message& message);
   bool deleted_here(const Message& message, Moment now);
-  /// What has waited for the present connection.
+  /// Sends a message that has waited for the present upstream connection.
   void pass_on(MessagePtr message, Sequence needs, Moment now);
   MessagePtr placed_where_known(MessagePtr message);
   void show_behind(const std::string& previous, Event& event, Message& message);
@@ -303,7 +316,8 @@ class RealtimeSession {
   std::optional<Event> read(std::string_view message) const;
   void notice(const Event& event, std::string_view message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
-  /// `reason`: of the session's end, if this was the last try; else that of the outage.
+  /// `reason`: why the session ends if this was the last attempt; default: the reason of the
+  /// outage.
   void upstream_failed(const std::string& why, Moment now,
                        std::optional<CloseReason> reason = std::nullopt);
   void history_refused(Moment now);
@@ -322,8 +336,8 @@ class RealtimeSession {
   SessionSettings settings_;
   Outbox to_client_;
   Outbox to_upstream_;
-  Sequence last_sequence_ = 0;      ///< of what was recorded last
-  std::size_t recorded_bytes_ = 0;  ///< since it had to wait for the journal last
+  Sequence last_sequence_ = 0;      ///< of the latest recorded event
+  std::size_t recorded_bytes_ = 0;  ///< recorded since the session last waited for the journal
   Sequence waits_for_share_ = 0;    ///< nothing is read before this is durable
   Policy policy_;
   Budget budget_;
@@ -333,7 +347,8 @@ class RealtimeSession {
   // The client.
   bool client_attached_ = true;
   std::optional<Detached> detached_;
-  std::int64_t held_until_ms_ = 0;  ///< what a client is told afresh; 0: nothing is held
+  /// a returned client's snapshot is held until then; 0: it is not held
+  std::int64_t held_until_ms_ = 0;
 
   // The provider.
   std::optional<UpstreamConnection> current_;  ///< carries the conversation
@@ -345,28 +360,31 @@ class RealtimeSession {
   std::int64_t carried_since_ms_ = 0;
   std::int64_t prepare_deadline_ms_ = 0;
   std::int64_t rotate_at_ms_ = 0;  ///< 0: not planned
-  bool rotation_waits_ = false;    ///< it is due, and somebody speaks: no clock can tell when
+  bool rotation_waits_ = false;    ///< due, but speech is open: no deadline can be given
   Unanswered unanswered_;
   OpenAnswers answers_;
   bool transcribes_ = false;
-  bool hides_created_ = false;   ///< the client has been shown one, of the connection before
-  bool created_ = false;         ///< the provider has said something
-  bool expired_ = false;         ///< the provider said that its session limit is reached
-  bool provider_error_ = false;  ///< the last thing the provider said was an error
+  /// the client already has session.created, from an earlier connection
+  bool hides_created_ = false;
+  bool created_ = false;         ///< the provider has sent a message
+  bool expired_ = false;         ///< the provider reported that its session limit is reached
+  bool provider_error_ = false;  ///< the provider's latest message was an error
   std::string last_error_;
   bool speech_open_ = false;        ///< begun, not committed
-  bool audio_uncommitted_ = false;  ///< the client sent some since the last commit
+  bool audio_uncommitted_ = false;  ///< the client has sent some since the last commit
   SettingsRequests settings_requests_;
   bool transcription_on_ = false;
-  bool transcription_refused_ = false;  ///< asked for and still off: ask no more
-  bool holds_created_ = false;          ///< session.created is to wait for the token's settings
+  /// requested, and the provider left it off: do not request again
+  bool transcription_refused_ = false;
+  bool holds_created_ = false;  ///< session.created waits for the token's settings
   std::optional<HeldCreated> held_created_;
   std::string refused_code_;
 
-  /// Turns that became settled and are yet to be told to a client that asked for it.
+  /// Turns that became settled and are not yet announced to a client with extension events.
   std::vector<std::pair<std::string, Sequence>> settled_turns_;
 
-  std::optional<CloseReason> pending_reason_;  ///< the client is gone; transcriptions still come
+  /// the client is gone; transcriptions are still awaited
+  std::optional<CloseReason> pending_reason_;
   std::string pending_why_;
   std::optional<CloseReason> reason_;
   std::string why_;

@@ -1,4 +1,4 @@
-// Time that passes, and how a conversation ends or leaves this process.
+// Deadlines, and how a session ends or leaves this process. Part of RealtimeSession, on its thread.
 #include <utility>
 
 #include "session/protocol/event_reader.hpp"
@@ -10,8 +10,8 @@ namespace verbatim::session {
 
 namespace {
 
-// What a client is told in an error event before its connection is closed for this reason. The
-// others need no words: the client decided itself, or nobody is there to read.
+// Reasons for which the client gets an error event before its connection closes. For the others,
+// the client itself decided, or no client is attached.
 bool deserves_error_event(CloseReason reason) {
   switch (reason) {
     case CloseReason::upstream_lost:
@@ -95,7 +95,8 @@ void RealtimeSession::journal_failed(Moment now) {
 
 void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
   if (ended()) return;
-  // Who left while words were still to come was first, whatever ends the wait for them.
+  // A client that left while transcriptions were awaited gives the reason; the end of that wait
+  // does not.
   const CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
   transcript_.apply({{}, meter_.audio()}, now.wall);
@@ -110,12 +111,14 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   } catch (const SpillError& error) {
     return end_unread(error.what());
   }
-  // Not before: where memory was short, the session has not ended, and it can be tried again.
+  // Set the reason only now: if memory was short above, the session has not ended and end() can be
+  // tried again.
   reason_ = first;
   close_what_is_open(reason, why);
 }
 
-// Its journal has all of it, and no end: the next start makes the transcript from that.
+// The journal has every event but no final record. The next start makes the transcript from the
+// journal.
 void RealtimeSession::end_unread(const std::string& error) {
   budget_.hand_on(transcript_.used());
   reason_ = CloseReason::storage_failure;
@@ -165,7 +168,7 @@ void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& 
 void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
   transcript_ = std::move(transcript);
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
-    settings.hide_transcription(true);  // as its token says
+    settings.hide_transcription(true);  // as the client's token sets it
   settings_ = std::move(settings);
   transcribes_ = transcribes_ || settings_.transcribes();
   meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
@@ -173,13 +176,14 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   meter_.configured(peek_type(shown), shown);
   policy_.configured(peek_type(shown), shown);
   created_ = true;
-  own_events_ = static_cast<std::uint64_t>(now.wall);  // above all that the other process counted
+  // above every number that the other process used
+  own_events_ = static_cast<std::uint64_t>(now.wall);
   client_attached_ = false;
   dial_wanted_ = false;
   upstreams_ = 1;
   outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
                    now.mono_ms};
-  // An answer under way went with the other process's connection: nobody will end it.
+  // The answer under way was lost with the other process's connection: record its end.
   if (transcript_.is_answering())
     record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);
 }

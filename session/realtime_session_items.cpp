@@ -1,5 +1,5 @@
-// What a client asks about items that the present connection to the provider does not have, or has
-// already: after a change of connection, or after its own return.
+// Client requests about items that the present upstream connection lacks, or already has: after a
+// change of connection, or after the client's return. Part of RealtimeSession, on its thread.
 #include <algorithm>
 #include <utility>
 
@@ -23,7 +23,7 @@ using json::View;
 
 constexpr std::string_view root = "root";
 
-/// `object` with the value of `member` replaced. Precondition: the member is there.
+/// `object` with the value of `member` replaced. Precondition: `member` is a part of `object`.
 std::string with_value(std::string_view object, View member, const std::string& value) {
   const auto begin = static_cast<std::size_t>(member.raw().data() - object.data());
   std::string out(object.substr(0, begin));
@@ -31,7 +31,7 @@ std::string with_value(std::string_view object, View member, const std::string& 
   return out += object.substr(begin + member.raw().size());
 }
 
-/// The parts of a message that are no text.
+/// The parts of a message that are not text.
 std::vector<std::string_view> beside_text(View content) {
   std::vector<std::string_view> parts;
   for (json::Elements one(content); one.next();)
@@ -47,7 +47,7 @@ bool says_the_same(const Item& wanted, const Item& ours, const Turn& turn) {
          beside_text(View::of(ours.detail)["content"]);
 }
 
-/// Of a tool call, its output, an approval: what it asks or answers.
+/// For a tool call, its output or an approval: whether both ask or answer the same.
 bool asks_the_same(const Item& wanted, const Item& ours) {
   const View theirs = View::of(wanted.detail);
   const View here = View::of(ours.detail);
@@ -62,20 +62,20 @@ bool asks_the_same(const Item& wanted, const Item& ours) {
 
 }  // namespace
 
-// ---- what the present connection has -------------------------------------------------------
+// ---- What the present connection has ----
 
 bool RealtimeSession::provider_has(const std::string& item_id) const {
   if (!current_ || !transcript_.is_in_conversation(item_id)) return false;
   return current_->has(item_id) || !transcript_.is_settled(item_id);
 }
 
-/// It is in the conversation, and the present connection could not be given it.
+/// The item is in the conversation, but the present connection could not be given it.
 bool RealtimeSession::provider_lacks(const std::string& item_id) const {
   return upstreams_ > 1 && current_ && transcript_.is_in_conversation(item_id) &&
          !provider_has(item_id);
 }
 
-/// Of the items before this one, the last that the provider has; `root` if it has none.
+/// The last item before this one that the provider has; `root` if it has none.
 std::string RealtimeSession::nearest_before(const std::string& item_id) const {
   std::string nearest(root);
   for (const std::string& one : transcript_.chain()) {
@@ -85,9 +85,10 @@ std::string RealtimeSession::nearest_before(const std::string& item_id) const {
   return nearest;
 }
 
-// ---- what the relay answers itself ---------------------------------------------------------
+// ---- Requests that the relay answers ----
 
-/// True if the provider is not to be asked: it would refuse what the conversation allows.
+/// True if the relay has answered: the provider would refuse a request that the conversation
+/// allows.
 bool RealtimeSession::answered_here(std::string_view type, const Message& message, Moment now) {
   if (upstreams_ <= 1 && counts_.resumed == 0) return false;
   if (type == "conversation.item.truncate") return truncated_here(message, now);
@@ -97,7 +98,8 @@ bool RealtimeSession::answered_here(std::string_view type, const Message& messag
   return false;
 }
 
-/// The provider has an answer of an earlier connection only as text.
+/// The provider has an answer of an earlier connection only as text, so it cannot truncate its
+/// audio.
 bool RealtimeSession::truncated_here(const Message& message, Moment now) {
   const auto view = View::of(message.bytes);
   const std::string item_id = view["item_id"].string_or_empty();
@@ -114,8 +116,8 @@ bool RealtimeSession::truncated_here(const Message& message, Moment now) {
   return true;
 }
 
-/// Some SDKs make their whole history again after a reconnect. What is there with the same words is
-/// shown to them; the provider would refuse it.
+/// Some SDKs create their whole history again after a reconnect. The provider would refuse those
+/// items, so an item that is there with the same content is shown to the client instead.
 bool RealtimeSession::there_already(const Message& message) {
   const auto event = read_client_event(message.bytes);
   const auto* const asked = event ? std::get_if<ItemRequested>(&event->body) : nullptr;
@@ -124,7 +126,7 @@ bool RealtimeSession::there_already(const Message& message) {
   const auto view = View::of(message.bytes);
   if (const MessagePtr earlier = unanswered_.item_message(wanted.id);
       earlier && earlier.get() != &message && current_)
-    return View::of(earlier->bytes)["item"].raw() == view["item"].raw();  // one answer for both
+    return View::of(earlier->bytes)["item"].raw() == view["item"].raw();  // one answer serves both
   if (!provider_has(wanted.id)) return false;
   const auto ours = transcript_.item(wanted.id);
   const auto turn = transcript_.turn(wanted.id);
@@ -162,10 +164,10 @@ bool RealtimeSession::deleted_here(const Message& message, Moment now) {
   return true;
 }
 
-// ---- what is passed on with another place --------------------------------------------------
+// ---- Requests passed on with another place ----
 
-/// A client may put an item behind one that the provider could not be given: it is put behind the
-/// nearest before that, and shown to the client where it wanted it.
+/// A client may place an item behind one that the provider could not be given. The provider gets it
+/// behind the nearest earlier item that it has; the client sees it where it asked.
 void RealtimeSession::pass_on(MessagePtr message, Sequence needs, Moment now) {
   const std::string_view type = peek_type(message->bytes);
   if (answered_here(type, *message, now)) {
@@ -188,7 +190,7 @@ MessagePtr RealtimeSession::placed_where_known(MessagePtr message) {
   return passed;
 }
 
-/// The other half: the provider has placed it.
+/// The counterpart: the provider has placed the item; restore the place that the client asked for.
 void RealtimeSession::show_behind(const std::string& previous, Event& event, Message& message) {
   auto* const placed = std::get_if<ItemPlaced>(&event.body);
   if (placed == nullptr) return;

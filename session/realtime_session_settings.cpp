@@ -1,5 +1,5 @@
-// The session's settings: what the relay asks of the provider for itself, which its client does not
-// see, and what a client sees of the settings in force.
+// The session's settings: the relay's own requests to the provider, which the client does not see,
+// and what a client sees of the settings in force. Part of RealtimeSession, on its thread.
 #include <utility>
 
 #include "base/json/view.hpp"
@@ -14,11 +14,11 @@ namespace {
 
 using Purpose = SettingsRequests::Purpose;
 
-/// How long session.created waits for the provider to take the token's configuration, so that it
-/// shows the session that the token promises. A provider that answers does so in a round trip.
+/// How long session.created waits until the provider accepts the token's configuration, so that it
+/// shows the session that the token sets. The answer usually takes one round trip.
 constexpr std::int64_t configuration_pause_ms = 2'000;
 
-/// session.created as it came, but with the session of another message.
+/// session.created with its session replaced by another message's; all other members stay.
 std::string with_session(std::string_view created, json::View session) {
   json::ObjectWriter out;
   for (json::Members members(json::View::of(created)); members.next();)
@@ -28,7 +28,7 @@ std::string with_session(std::string_view created, json::View session) {
 
 }  // namespace
 
-// ---- what the relay asks for ---------------------------------------------------------------
+// ---- The relay's requests ----
 
 std::string_view RealtimeSession::transcription_model() const {
   return options_.input_transcription ? std::string_view(options_.transcription_model)
@@ -38,7 +38,7 @@ std::string_view RealtimeSession::transcription_model() const {
 void RealtimeSession::request_settings(std::string update, Purpose purpose) {
   const auto message = std::make_shared<const Message>(own_message(std::move(update)));
   settings_requests_.queued(message, purpose);
-  // A token's configuration goes before all that its client says.
+  // A token's configuration goes before every client message.
   if (purpose == Purpose::transcription) {
     to_upstream_.push(message, 0);
   } else {
@@ -61,8 +61,8 @@ void RealtimeSession::request_transcription() {
                    Purpose::transcription);
 }
 
-/// Of the token's configuration with what the relay adds, the token's part may yet be taken; and
-/// if that is refused, what the relay adds.
+/// After a refusal, asks for less. First the token's settings are sent without the relay's
+/// addition; if those are refused too, the addition alone.
 void RealtimeSession::request_less(Purpose refused) {
   const bool bound = binds_settings(options_.session_config_json);
   if (refused == Purpose::transcription || !bound) {
@@ -77,9 +77,9 @@ void RealtimeSession::request_less(Purpose refused) {
   }
 }
 
-// ---- what the provider answers -------------------------------------------------------------
+// ---- The provider's answers ----
 
-/// Whether the event answers the relay itself; then no client gets it.
+/// True if the event answers a request of the relay; no client gets it then.
 bool RealtimeSession::answers_relay(const Event& event, const Message& message, Moment now) {
   if (const auto* configured = std::get_if<SessionConfigured>(&event.body)) {
     const auto request = settings_requests_.answered(message.bytes);
@@ -101,7 +101,7 @@ bool RealtimeSession::answers_relay(const Event& event, const Message& message, 
 
 bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& message,
                                     Moment now) {
-  // Before its session.created a provider refuses the connection, not a request.
+  // Before its session.created, the provider refuses the connection and not a request.
   if (settings_.empty() && error.client_event_id.empty()) return false;
   const auto request = settings_requests_.refused(message.bytes);
   if (request && !request->own()) {
@@ -124,15 +124,15 @@ void RealtimeSession::configuration_seen(bool transcription_on) {
   if (!transcription_on && settings_requests_.empty()) request_transcription();
 }
 
-// ---- what a client sees --------------------------------------------------------------------
+// ---- What a client sees ----
 
-/// Whether a client is not to get a message of this type: it wants no transcription.
+/// True if the client must not get a message of this type, because it wants no transcription.
 bool RealtimeSession::is_hidden(std::string_view type) const {
   return settings_.hides_transcription() &&
          type.starts_with("conversation.item.input_audio_transcription.");
 }
 
-/// A message that shows the session, as the client may see it.
+/// Removes from a message that shows the session what the client may not see.
 void RealtimeSession::veil(Message& message) const {
   if (auto veiled = settings_.without_transcription(message.bytes))
     message.bytes = *std::move(veiled);
@@ -140,13 +140,13 @@ void RealtimeSession::veil(Message& message) const {
     message.bytes = *std::move(veiled);
 }
 
-/// session.created waits until the provider has taken what the token binds.
+/// Holds session.created until the provider has accepted the token's settings.
 void RealtimeSession::hold_created(Message message, Sequence needs, Moment now) {
   holds_created_ = false;
   held_created_ = HeldCreated{std::move(message), needs, now.mono_ms + configuration_pause_ms};
 }
 
-/// `in_force`: a message with the session that it shows; empty: it shows what it came with.
+/// `in_force`: a message with the session to show; empty: session.created shows its own.
 void RealtimeSession::release_created(std::string_view in_force) {
   if (!held_created_) return;
   HeldCreated held = *std::exchange(held_created_, std::nullopt);

@@ -1,5 +1,5 @@
-// The provider's side of a conversation: what it says, and what happens when its connection goes or
-// is about to go.
+// The provider's side of a session: its messages, and what happens when an upstream connection is
+// lost or is about to end. Part of RealtimeSession, on its thread.
 #include <algorithm>
 #include <utility>
 
@@ -13,25 +13,25 @@ namespace verbatim::session {
 
 namespace {
 
-/// A connection that has carried the conversation for so long was good: what happens to it is no
-/// continuation of the trouble before it.
+/// After carrying the conversation for this long, a connection counts as good: the loss of it
+/// starts a new series of reconnect attempts.
 constexpr std::int64_t good_connection_ms = 10'000;
 
-/// Items that are given to a new connection are expected to travel at least as fast.
+/// The slowest rate expected of items on their way to a new connection; sets the deadline.
 constexpr std::int64_t slowest_line_bytes_per_ms = 256;
 
-/// Of the time until the provider ends a session, the share after which another is prepared.
+/// The next connection is prepared after this share of the time until the provider ends the
+/// session.
 constexpr std::int64_t rotate_share_percent = 92;
 
-/// What the client may not see, of an event of this type.
+/// Removes the fields that policy hides from the client.
 void hide_fields(const Policy& policy, std::string_view type, Message& message) {
   if (auto shown = policy.without_hidden(type, message.bytes)) message.bytes = *std::move(shown);
 }
 
 }  // namespace
 
-// ---- upstream connections
-// ----------------------------------------------------------------------------------
+// ---- Upstream connections ----
 
 std::optional<UpstreamId> RealtimeSession::take_dial(Moment now) {
   if (ended() || next_) return std::nullopt;
@@ -82,7 +82,7 @@ void RealtimeSession::upstream_said(UpstreamId upstream, Message message, Moment
     next_said(message, now);
   } else if (current_ && current_->id() == upstream) {
     current_said(std::move(message), now);
-  }  // a leg that has handed over has nothing more to say
+  }  // a connection that has handed over is ignored
 }
 
 void RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
@@ -91,7 +91,7 @@ void RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
   record({{}, TextUnplaced{Unplaced::too_large}}, now);
 }
 
-// ---- what the provider says ----------------------------------------------------------------
+// ---- Messages of the provider ----
 
 void RealtimeSession::current_said(Message message, Moment now) {
   const std::string_view type = peek_type(message.bytes);
@@ -160,7 +160,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
   }
   send_turn_events();
   if (transcription) configuration_seen(*transcription);
-  // By the first speech it must be on, whatever became of the answers.
+  // Transcription must be on by the first speech, however earlier requests were answered.
   if (speech && !transcription_on_) request_transcription();
   finish_if_transcribed(now);
   spend(now);
@@ -192,7 +192,7 @@ void RealtimeSession::notice(const Event& event, std::string_view message) {
     settings_.see(message);
 }
 
-// ---- one leg after another -----------------------------------------------------------------
+// ---- Replacing a connection ----
 
 void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto clean = without_secrets(message.bytes);
@@ -206,7 +206,7 @@ void RealtimeSession::next_said(const Message& message, Moment now) {
   try_carry_over(now);
 }
 
-// Make before break: while the old leg is good, the new one waits for a moment of silence.
+// Make before break: while the old connection is good, the new one waits for a moment of silence.
 void RealtimeSession::try_carry_over(Moment now) {
   if (!next_->is_ready()) return;
   if (next_->refused_all()) return history_refused(now);
@@ -238,7 +238,7 @@ void RealtimeSession::carry_over(Moment now) {
     if (!record(*configuration, now)) return;
   }
   send_turn_events();
-  // What waits was said when nobody knew what this connection would have.
+  // Pending messages were queued before it was known which items this connection has.
   for (Outbox::Waiting& one : to_upstream_.withdraw())
     pass_on(std::move(one.message), one.needs, now);
   const bool changed = after_loss || !last_rebuild_.whole();
@@ -265,14 +265,14 @@ void RealtimeSession::count_rebuild(const Rebuild& rebuild) {
   counts_.items_refused += rebuild.refused.size();
 }
 
-/// It would be somebody who has never heard of the conversation.
+/// A provider that refused every item would answer without any knowledge of the conversation.
 void RealtimeSession::history_refused(Moment now) {
   count_rebuild(next_->rebuild());
   upstream_failed("the provider refused the conversation's items: " + next_->rejection(), now,
                   CloseReason::upstream_error);
 }
 
-/// Large items take their time, also on a slow line.
+/// Large items extend the deadline, so that a slow line has time for them.
 std::int64_t RealtimeSession::prepare_deadline_ms() const {
   return prepare_deadline_ms_ +
          static_cast<std::int64_t>(next_->unanswered_bytes()) / slowest_line_bytes_per_ms;
@@ -289,12 +289,12 @@ void RealtimeSession::plan_rotation(std::int64_t expires_at_s, Moment now) {
   rotate_at_ms_ = now.mono_ms + in_ms;
 }
 
-// ---- a leg that goes -----------------------------------------------------------------------
+// ---- A connection is lost ----
 
 namespace {
 
-/// How the provider's connection ended, for logs and for the client: codes and our own words. What
-/// the provider writes beside its close code may repeat what was said, or carry a key.
+/// How the upstream connection ended, for logs and the client: codes and the relay's own words
+/// only. The provider's close reason is left out; it may repeat speech or contain a key.
 std::string in_our_words(const LinkEnd& link, const std::string& last_error) {
   std::string words = link.clean ? "close code " + std::to_string(link.close_code) : link.reason;
   if (!last_error.empty()) words += ", error " + last_error;
@@ -338,8 +338,8 @@ void RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason reas
 void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, Moment now) {
   current_.reset();
   release_created();
-  // A first connection that never spoke is no loss but a refusal; and nobody waits for another
-  // when the client has left.
+  // A first connection that never sent a message counts as a refusal, not a loss. After the client
+  // has left for good, no replacement is needed.
   if (!created_ || pending_reason_ || options_.reconnect.attempts_max == 0)
     return end(reason, why, now);
   const bool soon = carried_since_ms_ != 0 && now.mono_ms - carried_since_ms_ < good_connection_ms;
@@ -364,7 +364,7 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
 void RealtimeSession::upstream_failed(const std::string& why, Moment now,
                                       std::optional<CloseReason> reason) {
   next_.reset();
-  if (!outage_) {  // the old one is still there: later
+  if (!outage_) {  // the old connection is still good: try again later
     rotate_at_ms_ = now.mono_ms + options_.reconnect.pause_max_ms;
     return;
   }

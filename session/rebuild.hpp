@@ -1,4 +1,4 @@
-// What another connection to the provider was given of a conversation (P8).
+// The result of giving a conversation to a new upstream connection (P8). Plain values; any thread.
 #pragma once
 
 #include <cstddef>
@@ -7,16 +7,16 @@
 
 namespace verbatim::session {
 
-/// What a connection was given of a conversation, and what it has not of it.
+/// Items that an upstream connection accepted, and items that it lacks.
 struct Rebuild {
   struct Missing {
     std::string item_id;
-    std::string why;  ///< a word of ours, or the provider's error code
+    std::string why;  ///< the relay's own word, or the provider's error code
     friend bool operator==(const Missing&, const Missing&) = default;
   };
-  std::size_t given = 0;          ///< items that it took
-  std::vector<Missing> left_out;  ///< it was not given
-  std::vector<Missing> refused;   ///< it did not take
+  std::size_t given = 0;          ///< items that the provider accepted
+  std::vector<Missing> left_out;  ///< items that the relay did not give
+  std::vector<Missing> refused;   ///< items that the provider refused
 
   bool whole() const { return left_out.empty() && refused.empty(); }
 };

@@ -7,7 +7,8 @@ namespace verbatim::session {
 
 namespace {
 
-/// What a transcription session can have of a configuration. Precondition: it is an object.
+/// The members of a configuration that a transcription session accepts. Precondition: `session` is
+/// an object.
 nlohmann::json for_transcription(const nlohmann::json& session) {
   nlohmann::json kept = nlohmann::json::object();
   const auto input = session.find("audio");

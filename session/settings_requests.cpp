@@ -20,8 +20,8 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
                      [text](std::string_view one) { return text.starts_with(one); });
 }
 
-/// Whether an error that names no event can be about a session.update: by the field that it names,
-/// else by its code, else by its words, which are the provider's own and stay in here.
+/// Whether an error without an event_id can be about a session.update. Decides by the field that it
+/// names, else by its code, else by its text. The text is the provider's and is not passed on.
 bool is_about_settings(json::View error) {
   const std::string param = error["param"].string_or_empty();
   if (!param.empty())
@@ -39,7 +39,7 @@ bool is_about_settings(json::View error) {
       words, {"response", "item", "buffer", "audio", "quota", "rate limit", "maximum duration"});
 }
 
-/// Empty if the event's session names none.
+/// Empty if the event's session names no model.
 std::string transcription_model_in(std::string_view event) {
   const json::View session = json::View::of(event)["session"];
   const json::View nested = session["audio"]["input"]["transcription"]["model"];
@@ -85,8 +85,8 @@ std::optional<SettingsRequests::Request> SettingsRequests::take(
   return taken;
 }
 
-// Some providers leave an update without an answer. Where the session shows the transcription that
-// the next one asked for, and not the relay's, it is the next one's answer.
+// Some providers leave an update unanswered. If the session shows the transcription model of the
+// next request, and not that of the relay's, the event answers the next request.
 std::optional<SettingsRequests::Request> SettingsRequests::answered(std::string_view updated) {
   const std::string shown = transcription_model_in(updated);
   while (requests_.size() > 1 && requests_.front().own() && requests_[1].sent) {

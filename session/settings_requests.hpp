@@ -1,7 +1,9 @@
-// session.update messages that have no answer yet, the client's and the relay's own, in the order
-// in which the provider gets them. A session.updated does not say which of them it answers, and an
-// error need not; but the provider answers in order. What answers the relay must not reach the
-// client, and the client must get what answers it.
+// session.update messages without an answer yet, the client's and the relay's own, in the order in
+// which the provider gets them.
+//
+// A session.updated does not name the request that it answers, and an error may not either. The
+// provider answers in order, so the order decides. An answer to the relay must not reach the
+// client; an answer to the client must.
 //
 // Pure; part of a RealtimeSession, on its thread.
 #pragma once
@@ -18,49 +20,50 @@ namespace verbatim::session {
 
 class SettingsRequests {
  public:
-  /// Why it was sent.
+  /// Why the update was sent.
   enum class Purpose : std::uint8_t {
-    client,              ///< the client's own
-    configuration,       ///< bound to the token, with what the relay adds
-    bare_configuration,  ///< the same without that, after a refusal
-    transcription,       ///< input transcription switched on
+    client,              ///< the client's own request
+    configuration,       ///< the token's settings, plus what the relay adds
+    bare_configuration,  ///< the token's settings alone, after a refusal
+    transcription,       ///< switches input transcription on
   };
   struct Request {
     MessagePtr message;
     Purpose purpose = Purpose::client;
     std::string event_id;
-    /// A client's: whether it wants transcription events; nullopt: it does not say.
+    /// For a client's request: whether it wants transcription events; nullopt: it does not say.
     std::optional<bool> transcription;
     bool sent = false;
 
     bool own() const { return purpose != Purpose::client; }
   };
 
-  /// It waits to be sent.
+  /// The update was queued for the provider.
   void queued(const MessagePtr& message, Purpose purpose);
-  /// Some message has left for the provider.
+  /// A message has been written to the provider; it need not be a session.update.
   void sent(const MessagePtr& message);
-  /// A session.updated has come: the request that it answers; nullopt: it answers none.
+  /// Takes the request that this session.updated answers; nullopt: it answers none.
   std::optional<Request> answered(std::string_view updated);
-  /// An error has come: the request that it refuses; nullopt: it is about something else.
+  /// Takes the request that this error refuses; nullopt: the error is about something else.
   std::optional<Request> refused(std::string_view error_message);
-  /// What was sent is lost with its connection.
+  /// Drops the requests that were sent on the lost connection.
   void connection_lost();
 
   bool empty() const { return requests_.empty(); }
   bool has_own() const;
 
  private:
-  /// Beyond this the oldest is forgotten: its answer is then taken for the next one's.
+  /// Above this count the oldest is dropped; its answer is then taken for the next one's.
   static constexpr std::size_t count_max = 256;
 
   std::optional<Request> take(std::deque<Request>::iterator which);
 
-  std::deque<Request> requests_;  ///< those that were sent first, in that order
+  std::deque<Request> requests_;  ///< sent requests first, in the order of sending
 };
 
-/// What a session object (GA's or beta's, of a token or a client's update) says of input
-/// transcription: false if it is null, true if it is anything else, nullopt if it says nothing.
+/// Reads from a session object whether input transcription is wanted: false if it is null, true for
+/// any other value, nullopt if the member is absent. Takes the GA and the beta shape, from a token
+/// or a client's update.
 std::optional<bool> wants_transcription(std::string_view session_json);
 
 }  // namespace verbatim::session

@@ -11,7 +11,7 @@ namespace verbatim::session {
 
 namespace {
 
-/// More than this of an item's JSON beside its text counts as large.
+/// An item with more JSON than this beside its text counts as large.
 constexpr std::size_t large_detail_bytes = 4096;
 
 std::string placed(const char* type, const std::string& item, const std::string& previous,
@@ -29,7 +29,7 @@ bool is_open(const Item& item, const std::optional<Turn>& turn) {
   return item.status == ItemStatus::in_progress;
 }
 
-/// For a client that wants no transcription: speech without its words.
+/// Removes the transcript from a spoken item, for a client that wants no transcription.
 void hush(nlohmann::json& item) {
   const auto content = item.find("content");
   if (content == item.end() || !content->is_array()) return;
@@ -37,8 +37,8 @@ void hush(nlohmann::json& item) {
     if (part.is_object() && part.contains("transcript")) part["transcript"] = nullptr;
 }
 
-/// What has become of a user's spoken words, as the provider says it: all of them, those so far, or
-/// that there are none. `usage` is left out: it was billed when the words came.
+/// Writes the provider's transcription events for a user's speech: completed, the text so far, or
+/// failed. `usage` is left out: it was billed when the text came.
 void tell_words(const Item& item, const Turn& turn, const EventIds& next_event_id,
                 std::vector<std::string>& out) {
   const auto emit = [&](const char* what, const Part& part, nlohmann::json members) {

@@ -15,12 +15,12 @@ namespace {
 const std::string configure_id(configure_event_id);
 const std::string item_prefix(rebuilt_item_prefix);
 
-/// Beyond this no further item is made ready until some have left.
+/// Above this many waiting bytes, no further item is prepared until some have left.
 constexpr std::size_t waiting_bytes_max = 256 * 1024;
 
 Message relay_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
 
-// Behind all others: no place is named, since one that is refused must not take the next with it.
+// Appends the item without naming a place: if one item is refused, the next is still accepted.
 std::string create_event(const std::string& item_id, const std::string& item) {
   const nlohmann::json event_id(item_prefix + item_id);
   return R"({"type":"conversation.item.create","event_id":)" +
@@ -28,7 +28,7 @@ std::string create_event(const std::string& item_id, const std::string& item) {
          item + "}";
 }
 
-/// A plain word, or nothing: that is seen to where errors are read.
+/// A plain word, or "error": the event reader has already checked it.
 std::string code_of(const ProviderError& error) {
   if (!error.code.empty()) return error.code;
   return error.type.empty() ? "error" : error.type;
@@ -57,7 +57,7 @@ bool UpstreamConnection::prepare(const Event& event, const Transcript& transcrip
   return true;
 }
 
-/// It has placed an item, perhaps one that an error seemed to refuse.
+/// The provider has placed an item, perhaps one that an earlier error seemed to refuse.
 void UpstreamConnection::take(const std::string& item_id) {
   if (!given_.contains(item_id)) return;
   taken_.insert(item_id);
@@ -65,7 +65,7 @@ void UpstreamConnection::take(const std::string& item_id) {
   std::erase_if(refused_, [&](const Rebuild::Missing& one) { return one.item_id == item_id; });
 }
 
-/// False if no answer to it was awaited.
+/// False if no answer for this item was awaited.
 bool UpstreamConnection::answered(const std::string& item_id) {
   // Answers come in order: it is almost always the first.
   const auto at = std::find_if(awaited_.begin(), awaited_.end(),
@@ -76,15 +76,15 @@ bool UpstreamConnection::answered(const std::string& item_id) {
   return true;
 }
 
-/// An item that the provider does not take is left out: the conversation goes on with the others. A
-/// refusal of the settings is another matter: the model would not be the one that was asked for.
+/// An item that the provider refuses is left out, and the conversation goes on with the others. A
+/// refusal of the settings fails the connection: the model would not be configured as asked.
 bool UpstreamConnection::hear_error(const ProviderError& error) {
   std::string code = code_of(error);
   std::string item_id;
   if (error.client_event_id.starts_with(item_prefix)) {
     item_id = error.client_event_id.substr(item_prefix.size());
   } else if (error.client_event_id.empty() && configured_ && !awaited_.empty()) {
-    item_id = awaited_.front().item_id;  // it names nothing, and answers come in order
+    item_id = awaited_.front().item_id;  // the error names no event; answers come in order
   } else {
     rejection_ = std::move(code);
     return session_created_.has_value() && error.client_event_id != configure_id;
@@ -134,7 +134,7 @@ void UpstreamConnection::give(const Transcript& transcript, const std::string& i
   try {
     if (const auto came = transcript.item(item_id)) item = rebuilt_item(*came, turn);
   } catch (const SpillError&) {
-    // What it was beside its text is lost; the conversation is not.
+    // The item's parts beside its text are lost; the conversation goes on.
   }
   if (item.json.size() > item_bytes_max_) item = {{}, "too_large"};
   if (item.json.empty()) {

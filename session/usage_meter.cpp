@@ -35,7 +35,7 @@ void Meter::configured(std::string_view type, std::string_view message) {
   take_formats(message);
 }
 
-/// Those that it names; the others stay.
+/// Takes the formats that the message names; the others stay.
 void Meter::take_formats(std::string_view message) {
   const View session = View::of(message)["session"];
   const View input = session["audio"]["input"]["format"];
@@ -66,11 +66,11 @@ std::optional<Event> read_transcription_usage(std::string_view type, std::string
   TranscriptionUsage used;
   used.item_id = view["item_id"].string_or_empty();
   used.content_index = static_cast<int>(view["content_index"].integer().value_or(0));
-  // It is kept as it came, in a list of JSON: it has to be JSON.
+  // The usage is stored unchanged inside a JSON list, so it must be valid JSON.
   if (used.item_id.empty() || !usage.is(Kind::object) || json::check(usage.raw()))
     return std::nullopt;
   used.usage = usage.raw();
-  return Event{{}, std::move(used)};  // known again by its item
+  return Event{{}, std::move(used)};  // repeats are recognised by the item id
 }
 
 }  // namespace verbatim::session

@@ -1,5 +1,5 @@
-// What a conversation costs, read off its messages as they pass: the audio's length from its bytes
-// and the formats in force, and the usage of transcriptions, which comes beside their text.
+// Measures what a conversation uses, from its messages. The audio's length follows from its bytes
+// and the formats in force. The usage of a transcription is reported beside its text.
 //
 // Pure; owned by a RealtimeSession, one thread.
 #pragma once
@@ -14,20 +14,21 @@ namespace verbatim::session {
 
 class Meter {
  public:
-  /// Goes on from what an earlier run of the attempt had counted.
+  /// Continues from the counts of an earlier run of the attempt.
   void resume(const AudioMetered& counted);
 
-  /// A client's message that is sent on: audio in the buffer, or in an item. Formats that it asks
-  /// for count while the provider has named none: some never do.
+  /// A client message that is sent on, with audio for the buffer or in an item. Its requested
+  /// formats count until the provider names some; some providers never do.
   void client_sent(std::string_view type, std::string_view message);
-  /// A session.created or .updated: formats from here on. Any other type changes nothing.
+  /// A session.created or session.updated: its formats apply from here on. Other types change
+  /// nothing.
   void configured(std::string_view type, std::string_view message);
   void provider_sent(const AudioDelta& audio);
 
-  /// So far.
+  /// The total so far.
   AudioMetered audio() const { return {input_us_ / 1000, output_us_ / 1000}; }
-  /// Which the journal does not have yet: by the end of each response, so that a crash loses
-  /// nothing that a finished response used.
+  /// The total, if the journal does not have it yet. It is recorded by the end of each response, so
+  /// a crash loses no usage of a finished response.
   std::optional<AudioMetered> unwritten();
 
  private:
@@ -41,8 +42,8 @@ class Meter {
   AudioMetered written_;
 };
 
-/// What `input_audio_transcription.completed` says that it cost; nullopt of any other message. An
-/// event of its own, beside that of its text.
+/// The usage that `input_audio_transcription.completed` reports; nullopt for any other message. It
+/// is a separate event beside the one for its text.
 std::optional<Event> read_transcription_usage(std::string_view type, std::string_view message);
 
 }  // namespace verbatim::session

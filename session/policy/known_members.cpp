@@ -27,7 +27,8 @@ std::string shown_name(std::string_view name) {
 
 std::string not_known(std::string_view name, const std::vector<std::string_view>& known) {
   const std::string wanted = in_lower_case(name);
-  // One that is shortened, or has a word more, is near however long the rest is.
+  // A shortened name, or one with a word more, counts as near; the length of the rest does not
+  // matter.
   const auto distance = [&wanted](std::string_view one) {
     constexpr std::size_t word_min = 3;
     const bool begins =
@@ -51,7 +52,8 @@ bool is_misspelt(std::string_view name, std::string_view known) {
 std::optional<MisspeltField> misspelt_field(std::string_view path) {
   static constexpr std::string_view known[] = {
       "all", "bound",
-      // Of a session: the provider's reference, session.update; the beta protocol's beside them.
+      // Fields of a session (the provider's reference, session.update), with those of the beta
+      // protocol.
       "audio", "format", "include", "input", "input_audio_format", "input_audio_noise_reduction",
       "input_audio_transcription", "instructions", "language", "max_output_tokens",
       "max_response_output_tokens", "modalities", "model", "noise_reduction", "output",

@@ -25,7 +25,7 @@ constexpr KnownMember turn_detection[] = {
     {"interrupt_response"},
     {"eagerness"},
     {"model_version"},
-    {"end_of_utterance_detection", Holds::members, end_of_utterance},  // of Azure
+    {"end_of_utterance_detection", Holds::members, end_of_utterance},  // Azure's
 };
 
 constexpr KnownMember audio_input[] = {
@@ -35,7 +35,7 @@ constexpr KnownMember audio_input[] = {
     {"turn_detection", Holds::members, turn_detection},
 };
 
-// A name is one of a provider's own voices; an object is one that a customer made, or Azure's.
+// A string names one of the provider's voices; an object is a customer's own voice, or Azure's.
 constexpr KnownMember voice[] = {{"id"},          {"name"},        {"type"},
                                  {"endpoint_id"}, {"temperature"}, {"style"}};
 
@@ -63,7 +63,7 @@ constexpr KnownMember expires_after[] = {{"anchor"}, {"seconds"}};
 constexpr KnownMember client_secret[] = {
     {"value"}, {"expires_at"}, {"expires_after", Holds::members, expires_after}};
 
-/// GA's and beta's. Servers whose sessions are made of the same words know both.
+/// Members of GA and beta; compatible servers know both.
 constexpr KnownMember session[] = {
     {"type"},
     {"id"},
@@ -198,7 +198,8 @@ constexpr KnownType items[] = {
     {"mcp_approval_response", mcp_approval_response},
 };
 
-/// GA's and beta's; input_file and refusal are of the same provider's other protocols.
+/// Part types of GA and beta; input_file and refusal belong to other protocols of the same
+/// provider.
 constexpr std::string_view part_types[] = {
     "input_text",   "input_audio", "input_image", "input_file",     "output_text",
     "output_audio", "text",        "audio",       "item_reference", "refusal"};

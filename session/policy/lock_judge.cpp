@@ -19,14 +19,13 @@ using Index = Outline::Index;
 
 constexpr std::size_t event_id_bytes_max = 512;
 
-/// The only ones who speak for themselves: what is said in any other role is an instruction by
-/// another name.
+/// The roles of the two speakers. Content of any other role acts as an instruction.
 bool is_speaker(std::string_view role) { return role == "user" || role == "assistant"; }
 
-/// Of which both protocols' events have any number.
+/// Members that every event of both protocols may have.
 bool is_of_every_event(std::string_view name) { return name == "type" || name == "event_id"; }
 
-/// A word such as an enumeration or an id has: nothing that could be an instruction, or JSON.
+/// A word such as an enum value or an id: it can be neither an instruction nor JSON.
 bool is_word(std::string_view text) {
   constexpr std::size_t bytes_max = 64;
   return text.size() <= bytes_max && std::all_of(text.begin(), text.end(), [](char c) {
@@ -35,7 +34,7 @@ bool is_word(std::string_view text) {
          });
 }
 
-/// As the value of an author, a kind, a sender.
+/// True if an author, kind or sender of this value is the system or a developer.
 bool names_other_speaker(std::string_view word) {
   const std::string fold = folded(word);
   return fold.find("system") != fold.npos || fold.find("developer") != fold.npos;
@@ -46,7 +45,7 @@ bool may_be_json(std::string_view text) {
   return begin != text.npos && (text[begin] == '{' || text[begin] == '[' || text[begin] == '"');
 }
 
-/// A client's own words in an answer: short, and plainly printable.
+/// Quotes client input in an answer: at most 256 bytes, all but printable ASCII replaced by '?'.
 std::string printable(std::string text) {
   constexpr std::size_t bytes_max = 256;
   if (text.size() > bytes_max) text.resize(bytes_max);
@@ -66,7 +65,7 @@ class Judge {
         guards_instructions_(locks.fields.touches("instructions")),
         ask_(has) {}
 
-  /// `known`: null for an event that the configuration lets through beside the protocol's.
+  /// `known`: null for an event type that only the configuration allows.
   std::optional<Refusal> judge(const KnownMembers* known) {
     if (message_.fault() != Outline::Fault::none) {
       unreadable();
@@ -79,15 +78,15 @@ class Judge {
   }
 
  private:
-  /// Where a walk is. Paths end with a dot, or are empty.
+  /// The current place of a walk. Paths end with a dot, or are empty.
   struct Location {
-    std::string written;      ///< for answers
-    std::string field = {};   ///< folded, in the session object
-    bool of_session = false;  ///< of a session, or of what a response shall have instead
+    std::string written;      ///< as the client wrote it, for answers
+    std::string field = {};   ///< path in the session object, folded
+    bool of_session = false;  ///< in a session, or in a response's own settings
     bool of_response = false;
   };
 
-  // ---- walks. Each ends with false as soon as something is refused. ------------------------
+  // ---- Walks: each returns false at the first refusal ----
 
   bool event(KnownMembers known) {
     for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
@@ -109,7 +108,7 @@ class Judge {
     return true;
   }
 
-  /// An event of which nothing is known but that the configuration names it.
+  /// An event of which only the type is known, from the configuration.
   bool beside_protocol() {
     for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
       const std::string name = message_.name(i);
@@ -151,14 +150,15 @@ class Judge {
     return true;
   }
 
-  /// Of a type that has its members.
+  /// An item whose type lists its members.
   bool item(Index item, const std::string& place) {
     const std::string type = type_of(item);
     for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
       const std::string name = message_.name(i);
       if (!is_plain_name(name)) return ambiguous(place + name);
       const KnownMember* one = find_in_item(type, name);
-      // Some clients write all members of all types, those that an item does not have as null.
+      // Some clients write all members of all types, with null for those that the item does not
+      // have.
       if (one == nullptr && message_.is(i, Kind::null) && is_item_member(name)) continue;
       if (one == nullptr ? !unknown(i, name, {place}) : !value(i, *one, {place + name + '.'}))
         return false;
@@ -184,11 +184,12 @@ class Judge {
     const bool holds_locked = message_.is(i, Kind::object) && locks_.fields.touches(field);
     if (one == nullptr && !holds_locked) return unknown(i, name, place);
     const Location inside{place.written + name + '.', field + '.', true, place.of_response};
-    // What is locked in a member that is not the protocol's has been judged; the rest has not.
+    // Locked fields in a member unknown to the protocol are already checked; its other parts are
+    // not.
     return one == nullptr ? members(i, {}, inside) : value(i, *one, inside);
   }
 
-  /// Of a member that the protocol has. `inside`: the place of its members.
+  /// A member of the protocol. `inside`: the place of its own members.
   bool value(Index value, const KnownMember& known, const Location& inside) {
     if (known.holds == Holds::free && !message_.is(value, Kind::array)) return true;
     if (known.holds == Holds::frees && message_.is(value, Kind::array)) return true;
@@ -214,7 +215,8 @@ class Judge {
     return plain_and_harmless(name, path) && names_inside(value, path) && texts_inside(value, path);
   }
 
-  /// As the provider showed it: some clients send the whole session back.
+  /// True if the value equals the one that the provider showed: some clients send the whole session
+  /// back.
   bool is_as_it_is(Index value, const Location& place, const std::string& name) {
     const std::size_t envelope = place.written.find('.') + 1;
     const Tree* now = value_at(has(), place.written.substr(envelope) + name);
@@ -223,7 +225,8 @@ class Judge {
 
   enum class Texts : std::uint8_t { harmless, any };
 
-  /// Of all that is in an object or array of which nothing more is known. A list of texts may be.
+  /// Checks all names and texts in an object or array with no known parts. Direct elements of an
+  /// array may be any text. `Texts::any`: texts are not checked.
   bool names_inside(Index value, const std::string& path, Texts texts = Texts::harmless) {
     Index next = Outline::first(value);
     for (Index i = next; i < message_.end(value); ++i) {
@@ -266,7 +269,7 @@ class Judge {
     }
   }
 
-  // ---- who speaks --------------------------------------------------------------------------
+  // ---- Roles ----
 
   bool input(Index response) {
     if (!guards_instructions_) return true;
@@ -283,11 +286,11 @@ class Judge {
     return true;
   }
 
-  /// What is said in the system's name is an instruction by another name.
+  /// Content in the system's role acts as an instruction.
   bool speaker(Index item, const std::string& place, const std::string& param) {
     if (!guards_instructions_) return true;
     std::optional<Index> role;
-    bool says = true;  // a message, as an item without a type may be
+    bool says = true;  // a message; an item without a type counts as one
     for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
       const std::string name = message_.name(i);
       const std::string fold = folded(name);
@@ -320,13 +323,13 @@ class Judge {
   }
 
   bool is_harmless_part(const std::string& type) const {
-    // A type of the protocol says nothing of a field, though it is made of the same words.
+    // A type of the protocol names no field, although it consists of the same words.
     if (is_part_type(type)) return true;
     return may_be_part_type(type) &&
            locks_.words.meaning(folded(type)) != LockedWords::Meaning::field;
   }
 
-  // ---- answers -----------------------------------------------------------------------------
+  // ---- Answers ----
 
   bool unreadable() {
     switch (message_.fault()) {
@@ -409,8 +412,8 @@ class Judge {
   std::optional<Refusal> refused_;
 };
 
-/// Whether an event has nothing but texts and numbers where its type has them: audio is not worth a
-/// second look.
+/// True if the event has only texts and numbers where its type has them. Audio passes without a
+/// second check.
 bool is_plain_event(std::string_view message, KnownMembers known) {
   if (!std::all_of(known.begin(), known.end(),
                    [](const KnownMember& one) { return one.holds == Holds::value; }))

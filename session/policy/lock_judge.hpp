@@ -1,11 +1,10 @@
-// Whether one message of a client changes what is locked, or could be taken for one that does.
+// Decides whether a client message changes a locked field, or could be read as one that does.
 //
-// It fails closed: where something is locked, each name of a message must be plain, and one that
-// the protocol does not have in its place must not be a locked field's, or an envelope's. So a
-// member of a later protocol passes, and one that a lenient reader might take for a locked field
-// does not, whatever it is wrapped in.
+// It fails closed. With a lock, every name in a message must be plain. A name that the protocol
+// lacks at that place must not resemble a locked field or an envelope. So members of a later
+// protocol pass. Names that a lenient reader could take for a locked field do not, at any depth.
 //
-// Pure. Any thread. Untrusted input; never throws on it. One walk: time grows with the message.
+// Pure; any thread. Untrusted input: never throws on it. One pass: time grows with the message.
 #pragma once
 
 #include <functional>
@@ -28,13 +27,17 @@ struct Locks {
   LockedWords words;
 };
 
-/// Precondition: check_client_message() has passed the message. `has`: the session as it is now;
-/// asked for only where a field is named.
+/// Returns the refusal, or nullopt. Precondition: check_client_message() has accepted the message.
+///
+/// - `locks`: the locked fields and words.
+/// - `type`: the type of the event.
+/// - `limits`: values and depth that a message may have.
+/// - `has`: returns the present session; called only if the message names a field.
 std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
                                      std::string_view message, MessageLimits limits,
                                      const std::function<nlohmann::json()>& has);
 
-/// The event_id that an answer to this message names; empty if it has none, or a very long one.
+/// The event_id that an answer to this message quotes; empty if it has none or a very long one.
 std::string named_event_id(std::string_view message);
 
 }  // namespace verbatim::session

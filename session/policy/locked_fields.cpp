@@ -14,7 +14,7 @@ using Tree = nlohmann::json;
 using Index = json::Outline::Index;
 using json::Kind;
 
-/// Beta's flat names of fields that GA has elsewhere: a lock holds whatever name is used. Both
+/// Beta's flat names of fields that GA has at another place: a lock holds for both names. Both
 /// folded.
 constexpr std::pair<std::string_view, std::string_view> beta_names[] = {
     {"voice", "audio.output.voice"},
@@ -28,13 +28,13 @@ constexpr std::pair<std::string_view, std::string_view> beta_names[] = {
     {"maxresponseoutputtokens", "maxoutputtokens"},
 };
 
-/// What a response.create has that is no field of a session.
+/// Members of a response.create that are not fields of a session.
 constexpr std::string_view of_responses_alone[] = {"conversation", "input", "metadata"};
 
-/// Of a path in an answer.
+/// Longest path quoted in an answer.
 constexpr std::size_t path_bytes_max = 256;
 
-/// A folded path by GA's names; instructions for what takes their place.
+/// A folded path by GA's names. A field that replaces the instructions counts as `instructions`.
 std::string canonical(std::string path) {
   for (const auto& [beta, ga] : beta_names)
     if (covers(beta, path)) return std::string(ga) + path.substr(beta.size());
@@ -53,7 +53,7 @@ bool is_small_name(std::string_view name) {
   });
 }
 
-/// One look at a change. Only what is locked, or holds it, is looked at.
+/// Checks one change. Looks only at locked fields and the objects that hold them.
 class Look {
  public:
   using Wrong = LockedFields::Wrong;
@@ -63,8 +63,8 @@ class Look {
        bool of_response, const std::function<Tree()>& has)
       : message_(message), fields_(fields), all_(all), of_response_(of_response), ask_(has) {}
 
-  /// An object that holds a locked field. `path`: folded and canonical, `written` as it stands;
-  /// both end with a dot, or are empty.
+  /// Checks an object that holds a locked field. `path`: folded and canonical; `written`: as the
+  /// client wrote it. Both end with a dot, or are empty.
   bool holder(Index object, const std::string& path, const std::string& written) {
     for (Index i = json::Outline::first(object); i < message_.end(object); i = message_.end(i)) {
       const std::string name = message_.name(i);
@@ -121,7 +121,7 @@ class Look {
     return false;
   }
 
-  /// Whether a locked field, or one that would replace it, is asked to be as it is.
+  /// True if a locked field, or one that replaces it, is set to its present value.
   bool says_what_is(Index value, const std::string& field, const std::string& written) {
     static const Tree realtime = "realtime";
     const std::size_t dot = written.rfind('.');
@@ -129,13 +129,13 @@ class Look {
     const std::string name = dot == written.npos ? written : written.substr(dot + 1);
     const Tree* now = around == nullptr ? nullptr : member_of(*around, name);
     if (now == nullptr && written == "type") now = &realtime;
-    // What a session does not have can be left so, if it is called by its own name.
+    // A field that the session does not have may stay unset, if the client uses its own name.
     const bool own = is_small_name(name) && !has_in_other_letters(around, name) &&
                      (folded(written) == field || covers("prompt", written));
     return compare(value, now, own, written);
   }
 
-  /// An update changes only what it names: a member that is not named may be there.
+  /// An update changes only the members that it names; other members may exist.
   bool compare(Index value, const Tree* now, bool own, const std::string& written) {
     if (!message_.is(value, Kind::object) || message_.empty(value)) {
       const bool same = now != nullptr ? equal(message_, value, *now) || says_nothing(value, *now)
@@ -166,7 +166,7 @@ class Look {
   std::optional<Tree> has_;
 };
 
-/// Paths of all that an object names: its leaves, and objects that are empty.
+/// Paths of all leaves of an object; an empty object counts as a leaf.
 void leaves(const Tree& object, const std::string& path, std::vector<std::string>& out) {
   for (const auto& [name, value] : object.items()) {
     if (value.is_object() && !value.empty()) {

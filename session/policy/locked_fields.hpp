@@ -1,11 +1,11 @@
-// Which fields of a session a client may not change, whatever name it gives them, and whether what
-// it asks for changes one.
+// The session fields that a client may not change, under any name, and the check of a change
+// against them.
 //
-// It fails closed: a gateway behind us may be lenient about letters, underscores, shapes and
-// positions, so what one of them could take for a locked field counts as that field, and passes
-// only where it says what the field says already, in the field's own spelling.
+// It fails closed. A gateway behind the relay may be lenient about case, underscores, shapes and
+// places. So every name that it could read as a locked field counts as that field. It passes only
+// with the field's present value and in the field's own spelling.
 //
-// Pure. One thread. Untrusted input; never throws on it. Time grows with the size of the message.
+// Pure. One thread. Untrusted input: never throws on it. Time grows with the size of the message.
 #pragma once
 
 #include <functional>
@@ -19,26 +19,26 @@
 
 namespace verbatim::session {
 
-/// Whether `path` is `field`, or in it. Both with dots between their parts.
+/// True if `path` is `field` or lies in it. Both have dots between their parts.
 bool covers(std::string_view field, std::string_view path);
 
 class LockedFields {
  public:
-  /// By its path in GA's session object, or in beta's.
+  /// `field`: its path in the session object of GA or beta.
   void lock(std::string_view field);
   void lock_all() { all_ = true; }
-  /// The leaves of a session object in JSON.
+  /// Locks the leaves of a session object in JSON.
   void lock_all_of(const std::string& session_json);
 
   bool any() const { return all_ || !fields_.empty(); }
   bool all() const { return all_; }
-  /// Whether a change of this field, or of something in it, changes what is locked.
+  /// True if a change of this field, or inside it, changes a locked field.
   bool touches(std::string_view field) const;
-  /// Whether a change of this field is for wrong_in() to judge. `path`: folded.
+  /// True if wrong_in() must check a change of this field. `path`: folded.
   bool judges(std::string_view path, bool of_response) const;
 
-  /// The parts of all paths, folded, by every name that a protocol has for them: of
-  /// audio.output.voice they are audio, output and voice, of which the last is the field itself.
+  /// The parts of all locked paths, folded, by every name that a protocol has for them. For
+  /// audio.output.voice they are audio, output and voice; the last is the field itself.
   struct Part {
     std::string name;
     bool last = false;
@@ -50,9 +50,10 @@ class LockedFields {
     Kind kind = Kind::locked;
     std::string path;  ///< in the session object, as the client wrote it
   };
-  /// What is wrong with this change; nullopt if nothing is. `change`: an object, a session or
-  /// (`of_response`) what one response shall have instead. `has`: what the session has now; asked
-  /// for once at most.
+  /// The first error in a change; nullopt if it is allowed.
+  /// - `change`: an object in `message`: a session, or (`of_response`) the settings of one
+  ///   response.
+  /// - `has`: returns the present session; called once at most.
   std::optional<Wrong> wrong_in(const json::Outline& message, json::Outline::Index change,
                                 bool of_response, const std::function<nlohmann::json()>& has) const;
 

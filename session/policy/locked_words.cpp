@@ -8,14 +8,15 @@
 namespace verbatim::session {
 namespace {
 
-/// Stand in the protocol around what is locked.
+/// Objects of the protocol that can hold a locked field.
 constexpr std::string_view envelopes[] = {"session", "response", "item",   "input",
                                           "role",    "content",  "message"};
 
 /// Parts of paths that any object may have.
 constexpr std::string_view of_anything[] = {"type", "id", "name", "object"};
 
-/// Other names by which servers know a field, each with what the name begins or holds.
+/// Other names that servers use for a field, each with a text that the name begins with or
+/// contains.
 constexpr std::pair<std::string_view, std::string_view> other_names[] = {
     {"instructions", "instruct"},  {"instructions", "prompt"}, {"instructions", "system"},
     {"instructions", "developer"}, {"tools", "function"},      {"audio.output.voice", "speaker"},
@@ -29,7 +30,7 @@ bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 
-/// Without the s of a plural.
+/// The name without a plural s.
 std::string_view singular(std::string_view fold) {
   if (fold.size() > stem_bytes_min && fold.ends_with('s')) fold.remove_suffix(1);
   return fold;

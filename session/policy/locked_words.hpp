@@ -1,8 +1,9 @@
-// Names that may not stand in a client's message where the protocol does not have them, since a
-// lenient reader could take them for what is locked: the parts of locked fields, what gateways call
-// the same things, and the protocol's own envelopes.
+// Names that a client message may use only where the protocol has them, because a lenient reader
+// could take them for a locked field: the parts of locked fields, other servers' names for these,
+// and the protocol's envelopes.
 //
-// Immutable; any thread. One look takes as long as the name, whatever is locked.
+// Immutable; any thread. One look-up takes time in proportion to the name, and does not depend on
+// the locks.
 #pragma once
 
 #include <array>
@@ -24,10 +25,10 @@ class LockedWords {
 
   enum class Meaning : std::uint8_t {
     none,
-    envelope,  ///< where a reader may look for a change, or for who speaks
-    field,     ///< of what is locked
+    envelope,  ///< a reader may look in it for a change, or for a role
+    field,     ///< a locked field
   };
-  /// `fold`: a name as folded() makes it. One that contains a field's counts as that field's.
+  /// `fold`: a name from folded(). A name that contains a locked field's name counts as that field.
   Meaning meaning(std::string_view fold) const;
 
  private:
@@ -35,8 +36,9 @@ class LockedWords {
   void add_field(const std::string& fold);
   bool contains_field(std::string_view fold) const;
 
-  std::unordered_set<std::string> whole_;                      ///< that must be equal
-  std::array<std::vector<std::string>, 256> stems_by_letter_;  ///< that may stand within a name
+  std::unordered_set<std::string> whole_;  ///< names that must match whole
+  /// names that match anywhere in a name, by first letter
+  std::array<std::vector<std::string>, 256> stems_by_letter_;
 };
 
 }  // namespace verbatim::session

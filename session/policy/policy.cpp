@@ -19,35 +19,35 @@ bool shows_session(std::string_view type) {
          type == "transcription_session.created" || type == "transcription_session.updated";
 }
 
-/// What a response has of its session: the provider repeats it there.
+/// True for events with a response, in which the provider repeats fields of the session.
 bool shows_response(std::string_view type) {
   return type == "response.created" || type == "response.done";
 }
 
-/// A response's own members by these names are none of its session's.
+/// Members of a response with these names are not fields of its session.
 bool is_of_responses(std::string_view field) {
   return field == "id" || field == "object" || field == "type";
 }
 
-/// As a reader takes it, whatever of it is escaped.
+/// The name with its escapes decoded, as a reader takes it.
 std::string decoded(const json::Members& member) {
   if (member.key().find('\\') == std::string_view::npos) return std::string(member.key());
   return json::View::of('"' + std::string(member.key()) + '"').string_or_empty();
 }
 
-/// Of a message whose type, or a name before it, is escaped: peek_type() gives none.
+/// The type of a message for which peek_type() finds none: its name, or one before it, is escaped.
 std::string type_of(std::string_view message) {
   for (json::Members members(json::View::of(message)); members.next();)
     if (decoded(members) == "type") return members.value().string_or_empty();
   return {};
 }
 
-/// An object without the members that are hidden, all else byte for byte.
+/// The object without its hidden members; all other members keep their bytes.
 std::string rewritten(json::View object, const std::string& path,
                       const std::vector<std::string>& hidden, bool& changed) {
   std::string out = "{";
   for (json::Members members(object); members.next();) {
-    // There are parsers that take Instructions for instructions.
+    // Compare without regard to case: some parsers read Instructions as instructions.
     const std::string here = path + lower_case(decoded(members));
     const auto hides = [&here](const std::string& field) { return covers(field, here); };
     if (std::any_of(hidden.begin(), hidden.end(), hides)) {
@@ -96,7 +96,7 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
   const auto hides = [this](const char* field) {
     return std::find(rules_.hidden.begin(), rules_.hidden.end(), field) != rules_.hidden.end();
   };
-  if (hides("instructions")) rules_.hidden.push_back("prompt");  // a template's variables
+  if (hides("instructions")) rules_.hidden.push_back("prompt");  // a template's variables show them
   if (!locked.any()) return;
   locked_ = std::make_shared<const Locks>(std::move(locked));
   Tree bound = Tree::parse(bound_json_, nullptr, false);

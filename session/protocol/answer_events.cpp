@@ -15,7 +15,7 @@ using Tree = nlohmann::json;
 
 Tree parsed(const std::string& json) { return Tree::parse(json, nullptr, false); }
 
-// ---- what is known of an answer ------------------------------------------------------------
+// ---- What is known of an answer ----
 
 struct OpenPart {
   OpenAnswers::Part announced;
@@ -37,8 +37,8 @@ struct WholeAnswer {
   std::vector<AnswerItem> items;
 };
 
-/// Reads them from what was announced, and from the transcript: its text, and all of an answer of
-/// which nothing was announced.
+/// Collects open answers from their announcements and from the transcript. The transcript has the
+/// text, and all that is known of an answer that was never announced.
 class AnswerReader {
  public:
   AnswerReader(const OpenAnswers& announced, const Transcript& transcript, bool spoken)
@@ -138,7 +138,7 @@ class AnswerReader {
   bool spoken_;
 };
 
-// ---- what is written -----------------------------------------------------------------------
+// ---- Writing the events ----
 
 class AnswerWriter {
  public:
@@ -271,7 +271,7 @@ class AnswerWriter {
     add_to(answer, item, "response.output_item.done", {{"item", item.json}});
   }
 
-  /// Its JSON, as it is when it has ended.
+  /// Gives the item's JSON the content and status that it has at its end.
   static void complete(AnswerItem& item) {
     item.json["status"] = "incomplete";
     if (is_call(item) && item.announced.arguments)

@@ -1,6 +1,6 @@
-// Answers under way, written as the provider writes them: told so far to a client that comes back,
-// and ended in the provider's place when its connection is lost. Source: protocol notes, section 5,
-// and the recorded streams.
+// Writes open answers as the provider's events: the text so far for a returning client, and the end
+// of an answer when its connection is lost. Source: protocol notes, section 5, and the recorded
+// streams.
 //
 // Pure; any thread.
 #pragma once
@@ -14,18 +14,21 @@
 
 namespace verbatim::session {
 
-/// Makes the event_id of each of the relay's own events.
+/// Returns the event_id for the next event that the relay writes.
 using EventIds = std::function<std::string()>;
 
-/// Each answer under way as it was announced, and its words so far as one delta a part, so that
-/// what the provider says next continues it. `spoken`: an answer of which nobody said in what form
-/// it comes is speech.
+/// Each open answer as it was announced, with its text so far as one delta for each part. The
+/// provider's next delta then continues it.
+///
+/// - `announced`, `transcript`: what the provider announced, and the text.
+/// - `spoken`: an answer of unknown form counts as speech.
+/// - `next_event_id`: makes the event_ids.
 std::vector<std::string> answers_so_far(const OpenAnswers& announced, const Transcript& transcript,
                                         bool spoken, const EventIds& next_event_id);
 
-/// The end of each answer under way, all that the provider sends and in its order: of each part
-/// that is open, of each item (status `incomplete`), and response.done with status `incomplete`,
-/// reason `connection_lost`.
+/// All events that end each open answer, in the provider's order: the end of each open part and of
+/// each item (status `incomplete`), then response.done with status `incomplete` and reason
+/// `connection_lost`. Parameters as for answers_so_far().
 std::vector<std::string> cut_off_answers(const OpenAnswers& announced, const Transcript& transcript,
                                          bool spoken, const EventIds& next_event_id);
 

@@ -1,13 +1,13 @@
-// Audio without base 64, for a client that asks for it: a third less on its leg. A frame is another
-// spelling of one event; the session, its numbering and the provider know events alone.
+// Binary audio frames for a client that asks for them: a third fewer bytes than Base64. A frame is
+// another form of one event. The session, its message numbers and the provider only see events.
 //
-// Up, a frame is the bytes of one input_audio_buffer.append. Down, it is one response's audio
-// delta:
-//   2 bytes    how long the head is, the high byte first
+// From the client, a frame is the audio of one input_audio_buffer.append. To the client, it is one
+// audio delta of a response:
+//   2 bytes    length of the head, high byte first
 //   the head   the event as JSON, without its `delta`
 //   the rest   the audio, in the session's output format
 //
-// Pure; any thread. Never throws (but for memory).
+// Pure; any thread. Throws only if memory runs out.
 #pragma once
 
 #include <optional>
@@ -16,14 +16,14 @@
 
 namespace verbatim::session {
 
-/// The event that a client's frame stands for.
+/// The event for a client's frame.
 std::string append_event(std::string_view audio);
 
-/// The frame for an event; nullopt if it is no audio delta, or one that a frame can not hold (its
-/// audio is not base 64, its head over 65,535 bytes): such an event goes as it is.
+/// The frame for an event; nullopt if the event must be sent unchanged. That is any event but an
+/// audio delta, and a delta whose audio is not Base64 or whose head exceeds 65,535 bytes.
 std::optional<std::string> audio_frame(std::string_view event);
 
-/// `verbatim.session` with the word that audio comes in frames; what is none stays as it is.
+/// Adds to a `verbatim.session` event that audio comes in frames; any other event stays unchanged.
 std::string with_audio_frames(std::string session_event);
 
 }  // namespace verbatim::session

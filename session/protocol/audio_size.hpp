@@ -1,6 +1,6 @@
-// How much audio a message carries: from the length of its base64, and the format in force.
+// Length of the audio in a message, from the length of its Base64 and the format in force.
 //
-// Pure; nothing is decoded.
+// Pure; any thread. Nothing is decoded.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace verbatim::session {
 
-/// Of a format as a session object has it, GA (an object) or beta (a name). 48000 (PCM of 16 bits
-/// at 24 kHz) if it says nothing.
+/// Bytes per second of a format in a session object of GA (an object) or beta (a name). 48000
+/// (16-bit PCM at 24 kHz) if the format does not say.
 inline std::int64_t bytes_per_second(json::View format) {
   const auto name = format.is(json::Kind::object) ? format["type"].between_quotes()  // GA
                                                   : format.between_quotes();         // beta
@@ -21,13 +21,13 @@ inline std::int64_t bytes_per_second(json::View format) {
   return rate >= 1000 && rate <= 192000 ? rate * 2 : 48000;
 }
 
-/// The same by the millisecond, rounded: good enough for what was heard of an answer, not for
-/// what it cost (44.1 kHz has 88.2).
+/// Bytes per millisecond, rounded. Precise enough for the heard part of an answer, but not for its
+/// cost: 44.1 kHz has 88.2.
 inline int bytes_per_ms(json::View format) {
   return static_cast<int>((bytes_per_second(format) + 500) / 1000);
 }
 
-/// Length of what base64 stands for, from the length of the base64 alone.
+/// Decoded length, from the length of the Base64 alone.
 inline std::int64_t decoded_length(std::string_view base64) {
   auto length = static_cast<std::int64_t>(base64.size());
   while (length > 0 && base64[static_cast<std::size_t>(length) - 1] == '=') --length;

@@ -1,5 +1,5 @@
-// The beta protocol of dialect.hpp: which events have another name, another shape, or no
-// counterpart. The shapes themselves are in beta_shapes.
+// The beta protocol behind dialect.hpp: events with another name, another shape or no counterpart.
+// The shapes are in beta_shapes. Stateless; any thread.
 #include <algorithm>
 #include <iterator>
 #include <string_view>
@@ -14,12 +14,12 @@ namespace {
 
 struct Rule {
   std::string_view from;
-  std::string_view to;           ///< empty: has no counterpart
-  std::string_view member = {};  ///< the one whose shape differs
+  std::string_view to;           ///< empty: no counterpart
+  std::string_view member = {};  ///< the member whose shape differs
   std::string (*shape)(json::View) = nullptr;
 };
 
-// Sorted. What is not here is the same in both.
+// Sorted by name. Events that are not listed are the same in both protocols.
 constexpr Rule client_rules[] = {
     {"conversation.item.create", "conversation.item.create", "item", beta::ga_item},
     {"response.create", "response.create", "response", beta::ga_response},
@@ -30,7 +30,7 @@ constexpr Rule client_rules[] = {
 constexpr Rule server_rules[] = {
     {"conversation.item.added", "conversation.item.created", "item", beta::beta_item},
     {"conversation.item.created", "conversation.item.created", "item", beta::beta_item},
-    {"conversation.item.done", ""},  // everything in it came by `added` and by deltas
+    {"conversation.item.done", ""},  // `added` and the deltas carry all of it
     {"conversation.item.input_audio_transcription.segment", ""},
     {"conversation.item.retrieved", "conversation.item.retrieved", "item", beta::beta_item},
     {"error", "error", "error", beta::beta_error},
@@ -71,7 +71,7 @@ const Rule* find(const Rule (&rules)[N], std::string_view type) {
 }
 
 std::string rewritten(json::View event, const Rule& rule, std::string_view name) {
-  // Azure has a part twice, the second time under another name.
+  // Azure sends a part twice, the second time under another name.
   const std::string_view twin = rule.member == "part" ? "content" : rule.member;
   json::ObjectWriter out;
   for (json::Members own(event); own.next();) {
@@ -90,7 +90,7 @@ class BetaDialect final : public Dialect {
  public:
   void to_provider(Message& message) const override {
     const Rule* rule = find(client_rules, peek_type(message.bytes));
-    // What will be refused must be refused as it was said.
+    // An invalid message stays unchanged, so that the refusal quotes what the client wrote.
     if (rule == nullptr || check_client_message(message.bytes)) return;
     message.bytes = rewritten(json::View::of(message.bytes), *rule, rule->to);
   }
@@ -102,11 +102,11 @@ class BetaDialect final : public Dialect {
     if (rule == nullptr) return true;
     if (rule->to.empty()) return false;
     if (rule->shape == nullptr) {
-      // Deltas, audio among them: the name is exchanged where it stands.
+      // Deltas, also of audio: replace only the name, in place.
       bytes.replace(static_cast<std::size_t>(type.data() - bytes.data()), type.size(), rule->to);
       return true;
     }
-    if (json::check(bytes)) return true;  // the provider's own affair
+    if (json::check(bytes)) return true;  // invalid JSON of the provider is passed on unchanged
     const auto event = json::View::of(bytes);
     const bool transcription =
         rule->member == "session" && event["session"]["type"].between_quotes() == "transcription";

@@ -29,7 +29,7 @@ std::string list_of(View array) {
   return out + ']';
 }
 
-// ---- values --------------------------------------------------------------------------------
+// ---- Values ----
 
 bool has_audio(View modalities) {
   for (Elements elements(modalities); elements.next();)
@@ -37,7 +37,7 @@ bool has_audio(View modalities) {
   return false;
 }
 
-// In GA audio brings its transcript, and text beside it is refused.
+// In GA, audio includes its transcript, and text beside audio is refused.
 std::string ga_modalities(View value) {
   return has_audio(value) ? std::string(R"(["audio"])") : as_it_is(value);
 }
@@ -63,21 +63,21 @@ std::string ga_format(View value) {
   return as_it_is(value);
 }
 std::string beta_format(View value) {
-  // A rate that beta can not name must not be taken for the one that it means.
+  // Beta has no name for other rates: keep GA's format, so that no wrong rate is announced.
   if (value["rate"].integer().value_or(pcm_rate) != pcm_rate) return as_it_is(value);
   for (const Format& format : formats)
     if (value["type"].between_quotes() == format.ga_type) return json::quoted(format.beta);
   return as_it_is(value);
 }
 
-// ---- members, and where each dialect has them ----------------------------------------------
+// ---- Members and their place in each dialect ----
 
-enum class Section { top, input, output };  ///< in GA: of the object, or of its `audio`
+enum class Section { top, input, output };  ///< in GA: of the object itself or of its `audio`
 
 struct Member {
-  std::string_view beta;  ///< empty: beta has no such thing
+  std::string_view beta;  ///< empty: beta has no such member
   Section place;
-  std::string_view ga;  ///< empty: GA has no such thing
+  std::string_view ga;  ///< empty: GA has no such member
   Convert to_ga = as_it_is;
   Convert to_beta = as_it_is;
 };
@@ -109,7 +109,7 @@ constexpr Member transcription_members[] = {input_format,   transcription,  nois
                                             no_modalities};
 constexpr Member response_create_members[] = {modalities,  voice,          output_format,
                                               most_tokens, no_temperature, input_items};
-// Here beta says max_output_tokens as GA does.
+// In a response, beta uses GA's name max_output_tokens.
 constexpr Member response_members[] = {modalities, voice, output_format, output_items};
 
 using MemberList = std::span<const Member>;
@@ -121,7 +121,7 @@ const Member* find(MemberList members, Wanted wanted) {
 }
 
 std::string nest(View flat, MemberList members, std::string_view type = {}) {
-  // With an `audio` it is GA's shape, whatever the client said of itself.
+  // An object with `audio` has GA's shape, even if the client announced beta.
   if (!flat.is(Kind::object) || flat["audio"].exists()) return as_it_is(flat);
   ObjectWriter top;
   ObjectWriter input;
@@ -165,7 +165,7 @@ std::string unnest(View nested, MemberList members) {
   return out.text();
 }
 
-// ---- items ---------------------------------------------------------------------------------
+// ---- Items ----
 
 std::string retyped(View part, std::string_view type) {
   ObjectWriter out;

@@ -1,10 +1,9 @@
-// The objects of the beta protocol and those of GA, turned into each other: sessions, responses,
-// items and their content, errors. Source: protocol notes, sections 2, 6 and 10; all of it is in
-// docs/dialects.md.
+// Converts the objects of the beta protocol to GA and back: sessions, responses, items with their
+// content, errors. Source: protocol notes, sections 2, 6 and 10; docs/dialects.md lists all of
+// them.
 //
-// Pure; any thread. Every function returns JSON. Precondition: json::check() accepts what the view
-// looks at. What is not of the expected kind is returned as it stands, and so is what is in the
-// wanted shape already.
+// Pure; any thread. Every function returns JSON. Precondition: json::check() accepts the view's
+// bytes. A value of an unexpected kind, or already in the target shape, is returned unchanged.
 #pragma once
 
 #include <string>
@@ -14,17 +13,17 @@
 
 namespace verbatim::session::beta {
 
-// From beta to GA: what a client says.
+// From beta to GA: client events.
 std::string ga_session(json::View session);
 std::string ga_transcription_session(json::View session);
 std::string ga_response(json::View response);  ///< of a response.create
 std::string ga_item(json::View item);
 
-// From GA to beta: what a client gets.
-std::string beta_session(json::View session);  ///< of either kind
+// From GA to beta: server events.
+std::string beta_session(json::View session);  ///< realtime or transcription
 std::string beta_response(json::View response);
 std::string beta_item(json::View item);
 std::string beta_part(json::View part);
-std::string beta_error(json::View error);  ///< `param` names the field as the client knows it
+std::string beta_error(json::View error);  ///< `param` becomes the beta name of the field
 
 }  // namespace verbatim::session::beta

@@ -1,4 +1,5 @@
-// The gate of protocol.hpp for what a client sends: check_client_message.
+// check_client_message() of event_reader.hpp: validates client messages. Pure; any thread;
+// untrusted input.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -15,29 +16,28 @@ namespace {
 
 constexpr std::size_t longest_event_id = 512;
 
-/// What is asked of the top level, in one walk over it.
+/// The top level of a message, read in one pass.
 struct Envelope {
-  /// A key that two parsers could read in two ways: written twice, or with escapes (which some
-  /// decode before they compare, and some do not).
+  /// A key that two parsers could read differently: it occurs twice, or contains escapes. Some
+  /// parsers decode escapes before they compare keys, others do not.
   std::optional<std::string_view> ambiguous_key;
   json::View type;
   json::View event_id;
   bool too_many = false;
 };
 
-/// More than any event has. A walk over them all, and the sorting of their names, is what a message
-/// could hold a thread up with.
+/// More members than any event has. The limit bounds the time for reading and sorting the names.
 constexpr std::size_t top_level_members_max = 1000;
 
-/// A name that some parsers take for `type`.
+/// A name that some parsers read as `type`.
 bool is_type_in_other_letters(std::string_view key) {
   return key != "type" && reads_as(key, "type");
 }
 
-/// Precondition: json::check() has passed the message, and it is an object.
+/// Precondition: json::check() has accepted the message, and it is an object.
 Envelope read_envelope(std::string_view message) {
   Envelope envelope;
-  std::array<std::byte, 1024> here;  // as many as events have; more are allocated
+  std::array<std::byte, 1024> here;  // enough for the keys of any known event; more are allocated
   std::pmr::monotonic_buffer_resource memory(here.data(), here.size());
   std::pmr::vector<std::string_view> keys(&memory);
   keys.reserve(8);
@@ -58,13 +58,14 @@ Envelope read_envelope(std::string_view message) {
   return envelope;
 }
 
-/// Empty if it is too long to be given back.
+/// Empty if the id is too long to quote.
 std::string kept_event_id(json::View value) {
   std::string id = value.string_or_empty();
   return id.size() > longest_event_id ? std::string() : id;
 }
 
-/// What of a client's own words may stand in an answer: short, and plainly printable.
+/// Quotes client input for an error message: at most 64 bytes, all but printable ASCII replaced by
+/// '?'.
 std::string quoted(std::string_view word) {
   std::string out = "'";
   for (const char c : word.substr(0, 64)) out += c >= ' ' && c <= '~' ? c : '?';
@@ -78,7 +79,7 @@ std::string known_types() {
          "response.create, session.update";
 }
 
-/// The event_id of a message that is not checked, if it stands near the beginning.
+/// The event_id of an unchecked message, if it is near the beginning.
 std::string early_event_id(std::string_view message) {
   constexpr std::size_t bytes_max = 4096;
   for (auto members = json::Members::begun(message.substr(0, bytes_max)); members.next();)

@@ -1,10 +1,10 @@
-// What a client speaks where that is not what the provider speaks: the translation both ways, apart
-// from the session, which knows the provider's words only. A client that speaks those has no
-// dialect, and none of its messages is looked at a second time.
+// Translates between a client's protocol and the provider's. The session knows only the provider's
+// protocol. A client that speaks that protocol has no dialect, and its messages need no second
+// pass.
 //
-// Pure and without state: one object serves every session on every thread. Untrusted input: what
-// is not understood stays as it came, for the session to judge. Another dialect is another class,
-// and a line in server/relay/access/upgrade_request that recognises its clients.
+// Stateless: one object serves every session on every thread. Untrusted input: a message that is
+// not understood stays unchanged, and the session judges it. To add a dialect, write another class
+// and recognise its clients in server/relay/access/upgrade_request.
 #pragma once
 
 #include "session/protocol/message.hpp"
@@ -15,16 +15,16 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
 
-  /// What the client said, before the session looks at it.
+  /// Translates a client message, before the session reads it.
   virtual void to_provider(Message& message) const = 0;
 
-  /// What goes to the client, the provider's words and the relay's own. False: the dialect has no
-  /// words for it, and the client gets nothing.
+  /// Translates a message to the client, from the provider or the relay. False: the dialect has no
+  /// counterpart, and the message must be dropped.
   virtual bool to_client(Message& message) const = 0;
 };
 
-/// The provider's protocol as it was before general availability. docs/dialects.md has the whole
-/// of it.
+/// The provider's beta protocol, from before general availability (GA). docs/dialects.md describes
+/// it.
 const Dialect& beta_dialect();
 
 }  // namespace verbatim::session

@@ -1,4 +1,4 @@
-// The codes in what a provider says of an error. Pure; any thread.
+// Reads the error code from a provider's error. Pure; any thread.
 #pragma once
 
 #include <initializer_list>
@@ -8,14 +8,17 @@
 
 namespace verbatim::session {
 
-/// The first that is a code. What has blanks or is long is the provider's free text, which may
-/// repeat what was said or carry a key: if there is nothing else it is called "other". Empty if
-/// none is there.
+/// The first candidate that is a code. A long text, or one with blanks, is the provider's free
+/// text, which may repeat speech or contain a key. If there is only such text, the result is
+/// "other". Empty if there is nothing.
 std::string plain_code(std::initializer_list<json::View> candidates);
 
-/// Why a response ended so; empty if nothing says it. Servers say it in the details, which some
-/// make a string, in the error within them or beside them, which may be a string too, or as other
-/// interfaces of the provider do. `outside`: the error beside the response.
+/// The reason for a response's end; empty if there is none. Servers put it in different places:
+/// - in the details, which may be a string;
+/// - in an error within or beside the details, which may be a string too;
+/// - where the provider's other interfaces have it.
+///
+/// `outside`: the error beside the response.
 std::string reason_of(json::View response, json::View outside);
 
 }  // namespace verbatim::session

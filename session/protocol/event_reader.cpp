@@ -18,9 +18,9 @@ using json::View;
 
 using Body = std::optional<EventBody>;
 
-// ---- the provider's nouns ------------------------------------------------------------------
+// ---- The provider's objects ----
 
-/// Session: transcription and output format, GA (nested) or beta (flat).
+/// Of a session: transcription and output format, in the shape of GA (nested) or beta (flat).
 struct AudioSettings {
   bool transcription_on = false;
   int output_bytes_per_ms = 48;
@@ -51,11 +51,11 @@ ItemStatus item_status(std::string_view status) {
   return ItemStatus::none;
 }
 
-/// Where words may be, beside the member that the protocol names: compatible servers mix them up.
+/// Members that may hold the text besides the documented one: compatible servers mix them up.
 constexpr std::string_view word_members[] = {"text", "transcript", "refusal", "delta"};
 
-/// What `member` has, else the first other member that has words. Not a value if none of them is
-/// there; the wrong kind if `member` holds something else.
+/// The value of `member`; if absent, the first other member with text. Absent if there is none. Of
+/// another kind if `member` holds something else.
 template <class From>
 View words_in(From& from, std::string_view member) {
   View value = from[member];
@@ -66,8 +66,8 @@ View words_in(From& from, std::string_view member) {
   return value;
 }
 
-/// A content part that can hold text; nullopt for images and for kinds not known (rule 11). Some
-/// compatible servers give a plain string, or leave the type out.
+/// A content part that can hold text; nullopt for images and unknown kinds (rule 11). Some
+/// compatible servers send a plain string, or leave out the type.
 std::optional<Part> read_part(View part, int content_index) {
   if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
   const auto type = part["type"].between_quotes();
@@ -111,7 +111,7 @@ int output_index(Object& message) {
   return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index) : no_output_index;
 }
 
-// ---- one reader for each kind of event -----------------------------------------------------
+// ---- One reader for each kind of event ----
 
 Body session_created(Object& message) {
   const View session = message["session"];
@@ -159,7 +159,7 @@ Body output_item(Object& message) {
                     output_index(message)};
 }
 
-/// The event's text; empty if there is none. nullopt if there is something else in its place.
+/// The event's text; empty if there is none. nullopt if the member is not text.
 std::optional<Text> text_in(Object& message, std::string_view member) {
   const View value = words_in(message, member);
   if (auto text = value.string()) return Text::from_wtf8(std::move(*text));
@@ -309,14 +309,15 @@ Body response_cancel(Object& message) {
   return CancelRequested{message["response_id"].string_or_empty()};
 }
 
-// ---- names ---------------------------------------------------------------------------------
+// ---- Names ----
 
 struct Entry {
   std::string_view type;
-  Body (*read)(Object& message);  ///< nullptr: means nothing to a transcript
+  Body (*read)(Object& message);  ///< nullptr: has no meaning for a transcript
 };
 
-// Sorted, for a binary search. What the provider sends and is not here is none of our business.
+// Sorted, for a binary search. Provider events that are not listed have no meaning for a
+// transcript.
 constexpr Entry server_events[] = {
     {"conversation.item.added", item_added},
     {"conversation.item.created", item_added},  // beta
@@ -392,8 +393,8 @@ bool says_something(const Item& item) {
                      [](const Part& part) { return !part.text.empty(); });
 }
 
-/// Without the id of an item an event is still of use if it carries words, says that something was
-/// said, or ends a wait; the engine finds the item, or makes one.
+/// An event without an item id is still useful if it carries text, records that something was said,
+/// or ends a wait. The transcript engine finds the item or creates one.
 bool is_of_use_without_id(const EventBody& body) {
   return std::visit(
       [](const auto& event) {
@@ -468,7 +469,7 @@ std::optional<Event> read_server_event(std::string_view message) {
     return empty ? std::nullopt : std::optional(unreadable);
   }
   if (!type.empty()) return read(server_events, type, view, true);
-  // Rare: the type is written with escapes, or there is none, or the bytes are no JSON.
+  // Rare: the type is written with escapes or absent, or the bytes are not JSON.
   if (json::check(message)) return unreadable;
   const std::string spelt = view["type"].string_or_empty();
   return read(server_events, spelt, view, true);

@@ -39,7 +39,8 @@ const char* shown_status(TurnStatus status) {
   return "completed";
 }
 
-/// One part of a message's content: as it came (absent if only its text is known), and its text.
+/// One part of a message's content: its original JSON (absent if only its text is known) and its
+/// text.
 struct ContentPart {
   View came;
   bool holds_text = true;
@@ -47,7 +48,7 @@ struct ContentPart {
   Text text;
 };
 
-/// All parts in their order: those that came as JSON, then those of which only the text is known.
+/// All parts in order: first those with JSON, then those of which only the text is known.
 std::vector<ContentPart> content_of(const Item& item, View came) {
   std::vector<ContentPart> all;
   for (json::Elements parts(came["content"]); parts.next();) {
@@ -70,7 +71,7 @@ std::vector<ContentPart> content_of(const Item& item, View came) {
   return all;
 }
 
-/// Of an answer that was talked over only what was heard is left.
+/// Keeps only the heard text of an answer that the user talked over.
 void keep_heard(std::vector<ContentPart>& parts, const Text& heard) {
   Text left = heard;
   for (ContentPart& part : parts)
@@ -84,7 +85,7 @@ std::string part_json(std::string_view type, std::string_view member, const std:
   return out.text();
 }
 
-/// A typed part with more beside its text: the text is ours, all else as it came.
+/// A typed part that has more than text: the text is replaced, all other members stay unchanged.
 std::string with_text(View part, const Text& text) {
   json::ObjectWriter out;
   for (json::Members members(part); members.next();)
@@ -102,7 +103,7 @@ std::string array_of(const std::vector<std::string>& parts) {
   return out + ']';
 }
 
-/// A message with this content: the members that came with it, or else the usual ones.
+/// A message with this content. Its other members are the original ones, or else the usual ones.
 std::string message_json(const Turn& turn, View came, const char* status,
                          const std::vector<std::string>& content) {
   json::ObjectWriter out;
@@ -125,7 +126,7 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
     if (!part.holds_text) {
       content.push_back(without_audio(part.came));
     } else if (answer) {
-      if (turn.status == TurnStatus::in_progress) continue;  // its words follow as deltas
+      if (turn.status == TurnStatus::in_progress) continue;  // its text follows as deltas
       content.push_back(spoken ? part_json("output_audio", "transcript", quoted_text(part.text))
                                : part_json("output_text", "text", quoted_text(part.text)));
     } else if (part.is_audio || (by_voice && !part.came.exists())) {
@@ -143,7 +144,7 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
                                        : part_json(answer ? "output_text" : "input_text", "text",
                                                    quoted_text({})));
   }
-  // A user's speech is complete as an item long before its words are known.
+  // A user's speech is complete as an item long before its transcription.
   return message_json(turn, came, answer ? shown_status(turn.status) : "completed", content);
 }
 
@@ -201,7 +202,7 @@ RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
   } else if (turn) {
     rebuilt = rebuilt_message(item, *turn);
   }
-  // What came in the provider's JSON goes out in ours: it must be JSON.
+  // Parts of the provider's JSON were copied in, so check that the result is JSON.
   if (!item.detail.empty() && !rebuilt.json.empty() && json::check(rebuilt.json))
     return {{}, "unreadable"};
   return rebuilt;

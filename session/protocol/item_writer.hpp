@@ -1,5 +1,5 @@
-// A conversation's items written in the provider's own shapes: as the provider shows them, and as a
-// client (or we in its place) asks for them. Protocol notes, sections 2 (replay limits) and 6.
+// Writes conversation items in the provider's shapes: as the provider shows them, and as a client
+// (or the relay for it) creates them. Protocol notes, sections 2 (replay limits) and 6.
 //
 // Pure; any thread.
 #pragma once
@@ -12,18 +12,20 @@
 
 namespace verbatim::session {
 
-/// How an item is shown in conversation.item.added and .done. `turn` is its turn, if it is one:
-/// its text counts. `spoken`: an answer is `output_audio`, else `output_text`.
+/// The item as shown in conversation.item.added and .done.
+/// - `turn`: the item's turn, if it has one; its text is used.
+/// - `spoken`: an answer is written as `output_audio`, else as `output_text`.
 std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken);
 
-/// The `item` of a conversation.item.create that brings an item into another conversation.
+/// The `item` of a conversation.item.create that adds an item to another conversation.
 struct RebuiltItem {
-  std::string json;          ///< empty: it can not be given
-  const char* why_not = "";  ///< then a word for the reason, as clients are told it
+  std::string json;          ///< empty: the item cannot be created again
+  const char* why_not = "";  ///< the reason for that, as clients get it
 };
 
-/// As it came, with what has become of its text: speech as text, since audio can not be given back;
-/// of an answer that was talked over what was heard. Precondition: not deleted.
+/// The original item with its present text. Speech becomes text, since audio cannot be sent again.
+/// An answer that the user talked over keeps only its heard text. Precondition: the item is not
+/// deleted.
 RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn);
 
 }  // namespace verbatim::session

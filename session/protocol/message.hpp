@@ -1,4 +1,4 @@
-// One message between two peers, as it is carried through the relay. Pure value.
+// One message between two peers on its way through the relay. Pure value.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,19 @@
 
 namespace verbatim::session {
 
-/// What a message is, for counting.
+/// Kind of a message, for the metrics.
 enum class MessageKind : std::uint8_t { audio = 0, text = 1, other = 2 };
 
-/// One WebSocket message, moved from hop to hop, never copied.
+/// One WebSocket message. It is moved through the relay, never copied.
 struct Message {
   std::string bytes;
-  std::int64_t received_us = 0;  ///< monotonic microseconds when it was read; 0: made here
+  std::int64_t received_us = 0;  ///< monotonic microseconds when it was read; 0: made by the relay
   MessageKind kind = MessageKind::other;
-  bool binary = false;  ///< no text: it came in a binary frame, and leaves in one
-  std::shared_ptr<MessageMemory> memory = nullptr;  ///< of a large one
+  bool binary = false;  ///< not text: received and sent in a binary frame
+  std::shared_ptr<MessageMemory> memory = nullptr;  ///< only for a large message
 };
 
-/// Shared, because what is being written to one connection may be wanted on the next.
+/// Shared: a message that is being written to one connection may be needed on the next.
 using MessagePtr = std::shared_ptr<const Message>;
 
 }  // namespace verbatim::session

@@ -1,4 +1,4 @@
-// What a message counts as, from what the protocol says of its type. Pure.
+// Kinds of messages, by their type in the protocol. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -23,8 +23,8 @@ inline MessageKind kind_of(Traffic traffic) {
   return MessageKind::other;
 }
 
-/// What a provider sent in a binary frame. JSON is passed on as text, as the protocol has it, with
-/// U+FFFD for bytes that are no UTF-8; anything else leaves as it came.
+/// A provider message from a binary frame. JSON is passed on as text, as in the protocol, with
+/// U+FFFD for bytes that are not UTF-8. Anything else stays binary and unchanged.
 inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
   const bool is_text = utf8::is_valid(bytes);
   std::string text = is_text ? std::move(bytes) : utf8::replaced(bytes);
@@ -32,7 +32,7 @@ inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
   return {std::move(bytes), received_us, MessageKind::other, true};
 }
 
-/// One that the relay made.
+/// A message made by the relay.
 inline Message own_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
 
 }  // namespace verbatim::session

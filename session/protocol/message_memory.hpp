@@ -1,5 +1,5 @@
-// The memory of a large message, as the queues see it that hold the message: part of a bound that
-// all sessions share (server/net/large_messages). A small message has none.
+// The memory of a large message, as the queues that hold it see it. It is a share of a limit on all
+// sessions together (server/net/large_messages). A small message has none.
 //
 // Any thread; never blocks.
 #pragma once
@@ -11,12 +11,13 @@ namespace verbatim::session {
 class MessageMemory {
  public:
   virtual ~MessageMemory() = default;
-  /// The message has this many bytes now.
+  /// Reports the present size of the message.
   virtual void resize(std::size_t bytes) = 0;
-  /// The message stays only in case that it is wanted again. False: there is no room for such ones,
-  /// and it must be dropped. May be called again.
+  /// The message stays only for a possible resume. False: there is no room for such messages, and
+  /// it must be dropped. May be called again.
   virtual bool keep() = 0;
-  /// The message has left on its connection; what is still held of it was kept.
+  /// The message has been written to its connection; queues that still hold it retain it for a
+  /// resume.
   virtual void sent() = 0;
 };
 

@@ -8,7 +8,7 @@ namespace verbatim::session {
 
 namespace {
 
-/// What an answer, an item or a part costs beside its JSON.
+/// Estimated size of an answer, an item or a part without its JSON.
 constexpr std::size_t entry_bytes = 256;
 
 template <class List, class Matches>
@@ -194,7 +194,7 @@ void OpenAnswers::note_end(const Reading& event) {
   } else if (event.view["content_index"].exists()) {
     Part* const in = part(*about, event);
     if (in == nullptr) return;
-    // GA's names and beta's end alike.
+    // The names of GA and beta have the same ends.
     const bool audio_done = type.ends_with("audio.done");
     const bool transcript_done = type.ends_with("audio_transcript.done");
     in->spoken = in->spoken || audio_done || transcript_done ||

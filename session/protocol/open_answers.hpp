@@ -1,6 +1,6 @@
-// What the provider has announced of the answers that are under way: their objects as they came,
-// and which of their items and parts have ended. If the provider's connection is lost, the answers
-// are ended in its place from this (snapshot.hpp). Text is not kept here: the transcript has it.
+// The announcements of open answers: their original objects, and the items and parts that have
+// ended. If the upstream connection is lost, answer_events.hpp ends the answers from this. Text is
+// not kept here; the transcript has it.
 //
 // Pure; part of a RealtimeSession, on its thread. Untrusted input: never throws on it.
 #pragma once
@@ -15,8 +15,8 @@ namespace verbatim::session {
 
 class OpenAnswers {
  public:
-  /// `bytes_max`: how much is remembered of all answers together. What does not fit is left out
-  /// where it came: an object is then written with what the transcript knows of it.
+  /// `bytes_max`: limit on the JSON kept of all answers together. JSON that does not fit is left
+  /// out; the object is then written from the transcript.
   explicit OpenAnswers(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   struct Part {
@@ -30,31 +30,31 @@ class OpenAnswers {
   struct Item {
     std::string id;
     int output_index = 0;
-    std::string json;  ///< as response.output_item.added has it; empty: not remembered
-    /// conversation.item.added has come: its `previous_item_id`, as JSON.
+    std::string json;  ///< from response.output_item.added; empty: not kept
+    /// `previous_item_id` of conversation.item.added, as JSON; nullopt: it has not come.
     std::optional<std::string> previous;
     bool ended_in_conversation = false;  ///< conversation.item.done
     bool ended = false;                  ///< response.output_item.done
-    /// Of a tool's call, so far; nullopt: there was no room.
+    /// Arguments of a tool call so far; nullopt: they did not fit.
     std::optional<std::string> arguments = std::string();
     bool arguments_ended = false;
-    std::vector<Part> parts;  ///< in the order in which they were announced
+    std::vector<Part> parts;  ///< in the order of their announcement
   };
 
   struct Answer {
     std::string id;
-    std::string json;  ///< as response.created has it; empty: not remembered
+    std::string json;  ///< from response.created; empty: not kept
     std::vector<Item> items;
 
     const Item* find(std::string_view item_id) const;
   };
 
-  /// A message of the provider's that goes to the client. Deltas of audio and text mean nothing.
+  /// Takes a provider message that goes to the client. Deltas of audio and text are ignored.
   void see(std::string_view type, std::string_view message);
-  /// The connection is over, and what it had begun.
+  /// The upstream connection has ended: forgets its answers.
   void clear();
 
-  /// nullptr if nothing was announced of it.
+  /// nullptr if the answer was not announced.
   const Answer* find(std::string_view response_id) const;
   bool empty() const { return answers_.empty(); }
   std::size_t bytes() const { return bytes_; }
@@ -62,10 +62,10 @@ class OpenAnswers {
  private:
   struct Reading;
 
-  Answer* answer(std::string_view response_id);  ///< made if unknown; nullptr: there is no room
-  Item* item(const Reading& event);              ///< the same
+  Answer* answer(std::string_view response_id);  ///< added if unknown; nullptr: no room
+  Item* item(const Reading& event);              ///< likewise
   Item* find_item(std::string_view item_id);
-  Part* part(Item& item, const Reading& event);  ///< the same as answer()
+  Part* part(Item& item, const Reading& event);  ///< likewise
   void begin(const Reading& event);
   void finish(const Reading& event);
   void announce(const Reading& event);

@@ -9,7 +9,7 @@ constexpr std::string_view name_of(Direction direction) {
   return direction == Direction::to_client ? "s2c" : "c2s";
 }
 
-/// One line into `recording`: an event, or the reason why it is none.
+/// Reads one line into `recording`: an event, or the reason why it cannot be read.
 void read_line(std::string_view line, std::size_t number, Recording& recording) {
   const auto refuse = [&](std::string why) {
     recording.errors.push_back({number, std::move(why)});

@@ -1,6 +1,6 @@
-// Recorded streams: JSON Lines, one event a line (the interface, section 6):
+// Reads and writes recorded streams: JSON Lines, one event a line (the interface, section 6):
 //   {"t_ms":1234,"dir":"s2c"|"c2s","event":{...}}
-// `t_ms` may be null or absent. The event's bytes are kept as they stand in the file.
+// `t_ms` may be null or absent. The event's bytes stay as they are in the file. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@ struct RecordedEvent {
 };
 
 struct RecordingError {
-  std::size_t line = 0;  ///< 1-based
+  std::size_t line = 0;  ///< from 1
   std::string message;
 };
 
 struct Recording {
   std::vector<RecordedEvent> events;
-  std::vector<RecordingError> errors;  ///< lines that were skipped, each with its reason
+  std::vector<RecordingError> errors;  ///< skipped lines, each with its reason
 };
 
 Recording read_recording(std::string_view jsonl);

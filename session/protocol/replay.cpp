@@ -14,7 +14,7 @@ std::optional<Event> read(const RecordedEvent& recorded) {
                                                     : read_client_event(recorded.event);
 }
 
-/// The first session id that the provider told.
+/// The first session id that the provider sent.
 std::string provider_session_id(const Recording& recording) {
   for (const RecordedEvent& recorded : recording.events) {
     if (recorded.direction != Direction::to_client) continue;
@@ -31,7 +31,7 @@ std::string provider_session_id(const Recording& recording) {
 TimeMs play(const Recording& recording, Transcript& transcript) {
   TimeMs now = 0;
   for (const RecordedEvent& recorded : recording.events) {
-    // Some recorders keep no clock, and a file may say anything.
+    // Some recorders write no times, and a file may contain any number.
     now = std::clamp(recorded.t_ms.value_or(now), now, longest_ms);
     if (const auto event = read(recorded)) transcript.apply(*event, now);
   }

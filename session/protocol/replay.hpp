@@ -1,8 +1,8 @@
-// A recorded stream through the same code as a live one: what `verbatim replay` prints, and what
-// the tests of the recordings compare.
+// Runs a recorded stream through the code that live sessions use. `verbatim replay` prints the
+// result, and the recording tests compare it.
 //
-// Pure; any thread. Times come from the recording (its beginning is time zero), so that the same
-// file gives the same bytes every time.
+// Pure; any thread. Times come from the recording and begin at zero, so the same file always gives
+// the same bytes.
 #pragma once
 
 #include "session/protocol/recording.hpp"
@@ -11,7 +11,7 @@
 
 namespace verbatim::session {
 
-/// Feeds every event, both directions, to `transcript`. Returns the time of the last one.
+/// Applies every event, of both directions, to `transcript`. Returns the time of the last one.
 TimeMs play(const Recording& recording, Transcript& transcript);
 
 /// The finished transcript of a recording.

@@ -21,7 +21,7 @@ std::string_view literal_at(std::string_view message, std::size_t at) {
   return message.substr(at, end + 1 - at);
 }
 
-/// Of a literal that is not JSON's: what a reader makes of it that goes on all the same.
+/// Decodes a literal that is not valid JSON, as a lenient reader would.
 std::string loosely_decoded(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -39,7 +39,7 @@ std::string decoded(std::string_view literal) {
   return loosely_decoded(literal.substr(1, literal.find_last_not_of('"')));
 }
 
-/// Letters and digits alone, in lower case.
+/// Letters and digits only, in lower case.
 std::string letters_of(std::string_view text) {
   std::string letters;
   for (const char written : text) {
@@ -54,7 +54,7 @@ bool is_plain(std::string_view text) {
                      [](char c) { return c >= ' ' && c <= '~' && c != '\\'; });
 }
 
-/// A type as protocols have them, which has no second reading.
+/// A type as in the protocols; it can be read in only one way.
 bool is_small(std::string_view type) {
   return std::all_of(type.begin(), type.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
@@ -65,16 +65,16 @@ bool has_word_for_error(std::string_view letters) {
   return letters.find("error") != letters.npos || letters.find("fail") != letters.npos;
 }
 
-/// Of the value of a member `type`: it has a word for it, in whatever letters, as those of
-/// gateways' own errors have.
+/// Whether the value of `type` contains a word for an error, in any case, like the errors of
+/// gateways.
 bool may_be_error_type(json::View value) {
   const std::string_view plain = value.plain_string();
   if (plain.empty() || !is_plain(plain)) return true;
   return is_small(plain) ? has_word_for_error(plain) : has_word_for_error(letters_of(plain));
 }
 
-/// Whether some reader may take the member for the type or for an error. Most are known not to be
-/// by their first letter.
+/// Whether some reader may take the member for the type or for an error. The first letter rules out
+/// most members.
 bool is_suspicious(std::string_view key) {
   const char first = key.empty() ? ' ' : key.front();
   if (first >= 'a' && first <= 'z' && first != 't' && first != 'e') return false;
@@ -82,12 +82,12 @@ bool is_suspicious(std::string_view key) {
          reads_as(key, "errors");
 }
 
-/// Types of audio: long, many, and nothing is said in them.
+/// Types of audio events: long, frequent, and without text.
 bool is_audio(std::string_view type) { return type.ends_with("audio.delta"); }
 
 enum class Frame { error, audio, other };
 
-/// What some reader may take the frame for. One walk over its top level.
+/// The kind of frame that some reader may take it for. One pass over its top level.
 Frame frame_of(std::string_view message) {
   std::size_t types = 0;
   bool audio = false;
@@ -105,14 +105,14 @@ Frame frame_of(std::string_view message) {
   return audio ? Frame::audio : Frame::other;
 }
 
-/// A member whose value says what went wrong.
+/// A member whose value describes an error.
 bool tells_of_error(std::string_view key) {
   const std::string letters = letters_of(key);
   return has_word_for_error(letters) || letters == "statusdetails" ||
          letters == "incompletedetails";
 }
 
-/// A member whose value says that something went wrong in the object around it.
+/// A member whose value may mark the object around it as an error.
 bool may_mark_error(std::string_view key) {
   const std::string letters = letters_of(key);
   return letters == "type" || letters == "status";
@@ -178,8 +178,8 @@ std::string SecretFilter::cut(std::string text) const {
   return text;
 }
 
-/// A secret stands there as it is, or a letter that secrets have is written with an escape, or with
-/// an escape of an escape: a string may hold JSON.
+/// True if the message contains a secret as it is, or a character of a secret written as an escape.
+/// Also an escape of an escape counts, because a string may hold JSON.
 bool SecretFilter::may_hold_secret(std::string_view message) const {
   constexpr std::string_view control = "bfnrt";
   if (contains_secret(message)) return true;
@@ -199,15 +199,15 @@ bool SecretFilter::may_hold_secret(std::string_view message) const {
   return false;
 }
 
-/// Whether a secret stands in an error that is further within: in the value of a member that tells
-/// of one, or in an object that says of itself that it is one.
+/// Whether a deeper error contains a secret: in a member that describes an error, or in an object
+/// marked as an error.
 bool SecretFilter::has_secret_in_error(std::string_view message) const {
   struct Level {
     bool error = false;
     bool secret = false;
   };
   std::vector<Level> levels(1);
-  std::string key;  // of the value that follows
+  std::string key;  // of the following value
   for (std::size_t at = 0; at < message.size(); ++at) {
     const char c = message[at];
     if (c == '{' || c == '[') {
@@ -253,7 +253,8 @@ std::optional<std::string> SecretFilter::cut_frame(std::string_view message) con
   return cut_strings(message, 0);
 }
 
-/// Of a decoded string. It may be JSON itself: a gateway's copy of what the provider answered.
+/// Filters a decoded string. The string may itself be JSON: a gateway's copy of the provider's
+/// answer.
 std::string SecretFilter::cut_string(std::string text, int depth) const {
   constexpr int depth_max = 3;
   if (depth < depth_max && text.find('\\') != std::string::npos)
@@ -276,7 +277,7 @@ std::optional<std::string> SecretFilter::cut_strings(std::string_view message, i
     at += literal.size();
   }
   out.append(message.substr(copied));
-  // What is no JSON has no strings to look for: a reader shows it as it is.
+  // Text that is not JSON has no strings to find; a reader shows it unchanged, so filter it whole.
   if (contains_secret(out) && json::check(out)) out = cut(std::move(out));
   if (out == message) return std::nullopt;
   return out;

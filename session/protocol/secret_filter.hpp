@@ -1,8 +1,8 @@
-// Keeps the provider's key out of what the relay passes on, logs or stores: providers and gateways
-// repeat keys in their refusals.
+// Removes the provider's keys from messages, logs and stored data (P10): providers and gateways
+// repeat keys in their error messages.
 //
-// Any thread, without a lock; add() by one at a time. What was a secret once remains one: a peer
-// may repeat a key that has been replaced.
+// Any thread, without a lock; only one thread at a time may call add(). A secret stays in the list
+// for good, because a peer may repeat a key that was replaced.
 #pragma once
 
 #include <array>
@@ -19,46 +19,47 @@ namespace verbatim::session {
 
 class SecretFilter {
  public:
-  /// Hides nothing.
+  /// A filter without secrets; it removes nothing.
   SecretFilter() : SecretFilter(std::vector<std::string>()) {}
-  /// Values of fewer than `length_min` bytes are not hidden: they stand in ordinary words.
+  /// Shorter values, in bytes, are not filtered: they occur in ordinary words.
   static constexpr std::size_t length_min = 4;
   explicit SecretFilter(std::vector<std::string> secrets);
   SecretFilter(const SecretFilter&) = delete;
   SecretFilter& operator=(const SecretFilter&) = delete;
 
-  /// Hides these, too, from now on, wherever the filter is in use.
+  /// Adds secrets to remove from now on, wherever the filter is in use.
   void add(const std::vector<std::string>& more);
 
   bool contains_secret(std::string_view text) const;
-  /// Of a code, which is a word of the provider's choice: it has a secret or twelve letters of one,
-  /// whatever their case and what stands between them.
+  /// For an error code, a word that the provider chooses. True if it contains a secret, or twelve
+  /// characters of one, without regard to case and to characters between them.
   bool holds_part_of_secret(std::string_view code) const;
-  /// The text with `[hidden]` in place of each secret.
+  /// The text with each secret replaced by `[hidden]`.
   std::string cut(std::string text) const;
 
-  /// An `error` event of the provider, or a frame that a lenient reader may take for one, in which
-  /// a secret stands in some string, however it is escaped, with `[hidden]` in its place; all else
-  /// byte for byte. Such a frame has a type with the word error or fail in it, or a member `error`,
-  /// or it does not have exactly one plain type. Or it tells of an error further within, and a
-  /// secret stands there: an item's `error`, an answer's `status_details`. nullopt: nothing is to
-  /// be changed, or it is none.
+  /// Replaces secrets by `[hidden]` in an error frame, in all its strings and with any escapes; all
+  /// other bytes stay. nullopt: no change is needed, or it is not an error frame. An error frame
+  /// is:
+  /// - an `error` event of the provider;
+  /// - a frame that a lenient reader may take for one: it has a type with the word error or fail,
+  ///   or a member `error`, or not exactly one plain type;
+  /// - a frame with a secret in a deeper error: an item's `error`, an answer's `status_details`.
   std::optional<std::string> cut_error_event(std::string_view message) const;
-  /// Any frame, with `[hidden]` in place of a secret in each of its strings: what the relay keeps
-  /// is read from that. nullopt: it has none. Cheap for frames that have none.
+  /// Replaces secrets by `[hidden]` in every string of any frame. The relay stores only what it
+  /// reads from the result. nullopt: the frame has no secret; that case is cheap.
   std::optional<std::string> cut_frame(std::string_view message) const;
-  /// Codes of an event that hold a secret become "other": codes are logged, counted and shown.
+  /// Replaces codes of an event that hold a secret by "other": codes are logged, counted and shown.
   void cut_codes(Event& event) const;
 
  private:
   struct Secret {
     std::string value;
-    std::size_t rarest = 0;  ///< where its letter stands that ordinary text has least
+    std::size_t rarest = 0;  ///< place of its least frequent letter in ordinary text
   };
   struct Secrets {
     explicit Secrets(std::vector<std::string> values);
-    std::vector<Secret> all;          ///< the longest first: one may be a part of another
-    std::array<bool, 128> letters{};  ///< those of the secrets
+    std::vector<Secret> all;          ///< longest first: one may be a part of another
+    std::array<bool, 128> letters{};  ///< the characters that occur in the secrets
   };
 
   const Secrets& secrets() const { return *current_.load(std::memory_order_acquire); }
@@ -69,7 +70,7 @@ class SecretFilter {
   std::optional<std::string> cut_strings(std::string_view message, int depth) const;
   std::string cut_string(std::string text, int depth) const;
 
-  std::list<Secrets> versions_;  ///< a reader may have any of them in its hands
+  std::list<Secrets> versions_;  ///< kept, since a reader may still use any of them
   std::atomic<const Secrets*> current_;
 };
 

@@ -26,8 +26,8 @@ constexpr std::array<std::string_view, 4> transcription_path = {"session", "audi
 constexpr std::array<std::string_view, 2> beta_transcription_path = {"session",
                                                                      "input_audio_transcription"};
 
-/// The object with what `path` leads to replaced by `value`, all else byte for byte. Precondition:
-/// the path leads somewhere.
+/// The object with the value at `path` replaced, all other bytes unchanged. Precondition: the path
+/// exists.
 std::string replaced(View object, Path path, std::string_view value) {
   json::ObjectWriter out;
   for (json::Members members(object); members.next();) {
@@ -84,7 +84,7 @@ void SessionSettings::see(std::string_view message) {
 }
 
 std::string SessionSettings::created_message(std::string_view event_id) const {
-  // The session as it came, in a frame of our own: no parser between.
+  // The session's original bytes inside a new frame, without a parser.
   const std::string session = json_.empty() ? R"({"type":"realtime"})" : json_;
   std::string message = R"({"type":"session.created","event_id":")" + std::string(event_id) +
                         R"(","session":)" + session + "}";
@@ -95,7 +95,7 @@ std::string SessionSettings::created_message(std::string_view event_id) const {
 std::string SessionSettings::update_message(std::string_view event_id) const {
   auto session = nlohmann::json::parse(json_, nullptr, /*allow_exceptions=*/false);
   if (!session.is_object()) return {};
-  // The model is the connection's; the others name the old session.
+  // The connection sets the model; the others belong to the old session.
   for (const char* fixed : {"id", "object", "expires_at", "model", "client_secret"})
     session.erase(fixed);
   if (!session.contains("type")) session["type"] = "realtime";

@@ -1,7 +1,7 @@
-// The provider's `session` object as it was last seen: what the conversation is carried on with
-// when the connection changes. With it goes whether the client has switched input transcription
-// off: the relay has it on all the same, and such a client is not to see it. Protocol notes,
-// section 2.
+// The latest `session` object of the provider. A new upstream connection continues with it.
+//
+// It also knows whether the client has switched input transcription off. The relay keeps it on for
+// the transcript, and hides it from such a client. Protocol notes, section 2.
 //
 // Pure value; one thread at a time.
 #pragma once
@@ -15,8 +15,8 @@ namespace verbatim::session {
 class SessionSettings {
  public:
   SessionSettings() = default;
-  /// `json`: what to_json() gave, or a bare session object (as earlier versions stored it);
-  /// anything else counts as nothing seen.
+  /// `json`: the output of to_json(), or a bare session object as earlier versions stored it. Any
+  /// other text gives empty settings.
   static SessionSettings from_json(std::string json);
 
   /// Takes the `session` of a session.created or session.updated.
@@ -25,26 +25,26 @@ class SessionSettings {
   bool empty() const { return json_.empty(); }
   std::string to_json() const;
 
-  /// The client, or its token, has said of input transcription that it wants none, or some.
+  /// The client or its token has switched input transcription off (true) or on (false).
   void hide_transcription(bool hide) { hides_transcription_ = hide; }
   bool hides_transcription() const { return hides_transcription_.value_or(false); }
-  /// Neither has said anything.
+  /// Neither the client nor its token has set input transcription.
   bool leaves_transcription_open() const { return !hides_transcription_.has_value(); }
-  /// A message with a `session`, as a client may see it: transcription reads null if it is hidden.
-  /// nullopt: the message may pass as it is.
+  /// A message with a `session` as the client may see it: hidden transcription reads null. nullopt:
+  /// the message may pass unchanged.
   std::optional<std::string> without_transcription(std::string_view message) const;
 
-  /// session.created, as a client that comes back gets it.
+  /// session.created for a returning client.
   std::string created_message(std::string_view event_id) const;
-  /// session.update that gives another session the same settings, less what only the provider
-  /// sets. Empty if nothing was seen.
+  /// A session.update that gives another session the same settings, without those that only the
+  /// provider sets. Empty if no session was seen.
   std::string update_message(std::string_view event_id) const;
 
-  /// Speech is transcribed and nobody answers: the session is of type `transcription`.
+  /// The session only transcribes speech: its type is `transcription`.
   bool transcribes() const;
-  /// The provider finds the ends of utterances by itself.
+  /// The provider detects the end of utterances itself.
   bool detects_turns() const;
-  /// ... and answers them without being asked to.
+  /// The provider detects the end of utterances and answers without a request.
   bool answers_by_itself() const;
   /// Answers are spoken, not written.
   bool speaks() const;
