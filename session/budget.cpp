@@ -53,23 +53,22 @@ CloseReason close_reason(Limit limit) {
 std::string reached(Limit limit) {
   switch (limit) {
     case Limit::max_duration:
-      return "the session reached its longest duration";
+      return "max_duration: the session reached its longest duration";
     case Limit::idle_timeout:
-      return "nobody spoke or wrote for too long";
+      return "idle_timeout: no speech or text came in time";
     case Limit::audio_seconds:
-      return "audio_seconds: the session has used the audio that it may";
+      return "audio_seconds: the session reached its audio limit";
     case Limit::tokens:
-      return "tokens: the session has used the tokens that it may";
+      return "tokens: the session reached its token limit";
     case Limit::user_audio_seconds:
-      return "user_audio_seconds: the user's sessions have used the audio of this day";
+      return "user_audio_seconds: the user's sessions reached the audio limit of this day";
     case Limit::user_tokens:
-      return "user_tokens: the user's sessions have used the tokens of this day";
+      return "user_tokens: the user's sessions reached the token limit of this day";
     case Limit::journal_bytes:
-      return "journal_bytes: the user's sessions have sent more to be kept than they may in a "
-             "minute";
+      return "journal_bytes: the user's sessions reached the limit of journal bytes per minute";
     case Limit::all_journal_bytes:
-      return "all_journal_bytes: all sessions have sent more to be kept than they may in a minute, "
-             "and this one the most of it";
+      return "all_journal_bytes: all sessions together reached the limit of journal bytes per "
+             "minute, and this session wrote the most";
   }
   return {};
 }

@@ -36,7 +36,7 @@ std::string_view to_string(Limit limit);
 /// The reason with which a session ends at this limit: `policy` for a budget; each of the two
 /// clocks has its own reason.
 CloseReason close_reason(Limit limit);
-/// Message for the client: the limit that was reached and the setting that sets it.
+/// Message for the client: the name of the limit and what was reached.
 std::string reached(Limit limit);
 
 /// Total usage of all sessions of one user. The server implements it. add() may be called from the

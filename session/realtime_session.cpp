@@ -13,8 +13,8 @@ namespace verbatim::session {
 
 namespace {
 
-/// Share of the resume buffer retained while the client is attached: a quarter. Only messages on
-/// their way can get lost then, not those of an absence.
+/// Share of the resume buffer retained while the client is attached: a quarter. A client that is
+/// attached can only miss messages on their way; an absent one misses more.
 constexpr std::size_t kept_while_there_part = 4;
 
 /// How long a returned client's snapshot is held if the client does not send first. Some SDKs
@@ -68,7 +68,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   if (identity_.dialect != nullptr) identity_.dialect->to_provider(message);
   const std::string_view type = peek_type(message.bytes);
   if (type == "verbatim.end") {
-    end(CloseReason::client_ended, "the client asked for it", now);
+    end(CloseReason::client_ended, "the client sent verbatim.end", now);
     return;
   }
   auto refusal =
@@ -233,8 +233,8 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   held_created_.reset();
   if (how.after && !how.extension_events) {
     send_error("server_error", "messages_not_kept",
-               "What was sent behind message " + std::to_string(*how.after) +
-                   " is not kept any more; the conversation's items follow instead.");
+               "The messages after number " + std::to_string(*how.after) +
+                   " are no longer kept; the conversation's items follow instead.");
   }
   for (std::string& message : snapshot(transcript_, answers_, settings_, options_.item_bytes_max,
                                        [this] { return own_event_id(); })) {
@@ -287,7 +287,7 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
     if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
   }
   if (needs == 0) {
-    end(CloseReason::storage_failure, "the transcript can not be kept", now);
+    end(CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;
   }
   last_sequence_ = needs;

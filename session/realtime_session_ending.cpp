@@ -73,16 +73,17 @@ void RealtimeSession::time_passed(Moment now) {
   while (const auto notice = budget_.time_passed(now.mono_ms)) handle_limit(*notice, now);
   if (ended()) return;
   if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
-    end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
+    end(CloseReason::upstream_lost, "the provider accepted the connection but sent no message",
+        now);
   } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
-    upstream_failed("the provider did not take the conversation in time", now);
+    upstream_failed("the provider did not accept the conversation in time", now);
   } else if (!client_is_behind()) {
     client_stuck_since_ms_ = 0;
   } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
     client_stuck_since_ms_ = now.mono_ms;
     client_taken_then_ = to_client_.taken();
   } else if (now.mono_ms >= client_stuck_since_ms_ + options_.slow_client_timeout_ms) {
-    end(CloseReason::slow_client, "the client does not read", now);
+    end(CloseReason::slow_client, "the client reads too slowly", now);
   }
 }
 
@@ -90,7 +91,7 @@ void RealtimeSession::journal_failed(Moment now) {
   to_client_.drop_unsaved(journal_.durable());
   to_upstream_.drop_unsaved(journal_.durable());
   if (next_) next_->outbox().drop_unsaved(journal_.durable());
-  end(CloseReason::storage_failure, "the transcript can not be kept", now);
+  end(CloseReason::storage_failure, "the transcript cannot be saved", now);
 }
 
 void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
@@ -122,8 +123,8 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
 void RealtimeSession::end_unread(const std::string& error) {
   budget_.hand_on(transcript_.used());
   reason_ = CloseReason::storage_failure;
-  why_ = error + "; the transcript will be made from the journal when the server starts again";
-  close_what_is_open(*reason_, "the transcript can not be read");
+  why_ = error + "; the next start of the server makes the transcript from the journal";
+  close_what_is_open(*reason_, "the transcript cannot be read");
 }
 
 void RealtimeSession::suspend(const std::string& why, Moment now) {
@@ -135,7 +136,7 @@ void RealtimeSession::suspend(const std::string& why, Moment now) {
   budget_.hand_on(transcript_.used());
   final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});
   if (final_sequence_ == 0)
-    return end(CloseReason::storage_failure, "the transcript can not be kept", now);
+    return end(CloseReason::storage_failure, "the transcript cannot be saved", now);
   suspended_ = true;
   reason_ = CloseReason::server_shutdown;
   why_ = why;
@@ -181,8 +182,8 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   client_attached_ = false;
   dial_wanted_ = false;
   upstreams_ = 1;
-  outage_ = Outage{CloseReason::upstream_lost, "the conversation could not be taken up again",
-                   now.mono_ms};
+  outage_ =
+      Outage{CloseReason::upstream_lost, "the conversation could not be continued", now.mono_ms};
   // The answer under way was lost with the other process's connection: record its end.
   if (transcript_.is_answering())
     record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);

@@ -199,7 +199,7 @@ void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto event = read(clean ? *clean : message.bytes);
   if (!event) return;
   if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
-    upstream_failed("the provider refused to go on: " + next_->rejection(), now);
+    upstream_failed("the provider refused to continue the session: " + next_->rejection(), now);
     return;
   }
   prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
@@ -370,7 +370,7 @@ void RealtimeSession::upstream_failed(const std::string& why, Moment now,
   }
   backoff_.failed();
   if (backoff_.exhausted()) {
-    end(reason.value_or(outage_->reason), outage_->why + "; and then: " + why, now);
+    end(reason.value_or(outage_->reason), outage_->why + "; the last attempt failed: " + why, now);
     return;
   }
   outage_->retry_at_ms = now.mono_ms + backoff_.pause();

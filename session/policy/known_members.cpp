@@ -87,7 +87,7 @@ std::optional<std::string> wrong_member(verbatim::json::View object, std::string
     const std::string at = "'" + std::string(place) + shown_name(name) + "' ";
     if (std::find(known.begin(), known.end(), name) == known.end())
       return at + not_known(name, known) + ".";
-    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return at + "stands there twice.";
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return at + "occurs twice.";
     seen.push_back(std::move(name));
   }
   return std::nullopt;

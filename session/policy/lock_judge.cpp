@@ -339,12 +339,12 @@ class Judge {
       case Outline::Fault::too_deep:
         return refuse("message_too_complex",
                       "The message is nested more than " + std::to_string(limits_.depth_max) +
-                          " levels deep (policy.depth_max).",
+                          " levels deep (policy.depth_max). Send a flatter message.",
                       {});
       default:
         return refuse("invalid_value",
-                      "The message can be read in more than one way (a name that stands twice in "
-                      "an object, or half a character). Write each name once.",
+                      "Parsers may read the message differently: a name occurs twice in an object, "
+                      "or a string has half a surrogate pair. Write each name once.",
                       {});
     }
   }
@@ -353,8 +353,8 @@ class Judge {
     const std::string shown = printable(name);
     return refuse("invalid_value",
                   "The name '" + shown +
-                      "' can be read in more than one way. Write the protocol's names as they "
-                      "are, in their own place.",
+                      "' is ambiguous: parsers may read it differently. Write the protocol's "
+                      "names exactly, in their own place.",
                   shown);
   }
 
@@ -362,21 +362,25 @@ class Judge {
     const std::string shown = printable(name);
     return refuse("invalid_value",
                   "The protocol has no '" + shown +
-                      "', so where fields are fixed it may hold numbers and single words only.",
+                      "'. In a session with fixed fields, it may hold only numbers and single "
+                      "words.",
                   shown);
   }
 
   bool type_unknown(const std::string& name) {
     return refuse(
         "invalid_value",
-        "'" + name + "' must be one of the protocol's types where instructions are fixed.", name);
+        "'" + name +
+            "' must be one of the protocol's types, because the session's instructions are fixed.",
+        name);
   }
 
   bool role_missing(const std::string& param) {
-    return refuse("invalid_value",
-                  "A message must say its role where instructions are fixed: 'user' or "
-                  "'assistant'.",
-                  param);
+    return refuse(
+        "invalid_value",
+        "The session's instructions are fixed, so each message must have a role: 'user' or "
+        "'assistant'.",
+        param);
   }
 
   bool no_object(const std::string& place) {
@@ -388,7 +392,7 @@ class Judge {
     return refuse("field_locked",
                   "'" + shown +
                       "' is fixed for this session and was not changed. Leave it out, or send "
-                      "the value that it has.",
+                      "its present value.",
                   shown);
   }
 

@@ -34,7 +34,8 @@ class LockedFields {
   bool all() const { return all_; }
   /// True if a change of this field, or inside it, changes a locked field.
   bool touches(std::string_view field) const;
-  /// True if wrong_in() must check a change of this field. `path`: folded.
+  /// True if wrong_in() must check a change of this field. `path`: folded
+  /// (base/json/plain_name.hpp).
   bool judges(std::string_view path, bool of_response) const;
 
   /// The parts of all locked paths, folded, by every name that a protocol has for them. For

@@ -128,8 +128,8 @@ std::optional<Refusal> check_client_message(std::string_view message,
     return refuse(
         "invalid_value",
         "The top-level key " + quoted(*key) +
-            " is written twice, with escapes, in other letters or with other marks. Write each key "
-            "once and plainly.",
+            " occurs twice, or is written with escapes, other case or extra characters. Write each "
+            "key once, exactly as in the protocol.",
         key->find('\\') != key->npos ? std::string() : std::string(key->substr(0, 64)));
   }
   if (!envelope.type.exists()) {

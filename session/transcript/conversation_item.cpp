@@ -101,7 +101,7 @@ void ConversationItem::finish_part(int content_index, const Text& text, TimeMs n
 }
 
 void ConversationItem::repeat_part(const Part& given, bool final, TimeMs now) {
-  // After the connection has ended, our text stands: a rebuilt item may number its parts
+  // After the connection has ended, the text no longer changes: a rebuilt item may number its parts
   // differently.
   if (settled && text_bytes_ > 0) return;
   const std::size_t part = part_index(given.content_index);

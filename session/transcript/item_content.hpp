@@ -14,7 +14,7 @@ namespace verbatim::session {
 
 /// True if a content part of this type holds text: typed text, or the text of its audio.
 bool is_text_part(std::string_view type);
-/// True if it does, and the text is that of its audio.
+/// True if it holds text and the text is that of its audio.
 bool is_audio_part(std::string_view type);
 
 /// The item's original JSON without audio and without members that only the provider sets

@@ -73,8 +73,9 @@ struct Transcript::State::CallSigns {
   }
 };
 
-/// The call among `calls` that matches; nullptr if there is none. Matches by properties and index;
-/// never another's call. `guess`: without index and call id, take the last open one.
+/// The call among `calls` that matches; nullptr if there is none. Compares properties and index,
+/// and never returns a call that is known to be another. `guess`: without index and call id, take
+/// the last open one.
 ConversationItem* Transcript::State::call_among(const std::vector<ConversationItem*>& calls,
                                                 const CallSigns& reported, bool mcp,
                                                 int output_index, bool guess) {

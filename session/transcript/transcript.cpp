@@ -61,8 +61,9 @@ void Transcript::State::place_in_front(ConversationItem& item) {
   item.in_chain = true;
 }
 
-/// A new connection does not know the items that it was not given. If it names an earlier item, it
-/// means the end of that one's conversation. A client's request is taken literally.
+/// A new connection does not know the items that it was not given. If it names an item of an
+/// earlier connection, the new item belongs behind all items of earlier connections. A client's
+/// request is taken literally.
 void Transcript::State::place_behind(ConversationItem& item, ConversationItem& before,
                                      bool asked_for) {
   if (before.settled && !asked_for) return place_behind_earlier_connections(item);

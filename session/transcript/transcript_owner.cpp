@@ -163,7 +163,7 @@ ConversationItem* Transcript::State::of_response(const std::string& response_id,
 }
 
 /// In the event's answer, the item of text without an id that `matches`; nullptr if there is none.
-/// It keeps an event that names the item later from making a second turn of the same text.
+/// So an event that names the item later does not make a second turn of the same text.
 template <class Matches>
 ConversationItem* Transcript::State::unnamed_answer(const Address& address, Matches matches) {
   if (own_items == 0) return nullptr;
@@ -375,7 +375,7 @@ void Transcript::State::keep_unacknowledged(Pending request) {
   if (before == item || (before != nullptr && !before->in_chain)) before = nullptr;
   if (before == nullptr && !request.behind.empty()) return anchor(*item);
   if ((before == nullptr || before->slot) && !slots.empty()) bring_back_all();
-  // Skip requests made earlier for the same end.
+  // Go behind the items that were requested earlier for the same place.
   for (ConversationItem* next = before != nullptr ? before->link.behind : chain.first();
        is_kept_unacknowledged(next); next = next->link.behind)
     before = next;

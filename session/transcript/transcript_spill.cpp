@@ -234,7 +234,7 @@ void Transcript::State::read(std::size_t number, Bundle& into) const {
   Decoder<SpillFields> from(bytes);
   into = {};
   if (!from.get(into.response) || !from.get(into.items) || !from.at_end())
-    throw SpillError("what the spill gave back makes no sense");
+    throw SpillError("the spill returned invalid data");
   for (SpilledItem& spilled : into.items) {
     spilled.item.in_chain = true;
     if (into.response) spilled.item.response = &*into.response;
@@ -347,8 +347,7 @@ std::vector<std::string> Transcript::State::all_usage() const {
   for (const Spill::Offset place : spilled_usage) {
     const std::string bytes = spill_->get(place);
     std::vector<std::string> some;
-    if (!Decoder<SpillFields>(bytes).get(some))
-      throw SpillError("what the spill gave back makes no sense");
+    if (!Decoder<SpillFields>(bytes).get(some)) throw SpillError("the spill returned invalid data");
     std::move(some.begin(), some.end(), std::back_inserter(all));
   }
   all.insert(all.end(), usage.begin(), usage.end());

@@ -92,7 +92,8 @@ class ByWords final : public PairingByWords {
     return count_agreements(ours_, theirs_, beside) > count_agreements(ours_, theirs_, numbered);
   }
 
-  /// If so, the same words at another number are the same turn, provided the lists are long enough.
+  /// True if the lists are long enough and neither has the same words twice. Then the same words at
+  /// another number are the same turn.
   bool nothing_is_said_twice() const {
     if (std::max(ours_.size(), theirs_.size()) < enough_to_repeat) return false;
     return says_nothing_twice(ours_) && says_nothing_twice(theirs_);

@@ -133,7 +133,8 @@ void tidy(MergedSlots& slots, MergeWork& work) {
   slots = std::move(once);
 }
 
-/// A writer that posts single turns numbers them through, so all its single turns form one copy.
+/// A writer that posts turn by turn numbers the turns consecutively, so together they form one
+/// copy.
 bool is_single(const Copy& copy) {
   return copy.turns.size() == 1 &&
          (copy.turns.front().ordinal || !copy.turns.front().item_id.empty());

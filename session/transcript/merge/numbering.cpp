@@ -10,7 +10,7 @@ namespace {
 /// with a higher first number lacks the turns before it.
 int beginning_of(const PlaceIndex& places) { return std::min(places.first(), 1); }
 
-/// True if the numbers may only count the turns of the list, without a sign of a missing one.
+/// True if the list may have numbered only the turns that it has: no hole and a start at 0 or 1.
 bool may_count_what_it_has(const PlaceIndex& places) {
   return !places.has_holes() && places.first() <= 1;
 }

@@ -1,5 +1,6 @@
 // One turn of a conversation during a merge: each writer's version of it, and the comparison of two
-// such turns.
+// such turns. In all of merge, `ours` is the list merged so far and `theirs` the list of the next
+// copy.
 //
 // Private to merge; one thread. A slot refers to its original turns and their spellings; both must
 // outlive it.

@@ -158,8 +158,8 @@ std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
   return taken;
 }
 
-/// Pairs two similar turns between two pairs if each list has exactly one unpaired turn of that
-/// role: two recognisers transcribed one utterance differently.
+/// Between two neighbouring pairs, pairs two similar turns if each list has exactly one unpaired
+/// turn of that role: two recognisers transcribed one utterance differently.
 void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
                             Partners& partners) {
   const std::vector<bool> taken = partnered(ours, partners);
