@@ -10,31 +10,6 @@ namespace verbatim::session {
 
 namespace {
 
-// Reasons for which the client gets an error event before its connection closes. For the others,
-// the client itself decided, or no client is attached.
-bool deserves_error_event(CloseReason reason) {
-  switch (reason) {
-    case CloseReason::upstream_lost:
-    case CloseReason::upstream_error:
-    case CloseReason::idle_timeout:
-    case CloseReason::max_duration:
-    case CloseReason::policy:
-    case CloseReason::storage_failure:
-      return true;
-    case CloseReason::client_closed:
-    case CloseReason::client_lost:
-    case CloseReason::client_ended:
-    case CloseReason::upstream_closed:
-    case CloseReason::session_expired:
-    case CloseReason::slow_client:
-    case CloseReason::server_shutdown:
-    case CloseReason::crash_recovered:
-    case CloseReason::replaced:
-      return false;
-  }
-  return false;
-}
-
 RealtimeSession::Outcome outcome_of(const FinalTranscript& transcript) {
   RealtimeSession::Outcome outcome;
   outcome.turns = transcript.turns.size();

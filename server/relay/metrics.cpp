@@ -188,7 +188,7 @@ void Tally::relayed(Way way, session::MessageKind kind, std::size_t size, std::i
 }
 
 void Tally::session_ended(session::CloseReason reason, const session::TurnCounts& turns_of_it) {
-  ended[static_cast<std::size_t>(reason)].add();
+  ended[session::row_number(reason)].add();
   for (std::size_t role = 0; role < turns.size(); ++role)
     for (std::size_t status = 0; status < turns[role].size(); ++status)
       turns[role][status].add(turns_of_it[role][status]);
@@ -240,11 +240,10 @@ std::string Metrics::render(const Gauges& gauges, const storage::JournalStats& s
 
   auto ended =
       family("verbatim_sessions_ended_total", "Sessions ended, by reason.", MetricType::Counter);
-  for (const auto reason : session::all_close_reasons) {
-    add_counter(
-        ended, {{"reason", std::string(to_string(reason))}},
-        total(
-            tallies_, [&](auto& t) -> auto& { return t.ended[static_cast<std::size_t>(reason)]; }));
+  for (const session::CloseReasonRow& row : session::close_reasons) {
+    add_counter(ended, {{"reason", std::string(row.name)}},
+                total(
+                    tallies_, [&](auto& t) -> auto& { return t.ended[row_number(row.reason)]; }));
   }
   families.push_back(std::move(ended));
 

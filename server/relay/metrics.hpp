@@ -74,7 +74,7 @@ struct Tally {
   std::array<std::array<Count, kinds>, ways> messages;
   std::array<std::array<Count, kinds>, ways> bytes;
   std::array<std::array<Histogram, kinds>, ways> delay;
-  std::array<Count, 16> ended;  ///< by CloseReason
+  std::array<Count, session::close_reason_count> ended;  ///< by row of session::close_reasons
   std::array<std::array<Count, session::turn_status_count>, session::role_count> turns;
   std::array<Count, session::unplaced_kinds> unplaced_texts;  ///< by Unplaced
   /// By ResponseStatus and place in response_reasons; the last is any other reason.

@@ -54,11 +54,6 @@ std::string owner_of(const RealtimeCall& call) {
   return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
 }
 
-// The client's own close reason is not logged.
-bool decided_by_client(CloseReason reason) {
-  return reason == CloseReason::client_closed || reason == CloseReason::client_lost;
-}
-
 session::SessionOptions session_options(const config::Settings& all, session::AttemptId attempt) {
   const config::Session& settings = all.session;
   session::SessionOptions options;
@@ -455,7 +450,7 @@ void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver&
   parts_.log.info("session.ended", {{"session", call.session_id},
                                     {"attempt", attempt},
                                     {"reason", to_string(done.reason())},
-                                    {"why", decided_by_client(done.reason()) ? "" : done.why()},
+                                    {"why", detail_from_client(done.reason()) ? "" : done.why()},
                                     {"turns", outcome.turns},
                                     {"complete", outcome.complete}});
 }

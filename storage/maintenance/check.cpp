@@ -1,8 +1,10 @@
 #include "storage/maintenance/check.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 
+#include "session/transcript/close_reason.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/store/event_codec.hpp"
@@ -15,6 +17,7 @@ namespace {
 struct Rule {
   const char* what;
   const char* sql;
+  std::optional<std::size_t> bound = std::nullopt;  ///< of the parameter, where there is one
 };
 constexpr Rule rules[] = {
     {"attempts without a session",
@@ -34,7 +37,8 @@ constexpr Rule rules[] = {
     {"attempts whose status and end contradict each other",
      "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 1 AND 3 "
      "OR (status = 3) <> (ended_at IS NOT NULL) OR (status = 3) <> (close_reason IS NOT NULL) "
-     "OR close_reason NOT BETWEEN 1 AND 15"},
+     "OR close_reason NOT BETWEEN 1 AND ?",
+     session::close_reason_count},
     {"turns still open in an attempt that has ended",
      "SELECT count(*), 'turn ' || min(turn.id) FROM turn JOIN attempt ON attempt.id = attempt "
      "WHERE attempt.ended_at IS NOT NULL AND turn.status = 0"},
@@ -105,6 +109,7 @@ StoreCheck check_store(Database& database) {
   };
   for (const Rule& rule : rules) {
     Query found = database.query(rule.sql);
+    if (rule.bound) found.bind(static_cast<std::int64_t>(*rule.bound));
     if (found.step()) keep({rule.what, static_cast<std::size_t>(found.integer(0)), found.text(1)});
   }
   keep(undecodable_rows(database));

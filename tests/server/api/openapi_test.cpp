@@ -5,6 +5,7 @@
 
 #include "server/api/openapi.hpp"
 #include "server/api/router.hpp"
+#include "session/transcript/close_reason.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
@@ -27,4 +28,12 @@ TEST_CASE("the description has every call of the API and no other", "[http]") {
   for (const auto& [method, path] : Api::calls()) answered.insert(method + " " + path);
   CHECK(described == answered);
   CHECK(document["info"]["version"] == VERBATIM_VERSION);
+}
+
+TEST_CASE("the description has every close reason and no other", "[http]") {
+  const auto document = nlohmann::json::parse(openapi_document());
+  auto expected = nlohmann::json::array();
+  for (const session::CloseReasonRow& row : session::close_reasons) expected.push_back(row.name);
+  expected.push_back(nullptr);  // while it lives
+  CHECK(document["components"]["schemas"]["CloseReason"]["enum"] == expected);
 }

@@ -1,7 +1,11 @@
 // Small values: text, names, ids, close codes, recordings, renderings.
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "session/protocol/recording.hpp"
@@ -101,30 +105,80 @@ TEST_CASE("names read back as the same values", "[values]") {
   for (int i = 0; i < 3; ++i)
     CHECK(gap_kind_from_string(to_string(static_cast<GapKind>(i))) == static_cast<GapKind>(i));
   std::set<std::string_view> names;
-  for (const CloseReason reason : all_close_reasons) {
-    CHECK(close_reason_from_string(to_string(reason)) == reason);
-    names.insert(to_string(reason));
+  for (const CloseReasonRow& row : close_reasons) {
+    CHECK(close_reason_from_string(to_string(row.reason)) == row.reason);
+    names.insert(row.name);
   }
-  CHECK(names.size() == 15);
+  CHECK(names.size() == close_reason_count);
+  CHECK(names.count("") == 0);
   CHECK_FALSE(close_reason_from_string("nonsense"));
   CHECK_FALSE(role_from_string(""));
   CHECK(to_string(static_cast<TurnStatus>(99)) == "unknown");
 }
 
-TEST_CASE("each close reason has the close code of the interface", "[P2][values]") {
-  const std::pair<CloseReason, int> codes[] = {
-      {CloseReason::client_closed, 1000},   {CloseReason::client_lost, 1001},
-      {CloseReason::client_ended, 1000},    {CloseReason::upstream_closed, 1000},
-      {CloseReason::upstream_lost, 1011},   {CloseReason::upstream_error, 1011},
-      {CloseReason::session_expired, 4001}, {CloseReason::idle_timeout, 4001},
-      {CloseReason::max_duration, 4001},    {CloseReason::slow_client, 1013},
-      {CloseReason::policy, 1008},          {CloseReason::server_shutdown, 1012},
-      {CloseReason::crash_recovered, 1011}, {CloseReason::storage_failure, 1011},
-      {CloseReason::replaced, 4000}};
-  for (const auto& [reason, code] : codes) {
-    INFO(to_string(reason));
-    CHECK(close_code(reason) == code);
+TEST_CASE("each close reason has the number, name, code and error event of the interface",
+          "[P2][values]") {
+  struct Expected {
+    int number;
+    std::string_view name;
+    int code;
+    bool error_event;
+  };
+  constexpr Expected expected[] = {
+      {1, "client_closed", 1000, false},    {2, "client_lost", 1001, false},
+      {3, "client_ended", 1000, false},     {4, "upstream_closed", 1000, false},
+      {5, "upstream_lost", 1011, true},     {6, "upstream_error", 1011, true},
+      {7, "session_expired", 4001, false},  {8, "idle_timeout", 4001, true},
+      {9, "max_duration", 4001, true},      {10, "slow_client", 1013, false},
+      {11, "policy", 1008, true},           {12, "server_shutdown", 1012, false},
+      {13, "crash_recovered", 1011, false}, {14, "storage_failure", 1011, true},
+      {15, "replaced", 4000, false},
+  };
+  CHECK(std::size(expected) == close_reason_count);
+  for (const Expected& one : expected) {
+    INFO(one.name);
+    const auto reason = static_cast<CloseReason>(one.number);
+    CHECK(to_string(reason) == one.name);
+    CHECK(close_code(reason) == one.code);
+    CHECK(deserves_error_event(reason) == one.error_event);
+    const bool leaves = one.name == "client_closed" || one.name == "client_lost";
+    CHECK(detail_from_client(reason) == leaves);
   }
+}
+
+TEST_CASE("a close reason that a newer store holds has no name and ends as an internal error",
+          "[P7][values]") {
+  for (const int number : {0, static_cast<int>(close_reason_count) + 1, 255}) {
+    INFO(number);
+    const auto reason = static_cast<CloseReason>(number);
+    CHECK(to_string(reason) == "unknown");
+    CHECK(close_code(reason) == 1011);
+    CHECK_FALSE(deserves_error_event(reason));
+    CHECK_FALSE(detail_from_client(reason));
+  }
+}
+
+TEST_CASE(
+    "the documentation has each close reason, its code and whether an error event precedes it",
+    "[values]") {
+  const auto docs = std::filesystem::path(VERBATIM_CONFIG).parent_path() / "docs";
+  std::ifstream file(docs / "resume.md");
+  REQUIRE(file);
+  std::vector<std::string> documented;
+  bool in_section = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind("## ", 0) == 0) in_section = line == "## Close reasons";
+    // | `name` | code | yes or no | meaning |
+    if (!in_section || line.rfind("| `", 0) != 0) continue;
+    std::size_t end = 0;
+    for (int bar = 0; bar < 3; ++bar) end = line.find(" | ", end + 1);
+    documented.push_back(line.substr(2, end - 2));
+  }
+  std::vector<std::string> expected;
+  for (const CloseReasonRow& row : close_reasons)
+    expected.push_back("`" + std::string(row.name) + "` | " + std::to_string(row.close_code) +
+                       " | " + (row.error_event ? "yes" : "no"));
+  CHECK(documented == expected);
 }
 
 TEST_CASE("made ids sort by time and carry all of their random bits", "[values]") {

@@ -201,9 +201,10 @@ TEST_CASE("a store after a crash is counted and sound", "[backup][check]") {
 
 TEST_CASE("rows that contradict the format are found and named", "[backup][check]") {
   struct Case {
-    const char* change;
+    std::string change;
     const char* what;
   };
+  const std::string beyond_last_reason = std::to_string(session::close_reason_count + 1);
   const Case cases[] = {
       {"DELETE FROM session WHERE public_id = 'ended'", "attempts without a session"},
       {"INSERT INTO turn SELECT 99, 99, item_id, ordinal, role, status, text, heard_ms, heard_text,"
@@ -213,7 +214,8 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
       {"UPDATE attempt SET first_seq = 99 WHERE ended_at IS NULL",
        "journal rows before the first of their attempt"},
       {"UPDATE attempt SET close_reason = NULL", "attempts whose status and end"},
-      {"UPDATE attempt SET close_reason = 16 WHERE ended_at > 0", "attempts whose status and end"},
+      {"UPDATE attempt SET close_reason = " + beyond_last_reason + " WHERE ended_at > 0",
+       "attempts whose status and end"},
       {"UPDATE turn SET status = 0 WHERE ordinal = 1", "turns still open"},
       {"UPDATE turn SET ordinal = 3 WHERE ordinal = 2", "not numbered"},
       {"UPDATE turn SET ordinal = 1", "not numbered"},
