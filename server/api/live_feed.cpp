@@ -5,6 +5,8 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "server/relay/metric_family.hpp"
+
 namespace verbatim::server {
 
 namespace {
@@ -14,6 +16,26 @@ using States = std::vector<std::pair<TailKey, std::shared_ptr<const storage::Tai
 
 /// While the store can not be read.
 constexpr auto trouble_interval = std::chrono::seconds(1);
+
+struct FeedSource {
+  std::size_t watchers;
+  const FeedCounts& counts;
+};
+
+constexpr MetricFamily<FeedSource> feed_rows[] = {
+    {"verbatim_watchers", "Current number of event-stream subscribers.", MetricType::gauge,
+     [](const FeedSource& feed, MetricSamples& out) { out.add(feed.watchers); }},
+    {"verbatim_watchers_shut_out_total",
+     "Event-stream subscribers refused at a limit, or disconnected because they were too slow.",
+     MetricType::counter,
+     [](const FeedSource& feed, MetricSamples& out) {
+       out.add({{"why", "limit"}}, feed.counts.refused.load());
+       out.add({{"why", "slow"}}, feed.counts.dropped.load());
+     }},
+    {"verbatim_watcher_events_total", "Events written to event-stream subscribers.",
+     MetricType::counter,
+     [](const FeedSource& feed, MetricSamples& out) { out.add(feed.counts.events.load()); }},
+};
 
 }  // namespace
 
@@ -212,12 +234,16 @@ Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
     if (watchers_ == 0) co_return;
   }
   wake_loops();
-  while (gauges().watchers > 0 && Clock::now() < deadline) co_await event->wait_until(deadline);
+  while (watchers() > 0 && Clock::now() < deadline) co_await event->wait_until(deadline);
 }
 
-FeedGauges LiveFeed::gauges() const {
+std::size_t LiveFeed::watchers() const {
   const std::lock_guard lock(mutex_);
-  return {watchers_, counts_.refused.load(), counts_.dropped.load(), counts_.events.load()};
+  return watchers_;
+}
+
+void LiveFeed::add_metrics(MetricsPage& page) const {
+  page.add(feed_rows, FeedSource{watchers(), counts_});
 }
 
 }  // namespace verbatim::server

@@ -11,6 +11,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,13 +20,21 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/relay/metrics.hpp"
 #include "server/relay/worker.hpp"
 #include "server/store/merger.hpp"
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/store/live_tail.hpp"
 
 namespace verbatim::server {
+
+class MetricsPage;
+
+/// Since the start; counted by any thread, far from any conversation.
+struct FeedCounts {
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> dropped{0};
+  std::atomic<std::uint64_t> events{0};
+};
 
 class LiveFeed {
  public:
@@ -68,7 +78,7 @@ class LiveFeed {
 
   const config::Events& settings() const { return settings_; }
   FeedCounts& counts() { return counts_; }
-  FeedGauges gauges() const;
+  void add_metrics(MetricsPage& page) const;
 
  private:
   struct Subscriber {
@@ -92,6 +102,7 @@ class LiveFeed {
   std::vector<storage::LiveTail::Wanted> wanted(storage::MergeLane lane);
   void hand_over(const std::vector<storage::TailKey>& slow);
   void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
+  std::size_t watchers() const;
   void leave(const std::string& session_id);
   void wake_loops();
   static void notify(const Subscriber& subscriber);

@@ -137,8 +137,8 @@ struct App::Parts {
         authenticator(make_authenticator(settings)),
         tls(nullptr),
         storage_watch(
-            settings, settings.server.data_dir, workers, registry, metrics, log,
-            [this] { give_up(); }, [this] { catch_up(); }),
+            settings, settings.server.data_dir, workers, registry, log, [this] { give_up(); },
+            [this] { catch_up(); }),
         store(settings, data_dir.database(), storage_watch, log) {
     if (!settings.server.core_dumps && forbid_dumps() != 0)
       log.warn("process.dumpable", {{"why", std::strerror(errno)}});

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "server/relay/metric_family.hpp"
 #include "server/relay/session_driver.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/store/client_tokens.hpp"
@@ -22,6 +23,21 @@ constexpr milliseconds look_interval_max{600'000};
 
 /// Limit of one search; the next search continues.
 constexpr std::size_t erased_at_a_look_max = 500;
+
+/// Since the start.
+struct ErasureCounts {
+  std::uint64_t by_request;
+  std::uint64_t by_retention;
+};
+
+constexpr MetricFamily<ErasureCounts> erasure_rows[] = {
+    {"verbatim_sessions_erased_total", "Sessions erased, by request or by retention.",
+     MetricType::counter,
+     [](const ErasureCounts& counts, MetricSamples& out) {
+       out.add({{"by", "request"}}, counts.by_request);
+       out.add({{"by", "retention"}}, counts.by_retention);
+     }},
+};
 
 }  // namespace
 
@@ -123,6 +139,10 @@ Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
     }
   }
   if (count > 0) log_.info("retention.erased", {{"sessions", count}});
+}
+
+void Erasure::add_metrics(MetricsPage& page) const {
+  page.add(erasure_rows, ErasureCounts{by_request_, by_retention_});
 }
 
 bool erase_beside_server(storage::Database& database, const std::string& id) {

@@ -12,13 +12,14 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/relay/metrics.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "server/store/store_reader.hpp"
 #include "storage/journal/sqlite_journal.hpp"
 
 namespace verbatim::server {
+
+class MetricsPage;
 
 struct Erased {
   enum class Outcome {
@@ -56,7 +57,8 @@ class Erasure {
   /// Erases old sessions until the executor stops. Precondition: `retention` is not 0.
   Awaitable<void> keep_for(Executor executor, config::milliseconds retention);
 
-  ErasureGauges gauges() const { return {by_request_, by_retention_}; }
+  /// Any thread.
+  void add_metrics(MetricsPage& page) const;
 
  private:
   Awaitable<Admission> take_place(Executor executor, const std::string& id, Why why);

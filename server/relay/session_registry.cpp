@@ -5,8 +5,19 @@
 #include <vector>
 
 #include "server/net/from_callback.hpp"
+#include "server/relay/metric_family.hpp"
 
 namespace verbatim::server {
+
+namespace {
+
+constexpr MetricFamily<Registry> registry_rows[] = {
+    {"verbatim_draining", "1 while the server shuts down after SIGTERM or SIGINT.",
+     MetricType::gauge,
+     [](const Registry& registry, MetricSamples& out) { out.add(registry.draining()); }},
+};
+
+}  // namespace
 
 Admission Registry::admit(const std::string& session_id, const std::string& user) {
   const std::lock_guard lock(mutex_);
@@ -184,5 +195,7 @@ std::shared_ptr<AsyncEvent> Registry::watch_empty(const Executor& executor) {
   empty_watcher_ = Watcher{executor, event};
   return event;
 }
+
+void Registry::add_metrics(MetricsPage& page) const { page.add(registry_rows, *this); }
 
 }  // namespace verbatim::server

@@ -20,6 +20,8 @@
 
 namespace verbatim::server {
 
+class MetricsPage;
+
 enum class Admission { admitted, full, draining, busy };
 
 class Registry {
@@ -61,6 +63,8 @@ class Registry {
 
   std::size_t live() const;
   bool draining() const;
+  /// Any thread.
+  void add_metrics(MetricsPage& page) const;
 
   /// An event that is notified on `executor` when the session begins to run and when it is
   /// released.

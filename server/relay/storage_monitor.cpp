@@ -28,19 +28,20 @@ std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity,
 
 StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
                            const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
-                           Metrics& metrics, Log& log, std::function<void()> on_end,
-                           std::function<void()> on_recover)
+                           Log& log, std::function<void()> on_end, std::function<void()> on_recover)
     : settings_(settings),
       data_dir_(std::move(data_dir)),
       workers_(workers),
       registry_(registry),
-      metrics_(metrics),
       log_(log),
       on_end_(std::move(on_end)),
       on_heal_(std::move(on_recover)) {}
 
 void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
-  metrics_.found_logs(logs);
+  {
+    const std::lock_guard lock(scrape_);
+    found_logs_ = logs;
+  }
   for (const auto& one : logs) {
     const LogFields fields = {{"log", one.log.string()},
                               {"state", to_string(one.state)},
@@ -178,17 +179,12 @@ std::string StorageWatch::refusal() const {
   return refusal_of_log();
 }
 
-StorageGauges StorageWatch::gauges() const {
-  return {journal_->state(), journal_->queue_bytes(),     journal_->log_bytes(), free_bytes_,
-          stalls_,           log_size_ != LogSize::small, reads_broken_off_};
-}
-
 void StorageWatch::on_durable(session::Sequence) {
   for (const auto& worker : workers_) worker->journal_moved();
 }
 
 void StorageWatch::on_failed(storage::Failure failure, const std::string& message) {
-  metrics_.count_journal_failure(failure);
+  count(failure);
   log_.error("journal.failed",
              {{"kind", to_string(failure)},
               {"why", message},
@@ -204,7 +200,7 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
   if (state == JournalState::stalled) {
     ++stalls_;
   } else {
-    metrics_.count_journal_failure(why.failure());
+    count(why.failure());
   }
   if (state == JournalState::fallback) {
     what =

@@ -5,7 +5,9 @@
 // it.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -16,13 +18,33 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/relay/metrics.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/worker.hpp"
 #include "server/store/store_reader.hpp"
 #include "storage/journal/sqlite_journal.hpp"
+#include "storage/sqlite/error.hpp"
+#include "storage/sqlite/wal_file.hpp"
 
 namespace verbatim::server {
+
+class MetricsPage;
+
+/// What its metrics are read from. Counts are since the start.
+struct StorageGauges {
+  static constexpr std::size_t failure_kinds =
+      static_cast<std::size_t>(storage::Failure::other) + 1;
+
+  storage::JournalState state = storage::JournalState::working;
+  std::size_t queue_bytes = 0;
+  std::size_t log_bytes = 0;
+  std::uint64_t free_bytes = 0;
+  std::uint64_t stalls = 0;
+  bool log_large = false;  ///< beyond journal.log_bytes_max
+  std::uint64_t reads_broken_off = 0;
+  std::array<std::uint64_t, failure_kinds> failures{};  ///< by storage::Failure
+  storage::JournalStats written;
+  std::vector<storage::LogFinding> found_logs;  ///< by the recovery at the start
+};
 
 class StorageWatch final : public storage::JournalListener {
  public:
@@ -32,9 +54,8 @@ class StorageWatch final : public storage::JournalListener {
   /// `on_end`: called when the journal has failed for good, on the journal's or the control thread.
   /// `on_recover`: called on the journal's thread when the journal works again.
   StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
-               const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
-               Metrics& metrics, Log& log, std::function<void()> on_end,
-               std::function<void()> on_recover);
+               const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry, Log& log,
+               std::function<void()> on_end, std::function<void()> on_recover);
 
   /// Sets the journal. Call it first.
   void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
@@ -50,7 +71,8 @@ class StorageWatch final : public storage::JournalListener {
   std::string refusal() const;
   /// A problem that does not yet prevent admission; empty if there is none.
   std::string warning() const;
-  StorageGauges gauges() const;
+  /// Any thread.
+  void add_metrics(MetricsPage& page) const;
   std::filesystem::path ballast() const { return data_dir_ / "ballast"; }
 
   void on_durable(session::Sequence up_to) override;
@@ -63,6 +85,8 @@ class StorageWatch final : public storage::JournalListener {
 
   enum class LogSize { small, large, too_large };
 
+  StorageGauges gauges() const;
+  void count(storage::Failure failure) { ++failures_[static_cast<std::size_t>(failure)]; }
   void look_at_space();
   void look_at_log();
   std::string who_reads() const;
@@ -74,7 +98,6 @@ class StorageWatch final : public storage::JournalListener {
   const std::filesystem::path data_dir_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   Registry& registry_;
-  Metrics& metrics_;
   Log& log_;
   const std::function<void()> on_end_;
   const std::function<void()> on_heal_;
@@ -91,6 +114,11 @@ class StorageWatch final : public storage::JournalListener {
   std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> stalls_{0};
   bool ballast_refused_ = false;
+
+  std::array<std::atomic<std::uint64_t>, StorageGauges::failure_kinds> failures_{};
+  mutable std::mutex scrape_;              ///< one scrape at a time; no session's path takes it
+  mutable storage::JournalStats written_;  ///< grows at each scrape
+  std::vector<storage::LogFinding> found_logs_;
 };
 
 }  // namespace verbatim::server

@@ -9,7 +9,7 @@
 
 #include "base/thread_name.hpp"
 #include "server/net/async.hpp"
-#include "server/relay/metrics.hpp"
+#include "server/relay/tally.hpp"
 #include "session/transcript/journal.hpp"
 
 namespace verbatim::server {

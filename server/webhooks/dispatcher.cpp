@@ -12,6 +12,7 @@
 #include "server/relay/session_driver.hpp"
 #include "server/webhooks/call.hpp"
 #include "server/webhooks/signature.hpp"
+#include "server/webhooks/webhook_metrics.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/store/transcript_store.hpp"
 #include "storage/store/webhook_outbox.hpp"
@@ -334,10 +335,10 @@ void Webhooks::reload(const config::Webhook& settings) {
       if (fresh.name == target->name()) target->set_secret(fresh.secret);
 }
 
-std::vector<WebhookGauges> Webhooks::gauges() const {
+void Webhooks::add_metrics(MetricsPage& page) const {
   std::vector<WebhookGauges> all;
   for (const auto& target : targets_) all.push_back(target->gauges());
-  return all;
+  add_webhook_metrics(page, all);
 }
 
 }  // namespace verbatim::server

@@ -8,14 +8,27 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "server/relay/metrics.hpp"
 #include "storage/journal/sqlite_journal.hpp"
 
 namespace verbatim::server {
+
+class MetricsPage;
+
+/// Of one target. Counts are since the start.
+struct WebhookGauges {
+  std::string target;
+  std::uint64_t delivered = 0;
+  std::uint64_t failed = 0;        ///< tries
+  std::uint64_t dead = 0;          ///< messages given up
+  std::uint64_t waiting = 0;       ///< now, not delivered yet
+  std::uint64_t dead_letters = 0;  ///< now, not driven again
+  double oldest_seconds = 0;       ///< age of the oldest that waits
+};
 
 class Webhooks {
  public:
@@ -32,7 +45,8 @@ class Webhooks {
   void announce();
   /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.
   void reload(const config::Webhook& settings);
-  std::vector<WebhookGauges> gauges() const;
+  /// Any thread.
+  void add_metrics(MetricsPage& page) const;
 
  private:
   class Target;

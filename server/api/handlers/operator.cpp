@@ -4,6 +4,8 @@
 #include "server/api/openapi.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/router.hpp"
+#include "server/relay/http_metrics.hpp"
+#include "server/relay/metric_family.hpp"
 
 namespace verbatim::server {
 
@@ -64,11 +66,16 @@ Awaitable<HttpResponse> Api::ready(Context& context) {
 Awaitable<HttpResponse> Api::show_metrics(Context&) {
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  response.body = parts_.metrics.render(
-      {parts_.registry.live(), parts_.registry.draining(), parts_.storage.gauges(),
-       parts_.webhooks.gauges(), parts_.erasure.gauges(), parts_.feed.gauges(),
-       parts_.large_messages.counts(), parts_.bodies.counts(), parts_.answers.counts()},
-      parts_.journal.take_stats());
+  MetricsPage page;
+  parts_.metrics.add_metrics(page, parts_.registry.live());
+  parts_.registry.add_metrics(page);
+  add_memory_metrics(page, parts_.large_messages.counts(), parts_.bodies.counts(),
+                     parts_.answers.counts());
+  parts_.storage.add_metrics(page);
+  parts_.webhooks.add_metrics(page);
+  parts_.erasure.add_metrics(page);
+  parts_.feed.add_metrics(page);
+  response.body = page.text();
   co_return response;
 }
 

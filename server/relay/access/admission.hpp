@@ -50,6 +50,7 @@ enum class AdmissionLimit : std::uint8_t {
   descriptors = 5,
   journal_bytes = 6
 };
+inline constexpr std::size_t admission_limit_count = 7;
 
 /// A refusal, and the limit that caused it, if it was one of these.
 struct NotAdmitted {

@@ -1,0 +1,44 @@
+#include "server/webhooks/webhook_metrics.hpp"
+
+#include "server/relay/metric_family.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+using Targets = std::vector<WebhookGauges>;
+
+constexpr MetricFamily<Targets> webhook_rows[] = {
+    {"verbatim_webhook_calls_total",
+     "Webhook calls by target and result; dead counts messages that are not sent again.",
+     MetricType::counter,
+     [](const Targets& targets, MetricSamples& out) {
+       for (const WebhookGauges& one : targets) {
+         out.add({{"target", one.target}, {"result", "delivered"}}, one.delivered);
+         out.add({{"target", one.target}, {"result", "failed"}}, one.failed);
+         out.add({{"target", one.target}, {"result", "dead"}}, one.dead);
+       }
+     }},
+    {"verbatim_webhook_messages",
+     "Webhook messages: waiting to be delivered, or dead (not sent again).", MetricType::gauge,
+     [](const Targets& targets, MetricSamples& out) {
+       for (const WebhookGauges& one : targets) {
+         out.add({{"target", one.target}, {"state", "waiting"}}, one.waiting);
+         out.add({{"target", one.target}, {"state", "dead"}}, one.dead_letters);
+       }
+     }},
+    {"verbatim_webhook_oldest_seconds",
+     "Age of the oldest webhook message that waits to be delivered.", MetricType::gauge,
+     [](const Targets& targets, MetricSamples& out) {
+       for (const WebhookGauges& one : targets)
+         out.add({{"target", one.target}}, one.oldest_seconds);
+     }},
+};
+
+}  // namespace
+
+void add_webhook_metrics(MetricsPage& page, const Targets& targets) {
+  page.add(webhook_rows, targets);
+}
+
+}  // namespace verbatim::server

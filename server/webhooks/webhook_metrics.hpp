@@ -1,0 +1,12 @@
+// Metrics of webhooks: a sample for each target.
+#pragma once
+
+#include <vector>
+
+#include "server/webhooks/dispatcher.hpp"
+
+namespace verbatim::server {
+
+void add_webhook_metrics(MetricsPage& page, const std::vector<WebhookGauges>& targets);
+
+}  // namespace verbatim::server
