@@ -10,7 +10,7 @@ import { binary, temporaryDirectory } from './support/verbatim.mjs';
 
 const apart = ['--user', '--map-root-user', '--net', '--mount', '--'];
 
-/** Why it can not be done here; empty if it can. */
+/** Why it cannot be done here; empty if it can. */
 function obstacle() {
   const probe = spawnSync('unshare', [...apart, 'sh', '-ec',
     'ip link set lo up; nft add table inet probe; mount --bind /etc/hosts /etc/resolv.conf']);

@@ -22,7 +22,7 @@ function merged(into, from) {
   return out;
 }
 
-/** One connection. It refuses, as the provider does, what a transcription session can not have. */
+/** One connection. It refuses, as the provider does, what a transcription session cannot have. */
 class Line {
   got = [];
   #events = 0;

@@ -31,7 +31,7 @@ export const silence = [{ ms: 1000, loud: false }];
 /** One sentence, and a long time to listen. */
 export const sentence = [{ ms: 400, loud: false }, { ms: 1500, loud: true }, { ms: 30_000, loud: false }];
 
-/** `microphone` is what it hears, or 'refused'. One that is `killable` can not give downloads. */
+/** `microphone` is what it hears, or 'refused'. One that is `killable` cannot give downloads. */
 export async function startBrowser(t, { microphone = silence, killable = false } = {}) {
   const args = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
