@@ -1,0 +1,26 @@
+// The libraries of the build: how CMake finds and names them, their headers, their packages, and
+// their line in THIRD_PARTY.md. dependencies.test.mjs checks each column against what is there.
+
+/**
+ * `find`: as in CMakeLists.txt or tests/CMakeLists.txt; `targets`: what links it; `header`: what its
+ * includes begin with; `development` and `runtime`: Debian packages (no runtime package: headers only,
+ * or the base image has it); `notice`: its name in the table of THIRD_PARTY.md.
+ */
+export const libraries = [
+  // Asio and Beast are compiled once, so only what links verbatim_asio may include them.
+  { name: 'Asio and Beast', find: 'Boost', targets: ['verbatim_asio'], header: /^boost\/(asio|beast)[/.]/, development: 'libboost1.81-dev', notice: 'Boost' },
+  { name: 'Boost', find: 'Boost', targets: ['Boost::headers'], header: /^boost\//, development: 'libboost1.81-dev', notice: 'Boost' },
+  { name: 'libcurl', find: 'CURL', targets: ['CURL::libcurl'], header: /^curl\//, development: 'libcurl4-openssl-dev', runtime: 'libcurl4', notice: 'libcurl' },
+  { name: 'OpenSSL', find: 'OpenSSL', targets: ['OpenSSL::Crypto', 'OpenSSL::SSL'], header: /^openssl\//, development: 'libssl-dev', runtime: 'libssl3', notice: 'OpenSSL' },
+  { name: 'SQLite', find: 'SQLiteCpp', targets: ['sqlite3'], header: /^sqlite3\.h$/, development: 'libsqlite3-dev', runtime: 'libsqlite3-0', notice: 'SQLite 3' },
+  { name: 'SQLiteCpp', find: 'SQLiteCpp', targets: ['SQLiteCpp'], header: /^SQLiteCpp\//, development: 'libsqlitecpp-dev', notice: 'SQLiteCpp' },
+  { name: 'nlohmann_json', find: 'nlohmann_json', targets: ['nlohmann_json::nlohmann_json'], header: /^nlohmann\//, development: 'nlohmann-json3-dev', notice: 'nlohmann/json' },
+  { name: 'toml++', find: 'tomlplusplus', targets: ['tomlplusplus::tomlplusplus'], header: /^toml\+\+\//, development: 'libtomlplusplus-dev', runtime: 'libtomlplusplus3', notice: 'toml++' },
+  { name: 'CLI11', find: 'CLI11', targets: ['CLI11::CLI11'], header: /^CLI\//, development: 'libcli11-dev', notice: 'CLI11' },
+  { name: 'prometheus-cpp', find: 'prometheus-cpp', targets: ['prometheus-cpp::core'], header: /^prometheus\//, development: 'prometheus-cpp-dev', runtime: 'libprometheus-cpp-core1.0', notice: 'prometheus-cpp' },
+  { name: 're2', find: 'RE2_LIBRARY', targets: ['${RE2_LIBRARY}'], header: /^re2\//, development: 'libre2-dev', runtime: 'libre2-9', notice: 'RE2' },
+  { name: 'Catch2', find: 'Catch2', targets: ['Catch2::Catch2'], header: /^catch2\//, development: 'catch2', notice: 'Catch2' },
+];
+
+/** The library of which `<path>` is a header; undefined for the standard library and the system. */
+export const libraryOf = (path) => libraries.find(({ header }) => header.test(path));

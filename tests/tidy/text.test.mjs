@@ -1,0 +1,124 @@
+// Prose: comments, messages and pages.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { roomOfFolder } from './support/build.mjs';
+import { files, folderOf, isCpp, isScript, lineAt, lineCount, report, textOf, wordingOf } from './support/sources.mjs';
+
+const pages = files.filter((file) => file.endsWith('.md'));
+const own = (file) => file.startsWith('tests/tidy/');
+const isText = (file) => /\.(md|toml|json|html|css|ts|sh|yml|txt|cmake|in)$/.test(file) || /^(scripts\/|Dockerfile|tests\/fuzz\/run)/.test(file);
+const readable = files.filter((file) => (isCpp(file) || isScript(file) || isText(file)) && !own(file) && !/package-lock\.json$|^tests\/(recordings|fuzz\/regressions)\//.test(file));
+
+/** Every match of `wrong` in the prose of a file: in C++ not in the code. */
+function* found(file, wrong) {
+  if (isCpp(file)) {
+    for (const { text, line } of wordingOf(file)) for (const { index } of text.matchAll(wrong)) yield line + lineAt(text, index) - 1;
+  } else {
+    const text = textOf(file);
+    for (const { index } of text.matchAll(wrong)) yield lineAt(text, index);
+  }
+}
+
+function places(wrong, among = readable) {
+  return among.flatMap((file) => [...found(file, wrong)].map((line) => `${file}:${line}: ${textOf(file).split('\n')[line - 1].trim().slice(0, 100)}`));
+}
+
+test('nothing is left to be done: no TODO, FIXME or XXX', () => {
+  // XXXXXX is mkstemp's pattern, \uXXXX an escape in JSON.
+  const left = places(/\b(?:TODO|FIXME|(?<!\\u)XXX)\b/g);
+  assert.deepEqual(left, [], report('Marks of unfinished work', left, 'Do it, or take it out.'));
+});
+
+// Folders that still have it as two words, with so many lines at most. The numbers only go down.
+const twoWords = { server: 25, storage: 1, tests: 5 };
+
+test('"cannot" is one word', () => {
+  // Across a line break it is two words as well. CHANGELOG.md keeps what was written.
+  const wrong = places(/\bcan(?: |\s*\n\s*(?:\/\/+<?|#|\*)?\s*)not\b(?! only)/gi, readable.filter((file) => file !== 'CHANGELOG.md'));
+  const byFolder = new Map(Object.keys(twoWords).map((folder) => [folder, []]));
+  for (const place of wrong) {
+    const folder = /^[^/:]+/.exec(place)[0];
+    byFolder.set(folder, [...(byFolder.get(folder) ?? []), place]);
+  }
+  const bad = [];
+  for (const [folder, lines] of byFolder) {
+    if (lines.length > (twoWords[folder] ?? 0)) bad.push(...lines);
+    if (lines.length === 0) bad.push(`${folder}: has none left; take it out of \`twoWords\``);
+  }
+  assert.deepEqual(bad, [], report('"can not"', bad, 'Write "cannot". The numbers are in tests/tidy/text.test.mjs.'));
+});
+
+/** Anchors as GitHub makes them from headings. */
+function anchorsOf(page) {
+  const anchors = new Set();
+  for (const [, heading] of withoutCode(textOf(page)).matchAll(/^#{1,6} +(.+?)\s*$/gm)) {
+    const words = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*]/g, '').toLowerCase();
+    const base = words.replace(/[^\p{L}\p{N} _-]/gu, '').replace(/ /g, '-');
+    let anchor = base;
+    for (let n = 1; anchors.has(anchor); ++n) anchor = `${base}-${n}`;
+    anchors.add(anchor);
+  }
+  for (const [, id] of textOf(page).matchAll(/<a (?:id|name)="([^"]+)"/g)) anchors.add(id);
+  return anchors;
+}
+
+/** Fenced blocks are blank: what stands there is no heading and no link. */
+const withoutCode = (text) => text.replace(/^```[^\n]*\n[\s\S]*?^```/gm, (block) => block.replace(/[^\n]/g, ' '));
+
+/** Links and images to this source tree: [{target, page, line}]. */
+function linksOf(page) {
+  const text = withoutCode(textOf(page)).replace(/`[^`\n]*`/g, (code) => ' '.repeat(code.length));
+  const matches = [...text.matchAll(/\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]: +(\S+)|<(?:img|a)[^>]+(?:src|href)="([^"]+)"/gm)];
+  return matches
+    .map((match) => ({ target: match[1] ?? match[2] ?? match[3], page, line: lineAt(text, match.index) }))
+    .filter(({ target }) => !/^[a-z]+:/i.test(target));
+}
+
+test('every link of a page leads to a file and a heading that exist', () => {
+  const known = new Set([...files, ...files.map(folderOf)]);
+  const all = pages.flatMap(linksOf);
+  assert.ok(all.length > 50, `found ${all.length} links`);
+  const lost = [];
+  for (const { target, page, line } of all) {
+    const [path, anchor] = decodeURIComponent(target).split('#');
+    const file = path ? new URL(path, `file:///${page}`).pathname.slice(1).replace(/\/$/, '') : page;
+    if (!known.has(file)) lost.push(`${page}:${line}: ${target}: there is no ${file}`);
+    else if (anchor && file.endsWith('.md') && !anchorsOf(file).has(anchor)) lost.push(`${page}:${line}: ${target}: ${file} has no heading #${anchor}`);
+  }
+  assert.deepEqual(lost, [], report('Links that lead nowhere', lost, 'Correct the path or the anchor.'));
+});
+
+test('pages that code and messages name exist', () => {
+  const known = new Set(files);
+  const lost = [];
+  for (const file of readable.filter((one) => one !== 'CHANGELOG.md' && !/^tests\/(recordings|mutants)\//.test(one))) {
+    for (const match of textOf(file).matchAll(/(?<![\w/.-])((?:docs|storage|config|scripts|tests)\/[\w/.-]+\.(?:md|toml|mjs))\b/g)) {
+      if (!known.has(match[1])) lost.push(`${file}:${lineAt(textOf(file), match.index)}: ${match[1]}`);
+    }
+  }
+  assert.deepEqual(lost, [], report('Names of files that do not exist', lost, 'Correct the name.'));
+});
+
+const pageLinesMax = 60;
+
+/**
+ * Every folder of a room(...) call whose parent is not of the same room, and the browser's part: all
+ * that stands in web/console is served, so its page is one floor up.
+ */
+const rooms = [
+  ...new Set([...roomOfFolder.keys(), 'web']),
+].filter((folder) => ![...roomOfFolder.keys()].some((other) => folder !== other && folder.startsWith(`${other}/`) && roomOfFolder.get(other) === roomOfFolder.get(folder)));
+
+test(`every room has a README.md of at most ${pageLinesMax} lines`, () => {
+  const wrong = [];
+  for (const folder of rooms) {
+    const page = `${folder}/README.md`;
+    // A room inside another one's folder may stand on that page: requests/ of server/api.
+    const [, above, name] = /^(.*)\/([^/]+)$/.exec(folder) ?? [];
+    const onPageAbove = files.includes(`${above}/README.md`) && textOf(`${above}/README.md`).includes(`\`${name}\``);
+    if (!files.includes(page)) {
+      if (!onPageAbove) wrong.push(`${page}: is missing, and the page above does not name it in backticks`);
+    } else if (lineCount(page) > pageLinesMax) wrong.push(`${page}: has ${lineCount(page)} lines`);
+  }
+  assert.deepEqual(wrong, [], report('Pages of rooms', wrong, 'One screen: purpose, what it may include, where to look for what, what to read first. See base/README.md.'));
+});
