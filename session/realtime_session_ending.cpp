@@ -48,8 +48,7 @@ void RealtimeSession::time_passed(Moment now) {
   while (const auto notice = budget_.time_passed(now.mono_ms)) handle_limit(*notice, now);
   if (ended()) return;
   if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
-    end(CloseReason::upstream_lost, "the provider accepted the connection but sent no message",
-        now);
+    end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
   } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
     upstream_failed("the provider did not accept the conversation in time", now);
   } else if (!client_is_behind()) {
