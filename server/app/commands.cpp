@@ -107,8 +107,7 @@ bool is_of_another_user(const config::Settings& settings, const TokenClaims& cla
   return owner && *owner != claims.user;
 }
 
-/// Stores the token so that it can be listed and revoked. It is valid without that: its signature
-/// is enough.
+/// Stores the token so that it can be listed and revoked. Its signature alone makes it valid.
 void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (!std::filesystem::exists(file)) return;

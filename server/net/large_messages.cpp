@@ -70,7 +70,8 @@ LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
   return Answer::granted;
 }
 
-/// Grants memory to waiting messages, in the order of asking. Precondition: the mutex is held.
+/// Grants memory to waiting messages, in the order of their requests. Precondition: the mutex is
+/// held.
 void LargeMessages::serve() {
   full_ = false;
   for (auto at = waiting_.begin(); at != waiting_.end();) {

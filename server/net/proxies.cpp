@@ -150,7 +150,7 @@ std::string address_at(int family, std::string_view body) {
   return text;
 }
 
-/// Whether a type-length-value after the addresses says that the client used TLS to the proxy.
+/// Whether a type-length-value after the addresses states that the client used TLS to the proxy.
 bool says_tls(std::string_view rest) {
   while (rest.size() >= 3) {
     const std::size_t length = number_at(rest, 1);

@@ -167,7 +167,7 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<void> shut_down(Link& link);
   /// The end of a connection that we closed for a reason.
   static session::LinkEnd refused_end(const Link::Farewell& farewell);
-  /// Handles a result of read() that is no message.
+  /// Handles the end that read() returned.
   Awaitable<void> finish(Link& link, const Received& last);
   /// Pings a silent peer and aborts a dead connection.
   void check_keepalive(Link& link);
