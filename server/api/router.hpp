@@ -22,6 +22,7 @@
 #include "server/api/post_allowance.hpp"
 #include "server/net/answer_memory.hpp"
 #include "server/net/http_connection.hpp"
+#include "server/net/result.hpp"
 #include "server/net/single_flight.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
@@ -141,7 +142,7 @@ class Api {
     std::string token;
     TokenClaims claims;
   };
-  Awaitable<std::variant<Minted, HttpResponse>> mint(Context&, const ClientSecretRequest& asked);
+  Awaitable<Result<Minted>> mint(Context&, const ClientSecretRequest& asked);
   Awaitable<std::optional<HttpResponse>> refuse_owner(Context&, const std::string& session_id,
                                                       const std::string& user);
 

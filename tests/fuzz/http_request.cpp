@@ -42,19 +42,19 @@ void check_target(std::string_view target) {
     demand(refused.status == 400 && !verbatim::json::check(refused.body));
   };
   const auto filter = read_session_filter(request);
-  if (const auto* refused = std::get_if<HttpResponse>(&filter)) answer(*refused);
+  if (!filter) answer(filter.error());
   const auto query = read_transcript_query(request);
-  if (const auto* refused = std::get_if<HttpResponse>(&query)) answer(*refused);
+  if (!query) answer(query.error());
 }
 
 void check_client_secret(std::string_view body) {
   static const config::Settings settings;
   const auto read = read_client_secret_request(body, settings);
-  if (const auto* refused = std::get_if<HttpResponse>(&read)) {
-    demand(refused->status == 400 && !verbatim::json::check(refused->body));
+  if (!read) {
+    demand(read.error().status == 400 && !verbatim::json::check(read.error().body));
     return;
   }
-  const auto& asked = std::get<ClientSecretRequest>(read);
+  const ClientSecretRequest& asked = *read;
   demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
   // The provider gets it as an event, which the relay's own checks must accept.

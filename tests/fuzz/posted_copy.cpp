@@ -30,8 +30,8 @@ void check_copy(std::string_view body) {
   limits.turns_max = 64;
   limits.turn_bytes_max = 1024;
   auto read = read_posted_copy(body, limits);
-  if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
-  const auto& posted = std::get<PostedBody>(read);
+  if (!read) return check_refusal(read.error());
+  const PostedBody& posted = *read;
   demand(!posted.attempt || *posted.attempt >= 1);
   demand(posted.turns.size() <= limits.turns_max);
   for (const session::CopyTurn& turn : posted.turns) {
@@ -51,8 +51,8 @@ void check_copy(std::string_view body) {
 
 void check_session(std::string_view body) {
   auto read = read_session_request(body);
-  if (const auto* refused = std::get_if<HttpResponse>(&read)) return check_refusal(*refused);
-  const auto& asked = std::get<SessionRequest>(read);
+  if (!read) return check_refusal(read.error());
+  const SessionRequest& asked = *read;
   demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   for (const std::string& part : {asked.metadata, asked.private_metadata})
     demand(part.size() <= metadata_bytes_max && !verbatim::json::check(part));

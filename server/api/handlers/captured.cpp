@@ -41,7 +41,7 @@ class CapturedStream final : public BodySource {
 
 Awaitable<HttpResponse> Api::show_captured(Context& context) {
   const auto asked = read_attempt(context.request);
-  if (const auto* wrong = std::get_if<HttpResponse>(&asked)) co_return *wrong;
+  if (!asked) co_return std::move(asked).error();
   using Found = std::optional<storage::SessionSummary>;
   const auto read = [id = context.id](storage::TranscriptStore& store) {
     return store.session(id);
@@ -51,7 +51,7 @@ Awaitable<HttpResponse> Api::show_captured(Context& context) {
   const Found& session = std::get<0>(found);
   if (!session) co_return not_found();
   const int attempt =
-      std::get<0>(asked).value_or(session->attempts.empty() ? 1 : session->attempts.back().number);
+      (*asked).value_or(session->attempts.empty() ? 1 : session->attempts.back().number);
   const auto file = parts_.capture ? parts_.capture->file_of(context.id, attempt) : std::nullopt;
   if (!file) {
     co_return problem(404, "not captured",

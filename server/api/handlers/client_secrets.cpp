@@ -69,12 +69,11 @@ std::optional<HttpResponse> Api::refuse_length(const TokenClaims& claims) const 
   return openai_error(413, "token_too_long", *why);
 }
 
-Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
-                                                             const ClientSecretRequest& asked) {
+Awaitable<Result<Api::Minted>> Api::mint(Context& context, const ClientSecretRequest& asked) {
   if (auto refused = refuse_secrets({{"'verbatim.session_id'", asked.session_id},
                                      {"'verbatim.user'", asked.user.value_or("")},
                                      {"'session.model'", asked.model()}}))
-    co_return std::move(*refused);
+    co_return Refusal(std::move(*refused));
   const Moment moment = now();
   TokenClaims claims;
   claims.id = new_id("cs_", moment.wall);
@@ -90,9 +89,9 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   if (claims.session_id.empty()) {
     claims.session_id = new_id("sess_", moment.wall);
   } else if (auto refused = co_await refuse_owner(context, claims.session_id, claims.user)) {
-    co_return std::move(*refused);
+    co_return Refusal(std::move(*refused));
   }
-  if (auto refused = refuse_length(claims)) co_return std::move(*refused);
+  if (auto refused = refuse_length(claims)) co_return Refusal(std::move(*refused));
   storage::ClientToken token;
   token.id = claims.id;
   token.user = claims.user;
@@ -113,25 +112,25 @@ Awaitable<std::variant<Api::Minted, HttpResponse>> Api::mint(Context& context,
   const Changed failed = co_await change(context.worker, std::move(work));
   if (failed) {
     parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
-    co_return retry_later(
-        openai_error(503, "storage_failure", "The token could not be saved; see /readyz."));
+    co_return Refusal(retry_later(
+        openai_error(503, "storage_failure", "The token could not be saved; see /readyz.")));
   }
   const auto authenticator = parts_.authenticator.get();
   // It may have been taken away meanwhile, and with it the tokens that were there by then.
   if (!token.made_by.empty() && !authenticator->has_key(token.made_by))
-    co_return openai_error(401, "invalid_api_key",
-                           "The back-end key is not listed in auth.api_keys.");
+    co_return Refusal(
+        openai_error(401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."));
   std::string value = authenticator->mint(claims);
   co_return Minted{std::move(value), std::move(claims)};
 }
 
 Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
   auto read = read_client_secret_request(context.request.body, parts_.settings);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<ClientSecretRequest>(read);
+  if (!read) co_return std::move(read).error();
+  const auto& asked = *read;
   auto outcome = co_await mint(context, asked);
-  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
-  const auto& [token, claims] = std::get<Minted>(outcome);
+  if (!outcome) co_return std::move(outcome).error();
+  const auto& [token, claims] = *outcome;
   json answered = asked.session;
   if (!answered.contains("type")) answered["type"] = "realtime";
   co_return json_response({{"value", token},
@@ -142,11 +141,11 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
 
 Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
   auto read = read_beta_session_request(context.request.body, parts_.settings);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<ClientSecretRequest>(read);
+  if (!read) co_return std::move(read).error();
+  const auto& asked = *read;
   auto outcome = co_await mint(context, asked);
-  if (auto* refused = std::get_if<HttpResponse>(&outcome)) co_return std::move(*refused);
-  const auto& [token, claims] = std::get<Minted>(outcome);
+  if (!outcome) co_return std::move(outcome).error();
+  const auto& [token, claims] = *outcome;
   const std::string bound = asked.session.dump();
   json answered = json::parse(session::beta::beta_session(verbatim::json::View::of(bound)));
   answered["id"] = claims.session_id;
@@ -158,13 +157,12 @@ Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
 
 Awaitable<HttpResponse> Api::list_client_secrets(Context& context) {
   auto asked = read_token_filter(context.request);
-  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
+  if (!asked) co_return std::move(asked).error();
   const TimeMs at = now().wall;
-  const auto read =
-      [filter = std::get<storage::TokenFilter>(asked), at,
-       window = parts_.settings.session.resume_window.count()](storage::TranscriptStore& store) {
-        return storage::list_client_tokens(store.database(), filter, at, window);
-      };
+  const auto read = [filter = *asked, at, window = parts_.settings.session.resume_window.count()](
+                        storage::TranscriptStore& store) {
+    return storage::list_client_tokens(store.database(), filter, at, window);
+  };
   auto page = co_await parts_.reader.run<storage::TokenPage>(context.worker.executor(), read,
                                                              "GET /v1/client_secrets");
   if (const auto* error = std::get_if<1>(&page)) co_return storage_problem(*error);

@@ -102,8 +102,8 @@ Awaitable<HttpResponse> Api::post_transcript_compatible(Context& context) {
 
 Awaitable<HttpResponse> Api::show_assignment_compatible(Context& context) {
   auto asked = read_attempt(context.request);
-  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
-  const auto attempt = std::get<0>(asked);
+  if (!asked) co_return std::move(asked).error();
+  const auto attempt = *asked;
   const std::string assignment = context.id;
   using Id = std::optional<std::string>;
   const auto look = [assignment](storage::TranscriptStore& store) -> Id {

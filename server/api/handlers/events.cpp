@@ -39,7 +39,7 @@ std::size_t bytes_of(const storage::TailState* state) {
 
 Awaitable<HttpResponse> Api::watch_session(Context& context) {
   const auto attempt = read_attempt(context.request);
-  if (const auto* wrong = std::get_if<HttpResponse>(&attempt)) co_return *wrong;
+  if (!attempt) co_return std::move(attempt).error();
   LiveFeed::Refusal why = LiveFeed::Refusal::none;
   auto place = parts_.feed.admit(context.id, why);
   if (!place) co_return refused(why);
@@ -50,8 +50,7 @@ Awaitable<HttpResponse> Api::watch_session(Context& context) {
     std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
   };
   using Found = std::optional<Start>;
-  const auto read = [id = context.id, number = std::get<0>(attempt), seen,
-                     owner = owner_of(context),
+  const auto read = [id = context.id, number = *attempt, seen, owner = owner_of(context),
                      &answers = parts_.answers](storage::TranscriptStore& store) -> Found {
     auto tail = storage::start_tail(store.database(), id, number, seen);
     if (!tail) return std::nullopt;

@@ -59,8 +59,8 @@ Awaitable<HttpResponse> Api::session_as_json(Context& context, int status) {
 
 Awaitable<HttpResponse> Api::list_sessions(Context& context) {
   auto asked = read_session_filter(context.request);
-  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
-  const auto& filter = std::get<storage::SessionFilter>(asked);
+  if (!asked) co_return std::move(asked).error();
+  const auto& filter = *asked;
   const auto read = [filter](storage::TranscriptStore& store) { return store.list(filter); };
   auto page = co_await parts_.reader.run<storage::SessionPage>(context.worker.executor(), read,
                                                                "GET /v1/sessions");
@@ -79,8 +79,8 @@ Awaitable<HttpResponse> Api::show_session(Context& context) {
 
 Awaitable<HttpResponse> Api::create_session(Context& context) {
   auto read = read_session_request(context.request.body);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<SessionRequest>(read);
+  if (!read) co_return std::move(read).error();
+  const auto& asked = *read;
   if (auto refused =
           refuse_secrets({{"'session_id'", asked.session_id}, {"'user'", asked.user.value_or("")}}))
     co_return std::move(*refused);
@@ -118,8 +118,8 @@ Awaitable<HttpResponse> Api::create_session(Context& context) {
 
 Awaitable<HttpResponse> Api::patch_session(Context& context) {
   auto read = read_session_request(context.request.body);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  const auto& asked = std::get<SessionRequest>(read);
+  if (!read) co_return std::move(read).error();
+  const auto& asked = *read;
   if (asked.user || !asked.session_id.empty()) {
     co_return problem(400, "invalid value", "Only 'metadata' and 'private' can be changed.");
   }

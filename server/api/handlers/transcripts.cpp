@@ -78,8 +78,8 @@ std::string name_of(const TokenClaims& token) {
 Awaitable<HttpResponse> Api::show_transcript(Context& context) {
   const HttpRequest& request = context.request;
   auto asked = read_transcript_query(request);
-  if (auto* refused = std::get_if<HttpResponse>(&asked)) co_return std::move(*refused);
-  const auto& query = std::get<TranscriptQuery>(asked);
+  if (!asked) co_return std::move(asked).error();
+  const auto& query = *asked;
   const auto deadline = Clock::now() + query.wait;
   using Found = std::optional<Rendered>;
   const auto read = [id = context.id, query, deadline, owner = owner_of(context),
@@ -131,7 +131,7 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
     co_return later;
   }
   // Reading takes milliseconds that a conversation on this thread would wait for.
-  using Read = std::variant<PostedBody, HttpResponse>;
+  using Read = Result<PostedBody>;
   const auto judge = [&request = context.request, &limits = parts_.settings.posts](auto&) {
     return read_posted_copy(request.body, limits);
   };
@@ -141,8 +141,8 @@ Awaitable<HttpResponse> Api::post_transcript(Context& context) {
                                           share_of(context));
   if (const auto* error = std::get_if<1>(&judged)) co_return storage_problem(*error);
   Read& read = std::get<0>(judged);
-  if (auto* refused = std::get_if<HttpResponse>(&read)) co_return std::move(*refused);
-  auto& body = std::get<PostedBody>(read);
+  if (!read) co_return std::move(read).error();
+  auto& body = *read;
   if (body.writer.empty()) body.writer = is_client ? "client" : "agent";
   if (is_client && body.writer != "client") {
     co_return problem(403, "forbidden", "A client token posts as writer 'client'.");

@@ -89,6 +89,107 @@ std::optional<std::string> wrong_names(std::string_view body) {
   return std::nullopt;
 }
 
+Refusal wrong(const std::string& detail) {
+  return Refusal(openai_error(400, "invalid_value", detail));
+}
+
+/// The body as a tree whose members all have names that are known.
+Result<json> read_tree(std::string_view body) {
+  const auto not_json = [](const std::string& why) {
+    return Refusal(openai_error(400, "invalid_json", "The body is not JSON" + why + "."));
+  };
+  // The session's own check first: a tree is copied and written by recursion, so its depth needs a
+  // bound, and what is kept here is sent on by the session later.
+  if (const auto fault = verbatim::json::check(body)) {
+    return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
+  }
+  json asked = json::parse(body, nullptr, false);
+  if (asked.is_discarded())
+    return not_json(": it contains an incomplete character, or a number that is too large");
+  if (!asked.is_object()) return wrong("The body must be a JSON object.");
+  if (const auto names = wrong_names(body))
+    return Refusal(openai_error(400, "unknown_parameter", *names));
+  return asked;
+}
+
+// Each of these reads its part of the body into the request, or refuses it.
+
+Result<void> take_session(const json& asked, const json& extra, ClientSecretRequest& request) {
+  request.session = asked.value("session", json::object());
+  if (!request.session.is_object()) return wrong("'session' must be an object.");
+  if (!extra.is_object()) return wrong("'verbatim' must be an object.");
+  if (const auto type = request.session.find("type");
+      type != request.session.end() && *type != "realtime" && *type != "transcription") {
+    return wrong("'session.type' must be 'realtime' or 'transcription'.");
+  }
+  return {};
+}
+
+Result<void> take_metadata(const json& extra, ClientSecretRequest& request) {
+  request.metadata = extra.value("metadata", json::object());
+  if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
+  request.private_metadata = extra.value("private", json::object());
+  if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
+  for (const auto& [name, part] :
+       {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
+    if (part->dump().size() > metadata_bytes_max)
+      return Refusal(openai_error(413, "too_large",
+                                  "'verbatim." + std::string(name) + "' has more than " +
+                                      std::to_string(metadata_bytes_max) + " bytes."));
+  }
+  return {};
+}
+
+Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
+  for (const char* key : {"user", "session_id"}) {
+    if (extra.contains(key) && !extra[key].is_string()) {
+      return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
+    }
+    // A variable that was never set must not make a token for more than was meant.
+    if (extra.contains(key) && extra[key].get_ref<const std::string&>().empty())
+      return wrong("'verbatim." + std::string(key) + "' is empty: leave it out, or give a value.");
+  }
+  if (extra.contains("user")) request.user = extra["user"].get<std::string>();
+  request.session_id = extra.value("session_id", std::string());
+  if (!request.session_id.empty() && !is_valid_session_id(request.session_id)) {
+    return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
+  }
+  return {};
+}
+
+Result<void> take_terms(const json& extra, const config::Settings& settings,
+                        ClientSecretRequest& request) {
+  auto terms = read_terms(extra, settings);
+  if (const auto* bad = std::get_if<BadTerm>(&terms)) {
+    return wrong("'" + bad->place + "' " + bad->why + ".");
+  }
+  request.terms = std::move(std::get<std::string>(terms));
+  if (auto problem = fill_template(extra, settings.policy.templates, request); !problem.empty()) {
+    return wrong(problem);
+  }
+  return {};
+}
+
+Result<void> take_lifetime(const json& asked, const config::Auth& settings,
+                           ClientSecretRequest& request) {
+  const auto after = asked.find("expires_after");
+  if (after == asked.end()) return {};
+  if (!after->is_object() || !after->contains("seconds") ||
+      !(*after)["seconds"].is_number_integer()) {
+    return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
+  }
+  if (after->value("anchor", json("created_at")) != "created_at") {
+    return wrong("'expires_after.anchor' must be 'created_at'.");
+  }
+  request.seconds = (*after)["seconds"].get<std::int64_t>();
+  const std::int64_t longest = settings.token_ttl_max.count() / 1000;
+  if (request.seconds < 10 || request.seconds > longest) {
+    return wrong("'expires_after.seconds' must be from 10 to " + std::to_string(longest) +
+                 " (auth.token_ttl_max).");
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string ClientSecretRequest::model() const {
@@ -104,87 +205,25 @@ std::string ClientSecretRequest::configuration() const {
   return update.dump();
 }
 
-std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
-    std::string_view body, const config::Settings& settings) {
-  const auto wrong = [](const std::string& what) {
-    return openai_error(400, "invalid_value", what);
-  };
+Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
+                                                       const config::Settings& settings) {
   ClientSecretRequest request;
   request.seconds = settings.auth.token_ttl.count() / 1000;
   if (body.empty()) return request;
-  // The session's own check first: a tree is copied and written by recursion, so its depth needs a
-  // bound, and what is kept here is sent on by the session later.
-  const auto not_json = [](const std::string& why) {
-    return openai_error(400, "invalid_json", "The body is not JSON" + why + ".");
-  };
-  if (const auto fault = verbatim::json::check(body)) {
-    return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
-  }
-  const json asked = json::parse(body, nullptr, false);
-  if (asked.is_discarded())
-    return not_json(": it contains an incomplete character, or a number that is too large");
-  if (!asked.is_object()) return wrong("The body must be a JSON object.");
-  if (const auto names = wrong_names(body)) return openai_error(400, "unknown_parameter", *names);
-  request.session = asked.value("session", json::object());
-  const json extra = asked.value("verbatim", json::object());
-  if (!request.session.is_object()) return wrong("'session' must be an object.");
-  if (!extra.is_object()) return wrong("'verbatim' must be an object.");
-  if (const auto type = request.session.find("type");
-      type != request.session.end() && *type != "realtime" && *type != "transcription") {
-    return wrong("'session.type' must be 'realtime' or 'transcription'.");
-  }
-  request.metadata = extra.value("metadata", json::object());
-  if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
-  request.private_metadata = extra.value("private", json::object());
-  if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
-  for (const auto& [name, part] :
-       {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
-    if (part->dump().size() > metadata_bytes_max)
-      return openai_error(413, "too_large",
-                          "'verbatim." + std::string(name) + "' has more than " +
-                              std::to_string(metadata_bytes_max) + " bytes.");
-  }
-  for (const char* key : {"user", "session_id"}) {
-    if (extra.contains(key) && !extra[key].is_string()) {
-      return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
-    }
-    // A variable that was never set must not make a token for more than was meant.
-    if (extra.contains(key) && extra[key].get_ref<const std::string&>().empty())
-      return wrong("'verbatim." + std::string(key) + "' is empty: leave it out, or give a value.");
-  }
-  if (extra.contains("user")) request.user = extra["user"].get<std::string>();
-  request.session_id = extra.value("session_id", std::string());
-  if (!request.session_id.empty() && !is_valid_session_id(request.session_id)) {
-    return wrong("'verbatim.session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
-  }
-  auto terms = read_terms(extra, settings);
-  if (const auto* bad = std::get_if<BadTerm>(&terms)) {
-    return wrong("'" + bad->place + "' " + bad->why + ".");
-  }
-  request.terms = std::move(std::get<std::string>(terms));
-  if (auto problem = fill_template(extra, settings.policy.templates, request); !problem.empty()) {
-    return wrong(problem);
-  }
-  if (const auto after = asked.find("expires_after"); after != asked.end()) {
-    if (!after->is_object() || !after->contains("seconds") ||
-        !(*after)["seconds"].is_number_integer()) {
-      return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
-    }
-    if (after->value("anchor", json("created_at")) != "created_at") {
-      return wrong("'expires_after.anchor' must be 'created_at'.");
-    }
-    request.seconds = (*after)["seconds"].get<std::int64_t>();
-    const std::int64_t longest = settings.auth.token_ttl_max.count() / 1000;
-    if (request.seconds < 10 || request.seconds > longest) {
-      return wrong("'expires_after.seconds' must be from 10 to " + std::to_string(longest) +
-                   " (auth.token_ttl_max).");
-    }
-  }
+  auto asked = read_tree(body);
+  if (!asked) return Refusal(std::move(asked).error());
+  const json extra = asked->value("verbatim", json::object());
+  auto taken = take_session(*asked, extra, request)
+                   .and_then([&] { return take_metadata(extra, request); })
+                   .and_then([&] { return take_owner(extra, request); })
+                   .and_then([&] { return take_terms(extra, settings, request); })
+                   .and_then([&] { return take_lifetime(*asked, settings.auth, request); });
+  if (!taken) return Refusal(std::move(taken).error());
   return request;
 }
 
-std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
-    std::string_view body, const config::Settings& settings) {
+Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
+                                                      const config::Settings& settings) {
   const auto asked = View::of(body);
   // What is wrong with it is told by the reader of the other form.
   if (verbatim::json::check(body) || !asked.is(verbatim::json::Kind::object)) {
@@ -196,11 +235,11 @@ std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
   for (Members own(asked); own.next();) {
     const std::string name = member_name(own);
     if (name == "verbatim" && ++ours > 1)
-      return openai_error(400, "unknown_parameter", "'verbatim' is given twice.");
+      return Refusal(openai_error(400, "unknown_parameter", "'verbatim' is given twice."));
     if (name == "client_secret") {
       const auto names =
           wrong_member(own.value(), "client_secret.", {"expires_after", "value", "expires_at"});
-      if (names) return openai_error(400, "unknown_parameter", *names);
+      if (names) return Refusal(openai_error(400, "unknown_parameter", *names));
     }
     (name == "verbatim" ? form : flat).add(own.key(), own.value().raw());
   }

@@ -9,10 +9,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "config/settings.hpp"
-#include "server/net/http_message.hpp"
+#include "server/net/result.hpp"
 
 namespace verbatim::server {
 
@@ -36,12 +35,12 @@ struct ClientSecretRequest {
   std::string configuration() const;
 };
 
-std::variant<ClientSecretRequest, HttpResponse> read_client_secret_request(
-    std::string_view body, const config::Settings& settings);
+Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
+                                                       const config::Settings& settings);
 
 /// The beta form: the body is the session, flat, with `client_secret.expires_after` and `verbatim`
 /// in it. What is read is in GA's shape.
-std::variant<ClientSecretRequest, HttpResponse> read_beta_session_request(
-    std::string_view body, const config::Settings& settings);
+Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
+                                                      const config::Settings& settings);
 
 }  // namespace verbatim::server

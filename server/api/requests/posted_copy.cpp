@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json/view.hpp"
+#include "server/api/requests/json_body.hpp"
 #include "server/api/requests/posted_turn.hpp"
 
 namespace verbatim::server {
@@ -155,19 +156,16 @@ PostedBody body_from(View given, const config::Posts& limits) {
 
 }  // namespace
 
-std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
-                                                        const config::Posts& limits) {
+Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits) {
   // The bounded check first: a tree is built by recursion.
-  if (const auto fault = verbatim::json::check(body))
-    return problem(400, "invalid JSON",
-                   "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
-                       std::string(fault->what) + ".");
+  if (auto refused = refuse_invalid_json(body)) return Refusal(std::move(*refused));
   try {
     PostedBody read = body_from(View::of(body), limits);
     read.encoded = session::encode_turns(read.turns);
     return read;
   } catch (const Wrong& wrong) {
-    return problem(wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail);
+    return Refusal(
+        problem(wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail));
   }
 }
 

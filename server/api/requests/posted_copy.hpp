@@ -9,11 +9,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "config/settings.hpp"
-#include "server/net/http_message.hpp"
+#include "server/net/result.hpp"
 #include "session/transcript/merge/copy.hpp"
 
 namespace verbatim::server {
@@ -33,7 +32,6 @@ struct PostedBody {
 };
 
 /// One turn, a list of turns, or an object with `turns`.
-std::variant<PostedBody, HttpResponse> read_posted_copy(std::string_view body,
-                                                        const config::Posts& limits);
+Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits);
 
 }  // namespace verbatim::server

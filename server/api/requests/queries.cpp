@@ -23,8 +23,19 @@ std::optional<Number> whole_number(std::string_view text) {
   return value;
 }
 
-HttpResponse wrong(const std::string& name, const char* accepted) {
-  return problem(400, "invalid parameter", "'" + name + "' must be " + accepted + ".");
+Refusal wrong(const std::string& name, const char* accepted) {
+  return Refusal(problem(400, "invalid parameter", "'" + name + "' must be " + accepted + "."));
+}
+
+Refusal unknown(const std::string& name, const char* known) {
+  return Refusal(problem(400, "unknown parameter", "'" + name + "' is not one of " + known + "."));
+}
+
+/// The size of a page.
+std::optional<std::size_t> page_limit(std::string_view text) {
+  const auto limit = whole_number<int>(text);
+  if (!limit || *limit < 1 || *limit > page_limit_max) return std::nullopt;
+  return static_cast<std::size_t>(*limit);
 }
 
 }  // namespace
@@ -52,7 +63,7 @@ std::optional<TimeMs> parse_time(std::string_view text) {
   return static_cast<TimeMs>(timegm(&parts)) * 1000 + ms;
 }
 
-std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const HttpRequest& request) {
+Result<storage::SessionFilter> read_session_filter(const HttpRequest& request) {
   storage::SessionFilter filter;
   for (const auto& [name, value] : request.query) {
     if (name == "status") {
@@ -65,26 +76,22 @@ std::variant<storage::SessionFilter, HttpResponse> read_session_filter(const Htt
       if (!time) return wrong(name, "a time such as 2026-11-23T21:50:51Z, or Unix seconds");
       (name == "since" ? filter.since : filter.until) = time;
     } else if (name == "limit") {
-      const auto limit = whole_number<int>(value);
-      if (!limit || *limit < 1 || *limit > page_limit_max) {
-        return wrong(name, "a number from 1 to 500");
-      }
-      filter.limit = static_cast<std::size_t>(*limit);
+      const auto limit = page_limit(value);
+      if (!limit) return wrong(name, "a number from 1 to 500");
+      filter.limit = *limit;
     } else if (name == "cursor") {
       if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
       filter.cursor = value;
     } else if (name.starts_with("metadata.") && name.size() > 9) {
       filter.metadata.emplace_back(name.substr(9), value);
     } else {
-      return problem(
-          400, "unknown parameter",
-          "'" + name + "' is not one of status, user, since, until, limit, cursor, metadata.KEY.");
+      return unknown(name, "status, user, since, until, limit, cursor, metadata.KEY");
     }
   }
   return filter;
 }
 
-std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpRequest& request) {
+Result<storage::TokenFilter> read_token_filter(const HttpRequest& request) {
   storage::TokenFilter filter;
   for (const auto& [name, value] : request.query) {
     if (name == "user") {
@@ -92,23 +99,20 @@ std::variant<storage::TokenFilter, HttpResponse> read_token_filter(const HttpReq
     } else if (name == "session") {
       filter.session_id = value;
     } else if (name == "limit") {
-      const auto limit = whole_number<int>(value);
-      if (!limit || *limit < 1 || *limit > page_limit_max) {
-        return wrong(name, "a number from 1 to 500");
-      }
-      filter.limit = static_cast<std::size_t>(*limit);
+      const auto limit = page_limit(value);
+      if (!limit) return wrong(name, "a number from 1 to 500");
+      filter.limit = *limit;
     } else if (name == "cursor") {
       if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
       filter.cursor = value;
     } else {
-      return problem(400, "unknown parameter",
-                     "'" + name + "' is not one of user, session, limit, cursor.");
+      return unknown(name, "user, session, limit, cursor");
     }
   }
   return filter;
 }
 
-std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& request) {
+Result<std::optional<int>> read_attempt(const HttpRequest& request) {
   const auto asked = request.parameter("attempt");
   if (!asked) return std::optional<int>();
   const auto number = whole_number<int>(*asked);
@@ -116,7 +120,7 @@ std::variant<std::optional<int>, HttpResponse> read_attempt(const HttpRequest& r
   return number;
 }
 
-std::variant<TranscriptQuery, HttpResponse> read_transcript_query(const HttpRequest& request) {
+Result<TranscriptQuery> read_transcript_query(const HttpRequest& request) {
   TranscriptQuery query;
   if (const auto asked = request.parameter("attempt"); asked == "all") {
     query.all_attempts = true;

@@ -3,49 +3,70 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ids.hpp"
-#include "base/json/view.hpp"
+#include "server/api/requests/json_body.hpp"
 #include "session/policy/known_members.hpp"
 
 namespace verbatim::server {
 
 using nlohmann::json;
 
-std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body) {
+namespace {
+
+Refusal invalid(const std::string& detail) {
+  return Refusal(problem(400, "invalid value", detail));
+}
+
+/// The session's id or its user.
+Result<std::string> read_identifier(const std::string& name, const json& value) {
+  if (!value.is_string() || value.get_ref<const std::string&>().empty())
+    return invalid("'" + name + "' must be a non-empty string.");
+  return value.get<std::string>();
+}
+
+Result<std::string> read_metadata(const std::string& name, const json& value) {
+  if (!value.is_object()) return invalid("'" + name + "' must be an object.");
+  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  if (text.size() > metadata_bytes_max)
+    return Refusal(
+        problem(413, "too large",
+                "'" + name + "' has more than " + std::to_string(metadata_bytes_max) + " bytes."));
+  return text;
+}
+
+Refusal unknown_member(const std::string& name) {
+  return Refusal(problem(400, "unknown member",
+                         "'" + shown_name(name) + "' " +
+                             not_known(name, {"session_id", "user", "metadata", "private"}) + "."));
+}
+
+}  // namespace
+
+Result<SessionRequest> read_session_request(std::string_view body) {
   SessionRequest request;
   if (body.empty()) return request;
   // The bounded check first: a tree is built by recursion.
-  if (const auto fault = verbatim::json::check(body))
-    return problem(400, "invalid JSON",
-                   "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
-                       std::string(fault->what) + ".");
+  if (auto refused = refuse_invalid_json(body)) return Refusal(std::move(*refused));
   const json asked = json::parse(body, nullptr, false);
-  if (!asked.is_object()) return problem(400, "invalid value", "The body must be a JSON object.");
+  if (!asked.is_object()) return invalid("The body must be a JSON object.");
   for (const auto& [name, value] : asked.items()) {
-    if (name == "session_id" || name == "id" || name == "user") {
-      if (!value.is_string() || value.get<std::string>().empty())
-        return problem(400, "invalid value", "'" + name + "' must be a non-empty string.");
-      if (name == "user")
-        request.user = value.get<std::string>();
+    const bool is_id = name == "session_id" || name == "id";
+    if (is_id || name == "user") {
+      auto read = read_identifier(name, value);
+      if (!read) return Refusal(std::move(read).error());
+      if (is_id)
+        request.session_id = std::move(*read);
       else
-        request.session_id = value.get<std::string>();
+        request.user = std::move(*read);
     } else if (name == "metadata" || name == "private") {
-      if (!value.is_object())
-        return problem(400, "invalid value", "'" + name + "' must be an object.");
-      std::string& part = name == "private" ? request.private_metadata : request.metadata;
-      part = value.dump(-1, ' ', false, json::error_handler_t::replace);
-      if (part.size() > metadata_bytes_max)
-        return problem(
-            413, "too large",
-            "'" + name + "' has more than " + std::to_string(metadata_bytes_max) + " bytes.");
+      auto read = read_metadata(name, value);
+      if (!read) return Refusal(std::move(read).error());
+      (name == "private" ? request.private_metadata : request.metadata) = std::move(*read);
     } else {
-      return problem(400, "unknown member",
-                     "'" + shown_name(name) + "' " +
-                         not_known(name, {"session_id", "user", "metadata", "private"}) + ".");
+      return unknown_member(name);
     }
   }
   if (!request.session_id.empty() && !is_valid_session_id(request.session_id))
-    return problem(400, "invalid value",
-                   "'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
+    return invalid("'session_id' must be 1 to 128 letters, digits, '_', '-', '.', ':'.");
   return request;
 }
 

@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
-#include "server/net/http_message.hpp"
+#include "server/net/result.hpp"
 
 namespace verbatim::server {
 
@@ -24,6 +23,6 @@ struct SessionRequest {
 };
 
 /// An empty body asks for nothing in particular.
-std::variant<SessionRequest, HttpResponse> read_session_request(std::string_view body);
+Result<SessionRequest> read_session_request(std::string_view body);
 
 }  // namespace verbatim::server

@@ -19,17 +19,16 @@ const config::Posts limits{.turns_max = 3, .turn_bytes_max = 16};
 
 PostedBody read(const std::string& body) {
   auto posted = read_posted_copy(body, limits);
-  const auto* refused = std::get_if<HttpResponse>(&posted);
-  INFO((refused ? refused->body : ""));
-  REQUIRE_FALSE(refused);
-  return std::get<PostedBody>(posted);
+  INFO((posted ? "" : posted.error().body));
+  REQUIRE(posted);
+  return *posted;
 }
 
 /// Returns the status and the detail.
 std::pair<int, std::string> refusal(const std::string& body) {
   auto posted = read_posted_copy(body, limits);
-  const auto* refused = std::get_if<HttpResponse>(&posted);
-  return refused ? std::pair(refused->status, refused->body) : std::pair(200, std::string());
+  return posted ? std::pair(200, std::string())
+                : std::pair(posted.error().status, posted.error().body);
 }
 
 }  // namespace
@@ -173,8 +172,8 @@ TEST_CASE("history entries that are no turns are skipped and listed", "[http][P3
       {"type":"message","id":"item_7","role":"assistant","content":["Twelve."],"interrupted":true},
       {"role":"assistant","content":"Twelve degrees","tool_calls":[{"id":"c2"}]}]})",
                                        all);
-  const auto* const copy = std::get_if<PostedBody>(&posted);
-  REQUIRE(copy);
+  REQUIRE(posted);
+  const PostedBody* const copy = &*posted;
   REQUIRE(copy->turns.size() == 3);
   CHECK(copy->turns[1].item_id == "item_7");
   CHECK(copy->turns[1].status == TurnStatus::interrupted);
@@ -347,13 +346,15 @@ TEST_CASE("a time is read in each form in which writers have it, to the millisec
 }
 
 TEST_CASE("a body that makes a session is read, or refused", "[http]") {
-  const auto asked = std::get<SessionRequest>(read_session_request(
-      R"({"id":"s-1","user":"ann","metadata":{"course":"7"},"private":{"grade":"B"}})"));
+  const SessionRequest asked =
+      read_session_request(
+          R"({"id":"s-1","user":"ann","metadata":{"course":"7"},"private":{"grade":"B"}})")
+          .value();
   CHECK(asked.session_id == "s-1");
   CHECK(asked.user == "ann");
   CHECK(asked.metadata == R"({"course":"7"})");
   CHECK(asked.private_metadata == R"({"grade":"B"})");
-  CHECK(std::get<SessionRequest>(read_session_request("")).metadata == "{}");
+  CHECK(read_session_request("").value().metadata == "{}");
   const std::pair<std::string, int> cases[] = {
       {"{", 400},
       {"[]", 400},
@@ -372,9 +373,8 @@ TEST_CASE("a body that makes a session is read, or refused", "[http]") {
   for (const auto& [body, status] : cases) {
     INFO(body.substr(0, 200));
     const auto read = read_session_request(body);
-    const auto* refused = std::get_if<HttpResponse>(&read);
-    REQUIRE(refused);
-    CHECK(refused->status == status);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().status == status);
   }
 }
 

@@ -1,0 +1,17 @@
+#include "server/api/requests/json_body.hpp"
+
+#include <string>
+
+#include "base/json/view.hpp"
+
+namespace verbatim::server {
+
+std::optional<HttpResponse> refuse_invalid_json(std::string_view body) {
+  const auto fault = verbatim::json::check(body);
+  if (!fault) return std::nullopt;
+  return problem(400, "invalid JSON",
+                 "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
+                     std::string(fault->what) + ".");
+}
+
+}  // namespace verbatim::server

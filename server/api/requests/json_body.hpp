@@ -1,0 +1,17 @@
+// Whether a body is JSON at all.
+//
+// Pure; any thread. Untrusted input.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "server/net/http_message.hpp"
+
+namespace verbatim::server {
+
+/// 400 if the body is not JSON, with the place; nullopt if it is. The check bounds the depth, so it
+/// comes before a tree is built, which takes recursion.
+std::optional<HttpResponse> refuse_invalid_json(std::string_view body);
+
+}  // namespace verbatim::server
