@@ -14,7 +14,7 @@ namespace {
 using storage::TailKey;
 using States = std::vector<std::pair<TailKey, std::shared_ptr<const storage::TailState>>>;
 
-/// While the store can not be read.
+/// While the store cannot be read.
 constexpr auto trouble_interval = std::chrono::seconds(1);
 
 struct FeedSource {
@@ -46,7 +46,7 @@ class LiveFeed::Gate final : public JournalWaiter {
       : worker_(worker), event_(std::make_shared<AsyncEvent>(worker.executor())) {}
   void journal_moved() override { event_->notify(); }
 
-  /// Until the journal has moved on from `seen`, or somebody rings.
+  /// Until the journal has moved on from `seen`, or notify() is called.
   Awaitable<void> news(const storage::SqliteJournal& journal, session::Sequence seen) {
     if (journal.durable() != seen) co_return;
     worker_.await_journal(*this);
@@ -179,18 +179,18 @@ void LiveFeed::wake_loops() {
   for (const Subscriber& loop : loops_) notify(loop);
 }
 
-std::unique_ptr<LiveFeed::Permit> LiveFeed::admit(const std::string& session_id, Refusal& why) {
+tl::expected<std::unique_ptr<LiveFeed::Permit>, LiveFeed::NotAdmitted> LiveFeed::admit(
+    const std::string& session_id) {
   const std::lock_guard lock(mutex_);
-  const auto at = watchers_of_.find(session_id);
-  why = closing_                              ? Refusal::closing
-        : watchers_ >= settings_.watchers_max ? Refusal::too_many
-        : at != watchers_of_.end() && at->second >= settings_.watchers_per_session_max
-            ? Refusal::too_many_of_session
-            : Refusal::none;
-  if (why != Refusal::none) {
+  const auto refused = [this](NotAdmitted why) {
     ++counts_.refused;
-    return nullptr;
-  }
+    return tl::unexpected(why);
+  };
+  if (closing_) return refused(NotAdmitted::closing);
+  if (watchers_ >= settings_.watchers_max) return refused(NotAdmitted::too_many);
+  const auto at = watchers_of_.find(session_id);
+  if (at != watchers_of_.end() && at->second >= settings_.watchers_per_session_max)
+    return refused(NotAdmitted::too_many_of_session);
   ++watchers_;
   ++watchers_of_[session_id];
   return std::make_unique<Permit>(*this, session_id);

@@ -1,13 +1,13 @@
-// Who watches which conversation, and what each may see now. A loop reads what has become durable
-// through the store's reader and hands the same immutable state to all who watch; a watcher takes
-// the newest one when it has written the one before, so a slow one costs nothing but its socket.
+// The watchers of live conversations, and the newest state of each conversation. A loop reads new
+// durable state through the store's reader and shares it, immutable, with all watchers. A watcher
+// takes the newest state when it has written the one before, so a slow one costs only its socket.
 //
 // Conversations whose copies take long to merge have a loop and a reader of their own, so that they
-// hold up nobody who watches another.
+// do not delay the watchers of others.
 //
-// The journal's own word that it has moved wakes the loop, and no more often than
-// events.interval. Nothing here is on a conversation's path. Any thread, but where it says
-// otherwise; the mutex is held for a look into a map.
+// The journal wakes the loop when it has moved, at most once an events.interval. Nothing here is on
+// a conversation's path. Any thread, unless a comment says otherwise; the mutex is held for a look
+// into a map.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "base/log.hpp"
@@ -44,9 +46,9 @@ class LiveFeed {
   /// Starts the loop on this worker; all of these must outlive the worker's last step.
   void start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log);
 
-  enum class Refusal { none, too_many_of_session, too_many, closing };
+  enum class NotAdmitted { too_many_of_session, too_many, closing };
 
-  /// A place among the watchers; gives it back when it goes. On its connection's thread.
+  /// One watcher's; its destructor gives it back. On its connection's thread.
   class Permit {
    public:
     Permit(LiveFeed& feed, std::string session_id)
@@ -59,17 +61,17 @@ class LiveFeed {
     LiveFeed& feed_;
     std::string session_id_;
   };
-  std::unique_ptr<Permit> admit(const std::string& session_id, Refusal& why);
+  tl::expected<std::unique_ptr<Permit>, NotAdmitted> admit(const std::string& session_id);
 
-  /// Rung on `executor` when there is a newer state of it, or the end. `seen`: number of the state
-  /// that the watcher has seen.
+  /// An event that is notified on `executor` when there is a newer state, or no more. `seen`:
+  /// number of the state that the watcher has seen.
   std::shared_ptr<AsyncEvent> follow(const storage::TailKey& key, std::uint64_t seen,
                                      const Executor& executor);
   /// The newest; null before the first look.
   std::shared_ptr<const storage::TailState> newest(const storage::TailKey& key) const;
   /// Wakes every watcher, to look whether it still may watch.
   void wake_watchers();
-  /// Whoever has seen the newest state is to end: there will be no other.
+  /// There will be no other state: a watcher that has seen the newest ends.
   bool closed() const { return closed_; }
 
   /// Looks once more, shows that, and ends all watchers. Returns when they are gone, or at the
@@ -113,7 +115,7 @@ class LiveFeed {
   std::map<storage::TailKey, Watched> watched_;
   std::map<std::string, std::size_t> watchers_of_;
   std::size_t watchers_ = 0;
-  std::optional<Subscriber> empty_;  ///< rung when the last watcher leaves
+  std::optional<Subscriber> empty_;  ///< notified when the last watcher leaves
   std::vector<Subscriber> loops_;    ///< before the first watcher, and never changed then
   std::atomic<std::size_t> loops_closed_{0};
   std::atomic<bool> closing_{false};

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
+#include "server/relay/access/misplaced_secret.hpp"
 
 namespace verbatim::server {
 
@@ -59,6 +60,22 @@ HttpResponse not_found() {
 HttpResponse retry_later(HttpResponse response) {
   response.headers.emplace_back("Retry-After", "10");
   return response;
+}
+
+HttpResponse no_content() {
+  HttpResponse response;
+  response.status = 204;
+  response.content_type.clear();
+  return response;
+}
+
+std::optional<HttpResponse> refuse_secrets(
+    const IdGuard& ids, std::initializer_list<std::pair<const char*, std::string_view>> fields) {
+  for (const auto& [name, value] : fields) {
+    if (ids.admits(value)) continue;
+    return problem(400, "invalid value", std::string(name) + std::string(IdGuard::why));
+  }
+  return std::nullopt;
 }
 
 }  // namespace verbatim::server

@@ -1,20 +1,24 @@
-// Answers that several handlers of the API give.
+// Responses that several handlers of the API send.
 //
 // Pure; any thread.
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "server/net/http_message.hpp"
 #include "server/relay/access/auth.hpp"
-#include "storage/sqlite/error.hpp"
 
 namespace verbatim::server {
 
-/// What is not UTF-8 in it is replaced: ids are the provider's and may be anything.
+class IdGuard;
+
+/// Bytes that are not UTF-8 are replaced: ids are the provider's and may hold any.
 HttpResponse json_response(const nlohmann::json& value, int status = 200);
 /// With an ETag; 304 without the body if the request has it already.
 HttpResponse tagged(const HttpRequest& request, HttpResponse response);
@@ -25,8 +29,13 @@ HttpResponse tagged(const HttpRequest& request, std::string_view tag,
                     const std::function<HttpResponse()>& make);
 /// 401, in the form of the path.
 HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure);
-/// Unknown, or another user's: who may not see it is not told that it is there.
+/// 404 for a session that is unknown or another user's: the answer does not show which.
 HttpResponse not_found();
 HttpResponse retry_later(HttpResponse response);
+/// 204.
+HttpResponse no_content();
+/// 400 if one of these fields has a key or a token for its value.
+std::optional<HttpResponse> refuse_secrets(
+    const IdGuard& ids, std::initializer_list<std::pair<const char*, std::string_view>> fields);
 
 }  // namespace verbatim::server

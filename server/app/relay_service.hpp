@@ -4,6 +4,7 @@
 // One object for each worker, on the worker's thread.
 #pragma once
 
+#include "server/api/path_form.hpp"
 #include "server/api/router.hpp"
 #include "server/relay/realtime_endpoint.hpp"
 
@@ -31,7 +32,7 @@ class RelayService final : public HttpService {
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
   HttpResponse in_form_of(const std::string& path, HttpResponse refusal) override {
-    return Api::in_form_of(path, std::move(refusal));
+    return server::in_form_of(path, std::move(refusal));
   }
 
   Awaitable<HttpResponse> answer(HttpRequest request) override {

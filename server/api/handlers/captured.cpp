@@ -1,11 +1,15 @@
 // The call of the API that gives a captured stream: the raw events of an attempt, as they were
 // recorded.
+#include "config/settings.hpp"
+#include "server/api/handler.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
-#include "server/api/router.hpp"
+#include "server/api/store_access.hpp"
 #include "server/net/body_source.hpp"
+#include "server/net/from_callback.hpp"
+#include "server/relay/traffic_capture.hpp"
 
-namespace verbatim::server {
+namespace verbatim::server::handlers {
 
 namespace {
 
@@ -39,20 +43,17 @@ class CapturedStream final : public BodySource {
 
 }  // namespace
 
-Awaitable<HttpResponse> Api::show_captured(Context& context) {
-  const auto asked = read_attempt(context.request);
+Awaitable<HttpResponse> show_captured(const ApiServices& api, RequestContext& context) {
+  auto asked = read_attempt(context.request);
   if (!asked) co_return std::move(asked).error();
-  using Found = std::optional<storage::SessionSummary>;
   const auto read = [id = context.id](storage::TranscriptStore& store) {
     return store.session(id);
   };
-  auto found = co_await read_merged<Found>(context, read, "GET .../captured");
-  if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
-  const Found& session = std::get<0>(found);
-  if (!session) co_return not_found();
-  const int attempt =
-      (*asked).value_or(session->attempts.empty() ? 1 : session->attempts.back().number);
-  const auto file = parts_.capture ? parts_.capture->file_of(context.id, attempt) : std::nullopt;
+  auto session = co_await read_merged(api, context, read, "GET .../captured");
+  if (!session) co_return std::move(session).error();
+  const int latest = session->attempts.empty() ? 1 : session->attempts.back().number;
+  const int attempt = asked->value_or(latest);
+  const auto file = api.capture ? api.capture->file_of(context.id, attempt) : std::nullopt;
   if (!file) {
     co_return problem(404, "not captured",
                       "No events were captured of attempt " + std::to_string(attempt) +
@@ -62,8 +63,8 @@ Awaitable<HttpResponse> Api::show_captured(Context& context) {
   response.content_type = "application/x-ndjson";
   response.headers.emplace_back("Cache-Control", "no-store");
   response.source = std::make_shared<CapturedStream>(
-      *parts_.capture, *file, parts_.settings.server.request_timeout, context.worker.executor());
+      *api.capture, *file, api.settings.server.request_timeout, context.executor());
   co_return response;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::server::handlers

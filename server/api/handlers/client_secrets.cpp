@@ -1,19 +1,26 @@
-// The calls of the API that make, list and revoke client tokens. See api.hpp.
+// The calls of the API that make, list and revoke client tokens.
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.hpp"
 #include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/reloadable.hpp"
+#include "config/settings.hpp"
+#include "server/api/live_feed.hpp"
 #include "server/api/requests/client_secret.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
-#include "server/api/router.hpp"
+#include "server/api/store_access.hpp"
+#include "server/relay/access/revocations.hpp"
 #include "server/relay/access/sealed.hpp"
 #include "server/relay/access/token_content.hpp"
-#include "server/relay/session_driver.hpp"
+#include "server/relay/session_registry.hpp"
 #include "session/protocol/beta_shapes.hpp"
 #include "storage/store/client_tokens.hpp"
 
-namespace verbatim::server {
+namespace verbatim::server::handlers {
 
 namespace {
 
@@ -36,18 +43,23 @@ json minted(const TokenClaims& claims, const ClientSecretRequest& asked) {
           {"metadata", asked.metadata}};
 }
 
-}  // namespace
+/// A client token as it was asked for.
+struct Minted {
+  std::string token;
+  TokenClaims claims;
+};
 
-/// Nobody else's session; nullopt: it is this user's, or there is none yet.
-Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
-                                                         const std::string& session_id,
-                                                         const std::string& user) {
+/// Why the session may not be this user's: it is another's. nullopt: it is the user's, or there is
+/// no such session yet.
+Awaitable<std::optional<HttpResponse>> refuse_owner(const ApiServices& api,
+                                                    const RequestContext& context,
+                                                    const std::string& session_id,
+                                                    const std::string& user) {
   using Owner = std::optional<std::string>;
   const auto read = [session_id](storage::TranscriptStore& store) {
     return store.owner_of(session_id);
   };
-  const auto found =
-      co_await parts_.reader.run<Owner>(context.worker.executor(), read, "a session's owner");
+  const auto found = co_await api.reader.run<Owner>(context.executor(), read, "a session's owner");
   if (std::holds_alternative<storage::StorageError>(found)) {
     co_return retry_later(
         openai_error(503, "storage_unavailable", "The server cannot read whose session this is."));
@@ -59,9 +71,9 @@ Awaitable<std::optional<HttpResponse>> Api::refuse_owner(Context& context,
 }
 
 /// 413 if the upgrade would refuse the token's request for its length.
-std::optional<HttpResponse> Api::refuse_length(const TokenClaims& claims) const {
+std::optional<HttpResponse> refuse_length(const ApiServices& api, const TokenClaims& claims) {
   const auto why =
-      too_long(parts_.authenticator.get()->mint(claims), parts_.settings.server.header_bytes_max,
+      too_long(api.authenticator.get()->mint(claims), api.settings.server.header_bytes_max,
                {{"'verbatim.metadata'", claims.metadata_json},
                 {"'verbatim.user'", claims.user},
                 {"'session.model'", claims.model}});
@@ -69,29 +81,24 @@ std::optional<HttpResponse> Api::refuse_length(const TokenClaims& claims) const 
   return openai_error(413, "token_too_long", *why);
 }
 
-Awaitable<Result<Api::Minted>> Api::mint(Context& context, const ClientSecretRequest& asked) {
-  if (auto refused = refuse_secrets({{"'verbatim.session_id'", asked.session_id},
-                                     {"'verbatim.user'", asked.user.value_or("")},
-                                     {"'session.model'", asked.model()}}))
-    co_return Refusal(std::move(*refused));
-  const Moment moment = now();
+/// Without a session id if none is asked for.
+TokenClaims claims_of(const ClientSecretRequest& asked, const Principal& principal, TimeMs at) {
   TokenClaims claims;
-  claims.id = new_id("cs_", moment.wall);
-  claims.user = asked.user.value_or(context.principal.user);
+  claims.id = new_id("cs_", at);
+  claims.user = asked.user.value_or(principal.user);
   claims.user_named = asked.user.has_value();
   claims.session_id = asked.session_id;
   claims.session_open = asked.session_id.empty() && asked.user;
   claims.metadata_json = asked.metadata.dump();
   claims.model = asked.model();
-  claims.expires_at_s = moment.wall / 1000 + asked.seconds;
+  claims.expires_at_s = at / 1000 + asked.seconds;
   claims.configured = asked.stands_for_something();
   if (claims.configured) claims.content_key = random_bytes(sealing_key_bytes);
-  if (claims.session_id.empty()) {
-    claims.session_id = new_id("sess_", moment.wall);
-  } else if (auto refused = co_await refuse_owner(context, claims.session_id, claims.user)) {
-    co_return Refusal(std::move(*refused));
-  }
-  if (auto refused = refuse_length(claims)) co_return Refusal(std::move(*refused));
+  return claims;
+}
+
+storage::ClientToken token_to_store(const TokenClaims& claims, const ClientSecretRequest& asked,
+                                    const Principal& principal, TimeMs at) {
   storage::ClientToken token;
   token.id = claims.id;
   token.user = claims.user;
@@ -100,23 +107,46 @@ Awaitable<Result<Api::Minted>> Api::mint(Context& context, const ClientSecretReq
   token.session_config_json = asked.configuration();
   if (!asked.terms.empty()) token.terms_json = asked.terms;
   token.private_json = asked.private_metadata.dump();
-  token.created_at = moment.wall;
+  token.created_at = at;
   token.expires_at = claims.expires_at_s * 1000;
-  token.made_by = context.principal.key_id;
+  token.made_by = principal.key_id;
   seal_content(token, claims.content_key);
+  return token;
+}
+
+Awaitable<std::optional<storage::StorageError>> save(const ApiServices& api,
+                                                     const RequestContext& context,
+                                                     const storage::ClientToken& token) {
   std::function<void(storage::Database&)> work =
-      [token, window = parts_.settings.session.resume_window.count()](auto& database) {
+      [token, window = api.settings.session.resume_window.count()](auto& database) {
         storage::prune_client_tokens(database, token.created_at, window);
         storage::save_client_token(database, token);
       };
-  const Changed failed = co_await change(context.worker, std::move(work));
-  if (failed) {
-    parts_.log.error("client_secret.not_saved", {{"why", failed->what()}});
+  co_return co_await change_store(api, context, std::move(work));
+}
+
+Awaitable<Result<Minted>> mint(const ApiServices& api, const RequestContext& context,
+                               const ClientSecretRequest& asked) {
+  if (auto refused = refuse_secrets(api.ids, {{"'verbatim.session_id'", asked.session_id},
+                                              {"'verbatim.user'", asked.user.value_or("")},
+                                              {"'session.model'", asked.model()}}))
+    co_return Refusal(std::move(*refused));
+  const TimeMs at = now().wall;
+  TokenClaims claims = claims_of(asked, context.principal, at);
+  if (claims.session_id.empty()) {
+    claims.session_id = new_id("sess_", at);
+  } else if (auto refused = co_await refuse_owner(api, context, claims.session_id, claims.user)) {
+    co_return Refusal(std::move(*refused));
+  }
+  if (auto refused = refuse_length(api, claims)) co_return Refusal(std::move(*refused));
+  const storage::ClientToken token = token_to_store(claims, asked, context.principal, at);
+  if (const auto failed = co_await save(api, context, token)) {
+    api.log.error("client_secret.not_saved", {{"why", failed->what()}});
     co_return Refusal(retry_later(
         openai_error(503, "storage_failure", "The token could not be saved; see /readyz.")));
   }
-  const auto authenticator = parts_.authenticator.get();
-  // It may have been taken away meanwhile, and with it the tokens that were there by then.
+  const auto authenticator = api.authenticator.get();
+  // The key may have been removed meanwhile, and with it the tokens that were stored by then.
   if (!token.made_by.empty() && !authenticator->has_key(token.made_by))
     co_return Refusal(
         openai_error(401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."));
@@ -124,11 +154,13 @@ Awaitable<Result<Api::Minted>> Api::mint(Context& context, const ClientSecretReq
   co_return Minted{std::move(value), std::move(claims)};
 }
 
-Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
-  auto read = read_client_secret_request(context.request.body, parts_.settings);
+}  // namespace
+
+Awaitable<HttpResponse> create_client_secret(const ApiServices& api, RequestContext& context) {
+  auto read = read_client_secret_request(context.request.body, api.settings);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
-  auto outcome = co_await mint(context, asked);
+  auto outcome = co_await mint(api, context, asked);
   if (!outcome) co_return std::move(outcome).error();
   const auto& [token, claims] = *outcome;
   json answered = asked.session;
@@ -139,11 +171,11 @@ Awaitable<HttpResponse> Api::create_client_secret(Context& context) {
                            {"verbatim", minted(claims, asked)}});
 }
 
-Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
-  auto read = read_beta_session_request(context.request.body, parts_.settings);
+Awaitable<HttpResponse> create_beta_session(const ApiServices& api, RequestContext& context) {
+  auto read = read_beta_session_request(context.request.body, api.settings);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
-  auto outcome = co_await mint(context, asked);
+  auto outcome = co_await mint(api, context, asked);
   if (!outcome) co_return std::move(outcome).error();
   const auto& [token, claims] = *outcome;
   const std::string bound = asked.session.dump();
@@ -155,44 +187,39 @@ Awaitable<HttpResponse> Api::create_beta_session(Context& context) {
   co_return json_response(answered);
 }
 
-Awaitable<HttpResponse> Api::list_client_secrets(Context& context) {
+Awaitable<HttpResponse> list_client_secrets(const ApiServices& api, RequestContext& context) {
   auto asked = read_token_filter(context.request);
   if (!asked) co_return std::move(asked).error();
   const TimeMs at = now().wall;
-  const auto read = [filter = *asked, at, window = parts_.settings.session.resume_window.count()](
+  const auto read = [filter = *asked, at, window = api.settings.session.resume_window.count()](
                         storage::TranscriptStore& store) {
     return storage::list_client_tokens(store.database(), filter, at, window);
   };
-  auto page = co_await parts_.reader.run<storage::TokenPage>(context.worker.executor(), read,
-                                                             "GET /v1/client_secrets");
-  if (const auto* error = std::get_if<1>(&page)) co_return storage_problem(*error);
-  const auto& found = std::get<0>(page);
+  auto page = co_await read_store(api, context, read, "GET /v1/client_secrets");
+  if (!page) co_return std::move(page).error();
   json tokens = json::array();
-  for (const storage::ClientToken& token : found.tokens) tokens.push_back(shown(token, at));
+  for (const storage::ClientToken& token : page->tokens) tokens.push_back(shown(token, at));
   co_return json_response(
       {{"client_secrets", tokens},
-       {"next_cursor", found.next_cursor.empty() ? json(nullptr) : json(found.next_cursor)}});
+       {"next_cursor", page->next_cursor.empty() ? json(nullptr) : json(page->next_cursor)}});
 }
 
-Awaitable<HttpResponse> Api::revoke_client_secret(Context& context) {
+Awaitable<HttpResponse> revoke_client_secret(const ApiServices& api, RequestContext& context) {
   const auto known = std::make_shared<bool>(false);
   std::function<void(storage::Database&)> work = [id = context.id, at = now().wall,
                                                   known](auto& database) {
     *known = storage::revoke_client_token(database, id, at);
   };
-  const Changed failed = co_await change(context.worker, std::move(work));
-  if (failed) co_return storage_problem(*failed);
+  const auto failed = co_await change_store(api, context, std::move(work));
+  if (failed) co_return storage_problem(api.log, *failed);
   if (!*known) co_return problem(404, "not found", "There is no such client token.");
-  // Durable first: what is admitted from here on finds it in the store, what was admitted before
-  // finds it here, or is found.
-  parts_.revocations.add(context.id);
-  parts_.registry.end_connections_of(context.id);
-  parts_.feed.wake_watchers();
-  parts_.log.info("client_secret.revoked", {{"id", context.id}, {"by", context.principal.user}});
-  HttpResponse gone;
-  gone.status = 204;
-  gone.content_type.clear();
-  co_return gone;
+  // Durable first: a connection that is admitted from here on finds it in the store; one that was
+  // admitted before finds it here, or is ended.
+  api.revocations.add(context.id);
+  api.registry.end_connections_of(context.id);
+  api.feed.wake_watchers();
+  api.log.info("client_secret.revoked", {{"id", context.id}, {"by", context.principal.user}});
+  co_return no_content();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::server::handlers

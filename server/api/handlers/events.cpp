@@ -1,32 +1,35 @@
-// The call of the API that shows a session while it happens. See api.hpp.
+// The call of the API that shows a session live.
+#include "server/api/answer_limits.hpp"
+#include "server/api/authorize.hpp"
 #include "server/api/event_stream.hpp"
+#include "server/api/handler.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
-#include "server/api/router.hpp"
+#include "server/api/store_access.hpp"
 
-namespace verbatim::server {
+namespace verbatim::server::handlers {
 
 namespace {
 
-HttpResponse refused(LiveFeed::Refusal why) {
+HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
   switch (why) {
-    case LiveFeed::Refusal::too_many_of_session:
+    case LiveFeed::NotAdmitted::too_many_of_session:
       return retry_later(problem(429, "too many watchers",
                                  "This session has reached its limit of event streams "
                                  "(events.watchers_per_session_max)."));
-    case LiveFeed::Refusal::too_many:
+    case LiveFeed::NotAdmitted::too_many:
       return retry_later(
           problem(503, "too many watchers",
                   "The server has reached its limit of event streams (events.watchers_max)."));
-    case LiveFeed::Refusal::closing:
-    case LiveFeed::Refusal::none:
+    case LiveFeed::NotAdmitted::closing:
       break;
   }
   return retry_later(
       problem(503, "server shutting down", "The server is restarting. Connect again."));
 }
 
-/// A stream's own: what a live attempt shows is shared by all who watch it.
+/// What a stream holds for itself; the newest state of a live attempt is shared by all its
+/// watchers.
 std::size_t bytes_of(const storage::TailState* state) {
   std::size_t sum = 0;
   if (state == nullptr) return sum;
@@ -35,36 +38,41 @@ std::size_t bytes_of(const storage::TailState* state) {
   return sum;
 }
 
+/// The first state of a stream.
+struct Start {
+  storage::TailStart tail;
+  std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
+};
+
+std::optional<Start> read_start(storage::TranscriptStore& store, const std::string& id,
+                                std::optional<int> attempt,
+                                const std::optional<storage::TailMark>& seen, AnswerMemory& answers,
+                                AnswerMemory::Owner owner) {
+  auto tail = storage::start_tail(store.database(), id, attempt, seen);
+  if (!tail) return std::nullopt;
+  auto memory = std::make_shared<AnswerMemory::Share>(answers, std::move(owner));
+  if (!memory->resize(bytes_of(tail->ended.get()) + bytes_of(tail->before.get()))) return Start{};
+  return Start{std::move(*tail), std::move(memory)};
+}
+
 }  // namespace
 
-Awaitable<HttpResponse> Api::watch_session(Context& context) {
-  const auto attempt = read_attempt(context.request);
+Awaitable<HttpResponse> watch_session(const ApiServices& api, RequestContext& context) {
+  auto attempt = read_attempt(context.request);
   if (!attempt) co_return std::move(attempt).error();
-  LiveFeed::Refusal why = LiveFeed::Refusal::none;
-  auto place = parts_.feed.admit(context.id, why);
-  if (!place) co_return refused(why);
-  // One that is not ours has seen nothing.
+  auto permit = api.feed.admit(context.id);
+  if (!permit) co_return too_many_watchers(permit.error());
+  // A mark that is not ours counts as none: the watcher has seen nothing.
   const auto seen = storage::tail_mark_from_string(context.request.header("Last-Event-ID"));
-  struct Start {
-    storage::TailStart tail;
-    std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
-  };
-  using Found = std::optional<Start>;
   const auto read = [id = context.id, number = *attempt, seen, owner = owner_of(context),
-                     &answers = parts_.answers](storage::TranscriptStore& store) -> Found {
-    auto tail = storage::start_tail(store.database(), id, number, seen);
-    if (!tail) return std::nullopt;
-    auto memory = std::make_shared<AnswerMemory::Share>(answers, owner);
-    if (!memory->resize(bytes_of(tail->ended.get()) + bytes_of(tail->before.get()))) return Start{};
-    return Start{std::move(*tail), std::move(memory)};
+                     &answers = api.answers](storage::TranscriptStore& store) {
+    return read_start(store, id, number, seen, answers, owner);
   };
-  auto found = co_await read_merged<Found>(context, read, "GET /v1/sessions/{id}/events");
-  if (const auto* error = std::get_if<1>(&found)) co_return storage_problem(*error);
-  if (!std::get<0>(found)) co_return not_found();
-  auto& [start, memory] = *std::get<0>(found);
-  if (!memory) co_return no_memory_for_answer(context);
+  auto start = co_await read_merged(api, context, read, "GET /v1/sessions/{id}/events");
+  if (!start) co_return std::move(start).error();
+  if (!start->memory) co_return no_memory_for_answer(api, context);
   HttpResponse response;
-  if (start.nothing_new && !start.before) {
+  if (start->tail.nothing_new && !start->tail.before) {
     response.status = 204;  // a browser does not come back after that
     response.content_type.clear();
     co_return response;
@@ -72,10 +80,10 @@ Awaitable<HttpResponse> Api::watch_session(Context& context) {
   response.content_type = "text/event-stream";
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("X-Accel-Buffering", "no");
-  response.source = std::make_shared<EventStream>(parts_.feed, std::move(place), std::move(start),
-                                                  seen, may_go_on(context), std::move(memory),
-                                                  context.worker.executor());
+  response.source = std::make_shared<EventStream>(
+      api.feed, std::move(*permit), std::move(start->tail), seen, may_go_on(api, context),
+      std::move(start->memory), context.executor());
   co_return response;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::server::handlers

@@ -1,54 +1,39 @@
-// What an operator's machines ask: health, readiness, metrics, version. See api.hpp.
+// Calls of an operator's machines: health, readiness, metrics, version.
 #include <nlohmann/json.hpp>
 
+#include "server/api/handler.hpp"
+#include "server/api/live_feed.hpp"
 #include "server/api/openapi.hpp"
+#include "server/api/readiness.hpp"
 #include "server/api/responses.hpp"
-#include "server/api/router.hpp"
+#include "server/net/answer_memory.hpp"
+#include "server/net/body_memory.hpp"
+#include "server/net/large_messages.hpp"
 #include "server/relay/http_metrics.hpp"
 #include "server/relay/metric_family.hpp"
+#include "server/relay/metrics.hpp"
+#include "server/relay/session_eraser.hpp"
+#include "server/relay/session_registry.hpp"
+#include "server/relay/storage_monitor.hpp"
+#include "server/webhooks/dispatcher.hpp"
 
-namespace verbatim::server {
-
-namespace {
+namespace verbatim::server::handlers {
 
 using nlohmann::json;
 
-}  // namespace
-
-Awaitable<HttpResponse> Api::health(Context&) { co_return json_response({{"status", "ok"}}); }
-
-Awaitable<std::string> Api::prove_journal(Executor executor) {
-  using Outcome = std::optional<storage::StorageError>;
-  const auto start = [this](auto done) {
-    parts_.journal.execute(storage::prove_writable,
-                           [done](const storage::StorageError* error) mutable {
-                             done(error ? Outcome(*error) : Outcome());
-                           });
-  };
-  const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
-  const auto failed = co_await from_callback<Outcome>(executor, deadline, start);
-  if (!failed) co_return "the disk has not answered within journal.slow_commit";
-  if (*failed) parts_.log.error("store.failed", {{"why", (*failed)->what()}});
-  co_return *failed ? told_of((*failed)->failure()) : std::string();
+Awaitable<HttpResponse> health(const ApiServices&, RequestContext&) {
+  co_return json_response({{"status", "ok"}});
 }
 
-Awaitable<std::string> Api::journal_trouble(Worker& worker) {
-  if (std::string why = parts_.storage.refusal(); !why.empty()) co_return why;
-  const auto prove = [this, &worker] { return prove_journal(worker.executor()); };
-  co_return co_await journal_check_.get(worker.executor(), prove);
-}
-
-Awaitable<HttpResponse> Api::ready(Context& context) {
-  const std::string journal = co_await journal_trouble(context.worker);
-  const Executor executor = context.worker.executor();
-  const auto probe = [this, executor] { return parts_.upstream.probe(executor); };
-  const std::string upstream = co_await upstream_check_.get(executor, probe);
-  const bool draining = parts_.registry.draining();
+Awaitable<HttpResponse> ready(const ApiServices& api, RequestContext& context) {
+  const std::string journal = co_await api.readiness.journal_trouble(context.executor());
+  const std::string upstream = co_await api.readiness.upstream_trouble(context.executor());
+  const bool draining = api.registry.draining();
   const auto check = [](const std::string& trouble) {
     return trouble.empty() ? json{{"ok", true}} : json{{"ok", false}, {"detail", trouble}};
   };
   json journal_check = check(journal);
-  const std::string warning = parts_.storage.warning();
+  const std::string warning = api.storage.warning();
   if (!warning.empty()) journal_check["warning"] = warning;
   const bool ready = journal.empty() && upstream.empty() && !draining;
   HttpResponse response =
@@ -63,30 +48,29 @@ Awaitable<HttpResponse> Api::ready(Context& context) {
   co_return response;
 }
 
-Awaitable<HttpResponse> Api::show_metrics(Context&) {
+Awaitable<HttpResponse> show_metrics(const ApiServices& api, RequestContext&) {
   HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   MetricsPage page;
-  parts_.metrics.add_metrics(page, parts_.registry.live());
-  parts_.registry.add_metrics(page);
-  add_memory_metrics(page, parts_.large_messages.counts(), parts_.bodies.counts(),
-                     parts_.answers.counts());
-  parts_.storage.add_metrics(page);
-  parts_.webhooks.add_metrics(page);
-  parts_.erasure.add_metrics(page);
-  parts_.feed.add_metrics(page);
+  api.metrics.add_metrics(page, api.registry.live());
+  api.registry.add_metrics(page);
+  add_memory_metrics(page, api.large_messages.counts(), api.bodies.counts(), api.answers.counts());
+  api.storage.add_metrics(page);
+  api.webhooks.add_metrics(page);
+  api.erasure.add_metrics(page);
+  api.feed.add_metrics(page);
   response.body = page.text();
   co_return response;
 }
 
-Awaitable<HttpResponse> Api::version(Context&) {
+Awaitable<HttpResponse> version(const ApiServices&, RequestContext&) {
   co_return json_response({{"name", "verbatim"}, {"version", VERBATIM_VERSION}});
 }
 
-Awaitable<HttpResponse> Api::openapi(Context& context) {
+Awaitable<HttpResponse> openapi(const ApiServices&, RequestContext& context) {
   HttpResponse response;
   response.body = std::string(openapi_document());
   co_return tagged(context.request, std::move(response));
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::server::handlers

@@ -1,11 +1,10 @@
 // The console and the browser's client library, as pages are served.
-#include <algorithm>
-
+#include "config/settings.hpp"
 #include "server/api/assets.hpp"
+#include "server/api/handler.hpp"
 #include "server/api/responses.hpp"
-#include "server/api/router.hpp"
 
-namespace verbatim::server {
+namespace verbatim::server::handlers {
 
 namespace {
 
@@ -18,10 +17,10 @@ constexpr const char* content_security_policy =
 
 }  // namespace
 
-Awaitable<HttpResponse> Api::show_page(Context& context) {
+Awaitable<HttpResponse> show_page(const ApiServices& api, RequestContext& context) {
   const std::string& path = context.request.path;
   const bool library = path.starts_with("/web/");
-  const Asset* const asset = library || parts_.settings.server.console ? find_asset(path) : nullptr;
+  const Asset* const asset = library || api.settings.server.console ? find_asset(path) : nullptr;
   if (asset == nullptr) co_return problem(404, "not found", "There is nothing at " + path + ".");
   HttpResponse response = tagged(context.request, asset->etag, [asset] {
     HttpResponse page;
@@ -43,4 +42,4 @@ Awaitable<HttpResponse> Api::show_page(Context& context) {
   co_return response;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::server::handlers

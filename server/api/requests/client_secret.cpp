@@ -19,8 +19,8 @@ using verbatim::json::View;
 
 namespace {
 
-/// Its names are the provider's, and new ones come: all but what looks like one of ours that stands
-/// in the wrong place, and would do nothing there.
+/// The provider names a session's members and adds new ones, so unknown names pass. A name that
+/// looks like one of ours is in the wrong place: there it would have no effect.
 std::optional<std::string> wrong_in_session(View session) {
   for (Members members(session); members.next();) {
     const std::string name = member_name(members);
@@ -49,7 +49,7 @@ std::optional<std::string> wrong_in_verbatim(View verbatim) {
   return wrong;
 }
 
-/// What is wrong with `verbatim.template` and `verbatim.variables`; empty if nothing is.
+/// The fault of `verbatim.template` or `verbatim.variables`; empty if there is none.
 std::string fill_template(const json& extra,
                           const std::vector<config::InstructionTemplate>& templates,
                           ClientSecretRequest& request) {
@@ -72,7 +72,7 @@ std::string fill_template(const json& extra,
   return {};
 }
 
-/// What is wrong with the names of members; a policy that is misspelt would be no policy.
+/// The fault of a member's name: a misspelt policy would be no policy.
 std::optional<std::string> wrong_names(std::string_view body) {
   const auto asked = View::of(body);
   if (auto wrong = wrong_member(asked, "", {"session", "verbatim", "expires_after"})) return wrong;
@@ -225,7 +225,7 @@ Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
 Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
                                                       const config::Settings& settings) {
   const auto asked = View::of(body);
-  // What is wrong with it is told by the reader of the other form.
+  // The reader of the other form reports the fault.
   if (verbatim::json::check(body) || !asked.is(verbatim::json::Kind::object)) {
     return read_client_secret_request(body, settings);
   }

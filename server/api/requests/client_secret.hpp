@@ -1,7 +1,7 @@
 // The bodies of POST /v1/realtime/client_secrets and of its beta form, POST /v1/realtime/sessions,
 // read and judged: what a token is asked for.
 //
-// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+// Pure; any thread. Untrusted input: a wrong one is refused with the response to send.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,7 @@ std::string without_halves(std::string_view text) {
 /// A tree of one value; discarded if a number in it is too large for any.
 json tree_of(View value) { return json::parse(without_halves(value.raw()), nullptr, false); }
 
-/// The members of the body that are read, whatever way their names are written; the last of
+/// The members of the body that are read, however their names are escaped; the last of
 /// duplicates, as parsers have it.
 struct Body {
   View turns;

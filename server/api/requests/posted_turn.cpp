@@ -17,16 +17,16 @@ namespace {
 using nlohmann::json;
 using session::Role;
 
-/// What agents, browsers and their frameworks call the two sides.
+/// Names of the two sides with agents, browsers and their frameworks.
 constexpr Name<Role> speakers[] = {
     {Role::user, "user"},       {Role::assistant, "assistant"}, {Role::user, "human"},
     {Role::assistant, "agent"}, {Role::assistant, "ai"},        {Role::assistant, "model"},
     {Role::assistant, "bot"},
 };
-/// What stands between turns in their histories.
+/// Entries between turns in their histories.
 constexpr std::string_view other_roles[] = {"system", "developer", "tool", "function"};
 
-/// What the provider and others say of a message, beside our own names.
+/// States of a message with the provider and others, beside our own names.
 constexpr Name<session::TurnStatus> statuses[] = {
     {session::TurnStatus::interrupted, "incomplete"},
     {session::TurnStatus::cancelled, "canceled"},
@@ -36,7 +36,7 @@ constexpr Name<session::TurnStatus> statuses[] = {
 constexpr std::size_t name_length_max = 128;
 constexpr int number_max = 1'000'000'000;
 
-/// What of a client's own words may stand in an answer: short, and plainly printable.
+/// Quotes client input for an error message: short, and printable only.
 std::string quoted(const std::string& text) {
   constexpr std::size_t shown_max = 32;
   std::string shown = "'";

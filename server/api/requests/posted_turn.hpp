@@ -18,7 +18,7 @@
 
 namespace verbatim::server {
 
-/// What a turn as it was posted comes to.
+/// A posted turn as it was read.
 struct PostedTurn {
   enum class Outcome {
     kept,

@@ -1,6 +1,6 @@
-// What the query strings of GET /v1/sessions and .../transcript ask for.
+// Readers of query strings.
 //
-// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+// Pure; any thread. Untrusted input: a wrong one is refused with the response to send.
 #pragma once
 
 #include <chrono>

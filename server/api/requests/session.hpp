@@ -1,6 +1,6 @@
 // The body of POST /v1/sessions and PATCH /v1/sessions/{id}, read and judged.
 //
-// Pure; any thread. Untrusted input: what is wrong with it comes back as the answer to give.
+// Pure; any thread. Untrusted input: a wrong one is refused with the response to send.
 #pragma once
 
 #include <cstddef>

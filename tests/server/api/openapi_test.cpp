@@ -4,7 +4,7 @@
 #include <set>
 
 #include "server/api/openapi.hpp"
-#include "server/api/router.hpp"
+#include "server/api/routes.hpp"
 #include "session/transcript/close_reason.hpp"
 
 using namespace verbatim;
@@ -25,7 +25,8 @@ TEST_CASE("the description has every call of the API and no other", "[http]") {
     }
   }
   std::set<std::string> answered;
-  for (const auto& [method, path] : Api::calls()) answered.insert(method + " " + path);
+  for (const Route& route : all_routes())
+    answered.insert(std::string(route.method) + " " + route.path);
   CHECK(described == answered);
   CHECK(document["info"]["version"] == VERBATIM_VERSION);
 }

@@ -1,0 +1,20 @@
+// Memory for the answers to requests: a large one is counted, or refused with 503.
+#pragma once
+
+#include <memory>
+
+#include "server/api/api_parts.hpp"
+#include "server/api/request_context.hpp"
+#include "server/net/answer_memory.hpp"
+
+namespace verbatim::server {
+
+/// Whose part of the memory the answer to this request takes.
+AnswerMemory::Owner owner_of(const RequestContext& context);
+
+/// The answer with its part of the memory; 503 if there is no room for it.
+HttpResponse within_memory(const ApiParts& api, const RequestContext& context,
+                           HttpResponse response);
+HttpResponse no_memory_for_answer(const ApiParts& api, const RequestContext& context);
+
+}  // namespace verbatim::server

@@ -1,0 +1,69 @@
+// The parts of the server that the API and its handlers use. Their types are only declared here: a
+// handler includes the parts that it uses, and a change to another part does not rebuild it.
+#pragma once
+
+namespace verbatim {
+class Log;
+template <class T>
+class Reloadable;
+namespace config {
+struct Settings;
+}
+namespace storage {
+class SqliteJournal;
+}
+}  // namespace verbatim
+
+namespace verbatim::server {
+
+class AnswerMemory;
+class Authenticator;
+class BodyMemory;
+class Capture;
+class Erasure;
+class IdGuard;
+class LargeMessages;
+class LiveFeed;
+class Merger;
+class Metrics;
+class OriginRules;
+class Readiness;
+class Registry;
+class Revocations;
+class StorageWatch;
+class StoreReader;
+class Upstream;
+class Webhooks;
+struct PostLimits;
+
+/// Parts of the server; each outlives the API.
+struct ApiParts {
+  const config::Settings& settings;
+  const Reloadable<const Authenticator>& authenticator;
+  const Upstream& upstream;
+  storage::SqliteJournal& journal;
+  const StorageWatch& storage;
+  const Webhooks& webhooks;
+  Erasure& erasure;
+  StoreReader& reader;
+  Merger& merger;
+  LiveFeed& feed;
+  Registry& registry;
+  Revocations& revocations;
+  Metrics& metrics;
+  const LargeMessages& large_messages;
+  const BodyMemory& bodies;
+  const IdGuard& ids;
+  AnswerMemory& answers;
+  Capture* capture;  ///< null: nothing is captured
+  Log& log;
+};
+
+/// These, and what the API has of its own.
+struct ApiServices : ApiParts {
+  const OriginRules& origins;
+  PostLimits& post_limits;
+  Readiness& readiness;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,96 @@
+#include "server/api/authorize.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "base/clock.hpp"
+#include "base/crypto.hpp"
+#include "base/reloadable.hpp"
+#include "config/settings.hpp"
+#include "server/api/responses.hpp"
+#include "server/api/store_access.hpp"
+#include "server/relay/access/origin.hpp"
+#include "server/relay/access/revocations.hpp"
+#include "server/relay/access/token_judgement.hpp"
+
+namespace verbatim::server {
+
+namespace {
+
+Result<Principal> authorize_internal_service(const Secret& key, const HttpRequest& request) {
+  if (key.empty() || !equal_secrets(request.header("X-Internal-Service-Key"), key.reveal())) {
+    return Refusal(problem(401, "unauthorized",
+                           "Send the header X-Internal-Service-Key with the key of "
+                           "auth.internal_service_key_file."));
+  }
+  return Principal{Principal::Kind::api_key, "internal-service", {}};
+}
+
+std::optional<HttpResponse> refuse_client_token(const Principal& principal,
+                                                RequiredCredential needed,
+                                                const HttpRequest& request, const std::string& id) {
+  if (needed != RequiredCredential::back_end_or_own_session) {
+    if (principal.expired) return unauthorized(request, expired_token());
+    return problem(403, "forbidden", "This call needs a back-end key (vk_...).");
+  }
+  if (!principal.claims->session_open && principal.claims->session_id != id) {
+    return principal.expired ? unauthorized(request, expired_token()) : not_found();
+  }
+  return std::nullopt;
+}
+
+std::optional<HttpResponse> refuse_principal(const ApiServices& api, const Principal& principal,
+                                             RequiredCredential needed, const HttpRequest& request,
+                                             const std::string& id) {
+  switch (principal.kind) {
+    case Principal::Kind::api_key:
+      return std::nullopt;
+    case Principal::Kind::development:
+      if (api.origins.admit(request)) return std::nullopt;
+      return problem(403, "forbidden",
+                     "In development mode, only the relay's own pages may call without a key.");
+    case Principal::Kind::client_token:
+      return refuse_client_token(principal, needed, request, id);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Principal> authorize(const ApiServices& api, RequiredCredential needed,
+                            const HttpRequest& request, const std::string& id) {
+  if (needed == RequiredCredential::none) return Principal{};
+  if (needed == RequiredCredential::internal_service)
+    return authorize_internal_service(api.settings.auth.internal_service_key, request);
+  auto authenticated = api.authenticator.get()->authenticate(request, now().wall / 1000);
+  if (const auto* failure = std::get_if<AuthFailure>(&authenticated))
+    return Refusal(unauthorized(request, *failure));
+  auto& principal = std::get<Principal>(authenticated);
+  if (auto refused = refuse_principal(api, principal, needed, request, id))
+    return Refusal(std::move(*refused));
+  return std::move(principal);
+}
+
+Awaitable<std::optional<HttpResponse>> refuse_use_of_token(const ApiServices& api,
+                                                           const RequestContext& context) {
+  const TokenClaims& claims = *context.principal.claims;
+  const auto read =
+      [use = use_of(claims, context.id), at = now().wall,
+       window = api.settings.session.resume_window.count()](storage::TranscriptStore& store) {
+        return storage::token_standing(store.database(), use, at, window);
+      };
+  auto standing = co_await read_store(api, context, read, "a client token");
+  if (!standing) co_return std::move(standing).error();
+  const auto refused = refuse_use(claims, context.principal.expired, *standing);
+  if (!refused) co_return std::nullopt;
+  if (refused->status == 404) co_return not_found();
+  co_return unauthorized(context.request, *refused);
+}
+
+std::function<bool()> may_go_on(const ApiServices& api, const RequestContext& context) {
+  std::string id = context.principal.credential_id();
+  if (id.empty()) return [] { return true; };
+  return [&revocations = api.revocations, id = std::move(id)] { return !revocations.contains(id); };
+}
+
+}  // namespace verbatim::server

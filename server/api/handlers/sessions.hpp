@@ -1,0 +1,11 @@
+// Handlers of sessions.cpp that others call.
+#pragma once
+
+#include "server/api/handler.hpp"
+
+namespace verbatim::server::handlers {
+
+/// Also sets the context's id to the session's.
+Handler create_session;
+
+}  // namespace verbatim::server::handlers

@@ -1,0 +1,10 @@
+// Handlers of transcripts.cpp that others call.
+#pragma once
+
+#include "server/api/handler.hpp"
+
+namespace verbatim::server::handlers {
+
+Handler post_transcript;
+
+}  // namespace verbatim::server::handlers

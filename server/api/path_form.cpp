@@ -1,0 +1,56 @@
+#include "server/api/path_form.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+namespace verbatim::server {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view problem_type = "application/problem+json";
+
+/// "not found" -> "not_found"
+std::string code_of(std::string title) {
+  std::replace(title.begin(), title.end(), ' ', '_');
+  return title;
+}
+
+HttpResponse in_providers_shape(HttpResponse refusal) {
+  const json body = json::parse(refusal.body, nullptr, false);
+  HttpResponse shaped =
+      openai_error(refusal.status, code_of(body.value("title", "")), body.value("detail", ""));
+  shaped.headers = std::move(refusal.headers);
+  return shaped;
+}
+
+HttpResponse in_envelope(HttpResponse response) {
+  json body = json::parse(response.body, nullptr, false);
+  json wrapped;
+  if (response.status < 400) {
+    wrapped = {{"ok", true}, {"data", std::move(body)}};
+  } else {
+    const bool is_problem = body.is_object() && body.contains("title");
+    wrapped = {{"ok", false},
+               {"error",
+                {{"type", is_problem ? body["title"] : json("error")},
+                 {"message", is_problem ? body.value("detail", "") : response.body}}}};
+  }
+  response.content_type = "application/json";
+  response.body = wrapped.dump(-1, ' ', false, json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace
+
+HttpResponse in_form_of(const std::string& path, HttpResponse response) {
+  if (is_realtime_path(path) && response.content_type == problem_type) {
+    return in_providers_shape(std::move(response));
+  }
+  return path.starts_with("/api/") ? in_envelope(std::move(response)) : response;
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,23 @@
+// How much may be posted: posts of a session in a minute, and what each client token may post.
+//
+// Any thread.
+#pragma once
+
+#include "base/rate_limit.hpp"
+#include "config/settings.hpp"
+#include "server/api/post_allowance.hpp"
+
+namespace verbatim::server {
+
+struct PostLimits {
+  explicit PostLimits(const config::Posts& settings)
+      : of_back_ends(settings.per_minute),
+        of_clients((settings.per_minute + 1) / 2),
+        of_tokens({settings.client_turns_max, settings.client_bytes_max}) {}
+
+  RateLimit of_back_ends;
+  RateLimit of_clients;
+  PostAllowance of_tokens;
+};
+
+}  // namespace verbatim::server

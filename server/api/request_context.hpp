@@ -1,0 +1,25 @@
+// A request that a route has matched: what a handler is called with.
+#pragma once
+
+#include <string>
+
+#include "server/net/http_message.hpp"
+#include "server/relay/access/auth.hpp"
+#include "server/relay/worker.hpp"
+
+namespace verbatim::server {
+
+struct RequestContext {
+  HttpRequest& request;
+  Worker& worker;
+  std::string id;  ///< the {id} of the path
+  Principal principal;
+
+  Executor executor() const { return worker.executor(); }
+  bool is_client() const { return principal.kind == Principal::Kind::client_token; }
+  /// The share of the store's and the mergers' time, and of the memory for answers, that the
+  /// request uses: that of the client token's user if it has one, else the session's.
+  std::string share() const;
+};
+
+}  // namespace verbatim::server

@@ -1,0 +1,107 @@
+#include "server/api/routes.hpp"
+
+#include <algorithm>
+
+namespace verbatim::server {
+
+namespace handlers {
+
+// Declared here alone, so that a new route needs no header and rebuilds this file and its own. A
+// function that is not defined in this form does not link.
+// captured.cpp
+Handler show_captured;
+// client_secrets.cpp
+Handler create_beta_session, create_client_secret, list_client_secrets, revoke_client_secret;
+// compatible.cpp
+Handler create_session_compatible, post_transcript_compatible, show_assignment_compatible;
+// events.cpp
+Handler watch_session;
+// operator.cpp
+Handler health, openapi, ready, show_metrics, version;
+// pages.cpp
+Handler show_page;
+// realtime.cpp
+Handler explain_upgrade;
+// sessions.cpp
+Handler create_session, erase_session, list_sessions, patch_session, show_session;
+// transcripts.cpp
+Handler post_transcript, show_transcript;
+
+}  // namespace handlers
+
+std::span<const Route> all_routes() {
+  using enum RequiredCredential;
+  using namespace handlers;
+  static constexpr Route routes[] = {
+      {"GET", "/v1/realtime", none, explain_upgrade},
+      {"POST", "/v1/realtime/client_secrets", back_end, create_client_secret},
+      {"POST", "/v1/realtime/sessions", back_end, create_beta_session},
+      {"GET", "/v1/client_secrets", back_end, list_client_secrets},
+      {"DELETE", "/v1/client_secrets/{id}", back_end, revoke_client_secret},
+      {"GET", "/v1/sessions", back_end, list_sessions},
+      {"GET", "/v1/sessions/{id}", back_end_or_own_session, show_session},
+      {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, show_transcript},
+      {"GET", "/v1/sessions/{id}/events", back_end_or_own_session, watch_session},
+      {"GET", "/v1/sessions/{id}/captured", back_end, show_captured},
+      {"DELETE", "/v1/sessions/{id}", back_end, erase_session},
+      {"POST", "/v1/sessions", back_end, create_session},
+      {"PATCH", "/v1/sessions/{id}", back_end, patch_session},
+      {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript},
+      {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session,
+       post_transcript_compatible},
+      {"POST", "/api/internal/sessions/{id}/transcript", internal_service,
+       post_transcript_compatible},
+      {"POST", "/api/internal/sessions", internal_service, create_session_compatible},
+      {"GET", "/api/external/assignments/{id}/transcript", back_end, show_assignment_compatible},
+      {"GET", "/healthz", none, health},
+      {"GET", "/readyz", none, ready},
+      {"GET", "/metrics", none, show_metrics},
+      {"GET", "/version", none, version},
+      {"GET", "/openapi.json", none, openapi},
+      {"GET", "/", none, show_page},
+      {"GET", "/console/{id}", none, show_page},
+      {"GET", "/web/{id}", none, show_page},
+  };
+  return routes;
+}
+
+// Both paths are short, so a walk by segment is enough.
+bool Route::has_path(std::string_view asked, std::string& id) const {
+  std::string_view pattern = path;
+  while (!pattern.empty() && !asked.empty()) {
+    const std::size_t pattern_end = std::min(pattern.find('/', 1), pattern.size());
+    const std::size_t asked_end = std::min(asked.find('/', 1), asked.size());
+    if (pattern.substr(0, pattern_end) == "/{id}") {
+      if (asked_end < 2) return false;
+      id = std::string(asked.substr(1, asked_end - 1));
+    } else if (pattern.substr(0, pattern_end) != asked.substr(0, asked_end)) {
+      return false;
+    }
+    pattern.remove_prefix(pattern_end);
+    asked.remove_prefix(asked_end);
+  }
+  return pattern.empty() && asked.empty();
+}
+
+const Route* find_route(std::string_view method, std::string_view path, std::string& id) {
+  for (const Route& route : all_routes()) {
+    std::string segment;
+    if (method != route.method || !route.has_path(path, segment)) continue;
+    id = std::move(segment);
+    return &route;
+  }
+  return nullptr;
+}
+
+std::string methods_of(std::string_view path) {
+  std::string methods;
+  for (const Route& route : all_routes()) {
+    std::string id;
+    if (!route.has_path(path, id)) continue;
+    methods += std::string(route.method) + ", ";
+    if (methods.ends_with("GET, ")) methods += "HEAD, ";
+  }
+  return methods.empty() ? methods : methods + "OPTIONS";
+}
+
+}  // namespace verbatim::server
