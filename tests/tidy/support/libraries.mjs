@@ -17,6 +17,7 @@ export const libraries = [
   { name: 'nlohmann_json', find: 'nlohmann_json', targets: ['nlohmann_json::nlohmann_json'], header: /^nlohmann\//, development: 'nlohmann-json3-dev', notice: 'nlohmann/json' },
   { name: 'toml++', find: 'tomlplusplus', targets: ['tomlplusplus::tomlplusplus'], header: /^toml\+\+\//, development: 'libtomlplusplus-dev', runtime: 'libtomlplusplus3', notice: 'toml++' },
   { name: 'CLI11', find: 'CLI11', targets: ['CLI11::CLI11'], header: /^CLI\//, development: 'libcli11-dev', notice: 'CLI11' },
+  { name: 'tl::expected', find: 'tl-expected', targets: ['tl::expected'], header: /^tl\/expected/, development: 'libexpected-dev', notice: 'tl::expected' },
   { name: 'prometheus-cpp', find: 'prometheus-cpp', targets: ['prometheus-cpp::core'], header: /^prometheus\//, development: 'prometheus-cpp-dev', runtime: 'libprometheus-cpp-core1.0', notice: 'prometheus-cpp' },
   { name: 're2', find: 'RE2_LIBRARY', targets: ['${RE2_LIBRARY}'], header: /^re2\//, development: 'libre2-dev', runtime: 'libre2-9', notice: 'RE2' },
   { name: 'Catch2', find: 'Catch2', targets: ['Catch2::Catch2'], header: /^catch2\//, development: 'catch2', notice: 'Catch2' },
