@@ -129,8 +129,8 @@ void EventStream::take(std::shared_ptr<const TailState> state) {
   over_ = is_final || state->gone;
   if (!state->gone) {
     const bool shows_session = !before || is_final || before->head.status != state->head.status ||
-                      before->turns.size() > state->turns.size() ||
-                      before->calls.size() > state->calls.size();
+                               before->turns.size() > state->turns.size() ||
+                               before->calls.size() > state->calls.size();
     const bool first = shows_session && !is_final && !before;
     if (first) batch_.push_back({nullptr, nullptr, session_json(*state)});
     add_unseen(*state, before, seen_);
