@@ -158,7 +158,8 @@ export const faults = {
       from: random.number(1, 100),
     })),
   },
-  '10 % loss': { proxy: true, arm: bad((line) => (line.lossy = true)) },
+  // The buffers of a person who does not read fill slowly behind such a line.
+  '10 % loss': { proxy: true, slow: 15_000, arm: bad((line) => (line.lossy = true)) },
   blackhole: {
     proxy: true,
     set: pings,
