@@ -17,8 +17,6 @@ using json::Kind;
 using json::Outline;
 using Index = Outline::Index;
 
-constexpr std::size_t event_id_bytes_max = 512;
-
 /// The roles of the two speakers. Content of any other role acts as an instruction.
 bool is_speaker(std::string_view role) { return role == "user" || role == "assistant"; }
 
@@ -438,11 +436,6 @@ std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
   const KnownMembers* known = members_of_event(type);
   if (known != nullptr && is_plain_event(message, *known)) return std::nullopt;
   return Judge(locks, message, limits, has).judge(known);
-}
-
-std::string named_event_id(std::string_view message) {
-  std::string id = json::Object::begun(message)["event_id"].string_or_empty();
-  return id.size() > event_id_bytes_max ? std::string() : id;
 }
 
 }  // namespace verbatim::session

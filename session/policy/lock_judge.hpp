@@ -37,7 +37,4 @@ std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
                                      std::string_view message, MessageLimits limits,
                                      const std::function<nlohmann::json()>& has);
 
-/// The event_id that an answer to this message quotes; empty if it has none or a very long one.
-std::string named_event_id(std::string_view message);
-
 }  // namespace verbatim::session

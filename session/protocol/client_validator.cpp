@@ -79,15 +79,14 @@ std::string known_types() {
          "response.create, session.update";
 }
 
-/// The event_id of an unchecked message, if it is near the beginning.
-std::string early_event_id(std::string_view message) {
-  constexpr std::size_t bytes_max = 4096;
-  for (auto members = json::Members::begun(message.substr(0, bytes_max)); members.next();)
-    if (members.key() == "event_id") return kept_event_id(members.value());
-  return {};
-}
+/// Where the event_id of a message that is too large to read is looked for.
+constexpr std::size_t early_bytes = 4096;
 
 }  // namespace
+
+std::string named_event_id(std::string_view message) {
+  return kept_event_id(json::Object::begun(message)["event_id"]);
+}
 
 Refusal too_many_values(std::size_t values_max, std::string event_id) {
   return {"message_too_complex",
@@ -101,7 +100,8 @@ std::optional<Refusal> check_client_message(std::string_view message,
                                             const std::vector<std::string>& extra_types,
                                             std::size_t values_max) {
   if (const auto fault = json::check(message, values_max)) {
-    if (fault->too_many_values) return too_many_values(values_max, early_event_id(message));
+    if (fault->too_many_values)
+      return too_many_values(values_max, named_event_id(message.substr(0, early_bytes)));
     return Refusal{"invalid_json",
                    "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
                        std::to_string(fault->offset) + ". Send one JSON object per message.",

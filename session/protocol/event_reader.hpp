@@ -61,6 +61,10 @@ std::optional<Refusal> check_client_message(std::string_view message,
                                             const std::vector<std::string>& extra_types = {},
                                             std::size_t values_max = unlimited);
 
+/// The event_id that an answer to this message quotes; empty if it has none or a very long one. The
+/// message need not be valid JSON.
+std::string named_event_id(std::string_view message);
+
 /// The refusal of a message with more than `values_max` values. `event_id`: the client's own.
 Refusal too_many_values(std::size_t values_max, std::string event_id);
 

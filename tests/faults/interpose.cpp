@@ -136,8 +136,8 @@ struct Undo {
 Undo* undo = nullptr;  // newest first
 std::atomic_flag undo_taken;
 
-/// One thread commits while another runs a checkpoint. Entries of a synced write must be removed
-/// before the next sync of the same file may be lost, whatever the other thread does.
+/// One thread commits while another runs a checkpoint. The lock guards the list: a good sync
+/// removes its entries before the next sync of the same file can fail and undo them.
 class UndoTurn {
  public:
   UndoTurn() {
