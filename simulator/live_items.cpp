@@ -39,7 +39,7 @@ LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
   const std::string* const event_id = string_in(event, "event_id");
   const bool rebuilds = event_id != nullptr && event_id->starts_with(session::own_event_prefix);
   if (rebuilds && faults_.refuse_history > 0 && random_.chance(faults_.refuse_history)) {
-    return ClientFault{"invalid_value", "The simulated provider was told to refuse this item.",
+    return ClientFault{"invalid_value", "The simulated provider is set to refuse this item.",
                        "item"};
   }
   if (auto fault = check_client_item(item)) return fault;

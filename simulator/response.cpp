@@ -122,7 +122,7 @@ void Response::step() {
                                  {"error",
                                   {{"type", plan_.failure},
                                    {"code", plan_.failure},
-                                   {"message", "The simulated provider was told to fail."}}}});
+                                   {"message", "The simulated provider is set to fail."}}}});
       }
       if (!cut_short_) return finish("completed", nullptr);
       return finish("incomplete", {{"type", "incomplete"}, {"reason", "max_output_tokens"}});

@@ -74,7 +74,7 @@ struct SimulatedConnection::State {
 
   void refuse() {
     emitter.error(
-        {faults.error_first, "The simulated provider was told to refuse this connection.", ""}, "");
+        {faults.error_first, "The simulated provider is set to refuse this connection.", ""}, "");
     outgoing.close(4000, "invalid_request_error." + faults.error_first);
   }
 

@@ -484,7 +484,7 @@ struct App::Parts {
     } else if (settings.server.restart == config::Restart::handover) {
       registry.drain_to_next("the server is restarting; come back");
     } else {
-      registry.drain(session::CloseReason::server_shutdown, "the server is going down");
+      registry.drain(session::CloseReason::server_shutdown, "the server is shutting down");
     }
     const auto deadline = Clock::now() + settings.server.shutdown_grace;
     // Even a hurried end waits for this: once a worker comes this far, each of its conversations

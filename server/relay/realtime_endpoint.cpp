@@ -164,7 +164,7 @@ Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint:
   if (const auto* error = std::get_if<1>(&found)) {
     parts_.log.error("store.read_failed", {{"why", error->what()}});
     co_return openai_error(503, "storage_unavailable",
-                           "The session's configuration can not be read.");
+                           "The session's configuration cannot be read.");
   }
   storage::TokenStanding& standing = std::get<0>(found);
   if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
@@ -228,7 +228,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
   const auto unnoted = [] {
     return retry_later(
-        openai_error(503, "storage_failure", "The token's use can not be written down."),
+        openai_error(503, "storage_failure", "The use of the token cannot be recorded."),
         storage_retry_seconds);
   };
   if (std::get<Admitted>(admitted) == Admitted::joins) {
@@ -245,7 +245,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
     co_return not_admitted(
         {retry_later(openai_error(429, "journal_bytes_spent",
-                                  "This user's conversations have sent what they may in one minute "
+                                  "This user has written the minute's allowance to the journal "
                                   "(limits.journal_bytes_per_minute)."),
                      static_cast<int>(wait_s)),
          AdmissionLimit::journal_bytes});
@@ -294,7 +294,7 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
   const auto unkept = [this, &call](const storage::StorageError& error) {
     parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
     return retry_later(
-        openai_error(503, "storage_failure", "The transcript could not be kept; see /readyz."),
+        openai_error(503, "storage_failure", "The transcript could not be saved; see /readyz."),
         storage_retry_seconds);
   };
   auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
@@ -426,11 +426,11 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
   if (parts_.revocations.contains(call.credential_id))
     driver->credential_revoked(call.credential_id);
   if (parts_.journal.failed()) {
-    driver->end(CloseReason::storage_failure, "the transcript can not be kept");
+    driver->end(CloseReason::storage_failure, "the transcript cannot be saved");
   } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {
     driver->suspend("the server is restarting; come back");
   } else if (!welcome) {
-    driver->end(CloseReason::server_shutdown, "the server is going down");
+    driver->end(CloseReason::server_shutdown, "the server is shutting down");
   }
   co_await driver->run();
   report_end(call, *driver, worker);

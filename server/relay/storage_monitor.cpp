@@ -82,7 +82,7 @@ void StorageWatch::look_at_log() {
   const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
   const LogFields fields = {{"log_bytes", bytes},
                             {"log_bytes_max", most},
-                            {"now", now == LogSize::small ? "all is well" : why}};
+                            {"now", now == LogSize::small ? "the log was reset" : why}};
   now == LogSize::small ? log_.info("journal.log", fields) : log_.warn("journal.log", fields);
 }
 
@@ -138,9 +138,9 @@ void StorageWatch::look_at_space() {
     const LogFields fields = {
         {"free_bytes", disk.available},
         {"dir", data_dir_.string()},
-        {"now", now == Space::enough ? "all is well"
+        {"now", now == Space::enough ? "there is enough space"
                 : now == Space::low  ? "free some space (storage.free_space_warn)"
-                                     : "nobody new is admitted (storage.free_space_min)"}};
+                                     : "no new session is admitted (storage.free_space_min)"}};
     now == Space::enough ? log_.info("storage.space", fields) : log_.warn("storage.space", fields);
   }
   keep_ballast(disk.available, disk.capacity);
@@ -167,9 +167,9 @@ std::string StorageWatch::refusal() const {
     case JournalState::working:
       break;
     case JournalState::stalled:
-      return "the disk does not keep up or is full: what is said waits to be written";
+      return "the disk does not keep up or is full: text waits to be written";
     case JournalState::unavailable:
-      return "the disk is full or locked: transcripts can not be written until that is over";
+      return "the disk is full or locked: transcripts cannot be written until it has recovered";
     case JournalState::fallback:
       return "the journal goes on in storage.fallback_dir because its own disk failed";
     case JournalState::failed:
@@ -189,14 +189,14 @@ void StorageWatch::on_failed(storage::Failure failure, const std::string& messag
              {{"kind", to_string(failure)},
               {"why", message},
               {"now",
-               "conversations are closed with storage_failure; what was journaled is kept and "
+               "sessions are closed with storage_failure; text in the journal is kept and "
                "recovered at the next start"}});
   for (const auto& worker : workers_) worker->journal_moved();
   on_end_();
 }
 
 void StorageWatch::on_trouble(JournalState state, const storage::StorageError& why) {
-  const char* what = "conversations wait, nobody new is admitted";
+  const char* what = "sessions wait, and no new session is admitted";
   if (state == JournalState::stalled) {
     ++stalls_;
   } else {
@@ -204,13 +204,13 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
   }
   if (state == JournalState::fallback) {
     what =
-        "conversations go on in storage.fallback_dir, nobody new is admitted; when the disk is "
-        "mended, start again to bring everything together";
+        "sessions go on in storage.fallback_dir, and no new session is admitted; repair the disk, "
+        "then restart to merge both journals";
   } else if (state == JournalState::unavailable) {
     what =
-        "conversations are closed with storage_failure; what they said is held and tried again "
-        "every second";
-    registry_.end_all(session::CloseReason::storage_failure, "the transcript can not be kept");
+        "sessions are closed with storage_failure; their text is held in memory, and the write is "
+        "retried every second";
+    registry_.end_all(session::CloseReason::storage_failure, "the transcript cannot be saved");
   }
   log_.error("storage.trouble", {{"state", to_string(state)},
                                  {"kind", to_string(why.failure())},
@@ -219,7 +219,8 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
 }
 
 void StorageWatch::on_healed() {
-  log_.warn("storage.healed", {{"now", "all that was held is written; admitting again"}});
+  log_.warn("storage.healed",
+            {{"now", "all held text is written; new sessions are admitted again"}});
   on_heal_();
 }
 

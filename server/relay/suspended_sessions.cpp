@@ -82,7 +82,7 @@ Awaitable<bool> SuspendedSessions::end_one(Executor executor, const std::string&
     --left_;
     log_.info("session.ended", {{"session", session_id},
                                 {"reason", "server_shutdown"},
-                                {"why", "nobody came back after the restart"}});
+                                {"why", "the client did not return after the restart"}});
   }
   registry_.release(session_id);
   co_return true;

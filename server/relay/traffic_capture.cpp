@@ -26,7 +26,7 @@ Capture::Capture(std::filesystem::path directory) : directory_(std::move(directo
   std::error_code ec;
   std::filesystem::create_directories(directory_, ec);
   if (ec) {
-    throw std::runtime_error("can not make capture.dir " + directory_.string() + ": " +
+    throw std::runtime_error("cannot make capture.dir " + directory_.string() + ": " +
                              ec.message());
   }
 }

@@ -109,7 +109,7 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   const std::string named = first.host + ":" + first.port;
   const Addresses found = co_await look_up(executor, first.host, first.port, handle.abort);
   if (found.error) {
-    co_return DialFailure{false, "can not resolve " + first.host + ": " + found.error.message()};
+    co_return DialFailure{false, "cannot resolve " + first.host + ": " + found.error.message()};
   }
   Socket socket(executor);
   handle.abort = [&socket] {
@@ -120,7 +120,7 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
       co_await asio::async_connect(socket, found.endpoints, use_tuple);
   handle.abort = nullptr;
   if (connect_error || !socket.is_open()) {
-    co_return DialFailure{false, "can not connect to " + named + ": " + connect_error.message()};
+    co_return DialFailure{false, "cannot connect to " + named + ": " + connect_error.message()};
   }
   // The socket moves from layer to layer from here; its descriptor stays.
   const int descriptor = socket.native_handle();

@@ -72,7 +72,7 @@ CURL* make_handle() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   CURL* handle = curl_easy_init();
-  if (!handle) throw std::runtime_error("libcurl can not be initialised");
+  if (!handle) throw std::runtime_error("libcurl cannot be initialised");
   return handle;
 }
 

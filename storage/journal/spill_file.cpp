@@ -79,7 +79,7 @@ std::string SpillFile::get(Offset place) const {
   const auto have = static_cast<std::size_t>(got);
   Header header;
   if (have < sizeof header)
-    throw session::SpillError("the spill file is shorter than what was written");
+    throw session::SpillError("the spill file is shorter than the bytes written to it");
   std::memcpy(&header, first.data(), sizeof header);
   if (header.size > end_) throw session::SpillError("the spill file is damaged");
   std::string bytes(first.data() + sizeof header,
@@ -89,7 +89,7 @@ std::string SpillFile::get(Offset place) const {
     const ssize_t more =
         read_at(file_, bytes.data() + begin, header.size - begin, place + sizeof header + begin);
     if (more != static_cast<ssize_t>(header.size - begin))
-      throw session::SpillError("the spill file is shorter than what was written");
+      throw session::SpillError("the spill file is shorter than the bytes written to it");
   }
   if (checksum(bytes) != header.checksum) throw session::SpillError("the spill file is damaged");
   return bytes;

@@ -64,7 +64,7 @@ constexpr Rule rules[] = {
 };
 
 Finding undecodable_rows(Database& database) {
-  Finding finding{"journal rows that can not be decoded", 0, {}};
+  Finding finding{"journal rows that cannot be decoded", 0, {}};
   Query rows = database.query("SELECT seq, body FROM journal ORDER BY seq");
   while (rows.step()) {
     if (decode_event(rows.blob(1))) continue;

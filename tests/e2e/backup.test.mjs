@@ -193,7 +193,7 @@ test('recover --dry-run reports what recover then does [P7]', async (t) => {
   sqlite(file, `UPDATE journal SET body = x'01' WHERE seq = ${row}`);
   const { findings, recovery_needed: needed, code } = await json('check', '--data', setup.dataDir);
   assert.deepEqual(findings, [
-    { what: 'journal rows that can not be decoded', count: 1, first: `row ${row}` },
+    { what: 'journal rows that cannot be decoded', count: 1, first: `row ${row}` },
   ]);
   assert.deepEqual([code, needed], [1, true]);
 

@@ -29,23 +29,10 @@ test('nothing is left to be done: no TODO, FIXME or XXX', () => {
   assert.deepEqual(left, [], report('Marks of unfinished work', left, 'Do it, or take it out.'));
 });
 
-// Folders that still have it as two words, with so many lines at most. The numbers only go down.
-const twoWords = { server: 25, storage: 1, tests: 5 };
-
 test('"cannot" is one word', () => {
   // Across a line break it is two words as well. CHANGELOG.md keeps what was written.
   const wrong = places(/\bcan(?: |\s*\n\s*(?:\/\/+<?|#|\*)?\s*)not\b(?! only)/gi, readable.filter((file) => file !== 'CHANGELOG.md'));
-  const byFolder = new Map(Object.keys(twoWords).map((folder) => [folder, []]));
-  for (const place of wrong) {
-    const folder = /^[^/:]+/.exec(place)[0];
-    byFolder.set(folder, [...(byFolder.get(folder) ?? []), place]);
-  }
-  const bad = [];
-  for (const [folder, lines] of byFolder) {
-    if (lines.length > (twoWords[folder] ?? 0)) bad.push(...lines);
-    if (lines.length === 0) bad.push(`${folder}: has none left; take it out of \`twoWords\``);
-  }
-  assert.deepEqual(bad, [], report('"can not"', bad, 'Write "cannot". The numbers are in tests/tidy/text.test.mjs.'));
+  assert.deepEqual(wrong, [], report('"can not"', wrong, 'Write "cannot".'));
 });
 
 /** Anchors as GitHub makes them from headings. */

@@ -82,7 +82,7 @@ Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl:
     const auto stored = co_await reader.run<session::Usage>(executor, read, "a user's usage");
     if (std::holds_alternative<storage::StorageError>(stored)) {
       co_return Entered(NotAdmitted{
-          openai_error(503, "storage_unavailable", "What the user has used can not be read.")});
+          openai_error(503, "storage_unavailable", "The user's usage cannot be read.")});
     }
     place.account->open(std::get<0>(stored));
   }
@@ -93,14 +93,13 @@ Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl:
   const bool audio = spent(used.audio_ms(), limits_.user_audio_seconds, 1000);
   const bool tokens = spent(used.total_tokens, limits_.user_tokens, 1);
   if (!audio && !tokens) co_return Entered(std::move(place));
-  co_return Entered(NotAdmitted{
-      too_many(
-          audio ? "audio_seconds_spent" : "tokens_spent",
-          std::string("This user's conversations have used what they may on one day (limits.") +
-              (audio ? "user_audio_seconds" : "user_tokens") +
-              "). The next one begins at midnight UTC.",
-          ((day + 1) * day_ms - now) / 1000 + 1),
-      audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
+  co_return Entered(
+      NotAdmitted{too_many(audio ? "audio_seconds_spent" : "tokens_spent",
+                           std::string("This user has used the day's allowance (limits.") +
+                               (audio ? "user_audio_seconds" : "user_tokens") +
+                               "). The next day begins at midnight UTC.",
+                           ((day + 1) * day_ms - now) / 1000 + 1),
+                  audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
 }
 
 std::shared_ptr<UserAccount> AdmissionControl::account_of(const std::string& user,

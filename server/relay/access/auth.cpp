@@ -45,7 +45,7 @@ std::optional<std::string> too_long(
   return std::string(largest->first) + " has " + std::to_string(largest->second.size()) +
          " bytes, and the token would have " + std::to_string(token.size()) + ": more than the " +
          std::to_string(most) +
-         " that fit into a request's head (server.header_bytes_max). Keep what is long at your "
+         " that fit into a request's head (server.header_bytes_max). Keep long values at your "
          "back end, or in private metadata.";
 }
 

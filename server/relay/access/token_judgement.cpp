@@ -36,7 +36,7 @@ AuthFailure revoked(const Principal& principal) {
 }
 
 AuthFailure forgotten_token() {
-  return {401, "token_expired", "What the client token stands for is gone. Ask for a new one."};
+  return {401, "token_expired", "The client token's record has been deleted. Ask for a new token."};
 }
 
 storage::TokenUse use_of(const TokenClaims& claims, const std::string& session_id) {

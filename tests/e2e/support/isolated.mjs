@@ -92,8 +92,8 @@ describe('lost packets', { concurrency: 3 }, () => {
 
 describe('names', () => {
   for (const [mode, message] of [
-    ['nxdomain', 'can not resolve provider.test'],
-    ['servfail', 'can not resolve provider.test'],
+    ['nxdomain', 'cannot resolve provider.test'],
+    ['servfail', 'cannot resolve provider.test'],
     ['silent', 'upstream.connect_timeout'],
   ]) {
     test(`a provider's name that ends in ${mode} ends the session that asked [P11]`, async (t) => {

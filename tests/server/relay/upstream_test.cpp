@@ -279,7 +279,7 @@ TEST_CASE("a provider that is not there is named", "[upstream]") {
   const Outcome outcome = dial(here, settings);
   REQUIRE(outcome.failure);
   REQUIRE_FALSE(outcome.failure->refused);
-  REQUIRE(outcome.failure->why.find("can not connect to " + gone) == 0);
+  REQUIRE(outcome.failure->why.find("cannot connect to " + gone) == 0);
 }
 
 TEST_CASE("a TLS handshake that stalls is given up", "[upstream][P11]") {

@@ -225,7 +225,7 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
       {"UPDATE turn SET writers = ''", "no JSON"},
       {"UPDATE meta SET clean = 1", "closed in order, with attempts open"},
       {"INSERT INTO meta (clean, last_seq) VALUES (0, 7)", "rows in meta"},
-      {"UPDATE journal SET body = x'01' WHERE at = 5", "can not be decoded"},
+      {"UPDATE journal SET body = x'01' WHERE at = 5", "cannot be decoded"},
   };
   for (const auto& [change, what] : cases) {
     INFO(change);
