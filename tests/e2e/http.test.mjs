@@ -124,3 +124,43 @@ test('metrics can have a listener of their own', async (t) => {
   });
   assert.equal((await relay.request('/metrics', { key: undefined })).status, 404);
 });
+
+test('a session is made once for one idempotency key, and its metadata can be changed', async (t) => {
+  const relay = await startRelay(t);
+  const make = (body, key) =>
+    relay.request('/v1/sessions', { method: 'POST', body, headers: { 'idempotency-key': key } });
+  const first = await make({ user: 'ada', metadata: { course: 'a' } }, 'k1');
+  const again = await make({ user: 'ada', metadata: { course: 'a' } }, 'k1');
+  assert.deepEqual([first.status, again.status], [201, 200]);
+  assert.equal(again.json.id, first.json.id);
+  assert.equal(again.headers['idempotent-replayed'], 'true');
+  assert.equal((await make({ user: 'eve' }, 'k1')).status, 422);
+  const elsewhere = { session_id: 'elsewhere', user: 'ada' };
+  assert.equal((await make(elsewhere, 'k1')).status, 422);
+  assert.equal((await make(elsewhere, 'k3')).status, 201);
+  assert.equal((await make({ ...elsewhere, session_id: 'other' }, 'k3')).status, 422);
+  assert.equal((await make(elsewhere, 'k4')).status, 200);
+  assert.equal((await make({ ...elsewhere, user: 'eve' }, 'k5')).status, 404);
+  assert.notEqual((await make({ user: 'ada' }, 'k2')).json.id, first.json.id);
+  const path = `/v1/sessions/${first.json.id}`;
+  const patched = await relay.request(path, {
+    method: 'PATCH',
+    body: { metadata: { course: null, grade: 'B' } },
+  });
+  assert.deepEqual(patched.json.metadata, { grade: 'B' });
+  const retried = await make({ user: 'ada', metadata: { course: 'a' } }, 'k1');
+  assert.deepEqual([retried.status, retried.json.id], [200, first.json.id]);
+  assert.deepEqual(retried.json.metadata, { grade: 'B' });
+  const unchanged = await relay.request(path, {
+    headers: { 'if-none-match': patched.headers.etag },
+  });
+  assert.equal(unchanged.status, 304);
+  assert.equal(
+    (await relay.request('/v1/sessions/none', { method: 'PATCH', body: {} })).status,
+    404,
+  );
+  assert.equal(
+    (await relay.request('/v1/sessions', { method: 'POST', body: { color: 1 } })).status,
+    400,
+  );
+});

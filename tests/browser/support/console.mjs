@@ -43,3 +43,16 @@ export async function tabTo(page, locator) {
   }
   throw new Error(`Tab does not get to ${locator}`);
 }
+
+/** The listed sessions. */
+export const rows = (page) => page.locator('.sessions tbody tr');
+
+/** The text of the shown turns, without the parts that are for screen readers only. */
+export const words = (page) =>
+  page.locator('.transcript .words').evaluateAll((all) =>
+    all.map((shown) => {
+      const copy = shown.cloneNode(true);
+      for (const unseen of copy.querySelectorAll('.unseen')) unseen.remove();
+      return copy.textContent;
+    }),
+  );
