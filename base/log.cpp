@@ -54,7 +54,7 @@ void Log::repeated(Repeated kind, LogFields fields, LineLimit::Time now) {
   if (verdict.write) write(repeated_lines[index].level, repeated_lines[index].event, fields);
 }
 
-void Log::tell_left_out(LineLimit::Time now) {
+void Log::report_left_out(LineLimit::Time now) {
   for (std::size_t kind = 0; kind < repeated_kinds; ++kind)
     write_left_out(kind, repeated_[kind].take_left_out(now));
 }

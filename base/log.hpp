@@ -87,7 +87,7 @@ class Log {
     repeated(kind, fields, std::chrono::steady_clock::now());
   }
   /// Logs the number of lines omitted in seconds that are over. Call it a few times a second.
-  void tell_left_out(LineLimit::Time now);
+  void report_left_out(LineLimit::Time now);
 
   void set_level(LogLevel level) { level_ = level; }
 

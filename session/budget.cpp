@@ -82,7 +82,7 @@ Budget::Budget(const BudgetLimits& limits, std::shared_ptr<SharedUsage> shared, 
 
 void Budget::active(std::int64_t now_ms) {
   active_ms_ = now_ms;
-  told_[index(Limit::idle_timeout)] = false;  // the next silence gets a warning of its own
+  notified_[index(Limit::idle_timeout)] = false;  // the next silence gets a warning of its own
 }
 
 std::optional<Budget::Notice> Budget::spent(const Usage& all) {
@@ -133,8 +133,8 @@ std::int64_t Budget::next_deadline_ms() const {
   const auto consider = [&](Limit limit, std::int64_t since_ms, std::int64_t most) {
     if (most <= 0) return;
     const std::int64_t before = notice_before(limit, most);
-    const bool to_tell = before > 0 && !told_[index(limit)];
-    next = std::min(next, since_ms + most - (to_tell ? before : 0));
+    const bool to_notify = before > 0 && !notified_[index(limit)];
+    next = std::min(next, since_ms + most - (to_notify ? before : 0));
   };
   consider(Limit::max_duration, started_ms_, limits_.max_duration_ms);
   consider(Limit::idle_timeout, active_ms_, limits_.idle_timeout_ms);
@@ -170,13 +170,13 @@ std::optional<Budget::Notice> Budget::judged(Notice notice, bool near) {
 
 std::optional<Budget::Notice> Budget::amount(Limit limit, std::int64_t used, std::int64_t most) {
   if (most <= 0) return std::nullopt;
-  const bool told = listens_ && limits_.warn_percent < 100;
+  const bool warns = listens_ && limits_.warn_percent < 100;
   return judged({limit, used >= most, used, most},
-                told && used * 100 >= most * limits_.warn_percent);
+                warns && used * 100 >= most * limits_.warn_percent);
 }
 
 bool Budget::claim_warning(Limit limit) {
-  if (std::exchange(told_[index(limit)], true)) return false;
+  if (std::exchange(notified_[index(limit)], true)) return false;
   ++warnings_[index(limit)];
   return true;
 }

@@ -127,7 +127,7 @@ class Budget {
   std::int64_t journal_bytes_ = 0;  ///< journaled in that minute
   Usage handed_on_;                 ///< the part already added to `shared_`
   Usage users_;                     ///< the user's total, as `shared_` last returned it
-  std::array<bool, limit_count> told_{};
+  std::array<bool, limit_count> notified_{};
   std::array<std::uint32_t, limit_count> warnings_{};
   std::optional<Limit> reached_;
 };

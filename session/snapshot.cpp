@@ -39,7 +39,7 @@ void hush(nlohmann::json& item) {
 
 /// Writes the provider's transcription events for a user's speech: completed, the text so far, or
 /// failed. `usage` is left out: it was billed when the text came.
-void tell_words(const Item& item, const Turn& turn, const EventIds& next_event_id,
+void send_words(const Item& item, const Turn& turn, const EventIds& next_event_id,
                 std::vector<std::string>& out) {
   const auto emit = [&](const char* what, const Part& part, nlohmann::json members) {
     members["type"] = std::string("conversation.item.input_audio_transcription.") + what;
@@ -89,7 +89,7 @@ std::vector<std::string> shown_as(const Item& item, const std::optional<Turn>& t
       placed("conversation.item.added", text, way.previous_item_id, next_event_id)};
   if (!is_open(item, turn))
     out.push_back(placed("conversation.item.done", text, way.previous_item_id, next_event_id));
-  if (of_user && way.with_words) tell_words(item, *turn, next_event_id, out);
+  if (of_user && way.with_words) send_words(item, *turn, next_event_id, out);
   return out;
 }
 

@@ -132,7 +132,7 @@ void LiveSession::start_response(ResponsePlan plan, std::int64_t now_ms) {
   model_has_spoken_ = model_has_spoken_ || responses_.back()->spoken();
 }
 
-void LiveSession::tell_rate_limits() {
+void LiveSession::send_rate_limits() {
   if (!random_.chance(0.5)) return;
   const auto remaining = static_cast<std::int64_t>(15'000'000 - 100 - random_.below(900));
   emitter_.send("rate_limits.updated",

@@ -81,7 +81,7 @@ void LiveSession::step() {
   (*response)->step();
   if (!(*response)->done()) return;
   responses_.erase(response);
-  tell_rate_limits();
+  send_rate_limits();
 }
 
 void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {

@@ -77,7 +77,7 @@ class LiveSession final : public Provider {
   void echo_item(const Json& item);
   ResponsePlan default_plan() const;
   void choose_words(const Json& request, ResponsePlan& plan);
-  void tell_rate_limits();  ///< sent at random, as by the provider
+  void send_rate_limits();  ///< sent at random, as by the provider
 
   Faults faults_;
   const Profile& profile_;

@@ -23,7 +23,7 @@ Awaitable<std::string> Readiness::prove_journal(Executor executor) {
   const auto failed = co_await from_callback<Outcome>(executor, deadline, start);
   if (!failed) co_return "the disk has not answered within journal.slow_commit";
   if (*failed) parts_.log.error("store.failed", {{"why", (*failed)->what()}});
-  co_return *failed ? told_of((*failed)->failure()) : std::string();
+  co_return *failed ? public_reason((*failed)->failure()) : std::string();
 }
 
 Awaitable<std::string> Readiness::journal_trouble(Executor executor) {

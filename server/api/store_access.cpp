@@ -8,8 +8,8 @@ namespace verbatim::server {
 
 HttpResponse storage_problem(Log& log, const storage::StorageError& error) {
   log.error("store.failed", {{"kind", to_string(error.failure())}, {"why", error.what()}});
-  return retry_later(
-      problem(503, "storage unavailable", told_of(error.failure()) + ". The log has the details."));
+  return retry_later(problem(503, "storage unavailable",
+                             public_reason(error.failure()) + ". The log has the details."));
 }
 
 Awaitable<std::optional<storage::StorageError>> change_store(

@@ -338,7 +338,7 @@ struct App::Parts {
       timer.expires_after(storage_look_interval);
       co_await timer.async_wait(use_tuple);
       storage_watch.look();
-      log.tell_left_out(Clock::now());
+      log.report_left_out(Clock::now());
     }
   }
 
@@ -501,7 +501,7 @@ struct App::Parts {
     const auto shown = std::min(deadline, Clock::now() + last_look_max);
     if (!hurry) co_await feed.close(control.get_executor(), shown);
     signals.cancel();
-    log.tell_left_out(Clock::time_point::max());
+    log.report_left_out(Clock::time_point::max());
     log.info("server.stopped", {{"sessions_left", registry.live()}});
   }
 

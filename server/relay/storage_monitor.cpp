@@ -35,7 +35,7 @@ StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::pa
       registry_(registry),
       log_(log),
       on_end_(std::move(on_end)),
-      on_heal_(std::move(on_recover)) {}
+      on_recover_(std::move(on_recover)) {}
 
 void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
   {
@@ -221,7 +221,7 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
 void StorageWatch::on_healed() {
   log_.warn("storage.healed",
             {{"now", "all held text is written; new sessions are admitted again"}});
-  on_heal_();
+  on_recover_();
 }
 
 }  // namespace verbatim::server

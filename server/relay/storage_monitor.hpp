@@ -100,7 +100,7 @@ class StorageWatch final : public storage::JournalListener {
   Registry& registry_;
   Log& log_;
   const std::function<void()> on_end_;
-  const std::function<void()> on_heal_;
+  const std::function<void()> on_recover_;
   storage::SqliteJournal* journal_ = nullptr;
 
   std::vector<StoreReader*> readers_watched_;

@@ -106,7 +106,7 @@ Frame frame_of(std::string_view message) {
 }
 
 /// A member whose value describes an error.
-bool tells_of_error(std::string_view key) {
+bool is_error_member(std::string_view key) {
   const std::string letters = letters_of(key);
   return has_word_for_error(letters) || letters == "statusdetails" ||
          letters == "incompletedetails";
@@ -211,7 +211,7 @@ bool SecretFilter::has_secret_in_error(std::string_view message) const {
   for (std::size_t at = 0; at < message.size(); ++at) {
     const char c = message[at];
     if (c == '{' || c == '[') {
-      levels.push_back({tells_of_error(key)});
+      levels.push_back({is_error_member(key)});
       key.clear();
     } else if ((c == '}' || c == ']') && levels.size() > 1) {
       const Level inner = levels.back();
@@ -227,7 +227,7 @@ bool SecretFilter::has_secret_in_error(std::string_view message) const {
       const std::size_t next = message.find_first_not_of(" \t\r\n", at + 1);
       const bool is_key = next != std::string_view::npos && message[next] == ':';
       const bool secret = cut_string(text, 0) != text;
-      if (secret && !is_key && tells_of_error(key)) return true;
+      if (secret && !is_key && is_error_member(key)) return true;
       levels.back().secret = levels.back().secret || secret;
       if (is_key) {
         key = text;

@@ -177,7 +177,7 @@ ConversationItem* Transcript::State::output_call(const Address& address, const I
 
 /// The known item that is placed or repeated; nullptr if it is new. A call may come under an id
 /// that is not its own, or that belongs to another item.
-ConversationItem* Transcript::State::told_before(const Item& reported, bool placed) {
+ConversationItem* Transcript::State::reported_before(const Item& reported, bool placed) {
   if (!is_call(reported)) return reported.id.empty() ? nullptr : find_tracked(reported.id);
   const CallSigns signs = CallSigns::of(reported);
   if (ConversationItem* const own = call_named(reported.id, signs, {})) return own;

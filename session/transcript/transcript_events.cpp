@@ -94,7 +94,7 @@ void Transcript::State::on(const ItemPlaced& event) {
   const std::string& id = event.item.id;
   ConversationItem* found = nullptr;
   if (asked == nullptr && !event.committed) {
-    found = told_before(event.item, true);
+    found = reported_before(event.item, true);
   } else if (!id.empty()) {
     found = find_tracked(id);
   }
@@ -132,7 +132,7 @@ void Transcript::State::on(const ItemPlaced& event) {
 void Transcript::State::on(const ItemSnapshot& event) {
   ConversationItem* found = nullptr;
   if (!event.retrieved) {
-    found = told_before(event.item, false);
+    found = reported_before(event.item, false);
   } else if (!event.item.id.empty()) {
     found = find_tracked(event.item.id);
   }

@@ -229,7 +229,7 @@ struct Transcript::State {
                                const std::string& response_id);
   ConversationItem& call_of(const Address& address, const CallSigns& reported, bool mcp);
   ConversationItem* output_call(const Address& address, const Item& reported);
-  ConversationItem* told_before(const Item& reported, bool placed);
+  ConversationItem* reported_before(const Item& reported, bool placed);
   ConversationItem* output_under_other_id(const Item& reported);
   ConversationItem* call_going_on(int output_index);
   void count_audio(const std::string& item_id, const AudioSent& sent);

@@ -88,8 +88,8 @@ constexpr std::chrono::milliseconds open_try_in{1000};
 }  // namespace
 
 struct SqliteJournal::Impl {
-  Impl(JournalOptions from, JournalListener& told)
-      : options(std::move(from)), listener(told), queue(options.queue_bytes_max) {
+  Impl(JournalOptions from, JournalListener& notified)
+      : options(std::move(from)), listener(notified), queue(options.queue_bytes_max) {
     if (options.begin_without) {
       queue.hold(*options.begin_without);
     } else {

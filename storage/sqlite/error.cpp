@@ -56,7 +56,7 @@ const char* advice_for(Failure failure) {
   }
 }
 
-std::string told_of(Failure failure) {
+std::string public_reason(Failure failure) {
   if (failure == Failure::busy) {
     return "the database was locked, or the read took longer than journal.read_max: ask for less, "
            "or try again later";

@@ -29,7 +29,7 @@ bool passes(Failure);
 /// Advice for an operator.
 const char* advice_for(Failure);
 /// Text for a client. An error's own message names files, and clients must not see those.
-std::string told_of(Failure);
+std::string public_reason(Failure);
 
 /// The message says what happened, to which file, and what to do.
 class StorageError : public std::runtime_error {

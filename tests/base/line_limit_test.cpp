@@ -81,18 +81,18 @@ TEST_CASE("with a limit of nothing every line is written", "[log]") {
 
 TEST_CASE("on many threads no line is lost: each is written or counted", "[log]") {
   LineLimit limit(10);
-  std::atomic<std::uint64_t> written{0}, told{0};
+  std::atomic<std::uint64_t> written{0}, reported{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
       for (int n = 0; n < 10'000; ++n) {
         const auto verdict = limit.take(start + n * 1ms);
         written += verdict.write ? 1 : 0;
-        told += verdict.left_out;
+        reported += verdict.left_out;
       }
     });
   for (auto& thread : threads) thread.join();
-  CHECK(written + told + limit.take_left_out(start + 1h) == 40'000);
+  CHECK(written + reported + limit.take_left_out(start + 1h) == 40'000);
 }
 
 TEST_CASE("a kind of line that strangers cause leaves room for the other kinds", "[log][P11]") {
@@ -105,8 +105,8 @@ TEST_CASE("a kind of line that strangers cause leaves room for the other kinds",
   log.repeated(Repeated::proxy_header, {{"why", "x"}}, start);
   log.repeated(Repeated::handshake_failed, {{"why", "y"}}, start);
   for (int i = 0; i < 20; ++i) log.info("session.opened");
-  log.tell_left_out(start + 1s);
-  log.tell_left_out(start + 2s);
+  log.report_left_out(start + 1s);
+  log.report_left_out(start + 2s);
   const std::string text = written.stop();
   CHECK(count(text, "info upgrade.refused status=401") == 2);
   CHECK(count(text, "upgrade.refused left_out=498") == 1);

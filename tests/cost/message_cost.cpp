@@ -42,7 +42,7 @@ struct Relay {
   session::RealtimeSession session{{"sess_c", 1, 1, false, nullptr}, options(), journal, clock};
   FrameReader from_client{WsRole::client, 1 << 20};
   FrameReader from_provider{WsRole::server, 1 << 20};
-  session::UpstreamId leg = 0;
+  session::UpstreamId upstream = 0;
   std::size_t bytes_out = 0;
 
   static session::SessionOptions options() {
@@ -53,23 +53,23 @@ struct Relay {
 
   void client(std::string_view frame) {
     session.client_said({from_client.take(frame).bytes, 1, {}}, clock);
-    send(*session.outbox_of(leg), WsRole::client);
+    send(*session.outbox_of(upstream), WsRole::client);
   }
   void provider(std::string_view frame) {
-    session.upstream_said(leg, {from_provider.take(frame).bytes, 1, {}}, clock);
+    session.upstream_said(upstream, {from_provider.take(frame).bytes, 1, {}}, clock);
     journal.sync();
     send(session.to_client(), WsRole::server);
-    send(*session.outbox_of(leg), WsRole::client);
+    send(*session.outbox_of(upstream), WsRole::client);
   }
   void send(session::Outbox& outbox, WsRole as) {
     while (outbox.ready(journal.synced)) {
-      const auto message = as == WsRole::server ? outbox.take() : session.take_for(leg);
+      const auto message = as == WsRole::server ? outbox.take() : session.take_for(upstream);
       bytes_out += framed(as, message->bytes).size();
     }
   }
   void open() {
-    leg = session.take_dial(clock).value();
-    session.upstream_opened(leg, clock);
+    upstream = session.take_dial(clock).value();
+    session.upstream_opened(upstream, clock);
     for (const char* event :
          {R"({"type":"session.created","event_id":"e1","session":{"type":"realtime","id":"s"}})",
           R"({"type":"response.created","event_id":"e2","response":{"id":"resp_1"}})",

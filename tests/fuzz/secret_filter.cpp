@@ -27,7 +27,7 @@ bool holds_key(const Tree& where, int depth = 0) {
   return false;
 }
 
-bool tells_of_error(const std::string& word) {
+bool is_error_member(const std::string& word) {
   return word.find("error") != word.npos || word.find("fail") != word.npos;
 }
 
@@ -36,7 +36,7 @@ bool holds_key_in_error(const Tree& where, int depth = 0) {
   if (!where.is_structured() || depth > 32) return false;
   for (auto one = where.begin(); one != where.end(); ++one) {
     const std::string name = where.is_object() ? letters(one.key()) : std::string();
-    if ((tells_of_error(name) || name == "statusdetails") && holds_key(*one)) return true;
+    if ((is_error_member(name) || name == "statusdetails") && holds_key(*one)) return true;
     if (holds_key_in_error(*one, depth + 1)) return true;
   }
   return false;
@@ -51,13 +51,13 @@ bool is_error(const Tree& frame) {
     if (name == "error" || name == "errors") return true;
     if (name != "type") continue;
     if (!one->is_string()) return true;
-    if (tells_of_error(letters(one->get_ref<const std::string&>()))) return true;
+    if (is_error_member(letters(one->get_ref<const std::string&>()))) return true;
   }
   return false;
 }
 
 bool is_plainly_another(const Tree& frame, std::string_view bytes) {
-  return !is_error(frame) && frame["type"] != "" && !tells_of_error(letters(bytes)) &&
+  return !is_error(frame) && frame["type"] != "" && !is_error_member(letters(bytes)) &&
          letters(bytes).find("details") == std::string::npos && bytes.find('\\') == bytes.npos &&
          std::all_of(bytes.begin(), bytes.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }

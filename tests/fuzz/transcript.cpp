@@ -168,9 +168,9 @@ void check_step(const std::vector<Turn>& before, const Transcript& now, const Ev
       is_any<TextDone, PartSnapshot, ItemSnapshot, OutputItem, ItemPlaced, ResponseEnded>(event);
   for (const Turn& old : before) {
     const auto turn = now.turn(old.item_id);
-    const bool touched = std::find(applied.changed.begin(), applied.changed.end(), old.item_id) !=
+    const bool changed = std::find(applied.changed.begin(), applied.changed.end(), old.item_id) !=
                          applied.changed.end();
-    demand(touched || (turn && turn->text == old.text && turn->status == old.status &&
+    demand(changed || (turn && turn->text == old.text && turn->status == old.status &&
                        turn->deleted == old.deleted && turn->role == old.role));
     if (!turn) continue;  // its response was out of band, or it is a tool's
     demand(old.text.empty() || !turn->text.empty());

@@ -77,7 +77,7 @@ inline std::vector<json> parsed(const std::vector<std::string>& messages) {
 inline std::vector<json> lose(Stage& stage) {
   stage.journal.sync();
   stage.drain_client();
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.journal.sync();
   return parsed(stage.drain_client());
 }

@@ -18,7 +18,7 @@ TEST_CASE("a client that was away gets the ends of an answer among the missed me
   converse(stage);
   const auto has = stage.session.to_client().next_number() - 1;
   stage.session.client_gone(lost, stage.clock);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.journal.sync();
   stage.session.client_returned({has, false}, stage.clock);
   CHECK(types(stage.drain_client()) == joined({spoken_end, item_end, {"response.done"}}));
@@ -54,25 +54,25 @@ TEST_CASE("an answer that a resynced client was sent is ended for it as well",
   stage.session.client_returned({}, stage.clock);
   stage.journal.sync();
   stage.pass(100);
-  const auto afresh = parsed(stage.drain_client());
-  REQUIRE(types_of(afresh) ==
+  const auto resynced = parsed(stage.drain_client());
+  REQUIRE(types_of(resynced) ==
           joined({{"session.created", "conversation.item.added", "conversation.item.added",
                    "response.created", "response.output_item.added", "response.content_part.added",
                    "response.output_text.delta"},
                   written_end,
                   {"response.content_part.added", "response.output_audio_transcript.delta",
                    "response.output_item.added", "response.function_call_arguments.delta"}}));
-  CHECK(afresh[3]["response"]["metadata"] == json{{"topic", "greeting"}});
-  CHECK(afresh[3]["response"]["status"] == "in_progress");
-  CHECK(afresh[9]["content_index"] == 1);
-  CHECK(afresh[11]["item"] == call("f1"));
-  CHECK(afresh[12]["delta"] == "{");
-  const auto told = lose(stage);
-  CHECK(types_of(told) == joined({spoken_end,
-                                  item_end,
-                                  {"response.function_call_arguments.done"},
-                                  item_end,
-                                  {"response.done"}}));
+  CHECK(resynced[3]["response"]["metadata"] == json{{"topic", "greeting"}});
+  CHECK(resynced[3]["response"]["status"] == "in_progress");
+  CHECK(resynced[9]["content_index"] == 1);
+  CHECK(resynced[11]["item"] == call("f1"));
+  CHECK(resynced[12]["delta"] == "{");
+  const auto received = lose(stage);
+  CHECK(types_of(received) == joined({spoken_end,
+                                      item_end,
+                                      {"response.function_call_arguments.done"},
+                                      item_end,
+                                      {"response.done"}}));
 }
 
 TEST_CASE("a beta client hears the ends of a cut answer by its own names",
@@ -83,14 +83,14 @@ TEST_CASE("a beta client hears the ends of a cut answer by its own names",
   provider.respond("r1");
   provider.item("r1", 0, message("a1"), nullptr);
   provider.in_part("response.output_audio_transcript.delta", "r1", 0, "a1", 0, {{"delta", "Good"}});
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) == Types{"response.audio.done", "response.audio_transcript.done",
-                                  "response.content_part.done", "response.output_item.done",
-                                  "response.done"});
-  CHECK(told[3]["item"]["object"] == "realtime.item");
-  CHECK(told[3]["item"]["content"] == json{{{"type", "audio"}, {"transcript", "Good"}}});
-  CHECK(told[4]["response"]["modalities"] == json{"text", "audio"});
-  CHECK(told[4]["response"]["voice"] == "cedar");
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) == Types{"response.audio.done", "response.audio_transcript.done",
+                                      "response.content_part.done", "response.output_item.done",
+                                      "response.done"});
+  CHECK(received[3]["item"]["object"] == "realtime.item");
+  CHECK(received[3]["item"]["content"] == json{{{"type", "audio"}, {"transcript", "Good"}}});
+  CHECK(received[4]["response"]["modalities"] == json{"text", "audio"});
+  CHECK(received[4]["response"]["voice"] == "cedar");
 }
 
 TEST_CASE("a conversation that another process continues has no answer without an end",
@@ -110,12 +110,12 @@ TEST_CASE("a conversation that another process continues has no answer without a
   second.session.client_returned({}, second.clock);
   second.journal.sync();
   second.pass(100);
-  const auto told = parsed(second.drain_client());
-  CHECK(types_of(told) == Types{"session.created", "conversation.item.added",
-                                "conversation.item.done", "conversation.item.added",
-                                "conversation.item.done"});
-  CHECK(told.back()["item"]["status"] == "incomplete");
-  CHECK(told.back()["item"]["content"][0]["transcript"] == "Hello");
+  const auto received = parsed(second.drain_client());
+  CHECK(types_of(received) == Types{"session.created", "conversation.item.added",
+                                    "conversation.item.done", "conversation.item.added",
+                                    "conversation.item.done"});
+  CHECK(received.back()["item"]["status"] == "incomplete");
+  CHECK(received.back()["item"]["content"][0]["transcript"] == "Hello");
 }
 
 TEST_CASE("no event of the relay's own has an id that another process gave in this conversation",

@@ -20,25 +20,25 @@ TEST_CASE("an answer that is cut off ends part by part, and its response as it w
   provider.in_part("response.output_audio_transcript.delta", "r1", 0, "a1", 0,
                    {{"delta", "Good mor"}});
   provider.in_part("response.output_audio.delta", "r1", 0, "a1", 0, {{"delta", "AAAA"}});
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) == joined({spoken_end, item_end, {"response.done"}}));
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) == joined({spoken_end, item_end, {"response.done"}}));
   for (int i = 0; i < 3; ++i) {
-    const json& of_part = told[static_cast<std::size_t>(i)];
+    const json& of_part = received[static_cast<std::size_t>(i)];
     CHECK(of_part["response_id"] == "r1");
     CHECK(of_part["item_id"] == "a1");
     CHECK(of_part["output_index"] == 0);
     CHECK(of_part["content_index"] == 0);
   }
-  CHECK(told[1]["transcript"] == "Good mor");
-  CHECK(told[2]["part"] == json{{"type", "audio"}, {"transcript", "Good mor"}});
+  CHECK(received[1]["transcript"] == "Good mor");
+  CHECK(received[2]["part"] == json{{"type", "audio"}, {"transcript", "Good mor"}});
   json item = message("a1");
   item["status"] = "incomplete";
   item["content"] = {{{"type", "output_audio"}, {"transcript", "Good mor"}}};
-  CHECK(told[3]["item"] == item);
-  CHECK(told[3]["previous_item_id"] == "u0");
-  CHECK(told[4]["item"] == item);
-  CHECK(told[4]["response_id"] == "r1");
-  const json& done = told[5]["response"];
+  CHECK(received[3]["item"] == item);
+  CHECK(received[3]["previous_item_id"] == "u0");
+  CHECK(received[4]["item"] == item);
+  CHECK(received[4]["response_id"] == "r1");
+  const json& done = received[5]["response"];
   CHECK(done["status"] == "incomplete");
   CHECK(done["status_details"] == json{{"type", "incomplete"}, {"reason", "connection_lost"}});
   CHECK(done["output"] == json::array({item}));
@@ -108,21 +108,22 @@ TEST_CASE("several items and parts end in the provider's order, each with its ow
                                                           {"call_id", "call_7"},
                                                           {"delta", R"(:"C)"}});
   provider.item("r1", 2, message("a2"), "f1");  // announced, without content so far
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) == joined({written_end,
-                                    spoken_end,
-                                    item_end,
-                                    {"response.function_call_arguments.done"},
-                                    item_end,
-                                    item_end,
-                                    {"response.done"}}));
-  CHECK(told[0]["text"] == "In writing.");
-  CHECK(told[1]["part"] == json{{"type", "text"}, {"text", "In writing."}});
-  CHECK(told[3]["content_index"] == 1);
-  CHECK(told[3]["transcript"] == "Aloud");
-  CHECK(told[5]["item"]["content"] == json{{{"type", "output_text"}, {"text", "In writing."}},
-                                           {{"type", "output_audio"}, {"transcript", "Aloud"}}});
-  const json& arguments = told[7];
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) == joined({written_end,
+                                        spoken_end,
+                                        item_end,
+                                        {"response.function_call_arguments.done"},
+                                        item_end,
+                                        item_end,
+                                        {"response.done"}}));
+  CHECK(received[0]["text"] == "In writing.");
+  CHECK(received[1]["part"] == json{{"type", "text"}, {"text", "In writing."}});
+  CHECK(received[3]["content_index"] == 1);
+  CHECK(received[3]["transcript"] == "Aloud");
+  CHECK(received[5]["item"]["content"] ==
+        json{{{"type", "output_text"}, {"text", "In writing."}},
+             {{"type", "output_audio"}, {"transcript", "Aloud"}}});
+  const json& arguments = received[7];
   CHECK(arguments["arguments"] == R"({"zone":"C)");
   CHECK(arguments["call_id"] == "call_7");
   CHECK(arguments["name"] == "get_time");
@@ -130,12 +131,12 @@ TEST_CASE("several items and parts end in the provider's order, each with its ow
   json cut_call = call("f1");
   cut_call["status"] = "incomplete";
   cut_call["arguments"] = R"({"zone":"C)";
-  CHECK(told[8]["item"] == cut_call);
-  CHECK(told[8]["previous_item_id"] == "a1");
-  CHECK(told[9]["item"] == cut_call);
-  CHECK(told[10]["item"]["content"] == json::array());
-  CHECK(told[10]["item"]["status"] == "incomplete");
-  const json& output = told[12]["response"]["output"];
+  CHECK(received[8]["item"] == cut_call);
+  CHECK(received[8]["previous_item_id"] == "a1");
+  CHECK(received[9]["item"] == cut_call);
+  CHECK(received[10]["item"]["content"] == json::array());
+  CHECK(received[10]["item"]["status"] == "incomplete");
+  const json& output = received[12]["response"]["output"];
   REQUIRE(output.size() == 3);
   CHECK(output[0]["id"] == "a1");
   CHECK(output[1] == cut_call);
@@ -171,21 +172,21 @@ TEST_CASE("an MCP call that is cut off ends with its arguments, as a function's 
       event["arguments"] = whole;
       provider.say("response.mcp_call_arguments.done", event);
     }
-    const auto told = lose(stage);
+    const auto received = lose(stage);
     Types expected = joined({item_end, {"response.done"}});
     if (whole == nullptr) expected.insert(expected.begin(), "response.mcp_call_arguments.done");
-    REQUIRE(types_of(told) == expected);
+    REQUIRE(types_of(received) == expected);
     if (whole == nullptr) {
-      CHECK(told[0]["arguments"] == arguments);
-      CHECK(told[0]["item_id"] == "m1");
-      CHECK(told[0]["output_index"] == 0);
-      CHECK_FALSE(told[0].contains("call_id"));
+      CHECK(received[0]["arguments"] == arguments);
+      CHECK(received[0]["item_id"] == "m1");
+      CHECK(received[0]["output_index"] == 0);
+      CHECK_FALSE(received[0].contains("call_id"));
     }
     json cut = mcp;
     cut["status"] = "incomplete";
     cut["arguments"] = arguments;
-    CHECK(told[told.size() - 2]["item"] == cut);
-    CHECK(told.back()["response"]["output"] == json::array({cut}));
+    CHECK(received[received.size() - 2]["item"] == cut);
+    CHECK(received.back()["response"]["output"] == json::array({cut}));
   }
 }
 
@@ -205,11 +206,11 @@ TEST_CASE("an item that was whole before the loss is in the response's output as
   provider.say("response.output_item.done",
                {{"response_id", "r1"}, {"output_index", 0}, {"item", whole}});
   provider.item("r1", 1, call("f1"), "a1");
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) ==
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) ==
           joined({{"response.function_call_arguments.done"}, item_end, {"response.done"}}));
-  CHECK(told[0]["arguments"] == "");
-  const json& output = told[3]["response"]["output"];
+  CHECK(received[0]["arguments"] == "");
+  const json& output = received[3]["response"]["output"];
   REQUIRE(output.size() == 2);
   CHECK(output[0]["status"] == "completed");
   CHECK(output[0]["content"][0]["transcript"] == "One moment.");
@@ -222,10 +223,10 @@ TEST_CASE("an answer of which there is nothing yet is ended by its response.done
   stage.open();
   Provider provider(stage);
   provider.respond("r1");
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) == Types{"response.done"});
-  CHECK(told[0]["response"]["output"] == json::array());
-  CHECK(told[0]["response"]["conversation_id"] == "conv_1");
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) == Types{"response.done"});
+  CHECK(received[0]["response"]["output"] == json::array());
+  CHECK(received[0]["response"]["conversation_id"] == "conv_1");
 }
 
 TEST_CASE("answers beside the conversation are ended too, without the conversation's events",
@@ -239,11 +240,11 @@ TEST_CASE("answers beside the conversation are ended too, without the conversati
                           {"metadata", {{"purpose", "classify"}}}});
   provider.item("r2", 0, message("b1"), nowhere);
   provider.in_part("response.output_text.delta", "r2", 0, "b1", 0, {{"delta", "friendly"}});
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) ==
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) ==
           joined({{"response.done"}, written_end, {"response.output_item.done", "response.done"}}));
-  CHECK(told[1]["text"] == "friendly");
-  const json& beside = told[4]["response"];
+  CHECK(received[1]["text"] == "friendly");
+  const json& beside = received[4]["response"];
   CHECK(beside["id"] == "r2");
   REQUIRE(beside.contains("conversation_id"));
   CHECK(beside["conversation_id"].is_null());
@@ -255,11 +256,12 @@ TEST_CASE("an answer whose beginning was not announced is ended from the transcr
   Stage stage(with_reconnect());
   stage.open();
   stage.provider(first_delta);
-  const auto told = lose(stage);
-  REQUIRE(types_of(told) == joined({spoken_end, {"response.output_item.done", "response.done"}}));
-  CHECK(told[1]["transcript"] == "Hello");
-  CHECK(told[4]["response"]["id"] == "r1");
-  CHECK(told[4]["response"]["usage"].is_null());
+  const auto received = lose(stage);
+  REQUIRE(types_of(received) ==
+          joined({spoken_end, {"response.output_item.done", "response.done"}}));
+  CHECK(received[1]["transcript"] == "Hello");
+  CHECK(received[4]["response"]["id"] == "r1");
+  CHECK(received[4]["response"]["usage"].is_null());
 }
 
 TEST_CASE("the memory for answers is bounded, and each answer still gets its end",
@@ -278,9 +280,9 @@ TEST_CASE("the memory for answers is bounded, and each answer still gets its end
                                                             {"output_index", 0},
                                                             {"delta", std::string(500, 'y')}});
   }
-  const auto told = lose(stage);
+  const auto received = lose(stage);
   std::set<std::string> ended;
-  for (const json& event : told)
+  for (const json& event : received)
     if (event["type"] == "response.done") ended.insert(event["response"]["id"]);
   CHECK(ended.size() == 20);
 
@@ -324,9 +326,9 @@ TEST_CASE("invalid events of an answer do no harm", "[P11][cut]") {
     stage.open();
     stage.provider(odd);
     stage.provider(first_delta);
-    const auto told = lose(stage);
-    REQUIRE_FALSE(told.empty());
-    CHECK(told.back()["type"] == "response.done");
+    const auto received = lose(stage);
+    REQUIRE_FALSE(received.empty());
+    CHECK(received.back()["type"] == "response.done");
     CHECK_FALSE(stage.session.ended());
   }
 }

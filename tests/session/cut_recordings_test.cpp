@@ -125,7 +125,7 @@ void cut_before(const std::vector<json>& said, std::size_t cut) {
   stage.journal.sync();
   Ledger ledger;
   for (const auto& message : stage.drain_client()) ledger.hear(json::parse(message));
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.journal.sync();
   std::vector<std::string> ends;
   for (const auto& message : stage.drain_client()) {

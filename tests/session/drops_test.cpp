@@ -19,16 +19,16 @@ class SimulatedProvider {
  public:
   SimulatedProvider(Stage& stage, std::mt19937& random) : stage_(stage), random_(random) {}
 
-  void open(UpstreamId leg) {
-    upstream_ = leg;
+  void open(UpstreamId upstream) {
+    upstream_ = upstream;
     items_.clear();
     answer_.clear();
     const bool first = expected.empty();
     const json created = event("session.created", {{"session", session()}});
-    tell(created, first);
+    report(created, first);
   }
   void lost() { upstream_ = 0; }
-  UpstreamId leg() const { return upstream_; }
+  UpstreamId upstream() const { return upstream_; }
   bool answering() const { return !answer_.empty(); }
 
   void hear(const std::string& message) {
@@ -37,8 +37,8 @@ class SimulatedProvider {
     if (said["type"] == "session.update") {
       json settings = session();
       settings["audio"]["input"] = {{"transcription", {{"model", "whisper-1"}}}};
-      tell(event("session.updated", {{"session", settings}}),
-           said.value("event_id", "") != "verbatim_configure");
+      report(event("session.updated", {{"session", settings}}),
+             said.value("event_id", "") != "verbatim_configure");
     } else if (said["type"] == "conversation.item.create") {
       json item = said["item"];
       if (!item.contains("id")) item["id"] = "item_p" + std::to_string(++count_);
@@ -56,18 +56,18 @@ class SimulatedProvider {
       --words_left_;
       const std::string word = "w" + std::to_string(++count_) + " ";
       said_[answer_] += word;
-      tell(event("response.output_audio_transcript.delta", part({{"delta", word}})), true);
+      report(event("response.output_audio_transcript.delta", part({{"delta", word}})), true);
       return;
     }
     const std::string id = answer_;
-    tell(event("response.output_audio_transcript.done", part({{"transcript", said_[id]}})), true);
+    report(event("response.output_audio_transcript.done", part({{"transcript", said_[id]}})), true);
     json item = answer_item("completed");
     item["content"] = json::array({{{"type", "output_audio"}, {"transcript", said_[id]}}});
-    tell(event("response.output_item.done",
-               {{"response_id", "resp_" + id}, {"output_index", 0}, {"item", item}}),
-         true);
-    tell(event("response.done", {{"response", {{"id", "resp_" + id}, {"status", "completed"}}}}),
-         true);
+    report(event("response.output_item.done",
+                 {{"response_id", "resp_" + id}, {"output_index", 0}, {"item", item}}),
+           true);
+    report(event("response.done", {{"response", {{"id", "resp_" + id}, {"status", "completed"}}}}),
+           true);
     done.insert(id);
     answer_.clear();
   }
@@ -102,7 +102,7 @@ class SimulatedProvider {
             {"status", status},
             {"content", json::array()}};
   }
-  void tell(const json& what, bool for_client) {
+  void report(const json& what, bool for_client) {
     if (for_client) expected.push_back(what.dump());
     stage_.said_by(upstream_, what.dump());
   }
@@ -110,21 +110,21 @@ class SimulatedProvider {
     const json previous = items_.empty() ? json(nullptr) : json(items_.back());
     items_.push_back(item["id"]);
     for (const char* type : {"conversation.item.added", "conversation.item.done"})
-      tell(event(type, {{"previous_item_id", previous}, {"item", item}}), !rebuilding);
+      report(event(type, {{"previous_item_id", previous}, {"item", item}}), !rebuilding);
   }
   void begin_answer() {
     answer_ = "item_a" + std::to_string(++count_);
     words_left_ = 1 + static_cast<int>(random_() % 6);
-    tell(event("response.created", {{"response", {{"id", "resp_" + answer_}}}}), true);
-    tell(event("response.output_item.added", {{"response_id", "resp_" + answer_},
-                                              {"output_index", 0},
-                                              {"item", answer_item("in_progress")}}),
-         true);
+    report(event("response.created", {{"response", {{"id", "resp_" + answer_}}}}), true);
+    report(event("response.output_item.added", {{"response_id", "resp_" + answer_},
+                                                {"output_index", 0},
+                                                {"item", answer_item("in_progress")}}),
+           true);
     const json previous = items_.empty() ? json(nullptr) : json(items_.back());
     items_.push_back(answer_);
-    tell(event("conversation.item.added",
-               {{"previous_item_id", previous}, {"item", answer_item("in_progress")}}),
-         true);
+    report(event("conversation.item.added",
+                 {{"previous_item_id", previous}, {"item", answer_item("in_progress")}}),
+           true);
   }
 
   Stage& stage_;
@@ -178,15 +178,16 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
     attached = false;
   };
   const auto dial = [&] {
-    if (const auto leg = stage.session.take_dial(stage.clock)) {
+    if (const auto upstream = stage.session.take_dial(stage.clock)) {
       // The first connection attempt is not repeated.
-      if (provider.leg() == 0 && !provider.expected.empty() && chance(0.2)) {
-        stage.session.upstream_unavailable(*leg, CloseReason::upstream_lost, "away", stage.clock);
+      if (provider.upstream() == 0 && !provider.expected.empty() && chance(0.2)) {
+        stage.session.upstream_unavailable(*upstream, CloseReason::upstream_lost, "away",
+                                           stage.clock);
         return;
       }
-      stage.session.upstream_opened(*leg, stage.clock);
-      if (provider.leg() != 0) provider.lost();  // a rotation: the old connection is silent
-      provider.open(stage.leg = *leg);
+      stage.session.upstream_opened(*upstream, stage.clock);
+      if (provider.upstream() != 0) provider.lost();  // a rotation: the old connection is silent
+      provider.open(stage.upstream = *upstream);
     }
   };
   const auto upwards = [&] {
@@ -213,13 +214,13 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
       stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
       stage.client(R"({"type":"response.create"})");
     }
-    if (provider.leg() != 0) upwards();
+    if (provider.upstream() != 0) upwards();
     provider.go_on();
-    if (provider.leg() != 0 && chance(provider_drop)) {
+    if (provider.upstream() != 0 && chance(provider_drop)) {
       ++drops.provider;
-      const UpstreamId leg = provider.leg();
+      const UpstreamId upstream = provider.upstream();
       provider.lost();
-      stage.session.upstream_gone(leg, {false, 0, "cut"}, stage.clock);
+      stage.session.upstream_gone(upstream, {false, 0, "cut"}, stage.clock);
     }
     if (chance(0.9)) stage.journal.sync();
     if (attached && chance(client_drop)) {
@@ -235,12 +236,12 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
   if (!attached) stage.session.client_returned({received.size(), false}, stage.clock);
   for (int tick = 0; tick < 200; ++tick) {
     stage.pass(200);
-    if (const auto leg = stage.session.take_dial(stage.clock)) {
-      stage.session.upstream_opened(*leg, stage.clock);
-      provider.open(stage.leg = *leg);
+    if (const auto upstream = stage.session.take_dial(stage.clock)) {
+      stage.session.upstream_opened(*upstream, stage.clock);
+      provider.open(stage.upstream = *upstream);
     }
     stage.journal.sync();
-    if (provider.leg() != 0) {
+    if (provider.upstream() != 0) {
       for (const std::string& message : stage.drain_upstream()) provider.hear(message);
       provider.go_on();
     }

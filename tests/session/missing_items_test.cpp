@@ -77,7 +77,7 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
   const bool in_outage = GENERATE(false, true);
   CAPTURE(in_outage);
   const std::string asked = create("mine", "What I meant.", "u1");
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   if (in_outage) stage.client(asked);
   reconnect(stage, "sess_2");
   if (!in_outage) stage.client(asked);
@@ -91,8 +91,8 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
 
   stage.provider(added(typed("mine", "What I meant."), "a1", "n1"));
   stage.journal.sync();
-  const json told = only(stage.drain_client());
-  CHECK(told["previous_item_id"] == "u1");  // where the client put it
+  const json received = only(stage.drain_client());
+  CHECK(received["previous_item_id"] == "u1");  // where the client put it
   CHECK(order(stage) == std::vector<std::string>{"u0", "a1", "u1", "mine", "u2"});
 }
 
@@ -105,7 +105,7 @@ TEST_CASE("behind an item with none before it that the provider has, it goes to 
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"k2",)"
                  R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
   stage.provider(added(typed("u2", "Hello?"), "u1", "k3"));
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.client(create("mine", "I said hello.", "u1"));
   stage.journal.sync();
@@ -121,7 +121,7 @@ TEST_CASE("an item that names an item of the provider is passed on unchanged",
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   int n = 0;
   for (const json& previous : {json("a1"), json("root"), json("nobody"), json()}) {
@@ -137,7 +137,7 @@ TEST_CASE("an item that the provider could not be given is shown and deleted wit
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   const bool in_outage = GENERATE(false, true);
   if (in_outage) {
     stage.client(about("retrieve", "u1"));
@@ -151,12 +151,12 @@ TEST_CASE("an item that the provider could not be given is shown and deleted wit
   CHECK(std::as_const(stage.session).counts().refused_client_messages == 0);
   stage.journal.sync();
   CHECK(stage.drain_upstream().empty());
-  const auto told = stage.drain_client();
-  REQUIRE(types(told) ==
+  const auto received = stage.drain_client();
+  REQUIRE(types(received) ==
           std::vector<std::string>{"conversation.item.retrieved", "conversation.item.deleted"});
-  CHECK(json::parse(told[0])["item"]["id"] == "u1");
-  CHECK(json::parse(told[0])["item"]["role"] == "user");
-  CHECK(json::parse(told[1])["item_id"] == "u1");
+  CHECK(json::parse(received[0])["item"]["id"] == "u1");
+  CHECK(json::parse(received[0])["item"]["role"] == "user");
+  CHECK(json::parse(received[1])["item_id"] == "u1");
   const bool journaled = std::any_of(
       stage.journal.rows.begin(), stage.journal.rows.end(), [](const MemoryJournal::Row& row) {
         const auto* deleted = std::get_if<ItemDeleted>(&row.event.body);
@@ -176,7 +176,7 @@ TEST_CASE("items that the provider has are shown and deleted by the provider",
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   for (const char* what : {"retrieve", "delete"}) {
     stage.client(about(what, "u0"));
@@ -194,7 +194,7 @@ TEST_CASE(
   Stage stage(with_reconnect(), /*extension_events=*/true);
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   const auto given = given_items(stage, "sess_2");
   REQUIRE(given.size() == 3);
   const bool named = GENERATE(true, false);  // many servers do not say what an error is about
@@ -210,11 +210,11 @@ TEST_CASE(
   CHECK(stage.session.counts().items_refused == 2);
   CHECK(stage.session.counts().items_left_out == 1);
   stage.journal.sync();
-  const json told = json::parse(stage.drain_client().back());
-  CHECK(told["state"] == "restored");
-  CHECK(told["left_out"] == json::parse(R"([{"item_id":"u1","why":"no_text"}])"));
-  CHECK(told["refused"] == json::parse(R"([{"item_id":"u0","why":"invalid_value"},)"
-                                       R"({"item_id":"u2","why":"other"}])"));
+  const json received = json::parse(stage.drain_client().back());
+  CHECK(received["state"] == "restored");
+  CHECK(received["left_out"] == json::parse(R"([{"item_id":"u1","why":"no_text"}])"));
+  CHECK(received["refused"] == json::parse(R"([{"item_id":"u0","why":"invalid_value"},)"
+                                           R"({"item_id":"u2","why":"other"}])"));
 }
 
 TEST_CASE("a client is notified when the provider has the whole conversation", "[P8][refused]") {
@@ -222,13 +222,13 @@ TEST_CASE("a client is notified when the provider has the whole conversation", "
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
-  const json told = json::parse(stage.drain_client().back());
-  CHECK(told["state"] == "restored");
-  CHECK(told["left_out"] == json::array());
-  CHECK(told["refused"] == json::array());
+  const json received = json::parse(stage.drain_client().back());
+  CHECK(received["state"] == "restored");
+  CHECK(received["left_out"] == json::array());
+  CHECK(received["refused"] == json::array());
 }
 
 TEST_CASE("an item that seemed to be refused and is placed was taken", "[P8][refused]") {
@@ -236,7 +236,7 @@ TEST_CASE("an item that seemed to be refused and is placed was taken", "[P8][ref
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   const auto given = given_items(stage, "sess_2");
   REQUIRE(given.size() == 2);
   stage.provider(refusal(nullptr, "rate_limit_exceeded"));  // about something else
@@ -251,7 +251,7 @@ TEST_CASE("a provider that refuses the whole history has not restored it", "[P2]
   Stage stage(with_reconnect(), /*extension_events=*/true);
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.journal.sync();
   stage.drain_client();
   int tries = 0;
@@ -275,7 +275,7 @@ TEST_CASE("a provider that refuses once and takes the history at the next try go
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
   reconnect(stage, "sess_3");
   CHECK(stage.session.counts().reconnected == 1);
@@ -290,7 +290,7 @@ TEST_CASE("a connection that refuses the history does not take over from one tha
   Stage stage(options);
   stage.open();
   talk(stage);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   stage.pass(56 * 60'000);
   for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
   CHECK(stage.session.outbox_of(old) != nullptr);
@@ -326,10 +326,10 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
     stage.client(asked);
     stage.journal.sync();
     CHECK(stage.drain_upstream().empty());
-    const auto told = stage.drain_client();
-    CHECK(types(told) ==
+    const auto received = stage.drain_client();
+    CHECK(types(received) ==
           std::vector<std::string>{"conversation.item.added", "conversation.item.done"});
-    return json::parse(told.at(0));
+    return json::parse(received.at(0));
   };
   CHECK(answers(create("u0", "Hi.", "root"))["previous_item_id"] == nullptr);
   json answer = {{"type", "conversation.item.create"},
@@ -405,8 +405,8 @@ TEST_CASE("a history that is made again before it was answered is asked for once
   stage.provider(added(typed("mine", "Hi."), nullptr, "k1"));
   stage.journal.sync();
   stage.pass(200);
-  const auto told = types(stage.drain_client());
-  CHECK(std::count(told.begin(), told.end(), "conversation.item.added") == 1);
+  const auto received = types(stage.drain_client());
+  CHECK(std::count(received.begin(), received.end(), "conversation.item.added") == 1);
 }
 
 TEST_CASE("a history that is made again while the provider is away is there once", "[P8][replay]") {
@@ -415,7 +415,7 @@ TEST_CASE("a history that is made again while the provider is away is there once
   Stage stage(options);
   stage.open();
   talk(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.client(create("u0", "Hi."));
   stage.client(create("u2", "Still there?", "u0"));
   stage.client(create("u3", "I am back.", "u2"));

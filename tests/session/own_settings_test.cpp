@@ -135,21 +135,21 @@ TEST_CASE("an error about something else reaches the client while the relay's up
     Given stage;
     stage.provider(says("session.created", session_with(nullptr), "e1"));
     stage.provider_got();
-    const std::string told = refusal("e2", error);
-    stage.provider(told);
+    const std::string rejection = refusal("e2", error);
+    stage.provider(rejection);
     stage.provider(updated(whisper, "alloy", "e3"));
     const auto got = stage.client_got();
     REQUIRE(got.size() == 2);
-    CHECK(got[1] == told);
+    CHECK(got[1] == rejection);
     CHECK(stage.session.counts().own_requests_refused == 0);
   }
 }
 
 TEST_CASE("a provider that refuses the connection is not taken to refuse an update", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
-  const std::string told = refusal("e1", {{"code", nullptr}, {"message", "Who are you?"}});
-  stage.provider(told);
-  CHECK(stage.client_got() == std::vector<std::string>{told});
+  const std::string rejection = refusal("e1", {{"code", nullptr}, {"message", "Who are you?"}});
+  stage.provider(rejection);
+  CHECK(stage.client_got() == std::vector<std::string>{rejection});
 }
 
 TEST_CASE("a client's own update gets exactly its own answer, beside the relay's", "[P9][own]") {
@@ -221,7 +221,7 @@ TEST_CASE("a client's update that went with a lost connection is answered once, 
   stage.client(client_update(voice_of("cedar")));
   REQUIRE(stage.provider_got().size() == 2);
   stage.client_got();
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
@@ -249,7 +249,7 @@ TEST_CASE("of two updates of a client the one that is refused by name is not ask
   REQUIRE(stage.provider_got().size() == 2);
   stage.provider(refusal("e2", {{"code", "invalid_value"}, {"event_id", "second"}}));
   stage.client_got();
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   CHECK(stage.provider_got() ==
         std::vector<std::string>{client_update(voice_of("cedar"), "first")});
@@ -467,7 +467,7 @@ TEST_CASE("transcription stays hidden over a loss, a return and another process"
   first.provider(updated(whisper, "alloy", "e4"));
   first.client_got();
   SECTION("the provider's connection is lost") {
-    first.session.upstream_gone(first.leg, lost, first.clock);
+    first.session.upstream_gone(first.upstream, lost, first.clock);
     reconnect(first, "sess_2");
     first.journal.sync();
     first.provider_got();
@@ -479,10 +479,10 @@ TEST_CASE("transcription stays hidden over a loss, a return and another process"
     stage.session.client_returned({}, stage.clock);
     stage.journal.sync();
     stage.pass(100);
-    const auto told = stage.drain_client();
-    CHECK(json::parse(told.at(0))["session"]["audio"]["input"]["transcription"].is_null());
-    CHECK_FALSE(any_transcription(told));
-    for (const std::string& message : told) CHECK(message.find("Goodbye") == message.npos);
+    const auto received = stage.drain_client();
+    CHECK(json::parse(received.at(0))["session"]["audio"]["input"]["transcription"].is_null());
+    CHECK_FALSE(any_transcription(received));
+    for (const std::string& message : received) CHECK(message.find("Goodbye") == message.npos);
   };
   SECTION("its client comes back") {
     speak(first);

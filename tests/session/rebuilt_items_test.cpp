@@ -87,7 +87,7 @@ std::vector<json> given_after(Change change, Stage& stage) {
     }
   };
   if (change == Change::loss) {
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     stage.pass(10'000);
     take(stage);
     CHECK(stage.session.counts().reconnected == 1);
@@ -284,16 +284,16 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
   // As requested; a tool item also as placed, with its status.
   CHECK(bytes_of_details(stage.journal) < 4 * size + 10'000);
 
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
   stage.journal.sync();
   int n = 0;
-  for (Outbox* box = stage.session.outbox_of(stage.leg); box != nullptr && !box->empty();
-       box = stage.session.outbox_of(stage.leg)) {
+  for (Outbox* box = stage.session.outbox_of(stage.upstream); box != nullptr && !box->empty();
+       box = stage.session.outbox_of(stage.upstream)) {
     CHECK(box->bytes() < size + 10'000);  // one at a time
-    const json event = json::parse(stage.session.take_for(stage.leg)->bytes);
+    const json event = json::parse(stage.session.take_for(stage.upstream)->bytes);
     if (event["type"] == "session.update") stage.provider(updated_with_transcription);
     if (event["type"] == "conversation.item.create")
       stage.provider(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
@@ -323,11 +323,11 @@ TEST_CASE("an item over the size limit is left out, and this is reported", "[P8]
   CHECK(stage.session.last_rebuild().left_out ==
         std::vector<Rebuild::Missing>{{"huge", "too_large"}});
   stage.journal.sync();
-  const json told = json::parse(stage.drain_client().back());
-  CHECK(told["type"] == "verbatim.upstream");
-  CHECK(told["state"] == "restored");
-  CHECK(told["left_out"] == json::parse(R"([{"item_id":"huge","why":"too_large"}])"));
-  CHECK(told["refused"] == json::array());
+  const json received = json::parse(stage.drain_client().back());
+  CHECK(received["type"] == "verbatim.upstream");
+  CHECK(received["state"] == "restored");
+  CHECK(received["left_out"] == json::parse(R"([{"item_id":"huge","why":"too_large"}])"));
+  CHECK(received["refused"] == json::array());
 }
 
 TEST_CASE("an item that cannot be read back is left out, and the conversation goes on",
@@ -390,26 +390,26 @@ TEST_CASE("an item in progress while a new connection is prepared is sent when i
   stage.open();
   stage.provider(added(typed("u0", "Hi."), nullptr, "c0"));
   stage.pass(56 * 60'000);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  const UpstreamId next = stage.leg;
-  stage.leg = old;
+  const UpstreamId next = stage.upstream;
+  stage.upstream = old;
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
   stage.provider(
       added(message("a1", "assistant", json::array(), {{"status", "in_progress"}}), "u0", "c4"));
   stage.provider(first_delta);
   stage.said_by(next, created("sess_2"));
-  stage.leg = next;
+  stage.upstream = next;
   stage.journal.sync();
   accept_rebuild(stage);
-  stage.leg = old;
+  stage.upstream = old;
   stage.provider(
       R"({"type":"response.output_audio_transcript.done","event_id":"f1","response_id":"r1",)"
       R"("item_id":"a1","output_index":0,"content_index":0,"transcript":"Hello over there"})");
   stage.provider(R"({"type":"response.done","event_id":"f3","response":{"id":"r1",)"
                  R"("status":"completed","output":[]}})");
   stage.journal.sync();
-  stage.leg = next;
+  stage.upstream = next;
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 1);
   CHECK(json::parse(sent[0])["item"]["content"][0]["text"] == "Hello over there");

@@ -10,17 +10,18 @@ TEST_CASE("an answer that the provider's loss cuts off is ended for the client, 
   Stage stage(with_reconnect());
   stage.open();
   converse(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   CHECK_FALSE(stage.session.ended());
   CHECK(stage.drain_client().empty());  // what it shows must be durable first
   stage.journal.sync();
-  const auto told = stage.drain_client();
-  CHECK(types(told) == std::vector<std::string>{
-                           "response.output_audio.done", "response.output_audio_transcript.done",
-                           "response.content_part.done", "conversation.item.done",
-                           "response.output_item.done", "response.done"});
-  CHECK(json::parse(told[4])["item"]["content"][0]["transcript"] == "Hello");
-  CHECK(json::parse(told[5])["response"]["status"] == "incomplete");
+  const auto received = stage.drain_client();
+  CHECK(types(received) == std::vector<std::string>{"response.output_audio.done",
+                                                    "response.output_audio_transcript.done",
+                                                    "response.content_part.done",
+                                                    "conversation.item.done",
+                                                    "response.output_item.done", "response.done"});
+  CHECK(json::parse(received[4])["item"]["content"][0]["transcript"] == "Hello");
+  CHECK(json::parse(received[5])["response"]["status"] == "incomplete");
   REQUIRE_FALSE(stage.journal.settled.empty());
   CHECK(stage.journal.settled.back().status == TurnStatus::interrupted);
   CHECK(stage.journal.settled.back().text.utf8() == "Hello");
@@ -32,7 +33,7 @@ TEST_CASE("the next connection gets the settings and the conversation, the clien
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(200);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   CHECK(stage.drain_upstream().empty());  // the provider must speak first
@@ -61,7 +62,7 @@ TEST_CASE("after a reconnect new events pass byte for byte, and there is one tra
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
   CHECK(stage.drain_client().empty());
@@ -84,7 +85,7 @@ TEST_CASE("client messages meanwhile are held, journaled and then sent", "[P1][P
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   stage.session.upstream_gone(old, lost, stage.clock);
   const std::string append = R"({"type":"input_audio_buffer.append","audio":"AAAA"})";
   stage.client(append);
@@ -113,14 +114,14 @@ TEST_CASE("unanswered requests are sent again on the next connection, once", "[P
   stage.journal.sync();
   REQUIRE(stage.drain_upstream().size() == 2);
   SECTION("neither was answered") {
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     reconnect(stage, "sess_2");
     stage.journal.sync();
     CHECK(stage.drain_upstream() == std::vector<std::string>{item, ask});
   }
   SECTION("the item had been placed") {
     stage.provider(added(typed("mine", "Hi."), nullptr, "c1"));
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     reconnect(stage, "sess_2");
     stage.journal.sync();
     CHECK(stage.drain_upstream() == std::vector<std::string>{ask});
@@ -128,7 +129,7 @@ TEST_CASE("unanswered requests are sent again on the next connection, once", "[P
   SECTION("both were, and the answer is cut off: it is not asked for behind the client's back") {
     stage.provider(added(typed("mine", "Hi."), nullptr, "c1"));
     stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     reconnect(stage, "sess_2");
     stage.journal.sync();
     CHECK(stage.drain_upstream().empty());
@@ -167,7 +168,7 @@ TEST_CASE("a request that was refused without a name is not taken for one that w
   stage.drain_upstream();
   stage.provider(R"({"type":"error","event_id":"e1","error":{"type":"invalid_request_error"}})");
   stage.provider(added(typed("item_1", "Hi."), nullptr, "e2"));
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
@@ -184,7 +185,7 @@ TEST_CASE("speech without a begun answer is answered after the loss", "[P8][reco
   stage.provider(speech_started);
   stage.provider(committed);
   stage.provider(transcribed);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
   const auto sent = types(stage.drain_upstream());
@@ -195,7 +196,7 @@ TEST_CASE("tries are spaced out, and after the last the first cause is the reaso
           "[P2][P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
-  stage.session.upstream_gone(stage.leg, {true, 1000, "bye"}, stage.clock);
+  stage.session.upstream_gone(stage.upstream, {true, 1000, "bye"}, stage.clock);
   CHECK_FALSE(stage.session.take_dial(stage.clock));
   for (int i = 0; i < 3; ++i) {
     REQUIRE_FALSE(stage.session.ended());
@@ -212,7 +213,7 @@ TEST_CASE("a provider that ends every connection soon is not tried for ever", "[
   Stage stage(with_reconnect());
   stage.open();
   for (int i = 0; i < 20 && !stage.session.ended(); ++i) {
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     if (stage.session.ended()) break;
     stage.pass(5000);
     stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -229,7 +230,7 @@ TEST_CASE("a session that the provider ends by its limit is carried on", "[P8][r
   stage.open();
   stage.provider(R"({"type":"error","event_id":"x","error":{"type":"invalid_request_error",)"
                  R"("code":"session_expired","message":"Your session hit the maximum duration"}})");
-  stage.session.upstream_gone(stage.leg, {true, 1001, "maximum duration"}, stage.clock);
+  stage.session.upstream_gone(stage.upstream, {true, 1001, "maximum duration"}, stage.clock);
   CHECK_FALSE(stage.session.ended());
   reconnect(stage, "sess_2");
   CHECK(stage.session.counts().reconnected == 1);
@@ -249,7 +250,7 @@ TEST_CASE("a provider that refuses the settings gets no conversation with other 
           "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   for (int i = 0; i < 3 && !stage.session.ended(); ++i) {
     stage.pass(5000);
     stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -265,7 +266,7 @@ TEST_CASE("an item that the provider does not take is left out", "[P8][reconnect
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(1000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
@@ -298,7 +299,7 @@ TEST_CASE("of an answer that was talked over the new connection gets the heard p
   stage.provider(
       R"({"type":"conversation.item.truncated","event_id":"t","item_id":"a1","content_index":0,)"
       R"("audio_end_ms":700})");
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(1000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created("sess_2"));
@@ -315,7 +316,7 @@ TEST_CASE("audio from before the loss that still plays can be truncated by the r
   stage.provider(R"({"type":"response.output_audio.delta","event_id":"a","response_id":"r1",)"
                  R"("item_id":"a1","output_index":0,"content_index":0,"delta":")" +
                  std::string(64'000, 'A') + "\"}");
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
   stage.drain_client();
@@ -323,9 +324,9 @@ TEST_CASE("audio from before the loss that still plays can be truncated by the r
   stage.client(R"({"type":"conversation.item.truncate","item_id":"a1","content_index":0,)"
                R"("audio_end_ms":400})");
   stage.journal.sync();
-  const json told = only(stage.drain_client());
-  CHECK(told["type"] == "conversation.item.truncated");
-  CHECK(told["audio_end_ms"] == 400);
+  const json received = only(stage.drain_client());
+  CHECK(received["type"] == "conversation.item.truncated");
+  CHECK(received["audio_end_ms"] == 400);
   CHECK(stage.drain_upstream().empty());
   REQUIRE(stage.journal.settled.back().heard);
   CHECK(stage.journal.settled.back().heard->audio_ms == 400);
@@ -337,7 +338,7 @@ TEST_CASE("a client that makes its history again is answered, and nothing is the
   stage.open();
   converse(stage);
   finish_answer(stage);
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.drain_upstream();
   stage.client(R"({"type":"conversation.item.create","item":{"id":"u0","type":"message",)"

@@ -170,17 +170,17 @@ TEST_CASE("a client whose missed messages are gone is resynced with the items", 
   stage.session.client_returned({77777, false}, stage.clock);
   stage.journal.sync();
   stage.pass(1000);
-  const auto told = stage.drain_client();
-  CHECK(types(told) == std::vector<std::string>{
-                           "error", "session.created", "conversation.item.added",
-                           "conversation.item.done", "conversation.item.added", "response.created",
-                           "response.output_item.added", "response.content_part.added",
-                           "response.output_audio_transcript.delta"});
-  CHECK(json::parse(told[0])["error"]["code"] == "messages_not_kept");
-  CHECK(json::parse(told[2])["item"]["content"][0]["text"] == "Hi.");
-  CHECK(json::parse(told[4])["previous_item_id"] == "u0");
-  CHECK(json::parse(told[8])["delta"] == "Hello");
-  CHECK(stage.session.to_client().next_number() == 77778 + told.size());
+  const auto received = stage.drain_client();
+  CHECK(types(received) ==
+        std::vector<std::string>{
+            "error", "session.created", "conversation.item.added", "conversation.item.done",
+            "conversation.item.added", "response.created", "response.output_item.added",
+            "response.content_part.added", "response.output_audio_transcript.delta"});
+  CHECK(json::parse(received[0])["error"]["code"] == "messages_not_kept");
+  CHECK(json::parse(received[2])["item"]["content"][0]["text"] == "Hi.");
+  CHECK(json::parse(received[4])["previous_item_id"] == "u0");
+  CHECK(json::parse(received[8])["delta"] == "Hello");
+  CHECK(stage.session.to_client().next_number() == 77778 + received.size());
 }
 
 TEST_CASE("a client that knows nothing of resuming gets the session, and the items once it listens",
@@ -254,11 +254,11 @@ TEST_CASE("an extension client first gets the event about its resumption, and nu
   stage.session.client_returned({has, true}, stage.clock);
   auto got = stage.drain_client();
   REQUIRE(got.size() == 3);
-  const json told = json::parse(got[0]);
-  CHECK(told["type"] == "verbatim.session");
-  CHECK(told["resumed"] == true);
-  CHECK(told["replayed"] == true);
-  CHECK(told["after"] == has);
+  const json received = json::parse(got[0]);
+  CHECK(received["type"] == "verbatim.session");
+  CHECK(received["resumed"] == true);
+  CHECK(received["replayed"] == true);
+  CHECK(received["after"] == has);
   CHECK(got[1] == numbered(2));
   // It has counted two of those three, and lost the connection again.
   stage.session.client_gone(lost, stage.clock);
@@ -327,9 +327,9 @@ TEST_CASE("a suspended conversation has not ended, and continues with all its te
   second.session.client_returned({}, second.clock);
   second.journal.sync();
   second.pass(100);
-  const auto told = types(second.drain_client());
-  CHECK(told.front() == "session.created");
-  CHECK(std::count(told.begin(), told.end(), "conversation.item.added") == 2);
+  const auto received = types(second.drain_client());
+  CHECK(received.front() == "session.created");
+  CHECK(std::count(received.begin(), received.end(), "conversation.item.added") == 2);
 
   second.session.upstream_opened(second.dial(), second.clock);
   second.provider(created_without_transcription);

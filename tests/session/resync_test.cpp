@@ -75,17 +75,17 @@ TEST_CASE("the text of each spoken item is sent after it, the text of a typed on
   talk.spoken("u3", "u2");
   talk.transcription("completed", "u3", {{"transcript", "And aloud."}});
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
-  const auto told = talk.resynced();
-  REQUIRE(types_of(told) ==
+  const auto received = talk.resynced();
+  REQUIRE(types_of(received) ==
           std::vector<std::string>{
               "session.created", "conversation.item.added", "conversation.item.done",
               of_words + "completed", "conversation.item.added", "conversation.item.done",
               "conversation.item.added", "conversation.item.done", of_words + "completed"});
-  CHECK(told[3]["item_id"] == "u1");
-  CHECK(told[3]["content_index"] == 0);
-  CHECK(told[3]["transcript"] == "Good morning.");
-  CHECK(told[8]["item_id"] == "u3");
-  CHECK(told[8]["transcript"] == "And aloud.");
+  CHECK(received[3]["item_id"] == "u1");
+  CHECK(received[3]["content_index"] == 0);
+  CHECK(received[3]["transcript"] == "Good morning.");
+  CHECK(received[8]["item_id"] == "u3");
+  CHECK(received[8]["transcript"] == "And aloud.");
 }
 
 TEST_CASE("speech in a later part of an item is sent with its own index",
@@ -95,10 +95,10 @@ TEST_CASE("speech in a later part of an item is sent with its own index",
               {{{"type", "input_text"}, {"text", "This is what I heard:"}},
                {{"type", "input_audio"}, {"transcript", nullptr}}});
   talk.transcription("completed", "u1", {{"transcript", "A bell."}}, 1);
-  const auto told = talk.resynced();
-  REQUIRE(told.back()["type"] == of_words + "completed");
-  CHECK(told.back()["content_index"] == 1);
-  CHECK(told.back()["transcript"] == "A bell.");
+  const auto received = talk.resynced();
+  REQUIRE(received.back()["type"] == of_words + "completed");
+  CHECK(received.back()["content_index"] == 1);
+  CHECK(received.back()["transcript"] == "A bell.");
 }
 
 TEST_CASE("a failed transcription is sent as failed, with its code",
@@ -106,11 +106,11 @@ TEST_CASE("a failed transcription is sent as failed, with its code",
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("failed", "u1", {{"error", {{"code", "audio_unintelligible"}}}});
-  const auto told = talk.resynced();
-  REQUIRE(told.back()["type"] == of_words + "failed");
-  CHECK(told.back()["item_id"] == "u1");
-  CHECK(told.back()["error"]["code"] == "audio_unintelligible");
-  CHECK(told.back()["error"]["message"].is_string());
+  const auto received = talk.resynced();
+  REQUIRE(received.back()["type"] == of_words + "failed");
+  CHECK(received.back()["item_id"] == "u1");
+  CHECK(received.back()["error"]["code"] == "audio_unintelligible");
+  CHECK(received.back()["error"]["message"].is_string());
 }
 
 TEST_CASE("a transcription in progress is sent as far as it is, and continues",
@@ -119,12 +119,12 @@ TEST_CASE("a transcription in progress is sent as far as it is, and continues",
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
   talk.spoken("u2", "u1");  // no transcription yet
-  const auto told = talk.resynced();
-  REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
-                                                     "conversation.item.done", of_words + "delta",
-                                                     "conversation.item.added",
-                                                     "conversation.item.done"});
-  CHECK(told[3]["delta"] == "Good mor");
+  const auto received = talk.resynced();
+  REQUIRE(types_of(received) ==
+          std::vector<std::string>{"session.created", "conversation.item.added",
+                                   "conversation.item.done", of_words + "delta",
+                                   "conversation.item.added", "conversation.item.done"});
+  CHECK(received[3]["delta"] == "Good mor");
   talk.transcription("delta", "u1", {{"delta", "ning."}});
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});
   talk.journal.sync();
@@ -138,10 +138,10 @@ TEST_CASE("a transcription lost with its connection is sent as far as it came",
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
   talk.spoken("u2", "u1");
-  talk.session.upstream_gone(talk.leg, lost, talk.clock);
-  const auto told = talk.resynced();
+  talk.session.upstream_gone(talk.upstream, lost, talk.clock);
+  const auto received = talk.resynced();
   std::vector<json> words;
-  for (const json& event : told)
+  for (const json& event : received)
     if (event["type"].get<std::string>().starts_with(of_words)) words.push_back(event);
   REQUIRE(words.size() == 2);
   CHECK(words[0]["type"] == of_words + "completed");
@@ -168,11 +168,12 @@ TEST_CASE("no transcription is sent for a deleted item, or to a client that want
     talk.say({{"type", "session.updated"},
               {"session",
                {{"type", "realtime"}, {"audio", {{"input", {{"transcription", nullptr}}}}}}}});
-    const auto told = talk.resynced();
-    REQUIRE(types_of(told) == std::vector<std::string>{"session.created", "conversation.item.added",
-                                                       "conversation.item.done"});
-    CHECK(told[1]["item"]["content"][0]["transcript"].is_null());
-    CHECK(told[2]["item"]["content"][0]["transcript"].is_null());
+    const auto received = talk.resynced();
+    REQUIRE(types_of(received) == std::vector<std::string>{"session.created",
+                                                           "conversation.item.added",
+                                                           "conversation.item.done"});
+    CHECK(received[1]["item"]["content"][0]["transcript"].is_null());
+    CHECK(received[2]["item"]["content"][0]["transcript"].is_null());
   }
 }
 
@@ -186,7 +187,7 @@ TEST_CASE("a beta client gets the transcriptions as well", "[P8][P9][dialect][af
   talk.session.client_returned({std::nullopt, false, &beta_dialect()}, talk.clock);
   talk.journal.sync();
   talk.pass(100);
-  const auto told = talk.drain_client();
-  CHECK(types(told) == std::vector<std::string>{"session.created", "conversation.item.created",
-                                                of_words + "completed"});
+  const auto received = talk.drain_client();
+  CHECK(types(received) == std::vector<std::string>{"session.created", "conversation.item.created",
+                                                    of_words + "completed"});
 }

@@ -23,7 +23,7 @@ TEST_CASE("before the provider's limit another connection is made ready, then th
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   const std::int64_t due = stage.session.next_deadline_ms();
   CHECK(due == stage.clock.mono_ms + 55 * 60'000);
   stage.pass(55 * 60'000 - 1);
@@ -64,16 +64,16 @@ TEST_CASE("items made while the next connection is prepared are sent to it as we
   stage.open();
   converse(stage);
   finish_answer(stage);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   stage.pass(56 * 60'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  const UpstreamId next = stage.leg;
+  const UpstreamId next = stage.upstream;
   stage.provider(created("sess_2"));
   stage.said_by(old, added(typed("u1", "One more."), "a1", "m1"));
   stage.journal.sync();
   accept_rebuild(stage);
   CHECK(stage.session.outbox_of(old) != nullptr);
-  stage.leg = next;
+  stage.upstream = next;
   const auto late = stage.drain_upstream();
   REQUIRE(late.size() == 1);
   CHECK(json::parse(late[0])["item"]["id"] == "u1");
@@ -86,7 +86,7 @@ TEST_CASE("a rotation that fails is tried again, and the conversation stays wher
   Stage stage(with_rotation());
   stage.open();
   stage.pass(56 * 60'000);
-  const UpstreamId old = stage.leg;
+  const UpstreamId old = stage.upstream;
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_lost, "no", stage.clock);
   CHECK_FALSE(stage.session.ended());
   CHECK(stage.session.outbox_of(old) != nullptr);
@@ -115,10 +115,10 @@ TEST_CASE("three hours with three rotations, and the client does not notice",
   std::string last;
   for (int minute = 0; minute < 180; ++minute) {
     stage.pass(60'000);
-    if (const auto leg = stage.session.take_dial(stage.clock)) {
-      stage.leg = *leg;
-      stage.session.upstream_opened(*leg, stage.clock);
-      stage.provider(created("sess_" + std::to_string(*leg)));
+    if (const auto upstream = stage.session.take_dial(stage.clock)) {
+      stage.upstream = *upstream;
+      stage.session.upstream_opened(*upstream, stage.clock);
+      stage.provider(created("sess_" + std::to_string(*upstream)));
       stage.journal.sync();
       accept_rebuild(stage);
     }

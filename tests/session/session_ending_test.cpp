@@ -167,7 +167,7 @@ TEST_CASE("every ending writes one final record with the reason and the turns", 
   Stage stage;
   stage.open();
   stage.provider(first_delta);
-  stage.session.upstream_gone(stage.leg, {false, 0, "reset"}, stage.clock);
+  stage.session.upstream_gone(stage.upstream, {false, 0, "reset"}, stage.clock);
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);  // the first reason counts
   stage.session.client_gone({true, 1000, ""}, stage.clock);
   REQUIRE(stage.journal.endings.size() == 1);
@@ -250,10 +250,11 @@ TEST_CASE("after a wait for a transcription, the peer that left first gives the 
           }) == CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) { stage.session.end(CloseReason::replaced, "", stage.clock); }) ==
           CloseReason::client_closed);
-  REQUIRE(reason([](Stage& stage) { stage.session.upstream_gone(stage.leg, {}, stage.clock); }) ==
-          CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) {
-            stage.session.upstream_unavailable(stage.leg, CloseReason::upstream_lost, "",
+            stage.session.upstream_gone(stage.upstream, {}, stage.clock);
+          }) == CloseReason::client_closed);
+  REQUIRE(reason([](Stage& stage) {
+            stage.session.upstream_unavailable(stage.upstream, CloseReason::upstream_lost, "",
                                                stage.clock);
           }) == CloseReason::client_closed);
   REQUIRE(reason([](Stage& stage) { stage.session.journal_failed(stage.clock); }) ==
@@ -272,7 +273,7 @@ TEST_CASE("how the provider went decides the reason", "[P2][session]") {
     Stage stage;
     stage.open();
     if (said) stage.provider(said);
-    stage.session.upstream_gone(stage.leg, end, stage.clock);
+    stage.session.upstream_gone(stage.upstream, end, stage.clock);
     return stage.session.reason();
   };
   const char* expired =
@@ -422,6 +423,6 @@ TEST_CASE("a session whose spill fails ends, and its journal stays open for the 
   CHECK(stage.session.settled());
   CHECK_FALSE(stage.session.kept());
   CHECK(stage.journal.endings.empty());
-  const auto told = only(stage.drain_client());
-  CHECK(told["error"]["code"] == "storage_failure");
+  const auto received = only(stage.drain_client());
+  CHECK(received["error"]["code"] == "storage_failure");
 }

@@ -57,7 +57,7 @@ TEST_CASE(
     CHECK(recorded() == 1000);
   }
   SECTION("the connection is lost") {
-    stage.session.upstream_gone(stage.leg, lost, stage.clock);
+    stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     CHECK(recorded() == 1000);
   }
   SECTION("the process ends") {

@@ -48,7 +48,7 @@ struct Stage {
       : session({"sess_t", 7, 1, extension_events, dialect}, std::move(given), journal, clock) {}
 
   void client(std::string bytes) { session.client_said({std::move(bytes), 1, {}}, clock); }
-  void provider(std::string bytes) { said_by(leg, std::move(bytes)); }
+  void provider(std::string bytes) { said_by(upstream, std::move(bytes)); }
   void said_by(UpstreamId by, std::string bytes) {
     session.upstream_said(by, {std::move(bytes), 1, {}}, clock);
   }
@@ -56,7 +56,7 @@ struct Stage {
   UpstreamId dial() {
     const auto wanted = session.take_dial(clock);
     REQUIRE(wanted);
-    return leg = *wanted;
+    return upstream = *wanted;
   }
   void open() {
     session.upstream_opened(dial(), clock);
@@ -81,16 +81,16 @@ struct Stage {
   /// Messages that the current upstream connection may get now.
   std::vector<std::string> drain_upstream() {
     std::vector<std::string> out;
-    for (Outbox* box = session.outbox_of(leg); box && box->ready(journal.synced);
-         box = session.outbox_of(leg))
-      out.push_back(session.take_for(leg)->bytes);
+    for (Outbox* box = session.outbox_of(upstream); box && box->ready(journal.synced);
+         box = session.outbox_of(upstream))
+      out.push_back(session.take_for(upstream)->bytes);
     return out;
   }
 
   MemoryJournal journal;
   Moment clock{1'000'000, 5'000};
   RealtimeSession session;
-  UpstreamId leg = 0;
+  UpstreamId upstream = 0;
 };
 
 inline json only(const std::vector<std::string>& messages) {

@@ -68,7 +68,7 @@ TEST_CASE(
   stage.journal.sync();
   stage.drain_client();
   stage.drain_upstream();
-  stage.session.upstream_gone(stage.leg, lost, stage.clock);
+  stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_transcription("s2"));

@@ -91,11 +91,11 @@ TEST_CASE("the client's format counts if the provider never names one", "[P9][me
   meter.client_sent(appended, append(32'000 * 3));
   CHECK(meter.audio().input_ms == 3'000);
 
-  Meter told;
-  told.configured("session.created", session_event("session.created", pcm(24000), pcm(24000)));
-  told.client_sent("session.update", update);  // it may be refused
-  told.client_sent(appended, append(48'000 * 3));
-  CHECK(told.audio().input_ms == 3'000);
+  Meter with_format;
+  with_format.configured("session.created", session_event("session.created", pcm(24000), pcm(24000)));
+  with_format.client_sent("session.update", update);  // it may be refused
+  with_format.client_sent(appended, append(48'000 * 3));
+  CHECK(with_format.audio().input_ms == 3'000);
 }
 
 TEST_CASE("a session event without formats leaves them as they are", "[P9][meter]") {

@@ -71,9 +71,9 @@ class Expected {
 
   session::Sequence last() const { return states_.size() - 1; }
   /// The last number before this state; nullopt before the first.
-  std::optional<session::Sequence> find(const std::string& told) const {
+  std::optional<session::Sequence> find(const std::string& shown) const {
     for (std::size_t i = states_.size(); i-- > 0;)
-      if (states_[i] == told) return i;
+      if (states_[i] == shown) return i;
     return std::nullopt;
   }
 

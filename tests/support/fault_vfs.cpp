@@ -52,8 +52,8 @@ File& self(sqlite3_file* file) { return *reinterpret_cast<File*>(file); }
 sqlite3_file* real(sqlite3_file* file) { return self(file).real; }
 
 /// The result of an operation, after the observer was called.
-int told(int result, const char* name, DiskOperation::Kind kind, std::int64_t at = 0,
-         std::string bytes = {}) {
+int reported(int result, const char* name, DiskOperation::Kind kind, std::int64_t at = 0,
+             std::string bytes = {}) {
   DiskWatch* const watch = plan().watch;
   if (watch != nullptr && name != nullptr && result == SQLITE_OK)
     watch->happened({kind, name, static_cast<std::uint64_t>(at), std::move(bytes)});
@@ -73,15 +73,15 @@ int write_file(sqlite3_file* file, const void* from, int size, sqlite3_int64 at)
   if (self(file).is_database && burnt(plan().database_write_fuse)) return SQLITE_IOERR_WRITE;
   if (watched) ++plan().writes;
   if (self(file).is_log) plan().log_unsynced = true;
-  return told(real(file)->pMethods->xWrite(real(file), from, size, at), self(file).name,
-              DiskOperation::wrote, at,
-              {static_cast<const char*>(from), static_cast<std::size_t>(size)});
+  return reported(real(file)->pMethods->xWrite(real(file), from, size, at), self(file).name,
+                  DiskOperation::wrote, at,
+                  {static_cast<const char*>(from), static_cast<std::size_t>(size)});
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
   if (self(file).is_log || self(file).is_database) ++plan().writes;
-  return told(real(file)->pMethods->xTruncate(real(file), size), self(file).name,
-              DiskOperation::truncated, size);
+  return reported(real(file)->pMethods->xTruncate(real(file), size), self(file).name,
+                  DiskOperation::truncated, size);
 }
 
 int sync_file(sqlite3_file* file, int flags) {
@@ -102,10 +102,11 @@ int sync_file(sqlite3_file* file, int flags) {
   if (self(file).is_database && burnt(plan().database_sync_fuse)) return SQLITE_IOERR_FSYNC;
   const char* const name = self(file).name;
   const auto which = static_cast<std::int64_t>(++plan().syncs_begun);
-  told(SQLITE_OK, name, DiskOperation::syncing, which);
+  reported(SQLITE_OK, name, DiskOperation::syncing, which);
   const int result = plan().skip_syncs ? SQLITE_OK : real(file)->pMethods->xSync(real(file), flags);
-  told(result, name, DiskOperation::synced, which);
-  if (std::exchange(self(file).is_new_log, false)) told(result, name, DiskOperation::names_synced);
+  reported(result, name, DiskOperation::synced, which);
+  if (std::exchange(self(file).is_new_log, false))
+    reported(result, name, DiskOperation::names_synced);
   return result;
 }
 
@@ -159,13 +160,13 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   wrapped->is_new_log = is_new && (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
   const int result = original->xOpen(original, name, wrapped->real, flags, out_flags);
   wrapped->base.pMethods = wrapped->real->pMethods != nullptr ? &methods : nullptr;
-  return told(result, name, is_new ? DiskOperation::made : DiskOperation::opened);
+  return reported(result, name, is_new ? DiskOperation::made : DiskOperation::opened);
 }
 
 int delete_file(sqlite3_vfs*, const char* name, int sync_names) {
-  const int result = told(original->xDelete(original, name, plan().skip_syncs ? 0 : sync_names),
-                          name, DiskOperation::removed);
-  return sync_names ? told(result, name, DiskOperation::names_synced) : result;
+  const int result = reported(original->xDelete(original, name, plan().skip_syncs ? 0 : sync_names),
+                              name, DiskOperation::removed);
+  return sync_names ? reported(result, name, DiskOperation::names_synced) : result;
 }
 
 /// Made once and kept, for the same reason as the plan.
@@ -226,7 +227,7 @@ void FaultVfs::hold_database_sync(bool hold) {
   plan().hold_database = hold;
   plan().hold_database.notify_all();
 }
-void FaultVfs::tell(DiskWatch* watch) { plan().watch = watch; }
+void FaultVfs::report_to(DiskWatch* watch) { plan().watch = watch; }
 void FaultVfs::skip_syncs(bool skip) { plan().skip_syncs = skip; }
 
 }  // namespace verbatim::test

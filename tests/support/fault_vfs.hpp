@@ -72,7 +72,7 @@ class FaultVfs {
   void hold_database_sync(bool hold);
 
   /// The observer of all operations from now on; nullptr: none.
-  void tell(DiskWatch* watch);
+  void report_to(DiskWatch* watch);
   /// Counts and reports syncs without doing them: for tests that simulate many power cuts.
   void skip_syncs(bool skip);
 };

@@ -141,7 +141,7 @@ std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest&
   } else {
     return Principal{Principal::Kind::development, "developer", {}};
   }
-  if (from_elsewhere_) std::call_once(told_, from_elsewhere_, why);
+  if (from_elsewhere_) std::call_once(reported_, from_elsewhere_, why);
   return AuthFailure{403, "not_on_this_machine",
                      "Without a key the development mode answers only requests to localhost, from "
                      "this machine itself: " +

@@ -108,7 +108,7 @@ class Authenticator {
   std::string token_secret_;
   bool development_;
   FromElsewhere from_elsewhere_;
-  mutable std::once_flag told_;
+  mutable std::once_flag reported_;
 };
 
 /// The credential of a request, in the interface's order: Authorization: Bearer, api-key (Azure's

@@ -32,7 +32,7 @@ Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std
 /// Score of two turns being the same; 0: they are not. Among pairings of the same size, the one
 /// with longer texts wins.
 Score likeness(const MergedSlot& ours, const MergedSlot& theirs, Comparable by) {
-  if (!same_role(ours, theirs) || by.tells_apart(ours, theirs)) return 0;
+  if (!same_role(ours, theirs) || by.distinguishes(ours, theirs)) return 0;
   Score most = 0;
   for (const Variant& a : ours.variants)
     for (const Variant& b : theirs.variants) {

@@ -187,6 +187,7 @@ class Names {
  public:
   explicit Names(const std::vector<Copy>& copies) : names_{relay_writer} {
     std::vector<std::string> others;
+    others.reserve(copies.size());
     for (const Copy& copy : copies) others.push_back(copy.writer);
     std::sort(others.begin(), others.end());
     others.erase(std::unique(others.begin(), others.end()), others.end());

@@ -107,7 +107,7 @@ struct Comparable {
   bool ids = false;
   bool numbers = false;
 
-  bool tells_apart(const MergedSlot& ours, const MergedSlot& theirs) const {
+  bool distinguishes(const MergedSlot& ours, const MergedSlot& theirs) const {
     if (ids && differ_in_id(ours, theirs)) return true;
     return numbers && ours.place && theirs.place && *ours.place != *theirs.place;
   }

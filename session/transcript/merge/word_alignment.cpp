@@ -160,8 +160,8 @@ std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
 
 /// Between two neighbouring pairs, pairs two similar turns if each list has exactly one unpaired
 /// turn of that role: two recognisers transcribed one utterance differently.
-void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
-                            Partners& partners) {
+void pair_similar(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
+                  Partners& partners) {
   const std::vector<bool> taken = partnered(ours, partners);
   Anchors found;
   between(ours, theirs, partners,
@@ -176,7 +176,8 @@ void pair_what_sounds_alike(const MergedSlots& ours, const MergedSlots& theirs, 
               if (mine.size() != 1 || other.size() != 1) continue;
               const MergedSlot& a = ours[mine[0]];
               const MergedSlot& b = theirs[other[0]];
-              if (!by.tells_apart(a, b) && compatible(a, b)) found.emplace_back(mine[0], other[0]);
+              if (!by.distinguishes(a, b) && compatible(a, b))
+                found.emplace_back(mine[0], other[0]);
             }
           });
   for (const auto& [i, j] : found) partners[j] = i;
@@ -213,7 +214,7 @@ void align_between(const MergedSlots& ours, const MergedSlots& theirs, const Anc
   std::vector<bool> taken = partnered(ours, partners);
   for (std::size_t n = 0; n < count; ++n) {
     const auto& [i, j] = anchors[n];
-    if (partners[j] != none || taken[i] || by.tells_apart(ours[i], theirs[j])) continue;
+    if (partners[j] != none || taken[i] || by.distinguishes(ours[i], theirs[j])) continue;
     partners[j] = i;
     taken[i] = true;
   }
@@ -289,7 +290,7 @@ void align_by_words(const MergedSlots& ours, const MergedSlots& theirs, const Fo
     align_between(ours, theirs, anchors.all, anchors.by_id, by, free, work);
     if (count_agreements(ours, theirs, free) > pairs) partners = std::move(free);
   }
-  pair_what_sounds_alike(ours, theirs, by, partners);
+  pair_similar(ours, theirs, by, partners);
 }
 
 std::size_t count_agreements(const MergedSlots& ours, const MergedSlots& theirs,

@@ -182,11 +182,11 @@ TEST_CASE("a request with a proxy's header never gets development mode", "[proxi
 }
 
 TEST_CASE("a request from another machine is logged once", "[proxies][auth]") {
-  int told = 0;
+  int reports = 0;
   const Authenticator development({}, std::string(32, 's'), true,
-                                  [&told](std::string_view) { ++told; });
+                                  [&reports](std::string_view) { ++reports; });
   for (int i = 0; i < 3; ++i) (void)development.authenticate(asking({{"Via", "1.1 a"}}), 0);
-  CHECK(told == 1);
+  CHECK(reports == 1);
 }
 
 TEST_CASE("an upgrade is held to the same as the HTTP API", "[proxies][auth]") {

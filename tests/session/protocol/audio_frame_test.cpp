@@ -89,8 +89,8 @@ TEST_CASE("an event that a frame cannot hold is sent as text", "[P5][audio]") {
 }
 
 TEST_CASE("only session.created announces binary audio", "[P9][audio]") {
-  const auto told = with_audio_frames(R"({"type":"verbatim.session","attempt":1})");
-  CHECK(nlohmann::json::parse(told) ==
+  const auto received = with_audio_frames(R"({"type":"verbatim.session","attempt":1})");
+  CHECK(nlohmann::json::parse(received) ==
         nlohmann::json({{"type", "verbatim.session"}, {"attempt", 1}, {"audio", "binary"}}));
   CHECK(with_audio_frames(R"({"type":"verbatim.turn"})") == R"({"type":"verbatim.turn"})");
 }

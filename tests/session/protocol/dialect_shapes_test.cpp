@@ -81,11 +81,12 @@ TEST_CASE("a transcription session is GA upstream, and is shown as a beta one", 
   for (const std::string word : {"created", "updated"}) {
     Json event = ga;
     event["type"] = "session." + word;
-    const Json told = heard(event);
-    CHECK(told["type"] == "transcription_session." + word);
-    CHECK(told["session"] == Json{{"include", {"item.input_audio_transcription.logprobs"}},
-                                  {"input_audio_format", "g711_alaw"},
-                                  {"input_audio_transcription", {{"model", "gpt-4o-transcribe"}}}});
+    const Json received = heard(event);
+    CHECK(received["type"] == "transcription_session." + word);
+    CHECK(received["session"] ==
+          Json{{"include", {"item.input_audio_transcription.logprobs"}},
+               {"input_audio_format", "g711_alaw"},
+               {"input_audio_transcription", {{"model", "gpt-4o-transcribe"}}}});
   }
 }
 
@@ -159,7 +160,7 @@ TEST_CASE("responses are requested and shown in each dialect's shape", "[P9][dia
                  {{"type", "message"},
                   {"role", "assistant"},
                   {"content", {{{"type", "output_text"}, {"text", "Hi."}}}}}}}}}});
-  const Json told = {
+  const Json whole = {
       {"type", "response.done"},
       {"response",
        {{"id", "r"},
@@ -173,24 +174,24 @@ TEST_CASE("responses are requested and shown in each dialect's shape", "[P9][dia
            {"role", "assistant"},
            {"content", {{{"type", "output_audio"}, {"transcript", "Hello."}}}}},
           {{"id", "f"}, {"type", "function_call"}, {"name", "n"}}}}}}};
-  CHECK(heard(told) == Json{{"type", "response.done"},
-                            {"response",
-                             {{"id", "r"},
-                              {"object", "realtime.response"},
-                              {"modalities", {"text", "audio"}},
-                              {"max_output_tokens", "inf"},
-                              {"output_audio_format", "g711_alaw"},
-                              {"voice", "alloy"},
-                              {"output",
-                               {{{"id", "a"},
-                                 {"object", "realtime.item"},
-                                 {"type", "message"},
-                                 {"role", "assistant"},
-                                 {"content", {{{"type", "audio"}, {"transcript", "Hello."}}}}},
-                                {{"id", "f"},
-                                 {"object", "realtime.item"},
-                                 {"type", "function_call"},
-                                 {"name", "n"}}}}}}});
+  CHECK(heard(whole) == Json{{"type", "response.done"},
+                             {"response",
+                              {{"id", "r"},
+                               {"object", "realtime.response"},
+                               {"modalities", {"text", "audio"}},
+                               {"max_output_tokens", "inf"},
+                               {"output_audio_format", "g711_alaw"},
+                               {"voice", "alloy"},
+                               {"output",
+                                {{{"id", "a"},
+                                  {"object", "realtime.item"},
+                                  {"type", "message"},
+                                  {"role", "assistant"},
+                                  {"content", {{{"type", "audio"}, {"transcript", "Hello."}}}}},
+                                 {{"id", "f"},
+                                  {"object", "realtime.item"},
+                                  {"type", "function_call"},
+                                  {"name", "n"}}}}}}});
 }
 
 TEST_CASE("an item's content has each dialect's names", "[P9][dialect]") {

@@ -201,22 +201,22 @@ TEST_CASE("every recorded stream is translated to beta names only, and means the
     for (const auto& event : read_recording(read_file(file)).events) {
       if (event.direction != Direction::to_client) continue;
       INFO(file << " " << event.event);
-      const auto told = heard(event.event);
+      const auto received = heard(event.event);
       const std::string ga(peek_type(event.event));
-      if (!told) {
+      if (!received) {
         CHECK(server_names.at(ga) == dropped);
         continue;
       }
-      CHECK_FALSE(verbatim::json::check(*told));
+      CHECK_FALSE(verbatim::json::check(*received));
       if (server_names.contains(ga))
-        CHECK(is_beta_name(std::string(peek_type(*told))));
+        CHECK(is_beta_name(std::string(peek_type(*received))));
       else
-        CHECK(told == event.event);
+        CHECK(received == event.event);
       for (const char* word : {"\"output_modalities\"", "\"output_text\"", "\"output_audio\""})
-        CHECK(told->find(word) == told->npos);
-      CHECK(heard(*told) == told);
+        CHECK(received->find(word) == received->npos);
+      CHECK(heard(*received) == received);
       const auto before = read_server_event(event.event);
-      const auto after = read_server_event(*told);
+      const auto after = read_server_event(*received);
       REQUIRE(before.has_value() == after.has_value());
       if (before) CHECK(without_detail(*before) == without_detail(*after));
     }

@@ -17,7 +17,7 @@ const SecretFilter& filter() {
   return made;
 }
 
-std::string error_saying(const std::string& literal) {
+std::string error_with(const std::string& literal) {
   return R"({"type":"error","event_id":"e1","error":{"type":"x","code":null,"message":)" + literal +
          R"(,"param":null}})";
 }
@@ -48,9 +48,9 @@ TEST_CASE("a key in an error event is cut out, however it is escaped", "[P10]") 
         std::string(R"(sk-a\u002fb\u0022c\u002b4711)")}) {
     INFO(written);
     const auto cut =
-        filter().cut_error_event(error_saying("\"Incorrect API key provided: " + written + ".\""));
+        filter().cut_error_event(error_with("\"Incorrect API key provided: " + written + ".\""));
     REQUIRE(cut);
-    CHECK(*cut == error_saying("\"Incorrect API key provided: [hidden].\""));
+    CHECK(*cut == error_with("\"Incorrect API key provided: [hidden].\""));
   }
 }
 
@@ -68,7 +68,7 @@ TEST_CASE("a key is cut out of every string of an error event, and all else stay
 TEST_CASE("error events without the key, and all other events, are left byte for byte",
           "[P10][P9]") {
   const std::string says_key = R"("the key is sk-a/b\"c+4711")";
-  CHECK_FALSE(filter().cut_error_event(error_saying("\"no such model: abc\"")));
+  CHECK_FALSE(filter().cut_error_event(error_with("\"no such model: abc\"")));
   for (const char* type :
        {"response.done", "conversation.item.added", "response.output_audio.delta",
         "response.output_text.delta", "session.created", "gateway.notice", "mirror", "e"}) {
@@ -82,7 +82,7 @@ TEST_CASE("error events without the key, and all other events, are left byte for
                                          says_key + R"(], "error_count":0, "type" : ")" + type +
                                          "\"} \n"));
   }
-  CHECK_FALSE(SecretFilter().cut_error_event(error_saying(says_key)));
+  CHECK_FALSE(SecretFilter().cut_error_event(error_with(says_key)));
 }
 
 TEST_CASE("a frame that a lenient reader may take for an error does not keep the key", "[P10]") {
@@ -147,7 +147,7 @@ TEST_CASE("an event that is broken off does not keep the key", "[P10]") {
 TEST_CASE("an escaped key in a text that is not JSON's is cut out all the same", "[P10]") {
   for (const char* text :
        {"\xff \\u0073hort", "sh\\ort\\q", "\\x \\u0073\\u0068ort", "\xc3 short"}) {
-    const auto cut = filter().cut_error_event(error_saying('"' + std::string(text) + '"'));
+    const auto cut = filter().cut_error_event(error_with('"' + std::string(text) + '"'));
     REQUIRE(cut);
     CHECK(cut->find("[hidden]") != std::string::npos);
     CHECK(cut->find("ort") == std::string::npos);
@@ -184,11 +184,11 @@ TEST_CASE("a code that is the key is not stored, sent or shown", "[P10]") {
                  R"("status_details":{"error":{"code":"sk-4711"}}}})");
   CHECK(stage.session.responses().last_reason == "other");
   stage.provider(R"({"type":"error","error":{"type":"sk-4711","code":"sk-4711"}})");
-  stage.session.upstream_gone(stage.leg, {true, 4001, "sk-4711"}, stage.clock);
+  stage.session.upstream_gone(stage.upstream, {true, 4001, "sk-4711"}, stage.clock);
   stage.journal.sync();
-  for (const std::string& told : stage.drain_client()) {
-    if (told.find("upstream_error") != std::string::npos)
-      CHECK(told.find("sk-4711") == std::string::npos);
+  for (const std::string& received : stage.drain_client()) {
+    if (received.find("upstream_error") != std::string::npos)
+      CHECK(received.find("sk-4711") == std::string::npos);
   }
   CHECK(stage.session.why().find("sk-4711") == std::string::npos);
   CHECK(stage.session.why().find("other") != std::string::npos);

@@ -25,7 +25,7 @@ EventBody announced(std::string response, std::string id, int output_index) {
                     message(std::move(id), Role::assistant, {}, ItemStatus::in_progress), false,
                     output_index};
 }
-EventBody told(std::string response, std::string id, std::string words, int output_index) {
+EventBody reported(std::string response, std::string id, std::string words, int output_index) {
   return OutputItem{std::move(response), typed(std::move(id), std::move(words), Role::assistant),
                     true, output_index};
 }
@@ -39,7 +39,7 @@ TEST_CASE("text is one turn even if each of its events has another item id", "[P
                  piece("A3", "One ", "r1", 0), piece("A4", "two ", "r1", 0),
                  piece("A5", "two.", "r1", 0), whole("A6", "One two two.", "r1", 0),
                  PartSnapshot{"A7", "r1", 0, text("One two two."), 0},
-                 told("r1", "A8", "One two two.", 0)});
+                 reported("r1", "A8", "One two two.", 0)});
   CHECK(stream.glance() == "user Go. | assistant One two two.");
   stream.then({item_done(typed("A9", "One two two.", Role::assistant))});
   ResponseEnded over{"r1", false, ResponseStatus::completed, {}, {}, {}};

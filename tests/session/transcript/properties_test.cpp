@@ -168,13 +168,13 @@ TEST_CASE("any events at all leave one turn an item, in a stable order, all of t
       // Exactly the changed turns differ.
       for (const Turn& old : before) {
         const auto turn = stream.transcript.turn(old.item_id);
-        const bool touched = std::find(applied.changed.begin(), applied.changed.end(),
+        const bool changed = std::find(applied.changed.begin(), applied.changed.end(),
                                        old.item_id) != applied.changed.end();
         const bool same =
             turn && turn->text == old.text && turn->status == old.status &&
             turn->deleted == old.deleted && turn->role == old.role &&
             (!turn->heard || (old.heard && turn->heard->audio_ms == old.heard->audio_ms));
-        REQUIRE((touched || same));
+        REQUIRE((changed || same));
       }
     }
     const auto ids = ids_of(stream.transcript);

@@ -18,14 +18,14 @@ TEST_CASE("an answer is in progress until its item or its response ends", "[rule
 }
 
 TEST_CASE("the response's end decides for an item that is not complete", "[P5][rule7]") {
-  const auto [told, status] = GENERATE(table<ResponseStatus, TurnStatus>({
+  const auto [reported, status] = GENERATE(table<ResponseStatus, TurnStatus>({
       {ResponseStatus::cancelled, TurnStatus::cancelled},
       {ResponseStatus::failed, TurnStatus::failed},
       {ResponseStatus::incomplete, TurnStatus::interrupted},
   }));
   Stream stream(begun_answer());
   stream.then({says("a1", "Hel")});
-  CHECK(stream.apply(ended("resp_1", told, "why")).changed == Ids{"a1"});
+  CHECK(stream.apply(ended("resp_1", reported, "why")).changed == Ids{"a1"});
   CHECK(stream.turn("a1").status == status);
   CHECK(stream.turn("a1").reason == "why");
   CHECK(stream.turn("a1").text == text("Hel"));

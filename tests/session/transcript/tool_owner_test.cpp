@@ -171,11 +171,11 @@ TEST_CASE("arguments are one call even if each of their events has another item 
 
 TEST_CASE("a call is never missing, even if only one of its events comes", "[P13][tools][owner]") {
   const std::string done = "response.function_call_arguments.done";
-  const json told = {{"arguments", whole}, {"name", "go"}};
+  const json whole_call = {{"arguments", whole}, {"name", "go"}};
   for (const json& ids : few_ids) {
     INFO(ids.dump());
     Server server;
-    json members = told;
+    json members = whole_call;
     members.update(ids);
     server.begin().say(done, members).end();
     CHECK(server.glance() == "go " + whole);
@@ -212,18 +212,18 @@ TEST_CASE("several calls of one response stay apart by index or call id", "[P4][
       server.begin().announce(function("f0", "", "k0"), 0).announce(function("f1", "", "k1"), 1);
       const std::string args = "response.function_call_arguments.";
       int n = 0;
-      const auto tell = [&](const char* what, int call, json members) {
+      const auto report = [&](const char* what, int call, json members) {
         members.update(ids(call));
         if (id == "*") members["item_id"] = "x" + std::to_string(++n);
         server.say(args + what, members);
       };
-      tell("delta", 0, {{"delta", "{\"n\""}});
-      tell("delta", 1, {{"delta", "{\"m\""}});
-      tell("delta", 0, {{"delta", ":0}"}});
-      tell("delta", 1, {{"delta", ":1}"}});
+      report("delta", 0, {{"delta", "{\"n\""}});
+      report("delta", 1, {{"delta", "{\"m\""}});
+      report("delta", 0, {{"delta", ":0}"}});
+      report("delta", 1, {{"delta", ":1}"}});
       CHECK(server.glance() == R"(go {"n":0} | go {"m":1})");
-      tell("done", 1, {{"arguments", R"({"m":1})"}});
-      tell("done", 0, {{"arguments", R"({"n":0})"}});
+      report("done", 1, {{"arguments", R"({"m":1})"}});
+      report("done", 0, {{"arguments", R"({"n":0})"}});
       server.end();
       CHECK(server.glance() == R"(go {"n":0} | go {"m":1})");
     }

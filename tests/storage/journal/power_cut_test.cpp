@@ -69,7 +69,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   DiskLog log(dir.path());
-  disk.tell(&log);
+  disk.report_to(&log);
   Witness witness(log);
   Expected expected;
   {
@@ -91,7 +91,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
     people.close_all();
     expected = std::move(people.expected);
   }
-  disk.tell(nullptr);
+  disk.report_to(nullptr);
   return {log.operations(), witness.promises, expected};
 }
 
@@ -201,9 +201,9 @@ Outcome cut_power(FaultVfs& disk, const Recorded& life, bool synced = true) {
 void cut_recovery(FaultVfs& disk, const fs::path& folder) {
   const Platter before(folder);
   DiskLog log(folder);
-  disk.tell(&log);
+  disk.report_to(&log);
   storage::recover(folder / "v.db", 1);
-  disk.tell(nullptr);
+  disk.report_to(nullptr);
   const std::string found = show(folder / "v.db");
   cut_everywhere(before, log.operations(),
                  [&](const Platter& platter, std::size_t, std::uint32_t seed) {

@@ -68,8 +68,8 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
       const storage::Savepoint snapshot(reader);
       reader.query("SELECT count(*) FROM session").step();
       char byte = 'b';
-      const bool told = ::write(begun[1], &byte, 1) == 1;
-      ::_exit(told && ::read(go_on[0], &byte, 1) == 1 ? 0 : 1);
+      const bool notified = ::write(begun[1], &byte, 1) == 1;
+      ::_exit(notified && ::read(go_on[0], &byte, 1) == 1 ? 0 : 1);
     }
     char byte = 0;
     REQUIRE(::read(begun[0], &byte, 1) == 1);

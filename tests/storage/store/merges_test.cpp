@@ -177,9 +177,9 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
   CHECK(store.transcript("s1")->turns.size() == 5);  // reads are complete even before the merge
   note_merge(database, *store.merge_news(it.attempt));
   CHECK(store.list({}).sessions.at(0).attempts.at(0).turns == 5);
-  Query told = database.query("SELECT count(*) FROM message WHERE kind = ?");
-  told.bind(static_cast<int>(MessageKind::transcript_updated)).step();
-  CHECK(told.integer(0) == 1);
+  Query announced = database.query("SELECT count(*) FROM message WHERE kind = ?");
+  announced.bind(static_cast<int>(MessageKind::transcript_updated)).step();
+  CHECK(announced.integer(0) == 1);
 }
 
 TEST_CASE("the sum of an attempt's copies is bounded before anything is merged", "[P11][merges]") {

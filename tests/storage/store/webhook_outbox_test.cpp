@@ -41,9 +41,9 @@ struct Announcing {
   explicit Announcing(unsigned kinds = ~0u) { storage::want_messages(database, kinds); }
 
   session::AttemptId begin() { return storage::insert_attempt(database, spec, 1).attempt; }
-  std::vector<std::string> told() const { return told_in(file); }
+  std::vector<std::string> announced() const { return announced_in(file); }
 
-  static std::vector<std::string> told_in(const fs::path& file) {
+  static std::vector<std::string> announced_in(const fs::path& file) {
     Database database(file, {.access = storage::Access::read_only});
     std::vector<std::string> kinds;
     Query rows = database.query("SELECT kind FROM message ORDER BY id");
@@ -70,33 +70,33 @@ TEST_CASE("a message exists exactly if the change that it reports is committed",
           "[P1][P2][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
-  CHECK(it.told() == Kinds{"session.started"});
+  CHECK(it.announced() == Kinds{"session.started"});
   {
     storage::Transaction undone(it.database);
     storage::finalise_attempt(it.database, attempt, ending());
   }
-  CHECK(it.told() == Kinds{"session.started"});
+  CHECK(it.announced() == Kinds{"session.started"});
   {
     storage::Transaction kept(it.database);
     storage::finalise_attempt(it.database, attempt, ending());
-    CHECK(it.told() == Kinds{"session.started"});  // others see it after the commit
+    CHECK(it.announced() == Kinds{"session.started"});  // others see it after the commit
     kept.commit();
   }
-  CHECK(it.told() == Kinds{"session.started", "turn.completed", "session.ended"});
+  CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
   storage::finalise_attempt(it.database, attempt, ending());
-  CHECK(it.told() == Kinds{"session.started", "turn.completed", "session.ended"});
+  CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
 }
 
 TEST_CASE("messages that no webhook wants are not written", "[P11][outbox]") {
   Announcing it(0);
   storage::finalise_attempt(it.database, it.begin(), ending());
-  CHECK(it.told().empty());
+  CHECK(it.announced().empty());
   storage::want_messages(it.database, 1u << static_cast<unsigned>(MessageKind::session_started));
   storage::AttemptSpec other = spec;
   other.session_id = "s2";
   storage::finalise_attempt(it.database, storage::insert_attempt(it.database, other, 2).attempt,
                             ending());
-  CHECK(it.told() == Kinds{"session.started"});
+  CHECK(it.announced() == Kinds{"session.started"});
 }
 
 TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
@@ -104,16 +104,16 @@ TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
   const auto attempt = it.begin();
   storage::upsert_turn(it.database, attempt,
                        turn(1, "i1", "Good", session::TurnStatus::in_progress));
-  CHECK(it.told() == Kinds{"session.started"});
+  CHECK(it.announced() == Kinds{"session.started"});
   storage::upsert_turn(it.database, attempt, turn(1, "i1", "Good morning"));
-  CHECK(it.told() == Kinds{"session.started", "turn.completed"});
+  CHECK(it.announced() == Kinds{"session.started", "turn.completed"});
   // Also if that message was delivered and deleted since.
   const auto message = storage::next_message(it.database, "crm", 1);
   REQUIRE(message);
   CHECK(message->item_id == "i1");
   storage::record_delivery(it.database, message->id, "crm", DeliveryState::delivered, 0, "", crm);
   storage::finalise_attempt(it.database, attempt, ending());
-  CHECK(it.told() == Kinds{"session.started", "session.ended"});
+  CHECK(it.announced() == Kinds{"session.started", "session.ended"});
 }
 
 TEST_CASE("recovery announces once an end that a crash left unannounced", "[P2][P7][outbox]") {
@@ -127,11 +127,11 @@ TEST_CASE("recovery announces once an end that a crash left unannounced", "[P2][
     fs::copy_file(dir / "live.db", dir / "v.db");
     fs::copy_file((dir / "live.db").string() + "-wal", (dir / "v.db").string() + "-wal");
   }
-  CHECK(Announcing::told_in(dir / "v.db") == Kinds{"session.started"});
+  CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started"});
   CHECK(storage::recover(dir / "v.db", 5).attempts.size() == 1);
-  CHECK(Announcing::told_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
+  CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
   CHECK(storage::recover(dir / "v.db", 6).attempts.empty());
-  CHECK(Announcing::told_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
+  CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
 }
 
 TEST_CASE("the turns and ends of a merged segment are announced once", "[P2][P6][outbox]") {
@@ -147,9 +147,9 @@ TEST_CASE("the turns and ends of a merged segment are announced once", "[P2][P6]
   fs::copy_file(segment, it.dir / "again.db");
   storage::merge_segment(it.database, segment);
   const Kinds all{"session.started", "turn.completed", "session.ended"};
-  CHECK(it.told() == all);
+  CHECK(it.announced() == all);
   storage::merge_segment(it.database, it.dir / "again.db");
-  CHECK(it.told() == all);
+  CHECK(it.announced() == all);
 }
 
 TEST_CASE("a changed transcript is announced only after the message of its end was tried",
@@ -159,7 +159,7 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
   storage::finalise_attempt(it.database, attempt, ending());
   const auto change = [&] {
     storage::announce(it.database, MessageKind::transcript_updated, attempt, 10);
-    return it.told().back();
+    return it.announced().back();
   };
   CHECK(change() == "session.ended");
   // A target that does not want the end has not received it.
@@ -217,7 +217,7 @@ TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   const auto deliver = [&](const char* target, const std::vector<std::string>& targets) {
     storage::record_delivery(it.database, message->id, target, DeliveryState::delivered, 0, "",
                              targets);
-    return it.told().size();
+    return it.announced().size();
   };
   CHECK(deliver("gone", {"gone", "a"}) == 1);
   CHECK(deliver("a", {"a", "new"}) == 1);
@@ -252,7 +252,7 @@ TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   const auto first = storage::next_message(it.database, "crm", 0);
   it.tried(MessageKind::session_ended, "crm");
   REQUIRE(storage::erase_session(it.database, "s1"));
-  CHECK(it.told().empty());
+  CHECK(it.announced().empty());
   CHECK(it.deliveries() == 0);
   // A late answer or try brings nothing back.
   storage::begin_try(it.database, first->id, "crm");
