@@ -58,6 +58,7 @@ const tools = {
   nodejs: [/node --test/, 'scripts/test'],
   npm: [/npm ci/, 'scripts/test'],
   chromium: [/\/usr\/bin\/chromium/, 'tests/browser/'],
+  prometheus: [/'promtool'/, 'tests/deploy/'],
   'clang-format': [/clang-format -i/, 'scripts/format'],
   shellcheck: [/^shellcheck /m, 'scripts/format'],
   'clang-tidy': [/clang-tidy -p build/, 'CONTRIBUTING.md'],
@@ -137,6 +138,7 @@ test('THIRD_PARTY.md names every library of the program, and no other', () => {
 const peers = {
   'tests/e2e': ['zod'], // of @openai/agents-realtime
   examples: ['ws'], // of openai/realtime/ws
+  'tests/deploy': ['@grafana/grafana-foundation-sdk'], // types, for support/dashboard.d.ts
 };
 
 test('every npm package that is installed is imported beside its package.json', () => {

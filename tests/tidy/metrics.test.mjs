@@ -39,9 +39,9 @@ test(`${page} names each metric once`, () => {
   assert.equal(names.length, documented.size, 'A row is not understood: | `name` | type | labels | meaning |');
 });
 
-test('metrics that pages, the console and tests name exist', () => {
+test('metrics that pages, the console, recipes and tests name exist', () => {
   const places = [];
-  for (const file of files.filter((one) => /\.(md|m?js)$/.test(one) && !one.startsWith('tests/tidy/') && one !== 'CHANGELOG.md')) {
+  for (const file of files.filter((one) => /\.(md|m?js)$|^deploy\//.test(one) && !one.startsWith('tests/tidy/') && one !== 'CHANGELOG.md')) {
     const text = textOf(file);
     for (const match of text.matchAll(/\bverbatim_[a-z0-9_]+\b/g)) {
       const name = match[0].replace(/_(bucket|sum|count)$/, '');
