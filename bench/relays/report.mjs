@@ -17,7 +17,7 @@ export function report(results, out) {
   const bar = (part, pick) => measured.map((name) => ({ label: title(name), value: pick(of(part, name)), ours: name === 'verbatim' }));
   plot('cpu-audio.svg', bars('CPU a message: 300 sessions, 6.4 kB of audio both ways', 'µs', bar('audio', (one) => one.cpu_us_per_message)));
   plot('cpu-flood.svg', bars('CPU a message at saturation: 8 clients send without pause', 'µs', bar('flood', (one) => one.cpu_us_per_message)));
-  plot('memory-idle.svg', bars('Memory of an idle session, TLS on both legs', 'KiB', bar('idle', (one) => one.kib_per_idle_session)));
+  plot('memory-idle.svg', bars('Memory of an idle session, TLS on both connections', 'KiB', bar('idle', (one) => one.kib_per_idle_session)));
   const curve = (name, pick) => ({
     label: title(name),
     ours: name === 'verbatim',

@@ -70,7 +70,7 @@ test('speech into the page is transcribed, answered, played and kept [P1][P8]', 
     assert.deepEqual(turns.map(({ role }) => role), ['user', 'assistant']);
     assert.equal(heard.itemId, turns[1].itemId);
     await talk.run(() => talk.close());
-    assert.deepEqual(await talk.told('ended'), { reason: 'client_ended', sessionId: session });
+    assert.deepEqual(await talk.detailOf('ended'), { reason: 'client_ended', sessionId: session });
     assert.deepEqual(wordsOf((await relay.transcript(session)).turns), wordsOf(turns));
     assert.deepEqual(talk.page.problems, []);
   }
@@ -181,7 +181,7 @@ test('if two tabs open one conversation, the newer has it, and the older says so
   await first.event('response.done');
   const second = await PageConversation.open(browser, relay, { microphone: false, session });
   assert.deepEqual(await second.connect(), { session });
-  assert.equal((await first.told('problem')).code, 'replaced');
+  assert.equal((await first.detailOf('problem')).code, 'replaced');
   assert.equal(await first.run(() => talk.state), 'closed');
   await second.until(() => talk.turns.length === 2 && talk.turns[0].text === 'Who has this?');
   await second.run(() => talk.close());
@@ -214,7 +214,7 @@ test('without a microphone the page says why, and the conversation goes on in wr
   const browser = await startBrowser(t, { microphone: 'refused' });
   const talk = await PageConversation.open(browser, relay);
   await talk.connect();
-  assert.equal((await talk.told('problem')).code, 'microphone_refused');
+  assert.equal((await talk.detailOf('problem')).code, 'microphone_refused');
   await talk.run(() => talk.sendText('In writing, then.'));
   await talk.until(() => talk.turns[1]?.text.length > 10);
   assert.equal(await talk.run(() => talk.state), 'open');
@@ -247,7 +247,7 @@ test('while muted only silence is sent; a lost device is reported and replaced b
   await talk.run(() => talk.mute(false));
   await talk.until(() => spoken.at(-1));
   await talk.run(() => tracks[0].dispatchEvent(new Event('ended')));
-  assert.equal((await talk.told('problem')).code, 'device_lost');
+  assert.equal((await talk.detailOf('problem')).code, 'device_lost');
   await talk.until(() => tracks.length === 2 && tracks[0].readyState === 'ended' && tracks[1].readyState === 'live');
   await talk.run(() => (spoken.length = 0));
   await talk.until(() => spoken.includes(true));

@@ -43,7 +43,7 @@ async function start(t, options = {}) {
   return { setup, relay: await startRelay(t, setup) };
 }
 
-/** Talks until told to stop. */
+/** Talks until stopped. */
 async function talk(t, relay) {
   const client = await Client.connectWithId(t, relay);
   let over = false;

@@ -11,7 +11,7 @@ import { eventually } from './support/cell.mjs';
 import { holders, unnamedHolders } from './support/holders.mjs';
 import { Client, makeKey, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
-/** Five conversations that go on, a little at a time, until they are told to stop or are cut off. */
+/** Five conversations that go on, a little at a time, until they are stopped or cut off. */
 async function crowd(t, relay) {
   const people = await Promise.all(Array.from({ length: 5 }, () => Client.connectWithId(t, relay)));
   let over = false;

@@ -200,8 +200,8 @@ test('usage is kept with each attempt, summed for the session, and survives a ki
   assert.equal(two.audio_seconds.input, 0.3);
   assert.equal(session.usage.total_tokens, one.total_tokens + two.total_tokens);
   assert.equal(session.usage.audio_seconds.input, 0.8);
-  const told = await run(['sessions', 'show', first.id, '--json', '--set', `server.data_dir=${next.dataDir}`]);
-  assert.deepEqual(JSON.parse(told.stdout).usage, session.usage);
+  const printed = await run(['sessions', 'show', first.id, '--json', '--set', `server.data_dir=${next.dataDir}`]);
+  assert.deepEqual(JSON.parse(printed.stdout).usage, session.usage);
 });
 
 test('settings that a token fixes cannot be changed by its holder, nor seen if hidden [P10]', async (t) => {

@@ -101,19 +101,19 @@ test('a client that resumes a long conversation gets all of it, and so does the 
     ({ frames }) => frames.some((frame) => frame.includes('conversation.item.done') && frame.includes('item_a59')),
     'the last item',
   );
-  const told = back.frames.map((frame) => JSON.parse(frame)).filter((event) => event.type === 'conversation.item.done');
+  const repeated = back.frames.map((frame) => JSON.parse(frame)).filter((event) => event.type === 'conversation.item.done');
   assert.deepEqual(
-    told.map((event) => event.item.id),
+    repeated.map((event) => event.item.id),
     Array.from({ length: 120 }, (_, i) => `item_${i % 2 ? 'a' : 'u'}${i >> 1}`),
   );
-  assert.equal(told[1].item.content[0].transcript, words(0));
+  assert.equal(repeated[1].item.content[0].transcript, words(0));
 
   line.vanish();
   const next = await within(Promise.resolve(provider.line('m')), 'the next line');
   const got = next.takeRebuild({ type: 'realtime', id: 'sess_other' });
   const given = () => got.filter(({ type }) => type === 'conversation.item.create').map(({ item }) => item.id);
   await eventually(() => given().length === 120, 'the whole conversation');
-  assert.deepEqual(given(), told.map((event) => event.item.id));
+  assert.deepEqual(given(), repeated.map((event) => event.item.id));
 
   // Very old turns are still part of the conversation.
   next.say({ type: 'conversation.item.deleted', item_id: 'item_u3' });

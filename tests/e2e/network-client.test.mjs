@@ -147,7 +147,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
   test('a thousand silent connections keep no client out, and are closed [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       set: ['server.handshake_timeout=2s', 'server.connections_max=1100'] });
-    const crowd = await Crowd.gather(cell, 1000);
+    const crowd = await Crowd.connect(cell, 1000);
     await eventually(() => cell.descriptors() > cell.baseline + 1000, 'a thousand connections');
     const client = await answered(cell);
     await cell.during(crowd.over, 'the end of a thousand connections');
@@ -159,7 +159,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
   test('no connection beyond server.connections_max is kept, and an active one replaces a silent one [P11]', async (t) => {
     const cell = await Cell.start(t, simulator, {
       set: ['server.handshake_timeout=1500ms', 'server.connections_max=100'] });
-    const crowd = await Crowd.gather(cell, 1000);
+    const crowd = await Crowd.connect(cell, 1000);
     await cell.meanwhile(crowd.fewerThan(101), 'the cut of who is too many');
     assert.ok(cell.descriptors() <= cell.baseline + 110, `${cell.descriptors()} descriptors`);
     const client = await answered(cell); // one of the silent connections was closed to make room
@@ -287,7 +287,7 @@ class Crowd {
   open = new Set();
   #changed = () => {};
 
-  static async gather(cell, size) {
+  static async connect(cell, size) {
     const crowd = new Crowd();
     const { hostname: host, port } = new URL(cell.relay.url);
     await within(Promise.all(Array.from({ length: size }, () => new Promise((resolve) => {

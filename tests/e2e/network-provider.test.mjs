@@ -16,7 +16,7 @@ async function begun(cell) {
   return { client, provider };
 }
 
-/** It has ended for this reason, with the words that had come; the client was told. */
+/** It has ended for this reason, with the words that had come; the client got an error event. */
 async function ends(cell, client, reason, waiting = cell.meanwhile.bind(cell)) {
   const transcript = await waiting(cell.relay.transcript(client.id), `its end: ${reason}`);
   assert.equal(transcript.close_reason, reason);

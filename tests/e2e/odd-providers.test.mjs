@@ -16,7 +16,7 @@ async function conversation(t, model, set = []) {
   return { provider, relay, client, line };
 }
 
-const told = (client, matches) => client.until(({ events }) => events.find(matches), 'the last event');
+const received = (client, matches) => client.until(({ events }) => events.find(matches), 'the last event');
 const message = (id, role, text) => ({
   id, type: 'message', role, status: 'completed',
   content: [{ type: role === 'user' ? 'input_text' : 'output_text', text }],
@@ -28,7 +28,7 @@ test('if the provider gives no order, the order of events counts [P4]', async (t
   const { relay, client, line } = await conversation(t, 'nulls');
   for (const [id, role, previous] of [['u1', 'user', null], ['a1', 'assistant', null], ['u2', 'user', ''], ['a2', 'assistant'], ['u3', 'user', 'unheard of'], ['a3', 'assistant', null]])
     line.say(added(message(id, role, id), previous));
-  await told(client, ({ item }) => item?.id === 'a3');
+  await received(client, ({ item }) => item?.id === 'a3');
   await client.close();
   const transcript = await relay.transcript(client.id);
   assert.deepEqual(transcript.turns.map(({ text }) => text), ['u1', 'a1', 'u2', 'a2', 'u3', 'a3']);
@@ -56,7 +56,7 @@ test('an unreadable message is passed on, counted, and makes the transcript inco
   line.socket.send(bytes, { binary: true });
   line.say({ type: 'response.output_text.delta', item_id: 'a1', delta: { text: 'hidden' } });
   line.say(added(message('u2', 'user', 'Two'), 'u1'));
-  await told(client, ({ item }) => item?.id === 'u2');
+  await received(client, ({ item }) => item?.id === 'u2');
   assert.deepEqual(raw, [bytes]);
   await client.event('response.output_text.delta');
   await client.close();
@@ -95,7 +95,7 @@ test('an agent that is silent because its responses fail is seen in session, met
   done('r1', 'completed', null);
   for (const id of ['r2', 'r3']) done(id, 'failed', { type: 'failed', error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'Your key sk-secret has no quota.' } });
   done('r4', 'incomplete', { type: 'incomplete', reason: 'what a strange reason this is' });
-  await told(client, ({ response }) => response?.id === 'r4');
+  await received(client, ({ response }) => response?.id === 'r4');
   const expected = { by_status: { completed: 1, failed: 2, incomplete: 1 }, last_reason: 'other' };
   assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected); // while the session is live
   await client.close();
@@ -124,7 +124,7 @@ test('an answer that a content filter held back, and a reason in another shape, 
     done('r2', end);
     done('r3', { status: 'completed', status_details: null });
     done('r4', end);
-    await told(client, ({ response }) => response?.id === 'r4');
+    await received(client, ({ response }) => response?.id === 'r4');
     assert.equal((await relay.request(`/v1/sessions/${client.id}`)).json.responses.last_reason, reason);
     await client.close();
     await relay.transcript(client.id);
@@ -152,7 +152,7 @@ test('a message that is too large to be read is skipped and makes the transcript
   line.say(added(message('u1', 'user', 'One'), null));
   line.say(added(message('a1', 'assistant', 'x'.repeat(70_000)), 'u1'));
   line.say(added(message('u2', 'user', 'Two'), 'u1'));
-  await told(client, ({ item }) => item?.id === 'u2');
+  await received(client, ({ item }) => item?.id === 'u2');
   await client.close();
   const { turns, gaps, complete } = await relay.transcript(client.id);
   assert.deepEqual(turns.map(({ text }) => text), ['One', 'Two']);

@@ -46,19 +46,19 @@ test('no cache may keep tokens and private data; pages may be cached [P10]', asy
 
 test('HSTS is sent where the relay itself has TLS, and only there [P10]', async (t) => {
   const simulator = await startSimulator(t);
-  const told = async (set, path, headers = {}) => {
+  const hstsOf = async (set, path, headers = {}) => {
     const relay = await startRelay(t, { simulator, set });
     const { headers: got } = await request(`${relay.url}${path}`, { headers });
     return got['strict-transport-security'];
   };
   for (const path of ['/', '/v1/sessions', '/healthz', '/nothing'])
-    assert.equal(await told([], path), `max-age=${365 * 24 * 3600}`, path);
-  assert.equal(await told(['tls.hsts_max_age=1h'], '/'), 'max-age=3600');
-  assert.equal(await told(['tls.hsts_max_age=0s'], '/'), undefined);
-  assert.equal(await told(['tls.enabled=false'], '/'), undefined);
+    assert.equal(await hstsOf([], path), `max-age=${365 * 24 * 3600}`, path);
+  assert.equal(await hstsOf(['tls.hsts_max_age=1h'], '/'), 'max-age=3600');
+  assert.equal(await hstsOf(['tls.hsts_max_age=0s'], '/'), undefined);
+  assert.equal(await hstsOf(['tls.enabled=false'], '/'), undefined);
   // Other servers on this machine use this name without TLS.
   for (const host of ['localhost', 'localhost:8443', 'app.LOCALHOST:8443'])
-    assert.equal(await told([], '/', { host }), undefined, host);
+    assert.equal(await hstsOf([], '/', { host }), undefined, host);
 });
 
 test('the private half of the metadata is read by back ends only [P10]', async (t) => {

@@ -196,11 +196,11 @@ describe('its later messages', { concurrency: 3 }, () => {
 
   test('a message that is no error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
     const content = (text) => [{ type: 'output_text', text }];
-    const told = `Say ${key.replaceAll('/', '\\/')} aloud.`;
+    const text = `Say ${key.replaceAll('/', '\\/')} aloud.`;
     const frames = [
-      `{"type":"conversation.item.added","event_id":"k1","previous_item_id":null, "item":{"id":"i1","type":"message","role":"user","content":[{"type":"input_text","text":"${told}"}]}}`,
+      `{"type":"conversation.item.added","event_id":"k1","previous_item_id":null, "item":{"id":"i1","type":"message","role":"user","content":[{"type":"input_text","text":"${text}"}]}}`,
       `{"type":"response.created","event_id":"k2","response":{"id":"r1","status":"in_progress","output":[]}}`,
-      `{"type":"response.output_text.delta","event_id":"k3","response_id":"r1","item_id":"i2","content_index":0,"delta":"${told}"}`,
+      `{"type":"response.output_text.delta","event_id":"k3","response_id":"r1","item_id":"i2","content_index":0,"delta":"${text}"}`,
       JSON.stringify({
         type: 'response.done', event_id: 'k4',
         response: { id: 'r1', status: 'completed', output: [{ id: 'i2', type: 'message', role: 'assistant', content: content(`Say ${key} aloud.`) }] },

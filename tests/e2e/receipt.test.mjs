@@ -44,11 +44,11 @@ const transcript = async (relay, id, query = '') =>
 
 test('a back end in another language proves the receipt, wherever it is shown, copies included [P3][P13]', async (t) => {
   const secret = `whsec_${randomBytes(24).toString('base64')}`;
-  const told = [];
+  const received = [];
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const piece of request) body += piece;
-    told.push(new Webhook(secret).verify(body, request.headers));
+    received.push(new Webhook(secret).verify(body, request.headers));
     response.writeHead(204).end();
   });
   server.listen(0, '127.0.0.1');
@@ -69,7 +69,7 @@ test('a back end in another language proves the receipt, wherever it is shown, c
   const first = await relay.transcript(client.id);
   const receipt = check(first);
   assert.equal(receipt.complete, true);
-  const message = (type) => told.find((one) => one.type === type);
+  const message = (type) => received.find((one) => one.type === type);
   await eventually(() => message('session.ended'), 'the webhook');
   assert.deepEqual(message('session.ended').data.receipt, receipt);
   check(message('session.ended').data.transcript);
@@ -86,8 +86,8 @@ test('a back end in another language proves the receipt, wherever it is shown, c
   assert.deepEqual([shown.receipt, shown.attempts[0].receipt], [then, then]);
   const listed = (await relay.request('/v1/sessions')).json.sessions[0];
   assert.ok(!('receipt' in listed));
-  const told_ = await run(['sessions', 'show', client.id, '--set', `server.data_dir=${relay.dataDir}`]);
-  assert.deepEqual(JSON.parse(told_.stdout).receipt, then);
+  const printed = await run(['sessions', 'show', client.id, '--set', `server.data_dir=${relay.dataDir}`]);
+  assert.deepEqual(JSON.parse(printed.stdout).receipt, then);
   // An identical copy, and the same copies in another order, change nothing.
   await relay.request(`/v1/sessions/${client.id}/transcript`, { method: 'POST', body: copy });
   assert.deepEqual((await transcript(relay, client.id)).receipt, then);

@@ -44,7 +44,7 @@ test('openai, OpenAIRealtimeWS with reconnect: its line is cut twice and the con
   const { seen, transcript } = await converse(t, 'dropped', ['session.resume_window=30s']);
   assert.deepEqual(seen.answers, answers);
   assert.equal(seen.reconnected, 2);
-  assert.ok(seen.repeated >= 4, 'it is told what was said before'); // two items, then four
+  assert.ok(seen.repeated >= 4, 'the client gets the earlier items again'); // two items, then four
   assert.equal(transcript.attempt, 1);
   assertKept(transcript);
 });

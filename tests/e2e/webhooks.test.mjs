@@ -231,7 +231,7 @@ for (const moment of ['never', 'after the disconnect', 'after the first post', '
       relay = await start('0s', relay.dataDir);
       await receiver.until('session.ended');
     } else {
-      assert.equal(receiver.calls.length, 0, 'it was told too soon');
+      assert.equal(receiver.calls.length, 0, 'it was reported too soon');
     }
     await reached(moment === 'never' ? undefined : moment, '0s');
     await receiver.until('session.ended', moment.startsWith('between') ? 2 : 1);

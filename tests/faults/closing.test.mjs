@@ -46,7 +46,7 @@ class Cell {
     await this.phase.there(this);
   }
 
-  /** Cut off, and back on another connection: what it is told afresh is still on its way. */
+  /** Loses its connection and opens another; the events that resync it are still to come. */
   async comeBack() {
     this.client.socket.terminate();
     await this.client.closed;

@@ -43,7 +43,7 @@ async function start(t, set, env) {
 const reasons = {
   'the limit of a process on the size of files': async (t) => ({
     strike: (relay) => limitFiles(relay, page),
-    heal: (relay) => limitFiles(relay, 'unlimited'),
+    recover: (relay) => limitFiles(relay, 'unlimited'),
   }),
 };
 for (const [what, error] of [['a quota', 'EDQUOT'], ['the largest file that the file system can have', 'EFBIG']]) {
@@ -53,7 +53,7 @@ for (const [what, error] of [['a quota', 'EDQUOT'], ['the largest file that the 
     return {
       env: shim.env,
       strike: () => (armed = ['*-wal', '*.db'].map((file) => shim.arm({ calls: ['write'], file, action: 'fail', error }))),
-      heal: () => armed.forEach((one) => one.disarm()),
+      recover: () => armed.forEach((one) => one.disarm()),
     };
   };
 }
@@ -61,14 +61,14 @@ for (const [what, error] of [['a quota', 'EDQUOT'], ['the largest file that the 
 for (const [what, make] of Object.entries(reasons)) {
   describe(what, { concurrency: 2 }, () => {
     test('for a moment: words wait, and people do not notice [P1][P6]', async (t) => {
-      const { env, strike, heal } = await make(t);
+      const { env, strike, recover } = await make(t);
       const { relay, client } = await start(t, ['journal.full_retry=10m'], env);
       strike(relay);
       const asked = client.ask('Is there room?');
       await relay.program.logged('storage.trouble');
       assert.match(relay.program.stderr, /state=stalled kind=disk_full/);
       assert.equal(await readiness(relay), 503);
-      heal(relay);
+      recover(relay);
       await asked;
       await relay.program.logged('storage.healed');
       assert.equal(await readiness(relay), 200);
@@ -77,7 +77,7 @@ for (const [what, make] of Object.entries(reasons)) {
     });
 
     test('for long: conversations end with a reason, no new session is admitted, and it recovers [P1][P2][P6]', async (t) => {
-      const { env, strike, heal } = await make(t);
+      const { env, strike, recover } = await make(t);
       const { relay, client, token } = await start(t, ['journal.full_retry=50ms'], env);
       strike(relay);
       client.ask('Is there room?').catch(() => {}); // it ends with the conversation
@@ -86,7 +86,7 @@ for (const [what, make] of Object.entries(reasons)) {
       assert.equal(await readiness(relay), 503);
       assert.equal((await refusal(relay, { token })).status, 503);
       assert.equal((await relay.request('/healthz')).status, 200);
-      heal(relay);
+      recover(relay);
       await relay.program.logged('storage.healed');
       const transcript = await relay.transcript(client.id);
       assert.equal(transcript.close_reason, 'storage_failure');

@@ -275,7 +275,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   });
   const begin = Date.now();
   const seed = Number(values.seed);
-  let told = 0;
+  let printed = 0;
   console.error(`seed ${seed}`);
   const tally = await kills({
     seed,
@@ -287,9 +287,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     onProgress: (so_far) => {
       console.error(`${so_far.killed} kills, ${so_far.breaches.length} breaches`);
       // Printed at once: a long run that is interrupted has still reported them.
-      for (const { rule, kind, what } of so_far.breaches.slice(told))
+      for (const { rule, kind, what } of so_far.breaches.slice(printed))
         console.error(`  ${rule} ${kind}: ${what}`);
-      told = so_far.breaches.length;
+      printed = so_far.breaches.length;
     },
   });
   console.log(report(tally, seed));

@@ -203,7 +203,7 @@ function heldAgainstSent({ sent, order }, turns, gaps, breach) {
   }
 }
 
-/** The simulator's words, which are known from what it was told. */
+/** The simulator's words, which follow from the question. */
 function heldAgainstScript(record, turns, breach) {
   // The client's words come in its order, each at most once; each answer repeats the words before it.
   let next = 0;
@@ -227,8 +227,8 @@ function heldAgainstScript(record, turns, breach) {
       }
     } else if (role === 'assistant' && last && !record.hasty) {
       const echo = `You said: ${last.slice(0, echoMost)}${last.length > echoMost ? ' ...' : ''}`;
-      const told = record.outputs.map((output) => `The tool says: ${output}`);
-      if (![echo, ...told].some((whole) => whole.startsWith(text))) {
+      const outputs = record.outputs.map((output) => `The tool says: ${output}`);
+      if (![echo, ...outputs].some((whole) => whole.startsWith(text))) {
         breach('O2', 'invented', `"${text}" answers "${last}"`);
       }
     }

@@ -94,7 +94,7 @@ const cases = [
   ['an open turn is stuck', [user, { ...answer, status: 'in_progress' }], {}, ['O4 stuck']],
   ['a live session is stuck', [user, answer], { status: 'live' }, ['O4 stuck']],
   [
-    'a session that ended as it was told',
+    'a session that ended as its client was notified',
     [user, answer],
     {
       more: [{ type: 'verbatim.ended', close_reason: 'client_ended' }],
@@ -103,7 +103,7 @@ const cases = [
     [],
   ],
   [
-    'an end that was told is kept',
+    'an end that was reported is kept',
     [user, answer],
     { more: [{ type: 'verbatim.ended', close_reason: 'client_ended' }] },
     ['O4 lost'],

@@ -13,7 +13,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { binary, deadline, temporaryDirectory } from '../e2e/support/process.mjs';
 
-/** Where the build puts it: beside the program under test, unless told otherwise. */
+/** Where the build puts it: beside the program under test, unless configured otherwise. */
 export const library =
   process.env.VERBATIM_FAULTS ?? join(dirname(binary), 'tests', 'libverbatim_faults.so');
 

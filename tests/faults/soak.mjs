@@ -112,9 +112,9 @@ async function descriptors({ program }) {
 /** In KiB; nothing if it has just gone. */
 function memory({ program }) {
   try {
-    const told = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
+    const rollup = readFileSync(`/proc/${program.pid}/smaps_rollup`, 'utf8');
     const [rss, pss] = ['Rss', 'Pss'].map((name) =>
-      Number(new RegExp(`^${name}: *(\\d+)`, 'm').exec(told)[1]),
+      Number(new RegExp(`^${name}: *(\\d+)`, 'm').exec(rollup)[1]),
     );
     peaks.rss = Math.max(peaks.rss, rss);
     peaks.pss = Math.max(peaks.pss, pss);
@@ -330,12 +330,12 @@ const watching = setInterval(() => {
   const now = memory(relay);
   if (elapsed() < total_ms * 0.84) warm = now;
 }, 1000);
-let told = 0; // violations, printed at once: a long run that is interrupted has still reported them
+let printed = 0; // violations, printed at once: a long run that is interrupted has still reported them
 const telling = setInterval(() => {
   const minutes = Math.round(elapsed() / 60_000);
   console.error(`${minutes} min: ${tally.sessions} sessions, ${tally.breaches.length} breaches`);
-  for (const { rule, kind, what } of tally.breaches.slice(told)) console.error(`  ${rule} ${kind}: ${what}`);
-  told = tally.breaches.length;
+  for (const { rule, kind, what } of tally.breaches.slice(printed)) console.error(`  ${rule} ${kind}: ${what}`);
+  printed = tally.breaches.length;
 }, 60_000);
 
 let gone = false;

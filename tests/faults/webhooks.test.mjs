@@ -10,7 +10,7 @@ import { eventually } from '../e2e/support/cell.mjs';
 import { Client, startRelay, startSimulator, temporaryDirectory } from '../e2e/support/verbatim.mjs';
 import { Shim } from './shim.mjs';
 
-/** A relay with a shim before it and one webhook, and what that one is told. */
+/** A relay with a shim before it and one webhook, and the calls that it gets. */
 async function start(t, set, answer = () => 204) {
   const bodies = [];
   const server = createServer(async (request, response) => {

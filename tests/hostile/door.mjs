@@ -6,7 +6,7 @@ import { serve } from './apart.mjs';
 
 let connections = 0;
 
-/** A refusal that says again what it was told: key and all. */
+/** A refusal that repeats the request, key included. */
 function refusal(head) {
   const said = /authorization: bearer (\S+)/i.exec(head.toString())?.[1];
   const body = JSON.stringify({ error: { code: 'invalid_api_key', message: `Incorrect API key provided: ${said}.` } });

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { Apart } from './apart.mjs';
 
-/** The model for which the provider refuses, saying again what it was told: key and all. */
+/** The model that the provider refuses, with a message that repeats the request, key included. */
 export const leaky = 'leaky-provider';
 /** What a real key looks like: it must never be seen behind the relay. */
 export const providersKey = 'sk-proj-hostile0123456789abcdefghijklmnopqrstuvwxyz';

@@ -66,7 +66,7 @@ const std::string of_words = "conversation.item.input_audio_transcription.";
 }  // namespace
 
 TEST_CASE("the text of each spoken item is sent after it, the text of a typed one in it",
-          "[P8][P9][resume][afresh]") {
+          "[P8][P9][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.say({{"type", "conversation.item.added"},
@@ -89,7 +89,7 @@ TEST_CASE("the text of each spoken item is sent after it, the text of a typed on
 }
 
 TEST_CASE("speech in a later part of an item is sent with its own index",
-          "[P8][P9][resume][afresh]") {
+          "[P8][P9][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr,
               {{{"type", "input_text"}, {"text", "This is what I heard:"}},
@@ -102,7 +102,7 @@ TEST_CASE("speech in a later part of an item is sent with its own index",
 }
 
 TEST_CASE("a failed transcription is sent as failed, with its code",
-          "[P8][P9][P13][resume][afresh]") {
+          "[P8][P9][P13][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("failed", "u1", {{"error", {{"code", "audio_unintelligible"}}}});
@@ -114,7 +114,7 @@ TEST_CASE("a failed transcription is sent as failed, with its code",
 }
 
 TEST_CASE("a transcription in progress is sent as far as it is, and continues",
-          "[P8][P9][resume][afresh]") {
+          "[P8][P9][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
@@ -133,7 +133,7 @@ TEST_CASE("a transcription in progress is sent as far as it is, and continues",
 }
 
 TEST_CASE("a transcription lost with its connection is sent as far as it came",
-          "[P8][P9][P13][resume][afresh]") {
+          "[P8][P9][P13][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("delta", "u1", {{"delta", "Good mor"}});
@@ -152,7 +152,7 @@ TEST_CASE("a transcription lost with its connection is sent as far as it came",
 }
 
 TEST_CASE("no transcription is sent for a deleted item, or to a client that wants none",
-          "[P9][resume][afresh]") {
+          "[P9][resume][resync]") {
   Talk talk;
   talk.spoken("u1", nullptr);
   talk.transcription("completed", "u1", {{"transcript", "Forget this."}});
@@ -177,7 +177,7 @@ TEST_CASE("no transcription is sent for a deleted item, or to a client that want
   }
 }
 
-TEST_CASE("a beta client gets the transcriptions as well", "[P8][P9][dialect][afresh]") {
+TEST_CASE("a beta client gets the transcriptions as well", "[P8][P9][dialect][resync]") {
   Talk talk(&beta_dialect());
   talk.spoken("u1", nullptr);
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});

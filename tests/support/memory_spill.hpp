@@ -29,7 +29,7 @@ class MemorySpill final : public Spill {
   }
 
   std::string get(Offset place) const override {
-    if (control_->fails) throw SpillError("the spill was told to fail");
+    if (control_->fails) throw SpillError("the spill is set to fail");
     ++control_->reads;
     return control_->records.at(place);
   }

@@ -1,10 +1,10 @@
-// The field's words. Names in C++ code do not use the words that this project once made up for what
-// the field has a name for. Comments and literals are prose, which text.test.mjs reads.
+// The field's words. Names in code do not use the words that this project once made up for what the
+// field has a name for. Comments and literals are prose, which text.test.mjs reads.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codeOf, files, isCpp, lineAt, report } from './support/sources.mjs';
+import { codeOf, files, isCpp, isScript, lineAt, report, textOf } from './support/sources.mjs';
 
-// Part of a name, as snake_case or CamelCase -> the field's word. Nowhere in C++ code, tests included.
+// Part of a name, as snake_case or CamelCase -> the field's word. Nowhere in code, tests included.
 const everywhere = {
   doorbell: 'async_event, AsyncEvent',
   bell: 'event, AsyncEvent',
@@ -85,8 +85,18 @@ const identifiers = sources.flatMap((file) => {
   }));
 });
 
+/** Names that scripts declare: [{name, file, line}]. Other names in a script may be those of the platform. */
+const declaration =
+  /\b(?:const|let|function\*?|class)\s+([A-Za-z_]\w*)|^\s+(?:static |async |get |set |\*)*#?([A-Za-z_]\w*)\([^()]*\)\s*\{$|^\s+#(\w+)/gm;
+const declared = files
+  .filter((file) => isScript(file) && !file.startsWith('tests/tidy/'))
+  .flatMap((file) =>
+    [...textOf(file).matchAll(declaration)].map((match) => ({ name: match[1] ?? match[2] ?? match[3], file, line: lineAt(textOf(file), match.index) })),
+  );
+
 test('identifiers are read from code, not from comments and literals', () => {
   assert.ok(identifiers.length > 100_000, `found ${identifiers.length} identifiers`);
+  assert.ok(declared.length > 5_000, `found ${declared.length} names in scripts`);
   assert.equal(parts('AtTheDisk'), 'at_the_disk');
   assert.equal(parts('hangUp_'), 'hang_up');
 });
@@ -95,7 +105,7 @@ test('a name has no word of our own where the field has one', () => {
   const words = Object.keys(everywhere);
   const wrong = new RegExp(`(?:^|_)(${words.join('|')})(?:_|$)`);
   const places = [];
-  for (const one of identifiers) {
+  for (const one of [...identifiers, ...declared]) {
     const word = wrong.exec(parts(one.name))?.[1];
     if (word) places.push(`${one.file}:${one.line}: ${one.name}: for \`${word}\` write ${everywhere[word]}`);
   }

@@ -31,7 +31,7 @@ export class Conversation extends EventTarget {
       lost: () => this.#deviceLost(),
     });
     this.#speaker = new Speaker({
-      progress: ({ item, audioMs }) => this.#tell('heard', { itemId: item, audioMs }),
+      progress: ({ item, audioMs }) => this.#emit('heard', { itemId: item, audioMs }),
     });
   }
 
@@ -140,7 +140,7 @@ export class Conversation extends EventTarget {
   async #stopPlaying() {
     for (const { item, content, audioMs } of await this.#speaker.flush()) {
       this.send({ type: 'conversation.item.truncate', item_id: item, content_index: content, audio_end_ms: audioMs });
-      this.#tell('heard', { itemId: item, audioMs });
+      this.#emit('heard', { itemId: item, audioMs });
     }
   }
 
@@ -179,7 +179,7 @@ export class Conversation extends EventTarget {
         this.#answering = false;
         break;
       case 'verbatim.ending':
-        this.#tell('ending', event);
+        this.#emit('ending', event);
         break;
       case 'verbatim.ended':
         this.#finish({ code: 1000, ended: event.close_reason });
@@ -189,10 +189,10 @@ export class Conversation extends EventTarget {
         break;
     }
     if (this.#transcript.apply(event, (item) => this.#speaker.length(item))) {
-      this.#tell('turns', this.turns);
+      this.#emit('turns', this.turns);
       this.#save();
     }
-    this.#tell('event', event);
+    this.#emit('event', event);
   }
 
   #deviceLost() {
@@ -230,10 +230,10 @@ export class Conversation extends EventTarget {
     this.#backup = undefined;
     this.#connecting = this.#closing = undefined;
     this.#become('closed');
-    this.#tell('turns', this.turns);
+    this.#emit('turns', this.turns);
     if (problem) this.#problem(problem);
     this.#ended?.();
-    this.#tell('ended', { reason: ended ?? problem?.code ?? (reason || `closed (${code})`), sessionId });
+    this.#emit('ended', { reason: ended ?? problem?.code ?? (reason || `closed (${code})`), sessionId });
   }
 
   #stopAudio() {
@@ -244,14 +244,14 @@ export class Conversation extends EventTarget {
   #become(state) {
     if (this.state === state || (this.state === 'closing' && state !== 'closed')) return;
     this.state = state;
-    this.#tell('state', state);
+    this.#emit('state', state);
   }
 
   #problem({ code, message }) {
-    this.#tell('problem', { code, message });
+    this.#emit('problem', { code, message });
   }
 
-  #tell(type, detail) {
+  #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -100,7 +100,7 @@ export class Attempt {
       await watch(this.#id, {
         attempt: this.#number,
         signal,
-        told: (name, data) => {
+        receive: (name, data) => {
           if (name === 'turn') this.#turns.set(data.ordinal, data);
           if (name === 'tool_call') this.#calls.set(data.number, data);
           if (name === 'session') this.#dropBehind(data);

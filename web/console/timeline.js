@@ -41,7 +41,7 @@ export class Timeline {
     );
     this.#drawing.addEventListener('keydown', (event) => this.#key(event));
     this.#drawing.addEventListener('focus', () => this.#select(Math.max(0, this.#at)));
-    this.#drawing.addEventListener('blur', () => this.#tell(undefined));
+    this.#drawing.addEventListener('blur', () => this.#showTip(undefined));
     new ResizeObserver(() => this.#draw()).observe(this.#scroller);
   }
 
@@ -103,8 +103,8 @@ export class Timeline {
         'aria-selected': 'false',
         'aria-label': this.#describe(turn),
         on: {
-          mouseenter: () => this.#tell(turn),
-          mouseleave: () => this.#tell(undefined),
+          mouseenter: () => this.#showTip(turn),
+          mouseleave: () => this.#showTip(undefined),
           click: () => this.#choose(at),
         },
       },
@@ -145,7 +145,7 @@ export class Timeline {
     );
   }
 
-  #tell(turn) {
+  #showTip(turn) {
     this.#tip.textContent = turn ? this.#describe(turn) : tipless;
   }
 
@@ -161,7 +161,7 @@ export class Timeline {
   #select(at) {
     this.#at = at;
     this.#mark();
-    this.#tell(this.#turns[at]);
+    this.#showTip(this.#turns[at]);
     this.#bars[at]?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
 

@@ -4,10 +4,10 @@ import { Refused, call, sessionPath } from './api.js';
 const pauses = [500, 1000, 2000, 5000]; // ms between reconnection attempts
 
 /**
- * Calls `told(name, data)` for each event until the session is final or `signal` aborts. Calls `away(true)` when
+ * Calls `receive(name, data)` for each event until the session is final or `signal` aborts. Calls `away(true)` when
  * the connection is lost, and `away(false)` when it is back.
  */
-export async function watch(id, { attempt, signal, told, away }) {
+export async function watch(id, { attempt, signal, receive, away }) {
   let last = { id: null, final: false };
   let failures = 0;
   const query = attempt ? `?attempt=${attempt}` : '';
@@ -20,7 +20,7 @@ export async function watch(id, { attempt, signal, told, away }) {
       for await (const event of events(answer.body)) {
         failures = 0;
         last = { id: event.id ?? last.id, final: event.name === 'session' && event.data.status === 'final' };
-        told(event.name, event.data);
+        receive(event.name, event.data);
         if (last.final) return;
       }
     } catch (error) {

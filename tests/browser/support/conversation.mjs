@@ -44,7 +44,7 @@ export class PageConversation {
     return this.until((wanted) => seen.find((one) => one.type === 'event' && one.detail.type === wanted)?.detail, type);
   }
 
-  told(type) {
+  detailOf(type) {
     return this.until((wanted) => seen.find((one) => one.type === wanted)?.detail, type);
   }
 

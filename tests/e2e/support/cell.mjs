@@ -93,7 +93,7 @@ class Door {
 export class Cell {
   answers = [];
 
-  /** `secure`: TLS on the provider's leg too. `host`: the provider's name, if it is not secure. */
+  /** `secure`: TLS on the upstream connection too. `host`: the provider's name, if it is not secure. */
   static async start(t, simulator, { set = [], secure = false, host = '127.0.0.1' } = {}) {
     const cell = new Cell();
     cell.t = t;

@@ -17,7 +17,7 @@ function blackhole({ localPort, remotePort }) {
   nft(`add element inet verbatim dead { ${localPort} . ${remotePort}, ${remotePort} . ${localPort} }`);
 }
 
-/** Answers for every name with loopback, unless told otherwise. */
+/** Answers for every name with loopback, unless configured otherwise. */
 const names = {
   mode: 'answer', // or nxdomain, servfail, silent
   socket: dgram.createSocket('udp4'),

@@ -12,7 +12,7 @@ export { Client, refusal } from './client.mjs';
 let counter = 0;
 
 /** A provider. It plays the recording that the client names as its model, or a script. */
-export async function startSimulator(t, args = [], pace = '0') {
+export async function startSimulator(t, args = [], pace = '0', folder = recordings) {
   let program;
   t.after(() => program?.stop('SIGKILL')); // before its directory is removed
   const directory = temporaryDirectory(t);
@@ -20,7 +20,7 @@ export async function startSimulator(t, args = [], pace = '0') {
   program = new Program([
     'simulate',
     ...['--listen', '127.0.0.1:0'],
-    ...['--recordings', recordings],
+    ...['--recordings', folder],
     ...['--pace', pace],
     ...['--ready-file', join(directory, ready)],
     ...args,

@@ -61,10 +61,10 @@ class Voice {
     socket.on('error', () => {}); // a close event follows
     socket.on('close', () => (this.ended = true));
     socket.on('message', (data) => this.#asked(JSON.parse(data)));
-    this.#tell('session.created', { session });
+    this.#send('session.created', { session });
   }
 
-  #tell(type, body) {
+  #send(type, body) {
     if (this.ended) return;
     const event = { type, event_id: this.#named('event'), ...body };
     if ('previous_item_id' in event && this.#chance(0.3)) event.previous_item_id = null;
@@ -82,7 +82,7 @@ class Voice {
   }
 
   #asked(event) {
-    if (event.type === 'session.update') this.#tell('session.updated', { session });
+    if (event.type === 'session.update') this.#send('session.updated', { session });
     else if (event.type === 'input_audio_buffer.commit') this.understood();
     else if (event.type === 'response.cancel') this.said('cancelled');
     else if (event.type === 'conversation.item.create') {
@@ -90,12 +90,12 @@ class Voice {
       this.#place({ object: 'realtime.item', status: 'completed', ...event.item });
     } else if (event.type === 'conversation.item.truncate') {
       const { item_id, content_index, audio_end_ms } = event;
-      this.#tell('conversation.item.truncated', { item_id, content_index, audio_end_ms });
+      this.#send('conversation.item.truncated', { item_id, content_index, audio_end_ms });
     }
   }
 
   #place(item) {
-    this.#tell('conversation.item.added', { previous_item_id: this.#last, item });
+    this.#send('conversation.item.added', { previous_item_id: this.#last, item });
     this.#last = item.id;
     this.order.push(item.id);
   }
@@ -113,11 +113,11 @@ class Voice {
     if (!this.#heard) {
       this.#heard = this.#named('item');
       const item_id = this.#heard;
-      this.#tell('input_audio_buffer.speech_started', { audio_start_ms: 0, item_id });
+      this.#send('input_audio_buffer.speech_started', { audio_start_ms: 0, item_id });
     }
     const delta = this.#add(this.#heard, word);
     const at = { item_id: this.#heard, content_index: 0 };
-    this.#tell('conversation.item.input_audio_transcription.delta', { ...at, delta });
+    this.#send('conversation.item.input_audio_transcription.delta', { ...at, delta });
   }
 
   /** The user has said it all. */
@@ -125,8 +125,8 @@ class Voice {
     const id = this.#heard;
     if (!id) return;
     this.#heard = undefined;
-    this.#tell('input_audio_buffer.speech_stopped', { audio_end_ms: 1000, item_id: id });
-    this.#tell('input_audio_buffer.committed', { previous_item_id: this.#last, item_id: id });
+    this.#send('input_audio_buffer.speech_stopped', { audio_end_ms: 1000, item_id: id });
+    this.#send('input_audio_buffer.committed', { previous_item_id: this.#last, item_id: id });
     const content = [{ type: 'input_audio', transcript: null }];
     this.#place({ id, type: 'message', status: 'completed', role: 'user', content });
     if (this.#chance(0.1)) return; // its words never come
@@ -134,10 +134,10 @@ class Voice {
     const whole = { ...at, transcript: this.sent.get(id) };
     const error = { type: 'transcription_error', code: 'audio_unintelligible', message: 'No.' };
     const [type, words] = this.#chance(0.1) ? ['failed', { ...at, error }] : ['completed', whole];
-    const told = () => this.#tell(`conversation.item.input_audio_transcription.${type}`, words);
-    if (this.#chance(0.2)) this.#late.push(told);
-    else told();
-    if (this.#chance(0.1)) this.#tell('conversation.item.deleted', { item_id: id });
+    const send = () => this.#send(`conversation.item.input_audio_transcription.${type}`, words);
+    if (this.#chance(0.2)) this.#late.push(send);
+    else send();
+    if (this.#chance(0.1)) this.#send('conversation.item.deleted', { item_id: id });
   }
 
   /** One more word of an answer; the first begins it. */
@@ -145,8 +145,8 @@ class Voice {
     this.#answer ??= this.#begin();
     const { at } = this.#answer;
     const delta = this.#add(at.item_id, word);
-    this.#tell('response.output_audio_transcript.delta', { ...at, delta });
-    this.#tell('response.output_audio.delta', { ...at, delta: sound });
+    this.#send('response.output_audio_transcript.delta', { ...at, delta });
+    this.#send('response.output_audio.delta', { ...at, delta: sound });
   }
 
   #begin() {
@@ -156,10 +156,10 @@ class Voice {
     const begun = { ...item, status: 'in_progress' };
     const at = { response_id: id, item_id: item.id, output_index: 0, content_index: 0 };
     const response = { object: 'realtime.response', id, status: 'in_progress', output: [] };
-    this.#tell('response.created', { response });
-    this.#tell('response.output_item.added', { response_id: id, output_index: 0, item: begun });
+    this.#send('response.created', { response });
+    this.#send('response.output_item.added', { response_id: id, output_index: 0, item: begun });
     this.#place(begun);
-    this.#tell('response.content_part.added', { ...at, part: { type: 'audio', transcript: '' } });
+    this.#send('response.content_part.added', { ...at, part: { type: 'audio', transcript: '' } });
     return { id, item, at };
   }
 
@@ -171,12 +171,12 @@ class Voice {
     const transcript = this.sent.get(item.id);
     const content = [{ type: 'output_audio', transcript }];
     const whole = { ...item, status: status === 'completed' ? status : 'incomplete', content };
-    this.#tell('response.output_audio_transcript.done', { ...at, transcript });
-    this.#tell('conversation.item.done', { item: whole });
-    this.#tell('response.output_item.done', { response_id: id, output_index: 0, item: whole });
+    this.#send('response.output_audio_transcript.done', { ...at, transcript });
+    this.#send('conversation.item.done', { item: whole });
+    this.#send('response.output_item.done', { response_id: id, output_index: 0, item: whole });
     const response = { object: 'realtime.response', id, status, output: [whole] };
-    this.#tell('response.done', { response });
-    for (const told of this.#late.splice(0)) told();
+    this.#send('response.done', { response });
+    for (const send of this.#late.splice(0)) send();
     if (this.#chance(0.2)) this.#fail();
     if (this.#chance(0.2)) this.#aside();
   }
@@ -185,8 +185,8 @@ class Voice {
   #fail() {
     const response = { object: 'realtime.response', id: this.#named('resp'), output: [] };
     const error = { type: 'insufficient_quota', code: 'insufficient_quota', message: 'No.' };
-    this.#tell('response.created', { response: { ...response, status: 'in_progress' } });
-    this.#tell('response.done', {
+    this.#send('response.created', { response: { ...response, status: 'in_progress' } });
+    this.#send('response.done', {
       response: { ...response, status: 'failed', status_details: { type: 'failed', error } },
     });
   }
@@ -196,10 +196,10 @@ class Voice {
     const id = this.#named('resp');
     const response = { object: 'realtime.response', id, conversation_id: null, output: [] };
     const at = { response_id: id, item_id: this.#named('item'), output_index: 0, content_index: 0 };
-    this.#tell('response.created', { response: { ...response, status: 'in_progress' } });
-    this.#tell('response.output_text.delta', { ...at, delta: 'Beside ' });
-    this.#tell('response.output_text.done', { ...at, text: 'Beside the point.' });
-    this.#tell('response.done', { response: { ...response, status: 'completed' } });
+    this.#send('response.created', { response: { ...response, status: 'in_progress' } });
+    this.#send('response.output_text.delta', { ...at, delta: 'Beside ' });
+    this.#send('response.output_text.done', { ...at, text: 'Beside the point.' });
+    this.#send('response.done', { response: { ...response, status: 'completed' } });
   }
 
   /** The item that is being answered with. */
@@ -211,11 +211,11 @@ class Voice {
   sing(bytes) {
     this.#answer ??= this.#begin();
     const delta = 'A'.repeat(bytes);
-    this.#tell('response.output_audio.delta', { ...this.#answer.at, delta });
+    this.#send('response.output_audio.delta', { ...this.#answer.at, delta });
   }
 
   fail(code) {
-    this.#tell('error', { error: { type: 'server_error', code, message: code, param: null } });
+    this.#send('error', { error: { type: 'server_error', code, message: code, param: null } });
   }
 }
 

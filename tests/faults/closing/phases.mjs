@@ -53,7 +53,7 @@ function answer(line, name, previous, pieces) {
     line.say({ type: 'response.output_audio_transcript.delta', ...at, delta });
 }
 
-function tell(line, name, transcript) {
+function endTranscript(line, name, transcript) {
   const at = {
     response_id: `resp_${name}`,
     item_id: `item_${name}`,
@@ -64,7 +64,7 @@ function tell(line, name, transcript) {
 }
 
 function finish(line, name, previous, transcript) {
-  tell(line, name, transcript);
+  endTranscript(line, name, transcript);
   const content = [{ type: 'output_audio', transcript }];
   const item = {
     id: `item_${name}`,
@@ -167,7 +167,7 @@ export const phases = {
     reach(cell) {
       greet(cell);
       answer(cell.line, 'a2', 'item_a1', ['The answer is', ' 42.']);
-      tell(cell.line, 'a2', 'The answer is 42.');
+      endTranscript(cell.line, 'a2', 'The answer is 42.');
     },
     there: arrived('response.output_audio_transcript.done', ({ item_id }) => item_id === 'item_a2'),
   },

@@ -55,12 +55,12 @@ export class Cell {
   async run() {
     try {
       await this.#begin();
-      await this.#gather();
+      await this.#connectPeople();
       const talking = setInterval(() => this.#talk(), step_ms);
       this.#scope.after(() => clearInterval(talking));
       await this.#strike();
       await this.#seeItEnd();
-      await this.#heal();
+      await this.#recover();
       clearInterval(talking);
       await this.#judge();
     } catch (error) {
@@ -98,8 +98,8 @@ export class Cell {
     Object.assign(this, { far, near, atStart: this.#sockets() });
   }
 
-  /** Brings everybody to their points. */
-  async #gather() {
+  /** Connects the people, and finds the proxied line of each. */
+  async #connectPeople() {
     const through = this.near ? { wsUrl: this.near.url } : this.lane.relay;
     const side = this.random.number(0, 1);
     await Promise.all(
@@ -241,7 +241,7 @@ export class Cell {
     if (this.receiver) this.receiver.mode = 'up';
   }
 
-  async #heal() {
+  async #recover() {
     const { fault, path } = this;
     if (fault.webhook) await this.#struck(2000); // the message of the end comes after it
     this.#over = true;
@@ -300,8 +300,8 @@ export class Cell {
 
   #weigh() {
     const file = `/proc/${this.program.pid}/status`;
-    const told = existsSync(file) ? readFileSync(file, 'utf8') : '';
-    const peak = Number(/^VmHWM:\s+(\d+)/m.exec(told)?.[1] ?? 0); // a process that has ended has none
+    const status = existsSync(file) ? readFileSync(file, 'utf8') : '';
+    const peak = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0); // a process that has ended has none
     if (peak > memoryMost_kib) this.breach('O7', 'stuck', `it has taken ${peak} KiB`);
   }
 
@@ -333,10 +333,10 @@ export class Cell {
     // O5
     for (const { record } of this.receiver ? people : []) {
       if (!record.id) continue;
-      const what = `the end of ${record.id} was not told`;
-      await this.#becomes(() => this.receiver.told(record.id) > 0, 'O5', what);
-      if (this.receiver.told(record.id) > 1)
-        this.breach('O5', 'duplicated', `the end of ${record.id} was told under several ids`);
+      const what = `the end of ${record.id} was not reported`;
+      await this.#becomes(() => this.receiver.endsOf(record.id) > 0, 'O5', what);
+      if (this.receiver.endsOf(record.id) > 1)
+        this.breach('O5', 'duplicated', `the end of ${record.id} was reported under several ids`);
     }
     await lane.leave();
   }

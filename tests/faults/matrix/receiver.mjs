@@ -48,8 +48,8 @@ export class Receiver {
     response.writeHead(204).end();
   }
 
-  /** Under how many ids the end of a session of one attempt was told: one, if all is well. */
-  told(session) {
+  /** Under how many ids the end of a session of one attempt was reported: one, if nothing is wrong. */
+  endsOf(session) {
     return this.#ends.get(session)?.size ?? 0;
   }
 }

@@ -208,7 +208,7 @@ TEST_CASE("old turns can still be deleted, truncated and repeated", "[P4][spill]
     if (n < 10) continue;
     twins.apply({{}, ItemDeleted{"u" + std::to_string(n - 10)}});
     twins.apply({{}, truncated("a" + std::to_string(n - 9), 100)});
-    twins.apply({{}, ItemSnapshot{typed("u" + std::to_string(n - 8), "told again"), true}});
+    twins.apply({{}, ItemSnapshot{typed("u" + std::to_string(n - 8), "sent again"), true}});
     twins.apply({{}, ended("r" + std::to_string(n - 7), ResponseStatus::cancelled)});
     twins.compare();
   }
