@@ -96,7 +96,7 @@ void refuse_damaged(const std::filesystem::path& file, const std::string& integr
   throw StorageError(Failure::corrupt,
                      file.string() + ": damaged: " + integrity +
                          "; nothing was changed; keep a copy of it with its -wal and restore it "
-                         "from a backup, or move both away to start empty");
+                         "from a backup, or move both away to start with an empty store");
 }
 
 /// Journal rows are evidence: a later version or a person may be able to read them.
@@ -180,7 +180,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
     throw StorageError(Failure::not_found,
                        file.string() + ": is not there, but " + segment.string() +
                            " continues it; put the database or a backup of it back, or move the "
-                           "segment away to start empty");
+                           "segment away to start with an empty store");
   }
 
   const Inspection before = inspect(file, logs.database, rotated, report);

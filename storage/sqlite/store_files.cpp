@@ -57,7 +57,8 @@ bool restores_pages(const fs::path& journal) {
       database.string() + ": " + state + ", but " + log.string() +
           " belongs to it and would be overwritten. Nothing was changed. Put the database back "
           "beside it; or restore a backup and move " +
-          log.string() + " away; or move both away to start empty (docs/durability.md, Restore)");
+          log.string() +
+          " away; or move both away to start with an empty store (docs/durability.md, Restore)");
 }
 
 /// If a database was moved and a link left in its place, its WAL may have stayed beside the link.
@@ -107,7 +108,7 @@ void require_database_of_log(const fs::path& database) {
       throw StorageError(Failure::not_found,
                          database.string() + ": is a link to " + file.string() +
                              ", which is not there; put that back (is its disk mounted?) or remove "
-                             "the link to start empty");
+                             "the link to start with an empty store");
     return;
   }
   if (bytes_in(file) == 0) {

@@ -86,6 +86,18 @@ test('pages that code and messages name exist', () => {
   assert.deepEqual(lost, [], report('Names of files that do not exist', lost, 'Correct the name.'));
 });
 
+test('tests that a page names in italics exist', () => {
+  const page = 'docs/transcript-rules.md';
+  const cases = /\b(?:TEST_CASE|SECTION)\(\s*((?:"(?:\\.|[^"\\])*"\s*)+)/g;
+  const names = files.filter((file) => file.startsWith('tests/session/') && isCpp(file)).flatMap((file) =>
+    [...textOf(file).matchAll(cases)].map(([, literals]) => [...literals.matchAll(/"((?:\\.|[^"\\])*)"/g)].map(([, part]) => part).join('')),
+  );
+  const named = [...withoutCode(textOf(page)).matchAll(/(?<!\*)\*([^*]+)\*(?!\*)/g)].map(([, name]) => name.replace(/\s+/g, ' ')).filter((name) => name.length > 20);
+  assert.ok(named.length > 100, `found ${named.length} names on ${page}`);
+  const lost = named.filter((name) => !names.some((one) => (name.startsWith('... ') ? one.endsWith(name.slice(4)) : one === name)));
+  assert.deepEqual(lost, [], report(`Tests that ${page} names and that do not exist`, lost, 'Correct the name.'));
+});
+
 const pageLinesMax = 60;
 
 /**
