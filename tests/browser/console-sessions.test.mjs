@@ -111,6 +111,15 @@ describe('sessions in the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
+  test('on a phone the list has the start and the state of a session on one line', async (t) => {
+    const page = await open(t, '#/sessions', { viewport: { width: 360, height: 740 } });
+    const row = rows(page).first();
+    const [start, state] = await Promise.all(
+      ['Started', 'How it ended'].map((label) => row.locator(`[data-label="${label}"]`).boundingBox()),
+    );
+    assert.ok(start.x < state.x && state.y < start.y + start.height, `${JSON.stringify({ start, state })}`);
+  });
+
   test('a list says why each session ended, and whether it is complete [P13]', async (t) => {
     const lost = await Client.connectWithId(t, relay, {
       token: null,
