@@ -322,7 +322,7 @@ void add_common(CLI::App& command, Common& common) {
   command.add_option("--config", common.config_file, "configuration file (TOML)");
   command
       .add_option("--set", common.assignments,
-                  "sets section.key=value; overrides the file and the environment")
+                  "set section.key=value; overrides the file and the environment")
       ->take_all();
   command.add_flag("--json", common.as_json, "print the result as JSON");
 }
@@ -343,7 +343,7 @@ int run_command_line(int argc, char** argv) {
   std::string ready_file;
   const auto add_serve_options = [&](CLI::App& command) {
     add_common(command, common);
-    command.add_option("--ready-file", ready_file, "write {pid,url} to it when ready");
+    command.add_option("--ready-file", ready_file, "file that gets {pid,url} when ready");
   };
   add_serve_options(app);
   chosen = [&] { return serve(common, ready_file); };
@@ -402,20 +402,20 @@ int run_command_line(int argc, char** argv) {
   list->callback([&] { chosen = [&] { return sessions_list(common, limit); }; });
   CLI::App* show = sessions->add_subcommand("show", "show one session");
   add_common(*show, common);
-  show->add_option("id", id)->required();
+  show->add_option("id", id, "session id")->required();
   show->callback([&] { chosen = [&] { return sessions_show(common, id); }; });
   CLI::App* export_command = sessions->add_subcommand("export", "print a transcript");
   add_common(*export_command, common);
-  export_command->add_option("id", id)->required();
+  export_command->add_option("id", id, "session id")->required();
   export_command->add_option("--format", format, "json, jsonl, text, markdown, vtt, srt");
   export_command->add_option("--attempt", attempt, "number, or all; default: latest")
       ->check(CLI::Range(1, 1'000'000) | CLI::IsMember({"all"}));
   export_command->callback([&] {
     chosen = [&] { return sessions_export(common, id, common.as_json ? "json" : format, attempt); };
   });
-  CLI::App* erase = sessions->add_subcommand("delete", "erase everything about one session");
+  CLI::App* erase = sessions->add_subcommand("delete", "erase one session and all of its data");
   add_common(*erase, common);
-  erase->add_option("id", id)->required();
+  erase->add_option("id", id, "session id")->required();
   erase->callback([&] { chosen = [&] { return sessions_delete(common, id); }; });
 
   bool dry_run = false;
@@ -455,7 +455,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App* simulate = app.add_subcommand("simulate", "run a simulated provider");
   simulate->add_option("--listen", listen, "host:port; port 0 picks one");
   simulate->add_option("--recordings", simulator.recordings_dir, "folder of recorded streams");
-  simulate->add_option("--ready-file", simulator.ready_file, "write {pid,url} to it when ready");
+  simulate->add_option("--ready-file", simulator.ready_file, "file that gets {pid,url} when ready");
   simulate->add_option("--pace", simulator.pace, "delay factor: 1 real time, 0 no delay")
       ->check(CLI::Range(0.0, 1000.0));
   simulate->add_option("--seed", simulator.seed, "seed of all random choices");
