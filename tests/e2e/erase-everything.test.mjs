@@ -1,5 +1,4 @@
-// After an erasure no file holds any text of the session, on whatever way it got there. Five other people talk
-// meanwhile.
+// After an erasure no file holds any text of the session, however it got there. Meanwhile five other people talk.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

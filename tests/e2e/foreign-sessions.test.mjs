@@ -20,7 +20,7 @@ function calls(id) {
   ];
 }
 
-/** What a back end mints that asks nobody whose session it is: signed, and bound to that session. */
+/** A token of a back end that does not check whose session it is: signed, and bound to that session. */
 async function bound(relay, user, id) {
   const made = await run(['token', '--user', user, '--session', id, '--json',
     '--set', `server.data_dir=${relay.dataDir}`]);
@@ -35,7 +35,7 @@ async function start(t) {
   });
 }
 
-/** Eve's token for a session that is to become Ada's: nobody had it when the token was made. */
+/** Eve's token for a session that is to become Ada's: it had no user when the token was made. */
 async function withForeignToken(t, id = 'ada-1') {
   const relay = await start(t);
   const token = await bound(relay, 'eve', id);

@@ -49,7 +49,7 @@ test('openai, OpenAIRealtimeWS with reconnect: its line is cut twice and the con
   assertKept(transcript);
 });
 
-/** Cut answers are `incomplete`, the others `completed`; nobody is in an error state. */
+/** Cut answers are `incomplete`, the others `completed`; no turn is in an error state. */
 function assertCutAndWhole({ seen, transcript }) {
   assert.equal(seen.answers.length, 3);
   assert.ok(seen.answers.every((status) => ['completed', 'incomplete'].includes(status)), seen.answers);

@@ -22,7 +22,7 @@ const refused = (relay) => metric(relay, 'verbatim_answers_refused_total');
 
 /**
  * A conversation of the user that is over, with so many turns of a MiB, and the token for it. The
- * system takes about ten of an answer that nobody reads.
+ * system takes about ten of an answer that the peer does not read.
  */
 async function sessionOf(t, relay, user, turns) {
   const token = await relay.mint({ user });

@@ -130,7 +130,7 @@ class Group {
     );
   }
 
-  /** Everybody has gone: nothing is live, no file is open that was not, and what was final still is. */
+  /** All clients are gone: no session is live, no more files are open than before, and final sessions are unchanged. */
   async assertNothingLeft() {
     for (const { client, second } of this.cells) {
       client?.socket.terminate();

@@ -15,7 +15,7 @@ after(async () => {
 for (const [name, attack] of Object.entries(attacks))
   test(`twenty people go on talking beside ${name} [P5][P11]`, async () => {
     await attack(scene);
-    await scene.everybodyTalks();
+    await scene.allTalk();
   });
 
 test('behind all of it every word has come back, and memory stayed under its bound [P11]', async (t) => {

@@ -54,7 +54,7 @@ try {
       await pause(500);
     });
     measured.push({ name, waits });
-    await scene.everybodyTalks();
+    await scene.allTalk();
     await pause(1000); // until its effects are over
   }
   const bound = 2 * p99(quiet);

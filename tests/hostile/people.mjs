@@ -71,7 +71,7 @@ serve({
     const heard = people.map((person) => person.waits.length);
     while (people.some((person, n) => person.waits.length === heard[n])) await pause(10);
   },
-  /** Nobody talks any more; how many words of each never came back. */
+  /** Stops all talkers. Returns how many words of each never came back. */
   async stop() {
     await Promise.all(people.map((person) => person.stop()));
     const deadline = performance.now() + 10_000;

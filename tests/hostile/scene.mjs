@@ -49,8 +49,8 @@ export class Scene {
     return this.people.call('measured');
   }
 
-  /** Nobody who does no harm has lost a connection or a word. */
-  async everybodyTalks() {
+  /** No harmless talker has lost a connection or a word. */
+  async allTalk() {
     assert.equal(await this.people.call('dropped'), 0, 'who was dropped');
     await this.people.call('hearAnotherWord');
   }

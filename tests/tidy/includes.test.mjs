@@ -1,4 +1,4 @@
-// Who may include whom. A room may include what it links in CMakeLists.txt, directly or through
+// Allowed includes. A room may include what it links in CMakeLists.txt, directly or through
 // another room: those `room(...)` calls are the only table. A header alone does not fail to build
 // without its library, so the build does not see every wrong include; these tests do.
 import assert from 'node:assert/strict';

@@ -201,20 +201,21 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
   fit.partners.assign(theirs_.size(), none);
   std::vector<bool> taken(ours_.size(), false);
   for (std::size_t j = 0; j < theirs_.size(); ++j) {
-    bool somebody = false;
+    bool has_counterpart = false;
     const auto [first, last] = our_places_.at(*theirs_[j].place + shift);
     for (const auto* at = first; at != last; ++at) {
       const MergedSlot& slot = ours_[at->second];
       if (!work_.take(work_of_comparing(slot, theirs_[j]))) return fit;
       if (roles_share && slot.role != theirs_[j].role) continue;
-      somebody = true;
+      has_counterpart = true;
       if (taken[at->second] || !compatible(slot, theirs_[j])) continue;
       if (ids_are_comparable_ && differ_in_id(slot, theirs_[j])) continue;
       fit.partners[j] = at->second;
       taken[at->second] = true;
       break;
     }
-    if (fit.partners[j] == none && somebody && ++fit.collisions * 10 > theirs_.size()) return fit;
+    if (fit.partners[j] == none && has_counterpart && ++fit.collisions * 10 > theirs_.size())
+      return fit;
     if (fit.partners[j] == none) continue;
     ++fit.agreements;
     if (!agree(ours_[fit.partners[j]], theirs_[j])) ++fit.resemblances;

@@ -1,4 +1,4 @@
-// What the tests of the console start once for their file: a browser, a simulated provider and a relay.
+// A browser, a simulated provider and a relay that the tests of one file share.
 // Importing this module registers the hooks that start and end them.
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';

@@ -1,4 +1,4 @@
-// What a PromQL expression reads from the relay.
+// The metrics of the relay that a PromQL expression reads.
 
 /** Every metric of the relay with the labels that the expression selects: [{name, labels: name -> values}]. */
 export function metricsIn(expression) {

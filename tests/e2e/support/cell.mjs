@@ -31,7 +31,7 @@ export async function eventually(look, what) {
   await within(looking, what).finally(() => (go = false));
 }
 
-/** Where the relay dials: everybody goes on to the simulator, but for who is taken. */
+/** The address that the relay dials. It passes connections on to the simulator, except those that a test takes. */
 class Door {
   #taken = [];
   #sockets = new Set();
@@ -184,7 +184,7 @@ export class Cell {
     return this.during(this.relay.transcript(victim.id), 'the end of the session in trouble');
   }
 
-  /** The bystander's conversation is whole, and nothing of anybody is left in the process. */
+  /** The bystander's conversation is whole, and the process holds nothing of any conversation. */
   async end() {
     for (let i = 0; i < 3; ++i) await this.#ask();
     await this.bystander.close();

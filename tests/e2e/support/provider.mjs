@@ -19,8 +19,8 @@ class Line {
   }
 
   /**
-   * Begins with `session`, and takes what a relay gives to a new connection, as the provider does.
-   * What it is given, as it comes.
+   * Begins with `session`, and accepts the rebuild that a relay sends on a new connection, as the
+   * provider does. Returns the list of received events, which grows as they arrive.
    */
   takeRebuild(session) {
     const got = [];
