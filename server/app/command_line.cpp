@@ -21,7 +21,7 @@ void print(const nlohmann::json& value) {
   std::cout << value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
 }
 
-int print_error(const std::string& what, int code) {
+int fail(const std::string& what, int code) {
   // A key passed instead of its file's name must not appear on the screen or in a log.
   std::cerr << "verbatim: " << without_secrets(what) << "\n";
   return code;

@@ -29,6 +29,6 @@ struct Common {
 void print(const nlohmann::json& value);
 
 /// Prints `what` as an error to stderr and returns `code`.
-int print_error(const std::string& what, int code);
+int fail(const std::string& what, int code);
 
 }  // namespace verbatim::server

@@ -137,20 +137,19 @@ int token(const Common& common, const TokenRequest& request) {
   claims.session_open = request.session_id.empty();
   claims.session_id = request.session_id.empty() ? new_id("sess_", wall) : request.session_id;
   if (!is_valid_session_id(claims.session_id)) {
-    return print_error("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
-                       exit_code::bad_usage);
+    return fail("--session must be 1 to 128 letters, digits, '_', '-', '.' or ':'",
+                exit_code::bad_usage);
   }
   for (const std::string& id : {claims.session_id, claims.user}) {
     if (!IdGuard(settings).admits(id))
-      return print_error("--session or --user" + std::string(IdGuard::why), exit_code::bad_usage);
+      return fail("--session or --user" + std::string(IdGuard::why), exit_code::bad_usage);
   }
   const json metadata = json::parse(request.metadata, nullptr, false);
-  if (!metadata.is_object())
-    return print_error("--metadata must be a JSON object", exit_code::bad_usage);
+  if (!metadata.is_object()) return fail("--metadata must be a JSON object", exit_code::bad_usage);
   claims.metadata_json = metadata.dump();
   claims.expires_at_s = wall / 1000 + seconds_from(request.ttl);
   if (is_of_another_user(settings, claims)) {
-    return print_error("this user has no session " + claims.session_id, exit_code::not_found);
+    return fail("this user has no session " + claims.session_id, exit_code::not_found);
   }
   std::filesystem::create_directories(settings.server.data_dir);
   const std::string secret = settings.auth.token_secret.empty()
@@ -159,7 +158,7 @@ int token(const Common& common, const TokenRequest& request) {
   const std::string value = Authenticator({}, secret, false).mint(claims);
   if (const auto why = too_long(value, settings.server.header_bytes_max,
                                 {{"--metadata", claims.metadata_json}, {"--user", claims.user}}))
-    return print_error(*why, exit_code::bad_usage);
+    return fail(*why, exit_code::bad_usage);
   write_down(settings, claims, wall);
   if (common.as_json) {
     print({{"value", value},
@@ -232,7 +231,7 @@ int sessions_list(const Common& common, std::size_t limit) {
 int sessions_show(const Common& common, const std::string& id) {
   storage::TranscriptStore store = open_store(common);
   const auto session = store.session(id);
-  if (!session) return print_error("there is no session " + id, exit_code::not_found);
+  if (!session) return fail("there is no session " + id, exit_code::not_found);
   print(to_json(*session));
   return exit_code::ok;
 }
@@ -244,13 +243,12 @@ int sessions_export(const Common& common, const std::string& id, const std::stri
   std::string text;
   if (attempt == "all") {
     const auto views = store.transcripts(id);
-    if (!views) return print_error("there is no session " + id, exit_code::not_found);
+    if (!views) return fail("there is no session " + id, exit_code::not_found);
     text = session::render(id, *views, chosen);
   } else {
     const auto number = attempt.empty() ? std::nullopt : std::optional<int>(std::stoi(attempt));
     const auto view = store.transcript(id, number);
-    if (!view)
-      return print_error("there is no such session or attempt: " + id, exit_code::not_found);
+    if (!view) return fail("there is no such session or attempt: " + id, exit_code::not_found);
     text = session::render(*view, chosen);
   }
   std::cout << text;
@@ -262,27 +260,26 @@ int sessions_delete(const Common& common, const std::string& id) {
   {
     storage::TranscriptStore store = open_store(common);
     const auto session = store.session(id);
-    if (!session) return print_error("there is no session " + id, exit_code::not_found);
+    if (!session) return fail("there is no session " + id, exit_code::not_found);
     if (session->status == session::SessionStatus::live ||
         session->status == session::SessionStatus::detached) {
-      return print_error("session " + id + " is live; end it first", exit_code::failed);
+      return fail("session " + id + " is live; end it first", exit_code::failed);
     }
   }
   const config::Settings settings = common.settings();
   // First: if it cannot be removed, the session still exists and can be erased again.
   if (!erase_captured(settings.capture.dir, id)) {
-    return print_error("cannot remove every captured file of session " + id + " from " +
-                           settings.capture.dir.string() + "; nothing else of it was erased",
-                       exit_code::failed);
+    return fail("cannot remove every captured file of session " + id + " from " +
+                    settings.capture.dir.string() + "; nothing else of it was erased",
+                exit_code::failed);
   }
   storage::Database database(database_in(settings.server.data_dir));
   if (!erase_beside_server(database, id)) {
-    return print_error(
-        "session " + id + " is erased, but its text is still in the write-ahead log " +
-            storage::log_of(database.file()).string() +
-            ", because another process is reading that log. The server empties the log "
-            "when it erases the next session or stops",
-        exit_code::failed);
+    return fail("session " + id + " is erased, but its text is still in the write-ahead log " +
+                    storage::log_of(database.file()).string() +
+                    ", because another process is reading that log. The server empties the log "
+                    "when it erases the next session or stops",
+                exit_code::failed);
   }
   return exit_code::ok;
 }
@@ -290,7 +287,7 @@ int sessions_delete(const Common& common, const std::string& id) {
 int replay(const std::string& path, const std::string& format) {
   const session::Format chosen = format_or_throw(format);
   std::ifstream file(path, std::ios::binary);
-  if (!file) return print_error("cannot read " + path, exit_code::not_found);
+  if (!file) return fail("cannot read " + path, exit_code::not_found);
   std::stringstream content;
   content << file.rdbuf();
   const session::Recording recording = session::read_recording(content.str());
@@ -298,7 +295,7 @@ int replay(const std::string& path, const std::string& format) {
     std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
   }
   if (recording.events.empty())
-    return print_error(path + " contains no recorded event", exit_code::failed);
+    return fail(path + " contains no recorded event", exit_code::failed);
   std::cout << session::render(session::replay(recording), chosen);
   if (chosen == session::Format::json) std::cout << "\n";
   return exit_code::ok;
@@ -308,15 +305,14 @@ int guarded(const std::function<int()>& command) {
   try {
     return command();
   } catch (const CLI::Error& error) {
-    return print_error(error.what(), exit_code::bad_usage);
+    return fail(error.what(), exit_code::bad_usage);
   } catch (const config::ConfigError& error) {
-    return print_error(error.what(), exit_code::bad_usage);
+    return fail(error.what(), exit_code::bad_usage);
   } catch (const storage::StorageError& error) {
-    return print_error(error.what(), error.failure() == storage::Failure::not_found
-                                         ? exit_code::not_found
-                                         : exit_code::failed);
+    return fail(error.what(), error.failure() == storage::Failure::not_found ? exit_code::not_found
+                                                                             : exit_code::failed);
   } catch (const std::exception& error) {
-    return print_error(error.what(), exit_code::failed);
+    return fail(error.what(), exit_code::failed);
   }
 }
 

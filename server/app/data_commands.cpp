@@ -143,12 +143,11 @@ int check_data(const Common& common, const std::string& data_dir) {
 int recover(const Common& common, bool dry_run) {
   const config::Settings settings = common.settings();
   const fs::path file = whole_store(settings);
-  if (!fs::exists(file))
-    return print_error("there is no file " + file.string(), exit_code::not_found);
+  if (!fs::exists(file)) return fail("there is no file " + file.string(), exit_code::not_found);
   if (dry_run && is_served(settings.server.data_dir))
-    return print_error("a server uses " + settings.server.data_dir.string() +
-                           ": its open attempts are live, not left by a crash",
-                       exit_code::failed);
+    return fail("a server uses " + settings.server.data_dir.string() +
+                    ": its open attempts are live, not left by a crash",
+                exit_code::failed);
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
   const storage::RecoveryReport report =
@@ -176,9 +175,9 @@ int recover(const Common& common, bool dry_run) {
   }
   for (const auto& log : report.logs) std::cout << in_words(log) << "\n";
   if (damaged) {
-    return print_error(file.string() + ": damaged: " + report.integrity +
-                           ". Nothing was recovered; see docs/durability.md, Repair",
-                       exit_code::failed);
+    return fail(file.string() + ": damaged: " + report.integrity +
+                    ". Nothing was recovered; see docs/durability.md, Repair",
+                exit_code::failed);
   }
   if (report.clean) {
     std::cout << "The journal was closed cleanly: there is nothing to recover.\n";
