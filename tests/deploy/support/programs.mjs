@@ -19,7 +19,8 @@ export class Background {
   #looking = new Set();
 
   constructor(t, command, args, options = {}) {
-    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    // A group of its own: nginx and HAProxy have workers, which outlive a killed master.
+    this.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.output += text;
@@ -28,9 +29,9 @@ export class Background {
     }
     this.over = new Promise((resolve) => {
       this.child.on('error', (error) => resolve({ error }));
-      this.child.on('close', (code, signal) => resolve({ code, signal }));
+      this.child.on('exit', (code, signal) => resolve({ code, signal }));
     });
-    t.after(() => this.stop('SIGKILL'));
+    t.after(() => this.stop());
   }
 
   /** Waits until the output has a match, and returns it. */
@@ -55,9 +56,14 @@ export class Background {
     }
   }
 
-  async stop(signal = 'SIGTERM') {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
-    return within(this.over, `${signal} to end ${this.child.spawnfile}`);
+  /** Ends it and all that it started. */
+  stop() {
+    try {
+      process.kill(-this.child.pid, 'SIGKILL');
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error;
+    }
+    return within(this.over, `the end of ${this.child.spawnfile}`);
   }
 }
 
