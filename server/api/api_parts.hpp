@@ -10,8 +10,12 @@ namespace config {
 struct Settings;
 }
 namespace storage {
-class SqliteJournal;
-}
+class CopyStore;
+class SessionStore;
+class StoreHealth;
+class TailStore;
+class TokenStore;
+}  // namespace storage
 }  // namespace verbatim
 
 namespace verbatim::server {
@@ -24,14 +28,12 @@ class Erasure;
 class IdGuard;
 class LargeMessages;
 class LiveFeed;
-class Merger;
 class Metrics;
 class OriginRules;
 class Readiness;
 class Registry;
 class Revocations;
 class StorageWatch;
-class StoreReader;
 class Upstream;
 class Webhooks;
 struct PostLimits;
@@ -41,12 +43,14 @@ struct ApiParts {
   const config::Settings& settings;
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
-  storage::SqliteJournal& journal;
+  storage::SessionStore& sessions;
+  storage::CopyStore& copies;
+  storage::TokenStore& tokens;
+  storage::TailStore& tails;
+  storage::StoreHealth& health;
   const StorageWatch& storage;
   const Webhooks& webhooks;
   Erasure& erasure;
-  StoreReader& reader;
-  Merger& merger;
   LiveFeed& feed;
   Registry& registry;
   Revocations& revocations;

@@ -74,12 +74,11 @@ Result<Principal> authorize(const ApiServices& api, RequiredCredential needed,
 Awaitable<std::optional<HttpResponse>> refuse_use_of_token(const ApiServices& api,
                                                            const RequestContext& context) {
   const TokenClaims& claims = *context.principal.claims;
-  const auto read =
-      [use = use_of(claims, context.id), at = now().wall,
-       window = api.settings.session.resume_window.count()](storage::TranscriptStore& store) {
-        return storage::token_standing(store.database(), use, at, window);
-      };
-  auto standing = co_await read_store(api, context, read, "a client token");
+  const storage::TokenClock clock{now().wall, api.settings.session.resume_window.count()};
+  const auto call = [&](auto done) {
+    api.tokens.read_standing(use_of(claims, context.id), clock, {"a client token"}, done);
+  };
+  auto standing = co_await ask_store<storage::TokenStanding>(api, context, call);
   if (!standing) co_return std::move(standing).error();
   const auto refused = refuse_use(claims, context.principal.expired, *standing);
   if (!refused) co_return std::nullopt;

@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
 
 namespace verbatim::server {
@@ -47,7 +48,7 @@ class LiveFeed::Gate final : public JournalWaiter {
   void journal_moved() override { event_->notify(); }
 
   /// Until the journal has moved on from `seen`, or notify() is called.
-  Awaitable<void> news(const storage::SqliteJournal& journal, session::Sequence seen) {
+  Awaitable<void> news(const session::Journal& journal, session::Sequence seen) {
     if (journal.durable() != seen) co_return;
     worker_.await_journal(*this);
     if (journal.durable() == seen) co_await event_->wait();
@@ -65,19 +66,19 @@ class LiveFeed::Gate final : public JournalWaiter {
   std::shared_ptr<AsyncEvent> event_;
 };
 
-void LiveFeed::start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log) {
+void LiveFeed::start(Worker& worker, const session::Journal& journal, storage::TailStore& tails,
+                     Log& log) {
   for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow}) {
     // The loop owns what is tied to its thread: this object outlives the worker.
     auto gate = std::make_shared<Gate>(worker);
     loops_.push_back({worker.executor(), gate->event()});
-    asio::co_spawn(worker.executor(), run(std::move(gate), journal, merger.of(lane), lane, log),
+    asio::co_spawn(worker.executor(), run(std::move(gate), journal, tails, lane, log),
                    asio::detached);
   }
 }
 
-Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
-                              StoreReader& reader, storage::MergeLane lane, Log& log) {
-  const auto tail = std::make_shared<storage::LiveTail>(lane);  // used by the reader's thread alone
+Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const session::Journal& journal,
+                              storage::TailStore& tails, storage::MergeLane lane, Log& log) {
   bool troubled = false;
   bool idle = true;
   while (!closed_) {
@@ -89,21 +90,18 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
     }
     idle = asked.empty();  // one more look, which lets go of what was watched
     const session::Sequence seen = journal.durable();
-    const auto look = [tail, asked](storage::TranscriptStore& store) {
-      Look look{tail->look(store.database(), asked), {}};
-      look.slow = tail->take_slow();
-      return look;
-    };
-    auto found = co_await reader.run<Look>(gate->executor(), look, "the live feed of watchers");
+    const auto look = [&](auto done) { tails.look(lane, asked, done); };
+    auto found =
+        co_await from_callback<storage::StoreResult<storage::TailLook>>(gate->executor(), look);
     auto pause = settings_.interval;
-    if (const auto* error = std::get_if<1>(&found)) {
-      if (!troubled) log.error("events.trouble", {{"why", error->what()}});
+    if (!found) {
+      if (!troubled) log.error("events.trouble", {{"why", found.error().what()}});
       pause = trouble_interval;
     } else {
-      show(std::move(std::get<0>(found).states));
-      hand_over(std::get<0>(found).slow);
+      show(std::move(found->states));
+      hand_over(found->slow);
     }
-    troubled = found.index() == 1;
+    troubled = !found;
     if (last) {
       if (++loops_closed_ < loops_.size()) break;
       closed_ = true;
@@ -116,8 +114,8 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, storage::SqliteJournal
   }
 }
 
-std::vector<storage::LiveTail::Wanted> LiveFeed::wanted(storage::MergeLane lane) {
-  std::vector<storage::LiveTail::Wanted> all;
+std::vector<storage::TailWanted> LiveFeed::wanted(storage::MergeLane lane) {
+  std::vector<storage::TailWanted> all;
   const std::lock_guard lock(mutex_);
   for (auto at = watched_.begin(); at != watched_.end();) {
     auto& subscribers = at->second.subscribers;

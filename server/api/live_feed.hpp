@@ -1,9 +1,9 @@
 // The watchers of live conversations, and the newest state of each conversation. A loop reads new
-// durable state through the store's reader and shares it, immutable, with all watchers. A watcher
+// durable state through the store and shares it, immutable, with all watchers. A watcher
 // takes the newest state when it has written the one before, so a slow one costs only its socket.
 //
-// Conversations whose copies take long to merge have a loop and a reader of their own, so that they
-// do not delay the watchers of others.
+// Conversations whose copies take long to merge have a loop of their own, so that they do not delay
+// the watchers of others.
 //
 // The journal wakes the loop when it has moved, at most once an events.interval. Nothing here is on
 // a conversation's path. Any thread, unless a comment says otherwise; the mutex is held for a look
@@ -23,9 +23,8 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/worker.hpp"
-#include "server/store/merger.hpp"
-#include "storage/journal/sqlite_journal.hpp"
-#include "storage/store/live_tail.hpp"
+#include "session/transcript/journal.hpp"
+#include "storage/store/tail_store.hpp"
 
 namespace verbatim::server {
 
@@ -44,7 +43,7 @@ class LiveFeed {
   explicit LiveFeed(const config::Events& settings) : settings_(settings) {}
 
   /// Starts the loop on this worker; all of these must outlive the worker's last step.
-  void start(Worker& worker, storage::SqliteJournal& journal, Merger& merger, Log& log);
+  void start(Worker& worker, const session::Journal& journal, storage::TailStore& tails, Log& log);
 
   enum class NotAdmitted { too_many_of_session, too_many, closing };
 
@@ -93,15 +92,11 @@ class LiveFeed {
     std::vector<Subscriber> subscribers;
     storage::MergeLane lane = storage::MergeLane::quick;
   };
-  struct Look {
-    std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>> states;
-    std::vector<storage::TailKey> slow;  ///< for the other loop
-  };
   class Gate;
 
-  Awaitable<void> run(std::shared_ptr<Gate> gate, storage::SqliteJournal& journal,
-                      StoreReader& reader, storage::MergeLane lane, Log& log);
-  std::vector<storage::LiveTail::Wanted> wanted(storage::MergeLane lane);
+  Awaitable<void> run(std::shared_ptr<Gate> gate, const session::Journal& journal,
+                      storage::TailStore& tails, storage::MergeLane lane, Log& log);
+  std::vector<storage::TailWanted> wanted(storage::MergeLane lane);
   void hand_over(const std::vector<storage::TailKey>& slow);
   void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
   std::size_t watchers() const;

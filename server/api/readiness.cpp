@@ -1,29 +1,23 @@
 #include "server/api/readiness.hpp"
 
-#include <optional>
-
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/upstream.hpp"
-#include "storage/journal/sqlite_journal.hpp"
+#include "storage/store/health.hpp"
 
 namespace verbatim::server {
 
 Awaitable<std::string> Readiness::prove_journal(Executor executor) {
-  using Outcome = std::optional<storage::StorageError>;
-  const auto start = [this](auto done) {
-    parts_.journal.execute(storage::prove_writable,
-                           [done](const storage::StorageError* error) mutable {
-                             done(error ? Outcome(*error) : Outcome());
-                           });
-  };
+  const auto start = [this](auto done) { parts_.health.prove_writable(done); };
   const auto deadline = Clock::now() + parts_.settings.journal.slow_commit;
-  const auto failed = co_await from_callback<Outcome>(executor, deadline, start);
-  if (!failed) co_return "the disk has not answered within journal.slow_commit";
-  if (*failed) parts_.log.error("store.failed", {{"why", (*failed)->what()}});
-  co_return *failed ? public_reason((*failed)->failure()) : std::string();
+  const auto proved = co_await from_callback<storage::StoreResult<>>(executor, deadline, start);
+  if (!proved) co_return "the disk has not answered within journal.slow_commit";
+  if (*proved) co_return std::string();
+  const storage::StorageError& error = proved->error();
+  parts_.log.error("store.failed", {{"why", error.what()}});
+  co_return public_reason(error.failure());
 }
 
 Awaitable<std::string> Readiness::journal_trouble(Executor executor) {

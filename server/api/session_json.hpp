@@ -3,7 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "storage/store/transcript_store.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server {
 

@@ -1,87 +1,56 @@
-// How handlers reach the store: reads run on the store's own threads, changes on the journal's
-// writer. A read that fails is a refusal, so that a handler passes it on.
+// How handlers reach the store. A call that fails is a refusal, so that a handler passes it on.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <optional>
-#include <string>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "server/api/api_parts.hpp"
 #include "server/api/request_context.hpp"
 #include "server/api/responses.hpp"
+#include "server/net/from_callback.hpp"
 #include "server/net/result.hpp"
-#include "server/store/merger.hpp"
-#include "server/store/store_reader.hpp"
+#include "storage/store/call.hpp"
 
 namespace verbatim::server {
 
 /// 503. The error's message goes to the log: it names files.
 HttpResponse storage_problem(Log& log, const storage::StorageError& error);
 
-/// Runs `work` on the journal's writer; the error it met, or nullopt.
-Awaitable<std::optional<storage::StorageError>> change_store(
-    const ApiParts& api, const RequestContext& context,
-    std::function<void(storage::Database&)> work);
-
-/// The type that `Read` returns for a store.
-template <class Read>
-using Found = std::invoke_result_t<const Read&, storage::TranscriptStore&>;
-
-template <class T>
-Result<T> or_storage_problem(Log& log, std::variant<T, storage::StorageError> outcome) {
-  if (const auto* error = std::get_if<1>(&outcome)) return Refusal(storage_problem(log, *error));
-  return Result<T>(tl::in_place, std::get<0>(std::move(outcome)));
+/// The result of `call(done)`, which begins a call of the store.
+template <class T = void, class Call>
+Awaitable<storage::StoreResult<T>> from_store(const RequestContext& context, Call call) {
+  co_return co_await from_callback<storage::StoreResult<T>>(context.executor(), call);
 }
 
-/// The value that was found, or 404 if none was.
-template <class T>
-Result<T> or_missing(Result<std::optional<T>> read, HttpResponse (*missing)() = not_found) {
-  if (!read) return Refusal(std::move(read).error());
-  if (!*read) return Refusal(missing());
-  return Result<T>(tl::in_place, **std::move(read));
+/// The same; an error is a 503.
+template <class T, class Call>
+Awaitable<Result<T>> ask_store(const ApiParts& api, const RequestContext& context, Call call) {
+  auto found = co_await from_callback<storage::StoreResult<T>>(context.executor(), call);
+  if (!found) co_return Refusal(storage_problem(api.log, found.error()));
+  co_return Result<T>(tl::in_place, *std::move(found));
 }
 
-/// The result of `read(store)`. `what`, a literal, names the read to an operator if it lasts long.
-template <class Read>
-Awaitable<Result<Found<Read>>> read_store(const ApiParts& api, const RequestContext& context,
-                                          Read read, const char* what) {
-  auto outcome = co_await api.reader.run<Found<Read>>(context.executor(), read, what);
-  co_return or_storage_problem(api.log, std::move(outcome));
+/// The same for a call that may find nothing, which is a 404.
+template <class T, class Call>
+Awaitable<Result<T>> find_in_store(const ApiParts& api, const RequestContext& context, Call call,
+                                   HttpResponse (*missing)() = not_found) {
+  auto found = co_await ask_store<std::optional<T>>(api, context, call);
+  if (!found) co_return Refusal(std::move(found).error());
+  if (!*found) co_return Refusal(missing());
+  co_return Result<T>(tl::in_place, **std::move(found));
 }
 
-/// The same on a reader that merges, in turns with the reads of other shares.
-template <class Read>
-Awaitable<Result<Found<Read>>> read_in_turn(const ApiParts& api, const RequestContext& context,
-                                            StoreReader& reader, Read read, const char* what) {
-  auto outcome = co_await reader.run<Found<Read>>(context.executor(), read, what, context.share());
-  co_return or_storage_problem(api.log, std::move(outcome));
-}
-
-/// Reads something of the session that the request names: on a thread that merges, if writers have
-/// posted copies. `read` returns an optional; 404 if that is empty.
-template <class Read>
-Awaitable<Result<typename Found<Read>::value_type>> read_merged(
-    const ApiParts& api, const RequestContext& context, Read read, const char* what,
-    HttpResponse (*missing)() = not_found) {
-  using Quick = std::optional<Found<Read>>;
-  const auto lane = std::make_shared<storage::MergeLane>(storage::MergeLane::quick);
-  const auto unless_copied = [id = context.id, read,
-                              lane](storage::TranscriptStore& store) -> Quick {
-    if (const auto copied = storage::merge_lane(store.database(), id)) {
-      *lane = *copied;
-      return std::nullopt;
-    }
-    return Quick(std::in_place, read(store));
+/// A function for a read's result: passes `compute(found)` on to `done`. So `compute` runs on the
+/// store's thread, where it delays no conversation.
+template <class Found, class Compute, class Done>
+auto compute_then(Compute compute, Done done) {
+  using Computed = storage::StoreResult<std::invoke_result_t<Compute&, Found>>;
+  return [compute = std::move(compute),
+          done = std::move(done)](storage::StoreResult<Found> found) mutable {
+    if (!found) return done(Computed(tl::unexpect, std::move(found).error()));
+    done(Computed(compute(*std::move(found))));
   };
-  auto quick = co_await read_in_turn(api, context, api.reader, unless_copied, what);
-  if (!quick) co_return Refusal(std::move(quick).error());
-  if (*quick) co_return or_missing(Result<Found<Read>>(**std::move(quick)), missing);
-  auto merged = co_await read_in_turn(api, context, api.merger.of(*lane), read, what);
-  co_return or_missing(std::move(merged), missing);
 }
 
 }  // namespace verbatim::server

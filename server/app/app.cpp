@@ -1,26 +1,21 @@
 #include "server/app/app.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <thread>
-#include <unordered_set>
 
-#include "base/files.hpp"
 #include "config/secrets.hpp"
 #include "server/api/live_feed.hpp"
+#include "server/app/credentials.hpp"
 #include "server/app/data_dir.hpp"
 #include "server/app/forward_before_commit.hpp"
 #include "server/app/process.hpp"
 #include "server/app/relay_service.hpp"
-#include "server/app/simulator_service.hpp"
+#include "server/app/simulator_app.hpp"
 #include "server/app/store_start.hpp"
 #include "server/net/answer_memory.hpp"
 #include "server/net/from_callback.hpp"
@@ -30,16 +25,13 @@
 #include "server/net/tls.hpp"
 #include "server/relay/access/configured_secrets.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
-#include "server/relay/access/token_terms.hpp"
 #include "server/relay/journal_shares.hpp"
 #include "server/relay/metrics.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/storage_monitor.hpp"
-#include "server/store/merge_upkeep.hpp"
 #include "server/webhooks/dispatcher.hpp"
 #include "session/protocol/secret_filter.hpp"
-#include "storage/maintenance/recovery.hpp"
-#include "storage/store/client_tokens.hpp"
+#include "storage/store/store.hpp"
 
 namespace verbatim::server {
 
@@ -53,20 +45,15 @@ constexpr auto last_look_max = std::chrono::seconds(1);
 
 constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
 
-bool listens_on_loopback(const config::Server& server) {
-  return server.listen.host == "localhost" || is_loopback(server.listen.host);
-}
-
 std::size_t worker_count(int configured) {
   if (configured > 0) return static_cast<std::size_t>(configured);
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-/// Checks the store before a lock, a secret or a certificate is created: a refused start changes
-/// nothing.
+/// The data directory, if it is whole: a refused start changes nothing, neither a lock nor a secret
+/// nor a certificate.
 const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
-  storage::require_whole_store(database_in(settings.server.data_dir),
-                               settings.storage.fallback_dir);
+  StoreStart::require_whole(settings);
   return settings.server.data_dir;
 }
 
@@ -76,43 +63,11 @@ CertificateFiles certificate_files(const config::Tls& settings,
   return ensure_self_signed(tls_dir);
 }
 
-void announce(const std::filesystem::path& ready_file, const std::string& url) {
-  if (ready_file.empty()) return;
-  write_file_atomically(ready_file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
-}
-
 using Workers = std::vector<std::unique_ptr<Worker>>;
 
 void join(const Workers& workers) {
   for (const auto& worker : workers) worker->join();
 }
-
-/// The built-in provider: its own listener on a loopback port, on its own thread.
-class BuiltInProvider {
- public:
-  BuiltInProvider(simulator::Options options, Executor control, const config::Server& limits,
-                  Log& log)
-      : metrics_(1),
-        worker_(metrics_.tally(0)),
-        service_({std::move(options), false, {}}, worker_, log),
-        listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
-                  connection_limits(limits), {{worker_.executor(), &service_}}, log) {
-    listener_.start();
-  }
-  ~BuiltInProvider() {
-    listener_.stop();
-    worker_.join();
-  }
-  std::string url() const {
-    return "ws://127.0.0.1:" + std::to_string(listener_.port()) + "/v1/realtime";
-  }
-
- private:
-  Metrics metrics_;
-  Worker worker_;
-  SimulatorService service_;
-  Listener listener_;
-};
 
 std::size_t largest_message(const config::Settings& settings) {
   return std::max(settings.session.client_message_bytes_max, settings.upstream.message_bytes_max);
@@ -134,12 +89,12 @@ struct App::Parts {
         journal_shares(settings.limits),
         registry(settings.session.sessions_max),
         admission_control(settings.limits),
-        authenticator(make_authenticator(settings)),
+        credentials(settings, data_dir, registry, revocations, feed, log),
         tls(nullptr),
         storage_watch(
             settings, settings.server.data_dir, workers, registry, log, [this] { give_up(); },
             [this] { catch_up(); }),
-        store(settings, data_dir.database(), storage_watch, log) {
+        store_start(settings, data_dir.database(), storage_watch, log) {
     if (!settings.server.core_dumps && forbid_dumps() != 0)
       log.warn("process.dumpable", {{"why", std::strerror(errno)}});
     warn_of(settings);
@@ -147,18 +102,11 @@ struct App::Parts {
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
     }
-    journal = store.open();
-    storage_watch.watch(*journal);
+    store = store_start.open();
+    storage_watch.watch(*store);
     storage_watch.look();
-    reader = std::make_unique<StoreReader>(data_dir.database());
-    merger = std::make_unique<Merger>(data_dir.database(), settings.posts.merged_bytes_max);
-    admission = std::make_unique<StoreReader>(data_dir.database());
-    storage_watch.watch(*reader);
-    storage_watch.watch(*admission);
-    storage_watch.watch(merger->quick());
-    storage_watch.watch(merger->slow());
-    feed.start(*workers.front(), *journal, *merger, log);
-    webhooks = std::make_unique<Webhooks>(settings.webhook, data_dir.database(), *journal, log);
+    feed.start(*workers.front(), store->journal(), *store, log);
+    webhooks = std::make_unique<Webhooks>(settings.webhook, *store, log);
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
                                       {"meaning",
@@ -168,24 +116,41 @@ struct App::Parts {
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
     if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
-    suspended = std::make_unique<SuspendedSessions>(
-        *journal, *admission, registry, settings.session.resume_window,
-        SpillSettings{settings.server.data_dir, settings.session.items_in_memory}, log);
-    suspended->expect(store.suspended());
-    erasure = std::make_unique<Erasure>(*journal, *reader, registry, capture.get(),
+    suspended = std::make_unique<SuspendedSessions>(*store, store->journal(), registry,
+                                                    settings.session.resume_window,
+                                                    settings.session.items_in_memory, log);
+    suspended->expect(store_start.suspended());
+    erasure = std::make_unique<Erasure>(*store, registry, capture.get(),
                                         3 * settings.session.close_timeout,
                                         settings.session.resume_window, log);
     WebSocketLimits limits;
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<Upstream>(settings.upstream, limits);
-    api = std::make_unique<Api>(ApiParts{settings, authenticator, *upstream, *journal,
-                                         storage_watch, *webhooks, *erasure, *reader, *merger, feed,
-                                         registry, revocations, metrics, large_messages, bodies,
-                                         id_guard, answers, capture.get(), log});
+    api = std::make_unique<Api>(ApiParts{settings,
+                                         credentials.authenticator(),
+                                         *upstream,
+                                         *store,
+                                         *store,
+                                         *store,
+                                         *store,
+                                         *store,
+                                         storage_watch,
+                                         *webhooks,
+                                         *erasure,
+                                         feed,
+                                         registry,
+                                         revocations,
+                                         metrics,
+                                         large_messages,
+                                         bodies,
+                                         id_guard,
+                                         answers,
+                                         capture.get(),
+                                         log});
     realtime = std::make_unique<RealtimeEndpoint>(
-        RealtimeParts{settings, authenticator, *upstream, *journal, conversations(), storage_watch,
-                      *admission, registry, revocations, *suspended, admission_control,
+        RealtimeParts{settings, credentials.authenticator(), *upstream, *store, conversations(),
+                      storage_watch, registry, revocations, *suspended, admission_control,
                       journal_shares, descriptors, large_messages, id_guard, capture.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
@@ -196,7 +161,7 @@ struct App::Parts {
     provider.reset();
     join(workers);
     webhooks.reset();
-    journal.reset();
+    store.reset();
   }
 
   /// Closes what is left when serving has ended. Returns the exit code.
@@ -207,37 +172,13 @@ struct App::Parts {
     // All acknowledged data is durable; the rest of an orderly end must not block for ever.
     const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
     const bool held =
-        journal->state() == storage::JournalState::unavailable && journal->queue_bytes() > 0;
-    if (!journal->shut_down(patience)) {
+        store->state() == storage::JournalState::unavailable && store->queue_bytes() > 0;
+    if (!store->shut_down(patience)) {
       log.error("journal.not_closed", {{"why", "the disk does not answer"},
                                        {"now", "the next start recovers the journal"}});
       std::_Exit(1);  // the writer's thread cannot be joined
     }
-    return held || journal->failed() ? 1 : exit_code;
-  }
-
-  std::shared_ptr<const Authenticator> make_authenticator(const config::Settings& from) {
-    require_known_fields(from);
-    const bool configured = !from.auth.api_keys.empty() || !from.auth.token_secret.empty();
-    const bool loopback = listens_on_loopback(from.server);
-    if (!configured && !loopback) {
-      throw config::ConfigError(
-          "server.listen = " + from.server.listen.host +
-          " is reachable from other machines, but no authentication is configured. Set "
-          "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
-          "127.0.0.1.");
-    }
-    const std::string secret =
-        from.auth.token_secret.empty() ? data_dir.token_secret() : from.auth.token_secret.reveal();
-    const auto from_elsewhere = [this](std::string_view why) {
-      log.warn("development.refused",
-               {{"why", why},
-                {"now",
-                 "development mode serves this machine only; set auth.api_keys (see `verbatim "
-                 "keygen`) to serve other clients. This is logged once."}});
-    };
-    return std::make_shared<const Authenticator>(
-        from.auth.api_keys, secret, !configured && from.auth.development, from_elsewhere);
+    return held || store->journal().failed() ? 1 : exit_code;
   }
 
   /// Logs warnings about settings that are accepted but should be changed.
@@ -260,12 +201,10 @@ struct App::Parts {
               {{"meaning",
                 "UNSAFE: text is sent on before it is stored, so a crash loses it. For tests "
                 "only (testing.forward_before_commit)"}});
-    forwarding = std::make_unique<ForwardBeforeCommit>(*journal);
+    forwarding = std::make_unique<ForwardBeforeCommit>(store->journal());
   }
 
-  session::Journal& conversations() {
-    return forwarding ? *forwarding : static_cast<session::Journal&>(*journal);
-  }
+  session::Journal& conversations() { return forwarding ? *forwarding : store->journal(); }
 
   void choose_provider() {
     if (!settings.upstream.url.empty()) return;
@@ -321,11 +260,8 @@ struct App::Parts {
   /// The disk has room again. Redoes what was skipped or read incompletely before.
   void catch_up() {
     asio::post(control, [this] {
-      if (!store.take_catching_up()) return;
-      reader->open_anew();
-      admission->open_anew();
-      merger->open_anew();
-      suspended->expect(store.suspended());
+      if (!store_start.catch_up()) return;
+      suspended->expect(store_start.suspended());
       webhooks->announce();
     });
   }
@@ -342,54 +278,9 @@ struct App::Parts {
     }
   }
 
-  /// Ends everything that was admitted with a key that `next` no longer has. Revoking its tokens in
-  /// the store is a separate step, which may fail.
-  void use_keys_of(std::shared_ptr<const Authenticator> next) {
-    const auto before = authenticator.get();
-    const auto removed = std::make_shared<std::unordered_set<std::string>>();
-    for (const std::string& id : before->key_ids())
-      if (!next->has_key(id)) removed->insert(credential_of_key(id));
-    for (const std::string& id : next->key_ids()) revocations.remove(credential_of_key(id));
-    authenticator.set(std::move(next));
-    if (removed->empty()) return;
-    revocations.add(*removed);
-    registry.end_connections_of(removed);
-    feed.wake_watchers();
-    log.warn("back_end_key.revoked", {{"keys", removed->size()},
-                                      {"why", "auth.api_keys no longer lists them"},
-                                      {"now", "their connections and tokens end"}});
-  }
-
-  /// Revokes the tokens of back-end keys that are no longer configured, and ends their connections.
   Awaitable<void> revoke_tokens_of_removed_keys() {
-    using Ids = std::unordered_set<std::string>;
-    const auto ids = std::make_shared<Ids>();
-    using Failed = std::optional<std::string>;
-    const auto start = [this, ids](auto done) {
-      journal->execute(
-          [ids, keys = authenticator.get()->key_ids()](storage::Database& database) {
-            const auto revoked = storage::revoke_tokens_of_other_keys(database, keys, now().wall);
-            ids->insert(revoked.begin(), revoked.end());
-          },
-          [done](const storage::StorageError* error) mutable {
-            done(error ? Failed(error->what()) : Failed());
-          });
-    };
-    // A disk that does not respond must not block the start.
-    const auto deadline = Clock::now() + settings.journal.stuck_commit;
-    const auto outcome = co_await from_callback<Failed>(control.get_executor(), deadline, start);
-    const Failed failed = outcome ? *outcome : Failed("the disk does not answer");
-    if (failed) {
-      log.error("client_secret.not_revoked", {{"why", *failed}, {"now", "send SIGHUP again"}});
-      co_return;
-    }
-    if (ids->empty()) co_return;
-    revocations.add(*ids);
-    registry.end_connections_of(ids);
-    feed.wake_watchers();
-    log.warn("client_secret.revoked",
-             {{"tokens", ids->size()},
-              {"why", "auth.api_keys no longer lists the key that minted them"}});
+    return credentials.revoke_tokens_of_removed_keys(control.get_executor(), *store,
+                                                     settings.journal.stuck_commit);
   }
 
   Awaitable<void> serve() {
@@ -400,10 +291,6 @@ struct App::Parts {
                      erasure->keep_for(control.get_executor(), settings.storage.retention),
                      asio::detached);
     }
-    for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow})
-      asio::co_spawn(control.get_executor(),
-                     keep_merged(control.get_executor(), lane, *merger, *journal, log),
-                     asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
     listener->start();
@@ -413,9 +300,9 @@ struct App::Parts {
               {"public_url", settings.server.public_url},
               {"data_dir", settings.server.data_dir.string()},
               {"upstream", provider ? "simulated" : shown_address(settings.upstream.url)},
-              {"development", authenticator.get()->development()},
+              {"development", credentials.authenticator().get()->development()},
               {"threads", workers.size()}});
-    announce(options.ready_file, listener->url());
+    write_ready_file(options.ready_file, listener->url());
     while (exit_code == 0) {
       const auto [ec, signal] = co_await signals.async_wait(use_tuple);
       if (ec || signal != SIGHUP) break;
@@ -446,8 +333,8 @@ struct App::Parts {
       const config::Settings fresh = config::load(options.sources);
       hidden->add(secrets_of(fresh));
       id_guard.add(fresh);
-      auto next_authenticator = make_authenticator(fresh);
-      if (next_authenticator->development() && !authenticator.get()->development()) {
+      auto next_authenticator = credentials.make(fresh);
+      if (next_authenticator->development() && !credentials.authenticator().get()->development()) {
         throw config::ConfigError(
             "auth.api_keys is now empty, so development mode would admit every program on this "
             "machine. The previous keys stay valid. Set another key, or restart the relay to use "
@@ -456,7 +343,7 @@ struct App::Parts {
       if (settings.tls.enabled) {
         tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
-      use_keys_of(std::move(next_authenticator));
+      credentials.use(std::move(next_authenticator));
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
       warn_of(fresh);
       use_provider_key_of(fresh);
@@ -479,7 +366,7 @@ struct App::Parts {
       hurry = true;
       empty->notify();
     });
-    if (journal->failed()) {
+    if (store->journal().failed()) {
       registry.drain(session::CloseReason::storage_failure, "the transcript cannot be saved");
     } else if (settings.server.restart == config::Restart::handover) {
       registry.drain_to_next("the server is restarting; come back");
@@ -530,15 +417,12 @@ struct App::Parts {
   Registry registry;
   Revocations revocations;
   AdmissionControl admission_control;
-  Reloadable<const Authenticator> authenticator;
+  Credentials credentials;
   ServerTls tls;
   StorageWatch storage_watch;
-  StoreStart store;
-  std::unique_ptr<storage::SqliteJournal> journal;
+  StoreStart store_start;
+  std::unique_ptr<storage::Store> store;
   std::unique_ptr<session::Journal> forwarding;  ///< null, but with testing.forward_before_commit
-  std::unique_ptr<StoreReader> reader;
-  std::unique_ptr<StoreReader> admission;  ///< for reads that admit a client
-  std::unique_ptr<Merger> merger;
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<Upstream> upstream;
@@ -570,40 +454,6 @@ int App::run() {
   });
   parts_->control.run();
   return parts_->close();
-}
-
-int run_simulator(const SimulatorApp& options) {
-  Log log(options.log, without_secrets);
-  raise_file_limit();
-  asio::io_context control{1};
-  Metrics metrics(1);
-  Worker worker(metrics.tally(0));
-  simulator::Options script;
-  script.recordings_dir = options.recordings_dir;
-  script.pace = options.pace;
-  script.seed = options.seed;
-  script.faults = options.faults;
-  script.profile = options.profile;
-  SimulatorService service({script, !options.profile.empty(), options.received_file}, worker, log);
-  ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
-                                    : nullptr);
-  const config::Server limits;
-  Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
-                    http_limits(limits), connection_limits(limits), {{worker.executor(), &service}},
-                    log);
-  listener.start();
-  const std::string url = listener.url();
-  const std::string_view path = simulator::profile_named(options.profile).path;
-  log.info("simulator.ready", {{"url", "ws" + url.substr(4) + std::string(path)}});
-  announce(options.ready_file, url);
-  asio::basic_signal_set<Executor> signals(control.get_executor(), SIGTERM, SIGINT);
-  signals.async_wait([&](error_code, int) {
-    listener.stop();
-    control.stop();
-  });
-  control.run();
-  worker.join();
-  return 0;
 }
 
 }  // namespace verbatim::server

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <string>
 
 #include "config/settings.hpp"
 
@@ -33,21 +32,5 @@ class App {
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };
-
-/// Options of `verbatim simulate`, the simulated provider.
-struct SimulatorApp {
-  Endpoint listen{"127.0.0.1", 0};
-  std::filesystem::path recordings_dir;
-  std::filesystem::path ready_file;
-  config::Tls tls;
-  double pace = 1.0;
-  std::uint64_t seed = 1;
-  std::string faults;
-  std::string
-      profile;  ///< not empty: imitate this provider's profile, its admission checks included
-  std::filesystem::path received_file;  ///< not empty: write client events to this file
-  LogOptions log;
-};
-int run_simulator(const SimulatorApp& options);
 
 }  // namespace verbatim::server

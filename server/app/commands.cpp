@@ -18,21 +18,17 @@
 #include "server/app/data_dir.hpp"
 #include "server/app/health_check.hpp"
 #include "server/app/process.hpp"
+#include "server/app/simulator_app.hpp"
 #include "server/net/tls.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 #include "server/relay/access/token_terms.hpp"
 #include "server/relay/session_driver.hpp"
-#include "server/relay/session_eraser.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "session/protocol/recording.hpp"
 #include "session/protocol/replay.hpp"
 #include "simulator/profile.hpp"
-#include "storage/maintenance/recovery.hpp"
-#include "storage/sqlite/database.hpp"
-#include "storage/sqlite/store_files.hpp"
-#include "storage/store/client_tokens.hpp"
-#include "storage/store/transcript_store.hpp"
+#include "storage/maintenance/offline_store.hpp"
 
 namespace verbatim::server {
 
@@ -102,15 +98,13 @@ struct TokenRequest {
 bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (claims.session_open || !std::filesystem::exists(file)) return false;
-  storage::require_whole_store(file, settings.storage.fallback_dir);
-  const auto owner = storage::TranscriptStore(file).owner_of(claims.session_id);
+  const auto owner = store_of(settings).find_owner(claims.session_id);
   return owner && *owner != claims.user;
 }
 
 /// Stores the token so that it can be listed and revoked. Its signature alone makes it valid.
 void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
-  const std::filesystem::path file = database_in(settings.server.data_dir);
-  if (!std::filesystem::exists(file)) return;
+  if (!std::filesystem::exists(database_in(settings.server.data_dir))) return;
   try {
     storage::ClientToken token;
     token.id = claims.id;
@@ -119,8 +113,7 @@ void write_down(const config::Settings& settings, const TokenClaims& claims, std
     token.session_open = claims.session_open;
     token.created_at = wall;
     token.expires_at = claims.expires_at_s * 1000;
-    storage::Database database(file);
-    storage::save_client_token(database, token);
+    store_of(settings).save_token(token);
   } catch (const storage::StorageError& error) {
     std::cerr << "verbatim: the token is valid, but it cannot be listed or revoked: "
               << error.what() << "\n";
@@ -199,18 +192,10 @@ int keygen(const Common& common) {
   return exit_code::ok;
 }
 
-storage::TranscriptStore open_store(const Common& common) {
-  const config::Settings settings = common.settings();
-  const std::filesystem::path file = database_in(settings.server.data_dir);
-  storage::require_whole_store(file, settings.storage.fallback_dir);
-  return storage::TranscriptStore(file);
-}
-
 int sessions_list(const Common& common, std::size_t limit) {
-  storage::TranscriptStore store = open_store(common);
   storage::SessionFilter filter;
   filter.limit = limit;
-  const storage::SessionPage page = store.list(filter);
+  const storage::SessionPage page = store_of(common.settings()).list_sessions(filter);
   if (common.as_json) {
     json sessions = json::array();
     for (const auto& one : page.sessions) sessions.push_back(to_json(one));
@@ -229,8 +214,7 @@ int sessions_list(const Common& common, std::size_t limit) {
 }
 
 int sessions_show(const Common& common, const std::string& id) {
-  storage::TranscriptStore store = open_store(common);
-  const auto session = store.session(id);
+  const auto session = store_of(common.settings()).find_session(id);
   if (!session) return fail("there is no session " + id, exit_code::not_found);
   print(to_json(*session));
   return exit_code::ok;
@@ -239,44 +223,41 @@ int sessions_show(const Common& common, const std::string& id) {
 int sessions_export(const Common& common, const std::string& id, const std::string& format,
                     const std::string& attempt) {
   const session::Format chosen = format_or_throw(format);
-  storage::TranscriptStore store = open_store(common);
-  std::string text;
-  if (attempt == "all") {
-    const auto views = store.transcripts(id);
-    if (!views) return fail("there is no session " + id, exit_code::not_found);
-    text = session::render(id, *views, chosen);
-  } else {
-    const auto number = attempt.empty() ? std::nullopt : std::optional<int>(std::stoi(attempt));
-    const auto view = store.transcript(id, number);
-    if (!view) return fail("there is no such session or attempt: " + id, exit_code::not_found);
-    text = session::render(*view, chosen);
+  storage::TranscriptRequest request;
+  request.session_id = id;
+  request.all_attempts = attempt == "all";
+  if (!request.all_attempts && !attempt.empty()) request.attempt = std::stoi(attempt);
+  const auto views = store_of(common.settings()).read_transcripts(request);
+  if (!views) {
+    const char* const what =
+        request.all_attempts ? "there is no session " : "there is no such session or attempt: ";
+    return fail(what + id, exit_code::not_found);
   }
+  const std::string text = request.all_attempts ? session::render(id, *views, chosen)
+                                                : session::render(views->front(), chosen);
   std::cout << text;
   if (chosen == session::Format::json) std::cout << "\n";
   return exit_code::ok;
 }
 
 int sessions_delete(const Common& common, const std::string& id) {
-  {
-    storage::TranscriptStore store = open_store(common);
-    const auto session = store.session(id);
-    if (!session) return fail("there is no session " + id, exit_code::not_found);
-    if (session->status == session::SessionStatus::live ||
-        session->status == session::SessionStatus::detached) {
-      return fail("session " + id + " is live; end it first", exit_code::failed);
-    }
-  }
   const config::Settings settings = common.settings();
+  const storage::OfflineStore store = store_of(settings);
+  const auto session = store.find_session(id);
+  if (!session) return complain("there is no session " + id, exit_code::not_found);
+  if (session->status == session::SessionStatus::live ||
+      session->status == session::SessionStatus::detached) {
+    return complain("session " + id + " is live; end it first", exit_code::failed);
+  }
   // First: if it cannot be removed, the session still exists and can be erased again.
   if (!erase_captured(settings.capture.dir, id)) {
     return fail("cannot remove every captured file of session " + id + " from " +
                     settings.capture.dir.string() + "; nothing else of it was erased",
                 exit_code::failed);
   }
-  storage::Database database(database_in(settings.server.data_dir));
-  if (!erase_beside_server(database, id)) {
+  if (const auto log = store.erase_session(id)) {
     return fail("session " + id + " is erased, but its text is still in the write-ahead log " +
-                    storage::log_of(database.file()).string() +
+                    log->string() +
                     ", because another process is reading that log. The server empties the log "
                     "when it erases the next session or stops",
                 exit_code::failed);

@@ -11,8 +11,6 @@
 #include "storage/journal/segment.hpp"
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
-#include "storage/sqlite/database.hpp"
-#include "storage/store/webhook_outbox.hpp"
 
 namespace verbatim::server {
 
@@ -78,6 +76,10 @@ std::string quantity(std::size_t count, const std::string& thing) {
 }
 
 }  // namespace
+
+storage::OfflineStore store_of(const config::Settings& settings) {
+  return {database_in(settings.server.data_dir), settings.storage.fallback_dir};
+}
 
 int backup(const Common& common, const std::string& data_dir, const std::string& file) {
   const config::Settings settings = settings_for(common, data_dir);
@@ -205,10 +207,8 @@ int recover(const Common& common, bool dry_run) {
 }
 
 int list_deliveries(const Common& common, bool dead_only) {
-  const fs::path file = whole_store(common.settings());
-  storage::Database database(file, {.access = storage::Access::read_only});
   json list = json::array();
-  for (const storage::Delivery& one : storage::undelivered(database, dead_only)) {
+  for (const storage::Delivery& one : store_of(common.settings()).undelivered(dead_only)) {
     const storage::Message& message = one.message;
     list.push_back({{"message", message.public_id},
                     {"type", to_string(message.kind)},
@@ -228,12 +228,9 @@ int list_deliveries(const Common& common, bool dead_only) {
 }
 
 int redrive_deliveries(const Common& common, const std::string& message) {
-  const fs::path file = whole_store(common.settings());
-  storage::Database database(file);
-  storage::Transaction transaction(database);
-  const auto count = storage::redrive(
-      database, message.empty() ? std::nullopt : std::optional<std::string>(message));
-  transaction.commit();
+  const auto count =
+      store_of(common.settings())
+          .redrive(message.empty() ? std::nullopt : std::optional<std::string>(message));
   if (common.as_json) {
     print({{"redriven", count}});
   } else {

@@ -3,8 +3,12 @@
 #pragma once
 
 #include "server/app/command_line.hpp"
+#include "storage/maintenance/offline_store.hpp"
 
 namespace verbatim::server {
+
+/// Throws, and changes nothing, if a part of the store is missing.
+storage::OfflineStore store_of(const config::Settings& settings);
 
 /// `data_dir`: the data directory; empty: the configured one.
 int backup(const Common& common, const std::string& data_dir, const std::string& file);

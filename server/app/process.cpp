@@ -2,8 +2,12 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <nlohmann/json.hpp>
+
+#include "base/files.hpp"
 
 namespace verbatim::server {
 
@@ -15,5 +19,10 @@ void raise_file_limit() {
 }
 
 int forbid_dumps() { return ::prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : errno; }
+
+void write_ready_file(const std::filesystem::path& file, const std::string& url) {
+  if (file.empty()) return;
+  write_file_atomically(file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
+}
 
 }  // namespace verbatim::server

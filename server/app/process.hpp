@@ -1,6 +1,9 @@
-// Process-wide system settings: limits on open files and on core dumps. Call them at start, on the
-// main thread.
+// The process: its limits on open files and on core dumps, and the file that says that it is ready.
+// Call them at start, on the main thread.
 #pragma once
+
+#include <filesystem>
+#include <string>
 
 namespace verbatim::server {
 
@@ -12,5 +15,8 @@ void raise_file_limit();
 /// memory holds the provider's key, tokens and transcript text. Returns 0, or the errno of the
 /// failure.
 int forbid_dumps();
+
+/// Writes the process id and the URL at which it now accepts connections. Empty path: does nothing.
+void write_ready_file(const std::filesystem::path& file, const std::string& url);
 
 }  // namespace verbatim::server

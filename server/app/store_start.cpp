@@ -2,35 +2,37 @@
 
 #include <utility>
 
-#include "server/relay/session_driver.hpp"
+#include "base/clock.hpp"
+#include "server/app/data_dir.hpp"
 
 namespace verbatim::server {
 
-namespace {
-
-storage::JournalOptions journal_options(const config::Settings& all,
-                                        const std::filesystem::path& file,
-                                        const std::filesystem::path& ballast) {
-  const config::Journal& settings = all.journal;
-  storage::JournalOptions options;
-  options.file = file;
-  options.durability = settings.durability == config::Durability::power
-                           ? storage::Durability::power
-                           : storage::Durability::process;
-  options.queue_bytes_max = settings.queue_bytes_max;
-  options.batch_rows_max = settings.batch_rows_max;
-  options.batch_bytes_max = settings.batch_bytes_max;
-  options.busy_timeout_ms = settings.busy_timeout.count();
-  options.full_retry_ms = settings.full_retry.count();
-  options.slow_commit_ms = settings.slow_commit.count();
-  options.stuck_commit_ms = settings.stuck_commit.count();
-  options.fallback_dir = all.storage.fallback_dir;
-  options.ballast = ballast;
-  options.wal_checkpoint_bytes = settings.wal_checkpoint_bytes;
-  return options;
+void StoreStart::require_whole(const config::Settings& settings) {
+  storage::require_whole_store(database_in(settings.server.data_dir),
+                               settings.storage.fallback_dir);
 }
 
-}  // namespace
+storage::SqliteStoreOptions StoreStart::options() const {
+  const config::Journal& journal = settings_.journal;
+  storage::SqliteStoreOptions options;
+  options.journal.file = database_;
+  options.journal.durability = journal.durability == config::Durability::power
+                                   ? storage::Durability::power
+                                   : storage::Durability::process;
+  options.journal.queue_bytes_max = journal.queue_bytes_max;
+  options.journal.batch_rows_max = journal.batch_rows_max;
+  options.journal.batch_bytes_max = journal.batch_bytes_max;
+  options.journal.busy_timeout_ms = journal.busy_timeout.count();
+  options.journal.full_retry_ms = journal.full_retry.count();
+  options.journal.slow_commit_ms = journal.slow_commit.count();
+  options.journal.stuck_commit_ms = journal.stuck_commit.count();
+  options.journal.fallback_dir = settings_.storage.fallback_dir;
+  options.journal.ballast = watch_.ballast();
+  options.journal.wal_checkpoint_bytes = journal.wal_checkpoint_bytes;
+  options.merged_bytes_max = settings_.posts.merged_bytes_max;
+  options.spill_folder = settings_.server.data_dir;
+  return options;
+}
 
 void StoreStart::recover() {
   const storage::RecoveryReport report =
@@ -52,29 +54,36 @@ void StoreStart::recover() {
                               {"unreadable_rows", report.unreadable_rows}});
 }
 
-std::unique_ptr<storage::SqliteJournal> StoreStart::open_now() {
-  recover();
-  return std::make_unique<storage::SqliteJournal>(
-      journal_options(settings_, database_, watch_.ballast()), watch_);
+std::unique_ptr<storage::Store> StoreStart::open() {
+  auto store = open_store();
+  store_ = store.get();
+  return store;
 }
 
-std::unique_ptr<storage::SqliteJournal> StoreStart::open() {
+std::unique_ptr<storage::SqliteStore> StoreStart::open_store() {
   storage::require_whole_store(database_, settings_.storage.fallback_dir);
   logs_ = storage::read_logs(database_, settings_.storage.fallback_dir);
   for (bool ballast_given_up = false; true; ballast_given_up = true) {
     try {
-      return open_now();
+      recover();
+      return std::make_unique<storage::SqliteStore>(options(), watch_, log_);
     } catch (const storage::StorageError& error) {
       if (error.failure() != storage::Failure::disk_full || !std::filesystem::exists(database_))
         throw;
       std::error_code none_there;
       if (ballast_given_up || !std::filesystem::remove(watch_.ballast(), none_there))
-        return begin_without(error);
+        return open_without_room(error);
     }
   }
 }
 
-std::unique_ptr<storage::SqliteJournal> StoreStart::begin_without(
+bool StoreStart::catch_up() {
+  if (!behind_.exchange(false)) return false;
+  store_->open_anew();
+  return true;
+}
+
+std::unique_ptr<storage::SqliteStore> StoreStart::open_without_room(
     const storage::StorageError& why) {
   log_.error("storage.trouble",
              {{"state", to_string(storage::JournalState::unavailable)},
@@ -83,11 +92,11 @@ std::unique_ptr<storage::SqliteJournal> StoreStart::begin_without(
               {"now",
                "stored sessions can be read, but no new session is admitted; recovery runs and "
                "the journal opens as soon as the disk has free space"}});
-  storage::JournalOptions options = journal_options(settings_, database_, watch_.ballast());
-  options.begin_without = why;
-  options.prepare = [this] { recover(); };
+  storage::SqliteStoreOptions later = options();
+  later.journal.begin_without = why;
+  later.journal.prepare = [this] { recover(); };
   behind_ = true;
-  return std::make_unique<storage::SqliteJournal>(std::move(options), watch_);
+  return std::make_unique<storage::SqliteStore>(std::move(later), watch_, log_);
 }
 
 }  // namespace verbatim::server

@@ -1,5 +1,6 @@
-// Prepares the store at start: recovers it and opens the journal. Neither works on a full disk. The
-// server then begins without a journal, serves reads, and recovers once there is room.
+// Chooses, recovers and opens the store at start; the only place of the server that knows which
+// store there is. Neither recovery nor a journal is possible on a full disk. The server then begins
+// without a journal, serves reads, and recovers once there is room.
 //
 // On the starting thread; a later recovery on the journal's thread, before
 // StorageWatch::on_healed().
@@ -13,8 +14,8 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/storage_monitor.hpp"
-#include "storage/journal/sqlite_journal.hpp"
 #include "storage/maintenance/recovery.hpp"
+#include "storage/sqlite_store/sqlite_store.hpp"
 
 namespace verbatim::server {
 
@@ -24,19 +25,24 @@ class StoreStart {
              Log& log)
       : settings_(settings), database_(std::move(database)), watch_(watch), log_(log) {}
 
-  /// Recovers the store and opens the journal. Throws StorageError if the store cannot be used, or
-  /// if there is none and no room to create one.
-  std::unique_ptr<storage::SqliteJournal> open();
+  /// Throws, and changes nothing, if a part of the store is missing.
+  static void require_whole(const config::Settings& settings);
 
-  /// Returns true once if the server began without the journal.
-  bool take_catching_up() { return behind_.exchange(false); }
+  /// Recovers the store and opens it. Throws StorageError if it cannot be used, or if there is none
+  /// and no room to create one. The result must not outlive this object.
+  std::unique_ptr<storage::Store> open();
+
+  /// The disk has room again. Returns true once if the store was opened without it: its reads then
+  /// begin anew, after a recovery.
+  bool catch_up();
   /// Number of suspended attempts that the last recovery has left.
   std::size_t suspended() const { return suspended_; }
 
  private:
   void recover();
-  std::unique_ptr<storage::SqliteJournal> open_now();
-  std::unique_ptr<storage::SqliteJournal> begin_without(const storage::StorageError& why);
+  storage::SqliteStoreOptions options() const;
+  std::unique_ptr<storage::SqliteStore> open_store();
+  std::unique_ptr<storage::SqliteStore> open_without_room(const storage::StorageError& why);
 
   const config::Settings& settings_;
   const std::filesystem::path database_;
@@ -45,6 +51,7 @@ class StoreStart {
   storage::StoreLogs logs_;  ///< as found before the store was opened
   std::size_t suspended_ = 0;
   std::atomic<bool> behind_{false};
+  storage::SqliteStore* store_ = nullptr;  ///< what open() has returned
 };
 
 }  // namespace verbatim::server

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json/view.hpp"
+#include "server/net/from_callback.hpp"
 #include "server/net/ws_handshake.hpp"
 #include "server/relay/access/token_content.hpp"
 #include "server/relay/access/token_judgement.hpp"
@@ -14,7 +15,6 @@
 #include "server/relay/binary_audio_peer.hpp"
 #include "server/relay/client_rejoin.hpp"
 #include "session/relay_events.hpp"
-#include "storage/journal/spill_file.hpp"
 
 namespace verbatim::server {
 
@@ -155,18 +155,17 @@ Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint:
     const RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
   const std::int64_t window = parts_.settings.session.resume_window.count();
-  const auto read = [use = use_of(*call.token, call.session_id), window,
-                     at = now().wall](storage::TranscriptStore& store) {
-    return storage::token_standing(store.database(), use, at, window);
+  const auto start = [&](auto done) {
+    parts_.store.judge_token(use_of(*call.token, call.session_id), {now().wall, window}, done);
   };
-  auto found =
-      co_await parts_.reader.run<storage::TokenStanding>(worker.executor(), read, "a client token");
-  if (const auto* error = std::get_if<1>(&found)) {
-    parts_.log.error("store.read_failed", {{"why", error->what()}});
+  auto found = co_await from_callback<storage::StoreResult<storage::TokenStanding>>(
+      worker.executor(), start);
+  if (!found) {
+    parts_.log.error("store.read_failed", {{"why", found.error().what()}});
     co_return openai_error(503, "storage_unavailable",
                            "The session's configuration cannot be read.");
   }
-  storage::TokenStanding& standing = std::get<0>(found);
+  storage::TokenStanding& standing = *found;
   if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
     co_return openai_error(refused->status, refused->code, refused->message);
   if (!standing.stored) co_return Token();
@@ -181,19 +180,12 @@ Awaitable<bool> RealtimeEndpoint::note_use(const RealtimeCall& call, Worker& wor
   const bool noted = call.token && !call.token->id.empty() && call.token->session_open &&
                      call.token->session_id != call.session_id;
   if (!noted) co_return true;
-  using Failed = std::optional<storage::StorageError>;
-  const auto start = [this, &call](auto done) {
-    parts_.journal.execute(
-        [id = call.token->id, session = call.session_id](storage::Database& database) {
-          storage::note_token_use(database, id, session);
-        },
-        [done](const storage::StorageError* error) mutable {
-          done(error ? Failed(*error) : Failed());
-        });
+  const auto start = [&](auto done) {
+    parts_.store.note_token_use(call.token->id, call.session_id, done);
   };
-  const Failed failed = co_await from_callback<Failed>(worker.executor(), start);
-  if (failed) parts_.log.error("client_secret.use_not_noted", {{"why", failed->what()}});
-  co_return !failed;
+  const auto outcome = co_await from_callback<storage::StoreResult<>>(worker.executor(), start);
+  if (!outcome) parts_.log.error("client_secret.use_not_noted", {{"why", outcome.error().what()}});
+  co_return outcome.has_value();
 }
 
 Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpRequest request,
@@ -259,7 +251,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
                                  descriptors_retry_seconds));
   }
   auto entered = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
-                                                         parts_.reader, worker.executor());
+                                                         parts_.store, worker.executor());
   if (auto* refusal = std::get_if<NotAdmitted>(&entered))
     co_return not_admitted(std::move(*refusal));
   const auto& users_place = std::get<AdmissionControl::Permit>(entered);
@@ -283,7 +275,7 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
         worker);
   } catch (...) {
     // An exception before or after the conversation. Only the first ending of an attempt counts.
-    parts_.conversations.close(attempt, {CloseReason::upstream_error, now().wall, {}});
+    parts_.journal.close(attempt, {CloseReason::upstream_error, now().wall, {}});
     throw;
   }
   co_return std::nullopt;
@@ -298,11 +290,11 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
         storage_retry_seconds);
   };
   auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
-  if (const auto* error = std::get_if<storage::StorageError>(&left)) co_return unkept(*error);
-  if (auto* taken = std::get_if<SuspendedSessions::Taken>(&left)) {
+  if (!left) co_return unkept(left.error());
+  if (*left) {
     Begun begun;
-    begun.opened = taken->opened;
-    begun.taken = std::move(*taken);
+    begun.opened = (*left)->opened;
+    begun.taken = *std::move(left);
     co_return begun;
   }
   const bool expired = call.token && call.token->expires_at_s * 1000 <= now().wall;
@@ -319,25 +311,13 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
   if (!call.transcription)
     spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
   spec.now = now().wall;
-  using Outcome = std::variant<storage::OpenedAttempt, storage::StorageError>;
-  const auto start = [this, &spec](auto done) {
-    parts_.journal.open_attempt(
-        spec, [done](storage::OpenedAttempt opened, const storage::StorageError* error) mutable {
-          if (error) {
-            done(Outcome(std::in_place_index<1>, *error));
-          } else {
-            done(Outcome(std::in_place_index<0>, opened));
-          }
-        });
-  };
-  const Outcome outcome = co_await from_callback<Outcome>(worker.executor(), start);
-  if (const auto* error = std::get_if<storage::StorageError>(&outcome)) {
-    if (error->failure() == storage::Failure::not_found) {
-      co_return openai_error(404, "session_not_found", "There is no such session.");
-    }
-    co_return unkept(*error);
-  }
-  co_return Begun{std::get<0>(outcome), std::nullopt};
+  const auto start = [&](auto done) { parts_.store.open_attempt(std::move(spec), done); };
+  const auto opened = co_await from_callback<storage::StoreResult<storage::OpenedAttempt>>(
+      worker.executor(), start);
+  if (opened) co_return Begun{*opened, std::nullopt};
+  if (opened.error().failure() == storage::Failure::not_found)
+    co_return openai_error(404, "session_not_found", "There is no such session.");
+  co_return unkept(opened.error());
 }
 
 Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& call,
@@ -382,8 +362,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};
-  session::RealtimeSession session(std::move(identity), std::move(options), parts_.conversations,
-                                   now());
+  session::RealtimeSession session(std::move(identity), std::move(options), parts_.journal, now());
   if (begun.taken) {
     session.take_up(std::move(begun.taken->transcript),
                     session::SessionSettings::from_json(std::move(begun.taken->settings_json)),
@@ -391,8 +370,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
   if (!begun.taken) {  // a resumed conversation has its own
-    session.spill_to(std::make_unique<storage::SpillFile>(settings.server.data_dir),
-                     settings.session.items_in_memory);
+    session.spill_to(parts_.store.new_spill(), settings.session.items_in_memory);
   }
   if (!client) {
     session.client_gone({false, 0, "gone during the upgrade"}, now());
@@ -409,9 +387,9 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   if (parts_.capture) {
     driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
   }
-  auto driver = std::make_unique<SessionDriver>(worker, std::move(session), parts_.conversations,
-                                                std::move(client), parts_.upstream,
-                                                std::move(driver_options), parts_.log);
+  auto driver =
+      std::make_unique<SessionDriver>(worker, std::move(session), parts_.journal, std::move(client),
+                                      parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events && !begun.taken) {
     driver->greet(session::session_event(call.session_id, opened.number,
                                          settings.session.resume_window.count()));

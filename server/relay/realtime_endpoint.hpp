@@ -24,9 +24,8 @@
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
 #include "server/relay/upstream.hpp"
-#include "server/store/store_reader.hpp"
-#include "storage/journal/sqlite_journal.hpp"
-#include "storage/store/client_tokens.hpp"
+#include "session/transcript/journal.hpp"
+#include "storage/store/admission_store.hpp"
 
 namespace verbatim::server {
 
@@ -34,10 +33,9 @@ struct RealtimeParts {
   const config::Settings& settings;
   const Reloadable<const Authenticator>& authenticator;
   const Upstream& upstream;
-  storage::SqliteJournal& journal;
-  session::Journal& conversations;  ///< the journal's interface for sessions
+  storage::AdmissionStore& store;
+  session::Journal& journal;
   const StorageWatch& storage;
-  StoreReader& reader;
   Registry& registry;
   const Revocations& revocations;
   SuspendedSessions& suspended;
@@ -66,7 +64,7 @@ class RealtimeEndpoint {
   /// A conversation that is new, or that the previous process has suspended.
   struct Begun {
     storage::OpenedAttempt opened;
-    std::optional<SuspendedSessions::Taken> taken;
+    std::optional<storage::ResumedAttempt> taken;
   };
   Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
                                           Transport transport, Worker& worker) const;

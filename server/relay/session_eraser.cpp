@@ -1,14 +1,11 @@
 #include "server/relay/session_eraser.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <thread>
 #include <utility>
 
+#include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
 #include "server/relay/session_driver.hpp"
-#include "storage/sqlite/database.hpp"
-#include "storage/store/client_tokens.hpp"
 
 namespace verbatim::server {
 
@@ -71,23 +68,13 @@ Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& 
       co_return result;
     }
   }
-  const auto found = std::make_shared<bool>(false);
-  using Failed = std::optional<storage::StorageError>;
-  const auto start = [this, id, found](auto done) {
-    journal_.execute(
-        [id, found, at = now().wall, window = resume_window_.count()](storage::Database& database) {
-          *found = storage::erase_session(database, id);
-          // Expired tokens that were valid for this session alone.
-          if (*found) storage::prune_client_tokens(database, at, window);
-        },
-        [done](const storage::StorageError* error) mutable {
-          done(error ? Failed(*error) : Failed());
-        });
-  };
-  result.error = co_await from_callback<Failed>(executor, start);
-  if (result.error) {
+  const storage::TokenClock clock{now().wall, resume_window_.count()};
+  const auto start = [&](auto done) { sessions_.erase_session(id, clock, done); };
+  const auto erased = co_await from_callback<storage::StoreResult<bool>>(executor, start);
+  if (!erased) {
+    result.error = erased.error();
     result.outcome = Erased::Outcome::storage_failure;
-  } else if (*found) {
+  } else if (*erased) {
     result.outcome = Erased::Outcome::erased;
   }
   co_return result;
@@ -119,17 +106,17 @@ Awaitable<void> Erasure::keep_for(Executor executor, milliseconds retention) {
 
 Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
   using Ids = std::vector<std::string>;
-  const auto read = [time](storage::TranscriptStore& store) {
-    return store.ended_before(time, erased_at_a_look_max);
+  const auto start = [&](auto done) {
+    sessions_.sessions_ended_before(time, erased_at_a_look_max, {"the retention"}, done);
   };
-  auto found = co_await reader_.run<Ids>(executor, read, "the retention");
-  if (const auto* error = std::get_if<1>(&found)) {
-    log_.warn("retention.postponed", {{"why", error->what()}});
+  const auto found = co_await from_callback<storage::StoreResult<Ids>>(executor, start);
+  if (!found) {
+    log_.warn("retention.postponed", {{"why", found.error().what()}});
     co_return;
   }
   std::size_t count = 0;
   const std::string by = "storage.retention";
-  for (const std::string& id : std::get<0>(found)) {
+  for (const std::string& id : *found) {
     const Erased one = co_await erase(executor, id, Why::retention, by);
     if (one.outcome == Erased::Outcome::erased) ++count;
     if (one.outcome == Erased::Outcome::busy) break;
@@ -143,24 +130,6 @@ Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
 
 void Erasure::add_metrics(MetricsPage& page) const {
   page.add(erasure_rows, ErasureCounts{by_request_, by_retention_});
-}
-
-bool erase_beside_server(storage::Database& database, const std::string& id) {
-  {
-    // Begin with a write: a transaction that begins with a read may be unable to write later.
-    storage::Transaction transaction(database);
-    storage::erase_session(database, id);
-    transaction.commit();
-  }
-  // SQLite waits for readers, but not for the checkpoint of another process.
-  constexpr std::chrono::seconds patience{10};
-  constexpr std::chrono::milliseconds pause{20};
-  const auto deadline = Clock::now() + patience;
-  while (!database.checkpoint(storage::Database::Checkpoint::truncate)) {
-    if (Clock::now() >= deadline) return false;
-    std::this_thread::sleep_for(pause);
-  }
-  return true;
 }
 
 }  // namespace verbatim::server

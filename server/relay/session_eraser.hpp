@@ -2,7 +2,7 @@
 // that both remove the same things: database records and captured streams. Each erasure is logged.
 //
 // Any thread. The search for old sessions runs on the control thread and erases one session in each
-// change, so that conversations need not wait. Errors are values, but where stated otherwise.
+// change, so that conversations need not wait. Errors are values.
 #pragma once
 
 #include <atomic>
@@ -14,8 +14,7 @@
 #include "config/settings.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/traffic_capture.hpp"
-#include "server/store/store_reader.hpp"
-#include "storage/journal/sqlite_journal.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server {
 
@@ -42,11 +41,9 @@ class Erasure {
   /// `capture`: null if capture is off.
   /// `closing_max`: how long an ended session may take to close its connections.
   /// `resume_window`: how long an expired token stays valid after the end of its session.
-  Erasure(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
-          Capture* capture, config::milliseconds closing_max, config::milliseconds resume_window,
-          Log& log)
-      : journal_(journal),
-        reader_(reader),
+  Erasure(storage::SessionStore& sessions, Registry& registry, Capture* capture,
+          config::milliseconds closing_max, config::milliseconds resume_window, Log& log)
+      : sessions_(sessions),
         registry_(registry),
         capture_(capture),
         closing_max_(closing_max),
@@ -65,8 +62,7 @@ class Erasure {
   Awaitable<Erased> erase_in_place(Executor executor, const std::string& id);
   Awaitable<void> erase_ended_before(Executor executor, TimeMs time);
 
-  storage::SqliteJournal& journal_;
-  StoreReader& reader_;
+  storage::SessionStore& sessions_;
   Registry& registry_;
   Capture* capture_;
   const config::milliseconds closing_max_;
@@ -75,10 +71,5 @@ class Erasure {
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};
 };
-
-/// For another process than the server, also while a server runs: erases the session and its traces
-/// in the write-ahead log. Waits some seconds for other users of the log. Returns false if they
-/// kept it: the text is then still in the log. Throws StorageError.
-bool erase_beside_server(storage::Database& database, const std::string& id);
 
 }  // namespace verbatim::server

@@ -100,14 +100,14 @@ StorageGauges StorageWatch::gauges() const {
   StorageGauges now;
   {
     const std::lock_guard lock(scrape_);
-    add(journal_->take_stats(), written_);
+    add(store_->take_stats(), written_);
     now.written = written_;
     now.found_logs = found_logs_;
   }
   for (std::size_t i = 0; i < failures_.size(); ++i) now.failures[i] = failures_[i].load();
-  now.state = journal_->state();
-  now.queue_bytes = journal_->queue_bytes();
-  now.log_bytes = journal_->log_bytes();
+  now.state = store_->state();
+  now.queue_bytes = store_->queue_bytes();
+  now.log_bytes = store_->log_bytes();
   now.free_bytes = free_bytes_;
   now.stalls = stalls_;
   now.log_large = log_size_ != LogSize::small;

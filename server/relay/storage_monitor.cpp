@@ -8,8 +8,6 @@
 #include <cstring>
 #include <utility>
 
-#include "storage/sqlite/log_readers.hpp"
-
 namespace verbatim::server {
 
 namespace {
@@ -52,14 +50,14 @@ void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
 }
 
 void StorageWatch::look() {
-  journal_->check(Clock::now());
+  store_->check(Clock::now());
   look_at_space();
   look_at_log();
 }
 
 /// Logs the readers that keep the write-ahead log from being reset, and aborts our own.
 void StorageWatch::look_at_log() {
-  const std::size_t bytes = journal_->log_bytes();
+  const std::size_t bytes = store_->log_bytes();
   const std::size_t most = settings_.journal.log_bytes_max;
   const LogSize before = log_size_;
   // Back to small only after the log was reset.
@@ -74,10 +72,9 @@ void StorageWatch::look_at_log() {
     readers_ = std::move(readers);
   }
   log_size_ = now;
-  for (StoreReader* reader : readers_watched_) {
-    if (now != LogSize::small && reader->break_off_if_begun_before(at - settings_.journal.read_max))
-      reads_broken_off_.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (now != LogSize::small)
+    reads_broken_off_.fetch_add(store_->break_off_reads(at - settings_.journal.read_max),
+                                std::memory_order_relaxed);
   if (now == before) return;
   const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
   const LogFields fields = {{"log_bytes", bytes},
@@ -87,24 +84,13 @@ void StorageWatch::look_at_log() {
 }
 
 std::string StorageWatch::who_reads() const {
-  std::string names;
-  for (const auto& one : storage::readers_of_log(data_dir_ / "verbatim.db")) {
-    std::string name = in_words(one);
-    if (one.process == ::getpid()) {
-      std::string reads;
-      for (const StoreReader* reader : readers_watched_)
-        if (const auto reading = reader->under_way())
-          reads += (reads.empty() ? "" : ", ") + std::string(reading->what);
-      name = "this server: " + (reads.empty() ? "webhooks or a commit" : reads);
-    }
-    names += (names.empty() ? "" : ", ") + name;
-  }
+  const std::string names = store_->log_readers();
   return names.empty() ? "the reader is not known" : "read by " + names;
 }
 
 std::string StorageWatch::log_in_words() const {
   const std::lock_guard lock(mutex_);
-  return "the write-ahead log has " + std::to_string(journal_->log_bytes() / 1024) +
+  return "the write-ahead log has " + std::to_string(store_->log_bytes() / 1024) +
          " KiB because a reader keeps it from being written anew (" + readers_ + ")";
 }
 
@@ -150,7 +136,7 @@ void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
   const auto wanted = at_most_share(settings_.storage.ballast, capacity, 32);
   std::error_code ec;
   if (wanted == 0 || ballast_refused_ || space_ != Space::enough || free < 2 * wanted ||
-      journal_->state() != JournalState::working || std::filesystem::exists(ballast(), ec)) {
+      store_->state() != JournalState::working || std::filesystem::exists(ballast(), ec)) {
     return;
   }
   const int made = ::open(ballast().c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
@@ -163,7 +149,7 @@ void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
 }
 
 std::string StorageWatch::refusal() const {
-  switch (journal_->state()) {
+  switch (store_->state()) {
     case JournalState::working:
       break;
     case JournalState::stalled:

@@ -20,10 +20,7 @@
 #include "config/settings.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/worker.hpp"
-#include "server/store/store_reader.hpp"
-#include "storage/journal/sqlite_journal.hpp"
-#include "storage/sqlite/error.hpp"
-#include "storage/sqlite/wal_file.hpp"
+#include "storage/store/health.hpp"
 
 namespace verbatim::server {
 
@@ -57,11 +54,9 @@ class StorageWatch final : public storage::JournalListener {
                const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry, Log& log,
                std::function<void()> on_end, std::function<void()> on_recover);
 
-  /// Sets the journal. Call it first.
-  void watch(storage::SqliteJournal& journal) { journal_ = &journal; }
-  /// Adds a reader: its reads may keep the write-ahead log from being reset, and are aborted then
-  /// if they last too long.
-  void watch(StoreReader& reader) { readers_watched_.push_back(&reader); }
+  /// Sets the store. Call it first. The store's reads may keep its write-ahead log from being
+  /// reset, and are aborted then if they last too long.
+  void watch(storage::StoreHealth& store) { store_ = &store; }
   /// Logs what recovery found in the write-ahead logs.
   void found(const std::vector<storage::LogFinding>& logs);
   /// Call it a few times a second, on the control thread.
@@ -101,9 +96,8 @@ class StorageWatch final : public storage::JournalListener {
   Log& log_;
   const std::function<void()> on_end_;
   const std::function<void()> on_recover_;
-  storage::SqliteJournal* journal_ = nullptr;
+  storage::StoreHealth* store_ = nullptr;
 
-  std::vector<StoreReader*> readers_watched_;
   std::atomic<LogSize> log_size_{LogSize::small};
   mutable std::mutex mutex_;
   std::string readers_;  ///< readers of a log that is too large

@@ -7,47 +7,37 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <utility>
-#include <variant>
 
 #include "base/log.hpp"
+#include "server/net/async.hpp"
 #include "server/relay/session_registry.hpp"
-#include "server/store/store_reader.hpp"
-#include "session/transcript/transcript.hpp"
-#include "storage/journal/sqlite_journal.hpp"
+#include "session/transcript/journal.hpp"
+#include "storage/store/suspended_store.hpp"
 
 namespace verbatim::server {
 
-/// Where resumed conversations keep their older items.
-struct SpillSettings {
-  std::filesystem::path folder;
-  std::size_t items_in_memory = 0;
-};
-
 class SuspendedSessions {
  public:
-  SuspendedSessions(storage::SqliteJournal& journal, StoreReader& reader, Registry& registry,
-                    std::chrono::milliseconds resume_window, SpillSettings spill, Log& log)
-      : journal_(journal),
-        reader_(reader),
+  /// All references must outlive it.
+  /// `store`: has the suspended attempts.
+  /// `journal`: ends those that are not resumed.
+  /// `items_in_memory`: a resumed conversation keeps older items elsewhere.
+  SuspendedSessions(storage::SuspendedStore& store, session::Journal& journal, Registry& registry,
+                    std::chrono::milliseconds resume_window, std::size_t items_in_memory, Log& log)
+      : store_(store),
+        journal_(journal),
         registry_(registry),
         resume_window_(resume_window),
-        spill_(std::move(spill)),
+        items_in_memory_(items_in_memory),
         log_(log) {}
 
   /// Sets the number that recovery has left. At 0 there is no search.
   void expect(std::size_t count) { left_ = count; }
 
-  struct Taken {
-    storage::OpenedAttempt opened;
-    session::Transcript transcript;
-    std::string settings_json;
-  };
-  using Outcome = std::variant<std::monostate, Taken, storage::StorageError>;
-  /// Takes the session's suspended attempt into this process. Empty result: there is none, or it is
+  using Outcome = storage::StoreResult<std::optional<storage::ResumedAttempt>>;
+  /// Takes the session's suspended attempt into this process. nullopt: there is none, or it is
   /// another user's. Precondition: the caller holds the session's id in the registry.
   Awaitable<Outcome> take_up(Executor executor, std::string session_id, std::string user);
 
@@ -58,11 +48,11 @@ class SuspendedSessions {
   Awaitable<bool> end_one(Executor executor, const std::string& session_id,
                           session::AttemptId attempt, TimeMs suspended_at);
 
-  storage::SqliteJournal& journal_;
-  StoreReader& reader_;
+  storage::SuspendedStore& store_;
+  session::Journal& journal_;
   Registry& registry_;
   const std::chrono::milliseconds resume_window_;
-  const SpillSettings spill_;
+  const std::size_t items_in_memory_;
   Log& log_;
   std::atomic<std::size_t> left_{0};
 };

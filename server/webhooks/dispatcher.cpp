@@ -13,9 +13,6 @@
 #include "server/webhooks/call.hpp"
 #include "server/webhooks/signature.hpp"
 #include "server/webhooks/webhook_metrics.hpp"
-#include "storage/sqlite/database.hpp"
-#include "storage/store/transcript_store.hpp"
-#include "storage/store/webhook_outbox.hpp"
 
 namespace verbatim::server {
 
@@ -50,24 +47,27 @@ std::vector<std::string> names_of(const config::Webhook& settings) {
   return names;
 }
 
+/// What a thread waits for.
+template <class T>
 struct Promise {
   std::mutex mutex;
   std::condition_variable wake;
-  std::optional<bool> kept;
+  std::optional<storage::StoreResult<T>> result;
 };
+
+/// Of a stop that came first.
+storage::StorageError stopped() { return {storage::Failure::other, "the server is stopping"}; }
 
 }  // namespace
 
 class Webhooks::Target {
  public:
   Target(const config::WebhookTarget& target, const config::Webhook& settings,
-         const std::filesystem::path& database, storage::SqliteJournal& journal, Log& log,
-         const std::atomic<bool>& stopping)
+         storage::OutboxStore& store, Log& log, const std::atomic<bool>& stopping)
       : target_(target),
         wanted_(wanted_by(target)),
         settings_(settings),
-        file_(database),
-        journal_(journal),
+        outbox_(store.open_outbox(target.name)),
         log_(log),
         stopping_(stopping),
         call_(target.url, target.allow_private, settings.timeout, stopping),
@@ -97,35 +97,40 @@ class Webhooks::Target {
   }
 
  private:
+  using Wait = std::chrono::milliseconds;
+
   void run() {
     while (!stopping_) {
       try {
-        pause(step());
+        const auto wait = step();
+        if (!wait && !stopping_) report_trouble(wait.error().what());
+        pause(wait.value_or(trouble_interval));
       } catch (const std::exception& error) {
-        log_.error("webhook.trouble", {{"target", target_.name}, {"why", error.what()}});
+        report_trouble(error.what());
         pause(trouble_interval);
       }
     }
   }
 
+  void report_trouble(const char* why) {
+    log_.error("webhook.trouble", {{"target", target_.name}, {"why", why}});
+  }
+
   /// Processes one message; returns the time to wait before the next step.
-  std::chrono::milliseconds step() {
-    if (!store_) {
-      // On a full disk the store may be unreadable, and no result could be stored.
-      if (journal_.state() == storage::JournalState::unavailable) return trouble_interval;
-      database_.emplace(file_, storage::Database::Options{.access = storage::Access::read_only});
-      store_.emplace(file_);
-    }
-    count();
-    const auto newest = storage::newest_message(*database_);
-    const auto message = storage::next_message(*database_, target_.name, done_with_);
+  storage::StoreResult<Wait> step() {
+    if (!outbox_->ready()) return trouble_interval;
+    if (auto counted = count(); !counted) return tl::unexpected(counted.error());
+    const auto found = ask<storage::NextMessage>(
+        [this](auto done) { outbox_->next(done_with_, std::move(done)); });
+    if (!found) return tl::unexpected(found.error());
+    const auto& message = found->message;
     if (!message) {
-      done_with_ = std::max(done_with_, newest);  // skips delivered messages in the next search
+      // Skips delivered messages in the next search.
+      done_with_ = std::max(done_with_, found->newest);
       return outbox_look_interval;
     }
     if (!wants(target_, message->kind))
-      return record(*message, DeliveryState::delivered, 0, "") ? std::chrono::milliseconds(0)
-                                                               : trouble_interval;
+      return record(*message, {DeliveryState::delivered, 0, ""}) ? Wait(0) : trouble_interval;
     const auto at = now().wall;
     const auto due = std::max(message->due_at, message->kind == MessageKind::session_ended
                                                    ? message->created_at + settings_.settle.count()
@@ -134,14 +139,14 @@ class Webhooks::Target {
     if (due > at && due - at <= longest_wait())
       return std::min<std::chrono::milliseconds>(outbox_look_interval,
                                                  std::chrono::milliseconds(due - at));
-    const bool begun = change([id = message->id, name = target_.name](storage::Database& database) {
-      storage::begin_try(database, id, name);
-    });
+    const auto begun =
+        ask<void>([this, id = message->id](auto done) { outbox_->begin_try(id, std::move(done)); });
     if (!begun) return trouble_interval;
-    const std::string body = render(*message);
-    if (body.empty())
+    const auto body = body_of(*message);
+    if (!body) return tl::unexpected(body.error());
+    if (body->empty())
       return outbox_look_interval;  // the session and its message were erased meanwhile
-    return conclude(*message, send(*message, body));
+    return conclude(*message, send(*message, *body));
   }
 
   WebhookCall::Answer send(const storage::Message& message, const std::string& body) {
@@ -158,12 +163,11 @@ class Webhooks::Target {
                               webhook_signature(secrets, message.public_id, timestamp, body)}});
   }
 
-  std::chrono::milliseconds conclude(const storage::Message& message,
-                                     const WebhookCall::Answer& answer) {
+  Wait conclude(const storage::Message& message, const WebhookCall::Answer& answer) {
     if (stopping_ && answer.status == 0)
       return outbox_look_interval;  // we aborted it, not the target
     const auto outcome = [&](DeliveryState state, TimeMs due, const std::string& why) {
-      return record(message, state, due, why) ? std::chrono::milliseconds(0) : trouble_interval;
+      return record(message, {state, due, why}) ? Wait(0) : Wait(trouble_interval);
     };
     if (answer.status >= 200 && answer.status < 300) {
       ++delivered_;
@@ -197,14 +201,17 @@ class Webhooks::Target {
     return std::max(settings_.settle, settings_.retry_max * 3 / 2).count();
   }
 
-  void count() {
+  storage::StoreResult<> count() {
     const auto at = std::chrono::steady_clock::now();
-    if (at < count_next_) return;
+    if (at < count_next_) return {};
     count_next_ = at + count_interval;
-    const auto found = storage::backlog(*database_, target_.name, done_with_, wanted_);
-    waiting_ = static_cast<std::uint64_t>(found.waiting);
-    buried_ = static_cast<std::uint64_t>(found.dead);
-    oldest_ = found.oldest.value_or(0);
+    const auto found = ask<storage::Backlog>(
+        [this](auto done) { outbox_->count(done_with_, wanted_, std::move(done)); });
+    if (!found) return tl::unexpected(found.error());
+    waiting_ = static_cast<std::uint64_t>(found->waiting);
+    buried_ = static_cast<std::uint64_t>(found->dead);
+    oldest_ = found->oldest.value_or(0);
+    return {};
   }
 
   /// Doubles with each try; a random factor between 0.5 and 1.5.
@@ -218,28 +225,35 @@ class Webhooks::Target {
   }
 
   /// The message's body from the current data; empty if the session no longer exists.
-  std::string render(const storage::Message& message) {
-    const auto session = store_->session(message.session_id);
-    const auto view = store_->transcript(message.session_id, message.attempt);
-    if (!session || !view) return {};
+  storage::StoreResult<std::string> body_of(const storage::Message& message) {
+    const auto subject = ask<std::optional<storage::MessageSubject>>(
+        [&](auto done) { outbox_->read_subject(message, std::move(done)); });
+    if (!subject) return tl::unexpected(subject.error());
+    if (!*subject) return std::string();
+    return render(message, **subject);
+  }
+
+  std::string render(const storage::Message& message, const storage::MessageSubject& subject) {
+    const storage::SessionSummary& session = subject.session;
+    const session::TranscriptView& view = subject.attempt;
     json data = {{"session_id", message.session_id},
                  {"attempt", message.attempt},
-                 {"user", session->user},
-                 {"metadata", json::parse(session->metadata_json, nullptr, false)},
-                 {"private", json::parse(session->private_json, nullptr, false)},
-                 {"status", to_string(view->status)},
-                 {"turns", view->turns.size()},
-                 {"complete", view->complete}};
-    data["close_reason"] = view->close_reason ? json(to_string(*view->close_reason)) : json();
-    data["ended_at"] = view->ended_at ? json(iso_time(*view->ended_at)) : json();
-    if (view->receipt) data["receipt"] = json::parse(session::render_receipt(*view->receipt));
+                 {"user", session.user},
+                 {"metadata", json::parse(session.metadata_json, nullptr, false)},
+                 {"private", json::parse(session.private_json, nullptr, false)},
+                 {"status", to_string(view.status)},
+                 {"turns", view.turns.size()},
+                 {"complete", view.complete}};
+    data["close_reason"] = view.close_reason ? json(to_string(*view.close_reason)) : json();
+    data["ended_at"] = view.ended_at ? json(iso_time(*view.ended_at)) : json();
+    if (view.receipt) data["receipt"] = json::parse(session::render_receipt(*view.receipt));
     if (!message.item_id.empty()) data["item_id"] = message.item_id;
     json body = {{"type", storage::to_string(message.kind)},
                  {"timestamp", iso_time(message.created_at)},
                  {"data", std::move(data)}};
     const auto dump = [&body] { return body.dump(-1, ' ', false, json::error_handler_t::replace); };
     if (message.kind == MessageKind::session_started) return dump();
-    body["data"]["transcript"] = json::parse(session::render(*view, session::Format::json));
+    body["data"]["transcript"] = json::parse(session::render(view, session::Format::json));
     std::string whole = dump();
     if (whole.size() <= settings_.body_bytes_max) return whole;
     body["data"].erase("transcript");
@@ -247,29 +261,27 @@ class Webhooks::Target {
     return dump();
   }
 
-  bool record(const storage::Message& message, DeliveryState state, TimeMs due,
-              const std::string& why) {
-    const bool recorded = change([id = message.id, name = target_.name, state, due, why,
-                                  targets = names_of(settings_)](storage::Database& database) {
-      storage::record_delivery(database, id, name, state, due, why, targets);
+  bool record(const storage::Message& message, storage::TryOutcome outcome) {
+    const auto recorded = ask<void>([&](auto done) {
+      outbox_->end_try(message.id, std::move(outcome), names_of(settings_), std::move(done));
     });
     if (recorded) done_with_ = std::max(done_with_, message.id);
-    return recorded;
+    return recorded.has_value();
   }
 
-  /// Writes through the journal and waits until it is durable. Returns false if that failed. `work`
-  /// must own its data: a stop does not wait for it.
-  template <class Work>
-  bool change(const Work& work) {
-    const auto promise = std::make_shared<Promise>();
-    journal_.execute(work, [promise](const storage::StorageError* error) {
+  /// Waits for the result of `call(done)`, but not after a stop.
+  template <class T, class Call>
+  storage::StoreResult<T> ask(const Call& call) {
+    const auto promise = std::make_shared<Promise<T>>();
+    call(storage::Done<T>([promise](storage::StoreResult<T> result) {
       const std::lock_guard lock(promise->mutex);
-      promise->kept = error == nullptr;
+      promise->result = std::move(result);
       promise->wake.notify_all();
-    });
+    }));
     std::unique_lock lock(promise->mutex);
-    while (!promise->kept && !stopping_) promise->wake.wait_for(lock, outbox_look_interval);
-    return promise->kept.value_or(false);
+    while (!promise->result && !stopping_) promise->wake.wait_for(lock, outbox_look_interval);
+    if (!promise->result) return tl::unexpected(stopped());
+    return *std::move(promise->result);
   }
 
   void pause(std::chrono::milliseconds how_long) {
@@ -280,10 +292,7 @@ class Webhooks::Target {
   config::WebhookTarget target_;
   const unsigned wanted_;
   const config::Webhook& settings_;
-  const std::filesystem::path file_;
-  std::optional<storage::Database> database_;
-  std::optional<storage::TranscriptStore> store_;
-  storage::SqliteJournal& journal_;
+  const std::unique_ptr<storage::Outbox> outbox_;
   Log& log_;
   const std::atomic<bool>& stopping_;
   WebhookCall call_;
@@ -301,15 +310,13 @@ class Webhooks::Target {
   std::thread thread_;
 };
 
-Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
-                   storage::SqliteJournal& journal, Log& log)
-    : journal_(journal), log_(log) {
+Webhooks::Webhooks(const config::Webhook& settings, storage::OutboxStore& store, Log& log)
+    : store_(store), log_(log) {
   for (const auto& target : settings.targets) kinds_ |= wanted_by(target);
   announce();
   try {
     for (const auto& target : settings.targets)
-      targets_.push_back(
-          std::make_unique<Target>(target, settings, database, journal, log, stopping_));
+      targets_.push_back(std::make_unique<Target>(target, settings, store, log, stopping_));
   } catch (...) {
     stopping_ = true;  // otherwise the join of the running threads would never end
     throw;
@@ -317,11 +324,9 @@ Webhooks::Webhooks(const config::Webhook& settings, const std::filesystem::path&
 }
 
 void Webhooks::announce() {
-  journal_.execute(
-      [kinds = kinds_](storage::Database& file) { storage::want_messages(file, kinds); },
-      [&log = log_](const storage::StorageError* error) {
-        if (error) log.error("webhook.not_announced", {{"why", error->what()}});
-      });
+  store_.want_messages(kinds_, [&log = log_](const storage::StoreResult<>& outcome) {
+    if (!outcome) log.error("webhook.not_announced", {{"why", outcome.error().what()}});
+  });
 }
 
 Webhooks::~Webhooks() {

@@ -1,19 +1,18 @@
 // Delivers messages from the outbox to webhooks: at least once, and to each target in order.
 //
-// One thread for each target, so that a target that hangs does not delay others. Each thread reads
-// by its own connections, and writes through the journal's writer.
+// One thread for each target, so that a target that hangs does not delay others. Each thread waits
+// for the store.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "storage/journal/sqlite_journal.hpp"
+#include "storage/store/outbox_store.hpp"
 
 namespace verbatim::server {
 
@@ -33,15 +32,14 @@ struct WebhookGauges {
 class Webhooks {
  public:
   /// Starts the threads, and sets in the store which kinds of messages the outbox gets from now on.
-  /// Throws std::runtime_error if libcurl cannot be initialised. `database`: the store's file.
-  /// `settings`, `journal` and `log` must outlive the object.
-  Webhooks(const config::Webhook& settings, const std::filesystem::path& database,
-           storage::SqliteJournal& journal, Log& log);
+  /// Throws std::runtime_error if libcurl cannot be initialised. All references must outlive the
+  /// object.
+  Webhooks(const config::Webhook& settings, storage::OutboxStore& store, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 
-  /// Sets in the store which kinds of messages the outbox gets. Call it again when the journal
-  /// becomes available after a start without it.
+  /// Sets in the store which kinds of messages the outbox gets. Call it again when the store can
+  /// write after a start on a full disk.
   void announce();
   /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.
   void reload(const config::Webhook& settings);
@@ -50,7 +48,7 @@ class Webhooks {
 
  private:
   class Target;
-  storage::SqliteJournal& journal_;
+  storage::OutboxStore& store_;
   Log& log_;
   unsigned kinds_ = 0;
   std::atomic<bool> stopping_{false};

@@ -1,12 +1,12 @@
 #include "storage/journal/segment.hpp"
 
 #include "session/transcript/render/render.hpp"
+#include "storage/rows/copies.hpp"
+#include "storage/rows/row_writer.hpp"
+#include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/files.hpp"
 #include "storage/sqlite/store_files.hpp"
-#include "storage/store/copies.hpp"
-#include "storage/store/row_writer.hpp"
-#include "storage/store/webhook_outbox.hpp"
 
 namespace verbatim::storage {
 namespace {

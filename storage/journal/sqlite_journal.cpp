@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <future>
-#include <limits>
 #include <thread>
 #include <utility>
 
@@ -10,9 +9,9 @@
 #include "storage/journal/checkpointer.hpp"
 #include "storage/journal/commit_queue.hpp"
 #include "storage/journal/writer.hpp"
+#include "storage/rows/event_codec.hpp"
+#include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/store/event_codec.hpp"
-#include "storage/store/row_writer.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -41,32 +40,6 @@ const JournalOptions& mark_in_use(Database& database, const JournalOptions& opti
   database.checkpoint(Database::Checkpoint::passive);
   return options;
 }
-
-}  // namespace
-
-const char* to_string(JournalState state) {
-  switch (state) {
-    case JournalState::working:
-      return "working";
-    case JournalState::stalled:
-      return "stalled";
-    case JournalState::unavailable:
-      return "unavailable";
-    case JournalState::fallback:
-      return "fallback";
-    case JournalState::failed:
-      return "failed";
-  }
-  return "?";
-}
-
-const double JournalStats::bounds[bucket_count] = {
-    0.00005, 0.0001, 0.00015, 0.0002, 0.0003, 0.0005,
-    0.00075, 0.001,  0.0015,  0.002,  0.003,  0.005,
-    0.0075,  0.01,   0.02,    0.05,   0.1,    0.25,
-    0.5,     1,      2.5,     5,      10,     std::numeric_limits<double>::infinity()};
-
-namespace {
 
 /// Everything that needs the open file.
 struct OpenJournal {

@@ -17,8 +17,9 @@
 
 #include "session/transcript/journal.hpp"
 #include "storage/sqlite/durability.hpp"
-#include "storage/sqlite/error.hpp"
 #include "storage/store/attempt.hpp"
+#include "storage/store/error.hpp"
+#include "storage/store/health.hpp"
 
 namespace verbatim::storage {
 
@@ -44,41 +45,6 @@ struct JournalOptions {
   /// reason that passes. Then it calls on_healed().
   std::optional<StorageError> begin_without;
   std::function<void()> prepare;  ///< runs before the opening, for example recovery; may be empty
-};
-
-enum class JournalState : std::uint8_t {
-  working,
-  stalled,      ///< a commit waits: the disk is full, locked or slow. Rows are held and tried again
-  unavailable,  ///< stalled for too long: sessions end. Rows are still held and tried again
-  fallback,     ///< works in the fallback directory; no new session is admitted
-  failed,       ///< final: the file is not touched again
-};
-const char* to_string(JournalState);
-
-/// Called on the writer thread unless noted. Must return at once (post to your own thread).
-class JournalListener {
- public:
-  virtual ~JournalListener() = default;
-  virtual void on_durable(session::Sequence up_to) = 0;
-  /// The journal has failed for good: nothing submitted after durable() is safe. Called once,
-  /// possibly on the thread that calls check().
-  virtual void on_failed(Failure failure, const std::string& message) = 0;
-  /// The journal is now stalled, unavailable, or in the fallback directory.
-  virtual void on_trouble(JournalState, const StorageError&) {}
-  /// The journal works again; it writes what it held.
-  virtual void on_healed() {}
-};
-
-/// Figures about the queue, for metrics. take_stats() returns and resets them.
-struct JournalStats {
-  static constexpr std::size_t bucket_count = 24;
-  /// Upper bounds, seconds, of wait_buckets (submit to durable); the last is +Inf.
-  static const double bounds[bucket_count];
-  std::uint64_t wait_buckets[bucket_count] = {};
-  double wait_sum_seconds = 0;
-  std::uint64_t commits = 0;
-  std::uint64_t rows = 0;
-  std::uint64_t bytes = 0;
 };
 
 class SqliteJournal final : public session::Journal {

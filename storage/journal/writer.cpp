@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/store/row_writer.hpp"
+#include "storage/rows/row_writer.hpp"
 
 namespace verbatim::storage {
 namespace {

@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "session/transcript/close_reason.hpp"
+#include "storage/rows/event_codec.hpp"
+#include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
-#include "storage/store/event_codec.hpp"
-#include "storage/store/row_writer.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -128,7 +128,7 @@ StoreCheck check_file(const std::filesystem::path& file, bool served) try {
   return check;
 } catch (const StorageError& error) {
   // A file too damaged to open is also a finding.
-  const bool sqlite_says_so = error.failure() == Failure::corrupt && error.sqlite_code() != 0;
+  const bool sqlite_says_so = error.failure() == Failure::corrupt && error.native_code() != 0;
   if (!sqlite_says_so) throw;
   StoreCheck check;
   check.integrity = error.what();

@@ -4,14 +4,14 @@
 #include <set>
 
 #include "storage/journal/segment.hpp"
+#include "storage/rows/client_tokens.hpp"
+#include "storage/rows/event_codec.hpp"
+#include "storage/rows/fold.hpp"
+#include "storage/rows/row_writer.hpp"
+#include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/store_files.hpp"
-#include "storage/store/client_tokens.hpp"
-#include "storage/store/event_codec.hpp"
-#include "storage/store/fold.hpp"
-#include "storage/store/row_writer.hpp"
-#include "storage/store/transcript_store.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -88,7 +88,7 @@ Inspection inspect(const std::filesystem::path& file, const LogReport& its_log, 
 } catch (const StorageError& error) {
   if (error.failure() != Failure::corrupt) throw;
   return {false, "its first pages cannot be read (SQLite code " +
-                     std::to_string(error.sqlite_code()) + ")"};
+                     std::to_string(error.native_code()) + ")"};
 }
 
 void refuse_damaged(const std::filesystem::path& file, const std::string& integrity) {

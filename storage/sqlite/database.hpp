@@ -15,8 +15,8 @@
 #include <unordered_map>
 
 #include "storage/sqlite/durability.hpp"
-#include "storage/sqlite/error.hpp"
 #include "storage/sqlite/query.hpp"
+#include "storage/store/error.hpp"
 
 struct sqlite3;
 struct sqlite3_io_methods;

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "storage/sqlite/error.hpp"
+#include "storage/store/error.hpp"
 
 namespace verbatim::storage {
 

@@ -1,7 +1,7 @@
 #include "storage/sqlite/schema.hpp"
 
 #include "storage/sqlite/database.hpp"
-#include "storage/sqlite/error.hpp"
+#include "storage/store/error.hpp"
 
 namespace verbatim::storage {
 namespace {
@@ -226,7 +226,7 @@ int identify(Database& database) {
     return 0;
   } catch (const StorageError& error) {
     constexpr int not_a_database = 26;
-    if (error.sqlite_code() == not_a_database) refuse_foreign(database);
+    if (error.native_code() == not_a_database) refuse_foreign(database);
     throw;
   }
 }

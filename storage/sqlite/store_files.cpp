@@ -5,7 +5,7 @@
 #include <fstream>
 #include <string>
 
-#include "storage/sqlite/error.hpp"
+#include "storage/store/error.hpp"
 
 namespace verbatim::storage {
 namespace {

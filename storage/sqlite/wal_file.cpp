@@ -294,24 +294,6 @@ LogFinding cut_log(const LogReport& report) {
 
 }  // namespace
 
-const char* to_string(LogState state) {
-  switch (state) {
-    case LogState::missing:
-      return "missing";
-    case LogState::empty:
-      return "empty";
-    case LogState::whole:
-      return "whole";
-    case LogState::cut_short:
-      return "cut_short";
-    case LogState::unreadable:
-      return "unreadable";
-    case LogState::damaged:
-      return "damaged";
-  }
-  return "?";
-}
-
 bool has_readable_log(const fs::path& database) {
   const fs::path file = log_of(database);
   std::error_code gone;

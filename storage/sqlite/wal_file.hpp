@@ -23,17 +23,9 @@
 #include <optional>
 #include <string>
 
-namespace verbatim::storage {
+#include "storage/store/health.hpp"
 
-enum class LogState : std::uint8_t {
-  missing,     ///< there is no WAL
-  empty,       ///< it has no bytes, or only an invalid header
-  whole,       ///< every frame up to the last commit is good, and nothing suspicious lies behind it
-  cut_short,   ///< ends within a transaction that was not synced, as after a power cut
-  unreadable,  ///< its header is damaged: SQLite reads nothing from it
-  damaged,     ///< frames that were synced cannot be read
-};
-const char* to_string(LogState);
+namespace verbatim::storage {
 
 struct LogReport {
   LogState state = LogState::missing;
@@ -54,14 +46,6 @@ bool has_readable_log(const std::filesystem::path& database);
 /// Reads the WAL of `database`. If the WAL's header is damaged, the database's header gives the
 /// page size.
 LogReport read_log(const std::filesystem::path& database);
-
-/// A problem of a WAL, for the log and the reports.
-struct LogFinding {
-  std::filesystem::path log;
-  LogState state = LogState::whole;
-  bool lost = false;  ///< durable rows are missing, or that cannot be ruled out
-  std::string what;   ///< the problem in words
-};
 
 /// nullopt if a kill, a power cut or an orderly end explains the WAL. `clean`: the database records
 /// that the last program ended in order.

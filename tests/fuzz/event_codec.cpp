@@ -5,7 +5,7 @@
 
 #include <boost/crc.hpp>
 
-#include "storage/store/event_codec.hpp"
+#include "storage/rows/event_codec.hpp"
 
 using namespace verbatim;
 using namespace verbatim::storage;

@@ -7,7 +7,7 @@
 #include <unordered_set>
 
 #include "session/transcript/transcript.hpp"
-#include "storage/store/event_codec.hpp"
+#include "storage/rows/event_codec.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/support/memory_spill.hpp"
 

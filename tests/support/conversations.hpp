@@ -11,8 +11,8 @@
 
 #include "session/transcript/render/render.hpp"
 #include "session/transcript/transcript.hpp"
-#include "storage/store/transcript_store.hpp"
-#include "storage/store/webhook_outbox.hpp"
+#include "storage/rows/transcript_store.hpp"
+#include "storage/rows/webhook_outbox.hpp"
 #include "tests/support/journal_driver.hpp"
 
 namespace verbatim::test {

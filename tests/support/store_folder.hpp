@@ -10,9 +10,9 @@
 #include <catch2/catch.hpp>
 
 #include "session/transcript/transcript.hpp"
+#include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/store_files.hpp"
-#include "storage/store/transcript_store.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -8,6 +8,7 @@
 #include "server/net/body_source.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/relay/traffic_capture.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server::handlers {
 
@@ -46,10 +47,10 @@ class CapturedStream final : public BodySource {
 Awaitable<HttpResponse> show_captured(const ApiServices& api, RequestContext& context) {
   auto asked = read_attempt(context.request);
   if (!asked) co_return std::move(asked).error();
-  const auto read = [id = context.id](storage::TranscriptStore& store) {
-    return store.session(id);
+  const auto call = [&](auto done) {
+    api.sessions.find_session(context.id, {"GET .../captured", context.share()}, done);
   };
-  auto session = co_await read_merged(api, context, read, "GET .../captured");
+  auto session = co_await find_in_store<storage::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
   const int latest = session->attempts.empty() ? 1 : session->attempts.back().number;
   const int attempt = asked->value_or(latest);

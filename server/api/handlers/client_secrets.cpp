@@ -1,5 +1,4 @@
 // The calls of the API that make, list and revoke client tokens.
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
@@ -18,7 +17,8 @@
 #include "server/relay/access/token_content.hpp"
 #include "server/relay/session_registry.hpp"
 #include "session/protocol/beta_shapes.hpp"
-#include "storage/store/client_tokens.hpp"
+#include "storage/store/session_store.hpp"
+#include "storage/store/token_store.hpp"
 
 namespace verbatim::server::handlers {
 
@@ -56,15 +56,15 @@ Awaitable<std::optional<HttpResponse>> refuse_owner(const ApiServices& api,
                                                     const std::string& session_id,
                                                     const std::string& user) {
   using Owner = std::optional<std::string>;
-  const auto read = [session_id](storage::TranscriptStore& store) {
-    return store.owner_of(session_id);
+  const auto call = [&](auto done) {
+    api.sessions.find_owner(session_id, {"a session's owner"}, done);
   };
-  const auto found = co_await api.reader.run<Owner>(context.executor(), read, "a session's owner");
-  if (std::holds_alternative<storage::StorageError>(found)) {
+  const auto found = co_await from_store<Owner>(context, call);
+  if (!found) {
     co_return retry_later(
         openai_error(503, "storage_unavailable", "The server cannot read whose session this is."));
   }
-  const Owner& owner = std::get<0>(found);
+  const Owner& owner = *found;
   if (!owner || *owner == user) co_return std::nullopt;
   co_return openai_error(404, "session_not_found",
                          "This user has no such session ('verbatim.session_id').");
@@ -114,15 +114,9 @@ storage::ClientToken token_to_store(const TokenClaims& claims, const ClientSecre
   return token;
 }
 
-Awaitable<std::optional<storage::StorageError>> save(const ApiServices& api,
-                                                     const RequestContext& context,
-                                                     const storage::ClientToken& token) {
-  std::function<void(storage::Database&)> work =
-      [token, window = api.settings.session.resume_window.count()](auto& database) {
-        storage::prune_client_tokens(database, token.created_at, window);
-        storage::save_client_token(database, token);
-      };
-  co_return co_await change_store(api, context, std::move(work));
+/// When tokens are judged.
+storage::TokenClock clock_at(const ApiServices& api, TimeMs at) {
+  return {at, api.settings.session.resume_window.count()};
 }
 
 Awaitable<Result<Minted>> mint(const ApiServices& api, const RequestContext& context,
@@ -140,8 +134,9 @@ Awaitable<Result<Minted>> mint(const ApiServices& api, const RequestContext& con
   }
   if (auto refused = refuse_length(api, claims)) co_return Refusal(std::move(*refused));
   const storage::ClientToken token = token_to_store(claims, asked, context.principal, at);
-  if (const auto failed = co_await save(api, context, token)) {
-    api.log.error("client_secret.not_saved", {{"why", failed->what()}});
+  const auto save = [&](auto done) { api.tokens.save_token(token, clock_at(api, at), done); };
+  if (const auto saved = co_await from_store(context, save); !saved) {
+    api.log.error("client_secret.not_saved", {{"why", saved.error().what()}});
     co_return Refusal(retry_later(
         openai_error(503, "storage_failure", "The token could not be saved; see /readyz.")));
   }
@@ -191,11 +186,10 @@ Awaitable<HttpResponse> list_client_secrets(const ApiServices& api, RequestConte
   auto asked = read_token_filter(context.request);
   if (!asked) co_return std::move(asked).error();
   const TimeMs at = now().wall;
-  const auto read = [filter = *asked, at, window = api.settings.session.resume_window.count()](
-                        storage::TranscriptStore& store) {
-    return storage::list_client_tokens(store.database(), filter, at, window);
+  const auto call = [&](auto done) {
+    api.tokens.list_tokens(*asked, clock_at(api, at), {"GET /v1/client_secrets"}, done);
   };
-  auto page = co_await read_store(api, context, read, "GET /v1/client_secrets");
+  auto page = co_await ask_store<storage::TokenPage>(api, context, call);
   if (!page) co_return std::move(page).error();
   json tokens = json::array();
   for (const storage::ClientToken& token : page->tokens) tokens.push_back(shown(token, at));
@@ -205,13 +199,9 @@ Awaitable<HttpResponse> list_client_secrets(const ApiServices& api, RequestConte
 }
 
 Awaitable<HttpResponse> revoke_client_secret(const ApiServices& api, RequestContext& context) {
-  const auto known = std::make_shared<bool>(false);
-  std::function<void(storage::Database&)> work = [id = context.id, at = now().wall,
-                                                  known](auto& database) {
-    *known = storage::revoke_client_token(database, id, at);
-  };
-  const auto failed = co_await change_store(api, context, std::move(work));
-  if (failed) co_return storage_problem(api.log, *failed);
+  const auto call = [&](auto done) { api.tokens.revoke_token(context.id, now().wall, done); };
+  auto known = co_await ask_store<bool>(api, context, call);
+  if (!known) co_return std::move(known).error();
   if (!*known) co_return problem(404, "not found", "There is no such client token.");
   // Durable first: a connection that is admitted from here on finds it in the store; one that was
   // admitted before finds it here, or is ended.

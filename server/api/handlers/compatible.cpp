@@ -10,6 +10,7 @@
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/store_access.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server::handlers {
 
@@ -56,15 +57,20 @@ HttpResponse no_transcript() {
   return problem(404, "not found", "There is no transcript of this assignment.");
 }
 
-/// The id of the assignment's newest session.
-std::optional<std::string> session_of_assignment(storage::TranscriptStore& store,
-                                                 const std::string& assignment) {
+constexpr const char* assignment_read = "GET /api/external/assignments";
+
+/// The assignment's newest session.
+Awaitable<Result<std::string>> find_session_of(const ApiServices& api,
+                                               const RequestContext& context,
+                                               const std::string& assignment) {
   storage::SessionFilter filter;
   filter.metadata.emplace_back("assignmentId", assignment);
   filter.limit = 1;
-  const auto page = store.list(filter);
-  if (page.sessions.empty()) return std::nullopt;
-  return page.sessions.front().id;
+  const auto call = [&](auto done) { api.sessions.list_sessions(filter, {assignment_read}, done); };
+  auto page = co_await ask_store<storage::SessionPage>(api, context, call);
+  if (!page) co_return Refusal(std::move(page).error());
+  if (page->sessions.empty()) co_return Refusal(no_transcript());
+  co_return std::move(page->sessions.front().id);
 }
 
 json assignment_json(const session::TranscriptView& view, const std::string& assignment) {
@@ -91,20 +97,15 @@ Awaitable<HttpResponse> show_assignment_compatible(const ApiServices& api,
   auto attempt = read_attempt(context.request);
   if (!attempt) co_return std::move(attempt).error();
   const std::string assignment = context.id;
-  const auto look = [assignment](storage::TranscriptStore& store) {
-    return session_of_assignment(store, assignment);
-  };
-  const char* const what = "GET /api/external/assignments";
-  auto found = co_await read_store(api, context, look, what);
-  auto session = or_missing(std::move(found), no_transcript);
+  auto session = co_await find_session_of(api, context, assignment);
   if (!session) co_return std::move(session).error();
   context.id = std::move(*session);
-  const auto read = [id = context.id, number = *attempt](storage::TranscriptStore& store) {
-    return store.transcript(id, number);
+  const auto call = [&](auto done) {
+    api.sessions.read_transcripts({context.id, *attempt}, {assignment_read, context.share()}, done);
   };
-  auto view = co_await read_merged(api, context, read, what, no_transcript);
-  if (!view) co_return std::move(view).error();
-  co_return json_response(assignment_json(*view, assignment));
+  auto views = co_await find_in_store<storage::TranscriptViews>(api, context, call, no_transcript);
+  if (!views) co_return std::move(views).error();
+  co_return json_response(assignment_json(views->front(), assignment));
 }
 
 }  // namespace verbatim::server::handlers

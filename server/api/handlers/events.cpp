@@ -44,13 +44,10 @@ struct Start {
   std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
 };
 
-std::optional<Start> read_start(storage::TranscriptStore& store, const std::string& id,
-                                std::optional<int> attempt,
-                                const std::optional<storage::TailMark>& seen, AnswerMemory& answers,
-                                AnswerMemory::Owner owner) {
-  auto tail = storage::start_tail(store.database(), id, attempt, seen);
+std::optional<Start> begin(std::optional<storage::TailStart> tail, AnswerMemory& answers,
+                           const AnswerMemory::Owner& owner) {
   if (!tail) return std::nullopt;
-  auto memory = std::make_shared<AnswerMemory::Share>(answers, std::move(owner));
+  auto memory = std::make_shared<AnswerMemory::Share>(answers, owner);
   if (!memory->resize(bytes_of(tail->ended.get()) + bytes_of(tail->before.get()))) return Start{};
   return Start{std::move(*tail), std::move(memory)};
 }
@@ -64,11 +61,16 @@ Awaitable<HttpResponse> watch_session(const ApiServices& api, RequestContext& co
   if (!permit) co_return too_many_watchers(permit.error());
   // A mark that is not ours counts as none: the watcher has seen nothing.
   const auto seen = storage::tail_mark_from_string(context.request.header("Last-Event-ID"));
-  const auto read = [id = context.id, number = *attempt, seen, owner = owner_of(context),
-                     &answers = api.answers](storage::TranscriptStore& store) {
-    return read_start(store, id, number, seen, answers, owner);
+  const auto first = [owner = owner_of(context), &answers = api.answers](auto tail) {
+    return begin(std::move(tail), answers, owner);
   };
-  auto start = co_await read_merged(api, context, read, "GET /v1/sessions/{id}/events");
+  const auto call = [&](auto done) {
+    using Found = std::optional<storage::TailStart>;
+    api.tails.start_tail({context.id, *attempt, seen},
+                         {"GET /v1/sessions/{id}/events", context.share()},
+                         compute_then<Found>(first, done));
+  };
+  auto start = co_await find_in_store<Start>(api, context, call);
   if (!start) co_return std::move(start).error();
   if (!start->memory) co_return no_memory_for_answer(api, context);
   HttpResponse response;

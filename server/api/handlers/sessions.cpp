@@ -1,7 +1,6 @@
 // The calls of the API that make, show, change and erase sessions.
 #include "server/api/handlers/sessions.hpp"
 
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
@@ -14,6 +13,7 @@
 #include "server/api/store_access.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/traffic_capture.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server::handlers {
 
@@ -34,10 +34,10 @@ std::string digest_of(std::initializer_list<std::string_view> texts) {
 
 Awaitable<HttpResponse> session_as_json(const ApiServices& api, const RequestContext& context,
                                         int status) {
-  const auto read = [id = context.id](storage::TranscriptStore& store) {
-    return store.session(id);
+  const auto call = [&](auto done) {
+    api.sessions.find_session(context.id, {"GET /v1/sessions/{id}", context.share()}, done);
   };
-  auto session = co_await read_merged(api, context, read, "GET /v1/sessions/{id}");
+  auto session = co_await find_in_store<storage::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
   json shown = to_json(*session);
   if (context.is_client()) shown.erase("private");
@@ -69,10 +69,10 @@ storage::NewSession session_to_make(const SessionRequest& asked, const std::stri
 Awaitable<HttpResponse> list_sessions(const ApiServices& api, RequestContext& context) {
   auto asked = read_session_filter(context.request);
   if (!asked) co_return std::move(asked).error();
-  const auto read = [filter = *asked](storage::TranscriptStore& store) {
-    return store.list(filter);
+  const auto call = [&](auto done) {
+    api.sessions.list_sessions(*asked, {"GET /v1/sessions"}, done);
   };
-  auto page = co_await read_store(api, context, read, "GET /v1/sessions");
+  auto page = co_await ask_store<storage::SessionPage>(api, context, call);
   if (!page) co_return std::move(page).error();
   json sessions = json::array();
   for (const auto& session : page->sessions) sessions.push_back(to_json(session));
@@ -94,12 +94,9 @@ Awaitable<HttpResponse> create_session(const ApiServices& api, RequestContext& c
     co_return std::move(*refused);
   const std::string_view key = context.request.header("Idempotency-Key");
   const storage::NewSession wanted = session_to_make(asked, context.principal.user, key);
-  const auto made = std::make_shared<storage::MadeSession>();
-  std::function<void(storage::Database&)> work = [wanted, made](auto& database) {
-    *made = storage::create_session(database, wanted);
-  };
-  const auto failed = co_await change_store(api, context, std::move(work));
-  if (failed) co_return storage_problem(api.log, *failed);
+  const auto call = [&](auto done) { api.sessions.create_session(wanted, done); };
+  auto made = co_await ask_store<storage::MadeSession>(api, context, call);
+  if (!made) co_return std::move(made).error();
   using Outcome = storage::MadeSession::Outcome;
   if (made->outcome == Outcome::key_of_another_request) {
     co_return problem(422, "idempotency key used",
@@ -121,15 +118,17 @@ Awaitable<HttpResponse> patch_session(const ApiServices& api, RequestContext& co
   if (asked.user || !asked.session_id.empty()) {
     co_return problem(400, "invalid value", "Only 'metadata' and 'private' can be changed.");
   }
-  std::function<void(storage::Database&)> work = [id = context.id, asked](auto& database) {
-    storage::patch_metadata(database, id, {asked.metadata, asked.private_metadata},
-                            metadata_bytes_max);
+  const auto call = [&](auto done) {
+    api.sessions.patch_metadata(context.id, {asked.metadata, asked.private_metadata},
+                                metadata_bytes_max, done);
   };
-  const auto failed = co_await change_store(api, context, std::move(work));
-  if (failed && failed->failure() == storage::Failure::not_found) co_return not_found();
-  if (failed && failed->failure() == storage::Failure::too_many)
-    co_return problem(413, "too large", failed->what());
-  if (failed) co_return storage_problem(api.log, *failed);
+  if (const auto patched = co_await from_store(context, call); !patched) {
+    const storage::StorageError& failed = patched.error();
+    if (failed.failure() == storage::Failure::not_found) co_return not_found();
+    if (failed.failure() == storage::Failure::too_many)
+      co_return problem(413, "too large", failed.what());
+    co_return storage_problem(api.log, failed);
+  }
   co_return co_await session_as_json(api, context, 200);
 }
 

@@ -18,7 +18,8 @@
 #include "server/relay/access/revocations.hpp"
 #include "server/relay/access/token_judgement.hpp"
 #include "server/relay/session_registry.hpp"
-#include "server/store/merge_upkeep.hpp"
+#include "storage/store/copy_store.hpp"
+#include "storage/store/session_store.hpp"
 
 namespace verbatim::server::handlers {
 
@@ -42,25 +43,14 @@ struct Rendered {
   std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
 };
 
-std::optional<Rendered> render_transcript(storage::TranscriptStore& store, const std::string& id,
-                                          const TranscriptQuery& query,
-                                          Clock::time_point deadline) {
-  std::vector<session::TranscriptView> found;
-  if (query.all_attempts) {
-    auto all = store.transcripts(id);
-    if (!all) return std::nullopt;
-    found = std::move(*all);
-  } else {
-    auto one = store.transcript(id, query.attempt);
-    if (!one) return std::nullopt;
-    found.push_back(std::move(*one));
-  }
+Rendered render_transcripts(const storage::TranscriptViews& views, const std::string& id,
+                            const TranscriptQuery& query, Clock::time_point deadline) {
   Rendered rendered;
-  const bool is_final = !found.empty() && found.back().status == session::SessionStatus::final;
+  const bool is_final = !views.empty() && views.back().status == session::SessionStatus::final;
   rendered.due = is_final || Clock::now() >= deadline;
   if (!rendered.due) return rendered;
-  rendered.body = query.all_attempts ? session::render(id, found, query.format)
-                                     : session::render(found.front(), query.format);
+  rendered.body = query.all_attempts ? session::render(id, views, query.format)
+                                     : session::render(views.front(), query.format);
   rendered.tag = tag_of(rendered.body);
   return rendered;
 }
@@ -75,17 +65,16 @@ storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
   return limits;
 }
 
-std::optional<Rendered> render_within_memory(storage::TranscriptStore& store, const std::string& id,
-                                             const TranscriptQuery& query,
-                                             Clock::time_point deadline, AnswerMemory& answers,
-                                             const AnswerMemory::Owner& owner) {
-  auto rendered = render_transcript(store, id, query, deadline);
-  if (!rendered || !rendered->due) return rendered;
+Rendered render_within_memory(const storage::TranscriptViews& views, const std::string& id,
+                              const TranscriptQuery& query, Clock::time_point deadline,
+                              AnswerMemory& answers, const AnswerMemory::Owner& owner) {
+  Rendered rendered = render_transcripts(views, id, query, deadline);
+  if (!rendered.due) return rendered;
   auto memory = std::make_shared<AnswerMemory::Share>(answers, owner);
-  if (memory->resize(rendered->body.size())) {
-    rendered->memory = std::move(memory);
+  if (memory->resize(rendered.body.size())) {
+    rendered.memory = std::move(memory);
   } else {
-    std::string().swap(rendered->body);
+    std::string().swap(rendered.body);
   }
   return rendered;
 }
@@ -117,14 +106,15 @@ std::optional<HttpResponse> refuse_frequent_posts(PostLimits& limits,
 
 /// On a merger's thread: reading takes milliseconds, which a conversation on the worker would wait.
 Awaitable<Result<PostedBody>> read_body(const ApiServices& api, const RequestContext& context) {
-  const auto read = [&request = context.request, &limits = api.settings.posts](auto&) {
-    return read_posted_copy(request.body, limits);
+  const auto lane = context.request.body.size() > quickly_read_bytes ? storage::MergeLane::slow
+                                                                     : storage::MergeLane::quick;
+  const auto call = [&](auto done) {
+    api.copies.compute(lane, {"a posted copy", context.share()},
+                       [done, &request = context.request, &limits = api.settings.posts] {
+                         done(read_posted_copy(request.body, limits));
+                       });
   };
-  StoreReader& reader =
-      context.request.body.size() > quickly_read_bytes ? api.merger.slow() : api.merger.quick();
-  auto body = co_await read_in_turn(api, context, reader, read, "a posted copy");
-  if (!body) co_return Refusal(std::move(body).error());
-  co_return *std::move(body);
+  co_return co_await from_callback<Result<PostedBody>>(context.executor(), call);
 }
 
 std::optional<HttpResponse> refuse_writer(const std::string& writer, bool is_client) {
@@ -158,28 +148,25 @@ HttpResponse keep_refusal(Log& log, const storage::StorageError& failed) {
 Awaitable<Result<storage::KeptCopy>> keep(const ApiServices& api, const RequestContext& context,
                                           PostedBody body) {
   const bool is_client = context.is_client();
-  const auto posted = std::make_shared<storage::PostedCopy>();
-  posted->session_id = context.id;
-  posted->attempt = body.attempt;
-  posted->copy = {std::move(body.writer), std::move(body.turns)};
-  posted->now = now().wall;
-  posted->body = std::move(body.encoded);
-  posted->limits = limits_of(api.settings.posts, is_client);
+  storage::PostedCopy posted;
+  posted.session_id = context.id;
+  posted.attempt = body.attempt;
+  posted.copy = {std::move(body.writer), std::move(body.turns)};
+  posted.now = now().wall;
+  posted.body = std::move(body.encoded);
+  posted.limits = limits_of(api.settings.posts, is_client);
   PostAllowance& allowance = api.post_limits.of_tokens;
   const std::string token = is_client ? name_of(*context.principal.claims) : std::string();
-  const PostAllowance::Amount amount{posted->copy.turns.size(), posted->body.size()};
+  const PostAllowance::Amount amount{posted.copy.turns.size(), posted.body.size()};
   const bool taken = is_client && allowance.take(token, amount, Clock::now());
   if (is_client && !taken)
-    posted->limits.nothing_new =
+    posted.limits.nothing_new =
         "this token has reached its limit of posts (posts.client_turns_max, "
         "posts.client_bytes_max)";
-  const auto kept = std::make_shared<storage::KeptCopy>();
-  std::function<void(storage::Database&)> work = [posted, kept](auto& database) {
-    *kept = storage::keep_copy(database, *posted);
-  };
-  const auto failed = co_await change_store(api, context, std::move(work));
-  if (taken && (failed || !kept->is_new)) allowance.give_back(token, amount);
-  if (failed) co_return Refusal(keep_refusal(api.log, *failed));
+  const auto call = [&](auto done) { api.copies.keep_copy(std::move(posted), done); };
+  auto kept = co_await from_store<storage::KeptCopy>(context, call);
+  if (taken && (!kept || !kept->is_new)) allowance.give_back(token, amount);
+  if (!kept) co_return Refusal(keep_refusal(api.log, kept.error()));
   co_return *kept;
 }
 
@@ -188,17 +175,11 @@ Awaitable<Result<storage::KeptCopy>> keep(const ApiServices& api, const RequestC
 Awaitable<Result<storage::PostOutcome>> merge_kept(const ApiServices& api,
                                                    const RequestContext& context,
                                                    const storage::KeptCopy& kept) {
-  const auto read = [kept, id = context.id](storage::TranscriptStore& store) {
-    return store.outcome_of(kept, id);
+  const auto call = [&](auto done) {
+    api.copies.merge_copy(kept, context.id, {"POST /v1/sessions/{id}/transcript", context.share()},
+                          done);
   };
-  StoreReader& merger = kept.merges_slowly ? api.merger.slow() : api.merger.quick();
-  auto found =
-      co_await read_in_turn(api, context, merger, read, "POST /v1/sessions/{id}/transcript");
-  auto outcome = or_missing(std::move(found));
-  if (outcome)
-    co_await write_down_merge(context.executor(), kept.attempt, merger, api.journal,
-                              context.share());
-  co_return outcome;
+  co_return co_await find_in_store<storage::PostOutcome>(api, context, call);
 }
 
 }  // namespace
@@ -209,15 +190,22 @@ Awaitable<HttpResponse> show_transcript(const ApiServices& api, RequestContext& 
   if (!asked) co_return std::move(asked).error();
   const TranscriptQuery& query = *asked;
   const auto deadline = Clock::now() + query.wait;
-  const auto read = [id = context.id, query, deadline, owner = owner_of(context),
-                     &answers = api.answers](storage::TranscriptStore& store) {
-    return render_within_memory(store, id, query, deadline, answers, owner);
+  using Found = std::optional<storage::TranscriptViews>;
+  const auto render = [id = context.id, query, deadline, owner = owner_of(context),
+                       &answers = api.answers](const Found& views) -> std::optional<Rendered> {
+    if (!views) return std::nullopt;
+    return render_within_memory(*views, id, query, deadline, answers, owner);
+  };
+  const auto call = [&](auto done) {
+    api.sessions.read_transcripts({context.id, query.attempt, query.all_attempts},
+                                  {"GET /v1/sessions/{id}/transcript", context.share()},
+                                  compute_then<Found>(render, done));
   };
   while (true) {
     // Watch first, look then: an end in between notifies the watch.
     const auto ended = api.registry.watch(context.id, context.executor());
     {
-      auto rendered = co_await read_merged(api, context, read, "GET /v1/sessions/{id}/transcript");
+      auto rendered = co_await find_in_store<Rendered>(api, context, call);
       if (!rendered) co_return std::move(rendered).error();
       if (!may_go_on(api, context)()) co_return unauthorized(request, revoked(context.principal));
       if (rendered->due && !rendered->memory) co_return no_memory_for_answer(api, context);

@@ -9,8 +9,8 @@
 
 #include "server/net/result.hpp"
 #include "session/transcript/render/render.hpp"
-#include "storage/store/client_tokens.hpp"
-#include "storage/store/transcript_store.hpp"
+#include "storage/store/session_store.hpp"
+#include "storage/store/token_store.hpp"
 
 namespace verbatim::server {
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/net/from_callback.hpp"
 #include "server/net/proxies.hpp"
 
 namespace verbatim::server {
@@ -52,7 +53,7 @@ std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& a
 }
 
 Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl::admit(
-    const std::string& user, bool by_token, TimeMs now, StoreReader& reader,
+    const std::string& user, bool by_token, TimeMs now, storage::AdmissionStore& store,
     const Executor& executor) {
   using Entered = std::variant<Permit, NotAdmitted>;
   if (by_token) {
@@ -76,15 +77,16 @@ Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl:
   // there.
   place.account = account_of(user, day);
   if (!place.account->opened()) {
-    const auto read = [user, day](storage::TranscriptStore& store) {
-      return store.used_by(user, day * day_ms, (day + 1) * day_ms);
+    const auto start = [&](auto done) {
+      store.read_usage(user, day * day_ms, (day + 1) * day_ms, done);
     };
-    const auto stored = co_await reader.run<session::Usage>(executor, read, "a user's usage");
-    if (std::holds_alternative<storage::StorageError>(stored)) {
+    const auto stored =
+        co_await from_callback<storage::StoreResult<session::Usage>>(executor, start);
+    if (!stored) {
       co_return Entered(NotAdmitted{
           openai_error(503, "storage_unavailable", "The user's usage cannot be read.")});
     }
-    place.account->open(std::get<0>(stored));
+    place.account->open(*stored);
   }
   const session::Usage used = place.account->used();
   const auto spent = [](std::int64_t is, std::size_t most, std::int64_t scale) {

@@ -18,9 +18,10 @@
 
 #include "base/rate_limit.hpp"
 #include "config/settings.hpp"
+#include "server/net/async.hpp"
 #include "server/net/http_message.hpp"
-#include "server/store/store_reader.hpp"
 #include "session/budget.hpp"
+#include "storage/store/admission_store.hpp"
 
 namespace verbatim::server {
 
@@ -97,10 +98,10 @@ class AdmissionControl {
   /// `by_token`: a client token names the user. A back end with its own key may act for many
   /// people, so its sessions are not counted.
   /// `now`: wall clock in milliseconds.
-  /// `reader`: reads the user's stored usage, on its own thread.
+  /// `store`: has the user's stored usage.
   /// `executor`: where the coroutine resumes.
   Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
-                                                     TimeMs now, StoreReader& reader,
+                                                     TimeMs now, storage::AdmissionStore& store,
                                                      const Executor& executor);
 
  private:

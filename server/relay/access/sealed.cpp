@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "base/crypto.hpp"
-#include "storage/store/client_tokens.hpp"
+#include "storage/store/token_store.hpp"
 
 namespace verbatim::server {
 

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "storage/store/client_tokens.hpp"
+#include "storage/store/token_store.hpp"
 
 namespace verbatim::server {
 

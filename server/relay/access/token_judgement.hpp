@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "server/relay/access/auth.hpp"
-#include "storage/store/client_tokens.hpp"
+#include "storage/store/token_store.hpp"
 
 namespace verbatim::server {
 

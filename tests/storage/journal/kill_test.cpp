@@ -14,7 +14,7 @@
 
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/maintenance/recovery.hpp"
-#include "storage/store/transcript_store.hpp"
+#include "storage/rows/transcript_store.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/temp_dir.hpp"
 

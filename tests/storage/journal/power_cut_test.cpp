@@ -12,8 +12,8 @@
 
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/maintenance/recovery.hpp"
+#include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/store/webhook_outbox.hpp"
 #include "tests/support/conversations.hpp"
 #include "tests/support/power_cut.hpp"
 #include "tests/support/temp_dir.hpp"

@@ -9,10 +9,10 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/rows/event_codec.hpp"
+#include "storage/rows/row_writer.hpp"
+#include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/store/event_codec.hpp"
-#include "storage/store/row_writer.hpp"
-#include "storage/store/transcript_store.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/temp_dir.hpp"
 

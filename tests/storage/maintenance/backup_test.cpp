@@ -9,8 +9,8 @@
 
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
+#include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/store/transcript_store.hpp"
 #include "tests/support/conversations.hpp"
 #include "tests/support/fault_vfs.hpp"
 #include "tests/support/temp_dir.hpp"

@@ -8,8 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/schema.hpp"
-#include "storage/store/transcript_store.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;

@@ -1,0 +1,86 @@
+#include "server/app/credentials.hpp"
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "server/net/from_callback.hpp"
+#include "server/net/proxies.hpp"
+#include "server/relay/access/token_terms.hpp"
+
+namespace verbatim::server {
+
+bool listens_on_loopback(const config::Server& server) {
+  return server.listen.host == "localhost" || is_loopback(server.listen.host);
+}
+
+std::shared_ptr<const Authenticator> Credentials::make(const config::Settings& settings) const {
+  require_known_fields(settings);
+  const bool configured = !settings.auth.api_keys.empty() || !settings.auth.token_secret.empty();
+  if (!configured && !listens_on_loopback(settings.server)) {
+    throw config::ConfigError(
+        "server.listen = " + settings.server.listen.host +
+        " is reachable from other machines, but no authentication is configured. Set "
+        "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
+        "127.0.0.1.");
+  }
+  const std::string secret = settings.auth.token_secret.empty()
+                                 ? data_dir_.token_secret()
+                                 : settings.auth.token_secret.reveal();
+  const auto from_elsewhere = [&log = log_](std::string_view why) {
+    log.warn("development.refused",
+             {{"why", why},
+              {"now",
+               "development mode serves this machine only; set auth.api_keys (see `verbatim "
+               "keygen`) to serve other clients. This is logged once."}});
+  };
+  return std::make_shared<const Authenticator>(
+      settings.auth.api_keys, secret, !configured && settings.auth.development, from_elsewhere);
+}
+
+void Credentials::use(std::shared_ptr<const Authenticator> next) {
+  const auto before = authenticator_.get();
+  const auto removed = std::make_shared<std::unordered_set<std::string>>();
+  for (const std::string& id : before->key_ids())
+    if (!next->has_key(id)) removed->insert(credential_of_key(id));
+  for (const std::string& id : next->key_ids()) revocations_.remove(credential_of_key(id));
+  authenticator_.set(std::move(next));
+  if (removed->empty()) return;
+  revocations_.add(*removed);
+  registry_.end_connections_of(removed);
+  feed_.wake_watchers();
+  log_.warn("back_end_key.revoked", {{"keys", removed->size()},
+                                     {"why", "auth.api_keys no longer lists them"},
+                                     {"now", "their connections and tokens end"}});
+}
+
+Awaitable<void> Credentials::revoke_tokens_of_removed_keys(Executor executor,
+                                                           storage::TokenStore& tokens,
+                                                           std::chrono::milliseconds patience) {
+  const auto start = [&](auto done) {
+    tokens.revoke_tokens_of_other_keys(authenticator_.get()->key_ids(), now().wall, done);
+  };
+  // A disk that does not respond must not block the start.
+  const auto deadline = Clock::now() + patience;
+  using Outcome = storage::StoreResult<std::vector<std::string>>;
+  const auto outcome = co_await from_callback<Outcome>(executor, deadline, start);
+  if (!outcome || !*outcome) {
+    const std::string why = outcome ? outcome->error().what() : "the disk does not answer";
+    log_.error("client_secret.not_revoked", {{"why", why}, {"now", "send SIGHUP again"}});
+    co_return;
+  }
+  const auto ids =
+      std::make_shared<std::unordered_set<std::string>>((*outcome)->begin(), (*outcome)->end());
+  if (ids->empty()) co_return;
+  revocations_.add(*ids);
+  registry_.end_connections_of(ids);
+  feed_.wake_watchers();
+  log_.warn(
+      "client_secret.revoked",
+      {{"tokens", ids->size()}, {"why", "auth.api_keys no longer lists the key that minted them"}});
+}
+
+}  // namespace verbatim::server

@@ -1,0 +1,59 @@
+// The credentials that the server accepts, and what ends when a key is removed from the
+// configuration.
+//
+// On the control thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "base/log.hpp"
+#include "base/reloadable.hpp"
+#include "config/settings.hpp"
+#include "server/api/live_feed.hpp"
+#include "server/app/data_dir.hpp"
+#include "server/net/async.hpp"
+#include "server/relay/access/auth.hpp"
+#include "server/relay/access/revocations.hpp"
+#include "server/relay/session_registry.hpp"
+#include "storage/store/token_store.hpp"
+
+namespace verbatim::server {
+
+bool listens_on_loopback(const config::Server& server);
+
+class Credentials {
+ public:
+  /// All references must outlive it. Throws config::ConfigError, as make().
+  Credentials(const config::Settings& settings, const DataDir& data_dir, Registry& registry,
+              Revocations& revocations, LiveFeed& feed, Log& log)
+      : data_dir_(data_dir),
+        registry_(registry),
+        revocations_(revocations),
+        feed_(feed),
+        log_(log),
+        authenticator_(make(settings)) {}
+
+  /// Any thread.
+  const Reloadable<const Authenticator>& authenticator() const { return authenticator_; }
+
+  /// Throws config::ConfigError if other machines could call without credentials.
+  std::shared_ptr<const Authenticator> make(const config::Settings& settings) const;
+  /// Ends everything that was admitted with a key that `next` no longer has. Revoking its tokens in
+  /// the store is a separate step, which may fail.
+  void use(std::shared_ptr<const Authenticator> next);
+  /// Revokes the tokens of back-end keys that are no longer configured, and ends their connections.
+  /// `patience`: how long the store may take.
+  Awaitable<void> revoke_tokens_of_removed_keys(Executor executor, storage::TokenStore& tokens,
+                                                std::chrono::milliseconds patience);
+
+ private:
+  const DataDir& data_dir_;
+  Registry& registry_;
+  Revocations& revocations_;
+  LiveFeed& feed_;
+  Log& log_;
+  Reloadable<const Authenticator> authenticator_;
+};
+
+}  // namespace verbatim::server

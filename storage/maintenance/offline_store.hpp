@@ -1,0 +1,43 @@
+// A store as the command line uses it: beside a server or without one, on the caller's thread.
+//
+// All throw StorageError.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/store/outbox_store.hpp"
+#include "storage/store/session_store.hpp"
+#include "storage/store/token_store.hpp"
+
+namespace verbatim::storage {
+
+class OfflineStore {
+ public:
+  /// Throws, and changes nothing, if the store is incomplete (recovery.hpp, require_whole_store).
+  /// The file is opened by the first call.
+  OfflineStore(std::filesystem::path file, const std::filesystem::path& fallback_dir);
+
+  SessionPage list_sessions(const SessionFilter& filter) const;
+  std::optional<SessionSummary> find_session(const std::string& id) const;
+  std::optional<std::string> find_owner(const std::string& id) const;
+  /// As SessionStore::read_transcripts().
+  std::optional<TranscriptViews> read_transcripts(const TranscriptRequest& request) const;
+  /// Deliveries that were tried and did not succeed, oldest first.
+  std::vector<Delivery> undelivered(bool dead_only) const;
+
+  void save_token(const ClientToken& token) const;
+  /// Puts dead deliveries back to waiting, those of one message or all. Returns how many.
+  std::int64_t redrive(const std::optional<std::string>& message) const;
+  /// Erases the session and its traces in the write-ahead log. Waits some seconds for other users
+  /// of the log. Returns the log if they kept it: the text is then still in it.
+  std::optional<std::filesystem::path> erase_session(const std::string& id) const;
+
+ private:
+  const std::filesystem::path file_;
+};
+
+}  // namespace verbatim::storage

@@ -1,0 +1,103 @@
+#include "storage/rows/attempt_reader.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "storage/rows/copies.hpp"
+#include "storage/rows/fold.hpp"
+#include "storage/rows/tool_rows.hpp"
+#include "storage/sqlite/database.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+session::Turn read_turn(const Query& row) {
+  session::Turn turn;
+  turn.ordinal = static_cast<int>(row.integer(0));
+  turn.item_id = row.text(1);
+  turn.role = static_cast<session::Role>(row.integer(2));
+  turn.status = static_cast<session::TurnStatus>(row.integer(3));
+  turn.text = Text::from_wtf8(row.text(4));
+  if (!row.is_null(5)) {
+    turn.heard.emplace().audio_ms = row.integer(5);
+    if (!row.is_null(6)) turn.heard->text = Text::from_wtf8(row.text(6));
+  }
+  turn.reason = row.text(7);
+  turn.deleted = row.integer(8) != 0;
+  turn.response_id = row.text(9);
+  turn.started_at = row.optional_integer(10);
+  turn.ended_at = row.optional_integer(11);
+  turn.audio_ms = row.integer(12);
+  return turn;
+}
+
+std::vector<session::Turn> read_turns(Database& database, session::AttemptId attempt) {
+  std::vector<session::Turn> turns;
+  Query rows = database.query(
+      "SELECT max(ordinal, 0), item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
+      "response_id, started_at, ended_at, audio_ms FROM turn WHERE attempt = ? "
+      "ORDER BY max(ordinal, 0), id");
+  rows.bind(attempt);
+  while (rows.step()) turns.push_back(read_turn(rows));
+  return turns;
+}
+
+std::vector<session::Gap> read_gaps(const std::string& text) {
+  std::vector<session::Gap> gaps;
+  for (const auto& gap : nlohmann::json::parse(text)) {
+    const auto kind = session::gap_kind_from_string(gap.at("kind").get<std::string>());
+    if (kind)
+      gaps.push_back({gap.at("item_id").get<std::string>(), *kind, gap.value("after", 0),
+                      gap.value("count", 0)});
+  }
+  return gaps;
+}
+
+}  // namespace
+
+std::optional<AttemptRow> find_attempt(Database& database, const std::string& session_id,
+                                       std::optional<int> number) {
+  Query row = database.query(
+      "SELECT attempt.id, number, status, started_at, ended_at, close_reason "
+      "FROM attempt JOIN session ON session.id = attempt.session "
+      "WHERE public_id = ?1 AND (?2 IS NULL OR number = ?2) ORDER BY number DESC LIMIT 1");
+  if (!row.bind(session_id, number).step()) return std::nullopt;
+  AttemptRow found;
+  found.id = row.integer(0);
+  found.number = static_cast<int>(row.integer(1));
+  found.status = static_cast<session::SessionStatus>(row.integer(2));
+  found.started_at = row.integer(3);
+  found.ended_at = row.optional_integer(4);
+  if (!row.is_null(5)) found.close_reason = static_cast<session::CloseReason>(row.integer(5));
+  return found;
+}
+
+session::FinalTranscript heard_by_relay(Database& database, const AttemptRow& attempt) {
+  session::FinalTranscript heard;
+  if (attempt.status == session::SessionStatus::created) return heard;
+  Query row = database.query("SELECT complete, gaps, first_seq FROM attempt WHERE id = ?");
+  if (!row.bind(attempt.id).step()) return heard;
+  if (attempt.status == session::SessionStatus::final) {
+    heard.complete = row.integer(0) != 0;
+    heard.gaps = read_gaps(row.text(1));
+    heard.turns = read_turns(database, attempt.id);
+    heard.tool_calls = tool_calls_of(database, attempt.id);
+  } else {
+    const Folded folded =
+        fold(database, attempt.id, static_cast<session::Sequence>(row.integer(2)));
+    session::Transcript::Contents contents = folded.transcript.contents();
+    heard.turns = std::move(contents.turns);
+    heard.gaps = std::move(contents.gaps);
+    heard.tool_calls = std::move(contents.tool_calls);
+    heard.used = folded.transcript.used();
+    heard.usage_json = session::usage_list(folded.transcript);
+  }
+  return heard;
+}
+
+session::MergedTranscript merged_transcript(Database& database, const AttemptRow& attempt) {
+  auto merged = session::merge(heard_by_relay(database, attempt), copies_of(database, attempt.id));
+  if (attempt.status != session::SessionStatus::final) merged.complete = false;
+  return merged;
+}
+
+}  // namespace verbatim::storage

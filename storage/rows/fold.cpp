@@ -1,0 +1,33 @@
+#include "storage/rows/fold.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/rows/event_codec.hpp"
+#include "storage/sqlite/database.hpp"
+
+namespace verbatim::storage {
+
+Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq,
+            FoldInto into) {
+  Folded folded;
+  Query attempt_row = database.query("SELECT started_at FROM attempt WHERE id = ?");
+  if (attempt_row.bind(attempt).step()) folded.transcript.not_before(attempt_row.integer(0));
+  if (into.spill) folded.transcript.spill_to(std::move(into.spill), into.items_in_memory);
+  Query rows =
+      database.query("SELECT at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
+  rows.bind(first_seq, attempt);
+  while (rows.step()) {
+    const TimeMs at = rows.integer(0);
+    folded.last_at = std::max(folded.last_at, at);
+    if (const auto event = decode_event(rows.blob(1))) {
+      folded.transcript.apply(*event, at);
+      ++folded.rows;
+    } else {
+      ++folded.unreadable;
+    }
+  }
+  return folded;
+}
+
+}  // namespace verbatim::storage

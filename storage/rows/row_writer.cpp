@@ -1,0 +1,210 @@
+#include "storage/rows/row_writer.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "session/transcript/render/render.hpp"
+#include "storage/rows/attempt_reader.hpp"
+#include "storage/rows/copies.hpp"
+#include "storage/rows/tool_rows.hpp"
+#include "storage/rows/webhook_outbox.hpp"
+#include "storage/sqlite/database.hpp"
+
+namespace verbatim::storage {
+namespace {
+
+/// Ids come from the provider and may hold any bytes: invalid UTF-8 is replaced.
+std::string gaps_json(const std::vector<session::Gap>& gaps) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const session::Gap& gap : gaps) {
+    auto& kept = list.emplace_back(
+        nlohmann::json{{"item_id", gap.item_id}, {"kind", session::to_string(gap.kind)}});
+    if (gap.count > 0) kept.update({{"after", gap.after}, {"count", gap.count}});
+  }
+  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// A row's number is never used again, even after the row is deleted.
+void remember_highest(Database& database) {
+  database
+      .query(
+          "UPDATE meta SET last_seq = "
+          "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal))")
+      .run();
+}
+
+bool is_completed(Database& database, session::AttemptId attempt, const std::string& item_id) {
+  Query row = database.query("SELECT 1 FROM turn WHERE attempt = ? AND item_id = ? AND status = ?");
+  return row.bind(attempt, item_id, static_cast<int>(session::TurnStatus::completed)).step();
+}
+
+/// The clock may be set back; the attempts of a session still follow each other.
+TimeMs start_of_attempt(Database& database, std::int64_t session, TimeMs now) {
+  Query row = database.query(
+      "SELECT max(created_at, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM attempt "
+      "WHERE session = session.id AND status <> 0), 0)) FROM session WHERE id = ?");
+  return row.bind(session).step() ? std::max(now, row.integer(0)) : now;
+}
+
+}  // namespace
+
+std::int64_t require_session(Database& database, const AttemptSpec& spec) {
+  Query found = database.query("SELECT id, user FROM session WHERE public_id = ?");
+  if (found.bind(spec.session_id).step()) {
+    if (found.text(1) != spec.user)
+      throw StorageError(Failure::not_found, "session " + spec.session_id + " is not this user's");
+    return found.integer(0);
+  }
+  database
+      .query(
+          "INSERT INTO session (public_id, user, metadata, private, created_at) "
+          "VALUES (?, ?, ?, ?, ?)")
+      .bind(spec.session_id, spec.user, spec.metadata, spec.private_metadata, spec.now)
+      .run();
+  return database.last_insert_id();
+}
+
+OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
+                             session::Sequence first_seq) {
+  const std::int64_t session = require_session(database, spec);
+  OpenedAttempt opened;
+  opened.started_at = start_of_attempt(database, session, spec.now);
+  const auto latest = find_attempt(database, spec.session_id);
+  if (latest && latest->status == session::SessionStatus::created) {
+    database
+        .query(
+            "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ?, "
+            "merged_turns = NULL, merged_complete = NULL, to_merge = NULL WHERE id = ?")
+        .bind(static_cast<int>(session::SessionStatus::live), opened.started_at, spec.model,
+              first_seq, latest->id)
+        .run();
+    opened.attempt = latest->id;
+    opened.number = latest->number;
+    announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
+    return opened;
+  }
+  opened.number = latest ? latest->number + 1 : 1;
+  database
+      .query(
+          "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "
+          "VALUES (?, ?, ?, ?, ?, ?)")
+      .bind(session, opened.number, static_cast<int>(session::SessionStatus::live),
+            opened.started_at, spec.model, first_seq)
+      .run();
+  opened.attempt = database.last_insert_id();
+  announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
+  return opened;
+}
+
+void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
+                  const std::string& body) {
+  database.query("INSERT INTO journal (seq, attempt, at, body) VALUES (?, ?, ?, ?)")
+      .bind(seq, attempt, at, Blob{body})
+      .run();
+}
+
+void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
+                 int expected) {
+  const bool completes = turn.status == session::TurnStatus::completed &&
+                         !is_completed(database, attempt, turn.item_id);
+  std::optional<std::int64_t> heard_ms;
+  std::optional<std::string> heard_text;
+  if (turn.heard) {
+    heard_ms = turn.heard->audio_ms;
+    if (turn.heard->text) heard_text = turn.heard->text->wtf8();
+  }
+  database
+      .query(R"sql(
+INSERT INTO turn (attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
+                  deleted, response_id, started_at, ended_at, audio_ms, writers)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '["relay"]')
+ON CONFLICT (attempt, item_id) DO UPDATE SET
+  ordinal = CASE WHEN excluded.ordinal > 0 THEN excluded.ordinal ELSE ordinal END,
+  role = excluded.role, status = excluded.status, text = excluded.text,
+  heard_ms = excluded.heard_ms, heard_text = excluded.heard_text, reason = excluded.reason,
+  deleted = excluded.deleted, response_id = excluded.response_id,
+  started_at = excluded.started_at, ended_at = excluded.ended_at, audio_ms = excluded.audio_ms
+)sql")
+      .bind(attempt, turn.item_id, turn.ordinal > 0 ? turn.ordinal : -expected,
+            static_cast<int>(turn.role), static_cast<int>(turn.status), turn.text.wtf8(), heard_ms,
+            heard_text, turn.reason, turn.deleted, turn.response_id, turn.started_at, turn.ended_at,
+            turn.audio_ms)
+      .run();
+  if (completes)
+    announce(database, MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
+             turn.item_id);
+}
+
+void finalise_attempt(Database& database, session::AttemptId attempt,
+                      const session::Ending& ending) {
+  const std::string gaps = gaps_json(ending.transcript.gaps);
+  database
+      .query(
+          "UPDATE attempt SET status = ?, ended_at = max(started_at, ?), close_reason = ?, "
+          "complete = ?, "
+          "gaps = ?, usage = ? WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(session::SessionStatus::final), ending.ended_at,
+            static_cast<int>(ending.reason), ending.transcript.complete, gaps,
+            ending.transcript.usage_json, attempt)
+      .run();
+  if (database.changes() == 0) return;
+  for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
+  insert_tool_calls(database, attempt, ending.transcript.tool_calls);
+  mark_to_merge(database, attempt);
+  announce(database, MessageKind::session_ended, attempt, ending.ended_at);
+}
+
+void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status) {
+  database.query("UPDATE attempt SET status = ? WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(status), attempt)
+      .run();
+}
+
+void suspend_attempt(Database& database, session::AttemptId attempt,
+                     const session::Handover& handover) {
+  database
+      .query(
+          "UPDATE attempt SET status = ?, suspended_at = ?, settings = ? "
+          "WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(session::SessionStatus::detached), handover.at, handover.settings_json,
+            attempt)
+      .run();
+}
+
+bool resume_attempt(Database& database, session::AttemptId attempt) {
+  database
+      .query(
+          "UPDATE attempt SET status = ?, suspended_at = NULL, settings = NULL "
+          "WHERE id = ? AND ended_at IS NULL AND suspended_at IS NOT NULL")
+      .bind(static_cast<int>(session::SessionStatus::live), attempt)
+      .run();
+  return database.changes() == 1;
+}
+
+session::Sequence highest_sequence(Database& database) {
+  Query read =
+      database.query("SELECT max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal)) FROM meta");
+  return read.step() ? static_cast<session::Sequence>(read.integer(0)) : 0;
+}
+
+void delete_events_before(Database& database, session::Sequence end) {
+  remember_highest(database);
+  database.query("DELETE FROM journal WHERE seq < ?").bind(end).run();
+}
+
+void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from) {
+  remember_highest(database);
+  database.query("DELETE FROM journal WHERE seq >= ? AND attempt = ?").bind(from, attempt).run();
+}
+
+bool is_clean(Database& database) {
+  Query read = database.query("SELECT clean FROM meta");
+  return read.step() && read.integer(0) == 1;
+}
+
+void set_clean(Database& database, bool clean) {
+  database.query("UPDATE meta SET clean = ?").bind(clean).run();
+}
+
+}  // namespace verbatim::storage

@@ -1,0 +1,95 @@
+// Reads sessions, attempts and transcripts. Uses a read-only connection with short transactions;
+// works beside a running writer, also from another process.
+//
+// Used by one thread at a time (in the server, the reader thread). All reads throw StorageError.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session/transcript/render/render.hpp"
+#include "storage/rows/copies.hpp"
+#include "storage/rows/merges.hpp"
+#include "storage/store/session_store.hpp"
+#include "storage/store/suspended_store.hpp"
+
+namespace verbatim::storage {
+
+class Database;
+
+class TranscriptStore {
+ public:
+  /// Throws StorageError (not_found if there is no file). If a full disk leaves no room for the WAL
+  /// index that readers share, the file is read without it, in its state of now, until open_anew().
+  /// `merged_bytes_max`: bytes of copies whose merge is cached; 0: none.
+  explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
+  ~TranscriptStore();
+
+  /// Opens the same file again and closes the earlier connection. If it throws, nothing is changed.
+  void open_anew();
+
+  SessionPage list(const SessionFilter& filter);
+  std::optional<SessionSummary> session(const std::string& id);
+  /// The session's user; nullopt if there is no such session.
+  std::optional<std::string> owner_of(const std::string& id);
+  /// `attempt`: default is the latest. A live attempt is folded from its durable journal rows,
+  /// partial turns included. nullopt if there is no such session or attempt.
+  std::optional<session::TranscriptView> transcript(const std::string& id,
+                                                    std::optional<int> attempt = std::nullopt);
+  /// All attempts, oldest first, in one snapshot. nullopt if there is no such session.
+  std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
+  /// One of the two, as asked.
+  std::optional<TranscriptViews> read(const TranscriptRequest& request);
+
+  /// nullopt if the session was erased meanwhile. An identical copy brings nothing.
+  std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
+  /// The counts of an attempt that note_merge() must record; nullopt: none.
+  std::optional<MergeNews> merge_news(session::AttemptId attempt);
+
+  /// Sessions whose last attempt ended before this time, oldest first. If an attempt was never
+  /// relayed, its last post counts as its end.
+  std::vector<std::string> ended_before(TimeMs time, std::size_t limit);
+
+  std::optional<SuspendedAttempt> suspended(const std::string& session_id);
+  std::vector<SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
+  /// The transcript of an attempt that has not ended.
+  session::Transcript folded(session::AttemptId attempt);
+  /// The same, for an attempt that will continue: its older and large items go to `spill`.
+  session::Transcript folded(session::AttemptId attempt, std::unique_ptr<session::Spill> spill,
+                             std::size_t items_in_memory);
+  /// Sums the usage of this user's attempts that began in [from, to) and have ended.
+  session::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
+
+  /// Any thread: a running statement soon ends with an error.
+  void interrupt() noexcept;
+  /// For other readers of the same connection (live_tail.hpp).
+  Database& database();
+
+ private:
+  struct Impl;
+  std::size_t merged_bytes_max_;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Changes. Run them through SqliteJournal::execute(); the command line runs them on a connection of
+// its own. All throw StorageError.
+
+/// Writes a value that it had already, so that the commit proves that the disk accepts writes.
+void prove_writable(Database&);
+/// Makes the session record before its first attempt. The key is stored in that record and erased
+/// with it.
+MadeSession create_session(Database&, const NewSession& asked);
+/// Applies the patches to the session's metadata and private metadata. Throws not_found; too_many
+/// if one of them would exceed `bytes_max`.
+void patch_metadata(Database&, const std::string& id, const MetadataPatch& patch,
+                    std::size_t bytes_max);
+/// Erases everything about a session: journal rows, turns, attempts, copies, messages. Revokes the
+/// client tokens that were made for it. False if there is none. Precondition: it has no live
+/// attempt.
+bool erase_session(Database&, const std::string& id);
+
+}  // namespace verbatim::storage

@@ -1,0 +1,73 @@
+// Copies of a conversation that other writers post. Nothing is overwritten, and an identical copy
+// adds nothing. The transcript is session::merge() of all copies and of what the relay heard, so
+// the order of the posts does not matter.
+//
+// Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "session/transcript/journal.hpp"
+#include "session/transcript/merge/copy.hpp"
+#include "session/transcript/merge/merge.hpp"
+#include "storage/store/call.hpp"
+
+namespace verbatim::storage {
+
+/// Limits on the sum of one attempt's copies. A copy beyond them is refused (too_many) and not
+/// kept.
+struct CopyLimits {
+  std::size_t copies_max = 10'000;
+  std::size_t turns_max = 100'000;
+  std::size_t bytes_max = 64 * 1024 * 1024;  ///< as they are stored
+  /// Appended to the error message if these limits are only a part of the configured ones.
+  const char* of = "";
+  /// If set, every new copy is refused (too_many) with this text.
+  const char* nothing_new = nullptr;
+};
+
+struct PostedCopy {
+  std::string session_id;
+  std::optional<int> attempt;  ///< none: the latest. Latest + 1 is made if none runs
+  session::Copy copy;
+  TimeMs now = 0;
+  CopyLimits limits = {};
+  std::string body = {};  ///< encode_turns(copy.turns), if the caller has it already
+};
+
+struct KeptCopy {
+  std::int64_t id = 0;  ///< of this copy, or of the identical one that was there before
+  session::AttemptId attempt = 0;
+  int attempt_number = 0;
+  bool is_new = false;
+  bool merges_slowly = false;  ///< MergeLane::slow
+};
+
+/// The changes that a post made, and the attempt's totals now.
+struct PostOutcome {
+  session::Contribution brought;
+  std::size_t turns = 0;
+  bool complete = false;
+};
+
+class CopyStore {
+ public:
+  virtual ~CopyStore() = default;
+
+  /// Runs `work`, which takes long and reads nothing stored, on a thread that merges, in turn with
+  /// the reads of other shares there.
+  virtual void compute(MergeLane lane, ReadLabel label, std::function<void()> work) = 0;
+  /// Keeps the copy. It is merged later, by merge_copy() or by the store itself. not_found: no such
+  /// session or attempt.
+  virtual void keep_copy(PostedCopy posted, Done<KeptCopy> done) = 0;
+  /// Merges all copies of the attempt, and stores the counts if it is final, so that lists show
+  /// them. nullopt if the session was erased meanwhile. An identical copy brings nothing.
+  virtual void merge_copy(KeptCopy kept, std::string session_id, ReadLabel label,
+                          Done<std::optional<PostOutcome>> done) = 0;
+};
+
+}  // namespace verbatim::storage

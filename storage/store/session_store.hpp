@@ -1,0 +1,119 @@
+// Stored sessions and their transcripts, as the API reads and changes them.
+//
+// Any thread. Reads of one share are done in their order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "session/transcript/render/render.hpp"
+#include "storage/store/call.hpp"
+#include "storage/store/token_store.hpp"
+
+namespace verbatim::storage {
+
+struct AttemptSummary {
+  int number = 0;
+  session::SessionStatus status = session::SessionStatus::created;
+  TimeMs started_at = 0;
+  std::optional<TimeMs> ended_at;
+  std::optional<session::CloseReason> close_reason;
+  bool complete = false;
+  std::string model;
+  std::size_t turns = 0;
+  std::string usage_json = "[]";            ///< for a running attempt only if one session is read
+  std::optional<session::Receipt> receipt;  ///< of a final attempt; not in lists
+};
+
+struct SessionSummary {
+  std::string id;
+  std::string user;
+  std::string metadata_json = "{}";
+  std::string private_json = "{}";  ///< metadata that only back ends read
+  session::SessionStatus status = session::SessionStatus::created;
+  TimeMs created_at = 0;
+  std::vector<AttemptSummary> attempts;  ///< oldest first
+};
+
+struct SessionFilter {
+  std::optional<session::SessionStatus> status;
+  std::optional<std::string> user;
+  std::optional<TimeMs> since;                                ///< created at or after
+  std::optional<TimeMs> until;                                ///< created before
+  std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level string members
+  std::size_t limit = 50;
+  std::string cursor;  ///< next_cursor of the page before; empty for the first page
+};
+
+struct SessionPage {
+  std::vector<SessionSummary> sessions;  ///< newest first
+  std::string next_cursor;               ///< empty on the last page
+};
+
+struct TranscriptRequest {
+  std::string session_id;
+  std::optional<int> attempt;  ///< none: the latest
+  bool all_attempts = false;   ///< `attempt` is not looked at
+};
+/// One for each attempt that was asked for, oldest first, all in one snapshot.
+using TranscriptViews = std::vector<session::TranscriptView>;
+
+struct NewSession {
+  std::string id;
+  std::string user;
+  std::string metadata_json = "{}";
+  std::string private_json = "{}";
+  TimeMs now = 0;
+  std::string idempotency;  ///< identifies the caller's Idempotency-Key; empty: it sent none
+  std::string request;      ///< identifies the content of the request
+};
+struct MadeSession {
+  enum class Outcome { made, there_already, another_users, key_of_another_request };
+  Outcome outcome = Outcome::made;
+  std::string id;  ///< of the session that was made, now or earlier with this key
+};
+
+/// RFC 7396 patches, as JSON.
+struct MetadataPatch {
+  std::string metadata;
+  std::string private_metadata;
+};
+
+class SessionStore {
+ public:
+  virtual ~SessionStore() = default;
+
+  virtual void list_sessions(SessionFilter filter, ReadLabel label, Done<SessionPage> done) = 0;
+  /// nullopt if there is no such session.
+  virtual void find_session(std::string id, ReadLabel label,
+                            Done<std::optional<SessionSummary>> done) = 0;
+  /// The session's user; nullopt if there is no such session.
+  virtual void find_owner(std::string id, ReadLabel label,
+                          Done<std::optional<std::string>> done) = 0;
+  /// A running attempt as far as it is durable, partial turns included. nullopt if there is no such
+  /// session or attempt.
+  virtual void read_transcripts(TranscriptRequest request, ReadLabel label,
+                                Done<std::optional<TranscriptViews>> done) = 0;
+  /// Sessions whose last attempt ended before this time, oldest first. If an attempt was never
+  /// relayed, its last post counts as its end.
+  virtual void sessions_ended_before(TimeMs time, std::size_t limit, ReadLabel label,
+                                     Done<std::vector<std::string>> done) = 0;
+
+  /// Makes the session record before its first attempt. The idempotency key is stored in that
+  /// record and erased with it.
+  virtual void create_session(NewSession asked, Done<MadeSession> done) = 0;
+  /// Applies the patches to the session's metadata and private metadata. not_found; too_many if one
+  /// of them would exceed `bytes_max`.
+  virtual void patch_metadata(std::string id, MetadataPatch patch, std::size_t bytes_max,
+                              Done<> done) = 0;
+  /// Erases everything about a session: events, turns, attempts, copies, messages, from every file.
+  /// Revokes the client tokens that were made for it, and removes those without further use. False
+  /// if there is none. Precondition: it has no live attempt.
+  virtual void erase_session(std::string id, TokenClock clock, Done<bool> done) = 0;
+};
+
+}  // namespace verbatim::storage
