@@ -46,7 +46,7 @@ Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& q
       live_(live_attempts(database)),
       checkpoint_at_(options.wal_checkpoint_bytes),
       durable_(highest_sequence(database)) {
-  take_note_of_files();
+  files_.watch(current());
 }
 
 void Writer::run() {
@@ -101,11 +101,7 @@ void Writer::check_checkpoints() const {
 /// Throws if a checkpoint has failed or the files were taken away: no row is reported durable then.
 void Writer::check_files() const {
   check_checkpoints();
-  if (const auto files = files_.load(std::memory_order_acquire)) files->check();
-}
-
-void Writer::take_note_of_files() {
-  files_.store(std::make_shared<const OpenFiles>(current()), std::memory_order_release);
+  files_.check();
 }
 
 void Writer::write(std::span<Job> batch) {
@@ -180,7 +176,7 @@ void Writer::publish(std::span<Job> batch) {
   // Before on_durable(): a session that stopped reading because of crowded() checks once when it
   // wakes, and must find these bytes released.
   queue_.done_with(batch);
-  count(batch, bytes);
+  stats_.add(batch, bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
   listener_.on_durable(batch.back().sequence);
 
@@ -207,26 +203,6 @@ void Writer::publish(std::span<Job> batch) {
   next_ += batch.size();
 }
 
-void Writer::count(std::span<Job> batch, std::size_t bytes) {
-  const auto now = steady_clock::now();
-  const std::lock_guard lock(stats_mutex_);
-  ++stats_.commits;
-  stats_.rows += batch.size();
-  stats_.bytes += bytes;
-  for (const Job& job : batch) {
-    const double waited = std::chrono::duration<double>(now - job.submitted).count();
-    const auto* const bound = std::lower_bound(std::begin(JournalStats::bounds),
-                                               std::end(JournalStats::bounds) - 1, waited);
-    ++stats_.wait_buckets[bound - std::begin(JournalStats::bounds)];
-    stats_.wait_sum_seconds += waited;
-  }
-}
-
-JournalStats Writer::take_stats() {
-  const std::lock_guard lock(stats_mutex_);
-  return std::exchange(stats_, JournalStats{});
-}
-
 JournalState Writer::state() const {
   if (queue_.broken()) return JournalState::failed;
   const JournalState state = state_.load(std::memory_order_acquire);
@@ -234,8 +210,7 @@ JournalState Writer::state() const {
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
   // The writer acts on a checkpoint's error at its next step; until then the state is stalled.
-  const bool stalled =
-      slow || checkpointer_.failed() || taken_away_.load(std::memory_order_acquire);
+  const bool stalled = slow || checkpointer_.failed() || files_.taken_away();
   return state == JournalState::working && stalled ? JournalState::stalled : state;
 }
 
@@ -244,7 +219,7 @@ void Writer::check(steady_clock::time_point now) {
   const auto too_long = [&](steady_clock::time_point since) {
     return since != idle && now - since >= limit;
   };
-  look_at_files();
+  if (files_.look()) queue_.nudge();
   const bool commit = too_long(io_since_.load(std::memory_order_relaxed));
   if (!commit && !too_long(checkpointer_.io_since())) return;
   if (queue_.broken()) return;
@@ -254,18 +229,6 @@ void Writer::check(steady_clock::time_point now) {
                              " ms; check the disk and the kernel log, then start again to recover");
   stuck_.store(true, std::memory_order_release);
   if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
-}
-
-/// An idle journal has no commit that would detect this.
-void Writer::look_at_files() {
-  const auto files = files_.load(std::memory_order_acquire);
-  if (!files || taken_away_.load(std::memory_order_acquire)) return;
-  try {
-    files->check();
-  } catch (const StorageError&) {
-    taken_away_.store(true, std::memory_order_release);
-    queue_.nudge();
-  }
 }
 
 /// Returns when it is time to try again; throws if trying again cannot help.
@@ -329,8 +292,8 @@ void Writer::rotate(const StorageError& why) {
                        std::string(why.what()) +
                            "; and the fallback directory could not be used: " + second.what());
   }
-  take_note_of_files();
-  taken_away_.store(false, std::memory_order_release);
+  files_.watch(current());
+  files_.reset();
   trouble_since_ = idle;
   next_return_ = steady_clock::now() + return_try_in;
   checkpoint_at_ = options_.wal_checkpoint_bytes;
@@ -348,7 +311,7 @@ void Writer::return_if_possible() {
   if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
   segment_->checkpoint(Database::Checkpoint::truncate);
   segment_.reset();
-  files_.store(nullptr, std::memory_order_release);  // merge_segment() removes its files
+  files_.forget();  // merge_segment() removes its files
   try {
     const OpenFiles still_there(database_);
     merge_segment(database_, file);
@@ -357,10 +320,10 @@ void Writer::return_if_possible() {
     if (poisoned_) give_up_database();
     segment_ =
         std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
-    take_note_of_files();
+    files_.watch(current());
     return;
   }
-  take_note_of_files();
+  files_.watch(current());
   checkpoint_at_ = options_.wal_checkpoint_bytes;
   checkpointer_.news(database_.wal_bytes());
   checkpointer_.resume();

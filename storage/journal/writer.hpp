@@ -13,16 +13,16 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "storage/journal/checkpointer.hpp"
 #include "storage/journal/commit_queue.hpp"
+#include "storage/journal/commit_stats.hpp"
+#include "storage/journal/file_watch.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/sqlite/database.hpp"
-#include "storage/sqlite/open_files.hpp"
 
 namespace verbatim::storage {
 
@@ -43,7 +43,7 @@ class Writer {
   void check(std::chrono::steady_clock::time_point now);
   bool stuck() const { return stuck_.load(std::memory_order_acquire); }
   std::size_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
-  JournalStats take_stats();
+  JournalStats take_stats() { return stats_.take(); }
 
  private:
   static constexpr std::chrono::steady_clock::time_point idle{};
@@ -53,7 +53,6 @@ class Writer {
   void commit_next();
   void write(std::span<Job> batch);
   void publish(std::span<Job> batch);
-  void count(std::span<Job> batch, std::size_t bytes);
 
   void perform(Job& job, AppendEvent& append, std::optional<StorageError>&);
   void perform(Job& job, SettleTurn& settle, std::optional<StorageError>&);
@@ -66,7 +65,6 @@ class Writer {
   template <class Work>
   void undoable(std::optional<StorageError>& outcome, const Work& work);
 
-  void look_at_files();
   void retry_or_degrade(const StorageError& error);
   void enter(JournalState state, const StorageError& why);
   void recover();
@@ -83,7 +81,6 @@ class Writer {
   void run_maintenance(const std::function<void()>& work);
   void check_checkpoints() const;
   void check_files() const;
-  void take_note_of_files();
   bool prune_some();
   void checkpoint_if_large();
   void close_in_order();
@@ -94,8 +91,7 @@ class Writer {
   const JournalOptions& options_;
   Database& database_;
   std::unique_ptr<Database> segment_;  ///< in the fallback directory; if set, written instead
-  /// The files being written. Replaced as a whole, because check() reads them from another thread.
-  std::atomic<std::shared_ptr<const OpenFiles>> files_;
+  FileWatch files_;                    ///< being written
   CommitQueue& queue_;
   Checkpointer& checkpointer_;  ///< of the database, not of the segment
   JournalListener& listener_;
@@ -118,11 +114,9 @@ class Writer {
 
   SinceWhen io_since_{idle};
   std::atomic<bool> stuck_{false};
-  std::atomic<bool> taken_away_{false};  ///< set by check(); the writer acts on it
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<session::Sequence> durable_;
-  std::mutex stats_mutex_;
-  JournalStats stats_;
+  CommitStats stats_;
 };
 
 }  // namespace verbatim::storage

@@ -7,7 +7,7 @@
 namespace verbatim::storage {
 
 enum class Failure {
-  disk_full,     ///< SQLITE_FULL or ENOSPC: passes once there is space
+  disk_full,     ///< passes once there is space
   io_error,      ///< a read, write or sync failed: the file is poisoned (product P6)
   corrupt,       ///< the file is damaged
   taken_away,    ///< it was removed, replaced or renamed while in use
@@ -36,9 +36,8 @@ class StorageError : public std::runtime_error {
   StorageError(Failure failure, const std::string& message, int native_code = 0)
       : std::runtime_error(message), failure_(failure), native_code_(native_code) {}
   Failure failure() const { return failure_; }
-  int native_code() const {
-    return native_code_;
-  }  ///< the database engine's own code; 0: not its error
+  /// The database engine's own code; 0: it is not the engine's error.
+  int native_code() const { return native_code_; }
 
  private:
   Failure failure_;

@@ -11,9 +11,7 @@ const shareMax = 0.2;
 // Files that are longer, with their length when they were entered here. They may only shrink, and
 // leave the list when they fit. The list gets no further entry: divide the file instead.
 const tooLong = {
-  'server/app/app.cpp': 609,
   'server/relay/session_driver.cpp': 545,
-  'storage/journal/writer.cpp': 517,
 };
 
 const written = files.filter((file) => isCpp(file) || isScript(file));

@@ -1,0 +1,23 @@
+// Figures of the journal's commits, for metrics. One thread adds, any thread takes.
+#pragma once
+
+#include <mutex>
+#include <span>
+
+#include "storage/journal/commit_queue.hpp"
+
+namespace verbatim::storage {
+
+class CommitStats {
+ public:
+  /// A commit that is durable now. `bytes`: of all its jobs.
+  void add(std::span<const Job> batch, std::size_t bytes);
+  /// Returns and resets the figures.
+  JournalStats take();
+
+ private:
+  std::mutex mutex_;
+  JournalStats stats_;
+};
+
+}  // namespace verbatim::storage
