@@ -62,3 +62,17 @@ TEST_CASE("a read that lasts too long is named and broken off; the next one is s
              Catch::Contains("GET /v1/sessions") && Catch::Contains("journal.read_max"));
   CHECK(read(reader, "SELECT 7", "another").value() == 7);
 }
+
+TEST_CASE("work for a later time runs then, and not after a stop", "[reader_thread]") {
+  const test::TempDir dir;
+  storage::Database made(dir / "v.db", {.access = storage::Access::create});
+  ReaderThread reader(dir / "v.db");
+  std::promise<void> ran;
+  reader.run_at(Clock::now(), [&] { ran.set_value(); });
+  CHECK(ran.get_future().wait_for(test::patience) == std::future_status::ready);
+  bool too_early = false;
+  reader.run_at(Clock::now() + std::chrono::hours(1), [&] { too_early = true; });
+  CHECK(read(reader, "SELECT 7", "a read").value() == 7);
+  reader.stop();
+  CHECK_FALSE(too_early);
+}

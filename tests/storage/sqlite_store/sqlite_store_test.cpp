@@ -1,0 +1,184 @@
+// The store over SQLite, through the interface that the server uses.
+#include "storage/sqlite_store/sqlite_store.hpp"
+
+#include <catch2/catch.hpp>
+#include <future>
+
+#include "storage/maintenance/recovery.hpp"
+#include "storage/rows/copies.hpp"
+#include "storage/sqlite/database.hpp"
+#include "tests/support/journal_driver.hpp"
+#include "tests/support/temp_dir.hpp"
+
+using namespace verbatim;
+using namespace verbatim::storage;
+
+namespace {
+
+/// The result of `call(done)`.
+template <class T, class Call>
+StoreResult<T> ask(const Call& call) {
+  const auto answer = std::make_shared<std::promise<StoreResult<T>>>();
+  call(Done<T>([answer](StoreResult<T> result) { answer->set_value(std::move(result)); }));
+  auto future = answer->get_future();
+  if (future.wait_for(test::patience) != std::future_status::ready)
+    throw std::runtime_error("the store did not answer");
+  return future.get();
+}
+
+session::CopyTurn said(int number) {
+  session::CopyTurn turn;
+  turn.role = session::Role::user;
+  turn.text = Text::from_wtf8("turn " + std::to_string(number));
+  turn.ordinal = number;
+  return turn;
+}
+
+PostedCopy copy_of(const std::string& session_id, int turns) {
+  PostedCopy posted;
+  posted.session_id = session_id;
+  posted.copy.writer = "agent";
+  for (int i = 1; i <= turns; ++i) posted.copy.turns.push_back(said(i));
+  return posted;
+}
+
+class OpenStore {
+ public:
+  OpenStore() { open(); }
+  void open() {
+    recover(file(), 1000);
+    SqliteStoreOptions options;
+    options.journal.file = file();
+    options.merged_bytes_max = 1024 * 1024;
+    store_ = std::make_unique<SqliteStore>(std::move(options), watch_, log_);
+  }
+  void close() {
+    REQUIRE(store_->shut_down(test::patience));
+    store_.reset();
+  }
+  std::filesystem::path file() const { return dir_ / "v.db"; }
+  SqliteStore* operator->() { return store_.get(); }
+
+  void make_session(const std::string& id) {
+    NewSession asked;
+    asked.id = id;
+    asked.user = "ann";
+    REQUIRE(ask<MadeSession>([&](auto done) { store_->create_session(asked, done); }));
+  }
+  KeptCopy post(const std::string& id, int turns) {
+    return ask<KeptCopy>([&](auto done) { store_->keep_copy(copy_of(id, turns), done); }).value();
+  }
+  std::size_t turns_in_list() {
+    const auto page =
+        ask<SessionPage>([&](auto done) { store_->list_sessions({}, {"a list"}, done); }).value();
+    return page.sessions.at(0).attempts.at(0).turns;
+  }
+
+ private:
+  test::TempDir dir_;
+  test::JournalWatch watch_;
+  Log log_{LogOptions{LogLevel::error}};
+  std::unique_ptr<SqliteStore> store_;
+};
+
+}  // namespace
+
+TEST_CASE("a posted copy is merged and counted before its post is answered", "[P3][sqlite_store]") {
+  OpenStore store;
+  store.make_session("s1");
+  const KeptCopy kept = store.post("s1", 3);
+  CHECK(kept.is_new);
+  const auto outcome = ask<std::optional<PostOutcome>>(
+      [&](auto done) { store->merge_copy(kept, "s1", {"a post"}, done); });
+  REQUIRE(outcome.value());
+  CHECK((*outcome)->turns == 3);
+  CHECK((*outcome)->brought.added == 3);
+  CHECK(store.turns_in_list() == 3);
+}
+
+TEST_CASE("the store itself merges copies whose post was not answered", "[P3][sqlite_store]") {
+  OpenStore store;
+  store.make_session("s1");
+  store.close();
+  {
+    Database database(store.file());
+    keep_copy(database, copy_of("s1", 2));
+  }
+  store.open();
+  CHECK(test::becomes([&] { return store.turns_in_list() == 2; }));
+}
+
+TEST_CASE("merges delay neither admission nor reads of sessions without copies",
+          "[P3][sqlite_store]") {
+  OpenStore store;
+  store.make_session("plain");
+  store.make_session("copied");
+  store.post("copied", 1);
+  std::promise<void> merged;
+  const auto busy = merged.get_future().share();
+  for (const MergeLane lane : {MergeLane::quick, MergeLane::slow})
+    store->compute(lane, {"a merge"}, [busy] { busy.wait(); });
+
+  std::promise<StoreResult<std::optional<SessionSummary>>> copied;
+  store->find_session("copied", {"a read"},
+                      [&](auto found) { copied.set_value(std::move(found)); });
+  auto waits = copied.get_future();
+  const auto plain = ask<std::optional<SessionSummary>>(
+      [&](auto done) { store->find_session("plain", {"a read"}, done); });
+  CHECK(plain.value()->id == "plain");
+  CHECK(ask<TokenStanding>([&](auto done) {
+          store->judge_token({"", "plain", true, 0}, {}, done);
+        })
+            .value()
+            .owner == "ann");
+  CHECK(waits.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+  merged.set_value();
+  CHECK(waits.get().value()->attempts.at(0).turns == 1);
+}
+
+TEST_CASE("the errors of reads and of changes are values", "[sqlite_store]") {
+  OpenStore store;
+  SessionFilter filter;
+  filter.cursor = "x";
+  const auto page =
+      ask<SessionPage>([&](auto done) { store->list_sessions(filter, {"a list"}, done); });
+  REQUIRE_FALSE(page);
+  CHECK(page.error().failure() == Failure::not_found);
+  const auto patched = ask<void>([&](auto done) {
+    store->patch_metadata("nothing", {"{}", "{}"}, 1024, done);
+  });
+  REQUIRE_FALSE(patched);
+  CHECK(patched.error().failure() == Failure::not_found);
+}
+
+TEST_CASE("an outbox gives a target's messages in their order, until each has had an outcome",
+          "[P8][sqlite_store]") {
+  OpenStore store;
+  REQUIRE(ask<void>([&](auto done) { store->want_messages(~0u, done); }));
+  const auto opened = ask<OpenedAttempt>([&](auto done) {
+    store->open_attempt({.session_id = "s1", .user = "ann", .model = "m", .now = 1}, done);
+  });
+  store->journal().close(opened.value().attempt, {session::CloseReason::client_closed, 2, {}});
+  const auto outbox = store->open_outbox("hook");
+  REQUIRE(outbox->ready());
+  std::int64_t after = 0;
+  std::vector<MessageKind> kinds;
+  REQUIRE(test::becomes([&] {
+    const auto next =
+        ask<NextMessage>([&](auto done) { outbox->next(after, std::move(done)); }).value();
+    if (!next.message) return false;
+    const auto subject = ask<std::optional<MessageSubject>>(
+        [&](auto done) { outbox->read_subject(*next.message, std::move(done)); });
+    CHECK(subject.value()->session.user == "ann");
+    kinds.push_back(next.message->kind);
+    after = next.message->id;
+    REQUIRE(ask<void>([&](auto done) { outbox->begin_try(after, std::move(done)); }));
+    REQUIRE(ask<void>([&](auto done) {
+      outbox->end_try(after, {DeliveryState::delivered, 0, ""}, {"hook"}, std::move(done));
+    }));
+    return kinds.size() == 2;
+  }));
+  CHECK(kinds == std::vector{MessageKind::session_started, MessageKind::session_ended});
+  const auto left = ask<NextMessage>([&](auto done) { outbox->next(0, std::move(done)); });
+  CHECK_FALSE(left.value().message);
+}
