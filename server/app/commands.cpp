@@ -244,10 +244,10 @@ int sessions_delete(const Common& common, const std::string& id) {
   const config::Settings settings = common.settings();
   const storage::OfflineStore store = store_of(settings);
   const auto session = store.find_session(id);
-  if (!session) return complain("there is no session " + id, exit_code::not_found);
+  if (!session) return fail("there is no session " + id, exit_code::not_found);
   if (session->status == session::SessionStatus::live ||
       session->status == session::SessionStatus::detached) {
-    return complain("session " + id + " is live; end it first", exit_code::failed);
+    return fail("session " + id + " is live; end it first", exit_code::failed);
   }
   // First: if it cannot be removed, the session still exists and can be erased again.
   if (!erase_captured(settings.capture.dir, id)) {
