@@ -132,7 +132,7 @@ std::string integrity_of(const fs::path& file) {
 }
 
 /// Counts ended attempts whose end is announced never, or twice.
-std::string untold(const fs::path& file) {
+std::string wrongly_announced(const fs::path& file) {
   storage::Database database(file);
   storage::Query count = database.query(
       "SELECT count(*) FROM attempt, meta WHERE ended_at IS NOT NULL AND announced <> 0 AND "
@@ -155,7 +155,7 @@ std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = 
   if (synced) CHECK(lost_logs(report) == "");
   CHECK(report.unreadable_rows == 0);
   CHECK(integrity_of(file) == "ok");
-  CHECK(untold(file) == "0");
+  CHECK(wrongly_announced(file) == "0");
   const std::uint64_t writes = disk.writes();
   CHECK(storage::recover(file, 2).clean);
   CHECK(disk.writes() == writes);
