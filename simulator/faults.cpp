@@ -50,7 +50,7 @@ struct Fault {
 
   Faults::Close close() const {
     const std::size_t colon = argument.find(':');
-    if (colon == argument.npos) refuse("wants N:CODE[:REASON], for example 20:1011:overloaded");
+    if (colon == argument.npos) refuse("needs N:CODE[:REASON], for example 20:1011:overloaded");
     Faults::Close close;
     close.after = whole(argument.substr(0, colon), counts);
     std::string_view rest = argument.substr(colon + 1);
@@ -131,7 +131,7 @@ void Faults::add_one(std::string_view piece) {
     slow = fault.fraction(0.001, 1000);
   } else if (fault.name == "error_first") {
     if (fault.argument.empty() || fault.argument.size() > 80) {
-      fault.refuse("wants an error code of 1 to 80 bytes, for example invalid_api_key");
+      fault.refuse("needs an error code of 1 to 80 bytes, for example invalid_api_key");
     }
     error_first = fault.argument;
   } else if (fault.name == "expire_after") {

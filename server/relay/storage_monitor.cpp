@@ -91,7 +91,7 @@ std::string StorageWatch::who_reads() const {
 std::string StorageWatch::log_in_words() const {
   const std::lock_guard lock(mutex_);
   return "the write-ahead log has " + std::to_string(store_->log_bytes() / 1024) +
-         " KiB because a reader keeps it from being written anew (" + readers_ + ")";
+         " KiB because a reader keeps it from being reset (" + readers_ + ")";
 }
 
 std::string StorageWatch::warning() const {

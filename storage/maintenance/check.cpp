@@ -50,7 +50,7 @@ constexpr Rule rules[] = {
     {"turns with a role or a status that does not exist",
      "SELECT count(*), 'turn ' || min(id) FROM turn "
      "WHERE role NOT BETWEEN 0 AND 3 OR status NOT BETWEEN 0 AND 5"},
-    {"values that are no JSON",
+    {"values that are not JSON",
      "SELECT count(*), min(place) FROM (SELECT 'session ' || id AS place FROM session "
      "WHERE NOT json_valid(metadata) UNION ALL SELECT 'attempt ' || id FROM attempt "
      "WHERE NOT json_valid(gaps) OR NOT json_valid(usage) UNION ALL SELECT 'turn ' || id FROM turn "
@@ -59,7 +59,7 @@ constexpr Rule rules[] = {
     {"closed in order, with attempts open",
      "SELECT count(*), 'attempt ' || min(id) FROM attempt "
      "WHERE ended_at IS NULL AND (SELECT clean FROM meta)"},
-    {"rows in meta other than the one",
+    {"missing or additional rows in meta",
      "SELECT abs(count(*) - 1), 'the last sequence was ' || max(last_seq) FROM meta"},
 };
 

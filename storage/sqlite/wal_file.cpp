@@ -246,7 +246,7 @@ LogFinding lost_log(const LogReport& report, const char* is_what) {
     finding.what +=
         finding.lost
             ? ": the rows that had not been moved into the database are lost"
-            : ": nothing is lost only if the program was killed just after it emptied the WAL";
+            : ": no rows are lost only if the program was killed just after it emptied the WAL";
   } else if (*report.frames_by_index > report.frames_moved) {
     finding.lost = true;
     finding.what += ", and its index counts " +
@@ -264,7 +264,7 @@ LogFinding unreadable_log(const LogReport& report) {
   finding.what = "its header is damaged, so SQLite reads nothing from it";
   finding.lost = report.pages_not_in_database != 0;
   if (!report.pages_not_in_database) {
-    finding.what += "; whether the database lacks any of its rows cannot be found out";
+    finding.what += "; it is unknown whether the database lacks some of its rows";
   } else if (finding.lost) {
     finding.what += "; the database lacks its last version of " +
                     std::to_string(*report.pages_not_in_database) + " pages";

@@ -137,7 +137,7 @@ std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest&
   if (request.proxied || names_proxy(request.headers)) {
     why = "the request has come through a proxy";
   } else if (!is_loopback_name(request.header("Host"))) {
-    why = "the request names another host than localhost, 127.0.0.1 or [::1]";
+    why = "the request names a host other than localhost, 127.0.0.1 or [::1]";
   } else {
     return Principal{Principal::Kind::development, "developer", {}};
   }

@@ -37,8 +37,8 @@ class IdGuard {
 
   /// The text of a refusal, after the name of the field.
   static constexpr std::string_view why =
-      " holds what looks like a key or a token. Ids stand in lists, logs and webhooks: credentials "
-      "are sent in headers alone.";
+      " looks like a key or a token. Ids appear in lists, logs and webhooks: send credentials in "
+      "headers alone.";
 
  private:
   session::SecretFilter ours_;
