@@ -9,7 +9,7 @@
 
 namespace verbatim::server {
 
-/// Whose part of the memory the answer to this request takes.
+/// The owner of the memory that the answer to this request takes.
 AnswerMemory::Owner owner_of(const RequestContext& context);
 
 /// The answer with its part of the memory; 503 if there is no room for it.

@@ -17,8 +17,8 @@ enum class RequiredCredential { none, back_end, back_end_or_own_session, interna
 Result<Principal> authorize(const ApiServices& api, RequiredCredential needed,
                             const HttpRequest& request, const std::string& id);
 
-/// Why a client token is not good for the session: the token's user may not own it, since a back
-/// end may have named a session id that it got from a browser. nullopt: it is good.
+/// The refusal if a client token may not use the session. A back end may have put a session id into
+/// it that came from a browser, so the token's user may not own that session. nullopt: it may.
 Awaitable<std::optional<HttpResponse>> refuse_use_of_token(const ApiServices& api,
                                                            const RequestContext& context);
 

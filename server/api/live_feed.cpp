@@ -139,7 +139,7 @@ void LiveFeed::hand_over(const std::vector<TailKey>& slow) {
   wake_loops();
 }
 
-/// Rings all who watch what has changed; everybody, when it is over.
+/// Notifies the subscribers of changed sessions; at the end of the feed, all of them.
 void LiveFeed::show(States states) {
   std::vector<Subscriber> woken;
   {

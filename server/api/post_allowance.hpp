@@ -1,7 +1,7 @@
 // How much each client's token may post, in turns and bytes of all its posts: what clients post is
 // merged, and how long that takes grows with it. Counted since the server started; a token that has
 // not posted for a day is forgotten. What all posts to an attempt may have together bounds the rest
-// (storage/store/copies.hpp).
+// (storage/rows/copies.hpp).
 //
 // Any thread.
 #pragma once

@@ -28,8 +28,8 @@ HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
       problem(503, "server shutting down", "The server is restarting. Connect again."));
 }
 
-/// What a stream holds for itself; the newest state of a live attempt is shared by all its
-/// watchers.
+/// Bytes that one stream holds. All subscribers of a live attempt share its newest state, which
+/// does not count.
 std::size_t bytes_of(const storage::TailState* state) {
   std::size_t sum = 0;
   if (state == nullptr) return sum;

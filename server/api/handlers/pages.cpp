@@ -29,7 +29,7 @@ Awaitable<HttpResponse> show_page(const ApiServices& api, RequestContext& contex
     return page;
   });
   if (library) {
-    // Code that anybody may have: a page of another origin imports it from here.
+    // Public code: a page of another origin imports it from here.
     response.headers.emplace_back("Access-Control-Allow-Origin", "*");
     response.headers.emplace_back("Cross-Origin-Resource-Policy", "cross-origin");
   } else {
