@@ -28,8 +28,8 @@ HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
       problem(503, "server shutting down", "The server is restarting. Connect again."));
 }
 
-/// Bytes that one stream holds. All subscribers of a live attempt share its newest state, which
-/// does not count.
+/// Bytes of a state that one stream holds alone. The newest state of a live attempt is shared by
+/// all its subscribers and does not count.
 std::size_t bytes_of(const storage::TailState* state) {
   std::size_t sum = 0;
   if (state == nullptr) return sum;
