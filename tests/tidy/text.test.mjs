@@ -121,3 +121,21 @@ test(`every room has a README.md of at most ${pageLinesMax} lines`, () => {
   }
   assert.deepEqual(wrong, [], report('Pages of rooms', wrong, 'One screen: purpose, what it may include, where to look for what, what to read first. See base/README.md.'));
 });
+
+test("a room's README.md names only files and folders that it has", () => {
+  const known = new Set(files.flatMap((file) => [file, file.replace(/\.[^./]+$/, ''), folderOf(file)]));
+  const lost = [];
+  let named = 0;
+  for (const folder of rooms.filter((one) => files.includes(`${one}/README.md`))) {
+    const page = `${folder}/README.md`;
+    // The second column of "Where to look" has the names.
+    for (const match of textOf(page).matchAll(/^\|[^|]*\|([^|]*)\|$/gm)) {
+      for (const [, name] of match[1].matchAll(/`(\w[\w./]*)`/g)) {
+        named += 1;
+        if (!known.has(`${folder}/${name}`.replace(/\/$/, ''))) lost.push(`${page}:${lineAt(textOf(page), match.index)}: ${name}`);
+      }
+    }
+  }
+  assert.ok(named > 150, `found ${named} names`);
+  assert.deepEqual(lost, [], report('Names on pages of rooms that do not exist', lost, 'Correct the name.'));
+});
