@@ -3,8 +3,9 @@
 // package whose shared library the program loads, whose archive is linked into it, or whose headers are
 // compiled into it. It is read from the build itself, so it lists only what is really used.
 //
-//   scripts/sbom.mjs [--build build/release] [--program verbatim] >verbatim.cdx.json
+//   scripts/sbom.mjs [--build build/release] [--program verbatim] [--shipped FILE] >verbatim.cdx.json
 //
+// `--shipped` names the program as it is shipped, without debug symbols, if that is another file. Its hash is listed.
 // Needs the build folder (where Ninja records the headers that were read) and the system of the build.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,7 +14,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values } = parseArgs({
-  options: { build: { type: 'string', default: 'build/release' }, program: { type: 'string', default: 'verbatim' } },
+  options: { build: { type: 'string', default: 'build/release' }, program: { type: 'string', default: 'verbatim' }, shipped: { type: 'string' } },
 });
 const build = resolve(values.build);
 const program = join(build, values.program);
@@ -111,7 +112,7 @@ console.log(
           'bom-ref': 'verbatim',
           name: 'verbatim',
           version,
-          hashes: [{ alg: 'SHA-256', content: createHash('sha256').update(readFileSync(program)).digest('hex') }],
+          hashes: [{ alg: 'SHA-256', content: createHash('sha256').update(readFileSync(values.shipped ?? program)).digest('hex') }],
         },
       },
       components,
