@@ -20,7 +20,11 @@ COPY LICENSE NOTICE THIRD_PARTY.md /usr/share/doc/verbatim/
 USER verbatim
 VOLUME /data
 EXPOSE 8443
-ENV VERBATIM_SERVER_LISTEN=0.0.0.0:8443 VERBATIM_SERVER_DATA_DIR=/data
+# A new container on the same volume continues the conversations of the old one.
+ENV VERBATIM_SERVER_LISTEN=0.0.0.0:8443 VERBATIM_SERVER_DATA_DIR=/data VERBATIM_SERVER_RESTART=handover
+LABEL org.opencontainers.image.title="Verbatim" \
+      org.opencontainers.image.description="Relay for realtime voice that keeps the transcript" \
+      org.opencontainers.image.licenses="Apache-2.0"
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["verbatim", "health"]
 ENTRYPOINT ["verbatim"]
 CMD ["serve"]

@@ -43,8 +43,14 @@ const filledIn = (environment, values) =>
   );
 
 const answers = { VERBATIM_HOST: 'voice.example.com', OPENAI_API_KEY: 'sk-a-key-of-a-test', VERBATIM_API_KEYS: `sha256:${'0'.repeat(64)}` };
-/** Of the image (Dockerfile). */
-const image = { VERBATIM_SERVER_LISTEN: '0.0.0.0:8443', VERBATIM_SERVER_DATA_DIR: '/data' };
+/** The environment of the image. */
+const image = Object.fromEntries([...readFileSync(inTree('Dockerfile'), 'utf8').matchAll(/\b(VERBATIM_\w+)=(\S+)/g)].map(([, name, value]) => [name, value]));
+
+test('the image hands over, and keeps its data in its volume', async () => {
+  const settings = await effective({ ...image, VERBATIM_AUTH_API_KEYS: answers.VERBATIM_API_KEYS });
+  assert.equal(settings.server.restart, 'handover');
+  assert.match(readFileSync(inTree('Dockerfile'), 'utf8'), new RegExp(`^VOLUME ${settings.server.data_dir}$`, 'm'));
+});
 
 test('compose.yaml has the shape of the Compose specification', () => {
   // The schema has the `id` and `$schema` of two drafts, which the validator does not take together.
