@@ -1,0 +1,144 @@
+// What a user may still use today, by a store that answers when the test says so.
+#include "server/relay/access/admission.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <catch2/catch.hpp>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+using namespace verbatim;
+using namespace verbatim::server;
+
+namespace {
+
+constexpr TimeMs noon = 12LL * 60 * 60 * 1000;
+
+/// Has usage only; keeps each question until it is answered.
+class UsageStore final : public storage::AdmissionStore {
+ public:
+  void read_usage(std::string, TimeMs from, TimeMs to,
+                  storage::Done<session::Usage> done) override {
+    asked_for = {from, to};
+    waiting.push_back(std::move(done));
+  }
+  void answer(const storage::StoreResult<session::Usage>& usage) {
+    for (const auto& done : std::exchange(waiting, {})) done(usage);
+  }
+
+  void judge_token(storage::TokenUse, storage::TokenClock,
+                   storage::Done<storage::TokenStanding>) override {
+    not_asked();
+  }
+  void note_token_use(std::string, std::string, storage::Done<>) override { not_asked(); }
+  void open_attempt(storage::AttemptSpec, storage::Done<storage::OpenedAttempt>) override {
+    not_asked();
+  }
+  std::unique_ptr<session::Spill> new_spill() override { not_asked(); }
+
+  std::pair<TimeMs, TimeMs> asked_for;
+  std::vector<storage::Done<session::Usage>> waiting;
+
+ private:
+  [[noreturn]] static void not_asked() {
+    throw std::logic_error("admission does not ask for this");
+  }
+};
+
+session::Usage tokens(std::int64_t count) {
+  session::Usage usage;
+  usage.total_tokens = count;
+  return usage;
+}
+
+using Permit = AdmissionControl::Permit;
+using Admitted = std::variant<Permit, NotAdmitted>;
+
+/// One door, with a limit of 100 tokens a day.
+struct Door {
+  static config::Limits limits() {
+    config::Limits limits;
+    limits.user_tokens = 100;
+    return limits;
+  }
+
+  void admit(const std::string& user) {
+    const auto once = [this, user]() -> Awaitable<void> {
+      came.push_back(co_await control.admit(user, true, noon, store, context.get_executor()));
+    };
+    asio::co_spawn(context, once, asio::detached);
+    run();
+  }
+  void answer(const storage::StoreResult<session::Usage>& usage) {
+    store.answer(usage);
+    run();
+  }
+  void run() {
+    context.restart();
+    context.poll();
+  }
+
+  asio::io_context context{1};
+  UsageStore store;
+  AdmissionControl control{limits()};
+  std::vector<Admitted> came;
+};
+
+}  // namespace
+
+TEST_CASE("a user is admitted until the day's allowance is used", "[P11][admission]") {
+  Door door;
+  door.admit("ann");
+  CHECK(door.came.empty());
+  CHECK(door.store.asked_for == std::pair<TimeMs, TimeMs>(0, 2 * noon));
+  door.answer(tokens(99));
+  REQUIRE(door.came.size() == 1);
+  CHECK(std::holds_alternative<Permit>(door.came[0]));
+
+  door.admit("bob");
+  door.answer(tokens(100));
+  REQUIRE(door.came.size() == 2);
+  const auto* const refused = std::get_if<NotAdmitted>(&door.came[1]);
+  REQUIRE(refused);
+  CHECK(refused->response.status == 429);
+  CHECK(refused->limit == AdmissionLimit::user_tokens);
+}
+
+TEST_CASE("a user whose usage cannot be read is not admitted, and is asked about again",
+          "[P11][admission]") {
+  Door door;
+  door.admit("ann");
+  door.answer(tl::unexpected(storage::StorageError(storage::Failure::io_error, "no disk")));
+  REQUIRE(door.came.size() == 1);
+  const auto* const refused = std::get_if<NotAdmitted>(&door.came[0]);
+  REQUIRE(refused);
+  CHECK(refused->response.status == 503);
+  door.admit("ann");
+  CHECK(door.store.waiting.size() == 1);
+}
+
+TEST_CASE("stored usage counts once, however many sessions ask for it together",
+          "[P11][admission]") {
+  Door door;
+  door.admit("ann");
+  door.admit("ann");
+  door.answer(tokens(60));
+  REQUIRE(door.came.size() == 2);
+  const auto* const permit = std::get_if<Permit>(&door.came[1]);
+  REQUIRE(permit);
+  CHECK(permit->account->used().total_tokens == 60);
+  CHECK(permit->account == std::get<Permit>(door.came[0]).account);
+}
+
+TEST_CASE("while a session of a user runs, the store is not asked again", "[admission]") {
+  Door door;
+  door.admit("ann");
+  door.answer(tokens(1));
+  door.admit("ann");
+  CHECK(door.came.size() == 2);
+  CHECK(door.store.waiting.empty());
+  door.came.clear();
+  door.admit("ann");
+  CHECK(door.store.waiting.size() == 1);
+}
