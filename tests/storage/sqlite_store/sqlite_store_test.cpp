@@ -123,9 +123,12 @@ TEST_CASE("merges delay neither admission nor reads of sessions without copies",
   store->find_session("copied", {"a read"},
                       [&](auto found) { copied.set_value(std::move(found)); });
   auto waits = copied.get_future();
-  const auto plain = ask<std::optional<SessionSummary>>(
-      [&](auto done) { store->find_session("plain", {"a read"}, done); });
-  CHECK(plain.value()->id == "plain");
+  // Twice: a read that was put behind the first one would be done before the second one.
+  for (int i = 0; i < 2; ++i) {
+    const auto plain = ask<std::optional<SessionSummary>>(
+        [&](auto done) { store->find_session("plain", {"a read"}, done); });
+    CHECK(plain.value()->id == "plain");
+  }
   CHECK(ask<TokenStanding>([&](auto done) {
           store->judge_token({"", "plain", true, 0}, {}, done);
         })

@@ -63,6 +63,8 @@ struct Door {
     return limits;
   }
 
+  ~Door() { answer(tokens(0)); }  // nothing waits for what is gone
+
   void admit(const std::string& user) {
     const auto once = [this, user]() -> Awaitable<void> {
       came.push_back(co_await control.admit(user, true, noon, store, context.get_executor()));
