@@ -62,13 +62,18 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
 
 // ---- The client ----
 
-void RealtimeSession::client_said(Message message, Moment now) {
+Changes RealtimeSession::client_said(Message message, Moment now) {
+  handle_client(std::move(message), now);
+  return take_changes();
+}
+
+void RealtimeSession::handle_client(Message message, Moment now) {
   if (ended() || !client_attached_) return;
-  to_client_.release();  // a client that sends has its listener attached
+  release_client();  // a client that sends has its listener attached
   if (identity_.dialect != nullptr) identity_.dialect->to_provider(message);
   const std::string_view type = peek_type(message.bytes);
   if (type == "verbatim.end") {
-    end(CloseReason::client_ended, "the client sent verbatim.end", now);
+    finish(CloseReason::client_ended, "the client sent verbatim.end", now);
     return;
   }
   auto refusal =
@@ -76,6 +81,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   if (!refusal) refusal = policy_.refuse(type, message.bytes);
   if (refusal) {
     ++counts_.refused_client_messages;
+    note(Change::counts);
     send_error("invalid_request_error", refusal->code, refusal->message, refusal->param,
                refusal->event_id);
     return;
@@ -85,7 +91,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   if (traffic == Traffic::audio) {
     audio_uncommitted_ = true;
     meter_.client_sent(type, message.bytes);
-    to_upstream_.push(std::move(message), 0);
+    queue_upstream(std::move(message));
     spend(now);
     return;
   }
@@ -108,7 +114,7 @@ void RealtimeSession::client_said(Message message, Moment now) {
   auto queued = std::make_shared<const Message>(std::move(message));
   unanswered_.asked(kept_type, queued, needs);
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
-  to_upstream_.push(placed_where_known(std::move(queued)), needs);
+  queue_upstream(placed_where_known(std::move(queued)), needs);
   spend(now);
 }
 
@@ -120,41 +126,53 @@ void RealtimeSession::become_transcription() {
   hides_created_ = created_ && !held_created_;
   held_created_.reset();
   holds_created_ = false;
-  current_.reset();
+  drop_connection(current_);
   dial_wanted_ = true;
+  note(Change::dial);
   created_ = expired_ = provider_error_ = false;
   const bool hides_words = settings_.hides_transcription();
   settings_ = {};
   if (hides_words) settings_.hide_transcription(true);
   to_upstream_.clear();
+  note(Change::client_readable);
   unanswered_ = {};
   settings_requests_ = {};
   transcription_on_ = transcription_refused_ = false;
 }
 
-void RealtimeSession::refuse_frame(const std::string& why) {
-  if (ended() || !client_attached_) return;
-  to_client_.release();  // a client that sends has its listener attached
+Changes RealtimeSession::refuse_frame(const std::string& why) {
+  if (ended() || !client_attached_) return take_changes();
+  release_client();  // a client that sends has its listener attached
   ++counts_.refused_client_messages;
+  note(Change::counts);
   send_error("invalid_request_error", "invalid_frame", why);
+  return take_changes();
 }
 
-std::uint64_t RealtimeSession::refuse_connection(const std::string& code, const std::string& why) {
-  to_client_.release();
+Changes RealtimeSession::refuse_connection(const std::string& code, const std::string& why) {
+  release_client();
   ++counts_.refused_client_messages;
+  note(Change::counts | Change::client_writable | Change::deadline);
   Message last = error_message({"invalid_request_error", code, why, {}, {}});
   if (identity_.dialect != nullptr) identity_.dialect->to_client(last);
   to_client_.push_front(std::move(last));
-  return to_client_.next_number();
+  return take_changes();
 }
 
-void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
-  if (!client_attached_) return;
+Changes RealtimeSession::greet(Message message) {
+  to_client_.push(std::move(message), 0);
+  note(Change::client_writable);
+  return take_changes();
+}
+
+Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
+  if (!client_attached_) return take_changes();
   client_attached_ = false;
+  note(Change::upstream_readable);
   // A client that closes cleanly is done. A page that is left or reloaded (1001) may come back.
   const bool may_return = options_.resume_window_ms > 0 && (!link.clean || link.close_code == 1001);
   if (ended() || !may_return) to_client_.clear();
-  if (ended()) return;
+  if (ended()) return take_changes();
   const CloseReason reason = link.refused ? CloseReason::policy
                              : link.clean ? CloseReason::client_closed
                                           : CloseReason::client_lost;
@@ -163,11 +181,13 @@ void RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   } else {
     leave_for_good(reason, link.reason, now);
   }
+  return take_changes();
 }
 
 void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment now) {
   detached_ = Detached{reason, why, now.mono_ms + options_.resume_window_ms,
                        now.mono_ms + options_.transcription_grace_ms};
+  note(Change::counts | Change::deadline);
   to_client_.release();
   to_client_.shed(options_.resume_buffer_bytes_max);
   if (const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::detached))
@@ -180,8 +200,9 @@ void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment 
 void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
   pending_reason_ = reason;
   pending_why_ = why;
-  if (speech_open_) to_upstream_.push(own_message(commit_event()), 0);
+  if (speech_open_) queue_upstream(own_message(commit_event()));
   grace_deadline_ms_ = now.mono_ms + options_.transcription_grace_ms;
+  note(Change::deadline);
   finish_if_transcribed(now);
 }
 
@@ -192,13 +213,15 @@ bool RealtimeSession::transcription_expected() const {
 void RealtimeSession::finish_if_transcribed(Moment now) {
   if (!pending_reason_ || ended()) return;
   if (!transcription_expected() || now.mono_ms >= grace_deadline_ms_) {
-    end(*pending_reason_, pending_why_, now);
+    finish(*pending_reason_, pending_why_, now);
   }
 }
 
-void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
-  if (ended()) return;
+Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
+  if (ended()) return take_changes();
   ++counts_.resumed;
+  note(Change::counts | Change::client_writable | Change::client_readable |
+       Change::upstream_readable | Change::deadline | Change::awaits_journal);
   if (!client_attached_) {
     const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::live);
     if (marked != 0) last_sequence_ = marked;
@@ -219,10 +242,11 @@ void RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
     ++counts_.resumed_with_snapshot;
     resync(how, now);
   }
-  if (!how.extension_events) return;
+  if (!how.extension_events) return take_changes();
   const ResumeInfo resume{true, replayed, to_client_.next_number() - 1};
   to_client_.push_front(own_message(session_event(identity_.session_id, identity_.attempt_number,
                                                   options_.resume_window_ms, resume)));
+  return take_changes();
 }
 
 void RealtimeSession::resync(const ClientReturn& how, Moment now) {
@@ -287,7 +311,7 @@ std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
     if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
   }
   if (needs == 0) {
-    end(CloseReason::storage_failure, "the transcript cannot be saved", now);
+    finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;
   }
   last_sequence_ = needs;
@@ -303,8 +327,11 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
   if (recorded_bytes_ >= options_.journal_share_bytes) {
     recorded_bytes_ = 0;
     waits_for_share_ = last_sequence_;
+    note(Change::awaits_journal);
   }
+  const bool held = pace_.holds();
   pace_.brought(bytes, now.mono_ms);
+  if (held != pace_.holds()) note(held ? Change::client_readable : Change::deadline);
   const auto notice = budget_.journaled(bytes, now.mono_ms);
   if (!notice) return true;
   handle_limit(*notice, now);
@@ -336,7 +363,8 @@ bool RealtimeSession::client_is_behind() const {
 }
 
 bool RealtimeSession::waits_for_journal(Sequence durable) const {
-  return over_share(durable) || (client_attached_ && to_client_.head_needs() > durable) ||
+  if (ended() ? !settled() : journal_.crowded() || over_share(durable)) return true;
+  return (client_attached_ && to_client_.head_needs() > durable) ||
          to_upstream_.head_needs() > durable || (next_ && next_->outbox().head_needs() > durable);
 }
 
@@ -376,6 +404,9 @@ void RealtimeSession::answer_client(Message message, Sequence needs) {
   if (!client_attached_ && !detached_) return;
   if (identity_.dialect != nullptr && !identity_.dialect->to_client(message)) return;
   to_client_.push(std::move(message), needs);
+  note(Change::client_writable);
+  if (needs != 0) note(Change::awaits_journal);
+  if (client_queue_full()) note(Change::deadline);
   if (detached_) to_client_.shed(options_.resume_buffer_bytes_max);
 }
 
@@ -434,7 +465,7 @@ void RealtimeSession::spend(Moment now) {
 
 void RealtimeSession::handle_limit(const Budget::Notice& notice, Moment now) {
   if (notice.reached) {
-    end(close_reason(notice.limit), reached(notice.limit), now);
+    finish(close_reason(notice.limit), reached(notice.limit), now);
   } else if (identity_.extension_events) {
     answer_client(own_message(limit_event(identity_.session_id, notice, own_event_id())));
   }

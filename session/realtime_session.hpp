@@ -1,7 +1,7 @@
 // One live conversation as a state machine without I/O. Inputs are calls: the client or the
-// provider sends, a connection opens or ends, time passes, the journal moves. Outputs are the
-// outboxes, the wanted dials and the events submitted to the journal. The session driver in
-// server/relay does the I/O.
+// provider sends, a connection opens or ends, time passes, the journal moves. Each returns what it
+// changed. Outputs are the outboxes, the wanted dials and the events submitted to the journal. The
+// session driver in server/relay does the I/O.
 //
 // A session outlives its connections (P8). A lost client may return within the resume window. A
 // lost upstream connection, or one near the provider's session limit, is replaced by another that
@@ -21,6 +21,7 @@
 
 #include "base/backoff.hpp"
 #include "session/budget.hpp"
+#include "session/changes.hpp"
 #include "session/outbox.hpp"
 #include "session/pace.hpp"
 #include "session/pending_requests.hpp"
@@ -108,43 +109,45 @@ class RealtimeSession {
   RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal, Moment now);
 
   // --- The client ---
-  void client_said(Message message, Moment now);
+  Changes client_said(Message message, Moment now);
   /// The frame is not a message of the protocol: sends the client an error, and changes nothing
   /// else.
-  void refuse_frame(const std::string& why);
+  Changes refuse_frame(const std::string& why);
   /// Closes the client connection, not the session. Queues an error event with `code` and `why`
-  /// before all pending messages. Returns the number of that message, the last one to send.
-  std::uint64_t refuse_connection(const std::string& code, const std::string& why);
-  void client_gone(const LinkEnd& end, Moment now);
+  /// before all pending messages: the next message that is taken, and the last one to send.
+  Changes refuse_connection(const std::string& code, const std::string& why);
+  Changes client_gone(const LinkEnd& end, Moment now);
   /// The same client on a new connection. It replaces the former connection if that is still open.
-  void client_returned(const ClientReturn& how, Moment now);
+  Changes client_returned(const ClientReturn& how, Moment now);
 
   // --- The provider ---
-  /// The upstream connection to dial now, if any. Call it after each input.
-  std::optional<UpstreamId> take_dial(Moment now);
-  void upstream_opened(UpstreamId upstream, Moment now);
-  void upstream_said(UpstreamId upstream, Message message, Moment now);
+  Changes upstream_opened(UpstreamId upstream, Moment now);
+  Changes upstream_said(UpstreamId upstream, Message message, Moment now);
   /// The provider sent a message above the size limit; the reader skipped it.
-  void upstream_skipped(UpstreamId upstream, Moment now);
-  void upstream_gone(UpstreamId upstream, const LinkEnd& end, Moment now);
+  Changes upstream_skipped(UpstreamId upstream, Moment now);
+  Changes upstream_gone(UpstreamId upstream, const LinkEnd& end, Moment now);
   /// The provider could not be reached (`lost`) or refused the connection (`error`).
-  void upstream_unavailable(UpstreamId upstream, CloseReason reason, const std::string& why,
-                            Moment now);
+  Changes upstream_unavailable(UpstreamId upstream, CloseReason reason, const std::string& why,
+                               Moment now);
 
   // --- Time, journal and end ---
-  void time_passed(Moment now);
+  Changes time_passed(Moment now);
+  /// More of the journal is durable, its queue has room again, or it has failed.
+  Changes journal_moved(Moment now);
   /// The journal has failed: messages that are not durable now will never be sent.
-  void journal_failed(Moment now);
+  Changes journal_failed(Moment now);
   /// Ends the session; only the first call counts. `why` goes to the client and contains no
   /// secrets.
-  void end(CloseReason reason, const std::string& why, Moment now);
+  Changes end(CloseReason reason, const std::string& why, Moment now);
 
   /// This process stops, but the session goes on elsewhere. Submits what another process needs and
   /// asks the client to come back. A session that cannot be continued is ended.
-  void suspend(const std::string& why, Moment now);
+  Changes suspend(const std::string& why, Moment now);
   /// Continues a session that another process has suspended. Call it before any other input; the
   /// client's return follows.
-  void take_up(Transcript transcript, SessionSettings settings, Moment now);
+  Changes take_up(Transcript transcript, SessionSettings settings, Moment now);
+  /// Queues the first message to the client, before any other input.
+  Changes greet(Message message);
 
   /// Keeps `items_in_memory` items in memory and moves older ones to `spill`. Reading them may then
   /// throw SpillError, after which the session cannot go on.
@@ -156,15 +159,25 @@ class RealtimeSession {
   bool transcribes() const { return transcribes_; }
 
   // --- Outputs ---
-  Outbox& to_client() { return to_client_; }
+  /// The changes that no input has returned: those of take_dial(), take_for() and
+  /// take_for_client(). Call it after these.
+  Changes take_changes();
+  /// The upstream connection to dial now, if any.
+  std::optional<UpstreamId> take_dial(Moment now);
+  /// True if take_dial() would return a connection.
+  bool wants_dial(Moment now) const;
+  const Outbox& to_client() const { return to_client_; }
+  /// Takes the head of the client's outbox. Precondition: the head is ready.
+  MessagePtr take_for_client();
   /// Messages for this upstream connection; nullptr: it carries nothing any more and may be closed.
-  Outbox* outbox_of(UpstreamId upstream);
+  const Outbox* outbox_of(UpstreamId upstream) const;
   /// Takes the head of that outbox. Precondition: the head is ready.
   MessagePtr take_for(UpstreamId upstream);
   /// Backpressure. False while the other side's queue or the journal's queue is full: stop reading.
+  /// The journal's queue is shared: journal_moved() follows when it has room again.
   bool wants_client() const;
   bool wants_upstream() const;
-  /// A message waits for a journal sequence after `durable`.
+  /// A message, the reading or the final record waits for a journal sequence after `durable`.
   bool waits_for_journal(Sequence durable) const;
   /// The client reads too slowly: its queue is full of messages that may leave. A queue that waits
   /// for the disk does not count.
@@ -242,7 +255,20 @@ class RealtimeSession {
 
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
+  // realtime_session_changes.cpp: what an input changed
+  void note(Changes more) { changes_ |= more; }
+  void note_dropped();
+  void release_client();
+  void queue_upstream(MessagePtr message, Sequence needs);
+  void queue_upstream(Message message) {
+    queue_upstream(std::make_shared<const Message>(std::move(message)), 0);
+  }
+  void queue_upstream_first(MessagePtr message, Sequence needs = 0);
+  Outbox* upstream_outbox(UpstreamId upstream);
+  void drop_connection(std::optional<UpstreamConnection>& connection);
+
   // realtime_session.cpp: the client
+  void handle_client(Message message, Moment now);
   bool client_queue_full() const;
   void answer_client(Message message, Sequence needs = 0);
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
@@ -307,6 +333,8 @@ class RealtimeSession {
   void show_behind(const std::string& previous, Event& event, Message& message);
 
   // realtime_session_ending.cpp: time, and the end
+  void handle_time(Moment now);
+  void finish(CloseReason reason, const std::string& why, Moment now);
   void end_unread(const std::string& error);
   void close_what_is_open(CloseReason reason, const std::string& why);
 
@@ -315,6 +343,7 @@ class RealtimeSession {
   void next_said(const Message& message, Moment now);
   std::optional<Event> read(std::string_view message) const;
   void notice(const Event& event, std::string_view message);
+  void current_gone(const LinkEnd& link, Moment now);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: why the session ends if this was the last attempt; default: the reason of the
   /// outage.
@@ -327,6 +356,8 @@ class RealtimeSession {
   void carry_over(Moment now);
   void plan_rotation(std::int64_t expires_at_s, Moment now);
   bool is_silent() const;
+  bool rotation_due(Moment now) const;
+  void rotate_at(std::int64_t at_ms);
   bool transcription_expected() const;
 
   SessionIdentity identity_;
@@ -399,6 +430,7 @@ class RealtimeSession {
   std::uint64_t own_events_ = 0;
   Counts counts_;
   Rebuild last_rebuild_;
+  Changes changes_;
 };
 
 }  // namespace verbatim::session

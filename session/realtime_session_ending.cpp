@@ -23,7 +23,12 @@ RealtimeSession::Outcome outcome_of(const FinalTranscript& transcript) {
 
 }  // namespace
 
-void RealtimeSession::time_passed(Moment now) {
+Changes RealtimeSession::time_passed(Moment now) {
+  handle_time(now);
+  return take_changes();
+}
+
+void RealtimeSession::handle_time(Moment now) {
   if (ended()) return;
   if (pending_reason_) {
     finish_if_transcribed(now);
@@ -31,24 +36,29 @@ void RealtimeSession::time_passed(Moment now) {
   }
   if (held_until_ms_ != 0 && now.mono_ms >= held_until_ms_) {
     held_until_ms_ = 0;
-    to_client_.release();
+    release_client();
   }
   if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
+  if (pace_.holds()) note(Change::client_readable);
   pace_.time_passed(now.mono_ms);
   if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
     detached_->commit_at_ms = never;
-    to_upstream_.push(own_message(commit_event()), 0);
+    queue_upstream(own_message(commit_event()));
   }
   if (detached_ && now.mono_ms >= detached_->until_ms) {
     const Detached over = *std::exchange(detached_, std::nullopt);
+    note(Change::counts);
     to_client_.clear();
     leave_for_good(over.reason, over.why, now);
     return;
   }
   while (const auto notice = budget_.time_passed(now.mono_ms)) handle_limit(*notice, now);
   if (ended()) return;
+  rotation_waits_ = rotation_due(now) && !is_silent();
+  if (wants_dial(now)) note(Change::dial);
   if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
-    end(CloseReason::upstream_lost, "the provider accepted the connection and said nothing", now);
+    finish(CloseReason::upstream_lost, "the provider accepted the connection and said nothing",
+           now);
   } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
     upstream_failed("the provider did not accept the conversation in time", now);
   } else if (!client_is_behind()) {
@@ -57,18 +67,26 @@ void RealtimeSession::time_passed(Moment now) {
     client_stuck_since_ms_ = now.mono_ms;
     client_taken_then_ = to_client_.taken();
   } else if (now.mono_ms >= client_stuck_since_ms_ + options_.slow_client_timeout_ms) {
-    end(CloseReason::slow_client, "the client reads too slowly", now);
+    finish(CloseReason::slow_client, "the client reads too slowly", now);
   }
 }
 
-void RealtimeSession::journal_failed(Moment now) {
+Changes RealtimeSession::journal_failed(Moment now) {
   to_client_.drop_unsaved(journal_.durable());
   to_upstream_.drop_unsaved(journal_.durable());
   if (next_) next_->outbox().drop_unsaved(journal_.durable());
-  end(CloseReason::storage_failure, "the transcript cannot be saved", now);
+  note_dropped();
+  finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
+  if (settled()) note(Change::settled);
+  return take_changes();
 }
 
-void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
+Changes RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
+  finish(reason, why, now);
+  return take_changes();
+}
+
+void RealtimeSession::finish(CloseReason reason, const std::string& why, Moment now) {
   if (ended()) return;
   // A client that left while transcriptions were awaited gives the reason; the end of that wait
   // does not.
@@ -86,7 +104,7 @@ void RealtimeSession::end(CloseReason reason, const std::string& why, Moment now
   } catch (const SpillError& error) {
     return end_unread(error.what());
   }
-  // Set the reason only now: if memory was short above, the session has not ended and end() can be
+  // Set the reason only now: if memory was short above, the session has not ended and this can be
   // tried again.
   reason_ = first;
   close_what_is_open(reason, why);
@@ -101,12 +119,13 @@ void RealtimeSession::end_unread(const std::string& error) {
   close_what_is_open(*reason_, "the transcript cannot be read");
 }
 
-void RealtimeSession::suspend(const std::string& why, Moment now) {
-  if (ended()) return;
+Changes RealtimeSession::suspend(const std::string& why, Moment now) {
+  if (ended()) return take_changes();
   if (pending_reason_ || !created_ || settings_.empty() || options_.resume_window_ms == 0)
     return end(CloseReason::server_shutdown, why, now);
-  if (!record_audio(now)) return;
-  if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now)) return;
+  if (!record_audio(now)) return take_changes();
+  if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
+    return take_changes();
   budget_.hand_on(transcript_.used());
   final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});
   if (final_sequence_ == 0)
@@ -115,9 +134,12 @@ void RealtimeSession::suspend(const std::string& why, Moment now) {
   reason_ = CloseReason::server_shutdown;
   why_ = why;
   close_what_is_open(CloseReason::server_shutdown, why);
+  return take_changes();
 }
 
 void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& why) {
+  note(Change::ended | Change::counts | Change::client_writable | Change::awaits_journal);
+  if (settled()) note(Change::settled);
   to_upstream_.clear();
   release_created();
   detached_.reset();
@@ -140,7 +162,7 @@ void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& 
   }
 }
 
-void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
+Changes RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
   transcript_ = std::move(transcript);
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
     settings.hide_transcription(true);  // as the client's token sets it
@@ -161,6 +183,8 @@ void RealtimeSession::take_up(Transcript transcript, SessionSettings settings, M
   // The answer under way was lost with the other process's connection: record its end.
   if (transcript_.is_answering())
     record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);
+  note(Change::dial | Change::deadline);
+  return take_changes();
 }
 
 }  // namespace verbatim::session

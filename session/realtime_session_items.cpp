@@ -174,7 +174,7 @@ void RealtimeSession::pass_on(MessagePtr message, Sequence needs, Moment now) {
     unanswered_.withdrawn(message);
     return;
   }
-  to_upstream_.push(placed_where_known(std::move(message)), needs);
+  queue_upstream(placed_where_known(std::move(message)), needs);
 }
 
 MessagePtr RealtimeSession::placed_where_known(MessagePtr message) {

@@ -40,9 +40,9 @@ void RealtimeSession::request_settings(std::string update, Purpose purpose) {
   settings_requests_.queued(message, purpose);
   // A token's configuration goes before every client message.
   if (purpose == Purpose::transcription) {
-    to_upstream_.push(message, 0);
+    queue_upstream(message, 0);
   } else {
-    to_upstream_.push_front(message);
+    queue_upstream_first(message);
   }
 }
 
@@ -111,6 +111,7 @@ bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& m
   }
   if (!request && !is_own_request(error.client_event_id)) return false;
   ++counts_.own_requests_refused;
+  note(Change::counts);
   refused_code_ = error.code.empty() ? error.type : error.code;
   if (!request) return true;
   request_less(request->purpose);
@@ -144,6 +145,7 @@ void RealtimeSession::veil(Message& message) const {
 void RealtimeSession::hold_created(Message message, Sequence needs, Moment now) {
   holds_created_ = false;
   held_created_ = HeldCreated{std::move(message), needs, now.mono_ms + configuration_pause_ms};
+  note(Change::deadline);
 }
 
 /// `in_force`: a message with the session to show; empty: session.created shows its own.

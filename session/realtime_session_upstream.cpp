@@ -36,59 +36,73 @@ void hide_fields(const Policy& policy, std::string_view type, Message& message) 
 std::optional<UpstreamId> RealtimeSession::take_dial(Moment now) {
   if (ended() || next_) return std::nullopt;
   if (std::exchange(dial_wanted_, false)) {
+    note(Change::upstream_writable);
     current_.emplace(++upstreams_, /*rebuilds=*/false, options_.item_bytes_max);
     return upstreams_;
   }
-  const bool retry = outage_ && now.mono_ms >= outage_->retry_at_ms;
-  const bool due = current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
-  rotation_waits_ = due && !is_silent();
-  if (!retry && (!due || rotation_waits_)) return std::nullopt;
+  rotation_waits_ = rotation_due(now) && !is_silent();
+  if (!wants_dial(now)) return std::nullopt;
   next_.emplace(++upstreams_, /*rebuilds=*/true, options_.item_bytes_max,
                 /*takes_items=*/!transcribes_);
   return upstreams_;
 }
 
-Outbox* RealtimeSession::outbox_of(UpstreamId upstream) {
+bool RealtimeSession::wants_dial(Moment now) const {
+  if (ended() || next_) return false;
+  return dial_wanted_ || (outage_ && now.mono_ms >= outage_->retry_at_ms) ||
+         (rotation_due(now) && is_silent());
+}
+
+bool RealtimeSession::rotation_due(Moment now) const {
+  return current_ && !outage_ && rotate_at_ms_ != 0 && now.mono_ms >= rotate_at_ms_;
+}
+
+void RealtimeSession::rotate_at(std::int64_t at_ms) {
+  rotate_at_ms_ = at_ms;
+  rotation_waits_ = false;
+  note(Change::deadline | Change::dial);
+}
+
+const Outbox* RealtimeSession::outbox_of(UpstreamId upstream) const {
+  return const_cast<RealtimeSession*>(this)->upstream_outbox(upstream);
+}
+
+Outbox* RealtimeSession::upstream_outbox(UpstreamId upstream) {
   if (next_ && next_->id() == upstream) return &next_->outbox();
   if (!current_ || current_->id() != upstream) return nullptr;
   return current_->outbox().empty() ? &to_upstream_ : &current_->outbox();
 }
 
-MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
-  Outbox* const outbox = outbox_of(upstream);
-  MessagePtr taken = outbox->take();
-  if (next_ && outbox == &next_->outbox()) next_->feed(transcript_, last_sequence_);
-  if (outbox == &to_upstream_ && !unanswered_.empty()) unanswered_.sent(taken);
-  if (outbox == &to_upstream_ && !settings_requests_.empty()) settings_requests_.sent(taken);
-  return taken;
-}
-
-void RealtimeSession::upstream_opened(UpstreamId upstream, Moment now) {
-  if (ended()) return;
+Changes RealtimeSession::upstream_opened(UpstreamId upstream, Moment now) {
+  if (ended()) return take_changes();
+  note(Change::upstream_writable | Change::deadline);
   if (next_ && next_->id() == upstream) {
     next_->opened();
     prepare_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
-    return;
+  } else if (current_ && current_->id() == upstream) {
+    current_->opened();
+    created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
+    request_configuration();
   }
-  if (!current_ || current_->id() != upstream) return;
-  current_->opened();
-  created_deadline_ms_ = now.mono_ms + options_.created_timeout_ms;
-  request_configuration();
+  return take_changes();
 }
 
-void RealtimeSession::upstream_said(UpstreamId upstream, Message message, Moment now) {
-  if (ended()) return;
+Changes RealtimeSession::upstream_said(UpstreamId upstream, Message message, Moment now) {
+  if (ended()) return take_changes();
   if (next_ && next_->id() == upstream) {
     next_said(message, now);
   } else if (current_ && current_->id() == upstream) {
     current_said(std::move(message), now);
   }  // a connection that has handed over is ignored
+  return take_changes();
 }
 
-void RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
-  if (ended() || !current_ || current_->id() != upstream) return;
+Changes RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
+  if (ended() || !current_ || current_->id() != upstream) return take_changes();
   ++counts_.unplaced_texts[static_cast<std::size_t>(Unplaced::too_large)];
+  note(Change::counts);
   record({{}, TextUnplaced{Unplaced::too_large}}, now);
+  return take_changes();
 }
 
 // ---- Messages of the provider ----
@@ -174,10 +188,18 @@ std::optional<Event> RealtimeSession::read(std::string_view message) const {
 }
 
 void RealtimeSession::notice(const Event& event, std::string_view message) {
-  if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body))
+  if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body)) {
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
-  if (std::holds_alternative<ResponseEnded>(event.body)) ++counts_.responses;
-  if (std::holds_alternative<SpeechStarted>(event.body)) speech_open_ = true;
+    note(Change::counts);
+  }
+  if (std::holds_alternative<ResponseEnded>(event.body)) {
+    ++counts_.responses;
+    note(Change::counts);
+  }
+  if (std::holds_alternative<SpeechStarted>(event.body)) {
+    speech_open_ = true;
+    if (detached_) note(Change::deadline);  // for speech that the absent client has begun
+  }
   if (std::holds_alternative<BufferCleared>(event.body)) speech_open_ = audio_uncommitted_ = false;
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && placed->committed) {
     speech_open_ = audio_uncommitted_ = false;
@@ -198,6 +220,7 @@ void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto clean = without_secrets(message.bytes);
   const auto event = read(clean ? *clean : message.bytes);
   if (!event) return;
+  note(Change::upstream_writable | Change::awaits_journal | Change::deadline);
   if (!next_->prepare(*event, transcript_, settings_, last_sequence_, current_.has_value())) {
     upstream_failed("the provider refused to continue the session: " + next_->rejection(), now);
     return;
@@ -211,6 +234,7 @@ void RealtimeSession::try_carry_over(Moment now) {
   if (!next_->is_ready()) return;
   if (next_->refused_all()) return history_refused(now);
   if (current_ && !is_silent()) return;
+  note(Change::upstream_writable | Change::awaits_journal);
   if (next_->catch_up(transcript_, last_sequence_, /*settled_only=*/false)) return;
   carry_over(now);
 }
@@ -224,6 +248,8 @@ bool RealtimeSession::is_silent() const {
 void RealtimeSession::carry_over(Moment now) {
   const bool after_loss = !current_;
   ++(after_loss ? counts_.reconnected : counts_.rotated);
+  note(Change::counts | Change::superfluous | Change::upstream_writable | Change::client_readable |
+       Change::dial | Change::deadline);
   current_ = std::exchange(next_, std::nullopt);
   outage_.reset();
   expired_ = provider_error_ = speech_open_ = false;
@@ -249,16 +275,17 @@ void RealtimeSession::carry_over(Moment now) {
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
     if (request->kind == Unanswered::Request::Kind::settings)
       settings_requests_.queued(request->message, SettingsRequests::Purpose::client);
-    to_upstream_.push_front(placed_where_known(request->message), request->needs);
+    queue_upstream_first(placed_where_known(request->message), request->needs);
   }
   if (settings_.answers_by_itself() && !unanswered_.has_response() &&
       transcript_.awaiting_answer()) {
-    to_upstream_.push_front(own_message(response_event()));
+    queue_upstream_first(std::make_shared<const Message>(own_message(response_event())));
   }
 }
 
 void RealtimeSession::count_rebuild(const Rebuild& rebuild) {
   last_rebuild_ = rebuild;
+  note(Change::counts);
   ++counts_.rebuilds;
   counts_.items_given += rebuild.given;
   counts_.items_left_out += rebuild.left_out.size();
@@ -279,14 +306,13 @@ std::int64_t RealtimeSession::prepare_deadline_ms() const {
 }
 
 void RealtimeSession::plan_rotation(std::int64_t expires_at_s, Moment now) {
-  rotate_at_ms_ = 0;
   if (options_.rotate_after_ms == 0) return;
   std::int64_t in_ms = options_.rotate_after_ms;
   if (expires_at_s > 0) {
     const std::int64_t left_ms = expires_at_s * 1000 - now.wall;
     in_ms = std::min(in_ms, std::max<std::int64_t>(0, left_ms) * rotate_share_percent / 100);
   }
-  rotate_at_ms_ = now.mono_ms + in_ms;
+  rotate_at(now.mono_ms + in_ms);
 }
 
 // ---- A connection is lost ----
@@ -303,14 +329,18 @@ std::string in_our_words(const LinkEnd& link, const std::string& last_error) {
 
 }  // namespace
 
-void RealtimeSession::upstream_gone(UpstreamId upstream, const LinkEnd& link, Moment now) {
-  if (ended()) return;
+Changes RealtimeSession::upstream_gone(UpstreamId upstream, const LinkEnd& link, Moment now) {
+  if (ended()) return take_changes();
   if (next_ && next_->id() == upstream) {
     upstream_failed("the provider closed the connection: " + in_our_words(link, next_->rejection()),
                     now);
-    return;
+  } else if (current_ && current_->id() == upstream) {
+    current_gone(link, now);
   }
-  if (!current_ || current_->id() != upstream) return;
+  return take_changes();
+}
+
+void RealtimeSession::current_gone(const LinkEnd& link, Moment now) {
   const std::string words = in_our_words(link, last_error_);
   if (expired_ || (link.clean && link.close_code == 1001 &&
                    link.reason.find("maximum duration") != std::string::npos)) {
@@ -326,25 +356,26 @@ void RealtimeSession::upstream_gone(UpstreamId upstream, const LinkEnd& link, Mo
   }
 }
 
-void RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason reason,
-                                           const std::string& why, Moment now) {
+Changes RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason reason,
+                                              const std::string& why, Moment now) {
   if (next_ && next_->id() == upstream) {
     upstream_failed(why, now);
   } else if (current_ && current_->id() == upstream) {
-    end(reason, why, now);
+    finish(reason, why, now);
   }
+  return take_changes();
 }
 
 void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, Moment now) {
-  current_.reset();
+  drop_connection(current_);
   release_created();
   // A first connection that never sent a message counts as a refusal, not a loss. After the client
   // has left for good, no replacement is needed.
   if (!created_ || pending_reason_ || options_.reconnect.attempts_max == 0)
-    return end(reason, why, now);
+    return finish(reason, why, now);
   const bool soon = carried_since_ms_ != 0 && now.mono_ms - carried_since_ms_ < good_connection_ms;
   soon ? backoff_.failed() : backoff_.reset();
-  if (backoff_.exhausted()) return end(reason, why, now);
+  if (backoff_.exhausted()) return finish(reason, why, now);
   auto endings =
       cut_off_answers(answers_, transcript_, settings_.speaks(), [this] { return own_event_id(); });
   answers_.clear();
@@ -355,7 +386,8 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   send_turn_events();
   outage_ = Outage{reason, why, now.mono_ms + backoff_.pause()};
   ++counts_.lost;
-  rotate_at_ms_ = 0;
+  note(Change::counts);
+  rotate_at(0);
   if (identity_.extension_events)
     answer_client(own_message(upstream_event("lost", to_string(reason), own_event_id())));
   if (next_) try_carry_over(now);
@@ -363,14 +395,15 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
 
 void RealtimeSession::upstream_failed(const std::string& why, Moment now,
                                       std::optional<CloseReason> reason) {
-  next_.reset();
+  drop_connection(next_);
   if (!outage_) {  // the old connection is still good: try again later
-    rotate_at_ms_ = now.mono_ms + options_.reconnect.pause_max_ms;
+    rotate_at(now.mono_ms + options_.reconnect.pause_max_ms);
     return;
   }
   backoff_.failed();
   if (backoff_.exhausted()) {
-    end(reason.value_or(outage_->reason), outage_->why + "; the last attempt failed: " + why, now);
+    finish(reason.value_or(outage_->reason), outage_->why + "; the last attempt failed: " + why,
+           now);
     return;
   }
   outage_->retry_at_ms = now.mono_ms + backoff_.pause();

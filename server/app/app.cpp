@@ -148,10 +148,10 @@ struct App::Parts {
                                          answers,
                                          capture.get(),
                                          log});
-    realtime = std::make_unique<RealtimeEndpoint>(
-        RealtimeParts{settings, credentials.authenticator(), *upstream, *store, conversations(),
-                      storage_watch, registry, revocations, *suspended, admission_control,
-                      journal_shares, descriptors, large_messages, id_guard, capture.get(), log});
+    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
+        settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
+        registry, revocations, *suspended, admission_control, journal_shares, descriptors,
+        large_messages, id_guard, TapSources{capture.get()}, log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }

@@ -384,8 +384,10 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   driver_options.providers_messages = "provider of " + owner_of(call);
   driver_options.secrets = secrets_;
   driver_options.credential_id = call.credential_id;
-  if (parts_.capture) {
-    driver_options.capture = parts_.capture->open(call.session_id, opened.number, now().wall);
+  for (TapSource* const source : parts_.taps) {
+    if (source == nullptr) continue;
+    auto tap = source->tap({call.session_id, opened.number, now().wall, secrets_});
+    if (tap) driver_options.taps.push_back(std::move(tap));
   }
   auto driver =
       std::make_unique<SessionDriver>(worker, std::move(session), parts_.journal, std::move(client),

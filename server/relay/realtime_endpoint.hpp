@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/reloadable.hpp"
@@ -23,6 +24,7 @@
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
+#include "server/relay/tap.hpp"
 #include "server/relay/upstream.hpp"
 #include "session/transcript/journal.hpp"
 #include "storage/store/admission_store.hpp"
@@ -44,7 +46,7 @@ struct RealtimeParts {
   Descriptors& descriptors;
   LargeMessages& large_messages;
   const IdGuard& ids;
-  Capture* capture;  ///< null: not configured
+  TapSources taps;  ///< listen to every conversation; null: not configured
   Log& log;
 };
 

@@ -32,24 +32,6 @@ bool is_end(const Received& received) {
   return true;
 }
 
-/// Ids and error codes of the first items that an upstream connection could not be given, for the
-/// log. An id may come from a client: write only as much as identifies it.
-std::string first_of(const std::vector<session::Rebuild::Missing>& left_out,
-                     const std::vector<session::Rebuild::Missing>& refused) {
-  constexpr std::size_t items_max = 20;
-  constexpr std::size_t id_bytes_max = 64;
-  std::string list;
-  std::size_t count = 0;
-  for (const auto* items : {&left_out, &refused}) {
-    for (const session::Rebuild::Missing& one : *items) {
-      if (count++ == items_max) return list + ", ...";
-      if (!list.empty()) list += ", ";
-      list += one.item_id.substr(0, id_bytes_max) + ": " + one.why;
-    }
-  }
-  return list;
-}
-
 }  // namespace
 
 SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
@@ -63,7 +45,8 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       log_(log),
       loops_(worker.executor()),
       time_(worker.executor()),
-      settled_(worker.executor()) {
+      settled_(worker.executor()),
+      report_(worker.tally(), log) {
   // The client's loops start first, so that a client that leaves while the provider is dialled is
   // noticed. It may have left during the upgrade.
   if (client) add_client(std::move(client), options_.credential_id);
@@ -71,7 +54,7 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
 
 Awaitable<void> SessionDriver::run() {
   spawn(keep_time(), nullptr);
-  pump();
+  act(session::Changes::all());
   co_await loops_.joined();
   while (!session_.settled()) {
     worker_.await_journal(*this);
@@ -93,24 +76,17 @@ bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientR
                            const std::string& credential_id) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
+  session::Changes changes;
   try {
-    session_.client_returned(how, now());
+    changes = session_.client_returned(how, now());
   } catch (const session::SpillError& error) {
     end(CloseReason::storage_failure, error.what());
     return false;
   }
   add_client(std::move(client), credential_id);
   time_.notify();
-  pump();
+  act(changes);
   return true;
-}
-
-void SessionDriver::replace(Link& link) {
-  link.replaced = true;
-  link.abort_at = Clock::now() + 2 * options_.close_timeout;
-  link.readable.notify();
-  link.writable.notify();
-  if (&link == client_) client_ = nullptr;
 }
 
 void SessionDriver::spawn(Link& link, Awaitable<void> loop) {
@@ -148,201 +124,108 @@ void SessionDriver::on_loop_exit(Link* link, const std::exception_ptr& bug) {
 }
 
 void SessionDriver::greet(std::string message) {
-  session_.to_client().push(session::Message{std::move(message), 0, session::MessageKind::other},
-                            0);
+  act(session_.greet({std::move(message), 0, session::MessageKind::other}));
 }
 
 void SessionDriver::end(CloseReason reason, const std::string& why) {
-  session_.end(reason, why, now());
-  pump();
+  act(session_.end(reason, why, now()));
 }
 
-void SessionDriver::suspend(const std::string& why) {
-  session_.suspend(why, now());
-  pump();
+void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, now())); }
+
+void SessionDriver::journal_moved() { act(session_.journal_moved(now())); }
+
+// ---- What an input changed -----------------------------------------------------------------
+
+void SessionDriver::act(session::Changes changes) {
+  using session::Change;
+  while (!changes.empty()) {
+    session::Changes more;
+    if (changes.has(Change::dial)) dial();
+    if (changes.has(Change::ended)) on_ended();
+    for (Link& link : links_) {
+      if (changes.has(link.is_client() ? Change::client_writable : Change::upstream_writable))
+        more |= send(link);
+      if (changes.has(link.is_client() ? Change::client_readable : Change::upstream_readable))
+        link.readable.notify();
+    }
+    if (changes.has(Change::superfluous)) release_superfluous();
+    if (changes.has(Change::settled)) on_settled();
+    if (changes.has(Change::deadline) && session_.next_deadline_ms() < awake_at_ms_) time_.notify();
+    if (changes.has(Change::counts)) report_.changed(session_);
+    if (changes.has(Change::awaits_journal)) more |= await_journal();
+    changes = more;
+  }
 }
 
-void SessionDriver::journal_moved() {
-  if (journal_.failed()) session_.journal_failed(now());
-  pump();
-}
-
-void SessionDriver::pump() {
+void SessionDriver::dial() {
   while (const auto upstream = session_.take_dial(now())) {
     Link& link = links_.emplace_back(worker_.executor());
     link.upstream = *upstream;
     spawn(link, run_upstream(link));
   }
-  while (!wake_links()) {
-  }
-  // The last input may have set an earlier deadline.
-  if (session_.next_deadline_ms() < awake_at_ms_) time_.notify();
-  if (session_.counts() != reported_ || session_.detached() != detached_reported_) report();
 }
 
-void SessionDriver::report() {
-  const auto now_counted = session_.counts();
-  const auto before = std::exchange(reported_, now_counted);
-  Tally& tally = worker_.tally();
-  tally.client_messages_refused.add(now_counted.refused_client_messages -
-                                    before.refused_client_messages);
-  tally.clients_resumed.add(now_counted.resumed - before.resumed);
-  tally.clients_resumed_with_snapshot.add(now_counted.resumed_with_snapshot -
-                                          before.resumed_with_snapshot);
-  tally.upstream_reconnects.add(now_counted.reconnected - before.reconnected);
-  tally.upstream_rotations.add(now_counted.rotated - before.rotated);
-  report_responses();
-  tally.own_requests_refused.add(now_counted.own_requests_refused - before.own_requests_refused);
-  tally.rebuild_items_given.add(now_counted.items_given - before.items_given);
-  tally.rebuild_items_left_out.add(now_counted.items_left_out - before.items_left_out);
-  tally.rebuild_items_refused.add(now_counted.items_refused - before.items_refused);
-  const bool detached_before = std::exchange(detached_reported_, session_.detached());
-  // Adding the largest value subtracts one: unsigned counters wrap around.
-  if (detached_before) tally.sessions_detached.add(~std::uint64_t{0});
-  if (detached_reported_) tally.sessions_detached.add();
-  const std::string& id = session_.identity().session_id;
-  for (std::size_t why = 0; why < session::unplaced_kinds; ++why)
-    tally.unplaced_texts[why].add(now_counted.unplaced_texts[why] - before.unplaced_texts[why]);
-  if (before.unplaced_texts == decltype(before.unplaced_texts){} &&
-      now_counted.unplaced_texts != before.unplaced_texts)
-    log_.warn("transcript.text_unplaced",
-              {{"session", id},
-               {"what",
-                "the provider sent what no turn can hold; the transcript says that it is "
-                "not complete; verbatim_unplaced_text_total counts it"}});
-  if (now_counted.own_requests_refused != before.own_requests_refused)
-    log_.warn("upstream.request_refused", {{"session", id}, {"code", session_.refused_code()}});
-  if (now_counted.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
-  if (now_counted.reconnected != before.reconnected)
-    log_.info("upstream.restored", {{"session", id}});
-  if (now_counted.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
-  const session::Rebuild& rebuild = session_.last_rebuild();
-  if (now_counted.rebuilds == before.rebuilds || rebuild.whole()) return;
-  log_.warn("upstream.not_whole", {{"session", id},
-                                   {"given", rebuild.given},
-                                   {"left_out", rebuild.left_out.size()},
-                                   {"refused", rebuild.refused.size()},
-                                   {"items", first_of(rebuild.left_out, rebuild.refused)}});
-}
-
-/// Logs the first failed or withheld response of a session, since the agent is silent then. An
-/// answer that was only too long has been heard.
-void SessionDriver::report_responses() {
-  using session::ResponseStatus;
-  const session::ResponseCounts& now_counted = session_.responses();
-  for (std::size_t index = 0; index < now_counted.by_status.size(); ++index) {
-    const auto more = now_counted.by_status[index] - responses_reported_[index];
-    if (more == 0) continue;
-    const auto status = static_cast<ResponseStatus>(index);
-    const std::string& reason = now_counted.reason_by_status[index];
-    const bool held_back = status == ResponseStatus::incomplete && !reason.empty() &&
-                           reason != "max_output_tokens" && reason != "max_tokens";
-    if ((status == ResponseStatus::failed || held_back) && !std::exchange(failure_logged_, true))
-      log_.warn("response.failed", {{"session", session_.identity().session_id},
-                                    {"reason", reason},
-                                    {"status", std::string(to_string(status))}});
-    worker_.tally().response_ended(status, reason, more);
-    responses_reported_[index] = now_counted.by_status[index];
+void SessionDriver::release_superfluous() {
+  for (Link& link : links_) {
+    if (outbox_of(link)) continue;
+    link.writable.notify();
+    link.readable.notify();
   }
 }
 
-session::Outbox* SessionDriver::outbox_of(const Link& link) {
+void SessionDriver::on_ended() {
+  if (!session_.ended()) return;
+  for (Link& link : links_) {
+    if (link.dial.abort) link.dial.abort();
+    link.readable.notify();
+    link.writable.notify();
+  }
+  time_.notify();
+}
+
+void SessionDriver::on_settled() {
+  if (!session_.settled()) return;
+  settled_.notify();
+  for (Link& link : links_) link.writable.notify();
+  if (cut_at_ != Clock::time_point::max()) return;
+  // At a server's stop, do not wait as long for a client that reads nothing.
+  const bool server_stops =
+      session_.suspended() || session_.reason() == CloseReason::server_shutdown;
+  cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
+  time_.notify();
+}
+
+session::Changes SessionDriver::await_journal() {
+  const session::Sequence durable = journal_.durable();
+  if (!session_.waits_for_journal(durable)) return {};
+  if (!journal_.failed()) {
+    worker_.await_journal(*this);
+    // Check again: the watermark may have moved before the wait was registered.
+    if (journal_.durable() == durable && !journal_.failed()) return {};
+  }
+  return session_.journal_moved(now());
+}
+
+const session::Outbox* SessionDriver::outbox_of(const Link& link) const {
   if (link.replaced) return nullptr;
   return link.is_client() ? &session_.to_client() : session_.outbox_of(link.upstream);
 }
 
-bool SessionDriver::wake_links() {
-  const session::Sequence durable = journal_.durable();
-  if (session_.ended() && !end_seen_) {
-    end_seen_ = true;
-    for (Link& link : links_) {
-      if (link.dial.abort) link.dial.abort();
-      link.readable.notify();
-    }
-    time_.notify();
-  }
-  for (Link& link : links_) send(link);
-  for (Link& link : links_) {
-    const session::Outbox* const outbox = outbox_of(link);
-    if (!outbox || link.unsent || link.failed || session_.ended()) link.writable.notify();
-    const bool wanted = link.is_client() ? session_.wants_client() : session_.wants_upstream();
-    if (wanted || !outbox) link.readable.notify();
-  }
-  // Starts the slow client's clock, once: later keep_time() steps the session itself.
-  if (!client_was_behind_ && session_.client_is_behind()) time_.notify();
-  client_was_behind_ = session_.client_is_behind();
-  if (session_.settled()) {
-    settled_.notify();
-    if (cut_at_ == Clock::time_point::max()) {
-      // At a server's stop, do not wait as long for a client that reads nothing.
-      const bool server_stops =
-          session_.suspended() || session_.reason() == CloseReason::server_shutdown;
-      cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
-      time_.notify();
-    }
-  }
-  const bool gated = session_.waits_for_journal(durable) ||
-                     (session_.ended() ? !session_.settled() : journal_.crowded());
-  if (!gated) return true;
-  if (journal_.failed()) {
-    const bool ended_before = session_.ended();
-    session_.journal_failed(now());
-    return ended_before;
-  }
-  worker_.await_journal(*this);
-  // Check again: the watermark may have moved before the wait was registered.
-  return journal_.durable() == durable && !journal_.failed();
-}
-
-void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
-  if (link.gone) return;
-  link.gone = true;
-  link.readable.notify();
-  link.writable.notify();
-  time_.notify();
-  if (link.replaced) return;
-  if (link.is_client()) {
-    session_.client_gone(how, now());
-  } else {
-    session_.upstream_gone(link.upstream, how, now());
-  }
-  pump();
-}
-
-void SessionDriver::abort(Link& link, const session::LinkEnd& how) {
-  link.peer->abort();
-  gone(link, how);
-}
-
-Awaitable<void> SessionDriver::shut_down(Link& link) {
-  if (std::exchange(link.hanging_up, true)) co_return;
-  const Deadline deadline(worker_.executor(), options_.close_timeout,
-                          [&link] { link.peer->abort(); });
-  co_await link.peer->shut_down();
-  link.peer->abort();
-}
-
-Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
-  if (link.gone) co_return;  // it is being closed or was aborted: read() has nothing new
-  const bool failed = last.kind == Received::Kind::failed;
-  if (failed) link.peer->abort();
-  gone(link, link.farewell ? refused_end(*link.farewell)
-                           : session::LinkEnd{last.kind == Received::Kind::closed, last.close_code,
-                                              last.reason});
-  if (!failed) co_await shut_down(link);
-}
+// ---- The loops of a link -------------------------------------------------------------------
 
 Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
     if (!wanted(link)) {
-      pump();  // the journal may have filled up since the last step
-      co_await link.readable.wait();
+      co_await await_reading(link);
       continue;
     }
     link.begin_reading();
     Received received = co_await link.peer->read();
     link.reading = false;
-    if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
+    // So that a large message is not refused later.
+    if (received.bytes.size() > small_message_bytes_max && !wanted(link))
+      co_await await_reading(link);
     if (received.kind == Received::Kind::bad_frame && !link.replaced) {
       if (!session_.ended()) close_code_ = received.close_code;
       end(CloseReason::policy, "a frame broke the WebSocket protocol");
@@ -356,11 +239,6 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
       if (link.farewell) co_return;
     }
   }
-}
-
-bool SessionDriver::may_send(const Link& link, const session::Outbox& outbox) const {
-  if (link.farewell && outbox.next_number() > link.farewell->last_message) return false;
-  return outbox.ready(journal_.durable());
 }
 
 Awaitable<void> SessionDriver::write_client(Link& link) {
@@ -396,56 +274,58 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
                                          {"status", failure->status},
                                          {"code", failure->code}});
     }
-    session_.upstream_unavailable(
-        link.upstream, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
-        failure->why, now());
     time_.notify();
-    pump();
+    act(session_.upstream_unavailable(
+        link.upstream, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
+        failure->why, now()));
     co_return;
   }
   link.peer = std::move(std::get<std::unique_ptr<Peer>>(dialled));
-  session_.upstream_opened(link.upstream, now());
+  const session::Changes opened = session_.upstream_opened(link.upstream, now());
   spawn(link, write_upstream(link));
   time_.notify();
-  pump();
+  act(opened);
   while (!link.gone && !session_.ended()) {
     if (!wanted(link)) {
-      pump();
-      co_await link.readable.wait();
+      co_await await_reading(link);
       continue;
     }
     link.begin_reading();
     Received received = co_await link.peer->read();
     link.reading = false;
-    if (received.bytes.size() > small_message_bytes_max) co_await await_room(link);
-    if (received.kind == Received::Kind::message) {
-      if (!outbox_of(link)) continue;  // another connection has replaced it; it is being closed
-      hide_secrets(received.bytes);
-      capture(session::Direction::to_client, received.bytes);
-      session_.upstream_said(link.upstream,
-                             {std::move(received.bytes), monotonic_us(),
-                              session::MessageKind::other, false, std::move(received.memory)},
-                             now());
-      pump();
-    } else if (received.kind == Received::Kind::binary) {
-      if (!outbox_of(link)) continue;
-      auto message = session::of_binary_frame(std::move(received.bytes), monotonic_us());
-      message.memory = std::move(received.memory);
-      hide_secrets(message.bytes);
-      session_.upstream_said(link.upstream, std::move(message), now());
-      pump();
-    } else if (received.kind == Received::Kind::too_slow) {
-      if (outbox_of(link)) abort(link, {false, 0, received.reason});
-    } else if (received.kind == Received::Kind::too_big) {
-      worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
-      log_.warn("upstream.message_too_large",
-                {{"session", session_.identity().session_id}, {"why", received.reason}});
-      session_.upstream_skipped(link.upstream, now());
-      pump();
-    } else {
+    if (received.bytes.size() > small_message_bytes_max && !wanted(link))
+      co_await await_reading(link);
+    if (is_end(received)) {
       co_await finish(link, received);
+    } else {
+      take_upstream(link, received);
     }
   }
+}
+
+void SessionDriver::take_upstream(Link& link, Received& received) {
+  if (received.kind == Received::Kind::too_big) {
+    worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
+    log_.warn("upstream.message_too_large",
+              {{"session", session_.identity().session_id}, {"why", received.reason}});
+    act(session_.upstream_skipped(link.upstream, now()));
+    return;
+  }
+  if (!outbox_of(link)) return;  // another connection has replaced it; it is being closed
+  if (received.kind == Received::Kind::too_slow) {
+    abort(link, {false, 0, received.reason});
+    return;
+  }
+  const Frame frame = received.kind == Received::Kind::binary ? Frame::binary : Frame::text;
+  session::Message message =
+      frame == Frame::binary ? session::of_binary_frame(std::move(received.bytes), monotonic_us())
+                             : session::Message{std::move(received.bytes), monotonic_us(),
+                                                session::MessageKind::other};
+  message.memory = std::move(received.memory);
+  hide_secrets(message.bytes);
+  const Moment at = now();
+  tap(session::Direction::to_client, message, frame, at);
+  act(session_.upstream_said(link.upstream, std::move(message), at));
 }
 
 Awaitable<void> SessionDriver::write_upstream(Link& link) {
@@ -454,92 +334,14 @@ Awaitable<void> SessionDriver::write_upstream(Link& link) {
   if (over) co_await close(link, 1000, std::move(no_reason));
 }
 
-void SessionDriver::send(Link& link) {
-  // Send a burst of events together: one TLS record and one system call.
-  constexpr std::size_t events_max = 32;
-  constexpr std::size_t bytes_max = 16 * 1024;
-  session::Outbox* const outbox = outbox_of(link);
-  if (!outbox || !link.is_open() || link.closing) return;
-  const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
-  while (!link.unsent && !link.failed && may_send(link, *outbox)) {
-    std::array<session::MessagePtr, events_max> messages;
-    std::array<Outgoing, events_max> events;
-    std::size_t count = 0;
-    std::size_t bytes = 0;
-    do {
-      session::MessagePtr& message = messages[count];
-      message = link.is_client() ? outbox->take() : session_.take_for(link.upstream);
-      if (message->memory) link.leaving.messages.push_back(message->memory);
-      events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
-      bytes += message->bytes.size();
-    } while (count < events_max && bytes < bytes_max && may_send(link, *outbox));
-    try {
-      const Sent sent = link.peer->send({events.data(), count});
-      link.unsent = sent.waits;
-      link.failed = sent.ec;
-    } catch (const std::bad_alloc&) {
-      // The position within the frame is unknown now: the connection ends, the session goes on.
-      link.failed = make_error_code(boost::system::errc::not_enough_memory);
-    }
-    if (link.failed) return;
-    if (!link.unsent) link.leaving.left();
-    const std::int64_t sent_us = monotonic_us();
-    for (std::size_t i = 0; i < count; ++i) {
-      const session::Message& message = *messages[i];
-      if (message.received_us == 0) continue;
-      worker_.tally().relayed(way, message.kind, message.bytes.size(),
-                              sent_us - message.received_us);
-    }
-  }
-}
-
-Awaitable<bool> SessionDriver::write_loop(Link& link) {
-  while (!link.gone && !link.failed) {
-    session::Outbox* const outbox = outbox_of(link);
-    if (link.unsent) {
-      link.failed = co_await link.peer->drain();
-      link.unsent = false;
-      link.leaving.left();
-      pump();
-    } else if (!outbox) {
-      if (link.abort_at == Clock::time_point::max()) replace(link);
-      link.closing = true;
-      co_return true;
-    } else if (may_send(link, *outbox)) {
-      pump();
-    } else if (link.farewell || (session_.settled() && outbox->empty())) {
-      link.closing = true;
-      co_return true;
-    } else if (link.ping_due) {
-      link.ping_due = false;
-      link.failed = co_await link.peer->ping();
-    } else {
-      co_await link.writable.wait();
-    }
-  }
-  // A read in progress sees the same error, and may find a close frame before it.
-  if (!link.gone && !link.reading) abort(link, {false, 0, link.failed.message()});
-  co_return false;
-}
-
-Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string reason,
-                                     session::LinkEnd how) {
-  const Deadline deadline(worker_.executor(), options_.close_timeout,
-                          [&link] { link.peer->abort(); });
-  co_await link.peer->close(code, std::move(reason));
-  gone(link, how);
-  co_await shut_down(link);
-}
-
 void SessionDriver::hide_secrets(std::string& message) const {
   if (!options_.secrets) return;
   if (auto cut = options_.secrets->cut_error_event(message)) message = std::move(*cut);
 }
 
-void SessionDriver::capture(session::Direction direction, const std::string& event) {
-  if (!options_.capture) return;
-  const auto clean = options_.secrets ? options_.secrets->cut_frame(event) : std::nullopt;
-  options_.capture->add(direction, clean ? *clean : event, now().wall);
+void SessionDriver::tap(session::Direction direction, const session::Message& message, Frame frame,
+                        Moment at) {
+  for (const auto& tap : options_.taps) tap->on_message(direction, message, frame, at);
 }
 
 }  // namespace verbatim::server

@@ -19,7 +19,9 @@
 #include "base/log.hpp"
 #include "server/net/async.hpp"
 #include "server/net/peer.hpp"
-#include "server/relay/traffic_capture.hpp"
+#include "server/relay/link.hpp"
+#include "server/relay/session_report.hpp"
+#include "server/relay/tap.hpp"
 #include "server/relay/upstream.hpp"
 #include "server/relay/worker.hpp"
 #include "session/realtime_session.hpp"
@@ -29,10 +31,10 @@ namespace verbatim::server {
 struct DriverOptions {
   std::chrono::milliseconds ping_interval{20'000};
   std::chrono::milliseconds close_timeout{5'000};
-  std::unique_ptr<Capture::Stream> capture;  ///< null: not configured
-  std::string providers_messages;            ///< owner of the provider's large messages
-  std::string model;                         ///< requested by the client; empty: the configured one
-  std::string credential_id;                 ///< Principal::credential_id() of the client
+  Taps taps;                       ///< listen to the conversation
+  std::string providers_messages;  ///< owner of the provider's large messages
+  std::string model;               ///< requested by the client; empty: the configured one
+  std::string credential_id;       ///< Principal::credential_id() of the client
   std::shared_ptr<const session::SecretFilter> secrets;  ///< removed from the provider's errors
 };
 
@@ -69,59 +71,6 @@ class SessionDriver final : public JournalWaiter {
   const session::RealtimeSession& session() const { return session_; }
 
  private:
-  /// A connection and the state that its loops share.
-  struct Link {
-    explicit Link(const Executor& executor) : readable(executor), writable(executor) {}
-    bool is_client() const { return upstream == 0; }
-    bool is_open() const { return peer && !gone; }
-    void begin_reading() {
-      reading_since = Clock::now();
-      reading = true;
-    }
-
-    session::UpstreamId upstream = 0;  ///< of an upstream connection; 0: the client's
-    std::string credential_id;         ///< Principal::credential_id()
-    std::unique_ptr<Peer> peer;
-    Dial dial;
-    AsyncEvent readable;  ///< notified when reading may continue
-    AsyncEvent writable;  ///< notified when there may be something to write
-    int loops = 0;        ///< its loops that still run
-    bool ping_due = false;
-    bool pinged = false;
-    Clock::time_point pinged_at{};
-    bool reading = false;
-    Clock::time_point reading_since{};
-    bool unsent = false;    ///< the connection accepts no more for now: its writer drains it
-    bool closing = false;   ///< only the close is still sent
-    error_code failed;      ///< error of a send; the writer handles it
-    bool gone = false;      ///< the connection has ended, and the session knows
-    bool replaced = false;  ///< nothing from it concerns the session any more
-    bool hanging_up = false;
-    Clock::time_point abort_at = Clock::time_point::max();  ///< of a replaced or refused link
-
-    /// The close code and reason of a connection whose conversation goes on.
-    struct Farewell {
-      std::uint16_t code;
-      std::string reason;
-      std::uint64_t last_message;  ///< the last message to send on it
-    };
-    std::optional<Farewell> farewell;
-
-    /// Memory of large messages that are being sent; released when it is destroyed.
-    struct Leaving {
-      Leaving() = default;
-      ~Leaving() { left(); }
-      Leaving(const Leaving&) = delete;
-      Leaving& operator=(const Leaving&) = delete;
-      void left() {
-        for (const auto& memory : messages) memory->sent();
-        messages.clear();
-      }
-      std::vector<std::shared_ptr<session::MessageMemory>> messages;
-    };
-    Leaving leaving;
-  };
-
   // One for each direction of a link.
   Awaitable<void> read_client(Link& link);
   Awaitable<void> write_client(Link& link);
@@ -130,21 +79,23 @@ class SessionDriver final : public JournalWaiter {
   Awaitable<void> keep_time();
 
   /// Sends what may leave, as far as the connection accepts it at once.
-  void send(Link& link);
+  session::Changes send(Link& link);
+  /// Waits until the link is to be read on: the queues have room, or the conversation has ended.
+  Awaitable<void> await_reading(Link& link);
+  /// Handles a message from the client while it is the session's client.
+  void take(Link& link, Received& received);
+  /// Handles a message from the provider.
+  void take_upstream(Link& link, Received& received);
   /// Drains and pings a connection. Returns true when the link may be closed in order.
   Awaitable<bool> write_loop(Link& link);
   /// The queue of messages for the link; null: nothing will be sent on it any more.
-  session::Outbox* outbox_of(const Link& link);
+  const session::Outbox* outbox_of(const Link& link) const;
   Awaitable<void> close(Link& link, std::uint16_t code, std::string reason,
                         session::LinkEnd how = {});
   /// Closes the client's connection because of a message from it; the client may return.
   void refuse(Link& link, std::uint16_t code, const char* error_code, std::string why);
   /// Whether to read: false while the queue of the other side or of the journal is full.
-  bool wanted(const Link& link);
-  /// Waits until there is room for a large message, so that it is not refused later.
-  Awaitable<void> await_room(Link& link);
-  /// Handles a message from the client while it is the session's client.
-  void take(Link& link, Received& received);
+  bool wanted(const Link& link) const;
   bool may_send(const Link& link, const session::Outbox& outbox) const;
   void add_client(std::unique_ptr<Peer> peer, const std::string& credential_id);
   void spawn(Link& link, Awaitable<void> loop);
@@ -152,12 +103,15 @@ class SessionDriver final : public JournalWaiter {
   void on_loop_exit(Link* link, const std::exception_ptr& bug);
   /// Detaches a link from the session; it gets a moment to be closed.
   void replace(Link& link);
-  /// After every input: dials wanted connections and notifies loops that have something to do.
-  void pump();
-  bool wake_links();
-  /// Counts and logs changes of connections since the last call.
-  void report();
-  void report_responses();
+  /// Carries out what an input of the session changed. Call it after each.
+  void act(session::Changes changes);
+  void dial();
+  /// Notifies the loops of links that the session needs no more.
+  void release_superfluous();
+  void on_ended();
+  void on_settled();
+  /// Waits for the journal if the session does. Returns what has changed if it has moved already.
+  session::Changes await_journal();
   /// Informs the session that a link has ended. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
   /// Aborts a failed or unneeded connection.
@@ -174,7 +128,7 @@ class SessionDriver final : public JournalWaiter {
   static Clock::time_point heard(const Link& link);
   Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
-  void capture(session::Direction direction, const std::string& event);
+  void tap(session::Direction direction, const session::Message& message, Frame frame, Moment now);
   /// Removes secrets: a provider's error may repeat its key.
   void hide_secrets(std::string& message) const;
 
@@ -191,13 +145,8 @@ class SessionDriver final : public JournalWaiter {
   AsyncEvent time_;
   std::int64_t awake_at_ms_ = 0;  ///< next check of the session's deadlines
   AsyncEvent settled_;
-  session::RealtimeSession::Counts reported_;
-  bool detached_reported_ = false;
-  decltype(session::ResponseCounts::by_status) responses_reported_{};
-  bool failure_logged_ = false;   ///< a failed response was logged
-  std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
-  bool end_seen_ = false;
-  bool client_was_behind_ = false;
+  SessionReport report_;
+  std::uint16_t close_code_ = 0;                         ///< overrides the code of the close reason
   Clock::time_point cut_at_ = Clock::time_point::max();  ///< end of the time for sending the rest
 };
 

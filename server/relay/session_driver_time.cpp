@@ -1,5 +1,6 @@
 // SessionDriver: deadlines, keepalive, and the handling of client messages.
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "server/net/ws_frame.hpp"
@@ -24,30 +25,35 @@ Clock::time_point at_monotonic_ms(std::int64_t ms) {
 
 // ---- client messages -----------------------------------------------------------------------
 
-bool SessionDriver::wanted(const Link& link) {
+bool SessionDriver::wanted(const Link& link) const {
   if (session_.ended() || link.gone || !outbox_of(link)) return true;
   return link.is_client() ? session_.wants_client() : session_.wants_upstream();
 }
 
-Awaitable<void> SessionDriver::await_room(Link& link) {
+Awaitable<void> SessionDriver::await_reading(Link& link) {
   while (!wanted(link)) {
-    pump();
+    // The journal's queue is shared, so other sessions may have filled it. Register first and look
+    // again after that: it may have room by now, and notifies only those that wait.
+    worker_.await_journal(*this);
+    if (wanted(link)) break;
     co_await link.readable.wait();
   }
 }
 
 void SessionDriver::take(Link& link, Received& received) {
   switch (received.kind) {
-    case Received::Kind::message:
-      capture(session::Direction::to_server, received.bytes);
-      session_.client_said({std::move(received.bytes), monotonic_us(), session::MessageKind::other,
-                            false, std::move(received.memory)},
-                           now());
+    case Received::Kind::message: {
+      session::Message message{std::move(received.bytes), monotonic_us(),
+                               session::MessageKind::other, false, std::move(received.memory)};
+      const Moment at = now();
+      tap(session::Direction::to_server, message, Frame::text, at);
+      act(session_.client_said(std::move(message), at));
       break;
+    }
     case Received::Kind::binary:
-      session_.refuse_frame(
+      act(session_.refuse_frame(
           "A binary frame came. Send each event as JSON in a text frame; audio may come in binary "
-          "frames on a connection that asks for it (audio=binary with events=verbatim).");
+          "frames on a connection that asks for it (audio=binary with events=verbatim)."));
       break;
     case Received::Kind::too_slow:
       log_.warn("client.message_too_slow", {{"session", session_.identity().session_id}});
@@ -61,17 +67,17 @@ void SessionDriver::take(Link& link, Received& received) {
              received.reason + " (session.client_message_bytes_max)");
       break;
   }
-  pump();
 }
 
 void SessionDriver::refuse(Link& link, std::uint16_t code, const char* error_code,
                            std::string why) {
   if (session_.ended() || link.farewell) return;
-  const std::uint64_t number = session_.refuse_connection(error_code, why);
-  link.farewell = Link::Farewell{code, std::move(why), number};
+  const session::Changes changes = session_.refuse_connection(error_code, why);
+  link.farewell = Link::Farewell{code, std::move(why), session_.to_client().next_number()};
   link.abort_at = Clock::now() + 2 * options_.close_timeout;
   time_.notify();
   link.writable.notify();
+  act(changes);
 }
 
 session::LinkEnd SessionDriver::refused_end(const Link::Farewell& farewell) {
@@ -90,7 +96,6 @@ void SessionDriver::credential_revoked(const std::string& credential_id) {
     refuse(*client_, close_codes::unauthorised, "token_revoked",
            "the client token has been revoked");
   }
-  pump();
 }
 
 void SessionDriver::credentials_revoked(const std::unordered_set<std::string>& credential_ids) {
@@ -112,9 +117,9 @@ Awaitable<void> SessionDriver::keep_time() {
     // A deadline moves to an earlier time only with a notification. The minimum of 10 ms keeps a
     // passed deadline from spinning.
     co_await time_.wait_until(std::max(next, Clock::now() + milliseconds(10)));
-    session_.time_passed(now());
+    awake_at_ms_ = std::numeric_limits<std::int64_t>::min();  // the next deadline is read above
+    act(session_.time_passed(now()));
     for (Link& link : links_) check_keepalive(link);
-    pump();
   }
   // The end: each connection gets time to send the rest, then the sockets are closed.
   while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);

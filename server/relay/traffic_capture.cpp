@@ -33,9 +33,36 @@ Capture::Capture(std::filesystem::path directory) : directory_(std::move(directo
 
 Capture::~Capture() { writer_.join(); }
 
-std::unique_ptr<Capture::Stream> Capture::open(const std::string& session_id, int attempt,
-                                               std::int64_t now_ms) {
-  return std::make_unique<Stream>(*this, directory_ / name_of(session_id, attempt), now_ms);
+/// The file of one attempt.
+class Capture::Stream final : public Tap {
+ public:
+  Stream(Capture& owner, std::filesystem::path file, const TappedConversation& conversation)
+      : owner_(owner),
+        file_(std::move(file)),
+        started_ms_(conversation.started_at),
+        secrets_(conversation.secrets) {}
+
+  void on_message(session::Direction direction, const session::Message& message, Frame frame,
+                  Moment now) override {
+    if (frame == Frame::binary) return;
+    const auto clean = secrets_ ? secrets_->cut_frame(message.bytes) : std::nullopt;
+    const std::string_view event = clean ? *clean : message.bytes;
+    // One event is one line: an event with a line break cannot be replayed.
+    if (event.find('\n') != std::string_view::npos) return;
+    owner_.append(file_, session::write_recorded_event(now.wall - started_ms_, direction, event));
+  }
+
+ private:
+  Capture& owner_;
+  std::filesystem::path file_;
+  std::int64_t started_ms_;
+  std::shared_ptr<const session::SecretFilter> secrets_;
+};
+
+std::unique_ptr<Tap> Capture::tap(const TappedConversation& conversation) {
+  return std::make_unique<Stream>(
+      *this, directory_ / name_of(conversation.session_id, conversation.attempt_number),
+      conversation);
 }
 
 std::optional<std::filesystem::path> Capture::file_of(const std::string& session_id,
@@ -57,13 +84,6 @@ void Capture::read(const std::filesystem::path& file, std::uint64_t at, std::siz
     while (in && lines.size() < bytes && std::getline(in, line) && !in.eof()) lines += line + '\n';
     done(std::move(lines));
   });
-}
-
-void Capture::Stream::add(session::Direction direction, std::string_view event,
-                          std::int64_t now_ms) {
-  // One event is one line: an event with a line break cannot be replayed.
-  if (event.find('\n') != std::string_view::npos) return;
-  owner_.append(file_, session::write_recorded_event(now_ms - started_ms_, direction, event));
 }
 
 void Capture::append(const std::filesystem::path& file, std::string line) {

@@ -16,29 +16,18 @@
 #include <string>
 #include <string_view>
 
-#include "session/protocol/recording.hpp"
+#include "server/relay/tap.hpp"
 
 namespace verbatim::server {
 
-class Capture {
+class Capture final : public TapSource {
  public:
   /// Creates the folder. Throws std::runtime_error.
   explicit Capture(std::filesystem::path directory);
-  ~Capture();
+  ~Capture() override;
 
-  /// The file of one attempt.
-  class Stream {
-   public:
-    Stream(Capture& owner, std::filesystem::path file, std::int64_t started_ms)
-        : owner_(owner), file_(std::move(file)), started_ms_(started_ms) {}
-    void add(session::Direction direction, std::string_view event, std::int64_t now_ms);
-
-   private:
-    Capture& owner_;
-    std::filesystem::path file_;
-    std::int64_t started_ms_;
-  };
-  std::unique_ptr<Stream> open(const std::string& session_id, int attempt, std::int64_t now_ms);
+  /// Writes the messages of one attempt to its file.
+  std::unique_ptr<Tap> tap(const TappedConversation& conversation) override;
 
   /// Removes the files of an ended session after their last lines were written. Calls `done` on the
   /// writing thread, with false if some are still there.
@@ -54,6 +43,7 @@ class Capture {
   std::uint64_t left_out() const { return left_out_; }
 
  private:
+  class Stream;
   void append(const std::filesystem::path& file, std::string line);
 
   std::filesystem::path directory_;

@@ -53,17 +53,20 @@ struct Relay {
 
   void client(std::string_view frame) {
     session.client_said({from_client.take(frame).bytes, 1, {}}, clock);
-    send(*session.outbox_of(upstream), WsRole::client);
+    send(WsRole::client);
   }
   void provider(std::string_view frame) {
     session.upstream_said(upstream, {from_provider.take(frame).bytes, 1, {}}, clock);
     journal.sync();
-    send(session.to_client(), WsRole::server);
-    send(*session.outbox_of(upstream), WsRole::client);
+    send(WsRole::server);
+    send(WsRole::client);
   }
-  void send(session::Outbox& outbox, WsRole as) {
+  void send(WsRole as) {
+    const session::Outbox& outbox =
+        as == WsRole::server ? session.to_client() : *session.outbox_of(upstream);
     while (outbox.ready(journal.synced)) {
-      const auto message = as == WsRole::server ? outbox.take() : session.take_for(upstream);
+      const auto message =
+          as == WsRole::server ? session.take_for_client() : session.take_for(upstream);
       bytes_out += framed(as, message->bytes).size();
     }
   }

@@ -52,7 +52,7 @@ std::string response_done(int number, int used) {
 std::vector<json> events(Stage& stage, const std::string& type) {
   std::vector<json> found;
   stage.journal.sync();
-  for (const std::string& bytes : stage.drain(stage.session.to_client())) {
+  for (const std::string& bytes : stage.drain_client()) {
     json event = json::parse(bytes);
     if (event["type"] == type) found.push_back(std::move(event));
   }
@@ -204,7 +204,7 @@ TEST_CASE("a session that has used its tokens is warned and ends with policy", "
   CHECK(reason_of(stage) == "policy");
   CHECK(stage.session.why().starts_with("tokens"));
   stage.journal.sync();
-  const auto last = stage.drain(stage.session.to_client());
+  const auto last = stage.drain_client();
   CHECK(json::parse(last.at(1))["type"] == "response.done");  // the client gets what was charged
   CHECK(json::parse(last.at(2))["error"]["code"] == "policy");
   CHECK(stage.journal.endings.at(0).transcript.used.total_tokens == 10);
@@ -279,9 +279,9 @@ TEST_CASE("a finished response's usage is in the journal before the client has i
   stage.client(append_of(40));
   stage.provider(response_done(1, 9));
   stage.journal.synced = stage.journal.submitted - 1;  // all but the last row
-  CHECK(stage.drain(stage.session.to_client()).empty());
+  CHECK(stage.drain_client().empty());
   stage.journal.sync();
-  CHECK(stage.drain(stage.session.to_client()).size() == 1);
+  CHECK(stage.drain_client().size() == 1);
   // A crash now: the sum of the journal's rows.
   Transcript recovered;
   for (const auto& row : stage.journal.rows) recovered.apply(row.event, row.at);

@@ -9,9 +9,9 @@ TEST_CASE("a delta is not sent before it is journaled", "[P1][session]") {
   Stage stage;
   stage.open();
   stage.provider(first_delta);
-  REQUIRE(stage.drain(stage.session.to_client()).empty());
+  REQUIRE(stage.drain_client().empty());
   stage.journal.sync();
-  REQUIRE(stage.drain(stage.session.to_client()) == std::vector<std::string>{first_delta});
+  REQUIRE(stage.drain_client() == std::vector<std::string>{first_delta});
 }
 
 TEST_CASE("typed text is not sent on before it is journaled", "[P1][session]") {
@@ -28,12 +28,12 @@ TEST_CASE("audio behind a delta keeps its place, audio alone waits for nothing",
   Stage stage;
   stage.open();
   stage.provider(audio_delta);
-  REQUIRE(stage.drain(stage.session.to_client()) == std::vector<std::string>{audio_delta});
+  REQUIRE(stage.drain_client() == std::vector<std::string>{audio_delta});
   stage.provider(first_delta);
   stage.provider(audio_delta);
-  REQUIRE(stage.drain(stage.session.to_client()).empty());
+  REQUIRE(stage.drain_client().empty());
   stage.journal.sync();
-  REQUIRE(stage.drain(stage.session.to_client()) ==
+  REQUIRE(stage.drain_client() ==
           std::vector<std::string>{first_delta, audio_delta});
 }
 
@@ -53,7 +53,7 @@ TEST_CASE("events the relay does not know pass byte for byte", "[P9][session]") 
   stage.open();
   const std::string odd = R"({"zzz":1, "type":"vendor.future_event"  })";
   stage.provider(odd);
-  REQUIRE(stage.drain(stage.session.to_client()) == std::vector<std::string>{odd});
+  REQUIRE(stage.drain_client() == std::vector<std::string>{odd});
 }
 
 TEST_CASE("client messages before the upstream connection exists are held", "[D11][P9][session]") {
@@ -128,7 +128,7 @@ TEST_CASE("bad input from a client is answered, not forwarded, and the session g
        {"{not json", "[1,2]", R"({"no":"type"})", R"({"type":"made.up","event_id":"mine"})",
         R"({"type":"response.create","type":"session.update"})"}) {
     stage.client(bad);
-    const json error = only(stage.drain(stage.session.to_client()));
+    const json error = only(stage.drain_client());
     REQUIRE(error["type"] == "error");
     REQUIRE(error["error"]["type"] == "invalid_request_error");
     REQUIRE_FALSE(error["error"]["message"].get<std::string>().empty());
@@ -144,9 +144,9 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
     stage.open();
     stage.provider(committed);
     stage.provider(transcribed);
-    REQUIRE(stage.drain(stage.session.to_client()).empty());  // a turn is sent when it is durable
+    REQUIRE(stage.drain_client().empty());  // a turn is sent when it is durable
     stage.journal.sync();
-    const auto got = stage.drain(stage.session.to_client());
+    const auto got = stage.drain_client();
     REQUIRE(got.size() == (asked ? 3 : 2));
     if (!asked) continue;
     const json turn = json::parse(got[2]);
@@ -166,7 +166,7 @@ TEST_CASE("a repeated event is passed on but journaled once", "[P9][session]") {
   stage.provider(transcribed);
   REQUIRE(stage.journal.rows.size() == rows);
   stage.journal.sync();
-  REQUIRE(stage.drain(stage.session.to_client()).size() == 3);
+  REQUIRE(stage.drain_client().size() == 3);
 }
 
 TEST_CASE("a truncation is journaled with the audio that was sent", "[P5][session]") {

@@ -65,10 +65,10 @@ void provider_makes(Stage& stage, const json& item, json begun = {}) {
   stage.drain_client();
 }
 
-enum class Change { loss, rotation, handover };
+enum class Cause { loss, rotation, handover };
 
 /// All items that the next connection gets after this change, by id, in order.
-std::vector<json> given_after(Change change, Stage& stage) {
+std::vector<json> given_after(Cause change, Stage& stage) {
   std::vector<json> items;
   const auto take = [&items](Stage& on) {
     on.session.upstream_opened(on.dial(), on.clock);
@@ -86,12 +86,12 @@ std::vector<json> given_after(Change change, Stage& stage) {
       }
     }
   };
-  if (change == Change::loss) {
+  if (change == Cause::loss) {
     stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     stage.pass(10'000);
     take(stage);
     CHECK(stage.session.counts().reconnected == 1);
-  } else if (change == Change::rotation) {
+  } else if (change == Cause::rotation) {
     stage.pass(56 * 60'000);
     take(stage);
     CHECK(stage.session.counts().rotated == 1);
@@ -165,7 +165,7 @@ TEST_CASE("an item that a client made is sent again as it came, with any content
        {"approval_request_id", "mcpr_1"},
        {"approve", true}},
   };
-  const auto change = GENERATE(Change::loss, Change::rotation, Change::handover);
+  const auto change = GENERATE(Cause::loss, Cause::rotation, Cause::handover);
   CAPTURE(static_cast<int>(change));
   Stage stage(that_goes_on());
   add_spill(stage);
@@ -188,7 +188,7 @@ TEST_CASE("an item that the provider made is sent again as it came, without its 
   json begun = call;
   begun["arguments"] = "";
   begun.erase("output");
-  const auto change = GENERATE(Change::loss, Change::rotation, Change::handover);
+  const auto change = GENERATE(Cause::loss, Cause::rotation, Cause::handover);
   CAPTURE(static_cast<int>(change));
   Stage stage(that_goes_on());
   add_spill(stage);
@@ -228,7 +228,7 @@ TEST_CASE("speech beside an image is sent again as text, and never as audio", "[
   stage.provider(added(said, nullptr, "s1"));
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.completed",)"
                  R"("event_id":"s2","item_id":"u1","content_index":0,"transcript":"Who is it?"})");
-  const auto given = given_after(Change::loss, stage);
+  const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
   CHECK(given[0]["content"] == json::array({text_part("Who is it?"), image_part(5)}));
   CHECK(bytes_of_details(stage.journal) < 400);
@@ -243,7 +243,7 @@ TEST_CASE("the client's own item counts, not the provider's echo", "[P8][rebuild
   echo["content"][1] = {{"type", "input_image"}};  // some servers do not send images back
   if (!named) asked.erase("id");
   client_creates(stage, asked, echo);
-  const auto given = given_after(Change::loss, stage);
+  const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
   asked["id"] = "photo";
   CHECK(given[0] == asked);
@@ -290,7 +290,7 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
   stage.provider(created("sess_2"));
   stage.journal.sync();
   int n = 0;
-  for (Outbox* box = stage.session.outbox_of(stage.upstream); box != nullptr && !box->empty();
+  for (const Outbox* box = stage.session.outbox_of(stage.upstream); box != nullptr && !box->empty();
        box = stage.session.outbox_of(stage.upstream)) {
     CHECK(box->bytes() < size + 10'000);  // one at a time
     const json event = json::parse(stage.session.take_for(stage.upstream)->bytes);
@@ -305,7 +305,7 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
 }
 
 TEST_CASE("an item over the size limit is left out, and this is reported", "[P8][P11][rebuild]") {
-  const auto change = GENERATE(Change::loss, Change::handover);
+  const auto change = GENERATE(Cause::loss, Cause::handover);
   SessionOptions options = that_goes_on();
   options.item_bytes_max = 10'000;
   Stage stage(options, /*extension_events=*/true);
@@ -319,7 +319,7 @@ TEST_CASE("an item over the size limit is left out, and this is reported", "[P8]
   REQUIRE(given.size() == 2);
   CHECK(given[0]["id"] == "before");
   CHECK(given[1]["id"] == "fits");
-  if (change != Change::loss) return;
+  if (change != Cause::loss) return;
   CHECK(stage.session.last_rebuild().left_out ==
         std::vector<Rebuild::Missing>{{"huge", "too_large"}});
   stage.journal.sync();
@@ -338,7 +338,7 @@ TEST_CASE("an item that cannot be read back is left out, and the conversation go
   client_creates(stage, message("photo", "user", json::array({image_part(10'000)})));
   client_creates(stage, message("text", "user", json::array({text_part("Hi.")})));
   spill->fails = true;
-  const auto given = given_after(Change::loss, stage);
+  const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
   CHECK(given[0]["id"] == "text");
   CHECK(stage.session.last_rebuild().left_out ==
@@ -355,7 +355,7 @@ TEST_CASE("an image that comes while the journal is crowded ends no conversation
   client_creates(stage, message("small", "user", json::array({image_part(10'000)})));
   stage.journal.crowd = false;
   CHECK_FALSE(stage.session.ended());
-  const auto given = given_after(Change::loss, stage);
+  const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
   CHECK(given[0]["id"] == "small");
   CHECK(stage.session.last_rebuild().left_out ==
@@ -377,7 +377,7 @@ TEST_CASE("incomplete calls and items without content are left out", "[P8][rebui
                         {"call_id", "call_1"},
                         {"arguments", ""}},
                        "u1", "c3"));
-  const auto given = given_after(Change::loss, stage);
+  const auto given = given_after(Cause::loss, stage);
   CHECK(given.empty());
   CHECK(stage.session.last_rebuild().left_out ==
         std::vector<Rebuild::Missing>{{"u1", "no_text"}, {"call", "unfinished"}});

@@ -274,7 +274,7 @@ TEST_CASE("a newer connection takes over without a message lost or doubled", "[P
   const auto before = stage.session.to_client().next_number() - 1;
   stage.provider(numbered(1));
   stage.provider(numbered(2));
-  stage.session.to_client().take();  // the old connection's writer has taken it
+  stage.session.take_for_client();  // the old connection's writer has taken it
   stage.session.client_returned({before, false}, stage.clock);
   CHECK(stage.drain_client() == std::vector<std::string>{numbered(1), numbered(2)});
   CHECK(stage.journal.marks.empty());  // it was never detached

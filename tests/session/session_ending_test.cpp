@@ -22,7 +22,7 @@ TEST_CASE("reading stops on the fast side when the slow side's queue is full",
   REQUIRE(stage.session.wants_client());
   stage.provider(big);
   REQUIRE_FALSE(stage.session.wants_upstream());
-  stage.drain(stage.session.to_client());
+  stage.drain_client();
   REQUIRE(stage.session.wants_upstream());
 }
 
@@ -42,7 +42,7 @@ TEST_CASE("a client that does not read the errors about its own messages is no l
   // Before that, it is read even while its queue is full: the client may want to interrupt the
   // answer that fills it.
   REQUIRE_FALSE(stage.session.wants_upstream());
-  stage.drain(stage.session.to_client());
+  stage.drain_client();
   REQUIRE(stage.session.wants_client());
   stage.provider(std::string(R"({"type":"response.output_audio.delta","item_id":"a","delta":")") +
                  std::string(2500, 'A') + "\"}");
@@ -61,7 +61,7 @@ TEST_CASE("a client that never reads is ended as slow, one that reads slowly is 
   stage.provider(audio_delta);
   stage.pass(1);
   stage.pass(999);
-  stage.session.to_client().take();  // it took one message: the timeout starts again
+  stage.session.take_for_client();  // it took one message: the timeout starts again
   stage.pass(1);
   stage.pass(999);
   REQUIRE_FALSE(stage.session.ended());
@@ -137,19 +137,19 @@ TEST_CASE("a client that asked for it is warned once before the maximum duration
   stage.open();
   REQUIRE(stage.session.next_deadline_ms() == 5'000 + 40'000);
   stage.pass(40'000);
-  const json ending = only(stage.drain(stage.session.to_client()));
+  const json ending = only(stage.drain_client());
   REQUIRE(ending["type"] == "verbatim.ending");
   REQUIRE(ending["close_reason"] == "max_duration");
   REQUIRE(ending["in_ms"] == 60'000);
   stage.pass(1'000);
-  REQUIRE(stage.drain(stage.session.to_client()).empty());
+  REQUIRE(stage.drain_client().empty());
 }
 
 TEST_CASE("a client that asked for it is notified that the server stops", "[P2][session]") {
   Stage stage({}, true);
   stage.open();
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);
-  const json ending = only(stage.drain(stage.session.to_client()));
+  const json ending = only(stage.drain_client());
   REQUIRE(ending["type"] == "verbatim.ending");
   REQUIRE(ending["in_ms"] == 0);
 }
@@ -305,7 +305,7 @@ TEST_CASE("a client gets the reason why the provider is unreachable", "[D3][sess
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_error,
                                      "the provider answered 401: no such key", stage.clock);
   stage.journal.sync();
-  const json error = only(stage.drain(stage.session.to_client()));
+  const json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "upstream_error");
   REQUIRE(error["error"]["message"] == "the provider answered 401: no such key");
   REQUIRE(close_code(stage.session.reason()) == 1011);
@@ -323,7 +323,7 @@ TEST_CASE("a journal that refuses ends the session and nothing unsaved leaves", 
   stage.journal.broken = true;
   stage.session.journal_failed(stage.clock);
   REQUIRE(stage.session.settled());
-  const json error = only(stage.drain(stage.session.to_client()));
+  const json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
@@ -334,7 +334,7 @@ TEST_CASE("after a later failure of the journal, unsynced text is not sent", "[P
   stage.provider(audio_delta);
   stage.journal.broken = true;
   stage.session.journal_failed(stage.clock);
-  const json error = only(stage.drain(stage.session.to_client()));
+  const json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
@@ -343,7 +343,7 @@ TEST_CASE("an end that the journal does not take is not announced as kept", "[P1
   Stage stage({}, true);
   stage.open();
   stage.journal.sync();
-  stage.drain(stage.session.to_client());
+  stage.drain_client();
   stage.journal.refuses = refuses;
   stage.journal.broken = !refuses;
   stage.session.end(CloseReason::slow_client, "the client does not read", stage.clock);
@@ -369,7 +369,7 @@ TEST_CASE("an ending held by disk trouble does not delay the client's close", "[
   stage.provider(first_delta);
   stage.journal.broken = true;  // the journal still accepts rows
   stage.session.journal_failed(stage.clock);
-  const json error = only(stage.drain(stage.session.to_client()));
+  const json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
   REQUIRE(stage.session.to_client().empty());
   REQUIRE(stage.session.settled());
@@ -381,9 +381,9 @@ TEST_CASE("verbatim.end finalises and is answered once that is durable", "[sessi
   stage.open();
   stage.client(R"({"type":"verbatim.end"})");
   REQUIRE(stage.session.reason() == CloseReason::client_ended);
-  REQUIRE(stage.drain(stage.session.to_client()).empty());
+  REQUIRE(stage.drain_client().empty());
   stage.journal.sync();
-  const json ended = only(stage.drain(stage.session.to_client()));
+  const json ended = only(stage.drain_client());
   REQUIRE(ended["type"] == "verbatim.ended");
   REQUIRE(ended["close_reason"] == "client_ended");
 }

@@ -63,7 +63,7 @@ struct Stage {
     provider(created_without_transcription);
     provider(updated_with_transcription);
     journal.sync();
-    drain(session.to_client());
+    drain_client();
     drain_upstream();
   }
   void pass(std::int64_t ms) {
@@ -71,17 +71,17 @@ struct Stage {
     clock.wall += ms;
     session.time_passed(clock);
   }
-  /// Messages that may be sent now.
-  std::vector<std::string> drain(Outbox& outbox) {
+  /// Messages that the client may get now.
+  std::vector<std::string> drain_client() {
     std::vector<std::string> out;
-    while (outbox.ready(journal.synced)) out.push_back(outbox.take()->bytes);
+    while (session.to_client().ready(journal.synced))
+      out.push_back(session.take_for_client()->bytes);
     return out;
   }
-  std::vector<std::string> drain_client() { return drain(session.to_client()); }
   /// Messages that the current upstream connection may get now.
   std::vector<std::string> drain_upstream() {
     std::vector<std::string> out;
-    for (Outbox* box = session.outbox_of(upstream); box && box->ready(journal.synced);
+    for (const Outbox* box = session.outbox_of(upstream); box && box->ready(journal.synced);
          box = session.outbox_of(upstream))
       out.push_back(session.take_for(upstream)->bytes);
     return out;

@@ -258,13 +258,13 @@ TEST_CASE("a session with a beta client journals the same rows as with any other
   for (std::size_t i = 0; i < ga.journal.rows.size(); ++i)
     CHECK(beta.journal.rows[i].event == ga.journal.rows[i].event);
 
-  CHECK(beta.drain(beta.session.to_client()).empty());  // the same filter applies
+  CHECK(beta.drain_client().empty());  // the same filter applies
   CHECK(beta.drain_upstream().empty());
   ga.journal.sync();
   beta.journal.sync();
   CHECK(beta.drain_upstream() == ga.drain_upstream());
   std::vector<std::string> types;
-  for (const auto& message : beta.drain(beta.session.to_client()))
+  for (const auto& message : beta.drain_client())
     types.emplace_back(peek_type(message));
   CHECK(types == std::vector<std::string>{"conversation.item.created",
                                           "response.audio_transcript.delta",
@@ -287,11 +287,11 @@ TEST_CASE("the relay's own events reach a beta client, and its updates are count
   stage.journal.sync();
   CHECK(only(stage.drain_upstream())["session"]["audio"]["input"]["transcription"]["model"]
             .is_string());
-  stage.drain(stage.session.to_client());
+  stage.drain_client();
   stage.client("nonsense");
-  CHECK(only(stage.drain(stage.session.to_client()))["error"]["code"] == "invalid_json");
+  CHECK(only(stage.drain_client())["error"]["code"] == "invalid_json");
   stage.client(R"({"type":"verbatim.end"})");
   CHECK(stage.session.reason() == CloseReason::client_ended);
   stage.journal.sync();
-  CHECK(only(stage.drain(stage.session.to_client()))["type"] == "verbatim.ended");
+  CHECK(only(stage.drain_client())["type"] == "verbatim.ended");
 }

@@ -1,0 +1,102 @@
+#include "server/relay/session_report.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace verbatim::server {
+
+namespace {
+
+/// Ids and error codes of the first items that an upstream connection could not be given, for the
+/// log. An id may come from a client: write only as much as identifies it.
+std::string first_of(const std::vector<session::Rebuild::Missing>& left_out,
+                     const std::vector<session::Rebuild::Missing>& refused) {
+  constexpr std::size_t items_max = 20;
+  constexpr std::size_t id_bytes_max = 64;
+  std::string list;
+  std::size_t count = 0;
+  for (const auto* items : {&left_out, &refused}) {
+    for (const session::Rebuild::Missing& one : *items) {
+      if (count++ == items_max) return list + ", ...";
+      if (!list.empty()) list += ", ";
+      list += one.item_id.substr(0, id_bytes_max) + ": " + one.why;
+    }
+  }
+  return list;
+}
+
+}  // namespace
+
+void SessionReport::changed(const session::RealtimeSession& session) {
+  const bool was_detached = std::exchange(detached_, session.detached());
+  const Counts before = std::exchange(counted_, session.counts());
+  if (before == counted_ && was_detached == detached_) return;
+  count(before, counted_);
+  report_responses(session);
+  // Adding the largest value subtracts one: unsigned counters wrap around.
+  if (was_detached) tally_.sessions_detached.add(~std::uint64_t{0});
+  if (detached_) tally_.sessions_detached.add();
+  log(session, before);
+}
+
+void SessionReport::count(const Counts& before, const Counts& now) {
+  tally_.client_messages_refused.add(now.refused_client_messages - before.refused_client_messages);
+  tally_.clients_resumed.add(now.resumed - before.resumed);
+  tally_.clients_resumed_with_snapshot.add(now.resumed_with_snapshot -
+                                           before.resumed_with_snapshot);
+  tally_.upstream_reconnects.add(now.reconnected - before.reconnected);
+  tally_.upstream_rotations.add(now.rotated - before.rotated);
+  tally_.own_requests_refused.add(now.own_requests_refused - before.own_requests_refused);
+  tally_.rebuild_items_given.add(now.items_given - before.items_given);
+  tally_.rebuild_items_left_out.add(now.items_left_out - before.items_left_out);
+  tally_.rebuild_items_refused.add(now.items_refused - before.items_refused);
+  for (std::size_t why = 0; why < session::unplaced_kinds; ++why)
+    tally_.unplaced_texts[why].add(now.unplaced_texts[why] - before.unplaced_texts[why]);
+}
+
+void SessionReport::log(const session::RealtimeSession& session, const Counts& before) {
+  const std::string& id = session.identity().session_id;
+  if (before.unplaced_texts == decltype(before.unplaced_texts){} &&
+      counted_.unplaced_texts != before.unplaced_texts)
+    log_.warn("transcript.text_unplaced",
+              {{"session", id},
+               {"what",
+                "the provider sent what no turn can hold; the transcript says that it is "
+                "not complete; verbatim_unplaced_text_total counts it"}});
+  if (counted_.own_requests_refused != before.own_requests_refused)
+    log_.warn("upstream.request_refused", {{"session", id}, {"code", session.refused_code()}});
+  if (counted_.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
+  if (counted_.reconnected != before.reconnected) log_.info("upstream.restored", {{"session", id}});
+  if (counted_.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+  const session::Rebuild& rebuild = session.last_rebuild();
+  if (counted_.rebuilds == before.rebuilds || rebuild.whole()) return;
+  log_.warn("upstream.not_whole", {{"session", id},
+                                   {"given", rebuild.given},
+                                   {"left_out", rebuild.left_out.size()},
+                                   {"refused", rebuild.refused.size()},
+                                   {"items", first_of(rebuild.left_out, rebuild.refused)}});
+}
+
+/// Logs the first failed or withheld response of a session, since the agent is silent then. An
+/// answer that was only too long has been heard.
+void SessionReport::report_responses(const session::RealtimeSession& session) {
+  using session::ResponseStatus;
+  const session::ResponseCounts& now_counted = session.responses();
+  for (std::size_t index = 0; index < now_counted.by_status.size(); ++index) {
+    const auto more = now_counted.by_status[index] - responses_[index];
+    if (more == 0) continue;
+    const auto status = static_cast<ResponseStatus>(index);
+    const std::string& reason = now_counted.reason_by_status[index];
+    const bool held_back = status == ResponseStatus::incomplete && !reason.empty() &&
+                           reason != "max_output_tokens" && reason != "max_tokens";
+    if ((status == ResponseStatus::failed || held_back) && !std::exchange(failure_logged_, true))
+      log_.warn("response.failed", {{"session", session.identity().session_id},
+                                    {"reason", reason},
+                                    {"status", std::string(to_string(status))}});
+    tally_.response_ended(status, reason, more);
+    responses_[index] = now_counted.by_status[index];
+  }
+}
+
+}  // namespace verbatim::server
