@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "session/protocol/message.hpp"
 #include "session/transcript/journal.hpp"
 
@@ -82,6 +83,7 @@ class Outbox {
 
   /// Precondition: !empty().
   MessagePtr take() {
+    VERBATIM_EXPECTS(!empty());
     MessagePtr taken = head()->message;
     bytes_ -= taken->bytes.size();
     kept_bytes_ += taken->bytes.size();
@@ -117,6 +119,7 @@ class Outbox {
   }
   /// Rewinds: the next message taken is number `after` + 1. Precondition: can_resume_after(after).
   void resume_after(std::uint64_t after) {
+    VERBATIM_EXPECTS(can_resume_after(after));
     while (first_number_ <= after) forget_first();
     while (taken_here_ > 0) untake();
     hold_behind_ = no_hold;
@@ -169,6 +172,7 @@ class Outbox {
   }
   /// Precondition: taken_here_ > 0.
   void forget_first() {
+    VERBATIM_EXPECTS(taken_here_ > 0);
     kept_bytes_ -= queue_.front().message->bytes.size();
     queue_.pop_front();
     --taken_here_;
@@ -176,6 +180,7 @@ class Outbox {
   }
   /// Precondition: taken_here_ == 0, and a message is pending.
   void drop_first() {
+    VERBATIM_EXPECTS(taken_here_ == 0 && !queue_.empty());
     bytes_ -= queue_.front().message->bytes.size();
     queue_.pop_front();
     ++first_number_;

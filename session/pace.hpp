@@ -12,6 +12,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace verbatim::session {
 
 /// Total of all sessions of one user, kept as the time at which the rate will have paid for it. Any
@@ -68,7 +70,10 @@ class Pace {
   /// user may have moved that time by then.
   bool holds() const { return holds_; }
   /// Precondition: holds().
-  std::int64_t ends_at_ms() const { return account_->owes_at_ms(resumed_ns); }
+  std::int64_t ends_at_ms() const {
+    VERBATIM_EXPECTS(holds_);
+    return account_->owes_at_ms(resumed_ns);
+  }
 
  private:
   /// Burst that passes without a pause: a quarter of a second of the rate.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/json/view.hpp"
 #include "session/protocol/event_reader.hpp"
 #include "session/protocol/message_kind.hpp"
@@ -13,27 +14,26 @@ namespace verbatim::session {
 
 namespace {
 
-/// Share of the resume buffer retained while the client is attached: a quarter. A client that is
-/// attached can only miss messages on their way; an absent one misses more.
-constexpr std::size_t kept_while_there_part = 4;
-
-/// How long a returned client's snapshot is held if the client does not send first. Some SDKs
-/// attach their listener a moment after the connection is open.
-constexpr std::int64_t listen_pause_ms = 100;
-
 bool asks_for_transcription(std::string_view update) {
   return json::View::of(update)["session"]["type"].between_quotes() == "transcription";
 }
 
-/// While the journal's queue is crowded, it still accepts this much of an item.
-constexpr std::size_t always_room_for_bytes = 64 * 1024;
-
-BudgetLimits limits_of(const SessionOptions& options) {
+BudgetLimits budget_limits(const SessionOptions& options) {
   BudgetLimits limits = options.budget;
   limits.max_duration_ms = options.max_duration_ms;
   limits.idle_timeout_ms = options.idle_timeout_ms;
   limits.notice_ms = options.ending_notice_ms;
   return limits;
+}
+
+ClientLimits client_limits(const SessionOptions& options) {
+  return {options.resume_window_ms, options.transcription_grace_ms, options.slow_client_timeout_ms,
+          options.client_queue_bytes_max, options.resume_buffer_bytes_max};
+}
+
+UpstreamLimits upstream_limits(const SessionOptions& options) {
+  return {options.created_timeout_ms, options.upstream_queue_bytes_max, options.item_bytes_max,
+          options.reconnect, options.rotate_after_ms};
 }
 
 }  // namespace
@@ -42,17 +42,15 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
                                  Moment now)
     : identity_(std::move(identity)),
       options_(std::move(options)),
-      journal_(journal),
-      to_client_(options_.resume_window_ms > 0
-                     ? options_.resume_buffer_bytes_max / kept_while_there_part
-                     : 0),
+      journal_(journal, identity_.attempt, {options_.journal_share_bytes, options_.item_bytes_max}),
+      client_(client_limits(options_), identity_.dialect, identity_.extension_events),
+      upstream_(upstream_limits(options_)),
       policy_(options_.policy, options_.session_config_json, options_.model),
-      budget_(limits_of(options_), options_.users_usage, now.mono_ms),
+      budget_(budget_limits(options_), options_.users_usage, now.mono_ms),
       pace_(options_.users_pace ? options_.users_pace
                                 : std::make_shared<PaceAccount>(options_.journal_bytes_per_second)),
-      backoff_(options_.reconnect),
       answers_(options_.open_answers_bytes_max) {
-  budget_.listen(identity_.extension_events);
+  budget_.listen(client_.extension_events());
   if (const auto wanted = wants_transcription(options_.session_config_json))
     settings_.hide_transcription(!*wanted);
   transcript_.not_before(identity_.started_at);
@@ -68,9 +66,8 @@ Changes RealtimeSession::client_said(Message message, Moment now) {
 }
 
 void RealtimeSession::handle_client(Message message, Moment now) {
-  if (ended() || !client_attached_) return;
-  release_client();  // a client that sends has its listener attached
-  if (identity_.dialect != nullptr) identity_.dialect->to_provider(message);
+  if (ended() || !client_.attached()) return;
+  client_.received(message);
   const std::string_view type = peek_type(message.bytes);
   if (type == "verbatim.end") {
     finish(CloseReason::client_ended, "the client sent verbatim.end", now);
@@ -91,7 +88,7 @@ void RealtimeSession::handle_client(Message message, Moment now) {
   if (traffic == Traffic::audio) {
     audio_uncommitted_ = true;
     meter_.client_sent(type, message.bytes);
-    queue_upstream(std::move(message));
+    upstream_.push(std::move(message));
     spend(now);
     return;
   }
@@ -114,7 +111,7 @@ void RealtimeSession::handle_client(Message message, Moment now) {
   auto queued = std::make_shared<const Message>(std::move(message));
   unanswered_.asked(kept_type, queued, needs);
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
-  queue_upstream(placed_where_known(std::move(queued)), needs);
+  upstream_.push(placed_where_known(std::move(queued)), needs);
   spend(now);
 }
 
@@ -123,26 +120,21 @@ void RealtimeSession::handle_client(Message message, Moment now) {
 void RealtimeSession::become_transcription() {
   if (transcribes_ || !options_.model.empty() || !transcript_.chain().empty()) return;
   transcribes_ = true;
-  hides_created_ = created_ && !held_created_;
+  hides_created_ = upstream_.created() && !held_created_;
   held_created_.reset();
   holds_created_ = false;
-  drop_connection(current_);
-  dial_wanted_ = true;
-  note(Change::dial);
-  created_ = expired_ = provider_error_ = false;
+  upstream_.start_over();
   const bool hides_words = settings_.hides_transcription();
   settings_ = {};
   if (hides_words) settings_.hide_transcription(true);
-  to_upstream_.clear();
-  note(Change::client_readable);
   unanswered_ = {};
   settings_requests_ = {};
   transcription_on_ = transcription_refused_ = false;
 }
 
 Changes RealtimeSession::refuse_frame(const std::string& why) {
-  if (ended() || !client_attached_) return take_changes();
-  release_client();  // a client that sends has its listener attached
+  if (ended() || !client_.attached()) return take_changes();
+  client_.release();  // a client that sends has its listener attached
   ++counts_.refused_client_messages;
   note(Change::counts);
   send_error("invalid_request_error", "invalid_frame", why);
@@ -150,48 +142,31 @@ Changes RealtimeSession::refuse_frame(const std::string& why) {
 }
 
 Changes RealtimeSession::refuse_connection(const std::string& code, const std::string& why) {
-  release_client();
   ++counts_.refused_client_messages;
-  note(Change::counts | Change::client_writable | Change::deadline);
-  Message last = error_message({"invalid_request_error", code, why, {}, {}});
-  if (identity_.dialect != nullptr) identity_.dialect->to_client(last);
-  to_client_.push_front(std::move(last));
+  note(Change::counts);
+  client_.push_last_words(error_message({"invalid_request_error", code, why, {}, {}}));
   return take_changes();
 }
 
 Changes RealtimeSession::greet(Message message) {
-  to_client_.push(std::move(message), 0);
-  note(Change::client_writable);
+  client_.push(std::move(message));
   return take_changes();
 }
 
 Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
-  if (!client_attached_) return take_changes();
-  client_attached_ = false;
-  note(Change::upstream_readable);
-  // A client that closes cleanly is done. A page that is left or reloaded (1001) may come back.
-  const bool may_return = options_.resume_window_ms > 0 && (!link.clean || link.close_code == 1001);
-  if (ended() || !may_return) to_client_.clear();
+  if (!client_.attached()) return take_changes();
+  const bool may_return = client_.gone(link, !ended());
   if (ended()) return take_changes();
   const CloseReason reason = link.refused ? CloseReason::policy
                              : link.clean ? CloseReason::client_closed
                                           : CloseReason::client_lost;
   if (may_return) {
-    detach(reason, link.reason, now);
+    client_.detach(reason, link.reason, now);
+    journal_.mark(SessionStatus::detached);
   } else {
     leave_for_good(reason, link.reason, now);
   }
   return take_changes();
-}
-
-void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment now) {
-  detached_ = Detached{reason, why, now.mono_ms + options_.resume_window_ms,
-                       now.mono_ms + options_.transcription_grace_ms};
-  note(Change::counts | Change::deadline);
-  to_client_.release();
-  to_client_.shed(options_.resume_buffer_bytes_max);
-  if (const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::detached))
-    last_sequence_ = marked;
 }
 
 // A client that leaves right after speaking has speech that is still being transcribed. A client
@@ -200,7 +175,7 @@ void RealtimeSession::detach(CloseReason reason, const std::string& why, Moment 
 void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
   pending_reason_ = reason;
   pending_why_ = why;
-  if (speech_open_) queue_upstream(own_message(commit_event()));
+  if (speech_open_) upstream_.push(own_message(commit_event()));
   grace_deadline_ms_ = now.mono_ms + options_.transcription_grace_ms;
   note(Change::deadline);
   finish_if_transcribed(now);
@@ -220,38 +195,26 @@ void RealtimeSession::finish_if_transcribed(Moment now) {
 Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   if (ended()) return take_changes();
   ++counts_.resumed;
-  note(Change::counts | Change::client_writable | Change::client_readable |
-       Change::upstream_readable | Change::deadline | Change::awaits_journal);
-  if (!client_attached_) {
-    const Sequence marked = journal_.mark(identity_.attempt, SessionStatus::live);
-    if (marked != 0) last_sequence_ = marked;
-  }
-  client_attached_ = true;
-  detached_.reset();
+  note(Change::counts);
+  if (!client_.attached()) journal_.mark(SessionStatus::live);
   pending_reason_.reset();
-  client_stuck_since_ms_ = 0;
   budget_.active(now.mono_ms);
   budget_.listen(how.extension_events);
-  identity_.extension_events = how.extension_events;
-  // Retained messages are in the dialect of the connection that they were written for.
-  const bool same_dialect = std::exchange(identity_.dialect, how.dialect) == how.dialect;
-  const bool replayed = same_dialect && how.after && to_client_.can_resume_after(*how.after);
-  if (replayed) {
-    to_client_.resume_after(*how.after);
-  } else {
+  const bool replayed = client_.attach(how);
+  if (!replayed) {
     ++counts_.resumed_with_snapshot;
     resync(how, now);
   }
   if (!how.extension_events) return take_changes();
-  const ResumeInfo resume{true, replayed, to_client_.next_number() - 1};
-  to_client_.push_front(own_message(session_event(identity_.session_id, identity_.attempt_number,
-                                                  options_.resume_window_ms, resume)));
+  const ResumeInfo resume{true, replayed, client_.outbox().next_number() - 1};
+  client_.push_first(own_message(session_event(identity_.session_id, identity_.attempt_number,
+                                               options_.resume_window_ms, resume)));
   return take_changes();
 }
 
 void RealtimeSession::resync(const ClientReturn& how, Moment now) {
-  to_client_.restart(how.after.value_or(0));
-  settled_turns_.clear();
+  client_.restart(how.after.value_or(0));
+  journal_.take_settled_turns();  // the snapshot shows them
   // session.created is still to come
   if ((settings_.empty() || held_created_) && !how.after) return;
   held_created_.reset();
@@ -264,26 +227,9 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
                                        [this] { return own_event_id(); })) {
     if (auto allowed = policy_.without_hidden(peek_type(message), message))
       message = std::move(*allowed);
-    answer_client(own_message(std::move(message)), last_sequence_);
+    client_.answer(own_message(std::move(message)), journal_.last());
   }
-  if (how.extension_events) return;
-  to_client_.hold_behind(to_client_.next_number() + (how.after ? 1 : 0));
-  held_until_ms_ = now.mono_ms + listen_pause_ms;
-}
-
-// The journal has the JSON of an item once, and never that of an item above the size limit.
-void RealtimeSession::bound_details(Event& event) const {
-  for_each_item(event, [this](Item& item) {
-    if (item.detail.empty()) return;
-    if (transcript_.has_detail(item)) {
-      item.detail.clear();
-    } else if (item.kind == ItemKind::message && item.detail.size() > options_.item_bytes_max) {
-      item.detail = detail_too_large;
-    } else if (item.kind == ItemKind::message && item.detail.size() > always_room_for_bytes &&
-               journal_.crowded()) {
-      item.detail = detail_not_kept;
-    }
-  });
+  if (!how.extension_events) client_.hold_next(how.after.has_value(), now);
 }
 
 std::optional<std::string> RealtimeSession::without_secrets(std::string_view message) const {
@@ -291,44 +237,19 @@ std::optional<std::string> RealtimeSession::without_secrets(std::string_view mes
 }
 
 std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
-  if (auto* truncated = std::get_if<ItemTruncated>(&event.body)) {
-    truncated->audio_sent_ms =
-        transcript_.audio_sent_ms(truncated->item_id, truncated->content_index);
-  }
-  bound_details(event);
-  const Transcript::Applied applied = transcript_.apply(event, now.wall);
-  if (applied.repeat) return 0;
-  const Taken appended = journal_.append(identity_.attempt, now.wall, event);
-  Sequence needs = appended.sequence;
-  std::size_t bytes = appended.bytes;
-  for (const std::string& item_id : applied.changed) {
-    if (needs == 0) break;
-    const auto turn = transcript_.ended_turn(item_id);
-    if (!turn) continue;
-    const Taken settled = journal_.settle(identity_.attempt, *turn);
-    needs = settled.sequence;
-    bytes += settled.bytes;
-    if (needs != 0 && identity_.extension_events) settled_turns_.emplace_back(item_id, needs);
-  }
-  if (needs == 0) {
+  const auto recorded =
+      journal_.record(std::move(event), transcript_, now.wall, client_.extension_events());
+  if (!recorded) {
     finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;
   }
-  last_sequence_ = needs;
-  if (!may_journal(bytes, now)) return std::nullopt;
-  return needs;
+  if (recorded->needs != 0 && !may_journal(recorded->bytes, now)) return std::nullopt;
+  return recorded->needs;
 }
 
-/// All sessions share the disk. A session that journals too much in a minute ends. A session that
-/// is only faster than the disk is not read until its events are durable, so the journal's queue
-/// keeps room for others.
+/// A session that journals too much in a minute ends. One that is only above its user's rate is not
+/// read for a while.
 bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
-  recorded_bytes_ += bytes;
-  if (recorded_bytes_ >= options_.journal_share_bytes) {
-    recorded_bytes_ = 0;
-    waits_for_share_ = last_sequence_;
-    note(Change::awaits_journal);
-  }
   const bool held = pace_.holds();
   pace_.brought(bytes, now.mono_ms);
   if (held != pace_.holds()) note(held ? Change::client_readable : Change::deadline);
@@ -340,80 +261,66 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
 
 // ---- Outputs ----
 
+MessagePtr RealtimeSession::take_for_client() {
+  VERBATIM_EXPECTS(client_.outbox().ready(journal_.durable()));
+  return client_.take();
+}
+
 bool RealtimeSession::wants_client() const {
-  // The relay can answer a client without the provider. Error events for refused messages come on
-  // top of a full queue, so twice the limit stops the reading.
-  return !ended() && client_attached_ && !pace_.holds() && !journal_.crowded() &&
-         !over_share(journal_.durable()) &&
-         to_upstream_.bytes() < options_.upstream_queue_bytes_max &&
-         to_client_.bytes() < 2 * options_.client_queue_bytes_max;
+  return !ended() && client_.attached() && !pace_.holds() && !journal_.crowded() &&
+         !journal_.over_share(journal_.durable()) && !upstream_.queue_full() &&
+         client_.takes_answers();
 }
 
 bool RealtimeSession::wants_upstream() const {
-  return !ended() && !journal_.crowded() && !over_share(journal_.durable()) &&
-         !(client_attached_ && client_queue_full());
+  return !ended() && !journal_.crowded() && !journal_.over_share(journal_.durable()) &&
+         !(client_.attached() && client_.queue_full());
 }
 
-bool RealtimeSession::client_queue_full() const {
-  return to_client_.bytes() >= options_.client_queue_bytes_max;
-}
-
-bool RealtimeSession::client_is_behind() const {
-  return client_attached_ && client_queue_full() && to_client_.ready(journal_.durable());
-}
+bool RealtimeSession::client_is_behind() const { return client_.is_behind(journal_.durable()); }
 
 bool RealtimeSession::waits_for_journal(Sequence durable) const {
-  if (ended() ? !settled() : journal_.crowded() || over_share(durable)) return true;
-  return (client_attached_ && to_client_.head_needs() > durable) ||
-         to_upstream_.head_needs() > durable || (next_ && next_->outbox().head_needs() > durable);
+  if (ended() ? !settled() : journal_.crowded() || journal_.over_share(durable)) return true;
+  return client_.waits_for(durable) || upstream_.waits_for(durable);
 }
 
 bool RealtimeSession::settled() const {
-  return ended() && (journal_.failed() || final_sequence_ <= journal_.durable());
+  return ended() && (journal_.failed() || journal_.is_final_durable());
 }
 
-bool RealtimeSession::kept() const {
-  return final_sequence_ != 0 && final_sequence_ <= journal_.durable();
-}
+bool RealtimeSession::kept() const { return journal_.final() != 0 && journal_.is_final_durable(); }
 
 std::int64_t RealtimeSession::next_deadline_ms() const {
   if (ended()) return never;
   if (pending_reason_) return grace_deadline_ms_;
-  std::int64_t next = budget_.next_deadline_ms();
-  if (current_ && current_->is_open() && !created_) next = std::min(next, created_deadline_ms_);
-  if (next_ && next_->is_open()) next = std::min(next, prepare_deadline_ms());
-  if (outage_ && !next_) next = std::min(next, outage_->retry_at_ms);
-  if (current_ && !next_ && rotate_at_ms_ != 0 && !rotation_waits_)
-    next = std::min(next, rotate_at_ms_);
-  if (held_until_ms_ != 0) next = std::min(next, held_until_ms_);
+  std::int64_t next = std::min({budget_.next_deadline_ms(), upstream_.next_deadline_ms(),
+                                client_.next_deadline_ms(journal_.durable(), speech_open_)});
   if (held_created_) next = std::min(next, held_created_->until_ms);
   if (pace_.holds()) next = std::min(next, pace_.ends_at_ms());
-  if (detached_) {
-    next = std::min(next, detached_->until_ms);
-    if (speech_open_) next = std::min(next, detached_->commit_at_ms);
-  }
-  if (client_is_behind()) {
-    next = std::min(next, client_stuck_since_ms_ == 0
-                              ? std::int64_t{0}
-                              : client_stuck_since_ms_ + options_.slow_client_timeout_ms);
-  }
   return next;
 }
 
-void RealtimeSession::answer_client(Message message, Sequence needs) {
-  if (!client_attached_ && !detached_) return;
-  if (identity_.dialect != nullptr && !identity_.dialect->to_client(message)) return;
-  to_client_.push(std::move(message), needs);
-  note(Change::client_writable);
-  if (needs != 0) note(Change::awaits_journal);
-  if (client_queue_full()) note(Change::deadline);
-  if (detached_) to_client_.shed(options_.resume_buffer_bytes_max);
+Changes RealtimeSession::take_changes() {
+  return std::exchange(changes_, Changes()) | client_.take_changes() | upstream_.take_changes() |
+         journal_.take_changes();
+}
+
+Changes RealtimeSession::journal_moved(Moment now) {
+  if (journal_.failed()) return journal_failed(now);
+  const Sequence durable = journal_.durable();
+  client_.journal_moved(durable);
+  upstream_.journal_moved(durable);
+  if (wants_client()) note(Change::client_readable);
+  if (wants_upstream()) note(Change::upstream_readable);
+  if (settled()) note(Change::settled);
+  if (waits_for_journal(durable)) note(Change::awaits_journal);
+  return take_changes();
 }
 
 void RealtimeSession::send_error(std::string type, std::string code, std::string message,
                                  std::string param, std::string client_event_id) {
-  answer_client(error_message({std::move(type), std::move(code), std::move(message),
-                               std::move(param), std::move(client_event_id)}));
+  client_.answer(error_message({std::move(type), std::move(code), std::move(message),
+                                std::move(param), std::move(client_event_id)}));
 }
 
 Message RealtimeSession::error_message(const ErrorEvent& error) {
@@ -421,10 +328,10 @@ Message RealtimeSession::error_message(const ErrorEvent& error) {
 }
 
 void RealtimeSession::send_turn_events() {
-  if (settled_turns_.empty()) return;
-  for (const auto& [item_id, needs] : std::exchange(settled_turns_, {})) {
+  if (!journal_.has_settled_turns()) return;
+  for (const auto& [item_id, needs] : journal_.take_settled_turns()) {
     if (const auto turn = transcript_.numbered_turn(item_id))
-      answer_client(own_message(turn_event(*turn, own_event_id())), needs);
+      client_.answer(own_message(turn_event(*turn, own_event_id())), needs);
   }
 }
 
@@ -466,8 +373,8 @@ void RealtimeSession::spend(Moment now) {
 void RealtimeSession::handle_limit(const Budget::Notice& notice, Moment now) {
   if (notice.reached) {
     finish(close_reason(notice.limit), reached(notice.limit), now);
-  } else if (identity_.extension_events) {
-    answer_client(own_message(limit_event(identity_.session_id, notice, own_event_id())));
+  } else if (client_.extension_events()) {
+    client_.answer(own_message(limit_event(identity_.session_id, notice, own_event_id())));
   }
 }
 

@@ -22,6 +22,8 @@
 #include "base/backoff.hpp"
 #include "session/budget.hpp"
 #include "session/changes.hpp"
+#include "session/client_link.hpp"
+#include "session/link_end.hpp"
 #include "session/outbox.hpp"
 #include "session/pace.hpp"
 #include "session/pending_requests.hpp"
@@ -31,12 +33,13 @@
 #include "session/protocol/secret_filter.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/relay_events.hpp"
+#include "session/session_journal.hpp"
 #include "session/settings_requests.hpp"
 #include "session/transcript/close_reason.hpp"
 #include "session/transcript/journal.hpp"
 #include "session/transcript/spill.hpp"
 #include "session/transcript/transcript.hpp"
-#include "session/upstream_connection.hpp"
+#include "session/upstream_link.hpp"
 #include "session/usage_meter.hpp"
 
 namespace verbatim::session {
@@ -86,22 +89,6 @@ struct SessionIdentity {
   bool extension_events = false;     ///< the client asked for verbatim.* events
   const Dialect* dialect = nullptr;  ///< the client's dialect; null: the provider's own
   TimeMs started_at = 0;             ///< start of the attempt: no event has an earlier time
-};
-
-/// How a connection ended, as far as the socket knows.
-struct LinkEnd {
-  bool clean = false;  ///< a close frame was received
-  std::uint16_t close_code = 0;
-  std::string reason;  ///< the peer's close reason, or the network error
-  /// The relay closed the connection because the peer broke a protocol rule.
-  bool refused = false;
-};
-
-/// A client that connects to a session that is under way.
-struct ClientReturn {
-  std::optional<std::uint64_t> after;  ///< number of messages of this attempt that it has received
-  bool extension_events = false;
-  const Dialect* dialect = nullptr;  ///< null: the provider's own
 };
 
 class RealtimeSession {
@@ -166,11 +153,11 @@ class RealtimeSession {
   std::optional<UpstreamId> take_dial(Moment now);
   /// True if take_dial() would return a connection.
   bool wants_dial(Moment now) const;
-  const Outbox& to_client() const { return to_client_; }
+  const Outbox& to_client() const { return client_.outbox(); }
   /// Takes the head of the client's outbox. Precondition: the head is ready.
   MessagePtr take_for_client();
   /// Messages for this upstream connection; nullptr: it carries nothing any more and may be closed.
-  const Outbox* outbox_of(UpstreamId upstream) const;
+  const Outbox* outbox_of(UpstreamId upstream) const { return upstream_.outbox_of(upstream); }
   /// Takes the head of that outbox. Precondition: the head is ready.
   MessagePtr take_for(UpstreamId upstream);
   /// Backpressure. False while the other side's queue or the journal's queue is full: stop reading.
@@ -192,9 +179,9 @@ class RealtimeSession {
   bool kept() const;
   CloseReason reason() const { return *reason_; }
   const std::string& why() const { return why_; }
-  bool client_attached() const { return client_attached_; }
+  bool client_attached() const { return client_.attached(); }
   /// The client is away and may return.
-  bool detached() const { return detached_.has_value(); }
+  bool detached() const { return client_.detached(); }
   /// The session was suspended, not ended.
   bool suspended() const { return suspended_; }
   /// Summary after the end. It has counts only; the text is in the journal.
@@ -236,41 +223,17 @@ class RealtimeSession {
   const ResponseCounts& responses() const { return transcript_.responses(); }
 
  private:
-  struct Detached {
-    CloseReason reason;
-    std::string why;
-    std::int64_t until_ms;
-    std::int64_t commit_at_ms;  ///< at this time the client's open speech is committed as it is
-  };
   struct HeldCreated {
     Message message;
     Sequence needs;
     std::int64_t until_ms;
   };
-  struct Outage {
-    CloseReason reason;  ///< cause of the outage; ends the session if no connection follows
-    std::string why;
-    std::int64_t retry_at_ms;
-  };
 
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
-  // realtime_session_changes.cpp: what an input changed
-  void note(Changes more) { changes_ |= more; }
-  void note_dropped();
-  void release_client();
-  void queue_upstream(MessagePtr message, Sequence needs);
-  void queue_upstream(Message message) {
-    queue_upstream(std::make_shared<const Message>(std::move(message)), 0);
-  }
-  void queue_upstream_first(MessagePtr message, Sequence needs = 0);
-  Outbox* upstream_outbox(UpstreamId upstream);
-  void drop_connection(std::optional<UpstreamConnection>& connection);
-
   // realtime_session.cpp: the client
   void handle_client(Message message, Moment now);
-  bool client_queue_full() const;
-  void answer_client(Message message, Sequence needs = 0);
+  void note(Changes more) { changes_ |= more; }
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
   Message error_message(const ErrorEvent& error);
@@ -278,7 +241,6 @@ class RealtimeSession {
   SessionType type() const {
     return transcribes_ ? SessionType::transcription : SessionType::realtime;
   }
-  void detach(CloseReason reason, const std::string& why, Moment now);
   void resync(const ClientReturn& how, Moment now);
   void leave_for_good(CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
@@ -289,8 +251,6 @@ class RealtimeSession {
   /// A copy of the message with its secrets removed, from which events are read. nullopt: the
   /// message contains none; read the original.
   std::optional<std::string> without_secrets(std::string_view message) const;
-  bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
-  void bound_details(Event& event) const;
   void send_turn_events();
   /// Records usage that a message reports apart from its text. Returns the sequence to wait for: 0
   /// if there was none, nullopt if the journal refuses it.
@@ -343,7 +303,6 @@ class RealtimeSession {
   void next_said(const Message& message, Moment now);
   std::optional<Event> read(std::string_view message) const;
   void notice(const Event& event, std::string_view message);
-  void current_gone(const LinkEnd& link, Moment now);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: why the session ends if this was the last attempt; default: the reason of the
   /// outage.
@@ -351,56 +310,28 @@ class RealtimeSession {
                        std::optional<CloseReason> reason = std::nullopt);
   void history_refused(Moment now);
   void count_rebuild(const Rebuild& rebuild);
-  std::int64_t prepare_deadline_ms() const;
   void try_carry_over(Moment now);
   void carry_over(Moment now);
-  void plan_rotation(std::int64_t expires_at_s, Moment now);
   bool is_silent() const;
-  bool rotation_due(Moment now) const;
-  void rotate_at(std::int64_t at_ms);
   bool transcription_expected() const;
 
   SessionIdentity identity_;
   SessionOptions options_;
-  Journal& journal_;
+  SessionJournal journal_;
   Transcript transcript_;
   SessionSettings settings_;
-  Outbox to_client_;
-  Outbox to_upstream_;
-  Sequence last_sequence_ = 0;      ///< of the latest recorded event
-  std::size_t recorded_bytes_ = 0;  ///< recorded since the session last waited for the journal
-  Sequence waits_for_share_ = 0;    ///< nothing is read before this is durable
+  ClientLink client_;
+  UpstreamLink upstream_;
   Policy policy_;
   Budget budget_;
   Pace pace_;
   Meter meter_;
 
-  // The client.
-  bool client_attached_ = true;
-  std::optional<Detached> detached_;
-  /// a returned client's snapshot is held until then; 0: it is not held
-  std::int64_t held_until_ms_ = 0;
-
-  // The provider.
-  std::optional<UpstreamConnection> current_;  ///< carries the conversation
-  std::optional<UpstreamConnection> next_;     ///< is being dialled or prepared
-  bool dial_wanted_ = true;
-  UpstreamId upstreams_ = 0;
-  std::optional<Outage> outage_;
-  Backoff backoff_;
-  std::int64_t carried_since_ms_ = 0;
-  std::int64_t prepare_deadline_ms_ = 0;
-  std::int64_t rotate_at_ms_ = 0;  ///< 0: not planned
-  bool rotation_waits_ = false;    ///< due, but speech is open: no deadline can be given
   Unanswered unanswered_;
   OpenAnswers answers_;
   bool transcribes_ = false;
   /// the client already has session.created, from an earlier connection
   bool hides_created_ = false;
-  bool created_ = false;         ///< the provider has sent a message
-  bool expired_ = false;         ///< the provider reported that its session limit is reached
-  bool provider_error_ = false;  ///< the provider's latest message was an error
-  std::string last_error_;
   bool speech_open_ = false;        ///< begun, not committed
   bool audio_uncommitted_ = false;  ///< the client has sent some since the last commit
   SettingsRequests settings_requests_;
@@ -411,22 +342,15 @@ class RealtimeSession {
   std::optional<HeldCreated> held_created_;
   std::string refused_code_;
 
-  /// Turns that became settled and are not yet announced to a client with extension events.
-  std::vector<std::pair<std::string, Sequence>> settled_turns_;
-
   /// the client is gone; transcriptions are still awaited
   std::optional<CloseReason> pending_reason_;
   std::string pending_why_;
   std::optional<CloseReason> reason_;
   std::string why_;
   bool suspended_ = false;
-  Sequence final_sequence_ = 0;
   Outcome outcome_;
 
-  std::int64_t created_deadline_ms_ = 0;
   std::int64_t grace_deadline_ms_ = 0;
-  std::int64_t client_stuck_since_ms_ = 0;
-  std::uint64_t client_taken_then_ = 0;
   std::uint64_t own_events_ = 0;
   Counts counts_;
   Rebuild last_rebuild_;

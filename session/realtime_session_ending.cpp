@@ -34,48 +34,35 @@ void RealtimeSession::handle_time(Moment now) {
     finish_if_transcribed(now);
     return;
   }
-  if (held_until_ms_ != 0 && now.mono_ms >= held_until_ms_) {
-    held_until_ms_ = 0;
-    release_client();
-  }
+  client_.time_passed(now);
   if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
   if (pace_.holds()) note(Change::client_readable);
   pace_.time_passed(now.mono_ms);
-  if (detached_ && speech_open_ && now.mono_ms >= detached_->commit_at_ms) {
-    detached_->commit_at_ms = never;
-    queue_upstream(own_message(commit_event()));
-  }
-  if (detached_ && now.mono_ms >= detached_->until_ms) {
-    const Detached over = *std::exchange(detached_, std::nullopt);
-    note(Change::counts);
-    to_client_.clear();
-    leave_for_good(over.reason, over.why, now);
+  if (speech_open_ && client_.commit_due(now)) upstream_.push(own_message(commit_event()));
+  if (const auto over = client_.window_over(now)) {
+    leave_for_good(over->first, over->second, now);
     return;
   }
   while (const auto notice = budget_.time_passed(now.mono_ms)) handle_limit(*notice, now);
   if (ended()) return;
-  rotation_waits_ = rotation_due(now) && !is_silent();
-  if (wants_dial(now)) note(Change::dial);
-  if (current_ && current_->is_open() && !created_ && now.mono_ms >= created_deadline_ms_) {
-    finish(CloseReason::upstream_lost, "the provider accepted the connection and said nothing",
-           now);
-  } else if (next_ && next_->is_open() && now.mono_ms >= prepare_deadline_ms()) {
-    upstream_failed("the provider did not accept the conversation in time", now);
-  } else if (!client_is_behind()) {
-    client_stuck_since_ms_ = 0;
-  } else if (client_stuck_since_ms_ == 0 || client_taken_then_ != to_client_.taken()) {
-    client_stuck_since_ms_ = now.mono_ms;
-    client_taken_then_ = to_client_.taken();
-  } else if (now.mono_ms >= client_stuck_since_ms_ + options_.slow_client_timeout_ms) {
-    finish(CloseReason::slow_client, "the client reads too slowly", now);
+  switch (upstream_.time_passed(now, is_silent())) {
+    case UpstreamLink::Late::created:
+      finish(CloseReason::upstream_lost, "the provider accepted the connection and said nothing",
+             now);
+      return;
+    case UpstreamLink::Late::preparation:
+      upstream_failed("the provider did not accept the conversation in time", now);
+      return;
+    case UpstreamLink::Late::nothing:
+      break;
   }
+  if (client_.is_too_slow(now, journal_.durable()))
+    finish(CloseReason::slow_client, "the client reads too slowly", now);
 }
 
 Changes RealtimeSession::journal_failed(Moment now) {
-  to_client_.drop_unsaved(journal_.durable());
-  to_upstream_.drop_unsaved(journal_.durable());
-  if (next_) next_->outbox().drop_unsaved(journal_.durable());
-  note_dropped();
+  client_.drop_unsaved(journal_.durable());
+  upstream_.drop_unsaved(journal_.durable());
   finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
   if (settled()) note(Change::settled);
   return take_changes();
@@ -100,7 +87,7 @@ void RealtimeSession::finish(CloseReason reason, const std::string& why, Moment 
     ending.ended_at = transcript_.latest();
     outcome_ = outcome_of(ending.transcript);
     budget_.hand_on(outcome_.used);
-    final_sequence_ = journal_.close(identity_.attempt, std::move(ending));
+    journal_.close(std::move(ending));
   } catch (const SpillError& error) {
     return end_unread(error.what());
   }
@@ -121,14 +108,14 @@ void RealtimeSession::end_unread(const std::string& error) {
 
 Changes RealtimeSession::suspend(const std::string& why, Moment now) {
   if (ended()) return take_changes();
-  if (pending_reason_ || !created_ || settings_.empty() || options_.resume_window_ms == 0)
+  if (pending_reason_ || !upstream_.created() || settings_.empty() ||
+      options_.resume_window_ms == 0)
     return end(CloseReason::server_shutdown, why, now);
   if (!record_audio(now)) return take_changes();
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
     return take_changes();
   budget_.hand_on(transcript_.used());
-  final_sequence_ = journal_.suspend(identity_.attempt, {settings_.to_json(), now.wall});
-  if (final_sequence_ == 0)
+  if (!journal_.suspend({settings_.to_json(), now.wall}))
     return end(CloseReason::storage_failure, "the transcript cannot be saved", now);
   suspended_ = true;
   reason_ = CloseReason::server_shutdown;
@@ -138,27 +125,22 @@ Changes RealtimeSession::suspend(const std::string& why, Moment now) {
 }
 
 void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& why) {
-  note(Change::ended | Change::counts | Change::client_writable | Change::awaits_journal);
+  note(Change::ended | Change::awaits_journal);
   if (settled()) note(Change::settled);
-  to_upstream_.clear();
+  upstream_.clear();
   release_created();
-  detached_.reset();
-  to_client_.release();
-  if (!client_attached_) {
-    to_client_.clear();
-    return;
-  }
-  const bool kept = final_sequence_ != 0 && !journal_.failed();
-  if (!kept) to_client_.drop_unsaved(journal_.durable());
+  if (!client_.end()) return;
+  const bool kept = journal_.final() != 0 && !journal_.failed();
+  if (!kept) client_.drop_unsaved(journal_.durable());
   if (deserves_error_event(reason)) {
     send_error("server_error", std::string(to_string(reason)), why);
   }
-  if (reason == CloseReason::server_shutdown && identity_.extension_events) {
-    answer_client(own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
+  if (reason == CloseReason::server_shutdown && client_.extension_events()) {
+    client_.answer(own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
   }
-  if (identity_.extension_events && kept && !suspended_) {
-    answer_client(own_message(ended_event(identity_.session_id, reason, own_event_id())),
-                  final_sequence_);
+  if (client_.extension_events() && kept && !suspended_) {
+    client_.answer(own_message(ended_event(identity_.session_id, reason, own_event_id())),
+                   journal_.final());
   }
 }
 
@@ -172,18 +154,14 @@ Changes RealtimeSession::take_up(Transcript transcript, SessionSettings settings
   const std::string shown = settings_.created_message({});
   meter_.configured(peek_type(shown), shown);
   policy_.configured(peek_type(shown), shown);
-  created_ = true;
   // above every number that the other process used
   own_events_ = static_cast<std::uint64_t>(now.wall);
-  client_attached_ = false;
-  dial_wanted_ = false;
-  upstreams_ = 1;
-  outage_ =
-      Outage{CloseReason::upstream_lost, "the conversation could not be continued", now.mono_ms};
+  client_.take_up();
+  upstream_.take_up(
+      {CloseReason::upstream_lost, "the conversation could not be continued", now.mono_ms});
   // The answer under way was lost with the other process's connection: record its end.
   if (transcript_.is_answering())
     record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);
-  note(Change::dial | Change::deadline);
   return take_changes();
 }
 

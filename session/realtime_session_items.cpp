@@ -65,14 +65,14 @@ bool asks_the_same(const Item& wanted, const Item& ours) {
 // ---- What the present connection has ----
 
 bool RealtimeSession::provider_has(const std::string& item_id) const {
-  if (!current_ || !transcript_.is_in_conversation(item_id)) return false;
-  return current_->has(item_id) || !transcript_.is_settled(item_id);
+  if (!upstream_.current() || !transcript_.is_in_conversation(item_id)) return false;
+  return upstream_.current()->has(item_id) || !transcript_.is_settled(item_id);
 }
 
 /// The item is in the conversation, but the present connection could not be given it.
 bool RealtimeSession::provider_lacks(const std::string& item_id) const {
-  return upstreams_ > 1 && current_ && transcript_.is_in_conversation(item_id) &&
-         !provider_has(item_id);
+  return upstream_.was_replaced() && upstream_.current() &&
+         transcript_.is_in_conversation(item_id) && !provider_has(item_id);
 }
 
 /// The last item before this one that the provider has; `root` if it has none.
@@ -90,7 +90,7 @@ std::string RealtimeSession::nearest_before(const std::string& item_id) const {
 /// True if the relay has answered: the provider would refuse a request that the conversation
 /// allows.
 bool RealtimeSession::answered_here(std::string_view type, const Message& message, Moment now) {
-  if (upstreams_ <= 1 && counts_.resumed == 0) return false;
+  if (!upstream_.was_replaced() && counts_.resumed == 0) return false;
   if (type == "conversation.item.truncate") return truncated_here(message, now);
   if (type == "conversation.item.create") return there_already(message);
   if (type == "conversation.item.retrieve") return retrieved_here(message);
@@ -111,7 +111,7 @@ bool RealtimeSession::truncated_here(const Message& message, Moment now) {
   if (sent_ms > 0) heard_ms = std::min(heard_ms, sent_ms);
   const auto needs = record({{}, ItemTruncated{item_id, part, heard_ms, -1}}, now);
   if (!needs) return true;
-  answer_client(own_message(truncated_event(item_id, part, heard_ms, own_event_id())), *needs);
+  client_.answer(own_message(truncated_event(item_id, part, heard_ms, own_event_id())), *needs);
   send_turn_events();
   return true;
 }
@@ -125,7 +125,7 @@ bool RealtimeSession::there_already(const Message& message) {
   const Item& wanted = asked->item;
   const auto view = View::of(message.bytes);
   if (const MessagePtr earlier = unanswered_.item_message(wanted.id);
-      earlier && earlier.get() != &message && current_)
+      earlier && earlier.get() != &message && upstream_.current())
     return View::of(earlier->bytes)["item"].raw() == view["item"].raw();  // one answer serves both
   if (!provider_has(wanted.id)) return false;
   const auto ours = transcript_.item(wanted.id);
@@ -140,7 +140,7 @@ bool RealtimeSession::there_already(const Message& message) {
   for (std::string& shows : shown(
            transcript_, wanted.id, previous, settings_.speaks(), [this] { return own_event_id(); },
            !settings_.hides_transcription()))
-    answer_client(own_message(std::move(shows)), last_sequence_);
+    client_.answer(own_message(std::move(shows)), journal_.last());
   return true;
 }
 
@@ -150,7 +150,7 @@ bool RealtimeSession::retrieved_here(const Message& message) {
   const auto item = transcript_.item(item_id);
   const std::string shows = shown_item(*item, transcript_.turn(item_id), settings_.speaks());
   if (shows.empty()) return false;
-  answer_client(own_message(retrieved_event(shows, own_event_id())), last_sequence_);
+  client_.answer(own_message(retrieved_event(shows, own_event_id())), journal_.last());
   return true;
 }
 
@@ -159,7 +159,7 @@ bool RealtimeSession::deleted_here(const Message& message, Moment now) {
   if (!provider_lacks(item_id)) return false;
   const auto needs = record({{}, ItemDeleted{item_id}}, now);
   if (!needs) return true;
-  answer_client(own_message(deleted_event(item_id, own_event_id())), *needs);
+  client_.answer(own_message(deleted_event(item_id, own_event_id())), *needs);
   send_turn_events();
   return true;
 }
@@ -174,11 +174,12 @@ void RealtimeSession::pass_on(MessagePtr message, Sequence needs, Moment now) {
     unanswered_.withdrawn(message);
     return;
   }
-  queue_upstream(placed_where_known(std::move(message)), needs);
+  upstream_.push(placed_where_known(std::move(message)), needs);
 }
 
 MessagePtr RealtimeSession::placed_where_known(MessagePtr message) {
-  if (upstreams_ <= 1 || peek_type(message->bytes) != "conversation.item.create") return message;
+  if (!upstream_.was_replaced() || peek_type(message->bytes) != "conversation.item.create")
+    return message;
   const auto view = View::of(message->bytes);
   const std::string previous = view["previous_item_id"].string_or_empty();
   if (previous.empty() || !provider_lacks(previous)) return message;

@@ -40,9 +40,9 @@ void RealtimeSession::request_settings(std::string update, Purpose purpose) {
   settings_requests_.queued(message, purpose);
   // A token's configuration goes before every client message.
   if (purpose == Purpose::transcription) {
-    queue_upstream(message, 0);
+    upstream_.push(message, 0);
   } else {
-    queue_upstream_first(message);
+    upstream_.push_first(message);
   }
 }
 
@@ -156,7 +156,7 @@ void RealtimeSession::release_created(std::string_view in_force) {
   if (session.is(json::Kind::object))
     held.message.bytes = with_session(held.message.bytes, session);
   veil(held.message);
-  answer_client(std::move(held.message), held.needs);
+  client_.answer(std::move(held.message), held.needs);
 }
 
 }  // namespace verbatim::session
