@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Writes the manual pages and the shells' completions. What they say is what the program says of itself
-// (`--help` of each command) and what config/verbatim.toml says of each setting.
+// Writes the manual pages and the shells' completions. Their text comes from the program itself (`--help` of
+// each command) and, for settings, from config/verbatim.toml.
 //
 //   scripts/manual.mjs [--program build/release/verbatim] --out DIRECTORY
 //

@@ -57,7 +57,7 @@ test('the manual pages are well-formed, and have every command, option and setti
   }
 });
 
-/** What bash offers for a line whose last word is being written. */
+/** The words that bash offers for a line whose last word is incomplete. */
 function bashOffers(...words) {
   const script = `source ${share('bash-completion/completions/verbatim')}
     COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _verbatim; printf '%s\\n' "\${COMPREPLY[@]}"`;

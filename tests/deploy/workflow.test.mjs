@@ -1,5 +1,5 @@
-// .github/workflows/ci.yml, read by the parser of the forge that it is for. What its steps do is in scripts that
-// run here as well.
+// .github/workflows/ci.yml, read by the parser of the forge that it is for. Its steps call scripts that run here
+// as well.
 import assert from 'node:assert/strict';
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { test } from 'node:test';

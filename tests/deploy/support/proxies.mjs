@@ -30,7 +30,7 @@ function edited(text, changes) {
 
 const shipped = (name) => readFileSync(inTree(`deploy/proxies/${name}`), 'utf8');
 
-/** What each proxy needs: its configuration below `prefix`, its command, and how its certificate is renewed. */
+/** Per proxy: its configuration below `prefix`, its command, and how its certificate is renewed. */
 const kinds = {
   nginx: {
     configure({ directory, port, relayPort, prefix }) {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { temporaryDirectory } from '../../e2e/support/process.mjs';
 import { check, inTree } from './programs.mjs';
 
-/** What the compiler says of `values`: [{type, value}], of types that support/FILE.d.ts exports; '' if all fit. */
+/** The compiler's errors for `values`: [{type, value}], of types that support/FILE.d.ts exports; '' if all fit. */
 export function misfits(t, file, values) {
   const module = join(temporaryDirectory(t), 'values.ts');
   const types = JSON.stringify(inTree(`tests/deploy/support/${file}`));
