@@ -188,11 +188,11 @@ void SessionDriver::on_settled() {
   if (!session_.settled()) return;
   settled_.notify();
   for (Link& link : links_) link.writable.notify();
-  if (cut_at_ != Clock::time_point::max()) return;
+  if (abort_at_ != Clock::time_point::max()) return;
   // At a server's stop, do not wait as long for a client that reads nothing.
   const bool server_stops =
       session_.suspended() || session_.reason() == CloseReason::server_shutdown;
-  cut_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
+  abort_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
   time_.notify();
 }
 

@@ -146,8 +146,8 @@ class SessionDriver final : public JournalWaiter {
   std::int64_t awake_at_ms_ = 0;  ///< next check of the session's deadlines
   AsyncEvent settled_;
   SessionReport report_;
-  std::uint16_t close_code_ = 0;                         ///< overrides the code of the close reason
-  Clock::time_point cut_at_ = Clock::time_point::max();  ///< end of the time for sending the rest
+  std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
+  Clock::time_point abort_at_ = Clock::time_point::max();  ///< end of the time for sending the rest
 };
 
 }  // namespace verbatim::server

@@ -122,9 +122,9 @@ Awaitable<void> SessionDriver::keep_time() {
     for (Link& link : links_) check_keepalive(link);
   }
   // The end: each connection gets time to send the rest, then the sockets are closed.
-  while (some_open() && Clock::now() < cut_at_) co_await time_.wait_until(cut_at_);
+  while (some_open() && Clock::now() < abort_at_) co_await time_.wait_until(abort_at_);
   for (Link& link : links_) {
-    if (link.is_open()) abort(link, {false, 0, "no patience left at the end of the session"});
+    if (link.is_open()) abort(link, {false, 0, "did not close in time at the end of the session"});
   }
 }
 
@@ -142,7 +142,8 @@ Clock::time_point SessionDriver::next_look(const Link& link) const {
 void SessionDriver::check_keepalive(Link& link) {
   if (!link.is_open()) return;
   if (link.replaced) {
-    if (Clock::now() >= link.abort_at) abort(link, {false, 0, "no patience left"});
+    if (Clock::now() >= link.abort_at)
+      abort(link, {false, 0, "replaced, and did not close in time"});
     return;
   }
   if (link.farewell) {  // it gets as long as a replaced connection to read the close
@@ -152,7 +153,7 @@ void SessionDriver::check_keepalive(Link& link) {
   if (link.pinged && heard(link) > link.pinged_at) link.pinged = false;
   if (Clock::now() < next_look(link)) return;
   if (link.pinged) {
-    abort(link, {false, 0, "no sign of life within two ping intervals"});
+    abort(link, {false, 0, "no message or pong within two ping intervals"});
     return;
   }
   // Its time to answer begins now, even if this thread stood still before.

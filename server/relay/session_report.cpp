@@ -62,8 +62,8 @@ void SessionReport::log(const session::RealtimeSession& session, const Counts& b
     log_.warn("transcript.text_unplaced",
               {{"session", id},
                {"what",
-                "the provider sent what no turn can hold; the transcript says that it is "
-                "not complete; verbatim_unplaced_text_total counts it"}});
+                "the provider sent text that fits no turn; the transcript says that it is not "
+                "complete; verbatim_unplaced_text_total counts it"}});
   if (counted_.own_requests_refused != before.own_requests_refused)
     log_.warn("upstream.request_refused", {{"session", id}, {"code", session.refused_code()}});
   if (counted_.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});

@@ -48,6 +48,7 @@ const somewhere = [
   { name: /^ring$/, within: /^server\//, instead: 'notify', why: 'elsewhere a ring may be a buffer' },
   { name: /^enter$/, within: /^server\/(relay\/access|api)\//, instead: 'admit', why: 'a loop or a wait group may be entered' },
   { name: /^cut$/, within: /^server\/(net|relay\/upstream)/, instead: 'abort', why: 'a connection is aborted; text and secrets are cut out of something' },
+  { name: /^cut_at_?$/, within: /^server\//, instead: 'abort_at', why: 'as above' },
   { name: /^over$/, call: true, within: /^server\/relay\/session_driver/, instead: 'on_loop_exit', why: '`over` may be a truth: something has ended' },
   { name: /^answered$/, within: /^server\/net\/ws_peer/, instead: 'pong_pending', why: 'requests and questions are answered' },
   { name: /^Slots?$/, within: /^(tests\/)?session\/transcript\/merge\//, instead: 'MergedSlot', why: 'the transcript itself has slots, in another sense' },
