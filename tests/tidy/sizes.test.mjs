@@ -8,27 +8,13 @@ import { files, isCpp, isScript, isTest, lineCount, productCpp, report } from '.
 const linesMax = 500;
 const shareMax = 0.2;
 
-// Files that are longer, with their length when they were entered here. They may only shrink, and
-// leave the list when they fit. The list gets no further entry: divide the file instead.
-const tooLong = {};
-
 const written = files.filter((file) => isCpp(file) || isScript(file));
 
 test(`no source that is written by hand has more than ${linesMax} lines`, () => {
   const places = written
-    .filter((file) => lineCount(file) > linesMax && !(file in tooLong))
+    .filter((file) => lineCount(file) > linesMax)
     .map((file) => `${file}: ${lineCount(file)} lines`);
   assert.deepEqual(places, [], report('Files that are too long', places, 'Divide each by purpose into files of its own.'));
-});
-
-test('a file that is too long does not grow, and leaves the list when it fits', () => {
-  const places = [];
-  for (const [file, length] of Object.entries(tooLong)) {
-    if (!written.includes(file)) places.push(`${file}: is gone; take it out of \`tooLong\``);
-    else if (lineCount(file) > length) places.push(`${file}: has grown from ${length} to ${lineCount(file)} lines; take out as much as you put in`);
-    else if (lineCount(file) <= linesMax) places.push(`${file}: has ${lineCount(file)} lines; take it out of \`tooLong\``);
-  }
-  assert.deepEqual(places, [], report('The list of long files is not right', places, 'The list is in tests/tidy/sizes.test.mjs.'));
 });
 
 /** Room -> lines. The browser's folders have no room(...) call. */
