@@ -12,7 +12,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
 import { ConfigMap, Secret, Service } from 'kubernetes-models/v1';
 import { parse } from 'yaml';
 import { Program, temporaryDirectory } from '../e2e/support/verbatim.mjs';
-import { inTree } from './support/programs.mjs';
+import { check, inTree } from './support/programs.mjs';
 import { misfits } from './support/types.mjs';
 
 const read = (path) => parse(readFileSync(inTree(path), 'utf8'));
@@ -79,6 +79,15 @@ test('Caddy in compose.yaml has the Caddyfile that the proxies\' test plays, and
   assert.deepEqual(asked.sort(), Object.keys(caddy.environment).sort());
   assert.equal(caddy.environment.VERBATIM_RELAY, `verbatim:${image.VERBATIM_SERVER_LISTEN.split(':')[1]}`);
   for (const volume of caddy.volumes.filter((one) => !one.startsWith('.'))) assert.ok(volume.split(':')[0] in compose.volumes, volume);
+});
+
+test('Caddy in compose.yaml serves the public name, and sends everything to the relay', () => {
+  const environment = Object.entries(filledIn(compose.services.caddy.environment, answers)).map(([name, value]) => `${name}=${value}`);
+  const { status, output } = check('env', ...environment, 'caddy', 'adapt', '--config', inTree('deploy/proxies/Caddyfile'), '--adapter', 'caddyfile');
+  assert.equal(status, 0, output);
+  const [server] = Object.values(JSON.parse(/^\{.*\}$/m.exec(output)[0]).apps.http.servers);
+  assert.deepEqual(server.routes.map(({ match }) => match), [[{ host: [answers.VERBATIM_HOST] }]]);
+  assert.deepEqual([...output.matchAll(/"dial":"([^"]+)"/g)].map(([, address]) => address), [compose.services.caddy.environment.VERBATIM_RELAY]);
 });
 
 const kinds = { ConfigMap, Ingress, NetworkPolicy, PodDisruptionBudget, Secret, Service, StatefulSet };
