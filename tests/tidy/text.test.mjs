@@ -86,6 +86,24 @@ test('pages that code and messages name exist', () => {
   assert.deepEqual(lost, [], report('Names of files that do not exist', lost, 'Correct the name.'));
 });
 
+test('code that a page names by its path exists', () => {
+  const folders = new Set();
+  for (const file of files) for (let folder = folderOf(file); folder; folder = folderOf(folder)) folders.add(folder);
+  const stems = new Set(files.map((file) => file.replace(/\.[^./]+$/, '')));
+  const lost = [];
+  let named = 0;
+  for (const page of pages.filter((one) => one !== 'CHANGELOG.md')) {
+    const text = withoutCode(textOf(page));
+    for (const match of text.matchAll(/`((?:base|config|server|session|storage|simulator|web)\/[\w./]+)`/g)) {
+      const path = match[1].replace(/[/.]+$/, '');
+      named += 1;
+      if (!files.includes(path) && !stems.has(path) && !folders.has(path)) lost.push(`${page}:${lineAt(text, match.index)}: ${match[1]}`);
+    }
+  }
+  assert.ok(named > 50, `found ${named} paths`);
+  assert.deepEqual(lost, [], report('Paths that pages name and that do not exist', lost, 'Correct the path.'));
+});
+
 test('tests that a page names in italics exist', () => {
   const page = 'docs/transcript-rules.md';
   const cases = /\b(?:TEST_CASE|SECTION)\(\s*((?:"(?:\\.|[^"\\])*"\s*)+)/g;

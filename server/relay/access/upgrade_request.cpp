@@ -24,7 +24,7 @@ bool is_base64_of_16_bytes(std::string_view key) {
 std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
   if (request.header("Sec-WebSocket-Version") != "13") {
     HttpResponse refused = openai_error(426, "unsupported_version",
-                                        "WebSockets are spoken here in version 13 (RFC 6455).");
+                                        "This server supports version 13 of the WebSocket protocol (RFC 6455).");
     refused.headers.emplace_back("Sec-WebSocket-Version", "13");
     refused.headers.emplace_back("Upgrade", "websocket");
     refused.headers.emplace_back("Connection", "Upgrade");
