@@ -39,19 +39,6 @@ test('two packagings of one program give the same bytes, without the folder of t
   execFileSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: first });
 });
 
-test('the debug symbols are those of the packaged program', (t) => {
-  const out = packages(t);
-  const extracted = (pattern) => {
-    const directory = temporaryDirectory(t);
-    execFileSync('dpkg-deb', ['--extract', one(out, pattern), directory]);
-    return directory;
-  };
-  const notes = execFileSync('readelf', ['--notes', join(extracted(/^verbatim_.*deb$/), 'usr/bin/verbatim')], { encoding: 'utf8' });
-  const [, start, rest] = /Build ID: (..)(\w+)/.exec(notes);
-  const symbols = join(extracted(/^verbatim-dbgsym_/), 'usr/lib/debug/.build-id', start, `${rest}.debug`);
-  assert.match(execFileSync('readelf', ['--sections', symbols], { encoding: 'utf8' }), /\.debug_line/);
-});
-
 test('on a bare Debian the package is installed, starts, talks, is upgraded during a conversation, and is purged', async (t) => {
   const deb = one(packages(t), /^verbatim_.*\.deb$/);
   const machine = Machine.make(t);
