@@ -8,7 +8,6 @@
 #include "base/printable.hpp"
 #include "server/app/data_dir.hpp"
 #include "server/relay/session_driver.hpp"
-#include "storage/journal/segment.hpp"
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
 
@@ -31,13 +30,6 @@ fs::path whole_store(const config::Settings& settings) {
   fs::path file = database_in(settings.server.data_dir);
   storage::require_whole_store(file, settings.storage.fallback_dir);
   return file;
-}
-
-/// The journal's segment in the fallback directory, if there is one now.
-std::optional<fs::path> segment_of(const config::Settings& settings) {
-  if (settings.storage.fallback_dir.empty()) return std::nullopt;
-  const fs::path segment = storage::segment_in(settings.storage.fallback_dir);
-  return fs::exists(segment) ? std::optional(segment) : std::nullopt;
 }
 
 json to_json(const std::vector<storage::LogFinding>& logs) {
@@ -83,7 +75,7 @@ storage::OfflineStore store_of(const config::Settings& settings) {
 
 int backup(const Common& common, const std::string& data_dir, const std::string& file) {
   const config::Settings settings = settings_for(common, data_dir);
-  const auto segment = segment_of(settings);
+  const auto segment = store_of(settings).segment();
   const storage::Backup made = storage::back_up(whole_store(settings), file);
   if (segment) {
     std::cerr << "verbatim: the journal continues in " << segment->string()
@@ -106,7 +98,7 @@ int check_data(const Common& common, const std::string& data_dir) {
   const fs::path file = whole_store(settings);
   const bool served = is_served(settings.server.data_dir);
   const storage::StoreCheck check = storage::check_file(file, served);
-  const auto segment = segment_of(settings);
+  const auto segment = store_of(settings).segment();
   const bool readable = check.integrity == "ok";
   const bool to_recover =
       readable && !served && (!check.clean || check.counts.open_attempts > 0 || segment);

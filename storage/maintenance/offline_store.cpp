@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "storage/journal/segment.hpp"
 #include "storage/maintenance/recovery.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/transcript_store.hpp"
@@ -13,9 +14,15 @@
 
 namespace verbatim::storage {
 
-OfflineStore::OfflineStore(std::filesystem::path file, const std::filesystem::path& fallback_dir)
-    : file_(std::move(file)) {
-  require_whole_store(file_, fallback_dir);
+OfflineStore::OfflineStore(std::filesystem::path file, std::filesystem::path fallback_dir)
+    : file_(std::move(file)), fallback_dir_(std::move(fallback_dir)) {
+  require_whole_store(file_, fallback_dir_);
+}
+
+std::optional<std::filesystem::path> OfflineStore::segment() const {
+  if (fallback_dir_.empty()) return std::nullopt;
+  std::filesystem::path file = segment_in(fallback_dir_);
+  return std::filesystem::exists(file) ? std::optional(std::move(file)) : std::nullopt;
 }
 
 SessionPage OfflineStore::list_sessions(const SessionFilter& filter) const {

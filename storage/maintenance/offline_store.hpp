@@ -19,7 +19,10 @@ class OfflineStore {
  public:
   /// Throws, and changes nothing, if the store is incomplete (recovery.hpp, require_whole_store).
   /// The file is opened by the first call.
-  OfflineStore(std::filesystem::path file, const std::filesystem::path& fallback_dir);
+  OfflineStore(std::filesystem::path file, std::filesystem::path fallback_dir);
+
+  /// The part of the store in the fallback directory, if there is one now.
+  std::optional<std::filesystem::path> segment() const;
 
   SessionPage list_sessions(const SessionFilter& filter) const;
   std::optional<SessionSummary> find_session(const std::string& id) const;
@@ -38,6 +41,7 @@ class OfflineStore {
 
  private:
   const std::filesystem::path file_;
+  const std::filesystem::path fallback_dir_;
 };
 
 }  // namespace verbatim::storage
