@@ -1,5 +1,5 @@
-// A transcript store on a thread of its own, so that a slow read delays nobody who may not wait for
-// a disk. Reads of one share are done in their order; several shares are served in turn.
+// A transcript store on a thread of its own, so that a slow read never stalls a session. Reads of
+// one share are done in their order; several shares are served in turn.
 //
 // Any thread calls. Errors are values.
 #pragma once

@@ -41,8 +41,8 @@ SqliteStore::SqliteStore(SqliteStoreOptions options, JournalListener& listener, 
   slow_upkeep_.start();
 }
 
-/// The readers' last steps may write, and the journal's last steps may go on with a merge: no
-/// thread may meet what is destroyed already.
+/// The order matters: a reader's last step may write, and the journal's last step may begin another
+/// step of a merge.
 SqliteStore::~SqliteStore() {
   quick_upkeep_.stop();
   slow_upkeep_.stop();
