@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
 #include "session/protocol/event_reader.hpp"
@@ -26,6 +27,7 @@ constexpr std::string_view root = "root";
 /// `object` with the value of `member` replaced. Precondition: `member` is a part of `object`.
 std::string with_value(std::string_view object, View member, const std::string& value) {
   const auto begin = static_cast<std::size_t>(member.raw().data() - object.data());
+  VERBATIM_EXPECTS(begin <= object.size() && member.raw().size() <= object.size() - begin);
   std::string out(object.substr(0, begin));
   out += value;
   return out += object.substr(begin + member.raw().size());

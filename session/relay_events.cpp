@@ -1,5 +1,6 @@
 #include "session/relay_events.hpp"
 
+#include "base/assert.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 /// The members of a configuration that a transcription session accepts. Precondition: `session` is
 /// an object.
 nlohmann::json for_transcription(const nlohmann::json& session) {
+  VERBATIM_EXPECTS(session.is_object());
   nlohmann::json kept = nlohmann::json::object();
   const auto input = session.find("audio");
   if (input != session.end() && input->is_object() && input->contains("input"))

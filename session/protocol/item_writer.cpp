@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
 #include "base/json/writer.hpp"
@@ -194,6 +195,7 @@ std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool s
 }
 
 RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
+  VERBATIM_EXPECTS(!turn || !turn->deleted);
   if (item.detail == detail_too_large) return {{}, "too_large"};
   if (item.detail == detail_not_kept) return {{}, "not_kept"};
   RebuiltItem rebuilt{{}, "no_text"};

@@ -1,5 +1,6 @@
 #include "session/transcript/item_chain.hpp"
 
+#include "base/assert.hpp"
 #include "session/transcript/conversation_item.hpp"
 
 namespace verbatim::session {
@@ -26,12 +27,14 @@ void ItemChain::push_back(ConversationItem& item) {
 
 void ItemChain::insert_behind(ConversationItem& anchor, ConversationItem& item) {
   ConversationItem* const next = anchor.link.behind;
+  VERBATIM_EXPECTS((next != nullptr ? next->link.before : last_) == &anchor);
   connect(&anchor, &item);
   connect(&item, next);
   ++size_;
 }
 
 void ItemChain::remove(ConversationItem& item) {
+  VERBATIM_EXPECTS((item.link.before != nullptr ? item.link.before->link.behind : first_) == &item);
   connect(item.link.before, item.link.behind);
   item.link = {};
   --size_;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/codec.hpp"
 #include "session/transcript/transcript_state.hpp"
 
@@ -260,10 +261,11 @@ const ConversationItem& Transcript::State::SpillReader::at(std::size_t slot) {
 
 const std::vector<Transcript::State::AudioSent>& Transcript::State::SpillReader::audio_of(
     const std::string& item_id) const {
-  return std::find_if(
-             bundle_.items.begin(), bundle_.items.end(),
-             [&item_id](const SpilledItem& spilled) { return spilled.item.item.id == item_id; })
-      ->audio;
+  const auto found = std::find_if(
+      bundle_.items.begin(), bundle_.items.end(),
+      [&item_id](const SpilledItem& spilled) { return spilled.item.item.id == item_id; });
+  VERBATIM_EXPECTS(found != bundle_.items.end());
+  return found->audio;
 }
 
 /// The item, if it is in the spill. For a new id, scans the slots: some thousand bytes in a row.
