@@ -9,6 +9,13 @@
 
 namespace verbatim {
 
+/// `first` doubled `times` times, at most `most`.
+template <class T>
+constexpr T doubled(T first, int times, T most) {
+  for (; times > 0 && first < most; --times) first *= 2;
+  return std::min(first, most);
+}
+
 struct BackoffOptions {
   int attempts_max = 0;              ///< failed attempts in a row before giving up; 0: no attempt
   std::int64_t pause_min_ms = 200;   ///< pause before the first attempt
@@ -28,9 +35,7 @@ class Backoff {
   /// Pause before the next attempt, in milliseconds: the doubled pause times a random factor from
   /// 0.5 to 1.
   std::int64_t pause() {
-    std::int64_t whole = options_.pause_min_ms;
-    for (int i = 0; i < failures_ && whole < options_.pause_max_ms; ++i) whole *= 2;
-    whole = std::min(whole, options_.pause_max_ms);
+    const std::int64_t whole = doubled(options_.pause_min_ms, failures_, options_.pause_max_ms);
     state_ = state_ * 1664525u + 1013904223u;
     return whole / 2 + static_cast<std::int64_t>(state_ >> 8) % (whole / 2 + 1);
   }

@@ -102,7 +102,7 @@ class Decoder {
   }
   bool get(Text& value) {
     std::string bytes;
-    if (!get(bytes) || !is_wtf8(bytes)) return false;
+    if (!get(bytes) || !utf8::is_wtf8(bytes)) return false;
     value = Text::from_wtf8(std::move(bytes));
     return true;
   }
@@ -156,19 +156,6 @@ class Decoder {
       if (byte < 0x80) return true;
     }
     return false;
-  }
-  static bool is_wtf8(std::string_view bytes) {
-    while (!bytes.empty()) {
-      std::size_t length = utf8::sequence_length(bytes);
-      if (length == 0) {
-        const bool half = bytes.size() >= 3 && bytes[0] == '\xED' && (bytes[1] & 0xE0) == 0xA0 &&
-                          (bytes[2] & 0xC0) == 0x80;
-        if (!half) return false;
-        length = 3;
-      }
-      bytes.remove_prefix(length);
-    }
-    return true;
   }
 
   std::string_view rest_;

@@ -6,7 +6,6 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
-#include <array>
 #include <stdexcept>
 
 #include "base/ids.hpp"
@@ -25,16 +24,6 @@ std::string digest(const EVP_MD* function, std::string_view data) {
              function, nullptr);
   return out;
 }
-
-constexpr char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::uint8_t no_digit = 0xFF;
-
-constexpr auto url_digits = [] {
-  std::array<std::uint8_t, 256> digits{};
-  digits.fill(no_digit);
-  for (std::uint8_t i = 0; i < 64; ++i) digits[static_cast<unsigned char>(url_alphabet[i])] = i;
-  return digits;
-}();
 
 }  // namespace
 
@@ -66,49 +55,6 @@ std::string to_hex(std::string_view data) {
     out.push_back(digits[c & 15]);
   }
   return out;
-}
-
-std::string base64(std::string_view data) {
-  std::string out((data.size() + 2) / 3 * 4 + 1, '\0');  // the encoder ends with a NUL
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(data),
-                                   static_cast<int>(data.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
-std::string base64url(std::string_view data) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const unsigned char c : data) {
-    bits = (bits << 8) | c;
-    held += 8;
-    while (held >= 6) {
-      held -= 6;
-      out.push_back(url_alphabet[(bits >> held) & 63]);
-    }
-  }
-  if (held > 0) out.push_back(url_alphabet[(bits << (6 - held)) & 63]);
-  return out;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int held = 0;
-  for (const unsigned char c : text) {
-    const unsigned digit = url_digits[c];
-    if (digit == no_digit) return std::nullopt;
-    bits = (bits << 6) | digit;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out.push_back(static_cast<char>((bits >> held) & 255));
-    }
-  }
-  // Accept only the output of base64url(): each byte string has exactly one encoding.
-  const bool whole = held < 6 && (bits & ((1U << held) - 1)) == 0;
-  return whole ? std::optional(std::move(out)) : std::nullopt;
 }
 
 bool equal_secrets(std::string_view a, std::string_view b) {

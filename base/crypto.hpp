@@ -1,8 +1,7 @@
-// Digests, random bytes, encodings and ids, based on OpenSSL's libcrypto. Any thread.
+// Digests, random bytes and ids, based on OpenSSL's libcrypto. Any thread.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,9 +14,6 @@ std::string sha1(std::string_view data);    ///< 20 raw bytes; not for secrets
 std::string sha256(std::string_view data);  ///< 32 raw bytes
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(std::string_view data);
-std::string base64(std::string_view data);
-std::string base64url(std::string_view data);  ///< without padding
-std::optional<std::string> from_base64url(std::string_view text);
 
 /// Constant-time comparison: the duration does not depend on where the two differ.
 bool equal_secrets(std::string_view a, std::string_view b);

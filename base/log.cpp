@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/json/dump.hpp"
 #include "base/printable.hpp"
 
 namespace verbatim {
@@ -29,9 +30,7 @@ const char* name(LogLevel level) {
   return "";
 }
 
-std::string as_json(const Json& value) {
-  return without_controls(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
+std::string as_json(const Json& value) { return without_controls(dump(value)); }
 
 struct RepeatedLine {
   LogLevel level;

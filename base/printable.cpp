@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "base/json/dump.hpp"
+
 namespace verbatim {
 
 namespace {
@@ -63,7 +65,7 @@ std::string without_controls(std::string json_text) {
 std::string printable(const std::string& text) {
   if (is_bare_word(text)) return text;
   const nlohmann::json value(text);
-  return without_controls(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return without_controls(dump(value));
 }
 
 }  // namespace verbatim

@@ -16,7 +16,7 @@ class Text {
   Text() = default;
 
   /// Takes WTF-8: UTF-8 in which a lone surrogate half may appear as three bytes (ED A0..BF xx).
-  /// Precondition: otherwise well-formed.
+  /// Other bytes, as of a damaged store, stay as they are.
   static Text from_wtf8(std::string bytes);
 
   /// Appends `more`. A high half at the end and a low half at the front of `more` become one

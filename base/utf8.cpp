@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include <simdjson.h>
+
 #include <cstring>
 
 #include "base/simd.hpp"
@@ -15,10 +17,8 @@ constexpr std::uint64_t any_below(std::uint64_t eight, unsigned char limit) {
   return (eight - each(limit)) & ~eight & each(0x80);
 }
 
-bool is_plain(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
-}
+bool is_unescaped(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
+bool is_plain(char c) { return is_unescaped(c) && static_cast<unsigned char>(c) < 0x80; }
 
 /// Number of bytes at the front in whole blocks for which `mark` sets no byte's top bit.
 template <class Mark>
@@ -47,8 +47,17 @@ VERBATIM_WIDE_CLONES std::size_t plain_blocks(std::string_view bytes) {
   });
 }
 
-VERBATIM_WIDE_CLONES std::size_t ascii_blocks(std::string_view bytes) {
-  return unmarked(bytes, [](Wide&) {});
+// As above, but a non-ASCII byte's own top bit clears the mark of the first comparison.
+VERBATIM_WIDE_CLONES std::size_t unescaped_blocks(std::string_view bytes) {
+  return unmarked(bytes, [](Wide& some) {
+    some = ((Wide)(some < 0x20) & ~some) | (Wide)(some == '"') | (Wide)(some == '\\');
+  });
+}
+
+/// Marks the bytes of eight that a JSON string must escape; see any_below().
+constexpr std::uint64_t any_escaped(std::uint64_t eight) {
+  return any_below(eight, 0x20) | any_below(eight ^ each('"'), 1) |
+         any_below(eight ^ each('\\'), 1);
 }
 
 std::uint64_t eight_of(std::string_view bytes) {
@@ -80,12 +89,16 @@ std::size_t plain_prefix(std::string_view bytes) {
   std::size_t at = plain_blocks(bytes);
   for (; at + 8 <= bytes.size(); at += 8) {
     const std::uint64_t eight = eight_of(bytes.substr(at));
-    const std::uint64_t not_plain = (eight & each(0x80)) | any_below(eight, 0x20) |
-                                    any_below(eight ^ each('"'), 1) |
-                                    any_below(eight ^ each('\\'), 1);
-    if (not_plain != 0) break;
+    if (((eight & each(0x80)) | any_escaped(eight)) != 0) break;
   }
   while (at < bytes.size() && is_plain(bytes[at])) ++at;
+  return at;
+}
+
+std::size_t unescaped_prefix(std::string_view bytes) {
+  std::size_t at = unescaped_blocks(bytes);
+  while (at + 8 <= bytes.size() && any_escaped(eight_of(bytes.substr(at))) == 0) at += 8;
+  while (at < bytes.size() && is_unescaped(bytes[at])) ++at;
   return at;
 }
 
@@ -106,11 +119,19 @@ std::string replaced(std::string_view bytes) {
 }
 
 bool is_valid(std::string_view bytes) {
+  return simdjson::validate_utf8(bytes.data(), bytes.size());
+}
+
+bool is_wtf8(std::string_view bytes) {
+  if (is_valid(bytes)) return true;
   while (!bytes.empty()) {
-    bytes.remove_prefix(ascii_blocks(bytes));
-    while (bytes.size() >= 8 && (eight_of(bytes) & each(0x80)) == 0) bytes.remove_prefix(8);
-    const std::size_t length = sequence_length(bytes);
-    if (length == 0) return bytes.empty();
+    std::size_t length = sequence_length(bytes);
+    if (length == 0) {
+      const bool half = bytes.size() >= 3 && bytes[0] == '\xED' && (bytes[1] & 0xE0) == 0xA0 &&
+                        is_continuation(bytes[2]);
+      if (!half) return false;
+      length = 3;
+    }
     bytes.remove_prefix(length);
   }
   return true;

@@ -16,7 +16,15 @@ std::size_t sequence_length(std::string_view bytes);
 /// than '"', '\\' and control characters.
 std::size_t plain_prefix(std::string_view bytes);
 
+/// Number of bytes at the front that a JSON string may hold without an escape, if they are UTF-8:
+/// all but '"', '\\' and control characters.
+std::size_t unescaped_prefix(std::string_view bytes);
+
+/// Several bytes at once, with the processor's widest registers (simdjson).
 bool is_valid(std::string_view bytes);
+
+/// Whether the bytes are UTF-8 in which a lone surrogate half may stand as three bytes (WTF-8).
+bool is_wtf8(std::string_view bytes);
 
 /// The bytes with each one that belongs to no valid sequence replaced by U+FFFD.
 std::string replaced(std::string_view bytes);

@@ -18,27 +18,24 @@ void require_range(const T& value, const T& min, const T& max) {
 
 void require_origin(const std::string& text) {
   try {
-    const Url url = parse_url(text);
-    if (!url.rest.empty()) throw BadValue("has a path");
-    if (!url.userinfo.empty()) throw BadValue("contains a user or password");
+    const Url url = required_url(text);
+    if (!(url.path + url.query + url.fragment).empty()) throw BadValue("has a path");
+    if (url.user_info) throw BadValue("contains a user or password");
   } catch (const BadValue& bad) {
     throw BadValue(quoted(text) + bad.what());
   }
 }
 
 std::string normal_public_url(const std::string& text) {
-  Url url = parse_url(text);
+  Url url = required_url(text);
   if (url.scheme != "https" && url.scheme != "http") {
     throw BadValue("has the scheme " + url.scheme + "; use https, also for WebSocket clients");
   }
-  if (!url.userinfo.empty()) throw BadValue("contains a user or password");
-  if (url.rest.find_first_of("?#") != std::string::npos) throw BadValue("has a query or fragment");
-  url.host = lower_case(url.host);
-  const bool v6 = url.host.find(':') != std::string::npos;
+  if (url.user_info) throw BadValue("contains a user or password");
+  if (!url.query.empty() || !url.fragment.empty()) throw BadValue("has a query or fragment");
   if (url.port == (url.scheme == "https" ? "443" : "80")) url.port.clear();
-  while (url.rest.ends_with('/')) url.rest.pop_back();
-  return url.scheme + "://" + (v6 ? "[" + url.host + "]" : url.host) +
-         (url.port.empty() ? "" : ":" + url.port) + url.rest;
+  while (url.path.ends_with('/')) url.path.pop_back();
+  return url.scheme + "://" + authority(lower_case(url.host), url.port) + url.path;
 }
 
 void require_event_type(const std::string& text) {
@@ -71,11 +68,11 @@ WebhookTarget read_target(const Value& value, Source source) {
   require_members(value, {"name", "url", "secret", "secret_file", "events", "allow_private"});
   WebhookTarget target;
   target.url = member(value, "url");
-  const Url url = parse_url(target.url);
+  const Url url = required_url(target.url);
   if (url.scheme != "https" && url.scheme != "http") {
     throw BadValue("has a target with the scheme " + url.scheme);
   }
-  if (!url.userinfo.empty()) throw BadValue("has a target whose URL contains a user or password");
+  if (url.user_info) throw BadValue("has a target whose URL contains a user or password");
   target.name = value.contains("name") ? member(value, "name")
                                        : url.host + (url.port.empty() ? "" : ":" + url.port);
   if (target.name.empty()) throw BadValue("has a target with an empty name");
@@ -277,11 +274,13 @@ Format<std::string> upstream_url() {
           [](const Value& value, Source) {
             const std::string& text = string_of(value);
             if (text.empty()) return text;
-            const Url url = parse_url(text);
+            const Url url = required_url(text);
             if (url.scheme != "ws" && url.scheme != "wss") {
               throw BadValue("has the scheme " + url.scheme);
             }
-            if (!url.userinfo.empty()) throw BadValue("contains a user or password");
+            if (url.user_info) throw BadValue("contains a user or password");
+            // RFC 6455, section 3.
+            if (!url.fragment.empty()) throw BadValue("has a fragment; write # as %23");
             return text;
           },
           [](const std::string& text) { return Value(without_query_values(text)); }};
@@ -294,17 +293,18 @@ Format<std::string> proxy_url() {
           [](const Value& value, Source source) {
             const std::string& text = string_of(value);
             if (text.empty()) return text;
-            const Url url = parse_url(text);
+            const Url url = required_url(text);
             if (url.scheme != "http") throw BadValue("has the scheme " + url.scheme);
             if (url.port.empty() || url.port == "0") throw BadValue("has no port");
-            if (!url.rest.empty()) throw BadValue("has a path");
-            if (url.userinfo.find(':') != std::string::npos && source != Source::environment) {
+            if (!(url.path + url.query + url.fragment).empty()) throw BadValue("has a path");
+            if (url.user_info.value_or("").find(':') != std::string::npos &&
+                source != Source::environment) {
               throw BadValue(
                   "contains a password: set the whole value with VERBATIM_UPSTREAM_PROXY instead");
             }
             return text;
           },
-          [](const std::string& text) { return Value(mask_url(text)); }};
+          [](const std::string& text) { return Value(without_password(text)); }};
 }
 
 Format<std::vector<ApiKey>> api_keys() {

@@ -1,6 +1,6 @@
-// The table of all configuration keys. It declares each key once: what it accepts, how to read it
-// and how to print it. The readers of the file, the environment and --set, the search for unknown
-// keys, printing and masking all use this table, so they always know the same keys.
+// The table of all configuration keys. keys_*.cpp declare each key once: its help, its default,
+// what it accepts, how to read it and how to print it. The readers of the file, the environment and
+// --set, the search for unknown keys, printing, masking and the documentation all use this table.
 //
 // The table is immutable. Reading a key throws BadValue, and the caller adds where the value stood.
 #pragma once
@@ -22,15 +22,22 @@ enum class Role {
 
 struct Key {
   std::string name;  ///< section.key
-  Shape shape;
-  std::string accepts;  ///< shown in messages and in verbatim.toml
+  Shape shape = Shape::text;
+  std::string accepts;  ///< with the bounds; shown in messages and in verbatim.toml
+  std::string help;     ///< empty: the help of the key above covers this key too
+  std::function<void(Settings&)> set_default;
   std::function<void(Settings&, const Value&, Source)> read;
   std::function<Value(const Settings&)> print;
   Role role = Role::plain;
+  std::string example;  ///< of a secret's file
 };
 
 /// In printing order; the keys of a section are adjacent.
 const std::vector<Key>& keys();
+
+/// `session` and `idle_timeout` of `session.idle_timeout`.
+std::string section_of(const std::string& name);
+std::string member_of(const std::string& name);
 
 /// `session.idle_timeout` -> `VERBATIM_SESSION_IDLE_TIMEOUT`
 std::string environment_variable(std::string name);

@@ -13,6 +13,7 @@
 #include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
 #include "config/keys.hpp"
+#include "config/literal.hpp"
 #include "config/values.hpp"
 
 namespace verbatim::config {
@@ -24,9 +25,6 @@ const Key* find_key(std::string_view name) {
       std::find_if(table.begin(), table.end(), [&](const Key& key) { return key.name == name; });
   return found == table.end() ? nullptr : &*found;
 }
-
-std::string section_of(const std::string& name) { return name.substr(0, name.find('.')); }
-std::string member_of(const std::string& name) { return name.substr(name.find('.') + 1); }
 
 struct Nearest {
   const Key* key;
@@ -180,7 +178,7 @@ class Reader {
   void warn_of_clear_text() {
     const std::string& text = settings_.upstream.url;
     if (text.empty()) return;
-    const Url url = parse_url(text);
+    const Url url = required_url(text);
     if (url.scheme != "ws" || is_of_this_machine(url.host)) return;
     settings_.warnings.push_back(
         "upstream.url: ws:// to another machine sends conversations" +
@@ -289,22 +287,6 @@ class Reader {
   Settings settings_;
   std::vector<std::pair<std::string, std::string>> origins_;
 };
-
-/// Strings, numbers and booleans look the same in JSON and TOML. Tables are printed in one line.
-std::string toml_literal(const Value& value) {
-  std::string out;
-  if (value.is_array()) {
-    for (const Value& element : value) out += (out.empty() ? "" : ", ") + toml_literal(element);
-    return "[" + out + "]";
-  }
-  if (value.is_object()) {
-    for (const auto& [name, element] : value.items()) {
-      out += (out.empty() ? "" : ", ") + name + " = " + toml_literal(element);
-    }
-    return "{ " + out + " }";
-  }
-  return value.dump();
-}
 
 }  // namespace
 

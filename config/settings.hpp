@@ -1,6 +1,7 @@
-// The whole configuration as plain values with their defaults. load() reads a TOML file; the
-// environment (VERBATIM_SECTION_KEY) overrides the file, and --set section.key=value overrides
-// both. config/verbatim.toml documents every key; a test compares it with these defaults.
+// The whole configuration as plain values. load() reads a TOML file; the environment
+// (VERBATIM_SECTION_KEY) overrides the file, and --set section.key=value overrides both.
+// config/keys_*.cpp declare each setting: name, help, default, bounds. config/verbatim.toml is made
+// from these declarations.
 //
 // Read at start and on SIGHUP. Only app.cpp sees all of it; each other part gets its own section.
 #pragma once
@@ -32,89 +33,87 @@ struct ApiKey {
 enum class Restart { end, handover };
 
 struct Server {
-  Endpoint listen{"127.0.0.1", 8443};
-  std::filesystem::path data_dir = "data";
+  Endpoint listen;
+  std::filesystem::path data_dir;
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
   std::string
       public_url;  ///< as clients write it, without a slash at the end; empty: made from `listen`
   std::vector<Network> trusted_proxies;  ///< whose forwarding headers are trusted
-  milliseconds shutdown_grace{8'000};
-  Restart restart = Restart::end;
-  bool console = true;  ///< serve the console at /
-  int threads = 0;      ///< 0: one per core
-  std::size_t connections_max = 4096;
+  milliseconds shutdown_grace{};
+  Restart restart{};
+  bool console = false;  ///< serve the console at /
+  int threads = 0;       ///< 0: one per core
+  std::size_t connections_max = 0;
   std::size_t connections_per_address = 0;  ///< 0: a quarter of connections_max
-  std::size_t header_bytes_max = 16 * 1024;
-  std::size_t body_bytes_max = 4 * 1024 * 1024;
-  std::size_t bodies_bytes_max = 64 * 1024 * 1024;    ///< total of all requests
-  std::size_t answers_bytes_max = 128 * 1024 * 1024;  ///< total of all unread answers
-  milliseconds handshake_timeout{5'000};              ///< TLS handshake, and each request's header
-  milliseconds request_timeout{30'000};               ///< one request's body and answer
-  milliseconds keep_alive_timeout{75'000};
-  std::size_t large_message_bytes = 256 * 1024 * 1024;  ///< total of all large messages
-  milliseconds large_message_timeout{30'000};           ///< for each MiB of a message
-  bool core_dumps = false;  ///< allow dumps and tracing, which can expose secrets
+  std::size_t header_bytes_max = 0;
+  std::size_t body_bytes_max = 0;
+  std::size_t bodies_bytes_max = 0;   ///< total of all requests
+  std::size_t answers_bytes_max = 0;  ///< total of all unread answers
+  milliseconds handshake_timeout{};   ///< TLS handshake, and each request's header
+  milliseconds request_timeout{};     ///< one request's body and answer
+  milliseconds keep_alive_timeout{};
+  std::size_t large_message_bytes = 0;   ///< total of all large messages
+  milliseconds large_message_timeout{};  ///< for each MiB of a message
+  bool core_dumps = false;               ///< allow dumps and tracing, which can expose secrets
 };
 
 struct Tls {
-  bool enabled = true;
+  bool enabled = false;
   std::filesystem::path cert_file;  ///< both empty: self-signed for localhost
   std::filesystem::path key_file;
-  milliseconds hsts_max_age{365LL * 24 * 3600 * 1000};  ///< 0: no HSTS header
+  milliseconds hsts_max_age{};  ///< 0: no HSTS header
 };
 
 struct Auth {
   std::vector<ApiKey> api_keys;
   Secret token_secret;          ///< from token_secret_file; empty: made once in data_dir
   Secret internal_service_key;  ///< from internal_service_key_file
-  milliseconds token_ttl{600'000};
-  milliseconds token_ttl_max{7'200'000};
-  bool development = true;  ///< on a loopback address, admit without a token
+  milliseconds token_ttl{};
+  milliseconds token_ttl_max{};
+  bool development = false;  ///< on a loopback address, admit without a token
 };
 
 enum class UpstreamAuth { bearer, api_key_header, basic };
 
 struct Upstream {
-  std::string url;  ///< ws/wss; empty: OpenAI if there is a key, else the built-in simulator
-  Secret api_key;   ///< from api_key_file, VERBATIM_UPSTREAM_API_KEY or OPENAI_API_KEY
-  UpstreamAuth auth = UpstreamAuth::bearer;  ///< api_key_header: Azure's `api-key`
+  std::string url;      ///< ws/wss; empty: OpenAI if there is a key, else the built-in simulator
+  Secret api_key;       ///< from api_key_file, VERBATIM_UPSTREAM_API_KEY or OPENAI_API_KEY
+  UpstreamAuth auth{};  ///< api_key_header: Azure's `api-key`
   std::string organization;
   std::string project;
-  std::string model = "gpt-realtime";
-  std::string model_parameter = "model";  ///< Azure preview endpoints want `deployment`
-  std::filesystem::path ca_file;          ///< empty: the system's
-  std::string proxy;                      ///< http://[user:password@]host:port
-  milliseconds connect_timeout{10'000};   ///< resolve, connect, TLS, upgrade
-  milliseconds created_timeout{10'000};   ///< from the upgrade to session.created
-  std::size_t message_bytes_max = 80 * 1024 * 1024;
-  std::size_t reconnect_attempts_max = 5;  ///< in a row; 0: a loss ends the session
-  milliseconds reconnect_pause_min{200};   ///< before the first try; doubled, with jitter
-  milliseconds reconnect_pause_max{5'000};
-  milliseconds rotate_after{3'300'000};  ///< 0: never
+  std::string model;
+  std::string model_parameter;     ///< Azure preview endpoints want `deployment`
+  std::filesystem::path ca_file;   ///< empty: the system's
+  std::string proxy;               ///< http://[user:password@]host:port
+  milliseconds connect_timeout{};  ///< resolve, connect, TLS, upgrade
+  milliseconds created_timeout{};  ///< from the upgrade to session.created
+  std::size_t message_bytes_max = 0;
+  std::size_t reconnect_attempts_max = 0;  ///< in a row; 0: a loss ends the session
+  milliseconds reconnect_pause_min{};      ///< before the first try; doubled, with jitter
+  milliseconds reconnect_pause_max{};
+  milliseconds rotate_after{};  ///< 0: never
 };
 
 struct Session {
-  milliseconds resume_window{30'000};
-  std::size_t resume_buffer_bytes_max = 512 * 1024;  ///< of messages kept for a resume
-  std::size_t open_answers_bytes_max = 1024 * 1024;  ///< of unfinished answers
-  std::size_t items_in_memory = 16;                  ///< per conversation; 0: all
-  std::size_t item_bytes_max = 24 * 1024 * 1024;     ///< of an item's JSON, for a rebuild
-  milliseconds idle_timeout{
-      600'000};  ///< without speech, text or an answer; microphone frames do not count
-  milliseconds max_duration{3'600'000};
-  milliseconds ending_notice{60'000};  ///< warning time before max_duration
-  milliseconds ping_interval{
-      20'000};  ///< silence before a ping; a peer silent for two intervals is lost
-  milliseconds close_timeout{5'000};  ///< for the peer to answer a close
-  std::size_t sessions_max = 1000;
-  std::size_t client_message_bytes_max = 24 * 1024 * 1024;
-  std::size_t client_queue_bytes_max = 4 * 1024 * 1024;    ///< waiting for the client
-  std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;  ///< waiting for the provider
-  milliseconds slow_client_timeout{
-      30'000};  ///< how long a full client queue may stay without progress
-  milliseconds transcription_grace{2'000};  ///< after the client left, for open transcriptions
-  bool input_transcription = true;
-  std::string transcription_model = "gpt-4o-mini-transcribe";
+  milliseconds resume_window{};
+  std::size_t resume_buffer_bytes_max = 0;  ///< of messages kept for a resume
+  std::size_t open_answers_bytes_max = 0;   ///< of unfinished answers
+  std::size_t items_in_memory = 0;          ///< per conversation; 0: all
+  std::size_t item_bytes_max = 0;           ///< of an item's JSON, for a rebuild
+  milliseconds
+      idle_timeout{};  ///< without speech, text or an answer; microphone frames do not count
+  milliseconds max_duration{};
+  milliseconds ending_notice{};  ///< warning time before max_duration
+  milliseconds ping_interval{};  ///< silence before a ping; a peer silent for two intervals is lost
+  milliseconds close_timeout{};  ///< for the peer to answer a close
+  std::size_t sessions_max = 0;
+  std::size_t client_message_bytes_max = 0;
+  std::size_t client_queue_bytes_max = 0;    ///< waiting for the client
+  std::size_t upstream_queue_bytes_max = 0;  ///< waiting for the provider
+  milliseconds slow_client_timeout{};  ///< how long a full client queue may stay without progress
+  milliseconds transcription_grace{};  ///< after the client left, for open transcriptions
+  bool input_transcription = false;
+  std::string transcription_model;
   std::vector<std::string>
       extra_client_events;  ///< event types to relay besides the protocol's own
 };
@@ -125,12 +124,12 @@ struct Limits {
   std::size_t tokens = 0;              ///< per session
   std::size_t user_audio_seconds = 0;  ///< per user, in sessions begun on one day (UTC)
   std::size_t user_tokens = 0;
-  int warn_percent = 80;                ///< share of a limit that triggers a warning; 100: never
-  std::size_t sessions_per_user = 20;   ///< concurrent, by client tokens
+  int warn_percent = 0;                 ///< share of a limit that triggers a warning; 100: never
+  std::size_t sessions_per_user = 0;    ///< concurrent, by client tokens
   std::size_t connects_per_minute = 0;  ///< per address
-  std::size_t journal_bytes_per_second = 4 * 1024 * 1024;    ///< per user; above it sessions wait
-  std::size_t journal_bytes_per_minute = 128 * 1024 * 1024;  ///< per user; above it they end
-  std::size_t all_journal_bytes_per_minute = 1024 * 1024 * 1024;  ///< total of all users
+  std::size_t journal_bytes_per_second = 0;      ///< per user; above it sessions wait
+  std::size_t journal_bytes_per_minute = 0;      ///< per user; above it they end
+  std::size_t all_journal_bytes_per_minute = 0;  ///< total of all users
 };
 
 /// A variable of a template.
@@ -158,56 +157,56 @@ struct Policy {
   std::vector<std::string> client_events;  ///< empty: all of the protocol's
   std::vector<std::string> locked;         ///< fields of the session, `bound` or `all`
   std::vector<std::string> hide;           ///< fields of the session
-  std::size_t values_max = 50'000;         ///< per message that is checked for `locked`
-  std::size_t depth_max = 64;
+  std::size_t values_max = 0;              ///< per message that is checked for `locked`
+  std::size_t depth_max = 0;
   std::vector<InstructionTemplate> templates;
 };
 
 enum class Durability { power, process };
 
 struct Journal {
-  Durability durability = Durability::power;
-  std::size_t queue_bytes_max = 64 * 1024 * 1024;
-  std::size_t batch_rows_max = 1000;
-  std::size_t batch_bytes_max = 1024 * 1024;
-  milliseconds busy_timeout{2'000};
-  milliseconds full_retry{2'000};
-  milliseconds slow_commit{1'000};
-  milliseconds stuck_commit{10'000};
-  std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;
-  std::size_t log_bytes_max = 256 * 1024 * 1024;  ///< above it a warning; above twice, 503
-  milliseconds read_max{10'000};                  ///< for an own read while the log is larger
+  Durability durability{};
+  std::size_t queue_bytes_max = 0;
+  std::size_t batch_rows_max = 0;
+  std::size_t batch_bytes_max = 0;
+  milliseconds busy_timeout{};
+  milliseconds full_retry{};
+  milliseconds slow_commit{};
+  milliseconds stuck_commit{};
+  std::size_t wal_checkpoint_bytes = 0;
+  std::size_t log_bytes_max = 0;  ///< above it a warning; above twice, 503
+  milliseconds read_max{};        ///< for an own read while the log is larger
 };
 
 struct Storage {
   std::filesystem::path fallback_dir;
-  std::size_t free_space_warn = 1024 * 1024 * 1024;
-  std::size_t free_space_min = 256 * 1024 * 1024;  ///< below it new sessions are refused
-  std::size_t ballast = 64 * 1024 * 1024;          ///< deleted first when the disk is full
-  milliseconds retention{0};                       ///< 0: for ever
+  std::size_t free_space_warn = 0;
+  std::size_t free_space_min = 0;  ///< below it new sessions are refused
+  std::size_t ballast = 0;         ///< deleted first when the disk is full
+  milliseconds retention{};        ///< 0: for ever
 };
 
 /// Limits of transcript copies that other writers post.
 struct Posts {
-  std::size_t per_minute = 600;    ///< per session; 0: no limit
-  std::size_t turns_max = 10'000;  ///< per post
-  std::size_t turn_bytes_max = 64 * 1024;
-  std::size_t copies_max = 10'000;  ///< per attempt
-  std::size_t attempt_turns_max = 100'000;
-  std::size_t attempt_bytes_max = 64 * 1024 * 1024;
-  std::size_t client_turns_max = 10'000;  ///< total of one client token
-  std::size_t client_bytes_max = 8 * 1024 * 1024;
-  std::size_t merged_bytes_max = 32 * 1024 * 1024;
+  std::size_t per_minute = 0;  ///< per session; 0: no limit
+  std::size_t turns_max = 0;   ///< per post
+  std::size_t turn_bytes_max = 0;
+  std::size_t copies_max = 0;  ///< per attempt
+  std::size_t attempt_turns_max = 0;
+  std::size_t attempt_bytes_max = 0;
+  std::size_t client_turns_max = 0;  ///< total of one client token
+  std::size_t client_bytes_max = 0;
+  std::size_t merged_bytes_max = 0;
 };
 
 /// Event streams of live sessions.
 struct Events {
-  std::size_t watchers_max = 1000;
-  std::size_t watchers_per_session_max = 32;
-  milliseconds interval{100};          ///< between two reads of the journal
-  milliseconds heartbeat{15'000};      ///< sent when there is nothing else
-  milliseconds write_timeout{30'000};  ///< for a subscriber that reads nothing
-  milliseconds connection_max{3'600'000};
+  std::size_t watchers_max = 0;
+  std::size_t watchers_per_session_max = 0;
+  milliseconds interval{};       ///< between two reads of the journal
+  milliseconds heartbeat{};      ///< sent when there is nothing else
+  milliseconds write_timeout{};  ///< for a subscriber that reads nothing
+  milliseconds connection_max{};
 };
 
 struct Capture {
@@ -228,17 +227,17 @@ struct WebhookTarget {
 
 struct Webhook {
   std::vector<WebhookTarget> targets;
-  milliseconds timeout{10'000};   ///< per call, from name lookup to answer
-  milliseconds settle{2'000};     ///< delay of session.ended, for copies of other writers
-  milliseconds retry_min{1'000};  ///< doubled after each try
-  milliseconds retry_max{600'000};
-  std::size_t tries_max = 16;                ///< then the message is a dead letter
-  std::size_t body_bytes_max = 1024 * 1024;  ///< above it the transcript is left out
+  milliseconds timeout{};    ///< per call, from name lookup to answer
+  milliseconds settle{};     ///< delay of session.ended, for copies of other writers
+  milliseconds retry_min{};  ///< doubled after each try
+  milliseconds retry_max{};
+  std::size_t tries_max = 0;       ///< then the message is a dead letter
+  std::size_t body_bytes_max = 0;  ///< above it the transcript is left out
 };
 
 struct Simulator {
   std::filesystem::path recordings_dir;  ///< for the built-in provider
-  std::string profile = "openai";        ///< the provider to imitate
+  std::string profile;                   ///< the provider to imitate
 };
 
 struct Testing {
@@ -246,6 +245,9 @@ struct Testing {
 };
 
 struct Settings {
+  /// Every setting has its default.
+  Settings();
+
   Server server;
   Tls tls;
   Auth auth;
@@ -287,5 +289,7 @@ Settings load(const Sources& sources);
 /// The effective configuration as TOML or JSON, with secrets masked.
 std::string to_toml(const Settings&);
 std::string to_json(const Settings&);
+/// The text of config/verbatim.toml: every setting with its help, what it accepts, and its default.
+std::string documentation();
 
 }  // namespace verbatim::config

@@ -7,7 +7,8 @@
 #include <limits>
 #include <utility>
 
-#include "base/ascii.hpp"
+#include "base/url.hpp"
+#include "base/utf8.hpp"
 
 namespace verbatim::config {
 namespace {
@@ -50,79 +51,13 @@ std::string print_with_unit(std::int64_t value, const std::array<Unit, N>& units
   return std::to_string(value / best->factor) + std::string(best->name);
 }
 
-bool is_host_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_';
-}
-
-bool is_address_character(char c) {
-  return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || (c >= '0' && c <= '9') || c == ':' ||
-         c == '.';
-}
-
-/// Splits `host`, `host:port`, `[v6]` or `[v6]:port` into the host without brackets and the port.
-std::pair<std::string, std::optional<std::string>> split_authority(std::string_view text) {
-  std::string_view host;
-  std::string_view rest;
-  if (text.starts_with('[')) {
-    const auto end = text.find(']');
-    if (end == std::string_view::npos) throw BadValue("has no ] after the address");
-    host = text.substr(1, end - 1);
-    rest = text.substr(end + 1);
-    if (host.find(':') == std::string_view::npos ||
-        !std::all_of(host.begin(), host.end(), is_address_character)) {
-      throw BadValue("has no IPv6 address between [ and ]");
-    }
-  } else {
-    const auto colon = text.find(':');
-    host = text.substr(0, colon);
-    rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon);
-    if (host.empty()) throw BadValue("has no host");
-    if (!std::all_of(host.begin(), host.end(), is_host_character)) {
-      throw BadValue("has a character in the host that is not valid in a host name");
-    }
-    if (rest.find(':', 1) != std::string_view::npos) {
-      throw BadValue("has more than one colon; write an IPv6 address in brackets");
-    }
-  }
-  if (rest.empty()) return {std::string(host), std::nullopt};
-  if (!rest.starts_with(':')) throw BadValue("has something other than :port after the address");
-  return {std::string(host), std::string(rest.substr(1))};
-}
-
-std::uint16_t parse_port(std::string_view text) {
-  const auto port = parse_integer(text);
-  if (!port || *port < 0 || *port > 65535) {
-    throw BadValue("has a port that is not a number from 0 to 65535");
-  }
-  return static_cast<std::uint16_t>(*port);
-}
-
-/// The length of the UTF-8 character at the front; 0 if it is not valid UTF-8.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  std::size_t length = 0;
-  std::uint32_t code = 0;
-  if (first >= 0xC2 && first <= 0xDF) {
-    length = 2;
-    code = first & 0x1Fu;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    length = 3;
-    code = first & 0x0Fu;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    length = 4;
-    code = first & 0x07u;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80u) return 0;
-    code = (code << 6) | (byte(i) & 0x3Fu);
-  }
-  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  return overlong || surrogate || code > 0x10FFFF ? 0 : length;
+/// Throws unless the parts were read and their host can be connected to.
+Url with_host(UrlResult<Url> parts) {
+  if (!parts) throw BadValue(std::string(parts.error()));
+  if (parts->host.empty()) throw BadValue("has no host");
+  if (!is_host(parts->host))
+    throw BadValue("has a character in the host that is not valid in a host name");
+  return *std::move(parts);
 }
 
 }  // namespace
@@ -153,58 +88,25 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 Endpoint parse_endpoint(std::string_view text) {
-  auto [host, port] = split_authority(text);
+  const Url parts = with_host(parse_authority(text));
+  if (parts.user_info) throw BadValue("contains a user or password");
+  const auto port = parse_integer(parts.port);
   if (!port) throw BadValue("has no port");
-  return {std::move(host), parse_port(*port)};
+  return {parts.host, static_cast<std::uint16_t>(*port)};
 }
 
 std::string print_endpoint(const Endpoint& endpoint) {
-  if (endpoint.host.empty()) return {};
-  const bool v6 = endpoint.host.find(':') != std::string::npos;
-  return (v6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+  return endpoint.host.empty() ? "" : authority(endpoint.host, std::to_string(endpoint.port));
 }
 
-Url parse_url(std::string_view text) {
-  const auto colon = text.find("://");
-  if (colon == std::string_view::npos || colon == 0) throw BadValue("has no scheme://");
-  Url url;
-  url.scheme = lower_case(text.substr(0, colon));
-  text.remove_prefix(colon + 3);
-  const auto end = std::min(text.find_first_of("/?#"), text.size());
-  std::string_view authority = text.substr(0, end);
-  url.rest = std::string(text.substr(end));
-  if (url.rest.find(' ') != std::string::npos) throw BadValue("contains a space");
-  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-    url.userinfo = std::string(authority.substr(0, at));
-    authority.remove_prefix(at + 1);
-  }
-  auto [host, port] = split_authority(authority);
-  if (port) parse_port(*port);
-  url.host = std::move(host);
-  url.port = port.value_or("");
-  return url;
-}
-
-std::string mask_url(const std::string& text) {
-  const auto scheme = text.find("://");
-  if (scheme == std::string::npos) return text;
-  const auto begin = scheme + 3;
-  const auto end = std::min(text.find_first_of("/?#", begin), text.size());
-  const auto at = text.rfind('@', end);
-  if (at == std::string::npos || at < begin) return text;
-  const auto colon = text.find(':', begin);
-  if (colon == std::string::npos || colon > at) return text;
-  return text.substr(0, colon + 1) + "***" + text.substr(at);
-}
+Url required_url(std::string_view text) { return with_host(parse_url(text)); }
 
 void require_plain_text(std::string_view text) {
-  while (!text.empty()) {
-    const auto c = static_cast<unsigned char>(text.front());
-    if (c < 0x20 || c == 0x7F) throw BadValue("contains a control character");
-    const std::size_t length = utf8_length(text);
-    if (length == 0) throw BadValue("is not UTF-8");
-    text.remove_prefix(length);
-  }
+  if (!utf8::is_valid(text)) throw BadValue("is not UTF-8");
+  const bool controls = std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+  });
+  if (controls) throw BadValue("contains a control character");
 }
 
 std::optional<std::string> parse_sha256(std::string_view text) {

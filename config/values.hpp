@@ -36,18 +36,8 @@ std::optional<std::int64_t> parse_integer(std::string_view);
 Endpoint parse_endpoint(std::string_view);
 std::string print_endpoint(const Endpoint&);
 
-/// The parts of a URL that are checked.
-struct Url {
-  std::string scheme;    ///< lower case
-  std::string userinfo;  ///< before the @; empty if there is none
-  std::string host;
-  std::string port;  ///< empty if there is none
-  std::string rest;  ///< path, query and fragment
-};
-Url parse_url(std::string_view);
-
-/// The URL without its password.
-std::string mask_url(const std::string&);
+/// As verbatim::parse_url(), for a host that can be connected to. Throws BadValue.
+Url required_url(std::string_view);
 
 /// Throws for control characters and text that is not UTF-8: values reach headers and logs.
 void require_plain_text(std::string_view);

@@ -72,7 +72,7 @@ struct BudgetLimits {
   std::int64_t user_tokens = 0;
   std::int64_t journal_bytes_per_minute = 0;
   std::shared_ptr<SharedJournal> shared_journal;  ///< null: no limit on the total of all sessions
-  int warn_percent = 80;  ///< share of a budget at which its warning is sent; 100: no warning
+  int warn_percent = 100;  ///< share of a budget at which its warning is sent; 100: no warning
 };
 
 class Budget {

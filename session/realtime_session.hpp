@@ -44,26 +44,27 @@
 
 namespace verbatim::session {
 
+/// Most have no default here, because config/keys_*.cpp declare it: the owner sets them all.
 struct SessionOptions {
-  std::int64_t idle_timeout_ms = 600'000;
-  std::int64_t max_duration_ms = 3'600'000;
-  std::int64_t ending_notice_ms = 60'000;    ///< time between the warning and the end
-  std::int64_t created_timeout_ms = 10'000;  ///< longest time from the upgrade to session.created
+  std::int64_t idle_timeout_ms = 0;
+  std::int64_t max_duration_ms = 0;
+  std::int64_t ending_notice_ms = 0;    ///< time between the warning and the end
+  std::int64_t created_timeout_ms = 0;  ///< longest time from the upgrade to session.created
   /// longest time that a full client queue may stand still
-  std::int64_t slow_client_timeout_ms = 30'000;
+  std::int64_t slow_client_timeout_ms = 0;
   /// client gone: wait for speech that is being transcribed
-  std::int64_t transcription_grace_ms = 2'000;
-  std::size_t client_queue_bytes_max = 4 * 1024 * 1024;
-  std::size_t upstream_queue_bytes_max = 4 * 1024 * 1024;
+  std::int64_t transcription_grace_ms = 0;
+  std::size_t client_queue_bytes_max = 0;
+  std::size_t upstream_queue_bytes_max = 0;
   /// bytes in the journal's queue before the session waits
-  std::size_t journal_share_bytes = 4 * 1024 * 1024;
+  std::size_t journal_share_bytes = 0;
   std::size_t journal_bytes_per_second = 0;  ///< above it the client is not read; 0: no limit
   /// replaces that limit by one for all sessions of the user
   std::shared_ptr<PaceAccount> users_pace;
-  bool input_transcription = true;
-  std::string transcription_model = "gpt-4o-mini-transcribe";
+  bool input_transcription = false;
+  std::string transcription_model;
   /// largest item JSON that is kept for another connection
-  std::size_t item_bytes_max = 24 * 1024 * 1024;
+  std::size_t item_bytes_max = 0;
   std::string session_config_json;  ///< session settings bound to the client's token; may be empty
   std::string model;                ///< model that the client or its token named; may be empty
   bool transcription = false;       ///< transcription session: the provider only transcribes speech
@@ -75,9 +76,9 @@ struct SessionOptions {
 
   std::int64_t resume_window_ms = 0;  ///< how long a lost client may return; 0: the session ends
   /// bytes of messages retained for a client that returns
-  std::size_t resume_buffer_bytes_max = 512 * 1024;
+  std::size_t resume_buffer_bytes_max = 0;
   /// bytes remembered of open answers, to end them if cut off
-  std::size_t open_answers_bytes_max = 1024 * 1024;
+  std::size_t open_answers_bytes_max = 0;
   BackoffOptions reconnect;          ///< to the provider; no attempts: the session ends
   std::int64_t rotate_after_ms = 0;  ///< age at which an upstream connection is replaced; 0: never
 };

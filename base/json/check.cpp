@@ -113,7 +113,8 @@ class Checker {
   bool string() {
     ++at_;
     for (;;) {
-      at_ += utf8::plain_prefix(bytes_.substr(at_));
+      const std::string_view rest = bytes_.substr(at_);
+      at_ += rest_is_utf8_ ? utf8::unescaped_prefix(rest) : utf8::plain_prefix(rest);
       if (at_end()) return fail("");
       const char c = peek();
       if (take('"')) return true;
@@ -121,12 +122,24 @@ class Checker {
         if (!escape()) return false;
       } else if (static_cast<unsigned char>(c) < 0x20) {
         return fail("control character in a string");
-      } else {
-        const std::size_t length = utf8::sequence_length(bytes_.substr(at_));
-        if (length == 0) return fail("invalid UTF-8");
-        at_ += length;
+      } else if (!non_ascii()) {
+        return fail("invalid UTF-8");
       }
     }
+  }
+
+  /// Reads a character that is not ASCII. The first one checks the rest of the message at once, so
+  /// that text in any language costs as little as ASCII. If that fails, each character is checked,
+  /// to find the first that is wrong.
+  bool non_ascii() {
+    if (!rest_examined_) {
+      rest_examined_ = true;
+      rest_is_utf8_ = utf8::is_valid(bytes_.substr(at_));
+    }
+    if (rest_is_utf8_) return true;  // unescaped_prefix() passes over it
+    const std::size_t length = utf8::sequence_length(bytes_.substr(at_));
+    at_ += length;
+    return length > 0;
   }
 
   bool escape() {
@@ -172,6 +185,8 @@ class Checker {
   const std::size_t values_max_;
   std::size_t values_ = 0;
   bool too_many_values_ = false;
+  bool rest_examined_ = false;
+  bool rest_is_utf8_ = false;  ///< from the first character that is not ASCII
   std::bitset<max_depth> open_;
   std::size_t depth_ = 0;
 };

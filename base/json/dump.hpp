@@ -2,6 +2,7 @@
 // from outside with json/view.hpp instead. Pure; any thread.
 #pragma once
 
+#include <concepts>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -10,6 +11,12 @@ namespace verbatim {
 /// One line of JSON. Bytes that are not UTF-8 become U+FFFD, so damaged text is still shown.
 inline std::string dump(const nlohmann::json& tree) {
   return tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// The same for a tree that keeps the order of its members.
+template <class Tree>
+requires std::same_as<Tree, nlohmann::ordered_json> std::string dump(const Tree& tree) {
+  return tree.dump(-1, ' ', false, Tree::error_handler_t::replace);
 }
 
 /// An unknown text is null in the relay's events, never empty.

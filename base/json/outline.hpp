@@ -16,14 +16,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json/outline_limits.hpp"
 #include "base/json/view.hpp"
 
 namespace verbatim::json {
-
-struct OutlineLimits {
-  std::size_t values_max = 50'000;  ///< members and elements, at all depths together
-  std::size_t depth_max = 64;       ///< brackets open at once; at most json::max_depth
-};
 
 class Outline {
  public:
@@ -37,8 +33,8 @@ class Outline {
     half_character
   };
 
-  /// Precondition: json::check() has accepted the bytes. For other bytes the fault is `not_json`,
-  /// or the outline holds the part that could be read.
+  /// Of bytes that json::check() rejects, the fault is `not_json`, or the outline holds the part
+  /// that could be read.
   explicit Outline(std::string_view bytes, Limits limits = {});
 
   /// Any value other than `none`: the outline has no values.

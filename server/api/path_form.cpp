@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json/dump.hpp"
 namespace verbatim::server {
 
 namespace {
@@ -40,7 +41,7 @@ HttpResponse in_envelope(HttpResponse response) {
                  {"message", is_problem ? body.value("detail", "") : response.body}}}};
   }
   response.content_type = "application/json";
-  response.body = wrapped.dump(-1, ' ', false, json::error_handler_t::replace);
+  response.body = dump(wrapped);
   return response;
 }
 

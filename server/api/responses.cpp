@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
+#include "base/json/dump.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 
 namespace verbatim::server {
@@ -13,7 +14,7 @@ using nlohmann::json;
 HttpResponse json_response(const json& value, int status) {
   HttpResponse response;
   response.status = status;
-  response.body = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  response.body = dump(value);
   return response;
 }
 

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 
 namespace verbatim::server {

@@ -46,7 +46,7 @@ int run_simulator(const SimulatorApp& options) {
   SimulatorService service({script, !options.profile.empty(), options.received_file}, worker, log);
   ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
                                     : nullptr);
-  const config::Server limits;
+  const config::Server limits = config::Settings().server;
   Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
                     http_limits(limits), connection_limits(limits), {{worker.executor(), &service}},
                     log);

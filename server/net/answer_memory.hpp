@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/line_limit.hpp"
 #include "server/net/memory_parts.hpp"
 
 namespace verbatim::server {
@@ -61,8 +62,8 @@ class AnswerMemory {
     std::uint64_t refused = 0;  ///< answers refused since the start
   };
   Counts counts() const;
-  /// Whether a log line about refused answers may be written now (RefusalLine).
-  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
+  /// Whether a log line about refused answers may be written now.
+  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.take(now).write; }
 
  private:
   bool fits(const Share& share, std::size_t bytes) const;
@@ -77,7 +78,7 @@ class AnswerMemory {
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_owner_;
   std::uint64_t refused_ = 0;
-  RefusalLine line_;
+  LineLimit line_{1, refusal_lines_interval};
 };
 
 }  // namespace verbatim::server

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/line_limit.hpp"
 #include "server/net/memory_parts.hpp"
 
 namespace verbatim::server {
@@ -53,8 +54,8 @@ class BodyMemory {
     std::uint64_t refused = 0;  ///< bodies refused since the start
   };
   Counts counts() const;
-  /// Whether a log line about refused bodies may be written now (RefusalLine).
-  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.due(now); }
+  /// Whether a log line about refused bodies may be written now.
+  bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.take(now).write; }
 
  private:
   bool take(Share& share, std::size_t bytes);
@@ -68,7 +69,7 @@ class BodyMemory {
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_user_;
   std::uint64_t refused_ = 0;
-  RefusalLine line_;
+  LineLimit line_{1, refusal_lines_interval};
 };
 
 }  // namespace verbatim::server

@@ -7,8 +7,6 @@
 namespace verbatim::server {
 namespace {
 
-constexpr auto lines_interval = std::chrono::seconds(10);
-
 struct Words {
   const char* why;
   const char* now;
@@ -39,7 +37,7 @@ Connections::Limits connection_limits(const config::Server& settings) {
           settings.connections_per_address != 0 ? settings.connections_per_address : quarter};
 }
 
-std::variant<Connections::PermitPtr, ConnectionRefusal> Connections::take(
+tl::expected<Connections::PermitPtr, ConnectionRefusal> Connections::take(
     const std::string& address, Executor executor) {
   auto place = std::make_shared<Permit>(shared_from_this(), std::move(executor));
   std::optional<ConnectionRefusal> why;
@@ -57,7 +55,7 @@ std::variant<Connections::PermitPtr, ConnectionRefusal> Connections::take(
   }
   if (!why) return place;
   refused(*why, address);
-  return *why;
+  return tl::unexpected(*why);
 }
 
 std::string Connections::customer(const std::string& address) const {
@@ -217,34 +215,24 @@ void Connections::Permit::handshake_failed(const std::string& address, const err
 
 // ---- counting and logging ------------------------------------------------------------------
 
-bool Connections::worth_a_line(Line& line, std::uint64_t& count) {
-  const std::lock_guard lock(lines_mutex_);
-  ++line.since;
-  const auto now = Clock::now();
-  if (now < line.next) return false;
-  line.next = now + lines_interval;
-  count = std::exchange(line.since, 0);
-  return true;
-}
-
 void Connections::refused(ConnectionRefusal why, const std::string& address) {
   if (counts_) counts_->refuse(why);
-  std::uint64_t count = 0;
-  if (!worth_a_line(refusals_[static_cast<std::size_t>(why)], count)) return;
+  const auto line = refusals_[static_cast<std::size_t>(why)].take(Clock::now());
+  if (!line.write) return;
   log_.warn("connections.refused", {{"why", words(why).why},
                                     {"connections", open()},
-                                    {"refused", count},
+                                    {"refused", line.left_out + 1},
                                     {"remote", address},
                                     {"now", words(why).now}});
 }
 
 void Connections::closed_idle() {
   if (counts_) ++counts_->closed_idle;
-  std::uint64_t count = 0;
-  if (!worth_a_line(closed_idle_, count)) return;
+  const auto line = closed_idle_.take(Clock::now());
+  if (!line.write) return;
   log_.warn("connections.closed_idle",
             {{"connections", open()},
-             {"closed", count},
+             {"closed", line.left_out + 1},
              {"now",
               "idle connections are closed for new ones (server.connections_max, "
               "server.connections_per_address)"}});

@@ -19,9 +19,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 #include <unordered_map>
-#include <variant>
 
+#include "base/line_limit.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/net/async.hpp"
@@ -33,8 +34,8 @@ namespace verbatim::server {
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
   struct Limits {
-    std::size_t all = 4096;
-    std::size_t of_one_address = 1024;
+    std::size_t all = 0;
+    std::size_t of_one_address = 0;
   };
   /// The log must outlive all permits. Addresses of `proxies` and of loopback have no limit of
   /// their own.
@@ -84,7 +85,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
   /// A permit for a connection of `address` that runs on `executor`; or the reason of the refusal,
   /// which was counted and logged.
-  std::variant<PermitPtr, ConnectionRefusal> take(const std::string& address, Executor executor);
+  tl::expected<PermitPtr, ConnectionRefusal> take(const std::string& address, Executor executor);
 
   /// Counts and logs a refusal; at most one line of each kind in ten seconds.
   void refused(ConnectionRefusal why, const std::string& address = {});
@@ -100,10 +101,6 @@ class Connections : public std::enable_shared_from_this<Connections> {
     std::size_t leaving = 0;
     std::size_t staying() const { return open - leaving; }
   };
-  struct Line {
-    std::uint64_t since = 0;  ///< events since the last line
-    Clock::time_point next{};
-  };
 
   std::string customer(const std::string& address) const;
   /// The mutex must be held for these functions.
@@ -118,7 +115,6 @@ class Connections : public std::enable_shared_from_this<Connections> {
   void take_out_of_idle(Permit& place);
 
   void leave(Permit& place);
-  bool worth_a_line(Line& line, std::uint64_t& count);
   void closed_idle();
 
   const Limits limits_;
@@ -131,7 +127,10 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::unordered_map<std::string, Customer> customers_;
   std::list<Permit*> idle_;  ///< front: has waited longest
 
-  std::mutex lines_mutex_;
+  /// At most one line in ten seconds.
+  struct Line : LineLimit {
+    Line() : LineLimit(1, std::chrono::seconds(10)) {}
+  };
   std::array<Line, connection_refusals> refusals_;
   Line closed_idle_;
 };

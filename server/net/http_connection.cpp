@@ -274,11 +274,11 @@ class Requests {
       co_return false;
     }
     auto read = read_head(head, parser);
-    if (auto* refusal = std::get_if<HttpResponse>(&read)) {
-      co_await refuse(std::move(*refusal), path_of_unreadable(head, {}), wanted);
+    if (!read) {
+      co_await refuse(std::move(read).error(), path_of_unreadable(head, {}), wanted);
       co_return false;
     }
-    HttpRequest request = std::move(std::get<HttpRequest>(read));
+    HttpRequest request = *std::move(read);
     Caller caller = limits_.proxies->caller_of(request.headers, peer_);
     request.remote = std::move(caller.address);
     request.secure = caller.secure;

@@ -21,12 +21,13 @@
 
 namespace verbatim::server {
 
+/// See http_limits() in listener.hpp for the configured ones.
 struct HttpLimits {
-  std::size_t header_bytes_max = 16 * 1024;
-  std::size_t body_bytes_max = 4 * 1024 * 1024;
-  std::chrono::milliseconds handshake_timeout{5'000};
-  std::chrono::milliseconds request_timeout{30'000};
-  std::chrono::milliseconds keep_alive_timeout{75'000};
+  std::size_t header_bytes_max = 0;
+  std::size_t body_bytes_max = 0;
+  std::chrono::milliseconds handshake_timeout{};
+  std::chrono::milliseconds request_timeout{};
+  std::chrono::milliseconds keep_alive_timeout{};
   BodyMemory* bodies = nullptr;  ///< null: only the limit for each body applies
   std::shared_ptr<const TrustedProxies> proxies = std::make_shared<const TrustedProxies>();
   /// Answers a single request: a probe as usual, any other with 503 (out of descriptors).

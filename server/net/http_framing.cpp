@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <boost/beast/core/string.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
 #include <optional>
+
+#include "base/url.hpp"
 
 namespace verbatim::server {
 
 namespace http = boost::beast::http;
-namespace urls = boost::urls;
 
 namespace {
 
@@ -31,7 +30,7 @@ bool is_single(http::field field, std::string_view name) {
 }
 
 /// Each name once: joins the values of several lines in order (RFC 9110, section 5.3).
-std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
+Result<HeaderList> join_lines(const RequestHead& head) {
   HeaderList joined;
   for (const auto& line : head) {
     const auto [first, last] = head.equal_range(line.name_string());
@@ -41,7 +40,7 @@ std::variant<HeaderList, HttpResponse> join_lines(const RequestHead& head) {
     const bool single = is_single(line.name(), name);
     for (auto next = std::next(first); next != last; ++next) {
       if (single && next->value() != line.value()) {
-        return bad("The header " + name + " appears twice with different values.");
+        return Refusal(bad("The header " + name + " appears twice with different values."));
       }
       if (!single) value.append(", ").append(next->value());
     }
@@ -76,8 +75,8 @@ std::optional<HttpResponse> refuse_host(const RequestHead& head) {
     return bad("An HTTP/1.1 request must have exactly one Host header.");
   }
   if (hosts == 0) return std::nullopt;
-  const auto host = urls::parse_authority(head[http::field::host]);
-  if (!host || host->has_userinfo() || may_be_two(host->encoded_host()))
+  const auto host = parse_authority(head[http::field::host]);
+  if (!host || host->user_info || may_be_two(host->host))
     return bad("The Host header does not name a host.");
   return std::nullopt;
 }
@@ -92,30 +91,19 @@ void set_host(HttpRequest& request, std::string host) {
   request.headers.emplace_back("Host", std::move(host));
 }
 
-/// A host must follow `//` (RFC 9110, section 4.2). Check this before Boost.URL parses: its parser
-/// ends the process by an assertion if one character that begins no path follows a scheme, as in
-/// `https:?`.
-bool begins_as_http_url(std::string_view target) {
-  const auto begins = [target](std::string_view with) {
-    return equals_ignore_case(target.substr(0, with.size()), with);
-  };
-  return begins("http://") || begins("https://");
-}
-
-/// `http://host/path`: the target's host replaces the Host header (RFC 9112, section 3.2.2).
+/// `http://host/path`: the target's host replaces the Host header (RFC 9112, section 3.2.2). A host
+/// must follow `//` (RFC 9110, section 4.2).
 std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& request) {
-  HttpResponse no_url = bad("The request target is neither a path nor an http URL.");
-  if (!begins_as_http_url(head.target())) return no_url;
-  const auto url = urls::parse_absolute_uri(head.target());
-  if (!url || url->encoded_host().empty() || may_be_two(url->encoded_host())) return no_url;
-  if (url->has_userinfo()) {
+  const auto url = parse_url(head.target());
+  const bool is_http = url && (url->scheme == "http" || url->scheme == "https");
+  if (!is_http || url->host.empty() || may_be_two(url->host) || !url->fragment.empty())
+    return bad("The request target is neither a path nor an http URL.");
+  if (url->user_info) {
     return bad("The request target contains a user name. Send credentials in headers.");
   }
-  set_host(request, std::string(url->encoded_host_and_port()));
-  std::string target(url->encoded_path());
-  if (target.empty()) target = request.method == "OPTIONS" && !url->has_query() ? "*" : "/";
-  if (url->has_query()) target.append("?").append(url->encoded_query());
-  request.target = std::move(target);
+  set_host(request, authority(url->host, url->port));
+  const bool asterisk = url->path.empty() && url->query.empty() && request.method == "OPTIONS";
+  request.target = asterisk ? "*" : (url->path.empty() ? "/" : url->path) + url->query;
   return std::nullopt;
 }
 
@@ -163,19 +151,19 @@ std::optional<HttpResponse> refuse_upgrade(const RequestHead& head,
 
 }  // namespace
 
-std::variant<HttpRequest, HttpResponse> read_head(const RequestHead& head,
-                                                  const http::basic_parser<true>& parser) {
+Result<HttpRequest> read_head(const RequestHead& head, const http::basic_parser<true>& parser) {
   HttpRequest request;
   request.method = std::string(head.method_string());
   auto joined = join_lines(head);
-  if (auto* refused = std::get_if<HttpResponse>(&joined)) return std::move(*refused);
-  request.headers = std::move(std::get<HeaderList>(joined));
-  if (auto refused = refuse_length(head, request, parser.chunked())) return std::move(*refused);
-  if (auto refused = refuse_host(head)) return std::move(*refused);
-  if (auto refused = refuse_target(head, request)) return std::move(*refused);
+  if (!joined) return Refusal(std::move(joined).error());
+  request.headers = *std::move(joined);
+  if (auto refused = refuse_length(head, request, parser.chunked()))
+    return Refusal(std::move(*refused));
+  if (auto refused = refuse_host(head)) return Refusal(std::move(*refused));
+  if (auto refused = refuse_target(head, request)) return Refusal(std::move(*refused));
   request.upgrade = asks_for_websocket(head, request, parser.upgrade());
   if (request.upgrade) {
-    if (auto refused = refuse_upgrade(head, parser)) return std::move(*refused);
+    if (auto refused = refuse_upgrade(head, parser)) return Refusal(std::move(*refused));
   }
   return request;
 }

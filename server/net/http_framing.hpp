@@ -15,6 +15,7 @@
 #include <boost/beast/http/message.hpp>
 
 #include "server/net/http_message.hpp"
+#include "server/net/result.hpp"
 
 namespace verbatim::server {
 
@@ -22,8 +23,8 @@ using RequestHead = boost::beast::http::request_header<>;
 
 /// The request without its body and the peer's address, or the refusal. `parser` has read the head
 /// and nothing behind it.
-std::variant<HttpRequest, HttpResponse> read_head(
-    const RequestHead& head, const boost::beast::http::basic_parser<true>& parser);
+Result<HttpRequest> read_head(const RequestHead& head,
+                              const boost::beast::http::basic_parser<true>& parser);
 
 /// The path of a request whose head could not be read, as far as the received `bytes` show it;
 /// otherwise empty. Use it only to choose the form of the refusal.

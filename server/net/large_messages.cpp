@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace verbatim::server {
 
 namespace {
@@ -22,7 +24,9 @@ LargeMessages::LargeMessages(std::size_t bytes_max, std::size_t largest, std::si
     : kept_max_(std::min(bytes_max / kept_share, bytes_max - largest)),
       firsts_max_(first == 0 ? 0 : (bytes_max - kept_max_ - largest) / firsts_share),
       moving_max_(bytes_max - kept_max_ - firsts_max_ - largest),
-      first_(first) {}
+      first_(first) {
+  VERBATIM_EXPECTS(largest <= bytes_max);
+}
 
 LargeMessages::Counts LargeMessages::counts() const {
   const std::lock_guard lock(mutex_);

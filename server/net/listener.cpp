@@ -129,8 +129,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
                      const std::string& address) {
   // Over a limit the connection is closed without an answer: an answer costs a TLS handshake.
   auto taken = connections_->take(address, where.executor);
-  auto* const connection = std::get_if<Connections::PermitPtr>(&taken);
-  if (connection == nullptr) {
+  if (!taken) {
     ::close(descriptor);
     return;
   }
@@ -159,7 +158,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
   }
   const auto held = lease ? std::make_shared<Descriptors::Lease>(std::move(*lease)) : nullptr;
   asio::co_spawn(where.executor,
-                 serve_connection(std::move(socket), std::move(*connection),
+                 serve_connection(std::move(socket), *std::move(taken),
                                   {tls_ ? tls_->get() : nullptr, where.handshakes}, limits,
                                   *where.service, log_),
                  [held, &log = log_](std::exception_ptr bug) {

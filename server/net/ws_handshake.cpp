@@ -11,6 +11,7 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <utility>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "base/json/view.hpp"
 #include "server/net/read_message.hpp"

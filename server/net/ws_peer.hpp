@@ -21,9 +21,9 @@ namespace verbatim::server {
 
 struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
-  LargeMessages* large = nullptr;                   ///< null: large messages have no common limit
-  std::string large_owner = {};                     ///< owner that large messages are counted for
-  std::chrono::milliseconds large_timeout{30'000};  ///< for each MiB of a large message
+  LargeMessages* large = nullptr;             ///< null: large messages have no common limit
+  std::string large_owner = {};               ///< owner that large messages are counted for
+  std::chrono::milliseconds large_timeout{};  ///< for each MiB, if `large` is set
 };
 
 class WsPeer final : public Peer {

@@ -205,8 +205,8 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
     co_return not_admitted(std::move(*refusal));
   }
   auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
-  if (auto* refusal = std::get_if<HttpResponse>(&examined)) co_return refuse(std::move(*refusal));
-  RealtimeCall call = std::move(std::get<RealtimeCall>(examined));
+  if (!examined) co_return refuse(std::move(examined).error());
+  RealtimeCall call = *std::move(examined);
   if (auto refusal = refuse_secrets(call)) co_return refuse(std::move(*refusal));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
     co_return refuse(

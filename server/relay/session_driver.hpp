@@ -29,8 +29,8 @@
 namespace verbatim::server {
 
 struct DriverOptions {
-  std::chrono::milliseconds ping_interval{20'000};
-  std::chrono::milliseconds close_timeout{5'000};
+  std::chrono::milliseconds ping_interval{};
+  std::chrono::milliseconds close_timeout{};
   Taps taps;                       ///< listen to the conversation
   std::string providers_messages;  ///< owner of the provider's large messages
   std::string model;               ///< requested by the client; empty: the configured one

@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "base/backoff.hpp"
 #include "base/thread_name.hpp"
 #include "server/relay/session_driver.hpp"
 #include "server/webhooks/call.hpp"
@@ -216,9 +217,7 @@ class Webhooks::Target {
 
   /// Doubles with each try; a random factor between 0.5 and 1.5.
   std::chrono::milliseconds backoff(int tries) {
-    auto wait = settings_.retry_min;
-    for (int i = 1; i < tries && wait < settings_.retry_max; ++i) wait *= 2;
-    wait = std::min(wait, settings_.retry_max);
+    const auto wait = doubled(settings_.retry_min, tries - 1, settings_.retry_max);
     std::uniform_real_distribution<double> spread(0.5, 1.5);
     return std::chrono::milliseconds(
         static_cast<std::int64_t>(static_cast<double>(wait.count()) * spread(random_)));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 
 namespace verbatim::server {

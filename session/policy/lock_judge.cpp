@@ -58,7 +58,7 @@ class Judge {
         const std::function<Tree()>& has)
       : locks_(locks),
         bytes_(message),
-        message_(message, {limits.values_max, limits.depth_max}),
+        message_(message, limits),
         limits_(limits),
         guards_instructions_(locks.fields.touches("instructions")),
         ask_(has) {}

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json/outline_limits.hpp"
 #include "session/protocol/event_reader.hpp"
 
 namespace verbatim::session {
@@ -18,10 +19,7 @@ namespace verbatim::session {
 struct Locks;
 
 /// Limits on a message that is checked against locks.
-struct MessageLimits {
-  std::size_t values_max = 50'000;  ///< members and elements, at all depths together
-  std::size_t depth_max = 64;       ///< at most json::max_depth
-};
+using MessageLimits = OutlineLimits;
 
 /// Fields are named by their path in GA's session object: `instructions`, `tools`,
 /// `audio.output.voice`. A field stands for everything inside it.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ascii.hpp"
+#include "base/json/dump.hpp"
 #include "base/json/plain_name.hpp"
 #include "base/json/scan.hpp"
 #include "base/json/view.hpp"
@@ -271,7 +272,7 @@ std::optional<std::string> SecretFilter::cut_strings(std::string_view message, i
     const std::string text = decoded(literal);
     if (const std::string clean = cut_string(text, depth); clean != text) {
       out += message.substr(copied, at - copied);
-      out += nlohmann::json(clean).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      out += dump(nlohmann::json(clean));
       copied = at + literal.size();
     }
     at += literal.size();

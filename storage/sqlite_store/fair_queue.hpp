@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace verbatim::storage {
 
 template <class Work>
@@ -33,6 +35,7 @@ class FairQueue {
   /// push()).
   Work pop() {
     const std::lock_guard lock(mutex_);
+    VERBATIM_EXPECTS(!turns_.empty());
     const auto first = turns_.begin();
     Work work = std::move(first->waiting.front());
     first->waiting.pop_front();

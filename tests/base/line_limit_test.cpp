@@ -51,6 +51,16 @@ std::size_t count(const std::string& text, const std::string& what) {
 
 }  // namespace
 
+TEST_CASE("a limit of one line in ten seconds counts what it omits between two lines", "[log]") {
+  LineLimit limit(1, 10s);
+  CHECK(limit.take(start).write);
+  CHECK_FALSE(limit.take(start + 9999ms).write);
+  CHECK_FALSE(limit.take(start + 9999ms).write);
+  const auto next = limit.take(start + 10s);
+  CHECK(next.write);
+  CHECK(next.left_out == 2);
+}
+
 TEST_CASE("a limited number of lines a second is written, and the number left out is reported once",
           "[log][P11]") {
   LineLimit limit(3);

@@ -1,4 +1,5 @@
 // The documented example and the program must have the same settings.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -29,23 +30,27 @@ TEST_CASE("the documented configuration is exactly the defaults", "[config]") {
   CHECK(settings.upstream.api_key.empty());
 }
 
-TEST_CASE("the documented configuration has every key and the values it accepts", "[config]") {
+TEST_CASE("the documented configuration is made from the declarations", "[config]") {
+  // `config_tests "[.write]"` writes the file.
   const std::string text = text_of(example);
+  const std::string declared = documentation();
+  const auto differ = std::mismatch(text.begin(), text.end(), declared.begin(), declared.end());
+  const auto rest = [](auto from, auto end) {
+    return std::string(from, from + std::min<std::ptrdiff_t>(end - from, 200));
+  };
+  INFO("the file has: " << rest(differ.first, text.end()));
+  INFO("declared is: " << rest(differ.second, declared.end()));
+  CHECK((text == declared));
+}
+
+TEST_CASE("every key has a help of its own or shares that of the key above", "[config]") {
+  std::string section;
   for (const Key& key : keys()) {
-    if (key.role == Role::secret) {
-      CHECK(text.find(environment_variable(key.name)) != std::string::npos);
-      continue;
-    }
-    const auto dot = key.name.find('.');
-    const auto section = text.find("[" + key.name.substr(0, dot) + "]\n");
     INFO(key.name);
-    REQUIRE(section != std::string::npos);
-    const std::string comment = key.role == Role::secret_file ? "# " : "";
-    const std::string lines =
-        "# Accepts: " + key.accepts + "\n" + comment + key.name.substr(dot + 1) + " = ";
-    const auto found = text.find(lines, section);
-    REQUIRE(found != std::string::npos);
-    CHECK(found < text.find("\n[", section));
+    CHECK((!key.help.empty() || section_of(key.name) == section));
+    CHECK_FALSE(key.accepts.empty());
+    CHECK((key.role == Role::secret_file) == !key.example.empty());
+    section = section_of(key.name);
   }
 }
 
@@ -57,6 +62,10 @@ TEST_CASE("every key has a default that it accepts itself", "[config]") {
     Settings settings;
     CHECK_NOTHROW(key.read(settings, key.print(defaults), Source::file));
   }
+}
+
+TEST_CASE("the documented configuration is written", "[.write]") {
+  std::ofstream(example) << documentation();
 }
 
 }  // namespace verbatim::config

@@ -12,6 +12,7 @@
 
 #include "server/net/ws_frame.hpp"
 #include "session/realtime_session.hpp"
+#include "tests/session/options.hpp"
 #include "tests/support/memory_journal.hpp"
 
 using namespace verbatim;
@@ -46,7 +47,7 @@ struct Relay {
   std::size_t bytes_out = 0;
 
   static session::SessionOptions options() {
-    session::SessionOptions made;
+    session::SessionOptions made = session::test::usual_options();
     made.resume_window_ms = 30'000;
     return made;
   }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "server/relay/access/auth.hpp"
 #include "tests/fuzz/demand.hpp"

@@ -55,12 +55,12 @@ class Reader {
       return std::nullopt;
     }
     auto head = read_head(parser_.get(), parser_);
-    if (const auto* refused = std::get_if<HttpResponse>(&head)) {
-      check_refusal(*refused);
+    if (!head) {
+      check_refusal(head.error());
       return std::nullopt;
     }
     Accepted accepted;
-    accepted.request = std::move(std::get<HttpRequest>(head));
+    accepted.request = *std::move(head);
     parser_.body_limit(64 * 1024);
     error_code ec;
     while (feed_body(parser_, buffer_, ec)) {

@@ -26,7 +26,7 @@ void check_time(const std::optional<TimeMs>& time) {
 }
 
 void check_copy(std::string_view body) {
-  config::Posts limits;
+  const config::Posts limits = config::Settings().posts;
   limits.turns_max = 64;
   limits.turn_bytes_max = 1024;
   auto read = read_posted_copy(body, limits);

@@ -62,12 +62,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto examined =
       examine_upgrade(request, authenticator, OriginRules({"https://a.test"}, ""), present);
-  if (const auto* refused = std::get_if<HttpResponse>(&examined)) {
-    demand(refused->status >= 400 && refused->status < 500);
-    demand(!verbatim::json::check(refused->body));
+  if (!examined) {
+    const HttpResponse& refused = examined.error();
+    demand(refused.status >= 400 && refused.status < 500);
+    demand(!verbatim::json::check(refused.body));
     return 0;
   }
-  const auto& call = std::get<RealtimeCall>(examined);
+  const RealtimeCall& call = *examined;
   demand(has_token && call.user == "ann" && call.session_id == "sess_1");
   demand(call.protocol.empty() || call.protocol == "realtime" || call.protocol == "verbatim.v1");
   const std::string_view key = request.header("Sec-WebSocket-Key");

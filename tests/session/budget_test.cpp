@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -66,7 +67,7 @@ std::string reason_of(const Stage& stage) {
 }  // namespace
 
 TEST_CASE("a budget is warned once, and then ends the session", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.tokens = 100;
   Budget budget(limits, nullptr, 0);
   budget.listen(true);
@@ -85,7 +86,7 @@ TEST_CASE("a budget is warned once, and then ends the session", "[limits]") {
 }
 
 TEST_CASE("usage that passes the warning and the limit at once is still warned", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.tokens = 100;
   limits.max_duration_ms = 1000;
   limits.notice_ms = 100;
@@ -108,7 +109,7 @@ TEST_CASE("a budget that is not set never warns", "[limits]") {
 }
 
 TEST_CASE("a client that asked for no warnings gets none", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.audio_ms = 1000;
   limits.warn_percent = 100;
   Budget budget(limits, nullptr, 0);
@@ -119,7 +120,7 @@ TEST_CASE("a client that asked for no warnings gets none", "[limits]") {
 
 TEST_CASE("a user's shared limit ends the session that reaches it", "[limits]") {
   const auto account = std::make_shared<Account>();
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.user_tokens = 100;
   limits.user_audio_ms = 60'000;
   Budget one(limits, account, 0);
@@ -146,7 +147,7 @@ TEST_CASE("an audio frame does not update the shared total, but no millisecond i
 }
 
 TEST_CASE("each silence is warned once", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.idle_timeout_ms = 1000;
   limits.notice_ms = 300;
   Budget budget(limits, nullptr, 0);
@@ -164,7 +165,7 @@ TEST_CASE("each silence is warned once", "[limits]") {
 }
 
 TEST_CASE("a silence is warned at the earliest when half of it has passed", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.idle_timeout_ms = 1000;
   limits.notice_ms = 60'000;
   Budget budget(limits, nullptr, 0);
@@ -175,7 +176,7 @@ TEST_CASE("a silence is warned at the earliest when half of it has passed", "[li
 }
 
 TEST_CASE("clients without warnings get none, and no work is done for them", "[limits]") {
-  BudgetLimits limits;
+  BudgetLimits limits = usual_limits();
   limits.max_duration_ms = 1000;
   limits.notice_ms = 100;
   limits.tokens = 10;
@@ -187,7 +188,7 @@ TEST_CASE("clients without warnings get none, and no work is done for them", "[l
 }
 
 TEST_CASE("a session that has used its tokens is warned and ends with policy", "[limits][P2]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.budget.tokens = 10;
   Stage stage(options, true);
   stage.open();
@@ -211,7 +212,7 @@ TEST_CASE("a session that has used its tokens is warned and ends with policy", "
 }
 
 TEST_CASE("transcriptions count as well, once for each part", "[limits]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.budget.tokens = 10;
   Stage stage(options);
   stage.open();
@@ -227,7 +228,7 @@ TEST_CASE("transcriptions count as well, once for each part", "[limits]") {
 }
 
 TEST_CASE("audio counts by its bytes in both directions, also in items", "[limits]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.budget.audio_ms = 3000;
   Stage stage(options, true);
   stage.open();
@@ -291,7 +292,7 @@ TEST_CASE("a finished response's usage is in the journal before the client has i
 }
 
 TEST_CASE("microphone frames do not count as activity, answers do", "[limits]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.idle_timeout_ms = 1000;
   options.ending_notice_ms = 200;
   Stage stage(options, true);
@@ -338,7 +339,7 @@ TEST_CASE("counts of a damaged journal do not overflow", "[limits]") {
 
 TEST_CASE("a session that journals too much in a minute ends, and the minute passes",
           "[limits][P11]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.idle_timeout_ms = options.max_duration_ms = 0;
   options.budget.journal_bytes_per_minute = 2'000;
   Stage stage(options);
@@ -362,7 +363,7 @@ TEST_CASE("a session that journals too much in a minute ends, and the minute pas
 }
 
 TEST_CASE("provider events count for the journal limit like client events", "[limits][P11]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.budget.journal_bytes_per_minute = 2'000;
   Stage stage(options);
   stage.open();
@@ -385,7 +386,7 @@ TEST_CASE("a session ends by the limit that it shares with others", "[limits][P1
     std::optional<Limit> ends;
   };
   const auto judge = std::make_shared<Judge>();
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.budget.shared_journal = judge;
   Stage stage(options);
   stage.open();
@@ -399,7 +400,7 @@ TEST_CASE("a session ends by the limit that it shares with others", "[limits][P1
 }
 
 TEST_CASE("a session that is faster than the disk waits, and only it", "[limits][P11]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.journal_share_bytes = 1'000;
   Stage fast(options);
   fast.open();

@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 
+#include "tests/session/options.hpp"
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -47,7 +48,7 @@ class Chaos {
 
  private:
   SessionOptions options() {
-    SessionOptions options;
+    SessionOptions options = usual_options();
     if (!one_in(5)) options.resume_window_ms = 20'000;
     if (!one_in(6)) options.reconnect = {20, 0, 5'000, 7};
     if (one_in(2)) options.rotate_after_ms = 15'000;

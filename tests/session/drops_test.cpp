@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 #include "tests/support/rounds.hpp"
 
@@ -148,7 +149,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
   const auto chance = [&random](double p) {
     return std::uniform_real_distribution<>(0, 1)(random) < p;
   };
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.resume_window_ms = 30'000;
   options.reconnect = {20, 200, 2000, seed};
   options.rotate_after_ms = 20 * 60'000;

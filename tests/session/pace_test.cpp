@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -128,7 +129,7 @@ TEST_CASE("a rate beyond all disks, and one of a byte, are counted as they are",
 
 TEST_CASE("a new session is read later if the user's other sessions have flooded",
           "[limits][P11]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.users_pace = account(4'000);
   Stage first(options);
   first.open();
@@ -143,7 +144,7 @@ TEST_CASE("a new session is read later if the user's other sessions have flooded
 }
 
 TEST_CASE("a client that floods is read later, and its words are all taken", "[limits][P1][P11]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.journal_bytes_per_second = 4'000;  // a burst of 1,000
   Stage stage(options);
   stage.open();

@@ -1,4 +1,5 @@
 // Events that a session relays, holds back, answers itself and adds.
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -65,7 +66,7 @@ TEST_CASE("client messages before the upstream connection exists are held", "[D1
 }
 
 TEST_CASE("the token's configuration is sent before any client message", "[session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.session_config_json = R"({"instructions":"Be brief."})";
   Stage stage(options);
   stage.client(R"({"type":"response.create"})");
@@ -140,7 +141,7 @@ TEST_CASE("bad input from a client is answered, not forwarded, and the session g
 
 TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
   for (const bool asked : {false, true}) {
-    Stage stage({}, asked);
+    Stage stage(usual_options(), asked);
     stage.open();
     stage.provider(committed);
     stage.provider(transcribed);

@@ -1,6 +1,7 @@
 // Conversations whose upstream connection is lost or replaced; shared by the tests of both.
 #pragma once
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 namespace verbatim::session::test {
@@ -8,7 +9,7 @@ namespace verbatim::session::test {
 inline const LinkEnd lost{false, 0, "reset"};
 
 inline SessionOptions with_reconnect() {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.reconnect = {3, 200, 5000, 7};
   return options;
 }

@@ -1,4 +1,5 @@
 // A client loses its connection and resumes (P8).
+#include "tests/session/options.hpp"
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -8,7 +9,7 @@ using namespace verbatim::session::test;
 namespace {
 
 SessionOptions with_window(std::int64_t ms = 30'000) {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.resume_window_ms = ms;
   return options;
 }

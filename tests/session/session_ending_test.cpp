@@ -1,4 +1,5 @@
 // Every way in which a session ends, and the records that it leaves.
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 #include "tests/support/memory_spill.hpp"
 
@@ -8,7 +9,7 @@ using namespace verbatim::session::test;
 
 TEST_CASE("reading stops on the fast side when the slow side's queue is full",
           "[P11][D12][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.client_queue_bytes_max = 2000;
   options.upstream_queue_bytes_max = 2000;
   Stage stage(options);
@@ -28,7 +29,7 @@ TEST_CASE("reading stops on the fast side when the slow side's queue is full",
 
 TEST_CASE("a client that does not read the errors about its own messages is no longer read",
           "[P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.client_queue_bytes_max = 2000;
   Stage stage(options);
   stage.open();
@@ -52,7 +53,7 @@ TEST_CASE("a client that does not read the errors about its own messages is no l
 
 TEST_CASE("a client that never reads is ended as slow, one that reads slowly is not",
           "[P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.client_queue_bytes_max = 10;
   options.slow_client_timeout_ms = 1000;
   Stage stage(options);
@@ -71,7 +72,7 @@ TEST_CASE("a client that never reads is ended as slow, one that reads slowly is 
 }
 
 TEST_CASE("a queue that waits for the disk is not held against the client", "[P6][P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.client_queue_bytes_max = 10;
   options.slow_client_timeout_ms = 1000;
   Stage stage(options);
@@ -103,7 +104,7 @@ TEST_CASE("reading stops on both sides while the journal's queue is more than ha
 }
 
 TEST_CASE("microphone frames do not count as activity, speech does", "[D13][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.idle_timeout_ms = 10'000;
   Stage stage(options);
   stage.open();
@@ -119,7 +120,7 @@ TEST_CASE("microphone frames do not count as activity, speech does", "[D13][sess
 }
 
 TEST_CASE("a session ends at its longest duration", "[P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.max_duration_ms = 60'000;
   options.idle_timeout_ms = 600'000;
   Stage stage(options);
@@ -130,7 +131,7 @@ TEST_CASE("a session ends at its longest duration", "[P11][session]") {
 }
 
 TEST_CASE("a client that asked for it is warned once before the maximum duration", "[session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.max_duration_ms = 100'000;
   options.ending_notice_ms = 60'000;
   Stage stage(options, true);
@@ -146,7 +147,7 @@ TEST_CASE("a client that asked for it is warned once before the maximum duration
 }
 
 TEST_CASE("a client that asked for it is notified that the server stops", "[P2][session]") {
-  Stage stage({}, true);
+  Stage stage(usual_options(), true);
   stage.open();
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);
   const json ending = only(stage.drain_client());
@@ -155,7 +156,7 @@ TEST_CASE("a client that asked for it is notified that the server stops", "[P2][
 }
 
 TEST_CASE("a provider that accepts and sends nothing is given up", "[P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.created_timeout_ms = 500;
   Stage stage(options);
   stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -219,7 +220,7 @@ TEST_CASE("speech of a client that leaves in mid-speech is committed and transcr
 }
 
 TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.transcription_grace_ms = 2'000;
   Stage stage(options);
   stage.open();
@@ -340,7 +341,7 @@ TEST_CASE("after a later failure of the journal, unsynced text is not sent", "[P
 
 TEST_CASE("an end that the journal does not take is not announced as kept", "[P1][P6][session]") {
   const bool refuses = GENERATE(true, false);
-  Stage stage({}, true);
+  Stage stage(usual_options(), true);
   stage.open();
   stage.journal.sync();
   stage.drain_client();
@@ -364,7 +365,7 @@ TEST_CASE("an end is kept when its record is durable, and not before", "[P1][P2]
 }
 
 TEST_CASE("an ending held by disk trouble does not delay the client's close", "[P2][P6]") {
-  Stage stage({}, true);
+  Stage stage(usual_options(), true);
   stage.open();
   stage.provider(first_delta);
   stage.journal.broken = true;  // the journal still accepts rows
@@ -377,7 +378,7 @@ TEST_CASE("an ending held by disk trouble does not delay the client's close", "[
 }
 
 TEST_CASE("verbatim.end finalises and is answered once that is durable", "[session]") {
-  Stage stage({}, true);
+  Stage stage(usual_options(), true);
   stage.open();
   stage.client(R"({"type":"verbatim.end"})");
   REQUIRE(stage.session.reason() == CloseReason::client_ended);

@@ -1,6 +1,7 @@
 // The times that a session records when its clock is set back, and the playing time of its answers.
 #include <catch2/catch.hpp>
 
+#include "tests/session/options.hpp"
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -27,7 +28,7 @@ TEST_CASE("nothing in an attempt happens before the attempt began", "[P2][times]
   MemoryJournal journal;
   SessionIdentity identity{"sess_t", 7, 1};
   identity.started_at = 9'000'000;
-  RealtimeSession session(identity, {}, journal, {1'000'000, 0});
+  RealtimeSession session(identity, usual_options(), journal, {1'000'000, 0});
   session.end(CloseReason::client_closed, "", {1'000'001, 1});
   CHECK(journal.endings.back().ended_at == 9'000'000);
 }

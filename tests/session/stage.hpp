@@ -9,6 +9,7 @@
 
 #include "session/protocol/event_reader.hpp"
 #include "session/realtime_session.hpp"
+#include "tests/session/options.hpp"
 #include "tests/support/memory_journal.hpp"
 
 namespace verbatim::session::test {
@@ -43,7 +44,7 @@ inline constexpr const char* transcribed =
 
 /// A session with both peers, which the test plays.
 struct Stage {
-  explicit Stage(SessionOptions given = {}, bool extension_events = false,
+  explicit Stage(SessionOptions given = usual_options(), bool extension_events = false,
                  const Dialect* dialect = nullptr)
       : session({"sess_t", 7, 1, extension_events, dialect}, std::move(given), journal, clock) {}
 

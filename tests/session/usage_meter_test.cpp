@@ -92,7 +92,8 @@ TEST_CASE("the client's format counts if the provider never names one", "[P9][me
   CHECK(meter.audio().input_ms == 3'000);
 
   Meter with_format;
-  with_format.configured("session.created", session_event("session.created", pcm(24000), pcm(24000)));
+  with_format.configured("session.created",
+                         session_event("session.created", pcm(24000), pcm(24000)));
   with_format.client_sent("session.update", update);  // it may be refused
   with_format.client_sent(appended, append(48'000 * 3));
   CHECK(with_format.audio().input_ms == 3'000);

@@ -25,9 +25,11 @@ function documentedKeys() {
   return keys;
 }
 
-/** Names in the table of config/keys.cpp; a secret is declared with its file. */
+const declarations = files.filter((file) => /^config\/keys_\w+\.cpp$/.test(file));
+
+/** Names in the tables of config/keys_*.cpp; a secret is declared with its file. */
 function declaredKeys() {
-  const text = textOf('config/keys.cpp');
+  const text = declarations.map(textOf).join('\n');
   return [...text.matchAll(/\b(key|add_secret)\((?:table, )?\s*"(\w+\.\w+)"/g)].flatMap(([, kind, name]) =>
     kind === 'add_secret' ? [name, `${name}_file`] : [name],
   );
@@ -38,10 +40,19 @@ const declared = new Set(declaredKeys());
 const sections = new Set([...declared].map((name) => name.split('.')[0]));
 
 test('the declaration of the settings is understood', () => {
-  assert.ok(declared.size > 100, `found ${declared.size} keys in config/keys.cpp`);
-  const calls = codeOf('config/keys.cpp').match(/\b(key|add_secret)\(/g).length;
-  const helpers = 2 + 2; // the two functions themselves, and what add_secret calls
-  assert.equal(declaredKeys().filter((name) => !name.endsWith('_file') || !declared.has(name.replace(/_file$/, ''))).length, calls - helpers);
+  assert.ok(declared.size > 100, `found ${declared.size} keys in ${declarations.join(', ')}`);
+  const calls = declarations.map(codeOf).join('\n').match(/\b(key|add_secret)\(/g).length;
+  assert.equal(declaredKeys().filter((name) => !name.endsWith('_file') || !declared.has(name.replace(/_file$/, ''))).length, calls);
+});
+
+test('a section of the configuration is taken from Settings, which has the defaults', () => {
+  const names = [...textOf('config/settings.hpp').matchAll(/^  (\w+) \w+;$/gm)].map(([, type]) => type).filter((type) => new RegExp(`^struct ${type} {`, 'm').test(textOf('config/settings.hpp')));
+  assert.ok(names.length > 12, `found the sections ${names}`);
+  const bare = new RegExp(`\\bconfig::(${names.join('|')}) \\w+(;|{)`, 'g');
+  const places = files
+    .filter((file) => /\.cpp$/.test(file))
+    .flatMap((file) => [...codeOf(file).matchAll(bare)].map((match) => `${file}:${lineAt(codeOf(file), match.index)}: ${match[0]}`));
+  assert.deepEqual(places, [], report('Sections without the defaults', places, 'Write `= config::Settings().server` or the like.'));
 });
 
 test('every key in config/verbatim.toml is declared, those that are commented out as well', () => {

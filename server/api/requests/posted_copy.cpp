@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/json/view.hpp"
 #include "server/api/requests/json_body.hpp"
 #include "server/api/requests/posted_turn.hpp"
@@ -33,6 +34,7 @@ std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
 /// Half of a surrogate pair, which is no character, becomes U+FFFD. A writer that cuts text by
 /// UTF-16 units makes such halves. The length stays. Precondition: the text is JSON.
 std::string without_halves(std::string_view text) {
+  VERBATIM_EXPECTS_SLOW(!verbatim::json::check(text));
   std::string whole(text);
   const auto is_half = [](std::optional<unsigned> unit, unsigned first) {
     return unit && *unit >= first && *unit < first + 0x400;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ids.hpp"
+#include "base/json/dump.hpp"
 #include "server/api/requests/json_body.hpp"
 #include "session/policy/known_members.hpp"
 
@@ -25,7 +26,7 @@ Result<std::string> read_identifier(const std::string& name, const json& value) 
 
 Result<std::string> read_metadata(const std::string& name, const json& value) {
   if (!value.is_object()) return invalid("'" + name + "' must be an object.");
-  std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string text = dump(value);
   if (text.size() > metadata_bytes_max)
     return Refusal(
         problem(413, "too large",

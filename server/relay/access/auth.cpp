@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
+#include "base/json/dump.hpp"
 #include "server/net/proxies.hpp"
 
 namespace verbatim::server {
@@ -171,7 +173,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
   if (claims.session_open) payload["open"] = true;
   if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
   if (!claims.model.empty()) payload["model"] = claims.model;
-  const std::string body = base64url(payload.dump(-1, ' ', false, json::error_handler_t::replace));
+  const std::string body = base64url(dump(payload));
   return std::string(token_prefix) + body + "." + base64url(hmac_sha256(token_secret_, body));
 }
 

@@ -3,51 +3,20 @@
 #include <algorithm>
 
 #include "base/ascii.hpp"
+#include "base/url.hpp"
 
 namespace verbatim::server {
 
-namespace {
-
-bool is_number(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Whether `text` is a host name, an IPv4 address, or an IPv6 address in brackets.
-bool is_host(std::string_view text) {
-  const bool bracketed = text.size() > 2 && text.front() == '[' && text.back() == ']';
-  if (bracketed) text = text.substr(1, text.size() - 2);
-  return !text.empty() && std::all_of(text.begin(), text.end(), [bracketed](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-           (bracketed ? c == ':' : c == '-' || c == '_');
-  });
-}
-
-}  // namespace
-
 std::optional<std::string> normal_origin(std::string_view text) {
-  std::string origin = lower_case(text);
-  const std::size_t scheme_end = origin.find("://");
-  if (scheme_end == std::string::npos) return std::nullopt;
-  const std::string scheme = origin.substr(0, scheme_end);
-  const bool known = scheme == "http" || scheme == "https";
-  const bool is_name = !scheme.empty() && std::all_of(scheme.begin(), scheme.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-  });
-  if (!is_name) return std::nullopt;
-  std::string host = origin.substr(scheme_end + 3);
-  std::string port;
-  const std::size_t colon = host.find(':', host.starts_with('[') ? host.find(']') : 0);
-  if (colon != std::string::npos) {
-    port = host.substr(colon + 1);
-    host.resize(colon);
-    if (!is_number(port)) return std::nullopt;
-  }
-  // Apps have their own schemes, whose hosts follow no common rule.
-  if (known ? !is_host(host) : host.find_first_of("/?#@ ") != std::string::npos)
+  if (text.ends_with(':')) return std::nullopt;  // an origin has a port or none
+  const auto url = parse_url(text);
+  if (!url || url->user_info || !url->path.empty() || !url->query.empty() || !url->fragment.empty())
     return std::nullopt;
-  if (known && port == (scheme == "https" ? "443" : "80")) port.clear();
-  return scheme + "://" + host + (port.empty() ? "" : ":" + port);
+  const bool known = url->scheme == "http" || url->scheme == "https";
+  // Apps have their own schemes, whose hosts follow no common rule.
+  if (known && !is_host(url->host)) return std::nullopt;
+  const bool usual = known && url->port == (url->scheme == "https" ? "443" : "80");
+  return url->scheme + "://" + authority(lower_case(url->host), usual ? "" : url->port);
 }
 
 OriginRules::OriginRules(const std::vector<std::string>& allowed, const std::string& public_url) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "storage/store/token_store.hpp"
 

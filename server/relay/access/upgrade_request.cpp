@@ -40,31 +40,31 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
 
 }  // namespace
 
-std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
-                                                         const Authenticator& authenticator,
-                                                         const OriginRules& origins, TimeMs now) {
-  if (auto refused = bad_handshake(request)) return std::move(*refused);
+Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authenticator& authenticator,
+                                     const OriginRules& origins, TimeMs now) {
+  if (auto refused = bad_handshake(request)) return Refusal(std::move(*refused));
   auto authenticated = authenticator.authenticate(request, now / 1000);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
     HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
     refused.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return refused;
+    return Refusal(std::move(refused));
   }
   const Principal& principal = std::get<Principal>(authenticated);
   if (!credential_of(request).in_header && !origins.admit(request)) {
-    return openai_error(
+    return Refusal(openai_error(
         403, "origin_not_allowed",
         "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
-            ". Add it to server.allowed_origins.");
+            ". Add it to server.allowed_origins."));
   }
   if (request.parameter("call_id")) {
-    return openai_error(400, "unsupported_parameter",
-                        "The query parameter 'call_id' is not supported: connect with 'model'.");
+    return Refusal(
+        openai_error(400, "unsupported_parameter",
+                     "The query parameter 'call_id' is not supported: connect with 'model'."));
   }
   const std::string_view intent = request.parameter("intent").value_or("conversation");
   if (intent != "conversation" && intent != "transcription") {
-    return openai_error(400, "invalid_intent",
-                        "'intent' must be 'conversation' or 'transcription'.");
+    return Refusal(
+        openai_error(400, "invalid_intent", "'intent' must be 'conversation' or 'transcription'."));
   }
   RealtimeCall call;
   call.user = principal.user;
@@ -80,14 +80,15 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
   }
   if (const auto asked = request.parameter("session")) {
     if (!is_valid_session_id(*asked)) {
-      return openai_error(400, "invalid_session_id",
-                          "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
+      return Refusal(
+          openai_error(400, "invalid_session_id",
+                       "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'."));
     }
     const bool bound = principal.claims && !principal.claims->session_open;
     if (bound && call.session_id != *asked) {
       // Do not reveal who owns the session, or whether it exists.
-      return openai_error(404, "session_not_found",
-                          "There is no such session, or the token is not for it.");
+      return Refusal(openai_error(404, "session_not_found",
+                                  "There is no such session, or the token is not for it."));
     }
     call.session_id = std::string(*asked);
   }
@@ -95,8 +96,8 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
     if (error != std::errc() || end != after->data() + after->size()) {
-      return openai_error(400, "invalid_after",
-                          "'after' must be the number of messages received so far.");
+      return Refusal(openai_error(400, "invalid_after",
+                                  "'after' must be the number of messages received so far."));
     }
     call.after = number;
   }
@@ -115,7 +116,7 @@ std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& requ
       offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
   if (const auto audio = request.parameter("audio")) {
     if (*audio != "binary" && *audio != "json") {
-      return openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'.");
+      return Refusal(openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'."));
     }
     // A client without verbatim.session cannot learn that binary audio was granted.
     call.binary_audio = *audio == "binary" && call.extension_events;

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "server/net/http_message.hpp"
+#include "server/net/result.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/origin.hpp"
 #include "session/protocol/dialect.hpp"
@@ -37,8 +37,7 @@ struct RealtimeCall {
   const session::Dialect* dialect = nullptr;  ///< null: the provider's own dialect
 };
 
-std::variant<RealtimeCall, HttpResponse> examine_upgrade(const HttpRequest& request,
-                                                         const Authenticator& authenticator,
-                                                         const OriginRules& origins, TimeMs now);
+Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authenticator& authenticator,
+                                     const OriginRules& origins, TimeMs now);
 
 }  // namespace verbatim::server

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json/dump.hpp"
 namespace verbatim::session {
 namespace {
 
@@ -45,7 +46,7 @@ CopyTurn turn_from(const Json& json) {
 std::string encode_turns(const std::vector<CopyTurn>& turns) {
   Json list = Json::array();
   for (const CopyTurn& turn : turns) list.push_back(turn_json(turn));
-  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return dump(list);
 }
 
 std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored) {

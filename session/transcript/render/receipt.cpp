@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
+#include "base/json/dump.hpp"
 #include "base/utf8.hpp"
 
 namespace verbatim::session {
@@ -12,8 +13,7 @@ namespace {
 std::string as_shown(const std::string& bytes) {
   if (utf8::is_valid(bytes)) return bytes;
   using Json = nlohmann::json;
-  return Json::parse(Json(bytes).dump(-1, ' ', false, Json::error_handler_t::replace))
-      .get<std::string>();
+  return Json::parse(dump(Json(bytes))).get<std::string>();
 }
 
 void add(std::string& form, std::string_view bytes) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/enum_names.hpp"
+#include "base/json/dump.hpp"
 #include "session/transcript/render/captions.hpp"
 
 namespace verbatim::session {
@@ -90,9 +91,7 @@ void walk(const TranscriptView& view, const OnTurn& on_turn, const OnCall& on_ca
 }
 
 /// Ids come from the provider and may be invalid UTF-8; bad bytes are replaced.
-std::string json_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string json_line(const Json& json) { return dump(json) + "\n"; }
 
 Json gaps_json(const std::vector<Gap>& gaps) {
   Json list = Json::array();

@@ -286,7 +286,27 @@ TEST_CASE("each byte is treated the same at every position of a long run", "[P11
       std::string run(size, 'a');
       run[at] = static_cast<char>(value);
       REQUIRE(u::plain_prefix(run) == (plain ? size : at));
+      REQUIRE(u::unescaped_prefix(run) == (plain || value >= 0x80 ? size : at));
       REQUIRE(u::is_valid(run) == (value < 0x80));
+    }
+  }
+}
+
+TEST_CASE("text in any language is checked to its last byte, wherever it is wrong", "[P11][json]") {
+  const std::string text = "{\"a\":\"\u4F60\u597D \u00e9\\u00e9 \U0001F600\",\"b\":[\"\u4F60\"]}";
+  REQUIRE_FALSE(js::check(text));
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    for (const char wrong : {'\xFF', '\x80', '\xC3', '\x01'}) {
+      std::string bytes = text;
+      if (bytes[at] == wrong) continue;
+      bytes[at] = wrong;
+      const auto fault = js::check(bytes);
+      REQUIRE(fault.has_value() != Json::accept(bytes));  // it may have become another character
+      if (!fault) continue;
+      // The first wrong character: it contains the byte, or it is what the byte left of another one.
+      CAPTURE(at, fault->offset);
+      REQUIRE(fault->offset <= at + 2);
+      REQUIRE(fault->offset + 4 > at);
     }
   }
 }

@@ -42,9 +42,8 @@ struct Table {
   /// The same, but its thread has not reached it yet.
   Connections::PermitPtr accept(const std::string& address) {
     auto taken = connections->take(address, thread.get_executor());
-    const auto* refusal = std::get_if<ConnectionRefusal>(&taken);
-    why = refusal ? std::optional(*refusal) : std::nullopt;
-    return refusal ? nullptr : std::get<Connections::PermitPtr>(taken);
+    why = taken ? std::nullopt : std::optional(taken.error());
+    return taken.value_or(nullptr);
   }
   std::vector<Connections::PermitPtr> take(int count, const std::string& address) {
     std::vector<Connections::PermitPtr> places;
@@ -286,7 +285,7 @@ TEST_CASE("a connection that was closed for another is counted once", "[connecti
 }
 
 TEST_CASE("without a setting an address has a quarter of all connections", "[connections]") {
-  config::Server server;
+  config::Server server = config::Settings().server;
   CHECK(connection_limits(server).of_one_address == 1024);
   server.connections_max = 100;
   CHECK(connection_limits(server).of_one_address == 25);

@@ -28,7 +28,8 @@ TEST_CASE("operations left by the acceptor at the end need no worker any more", 
   Nothing service;
   {
     Worker worker(metrics.tally(0));
-    Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr, {}, {1, 1},
+    Listener listener(control.get_executor(), {"127.0.0.1", 0}, nullptr,
+                      http_limits(verbatim::config::Settings().server), {1, 1},
                       {{worker.executor(), &service}}, log);
     listener.start();
     control.poll();

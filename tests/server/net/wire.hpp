@@ -11,6 +11,7 @@
 
 #include "server/net/body_source.hpp"
 #include "server/net/http_connection.hpp"
+#include "server/net/listener.hpp"
 
 namespace verbatim::server::test {
 
@@ -66,10 +67,9 @@ class Wire {
     near.set_option(tcp::no_delay(true));
     acceptor.accept(far);
     auto place = connections->take("127.0.0.1", context.get_executor());
-    asio::co_spawn(
-        context,
-        serve_connection(std::move(far), std::move(std::get<0>(place)), {}, limits, service, log),
-        rethrow);
+    asio::co_spawn(context,
+                   serve_connection(std::move(far), *std::move(place), {}, limits, service, log),
+                   rethrow);
     for (const std::string& piece : pieces) {
       error_code gone;
       asio::write(near, asio::buffer(piece), gone);
@@ -86,7 +86,7 @@ class Wire {
 
   Echo service;
   BodyMemory bodies{1024 * 1024, 64 * 1024};
-  HttpLimits limits;
+  HttpLimits limits = http_limits(config::Settings().server);
 
  private:
   static void rethrow(std::exception_ptr bug) {
@@ -99,8 +99,8 @@ class Wire {
   }
 
   Log log{{}};
-  std::shared_ptr<Connections> connections =
-      std::make_shared<Connections>(Connections::Limits{}, limits.proxies, log);
+  std::shared_ptr<Connections> connections = std::make_shared<Connections>(
+      connection_limits(config::Settings().server), limits.proxies, log);
 };
 
 inline std::vector<int> statuses(const std::string& answers) {

@@ -16,14 +16,14 @@ using session::Limit;
 constexpr std::int64_t minute = 60'000;
 
 config::Limits all_may(std::size_t bytes) {
-  config::Limits limits;
+  config::Limits limits = config::Settings().limits;
   limits.all_journal_bytes_per_minute = bytes;
   limits.journal_bytes_per_minute = 0;
   return limits;
 }
 
 config::Limits each_may(std::size_t bytes) {
-  config::Limits limits;
+  config::Limits limits = config::Settings().limits;
   limits.journal_bytes_per_minute = bytes;
   return limits;
 }
@@ -176,7 +176,7 @@ TEST_CASE("an owner that has sent too much waits until the minute is over", "[li
 }
 
 TEST_CASE("the sessions of one owner have one pace", "[limits][P11]") {
-  config::Limits limits;
+  config::Limits limits = config::Settings().limits;
   limits.journal_bytes_per_second = 1'000;
   JournalShares shares(limits);
   auto first = shares.open("bob", 0);

@@ -14,6 +14,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "server/net/listener.hpp"
 #include "server/net/tls.hpp"
@@ -71,8 +72,9 @@ class Door {
         service_(std::move(refusal)),
         files_(tls_dir.empty() ? CertificateFiles{} : ensure_self_signed(tls_dir)),
         tls_(tls_dir.empty() ? nullptr : server_context(files_)),
-        listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_, {},
-                  {100, 100}, {{worker_.executor(), &service_}}, log_) {
+        listener_(worker_.executor(), Endpoint{host, 0}, tls_dir.empty() ? nullptr : &tls_,
+                  http_limits(verbatim::config::Settings().server), {100, 100},
+                  {{worker_.executor(), &service_}}, log_) {
     listener_.start();
   }
   ~Door() { worker_.join(); }
@@ -127,7 +129,7 @@ Outcome dial(Door& door, verbatim::config::Upstream settings, const std::string&
 }
 
 verbatim::config::Upstream to(const std::string& url, const Door& door) {
-  verbatim::config::Upstream settings;
+  verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = url;
   settings.ca_file = door.files().certificate;
   return settings;
@@ -240,7 +242,7 @@ TEST_CASE("of a refusal's text only a code that is a plain word is repeated", "[
   for (const auto& [body, code] : refusals) {
     INFO(body);
     Door door("127.0.0.1", {}, body);
-    verbatim::config::Upstream settings;
+    verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
     settings.url = "ws://" + door.authority();
     settings.api_key = Secret(key);
     const Outcome outcome = dial(door, settings, "refused");
@@ -252,7 +254,7 @@ TEST_CASE("of a refusal's text only a code that is a plain word is repeated", "[
 
 TEST_CASE("the provider's credentials are known in each form in which a peer may repeat them",
           "[upstream][P10]") {
-  verbatim::config::Upstream settings;
+  verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.api_key = Secret("dXNlcjpodW50ZXIy");
   settings.auth = verbatim::config::UpstreamAuth::basic;
   settings.proxy = "http://me:prox1@127.0.0.1:1";
@@ -274,7 +276,7 @@ TEST_CASE("a provider that is not there is named", "[upstream]") {
     gone = door.authority();
   }
   Door here("127.0.0.1", {});
-  verbatim::config::Upstream settings;
+  verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = "ws://" + gone;
   const Outcome outcome = dial(here, settings);
   REQUIRE(outcome.failure);
@@ -288,7 +290,7 @@ TEST_CASE("a TLS handshake that stalls is given up", "[upstream][P11]") {
   asio::io_context context;
   asio::basic_socket_acceptor<tcp, Executor> mute(context.get_executor(),
                                                   {asio::ip::make_address("127.0.0.1"), 0});
-  verbatim::config::Upstream settings;
+  verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = "wss://127.0.0.1:" + std::to_string(mute.local_endpoint().port());
   settings.connect_timeout = std::chrono::milliseconds(100);
   const Outcome outcome = dial(door, settings);
@@ -412,7 +414,7 @@ TEST_CASE("a provider that chooses an extension or a subprotocol unasked is refu
   Door door("127.0.0.1", {});
   const auto outcome = [&door](const std::string& lines) {
     const Answering provider(door, lines);
-    verbatim::config::Upstream settings;
+    verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
     settings.url = provider.url();
     return dial(door, settings);
   };

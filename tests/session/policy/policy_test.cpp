@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -395,7 +396,7 @@ TEST_CASE("hidden fields are taken out of a response's copy, too", "[P10][policy
 }
 
 TEST_CASE("a client sees no hidden field in any event of the provider", "[P10][policy]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.policy.hidden = {"instructions"};
   Stage stage(options);
   stage.open();
@@ -426,7 +427,7 @@ TEST_CASE("with a hidden field an unreadable message is not shown", "[policy]") 
 }
 
 TEST_CASE("a session refuses by its policy, and goes on", "[policy]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.session_config_json = bound;
   options.policy.locked = {"bound"};
   options.policy.hidden = {"instructions"};

@@ -235,7 +235,7 @@ TEST_CASE("every recorded stream gives a beta client the same transcript", "[P9]
 TEST_CASE("a session with a beta client journals the same rows as with any other",
           "[P1][P9][dialect]") {
   Stage ga;
-  Stage beta({}, false, &beta_dialect());
+  Stage beta(usual_options(), false, &beta_dialect());
   const auto both = [&](const char* bytes) {
     ga.provider(bytes);
     beta.provider(bytes);
@@ -273,7 +273,7 @@ TEST_CASE("a session with a beta client journals the same rows as with any other
 
 TEST_CASE("the relay's own events reach a beta client, and its updates are counted correctly",
           "[P9][dialect]") {
-  Stage stage({}, true, &beta_dialect());
+  Stage stage(usual_options(), true, &beta_dialect());
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.client(R"({"type":"session.update","session":{"input_audio_transcription":null}})");
   stage.provider(created_without_transcription);

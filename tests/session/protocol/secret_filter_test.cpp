@@ -1,6 +1,7 @@
 // The provider's key, which providers and gateways may repeat in error messages, is removed.
 #include "session/protocol/secret_filter.hpp"
 
+#include "tests/session/options.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -175,7 +176,7 @@ TEST_CASE("a new secret is hidden from then on, and an earlier one stays hidden"
 }
 
 TEST_CASE("a code that is the key is not stored, sent or shown", "[P10]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4711"});
   Stage stage(options);
   stage.open();
@@ -284,7 +285,7 @@ TEST_CASE("a key in JSON within a string is cut out, at any depth of escaping", 
 }
 
 TEST_CASE("the key is in no journaled event, wherever the provider put it", "[P10][P1]") {
-  SessionOptions options;
+  SessionOptions options = usual_options();
   options.secrets = std::make_shared<SecretFilter>(std::vector<std::string>{"sk-4/711"});
   Stage stage(options);
   stage.open();

@@ -15,7 +15,12 @@ using session::TurnStatus;
 
 namespace {
 
-const config::Posts limits{.turns_max = 3, .turn_bytes_max = 16};
+const config::Posts limits = [] {
+  config::Posts few = config::Settings().posts;
+  few.turns_max = 3;
+  few.turn_bytes_max = 16;
+  return few;
+}();
 
 PostedBody read(const std::string& body) {
   auto posted = read_posted_copy(body, limits);

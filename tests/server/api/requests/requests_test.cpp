@@ -6,6 +6,7 @@
 #include "server/relay/access/token_terms.hpp"
 #include "server/relay/access/upgrade_request.hpp"
 #include "session/protocol/dialect.hpp"
+#include "tests/session/options.hpp"
 
 using namespace verbatim;
 using namespace verbatim::server;
@@ -30,8 +31,7 @@ HttpRequest upgrade(HeaderList headers) {
 int status_of(const HttpRequest& request) {
   const Authenticator development({}, std::string(32, 's'), true);
   const auto examined = examine_upgrade(request, development, {}, 0);
-  const auto* refused = std::get_if<HttpResponse>(&examined);
-  return refused ? refused->status : 101;
+  return examined ? 101 : examined.error().status;
 }
 
 const std::string key = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -113,7 +113,7 @@ TEST_CASE("a client selects beta by a header or a subprotocol", "[P9][http]") {
     const auto examined = examine_upgrade(
         upgrade({{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", key}, {name, value}}),
         development, {}, 0);
-    const auto& call = std::get<RealtimeCall>(examined);
+    const RealtimeCall& call = examined.value();
     REQUIRE((call.protocol.empty() || call.protocol == "realtime"));
     return call.dialect;
   };
@@ -198,7 +198,7 @@ TEST_CASE("the terms of a token are checked, and an error names its place", "[ht
 TEST_CASE("a token's terms take the place of the configuration's, limits only downwards",
           "[policy][limits]") {
   const auto settings = strict();
-  session::SessionOptions plain;
+  session::SessionOptions plain = session::test::usual_options();
   apply_terms(settings, {}, plain);
   CHECK(plain.policy.locked == std::vector<std::string>{"tools"});
   CHECK(plain.budget.tokens == 1000);
@@ -206,12 +206,13 @@ TEST_CASE("a token's terms take the place of the configuration's, limits only do
   const auto read = read_client_secret_request(
       R"({"verbatim":{"policy":{"locked":"bound"},"limits":{"tokens":10,"max_duration":5}}})",
       settings);
-  session::SessionOptions own;
+  session::SessionOptions own = session::test::usual_options();
   apply_terms(settings, read.value().terms, own);
   CHECK(own.policy.locked == std::vector<std::string>{"bound"});
   CHECK(own.budget.tokens == 10);
   CHECK(own.max_duration_ms == 5000);
-  session::SessionOptions older;  // the configuration has become stricter since
+  session::SessionOptions older =
+      session::test::usual_options();  // the configuration has become stricter since
   apply_terms(settings, R"({"limits":{"tokens":5000}})", older);
   CHECK(older.budget.tokens == 1000);
 }

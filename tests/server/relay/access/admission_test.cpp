@@ -58,7 +58,7 @@ using Admitted = std::variant<Permit, NotAdmitted>;
 /// One door, with a limit of 100 tokens a day.
 struct Door {
   static config::Limits limits() {
-    config::Limits limits;
+    config::Limits limits = config::Settings().limits;
     limits.user_tokens = 100;
     return limits;
   }

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/base64.hpp"
 #include "base/crypto.hpp"
 
 using namespace verbatim;

@@ -98,8 +98,7 @@ TEST_CASE("an origin is asked where a page can have connected by itself, and now
     request.headers.emplace_back("Sec-WebSocket-Version", "13");
     request.headers.emplace_back("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
     const auto examined = examine_upgrade(request, by, listed(), 1);
-    const auto* refused = std::get_if<HttpResponse>(&examined);
-    return refused ? refused->status : 101;
+    return examined ? 101 : examined.error().status;
   };
   const auto with = [](HttpRequest request, const char* name, const std::string& value) {
     request.headers.emplace_back(name, value);

@@ -1,0 +1,72 @@
+// Declares the settings of metrics, logs, webhooks, the simulator and tests.
+#include "config/declare.hpp"
+
+namespace verbatim::config {
+
+using namespace std::chrono_literals;
+using S = Settings;
+
+std::vector<Key> make_operator_keys() {
+  return {
+      key("metrics.listen", &S::metrics, &Metrics::listen, {}, endpoint(true),
+          "A separate address for /metrics, plain HTTP. Empty: on server.listen."),
+      key("log.level", &S::log, &LogOptions::level, LogOptions{}.level,
+          choice<LogLevel>({{"debug", LogLevel::debug},
+                            {"info", LogLevel::info},
+                            {"warn", LogLevel::warn},
+                            {"error", LogLevel::error}}),
+          "debug adds a line for each state a session passes through. No level logs what is said."),
+      key("log.format", &S::log, &LogOptions::format, LogOptions{}.format,
+          choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}}),
+          "json for machines that collect logs."),
+      key("log.lines_per_second", &S::log, &LogOptions::lines_per_second,
+          LogOptions{}.lines_per_second, number<std::size_t>(0, 1'000'000),
+          "Log lines a second of each kind that peers without credentials can cause (refused "
+          "upgrades, failed TLS handshakes, bad PROXY headers), so that they cannot fill the "
+          "disk. Further lines are counted, and the number is logged a second later; the metrics "
+          "count all. 0: no limit."),
+      watched(
+          key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
+              "URLs to call when something has happened to a session: docs/webhooks.md. The secret "
+              "signs the calls (Standard Webhooks). Its file holds it as `whsec_...`; during a "
+              "change both secrets, the new one first. More members: name (for logs and metrics); "
+              "events (default: all but turn.completed); allow_private (allows http, and addresses "
+              "of this machine or a private network; refused otherwise, so that a URL cannot point "
+              "at what only this machine can reach)."),
+          files_of_targets),
+      key("webhook.timeout", &S::webhook, &Webhook::timeout, 10s, duration(100ms, 5min),
+          "Time for one call, from the name lookup to the end of the answer."),
+      key("webhook.settle", &S::webhook, &Webhook::settle, 2s, duration(0s, 10min),
+          "How long session.ended waits, since other writers post their copies in the moments "
+          "after the end."),
+      key("webhook.retry_min", &S::webhook, &Webhook::retry_min, 1s, duration(10ms, 1h),
+          "The pause before the second try. It doubles with each further one, with random "
+          "spread, so that not all calls come at once."),
+      key("webhook.retry_max", &S::webhook, &Webhook::retry_max, 10min, duration(10ms, day),
+          "The longest pause."),
+      key("webhook.tries_max", &S::webhook, &Webhook::tries_max, 16, number<std::size_t>(1, 1000),
+          "After this many tries a message is a dead letter: `verbatim webhooks list`, `verbatim "
+          "webhooks redrive`."),
+      key("webhook.body_bytes_max", &S::webhook, &Webhook::body_bytes_max, MiB,
+          bytes(KiB, 64 * MiB),
+          "A call with a longer body is sent without its transcript, and says so."),
+      key("simulator.recordings_dir", &S::simulator, &Simulator::recordings_dir, {},
+          path("a directory, or nothing"),
+          "Recorded conversations for the built-in provider. Empty: it plays a scripted one."),
+      key("simulator.profile", &S::simulator, &Simulator::profile, "openai",
+          choice<std::string>({{"openai", "openai"},
+                               {"azure", "azure"},
+                               {"xai", "xai"},
+                               {"inworld", "inworld"},
+                               {"speech-to-speech", "speech-to-speech"},
+                               {"vllm-omni", "vllm-omni"}}),
+          "The provider that the built-in one plays (docs/providers.md)."),
+      key("testing.forward_before_commit", &S::testing, &Testing::forward_before_commit, false,
+          boolean(),
+          "UNSAFE, never for use: relays text before it is stored, so that a crash loses text "
+          "that a client has received. With it the tests of write-ahead must fail. Refused "
+          "unless server.listen is a loopback address."),
+  };
+}
+
+}  // namespace verbatim::config

@@ -1,0 +1,131 @@
+// Declares the settings of the journal, the store, posted copies and event streams.
+#include "config/declare.hpp"
+
+namespace verbatim::config {
+
+using namespace std::chrono_literals;
+using S = Settings;
+
+std::vector<Key> make_storage_keys() {
+  return {
+      key("journal.durability", &S::journal, &Journal::durability, Durability::power,
+          choice<Durability>({{"power", Durability::power}, {"process", Durability::process}}),
+          "What the journal survives. `power` syncs each batch to the disk. `process` leaves "
+          "that to the operating system: a crash of the program loses nothing, but a power cut "
+          "may."),
+      key("journal.queue_bytes_max", &S::journal, &Journal::queue_bytes_max, 64 * MiB,
+          bytes(64 * KiB, 16 * GiB),
+          "Data that waits for the disk. Beyond it nothing more is read from client or provider."),
+      key("journal.batch_rows_max", &S::journal, &Journal::batch_rows_max, 1'000,
+          number<std::size_t>(1, 100'000),
+          "Rows and bytes of one commit, at most, so that no commit takes long."),
+      key("journal.batch_bytes_max", &S::journal, &Journal::batch_bytes_max, MiB,
+          bytes(4 * KiB, 64 * MiB), with_the_last),
+      key("journal.busy_timeout", &S::journal, &Journal::busy_timeout, 2s, duration(0s, 1min),
+          "How long to wait for another process that locks the database (`verbatim sessions`, a "
+          "backup)."),
+      key("journal.full_retry", &S::journal, &Journal::full_retry, 2s, duration(10ms, 10min),
+          "How long conversations wait while the disk is full or locked. Then they go on in "
+          "storage.fallback_dir, or end with storage_failure. The held data is retried until it "
+          "is written, so the relay recovers from a full disk by itself."),
+      key("journal.slow_commit", &S::journal, &Journal::slow_commit, 1s, duration(10ms, 1min),
+          "While one commit takes longer than this, new conversations are refused."),
+      key("journal.stuck_commit", &S::journal, &Journal::stuck_commit, 10s, duration(100ms, 10min),
+          "A commit or a checkpoint that takes longer than this plus busy_timeout counts as "
+          "failed: the disk does not answer."),
+      key("journal.wal_checkpoint_bytes", &S::journal, &Journal::wal_checkpoint_bytes, 16 * MiB,
+          bytes(64 * KiB, 4 * GiB),
+          "The write-ahead log is checkpointed (copied into the database) all the time. When it "
+          "has grown to this size, it is written from its beginning again."),
+      key("journal.log_bytes_max", &S::journal, &Journal::log_bytes_max, 256 * MiB,
+          bytes(64 * KiB, 1024 * GiB),
+          "A reader that keeps a transaction open (a backup, another program's) keeps the log "
+          "from being written from its beginning, so that it grows. Beyond this size `/readyz` "
+          "(still 200), the metrics and the log warn and name the reader. Beyond twice this size "
+          "new conversations are refused until the reader is gone. A start reads a log of this "
+          "size in about a third of a second. Keep it well above wal_checkpoint_bytes."),
+      key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
+          "While the log is larger than log_bytes_max, a read by the server itself (a list, an "
+          "export) that lasts longer than this is aborted and answered with 503."),
+      key("storage.fallback_dir", &S::storage, &Storage::fallback_dir, {},
+          path("a directory, or nothing"),
+          "A directory on another disk, where journaling goes on if a write or a sync fails, or "
+          "the disk stays full. New conversations are refused until journaling returns: after a "
+          "full disk when there is room, after a failed write or sync at the next start. Empty: "
+          "all conversations end; after a failed write or sync the program ends too, so that a "
+          "restart recovers."),
+      key("storage.free_space_warn", &S::storage, &Storage::free_space_warn, GiB,
+          bytes(0, 1024 * GiB),
+          "Below this much free space the log and the metrics warn; at most a fifth of the disk."),
+      key("storage.free_space_min", &S::storage, &Storage::free_space_min, 256 * MiB,
+          bytes(0, 1024 * GiB),
+          "Below this much free space new conversations are refused, so that running ones can "
+          "end well; at most a twentieth of the disk."),
+      key("storage.ballast", &S::storage, &Storage::ballast, 64 * MiB, bytes(0, 16 * GiB),
+          "Size of a file in server.data_dir that is deleted when the disk is full, to make room "
+          "for the conversations that run; at most a 32nd of the disk. 0: no file."),
+      key("storage.retention", &S::storage, &Storage::retention, 0s, duration(0s, 36'500 * day),
+          "Sessions whose last attempt ended longer ago than this are erased, as by DELETE. If "
+          "only other writers posted to a session, the last post counts. The check interval is a "
+          "tenth of this time, from one second to ten minutes. 0s: sessions are kept for ever."),
+      key("posts.per_minute", &S::posts, &Posts::per_minute, 600, number<std::size_t>(0, 1'000'000),
+          "Posts a minute to one session by its other writers (a browser, an agent). 0: no "
+          "limit. A writer that posts turn by turn needs several at once. Client tokens get "
+          "half, counted apart, so that they cannot keep out the back end's copies."),
+      key("posts.turns_max", &S::posts, &Posts::turns_max, 10'000,
+          number<std::size_t>(1, 1'000'000),
+          "Turns of one post, so that one request cannot take long to merge."),
+      key("posts.turn_bytes_max", &S::posts, &Posts::turn_bytes_max, 64 * KiB, bytes(KiB, 16 * MiB),
+          "The text of one turn. An hour of speech has about as much."),
+      key("posts.copies_max", &S::posts, &Posts::copies_max, 10'000,
+          number<std::size_t>(1, 1'000'000),
+          "Different copies of one attempt. All of them are kept, and merged. Client tokens may "
+          "fill half of this and of the next two, so that there is always room for the back "
+          "end's copies."),
+      key("posts.attempt_turns_max", &S::posts, &Posts::attempt_turns_max, 100'000,
+          number<std::size_t>(1, 10'000'000),
+          "Turns of all copies of one attempt together. Each post merges them, which takes "
+          "longer the more there are. A post that would exceed this is refused (413), and "
+          "nothing of it is kept."),
+      key("posts.attempt_bytes_max", &S::posts, &Posts::attempt_bytes_max, 64 * MiB,
+          bytes(KiB, 4 * GiB),
+          "Bytes of all copies of one attempt together, as they are stored. Merging takes "
+          "several times that much memory."),
+      key("posts.client_turns_max", &S::posts, &Posts::client_turns_max, 10'000,
+          number<std::size_t>(1, 10'000'000),
+          "Turns of all posts with one client token, counted since the start; a copy that is "
+          "already kept does not count. A browser posts a conversation of an hour (some 500 "
+          "turns) a few times. The limit keeps the holder of a token from blocking the merging "
+          "thread for others. Beyond it: 413."),
+      key("posts.client_bytes_max", &S::posts, &Posts::client_bytes_max, 8 * MiB,
+          bytes(KiB, 4 * GiB), "The same in bytes, as they are stored."),
+      key("posts.merged_bytes_max", &S::posts, &Posts::merged_bytes_max, 32 * MiB,
+          bytes(0, 16 * GiB),
+          "Memory for copies and their merged result, counted in stored bytes of copies, so that "
+          "the next post or read of an attempt need not read them again. 0: none."),
+      key("events.watchers_max", &S::events, &Events::watchers_max, 1'000,
+          number<std::size_t>(0, 1'000'000),
+          "Subscribers to event streams (GET /v1/sessions/{id}/events) at once. Each keeps a "
+          "connection open. One more gets 503."),
+      key("events.watchers_per_session_max", &S::events, &Events::watchers_per_session_max, 32,
+          number<std::size_t>(1, 1'000'000),
+          "Subscribers of one session at once. One more gets 429."),
+      key("events.interval", &S::events, &Events::interval, 100ms, duration(1ms, 1min),
+          "The shortest time between two updates of a stream. Changes in between come together, "
+          "each turn as it stands then."),
+      key("events.heartbeat", &S::events, &Events::heartbeat, 15s, duration(100ms, 10min),
+          "Keepalive: a subscriber to whom nothing else is sent gets a comment this often, since "
+          "proxies close silent connections."),
+      key("events.write_timeout", &S::events, &Events::write_timeout, 30s, duration(100ms, 10min),
+          "A subscriber that reads nothing for this long is disconnected. It can resume."),
+      key("events.connection_max", &S::events, &Events::connection_max, 1h,
+          duration(100ms, 7 * day),
+          "The longest connection of a subscriber. It can resume; its permission is then checked "
+          "again."),
+      key("capture.dir", &S::capture, &Capture::dir, {}, path("a directory, or nothing"),
+          "Every connection's events are written here as JSON Lines, for `verbatim replay` and "
+          "`simulate`. They hold what was said, audio included. Empty: off."),
+  };
+}
+
+}  // namespace verbatim::config
