@@ -61,11 +61,11 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
 // ---- The client ----
 
 Changes RealtimeSession::client_said(Message message, Moment now) {
-  handle_client(std::move(message), now);
+  handle_client(message, now);
   return take_changes();
 }
 
-void RealtimeSession::handle_client(Message message, Moment now) {
+void RealtimeSession::handle_client(Message& message, Moment now) {
   if (ended() || !client_.attached()) return;
   client_.received(message);
   const std::string_view type = peek_type(message.bytes);
@@ -237,8 +237,7 @@ std::optional<std::string> RealtimeSession::without_secrets(std::string_view mes
 }
 
 std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
-  const auto recorded =
-      journal_.record(std::move(event), transcript_, now.wall, client_.extension_events());
+  const auto recorded = journal_.record(event, transcript_, now.wall, client_.extension_events());
   if (!recorded) {
     finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;

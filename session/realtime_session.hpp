@@ -233,7 +233,7 @@ class RealtimeSession {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   // realtime_session.cpp: the client
-  void handle_client(Message message, Moment now);
+  void handle_client(Message& message, Moment now);
   void note(Changes more) { changes_ |= more; }
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});

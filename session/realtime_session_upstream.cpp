@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/assert.hpp"
 #include "session/protocol/event_reader.hpp"
 #include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
@@ -33,9 +32,8 @@ bool RealtimeSession::wants_dial(Moment now) const {
 }
 
 MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
-  const Outbox* const outbox = outbox_of(upstream);
-  VERBATIM_EXPECTS(outbox != nullptr && outbox->ready(journal_.durable()));
-  auto [message, of_conversation] = upstream_.take(upstream, transcript_, journal_.last());
+  auto [message, of_conversation] =
+      upstream_.take(upstream, journal_.durable(), transcript_, journal_.last());
   if (of_conversation && !unanswered_.empty()) unanswered_.sent(message);
   if (of_conversation && !settings_requests_.empty()) settings_requests_.sent(message);
   return std::move(message);

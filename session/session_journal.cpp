@@ -13,7 +13,7 @@ constexpr std::size_t always_room_for_bytes = 64 * 1024;
 
 }  // namespace
 
-std::optional<SessionJournal::Recorded> SessionJournal::record(Event event, Transcript& transcript,
+std::optional<SessionJournal::Recorded> SessionJournal::record(Event& event, Transcript& transcript,
                                                                TimeMs at, bool announces_turns) {
   if (auto* truncated = std::get_if<ItemTruncated>(&event.body)) {
     truncated->audio_sent_ms =

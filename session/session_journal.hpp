@@ -36,8 +36,9 @@ class SessionJournal {
     std::size_t bytes = 0;
   };
   /// Applies an event to the transcript and journals it. nullopt: the journal refused it.
+  /// `event`: completed with what the transcript knows, and bounded.
   /// `announces_turns`: remember the turns that became settled.
-  std::optional<Recorded> record(Event event, Transcript& transcript, TimeMs at,
+  std::optional<Recorded> record(Event& event, Transcript& transcript, TimeMs at,
                                  bool announces_turns);
   using SettledTurn = std::pair<std::string, Sequence>;
   bool has_settled_turns() const { return !settled_turns_.empty(); }

@@ -207,16 +207,18 @@ const Outbox* UpstreamLink::outbox_of(UpstreamId id) const {
   return const_cast<UpstreamLink*>(this)->find_outbox(id);
 }
 
-UpstreamLink::Taken UpstreamLink::take(UpstreamId id, const Transcript& transcript,
-                                       Sequence needs) {
+UpstreamLink::Taken UpstreamLink::take(UpstreamId id, Sequence durable,
+                                       const Transcript& transcript, Sequence needs) {
   Outbox* const outbox = find_outbox(id);
-  VERBATIM_EXPECTS(outbox != nullptr);
+  VERBATIM_EXPECTS(outbox != nullptr && outbox->ready(durable));
   const bool was_full = queue_full();
   MessagePtr taken = outbox->take();
-  if (is_next(id)) next_->feed(transcript, needs);
   if (was_full) note(Change::client_readable);
-  if (find_outbox(id)->head_needs() != 0) note(Change::awaits_journal);
-  return {std::move(taken), outbox == &outbox_};
+  const bool of_conversation = outbox == &outbox_;
+  if (!of_conversation && is_next(id)) next_->feed(transcript, needs);
+  // After the last message of a connection's own outbox, the conversation's first may wait.
+  if (!of_conversation || outbox->head_needs() != 0) note(Change::awaits_journal);
+  return {std::move(taken), of_conversation};
 }
 
 bool UpstreamLink::waits_for(Sequence durable) const {

@@ -97,7 +97,7 @@ class UpstreamLink {
 
   // --- Messages for the provider ---
   void push(MessagePtr message, Sequence needs);
-  void push(Message message) { push(std::make_shared<const Message>(std::move(message)), 0); }
+  void push(Message&& message) { push(std::make_shared<const Message>(std::move(message)), 0); }
   void push_first(MessagePtr message, Sequence needs = 0);
   std::vector<Outbox::Waiting> withdraw();
   void clear();
@@ -108,9 +108,9 @@ class UpstreamLink {
     MessagePtr message;
     bool of_conversation;  ///< false: it belongs to the connection's preparation
   };
-  /// `transcript`, `needs`: for the items that a connection is still to be given. Precondition: the
-  /// head is ready.
-  Taken take(UpstreamId id, const Transcript& transcript, Sequence needs);
+  /// `durable`: of the journal. Precondition: the head is ready.
+  /// `transcript`, `needs`: for the items that a connection is still to be given.
+  Taken take(UpstreamId id, Sequence durable, const Transcript& transcript, Sequence needs);
   /// The next connection may have been given more items.
   void gave_next() { note(Change::upstream_writable | Change::awaits_journal); }
   bool queue_full() const { return outbox_.bytes() >= limits_.queue_bytes_max; }
