@@ -10,7 +10,7 @@
 #include <string>
 
 #include "session/policy/policy.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session;

@@ -17,7 +17,8 @@ constexpr std::int64_t listen_pause_ms = 100;
 
 }  // namespace
 
-ClientLink::ClientLink(const ClientLimits& limits, const Dialect* dialect, bool extension_events)
+ClientLink::ClientLink(const ClientLimits& limits, const ClientDialect* dialect,
+                       bool extension_events)
     : limits_(limits),
       dialect_(dialect),
       extension_events_(extension_events),

@@ -15,7 +15,7 @@
 #include "session/changes.hpp"
 #include "session/link_end.hpp"
 #include "session/outbox.hpp"
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/client_dialect.hpp"
 #include "session/transcript/close_reason.hpp"
 
 namespace verbatim::session {
@@ -32,13 +32,13 @@ struct ClientLimits {
 struct ClientReturn {
   std::optional<std::uint64_t> after;  ///< number of messages of this attempt that it has received
   bool extension_events = false;
-  const Dialect* dialect = nullptr;  ///< null: the provider's own
+  const ClientDialect* dialect = nullptr;  ///< null: the provider's own
 };
 
 class ClientLink {
  public:
   /// `dialect`: null for the provider's own.
-  ClientLink(const ClientLimits& limits, const Dialect* dialect, bool extension_events);
+  ClientLink(const ClientLimits& limits, const ClientDialect* dialect, bool extension_events);
 
   bool attached() const { return attached_; }
   /// The client is away and may return.
@@ -122,7 +122,7 @@ class ClientLink {
   void note_pushed(Sequence needs);
 
   ClientLimits limits_;
-  const Dialect* dialect_;
+  const ClientDialect* dialect_;
   bool extension_events_;
   Outbox outbox_;
   bool attached_ = true;

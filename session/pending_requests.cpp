@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
 
 namespace verbatim::session {
 
@@ -27,22 +26,22 @@ void Unanswered::note(const Item& item, Request& request) {
   request.words = print_of_words(item);
 }
 
-void Unanswered::asked(std::string_view type, const MessagePtr& message, Sequence needs) {
-  Request request{Request::Kind::item, message, needs};
-  const auto view = json::View::of(message->bytes);
-  if (type == "conversation.item.create") {
-    if (auto event = read_client_event(message->bytes))
-      if (const auto* asked = std::get_if<ItemRequested>(&event->body)) note(asked->item, request);
-  } else if (type == "response.create") {
-    request.kind = Request::Kind::response;
-  } else if (type == "session.update") {
-    request.kind = Request::Kind::settings;
+void Unanswered::asked(ClientRequest request, const MessagePtr& message, Sequence needs,
+                       const std::optional<Event>& event) {
+  Request kept{Request::Kind::item, message, needs};
+  if (request == ClientRequest::create_item) {
+    if (const auto* asked = event ? std::get_if<ItemRequested>(&event->body) : nullptr)
+      note(asked->item, kept);
+  } else if (request == ClientRequest::create_response) {
+    kept.kind = Request::Kind::response;
+  } else if (request == ClientRequest::update_session) {
+    kept.kind = Request::Kind::settings;
   } else {
     return;
   }
-  request.event_id = view["event_id"].string_or_empty();
+  kept.event_id = json::View::of(message->bytes)["event_id"].string_or_empty();
   bytes_ += message->bytes.size();
-  requests_.push_back(std::move(request));
+  requests_.push_back(std::move(kept));
   while (requests_.size() > count_max || (bytes_ > bytes_max && requests_.size() > 1))
     forget_first();
 }
@@ -86,7 +85,7 @@ std::string Unanswered::drop_first(Matches matches) {
   return behind;
 }
 
-std::string Unanswered::answered_by(const Event& event) {
+std::string Unanswered::answered_by(const Event& event, ErrorMeaning meaning) {
   if (requests_.empty()) return {};
   using Kind = Request::Kind;
   if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && !placed->committed) {
@@ -116,7 +115,7 @@ std::string Unanswered::answered_by(const Event& event) {
   } else if (std::holds_alternative<SessionConfigured>(event.body)) {
     return drop_first([](const Request& one) { return one.kind == Kind::settings; });
   } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
-    const bool response_refused = error->code == "conversation_already_has_active_response";
+    const bool response_refused = meaning == ErrorMeaning::response_running;
     return drop_first([&](const Request& one) {
       return error->client_event_id.empty() ? response_refused && one.kind == Kind::response
                                             : one.event_id == error->client_event_id;

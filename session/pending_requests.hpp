@@ -6,26 +6,31 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "session/outbox.hpp"
+#include "session/protocol/provider_dialect.hpp"
 #include "session/transcript/event.hpp"
 
 namespace verbatim::session {
 
 class Unanswered {
  public:
-  /// A client message of this type was queued. Types other than requests are ignored.
-  void asked(std::string_view type, const MessagePtr& message, Sequence needs);
+  /// A client message was queued. Only requests that have an answer are kept.
+  /// `event`: its event, for a request that creates an item.
+  void asked(ClientRequest request, const MessagePtr& message, Sequence needs,
+             const std::optional<Event>& event = std::nullopt);
   /// The message has been written to the provider.
   void sent(const MessagePtr& message);
   /// Matches a provider event with the request that it answers, and removes that request. Returns
   /// the id of the item that the client wanted it behind, if the provider lacks that item; else
   /// empty.
-  std::string answered_by(const Event& event);
-  /// The provider has refused the oldest session.update without naming it.
+  /// - `error`: if the event is an error, its meaning.
+  std::string answered_by(const Event& event, ErrorMeaning error = ErrorMeaning::other);
+  /// The provider has refused the oldest update of settings without naming it.
   void settings_refused();
   /// The relay has answered the request itself.
   void withdrawn(const MessagePtr& message);

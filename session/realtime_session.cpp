@@ -4,8 +4,7 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/envelope.hpp"
 #include "session/protocol/message_kind.hpp"
 #include "session/relay_events.hpp"
 #include "session/snapshot.hpp"
@@ -13,10 +12,6 @@
 namespace verbatim::session {
 
 namespace {
-
-bool asks_for_transcription(std::string_view update) {
-  return json::View::of(update)["session"]["type"].between_quotes() == "transcription";
-}
 
 BudgetLimits budget_limits(const SessionOptions& options) {
   BudgetLimits limits = options.budget;
@@ -32,8 +27,10 @@ ClientLimits client_limits(const SessionOptions& options) {
 }
 
 UpstreamLimits upstream_limits(const SessionOptions& options) {
-  return {options.created_timeout_ms, options.upstream_queue_bytes_max, options.item_bytes_max,
-          options.reconnect, options.rotate_after_ms};
+  UpstreamLimits limits{options.created_timeout_ms, options.upstream_queue_bytes_max,
+                        options.item_bytes_max, options.reconnect, options.rotate_after_ms};
+  if (!options.provider->rebuilds()) limits.reconnect.attempts_max = limits.rotate_after_ms = 0;
+  return limits;
 }
 
 }  // namespace
@@ -44,14 +41,14 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
       options_(std::move(options)),
       journal_(journal, identity_.attempt, {options_.journal_share_bytes, options_.item_bytes_max}),
       client_(client_limits(options_), identity_.dialect, identity_.extension_events),
-      upstream_(upstream_limits(options_)),
-      policy_(options_.policy, options_.session_config_json, options_.model),
+      upstream_(*options_.provider, upstream_limits(options_)),
+      policy_(options_.policy, options_.session_config_json, options_.model, *options_.provider),
       budget_(budget_limits(options_), options_.users_usage, now.mono_ms),
       pace_(options_.users_pace ? options_.users_pace
                                 : std::make_shared<PaceAccount>(options_.journal_bytes_per_second)),
-      answers_(options_.open_answers_bytes_max) {
+      answers_(options_.provider->open_answers(options_.open_answers_bytes_max)) {
   budget_.listen(client_.extension_events());
-  if (const auto wanted = wants_transcription(options_.session_config_json))
+  if (const auto wanted = provider().read_session(options_.session_config_json).wants_transcription)
     settings_.hide_transcription(!*wanted);
   transcript_.not_before(identity_.started_at);
   transcribes_ = options_.transcription;
@@ -68,14 +65,14 @@ Changes RealtimeSession::client_said(Message message, Moment now) {
 void RealtimeSession::handle_client(Message& message, Moment now) {
   if (ended() || !client_.attached()) return;
   client_.received(message);
-  const std::string_view type = peek_type(message.bytes);
-  if (type == "verbatim.end") {
+  if (peek_type(message.bytes) == "verbatim.end") {
     finish(CloseReason::client_ended, "the client sent verbatim.end", now);
     return;
   }
-  auto refusal =
-      check_client_message(message.bytes, options_.extra_client_events, policy_.values_max());
-  if (!refusal) refusal = policy_.refuse(type, message.bytes);
+  ClientMessage said =
+      provider().check_client(message.bytes, options_.extra_client_events, policy_.values_max());
+  std::optional<Refusal>& refusal = said.refusal;
+  if (!refusal) refusal = policy_.refuse(said.type, message.bytes);
   if (refusal) {
     ++counts_.refused_client_messages;
     note(Change::counts);
@@ -83,40 +80,44 @@ void RealtimeSession::handle_client(Message& message, Moment now) {
                refusal->event_id);
     return;
   }
-  const Traffic traffic = client_traffic(type);
-  message.kind = kind_of(traffic);
-  if (traffic == Traffic::audio) {
+  message.kind = kind_of(said.traffic);
+  if (said.traffic == Traffic::audio) {
     audio_uncommitted_ = true;
-    meter_.client_sent(type, message.bytes);
+    meter_.client_sent(said.audio_bytes);
     upstream_.push(std::move(message));
     spend(now);
     return;
   }
   budget_.active(now.mono_ms);  // raw microphone frames do not count as activity
-  if (type == "session.update" && asks_for_transcription(message.bytes)) become_transcription();
-  if (answered_here(type, message, now)) return;
-  const bool settings = type == "session.update" || type == "transcription_session.update";
-  if (type == "input_audio_buffer.commit" || type == "input_audio_buffer.clear")
+  const ClientRequest request = said.request;
+  const bool settings = request == ClientRequest::update_session ||
+                        request == ClientRequest::update_transcription_session;
+  const SessionFacts asks = settings ? facts_in(message.bytes) : SessionFacts();
+  if (request == ClientRequest::update_session && asks.transcribes) become_transcription();
+  if (answered_here(request, message, now)) return;
+  if (request == ClientRequest::commit_audio || request == ClientRequest::clear_audio)
     audio_uncommitted_ = false;
   Sequence needs = 0;
   const auto clean = without_secrets(message.bytes);
-  if (auto event = read_client_event(clean ? *clean : message.bytes)) {
+  if (auto event = provider().read_client(clean ? *clean : message.bytes)) {
     const auto recorded = record(std::move(*event), now);
     if (!recorded) return;
     needs = *recorded;
     send_turn_events();
   }
-  meter_.client_sent(type, message.bytes);
-  const std::string kept_type(type);  // `type` points into `message`, which is moved next
+  if (request == ClientRequest::update_session) meter_.requested(asks.formats);
+  meter_.client_sent(said.audio_bytes);
   auto queued = std::make_shared<const Message>(std::move(message));
-  unanswered_.asked(kept_type, queued, needs);
-  if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client);
+  unanswered_.asked(
+      request, queued, needs,
+      request == ClientRequest::create_item ? provider().read_client(queued->bytes) : std::nullopt);
+  if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client, asks);
   upstream_.push(placed_where_known(std::move(queued)), needs);
   spend(now);
 }
 
-// A client that names no model shows its kind of session only by its session.update, but the
-// provider needs it in the URL. So a new connection is dialled, as if it were the first.
+// A client that names no model shows its kind of session only by its first update of the settings,
+// but the provider needs it in the URL. So a new connection is dialled, as if it were the first.
 void RealtimeSession::become_transcription() {
   if (transcribes_ || !options_.model.empty() || !transcript_.chain().empty()) return;
   transcribes_ = true;
@@ -126,6 +127,7 @@ void RealtimeSession::become_transcription() {
   upstream_.start_over();
   const bool hides_words = settings_.hides_transcription();
   settings_ = {};
+  facts_ = {};
   if (hides_words) settings_.hide_transcription(true);
   unanswered_ = {};
   settings_requests_ = {};
@@ -175,7 +177,7 @@ Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
 void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
   pending_reason_ = reason;
   pending_why_ = why;
-  if (speech_open_) upstream_.push(own_message(commit_event()));
+  if (speech_open_) upstream_.push(own_message(provider().commit_audio(commit_event_id)));
   grace_deadline_ms_ = now.mono_ms + options_.transcription_grace_ms;
   note(Change::deadline);
   finish_if_transcribed(now);
@@ -215,7 +217,7 @@ Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
 void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   client_.restart(how.after.value_or(0));
   journal_.take_settled_turns();  // the snapshot shows them
-  // session.created is still to come
+  // the provider's session is still to come
   if ((settings_.empty() || held_created_) && !how.after) return;
   held_created_.reset();
   if (how.after && !how.extension_events) {
@@ -223,9 +225,10 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
                "The messages after number " + std::to_string(*how.after) +
                    " are no longer kept; the conversation's items follow instead.");
   }
-  for (std::string& message : snapshot(transcript_, answers_, settings_, options_.item_bytes_max,
-                                       [this] { return own_event_id(); })) {
-    if (auto allowed = policy_.without_hidden(peek_type(message), message))
+  for (std::string& message :
+       snapshot(provider(), transcript_, *answers_, settings_, options_.item_bytes_max,
+                [this] { return own_event_id(); })) {
+    if (auto allowed = policy_.without_hidden(provider().peek_server(message).type, message))
       message = std::move(*allowed);
     client_.answer(own_message(std::move(message)), journal_.last());
   }
@@ -323,7 +326,7 @@ void RealtimeSession::send_error(std::string type, std::string code, std::string
 }
 
 Message RealtimeSession::error_message(const ErrorEvent& error) {
-  return own_message(to_json(error, own_event_id()));
+  return own_message(provider().error(error, own_event_id()));
 }
 
 void RealtimeSession::send_turn_events() {

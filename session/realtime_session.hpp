@@ -28,8 +28,8 @@
 #include "session/pace.hpp"
 #include "session/pending_requests.hpp"
 #include "session/policy/policy.hpp"
-#include "session/protocol/dialect.hpp"
-#include "session/protocol/open_answers.hpp"
+#include "session/protocol/client_dialect.hpp"
+#include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/secret_filter.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/relay_events.hpp"
@@ -46,10 +46,11 @@ namespace verbatim::session {
 
 /// Most have no default here, because config/keys_*.cpp declare it: the owner sets them all.
 struct SessionOptions {
+  const ProviderDialect* provider = &default_provider_dialect();  ///< the protocol spoken
   std::int64_t idle_timeout_ms = 0;
   std::int64_t max_duration_ms = 0;
   std::int64_t ending_notice_ms = 0;    ///< time between the warning and the end
-  std::int64_t created_timeout_ms = 0;  ///< longest time from the upgrade to session.created
+  std::int64_t created_timeout_ms = 0;  ///< longest time from the upgrade to the first message
   /// longest time that a full client queue may stand still
   std::int64_t slow_client_timeout_ms = 0;
   /// client gone: wait for speech that is being transcribed
@@ -87,9 +88,9 @@ struct SessionIdentity {
   std::string session_id;
   AttemptId attempt = 0;
   int attempt_number = 1;
-  bool extension_events = false;     ///< the client asked for verbatim.* events
-  const Dialect* dialect = nullptr;  ///< the client's dialect; null: the provider's own
-  TimeMs started_at = 0;             ///< start of the attempt: no event has an earlier time
+  bool extension_events = false;           ///< the client asked for verbatim.* events
+  const ClientDialect* dialect = nullptr;  ///< the client's dialect; null: the provider's own
+  TimeMs started_at = 0;                   ///< start of the attempt: no event has an earlier time
 };
 
 class RealtimeSession {
@@ -249,6 +250,13 @@ class RealtimeSession {
   /// for; nullopt: the journal refused it.
   std::optional<Sequence> record(Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
+  const ProviderDialect& provider() const { return *options_.provider; }
+  /// What the session object in a message says.
+  SessionFacts facts_in(std::string_view message) const {
+    return provider().read_session(provider().session_in(message));
+  }
+  /// The provider has shown the session: takes it from its message.
+  void session_shown(std::string_view message);
   /// A copy of the message with its secrets removed, from which events are read. nullopt: the
   /// message contains none; read the original.
   std::optional<std::string> without_secrets(std::string_view message) const;
@@ -283,7 +291,7 @@ class RealtimeSession {
   bool provider_has(const std::string& item_id) const;
   bool provider_lacks(const std::string& item_id) const;
   std::string nearest_before(const std::string& item_id) const;
-  bool answered_here(std::string_view type, const Message& message, Moment now);
+  bool answered_here(ClientRequest request, const Message& message, Moment now);
   bool truncated_here(const Message& message, Moment now);
   bool there_already(const Message& message);
   bool retrieved_here(const Message& message);
@@ -302,7 +310,7 @@ class RealtimeSession {
   // realtime_session_upstream.cpp: the provider
   void current_said(Message message, Moment now);
   void next_said(const Message& message, Moment now);
-  std::optional<Event> read(std::string_view message) const;
+  ServerReading read(std::string_view message) const;
   void notice(const Event& event, std::string_view message);
   void lose_upstream(CloseReason reason, const std::string& why, Moment now);
   /// `reason`: why the session ends if this was the last attempt; default: the reason of the
@@ -321,6 +329,7 @@ class RealtimeSession {
   SessionJournal journal_;
   Transcript transcript_;
   SessionSettings settings_;
+  SessionFacts facts_;  ///< of the session in force
   ClientLink client_;
   UpstreamLink upstream_;
   Policy policy_;
@@ -329,7 +338,7 @@ class RealtimeSession {
   Meter meter_;
 
   Unanswered unanswered_;
-  OpenAnswers answers_;
+  std::unique_ptr<OpenAnswers> answers_;
   bool transcribes_ = false;
   /// the client already has session.created, from an earlier connection
   bool hides_created_ = false;

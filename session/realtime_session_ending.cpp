@@ -1,10 +1,10 @@
 // Deadlines, and how a session ends or leaves this process. Part of RealtimeSession, on its thread.
 #include <utility>
 
-#include "session/protocol/event_reader.hpp"
 #include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
 #include "session/relay_events.hpp"
+#include "session/snapshot.hpp"
 
 namespace verbatim::session {
 
@@ -38,7 +38,8 @@ void RealtimeSession::handle_time(Moment now) {
   if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
   if (pace_.holds()) note(Change::client_readable);
   pace_.time_passed(now.mono_ms);
-  if (speech_open_ && client_.commit_due(now)) upstream_.push(own_message(commit_event()));
+  if (speech_open_ && client_.commit_due(now))
+    upstream_.push(own_message(provider().commit_audio(commit_event_id)));
   if (const auto over = client_.window_over(now)) {
     leave_for_good(over->first, over->second, now);
     return;
@@ -109,7 +110,7 @@ void RealtimeSession::end_unread(const std::string& error) {
 Changes RealtimeSession::suspend(const std::string& why, Moment now) {
   if (ended()) return take_changes();
   if (pending_reason_ || !upstream_.created() || settings_.empty() ||
-      options_.resume_window_ms == 0)
+      options_.resume_window_ms == 0 || !provider().rebuilds())
     return end(CloseReason::server_shutdown, why, now);
   if (!record_audio(now)) return take_changes();
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
@@ -149,11 +150,12 @@ Changes RealtimeSession::take_up(Transcript transcript, SessionSettings settings
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
     settings.hide_transcription(true);  // as the client's token sets it
   settings_ = std::move(settings);
-  transcribes_ = transcribes_ || settings_.transcribes();
+  facts_ = provider().read_session(settings_.session_json());
+  transcribes_ = transcribes_ || facts_.transcribes;
   meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
-  const std::string shown = settings_.created_message({});
-  meter_.configured(peek_type(shown), shown);
-  policy_.configured(peek_type(shown), shown);
+  const std::string shown = created_message(provider(), settings_, {});
+  if (const auto formats = provider().read_server(shown).formats) meter_.configured(*formats);
+  policy_.configured(provider().peek_server(shown).type, shown);
   // above every number that the other process used
   own_events_ = static_cast<std::uint64_t>(now.wall);
   client_.take_up();

@@ -2,8 +2,6 @@
 // and what a client sees of the settings in force. Part of RealtimeSession, on its thread.
 #include <utility>
 
-#include "base/json/view.hpp"
-#include "base/json/writer.hpp"
 #include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
 #include "session/relay_events.hpp"
@@ -14,17 +12,10 @@ namespace {
 
 using Purpose = SettingsRequests::Purpose;
 
-/// How long session.created waits until the provider accepts the token's configuration, so that it
-/// shows the session that the token sets. The answer usually takes one round trip.
+/// How long the session is not shown to the client until the provider accepts the token's
+/// configuration, so that it shows the session that the token sets. The answer usually takes one
+/// round trip.
 constexpr std::int64_t configuration_pause_ms = 2'000;
-
-/// session.created with its session replaced by another message's; all other members stay.
-std::string with_session(std::string_view created, json::View session) {
-  json::ObjectWriter out;
-  for (json::Members members(json::View::of(created)); members.next();)
-    out.add(members.key(), members.key() == "session" ? session.raw() : members.value().raw());
-  return out.text();
-}
 
 }  // namespace
 
@@ -37,7 +28,7 @@ std::string_view RealtimeSession::transcription_model() const {
 
 void RealtimeSession::request_settings(std::string update, Purpose purpose) {
   const auto message = std::make_shared<const Message>(own_message(std::move(update)));
-  settings_requests_.queued(message, purpose);
+  settings_requests_.queued(message, purpose, facts_in(message->bytes));
   // A token's configuration goes before every client message.
   if (purpose == Purpose::transcription) {
     upstream_.push(message, 0);
@@ -47,8 +38,8 @@ void RealtimeSession::request_settings(std::string update, Purpose purpose) {
 }
 
 void RealtimeSession::request_configuration() {
-  std::string update =
-      configuration_update(options_.session_config_json, transcription_model(), type());
+  std::string update = provider().configure(options_.session_config_json, transcription_model(),
+                                            type(), configure_event_id);
   if (update.empty()) return;
   holds_created_ = binds_settings(options_.session_config_json);
   request_settings(std::move(update), Purpose::configuration);
@@ -57,8 +48,9 @@ void RealtimeSession::request_configuration() {
 void RealtimeSession::request_transcription() {
   if (!options_.input_transcription || transcription_refused_ || settings_requests_.has_own())
     return;
-  request_settings(transcription_update(options_.transcription_model, type()),
-                   Purpose::transcription);
+  request_settings(
+      provider().transcribe(options_.transcription_model, type(), transcription_event_id),
+      Purpose::transcription);
 }
 
 /// After a refusal, asks for less. First the token's settings are sent without the relay's
@@ -68,8 +60,9 @@ void RealtimeSession::request_less(Purpose refused) {
   if (refused == Purpose::transcription || !bound) {
     transcription_refused_ = true;
   } else if (refused == Purpose::configuration && !transcription_model().empty()) {
-    request_settings(configuration_update(options_.session_config_json, {}, type()),
-                     Purpose::bare_configuration);
+    request_settings(
+        provider().configure(options_.session_config_json, {}, type(), configure_event_id),
+        Purpose::bare_configuration);
   } else {
     holds_created_ = false;
     release_created();
@@ -82,7 +75,7 @@ void RealtimeSession::request_less(Purpose refused) {
 /// True if the event answers a request of the relay; no client gets it then.
 bool RealtimeSession::answers_relay(const Event& event, const Message& message, Moment now) {
   if (const auto* configured = std::get_if<SessionConfigured>(&event.body)) {
-    const auto request = settings_requests_.answered(message.bytes);
+    const auto request = settings_requests_.answered(facts_in(message.bytes).transcription_model);
     if (!request) return false;
     if (request->transcription) settings_.hide_transcription(!*request->transcription);
     if (!request->own()) return false;
@@ -101,9 +94,9 @@ bool RealtimeSession::answers_relay(const Event& event, const Message& message, 
 
 bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& message,
                                     Moment now) {
-  // Before its session.created, the provider refuses the connection and not a request.
+  // Before it has shown its session, the provider refuses the connection and not a request.
   if (settings_.empty() && error.client_event_id.empty()) return false;
-  const auto request = settings_requests_.refused(message.bytes);
+  const auto request = settings_requests_.refused(provider().error_answer(message.bytes));
   if (request && !request->own()) {
     if (error.client_event_id.empty()) unanswered_.settings_refused();
     if (settings_requests_.empty() && !transcription_on_) request_transcription();
@@ -129,32 +122,31 @@ void RealtimeSession::configuration_seen(bool transcription_on) {
 
 /// True if the client must not get a message of this type, because it wants no transcription.
 bool RealtimeSession::is_hidden(std::string_view type) const {
-  return settings_.hides_transcription() &&
-         type.starts_with("conversation.item.input_audio_transcription.");
+  return settings_.hides_transcription() && provider().shows(type) == Shows::input_transcription;
 }
 
 /// Removes from a message that shows the session what the client may not see.
 void RealtimeSession::veil(Message& message) const {
-  if (auto veiled = settings_.without_transcription(message.bytes))
+  if (auto veiled = settings_.without_transcription(message.bytes, provider()))
     message.bytes = *std::move(veiled);
-  if (auto veiled = policy_.without_hidden(peek_type(message.bytes), message.bytes))
-    message.bytes = *std::move(veiled);
+  const std::string_view type = provider().peek_server(message.bytes).type;
+  if (auto veiled = policy_.without_hidden(type, message.bytes)) message.bytes = *std::move(veiled);
 }
 
-/// Holds session.created until the provider has accepted the token's settings.
+/// Holds the message that shows the session until the provider has accepted the token's settings.
 void RealtimeSession::hold_created(Message message, Sequence needs, Moment now) {
   holds_created_ = false;
   held_created_ = HeldCreated{std::move(message), needs, now.mono_ms + configuration_pause_ms};
   note(Change::deadline);
 }
 
-/// `in_force`: a message with the session to show; empty: session.created shows its own.
+/// `in_force`: a message with the session to show; empty: the held message shows its own.
 void RealtimeSession::release_created(std::string_view in_force) {
   if (!held_created_) return;
   HeldCreated held = *std::exchange(held_created_, std::nullopt);
-  const json::View session = json::View::of(in_force)["session"];
-  if (session.is(json::Kind::object))
-    held.message.bytes = with_session(held.message.bytes, session);
+  const std::string_view session = provider().session_in(in_force);
+  if (session.starts_with('{'))
+    held.message.bytes = provider().with_session(held.message.bytes, session);
   veil(held.message);
   client_.answer(std::move(held.message), held.needs);
 }

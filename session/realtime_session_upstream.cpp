@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "session/protocol/event_reader.hpp"
 #include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
 #include "session/relay_events.hpp"
-#include "session/snapshot.hpp"
 
 namespace verbatim::session {
 
@@ -67,13 +65,17 @@ Changes RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
 // ---- Messages of the provider ----
 
 void RealtimeSession::current_said(Message message, Moment now) {
-  const std::string_view type = peek_type(message.bytes);
-  const Traffic traffic = server_traffic(type);
+  ServerMessage seen = provider().peek_server(message.bytes);
+  const std::string_view type = seen.type;
+  const Traffic traffic = seen.traffic;
   message.kind = kind_of(traffic);
   upstream_.said();
   const auto clean = traffic == Traffic::audio ? std::nullopt : without_secrets(message.bytes);
   const std::string_view words = clean ? std::string_view(*clean) : message.bytes;
-  auto event = read(words);
+  ServerReading said = traffic == Traffic::audio
+                           ? ServerReading{std::move(seen.audio), std::nullopt, std::nullopt}
+                           : read(words);
+  std::optional<Event>& event = said.event;
   const auto* audio = event ? std::get_if<AudioDelta>(&event->body) : nullptr;
   if (traffic == Traffic::audio && (audio != nullptr || !event)) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
@@ -85,14 +87,15 @@ void RealtimeSession::current_said(Message message, Moment now) {
     return;
   }
   if (event && upstream_.current()->given() > 0 && upstream_.current()->is_echo(*event)) return;
-  answers_.see(type, words);
-  auto transcription_usage = read_transcription_usage(type, words);
-  meter_.configured(type, words);
+  answers_->see(type, words);
+  if (said.formats) meter_.configured(*said.formats);
   policy_.configured(type, words);
   const bool ours = event && answers_relay(*event, message, now);
   const bool unseen = ours || is_hidden(type);
   if (event && !ours) {
-    const std::string behind = unanswered_.answered_by(*event);
+    const auto* const error = std::get_if<ProviderError>(&event->body);
+    const ErrorMeaning meaning = error ? provider().meaning(*error) : ErrorMeaning::other;
+    const std::string behind = unanswered_.answered_by(*event, meaning);
     if (!behind.empty()) show_behind(behind, *event, message);
   }
   if (event) notice(*event, clean ? std::string_view(*clean) : message.bytes);
@@ -116,7 +119,7 @@ void RealtimeSession::current_said(Message message, Moment now) {
   const bool response_over = std::holds_alternative<ResponseEnded>(event->body);
   const auto needs = record(std::move(*event), now);
   if (!needs) return;
-  const auto usage_needs = record_usage(std::move(transcription_usage), response_over, now);
+  const auto usage_needs = record_usage(std::move(said.transcription_usage), response_over, now);
   if (!usage_needs) return;
   if (transcription)
     veil(message);
@@ -139,10 +142,15 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (upstream_.next() && !ended()) try_carry_over(now);
 }
 
-std::optional<Event> RealtimeSession::read(std::string_view message) const {
-  auto event = read_server_event(message);
-  if (event && options_.secrets) options_.secrets->cut_codes(*event);
-  return event;
+ServerReading RealtimeSession::read(std::string_view message) const {
+  ServerReading said = provider().read_server(message);
+  if (said.event && options_.secrets) options_.secrets->cut_codes(*said.event);
+  return said;
+}
+
+void RealtimeSession::session_shown(std::string_view message) {
+  settings_.see(provider().session_in(message));
+  facts_ = provider().read_session(settings_.session_json());
 }
 
 void RealtimeSession::notice(const Event& event, std::string_view message) {
@@ -163,18 +171,18 @@ void RealtimeSession::notice(const Event& event, std::string_view message) {
     speech_open_ = audio_uncommitted_ = false;
   }
   if (const auto* error = std::get_if<ProviderError>(&event.body)) {
-    upstream_.said_error(error->code, error->type);
+    upstream_.said_error(*error);
   }
   if (std::holds_alternative<SessionConfigured>(event.body) ||
       std::holds_alternative<UpstreamOpened>(event.body))
-    settings_.see(message);
+    session_shown(message);
 }
 
 // ---- Replacing a connection ----
 
 void RealtimeSession::next_said(const Message& message, Moment now) {
   const auto clean = without_secrets(message.bytes);
-  const auto event = read(clean ? *clean : message.bytes);
+  const auto event = read(clean ? *clean : message.bytes).event;
   if (!event) return;
   UpstreamConnection& next = *upstream_.next();
   if (!next.prepare(*event, transcript_, settings_, journal_.last(),
@@ -198,7 +206,7 @@ void RealtimeSession::try_carry_over(Moment now) {
 }
 
 bool RealtimeSession::is_silent() const {
-  const bool half_said = speech_open_ || (audio_uncommitted_ && !settings_.detects_turns());
+  const bool half_said = speech_open_ || (audio_uncommitted_ && !facts_.detects_turns);
   return upstream_.created() && !half_said && !transcript_.is_answering() && unanswered_.empty() &&
          settings_requests_.empty() && !transcript_.awaiting_transcription();
 }
@@ -227,12 +235,13 @@ void RealtimeSession::carry_over(Moment now) {
   const auto again = unanswered_.take_sent();
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
     if (request->kind == Unanswered::Request::Kind::settings)
-      settings_requests_.queued(request->message, SettingsRequests::Purpose::client);
+      settings_requests_.queued(request->message, SettingsRequests::Purpose::client,
+                                facts_in(request->message->bytes));
     upstream_.push_first(placed_where_known(request->message), request->needs);
   }
-  if (settings_.answers_by_itself() && !unanswered_.has_response() &&
-      transcript_.awaiting_answer()) {
-    upstream_.push_first(std::make_shared<const Message>(own_message(response_event())));
+  if (facts_.answers_by_itself && !unanswered_.has_response() && transcript_.awaiting_answer()) {
+    upstream_.push_first(std::make_shared<const Message>(
+        own_message(provider().create_response(response_event_id))));
   }
 }
 
@@ -284,9 +293,8 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   // has left for good, no replacement is needed.
   if (!upstream_.created() || pending_reason_ || !upstream_.may_reconnect(now))
     return finish(reason, why, now);
-  auto endings =
-      cut_off_answers(answers_, transcript_, settings_.speaks(), [this] { return own_event_id(); });
-  answers_.clear();
+  auto endings = answers_->cut_off(transcript_, facts_.speaks, [this] { return own_event_id(); });
+  answers_->clear();
   if (!record_audio(now)) return;
   const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
   if (!needs) return;

@@ -1,36 +1,9 @@
 #include "session/relay_events.hpp"
 
-#include "base/assert.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
 
 namespace verbatim::session {
-
-namespace {
-
-/// The members of a configuration that a transcription session accepts. Precondition: `session` is
-/// an object.
-nlohmann::json for_transcription(const nlohmann::json& session) {
-  VERBATIM_EXPECTS(session.is_object());
-  nlohmann::json kept = nlohmann::json::object();
-  const auto input = session.find("audio");
-  if (input != session.end() && input->is_object() && input->contains("input"))
-    kept["audio"] = {{"input", (*input)["input"]}};
-  if (session.contains("include")) kept["include"] = session["include"];
-  return kept;
-}
-
-nlohmann::json update_event(nlohmann::json session, SessionType type, std::string_view event_id) {
-  if (type == SessionType::transcription) {
-    session["type"] = "transcription";
-  } else if (!session.contains("type")) {
-    session["type"] = "realtime";
-  }
-  return nlohmann::json{
-      {"type", "session.update"}, {"event_id", event_id}, {"session", std::move(session)}};
-}
-
-}  // namespace
 
 bool is_own_request(std::string_view event_id) {
   return event_id == configure_event_id || event_id == transcription_event_id ||
@@ -38,72 +11,10 @@ bool is_own_request(std::string_view event_id) {
          event_id.starts_with(rebuilt_item_prefix);
 }
 
-std::string configuration_update(std::string_view config_json, std::string_view transcription_model,
-                                 SessionType type) {
-  if (config_json.empty()) return {};
-  nlohmann::json session = nlohmann::json::parse(config_json, nullptr, /*allow_exceptions=*/false);
-  if (session.is_object() && type == SessionType::transcription)
-    session = for_transcription(session);
-  if (!session.is_object() || session.empty()) return {};
-  if (!transcription_model.empty()) {
-    nlohmann::json& input = session["audio"]["input"];
-    if (!input.contains("transcription") || input["transcription"].is_null())
-      input["transcription"] = {{"model", transcription_model}};
-  }
-  return update_event(std::move(session), type, configure_event_id).dump();
-}
-
 bool binds_settings(std::string_view config_json) {
   for (json::Members members(json::View::of(config_json)); members.next();)
     if (members.key() != "type") return true;
   return false;
-}
-
-std::string transcription_update(std::string_view transcription_model, SessionType type) {
-  const nlohmann::json input = {{"transcription", {{"model", transcription_model}}}};
-  return update_event({{"audio", {{"input", input}}}}, type, transcription_event_id).dump();
-}
-
-std::string commit_event() {
-  return nlohmann::json{{"type", "input_audio_buffer.commit"}, {"event_id", commit_event_id}}
-      .dump();
-}
-
-std::string response_event() {
-  return nlohmann::json{{"type", "response.create"}, {"event_id", response_event_id}}.dump();
-}
-
-std::string truncated_event(const std::string& item_id, int content_index,
-                            std::int64_t audio_end_ms, std::string_view event_id) {
-  return nlohmann::json{{"type", "conversation.item.truncated"},
-                        {"event_id", event_id},
-                        {"item_id", item_id},
-                        {"content_index", content_index},
-                        {"audio_end_ms", audio_end_ms}}
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-std::string deleted_event(const std::string& item_id, std::string_view event_id) {
-  return dump(
-      {{"type", "conversation.item.deleted"}, {"event_id", event_id}, {"item_id", item_id}});
-}
-
-std::string retrieved_event(std::string_view item, std::string_view event_id) {
-  std::string event = R"({"type":"conversation.item.retrieved","event_id":)";
-  event += dump(nlohmann::json(event_id));
-  return event.append(R"(,"item":)").append(item) += '}';
-}
-
-std::string to_json(const ErrorEvent& error, std::string_view event_id) {
-  return nlohmann::json{{"type", "error"},
-                        {"event_id", event_id},
-                        {"error",
-                         {{"type", error.type},
-                          {"code", or_null(error.code)},
-                          {"message", error.message},
-                          {"param", or_null(error.param)},
-                          {"event_id", or_null(error.client_event_id)}}}}
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,

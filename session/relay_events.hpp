@@ -1,6 +1,6 @@
-// Messages that the relay itself writes. To the provider: the configuration bound to a token, and a
-// request for input transcription, without which there is no user transcript. To the client: errors
-// in the provider's shape, and the verbatim.* events for a client that asked for them. Pure.
+// The verbatim.* events, for a client that asked for them, and the event_ids of the relay's own
+// messages. Messages in the provider's protocol are written by its dialect
+// (session/protocol/provider_dialect.hpp). Pure.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,6 @@ namespace verbatim::session {
 /// Prefix of the event_id of every event that the relay itself writes.
 inline constexpr std::string_view own_event_prefix = "verbatim_";
 
-/// Kind of provider session: `realtime` converses, `transcription` only transcribes speech.
-enum class SessionType { realtime, transcription };
-
 /// Values of event_id in the relay's own requests to the provider.
 inline constexpr std::string_view configure_event_id = "verbatim_configure";
 inline constexpr std::string_view transcription_event_id = "verbatim_transcription";
@@ -29,47 +26,8 @@ inline constexpr std::string_view rebuilt_item_prefix = "verbatim_rebuild:";
 /// True if an error with this event_id answers the relay and not its client.
 bool is_own_request(std::string_view event_id);
 
-/// A session.update that carries `config_json`; empty if there is nothing to send.
-///
-/// Input transcription is added unless `config_json` already switches it on, because the transcript
-/// needs it.
-/// - `config_json`: the `session` object of a client secret. Precondition: empty or a JSON object.
-/// - `transcription_model`: the model to add; empty: none is added.
-/// - `type`: for a transcription session only its input and `include` are sent.
-std::string configuration_update(std::string_view config_json, std::string_view transcription_model,
-                                 SessionType type = SessionType::realtime);
-
 /// True if a token's `session` object sets a field that a client can see.
 bool binds_settings(std::string_view config_json);
-
-/// A session.update that switches input transcription on and changes nothing else.
-std::string transcription_update(std::string_view transcription_model,
-                                 SessionType type = SessionType::realtime);
-
-/// Commits the audio of a client that left in mid-speech, so that its last words are transcribed.
-std::string commit_event();
-
-/// Asks for the answer that the provider would have begun on the connection that was lost.
-std::string response_event();
-
-/// conversation.item.truncated, when the relay answers in the provider's place. Times in
-/// milliseconds.
-std::string truncated_event(const std::string& item_id, int content_index,
-                            std::int64_t audio_end_ms, std::string_view event_id);
-
-/// conversation.item.deleted and conversation.item.retrieved, likewise. `item` is its JSON.
-std::string deleted_event(const std::string& item_id, std::string_view event_id);
-std::string retrieved_event(std::string_view item, std::string_view event_id);
-
-/// An error event in the provider's shape.
-struct ErrorEvent {
-  std::string type = "invalid_request_error";
-  std::string code;
-  std::string message;
-  std::string param;
-  std::string client_event_id;
-};
-std::string to_json(const ErrorEvent& error, std::string_view event_id);
 
 /// The facts of a resume in a verbatim.session event. Extension events (the interface, section 2)
 /// go only to clients that ask for them.

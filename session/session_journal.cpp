@@ -2,8 +2,6 @@
 
 #include <variant>
 
-#include "session/protocol/item_writer.hpp"
-
 namespace verbatim::session {
 
 namespace {

@@ -1,8 +1,8 @@
-// session.update messages without an answer yet, the client's and the relay's own, in the order in
+// Updates of the settings without an answer yet, the client's and the relay's own, in the order in
 // which the provider gets them.
 //
-// A session.updated does not name the request that it answers, and an error may not either. The
-// provider answers in order, so the order decides. An answer to the relay must not reach the
+// An answer does not name the request that it answers, and an error may not either. The provider
+// answers in order, so the order decides. An answer to the relay must not reach the
 // client; an answer to the client must.
 //
 // Pure; part of a RealtimeSession, on its thread.
@@ -12,9 +12,9 @@
 #include <deque>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "session/protocol/message.hpp"
+#include "session/protocol/provider_dialect.hpp"
 
 namespace verbatim::session {
 
@@ -33,19 +33,21 @@ class SettingsRequests {
     std::string event_id;
     /// For a client's request: whether it wants transcription events; nullopt: it does not say.
     std::optional<bool> transcription;
+    std::string transcription_model;
     bool sent = false;
 
     bool own() const { return purpose != Purpose::client; }
   };
 
-  /// The update was queued for the provider.
-  void queued(const MessagePtr& message, Purpose purpose);
-  /// A message has been written to the provider; it need not be a session.update.
+  /// The update was queued for the provider. `asks`: for these settings.
+  void queued(const MessagePtr& message, Purpose purpose, const SessionFacts& asks);
+  /// A message has been written to the provider; it need not be an update.
   void sent(const MessagePtr& message);
-  /// Takes the request that this session.updated answers; nullopt: it answers none.
-  std::optional<Request> answered(std::string_view updated);
+  /// Takes the request that is answered by a session with this transcription model; nullopt: it
+  /// answers none.
+  std::optional<Request> answered(const std::string& transcription_model);
   /// Takes the request that this error refuses; nullopt: the error is about something else.
-  std::optional<Request> refused(std::string_view error_message);
+  std::optional<Request> refused(const ErrorAnswer& error);
   /// Drops the requests that were sent on the lost connection.
   void connection_lost();
 
@@ -60,10 +62,5 @@ class SettingsRequests {
 
   std::deque<Request> requests_;  ///< sent requests first, in the order of sending
 };
-
-/// Reads from a session object whether input transcription is wanted: false if it is null, true for
-/// any other value, nullopt if the member is absent. Takes the GA and the beta shape, from a token
-/// or a client's update.
-std::optional<bool> wants_transcription(std::string_view session_json);
 
 }  // namespace verbatim::session

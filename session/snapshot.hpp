@@ -6,32 +6,29 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "session/protocol/answer_events.hpp"
+#include "session/protocol/provider_dialect.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/transcript/transcript.hpp"
 
 namespace verbatim::session {
 
+/// The provider's message that shows the session, as the client may see it.
+std::string created_message(const ProviderDialect& provider, const SessionSettings& settings,
+                            std::string_view event_id);
+
 /// The events of a snapshot, in this order:
-/// - session.created;
-/// - each item as added and done, in the conversation's order; after an item that the user spoke,
-///   what is known of its transcription;
+/// - the session;
+/// - each item, in the conversation's order; after an item that the user spoke, what is known of
+///   its transcription;
 /// - what has been sent of an answer under way.
 ///
 /// All text in it is in `transcript`. `large_bytes_max` limits what is shown of items beside their
 /// text (images, large tool outputs).
-std::vector<std::string> snapshot(const Transcript& transcript, const OpenAnswers& answers,
-                                  const SessionSettings& settings, std::size_t large_bytes_max,
-                                  const EventIds& next_event_id);
-
-/// The events with which the provider answers a conversation.item.create: added and done.
-///
-/// - `spoken`: the user spoke the item, so its transcription follows.
-/// - `with_words`: false: the transcription is left out.
-std::vector<std::string> shown(const Transcript& transcript, const std::string& item_id,
-                               const std::string& previous_item_id, bool spoken,
-                               const EventIds& next_event_id, bool with_words = true);
+std::vector<std::string> snapshot(const ProviderDialect& provider, const Transcript& transcript,
+                                  const OpenAnswers& answers, const SessionSettings& settings,
+                                  std::size_t large_bytes_max, const EventIds& next_event_id);
 
 }  // namespace verbatim::session

@@ -1,11 +1,9 @@
 #include "session/upstream_connection.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
-#include "session/protocol/item_writer.hpp"
 #include "session/relay_events.hpp"
 
 namespace verbatim::session {
@@ -19,14 +17,6 @@ const std::string item_prefix(rebuilt_item_prefix);
 constexpr std::size_t waiting_bytes_max = 256 * 1024;
 
 Message relay_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
-
-// Appends the item without naming a place: if one item is refused, the next is still accepted.
-std::string create_event(const std::string& item_id, const std::string& item) {
-  const nlohmann::json event_id(item_prefix + item_id);
-  return R"({"type":"conversation.item.create","event_id":)" +
-         event_id.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + R"(,"item":)" +
-         item + "}";
-}
 
 /// A plain word, or "error": the event reader has already checked it.
 std::string code_of(const ProviderError& error) {
@@ -42,7 +32,7 @@ bool UpstreamConnection::prepare(const Event& event, const Transcript& transcrip
   if (std::holds_alternative<UpstreamOpened>(event.body)) {
     if (session_created_) return true;
     session_created_ = event;
-    std::string update = settings.update_message(configure_id);
+    std::string update = provider_->restore_session(settings.session_json(), configure_id);
     configured_ = update.empty();
     if (!configured_) outbox_.push(relay_message(std::move(update)), 0);
     catch_up(transcript, needs, settled_only);
@@ -132,20 +122,19 @@ void UpstreamConnection::give(const Transcript& transcript, const std::string& i
   if (turn && turn->deleted) return;
   RebuiltItem item{{}, "not_kept"};
   try {
-    if (const auto came = transcript.item(item_id)) item = rebuilt_item(*came, turn);
+    if (const auto came = transcript.item(item_id))
+      item = provider_->create_item(*came, turn, item_bytes_max_, item_prefix + item_id);
   } catch (const SpillError&) {
     // The item's parts beside its text are lost; the conversation goes on.
   }
-  if (item.json.size() > item_bytes_max_) item = {{}, "too_large"};
   if (item.json.empty()) {
     left_out_.push_back({item_id, item.why_not});
     return;
   }
-  std::string event = create_event(item_id, item.json);
-  unanswered_bytes_ += event.size();
-  awaited_.push_back({item_id, event.size()});
+  unanswered_bytes_ += item.json.size();
+  awaited_.push_back({item_id, item.json.size()});
   given_.insert(item_id);
-  outbox_.push(relay_message(std::move(event)), needs);
+  outbox_.push(relay_message(std::move(item.json)), needs);
 }
 
 bool UpstreamConnection::is_echo(const Event& event) const {

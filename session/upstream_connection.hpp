@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "session/outbox.hpp"
+#include "session/protocol/provider_dialect.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/rebuild.hpp"
 #include "session/transcript/event.hpp"
@@ -28,12 +29,17 @@ using UpstreamId = int;
 
 class UpstreamConnection {
  public:
+  /// - `provider`: its protocol.
   /// - `rebuilds`: the connection must be given a conversation before it can carry one.
   /// - `item_bytes_max`: a larger item is left out.
   /// - `takes_items`: false for a transcription session, which is given only the settings.
-  UpstreamConnection(UpstreamId id, bool rebuilds, std::size_t item_bytes_max,
-                     bool takes_items = true)
-      : id_(id), rebuilds_(rebuilds), takes_items_(takes_items), item_bytes_max_(item_bytes_max) {}
+  UpstreamConnection(const ProviderDialect& provider, UpstreamId id, bool rebuilds,
+                     std::size_t item_bytes_max, bool takes_items = true)
+      : provider_(&provider),
+        id_(id),
+        rebuilds_(rebuilds),
+        takes_items_(takes_items),
+        item_bytes_max_(item_bytes_max) {}
 
   UpstreamId id() const { return id_; }
   bool is_open() const { return open_; }
@@ -62,7 +68,8 @@ class UpstreamConnection {
   /// Bytes of items that were given and not answered yet.
   std::size_t unanswered_bytes() const { return unanswered_bytes_; }
 
-  /// Its session.created. Journal it when this connection takes over the conversation.
+  /// The event that showed its session. Journal it when this connection takes over the
+  /// conversation.
   const std::optional<Event>& session_created() const { return session_created_; }
   /// The provider's answer to the settings that it was given; nullopt if there were none.
   const std::optional<Event>& configuration() const { return configuration_; }
@@ -88,6 +95,7 @@ class UpstreamConnection {
   bool answered(const std::string& item_id);
   void give(const Transcript& transcript, const std::string& item_id, Sequence needs);
 
+  const ProviderDialect* provider_;
   UpstreamId id_;
   bool rebuilds_;
   bool takes_items_;

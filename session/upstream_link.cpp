@@ -32,12 +32,12 @@ Changes UpstreamLink::take_changes() {
 std::optional<UpstreamId> UpstreamLink::take_dial(Moment now, bool silent, bool takes_items) {
   if (!wants_dial(now, silent)) return std::nullopt;
   if (std::exchange(dial_wanted_, false)) {
-    current_.emplace(++dialled_, /*rebuilds=*/false, limits_.item_bytes_max);
+    current_.emplace(*provider_, ++dialled_, /*rebuilds=*/false, limits_.item_bytes_max);
     note(Change::upstream_writable);
     return dialled_;
   }
   rotation_waits_ = false;
-  next_.emplace(++dialled_, /*rebuilds=*/true, limits_.item_bytes_max, takes_items);
+  next_.emplace(*provider_, ++dialled_, /*rebuilds=*/true, limits_.item_bytes_max, takes_items);
   return dialled_;
 }
 
@@ -143,10 +143,10 @@ void UpstreamLink::plan_rotation(std::int64_t expires_at_s, Moment now) {
 
 // ---- The provider's messages ----
 
-void UpstreamLink::said_error(const std::string& code, const std::string& type) {
+void UpstreamLink::said_error(const ProviderError& error) {
   provider_error_ = true;
-  last_error_ = code.empty() ? type : code;
-  expired_ = expired_ || code == "session_expired";
+  last_error_ = error.code.empty() ? error.type : error.code;
+  expired_ = expired_ || provider_->meaning(error) == ErrorMeaning::session_expired;
 }
 
 std::string in_our_words(const LinkEnd& end, const std::string& last_error) {
@@ -157,8 +157,7 @@ std::string in_our_words(const LinkEnd& end, const std::string& last_error) {
 
 std::pair<CloseReason, std::string> UpstreamLink::loss(const LinkEnd& end) const {
   const std::string words = in_our_words(end, last_error_);
-  if (expired_ || (end.clean && end.close_code == 1001 &&
-                   end.reason.find("maximum duration") != std::string::npos))
+  if (expired_ || (end.clean && provider_->is_session_limit(end.close_code, end.reason)))
     return {CloseReason::session_expired, "the provider's session limit: " + words};
   if (!end.clean)
     return {CloseReason::upstream_lost, "the connection to the provider was lost: " + words};

@@ -44,8 +44,9 @@ std::string in_our_words(const LinkEnd& end, const std::string& last_error);
 
 class UpstreamLink {
  public:
-  explicit UpstreamLink(const UpstreamLimits& limits)
-      : limits_(limits), backoff_(limits.reconnect) {}
+  /// `provider`: its protocol.
+  UpstreamLink(const ProviderDialect& provider, const UpstreamLimits& limits)
+      : provider_(&provider), limits_(limits), backoff_(limits.reconnect) {}
 
   Changes take_changes();
 
@@ -88,9 +89,9 @@ class UpstreamLink {
   /// The current connection has sent a message.
   void said() {
     provider_error_ = false;
-    created_ = true;  // usually by session.created; some ways in (sideband) never send one
+    created_ = true;  // usually by showing its session; some ways in (sideband) never show it
   }
-  void said_error(const std::string& code, const std::string& type);
+  void said_error(const ProviderError& error);
   bool created() const { return created_; }
   /// Why the current connection has ended, for the close reason and in the relay's own words.
   std::pair<CloseReason, std::string> loss(const LinkEnd& end) const;
@@ -133,6 +134,7 @@ class UpstreamLink {
   std::int64_t prepare_deadline_ms() const;
   Outbox* find_outbox(UpstreamId id);
 
+  const ProviderDialect* provider_;
   UpstreamLimits limits_;
   Outbox outbox_;
   std::optional<UpstreamConnection> current_;

@@ -1,13 +1,12 @@
-// Measures what a conversation uses, from its messages. The audio's length follows from its bytes
-// and the formats in force. The usage of a transcription is reported beside its text.
+// Measures the audio of a conversation. Its length follows from its bytes and the formats in force.
 //
 // Pure; owned by a RealtimeSession, one thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
+#include "session/protocol/provider_dialect.hpp"
 #include "session/transcript/event.hpp"
 
 namespace verbatim::session {
@@ -17,12 +16,13 @@ class Meter {
   /// Continues from the counts of an earlier run of the attempt.
   void resume(const AudioMetered& counted);
 
-  /// A client message that is sent on, with audio for the buffer or in an item. Its requested
-  /// formats count until the provider names some; some providers never do.
-  void client_sent(std::string_view type, std::string_view message);
-  /// A session.created or session.updated: its formats apply from here on. Other types change
-  /// nothing.
-  void configured(std::string_view type, std::string_view message);
+  /// A client message that is sent on has this much audio, for the buffer or in an item.
+  void client_sent(std::int64_t bytes);
+  /// The client asks for these formats. They count until the provider names some; some providers
+  /// never do.
+  void requested(const AudioFormats& formats);
+  /// The session in force has these formats, from here on.
+  void configured(const AudioFormats& formats);
   void provider_sent(const AudioDelta& audio);
 
   /// The total so far.
@@ -32,7 +32,7 @@ class Meter {
   std::optional<AudioMetered> unwritten();
 
  private:
-  void take_formats(std::string_view message);
+  void take_formats(const AudioFormats& formats);
 
   std::int64_t input_bytes_per_second_ = 48000;
   std::int64_t output_bytes_per_second_ = 48000;
@@ -41,9 +41,5 @@ class Meter {
   std::int64_t output_us_ = 0;
   AudioMetered written_;
 };
-
-/// The usage that `input_audio_transcription.completed` reports; nullopt for any other message. It
-/// is a separate event beside the one for its text.
-std::optional<Event> read_transcription_usage(std::string_view type, std::string_view message);
 
 }  // namespace verbatim::session

@@ -6,7 +6,7 @@
 
 #include "base/base64.hpp"
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "simulator/audio_append.hpp"
 
 namespace verbatim::simulator {
 
@@ -85,7 +85,7 @@ void LiveSession::step() {
 }
 
 void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {
-  if (session::peek_type(message) == "input_audio_buffer.append" && append_audio(message, now_ms)) {
+  if (is_audio_append(message) && append_audio(message, now_ms)) {
     return;
   }
   const Json event = Json::parse(message, nullptr, /*allow_exceptions=*/false);

@@ -7,18 +7,17 @@
 #include <utility>
 
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/envelope.hpp"
 #include "session/relay_events.hpp"
+#include "simulator/audio_append.hpp"
 
 namespace verbatim::simulator {
 
 namespace {
 
-constexpr std::string_view append = "input_audio_buffer.append";
-
 /// True for messages outside of the recorded order: microphone audio, and a relay's own requests.
 bool is_aside(std::string_view message) {
-  if (session::peek_type(message) == append) return true;
+  if (is_audio_append(message)) return true;
   const auto id = verbatim::json::View::of(message)["event_id"].between_quotes();
   return id.starts_with(session::own_event_prefix);
 }

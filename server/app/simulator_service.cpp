@@ -8,7 +8,7 @@
 
 #include "server/net/ws_handshake.hpp"
 #include "server/relay/session_driver.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "simulator/audio_append.hpp"
 
 namespace verbatim::server {
 
@@ -106,7 +106,7 @@ ReceivedEvents::ReceivedEvents(const std::filesystem::path& file) {
 }
 
 void ReceivedEvents::add(std::string_view event) {
-  if (!file_.is_open() || session::peek_type(event) == "input_audio_buffer.append") return;
+  if (!file_.is_open() || simulator::is_audio_append(event)) return;
   std::string line(event);
   std::replace(line.begin(), line.end(), '\n', ' ');  // JSON has line breaks only between tokens
   file_ << line << std::endl;

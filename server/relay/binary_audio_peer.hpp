@@ -7,12 +7,15 @@
 #include <memory>
 
 #include "server/net/peer.hpp"
+#include "session/protocol/provider_dialect.hpp"
 
 namespace verbatim::server {
 
 class BinaryAudioPeer final : public Peer {
  public:
-  explicit BinaryAudioPeer(std::unique_ptr<Peer> connection) : connection_(std::move(connection)) {}
+  /// `dialect`: the protocol of the events.
+  BinaryAudioPeer(std::unique_ptr<Peer> connection, const session::ProviderDialect& dialect)
+      : connection_(std::move(connection)), dialect_(dialect) {}
 
   Awaitable<Received> read() override;
   Sent send(std::span<const Outgoing> events) override;
@@ -27,6 +30,7 @@ class BinaryAudioPeer final : public Peer {
 
  private:
   std::unique_ptr<Peer> connection_;
+  const session::ProviderDialect& dialect_;
 };
 
 }  // namespace verbatim::server

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json/view.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/net/ws_handshake.hpp"
 #include "server/relay/access/token_content.hpp"
@@ -88,11 +87,6 @@ session::SessionOptions session_options(const config::Settings& all, session::At
 /// session id is an owner, also when it begins anew.
 std::string journal_owner(const RealtimeCall& call) {
   return call.by_token ? "user " + call.user : "session " + call.session_id;
-}
-
-bool binds_transcription(const storage::ClientToken& token) {
-  const auto session = verbatim::json::View::of(token.session_config_json);
-  return session["type"].between_quotes() == "transcription";
 }
 
 }  // namespace
@@ -215,7 +209,10 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   }
   auto token = co_await token_of(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&token)) co_return refuse(std::move(*refusal));
-  call.transcription = call.transcription || binds_transcription(std::get<Token>(token));
+  call.transcription =
+      call.transcription || parts_.upstream.dialect()
+                                .read_session(std::get<Token>(token).session_config_json)
+                                .transcribes;
   auto admitted = co_await take_place(call, worker);
   if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
   const auto unnoted = [] {
@@ -339,7 +336,8 @@ Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& ca
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max,
                sizeof waiting_bytes_max);
   auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
-  if (client && call.binary_audio) client = std::make_unique<BinaryAudioPeer>(std::move(client));
+  if (client && call.binary_audio)
+    client = std::make_unique<BinaryAudioPeer>(std::move(client), parts_.upstream.dialect());
   co_return client;
 }
 
@@ -351,6 +349,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   const config::Settings& settings = parts_.settings;
   const storage::OpenedAttempt& opened = begun.opened;
   session::SessionOptions options = session_options(settings, opened.attempt);
+  options.provider = &parts_.upstream.dialect();
   options.session_config_json = std::move(token.session_config_json);
   options.model = call.model;
   options.transcription = call.transcription;

@@ -24,32 +24,6 @@ namespace {
 
 constexpr std::size_t proxy_answer_bytes_max = 8 * 1024;
 
-std::string query_escaped(const std::string& text) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out.push_back(static_cast<char>(c));
-    } else {
-      out.push_back('%');
-      out.push_back(digits[c >> 4]);
-      out.push_back(digits[c & 15]);
-    }
-  }
-  return out;
-}
-
-// Adds a parameter if the URL does not have it.
-std::string with_parameter(std::string target, const std::string& name, const std::string& value) {
-  if (name.empty() || value.empty()) return target;
-  const std::size_t mark = target.find('?');
-  const std::string query =
-      mark == std::string::npos ? std::string("&") : "&" + target.substr(mark + 1);
-  if (query.find("&" + name + "=") != std::string::npos) return target;
-  target += mark == std::string::npos ? '?' : '&';
-  return target + name + "=" + query_escaped(value);
-}
-
 /// " (HTTP status 407)" if the first line has a status.
 std::string status_in(std::string_view answer) {
   constexpr std::size_t at = 9;
@@ -64,11 +38,13 @@ std::string status_in(std::string_view answer) {
 
 }  // namespace
 
-Upstream::Upstream(config::Upstream settings, WebSocketLimits limits)
+Upstream::Upstream(config::Upstream settings, WebSocketLimits limits,
+                   const session::ProviderDialect& dialect)
     : settings_(std::move(settings)),
       key_(std::make_shared<const Secret>(settings_.api_key)),
       hidden_(std::make_shared<session::SecretFilter>(secrets_of(settings_))),
       limits_(limits),
+      dialect_(dialect),
       tls_(client_context(settings_.ca_file)) {
   limits_.message_bytes_max = settings_.message_bytes_max;
   auto address = parse_address(settings_.url);
@@ -144,14 +120,16 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   co_return std::move(stream);
 }
 
-std::string Upstream::target(const Wanted& wanted) const {
-  if (wanted.transcription) {
-    // With a model the provider treats it as a conversation, and refuses the transcription type.
-    return with_parameter(without_parameter(address_.target, settings_.model_parameter), "intent",
-                          "transcription");
-  }
-  return with_parameter(address_.target, settings_.model_parameter,
-                        wanted.model.empty() ? settings_.model : wanted.model);
+session::DialRequest Upstream::request(const Wanted& wanted) const {
+  session::DialWish wish;
+  wish.target = address_.target;
+  wish.model_parameter = settings_.model_parameter;
+  wish.model = wanted.model.empty() ? settings_.model : wanted.model;
+  wish.organization = settings_.organization;
+  wish.project = settings_.project;
+  wish.type =
+      wanted.transcription ? session::SessionType::transcription : session::SessionType::realtime;
+  return dialect_.dial(wish);
 }
 
 Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,
@@ -184,16 +162,15 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
       headers.emplace_back("api-key", key->reveal());
     }
   }
-  if (!settings_.organization.empty()) {
-    headers.emplace_back("OpenAI-Organization", settings_.organization);
-  }
-  if (!settings_.project.empty()) headers.emplace_back("OpenAI-Project", settings_.project);
+  session::DialRequest wanted_here = request(wanted);
+  for (auto& [name, value] : wanted_here.headers) headers.emplace_back(name, std::move(value));
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
   const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
   WebSocketLimits limits = limits_;
   limits.large_owner = wanted.owner;
-  auto opened = co_await open_websocket(std::move(std::get<Transport>(connected)), host,
-                                        target(wanted), std::move(headers), std::move(limits));
+  auto opened =
+      co_await open_websocket(std::move(std::get<Transport>(connected)), host,
+                              std::move(wanted_here.target), std::move(headers), std::move(limits));
   handle.abort = nullptr;
   if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);

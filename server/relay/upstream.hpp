@@ -20,6 +20,7 @@
 #include "server/net/peer.hpp"
 #include "server/net/transport.hpp"
 #include "server/net/ws_peer.hpp"
+#include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/secret_filter.hpp"
 
 namespace verbatim::server {
@@ -42,8 +43,10 @@ class Upstream {
  public:
   /// `settings`: address, key and size of a large message.
   /// `limits`: memory and time for large messages.
+  /// `dialect`: the provider's protocol.
   /// Throws std::runtime_error if the settings cannot work.
-  explicit Upstream(config::Upstream settings, WebSocketLimits limits = {});
+  explicit Upstream(config::Upstream settings, WebSocketLimits limits = {},
+                    const session::ProviderDialect& dialect = session::default_provider_dialect());
 
   struct Wanted {
     std::string model;           ///< empty: the configured one
@@ -62,17 +65,19 @@ class Upstream {
   std::shared_ptr<const Secret> key() const { return key_.get(); }
   /// The secrets to remove from the provider's messages. use_key() adds to it.
   std::shared_ptr<const session::SecretFilter> secrets() const { return hidden_; }
+  const session::ProviderDialect& dialect() const { return dialect_; }
 
  private:
   using Connected = std::variant<Transport, DialFailure>;
   Awaitable<Connected> connect(const Executor& executor, Dial& handle) const;
-  std::string target(const Wanted& wanted) const;
+  session::DialRequest request(const Wanted& wanted) const;
   Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
 
   config::Upstream settings_;  ///< without its key
   Reloadable<const Secret> key_;
   std::shared_ptr<session::SecretFilter> hidden_;
   WebSocketLimits limits_;
+  const session::ProviderDialect& dialect_;
   Address address_;
   std::optional<Address> proxy_;
   mutable asio::ssl::context tls_;

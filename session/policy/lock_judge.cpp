@@ -6,8 +6,8 @@
 
 #include "base/json/outline.hpp"
 #include "base/json/plain_name.hpp"
-#include "session/policy/known_places.hpp"
 #include "session/policy/outline_values.hpp"
+#include "session/protocol/envelope.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -154,10 +154,11 @@ class Judge {
     for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
       const std::string name = message_.name(i);
       if (!is_plain_name(name)) return ambiguous(place + name);
-      const KnownMember* one = find_in_item(type, name);
+      const KnownMember* one = locks_.places.find_in_item(type, name);
       // Some clients write all members of all types, with null for those that the item does not
       // have.
-      if (one == nullptr && message_.is(i, Kind::null) && is_item_member(name)) continue;
+      if (one == nullptr && message_.is(i, Kind::null) && locks_.places.is_item_member(name))
+        continue;
       if (one == nullptr ? !unknown(i, name, {place}) : !value(i, *one, {place + name + '.'}))
         return false;
     }
@@ -298,7 +299,7 @@ class Judge {
       if (name == "role") role = i;
       if (name == "type") {
         const std::string type = message_.text(i);
-        if (!is_item_type(type)) return type_unknown(place + '.' + name);
+        if (!locks_.places.is_item_type(type)) return type_unknown(place + '.' + name);
         says = says && type == "message";
       }
       if (name == "content" && !content(i, place + '.' + name)) return false;
@@ -322,8 +323,8 @@ class Judge {
 
   bool is_harmless_part(const std::string& type) const {
     // A type of the protocol names no field, although it consists of the same words.
-    if (is_part_type(type)) return true;
-    return may_be_part_type(type) &&
+    if (locks_.places.is_part_type(type)) return true;
+    return locks_.places.may_be_part_type(type) &&
            locks_.words.meaning(folded(type)) != LockedWords::Meaning::field;
   }
 
@@ -433,7 +434,7 @@ bool is_plain_event(std::string_view message, KnownMembers known) {
 std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
                                      std::string_view message, MessageLimits limits,
                                      const std::function<Tree()>& has) {
-  const KnownMembers* known = members_of_event(type);
+  const KnownMembers* known = locks.places.members_of_event(type);
   if (known != nullptr && is_plain_event(message, *known)) return std::nullopt;
   return Judge(locks, message, limits, has).judge(known);
 }

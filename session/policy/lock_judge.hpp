@@ -16,20 +16,24 @@
 #include "session/policy/locked_fields.hpp"
 #include "session/policy/locked_words.hpp"
 #include "session/policy/policy.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/known_places.hpp"
+#include "session/protocol/refusal.hpp"
 
 namespace verbatim::session {
 
 struct Locks {
-  explicit Locks(LockedFields locked) : fields(std::move(locked)), words(fields) {}
+  Locks(LockedFields locked, const KnownPlaces& known)
+      : places(known), fields(std::move(locked)), words(fields, places.session) {}
 
+  const KnownPlaces& places;  ///< of the protocol
   LockedFields fields;
   LockedWords words;
 };
 
-/// Returns the refusal, or nullopt. Precondition: check_client_message() has accepted the message.
+/// Returns the refusal, or nullopt. Precondition: ProviderDialect::check_client() has accepted the
+/// message.
 ///
-/// - `locks`: the locked fields and words.
+/// - `locks`: the locked fields and words, and the places of the protocol.
 /// - `type`: the type of the event.
 /// - `limits`: values and depth that a message may have.
 /// - `has`: returns the present session; called only if the message names a field.

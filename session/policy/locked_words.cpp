@@ -38,14 +38,13 @@ std::string_view singular(std::string_view fold) {
 
 }  // namespace
 
-LockedWords::LockedWords(const LockedFields& fields) {
+LockedWords::LockedWords(const LockedFields& fields, KnownMembers session) {
   for (const LockedFields::Part& part : fields.parts()) {
     if (is_one_of(of_anything, part.name)) continue;
     whole_.insert(std::string(singular(part.name)));
     if (part.last) add_field(part.name);
   }
   if (fields.all()) {
-    const KnownMembers session = members_of_event("session.update")->front().inside;
     add_names(session);
     for (const KnownMember& member : session)
       if (!is_one_of(of_anything, member.name)) add_field(folded(member.name));

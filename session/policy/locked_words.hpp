@@ -13,15 +13,16 @@
 #include <unordered_set>
 #include <vector>
 
-#include "session/policy/known_places.hpp"
 #include "session/policy/locked_fields.hpp"
+#include "session/protocol/known_places.hpp"
 
 namespace verbatim::session {
 
 class LockedWords {
  public:
   LockedWords() = default;
-  explicit LockedWords(const LockedFields& fields);
+  /// `session`: the members of a session object.
+  LockedWords(const LockedFields& fields, KnownMembers session);
 
   enum class Meaning : std::uint8_t {
     none,

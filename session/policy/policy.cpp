@@ -8,21 +8,12 @@
 #include "base/json/view.hpp"
 #include "session/policy/lock_judge.hpp"
 #include "session/policy/locked_fields.hpp"
+#include "session/protocol/envelope.hpp"
 
 namespace verbatim::session {
 namespace {
 
 using Tree = nlohmann::json;
-
-bool shows_session(std::string_view type) {
-  return type == "session.created" || type == "session.updated" ||
-         type == "transcription_session.created" || type == "transcription_session.updated";
-}
-
-/// True for events with a response, in which the provider repeats fields of the session.
-bool shows_response(std::string_view type) {
-  return type == "response.created" || type == "response.done";
-}
 
 /// Members of a response with these names are not fields of its session.
 bool is_of_responses(std::string_view field) {
@@ -79,8 +70,9 @@ bool is_field_path(std::string_view path) {
   });
 }
 
-Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
-    : rules_(std::move(rules)), bound_json_(std::move(bound_json)) {
+Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
+               const ProviderDialect& provider)
+    : provider_(&provider), rules_(std::move(rules)), bound_json_(std::move(bound_json)) {
   LockedFields locked;
   for (const std::string& field : rules_.locked) {
     if (field == "all") {
@@ -98,7 +90,7 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model)
   };
   if (hides("instructions")) rules_.hidden.push_back("prompt");  // a template's variables show them
   if (!locked.any()) return;
-  locked_ = std::make_shared<const Locks>(std::move(locked));
+  locked_ = std::make_shared<const Locks>(std::move(locked), provider.known_places());
   Tree bound = Tree::parse(bound_json_, nullptr, false);
   if (!bound.is_object()) bound = Tree::object();
   if (!model.empty()) bound["model"] = model;
@@ -122,8 +114,8 @@ std::optional<Refusal> Policy::refuse(std::string_view type, std::string_view me
 }
 
 void Policy::configured(std::string_view type, std::string_view message) {
-  if (!locked_ || !shows_session(type)) return;
-  current_json_ = json::View::of(message)["session"].raw();
+  if (!locked_ || provider_->shows(type) != Shows::session) return;
+  current_json_ = provider_->session_in(message);
 }
 
 std::optional<std::string> Policy::without_hidden(std::string_view type,
@@ -131,8 +123,9 @@ std::optional<std::string> Policy::without_hidden(std::string_view type,
   if (rules_.hidden.empty()) return std::nullopt;
   const std::string spelt = type.empty() ? type_of(message) : std::string();
   if (type.empty()) type = spelt;
-  const bool of_response = shows_response(type);
-  if (!of_response && !shows_session(type)) return std::nullopt;
+  const Shows shown = provider_->shows(type);
+  const bool of_response = shown == Shows::response;
+  if (!of_response && shown != Shows::session) return std::nullopt;
   bool changed = false;
   std::vector<std::string> paths;
   for (const std::string& field : rules_.hidden) {

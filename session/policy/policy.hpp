@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "base/json/outline_limits.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/provider_dialects.hpp"
+#include "session/protocol/refusal.hpp"
 
 namespace verbatim::session {
 
@@ -36,21 +37,24 @@ bool is_field_path(std::string_view path);
 class Policy {
  public:
   Policy() = default;
-  /// `bound_json` and `model`: the session as the token sets it; either may be empty.
-  Policy(PolicyRules rules, std::string bound_json, std::string model);
+  /// - `bound_json`, `model`: the session as the token sets it; either may be empty.
+  /// - `provider`: the protocol of the messages.
+  Policy(PolicyRules rules, std::string bound_json, std::string model,
+         const ProviderDialect& provider = default_provider_dialect());
 
   /// Most values that a message may have; no limit unless a field is locked.
   std::size_t values_max() const { return locked_ ? rules_.message_limits.values_max : unlimited; }
   /// Returns the refusal, or nullopt if the message may be sent on. Precondition:
-  /// check_client_message() has accepted it.
+  /// ProviderDialect::check_client() has accepted it.
   std::optional<Refusal> refuse(std::string_view type, std::string_view message) const;
 
-  /// Takes the present values of fields from a session.created or .updated; ignores other types.
+  /// Takes the present values of fields from a message that shows the session; ignores others.
   void configured(std::string_view type, std::string_view message);
   /// The message without its hidden fields; nullopt if it has none and may pass unchanged.
   std::optional<std::string> without_hidden(std::string_view type, std::string_view message) const;
 
  private:
+  const ProviderDialect* provider_ = &default_provider_dialect();
   PolicyRules rules_;
   std::shared_ptr<const Locks> locked_;  ///< null: nothing is locked
   std::string bound_json_;

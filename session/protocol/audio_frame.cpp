@@ -3,7 +3,7 @@
 #include "base/base64.hpp"
 #include "base/json/view.hpp"
 #include "base/json/writer.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/envelope.hpp"
 
 namespace verbatim::session {
 
@@ -11,25 +11,15 @@ namespace {
 
 constexpr std::size_t head_max = 0xFFFF;
 
-bool is_audio_delta(std::string_view type) {
-  return type == "response.output_audio.delta" || type == "response.audio.delta";
-}
-
 }  // namespace
 
-std::string append_event(std::string_view audio) {
-  std::string event = R"({"type":"input_audio_buffer.append","audio":")";
-  event.reserve(event.size() + audio.size() / 3 * 4 + 8);
-  encode_base64(audio, event);
-  return event += "\"}";
-}
-
-std::optional<std::string> audio_frame(std::string_view event) {
-  if (!is_audio_delta(peek_type(event))) return std::nullopt;
+std::optional<std::string> audio_frame(std::string_view event, const ProviderDialect& provider) {
+  const std::string_view member = provider.audio_member(peek_type(event));
+  if (member.empty()) return std::nullopt;
   json::ObjectWriter head;
   std::optional<std::string_view> audio;
   for (json::Members members(json::View::of(event)); members.next();) {
-    if (members.key() != "delta") {
+    if (members.key() != member) {
       head.add(members.key(), members.value().raw());
     } else if (!audio && members.value().is(json::Kind::string)) {
       audio = members.value().between_quotes();

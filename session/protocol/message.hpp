@@ -12,6 +12,9 @@ namespace verbatim::session {
 /// Kind of a message, for the metrics.
 enum class MessageKind : std::uint8_t { audio = 0, text = 1, other = 2 };
 
+/// How the relay must treat a message, decided by its type alone.
+enum class Traffic : std::uint8_t { audio, transcript, other };
+
 /// One WebSocket message. It is moved through the relay, never copied.
 struct Message {
   std::string bytes;

@@ -1,4 +1,4 @@
-// Kinds of messages, by their type in the protocol. Pure; any thread.
+// Kinds of messages, and messages made from bytes. Pure; any thread.
 #pragma once
 
 #include <string>
@@ -6,7 +6,6 @@
 
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
-#include "session/protocol/event_reader.hpp"
 #include "session/protocol/message.hpp"
 
 namespace verbatim::session {

@@ -1,83 +1,44 @@
-// The announcements of open answers: their original objects, and the items and parts that have
-// ended. If the upstream connection is lost, answer_events.hpp ends the answers from this. Text is
-// not kept here; the transcript has it.
+// The answers that the provider has begun and not ended, as it announced them. If the upstream
+// connection is lost, they are ended in the provider's place; a returning client gets their text so
+// far. The text itself is in the transcript.
 //
-// Pure; part of a RealtimeSession, on its thread. Untrusted input: never throws on it.
+// Made by a ProviderDialect; part of a RealtimeSession, on its thread. Untrusted input: never
+// throws on it.
 #pragma once
 
-#include <cstddef>
-#include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "session/transcript/transcript.hpp"
+
 namespace verbatim::session {
+
+/// Returns the event_id for the next event that the relay writes.
+using EventIds = std::function<std::string()>;
 
 class OpenAnswers {
  public:
-  /// `bytes_max`: limit on the JSON kept of all answers together. JSON that does not fit is left
-  /// out; the object is then written from the transcript.
-  explicit OpenAnswers(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  virtual ~OpenAnswers() = default;
 
-  struct Part {
-    int content_index = 0;
-    bool spoken = false;
-    bool audio_ended = false;  ///< response.output_audio.done
-    bool words_ended = false;  ///< response.output_audio_transcript.done, response.output_text.done
-    bool ended = false;        ///< response.content_part.done
-  };
-
-  struct Item {
-    std::string id;
-    int output_index = 0;
-    std::string json;  ///< from response.output_item.added; empty: not kept
-    /// `previous_item_id` of conversation.item.added, as JSON; nullopt: it has not come.
-    std::optional<std::string> previous;
-    bool ended_in_conversation = false;  ///< conversation.item.done
-    bool ended = false;                  ///< response.output_item.done
-    /// Arguments of a tool call so far; nullopt: they did not fit.
-    std::optional<std::string> arguments = std::string();
-    bool arguments_ended = false;
-    std::vector<Part> parts;  ///< in the order of their announcement
-  };
-
-  struct Answer {
-    std::string id;
-    std::string json;  ///< from response.created; empty: not kept
-    std::vector<Item> items;
-
-    const Item* find(std::string_view item_id) const;
-  };
-
-  /// Takes a provider message that goes to the client. Deltas of audio and text are ignored.
-  void see(std::string_view type, std::string_view message);
+  /// Takes a provider message that goes to the client. `type`: ServerMessage::type.
+  virtual void see(std::string_view type, std::string_view message) = 0;
   /// The upstream connection has ended: forgets its answers.
-  void clear();
+  virtual void clear() = 0;
 
-  /// nullptr if the answer was not announced.
-  const Answer* find(std::string_view response_id) const;
-  bool empty() const { return answers_.empty(); }
-  std::size_t bytes() const { return bytes_; }
-
- private:
-  struct Reading;
-
-  Answer* answer(std::string_view response_id);  ///< added if unknown; nullptr: no room
-  Item* item(const Reading& event);              ///< likewise
-  Item* find_item(std::string_view item_id);
-  Part* part(Item& item, const Reading& event);  ///< likewise
-  void begin(const Reading& event);
-  void finish(const Reading& event);
-  void announce(const Reading& event);
-  void place(const Reading& event);
-  void take_arguments(const Reading& event);
-  void note_end(const Reading& event);
-  bool take(std::size_t bytes);
-  static std::size_t size_of(const Answer& answer);
-
-  std::vector<Answer> answers_;
-  std::size_t bytes_ = 0;
-  std::size_t bytes_max_;
+  /// Each open answer as it was announced, with its text so far as one delta for each part. The
+  /// provider's next delta then continues it.
+  ///
+  /// - `transcript`: has the text, and answers that were not announced.
+  /// - `spoken`: an answer of unknown form counts as speech.
+  /// - `next_event_id`: makes the event_ids.
+  virtual std::vector<std::string> so_far(const Transcript& transcript, bool spoken,
+                                          const EventIds& next_event_id) const = 0;
+  /// All events that end each open answer, as incomplete because of a lost connection. Parameters
+  /// as for so_far().
+  virtual std::vector<std::string> cut_off(const Transcript& transcript, bool spoken,
+                                           const EventIds& next_event_id) const = 0;
 };
 
 }  // namespace verbatim::session

@@ -2,23 +2,21 @@
 
 #include <algorithm>
 
-#include "session/protocol/event_reader.hpp"
-
 namespace verbatim::session {
 namespace {
 
 constexpr TimeMs longest_ms = 100LL * 365 * 86'400'000;
 
-std::optional<Event> read(const RecordedEvent& recorded) {
-  return recorded.direction == Direction::to_client ? read_server_event(recorded.event)
-                                                    : read_client_event(recorded.event);
+std::optional<Event> read(const RecordedEvent& recorded, const ProviderDialect& provider) {
+  return recorded.direction == Direction::to_client ? provider.read_server(recorded.event).event
+                                                    : provider.read_client(recorded.event);
 }
 
 /// The first session id that the provider sent.
-std::string provider_session_id(const Recording& recording) {
+std::string provider_session_id(const Recording& recording, const ProviderDialect& provider) {
   for (const RecordedEvent& recorded : recording.events) {
     if (recorded.direction != Direction::to_client) continue;
-    const auto event = read_server_event(recorded.event);
+    const auto event = read(recorded, provider);
     if (!event) continue;
     if (const auto* opened = std::get_if<UpstreamOpened>(&event->body))
       return opened->provider_session_id;
@@ -28,21 +26,21 @@ std::string provider_session_id(const Recording& recording) {
 
 }  // namespace
 
-TimeMs play(const Recording& recording, Transcript& transcript) {
+TimeMs play(const Recording& recording, Transcript& transcript, const ProviderDialect& provider) {
   TimeMs now = 0;
   for (const RecordedEvent& recorded : recording.events) {
     // Some recorders write no times, and a file may contain any number.
     now = std::clamp(recorded.t_ms.value_or(now), now, longest_ms);
-    if (const auto event = read(recorded)) transcript.apply(*event, now);
+    if (const auto event = read(recorded, provider)) transcript.apply(*event, now);
   }
   return now;
 }
 
-TranscriptView replay(const Recording& recording) {
+TranscriptView replay(const Recording& recording, const ProviderDialect& provider) {
   Transcript transcript;
-  const TimeMs end = play(recording, transcript);
+  const TimeMs end = play(recording, transcript, provider);
   TranscriptView view;
-  view.session_id = provider_session_id(recording);
+  view.session_id = provider_session_id(recording, provider);
   view.status = SessionStatus::final;
   view.started_at = 0;
   view.ended_at = end;

@@ -5,6 +5,7 @@
 // the same bytes.
 #pragma once
 
+#include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/recording.hpp"
 #include "session/transcript/render/render.hpp"
 #include "session/transcript/transcript.hpp"
@@ -12,9 +13,11 @@
 namespace verbatim::session {
 
 /// Applies every event, of both directions, to `transcript`. Returns the time of the last one.
-TimeMs play(const Recording& recording, Transcript& transcript);
+TimeMs play(const Recording& recording, Transcript& transcript,
+            const ProviderDialect& provider = default_provider_dialect());
 
 /// The finished transcript of a recording.
-TranscriptView replay(const Recording& recording);
+TranscriptView replay(const Recording& recording,
+                      const ProviderDialect& provider = default_provider_dialect());
 
 }  // namespace verbatim::session

@@ -1,7 +1,8 @@
 // The latest `session` object of the provider. A new upstream connection continues with it.
 //
 // It also knows whether the client has switched input transcription off. The relay keeps it on for
-// the transcript, and hides it from such a client. Protocol notes, section 2.
+// the transcript, and hides it from such a client. ProviderDialect::read_session() reads the
+// object.
 //
 // Pure value; one thread at a time.
 #pragma once
@@ -9,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "session/protocol/provider_dialects.hpp"
 
 namespace verbatim::session {
 
@@ -19,10 +22,12 @@ class SessionSettings {
   /// other text gives empty settings.
   static SessionSettings from_json(std::string json);
 
-  /// Takes the `session` of a session.created or session.updated.
-  void see(std::string_view message);
+  /// Takes the session object of a message that shows it; ignores what is not an object.
+  void see(std::string_view session_json);
 
   bool empty() const { return json_.empty(); }
+  /// The session object; empty if none was seen.
+  const std::string& session_json() const { return json_; }
   std::string to_json() const;
 
   /// The client or its token has switched input transcription off (true) or on (false).
@@ -32,22 +37,11 @@ class SessionSettings {
   bool leaves_transcription_open() const { return !hides_transcription_.has_value(); }
   /// A message with a `session` as the client may see it: hidden transcription reads null. nullopt:
   /// the message may pass unchanged.
-  std::optional<std::string> without_transcription(std::string_view message) const;
-
-  /// session.created for a returning client.
-  std::string created_message(std::string_view event_id) const;
-  /// A session.update that gives another session the same settings, without those that only the
-  /// provider sets. Empty if no session was seen.
-  std::string update_message(std::string_view event_id) const;
-
-  /// The session only transcribes speech: its type is `transcription`.
-  bool transcribes() const;
-  /// The provider detects the end of utterances itself.
-  bool detects_turns() const;
-  /// The provider detects the end of utterances and answers without a request.
-  bool answers_by_itself() const;
-  /// Answers are spoken, not written.
-  bool speaks() const;
+  std::optional<std::string> without_transcription(
+      std::string_view message,
+      const ProviderDialect& provider = default_provider_dialect()) const {
+    return hides_transcription() ? provider.without_transcription(message) : std::nullopt;
+  }
 
  private:
   std::string json_;

@@ -1,5 +1,5 @@
 // Events of a conversation, independent of any dialect. The transcript engine reads them, and the
-// journal stores them encoded. session/protocol/event_reader.hpp makes them from messages of the
+// journal stores them encoded. A ProviderDialect (session/protocol) makes them from messages of the
 // provider and the client; transcript.hpp turns them into turns. Recovery applies the journal's
 // events in the same way, so live and recovered transcripts agree.
 //

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/json/view.hpp"
-#include "session/protocol/dialect.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/clients/beta_dialect.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;

@@ -6,7 +6,7 @@
 
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/transcript/transcript.hpp"
 
 using namespace verbatim;

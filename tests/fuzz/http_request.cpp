@@ -7,8 +7,8 @@
 #include "server/api/requests/client_secret.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/relay/access/auth.hpp"
-#include "session/protocol/event_reader.hpp"
-#include "session/relay_events.hpp"
+#include "session/protocol/openai/event_reader.hpp"
+#include "session/protocol/provider_dialects.hpp"
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
@@ -58,7 +58,8 @@ void check_client_secret(std::string_view body) {
   demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
   // The provider gets it as an event, which the relay's own checks must accept.
-  const std::string update = session::configuration_update(asked.configuration(), "whisper");
+  const std::string update = session::default_provider_dialect().configure(
+      asked.configuration(), "whisper", session::SessionType::realtime, "fuzz");
   demand(update.empty() || !session::check_client_message(update));
   TokenClaims claims;
   claims.user = asked.user.value_or("");

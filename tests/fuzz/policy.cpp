@@ -8,6 +8,7 @@
 
 #include "base/json/outline.hpp"
 #include "session/policy/policy.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/fuzz/letters.hpp"
 

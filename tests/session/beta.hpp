@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/clients/beta_dialect.hpp"
 
 namespace verbatim::session::test {
 

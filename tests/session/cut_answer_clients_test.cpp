@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "tests/session/answers.hpp"
 
 using namespace verbatim;

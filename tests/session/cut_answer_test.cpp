@@ -2,6 +2,7 @@
 // the provider would have sent (P8, P9).
 #include <set>
 
+#include "session/protocol/openai/announced_answers.hpp"
 #include "tests/session/answers.hpp"
 
 using namespace verbatim;
@@ -286,7 +287,7 @@ TEST_CASE("the memory for answers is bounded, and each answer still gets its end
     if (event["type"] == "response.done") ended.insert(event["response"]["id"]);
   CHECK(ended.size() == 20);
 
-  OpenAnswers answers(4096);
+  AnnouncedAnswers answers(4096);
   for (int round = 0; round < 1000; ++round) {
     const std::string id = "r" + std::to_string(round % 7);
     for (const json& event : {json{{"type", "response.created"},

@@ -1,4 +1,5 @@
 // A client that wants no transcription sees none, and the transcript still has the user's words.
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "tests/session/own_settings.hpp"
 
 using namespace verbatim;

@@ -138,12 +138,12 @@ TEST_CASE("unanswered requests are sent again on the next connection, once", "[P
 
 TEST_CASE("the memory for unanswered requests is bounded", "[P8][P11][reconnect]") {
   Unanswered unanswered;
-  const std::string type = "conversation.item.create";
   for (const std::size_t size : {std::size_t{100}, std::size_t{1'000'000}}) {
     for (int i = 0; i < 1000; ++i) {
       const std::string bytes =
           R"({"type":"conversation.item.create","x":")" + std::string(size, 'x') + "\"}";
-      unanswered.asked(type, std::make_shared<const Message>(Message{bytes, 0, {}}), 0);
+      unanswered.asked(ClientRequest::create_item,
+                       std::make_shared<const Message>(Message{bytes, 0, {}}), 0);
       REQUIRE(unanswered.bytes() <= 4 * 1024 * 1024);
     }
   }

@@ -1,4 +1,5 @@
 // The spoken text that a resync sends to a client (P8, P9).
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -14,7 +15,9 @@ SessionOptions resumable() {
 }
 
 struct Talk : Stage {
-  explicit Talk(const Dialect* dialect = nullptr) : Stage(resumable(), false, dialect) { open(); }
+  explicit Talk(const ClientDialect* dialect = nullptr) : Stage(resumable(), false, dialect) {
+    open();
+  }
 
   void say(json event) {
     event["event_id"] = "t" + std::to_string(++count);

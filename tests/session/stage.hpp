@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/realtime_session.hpp"
 #include "tests/session/options.hpp"
 #include "tests/support/memory_journal.hpp"
@@ -45,7 +45,7 @@ inline constexpr const char* transcribed =
 /// A session with both peers, which the test plays.
 struct Stage {
   explicit Stage(SessionOptions given = usual_options(), bool extension_events = false,
-                 const Dialect* dialect = nullptr)
+                 const ClientDialect* dialect = nullptr)
       : session({"sess_t", 7, 1, extension_events, dialect}, std::move(given), journal, clock) {}
 
   void client(std::string bytes) { session.client_said({std::move(bytes), 1, {}}, clock); }

@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "session/protocol/audio_size.hpp"
+#include "base/json/view.hpp"
+#include "session/protocol/openai/audio_format.hpp"
+#include "session/protocol/provider_dialects.hpp"
 #include "tests/session/stage.hpp"
 
 namespace verbatim::session::test {
@@ -25,18 +27,32 @@ std::string session_event(const std::string& type, const std::string& input,
 
 std::string pcm(int rate) { return R"({"type":"audio/pcm","rate":)" + std::to_string(rate) + "}"; }
 
+/// A meter that gets messages, as a session reads them for it.
+struct MessageMeter : Meter {
+  const ProviderDialect& provider = default_provider_dialect();
+
+  void provider_shows(const std::string& message) {
+    if (const auto formats = provider.read_server(message).formats) configured(*formats);
+  }
+  void client_says(const std::string& message) {
+    const ClientMessage said = provider.check_client(message, {}, unlimited);
+    if (said.request == ClientRequest::update_session)
+      requested(provider.read_session(provider.session_in(message)).formats);
+    client_sent(said.audio_bytes);
+  }
+};
+
 constexpr const char* updated = "session.updated";
-constexpr const char* appended = "input_audio_buffer.append";
 
 }  // namespace
 
 TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
   for (const int rate : {8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000}) {
-    Meter meter;
-    meter.configured(updated, session_event(updated, pcm(rate), pcm(rate)));
+    MessageMeter meter;
+    meter.provider_shows(session_event(updated, pcm(rate), pcm(rate)));
     const auto second = static_cast<std::size_t>(rate) * 2;
     for (int i = 0; i < 600; ++i) {
-      meter.client_sent(appended, append(second));
+      meter.client_says(append(second));
       meter.provider_sent({"item", 0, static_cast<std::int64_t>(second)});
     }
     INFO(rate);
@@ -85,27 +101,26 @@ TEST_CASE("a format gives the bytes of a second", "[P9][meter]") {
 
 TEST_CASE("the client's format counts if the provider never names one", "[P9][meter]") {
   const std::string update = session_event("session.update", pcm(16000), pcm(48000));
-  Meter meter;
-  meter.configured("session.created", R"({"type":"session.created","id":"sess-1"})");
-  meter.client_sent("session.update", update);
-  meter.client_sent(appended, append(32'000 * 3));
+  MessageMeter meter;
+  meter.provider_shows(R"({"type":"session.created","id":"sess-1"})");
+  meter.client_says(update);
+  meter.client_says(append(32'000 * 3));
   CHECK(meter.audio().input_ms == 3'000);
 
-  Meter with_format;
-  with_format.configured("session.created",
-                         session_event("session.created", pcm(24000), pcm(24000)));
-  with_format.client_sent("session.update", update);  // it may be refused
-  with_format.client_sent(appended, append(48'000 * 3));
+  MessageMeter with_format;
+  with_format.provider_shows(session_event("session.created", pcm(24000), pcm(24000)));
+  with_format.client_says(update);  // it may be refused
+  with_format.client_says(append(48'000 * 3));
   CHECK(with_format.audio().input_ms == 3'000);
 }
 
 TEST_CASE("a session event without formats leaves them as they are", "[P9][meter]") {
-  Meter meter;
-  meter.configured(updated, session_event(updated, pcm(8000), pcm(8000)));
-  meter.configured(updated, R"({"type":"session.updated","session":{"instructions":"x"}})");
-  meter.configured(updated,
-                   R"({"type":"session.updated","session":{"audio":{"input":{},"output":{}}}})");
-  meter.client_sent(appended, append(16'000 * 3));
+  MessageMeter meter;
+  meter.provider_shows(session_event(updated, pcm(8000), pcm(8000)));
+  meter.provider_shows(R"({"type":"session.updated","session":{"instructions":"x"}})");
+  meter.provider_shows(
+      R"({"type":"session.updated","session":{"audio":{"input":{},"output":{}}}})");
+  meter.client_says(append(16'000 * 3));
   meter.provider_sent({"item", 0, 16'000});
   CHECK(meter.audio().input_ms == 3'000);
   CHECK(meter.audio().output_ms == 1'000);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/transcript/transcript.hpp"
 #include "tests/simulator/client.hpp"
 

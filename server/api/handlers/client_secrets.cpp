@@ -16,7 +16,7 @@
 #include "server/relay/access/sealed.hpp"
 #include "server/relay/access/token_content.hpp"
 #include "server/relay/session_registry.hpp"
-#include "session/protocol/beta_shapes.hpp"
+#include "session/protocol/clients/beta_shapes.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
 

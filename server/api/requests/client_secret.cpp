@@ -9,7 +9,7 @@
 #include "server/api/requests/session.hpp"
 #include "server/relay/access/token_terms.hpp"
 #include "session/policy/known_members.hpp"
-#include "session/protocol/beta_shapes.hpp"
+#include "session/protocol/clients/beta_shapes.hpp"
 
 namespace verbatim::server {
 

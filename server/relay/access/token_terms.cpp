@@ -73,7 +73,8 @@ std::vector<std::string> names(const json& policy, const char* member,
 }  // namespace
 
 std::variant<std::string, BadTerm> read_terms(const json& verbatim,
-                                              const config::Settings& settings) {
+                                              const config::Settings& settings,
+                                              const session::ProviderDialect& provider) {
   json policy = verbatim.value("policy", json::object());
   const json limits = verbatim.value("limits", json::object());
   if (!policy.is_object()) return BadTerm{"verbatim.policy", "must be an object"};
@@ -98,7 +99,7 @@ std::variant<std::string, BadTerm> read_terms(const json& verbatim,
       return BadTerm{"verbatim.policy.client_events", "names none; leave it out to allow all"};
     for (std::size_t i = 0; i < events->size(); ++i) {
       const auto name = (*events)[i].get<std::string>();
-      if (session::is_client_event(name) ||
+      if (provider.known_places().members_of_event(name) != nullptr ||
           std::find(extra.begin(), extra.end(), name) != extra.end())
         continue;
       return BadTerm{"verbatim.policy.client_events[" + std::to_string(i) + "]",

@@ -21,8 +21,10 @@ struct BadTerm {
 
 /// Validates the two members of a request's `verbatim` object. Returns them as they are stored with
 /// the token. A limit may be stricter than the configured one, never wider.
-std::variant<std::string, BadTerm> read_terms(const nlohmann::json& verbatim,
-                                              const config::Settings& settings);
+/// `provider`: the protocol whose events `client_events` may name.
+std::variant<std::string, BadTerm> read_terms(
+    const nlohmann::json& verbatim, const config::Settings& settings,
+    const session::ProviderDialect& provider = session::default_provider_dialect());
 
 /// Applies the terms to a session's options. Precondition: `terms_json` is from read_terms(), or
 /// empty.

@@ -121,11 +121,7 @@ Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authentic
     // A client without verbatim.session cannot learn that binary audio was granted.
     call.binary_audio = *audio == "binary" && call.extension_events;
   }
-  const auto features = split_list(request.header("OpenAI-Beta"));
-  if (offers("openai-beta.realtime-v1") ||
-      std::find(features.begin(), features.end(), "realtime=v1") != features.end()) {
-    call.dialect = &session::beta_dialect();
-  }
+  call.dialect = session::client_dialect(offered, split_list(request.header("OpenAI-Beta")));
   return call;
 }
 

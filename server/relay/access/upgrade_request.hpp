@@ -13,7 +13,7 @@
 #include "server/net/result.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/origin.hpp"
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/client_dialect.hpp"
 #include "session/transcript/turn.hpp"
 
 namespace verbatim::server {
@@ -34,7 +34,7 @@ struct RealtimeCall {
   std::optional<std::uint64_t>
       after;             ///< number of messages of this attempt that the client has received
   std::string protocol;  ///< subprotocol to select; empty: none
-  const session::Dialect* dialect = nullptr;  ///< null: the provider's own dialect
+  const session::ClientDialect* dialect = nullptr;  ///< null: the provider's own dialect
 };
 
 Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authenticator& authenticator,

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "session/policy/policy.hpp"
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;

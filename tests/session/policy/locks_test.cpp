@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "session/policy/policy.hpp"
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "session/protocol/recording.hpp"
 #include "tests/session/files.hpp"
 #include "tests/session/stage.hpp"

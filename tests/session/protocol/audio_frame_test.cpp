@@ -47,7 +47,7 @@ TEST_CASE("a client's audio frame is one append event", "[P9][audio]") {
   for (std::size_t size : {0, 1, 2, 3, 4, 4800}) {
     std::string audio;
     for (std::size_t i = 0; i < size; ++i) audio += static_cast<char>(i * 11);
-    const auto event = nlohmann::json::parse(append_event(audio));
+    const auto event = nlohmann::json::parse(default_provider_dialect().append_audio(audio));
     CHECK(event["type"] == "input_audio_buffer.append");
     std::string back;
     REQUIRE(decode_base64(event["audio"].get<std::string>(), back));

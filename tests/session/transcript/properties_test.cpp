@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <unordered_set>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/protocol/replay.hpp"
 #include "tests/session/files.hpp"
 #include "tests/session/generated.hpp"

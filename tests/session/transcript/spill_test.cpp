@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/protocol/recording.hpp"
 #include "tests/session/files.hpp"
 #include "tests/session/generated.hpp"

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "tests/session/transcript/stream.hpp"
 #include "tests/support/memory_spill.hpp"
 

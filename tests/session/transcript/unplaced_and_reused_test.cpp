@@ -3,7 +3,7 @@
 #include <functional>
 #include <set>
 
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "tests/session/transcript/stream.hpp"
 
 using namespace verbatim;

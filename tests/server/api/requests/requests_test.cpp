@@ -5,7 +5,7 @@
 #include "server/api/requests/queries.hpp"
 #include "server/relay/access/token_terms.hpp"
 #include "server/relay/access/upgrade_request.hpp"
-#include "session/protocol/dialect.hpp"
+#include "session/protocol/clients/beta_dialect.hpp"
 #include "tests/session/options.hpp"
 
 using namespace verbatim;

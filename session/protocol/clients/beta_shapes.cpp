@@ -1,4 +1,4 @@
-#include "session/protocol/beta_shapes.hpp"
+#include "session/protocol/clients/beta_shapes.hpp"
 
 #include <algorithm>
 #include <span>

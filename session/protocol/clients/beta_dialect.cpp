@@ -1,13 +1,14 @@
-// The beta protocol behind dialect.hpp: events with another name, another shape or no counterpart.
-// The shapes are in beta_shapes. Stateless; any thread.
+// The beta protocol behind client_dialect.hpp: events with another name, another shape or no
+// counterpart. The shapes are in beta_shapes. Stateless; any thread.
+#include "session/protocol/clients/beta_dialect.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <string_view>
 
 #include "base/json/writer.hpp"
-#include "session/protocol/beta_shapes.hpp"
-#include "session/protocol/dialect.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/clients/beta_shapes.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 
 namespace verbatim::session {
 namespace {
@@ -86,7 +87,7 @@ std::string rewritten(json::View event, const Rule& rule, std::string_view name)
   return out.text();
 }
 
-class BetaDialect final : public Dialect {
+class BetaDialect final : public ClientDialect {
  public:
   void to_provider(Message& message) const override {
     const Rule* rule = find(client_rules, peek_type(message.bytes));
@@ -118,7 +119,7 @@ class BetaDialect final : public Dialect {
 
 }  // namespace
 
-const Dialect& beta_dialect() {
+const ClientDialect& beta_dialect() {
   static const BetaDialect beta;
   return beta;
 }

@@ -1,6 +1,6 @@
-// Length of the audio in a message, from the length of its Base64 and the format in force.
+// The rate of audio, from the format in a session object of GA or beta.
 //
-// Pure; any thread. Nothing is decoded.
+// Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +25,6 @@ inline std::int64_t bytes_per_second(json::View format) {
 /// cost: 44.1 kHz has 88.2.
 inline int bytes_per_ms(json::View format) {
   return static_cast<int>((bytes_per_second(format) + 500) / 1000);
-}
-
-/// Decoded length, from the length of the Base64 alone.
-inline std::int64_t decoded_length(std::string_view base64) {
-  auto length = static_cast<std::int64_t>(base64.size());
-  while (length > 0 && base64[static_cast<std::size_t>(length) - 1] == '=') --length;
-  return length * 3 / 4;
 }
 
 }  // namespace verbatim::session

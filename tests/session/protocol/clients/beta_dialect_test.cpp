@@ -5,7 +5,7 @@
 #include <set>
 
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 #include "session/protocol/replay.hpp"
 #include "tests/session/beta.hpp"
 #include "tests/session/files.hpp"

@@ -1,4 +1,4 @@
-// check_client_message() of event_reader.hpp: validates client messages. Pure; any thread;
+// examine_client_message() of event_reader.hpp: validates client messages. Pure; any thread;
 // untrusted input.
 #include <algorithm>
 #include <array>
@@ -9,12 +9,10 @@
 
 #include "base/json/plain_name.hpp"
 #include "base/json/view.hpp"
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 
 namespace verbatim::session {
 namespace {
-
-constexpr std::size_t longest_event_id = 512;
 
 /// The top level of a message, read in one pass.
 struct Envelope {
@@ -58,12 +56,6 @@ Envelope read_envelope(std::string_view message) {
   return envelope;
 }
 
-/// Empty if the id is too long to quote.
-std::string kept_event_id(json::View value) {
-  std::string id = value.string_or_empty();
-  return id.size() > longest_event_id ? std::string() : id;
-}
-
 /// Quotes client input for an error message: at most 64 bytes, all but printable ASCII replaced by
 /// '?'.
 std::string quoted(std::string_view word) {
@@ -84,38 +76,26 @@ constexpr std::size_t early_bytes = 4096;
 
 }  // namespace
 
-std::string named_event_id(std::string_view message) {
-  return kept_event_id(json::Object::begun(message)["event_id"]);
-}
-
-Refusal too_many_values(std::size_t values_max, std::string event_id) {
-  return {"message_too_complex",
-          "The message has more than " + std::to_string(values_max) +
-              " values (policy.values_max). Send less at a time.",
-          {},
-          std::move(event_id)};
-}
-
-std::optional<Refusal> check_client_message(std::string_view message,
-                                            const std::vector<std::string>& extra_types,
-                                            std::size_t values_max) {
+ClientMessage examine_client_message(std::string_view message,
+                                     const std::vector<std::string>& extra_types,
+                                     std::size_t values_max) {
   if (const auto fault = json::check(message, values_max)) {
     if (fault->too_many_values)
-      return too_many_values(values_max, named_event_id(message.substr(0, early_bytes)));
-    return Refusal{"invalid_json",
-                   "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
-                       std::to_string(fault->offset) + ". Send one JSON object per message.",
-                   {},
-                   {}};
+      return {too_many_values(values_max, named_event_id(message.substr(0, early_bytes)))};
+    return {Refusal{"invalid_json",
+                    "The message is not valid JSON: " + std::string(fault->what) + " at byte " +
+                        std::to_string(fault->offset) + ". Send one JSON object per message.",
+                    {},
+                    {}}};
   }
   if (message[message.find_first_not_of(" \t\n\r")] != '{') {
-    return Refusal{"invalid_json", "The message must be one JSON object with a 'type'.", {}, {}};
+    return {Refusal{"invalid_json", "The message must be one JSON object with a 'type'.", {}, {}}};
   }
 
   const Envelope envelope = read_envelope(message);
-  const std::string event_id = kept_event_id(envelope.event_id);
+  const std::string event_id = quotable_event_id(envelope.event_id.string_or_empty());
   const auto refuse = [&event_id](std::string code, std::string what, std::string param) {
-    return Refusal{std::move(code), std::move(what), std::move(param), event_id};
+    return ClientMessage{Refusal{std::move(code), std::move(what), std::move(param), event_id}};
   };
 
   if (envelope.too_many) {
@@ -148,7 +128,13 @@ std::optional<Refusal> check_client_message(std::string_view message,
         "Invalid value: " + quoted(name) + ". Supported values are: " + known_types() + ".",
         "type");
   }
-  return std::nullopt;
+  return {std::nullopt, name};
+}
+
+std::optional<Refusal> check_client_message(std::string_view message,
+                                            const std::vector<std::string>& extra_types,
+                                            std::size_t values_max) {
+  return examine_client_message(message, extra_types, values_max).refusal;
 }
 
 }  // namespace verbatim::session

@@ -1,4 +1,4 @@
-#include "session/protocol/item_writer.hpp"
+#include "session/protocol/openai/item_writer.hpp"
 
 #include <algorithm>
 #include <string_view>

@@ -1,8 +1,9 @@
-#include "session/protocol/open_answers.hpp"
+#include "session/protocol/openai/announced_answers.hpp"
 
 #include <algorithm>
 
 #include "base/json/view.hpp"
+#include "session/protocol/openai/answer_events.hpp"
 
 namespace verbatim::session {
 
@@ -30,7 +31,7 @@ bool concerns_answers(std::string_view type) {
 
 }  // namespace
 
-struct OpenAnswers::Reading {
+struct AnnouncedAnswers::Reading {
   Reading(std::string_view its_type, std::string_view message)
       : type(its_type), view(json::View::of(message)) {}
 
@@ -44,26 +45,36 @@ struct OpenAnswers::Reading {
   json::View view;
 };
 
-const OpenAnswers::Item* OpenAnswers::Answer::find(std::string_view item_id) const {
+const AnnouncedAnswers::Item* AnnouncedAnswers::Answer::find(std::string_view item_id) const {
   return find_in(items, [item_id](const Item& one) { return one.id == item_id; });
 }
 
-const OpenAnswers::Answer* OpenAnswers::find(std::string_view response_id) const {
+const AnnouncedAnswers::Answer* AnnouncedAnswers::find(std::string_view response_id) const {
   return find_in(answers_, [response_id](const Answer& one) { return one.id == response_id; });
 }
 
-void OpenAnswers::clear() {
+void AnnouncedAnswers::clear() {
   answers_.clear();
   bytes_ = 0;
 }
 
-bool OpenAnswers::take(std::size_t bytes) {
+std::vector<std::string> AnnouncedAnswers::so_far(const Transcript& transcript, bool spoken,
+                                                  const EventIds& next_event_id) const {
+  return answers_so_far(*this, transcript, spoken, next_event_id);
+}
+
+std::vector<std::string> AnnouncedAnswers::cut_off(const Transcript& transcript, bool spoken,
+                                                   const EventIds& next_event_id) const {
+  return cut_off_answers(*this, transcript, spoken, next_event_id);
+}
+
+bool AnnouncedAnswers::take(std::size_t bytes) {
   if (bytes > bytes_max_ - bytes_) return false;
   bytes_ += bytes;
   return true;
 }
 
-std::size_t OpenAnswers::size_of(const Answer& answer) {
+std::size_t AnnouncedAnswers::size_of(const Answer& answer) {
   std::size_t bytes = entry_bytes + answer.json.size();
   for (const Item& item : answer.items) {
     bytes += entry_bytes * (1 + item.parts.size()) + item.json.size();
@@ -72,7 +83,7 @@ std::size_t OpenAnswers::size_of(const Answer& answer) {
   return bytes;
 }
 
-OpenAnswers::Answer* OpenAnswers::answer(std::string_view response_id) {
+AnnouncedAnswers::Answer* AnnouncedAnswers::answer(std::string_view response_id) {
   if (response_id.empty()) return nullptr;
   if (Answer* const known =
           find_in(answers_, [response_id](const Answer& one) { return one.id == response_id; }))
@@ -82,7 +93,7 @@ OpenAnswers::Answer* OpenAnswers::answer(std::string_view response_id) {
   return &answers_.back();
 }
 
-OpenAnswers::Item* OpenAnswers::find_item(std::string_view item_id) {
+AnnouncedAnswers::Item* AnnouncedAnswers::find_item(std::string_view item_id) {
   for (Answer& answer : answers_)
     if (Item* const known =
             find_in(answer.items, [item_id](const Item& one) { return one.id == item_id; }))
@@ -90,7 +101,7 @@ OpenAnswers::Item* OpenAnswers::find_item(std::string_view item_id) {
   return nullptr;
 }
 
-OpenAnswers::Item* OpenAnswers::item(const Reading& event) {
+AnnouncedAnswers::Item* AnnouncedAnswers::item(const Reading& event) {
   std::string id = event.text("item_id");
   if (id.empty()) id = event.view["item"]["id"].string_or_empty();
   if (id.empty()) return nullptr;
@@ -103,7 +114,7 @@ OpenAnswers::Item* OpenAnswers::item(const Reading& event) {
   return &made;
 }
 
-OpenAnswers::Part* OpenAnswers::part(Item& item, const Reading& event) {
+AnnouncedAnswers::Part* AnnouncedAnswers::part(Item& item, const Reading& event) {
   const int index = event.number("content_index");
   if (Part* const known =
           find_in(item.parts, [index](const Part& one) { return one.content_index == index; }))
@@ -114,7 +125,7 @@ OpenAnswers::Part* OpenAnswers::part(Item& item, const Reading& event) {
   return &made;
 }
 
-void OpenAnswers::see(std::string_view type, std::string_view message) {
+void AnnouncedAnswers::see(std::string_view type, std::string_view message) {
   if (!concerns_answers(type)) return;
   const Reading event(type, message);
   if (type == "response.created") {
@@ -132,14 +143,14 @@ void OpenAnswers::see(std::string_view type, std::string_view message) {
   }
 }
 
-void OpenAnswers::begin(const Reading& event) {
+void AnnouncedAnswers::begin(const Reading& event) {
   const json::View response = event.view["response"];
   Answer* const begun = answer(response["id"].string_or_empty());
   if (begun != nullptr && begun->json.empty() && take(response.raw().size()))
     begun->json = response.raw();
 }
 
-void OpenAnswers::finish(const Reading& event) {
+void AnnouncedAnswers::finish(const Reading& event) {
   const std::string id = event.view["response"]["id"].string_or_empty();
   const auto over = std::find_if(answers_.begin(), answers_.end(),
                                  [&id](const Answer& one) { return one.id == id; });
@@ -148,21 +159,21 @@ void OpenAnswers::finish(const Reading& event) {
   answers_.erase(over);
 }
 
-void OpenAnswers::announce(const Reading& event) {
+void AnnouncedAnswers::announce(const Reading& event) {
   Item* const announced = item(event);
   if (announced == nullptr) return;
   const std::string_view json = event.view["item"].raw();
   if (announced->json.empty() && take(json.size())) announced->json = json;
 }
 
-void OpenAnswers::place(const Reading& event) {
+void AnnouncedAnswers::place(const Reading& event) {
   Item* const placed = find_item(event.view["item"]["id"].string_or_empty());
   if (placed == nullptr || placed->previous) return;
   const json::View previous = event.view["previous_item_id"];
   placed->previous = previous.exists() ? std::string(previous.raw()) : std::string("null");
 }
 
-void OpenAnswers::take_arguments(const Reading& event) {
+void AnnouncedAnswers::take_arguments(const Reading& event) {
   Item* const calling = item(event);
   if (calling == nullptr) return;
   const bool whole = event.type.ends_with(".done");
@@ -180,7 +191,7 @@ void OpenAnswers::take_arguments(const Reading& event) {
   }
 }
 
-void OpenAnswers::note_end(const Reading& event) {
+void AnnouncedAnswers::note_end(const Reading& event) {
   const std::string_view type = event.type;
   if (type == "conversation.item.done") {
     if (Item* const ended = find_item(event.view["item"]["id"].string_or_empty()))

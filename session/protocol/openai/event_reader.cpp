@@ -1,12 +1,13 @@
-#include "session/protocol/event_reader.hpp"
+#include "session/protocol/openai/event_reader.hpp"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
 #include "base/json/view.hpp"
-#include "session/protocol/audio_size.hpp"
+#include "session/protocol/base64_length.hpp"
 #include "session/protocol/error_code.hpp"
+#include "session/protocol/openai/audio_format.hpp"
 #include "session/transcript/item_content.hpp"
 
 namespace verbatim::session {
@@ -436,15 +437,6 @@ std::optional<Event> read(const Entry (&events)[N], std::string_view type, View 
 }
 
 }  // namespace
-
-std::string_view peek_type(std::string_view message) {
-  for (auto members = json::Members::begun(message); members.next();) {
-    if (members.key().find('\\') != std::string_view::npos) return {};
-    if (members.key() != "type") continue;
-    return members.value().plain_string();
-  }
-  return {};
-}
 
 Traffic server_traffic(std::string_view type) {
   const Entry* entry = find(server_events, type);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "session/protocol/provider_dialect.hpp"
 #include "session/transcript/event.hpp"
 #include "session/transcript/turn.hpp"
 
@@ -17,14 +18,9 @@ namespace verbatim::session {
 /// - `spoken`: an answer is written as `output_audio`, else as `output_text`.
 std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken);
 
-/// The `item` of a conversation.item.create that adds an item to another conversation.
-struct RebuiltItem {
-  std::string json;          ///< empty: the item cannot be created again
-  const char* why_not = "";  ///< the reason for that, as clients get it
-};
-
-/// The original item with its present text. Speech becomes text, since audio cannot be sent again.
-/// An answer that the user talked over keeps only its heard text. Precondition: the item is not
+/// The `item` of a conversation.item.create that adds the item to another conversation: the
+/// original one with its present text. Speech becomes text, since audio cannot be sent again. An
+/// answer that the user talked over keeps only its heard text. Precondition: the item is not
 /// deleted.
 RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn);
 

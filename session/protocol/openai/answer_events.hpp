@@ -5,17 +5,13 @@
 // Pure; any thread.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "session/protocol/open_answers.hpp"
+#include "session/protocol/openai/announced_answers.hpp"
 #include "session/transcript/transcript.hpp"
 
 namespace verbatim::session {
-
-/// Returns the event_id for the next event that the relay writes.
-using EventIds = std::function<std::string()>;
 
 /// Each open answer as it was announced, with its text so far as one delta for each part. The
 /// provider's next delta then continues it.
@@ -23,13 +19,15 @@ using EventIds = std::function<std::string()>;
 /// - `announced`, `transcript`: what the provider announced, and the text.
 /// - `spoken`: an answer of unknown form counts as speech.
 /// - `next_event_id`: makes the event_ids.
-std::vector<std::string> answers_so_far(const OpenAnswers& announced, const Transcript& transcript,
-                                        bool spoken, const EventIds& next_event_id);
+std::vector<std::string> answers_so_far(const AnnouncedAnswers& announced,
+                                        const Transcript& transcript, bool spoken,
+                                        const EventIds& next_event_id);
 
 /// All events that end each open answer, in the provider's order: the end of each open part and of
 /// each item (status `incomplete`), then response.done with status `incomplete` and reason
 /// `connection_lost`. Parameters as for answers_so_far().
-std::vector<std::string> cut_off_answers(const OpenAnswers& announced, const Transcript& transcript,
-                                         bool spoken, const EventIds& next_event_id);
+std::vector<std::string> cut_off_answers(const AnnouncedAnswers& announced,
+                                         const Transcript& transcript, bool spoken,
+                                         const EventIds& next_event_id);
 
 }  // namespace verbatim::session

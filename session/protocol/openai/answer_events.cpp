@@ -1,11 +1,11 @@
-#include "session/protocol/answer_events.hpp"
+#include "session/protocol/openai/answer_events.hpp"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/json/dump.hpp"
 #include "base/json/view.hpp"
-#include "session/protocol/item_writer.hpp"
+#include "session/protocol/openai/item_writer.hpp"
 
 namespace verbatim::session {
 
@@ -18,7 +18,7 @@ Tree parsed(const std::string& json) { return Tree::parse(json, nullptr, false);
 // ---- What is known of an answer ----
 
 struct OpenPart {
-  OpenAnswers::Part announced;
+  AnnouncedAnswers::Part announced;
   std::string words;
 };
 
@@ -27,7 +27,7 @@ struct AnswerItem {
   int output_index = 0;
   Tree json;
   bool open = false;
-  OpenAnswers::Item announced;
+  AnnouncedAnswers::Item announced;
   std::vector<OpenPart> parts;
 };
 
@@ -41,16 +41,17 @@ struct WholeAnswer {
 /// text, and all that is known of an answer that was never announced.
 class AnswerReader {
  public:
-  AnswerReader(const OpenAnswers& announced, const Transcript& transcript, bool spoken)
+  AnswerReader(const AnnouncedAnswers& announced, const Transcript& transcript, bool spoken)
       : announced_(announced), transcript_(transcript), spoken_(spoken) {}
 
   WholeAnswer read(const Transcript::Running& running) const {
-    const OpenAnswers::Answer* const announced = announced_.find(running.response_id);
+    const AnnouncedAnswers::Answer* const announced = announced_.find(running.response_id);
     WholeAnswer answer{running.response_id, response_json(running, announced), {}};
     const bool spoken = speaks(answer.json);
     for (std::size_t i = 0; i < running.item_ids.size(); ++i) {
       const std::string& id = running.item_ids[i];
-      const OpenAnswers::Item* const item = announced != nullptr ? announced->find(id) : nullptr;
+      const AnnouncedAnswers::Item* const item =
+          announced != nullptr ? announced->find(id) : nullptr;
       answer.items.push_back(read_item(id, item, static_cast<int>(i), spoken));
     }
     std::stable_sort(
@@ -61,7 +62,7 @@ class AnswerReader {
 
  private:
   static Tree response_json(const Transcript::Running& running,
-                            const OpenAnswers::Answer* announced) {
+                            const AnnouncedAnswers::Answer* announced) {
     if (announced != nullptr) {
       Tree as_created = parsed(announced->json);
       if (as_created.is_object()) return as_created;
@@ -78,7 +79,7 @@ class AnswerReader {
     return std::find(modalities->begin(), modalities->end(), "audio") != modalities->end();
   }
 
-  AnswerItem read_item(const std::string& id, const OpenAnswers::Item* announced, int index,
+  AnswerItem read_item(const std::string& id, const AnnouncedAnswers::Item* announced, int index,
                        bool spoken) const {
     AnswerItem item{id, index, {}, is_open(id), {}, {}};
     if (announced != nullptr) {
@@ -102,7 +103,7 @@ class AnswerReader {
 
   std::vector<OpenPart> read_parts(const AnswerItem& item, bool spoken) const {
     std::vector<OpenPart> parts;
-    for (const OpenAnswers::Part& part : item.announced.parts) parts.push_back({part, {}});
+    for (const AnnouncedAnswers::Part& part : item.announced.parts) parts.push_back({part, {}});
     const auto part_at = [&parts, spoken](int index, bool has_audio) -> OpenPart& {
       const auto known = std::find_if(parts.begin(), parts.end(), [index](const OpenPart& one) {
         return one.announced.content_index == index;
@@ -133,7 +134,7 @@ class AnswerReader {
     return item && item->status == ItemStatus::in_progress;
   }
 
-  const OpenAnswers& announced_;
+  const AnnouncedAnswers& announced_;
   const Transcript& transcript_;
   bool spoken_;
 };
@@ -289,8 +290,9 @@ class AnswerWriter {
 
 }  // namespace
 
-std::vector<std::string> answers_so_far(const OpenAnswers& announced, const Transcript& transcript,
-                                        bool spoken, const EventIds& next_event_id) {
+std::vector<std::string> answers_so_far(const AnnouncedAnswers& announced,
+                                        const Transcript& transcript, bool spoken,
+                                        const EventIds& next_event_id) {
   const AnswerReader reader(announced, transcript, spoken);
   AnswerWriter writer(next_event_id);
   for (const Transcript::Running& running : transcript.running())
@@ -298,8 +300,9 @@ std::vector<std::string> answers_so_far(const OpenAnswers& announced, const Tran
   return writer.take();
 }
 
-std::vector<std::string> cut_off_answers(const OpenAnswers& announced, const Transcript& transcript,
-                                         bool spoken, const EventIds& next_event_id) {
+std::vector<std::string> cut_off_answers(const AnnouncedAnswers& announced,
+                                         const Transcript& transcript, bool spoken,
+                                         const EventIds& next_event_id) {
   const AnswerReader reader(announced, transcript, spoken);
   AnswerWriter writer(next_event_id);
   for (const Transcript::Running& running : transcript.running())

@@ -4,16 +4,19 @@
 //
 // Stateless: one object serves every session on every thread. Untrusted input: a message that is
 // not understood stays unchanged, and the session judges it. To add a dialect, write another class
-// and recognise its clients in server/relay/access/upgrade_request.
+// in session/protocol/clients/ and give it a row in client_dialects.cpp.
 #pragma once
+
+#include <string>
+#include <vector>
 
 #include "session/protocol/message.hpp"
 
 namespace verbatim::session {
 
-class Dialect {
+class ClientDialect {
  public:
-  virtual ~Dialect() = default;
+  virtual ~ClientDialect() = default;
 
   /// Translates a client message, before the session reads it.
   virtual void to_provider(Message& message) const = 0;
@@ -23,8 +26,10 @@ class Dialect {
   virtual bool to_client(Message& message) const = 0;
 };
 
-/// The provider's beta protocol, from before general availability (GA). docs/dialects.md describes
-/// it.
-const Dialect& beta_dialect();
+/// The dialect of a client by its upgrade request; nullptr: it speaks the provider's own.
+/// - `subprotocols`: offered in Sec-WebSocket-Protocol.
+/// - `beta_features`: named in the header OpenAI-Beta.
+const ClientDialect* client_dialect(const std::vector<std::string>& subprotocols,
+                                    const std::vector<std::string>& beta_features);
 
 }  // namespace verbatim::session

@@ -1,8 +1,9 @@
-#include "session/policy/known_places.hpp"
+// The members of client messages in OpenAI's Realtime protocol, GA and beta.
+#include "session/protocol/openai/known_places.hpp"
 
 #include <algorithm>
 
-namespace verbatim::session {
+namespace verbatim::session::openai {
 namespace {
 
 constexpr KnownMember audio_format[] = {{"type"}, {"rate"}};
@@ -166,11 +167,6 @@ constexpr KnownMember of_item_id[] = {{"item_id"}};
 constexpr KnownMember of_truncate[] = {{"item_id"}, {"content_index"}, {"audio_end_ms"}};
 constexpr KnownMember of_cancel[] = {{"response_id"}};
 
-struct KnownType {
-  std::string_view type;
-  KnownMembers members;
-};
-
 // The most frequent first.
 constexpr KnownType events[] = {
     {"input_audio_buffer.append", of_append},
@@ -204,45 +200,15 @@ constexpr std::string_view part_types[] = {
     "input_text",   "input_audio", "input_image", "input_file",     "output_text",
     "output_audio", "text",        "audio",       "item_reference", "refusal"};
 
-template <std::size_t N>
-const KnownMembers* find_type(const KnownType (&types)[N], std::string_view type) {
-  const auto* const found = std::find_if(std::begin(types), std::end(types),
-                                         [type](const KnownType& one) { return one.type == type; });
-  return found == std::end(types) ? nullptr : &found->members;
-}
-
-}  // namespace
-
-const KnownMember* find(KnownMembers members, std::string_view name) {
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [name](const KnownMember& one) { return one.name == name; });
-  return found == members.end() ? nullptr : &*found;
-}
-
-const KnownMembers* members_of_event(std::string_view type) { return find_type(events, type); }
-
-const KnownMember* find_in_item(std::string_view type, std::string_view name) {
-  const KnownMembers* own = find_type(items, type.empty() ? "message" : type);
-  const KnownMember* found = own == nullptr ? nullptr : find(*own, name);
-  return found != nullptr ? found : find(of_every_item, name);
-}
-
-bool is_item_member(std::string_view name) {
-  return std::any_of(std::begin(items), std::end(items), [name](const KnownType& one) {
-    return find_in_item(one.type, name) != nullptr;
-  });
-}
-
-bool is_item_type(std::string_view type) { return find_type(items, type) != nullptr; }
-
-bool is_part_type(std::string_view type) {
-  return std::find(std::begin(part_types), std::end(part_types), type) != std::end(part_types);
-}
-
 bool may_be_part_type(std::string_view type) {
   const auto is_plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
   return (type.starts_with("input_") || type.starts_with("output_")) &&
          std::all_of(type.begin(), type.end(), is_plain);
 }
 
-}  // namespace verbatim::session
+}  // namespace
+
+constinit const KnownPlaces known_places{events,        session,    items,
+                                         of_every_item, part_types, may_be_part_type};
+
+}  // namespace verbatim::session::openai

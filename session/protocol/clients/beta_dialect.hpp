@@ -1,0 +1,11 @@
+// Clients of OpenAI's beta protocol, from before general availability (GA). docs/dialects.md
+// describes the differences.
+#pragma once
+
+#include "session/protocol/client_dialect.hpp"
+
+namespace verbatim::session {
+
+const ClientDialect& beta_dialect();
+
+}  // namespace verbatim::session

@@ -1,0 +1,16 @@
+// What the errors and closes of OpenAI's Realtime API mean to the relay. Pure; any thread.
+// provider_dialect.hpp describes each function.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "session/protocol/provider_dialect.hpp"
+
+namespace verbatim::session {
+
+ErrorMeaning error_meaning(const ProviderError& error);
+ErrorAnswer error_answer(std::string_view error_message);
+bool is_session_limit(std::uint16_t close_code, std::string_view reason);
+
+}  // namespace verbatim::session

@@ -1,0 +1,11 @@
+// The members of client messages in OpenAI's Realtime protocol, GA and beta. Constant tables; any
+// thread.
+#pragma once
+
+#include "session/protocol/known_places.hpp"
+
+namespace verbatim::session::openai {
+
+extern const KnownPlaces known_places;
+
+}  // namespace verbatim::session::openai
