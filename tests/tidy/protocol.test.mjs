@@ -9,7 +9,9 @@ const protocol = 'session/protocol';
 const isDialect = (file) => folderOf(file).startsWith(`${protocol}/`);
 // It plays the provider, and knows its protocol from the other side.
 const playsProvider = (file) => file.startsWith('simulator/');
-const others = productCpp.filter((file) => !isDialect(file) && !playsProvider(file));
+// Their literals are the documentation of the settings.
+const documents = (file) => /^config\/keys_\w+\.cpp$/.test(file);
+const others = productCpp.filter((file) => !isDialect(file) && !playsProvider(file) && !documents(file));
 
 /** The literals of a file, without quotes: [{text, line}]. */
 const literalsOf = (file) =>
