@@ -153,7 +153,7 @@ test('every npm package that is installed is imported beside its package.json', 
   for (const manifest of files.filter((file) => /(^|\/)package\.json$/.test(file))) {
     const { dependencies = {}, devDependencies = {} } = JSON.parse(textOf(manifest));
     const folder = folderOf(manifest);
-    const code = files.filter((file) => isScript(file) && file.startsWith(`${folder}/`)).map(textOf).join('\n');
+    const code = files.filter((file) => (isScript(file) || file.endsWith('.ts')) && file.startsWith(`${folder}/`)).map(textOf).join('\n');
     for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
       const used = new RegExp(`(?:\\bfrom |\\bimport\\(|\\bimport |\\bresolve\\(|\\brequire\\()['"]${name}['"/]`).test(code);
       if (!used && !peers[folder]?.includes(name)) places.push(`${manifest}: ${name}`);
