@@ -17,6 +17,8 @@ import addFormats from 'ajv-formats';
 import openapiTypes, { astToString } from 'openapi-typescript';
 import { Webhook } from 'standardwebhooks';
 import { eventually } from './support/cell.mjs';
+import { Provider } from './support/provider.mjs';
+import { acceptItems, answer, functionCall } from './support/spoken.mjs';
 import { Client, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
 const execute = promisify(execFile);
@@ -39,6 +41,13 @@ async function warnings(document) {
   });
   const found = await lintFromString({ source: JSON.stringify(document), absoluteRef: 'openapi.json', config });
   return found.map(({ ruleId, message, location }) => `${ruleId} ${location[0].pointer}: ${message}`);
+}
+
+/** The example of docs/api.md. */
+function documented() {
+  const page = readFileSync(new URL('../../docs/api.md', import.meta.url), 'utf8');
+  const [, example] = page.match(/^```ts\n([^]*?)^```$/m);
+  return `declare const key: string;\n${example.replace('./verbatim.js', './api.js')}`;
 }
 
 let compiledOnce;
@@ -66,7 +75,8 @@ async function compile(document, edit = (text) => text) {
     lib: ['es2022', 'dom'],
     types: [],
   };
-  const files = ['main.ts', 'conversation.ts', 'api.d.ts'];
+  writeFileSync(join(directory, 'documented.ts'), documented());
+  const files = ['documented.ts', 'main.ts', 'conversation.ts', 'api.d.ts'];
   writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
   try {
     await execute(process.execPath, [tsc, '--project', directory]);
@@ -134,6 +144,13 @@ test('a back end with types of the description compiles under --strict, and a wr
   for (const error of expected) assert.match(wrong.errors ?? '', error);
 });
 
+/** Calls a function of the typed back end, in a process of its own that trusts the relay's certificate. */
+function caller(directory, relay) {
+  const env = { ...process.env, VERBATIM_URL: relay.url, VERBATIM_KEY: relay.key, NODE_EXTRA_CA_CERTS: relay.certificate };
+  return async (...args) =>
+    JSON.parse((await execute(process.execPath, [join(directory, 'main.js'), ...args], { env })).stdout);
+}
+
 test('a typed back end makes a session, finds it, reads its transcript and understands its webhooks', async (t) => {
   const document = described();
   const { directory, errors } = await compiled();
@@ -159,11 +176,7 @@ test('a typed back end makes a session, finds it, reads its transcript and under
     simulator: await startSimulator(t),
     set: ['webhook.settle=0s', `webhook.targets=[{url='${url}', secret_file='${secretFile}', allow_private=true, ${events}}]`],
   });
-  const call = async (...args) => {
-    const env = { ...process.env, VERBATIM_URL: relay.url, VERBATIM_KEY: relay.key, NODE_EXTRA_CA_CERTS: relay.certificate };
-    const { stdout } = await execute(process.execPath, [join(directory, 'main.js'), ...args], { env });
-    return stdout.trim() === 'undefined' ? undefined : JSON.parse(stdout);
-  };
+  const call = caller(directory, relay);
 
   const { id, token, instructions } = await call('prepare', 'ada');
   assert.equal(instructions, 'Be brief.');
@@ -205,4 +218,38 @@ test('a typed back end makes a session, finds it, reads its transcript and under
   assert.deepEqual([...kinds].sort(), ['session.ended', 'session.started', 'transcript.updated', 'turn.completed']);
   const ended = messages.find(({ type }) => type === 'session.ended');
   assert.match(describe(ended), /client_closed: Is this typed\? \/ ./);
+});
+
+test('a typed back end reads tool calls, and the usage that the provider reported', async (t) => {
+  const { directory, errors } = await compiled();
+  assert.equal(errors, undefined);
+  const provider = await Provider.start(t);
+  const relay = await startRelay(t, { simulator: provider });
+  const connected = provider.line('typed');
+  const client = await Client.connectWithId(t, relay, { token: await relay.mint(), query: { model: 'typed' } });
+  const line = await connected;
+  line.say({ type: 'session.created', session: { type: 'realtime', id: 'sess_1' } });
+  acceptItems(line);
+  functionCall(line, { id: 'item_f', callId: 'call_1', name: 'weather', args: '{}' });
+  client.send({
+    type: 'conversation.item.create',
+    item: { id: 'item_o', type: 'function_call_output', call_id: 'call_1', output: '{"degrees":4}' },
+  });
+  const placed = ({ type, item }) => type === 'conversation.item.done' && item.id === 'item_o';
+  await client.until(({ events }) => events.some(placed), 'the output in its place');
+  answer(line, { id: 'item_a', text: 'Four degrees.', after: 'item_o' });
+  const usage = {
+    ...{ input_tokens: 30, output_tokens: 12, total_tokens: 42 },
+    ...{ input_token_details: { audio_tokens: 20, text_tokens: 10 }, output_token_details: { audio_tokens: 12 } },
+  };
+  const response = { id: 'resp_u', conversation_id: 'conv_1', output: [] };
+  line.say({ type: 'response.created', response });
+  line.say({ type: 'response.done', response: { ...response, status: 'completed', usage } });
+  await client.until(({ events }) => events.filter(({ type }) => type === 'response.done').length === 3, 'all responses');
+  await client.close();
+
+  const { turns, tools, gaps, tokens, audioTokens, completed } = await caller(directory, relay)('read', client.id);
+  assert.deepEqual(turns, [{ role: 'assistant', text: 'Four degrees.' }]);
+  assert.deepEqual(tools, [{ name: 'weather', output: '{"degrees":4}' }]);
+  assert.deepEqual({ gaps, tokens, audioTokens, completed }, { gaps: [], tokens: 42, audioTokens: 20, completed: 3 });
 });
