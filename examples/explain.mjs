@@ -21,5 +21,5 @@ Start again with the path of the file, for instance:
   VERBATIM_TOKEN=$(verbatim token --user me) node examples/conversation.mjs`;
   }
   if (refused) return `The relay refused the connection (${refused[1]}). Its log has a line "upgrade.refused".`;
-  return `${code ? `${code}: ` : ''}${error.message}`;
+  return `${code ? `${code}: ` : ''}${error.error?.message ?? error.message}`;
 }
