@@ -23,27 +23,27 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-class Meter final : public storage::JournalListener {
+class Meter final : public store::JournalListener {
  public:
-  void on_durable(session::Sequence up_to) override {
+  void on_durable(transcript::Sequence up_to) override {
     const auto now = Clock::now();
     for (; next < submitted.size() && first + next <= up_to; ++next)
       waits.push_back(std::chrono::duration<double, std::milli>(now - submitted[next]).count());
     durable.store(up_to);
   }
-  void on_failed(storage::Failure, const std::string& message) override {
+  void on_failed(store::Failure, const std::string& message) override {
     std::fprintf(stderr, "%s\n", message.c_str());
     std::_Exit(1);
   }
   std::vector<Clock::time_point> submitted;  ///< by sequence; set before the writer gets the row
   std::vector<double> waits;
-  session::Sequence first = 2;  ///< the attempt has sequence 1
+  transcript::Sequence first = 2;  ///< the attempt has sequence 1
   std::size_t next = 0;
-  std::atomic<session::Sequence> durable{0};
+  std::atomic<transcript::Sequence> durable{0};
 };
 
-session::Event delta(int number) {
-  session::TextDelta body;
+transcript::Event delta(int number) {
+  transcript::TextDelta body;
   body.item_id = "item_C9y0aVsWBcxQ1v2eDuG7A";
   body.response_id = "resp_C9y0aKd1hSzVqfQnPbrYt";
   body.text = Text::from_wtf8(" word" + std::to_string(number % 1000));
@@ -71,24 +71,24 @@ void measure(const std::filesystem::path& folder, int rate, int count) {
   Meter meter;
   meter.submitted.resize(static_cast<std::size_t>(count));
   meter.waits.reserve(static_cast<std::size_t>(count));
-  storage::SqliteJournal journal({.file = file, .queue_bytes_max = 4 << 20}, meter);
-  std::promise<session::AttemptId> opened;
+  journal::SqliteJournal journal({.file = file, .queue_bytes_max = 4 << 20}, meter);
+  std::promise<transcript::AttemptId> opened;
   journal.open_attempt({.session_id = "s", .user = "u", .model = "m", .now = 1},
-                       [&](storage::OpenedAttempt attempt, const storage::StorageError*) {
+                       [&](store::OpenedAttempt attempt, const store::StorageError*) {
                          opened.set_value(attempt.attempt);
                        });
   const auto attempt = opened.get_future().get();
   const auto written_before = bytes_written();
   const auto start = Clock::now();
   for (std::int64_t i = 0; i < count; ++i) {
-    const session::Event event = delta(static_cast<int>(i));
+    const transcript::Event event = delta(static_cast<int>(i));
     if (rate > 0) std::this_thread::sleep_until(start + tick * (i * ticks_per_second / rate));
     const auto at = static_cast<std::size_t>(i);
     do {
       meter.submitted[at] = Clock::now();
     } while (journal.append(attempt, i, event) == 0);
   }
-  while (meter.durable < static_cast<session::Sequence>(count) + 1) std::this_thread::yield();
+  while (meter.durable < static_cast<transcript::Sequence>(count) + 1) std::this_thread::yield();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   const double bytes = static_cast<double>(bytes_written() - written_before);
   std::sort(meter.waits.begin(), meter.waits.end());

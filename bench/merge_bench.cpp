@@ -8,7 +8,7 @@
 #include "session/transcript/merge/merge.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::transcript;
 
 namespace {
 

@@ -13,7 +13,8 @@
 #include "session/protocol/openai/event_reader.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::policy;
+using namespace verbatim::protocol;
 
 namespace {
 

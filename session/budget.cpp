@@ -33,21 +33,21 @@ std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
 
 std::string_view to_string(Limit limit) { return name_of(limit, limits_by_name); }
 
-CloseReason close_reason(Limit limit) {
+transcript::CloseReason close_reason(Limit limit) {
   switch (limit) {
     case Limit::max_duration:
-      return CloseReason::max_duration;
+      return transcript::CloseReason::max_duration;
     case Limit::idle_timeout:
-      return CloseReason::idle_timeout;
+      return transcript::CloseReason::idle_timeout;
     case Limit::audio_seconds:
     case Limit::tokens:
     case Limit::user_audio_seconds:
     case Limit::user_tokens:
     case Limit::journal_bytes:
     case Limit::all_journal_bytes:
-      return CloseReason::policy;
+      return transcript::CloseReason::policy;
   }
-  return CloseReason::policy;
+  return transcript::CloseReason::policy;
 }
 
 std::string reached(Limit limit) {
@@ -85,7 +85,7 @@ void Budget::active(std::int64_t now_ms) {
   notified_[index(Limit::idle_timeout)] = false;  // the next silence gets a warning of its own
 }
 
-std::optional<Budget::Notice> Budget::spent(const Usage& all) {
+std::optional<Budget::Notice> Budget::spent(const transcript::Usage& all) {
   if (reached_) return std::nullopt;
   if (auto notice = amount(Limit::audio_seconds, all.audio_ms(), limits_.audio_ms)) return notice;
   if (auto notice = amount(Limit::tokens, all.total_tokens, limits_.tokens)) return notice;
@@ -114,7 +114,7 @@ std::optional<Budget::Notice> Budget::journaled(std::size_t bytes, std::int64_t 
   return judged(notice, false);
 }
 
-void Budget::hand_on(const Usage& all) {
+void Budget::hand_on(const transcript::Usage& all) {
   if (!shared_) return;
   users_ = shared_->add(all.audio_ms() - handed_on_.audio_ms(),
                         all.total_tokens - handed_on_.total_tokens);

@@ -35,7 +35,7 @@ inline constexpr std::array<Limit, limit_count> all_limits = {
 std::string_view to_string(Limit limit);
 /// The reason with which a session ends at this limit: `policy` for a budget; each of the two
 /// clocks has its own reason.
-CloseReason close_reason(Limit limit);
+transcript::CloseReason close_reason(Limit limit);
 /// Message for the client: the name of the limit and what was reached.
 std::string reached(Limit limit);
 
@@ -45,7 +45,7 @@ class SharedUsage {
  public:
   virtual ~SharedUsage() = default;
   /// Returns the total after the addition.
-  virtual Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
+  virtual transcript::Usage add(std::int64_t audio_ms, std::int64_t tokens) = 0;
 };
 
 /// Bytes that sessions journal: those of one user, and those of all users. The server implements
@@ -95,11 +95,11 @@ class Budget {
   /// count.
   void active(std::int64_t now_ms);
   /// Takes the total usage so far. Call it again until it returns nullopt.
-  std::optional<Notice> spent(const Usage& all);
+  std::optional<Notice> spent(const transcript::Usage& all);
   /// Adds bytes journaled at `now_ms` (monotonic). Returns the limit that is reached, if any.
   std::optional<Notice> journaled(std::size_t bytes, std::int64_t now_ms);
   /// The session has ended: adds the rest of its usage to the user's total.
-  void hand_on(const Usage& all);
+  void hand_on(const transcript::Usage& all);
   /// Checks the two clocks. Call it again until it returns nullopt.
   std::optional<Notice> time_passed(std::int64_t now_ms);
   /// Monotonic time at which time_passed() next returns a notice.
@@ -125,8 +125,8 @@ class Budget {
   bool listens_ = false;
   std::int64_t journal_minute_ms_;  ///< start of the current minute of the journal
   std::int64_t journal_bytes_ = 0;  ///< journaled in that minute
-  Usage handed_on_;                 ///< the part already added to `shared_`
-  Usage users_;                     ///< the user's total, as `shared_` last returned it
+  transcript::Usage handed_on_;     ///< the part already added to `shared_`
+  transcript::Usage users_;         ///< the user's total, as `shared_` last returned it
   std::array<bool, limit_count> notified_{};
   std::array<std::uint32_t, limit_count> warnings_{};
   std::optional<Limit> reached_;

@@ -17,7 +17,7 @@ constexpr std::int64_t listen_pause_ms = 100;
 
 }  // namespace
 
-ClientLink::ClientLink(const ClientLimits& limits, const ClientDialect* dialect,
+ClientLink::ClientLink(const ClientLimits& limits, const protocol::ClientDialect* dialect,
                        bool extension_events)
     : limits_(limits),
       dialect_(dialect),
@@ -27,12 +27,12 @@ ClientLink::ClientLink(const ClientLimits& limits, const ClientDialect* dialect,
 
 // ---- Messages ----
 
-void ClientLink::received(Message& message) {
+void ClientLink::received(protocol::Message& message) {
   release();
   if (dialect_ != nullptr) dialect_->to_provider(message);
 }
 
-void ClientLink::answer(Message message, Sequence needs) {
+void ClientLink::answer(protocol::Message message, transcript::Sequence needs) {
   if (!attached_ && !detached_) return;
   if (dialect_ != nullptr && !dialect_->to_client(message)) return;
   outbox_.push(std::move(message), needs);
@@ -40,37 +40,37 @@ void ClientLink::answer(Message message, Sequence needs) {
   if (detached_) outbox_.shed(limits_.resume_buffer_bytes_max);
 }
 
-void ClientLink::push(Message message) {
+void ClientLink::push(protocol::Message message) {
   outbox_.push(std::move(message), 0);
   note_pushed(0);
 }
 
-void ClientLink::push_first(Message message) {
+void ClientLink::push_first(protocol::Message message) {
   outbox_.push_front(std::move(message));
   note_pushed(0);
 }
 
-void ClientLink::push_last_words(Message message) {
+void ClientLink::push_last_words(protocol::Message message) {
   release();
   if (dialect_ != nullptr) dialect_->to_client(message);
   push_first(std::move(message));
 }
 
-void ClientLink::note_pushed(Sequence needs) {
+void ClientLink::note_pushed(transcript::Sequence needs) {
   note(Change::client_writable);
   if (needs != 0) note(Change::awaits_journal);
   if (queue_full()) note(Change::deadline);
 }
 
-MessagePtr ClientLink::take() {
+protocol::MessagePtr ClientLink::take() {
   const bool was_full = queue_full();
-  MessagePtr taken = outbox_.take();
+  protocol::MessagePtr taken = outbox_.take();
   if (was_full) note(Change::client_readable | Change::upstream_readable);
   if (outbox_.head_needs() != 0) note(Change::awaits_journal);
   return taken;
 }
 
-void ClientLink::drop_unsaved(Sequence durable) {
+void ClientLink::drop_unsaved(transcript::Sequence durable) {
   outbox_.drop_unsaved(durable);
   note(Change::client_writable | Change::client_readable | Change::upstream_readable);
 }
@@ -94,7 +94,7 @@ bool ClientLink::gone(const LinkEnd& end, bool session_goes_on) {
   return may_return;
 }
 
-void ClientLink::detach(CloseReason reason, const std::string& why, Moment now) {
+void ClientLink::detach(transcript::CloseReason reason, const std::string& why, Moment now) {
   VERBATIM_EXPECTS(!attached_);
   detached_ = Detached{reason, why, now.mono_ms + limits_.resume_window_ms,
                        now.mono_ms + limits_.transcription_grace_ms};
@@ -135,7 +135,7 @@ bool ClientLink::end() {
 
 // ---- Time ----
 
-std::optional<std::pair<CloseReason, std::string>> ClientLink::window_over(Moment now) {
+std::optional<std::pair<transcript::CloseReason, std::string>> ClientLink::window_over(Moment now) {
   if (!detached_ || now.mono_ms < detached_->until_ms) return std::nullopt;
   Detached over = *std::exchange(detached_, std::nullopt);
   outbox_.clear();
@@ -159,7 +159,7 @@ void ClientLink::time_passed(Moment now) {
   release();
 }
 
-bool ClientLink::is_too_slow(Moment now, Sequence durable) {
+bool ClientLink::is_too_slow(Moment now, transcript::Sequence durable) {
   if (!is_behind(durable)) {
     stuck_since_ms_ = 0;
     return false;
@@ -172,7 +172,7 @@ bool ClientLink::is_too_slow(Moment now, Sequence durable) {
   return now.mono_ms >= stuck_since_ms_ + limits_.slow_timeout_ms;
 }
 
-std::int64_t ClientLink::next_deadline_ms(Sequence durable, bool speech_open) const {
+std::int64_t ClientLink::next_deadline_ms(transcript::Sequence durable, bool speech_open) const {
   std::int64_t next = held_until_ms_ != 0 ? held_until_ms_ : never;
   if (detached_) {
     next = std::min(next, detached_->until_ms);
@@ -183,7 +183,7 @@ std::int64_t ClientLink::next_deadline_ms(Sequence durable, bool speech_open) co
   return next;
 }
 
-void ClientLink::journal_moved(Sequence durable) {
+void ClientLink::journal_moved(transcript::Sequence durable) {
   if (!attached_ || !outbox_.ready(durable)) return;
   note(Change::client_writable);
   if (queue_full()) note(Change::deadline);

@@ -32,13 +32,14 @@ struct ClientLimits {
 struct ClientReturn {
   std::optional<std::uint64_t> after;  ///< number of messages of this attempt that it has received
   bool extension_events = false;
-  const ClientDialect* dialect = nullptr;  ///< null: the provider's own
+  const protocol::ClientDialect* dialect = nullptr;  ///< null: the provider's own
 };
 
 class ClientLink {
  public:
   /// `dialect`: null for the provider's own.
-  ClientLink(const ClientLimits& limits, const ClientDialect* dialect, bool extension_events);
+  ClientLink(const ClientLimits& limits, const protocol::ClientDialect* dialect,
+             bool extension_events);
 
   bool attached() const { return attached_; }
   /// The client is away and may return.
@@ -51,26 +52,26 @@ class ClientLink {
   const Outbox& outbox() const { return outbox_; }
   /// The client has sent this: brings it to the provider's dialect. A client that sends has its
   /// listener attached, so messages that were held for it may leave.
-  void received(Message& message);
+  void received(protocol::Message& message);
   /// Messages that were held until the client's listener is attached may leave.
   void release();
   /// Queues a message. `needs`: the journal sequence that must be durable before it may leave.
-  void answer(Message message, Sequence needs = 0);
+  void answer(protocol::Message message, transcript::Sequence needs = 0);
   /// Queues a message in the client's dialect already, and for this connection only.
-  void push(Message message);
-  void push_first(Message message);
+  void push(protocol::Message message);
+  void push_first(protocol::Message message);
   /// Queues the last message of a connection, before all pending ones.
-  void push_last_words(Message message);
+  void push_last_words(protocol::Message message);
   /// Precondition: the head is ready.
-  MessagePtr take();
-  void drop_unsaved(Sequence durable);
+  protocol::MessagePtr take();
+  void drop_unsaved(transcript::Sequence durable);
 
   // --- Its connection ---
   /// The connection has ended; `session_goes_on` false: for good. Returns whether the client may
   /// return.
   bool gone(const LinkEnd& end, bool session_goes_on);
   /// Waits for the client's return, after gone(). `reason`: the session's end if it does not.
-  void detach(CloseReason reason, const std::string& why, Moment now);
+  void detach(transcript::CloseReason reason, const std::string& why, Moment now);
   /// The client is back, on a new connection. True: it gets the messages that it has missed. False:
   /// they are no longer kept, and restart() must follow.
   bool attach(const ClientReturn& how);
@@ -86,7 +87,7 @@ class ClientLink {
 
   // --- Time ---
   /// The reason and words of detach(), once the window for a return has passed.
-  std::optional<std::pair<CloseReason, std::string>> window_over(Moment now);
+  std::optional<std::pair<transcript::CloseReason, std::string>> window_over(Moment now);
   /// Once while detached: speech that the client has begun must be committed now.
   bool commit_due(Moment now);
   /// While detached, speech has begun: commit_due() has a deadline.
@@ -94,24 +95,26 @@ class ClientLink {
   /// Lets held messages go when their time has come.
   void time_passed(Moment now);
   /// The queue was full of messages that may leave, and stood still for too long.
-  bool is_too_slow(Moment now, Sequence durable);
+  bool is_too_slow(Moment now, transcript::Sequence durable);
   /// `speech_open`: commit_due() is of interest.
-  std::int64_t next_deadline_ms(Sequence durable, bool speech_open) const;
-  void journal_moved(Sequence durable);
+  std::int64_t next_deadline_ms(transcript::Sequence durable, bool speech_open) const;
+  void journal_moved(transcript::Sequence durable);
 
   // --- Backpressure ---
   bool queue_full() const { return outbox_.bytes() >= limits_.queue_bytes_max; }
   /// The relay can answer a client without the provider. Error events for refused messages come on
   /// top of a full queue, so twice the limit stops the reading.
   bool takes_answers() const { return outbox_.bytes() < 2 * limits_.queue_bytes_max; }
-  bool is_behind(Sequence durable) const {
+  bool is_behind(transcript::Sequence durable) const {
     return attached_ && queue_full() && outbox_.ready(durable);
   }
-  bool waits_for(Sequence durable) const { return attached_ && outbox_.head_needs() > durable; }
+  bool waits_for(transcript::Sequence durable) const {
+    return attached_ && outbox_.head_needs() > durable;
+  }
 
  private:
   struct Detached {
-    CloseReason reason;
+    transcript::CloseReason reason;
     std::string why;
     std::int64_t until_ms;
     std::int64_t commit_at_ms;  ///< at this time the client's open speech is committed as it is
@@ -119,10 +122,10 @@ class ClientLink {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   void note(Changes more) { changes_ |= more; }
-  void note_pushed(Sequence needs);
+  void note_pushed(transcript::Sequence needs);
 
   ClientLimits limits_;
-  const ClientDialect* dialect_;
+  const protocol::ClientDialect* dialect_;
   bool extension_events_;
   Outbox outbox_;
   bool attached_ = true;

@@ -38,27 +38,27 @@ class Outbox {
 
   /// Appends a message. `needs`: the journal sequence that must be durable before the message may
   /// leave; 0: it may leave at once.
-  void push(Message message, Sequence needs) {
-    push(std::make_shared<const Message>(std::move(message)), needs);
+  void push(protocol::Message message, transcript::Sequence needs) {
+    push(std::make_shared<const protocol::Message>(std::move(message)), needs);
   }
-  void push(MessagePtr message, Sequence needs) {
+  void push(protocol::MessagePtr message, transcript::Sequence needs) {
     bytes_ += message->bytes.size();
     queue_.push_back({std::move(message), needs});
   }
 
   /// Puts a message before all pending ones: for a message that must come first on a new
   /// connection.
-  void push_front(Message message, Sequence needs = 0) {
-    push_front(std::make_shared<const Message>(std::move(message)), needs);
+  void push_front(protocol::Message message, transcript::Sequence needs = 0) {
+    push_front(std::make_shared<const protocol::Message>(std::move(message)), needs);
   }
-  void push_front(MessagePtr message, Sequence needs = 0) {
+  void push_front(protocol::MessagePtr message, transcript::Sequence needs = 0) {
     bytes_ += message->bytes.size();
     queue_.insert(head(), {std::move(message), needs});
   }
 
   struct Waiting {
-    MessagePtr message;
-    Sequence needs;
+    protocol::MessagePtr message;
+    transcript::Sequence needs;
   };
   /// Removes and returns all pending messages, as if they had not been pushed.
   std::vector<Waiting> withdraw() {
@@ -74,17 +74,17 @@ class Outbox {
   std::size_t bytes() const { return bytes_; }
   std::uint64_t taken() const { return taken_; }
 
-  bool ready(Sequence durable) const {
+  bool ready(transcript::Sequence durable) const {
     return !empty() && head()->needs <= durable && next_number() <= hold_behind_;
   }
 
   /// The journal sequence that the head waits for; 0 if it needs none or there is no head.
-  Sequence head_needs() const { return empty() ? 0 : head()->needs; }
+  transcript::Sequence head_needs() const { return empty() ? 0 : head()->needs; }
 
   /// Precondition: !empty().
-  MessagePtr take() {
+  protocol::MessagePtr take() {
     VERBATIM_EXPECTS(!empty());
-    MessagePtr taken = head()->message;
+    protocol::MessagePtr taken = head()->message;
     bytes_ -= taken->bytes.size();
     kept_bytes_ += taken->bytes.size();
     ++taken_here_;
@@ -102,7 +102,7 @@ class Outbox {
 
   /// After a journal failure: drops the first message that is not durable and all behind it, so
   /// that no unsaved text leaves and the order stays.
-  void drop_unsaved(Sequence durable) {
+  void drop_unsaved(transcript::Sequence durable) {
     auto first = head();
     while (first != queue_.end() && first->needs <= durable) ++first;
     for (auto it = first; it != queue_.end(); ++it) bytes_ -= it->message->bytes.size();
@@ -158,8 +158,8 @@ class Outbox {
 
  private:
   struct Entry {
-    MessagePtr message;
-    Sequence needs;
+    protocol::MessagePtr message;
+    transcript::Sequence needs;
   };
   using Queue = std::deque<Entry>;
   static constexpr std::uint64_t no_hold = std::numeric_limits<std::uint64_t>::max();

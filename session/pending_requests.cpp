@@ -10,31 +10,31 @@ namespace verbatim::session {
 
 namespace {
 
-std::size_t print_of_words(const Item& item) {
+std::size_t print_of_words(const transcript::Item& item) {
   std::size_t print = item.parts.size();
-  for (const Part& part : item.parts)
+  for (const transcript::Part& part : item.parts)
     print = print * 31 + std::hash<std::string>{}(part.text.wtf8());
   return print;
 }
 
 }  // namespace
 
-void Unanswered::note(const Item& item, Request& request) {
+void Unanswered::note(const transcript::Item& item, Request& request) {
   request.item_id = item.id;
   request.item_kind = item.kind;
   request.role = item.role;
   request.words = print_of_words(item);
 }
 
-void Unanswered::asked(ClientRequest request, const MessagePtr& message, Sequence needs,
-                       const std::optional<Event>& event) {
+void Unanswered::asked(protocol::ClientRequest request, const protocol::MessagePtr& message,
+                       transcript::Sequence needs, const std::optional<transcript::Event>& event) {
   Request kept{Request::Kind::item, message, needs};
-  if (request == ClientRequest::create_item) {
-    if (const auto* asked = event ? std::get_if<ItemRequested>(&event->body) : nullptr)
+  if (request == protocol::ClientRequest::create_item) {
+    if (const auto* asked = event ? std::get_if<transcript::ItemRequested>(&event->body) : nullptr)
       note(asked->item, kept);
-  } else if (request == ClientRequest::create_response) {
+  } else if (request == protocol::ClientRequest::create_response) {
     kept.kind = Request::Kind::response;
-  } else if (request == ClientRequest::update_session) {
+  } else if (request == protocol::ClientRequest::update_session) {
     kept.kind = Request::Kind::settings;
   } else {
     return;
@@ -51,16 +51,17 @@ void Unanswered::forget_first() {
   requests_.pop_front();
 }
 
-void Unanswered::sent(const MessagePtr& message) {
+void Unanswered::sent(const protocol::MessagePtr& message) {
   for (Request& request : requests_)
     if (request.message == message) request.sent = true;
 }
 
-void Unanswered::withdrawn(const MessagePtr& message) {
+void Unanswered::withdrawn(const protocol::MessagePtr& message) {
   drop_first([&message](const Request& one) { return one.message == message; });
 }
 
-void Unanswered::replaced(const MessagePtr& message, MessagePtr by, std::string behind) {
+void Unanswered::replaced(const protocol::MessagePtr& message, protocol::MessagePtr by,
+                          std::string behind) {
   for (Request& request : requests_) {
     if (request.message != message) continue;
     bytes_ += by->bytes.size() - message->bytes.size();
@@ -69,7 +70,7 @@ void Unanswered::replaced(const MessagePtr& message, MessagePtr by, std::string 
   }
 }
 
-MessagePtr Unanswered::item_message(std::string_view item_id) const {
+protocol::MessagePtr Unanswered::item_message(std::string_view item_id) const {
   for (const Request& request : requests_)
     if (request.kind == Request::Kind::item && request.item_id == item_id) return request.message;
   return nullptr;
@@ -85,16 +86,18 @@ std::string Unanswered::drop_first(Matches matches) {
   return behind;
 }
 
-std::string Unanswered::answered_by(const Event& event, ErrorMeaning meaning) {
+std::string Unanswered::answered_by(const transcript::Event& event,
+                                    protocol::ErrorMeaning meaning) {
   if (requests_.empty()) return {};
   using Kind = Request::Kind;
-  if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && !placed->committed) {
+  if (const auto* placed = std::get_if<transcript::ItemPlaced>(&event.body);
+      placed && !placed->committed) {
     const std::string& id = placed->item.id;
     const bool named = std::any_of(requests_.begin(), requests_.end(), [&id](const Request& one) {
       return !id.empty() && one.item_id == id;
     });
     // The model's own items answer no request; they are placed while they are in progress.
-    if (!named && placed->item.status == ItemStatus::in_progress) return {};
+    if (!named && placed->item.status == transcript::ItemStatus::in_progress) return {};
     if (named)
       return drop_first(
           [&id](const Request& one) { return one.kind == Kind::item && one.item_id == id; });
@@ -110,12 +113,12 @@ std::string Unanswered::answered_by(const Event& event, ErrorMeaning meaning) {
                     [&](const auto& one) { return is_like(one) && one.words == words; });
     return drop_first(
         [&](const Request& one) { return is_like(one) && (!word_for_word || one.words == words); });
-  } else if (std::holds_alternative<ResponseStarted>(event.body)) {
+  } else if (std::holds_alternative<transcript::ResponseStarted>(event.body)) {
     return drop_first([](const Request& one) { return one.kind == Kind::response; });
-  } else if (std::holds_alternative<SessionConfigured>(event.body)) {
+  } else if (std::holds_alternative<transcript::SessionConfigured>(event.body)) {
     return drop_first([](const Request& one) { return one.kind == Kind::settings; });
-  } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
-    const bool response_refused = meaning == ErrorMeaning::response_running;
+  } else if (const auto* error = std::get_if<transcript::ProviderError>(&event.body)) {
+    const bool response_refused = meaning == protocol::ErrorMeaning::response_running;
     return drop_first([&](const Request& one) {
       return error->client_event_id.empty() ? response_refused && one.kind == Kind::response
                                             : one.event_id == error->client_event_id;

@@ -21,31 +21,33 @@ class Unanswered {
  public:
   /// A client message was queued. Only requests that have an answer are kept.
   /// `event`: its event, for a request that creates an item.
-  void asked(ClientRequest request, const MessagePtr& message, Sequence needs,
-             const std::optional<Event>& event = std::nullopt);
+  void asked(protocol::ClientRequest request, const protocol::MessagePtr& message,
+             transcript::Sequence needs,
+             const std::optional<transcript::Event>& event = std::nullopt);
   /// The message has been written to the provider.
-  void sent(const MessagePtr& message);
+  void sent(const protocol::MessagePtr& message);
   /// Matches a provider event with the request that it answers, and removes that request. Returns
   /// the id of the item that the client wanted it behind, if the provider lacks that item; else
   /// empty.
   /// - `error`: if the event is an error, its meaning.
-  std::string answered_by(const Event& event, ErrorMeaning error = ErrorMeaning::other);
+  std::string answered_by(const transcript::Event& event,
+                          protocol::ErrorMeaning error = protocol::ErrorMeaning::other);
   /// The provider has refused the oldest update of settings without naming it.
   void settings_refused();
   /// The relay has answered the request itself.
-  void withdrawn(const MessagePtr& message);
+  void withdrawn(const protocol::MessagePtr& message);
   /// `by` is sent in place of `message`, because the provider lacks item `behind`.
-  void replaced(const MessagePtr& message, MessagePtr by, std::string behind);
+  void replaced(const protocol::MessagePtr& message, protocol::MessagePtr by, std::string behind);
 
   struct Request {
     enum class Kind { item, response, settings };
     Kind kind;
-    MessagePtr message;
-    Sequence needs;
+    protocol::MessagePtr message;
+    transcript::Sequence needs;
     // For an item: the item to create. The id is set if the client chose one.
     std::string item_id = {};
-    ItemKind item_kind = ItemKind::message;
-    Role role = Role::unknown;
+    transcript::ItemKind item_kind = transcript::ItemKind::message;
+    transcript::Role role = transcript::Role::unknown;
     std::size_t words = 0;  ///< a hash of its texts
     std::string event_id = {};
     bool sent = false;
@@ -57,7 +59,7 @@ class Unanswered {
   std::size_t bytes() const { return bytes_; }
   bool has_response() const;
   /// The request for an item with this id; null if there is none.
-  MessagePtr item_message(std::string_view item_id) const;
+  protocol::MessagePtr item_message(std::string_view item_id) const;
 
  private:
   /// Above either limit the oldest request is dropped and will not be sent again. A single request
@@ -68,7 +70,7 @@ class Unanswered {
   template <class Matches>
   std::string drop_first(Matches matches);
   void forget_first();
-  static void note(const Item& item, Request& request);
+  static void note(const transcript::Item& item, Request& request);
 
   std::deque<Request> requests_;
   std::size_t bytes_ = 0;

@@ -35,8 +35,8 @@ UpstreamLimits upstream_limits(const SessionOptions& options) {
 
 }  // namespace
 
-RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal,
-                                 Moment now)
+RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions options,
+                                 transcript::Journal& journal, Moment now)
     : identity_(std::move(identity)),
       options_(std::move(options)),
       journal_(journal, identity_.attempt, {options_.journal_share_bytes, options_.item_bytes_max}),
@@ -57,21 +57,21 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
 
 // ---- The client ----
 
-Changes RealtimeSession::client_said(Message message, Moment now) {
+Changes RealtimeSession::client_said(protocol::Message message, Moment now) {
   handle_client(message, now);
   return take_changes();
 }
 
-void RealtimeSession::handle_client(Message& message, Moment now) {
+void RealtimeSession::handle_client(protocol::Message& message, Moment now) {
   if (ended() || !client_.attached()) return;
   client_.received(message);
-  if (peek_type(message.bytes) == "verbatim.end") {
-    finish(CloseReason::client_ended, "the client sent verbatim.end", now);
+  if (protocol::peek_type(message.bytes) == "verbatim.end") {
+    finish(transcript::CloseReason::client_ended, "the client sent verbatim.end", now);
     return;
   }
-  ClientMessage said =
+  protocol::ClientMessage said =
       provider().check_client(message.bytes, options_.extra_client_events, policy_.values_max());
-  std::optional<Refusal>& refusal = said.refusal;
+  std::optional<protocol::Refusal>& refusal = said.refusal;
   if (!refusal) refusal = policy_.refuse(said.type, message.bytes);
   if (refusal) {
     ++counts_.refused_client_messages;
@@ -80,8 +80,8 @@ void RealtimeSession::handle_client(Message& message, Moment now) {
                refusal->event_id);
     return;
   }
-  message.kind = kind_of(said.traffic);
-  if (said.traffic == Traffic::audio) {
+  message.kind = protocol::kind_of(said.traffic);
+  if (said.traffic == protocol::Traffic::audio) {
     audio_uncommitted_ = true;
     meter_.client_sent(said.audio_bytes);
     upstream_.push(std::move(message));
@@ -89,15 +89,17 @@ void RealtimeSession::handle_client(Message& message, Moment now) {
     return;
   }
   budget_.active(now.mono_ms);  // raw microphone frames do not count as activity
-  const ClientRequest request = said.request;
-  const bool settings = request == ClientRequest::update_session ||
-                        request == ClientRequest::update_transcription_session;
-  const SessionFacts asks = settings ? facts_in(message.bytes) : SessionFacts();
-  if (request == ClientRequest::update_session && asks.transcribes) become_transcription();
+  const protocol::ClientRequest request = said.request;
+  const bool settings = request == protocol::ClientRequest::update_session ||
+                        request == protocol::ClientRequest::update_transcription_session;
+  const protocol::SessionFacts asks = settings ? facts_in(message.bytes) : protocol::SessionFacts();
+  if (request == protocol::ClientRequest::update_session && asks.transcribes)
+    become_transcription();
   if (answered_here(request, message, now)) return;
-  if (request == ClientRequest::commit_audio || request == ClientRequest::clear_audio)
+  if (request == protocol::ClientRequest::commit_audio ||
+      request == protocol::ClientRequest::clear_audio)
     audio_uncommitted_ = false;
-  Sequence needs = 0;
+  transcript::Sequence needs = 0;
   const auto clean = without_secrets(message.bytes);
   if (auto event = provider().read_client(clean ? *clean : message.bytes)) {
     const auto recorded = record(std::move(*event), now);
@@ -105,12 +107,13 @@ void RealtimeSession::handle_client(Message& message, Moment now) {
     needs = *recorded;
     send_turn_events();
   }
-  if (request == ClientRequest::update_session) meter_.requested(asks.formats);
+  if (request == protocol::ClientRequest::update_session) meter_.requested(asks.formats);
   meter_.client_sent(said.audio_bytes);
-  auto queued = std::make_shared<const Message>(std::move(message));
-  unanswered_.asked(
-      request, queued, needs,
-      request == ClientRequest::create_item ? provider().read_client(queued->bytes) : std::nullopt);
+  auto queued = std::make_shared<const protocol::Message>(std::move(message));
+  unanswered_.asked(request, queued, needs,
+                    request == protocol::ClientRequest::create_item
+                        ? provider().read_client(queued->bytes)
+                        : std::nullopt);
   if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client, asks);
   upstream_.push(placed_where_known(std::move(queued)), needs);
   spend(now);
@@ -150,7 +153,7 @@ Changes RealtimeSession::refuse_connection(const std::string& code, const std::s
   return take_changes();
 }
 
-Changes RealtimeSession::greet(Message message) {
+Changes RealtimeSession::greet(protocol::Message message) {
   client_.push(std::move(message));
   return take_changes();
 }
@@ -159,12 +162,12 @@ Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   if (!client_.attached()) return take_changes();
   const bool may_return = client_.gone(link, !ended());
   if (ended()) return take_changes();
-  const CloseReason reason = link.refused ? CloseReason::policy
-                             : link.clean ? CloseReason::client_closed
-                                          : CloseReason::client_lost;
+  const transcript::CloseReason reason = link.refused ? transcript::CloseReason::policy
+                                         : link.clean ? transcript::CloseReason::client_closed
+                                                      : transcript::CloseReason::client_lost;
   if (may_return) {
     client_.detach(reason, link.reason, now);
-    journal_.mark(SessionStatus::detached);
+    journal_.mark(transcript::SessionStatus::detached);
   } else {
     leave_for_good(reason, link.reason, now);
   }
@@ -174,10 +177,11 @@ Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
 // A client that leaves right after speaking has speech that is still being transcribed. A client
 // that leaves in mid-speech sends no more silence, so the provider cannot detect the end: commit
 // it.
-void RealtimeSession::leave_for_good(CloseReason reason, const std::string& why, Moment now) {
+void RealtimeSession::leave_for_good(transcript::CloseReason reason, const std::string& why,
+                                     Moment now) {
   pending_reason_ = reason;
   pending_why_ = why;
-  if (speech_open_) upstream_.push(own_message(provider().commit_audio(commit_event_id)));
+  if (speech_open_) upstream_.push(protocol::own_message(provider().commit_audio(commit_event_id)));
   grace_deadline_ms_ = now.mono_ms + options_.transcription_grace_ms;
   note(Change::deadline);
   finish_if_transcribed(now);
@@ -198,7 +202,7 @@ Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   if (ended()) return take_changes();
   ++counts_.resumed;
   note(Change::counts);
-  if (!client_.attached()) journal_.mark(SessionStatus::live);
+  if (!client_.attached()) journal_.mark(transcript::SessionStatus::live);
   pending_reason_.reset();
   budget_.active(now.mono_ms);
   budget_.listen(how.extension_events);
@@ -209,8 +213,8 @@ Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   }
   if (!how.extension_events) return take_changes();
   const ResumeInfo resume{true, replayed, client_.outbox().next_number() - 1};
-  client_.push_first(own_message(session_event(identity_.session_id, identity_.attempt_number,
-                                               options_.resume_window_ms, resume)));
+  client_.push_first(protocol::own_message(session_event(
+      identity_.session_id, identity_.attempt_number, options_.resume_window_ms, resume)));
   return take_changes();
 }
 
@@ -230,7 +234,7 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
                 [this] { return own_event_id(); })) {
     if (auto allowed = policy_.without_hidden(provider().peek_server(message).type, message))
       message = std::move(*allowed);
-    client_.answer(own_message(std::move(message)), journal_.last());
+    client_.answer(protocol::own_message(std::move(message)), journal_.last());
   }
   if (!how.extension_events) client_.hold_next(how.after.has_value(), now);
 }
@@ -239,10 +243,10 @@ std::optional<std::string> RealtimeSession::without_secrets(std::string_view mes
   return options_.secrets ? options_.secrets->cut_frame(message) : std::nullopt;
 }
 
-std::optional<Sequence> RealtimeSession::record(Event event, Moment now) {
+std::optional<transcript::Sequence> RealtimeSession::record(transcript::Event event, Moment now) {
   const auto recorded = journal_.record(event, transcript_, now.wall, client_.extension_events());
   if (!recorded) {
-    finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
+    finish(transcript::CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;
   }
   if (recorded->needs != 0 && !may_journal(recorded->bytes, now)) return std::nullopt;
@@ -263,7 +267,7 @@ bool RealtimeSession::may_journal(std::size_t bytes, Moment now) {
 
 // ---- Outputs ----
 
-MessagePtr RealtimeSession::take_for_client() {
+protocol::MessagePtr RealtimeSession::take_for_client() {
   VERBATIM_EXPECTS(client_.outbox().ready(journal_.durable()));
   return client_.take();
 }
@@ -281,7 +285,7 @@ bool RealtimeSession::wants_upstream() const {
 
 bool RealtimeSession::client_is_behind() const { return client_.is_behind(journal_.durable()); }
 
-bool RealtimeSession::waits_for_journal(Sequence durable) const {
+bool RealtimeSession::waits_for_journal(transcript::Sequence durable) const {
   if (ended() ? !settled() : journal_.crowded() || journal_.over_share(durable)) return true;
   return client_.waits_for(durable) || upstream_.waits_for(durable);
 }
@@ -309,7 +313,7 @@ Changes RealtimeSession::take_changes() {
 
 Changes RealtimeSession::journal_moved(Moment now) {
   if (journal_.failed()) return journal_failed(now);
-  const Sequence durable = journal_.durable();
+  const transcript::Sequence durable = journal_.durable();
   client_.journal_moved(durable);
   upstream_.journal_moved(durable);
   if (wants_client()) note(Change::client_readable);
@@ -325,21 +329,21 @@ void RealtimeSession::send_error(std::string type, std::string code, std::string
                                 std::move(param), std::move(client_event_id)}));
 }
 
-Message RealtimeSession::error_message(const ErrorEvent& error) {
-  return own_message(provider().error(error, own_event_id()));
+protocol::Message RealtimeSession::error_message(const protocol::ErrorEvent& error) {
+  return protocol::own_message(provider().error(error, own_event_id()));
 }
 
 void RealtimeSession::send_turn_events() {
   if (!journal_.has_settled_turns()) return;
   for (const auto& [item_id, needs] : journal_.take_settled_turns()) {
     if (const auto turn = transcript_.numbered_turn(item_id))
-      client_.answer(own_message(turn_event(*turn, own_event_id())), needs);
+      client_.answer(protocol::own_message(turn_event(*turn, own_event_id())), needs);
   }
 }
 
-std::optional<Sequence> RealtimeSession::record_usage(std::optional<Event> transcription,
-                                                      bool response_over, Moment now) {
-  Sequence needs = 0;
+std::optional<transcript::Sequence> RealtimeSession::record_usage(
+    std::optional<transcript::Event> transcription, bool response_over, Moment now) {
+  transcript::Sequence needs = 0;
   if (response_over) {
     const auto audio_needs = record_audio(now);
     if (!audio_needs) return std::nullopt;
@@ -354,9 +358,9 @@ std::optional<Sequence> RealtimeSession::record_usage(std::optional<Event> trans
   return record(std::move(*transcription), now);
 }
 
-std::optional<Sequence> RealtimeSession::record_audio(Moment now) {
-  Sequence needs = 0;
-  for (AnswerAudio& sent : transcript_.unrecorded_audio()) {
+std::optional<transcript::Sequence> RealtimeSession::record_audio(Moment now) {
+  transcript::Sequence needs = 0;
+  for (transcript::AnswerAudio& sent : transcript_.unrecorded_audio()) {
     const auto recorded = record({{}, std::move(sent)}, now);
     if (!recorded) return std::nullopt;
     needs = *recorded;
@@ -366,7 +370,7 @@ std::optional<Sequence> RealtimeSession::record_audio(Moment now) {
 
 void RealtimeSession::spend(Moment now) {
   if (ended()) return;
-  Usage all = transcript_.used();
+  transcript::Usage all = transcript_.used();
   all.input_audio_ms = meter_.audio().input_ms;
   all.output_audio_ms = meter_.audio().output_ms;
   while (const auto notice = budget_.spent(all)) handle_limit(*notice, now);
@@ -376,7 +380,8 @@ void RealtimeSession::handle_limit(const Budget::Notice& notice, Moment now) {
   if (notice.reached) {
     finish(close_reason(notice.limit), reached(notice.limit), now);
   } else if (client_.extension_events()) {
-    client_.answer(own_message(limit_event(identity_.session_id, notice, own_event_id())));
+    client_.answer(
+        protocol::own_message(limit_event(identity_.session_id, notice, own_event_id())));
   }
 }
 

@@ -46,7 +46,8 @@ namespace verbatim::session {
 
 /// Most have no default here, because config/keys_*.cpp declare it: the owner sets them all.
 struct SessionOptions {
-  const ProviderDialect* provider = &default_provider_dialect();  ///< the protocol spoken
+  const protocol::ProviderDialect* provider =
+      &protocol::default_provider_dialect();  ///< the protocol spoken
   std::int64_t idle_timeout_ms = 0;
   std::int64_t max_duration_ms = 0;
   std::int64_t ending_notice_ms = 0;    ///< time between the warning and the end
@@ -70,10 +71,10 @@ struct SessionOptions {
   std::string model;                ///< model that the client or its token named; may be empty
   bool transcription = false;       ///< transcription session: the provider only transcribes speech
   std::vector<std::string> extra_client_events;
-  PolicyRules policy;
-  std::shared_ptr<const SecretFilter> secrets;  ///< null: no secrets to remove
-  BudgetLimits budget;                          ///< without the two clocks, which are set above
-  std::shared_ptr<SharedUsage> users_usage;     ///< null: the user has no limits
+  policy::PolicyRules policy;
+  std::shared_ptr<const protocol::SecretFilter> secrets;  ///< null: no secrets to remove
+  BudgetLimits budget;                       ///< without the two clocks, which are set above
+  std::shared_ptr<SharedUsage> users_usage;  ///< null: the user has no limits
 
   std::int64_t resume_window_ms = 0;  ///< how long a lost client may return; 0: the session ends
   /// bytes of messages retained for a client that returns
@@ -86,19 +87,21 @@ struct SessionOptions {
 
 struct SessionIdentity {
   std::string session_id;
-  AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   int attempt_number = 1;
-  bool extension_events = false;           ///< the client asked for verbatim.* events
-  const ClientDialect* dialect = nullptr;  ///< the client's dialect; null: the provider's own
-  TimeMs started_at = 0;                   ///< start of the attempt: no event has an earlier time
+  bool extension_events = false;  ///< the client asked for verbatim.* events
+  const protocol::ClientDialect* dialect =
+      nullptr;            ///< the client's dialect; null: the provider's own
+  TimeMs started_at = 0;  ///< start of the attempt: no event has an earlier time
 };
 
 class RealtimeSession {
  public:
-  RealtimeSession(SessionIdentity identity, SessionOptions options, Journal& journal, Moment now);
+  RealtimeSession(SessionIdentity identity, SessionOptions options, transcript::Journal& journal,
+                  Moment now);
 
   // --- The client ---
-  Changes client_said(Message message, Moment now);
+  Changes client_said(protocol::Message message, Moment now);
   /// The frame is not a message of the protocol: sends the client an error, and changes nothing
   /// else.
   Changes refuse_frame(const std::string& why);
@@ -111,13 +114,13 @@ class RealtimeSession {
 
   // --- The provider ---
   Changes upstream_opened(UpstreamId upstream, Moment now);
-  Changes upstream_said(UpstreamId upstream, Message message, Moment now);
+  Changes upstream_said(UpstreamId upstream, protocol::Message message, Moment now);
   /// The provider sent a message above the size limit; the reader skipped it.
   Changes upstream_skipped(UpstreamId upstream, Moment now);
   Changes upstream_gone(UpstreamId upstream, const LinkEnd& end, Moment now);
   /// The provider could not be reached (`lost`) or refused the connection (`error`).
-  Changes upstream_unavailable(UpstreamId upstream, CloseReason reason, const std::string& why,
-                               Moment now);
+  Changes upstream_unavailable(UpstreamId upstream, transcript::CloseReason reason,
+                               const std::string& why, Moment now);
 
   // --- Time, journal and end ---
   Changes time_passed(Moment now);
@@ -127,20 +130,21 @@ class RealtimeSession {
   Changes journal_failed(Moment now);
   /// Ends the session; only the first call counts. `why` goes to the client and contains no
   /// secrets.
-  Changes end(CloseReason reason, const std::string& why, Moment now);
+  Changes end(transcript::CloseReason reason, const std::string& why, Moment now);
 
   /// This process stops, but the session goes on elsewhere. Submits what another process needs and
   /// asks the client to come back. A session that cannot be continued is ended.
   Changes suspend(const std::string& why, Moment now);
   /// Continues a session that another process has suspended. Call it before any other input; the
   /// client's return follows.
-  Changes take_up(Transcript transcript, SessionSettings settings, Moment now);
+  Changes take_up(transcript::Transcript transcript, protocol::SessionSettings settings,
+                  Moment now);
   /// Queues the first message to the client, before any other input.
-  Changes greet(Message message);
+  Changes greet(protocol::Message message);
 
   /// Keeps `items_in_memory` items in memory and moves older ones to `spill`. Reading them may then
   /// throw SpillError, after which the session cannot go on.
-  void spill_to(std::unique_ptr<Spill> spill, std::size_t items_in_memory) {
+  void spill_to(std::unique_ptr<transcript::Spill> spill, std::size_t items_in_memory) {
     transcript_.spill_to(std::move(spill), items_in_memory);
   }
 
@@ -157,17 +161,17 @@ class RealtimeSession {
   bool wants_dial(Moment now) const;
   const Outbox& to_client() const { return client_.outbox(); }
   /// Takes the head of the client's outbox. Precondition: the head is ready.
-  MessagePtr take_for_client();
+  protocol::MessagePtr take_for_client();
   /// Messages for this upstream connection; nullptr: it carries nothing any more and may be closed.
   const Outbox* outbox_of(UpstreamId upstream) const { return upstream_.outbox_of(upstream); }
   /// Takes the head of that outbox. Precondition: the head is ready.
-  MessagePtr take_for(UpstreamId upstream);
+  protocol::MessagePtr take_for(UpstreamId upstream);
   /// Backpressure. False while the other side's queue or the journal's queue is full: stop reading.
   /// The journal's queue is shared: journal_moved() follows when it has room again.
   bool wants_client() const;
   bool wants_upstream() const;
   /// A message, the reading or the final record waits for a journal sequence after `durable`.
-  bool waits_for_journal(Sequence durable) const;
+  bool waits_for_journal(transcript::Sequence durable) const;
   /// The client reads too slowly: its queue is full of messages that may leave. A queue that waits
   /// for the disk does not count.
   bool client_is_behind() const;
@@ -179,7 +183,7 @@ class RealtimeSession {
   bool settled() const;
   /// The final record is durable.
   bool kept() const;
-  CloseReason reason() const { return *reason_; }
+  transcript::CloseReason reason() const { return *reason_; }
   const std::string& why() const { return why_; }
   bool client_attached() const { return client_.attached(); }
   /// The client is away and may return.
@@ -189,9 +193,9 @@ class RealtimeSession {
   /// Summary after the end. It has counts only; the text is in the journal.
   struct Outcome {
     std::size_t turns = 0;
-    TurnCounts turn_counts{};
+    transcript::TurnCounts turn_counts{};
     bool complete = false;
-    Usage used;
+    transcript::Usage used;
   };
   const Outcome& outcome() const { return outcome_; }
   const SessionIdentity& identity() const { return identity_; }
@@ -205,7 +209,7 @@ class RealtimeSession {
     std::uint64_t reconnected = 0;  ///< upstream connections that replaced a lost one
     std::uint64_t rotated = 0;      ///< upstream connections that replaced one still open
     /// Provider messages whose text fits no turn, indexed by Unplaced.
-    std::array<std::uint64_t, unplaced_kinds> unplaced_texts{};
+    std::array<std::uint64_t, transcript::unplaced_kinds> unplaced_texts{};
     std::uint64_t responses = 0;  ///< responses of the model that have ended
     /// relay requests that the provider refused; not shown to the client
     std::uint64_t own_requests_refused = 0;
@@ -222,37 +226,37 @@ class RealtimeSession {
   const Rebuild& last_rebuild() const { return last_rebuild_; }
   const Budget& budget() const { return budget_; }
   /// Count of the model's ended responses by outcome.
-  const ResponseCounts& responses() const { return transcript_.responses(); }
+  const transcript::ResponseCounts& responses() const { return transcript_.responses(); }
 
  private:
   struct HeldCreated {
-    Message message;
-    Sequence needs;
+    protocol::Message message;
+    transcript::Sequence needs;
     std::int64_t until_ms;
   };
 
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   // realtime_session.cpp: the client
-  void handle_client(Message& message, Moment now);
+  void handle_client(protocol::Message& message, Moment now);
   void note(Changes more) { changes_ |= more; }
   void send_error(std::string type, std::string code, std::string message, std::string param = {},
                   std::string client_event_id = {});
-  Message error_message(const ErrorEvent& error);
+  protocol::Message error_message(const protocol::ErrorEvent& error);
   void become_transcription();
-  SessionType type() const {
-    return transcribes_ ? SessionType::transcription : SessionType::realtime;
+  protocol::SessionType type() const {
+    return transcribes_ ? protocol::SessionType::transcription : protocol::SessionType::realtime;
   }
   void resync(const ClientReturn& how, Moment now);
-  void leave_for_good(CloseReason reason, const std::string& why, Moment now);
+  void leave_for_good(transcript::CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
   /// Journals an event and applies it to the transcript. Returns the sequence that output must wait
   /// for; nullopt: the journal refused it.
-  std::optional<Sequence> record(Event event, Moment now);
+  std::optional<transcript::Sequence> record(transcript::Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
-  const ProviderDialect& provider() const { return *options_.provider; }
+  const protocol::ProviderDialect& provider() const { return *options_.provider; }
   /// What the session object in a message says.
-  SessionFacts facts_in(std::string_view message) const {
+  protocol::SessionFacts facts_in(std::string_view message) const {
     return provider().read_session(provider().session_in(message));
   }
   /// The provider has shown the session: takes it from its message.
@@ -263,11 +267,11 @@ class RealtimeSession {
   void send_turn_events();
   /// Records usage that a message reports apart from its text. Returns the sequence to wait for: 0
   /// if there was none, nullopt if the journal refuses it.
-  std::optional<Sequence> record_usage(std::optional<Event> transcription, bool response_over,
-                                       Moment now);
+  std::optional<transcript::Sequence> record_usage(std::optional<transcript::Event> transcription,
+                                                   bool response_over, Moment now);
   /// Records the audio length of the latest answers, which no other event holds. Returns 0 if it is
   /// already recorded, nullopt if the journal refuses it.
-  std::optional<Sequence> record_audio(Moment now);
+  std::optional<transcript::Sequence> record_audio(Moment now);
   void spend(Moment now);
   /// A limit is near: warns the client. A limit is reached: ends the session.
   void handle_limit(const Budget::Notice& notice, Moment now);
@@ -279,44 +283,46 @@ class RealtimeSession {
   void request_configuration();
   void request_transcription();
   void request_less(SettingsRequests::Purpose refused);
-  bool answers_relay(const Event& event, const Message& message, Moment now);
-  bool refuses_relay(const ProviderError& error, const Message& message, Moment now);
+  bool answers_relay(const transcript::Event& event, const protocol::Message& message, Moment now);
+  bool refuses_relay(const transcript::ProviderError& error, const protocol::Message& message,
+                     Moment now);
   void configuration_seen(bool transcription_on);
   bool is_hidden(std::string_view type) const;
-  void veil(Message& message) const;
-  void hold_created(Message message, Sequence needs, Moment now);
+  void veil(protocol::Message& message) const;
+  void hold_created(protocol::Message message, transcript::Sequence needs, Moment now);
   void release_created(std::string_view in_force = {});
 
   // realtime_session_items.cpp: items that an upstream connection lacks or already has
   bool provider_has(const std::string& item_id) const;
   bool provider_lacks(const std::string& item_id) const;
   std::string nearest_before(const std::string& item_id) const;
-  bool answered_here(ClientRequest request, const Message& message, Moment now);
-  bool truncated_here(const Message& message, Moment now);
-  bool there_already(const Message& message);
-  bool retrieved_here(const Message& message);
-  bool deleted_here(const Message& message, Moment now);
+  bool answered_here(protocol::ClientRequest request, const protocol::Message& message, Moment now);
+  bool truncated_here(const protocol::Message& message, Moment now);
+  bool there_already(const protocol::Message& message);
+  bool retrieved_here(const protocol::Message& message);
+  bool deleted_here(const protocol::Message& message, Moment now);
   /// Sends a message that has waited for the present upstream connection.
-  void pass_on(MessagePtr message, Sequence needs, Moment now);
-  MessagePtr placed_where_known(MessagePtr message);
-  void show_behind(const std::string& previous, Event& event, Message& message);
+  void pass_on(protocol::MessagePtr message, transcript::Sequence needs, Moment now);
+  protocol::MessagePtr placed_where_known(protocol::MessagePtr message);
+  void show_behind(const std::string& previous, transcript::Event& event,
+                   protocol::Message& message);
 
   // realtime_session_ending.cpp: time, and the end
   void handle_time(Moment now);
-  void finish(CloseReason reason, const std::string& why, Moment now);
+  void finish(transcript::CloseReason reason, const std::string& why, Moment now);
   void end_unread(const std::string& error);
-  void close_what_is_open(CloseReason reason, const std::string& why);
+  void close_what_is_open(transcript::CloseReason reason, const std::string& why);
 
   // realtime_session_upstream.cpp: the provider
-  void current_said(Message message, Moment now);
-  void next_said(const Message& message, Moment now);
-  ServerReading read(std::string_view message) const;
-  void notice(const Event& event, std::string_view message);
-  void lose_upstream(CloseReason reason, const std::string& why, Moment now);
+  void current_said(protocol::Message message, Moment now);
+  void next_said(const protocol::Message& message, Moment now);
+  protocol::ServerReading read(std::string_view message) const;
+  void notice(const transcript::Event& event, std::string_view message);
+  void lose_upstream(transcript::CloseReason reason, const std::string& why, Moment now);
   /// `reason`: why the session ends if this was the last attempt; default: the reason of the
   /// outage.
   void upstream_failed(const std::string& why, Moment now,
-                       std::optional<CloseReason> reason = std::nullopt);
+                       std::optional<transcript::CloseReason> reason = std::nullopt);
   void history_refused(Moment now);
   void count_rebuild(const Rebuild& rebuild);
   void try_carry_over(Moment now);
@@ -327,18 +333,18 @@ class RealtimeSession {
   SessionIdentity identity_;
   SessionOptions options_;
   SessionJournal journal_;
-  Transcript transcript_;
-  SessionSettings settings_;
-  SessionFacts facts_;  ///< of the session in force
+  transcript::Transcript transcript_;
+  protocol::SessionSettings settings_;
+  protocol::SessionFacts facts_;  ///< of the session in force
   ClientLink client_;
   UpstreamLink upstream_;
-  Policy policy_;
+  policy::Policy policy_;
   Budget budget_;
   Pace pace_;
   Meter meter_;
 
   Unanswered unanswered_;
-  std::unique_ptr<OpenAnswers> answers_;
+  std::unique_ptr<protocol::OpenAnswers> answers_;
   bool transcribes_ = false;
   /// the client already has session.created, from an earlier connection
   bool hides_created_ = false;
@@ -353,9 +359,9 @@ class RealtimeSession {
   std::string refused_code_;
 
   /// the client is gone; transcriptions are still awaited
-  std::optional<CloseReason> pending_reason_;
+  std::optional<transcript::CloseReason> pending_reason_;
   std::string pending_why_;
-  std::optional<CloseReason> reason_;
+  std::optional<transcript::CloseReason> reason_;
   std::string why_;
   bool suspended_ = false;
   Outcome outcome_;

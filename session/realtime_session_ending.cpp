@@ -10,10 +10,10 @@ namespace verbatim::session {
 
 namespace {
 
-RealtimeSession::Outcome outcome_of(const FinalTranscript& transcript) {
+RealtimeSession::Outcome outcome_of(const transcript::FinalTranscript& transcript) {
   RealtimeSession::Outcome outcome;
   outcome.turns = transcript.turns.size();
-  for (const Turn& turn : transcript.turns)
+  for (const transcript::Turn& turn : transcript.turns)
     ++outcome
           .turn_counts[static_cast<std::size_t>(turn.role)][static_cast<std::size_t>(turn.status)];
   outcome.complete = transcript.complete;
@@ -39,7 +39,7 @@ void RealtimeSession::handle_time(Moment now) {
   if (pace_.holds()) note(Change::client_readable);
   pace_.time_passed(now.mono_ms);
   if (speech_open_ && client_.commit_due(now))
-    upstream_.push(own_message(provider().commit_audio(commit_event_id)));
+    upstream_.push(protocol::own_message(provider().commit_audio(commit_event_id)));
   if (const auto over = client_.window_over(now)) {
     leave_for_good(over->first, over->second, now);
     return;
@@ -48,8 +48,8 @@ void RealtimeSession::handle_time(Moment now) {
   if (ended()) return;
   switch (upstream_.time_passed(now, is_silent())) {
     case UpstreamLink::Late::created:
-      finish(CloseReason::upstream_lost, "the provider accepted the connection and said nothing",
-             now);
+      finish(transcript::CloseReason::upstream_lost,
+             "the provider accepted the connection and said nothing", now);
       return;
     case UpstreamLink::Late::preparation:
       upstream_failed("the provider did not accept the conversation in time", now);
@@ -58,38 +58,38 @@ void RealtimeSession::handle_time(Moment now) {
       break;
   }
   if (client_.is_too_slow(now, journal_.durable()))
-    finish(CloseReason::slow_client, "the client reads too slowly", now);
+    finish(transcript::CloseReason::slow_client, "the client reads too slowly", now);
 }
 
 Changes RealtimeSession::journal_failed(Moment now) {
   client_.drop_unsaved(journal_.durable());
   upstream_.drop_unsaved(journal_.durable());
-  finish(CloseReason::storage_failure, "the transcript cannot be saved", now);
+  finish(transcript::CloseReason::storage_failure, "the transcript cannot be saved", now);
   if (settled()) note(Change::settled);
   return take_changes();
 }
 
-Changes RealtimeSession::end(CloseReason reason, const std::string& why, Moment now) {
+Changes RealtimeSession::end(transcript::CloseReason reason, const std::string& why, Moment now) {
   finish(reason, why, now);
   return take_changes();
 }
 
-void RealtimeSession::finish(CloseReason reason, const std::string& why, Moment now) {
+void RealtimeSession::finish(transcript::CloseReason reason, const std::string& why, Moment now) {
   if (ended()) return;
   // A client that left while transcriptions were awaited gives the reason; the end of that wait
   // does not.
-  const CloseReason first = pending_reason_.value_or(reason);
+  const transcript::CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
   transcript_.apply({{}, meter_.audio()}, now.wall);
   try {
-    for (AnswerAudio& sent : transcript_.unrecorded_audio())
+    for (transcript::AnswerAudio& sent : transcript_.unrecorded_audio())
       transcript_.apply({{}, std::move(sent)}, now.wall);
-    Ending ending{first, 0, finalise(transcript_, now.wall)};
+    transcript::Ending ending{first, 0, transcript::finalise(transcript_, now.wall)};
     ending.ended_at = transcript_.latest();
     outcome_ = outcome_of(ending.transcript);
     budget_.hand_on(outcome_.used);
     journal_.close(std::move(ending));
-  } catch (const SpillError& error) {
+  } catch (const transcript::SpillError& error) {
     return end_unread(error.what());
   }
   // Set the reason only now: if memory was short above, the session has not ended and this can be
@@ -102,7 +102,7 @@ void RealtimeSession::finish(CloseReason reason, const std::string& why, Moment 
 // journal.
 void RealtimeSession::end_unread(const std::string& error) {
   budget_.hand_on(transcript_.used());
-  reason_ = CloseReason::storage_failure;
+  reason_ = transcript::CloseReason::storage_failure;
   why_ = error + "; the next start of the server makes the transcript from the journal";
   close_what_is_open(*reason_, "the transcript cannot be read");
 }
@@ -111,21 +111,21 @@ Changes RealtimeSession::suspend(const std::string& why, Moment now) {
   if (ended()) return take_changes();
   if (pending_reason_ || !upstream_.created() || settings_.empty() ||
       options_.resume_window_ms == 0 || !provider().rebuilds())
-    return end(CloseReason::server_shutdown, why, now);
+    return end(transcript::CloseReason::server_shutdown, why, now);
   if (!record_audio(now)) return take_changes();
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
     return take_changes();
   budget_.hand_on(transcript_.used());
   if (!journal_.suspend({settings_.to_json(), now.wall}))
-    return end(CloseReason::storage_failure, "the transcript cannot be saved", now);
+    return end(transcript::CloseReason::storage_failure, "the transcript cannot be saved", now);
   suspended_ = true;
-  reason_ = CloseReason::server_shutdown;
+  reason_ = transcript::CloseReason::server_shutdown;
   why_ = why;
-  close_what_is_open(CloseReason::server_shutdown, why);
+  close_what_is_open(transcript::CloseReason::server_shutdown, why);
   return take_changes();
 }
 
-void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& why) {
+void RealtimeSession::close_what_is_open(transcript::CloseReason reason, const std::string& why) {
   note(Change::ended | Change::awaits_journal);
   if (settled()) note(Change::settled);
   upstream_.clear();
@@ -133,19 +133,21 @@ void RealtimeSession::close_what_is_open(CloseReason reason, const std::string& 
   if (!client_.end()) return;
   const bool kept = journal_.final() != 0 && !journal_.failed();
   if (!kept) client_.drop_unsaved(journal_.durable());
-  if (deserves_error_event(reason)) {
-    send_error("server_error", std::string(to_string(reason)), why);
+  if (transcript::deserves_error_event(reason)) {
+    send_error("server_error", std::string(transcript::to_string(reason)), why);
   }
-  if (reason == CloseReason::server_shutdown && client_.extension_events()) {
-    client_.answer(own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
+  if (reason == transcript::CloseReason::server_shutdown && client_.extension_events()) {
+    client_.answer(
+        protocol::own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
   }
   if (client_.extension_events() && kept && !suspended_) {
-    client_.answer(own_message(ended_event(identity_.session_id, reason, own_event_id())),
+    client_.answer(protocol::own_message(ended_event(identity_.session_id, reason, own_event_id())),
                    journal_.final());
   }
 }
 
-Changes RealtimeSession::take_up(Transcript transcript, SessionSettings settings, Moment now) {
+Changes RealtimeSession::take_up(transcript::Transcript transcript,
+                                 protocol::SessionSettings settings, Moment now) {
   transcript_ = std::move(transcript);
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
     settings.hide_transcription(true);  // as the client's token sets it
@@ -159,11 +161,14 @@ Changes RealtimeSession::take_up(Transcript transcript, SessionSettings settings
   // above every number that the other process used
   own_events_ = static_cast<std::uint64_t>(now.wall);
   client_.take_up();
-  upstream_.take_up(
-      {CloseReason::upstream_lost, "the conversation could not be continued", now.mono_ms});
+  upstream_.take_up({transcript::CloseReason::upstream_lost,
+                     "the conversation could not be continued", now.mono_ms});
   // The answer under way was lost with the other process's connection: record its end.
   if (transcript_.is_answering())
-    record({{}, UpstreamLost{std::string(to_string(CloseReason::upstream_lost))}}, now);
+    record({{},
+            transcript::UpstreamLost{
+                std::string(transcript::to_string(transcript::CloseReason::upstream_lost))}},
+           now);
   return take_changes();
 }
 

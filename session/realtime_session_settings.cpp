@@ -27,7 +27,8 @@ std::string_view RealtimeSession::transcription_model() const {
 }
 
 void RealtimeSession::request_settings(std::string update, Purpose purpose) {
-  const auto message = std::make_shared<const Message>(own_message(std::move(update)));
+  const auto message =
+      std::make_shared<const protocol::Message>(protocol::own_message(std::move(update)));
   settings_requests_.queued(message, purpose, facts_in(message->bytes));
   // A token's configuration goes before every client message.
   if (purpose == Purpose::transcription) {
@@ -73,8 +74,9 @@ void RealtimeSession::request_less(Purpose refused) {
 // ---- The provider's answers ----
 
 /// True if the event answers a request of the relay; no client gets it then.
-bool RealtimeSession::answers_relay(const Event& event, const Message& message, Moment now) {
-  if (const auto* configured = std::get_if<SessionConfigured>(&event.body)) {
+bool RealtimeSession::answers_relay(const transcript::Event& event,
+                                    const protocol::Message& message, Moment now) {
+  if (const auto* configured = std::get_if<transcript::SessionConfigured>(&event.body)) {
     const auto request = settings_requests_.answered(facts_in(message.bytes).transcription_model);
     if (!request) return false;
     if (request->transcription) settings_.hide_transcription(!*request->transcription);
@@ -88,12 +90,12 @@ bool RealtimeSession::answers_relay(const Event& event, const Message& message, 
     }
     return true;
   }
-  const auto* error = std::get_if<ProviderError>(&event.body);
+  const auto* error = std::get_if<transcript::ProviderError>(&event.body);
   return error != nullptr && refuses_relay(*error, message, now);
 }
 
-bool RealtimeSession::refuses_relay(const ProviderError& error, const Message& message,
-                                    Moment now) {
+bool RealtimeSession::refuses_relay(const transcript::ProviderError& error,
+                                    const protocol::Message& message, Moment now) {
   // Before it has shown its session, the provider refuses the connection and not a request.
   if (settings_.empty() && error.client_event_id.empty()) return false;
   const auto request = settings_requests_.refused(provider().error_answer(message.bytes));
@@ -122,11 +124,12 @@ void RealtimeSession::configuration_seen(bool transcription_on) {
 
 /// True if the client must not get a message of this type, because it wants no transcription.
 bool RealtimeSession::is_hidden(std::string_view type) const {
-  return settings_.hides_transcription() && provider().shows(type) == Shows::input_transcription;
+  return settings_.hides_transcription() &&
+         provider().shows(type) == protocol::Shows::input_transcription;
 }
 
 /// Removes from a message that shows the session what the client may not see.
-void RealtimeSession::veil(Message& message) const {
+void RealtimeSession::veil(protocol::Message& message) const {
   if (auto veiled = settings_.without_transcription(message.bytes, provider()))
     message.bytes = *std::move(veiled);
   const std::string_view type = provider().peek_server(message.bytes).type;
@@ -134,7 +137,8 @@ void RealtimeSession::veil(Message& message) const {
 }
 
 /// Holds the message that shows the session until the provider has accepted the token's settings.
-void RealtimeSession::hold_created(Message message, Sequence needs, Moment now) {
+void RealtimeSession::hold_created(protocol::Message message, transcript::Sequence needs,
+                                   Moment now) {
   holds_created_ = false;
   held_created_ = HeldCreated{std::move(message), needs, now.mono_ms + configuration_pause_ms};
   note(Change::deadline);

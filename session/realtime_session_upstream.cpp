@@ -12,7 +12,7 @@ namespace verbatim::session {
 namespace {
 
 /// Removes the fields that policy hides from the client.
-void hide_fields(const Policy& policy, std::string_view type, Message& message) {
+void hide_fields(const policy::Policy& policy, std::string_view type, protocol::Message& message) {
   if (auto shown = policy.without_hidden(type, message.bytes)) message.bytes = *std::move(shown);
 }
 
@@ -29,7 +29,7 @@ bool RealtimeSession::wants_dial(Moment now) const {
   return !ended() && upstream_.wants_dial(now, is_silent());
 }
 
-MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
+protocol::MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
   auto [message, of_conversation] =
       upstream_.take(upstream, journal_.durable(), transcript_, journal_.last());
   if (of_conversation && !unanswered_.empty()) unanswered_.sent(message);
@@ -44,7 +44,7 @@ Changes RealtimeSession::upstream_opened(UpstreamId upstream, Moment now) {
   return take_changes();
 }
 
-Changes RealtimeSession::upstream_said(UpstreamId upstream, Message message, Moment now) {
+Changes RealtimeSession::upstream_said(UpstreamId upstream, protocol::Message message, Moment now) {
   if (ended()) return take_changes();
   if (upstream_.is_next(upstream)) {
     next_said(message, now);
@@ -56,28 +56,30 @@ Changes RealtimeSession::upstream_said(UpstreamId upstream, Message message, Mom
 
 Changes RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
   if (ended() || !upstream_.is_current(upstream)) return take_changes();
-  ++counts_.unplaced_texts[static_cast<std::size_t>(Unplaced::too_large)];
+  ++counts_.unplaced_texts[static_cast<std::size_t>(transcript::Unplaced::too_large)];
   note(Change::counts);
-  record({{}, TextUnplaced{Unplaced::too_large}}, now);
+  record({{}, transcript::TextUnplaced{transcript::Unplaced::too_large}}, now);
   return take_changes();
 }
 
 // ---- Messages of the provider ----
 
-void RealtimeSession::current_said(Message message, Moment now) {
-  ServerMessage seen = provider().peek_server(message.bytes);
+void RealtimeSession::current_said(protocol::Message message, Moment now) {
+  protocol::ServerMessage seen = provider().peek_server(message.bytes);
   const std::string_view type = seen.type;
-  const Traffic traffic = seen.traffic;
-  message.kind = kind_of(traffic);
+  const protocol::Traffic traffic = seen.traffic;
+  message.kind = protocol::kind_of(traffic);
   upstream_.said();
-  const auto clean = traffic == Traffic::audio ? std::nullopt : without_secrets(message.bytes);
+  const auto clean =
+      traffic == protocol::Traffic::audio ? std::nullopt : without_secrets(message.bytes);
   const std::string_view words = clean ? std::string_view(*clean) : message.bytes;
-  ServerReading said = traffic == Traffic::audio
-                           ? ServerReading{std::move(seen.audio), std::nullopt, std::nullopt}
-                           : read(words);
-  std::optional<Event>& event = said.event;
-  const auto* audio = event ? std::get_if<AudioDelta>(&event->body) : nullptr;
-  if (traffic == Traffic::audio && (audio != nullptr || !event)) {
+  protocol::ServerReading said =
+      traffic == protocol::Traffic::audio
+          ? protocol::ServerReading{std::move(seen.audio), std::nullopt, std::nullopt}
+          : read(words);
+  std::optional<transcript::Event>& event = said.event;
+  const auto* audio = event ? std::get_if<transcript::AudioDelta>(&event->body) : nullptr;
+  if (traffic == protocol::Traffic::audio && (audio != nullptr || !event)) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
       meter_.provider_sent(*audio);
     budget_.active(now.mono_ms);
@@ -93,8 +95,9 @@ void RealtimeSession::current_said(Message message, Moment now) {
   const bool ours = event && answers_relay(*event, message, now);
   const bool unseen = ours || is_hidden(type);
   if (event && !ours) {
-    const auto* const error = std::get_if<ProviderError>(&event->body);
-    const ErrorMeaning meaning = error ? provider().meaning(*error) : ErrorMeaning::other;
+    const auto* const error = std::get_if<transcript::ProviderError>(&event->body);
+    const protocol::ErrorMeaning meaning =
+        error ? provider().meaning(*error) : protocol::ErrorMeaning::other;
     const std::string behind = unanswered_.answered_by(*event, meaning);
     if (!behind.empty()) show_behind(behind, *event, message);
   }
@@ -106,17 +109,17 @@ void RealtimeSession::current_said(Message message, Moment now) {
     return;
   }
   budget_.active(now.mono_ms);
-  const auto* opened = std::get_if<UpstreamOpened>(&event->body);
-  const auto* configured = std::get_if<SessionConfigured>(&event->body);
+  const auto* opened = std::get_if<transcript::UpstreamOpened>(&event->body);
+  const auto* configured = std::get_if<transcript::SessionConfigured>(&event->body);
   const std::optional<bool> transcription = opened ? std::optional(opened->transcription_on)
                                             : configured
                                                 ? std::optional(configured->transcription_on)
                                                 : std::nullopt;
-  const bool speech = std::holds_alternative<SpeechStarted>(event->body);
+  const bool speech = std::holds_alternative<transcript::SpeechStarted>(event->body);
   const bool opened_here = opened != nullptr;
   if (opened) upstream_.plan_rotation(opened->expires_at_s, now);
 
-  const bool response_over = std::holds_alternative<ResponseEnded>(event->body);
+  const bool response_over = std::holds_alternative<transcript::ResponseEnded>(event->body);
   const auto needs = record(std::move(*event), now);
   if (!needs) return;
   const auto usage_needs = record_usage(std::move(said.transcription_usage), response_over, now);
@@ -142,8 +145,8 @@ void RealtimeSession::current_said(Message message, Moment now) {
   if (upstream_.next() && !ended()) try_carry_over(now);
 }
 
-ServerReading RealtimeSession::read(std::string_view message) const {
-  ServerReading said = provider().read_server(message);
+protocol::ServerReading RealtimeSession::read(std::string_view message) const {
+  protocol::ServerReading said = provider().read_server(message);
   if (said.event && options_.secrets) options_.secrets->cut_codes(*said.event);
   return said;
 }
@@ -153,34 +156,36 @@ void RealtimeSession::session_shown(std::string_view message) {
   facts_ = provider().read_session(settings_.session_json());
 }
 
-void RealtimeSession::notice(const Event& event, std::string_view message) {
-  if (const auto* unplaced = std::get_if<TextUnplaced>(&event.body)) {
+void RealtimeSession::notice(const transcript::Event& event, std::string_view message) {
+  if (const auto* unplaced = std::get_if<transcript::TextUnplaced>(&event.body)) {
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
     note(Change::counts);
   }
-  if (std::holds_alternative<ResponseEnded>(event.body)) {
+  if (std::holds_alternative<transcript::ResponseEnded>(event.body)) {
     ++counts_.responses;
     note(Change::counts);
   }
-  if (std::holds_alternative<SpeechStarted>(event.body)) {
+  if (std::holds_alternative<transcript::SpeechStarted>(event.body)) {
     speech_open_ = true;
     client_.speech_began();
   }
-  if (std::holds_alternative<BufferCleared>(event.body)) speech_open_ = audio_uncommitted_ = false;
-  if (const auto* placed = std::get_if<ItemPlaced>(&event.body); placed && placed->committed) {
+  if (std::holds_alternative<transcript::BufferCleared>(event.body))
+    speech_open_ = audio_uncommitted_ = false;
+  if (const auto* placed = std::get_if<transcript::ItemPlaced>(&event.body);
+      placed && placed->committed) {
     speech_open_ = audio_uncommitted_ = false;
   }
-  if (const auto* error = std::get_if<ProviderError>(&event.body)) {
+  if (const auto* error = std::get_if<transcript::ProviderError>(&event.body)) {
     upstream_.said_error(*error);
   }
-  if (std::holds_alternative<SessionConfigured>(event.body) ||
-      std::holds_alternative<UpstreamOpened>(event.body))
+  if (std::holds_alternative<transcript::SessionConfigured>(event.body) ||
+      std::holds_alternative<transcript::UpstreamOpened>(event.body))
     session_shown(message);
 }
 
 // ---- Replacing a connection ----
 
-void RealtimeSession::next_said(const Message& message, Moment now) {
+void RealtimeSession::next_said(const protocol::Message& message, Moment now) {
   const auto clean = without_secrets(message.bytes);
   const auto event = read(clean ? *clean : message.bytes).event;
   if (!event) return;
@@ -218,11 +223,13 @@ void RealtimeSession::carry_over(Moment now) {
   speech_open_ = false;
   settings_requests_.connection_lost();
   count_rebuild(upstream_.current()->rebuild());
-  const Event session_created = *upstream_.current()->session_created();
-  upstream_.plan_rotation(std::get<UpstreamOpened>(session_created.body).expires_at_s, now);
+  const transcript::Event session_created = *upstream_.current()->session_created();
+  upstream_.plan_rotation(std::get<transcript::UpstreamOpened>(session_created.body).expires_at_s,
+                          now);
   if (!record(session_created, now)) return;
   if (const auto& configuration = upstream_.current()->configuration()) {
-    transcription_on_ = std::get<SessionConfigured>(configuration->body).transcription_on;
+    transcription_on_ =
+        std::get<transcript::SessionConfigured>(configuration->body).transcription_on;
     if (!record(*configuration, now)) return;
   }
   send_turn_events();
@@ -230,7 +237,7 @@ void RealtimeSession::carry_over(Moment now) {
   for (Outbox::Waiting& one : upstream_.withdraw()) pass_on(std::move(one.message), one.needs, now);
   const bool changed = after_loss || !last_rebuild_.whole();
   if (changed && client_.extension_events())
-    client_.answer(own_message(restored_event(last_rebuild_, own_event_id())));
+    client_.answer(protocol::own_message(restored_event(last_rebuild_, own_event_id())));
   if (!after_loss) return;
   const auto again = unanswered_.take_sent();
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
@@ -240,8 +247,8 @@ void RealtimeSession::carry_over(Moment now) {
     upstream_.push_first(placed_where_known(request->message), request->needs);
   }
   if (facts_.answers_by_itself && !unanswered_.has_response() && transcript_.awaiting_answer()) {
-    upstream_.push_first(std::make_shared<const Message>(
-        own_message(provider().create_response(response_event_id))));
+    upstream_.push_first(std::make_shared<const protocol::Message>(
+        protocol::own_message(provider().create_response(response_event_id))));
   }
 }
 
@@ -258,7 +265,7 @@ void RealtimeSession::count_rebuild(const Rebuild& rebuild) {
 void RealtimeSession::history_refused(Moment now) {
   count_rebuild(upstream_.next()->rebuild());
   upstream_failed("the provider refused the conversation's items: " + upstream_.next()->rejection(),
-                  now, CloseReason::upstream_error);
+                  now, transcript::CloseReason::upstream_error);
 }
 
 // ---- A connection is lost ----
@@ -276,7 +283,7 @@ Changes RealtimeSession::upstream_gone(UpstreamId upstream, const LinkEnd& link,
   return take_changes();
 }
 
-Changes RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason reason,
+Changes RealtimeSession::upstream_unavailable(UpstreamId upstream, transcript::CloseReason reason,
                                               const std::string& why, Moment now) {
   if (upstream_.is_next(upstream)) {
     upstream_failed(why, now);
@@ -286,7 +293,8 @@ Changes RealtimeSession::upstream_unavailable(UpstreamId upstream, CloseReason r
   return take_changes();
 }
 
-void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, Moment now) {
+void RealtimeSession::lose_upstream(transcript::CloseReason reason, const std::string& why,
+                                    Moment now) {
   upstream_.drop_current();
   release_created();
   // A first connection that never sent a message counts as a refusal, not a loss. After the client
@@ -296,20 +304,23 @@ void RealtimeSession::lose_upstream(CloseReason reason, const std::string& why, 
   auto endings = answers_->cut_off(transcript_, facts_.speaks, [this] { return own_event_id(); });
   answers_->clear();
   if (!record_audio(now)) return;
-  const auto needs = record({{}, UpstreamLost{std::string(to_string(reason))}}, now);
+  const auto needs =
+      record({{}, transcript::UpstreamLost{std::string(transcript::to_string(reason))}}, now);
   if (!needs) return;
-  for (std::string& message : endings) client_.answer(own_message(std::move(message)), *needs);
+  for (std::string& message : endings)
+    client_.answer(protocol::own_message(std::move(message)), *needs);
   send_turn_events();
   upstream_.begin_outage(reason, why, now);
   ++counts_.lost;
   note(Change::counts);
   if (client_.extension_events())
-    client_.answer(own_message(upstream_event("lost", to_string(reason), own_event_id())));
+    client_.answer(protocol::own_message(
+        upstream_event("lost", transcript::to_string(reason), own_event_id())));
   if (upstream_.next()) try_carry_over(now);
 }
 
 void RealtimeSession::upstream_failed(const std::string& why, Moment now,
-                                      std::optional<CloseReason> reason) {
+                                      std::optional<transcript::CloseReason> reason) {
   if (upstream_.next_failed(now)) return;
   const Outage& outage = *upstream_.outage();
   finish(reason.value_or(outage.reason), outage.why + "; the last attempt failed: " + why, now);

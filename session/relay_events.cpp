@@ -52,19 +52,22 @@ std::string restored_event(const Rebuild& rebuild, std::string_view event_id) {
                {"refused", list(rebuild.refused)}});
 }
 
-std::string turn_event(const Turn& turn, std::string_view event_id) {
-  return nlohmann::json{{"type", "verbatim.turn"},          {"event_id", event_id},
-                        {"item_id", turn.item_id},          {"role", to_string(turn.role)},
-                        {"status", to_string(turn.status)}, {"ordinal", turn.ordinal}}
+std::string turn_event(const transcript::Turn& turn, std::string_view event_id) {
+  return nlohmann::json{{"type", "verbatim.turn"},
+                        {"event_id", event_id},
+                        {"item_id", turn.item_id},
+                        {"role", transcript::to_string(turn.role)},
+                        {"status", transcript::to_string(turn.status)},
+                        {"ordinal", turn.ordinal}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
-                         std::string_view event_id) {
+std::string ending_event(const std::string& session_id, transcript::CloseReason reason,
+                         std::int64_t in_ms, std::string_view event_id) {
   return nlohmann::json{{"type", "verbatim.ending"},
                         {"event_id", event_id},
                         {"session_id", session_id},
-                        {"close_reason", to_string(reason)},
+                        {"close_reason", transcript::to_string(reason)},
                         {"in_ms", in_ms}}
       .dump();
 }
@@ -74,7 +77,7 @@ std::string limit_event(const std::string& session_id, const Budget::Notice& nea
   nlohmann::json event{{"type", "verbatim.ending"},
                        {"event_id", event_id},
                        {"session_id", session_id},
-                       {"close_reason", to_string(close_reason(near.limit))},
+                       {"close_reason", transcript::to_string(close_reason(near.limit))},
                        {"limit", to_string(near.limit)}};
   const bool clock = near.limit == Limit::max_duration || near.limit == Limit::idle_timeout;
   const bool audio = near.limit == Limit::audio_seconds || near.limit == Limit::user_audio_seconds;
@@ -87,12 +90,12 @@ std::string limit_event(const std::string& session_id, const Budget::Notice& nea
   return event.dump();
 }
 
-std::string ended_event(const std::string& session_id, CloseReason reason,
+std::string ended_event(const std::string& session_id, transcript::CloseReason reason,
                         std::string_view event_id) {
   return nlohmann::json{{"type", "verbatim.ended"},
                         {"event_id", event_id},
                         {"session_id", session_id},
-                        {"close_reason", to_string(reason)}}
+                        {"close_reason", transcript::to_string(reason)}}
       .dump();
 }
 

@@ -42,14 +42,14 @@ std::string upstream_event(std::string_view state, std::string_view reason,
                            std::string_view event_id);
 /// verbatim.upstream, state `restored`: lists the items that the provider lacks.
 std::string restored_event(const Rebuild& rebuild, std::string_view event_id);
-std::string turn_event(const Turn& turn, std::string_view event_id);
-std::string ending_event(const std::string& session_id, CloseReason reason, std::int64_t in_ms,
-                         std::string_view event_id);
+std::string turn_event(const transcript::Turn& turn, std::string_view event_id);
+std::string ending_event(const std::string& session_id, transcript::CloseReason reason,
+                         std::int64_t in_ms, std::string_view event_id);
 /// verbatim.ending for a limit that is near. A clock has `in_ms`; a budget has `used` and `max`, in
 /// seconds or tokens.
 std::string limit_event(const std::string& session_id, const Budget::Notice& near,
                         std::string_view event_id);
-std::string ended_event(const std::string& session_id, CloseReason reason,
+std::string ended_event(const std::string& session_id, transcript::CloseReason reason,
                         std::string_view event_id);
 
 }  // namespace verbatim::session

@@ -28,49 +28,50 @@ class SessionJournal {
     std::size_t item_bytes_max = 0;  ///< largest item JSON that is kept
   };
   /// `journal` must outlive it.
-  SessionJournal(Journal& journal, AttemptId attempt, const Limits& limits)
+  SessionJournal(transcript::Journal& journal, transcript::AttemptId attempt, const Limits& limits)
       : journal_(journal), attempt_(attempt), limits_(limits) {}
 
   struct Recorded {
-    Sequence needs = 0;  ///< the output of this event must wait for it; 0: a repeated event
+    transcript::Sequence needs =
+        0;  ///< the output of this event must wait for it; 0: a repeated event
     std::size_t bytes = 0;
   };
   /// Applies an event to the transcript and journals it. nullopt: the journal refused it.
   /// `event`: completed with what the transcript knows, and bounded.
   /// `announces_turns`: remember the turns that became settled.
-  std::optional<Recorded> record(Event& event, Transcript& transcript, TimeMs at,
-                                 bool announces_turns);
-  using SettledTurn = std::pair<std::string, Sequence>;
+  std::optional<Recorded> record(transcript::Event& event, transcript::Transcript& transcript,
+                                 TimeMs at, bool announces_turns);
+  using SettledTurn = std::pair<std::string, transcript::Sequence>;
   bool has_settled_turns() const { return !settled_turns_.empty(); }
   std::vector<SettledTurn> take_settled_turns() { return std::exchange(settled_turns_, {}); }
-  void mark(SessionStatus status);
+  void mark(transcript::SessionStatus status);
   /// The final record. After this, nothing more is written.
-  void close(Ending ending);
+  void close(transcript::Ending ending);
   /// False: the journal refused it.
-  bool suspend(const Handover& handover);
+  bool suspend(const transcript::Handover& handover);
 
   /// Of the latest recorded event.
-  Sequence last() const { return last_; }
+  transcript::Sequence last() const { return last_; }
   /// Of close() or suspend(); 0: there is none.
-  Sequence final() const { return final_; }
+  transcript::Sequence final() const { return final_; }
   bool is_final_durable() const { return final_ <= journal_.durable(); }
   /// Read nothing before the session's share of the queue is durable.
-  bool over_share(Sequence durable) const { return waits_for_share_ > durable; }
-  Sequence durable() const { return journal_.durable(); }
+  bool over_share(transcript::Sequence durable) const { return waits_for_share_ > durable; }
+  transcript::Sequence durable() const { return journal_.durable(); }
   bool failed() const { return journal_.failed(); }
   bool crowded() const { return journal_.crowded(); }
   Changes take_changes() { return std::exchange(changes_, Changes()); }
 
  private:
-  void bound_details(Event& event, const Transcript& transcript) const;
+  void bound_details(transcript::Event& event, const transcript::Transcript& transcript) const;
 
-  Journal& journal_;
-  AttemptId attempt_;
+  transcript::Journal& journal_;
+  transcript::AttemptId attempt_;
   Limits limits_;
-  Sequence last_ = 0;
-  Sequence final_ = 0;
+  transcript::Sequence last_ = 0;
+  transcript::Sequence final_ = 0;
   std::size_t recorded_bytes_ = 0;  ///< recorded since the session last waited for the journal
-  Sequence waits_for_share_ = 0;
+  transcript::Sequence waits_for_share_ = 0;
   std::vector<SettledTurn> settled_turns_;  ///< not yet announced to a client
   Changes changes_;
 };

@@ -7,8 +7,8 @@
 
 namespace verbatim::session {
 
-void SettingsRequests::queued(const MessagePtr& message, Purpose purpose,
-                              const SessionFacts& asks) {
+void SettingsRequests::queued(const protocol::MessagePtr& message, Purpose purpose,
+                              const protocol::SessionFacts& asks) {
   const auto view = json::View::of(message->bytes);
   Request request;
   request.message = message;
@@ -20,7 +20,7 @@ void SettingsRequests::queued(const MessagePtr& message, Purpose purpose,
   if (requests_.size() > count_max) requests_.pop_front();
 }
 
-void SettingsRequests::sent(const MessagePtr& message) {
+void SettingsRequests::sent(const protocol::MessagePtr& message) {
   const auto first_unsent = std::find_if(requests_.begin(), requests_.end(),
                                          [](const Request& one) { return !one.sent; });
   const auto leaves = std::find_if(first_unsent, requests_.end(), [&message](const Request& one) {
@@ -52,7 +52,8 @@ std::optional<SettingsRequests::Request> SettingsRequests::answered(const std::s
   return take(requests_.begin());
 }
 
-std::optional<SettingsRequests::Request> SettingsRequests::refused(const ErrorAnswer& error) {
+std::optional<SettingsRequests::Request> SettingsRequests::refused(
+    const protocol::ErrorAnswer& error) {
   if (!error.event_id.empty()) {
     return take(std::find_if(requests_.begin(), requests_.end(), [&error](const Request& one) {
       return one.event_id == error.event_id;

@@ -28,7 +28,7 @@ class SettingsRequests {
     transcription,       ///< switches input transcription on
   };
   struct Request {
-    MessagePtr message;
+    protocol::MessagePtr message;
     Purpose purpose = Purpose::client;
     std::string event_id;
     /// For a client's request: whether it wants transcription events; nullopt: it does not say.
@@ -40,14 +40,15 @@ class SettingsRequests {
   };
 
   /// The update was queued for the provider. `asks`: for these settings.
-  void queued(const MessagePtr& message, Purpose purpose, const SessionFacts& asks);
+  void queued(const protocol::MessagePtr& message, Purpose purpose,
+              const protocol::SessionFacts& asks);
   /// A message has been written to the provider; it need not be an update.
-  void sent(const MessagePtr& message);
+  void sent(const protocol::MessagePtr& message);
   /// Takes the request that is answered by a session with this transcription model; nullopt: it
   /// answers none.
   std::optional<Request> answered(const std::string& transcription_model);
   /// Takes the request that this error refuses; nullopt: the error is about something else.
-  std::optional<Request> refused(const ErrorAnswer& error);
+  std::optional<Request> refused(const protocol::ErrorAnswer& error);
   /// Drops the requests that were sent on the lost connection.
   void connection_lost();
 

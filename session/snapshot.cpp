@@ -11,16 +11,19 @@ constexpr std::size_t large_detail_bytes = 4096;
 
 }  // namespace
 
-std::string created_message(const ProviderDialect& provider, const SessionSettings& settings,
-                            std::string_view event_id) {
+std::string created_message(const protocol::ProviderDialect& provider,
+                            const protocol::SessionSettings& settings, std::string_view event_id) {
   std::string message = provider.session_created(settings.session_json(), event_id);
   auto veiled = settings.without_transcription(message, provider);
   return veiled ? *std::move(veiled) : message;
 }
 
-std::vector<std::string> snapshot(const ProviderDialect& provider, const Transcript& transcript,
-                                  const OpenAnswers& answers, const SessionSettings& settings,
-                                  std::size_t large_bytes_max, const EventIds& next_event_id) {
+std::vector<std::string> snapshot(const protocol::ProviderDialect& provider,
+                                  const transcript::Transcript& transcript,
+                                  const protocol::OpenAnswers& answers,
+                                  const protocol::SessionSettings& settings,
+                                  std::size_t large_bytes_max,
+                                  const protocol::EventIds& next_event_id) {
   std::size_t large_left = large_bytes_max;
   std::vector<std::string> out{created_message(provider, settings, next_event_id())};
   const bool spoken = provider.read_session(settings.session_json()).speaks;
@@ -39,7 +42,7 @@ std::vector<std::string> snapshot(const ProviderDialect& provider, const Transcr
         continue;
       }
     }
-    const ItemView view{previous, spoken, !settings.hides_transcription()};
+    const protocol::ItemView view{previous, spoken, !settings.hides_transcription()};
     for (std::string& message : provider.show_item(*item, turn, view, next_event_id))
       out.push_back(std::move(message));
     previous = item_id;

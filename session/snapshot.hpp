@@ -16,8 +16,8 @@
 namespace verbatim::session {
 
 /// The provider's message that shows the session, as the client may see it.
-std::string created_message(const ProviderDialect& provider, const SessionSettings& settings,
-                            std::string_view event_id);
+std::string created_message(const protocol::ProviderDialect& provider,
+                            const protocol::SessionSettings& settings, std::string_view event_id);
 
 /// The events of a snapshot, in this order:
 /// - the session;
@@ -27,8 +27,11 @@ std::string created_message(const ProviderDialect& provider, const SessionSettin
 ///
 /// All text in it is in `transcript`. `large_bytes_max` limits what is shown of items beside their
 /// text (images, large tool outputs).
-std::vector<std::string> snapshot(const ProviderDialect& provider, const Transcript& transcript,
-                                  const OpenAnswers& answers, const SessionSettings& settings,
-                                  std::size_t large_bytes_max, const EventIds& next_event_id);
+std::vector<std::string> snapshot(const protocol::ProviderDialect& provider,
+                                  const transcript::Transcript& transcript,
+                                  const protocol::OpenAnswers& answers,
+                                  const protocol::SessionSettings& settings,
+                                  std::size_t large_bytes_max,
+                                  const protocol::EventIds& next_event_id);
 
 }  // namespace verbatim::session

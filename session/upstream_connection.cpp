@@ -16,32 +16,35 @@ const std::string item_prefix(rebuilt_item_prefix);
 /// Above this many waiting bytes, no further item is prepared until some have left.
 constexpr std::size_t waiting_bytes_max = 256 * 1024;
 
-Message relay_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
+protocol::Message relay_message(std::string bytes) {
+  return {std::move(bytes), 0, protocol::MessageKind::other};
+}
 
 /// A plain word, or "error": the event reader has already checked it.
-std::string code_of(const ProviderError& error) {
+std::string code_of(const transcript::ProviderError& error) {
   if (!error.code.empty()) return error.code;
   return error.type.empty() ? "error" : error.type;
 }
 
 }  // namespace
 
-bool UpstreamConnection::prepare(const Event& event, const Transcript& transcript,
-                                 const SessionSettings& settings, Sequence needs,
-                                 bool settled_only) {
-  if (std::holds_alternative<UpstreamOpened>(event.body)) {
+bool UpstreamConnection::prepare(const transcript::Event& event,
+                                 const transcript::Transcript& transcript,
+                                 const protocol::SessionSettings& settings,
+                                 transcript::Sequence needs, bool settled_only) {
+  if (std::holds_alternative<transcript::UpstreamOpened>(event.body)) {
     if (session_created_) return true;
     session_created_ = event;
     std::string update = provider_->restore_session(settings.session_json(), configure_id);
     configured_ = update.empty();
     if (!configured_) outbox_.push(relay_message(std::move(update)), 0);
     catch_up(transcript, needs, settled_only);
-  } else if (std::holds_alternative<SessionConfigured>(event.body)) {
+  } else if (std::holds_alternative<transcript::SessionConfigured>(event.body)) {
     if (session_created_) configuration_ = event;
     configured_ = session_created_.has_value();
-  } else if (const auto* placed = std::get_if<ItemPlaced>(&event.body)) {
+  } else if (const auto* placed = std::get_if<transcript::ItemPlaced>(&event.body)) {
     take(placed->item.id);
-  } else if (const auto* error = std::get_if<ProviderError>(&event.body)) {
+  } else if (const auto* error = std::get_if<transcript::ProviderError>(&event.body)) {
     return hear_error(*error);
   }
   return true;
@@ -68,7 +71,7 @@ bool UpstreamConnection::answered(const std::string& item_id) {
 
 /// An item that the provider refuses is left out, and the conversation goes on with the others. A
 /// refusal of the settings fails the connection: the model would not be configured as asked.
-bool UpstreamConnection::hear_error(const ProviderError& error) {
+bool UpstreamConnection::hear_error(const transcript::ProviderError& error) {
   std::string code = code_of(error);
   std::string item_id;
   if (error.client_event_id.starts_with(item_prefix)) {
@@ -93,7 +96,8 @@ bool UpstreamConnection::refused_all() const {
   return !given_.empty() && taken_.empty() && refused_.size() == given_.size();
 }
 
-bool UpstreamConnection::catch_up(const Transcript& transcript, Sequence needs, bool settled_only) {
+bool UpstreamConnection::catch_up(const transcript::Transcript& transcript,
+                                  transcript::Sequence needs, bool settled_only) {
   if (!takes_items_) return false;
   const std::size_t before = given_.size();
   for (const std::string& item_id : transcript.chain()) {
@@ -108,7 +112,8 @@ bool UpstreamConnection::catch_up(const Transcript& transcript, Sequence needs, 
   return given_.size() > before || !to_give_.empty();
 }
 
-void UpstreamConnection::feed(const Transcript& transcript, Sequence needs) {
+void UpstreamConnection::feed(const transcript::Transcript& transcript,
+                              transcript::Sequence needs) {
   while (!to_give_.empty() && outbox_.bytes() < waiting_bytes_max) {
     const std::string item_id = std::move(to_give_.front());
     to_give_.pop_front();
@@ -116,15 +121,15 @@ void UpstreamConnection::feed(const Transcript& transcript, Sequence needs) {
   }
 }
 
-void UpstreamConnection::give(const Transcript& transcript, const std::string& item_id,
-                              Sequence needs) {
+void UpstreamConnection::give(const transcript::Transcript& transcript, const std::string& item_id,
+                              transcript::Sequence needs) {
   const auto turn = transcript.turn(item_id);
   if (turn && turn->deleted) return;
-  RebuiltItem item{{}, "not_kept"};
+  protocol::RebuiltItem item{{}, "not_kept"};
   try {
     if (const auto came = transcript.item(item_id))
       item = provider_->create_item(*came, turn, item_bytes_max_, item_prefix + item_id);
-  } catch (const SpillError&) {
+  } catch (const transcript::SpillError&) {
     // The item's parts beside its text are lost; the conversation goes on.
   }
   if (item.json.empty()) {
@@ -137,10 +142,10 @@ void UpstreamConnection::give(const Transcript& transcript, const std::string& i
   outbox_.push(relay_message(std::move(item.json)), needs);
 }
 
-bool UpstreamConnection::is_echo(const Event& event) const {
-  if (const auto* placed = std::get_if<ItemPlaced>(&event.body))
+bool UpstreamConnection::is_echo(const transcript::Event& event) const {
+  if (const auto* placed = std::get_if<transcript::ItemPlaced>(&event.body))
     return given_.contains(placed->item.id);
-  if (const auto* snapshot = std::get_if<ItemSnapshot>(&event.body))
+  if (const auto* snapshot = std::get_if<transcript::ItemSnapshot>(&event.body))
     return !snapshot->retrieved && given_.contains(snapshot->item.id);
   return false;
 }

@@ -33,7 +33,7 @@ class UpstreamConnection {
   /// - `rebuilds`: the connection must be given a conversation before it can carry one.
   /// - `item_bytes_max`: a larger item is left out.
   /// - `takes_items`: false for a transcription session, which is given only the settings.
-  UpstreamConnection(const ProviderDialect& provider, UpstreamId id, bool rebuilds,
+  UpstreamConnection(const protocol::ProviderDialect& provider, UpstreamId id, bool rebuilds,
                      std::size_t item_bytes_max, bool takes_items = true)
       : provider_(&provider),
         id_(id),
@@ -53,29 +53,31 @@ class UpstreamConnection {
   ///
   /// - `needs`: the journal sequence that must be durable before items may leave.
   /// - `settled_only`: leave out items that are still being spoken, and those behind them.
-  bool prepare(const Event& event, const Transcript& transcript, const SessionSettings& settings,
-               Sequence needs, bool settled_only);
+  bool prepare(const transcript::Event& event, const transcript::Transcript& transcript,
+               const protocol::SessionSettings& settings, transcript::Sequence needs,
+               bool settled_only);
   /// The provider has accepted everything that it was given.
   bool is_ready() const;
   /// The provider has refused every item that it was given.
   bool refused_all() const;
   /// Gives the connection the items added since. True if there were any. `settled_only`: as in
   /// prepare().
-  bool catch_up(const Transcript& transcript, Sequence needs, bool settled_only);
+  bool catch_up(const transcript::Transcript& transcript, transcript::Sequence needs,
+                bool settled_only);
   /// Gives the next items once the outbox has room. Of a long conversation, or of large items, only
   /// a part is in memory at any time.
-  void feed(const Transcript& transcript, Sequence needs);
+  void feed(const transcript::Transcript& transcript, transcript::Sequence needs);
   /// Bytes of items that were given and not answered yet.
   std::size_t unanswered_bytes() const { return unanswered_bytes_; }
 
   /// The event that showed its session. Journal it when this connection takes over the
   /// conversation.
-  const std::optional<Event>& session_created() const { return session_created_; }
+  const std::optional<transcript::Event>& session_created() const { return session_created_; }
   /// The provider's answer to the settings that it was given; nullopt if there were none.
-  const std::optional<Event>& configuration() const { return configuration_; }
+  const std::optional<transcript::Event>& configuration() const { return configuration_; }
 
   /// The event only repeats an item that the relay gave to this connection.
-  bool is_echo(const Event& event) const;
+  bool is_echo(const transcript::Event& event) const;
   /// The provider was given this item and accepted it.
   bool has(const std::string& item_id) const { return taken_.contains(item_id); }
   /// Number of items given.
@@ -90,12 +92,13 @@ class UpstreamConnection {
     std::size_t bytes;
   };
 
-  bool hear_error(const ProviderError& error);
+  bool hear_error(const transcript::ProviderError& error);
   void take(const std::string& item_id);
   bool answered(const std::string& item_id);
-  void give(const Transcript& transcript, const std::string& item_id, Sequence needs);
+  void give(const transcript::Transcript& transcript, const std::string& item_id,
+            transcript::Sequence needs);
 
-  const ProviderDialect* provider_;
+  const protocol::ProviderDialect* provider_;
   UpstreamId id_;
   bool rebuilds_;
   bool takes_items_;
@@ -103,8 +106,8 @@ class UpstreamConnection {
   bool open_ = false;
   bool configured_ = false;
   Outbox outbox_;
-  std::optional<Event> session_created_;
-  std::optional<Event> configuration_;
+  std::optional<transcript::Event> session_created_;
+  std::optional<transcript::Event> configuration_;
   std::deque<std::string> to_give_;          ///< in the conversation's order
   std::unordered_set<std::string> planned_;  ///< were once in to_give_
   std::unordered_set<std::string> given_;

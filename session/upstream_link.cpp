@@ -97,7 +97,8 @@ bool UpstreamLink::may_reconnect(Moment now) {
   return !backoff_.exhausted();
 }
 
-void UpstreamLink::begin_outage(CloseReason reason, const std::string& why, Moment now) {
+void UpstreamLink::begin_outage(transcript::CloseReason reason, const std::string& why,
+                                Moment now) {
   outage_ = Outage{reason, why, now.mono_ms + backoff_.pause()};
   rotate_at(0);
 }
@@ -143,10 +144,10 @@ void UpstreamLink::plan_rotation(std::int64_t expires_at_s, Moment now) {
 
 // ---- The provider's messages ----
 
-void UpstreamLink::said_error(const ProviderError& error) {
+void UpstreamLink::said_error(const transcript::ProviderError& error) {
   provider_error_ = true;
   last_error_ = error.code.empty() ? error.type : error.code;
-  expired_ = expired_ || provider_->meaning(error) == ErrorMeaning::session_expired;
+  expired_ = expired_ || provider_->meaning(error) == protocol::ErrorMeaning::session_expired;
 }
 
 std::string in_our_words(const LinkEnd& end, const std::string& last_error) {
@@ -155,26 +156,27 @@ std::string in_our_words(const LinkEnd& end, const std::string& last_error) {
   return words;
 }
 
-std::pair<CloseReason, std::string> UpstreamLink::loss(const LinkEnd& end) const {
+std::pair<transcript::CloseReason, std::string> UpstreamLink::loss(const LinkEnd& end) const {
   const std::string words = in_our_words(end, last_error_);
   if (expired_ || (end.clean && provider_->is_session_limit(end.close_code, end.reason)))
-    return {CloseReason::session_expired, "the provider's session limit: " + words};
+    return {transcript::CloseReason::session_expired, "the provider's session limit: " + words};
   if (!end.clean)
-    return {CloseReason::upstream_lost, "the connection to the provider was lost: " + words};
+    return {transcript::CloseReason::upstream_lost,
+            "the connection to the provider was lost: " + words};
   if (provider_error_ || end.close_code >= 4000 || end.close_code == 1011)
-    return {CloseReason::upstream_error, "the provider ended the session: " + words};
-  return {CloseReason::upstream_closed, "the provider closed the connection: " + words};
+    return {transcript::CloseReason::upstream_error, "the provider ended the session: " + words};
+  return {transcript::CloseReason::upstream_closed, "the provider closed the connection: " + words};
 }
 
 // ---- Messages for the provider ----
 
-void UpstreamLink::push(MessagePtr message, Sequence needs) {
+void UpstreamLink::push(protocol::MessagePtr message, transcript::Sequence needs) {
   outbox_.push(std::move(message), needs);
   note(Change::upstream_writable);
   if (needs != 0) note(Change::awaits_journal);
 }
 
-void UpstreamLink::push_first(MessagePtr message, Sequence needs) {
+void UpstreamLink::push_first(protocol::MessagePtr message, transcript::Sequence needs) {
   outbox_.push_front(std::move(message), needs);
   note(Change::upstream_writable);
   if (needs != 0) note(Change::awaits_journal);
@@ -190,7 +192,7 @@ void UpstreamLink::clear() {
   note(Change::client_readable);
 }
 
-void UpstreamLink::drop_unsaved(Sequence durable) {
+void UpstreamLink::drop_unsaved(transcript::Sequence durable) {
   outbox_.drop_unsaved(durable);
   if (next_) next_->outbox().drop_unsaved(durable);
   note(Change::client_readable | Change::upstream_writable);
@@ -206,12 +208,13 @@ const Outbox* UpstreamLink::outbox_of(UpstreamId id) const {
   return const_cast<UpstreamLink*>(this)->find_outbox(id);
 }
 
-UpstreamLink::Taken UpstreamLink::take(UpstreamId id, Sequence durable,
-                                       const Transcript& transcript, Sequence needs) {
+UpstreamLink::Taken UpstreamLink::take(UpstreamId id, transcript::Sequence durable,
+                                       const transcript::Transcript& transcript,
+                                       transcript::Sequence needs) {
   Outbox* const outbox = find_outbox(id);
   VERBATIM_EXPECTS(outbox != nullptr && outbox->ready(durable));
   const bool was_full = queue_full();
-  MessagePtr taken = outbox->take();
+  protocol::MessagePtr taken = outbox->take();
   if (was_full) note(Change::client_readable);
   const bool of_conversation = outbox == &outbox_;
   if (!of_conversation && is_next(id)) next_->feed(transcript, needs);
@@ -220,11 +223,11 @@ UpstreamLink::Taken UpstreamLink::take(UpstreamId id, Sequence durable,
   return {std::move(taken), of_conversation};
 }
 
-bool UpstreamLink::waits_for(Sequence durable) const {
+bool UpstreamLink::waits_for(transcript::Sequence durable) const {
   return outbox_.head_needs() > durable || (next_ && next_->outbox().head_needs() > durable);
 }
 
-void UpstreamLink::journal_moved(Sequence durable) {
+void UpstreamLink::journal_moved(transcript::Sequence durable) {
   if (outbox_.ready(durable) || (current_ && current_->outbox().ready(durable)) ||
       (next_ && next_->outbox().ready(durable)))
     note(Change::upstream_writable);

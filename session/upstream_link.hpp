@@ -33,7 +33,8 @@ struct UpstreamLimits {
 
 /// The time during which no connection carries the conversation.
 struct Outage {
-  CloseReason reason;  ///< cause of the outage; ends the session if no connection follows
+  transcript::CloseReason
+      reason;  ///< cause of the outage; ends the session if no connection follows
   std::string why;
   std::int64_t retry_at_ms;
 };
@@ -45,7 +46,7 @@ std::string in_our_words(const LinkEnd& end, const std::string& last_error);
 class UpstreamLink {
  public:
   /// `provider`: its protocol.
-  UpstreamLink(const ProviderDialect& provider, const UpstreamLimits& limits)
+  UpstreamLink(const protocol::ProviderDialect& provider, const UpstreamLimits& limits)
       : provider_(&provider), limits_(limits), backoff_(limits.reconnect) {}
 
   Changes take_changes();
@@ -75,7 +76,7 @@ class UpstreamLink {
   void drop_current() { drop(current_); }
   /// After drop_current(): whether another connection is to be tried.
   bool may_reconnect(Moment now);
-  void begin_outage(CloseReason reason, const std::string& why, Moment now);
+  void begin_outage(transcript::CloseReason reason, const std::string& why, Moment now);
   /// The next connection cannot be used. False: that was the last attempt of an outage.
   bool next_failed(Moment now);
   /// Dials again as if it were the first time. Messages for the provider are dropped.
@@ -91,32 +92,35 @@ class UpstreamLink {
     provider_error_ = false;
     created_ = true;  // usually by showing its session; some ways in (sideband) never show it
   }
-  void said_error(const ProviderError& error);
+  void said_error(const transcript::ProviderError& error);
   bool created() const { return created_; }
   /// Why the current connection has ended, for the close reason and in the relay's own words.
-  std::pair<CloseReason, std::string> loss(const LinkEnd& end) const;
+  std::pair<transcript::CloseReason, std::string> loss(const LinkEnd& end) const;
 
   // --- Messages for the provider ---
-  void push(MessagePtr message, Sequence needs);
-  void push(Message&& message) { push(std::make_shared<const Message>(std::move(message)), 0); }
-  void push_first(MessagePtr message, Sequence needs = 0);
+  void push(protocol::MessagePtr message, transcript::Sequence needs);
+  void push(protocol::Message&& message) {
+    push(std::make_shared<const protocol::Message>(std::move(message)), 0);
+  }
+  void push_first(protocol::MessagePtr message, transcript::Sequence needs = 0);
   std::vector<Outbox::Waiting> withdraw();
   void clear();
-  void drop_unsaved(Sequence durable);
+  void drop_unsaved(transcript::Sequence durable);
   /// Null: the connection carries nothing any more.
   const Outbox* outbox_of(UpstreamId id) const;
   struct Taken {
-    MessagePtr message;
+    protocol::MessagePtr message;
     bool of_conversation;  ///< false: it belongs to the connection's preparation
   };
   /// `durable`: of the journal. Precondition: the head is ready.
   /// `transcript`, `needs`: for the items that a connection is still to be given.
-  Taken take(UpstreamId id, Sequence durable, const Transcript& transcript, Sequence needs);
+  Taken take(UpstreamId id, transcript::Sequence durable, const transcript::Transcript& transcript,
+             transcript::Sequence needs);
   /// The next connection may have been given more items.
   void gave_next() { note(Change::upstream_writable | Change::awaits_journal); }
   bool queue_full() const { return outbox_.bytes() >= limits_.queue_bytes_max; }
-  bool waits_for(Sequence durable) const;
-  void journal_moved(Sequence durable);
+  bool waits_for(transcript::Sequence durable) const;
+  void journal_moved(transcript::Sequence durable);
 
   // --- Time ---
   enum class Late { nothing, created, preparation };
@@ -134,7 +138,7 @@ class UpstreamLink {
   std::int64_t prepare_deadline_ms() const;
   Outbox* find_outbox(UpstreamId id);
 
-  const ProviderDialect* provider_;
+  const protocol::ProviderDialect* provider_;
   UpstreamLimits limits_;
   Outbox outbox_;
   std::optional<UpstreamConnection> current_;

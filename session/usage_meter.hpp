@@ -14,32 +14,32 @@ namespace verbatim::session {
 class Meter {
  public:
   /// Continues from the counts of an earlier run of the attempt.
-  void resume(const AudioMetered& counted);
+  void resume(const transcript::AudioMetered& counted);
 
   /// A client message that is sent on has this much audio, for the buffer or in an item.
   void client_sent(std::int64_t bytes);
   /// The client asks for these formats. They count until the provider names some; some providers
   /// never do.
-  void requested(const AudioFormats& formats);
+  void requested(const protocol::AudioFormats& formats);
   /// The session in force has these formats, from here on.
-  void configured(const AudioFormats& formats);
-  void provider_sent(const AudioDelta& audio);
+  void configured(const protocol::AudioFormats& formats);
+  void provider_sent(const transcript::AudioDelta& audio);
 
   /// The total so far.
-  AudioMetered audio() const { return {input_us_ / 1000, output_us_ / 1000}; }
+  transcript::AudioMetered audio() const { return {input_us_ / 1000, output_us_ / 1000}; }
   /// The total, if the journal does not have it yet. It is recorded by the end of each response, so
   /// a crash loses no usage of a finished response.
-  std::optional<AudioMetered> unwritten();
+  std::optional<transcript::AudioMetered> unwritten();
 
  private:
-  void take_formats(const AudioFormats& formats);
+  void take_formats(const protocol::AudioFormats& formats);
 
   std::int64_t input_bytes_per_second_ = 48000;
   std::int64_t output_bytes_per_second_ = 48000;
   bool provider_named_formats_ = false;
   std::int64_t input_us_ = 0;
   std::int64_t output_us_ = 0;
-  AudioMetered written_;
+  transcript::AudioMetered written_;
 };
 
 }  // namespace verbatim::session

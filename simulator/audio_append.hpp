@@ -8,7 +8,7 @@
 namespace verbatim::simulator {
 
 inline bool is_audio_append(std::string_view message) {
-  return session::peek_type(message) == "input_audio_buffer.append";
+  return protocol::peek_type(message) == "input_audio_buffer.append";
 }
 
 }  // namespace verbatim::simulator

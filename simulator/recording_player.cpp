@@ -24,23 +24,23 @@ bool is_aside(std::string_view message) {
 
 }  // namespace
 
-RecordingPlayer::RecordingPlayer(session::Recording recording, Pace pace, Outgoing& outgoing,
+RecordingPlayer::RecordingPlayer(protocol::Recording recording, Pace pace, Outgoing& outgoing,
                                  std::int64_t now_ms)
     : recording_(std::move(recording)), pace_(pace), outgoing_(outgoing), from_ms_(now_ms) {
-  std::erase_if(recording_.events, [](const session::RecordedEvent& event) {
-    return event.direction == session::Direction::to_server && is_aside(event.event);
+  std::erase_if(recording_.events, [](const protocol::RecordedEvent& event) {
+    return event.direction == protocol::Direction::to_server && is_aside(event.event);
   });
-  for (const session::RecordedEvent& event : recording_.events) {
+  for (const protocol::RecordedEvent& event : recording_.events) {
     // Count only types that the recording waits for, so that a client cannot make the map grow.
-    if (event.direction == session::Direction::to_server) {
-      said_.emplace(session::peek_type(event.event), 0);
+    if (event.direction == protocol::Direction::to_server) {
+      said_.emplace(protocol::peek_type(event.event), 0);
     }
   }
   if (!recording_.events.empty()) from_recorded_ = recording_.events.front().t_ms.value_or(0);
 }
 
 void RecordingPlayer::on_message(std::string_view message, std::int64_t now_ms) {
-  const auto known = said_.find(session::peek_type(message));
+  const auto known = said_.find(protocol::peek_type(message));
   if (known == said_.end() || is_aside(message)) return;
   ++known->second;
   wait_for_client(now_ms);
@@ -48,9 +48,9 @@ void RecordingPlayer::on_message(std::string_view message, std::int64_t now_ms) 
 
 void RecordingPlayer::wait_for_client(std::int64_t now_ms) {
   for (; next_ < recording_.events.size(); ++next_) {
-    const session::RecordedEvent& event = recording_.events[next_];
-    if (event.direction == session::Direction::to_client) return;
-    const auto said = said_.find(session::peek_type(event.event));
+    const protocol::RecordedEvent& event = recording_.events[next_];
+    if (event.direction == protocol::Direction::to_client) return;
+    const auto said = said_.find(protocol::peek_type(event.event));
     if (said->second == 0) return;
     --said->second;
     from_ms_ = std::max(from_ms_, now_ms);
@@ -60,8 +60,8 @@ void RecordingPlayer::wait_for_client(std::int64_t now_ms) {
 
 std::optional<Due> RecordingPlayer::due() const {
   if (next_ == recording_.events.size()) return std::nullopt;
-  const session::RecordedEvent& event = recording_.events[next_];
-  if (event.direction == session::Direction::to_server) return std::nullopt;
+  const protocol::RecordedEvent& event = recording_.events[next_];
+  if (event.direction == protocol::Direction::to_server) return std::nullopt;
   constexpr std::int64_t day_ms = 86'400'000;  // limit for times in a bad file
   const std::int64_t at = event.t_ms.value_or(from_recorded_);
   const bool sane = at > from_recorded_ && at < (std::int64_t{1} << 60);
@@ -69,7 +69,7 @@ std::optional<Due> RecordingPlayer::due() const {
 }
 
 void RecordingPlayer::step() {
-  const session::RecordedEvent& event = recording_.events[next_];
+  const protocol::RecordedEvent& event = recording_.events[next_];
   from_ms_ = due()->at_ms;
   from_recorded_ = std::max(from_recorded_, event.t_ms.value_or(from_recorded_));
   ++next_;
@@ -77,8 +77,8 @@ void RecordingPlayer::step() {
   wait_for_client(from_ms_);
 }
 
-std::optional<session::Recording> find_recording(const std::filesystem::path& folder,
-                                                 const std::string& name) {
+std::optional<protocol::Recording> find_recording(const std::filesystem::path& folder,
+                                                  const std::string& name) {
   // The name comes from a URL: accept only plain names that cannot leave the folder.
   const bool plain = !name.empty() && name.front() != '.' && name.find('/') == name.npos &&
                      name.find('\0') == name.npos && name.size() < 200;
@@ -89,7 +89,7 @@ std::optional<session::Recording> find_recording(const std::filesystem::path& fo
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file && !file.eof()) throw std::runtime_error("recording '" + name + "' cannot be read");
-  auto recording = session::read_recording(bytes);
+  auto recording = protocol::read_recording(bytes);
   if (!recording.errors.empty()) {
     throw std::runtime_error("recording '" + name + "', line " +
                              std::to_string(recording.errors.front().line) + ": " +

@@ -19,7 +19,8 @@ namespace verbatim::simulator {
 
 class RecordingPlayer final : public Provider {
  public:
-  RecordingPlayer(session::Recording recording, Pace pace, Outgoing& outgoing, std::int64_t now_ms);
+  RecordingPlayer(protocol::Recording recording, Pace pace, Outgoing& outgoing,
+                  std::int64_t now_ms);
 
   void on_message(std::string_view message, std::int64_t now_ms) override;
   std::optional<Due> due() const override;
@@ -28,7 +29,7 @@ class RecordingPlayer final : public Provider {
  private:
   void wait_for_client(std::int64_t now_ms);
 
-  session::Recording recording_;
+  protocol::Recording recording_;
   Pace pace_;
   Outgoing& outgoing_;
   std::size_t next_ = 0;
@@ -40,7 +41,7 @@ class RecordingPlayer final : public Provider {
 
 /// Loads the recording of this name from the folder; nullopt if there is none. Throws
 /// std::runtime_error if it cannot be read.
-std::optional<session::Recording> find_recording(const std::filesystem::path& folder,
-                                                 const std::string& name);
+std::optional<protocol::Recording> find_recording(const std::filesystem::path& folder,
+                                                  const std::string& name);
 
 }  // namespace verbatim::simulator

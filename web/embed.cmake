@@ -37,7 +37,7 @@ endforeach()
 file(WRITE ${OUT} "// Made by web/embed.cmake.
 #include \"server/api/assets.hpp\"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
@@ -60,5 +60,5 @@ const Asset* find_asset(std::string_view path) {
   return nullptr;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api
 ")

@@ -7,14 +7,14 @@
 #include "server/api/request_context.hpp"
 #include "server/net/answer_memory.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 /// The owner of the memory that the answer to this request takes.
-AnswerMemory::Owner owner_of(const RequestContext& context);
+net::AnswerMemory::Owner owner_of(const RequestContext& context);
 
 /// The answer with its part of the memory; 503 if there is no room for it.
-HttpResponse within_memory(const ApiParts& api, const RequestContext& context,
-                           HttpResponse response);
-HttpResponse no_memory_for_answer(const ApiParts& api, const RequestContext& context);
+net::HttpResponse within_memory(const ApiParts& api, const RequestContext& context,
+                                net::HttpResponse response);
+net::HttpResponse no_memory_for_answer(const ApiParts& api, const RequestContext& context);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

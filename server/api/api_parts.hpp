@@ -2,72 +2,86 @@
 // handler includes the parts that it uses, and a change to another part does not rebuild it.
 #pragma once
 
-namespace verbatim {
-class Log;
-template <class T>
-class Reloadable;
-namespace config {
+namespace verbatim::access {
+class Authenticator;
+class IdGuard;
+class OriginRules;
+class Revocations;
+}  // namespace verbatim::access
+
+namespace verbatim::config {
 struct Settings;
-}
-namespace storage {
+}  // namespace verbatim::config
+
+namespace verbatim::net {
+class AnswerMemory;
+class BodyMemory;
+class LargeMessages;
+}  // namespace verbatim::net
+
+namespace verbatim::relay {
+class Capture;
+class Erasure;
+class Metrics;
+class Registry;
+class StorageWatch;
+class Upstream;
+}  // namespace verbatim::relay
+
+namespace verbatim::store {
 class CopyStore;
 class SessionStore;
 class StoreHealth;
 class TailStore;
 class TokenStore;
-}  // namespace storage
+}  // namespace verbatim::store
+
+namespace verbatim::webhooks {
+class Webhooks;
+}  // namespace verbatim::webhooks
+
+namespace verbatim {
+class Log;
+template <class T>
+class Reloadable;
 }  // namespace verbatim
 
-namespace verbatim::server {
+namespace verbatim::api {
 
-class AnswerMemory;
-class Authenticator;
-class BodyMemory;
-class Capture;
-class Erasure;
-class IdGuard;
-class LargeMessages;
 class LiveFeed;
-class Metrics;
-class OriginRules;
 class Readiness;
-class Registry;
-class Revocations;
-class StorageWatch;
-class Upstream;
-class Webhooks;
 struct PostLimits;
 
 /// Parts of the server; each outlives the API.
 struct ApiParts {
   const config::Settings& settings;
-  const Reloadable<const Authenticator>& authenticator;
-  const Upstream& upstream;
-  storage::SessionStore& sessions;
-  storage::CopyStore& copies;
-  storage::TokenStore& tokens;
-  storage::TailStore& tails;
-  storage::StoreHealth& health;
-  const StorageWatch& storage;
-  const Webhooks& webhooks;
-  Erasure& erasure;
+  const Reloadable<const access::Authenticator>& authenticator;
+  const relay::Upstream& upstream;
+  store::SessionStore& sessions;
+  store::CopyStore& copies;
+  store::TokenStore& tokens;
+  store::TailStore& tails;
+  store::StoreHealth& health;
+  const relay::StorageWatch& storage;
+  const webhooks::Webhooks& webhooks;
+  relay::Erasure& erasure;
   LiveFeed& feed;
-  Registry& registry;
-  Revocations& revocations;
-  Metrics& metrics;
-  const LargeMessages& large_messages;
-  const BodyMemory& bodies;
-  const IdGuard& ids;
-  AnswerMemory& answers;
-  Capture* capture;  ///< null: nothing is captured
+  relay::Registry& registry;
+  access::Revocations& revocations;
+  relay::Metrics& metrics;
+  const net::LargeMessages& large_messages;
+  const net::BodyMemory& bodies;
+  const access::IdGuard& ids;
+  net::AnswerMemory& answers;
+  relay::Capture* capture;  ///< null: nothing is captured
   Log& log;
 };
 
 /// These, and what the API has of its own.
 struct ApiServices : ApiParts {
-  const OriginRules& origins;
+  const access::OriginRules& origins;
   PostLimits& post_limits;
   Readiness& readiness;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

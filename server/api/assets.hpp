@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 struct Asset {
   std::string_view path;  ///< under which it is served: "/", "/console/NAME", "/web/NAME"
@@ -18,4 +18,4 @@ struct Asset {
 /// Null if there is none.
 const Asset* find_asset(std::string_view path);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -4,56 +4,57 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
 using nlohmann::json;
-using session::SessionStatus;
-using storage::TailState;
+using store::TailState;
+using transcript::SessionStatus;
 
 /// Also sends the head of the answer on its way; how soon a browser comes back.
 constexpr const char* preamble = "retry: 1000\n\n";
 constexpr const char* heartbeat = ":\n\n";
 
 std::string session_json(const TailState& state) {
-  const session::TranscriptView& head = state.head;
+  const transcript::TranscriptView& head = state.head;
   const auto time = [](const auto& at) { return at ? json(iso_time(*at)) : json(); };
   return json{
       {"session_id", head.session_id},
       {"attempt", head.attempt},
-      {"status", to_string(head.status)},
+      {"status", transcript::to_string(head.status)},
       {"started_at", time(head.started_at)},
       {"ended_at", time(head.ended_at)},
-      {"close_reason", head.close_reason ? json(to_string(*head.close_reason)) : json()},
+      {"close_reason",
+       head.close_reason ? json(transcript::to_string(*head.close_reason)) : json()},
       {"complete", head.complete},
       {"turns", state.turns.size()},
       {"tool_calls", state.calls.size()},
-      {"receipt", head.receipt ? json::parse(session::render_receipt(*head.receipt)) : json()}}
+      {"receipt", head.receipt ? json::parse(transcript::render_receipt(*head.receipt)) : json()}}
       .dump();
 }
 
 }  // namespace
 
 EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place,
-                         storage::TailStart start, const std::optional<storage::TailMark>& seen,
+                         store::TailStart start, const std::optional<store::TailMark>& seen,
                          std::function<bool()> may_watch, std::shared_ptr<void> memory,
-                         const Executor& executor)
+                         const net::Executor& executor)
     : feed_(feed),
       place_(std::move(place)),
       start_(std::move(start)),
       may_watch_(std::move(may_watch)),
       memory_(std::move(memory)),
-      ends_at_(Clock::now() + feed.settings().connection_max) {
+      ends_at_(net::Clock::now() + feed.settings().connection_max) {
   if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
   if (!start_.ended) event_ = feed_.follow(start_.key, seen_, executor);
 }
 
-Awaitable<std::string> EventStream::next() {
+net::Awaitable<std::string> EventStream::next() {
   std::string out;
   if (!begun_) {
     begun_ = true;
-    beat_at_ = Clock::now() + feed_.settings().heartbeat;
+    beat_at_ = net::Clock::now() + feed_.settings().heartbeat;
     if (start_.before) take_end(*std::exchange(start_.before, nullptr));
     if (start_.ended && batch_.empty()) {
       take_end(*std::exchange(start_.ended, nullptr));
@@ -65,7 +66,7 @@ Awaitable<std::string> EventStream::next() {
   while (!abandoned_ && may_watch_()) {
     if (sent_ < batch_.size()) {
       out = piece();
-      beat_at_ = Clock::now() + feed_.settings().heartbeat;
+      beat_at_ = net::Clock::now() + feed_.settings().heartbeat;
       break;
     }
     if (start_.ended) {
@@ -74,7 +75,7 @@ Awaitable<std::string> EventStream::next() {
       continue;
     }
     const bool closed = feed_.closed();
-    const auto at = Clock::now();
+    const auto at = net::Clock::now();
     if (over_ || at >= ends_at_) break;
     auto state = feed_.newest(start_.key);
     if (state && state != shown_) {
@@ -94,9 +95,9 @@ Awaitable<std::string> EventStream::next() {
 
 /// Turns before the calls that stand behind them.
 void EventStream::add_unseen(const TailState& state, const TailState* before, std::uint64_t seen) {
-  for (auto& turn : storage::unseen(state.turns, before, seen))
+  for (auto& turn : store::unseen(state.turns, before, seen))
     batch_.push_back({std::move(turn), nullptr, {}});
-  for (auto& call : storage::unseen(state.calls, before, seen))
+  for (auto& call : store::unseen(state.calls, before, seen))
     batch_.push_back({nullptr, std::move(call), {}});
 }
 
@@ -146,7 +147,8 @@ std::string EventStream::piece() {
     if (sent_of_event_ == 0) {
       out.append("event: ").append(event.name()).append("\n");
       // Only who has all of a state may say so.
-      if (sent_ + 1 == batch_.size()) out.append("id: ").append(to_string(mark_)).append("\n");
+      if (sent_ + 1 == batch_.size())
+        out.append("id: ").append(store::to_string(mark_)).append("\n");
       out.append("data: ");
     }
     const std::string& data = event.data();
@@ -169,4 +171,4 @@ void EventStream::abandon(bool slow) {
   if (event_) event_->notify();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

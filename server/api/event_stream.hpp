@@ -15,54 +15,54 @@
 #include "server/api/live_feed.hpp"
 #include "server/net/body_source.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
-class EventStream final : public BodySource {
+class EventStream final : public net::BodySource {
  public:
   /// `seen`: the last event's id that the watcher says it has.
   /// `may_watch`, asked at every step: the stream ends when it says no.
   /// `memory`: the part of the memory of all answers that `start` takes.
-  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place, storage::TailStart start,
-              const std::optional<storage::TailMark>& seen, std::function<bool()> may_watch,
-              std::shared_ptr<void> memory, const Executor& executor);
+  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place, store::TailStart start,
+              const std::optional<store::TailMark>& seen, std::function<bool()> may_watch,
+              std::shared_ptr<void> memory, const net::Executor& executor);
 
-  Awaitable<std::string> next() override;
-  Clock::duration patience() const override { return feed_.settings().write_timeout; }
+  net::Awaitable<std::string> next() override;
+  net::Clock::duration patience() const override { return feed_.settings().write_timeout; }
   void abandon(bool slow) override;
 
  private:
   struct Event {
-    std::shared_ptr<const storage::TailTurn> turn;
-    std::shared_ptr<const storage::TailCall> call;
+    std::shared_ptr<const store::TailTurn> turn;
+    std::shared_ptr<const store::TailCall> call;
     std::string session;  ///< if it is neither
 
     const char* name() const;
     const std::string& data() const;
   };
 
-  void take_end(const storage::TailState& end);
-  void take(std::shared_ptr<const storage::TailState> state);
-  void add_unseen(const storage::TailState& state, const storage::TailState* before,
+  void take_end(const store::TailState& end);
+  void take(std::shared_ptr<const store::TailState> state);
+  void add_unseen(const store::TailState& state, const store::TailState* before,
                   std::uint64_t seen);
   std::string piece();
 
   LiveFeed& feed_;
   std::unique_ptr<LiveFeed::Permit> place_;
-  storage::TailStart start_;
+  store::TailStart start_;
   std::function<bool()> may_watch_;
   std::shared_ptr<void> memory_;  ///< of what was there at the start, as long as that is held
   std::uint64_t seen_ = 0;        ///< number of the state that the watcher has, of this attempt
-  std::shared_ptr<AsyncEvent> event_;
-  std::shared_ptr<const storage::TailState> shown_;
+  std::shared_ptr<net::AsyncEvent> event_;
+  std::shared_ptr<const store::TailState> shown_;
   std::vector<Event> batch_;       ///< on its way; the last one has the state's name
   std::size_t sent_ = 0;           ///< of the batch, whole events
   std::size_t sent_of_event_ = 0;  ///< bytes of the data of the one behind them
-  storage::TailMark mark_;
-  Clock::time_point ends_at_;
-  Clock::time_point beat_at_;
+  store::TailMark mark_;
+  net::Clock::time_point ends_at_;
+  net::Clock::time_point beat_at_;
   bool begun_ = false;
   bool over_ = false;
   bool abandoned_ = false;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

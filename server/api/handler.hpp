@@ -5,9 +5,9 @@
 #include "server/api/request_context.hpp"
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 /// Runs on the worker of the request's connection. Both arguments outlive the call.
-using Handler = Awaitable<HttpResponse>(const ApiServices&, RequestContext&);
+using Handler = net::Awaitable<net::HttpResponse>(const ApiServices&, RequestContext&);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -8,12 +8,12 @@
 #include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
-using storage::TailKey;
-using States = std::vector<std::pair<TailKey, std::shared_ptr<const storage::TailState>>>;
+using store::TailKey;
+using States = std::vector<std::pair<TailKey, std::shared_ptr<const store::TailState>>>;
 
 /// While the store cannot be read.
 constexpr auto trouble_interval = std::chrono::seconds(1);
@@ -23,52 +23,52 @@ struct FeedSource {
   const FeedCounts& counts;
 };
 
-constexpr MetricFamily<FeedSource> feed_rows[] = {
-    {"verbatim_watchers", "Current number of event-stream subscribers.", MetricType::gauge,
-     [](const FeedSource& feed, MetricSamples& out) { out.add(feed.watchers); }},
+constexpr relay::MetricFamily<FeedSource> feed_rows[] = {
+    {"verbatim_watchers", "Current number of event-stream subscribers.", relay::MetricType::gauge,
+     [](const FeedSource& feed, relay::MetricSamples& out) { out.add(feed.watchers); }},
     {"verbatim_watchers_shut_out_total",
      "Event-stream subscribers refused at a limit, or disconnected because they were too slow.",
-     MetricType::counter,
-     [](const FeedSource& feed, MetricSamples& out) {
+     relay::MetricType::counter,
+     [](const FeedSource& feed, relay::MetricSamples& out) {
        out.add({{"why", "limit"}}, feed.counts.refused.load());
        out.add({{"why", "slow"}}, feed.counts.dropped.load());
      }},
     {"verbatim_watcher_events_total", "Events written to event-stream subscribers.",
-     MetricType::counter,
-     [](const FeedSource& feed, MetricSamples& out) { out.add(feed.counts.events.load()); }},
+     relay::MetricType::counter,
+     [](const FeedSource& feed, relay::MetricSamples& out) { out.add(feed.counts.events.load()); }},
 };
 
 }  // namespace
 
 /// Where the loop waits: for the journal, for a watcher, for the time to look again.
-class LiveFeed::Gate final : public JournalWaiter {
+class LiveFeed::Gate final : public relay::JournalWaiter {
  public:
-  explicit Gate(Worker& worker)
-      : worker_(worker), event_(std::make_shared<AsyncEvent>(worker.executor())) {}
+  explicit Gate(relay::Worker& worker)
+      : worker_(worker), event_(std::make_shared<net::AsyncEvent>(worker.executor())) {}
   void journal_moved() override { event_->notify(); }
 
   /// Until the journal has moved on from `seen`, or notify() is called.
-  Awaitable<void> news(const session::Journal& journal, session::Sequence seen) {
+  net::Awaitable<void> news(const transcript::Journal& journal, transcript::Sequence seen) {
     if (journal.durable() != seen) co_return;
     worker_.await_journal(*this);
     if (journal.durable() == seen) co_await event_->wait();
     worker_.forget(*this);
   }
-  Awaitable<void> notified() { return event_->wait(); }
-  Awaitable<void> notified_until(Clock::time_point deadline) {
+  net::Awaitable<void> notified() { return event_->wait(); }
+  net::Awaitable<void> notified_until(net::Clock::time_point deadline) {
     return event_->wait_until(deadline);
   }
-  Executor executor() { return worker_.executor(); }
-  const std::shared_ptr<AsyncEvent>& event() const { return event_; }
+  net::Executor executor() { return worker_.executor(); }
+  const std::shared_ptr<net::AsyncEvent>& event() const { return event_; }
 
  private:
-  Worker& worker_;
-  std::shared_ptr<AsyncEvent> event_;
+  relay::Worker& worker_;
+  std::shared_ptr<net::AsyncEvent> event_;
 };
 
-void LiveFeed::start(Worker& worker, const session::Journal& journal, storage::TailStore& tails,
-                     Log& log) {
-  for (const auto lane : {storage::MergeLane::quick, storage::MergeLane::slow}) {
+void LiveFeed::start(relay::Worker& worker, const transcript::Journal& journal,
+                     store::TailStore& tails, Log& log) {
+  for (const auto lane : {store::MergeLane::quick, store::MergeLane::slow}) {
     // The loop owns what is tied to its thread: this object outlives the worker.
     auto gate = std::make_shared<Gate>(worker);
     loops_.push_back({worker.executor(), gate->event()});
@@ -77,8 +77,8 @@ void LiveFeed::start(Worker& worker, const session::Journal& journal, storage::T
   }
 }
 
-Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const session::Journal& journal,
-                              storage::TailStore& tails, storage::MergeLane lane, Log& log) {
+net::Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const transcript::Journal& journal,
+                                   store::TailStore& tails, store::MergeLane lane, Log& log) {
   bool troubled = false;
   bool idle = true;
   while (!closed_) {
@@ -89,10 +89,10 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const session::Journal
       continue;
     }
     idle = asked.empty();  // one more look, which lets go of what was watched
-    const session::Sequence seen = journal.durable();
+    const transcript::Sequence seen = journal.durable();
     const auto look = [&](auto done) { tails.look(lane, asked, done); };
     auto found =
-        co_await from_callback<storage::StoreResult<storage::TailLook>>(gate->executor(), look);
+        co_await net::from_callback<store::StoreResult<store::TailLook>>(gate->executor(), look);
     auto pause = settings_.interval;
     if (!found) {
       if (!troubled) log.error("events.trouble", {{"why", found.error().what()}});
@@ -108,14 +108,14 @@ Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const session::Journal
       show({});
       break;
     }
-    const auto next = Clock::now() + pause;
+    const auto next = net::Clock::now() + pause;
     if (!troubled && !idle) co_await gate->news(journal, seen);
-    while (Clock::now() < next && !closing_) co_await gate->notified_until(next);
+    while (net::Clock::now() < next && !closing_) co_await gate->notified_until(next);
   }
 }
 
-std::vector<storage::TailWanted> LiveFeed::wanted(storage::MergeLane lane) {
-  std::vector<storage::TailWanted> all;
+std::vector<store::TailWanted> LiveFeed::wanted(store::MergeLane lane) {
+  std::vector<store::TailWanted> all;
   const std::lock_guard lock(mutex_);
   for (auto at = watched_.begin(); at != watched_.end();) {
     auto& subscribers = at->second.subscribers;
@@ -134,7 +134,7 @@ void LiveFeed::hand_over(const std::vector<TailKey>& slow) {
     const std::lock_guard lock(mutex_);
     for (const TailKey& key : slow)
       if (const auto at = watched_.find(key); at != watched_.end())
-        at->second.lane = storage::MergeLane::slow;
+        at->second.lane = store::MergeLane::slow;
   }
   wake_loops();
 }
@@ -202,9 +202,9 @@ void LiveFeed::leave(const std::string& session_id) {
   if (watchers_ == 0 && empty_) notify(*empty_);
 }
 
-std::shared_ptr<AsyncEvent> LiveFeed::follow(const TailKey& key, std::uint64_t seen,
-                                             const Executor& executor) {
-  auto event = std::make_shared<AsyncEvent>(executor);
+std::shared_ptr<net::AsyncEvent> LiveFeed::follow(const TailKey& key, std::uint64_t seen,
+                                                  const net::Executor& executor) {
+  auto event = std::make_shared<net::AsyncEvent>(executor);
   bool is_new = false;
   {
     const std::lock_guard lock(mutex_);
@@ -217,14 +217,14 @@ std::shared_ptr<AsyncEvent> LiveFeed::follow(const TailKey& key, std::uint64_t s
   return event;
 }
 
-std::shared_ptr<const storage::TailState> LiveFeed::newest(const TailKey& key) const {
+std::shared_ptr<const store::TailState> LiveFeed::newest(const TailKey& key) const {
   const std::lock_guard lock(mutex_);
   const auto at = watched_.find(key);
   return at == watched_.end() ? nullptr : at->second.state;
 }
 
-Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
-  const auto event = std::make_shared<AsyncEvent>(executor);
+net::Awaitable<void> LiveFeed::close(net::Executor executor, net::Clock::time_point deadline) {
+  const auto event = std::make_shared<net::AsyncEvent>(executor);
   closing_ = true;
   {
     const std::lock_guard lock(mutex_);
@@ -232,7 +232,7 @@ Awaitable<void> LiveFeed::close(Executor executor, Clock::time_point deadline) {
     if (watchers_ == 0) co_return;
   }
   wake_loops();
-  while (watchers() > 0 && Clock::now() < deadline) co_await event->wait_until(deadline);
+  while (watchers() > 0 && net::Clock::now() < deadline) co_await event->wait_until(deadline);
 }
 
 std::size_t LiveFeed::watchers() const {
@@ -240,8 +240,8 @@ std::size_t LiveFeed::watchers() const {
   return watchers_;
 }
 
-void LiveFeed::add_metrics(MetricsPage& page) const {
+void LiveFeed::add_metrics(relay::MetricsPage& page) const {
   page.add(feed_rows, FeedSource{watchers(), counts_});
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

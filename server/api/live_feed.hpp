@@ -26,9 +26,11 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/tail_store.hpp"
 
-namespace verbatim::server {
-
+namespace verbatim::relay {
 class MetricsPage;
+}  // namespace verbatim::relay
+
+namespace verbatim::api {
 
 /// Since the start; counted by any thread, far from any conversation.
 struct FeedCounts {
@@ -43,7 +45,8 @@ class LiveFeed {
   explicit LiveFeed(const config::Events& settings) : settings_(settings) {}
 
   /// Starts the loop on this worker; all of these must outlive the worker's last step.
-  void start(Worker& worker, const session::Journal& journal, storage::TailStore& tails, Log& log);
+  void start(relay::Worker& worker, const transcript::Journal& journal, store::TailStore& tails,
+             Log& log);
 
   enum class NotAdmitted { too_many_of_session, too_many, closing };
 
@@ -64,10 +67,10 @@ class LiveFeed {
 
   /// An event that is notified on `executor` when there is a newer state, or no more. `seen`:
   /// number of the state that the watcher has seen.
-  std::shared_ptr<AsyncEvent> follow(const storage::TailKey& key, std::uint64_t seen,
-                                     const Executor& executor);
+  std::shared_ptr<net::AsyncEvent> follow(const store::TailKey& key, std::uint64_t seen,
+                                          const net::Executor& executor);
   /// The newest; null before the first look.
-  std::shared_ptr<const storage::TailState> newest(const storage::TailKey& key) const;
+  std::shared_ptr<const store::TailState> newest(const store::TailKey& key) const;
   /// Wakes every watcher, to look whether it still may watch.
   void wake_watchers();
   /// There will be no other state: a watcher that has seen the newest ends.
@@ -75,30 +78,30 @@ class LiveFeed {
 
   /// Looks once more, shows that, and ends all watchers. Returns when they are gone, or at the
   /// deadline.
-  Awaitable<void> close(Executor executor, Clock::time_point deadline);
+  net::Awaitable<void> close(net::Executor executor, net::Clock::time_point deadline);
 
   const config::Events& settings() const { return settings_; }
   FeedCounts& counts() { return counts_; }
-  void add_metrics(MetricsPage& page) const;
+  void add_metrics(relay::MetricsPage& page) const;
 
  private:
   struct Subscriber {
-    Executor executor;
-    std::weak_ptr<AsyncEvent> event;
+    net::Executor executor;
+    std::weak_ptr<net::AsyncEvent> event;
   };
   struct Watched {
     std::uint64_t seen = 0;  ///< by the first who came
-    std::shared_ptr<const storage::TailState> state;
+    std::shared_ptr<const store::TailState> state;
     std::vector<Subscriber> subscribers;
-    storage::MergeLane lane = storage::MergeLane::quick;
+    store::MergeLane lane = store::MergeLane::quick;
   };
   class Gate;
 
-  Awaitable<void> run(std::shared_ptr<Gate> gate, const session::Journal& journal,
-                      storage::TailStore& tails, storage::MergeLane lane, Log& log);
-  std::vector<storage::TailWanted> wanted(storage::MergeLane lane);
-  void hand_over(const std::vector<storage::TailKey>& slow);
-  void show(std::vector<std::pair<storage::TailKey, std::shared_ptr<const storage::TailState>>>);
+  net::Awaitable<void> run(std::shared_ptr<Gate> gate, const transcript::Journal& journal,
+                           store::TailStore& tails, store::MergeLane lane, Log& log);
+  std::vector<store::TailWanted> wanted(store::MergeLane lane);
+  void hand_over(const std::vector<store::TailKey>& slow);
+  void show(std::vector<std::pair<store::TailKey, std::shared_ptr<const store::TailState>>>);
   std::size_t watchers() const;
   void leave(const std::string& session_id);
   void wake_loops();
@@ -107,7 +110,7 @@ class LiveFeed {
   const config::Events& settings_;
   FeedCounts counts_;
   mutable std::mutex mutex_;
-  std::map<storage::TailKey, Watched> watched_;
+  std::map<store::TailKey, Watched> watched_;
   std::map<std::string, std::size_t> watchers_of_;
   std::size_t watchers_ = 0;
   std::optional<Subscriber> empty_;  ///< notified when the last watcher leaves
@@ -117,4 +120,4 @@ class LiveFeed {
   std::atomic<bool> closed_{false};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

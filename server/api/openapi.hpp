@@ -5,8 +5,8 @@
 
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 std::string_view openapi_document();
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

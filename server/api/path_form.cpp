@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/json/dump.hpp"
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
@@ -20,15 +20,15 @@ std::string code_of(std::string title) {
   return title;
 }
 
-HttpResponse in_providers_shape(HttpResponse refusal) {
+net::HttpResponse in_providers_shape(net::HttpResponse refusal) {
   const json body = json::parse(refusal.body, nullptr, false);
-  HttpResponse shaped =
-      openai_error(refusal.status, code_of(body.value("title", "")), body.value("detail", ""));
+  net::HttpResponse shaped =
+      net::openai_error(refusal.status, code_of(body.value("title", "")), body.value("detail", ""));
   shaped.headers = std::move(refusal.headers);
   return shaped;
 }
 
-HttpResponse in_envelope(HttpResponse response) {
+net::HttpResponse in_envelope(net::HttpResponse response) {
   json body = json::parse(response.body, nullptr, false);
   json wrapped;
   if (response.status < 400) {
@@ -47,11 +47,11 @@ HttpResponse in_envelope(HttpResponse response) {
 
 }  // namespace
 
-HttpResponse in_form_of(const std::string& path, HttpResponse response) {
-  if (is_realtime_path(path) && response.content_type == problem_type) {
+net::HttpResponse in_form_of(const std::string& path, net::HttpResponse response) {
+  if (net::is_realtime_path(path) && response.content_type == problem_type) {
     return in_providers_shape(std::move(response));
   }
   return path.starts_with("/api/") ? in_envelope(std::move(response)) : response;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -7,10 +7,10 @@
 
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 /// Under /api/ every answer has the envelope of the product that Verbatim replaces; below
 /// /v1/realtime errors have the provider's shape. Elsewhere it stays as it is.
-HttpResponse in_form_of(const std::string& path, HttpResponse response);
+net::HttpResponse in_form_of(const std::string& path, net::HttpResponse response);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

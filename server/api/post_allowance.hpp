@@ -12,7 +12,7 @@
 #include <string>
 #include <unordered_map>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 class PostAllowance {
  public:
@@ -63,4 +63,4 @@ class PostAllowance {
   std::unordered_map<std::string, Posted> tokens_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -7,7 +7,7 @@
 #include "config/settings.hpp"
 #include "server/api/post_allowance.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 struct PostLimits {
   explicit PostLimits(const config::Posts& settings)
@@ -20,4 +20,4 @@ struct PostLimits {
   PostAllowance of_tokens;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

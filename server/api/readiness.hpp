@@ -10,22 +10,22 @@
 #include "server/api/api_parts.hpp"
 #include "server/net/single_flight.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 class Readiness {
  public:
   explicit Readiness(const ApiParts& parts) : parts_(parts) {}
 
   /// The trouble that was found; empty: none.
-  Awaitable<std::string> journal_trouble(Executor executor);
-  Awaitable<std::string> upstream_trouble(Executor executor);
+  net::Awaitable<std::string> journal_trouble(net::Executor executor);
+  net::Awaitable<std::string> upstream_trouble(net::Executor executor);
 
  private:
-  Awaitable<std::string> prove_journal(Executor executor);
+  net::Awaitable<std::string> prove_journal(net::Executor executor);
 
   const ApiParts parts_;
-  SingleFlight<std::string> journal_check_{std::chrono::seconds(1)};
-  SingleFlight<std::string> upstream_check_{std::chrono::seconds(1)};
+  net::SingleFlight<std::string> journal_check_{std::chrono::seconds(1)};
+  net::SingleFlight<std::string> upstream_check_{std::chrono::seconds(1)};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

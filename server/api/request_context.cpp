@@ -1,6 +1,6 @@
 #include "server/api/request_context.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 std::string RequestContext::share() const {
   // A token that names no user has the back end as its user: such tokens do not share.
@@ -8,4 +8,4 @@ std::string RequestContext::share() const {
   return has_user ? "user " + principal.user : "session " + id;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

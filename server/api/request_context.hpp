@@ -7,19 +7,19 @@
 #include "server/relay/access/auth.hpp"
 #include "server/relay/worker.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 struct RequestContext {
-  HttpRequest& request;
-  Worker& worker;
+  net::HttpRequest& request;
+  relay::Worker& worker;
   std::string id;  ///< the {id} of the path
-  Principal principal;
+  access::Principal principal;
 
-  Executor executor() const { return worker.executor(); }
-  bool is_client() const { return principal.kind == Principal::Kind::client_token; }
+  net::Executor executor() const { return worker.executor(); }
+  bool is_client() const { return principal.kind == access::Principal::Kind::client_token; }
   /// The share of the store's and the mergers' time, and of the memory for answers, that the
   /// request uses: that of the client token's user if it has one, else the session's.
   std::string share() const;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

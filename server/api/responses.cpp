@@ -7,24 +7,24 @@
 #include "base/json/dump.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 using nlohmann::json;
 
-HttpResponse json_response(const json& value, int status) {
-  HttpResponse response;
+net::HttpResponse json_response(const json& value, int status) {
+  net::HttpResponse response;
   response.status = status;
   response.body = dump(value);
   return response;
 }
 
-HttpResponse tagged(const HttpRequest& request, std::string_view tag,
-                    const std::function<HttpResponse()>& make) {
-  const auto known = split_list(request.header("If-None-Match"));
+net::HttpResponse tagged(const net::HttpRequest& request, std::string_view tag,
+                         const std::function<net::HttpResponse()>& make) {
+  const auto known = net::split_list(request.header("If-None-Match"));
   const auto names_it = [tag](const std::string& one) {
     return one == "*" || one == tag || (one.starts_with("W/") && one.substr(2) == tag);
   };
-  HttpResponse response;
+  net::HttpResponse response;
   if (request.method == "GET" && std::any_of(known.begin(), known.end(), names_it)) {
     response.status = 304;
     response.content_type.clear();
@@ -40,43 +40,47 @@ std::string tag_of(std::string_view body) {
   return "\"" + to_hex(sha256(body)).substr(0, 32) + "\"";
 }
 
-HttpResponse tagged(const HttpRequest& request, HttpResponse response) {
+net::HttpResponse tagged(const net::HttpRequest& request, net::HttpResponse response) {
   const std::string tag = tag_of(response.body);
   return tagged(request, tag, [&response] { return std::move(response); });
 }
 
-HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure) {
+net::HttpResponse unauthorized(const net::HttpRequest& request,
+                               const access::AuthFailure& failure) {
   const bool mint = request.path.starts_with("/v1/realtime/");
-  HttpResponse response = mint ? openai_error(failure.status, failure.code, failure.message)
-                               : problem(failure.status, failure.code, failure.message);
+  net::HttpResponse response =
+      mint ? net::openai_error(failure.status, failure.code, failure.message)
+           : net::problem(failure.status, failure.code, failure.message);
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
   return response;
 }
 
-HttpResponse not_found() {
-  return problem(404, "not found",
-                 "There is no such session, or this credential has no access to it.");
+net::HttpResponse not_found() {
+  return net::problem(404, "not found",
+                      "There is no such session, or this credential has no access to it.");
 }
 
-HttpResponse retry_later(HttpResponse response) {
+net::HttpResponse retry_later(net::HttpResponse response) {
   response.headers.emplace_back("Retry-After", "10");
   return response;
 }
 
-HttpResponse no_content() {
-  HttpResponse response;
+net::HttpResponse no_content() {
+  net::HttpResponse response;
   response.status = 204;
   response.content_type.clear();
   return response;
 }
 
-std::optional<HttpResponse> refuse_secrets(
-    const IdGuard& ids, std::initializer_list<std::pair<const char*, std::string_view>> fields) {
+std::optional<net::HttpResponse> refuse_secrets(
+    const access::IdGuard& ids,
+    std::initializer_list<std::pair<const char*, std::string_view>> fields) {
   for (const auto& [name, value] : fields) {
     if (ids.admits(value)) continue;
-    return problem(400, "invalid value", std::string(name) + std::string(IdGuard::why));
+    return net::problem(400, "invalid value",
+                        std::string(name) + std::string(access::IdGuard::why));
   }
   return std::nullopt;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -14,28 +14,31 @@
 #include "server/net/http_message.hpp"
 #include "server/relay/access/auth.hpp"
 
-namespace verbatim::server {
-
+namespace verbatim::access {
 class IdGuard;
+}  // namespace verbatim::access
+
+namespace verbatim::api {
 
 /// Bytes that are not UTF-8 are replaced: ids are the provider's and may hold any.
-HttpResponse json_response(const nlohmann::json& value, int status = 200);
+net::HttpResponse json_response(const nlohmann::json& value, int status = 200);
 /// With an ETag; 304 without the body if the request has it already.
-HttpResponse tagged(const HttpRequest& request, HttpResponse response);
+net::HttpResponse tagged(const net::HttpRequest& request, net::HttpResponse response);
 /// The tag of a body, quoted.
 std::string tag_of(std::string_view body);
 /// The same where the tag is known before the body is.
-HttpResponse tagged(const HttpRequest& request, std::string_view tag,
-                    const std::function<HttpResponse()>& make);
+net::HttpResponse tagged(const net::HttpRequest& request, std::string_view tag,
+                         const std::function<net::HttpResponse()>& make);
 /// 401, in the form of the path.
-HttpResponse unauthorized(const HttpRequest& request, const AuthFailure& failure);
+net::HttpResponse unauthorized(const net::HttpRequest& request, const access::AuthFailure& failure);
 /// 404 for a session that is unknown or another user's: the answer does not show which.
-HttpResponse not_found();
-HttpResponse retry_later(HttpResponse response);
+net::HttpResponse not_found();
+net::HttpResponse retry_later(net::HttpResponse response);
 /// 204.
-HttpResponse no_content();
+net::HttpResponse no_content();
 /// 400 if one of these fields has a key or a token for its value.
-std::optional<HttpResponse> refuse_secrets(
-    const IdGuard& ids, std::initializer_list<std::pair<const char*, std::string_view>> fields);
+std::optional<net::HttpResponse> refuse_secrets(
+    const access::IdGuard& ids,
+    std::initializer_list<std::pair<const char*, std::string_view>> fields);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -11,7 +11,7 @@
 #include "server/api/path_form.hpp"
 #include "server/api/routes.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
@@ -27,7 +27,7 @@ bool keeps_to_tls(std::string_view host) {
   host = host.substr(0, host.find(':'));
   constexpr std::string_view local = "localhost";
   const bool ends = host.size() >= local.size() &&
-                    equals_ignore_case(host.substr(host.size() - local.size()), local);
+                    net::equals_ignore_case(host.substr(host.size() - local.size()), local);
   return !ends;
 }
 
@@ -37,22 +37,22 @@ void skip_byte_order_mark(std::string& body) {
   if (body.starts_with(mark)) body.erase(0, mark.size());
 }
 
-HttpResponse nothing_at(std::string_view path) {
+net::HttpResponse nothing_at(std::string_view path) {
   std::string detail = "There is nothing at " + std::string(path) + ".";
-  if (is_realtime_path(path)) {
+  if (net::is_realtime_path(path)) {
     detail +=
         " This server has the WebSocket /v1/realtime, and accepts POST at "
         "/v1/realtime/client_secrets and /v1/realtime/sessions.";
   }
-  return problem(404, "not found", detail);
+  return net::problem(404, "not found", detail);
 }
 
-bool is_preflight(const HttpRequest& request) {
+bool is_preflight(const net::HttpRequest& request) {
   return request.method == "OPTIONS" && !request.header("Access-Control-Request-Method").empty();
 }
 
-HttpResponse preflight_answer() {
-  HttpResponse response;
+net::HttpResponse preflight_answer() {
+  net::HttpResponse response;
   response.status = 204;
   response.content_type.clear();
   response.headers = {
@@ -64,17 +64,18 @@ HttpResponse preflight_answer() {
 }
 
 /// Load balancers send `OPTIONS /` or `OPTIONS *` as a health check.
-HttpResponse options_of(std::string_view path) {
-  std::string allowed = path == "*" ? all_methods : methods_of(path);
+net::HttpResponse options_of(std::string_view path) {
+  std::string allowed = path == "*" ? net::all_methods : methods_of(path);
   if (allowed.empty()) return nothing_at(path);
-  HttpResponse response;
+  net::HttpResponse response;
   response.content_type.clear();
   response.headers.emplace_back("Allow", std::move(allowed));
   return response;
 }
 
-HttpResponse method_not_allowed(const std::string& allowed) {
-  HttpResponse response = problem(405, "method not allowed", "This path accepts " + allowed + ".");
+net::HttpResponse method_not_allowed(const std::string& allowed) {
+  net::HttpResponse response =
+      net::problem(405, "method not allowed", "This path accepts " + allowed + ".");
   response.headers.emplace_back("Allow", allowed);
   return response;
 }
@@ -87,10 +88,10 @@ Api::Api(const ApiParts& parts)
       readiness_(parts),
       services_{parts, origins_, post_limits_, readiness_} {}
 
-Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
+net::Awaitable<net::HttpResponse> Api::answer(net::HttpRequest request, relay::Worker& worker) {
   const std::string origin = admitted_origin(request);
   skip_byte_order_mark(request.body);
-  HttpResponse response;
+  net::HttpResponse response;
   if (!origin.empty() && is_preflight(request)) {
     response = preflight_answer();
   } else if (request.method == "OPTIONS" && !is_preflight(request)) {
@@ -109,7 +110,7 @@ Awaitable<HttpResponse> Api::answer(HttpRequest request, Worker& worker) {
 
 /// No cache may keep tokens and private answers, not even a browser's own. HSTS is sent if TLS ends
 /// at this server.
-void Api::add_privacy(const HttpRequest& request, HttpResponse& response) const {
+void Api::add_privacy(const net::HttpRequest& request, net::HttpResponse& response) const {
   if (!is_public(request.path)) {
     std::erase_if(response.headers, [](const auto& one) { return one.first == "Cache-Control"; });
     response.headers.emplace_back("Cache-Control", "no-store");
@@ -123,12 +124,12 @@ void Api::add_privacy(const HttpRequest& request, HttpResponse& response) const 
 /// The request's origin if server.allowed_origins names it: a page of that origin may read answers.
 /// Its client library reads its session and posts its copy. The page sets its credential as a
 /// header, so browser credentials (cookies) are not allowed.
-std::string Api::admitted_origin(const HttpRequest& request) const {
+std::string Api::admitted_origin(const net::HttpRequest& request) const {
   const bool named = origins_.names(request) && !request.path.starts_with("/web/");
   return named ? std::string(request.header("Origin")) : std::string();
 }
 
-Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
+net::Awaitable<net::HttpResponse> Api::route(net::HttpRequest& request, relay::Worker& worker) {
   std::string id;
   const Route* const route = find_route(request.method, request.path, id);
   if (route == nullptr) {
@@ -142,14 +143,14 @@ Awaitable<HttpResponse> Api::route(HttpRequest& request, Worker& worker) {
     if (auto refused = co_await refuse_use_of_token(services_, context))
       co_return std::move(*refused);
   }
-  HttpResponse response = co_await route->handler(services_, context);
+  net::HttpResponse response = co_await route->handler(services_, context);
   // An answer that needs no credential is the program's own, and small.
   if (route->credential == RequiredCredential::none) co_return response;
   co_return within_memory(services_, context, std::move(response));
 }
 
-BodyVerdict Api::judge_body(const HttpRequest& head) const {
-  BodyVerdict verdict;
+net::BodyVerdict Api::judge_body(const net::HttpRequest& head) const {
+  net::BodyVerdict verdict;
   std::string id;
   const Route* const route = find_route(head.method, head.path, id);
   if (route == nullptr) return verdict;
@@ -157,9 +158,9 @@ BodyVerdict Api::judge_body(const HttpRequest& head) const {
   verdict.read = head.method == "POST" || head.method == "PATCH";
   if (!principal)
     verdict.refused = std::move(principal).error();
-  else if (principal->kind == Principal::Kind::client_token)
+  else if (principal->kind == access::Principal::Kind::client_token)
     verdict.user = std::move(principal->user);
   return verdict;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -14,7 +14,7 @@
 #include "server/relay/access/origin.hpp"
 #include "server/relay/worker.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 class Api {
  public:
@@ -22,19 +22,19 @@ class Api {
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
-  Awaitable<HttpResponse> answer(HttpRequest request, Worker& worker);
+  net::Awaitable<net::HttpResponse> answer(net::HttpRequest request, relay::Worker& worker);
   /// Looks at the head alone, before a body is read: a peer that may not call sends no body.
-  BodyVerdict judge_body(const HttpRequest& head) const;
+  net::BodyVerdict judge_body(const net::HttpRequest& head) const;
 
  private:
-  std::string admitted_origin(const HttpRequest& request) const;
-  void add_privacy(const HttpRequest& request, HttpResponse& response) const;
-  Awaitable<HttpResponse> route(HttpRequest& request, Worker& worker);
+  std::string admitted_origin(const net::HttpRequest& request) const;
+  void add_privacy(const net::HttpRequest& request, net::HttpResponse& response) const;
+  net::Awaitable<net::HttpResponse> route(net::HttpRequest& request, relay::Worker& worker);
 
-  OriginRules origins_;
+  access::OriginRules origins_;
   PostLimits post_limits_;
   Readiness readiness_;
   const ApiServices services_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

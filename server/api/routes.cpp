@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace handlers {
 
@@ -33,34 +33,35 @@ std::span<const Route> all_routes() {
   using enum RequiredCredential;
   using namespace handlers;
   static constexpr Route routes[] = {
-      {"GET", "/v1/realtime", none, explain_upgrade},
-      {"POST", "/v1/realtime/client_secrets", back_end, create_client_secret},
-      {"POST", "/v1/realtime/sessions", back_end, create_beta_session},
-      {"GET", "/v1/client_secrets", back_end, list_client_secrets},
-      {"DELETE", "/v1/client_secrets/{id}", back_end, revoke_client_secret},
-      {"GET", "/v1/sessions", back_end, list_sessions},
-      {"GET", "/v1/sessions/{id}", back_end_or_own_session, show_session},
-      {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, show_transcript},
-      {"GET", "/v1/sessions/{id}/events", back_end_or_own_session, watch_session},
-      {"GET", "/v1/sessions/{id}/captured", back_end, show_captured},
-      {"DELETE", "/v1/sessions/{id}", back_end, erase_session},
-      {"POST", "/v1/sessions", back_end, create_session},
-      {"PATCH", "/v1/sessions/{id}", back_end, patch_session},
-      {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript},
+      {"GET", "/v1/realtime", none, handlers::explain_upgrade},
+      {"POST", "/v1/realtime/client_secrets", back_end, handlers::create_client_secret},
+      {"POST", "/v1/realtime/sessions", back_end, handlers::create_beta_session},
+      {"GET", "/v1/client_secrets", back_end, handlers::list_client_secrets},
+      {"DELETE", "/v1/client_secrets/{id}", back_end, handlers::revoke_client_secret},
+      {"GET", "/v1/sessions", back_end, handlers::list_sessions},
+      {"GET", "/v1/sessions/{id}", back_end_or_own_session, handlers::show_session},
+      {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, handlers::show_transcript},
+      {"GET", "/v1/sessions/{id}/events", back_end_or_own_session, handlers::watch_session},
+      {"GET", "/v1/sessions/{id}/captured", back_end, handlers::show_captured},
+      {"DELETE", "/v1/sessions/{id}", back_end, handlers::erase_session},
+      {"POST", "/v1/sessions", back_end, handlers::create_session},
+      {"PATCH", "/v1/sessions/{id}", back_end, handlers::patch_session},
+      {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, handlers::post_transcript},
       {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session,
-       post_transcript_compatible},
+       handlers::post_transcript_compatible},
       {"POST", "/api/internal/sessions/{id}/transcript", internal_service,
-       post_transcript_compatible},
-      {"POST", "/api/internal/sessions", internal_service, create_session_compatible},
-      {"GET", "/api/external/assignments/{id}/transcript", back_end, show_assignment_compatible},
-      {"GET", "/healthz", none, health},
-      {"GET", "/readyz", none, ready},
-      {"GET", "/metrics", none, show_metrics},
-      {"GET", "/version", none, version},
-      {"GET", "/openapi.json", none, openapi},
-      {"GET", "/", none, show_page},
-      {"GET", "/console/{id}", none, show_page},
-      {"GET", "/web/{id}", none, show_page},
+       handlers::post_transcript_compatible},
+      {"POST", "/api/internal/sessions", internal_service, handlers::create_session_compatible},
+      {"GET", "/api/external/assignments/{id}/transcript", back_end,
+       handlers::show_assignment_compatible},
+      {"GET", "/healthz", none, handlers::health},
+      {"GET", "/readyz", none, handlers::ready},
+      {"GET", "/metrics", none, handlers::show_metrics},
+      {"GET", "/version", none, handlers::version},
+      {"GET", "/openapi.json", none, handlers::openapi},
+      {"GET", "/", none, handlers::show_page},
+      {"GET", "/console/{id}", none, handlers::show_page},
+      {"GET", "/web/{id}", none, handlers::show_page},
   };
   return routes;
 }
@@ -104,4 +105,4 @@ std::string methods_of(std::string_view path) {
   return methods.empty() ? methods : methods + "OPTIONS";
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -10,7 +10,7 @@
 #include "server/api/authorize.hpp"
 #include "server/api/handler.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 struct Route {
   const char* method;
@@ -30,4 +30,4 @@ const Route* find_route(std::string_view method, std::string_view path, std::str
 /// The header Allow of a path; empty: no route has this path.
 std::string methods_of(std::string_view path);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

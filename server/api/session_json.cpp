@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-namespace verbatim::server {
+namespace verbatim::api {
 
 namespace {
 
@@ -33,7 +33,7 @@ void add_usage(json& total, const json& one) {
 }
 
 /// Tokens under the provider's own names, details included, and audio by its length in seconds.
-json usage_of(const storage::AttemptSummary& attempt) {
+json usage_of(const store::AttemptSummary& attempt) {
   json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
   for (const json& one : parsed(attempt.usage_json, json::array())) {
     if (!one.is_object() || one.contains("verbatim_audio") || one.contains("verbatim_responses"))
@@ -41,7 +41,7 @@ json usage_of(const storage::AttemptSummary& attempt) {
     if (one.value("type", json()) == "duration") continue;  // below
     add_usage(usage, one);
   }
-  const session::Usage used = session::sum_usage(attempt.usage_json);
+  const transcript::Usage used = transcript::sum_usage(attempt.usage_json);
   const auto seconds = [](std::int64_t ms) { return static_cast<double>(ms) / 1000; };
   usage["transcription_seconds"] = seconds(used.transcription_ms);
   usage["audio_seconds"] = {{"input", seconds(used.input_audio_ms)},
@@ -50,7 +50,7 @@ json usage_of(const storage::AttemptSummary& attempt) {
 }
 
 /// How the model's responses ended: counts by status, and the last reason that was given.
-json responses_of(const storage::AttemptSummary& attempt) {
+json responses_of(const store::AttemptSummary& attempt) {
   for (const json& one : parsed(attempt.usage_json, json::array()))
     if (one.is_object() && one.contains("verbatim_responses")) return one["verbatim_responses"];
   return {{"by_status", json::object()}, {"last_reason", nullptr}};
@@ -61,25 +61,26 @@ void add_responses(json& total, const json& one) {
   if (!one["last_reason"].is_null()) total["last_reason"] = one["last_reason"];
 }
 
-json to_json(const storage::AttemptSummary& attempt) {
+json to_json(const store::AttemptSummary& attempt) {
   json shown = {
       {"attempt", attempt.number},
-      {"status", to_string(attempt.status)},
+      {"status", transcript::to_string(attempt.status)},
       {"started_at", iso_time(attempt.started_at)},
       {"ended_at", time_or_null(attempt.ended_at)},
-      {"close_reason", attempt.close_reason ? json(to_string(*attempt.close_reason)) : json()},
+      {"close_reason",
+       attempt.close_reason ? json(transcript::to_string(*attempt.close_reason)) : json()},
       {"complete", attempt.complete},
       {"model", attempt.model},
       {"turns", attempt.turns},
       {"usage", usage_of(attempt)},
       {"responses", responses_of(attempt)}};
-  if (attempt.receipt) shown["receipt"] = json::parse(session::render_receipt(*attempt.receipt));
+  if (attempt.receipt) shown["receipt"] = json::parse(transcript::render_receipt(*attempt.receipt));
   return shown;
 }
 
 }  // namespace
 
-json to_json(const storage::SessionSummary& session) {
+json to_json(const store::SessionSummary& session) {
   json attempts = json::array();
   for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt));
   const bool any = !session.attempts.empty();
@@ -91,7 +92,7 @@ json to_json(const storage::SessionSummary& session) {
   }
   json shown = {{"id", session.id},
                 {"user", session.user},
-                {"status", to_string(session.status)},
+                {"status", transcript::to_string(session.status)},
                 {"created_at", iso_time(session.created_at)},
                 {"ended_at", any ? attempts.back()["ended_at"] : json()},
                 {"close_reason", any ? attempts.back()["close_reason"] : json()},
@@ -108,4 +109,4 @@ json to_json(const storage::SessionSummary& session) {
   return shown;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

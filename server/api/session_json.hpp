@@ -5,8 +5,8 @@
 
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
-nlohmann::json to_json(const storage::SessionSummary& session);
+nlohmann::json to_json(const store::SessionSummary& session);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

@@ -2,12 +2,13 @@
 
 #include "base/log.hpp"
 
-namespace verbatim::server {
+namespace verbatim::api {
 
-HttpResponse storage_problem(Log& log, const storage::StorageError& error) {
-  log.error("store.failed", {{"kind", to_string(error.failure())}, {"why", error.what()}});
-  return retry_later(problem(503, "storage unavailable",
-                             public_reason(error.failure()) + ". The log has the details."));
+net::HttpResponse storage_problem(Log& log, const store::StorageError& error) {
+  log.error("store.failed", {{"kind", store::to_string(error.failure())}, {"why", error.what()}});
+  return retry_later(
+      net::problem(503, "storage unavailable",
+                   store::public_reason(error.failure()) + ". The log has the details."));
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::api

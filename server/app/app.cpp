@@ -33,7 +33,7 @@
 #include "session/protocol/secret_filter.hpp"
 #include "storage/store/store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
@@ -57,13 +57,13 @@ const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
   return settings.server.data_dir;
 }
 
-CertificateFiles certificate_files(const config::Tls& settings,
-                                   const std::filesystem::path& tls_dir) {
+net::CertificateFiles certificate_files(const config::Tls& settings,
+                                        const std::filesystem::path& tls_dir) {
   if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
-  return ensure_self_signed(tls_dir);
+  return net::ensure_self_signed(tls_dir);
 }
 
-using Workers = std::vector<std::unique_ptr<Worker>>;
+using Workers = std::vector<std::unique_ptr<relay::Worker>>;
 
 void join(const Workers& workers) {
   for (const auto& worker : workers) worker->join();
@@ -79,9 +79,9 @@ struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
-        hidden(std::make_shared<session::SecretFilter>(secrets_of(settings))),
+        hidden(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings))),
         id_guard(settings),
-        log(settings.log, redaction_of(hidden)),
+        log(settings.log, access::redaction_of(hidden)),
         data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
@@ -100,13 +100,13 @@ struct App::Parts {
     warn_of(settings);
     raise_file_limit();
     for (std::size_t i = 0; i < workers_wanted; ++i) {
-      workers.push_back(std::make_unique<Worker>(metrics.tally(i)));
+      workers.push_back(std::make_unique<relay::Worker>(metrics.tally(i)));
     }
     store = store_start.open();
     storage_watch.watch(*store);
     storage_watch.look();
     feed.start(*workers.front(), store->journal(), *store, log);
-    webhooks = std::make_unique<Webhooks>(settings.webhook, *store, log);
+    webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, log);
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
                                       {"meaning",
@@ -115,43 +115,44 @@ struct App::Parts {
     }
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
-    if (!settings.capture.dir.empty()) capture = std::make_unique<Capture>(settings.capture.dir);
-    suspended = std::make_unique<SuspendedSessions>(*store, store->journal(), registry,
-                                                    settings.session.resume_window,
-                                                    settings.session.items_in_memory, log);
+    if (!settings.capture.dir.empty())
+      capture = std::make_unique<relay::Capture>(settings.capture.dir);
+    suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,
+                                                           settings.session.resume_window,
+                                                           settings.session.items_in_memory, log);
     suspended->expect(store_start.suspended());
-    erasure = std::make_unique<Erasure>(*store, registry, capture.get(),
-                                        3 * settings.session.close_timeout,
-                                        settings.session.resume_window, log);
-    WebSocketLimits limits;
+    erasure = std::make_unique<relay::Erasure>(*store, registry, capture.get(),
+                                               3 * settings.session.close_timeout,
+                                               settings.session.resume_window, log);
+    net::WebSocketLimits limits;
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
-    upstream = std::make_unique<Upstream>(settings.upstream, limits);
-    api = std::make_unique<Api>(ApiParts{settings,
-                                         credentials.authenticator(),
-                                         *upstream,
-                                         *store,
-                                         *store,
-                                         *store,
-                                         *store,
-                                         *store,
-                                         storage_watch,
-                                         *webhooks,
-                                         *erasure,
-                                         feed,
-                                         registry,
-                                         revocations,
-                                         metrics,
-                                         large_messages,
-                                         bodies,
-                                         id_guard,
-                                         answers,
-                                         capture.get(),
-                                         log});
-    realtime = std::make_unique<RealtimeEndpoint>(RealtimeParts{
+    upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
+    api = std::make_unique<api::Api>(api::ApiParts{settings,
+                                                   credentials.authenticator(),
+                                                   *upstream,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   storage_watch,
+                                                   *webhooks,
+                                                   *erasure,
+                                                   feed,
+                                                   registry,
+                                                   revocations,
+                                                   metrics,
+                                                   large_messages,
+                                                   bodies,
+                                                   id_guard,
+                                                   answers,
+                                                   capture.get(),
+                                                   log});
+    realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
         settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
-        large_messages, id_guard, TapSources{capture.get()}, log});
+        large_messages, id_guard, relay::TapSources{capture.get()}, log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -172,7 +173,7 @@ struct App::Parts {
     // All acknowledged data is durable; the rest of an orderly end must not block for ever.
     const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
     const bool held =
-        store->state() == storage::JournalState::unavailable && store->queue_bytes() > 0;
+        store->state() == store::JournalState::unavailable && store->queue_bytes() > 0;
     if (!store->shut_down(patience)) {
       log.error("journal.not_closed", {{"why", "the disk does not answer"},
                                        {"now", "the next start recovers the journal"}});
@@ -204,7 +205,7 @@ struct App::Parts {
     forwarding = std::make_unique<ForwardBeforeCommit>(store->journal());
   }
 
-  session::Journal& conversations() { return forwarding ? *forwarding : store->journal(); }
+  transcript::Journal& conversations() { return forwarding ? *forwarding : store->journal(); }
 
   void choose_provider() {
     if (!settings.upstream.url.empty()) return;
@@ -226,27 +227,27 @@ struct App::Parts {
 
   void listen() {
     if (settings.tls.enabled) {
-      tls.set(server_context(certificate_files(settings.tls, data_dir.tls())));
+      tls.set(net::server_context(certificate_files(settings.tls, data_dir.tls())));
     }
-    HttpLimits limits = http_limits(settings.server);
+    net::HttpLimits limits = net::http_limits(settings.server);
     limits.bodies = &bodies;
-    std::vector<Target> places;
+    std::vector<net::Target> places;
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
       services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
-      places.push_back(Target{worker->executor(), services.back().get()});
+      places.push_back(net::Target{worker->executor(), services.back().get()});
     }
-    listener = std::make_unique<Listener>(
+    listener = std::make_unique<net::Listener>(
         control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
-        limits, connection_limits(settings.server), std::move(places), log);
+        limits, net::connection_limits(settings.server), std::move(places), log);
     listener->share(descriptors, metrics.connection_counts());
     descriptors.begin();
     if (!own_metrics) return;
     services.push_back(std::make_unique<MetricsService>(*api, *workers.front()));
-    metrics_listener = std::make_unique<Listener>(
+    metrics_listener = std::make_unique<net::Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, limits,
-        connection_limits(settings.server),
-        std::vector<Target>{{workers.front()->executor(), services.back().get()}}, log);
+        net::connection_limits(settings.server),
+        std::vector<net::Target>{{workers.front()->executor(), services.back().get()}}, log);
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -267,23 +268,23 @@ struct App::Parts {
   }
 
   // --- the control thread -------------------------------------------------------------------
-  Awaitable<void> watch_storage() {
-    asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer(
+  net::Awaitable<void> watch_storage() {
+    asio::basic_waitable_timer<net::Clock, asio::wait_traits<net::Clock>, net::Executor> timer(
         control.get_executor());
     while (true) {
       timer.expires_after(storage_look_interval);
-      co_await timer.async_wait(use_tuple);
+      co_await timer.async_wait(net::use_tuple);
       storage_watch.look();
-      log.report_left_out(Clock::now());
+      log.report_left_out(net::Clock::now());
     }
   }
 
-  Awaitable<void> revoke_tokens_of_removed_keys() {
+  net::Awaitable<void> revoke_tokens_of_removed_keys() {
     return credentials.revoke_tokens_of_removed_keys(control.get_executor(), *store,
                                                      settings.journal.stuck_commit);
   }
 
-  Awaitable<void> serve() {
+  net::Awaitable<void> serve() {
     co_await revoke_tokens_of_removed_keys();
     asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
     if (settings.storage.retention.count() > 0) {
@@ -304,7 +305,7 @@ struct App::Parts {
               {"threads", workers.size()}});
     write_ready_file(options.ready_file, listener->url());
     while (exit_code == 0) {
-      const auto [ec, signal] = co_await signals.async_wait(use_tuple);
+      const auto [ec, signal] = co_await signals.async_wait(net::use_tuple);
       if (ec || signal != SIGHUP) break;
       reload();
     }
@@ -331,7 +332,7 @@ struct App::Parts {
   void reload() {
     try {
       const config::Settings fresh = config::load(options.sources);
-      hidden->add(secrets_of(fresh));
+      hidden->add(access::secrets_of(fresh));
       id_guard.add(fresh);
       auto next_authenticator = credentials.make(fresh);
       if (next_authenticator->development() && !credentials.authenticator().get()->development()) {
@@ -341,7 +342,7 @@ struct App::Parts {
             "development mode.");
       }
       if (settings.tls.enabled) {
-        tls.set(server_context(certificate_files(fresh.tls, data_dir.tls())));
+        tls.set(net::server_context(certificate_files(fresh.tls, data_dir.tls())));
       }
       credentials.use(std::move(next_authenticator));
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
@@ -355,7 +356,7 @@ struct App::Parts {
     }
   }
 
-  Awaitable<void> drain() {
+  net::Awaitable<void> drain() {
     log.info("server.draining", {{"sessions", registry.live()}});
     listener->stop();
     if (metrics_listener) metrics_listener->stop();
@@ -367,73 +368,74 @@ struct App::Parts {
       empty->notify();
     });
     if (store->journal().failed()) {
-      registry.drain(session::CloseReason::storage_failure, "the transcript cannot be saved");
+      registry.drain(transcript::CloseReason::storage_failure, "the transcript cannot be saved");
     } else if (settings.server.restart == config::Restart::handover) {
       registry.drain_to_next("the server is restarting; come back");
     } else {
-      registry.drain(session::CloseReason::server_shutdown, "the server is shutting down");
+      registry.drain(transcript::CloseReason::server_shutdown, "the server is shutting down");
     }
-    const auto deadline = Clock::now() + settings.server.shutdown_grace;
+    const auto deadline = net::Clock::now() + settings.server.shutdown_grace;
     // Even a hurried end waits for this: once a worker comes this far, each of its conversations
     // has handed its last record to the journal.
     for (const auto& worker : workers) {
       const auto reached = [&worker](auto done) {
         asio::post(worker->executor(), [done]() mutable { done(true); });
       };
-      co_await from_callback<bool>(control.get_executor(), deadline, reached);
+      co_await net::from_callback<bool>(control.get_executor(), deadline, reached);
     }
-    while (registry.live() > 0 && !hurry && Clock::now() < deadline) {
+    while (registry.live() > 0 && !hurry && net::Clock::now() < deadline) {
       co_await empty->wait_until(deadline);
     }
-    const auto shown = std::min(deadline, Clock::now() + last_look_max);
+    const auto shown = std::min(deadline, net::Clock::now() + last_look_max);
     if (!hurry) co_await feed.close(control.get_executor(), shown);
     signals.cancel();
-    log.report_left_out(Clock::time_point::max());
+    log.report_left_out(net::Clock::time_point::max());
     log.info("server.stopped", {{"sessions_left", registry.live()}});
   }
 
   Options options;
   config::Settings& settings;
-  std::shared_ptr<session::SecretFilter>
+  std::shared_ptr<protocol::SecretFilter>
       hidden;  ///< secrets of the configuration, hidden in the log
-  IdGuard id_guard;
+  access::IdGuard id_guard;
   Log log;
   DataDir data_dir;
   asio::io_context control{1};
   /// Destroyed last, so that a second signal during shutdown does not kill the process.
-  asio::basic_signal_set<Executor> signals{control.get_executor()};
+  asio::basic_signal_set<net::Executor> signals{control.get_executor()};
   std::size_t workers_wanted;
-  Metrics metrics;
-  Descriptors descriptors;  ///< before the workers: their connections return descriptors
-  LargeMessages large_messages{
+  relay::Metrics metrics;
+  net::Descriptors descriptors;  ///< before the workers: their connections return descriptors
+  net::LargeMessages large_messages{
       std::max(settings.server.large_message_bytes, largest_message(settings)),
-      largest_message(settings), small_message_bytes_max + FrameReader::granted_step};
-  BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
-  AnswerMemory answers{
+      largest_message(settings), net::small_message_bytes_max + net::FrameReader::granted_step};
+  net::BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
+  net::AnswerMemory answers{
       settings.server.answers_bytes_max};  ///< before the workers: their answers hold shares
-  LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
-  JournalShares journal_shares;  ///< before the workers: their sessions hold shares
+  api::LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
+  relay::JournalShares journal_shares;  ///< before the workers: their sessions hold shares
   Workers workers;
-  Registry registry;
-  Revocations revocations;
-  AdmissionControl admission_control;
+  relay::Registry registry;
+  access::Revocations revocations;
+  access::AdmissionControl admission_control;
   Credentials credentials;
-  ServerTls tls;
-  StorageWatch storage_watch;
+  net::ServerTls tls;
+  relay::StorageWatch storage_watch;
   StoreStart store_start;
-  std::unique_ptr<storage::Store> store;
-  std::unique_ptr<session::Journal> forwarding;  ///< null, but with testing.forward_before_commit
-  std::unique_ptr<Webhooks> webhooks;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<transcript::Journal>
+      forwarding;  ///< null, but with testing.forward_before_commit
+  std::unique_ptr<webhooks::Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
-  std::unique_ptr<Upstream> upstream;
-  std::unique_ptr<Capture> capture;
-  std::unique_ptr<SuspendedSessions> suspended;
-  std::unique_ptr<Erasure> erasure;
-  std::unique_ptr<Api> api;
-  std::unique_ptr<RealtimeEndpoint> realtime;
-  std::vector<std::unique_ptr<HttpService>> services;
-  std::unique_ptr<Listener> listener;
-  std::unique_ptr<Listener> metrics_listener;
+  std::unique_ptr<relay::Upstream> upstream;
+  std::unique_ptr<relay::Capture> capture;
+  std::unique_ptr<relay::SuspendedSessions> suspended;
+  std::unique_ptr<relay::Erasure> erasure;
+  std::unique_ptr<api::Api> api;
+  std::unique_ptr<relay::RealtimeEndpoint> realtime;
+  std::vector<std::unique_ptr<net::HttpService>> services;
+  std::unique_ptr<net::Listener> listener;
+  std::unique_ptr<net::Listener> metrics_listener;
   int exit_code = 0;
 };
 
@@ -456,4 +458,4 @@ int App::run() {
   return parts_->close();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -8,7 +8,7 @@
 
 #include "config/settings.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 class App {
  public:
@@ -33,4 +33,4 @@ class App {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

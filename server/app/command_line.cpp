@@ -7,7 +7,7 @@
 
 #include "server/relay/access/misplaced_secret.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 config::Sources Common::sources() const {
   config::Sources from;
@@ -23,8 +23,8 @@ void print(const nlohmann::json& value) {
 
 int fail(const std::string& what, int code) {
   // A key passed instead of its file's name must not appear on the screen or in a log.
-  std::cerr << "verbatim: " << without_secrets(what) << "\n";
+  std::cerr << "verbatim: " << access::without_secrets(what) << "\n";
   return code;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -8,7 +8,7 @@
 
 #include "config/settings.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace exit_code {
 inline constexpr int ok = 0;
@@ -31,4 +31,4 @@ void print(const nlohmann::json& value);
 /// Prints `what` as an error to stderr and returns `code`.
 int fail(const std::string& what, int code);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -30,14 +30,14 @@
 #include "simulator/profile.hpp"
 #include "storage/maintenance/offline_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
 using nlohmann::json;
 
-session::Format format_or_throw(const std::string& name) {
-  const auto format = session::format_from_string(name);
+transcript::Format format_or_throw(const std::string& name) {
+  const auto format = transcript::format_from_string(name);
   if (!format) {
     throw CLI::ValidationError(
         "--format", name + " is not a format: use json, jsonl, text, markdown, vtt or srt");
@@ -78,10 +78,10 @@ int check(const Common& common) {
   const config::Settings settings = common.settings();
   for (const std::string& warning : settings.warnings)
     std::cerr << "verbatim: warning: " << warning << "\n";
-  require_known_fields(settings);
+  access::require_known_fields(settings);
   if (settings.tls.enabled && !settings.tls.cert_file.empty())
-    server_context({settings.tls.cert_file, settings.tls.key_file});
-  if (!settings.upstream.ca_file.empty()) client_context(settings.upstream.ca_file);
+    net::server_context({settings.tls.cert_file, settings.tls.key_file});
+  if (!settings.upstream.ca_file.empty()) net::client_context(settings.upstream.ca_file);
   std::cout << (common.as_json ? config::to_json(settings) : config::to_toml(settings));
   return exit_code::ok;
 }
@@ -95,7 +95,7 @@ struct TokenRequest {
 
 /// Whether the session belongs to another user, if this machine has the store. A token may also be
 /// made before the first start, or on another machine.
-bool is_of_another_user(const config::Settings& settings, const TokenClaims& claims) {
+bool is_of_another_user(const config::Settings& settings, const access::TokenClaims& claims) {
   const std::filesystem::path file = database_in(settings.server.data_dir);
   if (claims.session_open || !std::filesystem::exists(file)) return false;
   const auto owner = store_of(settings).find_owner(claims.session_id);
@@ -103,10 +103,11 @@ bool is_of_another_user(const config::Settings& settings, const TokenClaims& cla
 }
 
 /// Stores the token so that it can be listed and revoked. Its signature alone makes it valid.
-void write_down(const config::Settings& settings, const TokenClaims& claims, std::int64_t wall) {
+void write_down(const config::Settings& settings, const access::TokenClaims& claims,
+                std::int64_t wall) {
   if (!std::filesystem::exists(database_in(settings.server.data_dir))) return;
   try {
-    storage::ClientToken token;
+    store::ClientToken token;
     token.id = claims.id;
     token.user = claims.user;
     token.session_id = claims.session_id;
@@ -114,7 +115,7 @@ void write_down(const config::Settings& settings, const TokenClaims& claims, std
     token.created_at = wall;
     token.expires_at = claims.expires_at_s * 1000;
     store_of(settings).save_token(token);
-  } catch (const storage::StorageError& error) {
+  } catch (const store::StorageError& error) {
     std::cerr << "verbatim: the token is valid, but it cannot be listed or revoked: "
               << error.what() << "\n";
   }
@@ -124,7 +125,7 @@ int token(const Common& common, const TokenRequest& request) {
   const config::Settings settings = common.settings();
   if (!settings.server.core_dumps) forbid_dumps();
   const std::int64_t wall = now().wall;
-  TokenClaims claims;
+  access::TokenClaims claims;
   claims.id = new_id("cs_", wall);
   claims.user = request.user;
   claims.session_open = request.session_id.empty();
@@ -134,8 +135,8 @@ int token(const Common& common, const TokenRequest& request) {
                 exit_code::bad_usage);
   }
   for (const std::string& id : {claims.session_id, claims.user}) {
-    if (!IdGuard(settings).admits(id))
-      return fail("--session or --user" + std::string(IdGuard::why), exit_code::bad_usage);
+    if (!access::IdGuard(settings).admits(id))
+      return fail("--session or --user" + std::string(access::IdGuard::why), exit_code::bad_usage);
   }
   const json metadata = json::parse(request.metadata, nullptr, false);
   if (!metadata.is_object()) return fail("--metadata must be a JSON object", exit_code::bad_usage);
@@ -148,9 +149,10 @@ int token(const Common& common, const TokenRequest& request) {
   const std::string secret = settings.auth.token_secret.empty()
                                  ? token_secret_in(settings.server.data_dir)
                                  : settings.auth.token_secret.reveal();
-  const std::string value = Authenticator({}, secret, false).mint(claims);
-  if (const auto why = too_long(value, settings.server.header_bytes_max,
-                                {{"--metadata", claims.metadata_json}, {"--user", claims.user}}))
+  const std::string value = access::Authenticator({}, secret, false).mint(claims);
+  if (const auto why =
+          access::too_long(value, settings.server.header_bytes_max,
+                           {{"--metadata", claims.metadata_json}, {"--user", claims.user}}))
     return fail(*why, exit_code::bad_usage);
   write_down(settings, claims, wall);
   if (common.as_json) {
@@ -181,7 +183,7 @@ int health(const Common& common, std::string url) {
 }
 
 int keygen(const Common& common) {
-  const NewApiKey made = make_api_key();
+  const access::NewApiKey made = access::make_api_key();
   if (common.as_json) {
     print({{"key", made.key}, {"sha256", "sha256:" + made.sha256}});
   } else {
@@ -193,19 +195,20 @@ int keygen(const Common& common) {
 }
 
 int sessions_list(const Common& common, std::size_t limit) {
-  storage::SessionFilter filter;
+  store::SessionFilter filter;
   filter.limit = limit;
-  const storage::SessionPage page = store_of(common.settings()).list_sessions(filter);
+  const store::SessionPage page = store_of(common.settings()).list_sessions(filter);
   if (common.as_json) {
     json sessions = json::array();
-    for (const auto& one : page.sessions) sessions.push_back(to_json(one));
+    for (const auto& one : page.sessions) sessions.push_back(api::to_json(one));
     print({{"sessions", sessions},
            {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
     return exit_code::ok;
   }
   for (const auto& one : page.sessions) {
-    const json session = to_json(one);
-    std::cout << one.id << "  " << iso_time(one.created_at) << "  " << to_string(one.status) << "  "
+    const json session = api::to_json(one);
+    std::cout << one.id << "  " << iso_time(one.created_at) << "  "
+              << transcript::to_string(one.status) << "  "
               << (session["close_reason"].is_string() ? session["close_reason"].get<std::string>()
                                                       : "-")
               << "  turns=" << session["turns"] << "  user=" << printable(one.user) << "\n";
@@ -216,14 +219,14 @@ int sessions_list(const Common& common, std::size_t limit) {
 int sessions_show(const Common& common, const std::string& id) {
   const auto session = store_of(common.settings()).find_session(id);
   if (!session) return fail("there is no session " + id, exit_code::not_found);
-  print(to_json(*session));
+  print(api::to_json(*session));
   return exit_code::ok;
 }
 
 int sessions_export(const Common& common, const std::string& id, const std::string& format,
                     const std::string& attempt) {
-  const session::Format chosen = format_or_throw(format);
-  storage::TranscriptRequest request;
+  const transcript::Format chosen = format_or_throw(format);
+  store::TranscriptRequest request;
   request.session_id = id;
   request.all_attempts = attempt == "all";
   if (!request.all_attempts && !attempt.empty()) request.attempt = std::stoi(attempt);
@@ -233,24 +236,24 @@ int sessions_export(const Common& common, const std::string& id, const std::stri
         request.all_attempts ? "there is no session " : "there is no such session or attempt: ";
     return fail(what + id, exit_code::not_found);
   }
-  const std::string text = request.all_attempts ? session::render(id, *views, chosen)
-                                                : session::render(views->front(), chosen);
+  const std::string text = request.all_attempts ? transcript::render(id, *views, chosen)
+                                                : transcript::render(views->front(), chosen);
   std::cout << text;
-  if (chosen == session::Format::json) std::cout << "\n";
+  if (chosen == transcript::Format::json) std::cout << "\n";
   return exit_code::ok;
 }
 
 int sessions_delete(const Common& common, const std::string& id) {
   const config::Settings settings = common.settings();
-  const storage::OfflineStore store = store_of(settings);
+  const maintenance::OfflineStore store = store_of(settings);
   const auto session = store.find_session(id);
   if (!session) return fail("there is no session " + id, exit_code::not_found);
-  if (session->status == session::SessionStatus::live ||
-      session->status == session::SessionStatus::detached) {
+  if (session->status == transcript::SessionStatus::live ||
+      session->status == transcript::SessionStatus::detached) {
     return fail("session " + id + " is live; end it first", exit_code::failed);
   }
   // First: if it cannot be removed, the session still exists and can be erased again.
-  if (!erase_captured(settings.capture.dir, id)) {
+  if (!relay::erase_captured(settings.capture.dir, id)) {
     return fail("cannot remove every captured file of session " + id + " from " +
                     settings.capture.dir.string() + "; nothing else of it was erased",
                 exit_code::failed);
@@ -266,19 +269,19 @@ int sessions_delete(const Common& common, const std::string& id) {
 }
 
 int replay(const std::string& path, const std::string& format) {
-  const session::Format chosen = format_or_throw(format);
+  const transcript::Format chosen = format_or_throw(format);
   std::ifstream file(path, std::ios::binary);
   if (!file) return fail("cannot read " + path, exit_code::not_found);
   std::stringstream content;
   content << file.rdbuf();
-  const session::Recording recording = session::read_recording(content.str());
+  const protocol::Recording recording = protocol::read_recording(content.str());
   for (const auto& error : recording.errors) {
     std::cerr << "verbatim: " << path << ":" << error.line << ": " << error.message << "\n";
   }
   if (recording.events.empty())
     return fail(path + " contains no recorded event", exit_code::failed);
-  std::cout << session::render(session::replay(recording), chosen);
-  if (chosen == session::Format::json) std::cout << "\n";
+  std::cout << transcript::render(protocol::replay(recording), chosen);
+  if (chosen == transcript::Format::json) std::cout << "\n";
   return exit_code::ok;
 }
 
@@ -289,9 +292,9 @@ int guarded(const std::function<int()>& command) {
     return fail(error.what(), exit_code::bad_usage);
   } catch (const config::ConfigError& error) {
     return fail(error.what(), exit_code::bad_usage);
-  } catch (const storage::StorageError& error) {
-    return fail(error.what(), error.failure() == storage::Failure::not_found ? exit_code::not_found
-                                                                             : exit_code::failed);
+  } catch (const store::StorageError& error) {
+    return fail(error.what(), error.failure() == store::Failure::not_found ? exit_code::not_found
+                                                                           : exit_code::failed);
   } catch (const std::exception& error) {
     return fail(error.what(), exit_code::failed);
   }
@@ -309,7 +312,7 @@ void add_common(CLI::App& command, Common& common) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  recycle_record_buffers();
+  net::recycle_record_buffers();
   std::signal(SIGPIPE, SIG_IGN);
   // A file size limit (ulimit -f, LimitFSIZE=) then fails the write, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
@@ -476,4 +479,4 @@ int run_command_line(int argc, char** argv) {
   return guarded(chosen);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -3,8 +3,8 @@
 // found.
 #pragma once
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 int run_command_line(int argc, char** argv);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -11,14 +11,15 @@
 #include "server/net/proxies.hpp"
 #include "server/relay/access/token_terms.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 bool listens_on_loopback(const config::Server& server) {
-  return server.listen.host == "localhost" || is_loopback(server.listen.host);
+  return server.listen.host == "localhost" || net::is_loopback(server.listen.host);
 }
 
-std::shared_ptr<const Authenticator> Credentials::make(const config::Settings& settings) const {
-  require_known_fields(settings);
+std::shared_ptr<const access::Authenticator> Credentials::make(
+    const config::Settings& settings) const {
+  access::require_known_fields(settings);
   const bool configured = !settings.auth.api_keys.empty() || !settings.auth.token_secret.empty();
   if (!configured && !listens_on_loopback(settings.server)) {
     throw config::ConfigError(
@@ -37,16 +38,16 @@ std::shared_ptr<const Authenticator> Credentials::make(const config::Settings& s
                "development mode serves this machine only; set auth.api_keys (see `verbatim "
                "keygen`) to serve other clients. This is logged once."}});
   };
-  return std::make_shared<const Authenticator>(
+  return std::make_shared<const access::Authenticator>(
       settings.auth.api_keys, secret, !configured && settings.auth.development, from_elsewhere);
 }
 
-void Credentials::use(std::shared_ptr<const Authenticator> next) {
+void Credentials::use(std::shared_ptr<const access::Authenticator> next) {
   const auto before = authenticator_.get();
   const auto removed = std::make_shared<std::unordered_set<std::string>>();
   for (const std::string& id : before->key_ids())
-    if (!next->has_key(id)) removed->insert(credential_of_key(id));
-  for (const std::string& id : next->key_ids()) revocations_.remove(credential_of_key(id));
+    if (!next->has_key(id)) removed->insert(access::credential_of_key(id));
+  for (const std::string& id : next->key_ids()) revocations_.remove(access::credential_of_key(id));
   authenticator_.set(std::move(next));
   if (removed->empty()) return;
   revocations_.add(*removed);
@@ -57,16 +58,15 @@ void Credentials::use(std::shared_ptr<const Authenticator> next) {
                                      {"now", "their connections and tokens end"}});
 }
 
-Awaitable<void> Credentials::revoke_tokens_of_removed_keys(Executor executor,
-                                                           storage::TokenStore& tokens,
-                                                           std::chrono::milliseconds patience) {
+net::Awaitable<void> Credentials::revoke_tokens_of_removed_keys(
+    net::Executor executor, store::TokenStore& tokens, std::chrono::milliseconds patience) {
   const auto start = [&](auto done) {
     tokens.revoke_tokens_of_other_keys(authenticator_.get()->key_ids(), now().wall, done);
   };
   // A disk that does not respond must not block the start.
-  const auto deadline = Clock::now() + patience;
-  using Outcome = storage::StoreResult<std::vector<std::string>>;
-  const auto outcome = co_await from_callback<Outcome>(executor, deadline, start);
+  const auto deadline = net::Clock::now() + patience;
+  using Outcome = store::StoreResult<std::vector<std::string>>;
+  const auto outcome = co_await net::from_callback<Outcome>(executor, deadline, start);
   if (!outcome || !*outcome) {
     const std::string why = outcome ? outcome->error().what() : "the disk does not answer";
     log_.error("client_secret.not_revoked", {{"why", why}, {"now", "send SIGHUP again"}});
@@ -83,4 +83,4 @@ Awaitable<void> Credentials::revoke_tokens_of_removed_keys(Executor executor,
       {{"tokens", ids->size()}, {"why", "auth.api_keys no longer lists the key that minted them"}});
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -18,15 +18,15 @@
 #include "server/relay/session_registry.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 bool listens_on_loopback(const config::Server& server);
 
 class Credentials {
  public:
   /// All references must outlive it. Throws config::ConfigError, as make().
-  Credentials(const config::Settings& settings, const DataDir& data_dir, Registry& registry,
-              Revocations& revocations, LiveFeed& feed, Log& log)
+  Credentials(const config::Settings& settings, const DataDir& data_dir, relay::Registry& registry,
+              access::Revocations& revocations, api::LiveFeed& feed, Log& log)
       : data_dir_(data_dir),
         registry_(registry),
         revocations_(revocations),
@@ -35,25 +35,26 @@ class Credentials {
         authenticator_(make(settings)) {}
 
   /// Any thread.
-  const Reloadable<const Authenticator>& authenticator() const { return authenticator_; }
+  const Reloadable<const access::Authenticator>& authenticator() const { return authenticator_; }
 
   /// Throws config::ConfigError if other machines could call without credentials.
-  std::shared_ptr<const Authenticator> make(const config::Settings& settings) const;
+  std::shared_ptr<const access::Authenticator> make(const config::Settings& settings) const;
   /// Ends everything that was admitted with a key that `next` no longer has. Revoking its tokens in
   /// the store is a separate step, which may fail.
-  void use(std::shared_ptr<const Authenticator> next);
+  void use(std::shared_ptr<const access::Authenticator> next);
   /// Revokes the tokens of back-end keys that are no longer configured, and ends their connections.
   /// `patience`: how long the store may take.
-  Awaitable<void> revoke_tokens_of_removed_keys(Executor executor, storage::TokenStore& tokens,
-                                                std::chrono::milliseconds patience);
+  net::Awaitable<void> revoke_tokens_of_removed_keys(net::Executor executor,
+                                                     store::TokenStore& tokens,
+                                                     std::chrono::milliseconds patience);
 
  private:
   const DataDir& data_dir_;
-  Registry& registry_;
-  Revocations& revocations_;
-  LiveFeed& feed_;
+  relay::Registry& registry_;
+  access::Revocations& revocations_;
+  api::LiveFeed& feed_;
   Log& log_;
-  Reloadable<const Authenticator> authenticator_;
+  Reloadable<const access::Authenticator> authenticator_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

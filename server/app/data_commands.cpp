@@ -11,7 +11,7 @@
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
@@ -28,26 +28,26 @@ config::Settings settings_for(const Common& common, const std::string& data_dir)
 /// missing although its log exists: such a store is incomplete.
 fs::path whole_store(const config::Settings& settings) {
   fs::path file = database_in(settings.server.data_dir);
-  storage::require_whole_store(file, settings.storage.fallback_dir);
+  maintenance::require_whole_store(file, settings.storage.fallback_dir);
   return file;
 }
 
-json to_json(const std::vector<storage::LogFinding>& logs) {
+json to_json(const std::vector<store::LogFinding>& logs) {
   json list = json::array();
   for (const auto& one : logs)
     list.push_back({{"file", one.log.string()},
-                    {"state", to_string(one.state)},
+                    {"state", store::to_string(one.state)},
                     {"lost", one.lost},
                     {"what", one.what}});
   return list;
 }
 
-std::string in_words(const storage::LogFinding& log) {
+std::string in_words(const store::LogFinding& log) {
   return std::string(log.lost ? "wrong: the log " : "the log ") + log.log.string() + ": " +
          log.what;
 }
 
-json to_json(const storage::StoreCounts& counts) {
+json to_json(const maintenance::StoreCounts& counts) {
   return {{"sessions", counts.sessions},
           {"attempts", counts.attempts},
           {"open_attempts", counts.open_attempts},
@@ -56,7 +56,7 @@ json to_json(const storage::StoreCounts& counts) {
           {"unreadable", counts.unreadable}};
 }
 
-std::string in_words(const storage::StoreCounts& counts) {
+std::string in_words(const maintenance::StoreCounts& counts) {
   return std::to_string(counts.sessions) + " sessions, " + std::to_string(counts.attempts) +
          " attempts (" + std::to_string(counts.open_attempts) + " open), " +
          std::to_string(counts.turns) + " turns, " + std::to_string(counts.events) +
@@ -69,14 +69,14 @@ std::string quantity(std::size_t count, const std::string& thing) {
 
 }  // namespace
 
-storage::OfflineStore store_of(const config::Settings& settings) {
+maintenance::OfflineStore store_of(const config::Settings& settings) {
   return {database_in(settings.server.data_dir), settings.storage.fallback_dir};
 }
 
 int backup(const Common& common, const std::string& data_dir, const std::string& file) {
   const config::Settings settings = settings_for(common, data_dir);
   const auto segment = store_of(settings).segment();
-  const storage::Backup made = storage::back_up(whole_store(settings), file);
+  const maintenance::Backup made = maintenance::back_up(whole_store(settings), file);
   if (segment) {
     std::cerr << "verbatim: the journal continues in " << segment->string()
               << ". This backup does not contain that file. Copy it too, or make another backup "
@@ -97,7 +97,7 @@ int check_data(const Common& common, const std::string& data_dir) {
   const config::Settings settings = settings_for(common, data_dir);
   const fs::path file = whole_store(settings);
   const bool served = is_served(settings.server.data_dir);
-  const storage::StoreCheck check = storage::check_file(file, served);
+  const maintenance::StoreCheck check = maintenance::check_file(file, served);
   const auto segment = store_of(settings).segment();
   const bool readable = check.integrity == "ok";
   const bool to_recover =
@@ -144,9 +144,9 @@ int recover(const Common& common, bool dry_run) {
                 exit_code::failed);
   std::optional<DataDir> lock;
   if (!dry_run) lock.emplace(settings.server.data_dir);
-  const storage::RecoveryReport report =
-      storage::recover(file, now().wall, dry_run, settings.storage.fallback_dir,
-                       settings.session.resume_window.count());
+  const maintenance::RecoveryReport report =
+      maintenance::recover(file, now().wall, dry_run, settings.storage.fallback_dir,
+                           settings.session.resume_window.count());
   const bool damaged = !report.clean && report.integrity != "ok";
   if (common.as_json) {
     json attempts = json::array();
@@ -200,20 +200,20 @@ int recover(const Common& common, bool dry_run) {
 
 int list_deliveries(const Common& common, bool dead_only) {
   json list = json::array();
-  for (const storage::Delivery& one : store_of(common.settings()).undelivered(dead_only)) {
-    const storage::Message& message = one.message;
+  for (const store::Delivery& one : store_of(common.settings()).undelivered(dead_only)) {
+    const store::Message& message = one.message;
     list.push_back({{"message", message.public_id},
-                    {"type", to_string(message.kind)},
+                    {"type", store::to_string(message.kind)},
                     {"session_id", message.session_id},
                     {"attempt", message.attempt},
                     {"target", one.target},
-                    {"state", to_string(one.state)},
+                    {"state", store::to_string(one.state)},
                     {"tries", message.tries},
                     {"last_error", message.last_error}});
     if (common.as_json) continue;
-    std::cout << message.public_id << "  " << to_string(message.kind) << "  " << message.session_id
-              << "  " << one.target << "  " << to_string(one.state) << "  tries=" << message.tries
-              << "  " << printable(message.last_error) << "\n";
+    std::cout << message.public_id << "  " << store::to_string(message.kind) << "  "
+              << message.session_id << "  " << one.target << "  " << store::to_string(one.state)
+              << "  tries=" << message.tries << "  " << printable(message.last_error) << "\n";
   }
   if (common.as_json) print(list);
   return exit_code::ok;
@@ -232,4 +232,4 @@ int redrive_deliveries(const Common& common, const std::string& message) {
   return count == 0 && !message.empty() ? exit_code::not_found : exit_code::ok;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -5,10 +5,10 @@
 #include "server/app/command_line.hpp"
 #include "storage/maintenance/offline_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 /// Throws, and changes nothing, if a part of the store is missing.
-storage::OfflineStore store_of(const config::Settings& settings);
+maintenance::OfflineStore store_of(const config::Settings& settings);
 
 /// `data_dir`: the data directory; empty: the configured one.
 int backup(const Common& common, const std::string& data_dir, const std::string& file);
@@ -19,4 +19,4 @@ int recover(const Common& common, bool dry_run);
 int list_deliveries(const Common& common, bool dead_only);
 int redrive_deliveries(const Common& common, const std::string& message);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -14,7 +14,7 @@
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
@@ -94,4 +94,4 @@ DataDir::~DataDir() { ::close(lock_); }
 
 std::string DataDir::token_secret() const { return token_secret_in(path_); }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string>
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 class DataDir {
  public:
@@ -37,4 +37,4 @@ bool is_served(const std::filesystem::path& data_dir);
 /// The same secret, for `verbatim token`. Throws if it cannot be read or created.
 std::string token_secret_in(const std::filesystem::path& data_dir);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

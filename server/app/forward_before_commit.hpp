@@ -10,40 +10,41 @@
 
 #include "session/transcript/journal.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
-class ForwardBeforeCommit final : public session::Journal {
+class ForwardBeforeCommit final : public transcript::Journal {
  public:
-  explicit ForwardBeforeCommit(session::Journal& journal) : journal_(journal) {}
+  explicit ForwardBeforeCommit(transcript::Journal& journal) : journal_(journal) {}
 
-  session::Taken append(session::AttemptId attempt, TimeMs at,
-                        const session::Event& event) override {
+  transcript::Taken append(transcript::AttemptId attempt, TimeMs at,
+                           const transcript::Event& event) override {
     return long_durable(journal_.append(attempt, at, event));
   }
-  session::Taken settle(session::AttemptId attempt, const session::Turn& turn) override {
+  transcript::Taken settle(transcript::AttemptId attempt, const transcript::Turn& turn) override {
     return long_durable(journal_.settle(attempt, turn));
   }
-  session::Sequence close(session::AttemptId attempt, session::Ending ending) override {
+  transcript::Sequence close(transcript::AttemptId attempt, transcript::Ending ending) override {
     return journal_.close(attempt, std::move(ending));
   }
-  session::Sequence mark(session::AttemptId attempt, session::SessionStatus status) override {
+  transcript::Sequence mark(transcript::AttemptId attempt,
+                            transcript::SessionStatus status) override {
     return journal_.mark(attempt, status);
   }
-  session::Sequence suspend(session::AttemptId attempt,
-                            const session::Handover& handover) override {
+  transcript::Sequence suspend(transcript::AttemptId attempt,
+                               const transcript::Handover& handover) override {
     return journal_.suspend(attempt, handover);
   }
-  session::Sequence durable() const override { return journal_.durable(); }
+  transcript::Sequence durable() const override { return journal_.durable(); }
   bool failed() const override { return journal_.failed(); }
   bool crowded() const override { return journal_.crowded(); }
 
  private:
   /// Sequence 1 is durable: no attempt opens before the journal's first sequence is.
-  static session::Taken long_durable(session::Taken given) {
-    return {given.sequence == 0 ? session::Sequence{0} : session::Sequence{1}, given.bytes};
+  static transcript::Taken long_durable(transcript::Taken given) {
+    return {given.sequence == 0 ? transcript::Sequence{0} : transcript::Sequence{1}, given.bytes};
   }
 
-  session::Journal& journal_;
+  transcript::Journal& journal_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

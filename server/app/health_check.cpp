@@ -11,18 +11,18 @@
 #include "server/net/transport.hpp"
 #include "server/relay/upstream.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
 constexpr std::size_t answer_bytes_max = 64 * 1024;
 
-Awaitable<HealthAnswer> ask(Transport& stream, const std::string& request) {
+net::Awaitable<HealthAnswer> ask(net::Transport& stream, const std::string& request) {
   const auto [write_error, written] =
-      co_await asio::async_write(stream, asio::buffer(request), use_tuple);
+      co_await asio::async_write(stream, asio::buffer(request), net::use_tuple);
   if (write_error) co_return HealthAnswer{0, write_error.message()};
   std::string answer;
-  co_await asio::async_read(stream, asio::dynamic_buffer(answer, answer_bytes_max), use_tuple);
+  co_await asio::async_read(stream, asio::dynamic_buffer(answer, answer_bytes_max), net::use_tuple);
   HealthAnswer result;
   if (answer.starts_with("HTTP/1.1 ") && answer.size() >= 12) {
     result.status = std::atoi(answer.substr(9, 3).c_str());
@@ -32,14 +32,16 @@ Awaitable<HealthAnswer> ask(Transport& stream, const std::string& request) {
   co_return result;
 }
 
-Awaitable<void> connect_and_ask(Executor executor, Address address, HealthAnswer& result) {
-  asio::ip::basic_resolver<tcp, Executor> resolver(executor);
+net::Awaitable<void> connect_and_ask(net::Executor executor, Address address,
+                                     HealthAnswer& result) {
+  asio::ip::basic_resolver<net::tcp, net::Executor> resolver(executor);
   auto [resolve_error, found] =
-      co_await resolver.async_resolve(address.host, address.port, use_tuple);
-  Socket socket(executor);
+      co_await resolver.async_resolve(address.host, address.port, net::use_tuple);
+  net::Socket socket(executor);
   error_code failed = resolve_error;
   if (!failed) {
-    const auto [connect_error, endpoint] = co_await asio::async_connect(socket, found, use_tuple);
+    const auto [connect_error, endpoint] =
+        co_await asio::async_connect(socket, found, net::use_tuple);
     failed = connect_error;
   }
   if (failed) {
@@ -49,13 +51,13 @@ Awaitable<void> connect_and_ask(Executor executor, Address address, HealthAnswer
   const std::string request = "GET " + address.target + " HTTP/1.1\r\nHost: " + address.host +
                               "\r\nConnection: close\r\n\r\n";
   if (!address.tls) {
-    Transport stream(std::move(socket));
+    net::Transport stream(std::move(socket));
     result = co_await ask(stream, request);
     co_return;
   }
   asio::ssl::context context(asio::ssl::context::tls_client);
-  Transport stream(std::move(socket), context.native_handle());
-  if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
+  net::Transport stream(std::move(socket), context.native_handle());
+  if (const error_code tls_error = co_await stream.handshake(net::Transport::Role::client)) {
     result.detail = tls_error.message();
     co_return;
   }
@@ -77,4 +79,4 @@ HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit)
   return result;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 struct HealthAnswer {
   int status = 0;      ///< HTTP status; 0: no answer
@@ -16,4 +16,4 @@ struct HealthAnswer {
 /// machine, and uses only the status.
 HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -1,3 +1,3 @@
 #include "server/app/commands.hpp"
 
-int main(int argc, char** argv) { return verbatim::server::run_command_line(argc, argv); }
+int main(int argc, char** argv) { return verbatim::app::run_command_line(argc, argv); }

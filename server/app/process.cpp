@@ -9,7 +9,7 @@
 
 #include "base/files.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 void raise_file_limit() {
   rlimit limit{};
@@ -25,4 +25,4 @@ void write_ready_file(const std::filesystem::path& file, const std::string& url)
   write_file_atomically(file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

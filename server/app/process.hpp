@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 /// Raises the soft limit on open files to the hard limit. A session needs two sockets, so the usual
 /// soft limit of 1024 would be reached first.
@@ -19,4 +19,4 @@ int forbid_dumps();
 /// Writes the process id and the URL at which it now accepts connections. Empty path: does nothing.
 void write_ready_file(const std::filesystem::path& file, const std::string& url);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

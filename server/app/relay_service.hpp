@@ -8,78 +8,85 @@
 #include "server/api/router.hpp"
 #include "server/relay/realtime_endpoint.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 /// Operators' probes. They are answered even when other requests are refused.
 inline bool is_operators_path(const std::string& path) {
   return path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/version";
 }
 
-class RelayService final : public HttpService {
+class RelayService final : public net::HttpService {
  public:
-  RelayService(Api& api, const RealtimeEndpoint& realtime, Worker& worker, bool with_metrics)
+  RelayService(api::Api& api, const relay::RealtimeEndpoint& realtime, relay::Worker& worker,
+               bool with_metrics)
       : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
 
   /// Azure's clients put the provider's paths below /openai.
-  void canonicalise(HttpRequest& request) const override {
+  void canonicalise(net::HttpRequest& request) const override {
     constexpr std::string_view azure = "/openai";
     if (!request.path.starts_with(azure)) return;
-    if (is_realtime_path(request.path.substr(azure.size()))) request.path.erase(0, azure.size());
+    if (net::is_realtime_path(request.path.substr(azure.size())))
+      request.path.erase(0, azure.size());
   }
 
-  BodyVerdict judge_body(const HttpRequest& head) override { return api_.judge_body(head); }
+  net::BodyVerdict judge_body(const net::HttpRequest& head) override {
+    return api_.judge_body(head);
+  }
 
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
-  HttpResponse in_form_of(const std::string& path, HttpResponse refusal) override {
-    return server::in_form_of(path, std::move(refusal));
+  net::HttpResponse in_form_of(const std::string& path, net::HttpResponse refusal) override {
+    return api::in_form_of(path, std::move(refusal));
   }
 
-  Awaitable<HttpResponse> answer(HttpRequest request) override {
+  net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
     if (!with_metrics_ && request.path == "/metrics") {
-      co_return problem(404, "not found", "Metrics are served on metrics.listen.");
+      co_return net::problem(404, "not found", "Metrics are served on metrics.listen.");
     }
     co_return co_await api_.answer(std::move(request), worker_);
   }
 
-  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override {
+  net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest request,
+                                                 net::Transport transport) override {
     if (request.path != "/v1/realtime") {
       co_return Refused{
           std::move(transport),
-          openai_error(404, "not_found",
-                       "WebSockets are served at /v1/realtime, not at " + request.path + ".")};
+          net::openai_error(404, "not_found",
+                            "WebSockets are served at /v1/realtime, not at " + request.path + ".")};
     }
     co_return co_await realtime_.upgrade(std::move(request), std::move(transport), worker_);
   }
 
  private:
-  Api& api_;
-  const RealtimeEndpoint& realtime_;
-  Worker& worker_;
+  api::Api& api_;
+  const relay::RealtimeEndpoint& realtime_;
+  relay::Worker& worker_;
   bool with_metrics_;
 };
 
 /// For metrics.listen: serves the operators' probes and nothing else.
-class MetricsService final : public HttpService {
+class MetricsService final : public net::HttpService {
  public:
-  MetricsService(Api& api, Worker& worker) : api_(api), worker_(worker) {}
+  MetricsService(api::Api& api, relay::Worker& worker) : api_(api), worker_(worker) {}
 
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
 
-  Awaitable<HttpResponse> answer(HttpRequest request) override {
+  net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
     if (is_operators_path(request.path) || request.method == "OPTIONS") {
       co_return co_await api_.answer(std::move(request), worker_);
     }
-    co_return problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
+    co_return net::problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
   }
 
-  Awaitable<std::optional<Refused>> upgrade(HttpRequest, Transport transport) override {
-    co_return Refused{std::move(transport), openai_error(404, "not_found", "No WebSockets here.")};
+  net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest,
+                                                 net::Transport transport) override {
+    co_return Refused{std::move(transport),
+                      net::openai_error(404, "not_found", "No WebSockets here.")};
   }
 
  private:
-  Api& api_;
-  Worker& worker_;
+  api::Api& api_;
+  relay::Worker& worker_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -10,15 +10,15 @@
 #include "server/relay/access/misplaced_secret.hpp"
 #include "simulator/profile.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
-BuiltInProvider::BuiltInProvider(simulator::Options options, Executor control,
+BuiltInProvider::BuiltInProvider(simulator::Options options, net::Executor control,
                                  const config::Server& limits, Log& log)
     : metrics_(1),
       worker_(metrics_.tally(0)),
       service_({std::move(options), false, {}}, worker_, log),
-      listener_(std::move(control), {"127.0.0.1", 0}, nullptr, http_limits(limits),
-                connection_limits(limits), {{worker_.executor(), &service_}}, log) {
+      listener_(std::move(control), {"127.0.0.1", 0}, nullptr, net::http_limits(limits),
+                net::connection_limits(limits), {{worker_.executor(), &service_}}, log) {
   listener_.start();
 }
 
@@ -32,11 +32,11 @@ std::string BuiltInProvider::url() const {
 }
 
 int run_simulator(const SimulatorApp& options) {
-  Log log(options.log, without_secrets);
+  Log log(options.log, access::without_secrets);
   raise_file_limit();
   asio::io_context control{1};
-  Metrics metrics(1);
-  Worker worker(metrics.tally(0));
+  relay::Metrics metrics(1);
+  relay::Worker worker(metrics.tally(0));
   simulator::Options script;
   script.recordings_dir = options.recordings_dir;
   script.pace = options.pace;
@@ -44,18 +44,19 @@ int run_simulator(const SimulatorApp& options) {
   script.faults = options.faults;
   script.profile = options.profile;
   SimulatorService service({script, !options.profile.empty(), options.received_file}, worker, log);
-  ServerTls tls(options.tls.enabled ? server_context({options.tls.cert_file, options.tls.key_file})
-                                    : nullptr);
+  net::ServerTls tls(options.tls.enabled
+                         ? net::server_context({options.tls.cert_file, options.tls.key_file})
+                         : nullptr);
   const config::Server limits = config::Settings().server;
-  Listener listener(control.get_executor(), options.listen, options.tls.enabled ? &tls : nullptr,
-                    http_limits(limits), connection_limits(limits), {{worker.executor(), &service}},
-                    log);
+  net::Listener listener(control.get_executor(), options.listen,
+                         options.tls.enabled ? &tls : nullptr, net::http_limits(limits),
+                         net::connection_limits(limits), {{worker.executor(), &service}}, log);
   listener.start();
   const std::string url = listener.url();
   const std::string_view path = simulator::profile_named(options.profile).path;
   log.info("simulator.ready", {{"url", "ws" + url.substr(4) + std::string(path)}});
   write_ready_file(options.ready_file, url);
-  asio::basic_signal_set<Executor> signals(control.get_executor(), SIGTERM, SIGINT);
+  asio::basic_signal_set<net::Executor> signals(control.get_executor(), SIGTERM, SIGINT);
   signals.async_wait([&](error_code, int) {
     listener.stop();
     control.stop();
@@ -65,4 +66,4 @@ int run_simulator(const SimulatorApp& options) {
   return 0;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -12,7 +12,7 @@
 #include "server/relay/metrics.hpp"
 #include "server/relay/worker.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 /// Options of `verbatim simulate`, the simulated provider.
 struct SimulatorApp {
@@ -33,16 +33,16 @@ int run_simulator(const SimulatorApp& options);
 /// The built-in provider: its own listener on a loopback port, on its own thread.
 class BuiltInProvider {
  public:
-  BuiltInProvider(simulator::Options options, Executor control, const config::Server& limits,
+  BuiltInProvider(simulator::Options options, net::Executor control, const config::Server& limits,
                   Log& log);
   ~BuiltInProvider();
   std::string url() const;
 
  private:
-  Metrics metrics_;
-  Worker worker_;
+  relay::Metrics metrics_;
+  relay::Worker worker_;
   SimulatorService service_;
-  Listener listener_;
+  net::Listener listener_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

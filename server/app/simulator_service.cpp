@@ -10,7 +10,7 @@
 #include "server/relay/session_driver.hpp"
 #include "simulator/audio_append.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 namespace {
 
@@ -21,8 +21,8 @@ constexpr auto patience = std::chrono::seconds(10);
 /// One client of the simulated provider: a reader, and a writer that follows the script's timing.
 class Conversation {
  public:
-  Conversation(std::unique_ptr<Peer> peer, simulator::SimulatedConnection script,
-               ReceivedEvents& received, const Executor& executor)
+  Conversation(std::unique_ptr<net::Peer> peer, simulator::SimulatedConnection script,
+               ReceivedEvents& received, const net::Executor& executor)
       : peer_(std::move(peer)),
         script_(std::move(script)),
         received_(received),
@@ -30,7 +30,7 @@ class Conversation {
         event_(executor),
         loops_(executor) {}
 
-  Awaitable<void> run() {
+  net::Awaitable<void> run() {
     loops_.enter();
     asio::co_spawn(executor_, read(), [this](std::exception_ptr) {
       gone_ = true;
@@ -43,10 +43,10 @@ class Conversation {
   }
 
  private:
-  Awaitable<void> read() {
+  net::Awaitable<void> read() {
     while (true) {
-      const Received received = co_await peer_->read();
-      if (received.kind != Received::Kind::message) break;
+      const net::Received received = co_await peer_->read();
+      if (received.kind != net::Received::Kind::message) break;
       if (silent_) continue;
       received_.add(received.bytes);
       script_.on_message(received.bytes, now().mono_ms);
@@ -54,14 +54,14 @@ class Conversation {
     }
   }
 
-  Awaitable<error_code> send(const std::string& event, bool binary) {
-    const Outgoing one{&event, binary ? Frame::binary : Frame::text};
-    const Sent sent = peer_->send({&one, 1});
+  net::Awaitable<error_code> send(const std::string& event, bool binary) {
+    const net::Outgoing one{&event, binary ? net::Frame::binary : net::Frame::text};
+    const net::Sent sent = peer_->send({&one, 1});
     if (!sent.waits) co_return sent.ec;
     co_return co_await peer_->drain();
   }
 
-  Awaitable<void> play() {
+  net::Awaitable<void> play() {
     while (!gone_) {
       for (simulator::Action& action : script_.take(now().mono_ms)) {
         switch (action.kind) {
@@ -69,7 +69,7 @@ class Conversation {
             if (co_await send(action.payload, action.binary)) co_return;
             break;
           case simulator::Action::Kind::close: {
-            const Deadline deadline(executor_, patience, [this] { peer_->abort(); });
+            const net::Deadline deadline(executor_, patience, [this] { peer_->abort(); });
             co_await peer_->close(action.close_code, action.close_reason);
             co_return;
           }
@@ -82,17 +82,17 @@ class Conversation {
         if (gone_) co_return;
       }
       const auto due = silent_ ? std::nullopt : script_.next_due();
-      co_await event_.wait_until(due ? Clock::time_point(std::chrono::milliseconds(*due))
-                                     : Clock::time_point::max());
+      co_await event_.wait_until(due ? net::Clock::time_point(std::chrono::milliseconds(*due))
+                                     : net::Clock::time_point::max());
     }
   }
 
-  std::unique_ptr<Peer> peer_;
+  std::unique_ptr<net::Peer> peer_;
   simulator::SimulatedConnection script_;
   ReceivedEvents& received_;
-  Executor executor_;
-  AsyncEvent event_;
-  JoinCounter loops_;
+  net::Executor executor_;
+  net::AsyncEvent event_;
+  net::JoinCounter loops_;
   bool gone_ = false;
   bool silent_ = false;
 };
@@ -112,7 +112,7 @@ void ReceivedEvents::add(std::string_view event) {
   file_ << line << std::endl;
 }
 
-SimulatorService::SimulatorService(Setting setting, Worker& worker, Log& log)
+SimulatorService::SimulatorService(Setting setting, relay::Worker& worker, Log& log)
     : options_(std::move(setting.options)),
       profile_(simulator::profile_named(options_.profile)),
       door_(setting.door),
@@ -121,16 +121,17 @@ SimulatorService::SimulatorService(Setting setting, Worker& worker, Log& log)
       log_(log) {}
 
 /// The refusal of the profile's provider for this request, before a conversation begins.
-std::optional<HttpResponse> SimulatorService::refusal(const HttpRequest& request) const {
+std::optional<net::HttpResponse> SimulatorService::refusal(const net::HttpRequest& request) const {
   using Key = simulator::Profile::Key;
   if (!door_) return std::nullopt;
   if (request.path != profile_.path) {
-    return openai_error(404, "not_found", "This provider serves " + std::string(profile_.path));
+    return net::openai_error(404, "not_found",
+                             "This provider serves " + std::string(profile_.path));
   }
   for (const std::string_view name : profile_.parameters) {
     if (name.empty() || request.parameter(name)) continue;
-    return openai_error(400, "missing_required_parameter",
-                        "Missing query parameter: '" + std::string(name) + "'.");
+    return net::openai_error(400, "missing_required_parameter",
+                             "Missing query parameter: '" + std::string(name) + "'.");
   }
   const std::string_view authorization = request.header("Authorization");
   const bool keyed = profile_.key == Key::any ||
@@ -138,22 +139,22 @@ std::optional<HttpResponse> SimulatorService::refusal(const HttpRequest& request
                      (profile_.key == Key::basic && authorization.starts_with("Basic ")) ||
                      (profile_.key == Key::api_key_header && !request.header("api-key").empty());
   if (!keyed)
-    return openai_error(401, "invalid_api_key",
-                        "The API key is missing or not where this provider expects it.");
+    return net::openai_error(401, "invalid_api_key",
+                             "The API key is missing or not where this provider expects it.");
   return std::nullopt;
 }
 
-Awaitable<HttpResponse> SimulatorService::answer(HttpRequest request) {
+net::Awaitable<net::HttpResponse> SimulatorService::answer(net::HttpRequest request) {
   if (request.path == "/healthz") {
-    HttpResponse healthy;
+    net::HttpResponse healthy;
     healthy.body = R"({"status":"ok"})";
     co_return healthy;
   }
-  co_return openai_error(404, "not_found", "The simulated provider serves /v1/realtime only.");
+  co_return net::openai_error(404, "not_found", "The simulated provider serves /v1/realtime only.");
 }
 
-Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpRequest request,
-                                                                         Transport transport) {
+net::Awaitable<std::optional<net::HttpService::Refused>> SimulatorService::upgrade(
+    net::HttpRequest request, net::Transport transport) {
   if (auto refused = refusal(request)) co_return Refused{std::move(transport), *refused};
   const std::string model(request.parameter("model").value_or("gpt-realtime"));
   std::optional<simulator::SimulatedConnection> script;
@@ -168,14 +169,14 @@ Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpReq
     fault = error.what();
   }
   if (!script) {
-    co_return Refused{std::move(transport), openai_error(400, "invalid_model", fault)};
+    co_return Refused{std::move(transport), net::openai_error(400, "invalid_model", fault)};
   }
-  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
   const bool realtime = std::find(offered.begin(), offered.end(), "realtime") != offered.end();
-  WebSocketLimits limits;
+  net::WebSocketLimits limits;
   limits.message_bytes_max = message_bytes_max;
-  auto peer =
-      co_await accept_websocket(std::move(transport), request, realtime ? "realtime" : "", limits);
+  auto peer = co_await net::accept_websocket(std::move(transport), request,
+                                             realtime ? "realtime" : "", limits);
   if (!peer) co_return std::nullopt;
   log_.debug("simulator.connected", {{"model", model}});
   Conversation conversation(std::move(peer), std::move(*script), received_, worker_.executor());
@@ -183,4 +184,4 @@ Awaitable<std::optional<HttpService::Refused>> SimulatorService::upgrade(HttpReq
   co_return std::nullopt;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -14,7 +14,7 @@
 #include "simulator/profile.hpp"
 #include "simulator/simulated_connection.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 /// Writes each client event except audio to a file, one on a line, before the event is handled.
 class ReceivedEvents {
@@ -27,7 +27,7 @@ class ReceivedEvents {
   std::ofstream file_;
 };
 
-class SimulatorService final : public HttpService {
+class SimulatorService final : public net::HttpService {
  public:
   /// `door`: check path, parameters and key as the profile's provider does.
   struct Setting {
@@ -35,20 +35,21 @@ class SimulatorService final : public HttpService {
     bool door = false;
     std::filesystem::path received_file;
   };
-  SimulatorService(Setting setting, Worker& worker, Log& log);
+  SimulatorService(Setting setting, relay::Worker& worker, Log& log);
 
-  Awaitable<HttpResponse> answer(HttpRequest request) override;
-  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override;
+  net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override;
+  net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest request,
+                                                 net::Transport transport) override;
 
  private:
-  std::optional<HttpResponse> refusal(const HttpRequest& request) const;
+  std::optional<net::HttpResponse> refusal(const net::HttpRequest& request) const;
 
   simulator::Options options_;
   const simulator::Profile& profile_;
   bool door_;
   ReceivedEvents received_;
-  Worker& worker_;
+  relay::Worker& worker_;
   Log& log_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -5,20 +5,20 @@
 #include "base/clock.hpp"
 #include "server/app/data_dir.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 void StoreStart::require_whole(const config::Settings& settings) {
-  storage::require_whole_store(database_in(settings.server.data_dir),
-                               settings.storage.fallback_dir);
+  maintenance::require_whole_store(database_in(settings.server.data_dir),
+                                   settings.storage.fallback_dir);
 }
 
-storage::SqliteStoreOptions StoreStart::options() const {
+sqlite_store::SqliteStoreOptions StoreStart::options() const {
   const config::Journal& journal = settings_.journal;
-  storage::SqliteStoreOptions options;
+  sqlite_store::SqliteStoreOptions options;
   options.journal.file = database_;
   options.journal.durability = journal.durability == config::Durability::power
-                                   ? storage::Durability::power
-                                   : storage::Durability::process;
+                                   ? sqlite::Durability::power
+                                   : sqlite::Durability::process;
   options.journal.queue_bytes_max = journal.queue_bytes_max;
   options.journal.batch_rows_max = journal.batch_rows_max;
   options.journal.batch_bytes_max = journal.batch_bytes_max;
@@ -35,9 +35,9 @@ storage::SqliteStoreOptions StoreStart::options() const {
 }
 
 void StoreStart::recover() {
-  const storage::RecoveryReport report =
-      storage::recover(database_, now().wall, false, settings_.storage.fallback_dir,
-                       settings_.session.resume_window.count(), logs_);
+  const maintenance::RecoveryReport report =
+      maintenance::recover(database_, now().wall, false, settings_.storage.fallback_dir,
+                           settings_.session.resume_window.count(), logs_);
   suspended_ = report.suspended;
   for (const auto& one : report.attempts) {
     log_.warn("session.recovered", {{"session", one.session_id},
@@ -54,21 +54,21 @@ void StoreStart::recover() {
                               {"unreadable_rows", report.unreadable_rows}});
 }
 
-std::unique_ptr<storage::Store> StoreStart::open() {
+std::unique_ptr<store::Store> StoreStart::open() {
   auto store = open_store();
   store_ = store.get();
   return store;
 }
 
-std::unique_ptr<storage::SqliteStore> StoreStart::open_store() {
-  storage::require_whole_store(database_, settings_.storage.fallback_dir);
-  logs_ = storage::read_logs(database_, settings_.storage.fallback_dir);
+std::unique_ptr<sqlite_store::SqliteStore> StoreStart::open_store() {
+  maintenance::require_whole_store(database_, settings_.storage.fallback_dir);
+  logs_ = maintenance::read_logs(database_, settings_.storage.fallback_dir);
   for (bool ballast_given_up = false; true; ballast_given_up = true) {
     try {
       recover();
-      return std::make_unique<storage::SqliteStore>(options(), watch_, log_);
-    } catch (const storage::StorageError& error) {
-      if (error.failure() != storage::Failure::disk_full || !std::filesystem::exists(database_))
+      return std::make_unique<sqlite_store::SqliteStore>(options(), watch_, log_);
+    } catch (const store::StorageError& error) {
+      if (error.failure() != store::Failure::disk_full || !std::filesystem::exists(database_))
         throw;
       std::error_code none_there;
       if (ballast_given_up || !std::filesystem::remove(watch_.ballast(), none_there))
@@ -83,20 +83,20 @@ bool StoreStart::catch_up() {
   return true;
 }
 
-std::unique_ptr<storage::SqliteStore> StoreStart::open_without_room(
-    const storage::StorageError& why) {
+std::unique_ptr<sqlite_store::SqliteStore> StoreStart::open_without_room(
+    const store::StorageError& why) {
   log_.error("storage.trouble",
-             {{"state", to_string(storage::JournalState::unavailable)},
-              {"kind", to_string(why.failure())},
+             {{"state", store::to_string(store::JournalState::unavailable)},
+              {"kind", store::to_string(why.failure())},
               {"why", why.what()},
               {"now",
                "stored sessions can be read, but no new session is admitted; recovery runs and "
                "the journal opens as soon as the disk has free space"}});
-  storage::SqliteStoreOptions later = options();
+  sqlite_store::SqliteStoreOptions later = options();
   later.journal.begin_without = why;
   later.journal.prepare = [this] { recover(); };
   behind_ = true;
-  return std::make_unique<storage::SqliteStore>(std::move(later), watch_, log_);
+  return std::make_unique<sqlite_store::SqliteStore>(std::move(later), watch_, log_);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

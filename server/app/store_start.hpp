@@ -17,12 +17,12 @@
 #include "storage/maintenance/recovery.hpp"
 #include "storage/sqlite_store/sqlite_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::app {
 
 class StoreStart {
  public:
-  StoreStart(const config::Settings& settings, std::filesystem::path database, StorageWatch& watch,
-             Log& log)
+  StoreStart(const config::Settings& settings, std::filesystem::path database,
+             relay::StorageWatch& watch, Log& log)
       : settings_(settings), database_(std::move(database)), watch_(watch), log_(log) {}
 
   /// Throws, and changes nothing, if a part of the store is missing.
@@ -30,7 +30,7 @@ class StoreStart {
 
   /// Recovers the store and opens it. Throws StorageError if it cannot be used, or if there is none
   /// and no room to create one. The result must not outlive this object.
-  std::unique_ptr<storage::Store> open();
+  std::unique_ptr<store::Store> open();
 
   /// The disk has room again. Returns true once if the store was opened without it: its reads then
   /// begin anew, after a recovery.
@@ -40,18 +40,18 @@ class StoreStart {
 
  private:
   void recover();
-  storage::SqliteStoreOptions options() const;
-  std::unique_ptr<storage::SqliteStore> open_store();
-  std::unique_ptr<storage::SqliteStore> open_without_room(const storage::StorageError& why);
+  sqlite_store::SqliteStoreOptions options() const;
+  std::unique_ptr<sqlite_store::SqliteStore> open_store();
+  std::unique_ptr<sqlite_store::SqliteStore> open_without_room(const store::StorageError& why);
 
   const config::Settings& settings_;
   const std::filesystem::path database_;
-  StorageWatch& watch_;
+  relay::StorageWatch& watch_;
   Log& log_;
-  storage::StoreLogs logs_;  ///< as found before the store was opened
+  maintenance::StoreLogs logs_;  ///< as found before the store was opened
   std::size_t suspended_ = 0;
   std::atomic<bool> behind_{false};
-  storage::SqliteStore* store_ = nullptr;  ///< what open() has returned
+  sqlite_store::SqliteStore* store_ = nullptr;  ///< what open() has returned
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::app

@@ -10,7 +10,7 @@
 #include <utility>
 #include <variant>
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 void wait_for_bytes(Socket& socket, int bytes) {
@@ -86,4 +86,4 @@ std::string address_of(const Socket& socket) {
   return ec ? std::string() : plain_address(endpoint.address().to_string());
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -11,7 +11,7 @@
 #include "server/net/async.hpp"
 #include "server/net/proxies.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// The client that the header names, or `peer` if there is no header or the peer is not trusted.
 /// Reads only the header. Empty if the header is malformed or incomplete at the deadline; the
@@ -26,4 +26,4 @@ Awaitable<std::optional<Caller>> announced_caller(Socket& socket, Caller peer,
 /// Address of the other end; empty if the connection is gone.
 std::string address_of(const Socket& socket);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

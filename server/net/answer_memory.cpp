@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 AnswerMemory::AnswerMemory(std::size_t bytes_max)
     : bytes_max_(bytes_max),
@@ -59,4 +59,4 @@ void AnswerMemory::give_back(Share& share) {
   hold(share, 0);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -25,7 +25,7 @@
 #include "base/line_limit.hpp"
 #include "server/net/memory_parts.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class AnswerMemory {
  public:
@@ -81,4 +81,4 @@ class AnswerMemory {
   LineLimit line_{1, refusal_lines_interval};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -14,10 +14,15 @@
 #include <chrono>
 #include <memory>
 
-namespace verbatim::server {
+namespace verbatim {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+
+}  // namespace verbatim
+
+namespace verbatim::net {
+
 using tcp = asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
@@ -101,4 +106,4 @@ class Deadline {
   std::shared_ptr<bool> armed_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 BodyMemory::BodyMemory(std::size_t bytes_max, std::size_t largest)
     : bytes_max_(std::max(bytes_max, 4 * largest)),
@@ -52,4 +52,4 @@ void BodyMemory::give_back(Share& share) {
   if (users->second == 0) held_by_user_.erase(users);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -20,7 +20,7 @@
 #include "base/line_limit.hpp"
 #include "server/net/memory_parts.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class BodyMemory {
  public:
@@ -72,4 +72,4 @@ class BodyMemory {
   LineLimit line_{1, refusal_lines_interval};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

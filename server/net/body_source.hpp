@@ -9,7 +9,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class BodySource {
  public:
@@ -28,4 +28,4 @@ class BodySource {
   virtual void abandon(bool slow) = 0;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -4,7 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -72,4 +72,4 @@ void BridgePeer::abort() {
 
 Clock::time_point BridgePeer::last_heard() const { return connection_->last_heard(); }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

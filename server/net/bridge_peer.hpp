@@ -13,7 +13,7 @@
 
 #include "server/net/peer.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class BridgePeer final : public Peer {
  public:
@@ -41,4 +41,4 @@ class BridgePeer final : public Peer {
   std::shared_ptr<AsyncEvent> released_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Why a connection was refused before anything was read from it.
 enum class ConnectionRefusal : std::uint8_t {
@@ -27,4 +27,4 @@ struct ConnectionCounts {
   }
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -4,7 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 struct Words {
@@ -238,4 +238,4 @@ void Connections::closed_idle() {
               "server.connections_per_address)"}});
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -29,7 +29,7 @@
 #include "server/net/connection_counts.hpp"
 #include "server/net/proxies.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class Connections : public std::enable_shared_from_this<Connections> {
  public:
@@ -137,4 +137,4 @@ class Connections : public std::enable_shared_from_this<Connections> {
 
 Connections::Limits connection_limits(const config::Server& settings);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

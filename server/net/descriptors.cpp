@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::optional<Descriptors::Lease> Descriptors::take_from(std::atomic<std::size_t
   return Lease(&taken, count);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

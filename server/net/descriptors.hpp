@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class Descriptors {
  public:
@@ -66,4 +66,4 @@ class Descriptors {
   std::atomic<std::size_t> refusing_{0};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -8,7 +8,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Calls `start(done)` and waits for `done(result)`. `done` may be called from any thread, once or
 /// never; the coroutine resumes on `executor`. Returns empty if there is no result by the deadline.
@@ -38,4 +38,4 @@ Awaitable<Result> from_callback(Executor executor, Start start) {
   co_return std::move(*result);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -22,7 +22,7 @@
 #include "server/net/read_message.hpp"
 #include "server/net/request_body.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace beast = boost::beast;
 namespace http = beast::http;
@@ -491,4 +491,4 @@ Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, Ac
   co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -19,7 +19,7 @@
 #include "server/net/proxies.hpp"
 #include "server/net/transport.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// See http_limits() in listener.hpp for the configured ones.
 struct HttpLimits {
@@ -87,4 +87,4 @@ struct AcceptTls {
 Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -7,7 +7,7 @@
 
 #include "base/url.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace http = boost::beast::http;
 
@@ -200,4 +200,4 @@ std::optional<HttpResponse> refuse_body(const HttpRequest& request) {
 
 bool expects_continue(const HttpRequest& request) { return !request.header("Expect").empty(); }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -17,7 +17,7 @@
 #include "server/net/http_message.hpp"
 #include "server/net/result.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 using RequestHead = boost::beast::http::request_header<>;
 
@@ -37,4 +37,4 @@ std::optional<HttpResponse> refuse_body(const HttpRequest& request);
 /// Whether the client waits for `100 Continue` before it sends the body.
 bool expects_continue(const HttpRequest& request);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -7,7 +7,7 @@
 #include "base/json/dump.hpp"
 #include "base/url.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -105,4 +105,4 @@ std::vector<std::string> split_list(std::string_view value) {
   return members;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

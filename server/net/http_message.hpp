@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class BodySource;
 
@@ -66,4 +66,4 @@ bool is_realtime_path(std::string_view path);
 std::vector<std::string> split_list(std::string_view value);
 bool equals_ignore_case(std::string_view a, std::string_view b);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -1,6 +1,6 @@
 #include "server/net/http_version.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -53,4 +53,4 @@ bool names_later_major_version(std::string_view bytes) {
   return !version.empty() && version[5] > '1';
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 enum class FirstLine { request, response };
 
@@ -18,4 +18,4 @@ void lower_minor_version(std::span<char> bytes, FirstLine kind);
 /// Whether the request line names a later major version. The answer to it is 505.
 bool names_later_major_version(std::string_view bytes);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

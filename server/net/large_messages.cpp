@@ -5,7 +5,7 @@
 
 #include "base/assert.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -183,4 +183,4 @@ void LargeMessages::Share::sent() {
   all_.serve();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

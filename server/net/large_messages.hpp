@@ -34,7 +34,7 @@
 
 #include "session/protocol/message_memory.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class LargeMessages {
  public:
@@ -57,7 +57,7 @@ class LargeMessages {
   using Owners = std::unordered_map<std::string, Owner>;
 
  public:
-  class Share final : public session::MessageMemory {
+  class Share final : public protocol::MessageMemory {
    public:
     /// `owner`: owner of the message; empty: no owner's limit applies.
     explicit Share(LargeMessages& all, const std::string& owner = {});
@@ -117,4 +117,4 @@ class LargeMessages {
   Owners owners_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -12,7 +12,7 @@
 
 #include "server/net/announced_caller.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -181,4 +181,4 @@ void Listener::turn_away_those_that_wait() {
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -17,7 +17,7 @@
 #include "server/net/descriptors.hpp"
 #include "server/net/http_connection.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Where a connection is served: a worker's executor, and the service on it.
 struct Target {
@@ -80,4 +80,4 @@ class Listener {
 
 HttpLimits http_limits(const config::Server& settings);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// All client tokens together get at most 1/clients_part, so that back ends always have the rest.
 inline constexpr std::size_t clients_part = 2;
@@ -15,4 +15,4 @@ inline constexpr std::size_t owners_part = 8;
 /// Between two log lines about refusals of one kind.
 inline constexpr std::chrono::seconds refusal_lines_interval{10};
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

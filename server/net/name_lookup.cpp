@@ -7,7 +7,7 @@
 #include <thread>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -67,4 +67,4 @@ Awaitable<Addresses> look_up(Executor executor, std::string host, std::string po
   co_return std::move(waiter.found);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -11,7 +11,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 struct Addresses {
   error_code error;
@@ -22,4 +22,4 @@ struct Addresses {
 Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
                              std::function<void()>& abort);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -13,7 +13,7 @@
 #include "server/net/async.hpp"
 #include "session/protocol/message_memory.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// A larger message is large: rare, and its memory is requested (server/net/large_messages.hpp).
 inline constexpr std::size_t small_message_bytes_max = 64 * 1024;
@@ -33,7 +33,7 @@ struct Received {
   std::string bytes;
   std::uint16_t close_code = 0;
   std::string reason;  ///< the close frame's reason, or the network error
-  std::shared_ptr<session::MessageMemory> memory =
+  std::shared_ptr<protocol::MessageMemory> memory =
       nullptr;  ///< memory of a large message; null for a small one
 };
 
@@ -74,4 +74,4 @@ class Peer {
   virtual Clock::time_point last_heard() const = 0;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 /// Removes quotes, brackets and the port, which some proxies add to an element of X-Forwarded-For.
@@ -165,16 +165,18 @@ bool says_tls(std::string_view rest) {
 }  // namespace
 
 std::optional<std::size_t> body_bytes(std::string_view head) {
-  if (head.size() < head_bytes || !head.starts_with(signature)) return std::nullopt;
+  if (head.size() < proxy_protocol::head_bytes || !head.starts_with(proxy_protocol::signature))
+    return std::nullopt;
   if (byte_at(head, 12) >> 4 != version_2) return std::nullopt;
   return number_at(head, 14);
 }
 
-std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer) {
-  const auto size = body_bytes(whole);
-  if (!size) return Bad{"does not have version 2"};
-  if (whole.size() < head_bytes + *size) return Bad{"is shorter than its length field says"};
-  const std::string_view body = whole.substr(head_bytes, *size);
+std::variant<Caller, proxy_protocol::Bad> read(std::string_view whole, const Caller& peer) {
+  const auto size = proxy_protocol::body_bytes(whole);
+  if (!size) return proxy_protocol::Bad{"does not have version 2"};
+  if (whole.size() < proxy_protocol::head_bytes + *size)
+    return proxy_protocol::Bad{"is shorter than its length field says"};
+  const std::string_view body = whole.substr(proxy_protocol::head_bytes, *size);
   Caller caller = peer;
   caller.proxied = true;
   switch (static_cast<Command>(byte_at(whole, 12) & 0xF)) {
@@ -183,13 +185,13 @@ std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer) {
     case Command::proxy:
       break;
     default:
-      return Bad{"has an unknown command"};
+      return proxy_protocol::Bad{"has an unknown command"};
   }
   const unsigned family = byte_at(whole, 13);
   const bool v4 = family == tcp_over_ipv4;
   if (!v4 && family != tcp_over_ipv6) return caller;  // a client without an Internet address
   const std::size_t addresses = v4 ? ipv4_bytes : ipv6_bytes;
-  if (body.size() < addresses) return Bad{"has no room for its addresses"};
+  if (body.size() < addresses) return proxy_protocol::Bad{"has no room for its addresses"};
   caller.address = plain_address(address_at(v4 ? AF_INET : AF_INET6, body));
   caller.secure = peer.secure || says_tls(body.substr(addresses));
   return caller;
@@ -197,4 +199,4 @@ std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer) {
 
 }  // namespace proxy_protocol
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

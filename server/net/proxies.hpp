@@ -15,7 +15,7 @@
 #include "config/network.hpp"
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// The client of a connection, as far as it is known.
 struct Caller {
@@ -68,8 +68,8 @@ struct Bad {
 };
 /// Reads a whole header (head and body). Returns its client, or `peer` if the proxy speaks for
 /// itself (LOCAL) or does not know the address.
-std::variant<Caller, Bad> read(std::string_view whole, const Caller& peer);
+std::variant<Caller, proxy_protocol::Bad> read(std::string_view whole, const Caller& peer);
 
 }  // namespace proxy_protocol
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

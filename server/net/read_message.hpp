@@ -13,7 +13,7 @@
 #include "server/net/http_version.hpp"
 #include "server/net/transport.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Limits a message's head. The parser's own header_limit applies only to one call: headers that
 /// arrive in separate pieces are accepted without end.
@@ -107,4 +107,4 @@ Awaitable<error_code> read_body(Transport& stream, boost::beast::flat_buffer& bu
   co_return ec;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

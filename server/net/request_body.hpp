@@ -17,7 +17,7 @@
 #include "server/net/async.hpp"
 #include "server/net/body_memory.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Beast's Body concept. A body that gets no memory ends with errc::not_enough_memory.
 struct RequestBody {
@@ -73,4 +73,4 @@ struct RequestBody {
   };
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

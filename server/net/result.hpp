@@ -8,7 +8,7 @@
 
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 template <class T>
 using Result = tl::expected<T, HttpResponse>;
@@ -16,4 +16,4 @@ using Result = tl::expected<T, HttpResponse>;
 /// `return Refusal(problem(...));` refuses.
 using Refusal = tl::unexpected<HttpResponse>;
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -13,7 +13,7 @@
 
 #include "server/net/from_callback.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 template <class Answer>
 class SingleFlight {
@@ -87,4 +87,4 @@ class SingleFlight {
   std::vector<std::function<void(Outcome)>> waiting_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -18,7 +18,7 @@
 #include "base/files.hpp"
 #include "config/settings.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -205,4 +205,4 @@ void expect_host(SSL* tls, const std::string& host) {
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -11,7 +11,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 struct CertificateFiles {
   std::filesystem::path certificate;
@@ -33,4 +33,4 @@ asio::ssl::context client_context(const std::filesystem::path& ca_file);
 /// Sends `host` as server name indication, and requires that the peer's certificate is for `host`.
 void expect_host(SSL* tls, const std::string& host);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 /// Size of a record and of the one buffer size, with OpenSSL's overhead.
@@ -63,4 +63,4 @@ void recycle_record_buffers() {
   CRYPTO_set_mem_functions(&openssl_malloc, &openssl_realloc, &openssl_free);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -3,9 +3,9 @@
 // next record of any connection.
 #pragma once
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Call once, before anything of OpenSSL is used. Has no effect afterwards.
 void recycle_record_buffers();
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -8,7 +8,7 @@
 #include <new>
 #include <optional>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace {
 
@@ -240,4 +240,4 @@ Awaitable<void> Transport::shut_down() {
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

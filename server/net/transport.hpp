@@ -29,7 +29,7 @@
 #include "server/net/async.hpp"
 #include "server/net/turns.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class Transport {
  public:
@@ -188,4 +188,4 @@ class Transport {
   std::unique_ptr<Line> line_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -12,7 +12,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 class Turns : public std::enable_shared_from_this<Turns> {
  public:
@@ -82,4 +82,4 @@ class Turns : public std::enable_shared_from_this<Turns> {
   std::deque<Waiter*> waiting_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

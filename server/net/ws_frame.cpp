@@ -7,7 +7,7 @@
 #include "base/simd.hpp"
 #include "base/utf8.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 constexpr std::uint8_t final_bit = 0x80;
@@ -250,4 +250,4 @@ FrameReader::Frame FrameReader::close_frame() {
   return frame;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// The end of the connection: a client masks what it sends, a server does not.
 enum class WsRole { client, server };
@@ -121,4 +121,4 @@ class FrameReader {
   std::string control_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -17,7 +17,7 @@
 #include "server/net/read_message.hpp"
 #include "session/protocol/error_code.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 namespace beast = boost::beast;
 namespace http = beast::http;
@@ -48,7 +48,7 @@ std::string refusal_code(std::string_view body) {
   const auto view = verbatim::json::View::of(body);
   const auto error = view["error"];
   const std::string code =
-      session::plain_code({error["code"], error["type"], error["status"], view["code"]});
+      protocol::plain_code({error["code"], error["type"], error["status"], view["code"]});
   return code == "other" ? std::string() : code;
 }
 
@@ -125,4 +125,4 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
                                      std::move(early));
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -10,7 +10,7 @@
 #include "server/net/http_message.hpp"
 #include "server/net/ws_peer.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 /// Answers an upgrade request with 101. Returns null if the connection broke, or the request has no
 /// key. The caller sets a deadline on the transport's socket.
@@ -34,4 +34,4 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     Transport transport, std::string host, std::string target, HeaderList headers,
     WebSocketLimits limits);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

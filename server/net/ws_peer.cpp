@@ -7,7 +7,7 @@
 #include <tuple>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::net {
 namespace {
 
 /// Size of the read buffer: a whole TLS record. All connections of a thread share one buffer, since
@@ -413,4 +413,4 @@ void WsPeer::abort() {
   if (room_) room_->event.notify();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

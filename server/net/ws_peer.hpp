@@ -17,7 +17,7 @@
 #include "server/net/transport.hpp"
 #include "server/net/ws_frame.hpp"
 
-namespace verbatim::server {
+namespace verbatim::net {
 
 struct WebSocketLimits {
   std::size_t message_bytes_max = 1024 * 1024;
@@ -99,4 +99,4 @@ class WsPeer final : public Peer {
   Clock::time_point due_ = Clock::time_point::max();  ///< deadline for the next MiB
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::net

@@ -9,32 +9,32 @@
 #include "session/protocol/audio_frame.hpp"
 #include "session/protocol/envelope.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
-Awaitable<Received> BinaryAudioPeer::read() {
-  Received got = co_await connection_->read();
-  if (got.kind == Received::Kind::binary) {
-    got.kind = Received::Kind::message;
+net::Awaitable<net::Received> BinaryAudioPeer::read() {
+  net::Received got = co_await connection_->read();
+  if (got.kind == net::Received::Kind::binary) {
+    got.kind = net::Received::Kind::message;
     got.bytes = dialect_.append_audio(got.bytes);
     if (got.memory) got.memory->resize(got.bytes.size());
   }
   co_return got;
 }
 
-Sent BinaryAudioPeer::send(std::span<const Outgoing> events) {
+net::Sent BinaryAudioPeer::send(std::span<const net::Outgoing> events) {
   std::deque<std::string> made;  // a deque: its elements never move
-  std::vector<Outgoing> converted;
+  std::vector<net::Outgoing> converted;
   // This client would take a provider's binary frame for audio.
   std::copy_if(events.begin(), events.end(), std::back_inserter(converted),
-               [](const Outgoing& event) { return event.frame == Frame::text; });
-  for (Outgoing& event : converted) {
-    if (auto audio = session::audio_frame(*event.bytes, dialect_)) {
-      event = {&made.emplace_back(std::move(*audio)), Frame::binary};
-    } else if (session::peek_type(*event.bytes) == "verbatim.session") {
-      event.bytes = &made.emplace_back(session::with_audio_frames(*event.bytes));
+               [](const net::Outgoing& event) { return event.frame == net::Frame::text; });
+  for (net::Outgoing& event : converted) {
+    if (auto audio = protocol::audio_frame(*event.bytes, dialect_)) {
+      event = {&made.emplace_back(std::move(*audio)), net::Frame::binary};
+    } else if (protocol::peek_type(*event.bytes) == "verbatim.session") {
+      event.bytes = &made.emplace_back(protocol::with_audio_frames(*event.bytes));
     }
   }
   return connection_->send(converted);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -9,28 +9,28 @@
 #include "server/net/peer.hpp"
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
-class BinaryAudioPeer final : public Peer {
+class BinaryAudioPeer final : public net::Peer {
  public:
   /// `dialect`: the protocol of the events.
-  BinaryAudioPeer(std::unique_ptr<Peer> connection, const session::ProviderDialect& dialect)
+  BinaryAudioPeer(std::unique_ptr<net::Peer> connection, const protocol::ProviderDialect& dialect)
       : connection_(std::move(connection)), dialect_(dialect) {}
 
-  Awaitable<Received> read() override;
-  Sent send(std::span<const Outgoing> events) override;
-  Awaitable<error_code> drain() override { return connection_->drain(); }
-  Awaitable<error_code> ping() override { return connection_->ping(); }
-  Awaitable<void> close(std::uint16_t code, std::string reason) override {
+  net::Awaitable<net::Received> read() override;
+  net::Sent send(std::span<const net::Outgoing> events) override;
+  net::Awaitable<error_code> drain() override { return connection_->drain(); }
+  net::Awaitable<error_code> ping() override { return connection_->ping(); }
+  net::Awaitable<void> close(std::uint16_t code, std::string reason) override {
     return connection_->close(code, std::move(reason));
   }
-  Awaitable<void> shut_down() override { return connection_->shut_down(); }
+  net::Awaitable<void> shut_down() override { return connection_->shut_down(); }
   void abort() override { connection_->abort(); }
-  Clock::time_point last_heard() const override { return connection_->last_heard(); }
+  net::Clock::time_point last_heard() const override { return connection_->last_heard(); }
 
  private:
-  std::unique_ptr<Peer> connection_;
-  const session::ProviderDialect& dialect_;
+  std::unique_ptr<net::Peer> connection_;
+  const protocol::ProviderDialect& dialect_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -6,27 +6,28 @@
 #include "server/net/from_callback.hpp"
 #include "session/transcript/close_reason.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
-Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                       std::unique_ptr<Peer> client, session::ClientReturn how,
-                       const std::string& credential_id, const Revocations& revocations,
-                       Worker& worker, std::chrono::milliseconds close_timeout) {
-  const auto released = std::make_shared<AsyncEvent>(worker.executor());
-  using Left = std::shared_ptr<std::unique_ptr<Peer>>;
-  const auto bridge = std::make_shared<std::unique_ptr<Peer>>(
-      std::make_unique<BridgePeer>(std::move(client), worker.executor(), released));
+net::Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
+                            std::unique_ptr<net::Peer> client, session::ClientReturn how,
+                            const std::string& credential_id,
+                            const access::Revocations& revocations, Worker& worker,
+                            std::chrono::milliseconds close_timeout) {
+  const auto released = std::make_shared<net::AsyncEvent>(worker.executor());
+  using Left = std::shared_ptr<std::unique_ptr<net::Peer>>;
+  const auto bridge = std::make_shared<std::unique_ptr<net::Peer>>(
+      std::make_unique<net::BridgePeer>(std::move(client), worker.executor(), released));
   const auto start = [&registry, &session_id, &how, &credential_id, bridge](auto done) {
     registry.join(session_id, std::move(*bridge), how, credential_id,
-                  [done](std::unique_ptr<Peer> left) mutable {
-                    done(std::make_shared<std::unique_ptr<Peer>>(std::move(left)));
+                  [done](std::unique_ptr<net::Peer> left) mutable {
+                    done(std::make_shared<std::unique_ptr<net::Peer>>(std::move(left)));
                   });
   };
-  const Left left = co_await from_callback<Left>(worker.executor(), start);
-  if (Peer* const alone = left->get()) {
-    const Deadline deadline(worker.executor(), close_timeout, [alone] { alone->abort(); });
+  const Left left = co_await net::from_callback<Left>(worker.executor(), start);
+  if (net::Peer* const alone = left->get()) {
+    const net::Deadline deadline(worker.executor(), close_timeout, [alone] { alone->abort(); });
     std::string reason("the conversation has just ended; come back");
-    co_await alone->close(session::close_code(session::CloseReason::server_shutdown),
+    co_await alone->close(transcript::close_code(transcript::CloseReason::server_shutdown),
                           std::move(reason));
     co_await alone->shut_down();
     left->reset();
@@ -35,4 +36,4 @@ Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
   co_await released->wait();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

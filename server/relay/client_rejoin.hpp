@@ -13,7 +13,7 @@
 #include "server/relay/worker.hpp"
 #include "session/realtime_session.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 /// Returns when the connection has ended. If the session has ended meanwhile, closes the client
 /// with 1012 (reconnect) within `close_timeout`.
@@ -23,9 +23,10 @@ namespace verbatim::server {
 /// `credential_id`: Principal::credential_id().
 /// `revocations`: checked after the client has joined.
 /// `worker`: the accepting worker.
-Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                       std::unique_ptr<Peer> client, session::ClientReturn how,
-                       const std::string& credential_id, const Revocations& revocations,
-                       Worker& worker, std::chrono::milliseconds close_timeout);
+net::Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
+                            std::unique_ptr<net::Peer> client, session::ClientReturn how,
+                            const std::string& credential_id,
+                            const access::Revocations& revocations, Worker& worker,
+                            std::chrono::milliseconds close_timeout);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

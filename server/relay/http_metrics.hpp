@@ -7,12 +7,13 @@
 #include "server/net/connection_counts.hpp"
 #include "server/net/large_messages.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class MetricsPage;
 
-void add_connection_metrics(MetricsPage& page, const ConnectionCounts& counts);
-void add_memory_metrics(MetricsPage& page, const LargeMessages::Counts& large_messages,
-                        const BodyMemory::Counts& bodies, const AnswerMemory::Counts& answers);
+void add_connection_metrics(MetricsPage& page, const net::ConnectionCounts& counts);
+void add_memory_metrics(MetricsPage& page, const net::LargeMessages::Counts& large_messages,
+                        const net::BodyMemory::Counts& bodies,
+                        const net::AnswerMemory::Counts& answers);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

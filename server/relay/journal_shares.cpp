@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 namespace {
 
 constexpr std::int64_t minute_ms = 60'000;
@@ -138,4 +138,4 @@ JournalShares::Share* JournalShares::largest(std::int64_t minute) const {
   return first.largest;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

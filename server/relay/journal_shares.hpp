@@ -26,7 +26,7 @@
 #include "session/budget.hpp"
 #include "session/pace.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class JournalShares {
  public:
@@ -93,4 +93,4 @@ class JournalShares {
   std::size_t forget_at_ = 0;  ///< number of accounts at which forget_idle() runs
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

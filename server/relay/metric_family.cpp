@@ -4,7 +4,7 @@
 
 #include <limits>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -70,4 +70,4 @@ prometheus::MetricFamily& MetricsPage::begin(const char* name, const char* help,
 
 std::string MetricsPage::text() const { return prometheus::TextSerializer().Serialize(families_); }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 
@@ -76,4 +76,4 @@ class MetricsPage {
   std::vector<prometheus::MetricFamily> families_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -8,7 +8,7 @@
 #include "server/net/connection_counts.hpp"
 #include "server/relay/tally.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class MetricsPage;
 
@@ -16,14 +16,14 @@ class Metrics {
  public:
   explicit Metrics(std::size_t workers) : tallies_(workers) {}
   Tally& tally(std::size_t worker) { return tallies_[worker]; }
-  ConnectionCounts& connection_counts() { return connections_; }
+  net::ConnectionCounts& connection_counts() { return connections_; }
 
   /// Any thread. `live_sessions`: those that run or whose client may come back.
   void add_metrics(MetricsPage& page, std::size_t live_sessions) const;
 
  private:
   std::vector<Tally> tallies_;
-  ConnectionCounts connections_;
+  net::ConnectionCounts connections_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -15,11 +15,11 @@
 #include "server/relay/client_rejoin.hpp"
 #include "session/relay_events.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
-using session::CloseReason;
+using transcript::CloseReason;
 
 /// A session's id in the registry, released by the destructor.
 class SessionPlace {
@@ -43,17 +43,18 @@ constexpr int descriptors_retry_seconds = 5;
 constexpr std::size_t journal_queue_shares = 16;
 constexpr std::size_t journal_share_min = 64 * 1024;
 
-HttpResponse retry_later(HttpResponse response, int seconds) {
+net::HttpResponse retry_later(net::HttpResponse response, int seconds) {
   response.headers.emplace_back("Retry-After", std::to_string(seconds));
   return response;
 }
 
 /// Owner of large messages: one user's conversations together, or each conversation of a back end.
-std::string owner_of(const RealtimeCall& call) {
+std::string owner_of(const access::RealtimeCall& call) {
   return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
 }
 
-session::SessionOptions session_options(const config::Settings& all, session::AttemptId attempt) {
+session::SessionOptions session_options(const config::Settings& all,
+                                        transcript::AttemptId attempt) {
   const config::Session& settings = all.session;
   session::SessionOptions options;
   options.idle_timeout_ms = settings.idle_timeout.count();
@@ -85,18 +86,18 @@ session::SessionOptions session_options(const config::Settings& all, session::At
 
 /// Owner of journaled bytes. A back end with its own key may act for many people: there each
 /// session id is an owner, also when it begins anew.
-std::string journal_owner(const RealtimeCall& call) {
+std::string journal_owner(const access::RealtimeCall& call) {
   return call.by_token ? "user " + call.user : "session " + call.session_id;
 }
 
 }  // namespace
 
-Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoint::take_place(
-    const RealtimeCall& call, Worker& worker) const {
+net::Awaitable<std::variant<RealtimeEndpoint::Admitted, net::HttpResponse>>
+RealtimeEndpoint::take_place(const access::RealtimeCall& call, Worker& worker) const {
   Registry& registry = parts_.registry;
   const std::string& session_id = call.session_id;
   const bool resumes = parts_.settings.session.resume_window.count() > 0;
-  const auto deadline = Clock::now() + 3 * parts_.settings.session.close_timeout;
+  const auto deadline = net::Clock::now() + 3 * parts_.settings.session.close_timeout;
   while (true) {
     const auto changed = registry.watch(session_id, worker.executor());
     switch (registry.admit(session_id, call.user)) {
@@ -104,12 +105,13 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
         co_return Admitted::begins;
       case Admission::draining:
         co_return retry_later(
-            openai_error(503, "server_shutting_down", "The server is restarting; come back."), 2);
+            net::openai_error(503, "server_shutting_down", "The server is restarting; come back."),
+            2);
       case Admission::full:
-        worker.tally().not_admitted(AdmissionLimit::sessions);
-        co_return retry_later(openai_error(503, "too_many_sessions",
-                                           "The server has as many sessions as it admits "
-                                           "(session.sessions_max)."),
+        worker.tally().not_admitted(access::AdmissionLimit::sessions);
+        co_return retry_later(net::openai_error(503, "too_many_sessions",
+                                                "The server has as many sessions as it admits "
+                                                "(session.sessions_max)."),
                               10);
       case Admission::busy:
         break;
@@ -117,12 +119,12 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
     const auto user = registry.user_of(session_id);
     if (!user) continue;  // it has just been released
     if (*user != call.user) {
-      co_return openai_error(404, "session_not_found", "There is no such session.");
+      co_return net::openai_error(404, "session_not_found", "There is no such session.");
     }
-    if (Clock::now() >= deadline) {
-      co_return retry_later(openai_error(409, "session_busy",
-                                         "The session is still being closed on another "
-                                         "connection."),
+    if (net::Clock::now() >= deadline) {
+      co_return retry_later(net::openai_error(409, "session_busy",
+                                              "The session is still being closed on another "
+                                              "connection."),
                             2);
     }
     // Two connections of one session: the newer one wins.
@@ -132,92 +134,98 @@ Awaitable<std::variant<RealtimeEndpoint::Admitted, HttpResponse>> RealtimeEndpoi
       co_return Admitted::joins;
     }
     // It is being opened or closed.
-    co_await changed->wait_until(std::min(deadline, Clock::now() + std::chrono::seconds(1)));
+    co_await changed->wait_until(std::min(deadline, net::Clock::now() + std::chrono::seconds(1)));
   }
 }
 
 /// Refuses secrets in the URL: it is stored and logged, and its model is sent to the provider.
-std::optional<HttpResponse> RealtimeEndpoint::refuse_secrets(const RealtimeCall& call) const {
+std::optional<net::HttpResponse> RealtimeEndpoint::refuse_secrets(
+    const access::RealtimeCall& call) const {
   if (!parts_.ids.admits(call.session_id))
-    return openai_error(400, "invalid_session_id", "'session'" + std::string(IdGuard::why));
+    return net::openai_error(400, "invalid_session_id",
+                             "'session'" + std::string(access::IdGuard::why));
   if (!parts_.ids.admits(call.model))
-    return openai_error(400, "invalid_model", "'model'" + std::string(IdGuard::why));
+    return net::openai_error(400, "invalid_model", "'model'" + std::string(access::IdGuard::why));
   return std::nullopt;
 }
 
-Awaitable<std::variant<RealtimeEndpoint::Token, HttpResponse>> RealtimeEndpoint::token_of(
-    const RealtimeCall& call, Worker& worker) const {
+net::Awaitable<std::variant<RealtimeEndpoint::Token, net::HttpResponse>> RealtimeEndpoint::token_of(
+    const access::RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
   const std::int64_t window = parts_.settings.session.resume_window.count();
   const auto start = [&](auto done) {
-    parts_.store.judge_token(use_of(*call.token, call.session_id), {now().wall, window}, done);
+    parts_.store.judge_token(access::use_of(*call.token, call.session_id), {now().wall, window},
+                             done);
   };
-  auto found = co_await from_callback<storage::StoreResult<storage::TokenStanding>>(
+  auto found = co_await net::from_callback<store::StoreResult<store::TokenStanding>>(
       worker.executor(), start);
   if (!found) {
     parts_.log.error("store.read_failed", {{"why", found.error().what()}});
-    co_return openai_error(503, "storage_unavailable",
-                           "The session's configuration cannot be read.");
+    co_return net::openai_error(503, "storage_unavailable",
+                                "The session's configuration cannot be read.");
   }
-  storage::TokenStanding& standing = *found;
-  if (const auto refused = refuse_opening(*call.token, call.token_expired, window > 0, standing))
-    co_return openai_error(refused->status, refused->code, refused->message);
+  store::TokenStanding& standing = *found;
+  if (const auto refused =
+          access::refuse_opening(*call.token, call.token_expired, window > 0, standing))
+    co_return net::openai_error(refused->status, refused->code, refused->message);
   if (!standing.stored) co_return Token();
-  if (!unseal_content(*standing.stored, call.token->content_key)) {
-    const AuthFailure gone = forgotten_token();
-    co_return openai_error(gone.status, gone.code, gone.message);
+  if (!access::unseal_content(*standing.stored, call.token->content_key)) {
+    const access::AuthFailure gone = access::forgotten_token();
+    co_return net::openai_error(gone.status, gone.code, gone.message);
   }
   co_return std::move(*standing.stored);
 }
 
-Awaitable<bool> RealtimeEndpoint::note_use(const RealtimeCall& call, Worker& worker) const {
+net::Awaitable<bool> RealtimeEndpoint::note_use(const access::RealtimeCall& call,
+                                                Worker& worker) const {
   const bool noted = call.token && !call.token->id.empty() && call.token->session_open &&
                      call.token->session_id != call.session_id;
   if (!noted) co_return true;
   const auto start = [&](auto done) {
     parts_.store.note_token_use(call.token->id, call.session_id, done);
   };
-  const auto outcome = co_await from_callback<storage::StoreResult<>>(worker.executor(), start);
+  const auto outcome = co_await net::from_callback<store::StoreResult<>>(worker.executor(), start);
   if (!outcome) parts_.log.error("client_secret.use_not_noted", {{"why", outcome.error().what()}});
   co_return outcome.has_value();
 }
 
-Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpRequest request,
-                                                                         Transport transport,
-                                                                         Worker& worker) const {
-  const auto refuse = [&](HttpResponse response) {
+net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgrade(
+    net::HttpRequest request, net::Transport transport, Worker& worker) const {
+  const auto refuse = [&](net::HttpResponse response) {
     worker.tally().upgrades_refused.add();
     parts_.log.repeated(Repeated::upgrade_refused,
                         {{"status", response.status}, {"remote", request.remote}});
-    return HttpService::Refused{std::move(transport), std::move(response)};
+    return net::HttpService::Refused{std::move(transport), std::move(response)};
   };
-  const auto not_admitted = [&](NotAdmitted refusal) {
+  const auto not_admitted = [&](access::NotAdmitted refusal) {
     if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
     return refuse(std::move(refusal.response));
   };
   if (auto refusal = parts_.admission_control.refuse_address(request.remote)) {
     co_return not_admitted(std::move(*refusal));
   }
-  auto examined = examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
+  auto examined =
+      access::examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
   if (!examined) co_return refuse(std::move(examined).error());
-  RealtimeCall call = *std::move(examined);
+  access::RealtimeCall call = *std::move(examined);
   if (auto refusal = refuse_secrets(call)) co_return refuse(std::move(*refusal));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
-    co_return refuse(
-        retry_later(openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
-                    storage_retry_seconds));
+    co_return refuse(retry_later(
+        net::openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
+        storage_retry_seconds));
   }
   auto token = co_await token_of(call, worker);
-  if (auto* refusal = std::get_if<HttpResponse>(&token)) co_return refuse(std::move(*refusal));
+  if (auto* refusal = std::get_if<net::HttpResponse>(&token)) co_return refuse(std::move(*refusal));
   call.transcription =
       call.transcription || parts_.upstream.dialect()
                                 .read_session(std::get<Token>(token).session_config_json)
                                 .transcribes;
   auto admitted = co_await take_place(call, worker);
-  if (auto* refusal = std::get_if<HttpResponse>(&admitted)) co_return refuse(std::move(*refusal));
+  if (auto* refusal = std::get_if<net::HttpResponse>(&admitted))
+    co_return refuse(std::move(*refusal));
   const auto unnoted = [] {
     return retry_later(
-        openai_error(503, "storage_failure", "The use of the token cannot be recorded."),
+        net::openai_error(503, "storage_failure", "The use of the token cannot be recorded."),
         storage_retry_seconds);
   };
   if (std::get<Admitted>(admitted) == Admitted::joins) {
@@ -233,28 +241,30 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   const SessionPlace place(parts_.registry, call.session_id);
   if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
     co_return not_admitted(
-        {retry_later(openai_error(429, "journal_bytes_spent",
-                                  "This user has written the minute's allowance to the journal "
-                                  "(limits.journal_bytes_per_minute)."),
-                     static_cast<int>(wait_s)),
-         AdmissionLimit::journal_bytes});
+        {retry_later(
+             net::openai_error(429, "journal_bytes_spent",
+                               "This user has written the minute's allowance to the journal "
+                               "(limits.journal_bytes_per_minute)."),
+             static_cast<int>(wait_s)),
+         access::AdmissionLimit::journal_bytes});
   }
-  const auto descriptors = parts_.descriptors.take(Descriptors::of_a_conversation);
+  const auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation);
   if (!descriptors) {
-    worker.tally().not_admitted(AdmissionLimit::descriptors);
-    co_return refuse(retry_later(openai_error(503, "too_many_connections",
-                                              "The server has too few file descriptors for another "
-                                              "conversation."),
-                                 descriptors_retry_seconds));
+    worker.tally().not_admitted(access::AdmissionLimit::descriptors);
+    co_return refuse(
+        retry_later(net::openai_error(503, "too_many_connections",
+                                      "The server has too few file descriptors for another "
+                                      "conversation."),
+                    descriptors_retry_seconds));
   }
   auto entered = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
                                                          parts_.store, worker.executor());
-  if (auto* refusal = std::get_if<NotAdmitted>(&entered))
+  if (auto* refusal = std::get_if<access::NotAdmitted>(&entered))
     co_return not_admitted(std::move(*refusal));
-  const auto& users_place = std::get<AdmissionControl::Permit>(entered);
+  const auto& users_place = std::get<access::AdmissionControl::Permit>(entered);
   auto begun = co_await begin(call, std::get<Token>(token), worker);
-  if (auto* refusal = std::get_if<HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
-  const session::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
+  if (auto* refusal = std::get_if<net::HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
+  const transcript::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
   try {
     // The attempt goes on even if the token's use cannot be stored.
     co_await note_use(call, worker);
@@ -278,13 +288,13 @@ Awaitable<std::optional<HttpService::Refused>> RealtimeEndpoint::upgrade(HttpReq
   co_return std::nullopt;
 }
 
-Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint::begin(
-    const RealtimeCall& call, const Token& token, Worker& worker) const {
-  const auto unkept = [this, &call](const storage::StorageError& error) {
+net::Awaitable<std::variant<RealtimeEndpoint::Begun, net::HttpResponse>> RealtimeEndpoint::begin(
+    const access::RealtimeCall& call, const Token& token, Worker& worker) const {
+  const auto unkept = [this, &call](const store::StorageError& error) {
     parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
-    return retry_later(
-        openai_error(503, "storage_failure", "The transcript could not be saved; see /readyz."),
-        storage_retry_seconds);
+    return retry_later(net::openai_error(503, "storage_failure",
+                                         "The transcript could not be saved; see /readyz."),
+                       storage_retry_seconds);
   };
   auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
   if (!left) co_return unkept(left.error());
@@ -296,10 +306,10 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
   }
   const bool expired = call.token && call.token->expires_at_s * 1000 <= now().wall;
   if (expired) {
-    const AuthFailure refused = expired_token();
-    co_return openai_error(refused.status, refused.code, refused.message);
+    const access::AuthFailure refused = access::expired_token();
+    co_return net::openai_error(refused.status, refused.code, refused.message);
   }
-  storage::AttemptSpec spec;
+  store::AttemptSpec spec;
   spec.session_id = call.session_id;
   spec.user = call.user;
   spec.metadata = call.metadata_json;
@@ -309,45 +319,44 @@ Awaitable<std::variant<RealtimeEndpoint::Begun, HttpResponse>> RealtimeEndpoint:
     spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
   spec.now = now().wall;
   const auto start = [&](auto done) { parts_.store.open_attempt(std::move(spec), done); };
-  const auto opened = co_await from_callback<storage::StoreResult<storage::OpenedAttempt>>(
+  const auto opened = co_await net::from_callback<store::StoreResult<store::OpenedAttempt>>(
       worker.executor(), start);
   if (opened) co_return Begun{*opened, std::nullopt};
-  if (opened.error().failure() == storage::Failure::not_found)
-    co_return openai_error(404, "session_not_found", "There is no such session.");
+  if (opened.error().failure() == store::Failure::not_found)
+    co_return net::openai_error(404, "session_not_found", "There is no such session.");
   co_return unkept(opened.error());
 }
 
-Awaitable<std::unique_ptr<Peer>> RealtimeEndpoint::accept(const RealtimeCall& call,
-                                                          const HttpRequest& request,
-                                                          Transport transport,
-                                                          Worker& worker) const {
+net::Awaitable<std::unique_ptr<net::Peer>> RealtimeEndpoint::accept(
+    const access::RealtimeCall& call, const net::HttpRequest& request, net::Transport transport,
+    Worker& worker) const {
   const config::Settings& settings = parts_.settings;
-  WebSocketLimits limits;
+  net::WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
   limits.large = &parts_.large_messages;
   limits.large_owner = owner_of(call);
   limits.large_timeout = settings.server.large_message_timeout;
   const int descriptor = transport.socket().native_handle();
-  const Deadline deadline(worker.executor(), settings.server.handshake_timeout,
-                          [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
+  const net::Deadline deadline(worker.executor(), settings.server.handshake_timeout,
+                               [descriptor] { ::shutdown(descriptor, SHUT_RDWR); });
   // Limit the unsent bytes in the kernel. The rest stays in our queue, where it is counted and can
   // be sent again on another connection.
   const int waiting_bytes_max = 32 * 1024;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &waiting_bytes_max,
                sizeof waiting_bytes_max);
-  auto client = co_await accept_websocket(std::move(transport), request, call.protocol, limits);
+  auto client =
+      co_await net::accept_websocket(std::move(transport), request, call.protocol, limits);
   if (client && call.binary_audio)
     client = std::make_unique<BinaryAudioPeer>(std::move(client), parts_.upstream.dialect());
   co_return client;
 }
 
-std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& call, Begun begun,
-                                                            Token token,
-                                                            std::shared_ptr<UserAccount> account,
-                                                            std::unique_ptr<Peer> client,
-                                                            Worker& worker) const {
+std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
+    const access::RealtimeCall& call, Begun begun, Token token,
+    std::shared_ptr<access::UserAccount> account, std::unique_ptr<net::Peer> client,
+    Worker& worker) const {
   const config::Settings& settings = parts_.settings;
-  const storage::OpenedAttempt& opened = begun.opened;
+  const store::OpenedAttempt& opened = begun.opened;
   session::SessionOptions options = session_options(settings, opened.attempt);
   options.provider = &parts_.upstream.dialect();
   options.session_config_json = std::move(token.session_config_json);
@@ -358,13 +367,13 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   options.budget.shared_journal = std::move(part.journal);
   options.users_pace = std::move(part.pace);
   options.secrets = secrets_;
-  apply_terms(settings, token.terms_json, options);
+  access::apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};
   session::RealtimeSession session(std::move(identity), std::move(options), parts_.journal, now());
   if (begun.taken) {
     session.take_up(std::move(begun.taken->transcript),
-                    session::SessionSettings::from_json(std::move(begun.taken->settings_json)),
+                    protocol::SessionSettings::from_json(std::move(begun.taken->settings_json)),
                     now());
     session.client_returned({call.after, call.extension_events, call.dialect}, now());
   }
@@ -398,9 +407,9 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(const RealtimeCall& 
   return driver;
 }
 
-Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
-                                           std::unique_ptr<SessionDriver> driver,
-                                           Worker& worker) const {
+net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call,
+                                                std::unique_ptr<SessionDriver> driver,
+                                                Worker& worker) const {
   const bool welcome = parts_.registry.attach(call.session_id, worker, *driver);
   if (parts_.revocations.contains(call.credential_id))
     driver->credential_revoked(call.credential_id);
@@ -415,7 +424,7 @@ Awaitable<void> RealtimeEndpoint::converse(const RealtimeCall& call,
   report_end(call, *driver, worker);
 }
 
-void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver& driver,
+void RealtimeEndpoint::report_end(const access::RealtimeCall& call, const SessionDriver& driver,
                                   Worker& worker) const {
   const session::RealtimeSession& done = driver.session();
   const auto attempt = done.identity().attempt_number;
@@ -426,12 +435,13 @@ void RealtimeEndpoint::report_end(const RealtimeCall& call, const SessionDriver&
   const auto& outcome = done.outcome();
   worker.tally().session_ended(done.reason(), outcome.turn_counts);
   worker.tally().session_used(outcome.used, done.budget());
-  parts_.log.info("session.ended", {{"session", call.session_id},
-                                    {"attempt", attempt},
-                                    {"reason", to_string(done.reason())},
-                                    {"why", detail_from_client(done.reason()) ? "" : done.why()},
-                                    {"turns", outcome.turns},
-                                    {"complete", outcome.complete}});
+  parts_.log.info("session.ended",
+                  {{"session", call.session_id},
+                   {"attempt", attempt},
+                   {"reason", transcript::to_string(done.reason())},
+                   {"why", transcript::detail_from_client(done.reason()) ? "" : done.why()},
+                   {"turns", outcome.turns},
+                   {"complete", outcome.complete}});
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -29,23 +29,23 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/admission_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 struct RealtimeParts {
   const config::Settings& settings;
-  const Reloadable<const Authenticator>& authenticator;
+  const Reloadable<const access::Authenticator>& authenticator;
   const Upstream& upstream;
-  storage::AdmissionStore& store;
-  session::Journal& journal;
+  store::AdmissionStore& store;
+  transcript::Journal& journal;
   const StorageWatch& storage;
   Registry& registry;
-  const Revocations& revocations;
+  const access::Revocations& revocations;
   SuspendedSessions& suspended;
-  AdmissionControl& admission_control;
+  access::AdmissionControl& admission_control;
   JournalShares& journal_shares;
-  Descriptors& descriptors;
-  LargeMessages& large_messages;
-  const IdGuard& ids;
+  net::Descriptors& descriptors;
+  net::LargeMessages& large_messages;
+  const access::IdGuard& ids;
   TapSources taps;  ///< listen to every conversation; null: not configured
   Log& log;
 };
@@ -55,44 +55,50 @@ class RealtimeEndpoint {
   explicit RealtimeEndpoint(RealtimeParts parts)
       : parts_(parts), origins_(parts.settings.server), secrets_(parts.upstream.secrets()) {}
 
-  Awaitable<std::optional<HttpService::Refused>> upgrade(HttpRequest request, Transport transport,
-                                                         Worker& worker) const;
+  net::Awaitable<std::optional<net::HttpService::Refused>> upgrade(net::HttpRequest request,
+                                                                   net::Transport transport,
+                                                                   Worker& worker) const;
 
  private:
   /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
-  Awaitable<std::variant<Admitted, HttpResponse>> take_place(const RealtimeCall& call,
-                                                             Worker& worker) const;
+  net::Awaitable<std::variant<Admitted, net::HttpResponse>> take_place(
+      const access::RealtimeCall& call, Worker& worker) const;
   /// A conversation that is new, or that the previous process has suspended.
   struct Begun {
-    storage::OpenedAttempt opened;
-    std::optional<storage::ResumedAttempt> taken;
+    store::OpenedAttempt opened;
+    std::optional<store::ResumedAttempt> taken;
   };
-  Awaitable<std::unique_ptr<Peer>> accept(const RealtimeCall& call, const HttpRequest& request,
-                                          Transport transport, Worker& worker) const;
-  std::optional<HttpResponse> refuse_secrets(const RealtimeCall& call) const;
+  net::Awaitable<std::unique_ptr<net::Peer>> accept(const access::RealtimeCall& call,
+                                                    const net::HttpRequest& request,
+                                                    net::Transport transport, Worker& worker) const;
+  std::optional<net::HttpResponse> refuse_secrets(const access::RealtimeCall& call) const;
   /// The stored content of the client's token; empty without a token. A refusal if the token may
   /// not open the session.
-  using Token = storage::ClientToken;
-  Awaitable<std::variant<Token, HttpResponse>> token_of(const RealtimeCall& call,
-                                                        Worker& worker) const;
+  using Token = store::ClientToken;
+  net::Awaitable<std::variant<Token, net::HttpResponse>> token_of(const access::RealtimeCall& call,
+                                                                  Worker& worker) const;
   /// Stores that a token for any session of its user is used for this one. Returns false if the
   /// store cannot write it.
-  Awaitable<bool> note_use(const RealtimeCall& call, Worker& worker) const;
-  Awaitable<std::variant<Begun, HttpResponse>> begin(const RealtimeCall& call, const Token& token,
-                                                     Worker& worker) const;
+  net::Awaitable<bool> note_use(const access::RealtimeCall& call, Worker& worker) const;
+  net::Awaitable<std::variant<Begun, net::HttpResponse>> begin(const access::RealtimeCall& call,
+                                                               const Token& token,
+                                                               Worker& worker) const;
   /// Not a coroutine: its temporaries would stay in memory as long as the conversation.
-  std::unique_ptr<SessionDriver> driver_for(const RealtimeCall& call, Begun begun, Token token,
-                                            std::shared_ptr<UserAccount> account,
-                                            std::unique_ptr<Peer> client, Worker& worker) const;
-  Awaitable<void> converse(const RealtimeCall& call, std::unique_ptr<SessionDriver> driver,
-                           Worker& worker) const;
-  void report_end(const RealtimeCall& call, const SessionDriver& driver, Worker& worker) const;
+  std::unique_ptr<SessionDriver> driver_for(const access::RealtimeCall& call, Begun begun,
+                                            Token token,
+                                            std::shared_ptr<access::UserAccount> account,
+                                            std::unique_ptr<net::Peer> client,
+                                            Worker& worker) const;
+  net::Awaitable<void> converse(const access::RealtimeCall& call,
+                                std::unique_ptr<SessionDriver> driver, Worker& worker) const;
+  void report_end(const access::RealtimeCall& call, const SessionDriver& driver,
+                  Worker& worker) const;
 
   RealtimeParts parts_;
-  OriginRules origins_;
-  std::shared_ptr<const session::SecretFilter>
+  access::OriginRules origins_;
+  std::shared_ptr<const protocol::SecretFilter>
       secrets_;  ///< to remove from the provider's messages
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -8,25 +8,25 @@
 
 #include "session/protocol/message_kind.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
-using session::CloseReason;
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
+using transcript::CloseReason;
 
-bool is_end(const Received& received) {
+bool is_end(const net::Received& received) {
   switch (received.kind) {
-    case Received::Kind::message:
-    case Received::Kind::binary:
-    case Received::Kind::too_slow:
-    case Received::Kind::too_big:
+    case net::Received::Kind::message:
+    case net::Received::Kind::binary:
+    case net::Received::Kind::too_slow:
+    case net::Received::Kind::too_big:
       return false;
-    case Received::Kind::closed:
-    case Received::Kind::failed:
-    case Received::Kind::bad_frame:
+    case net::Received::Kind::closed:
+    case net::Received::Kind::failed:
+    case net::Received::Kind::bad_frame:
       break;
   }
   return true;
@@ -35,7 +35,7 @@ bool is_end(const Received& received) {
 }  // namespace
 
 SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
-                             session::Journal& journal, std::unique_ptr<Peer> client,
+                             transcript::Journal& journal, std::unique_ptr<net::Peer> client,
                              const Upstream& upstream, DriverOptions options, Log& log)
     : worker_(worker),
       session_(std::move(session)),
@@ -52,7 +52,7 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
   if (client) add_client(std::move(client), options_.credential_id);
 }
 
-Awaitable<void> SessionDriver::run() {
+net::Awaitable<void> SessionDriver::run() {
   spawn(keep_time(), nullptr);
   act(session::Changes::all());
   co_await loops_.joined();
@@ -63,7 +63,7 @@ Awaitable<void> SessionDriver::run() {
   worker_.forget(*this);
 }
 
-void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& credential_id) {
+void SessionDriver::add_client(std::unique_ptr<net::Peer> peer, const std::string& credential_id) {
   Link& link = links_.emplace_back(worker_.executor());
   link.credential_id = credential_id;
   link.peer = std::move(peer);
@@ -72,14 +72,14 @@ void SessionDriver::add_client(std::unique_ptr<Peer> peer, const std::string& cr
   spawn(link, write_client(link));
 }
 
-bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
+bool SessionDriver::attach(std::unique_ptr<net::Peer>& client, const session::ClientReturn& how,
                            const std::string& credential_id) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
   session::Changes changes;
   try {
     changes = session_.client_returned(how, now());
-  } catch (const session::SpillError& error) {
+  } catch (const transcript::SpillError& error) {
     end(CloseReason::storage_failure, error.what());
     return false;
   }
@@ -89,12 +89,12 @@ bool SessionDriver::attach(std::unique_ptr<Peer>& client, const session::ClientR
   return true;
 }
 
-void SessionDriver::spawn(Link& link, Awaitable<void> loop) {
+void SessionDriver::spawn(Link& link, net::Awaitable<void> loop) {
   ++link.loops;
   spawn(std::move(loop), &link);
 }
 
-void SessionDriver::spawn(Awaitable<void> loop, Link* link) {
+void SessionDriver::spawn(net::Awaitable<void> loop, Link* link) {
   loops_.enter();
   try {
     asio::co_spawn(worker_.executor(), std::move(loop),
@@ -124,7 +124,7 @@ void SessionDriver::on_loop_exit(Link* link, const std::exception_ptr& bug) {
 }
 
 void SessionDriver::greet(std::string message) {
-  act(session_.greet({std::move(message), 0, session::MessageKind::other}));
+  act(session_.greet({std::move(message), 0, protocol::MessageKind::other}));
 }
 
 void SessionDriver::end(CloseReason reason, const std::string& why) {
@@ -188,16 +188,16 @@ void SessionDriver::on_settled() {
   if (!session_.settled()) return;
   settled_.notify();
   for (Link& link : links_) link.writable.notify();
-  if (abort_at_ != Clock::time_point::max()) return;
+  if (abort_at_ != net::Clock::time_point::max()) return;
   // At a server's stop, do not wait as long for a client that reads nothing.
   const bool server_stops =
       session_.suspended() || session_.reason() == CloseReason::server_shutdown;
-  abort_at_ = Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
+  abort_at_ = net::Clock::now() + (server_stops ? 1 : 2) * options_.close_timeout;
   time_.notify();
 }
 
 session::Changes SessionDriver::await_journal() {
-  const session::Sequence durable = journal_.durable();
+  const transcript::Sequence durable = journal_.durable();
   if (!session_.waits_for_journal(durable)) return {};
   if (!journal_.failed()) {
     worker_.await_journal(*this);
@@ -214,19 +214,19 @@ const session::Outbox* SessionDriver::outbox_of(const Link& link) const {
 
 // ---- The loops of a link -------------------------------------------------------------------
 
-Awaitable<void> SessionDriver::read_client(Link& link) {
+net::Awaitable<void> SessionDriver::read_client(Link& link) {
   while (!link.gone) {
     if (!wanted(link)) {
       co_await await_reading(link);
       continue;
     }
     link.begin_reading();
-    Received received = co_await link.peer->read();
+    net::Received received = co_await link.peer->read();
     link.reading = false;
     // So that a large message is not refused later.
-    if (received.bytes.size() > small_message_bytes_max && !wanted(link))
+    if (received.bytes.size() > net::small_message_bytes_max && !wanted(link))
       co_await await_reading(link);
-    if (received.kind == Received::Kind::bad_frame && !link.replaced) {
+    if (received.kind == net::Received::Kind::bad_frame && !link.replaced) {
       if (!session_.ended()) close_code_ = received.close_code;
       end(CloseReason::policy, "a frame broke the WebSocket protocol");
       co_return;
@@ -241,12 +241,12 @@ Awaitable<void> SessionDriver::read_client(Link& link) {
   }
 }
 
-Awaitable<void> SessionDriver::write_client(Link& link) {
+net::Awaitable<void> SessionDriver::write_client(Link& link) {
   const bool over = co_await write_loop(link);
   if (!over) co_return;
   if (link.replaced) {
     std::string newer("replaced by a newer connection");
-    co_await close(link, close_code(CloseReason::replaced), std::move(newer));
+    co_await close(link, transcript::close_code(CloseReason::replaced), std::move(newer));
     co_return;
   }
   if (link.farewell) {
@@ -258,12 +258,13 @@ Awaitable<void> SessionDriver::write_client(Link& link) {
   // An end that was not stored must not look like one that was.
   const bool kept = session_.kept();
   const CloseReason reason_sent = kept ? session_.reason() : CloseReason::storage_failure;
-  const std::uint16_t code = kept && close_code_ != 0 ? close_code_ : close_code(reason_sent);
-  std::string reason(to_string(reason_sent));
+  const std::uint16_t code =
+      kept && close_code_ != 0 ? close_code_ : transcript::close_code(reason_sent);
+  std::string reason(transcript::to_string(reason_sent));
   co_await close(link, code, std::move(reason));
 }
 
-Awaitable<void> SessionDriver::run_upstream(Link& link) {
+net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
   Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.abort = nullptr;
@@ -280,7 +281,7 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
         failure->why, now()));
     co_return;
   }
-  link.peer = std::move(std::get<std::unique_ptr<Peer>>(dialled));
+  link.peer = std::move(std::get<std::unique_ptr<net::Peer>>(dialled));
   const session::Changes opened = session_.upstream_opened(link.upstream, now());
   spawn(link, write_upstream(link));
   time_.notify();
@@ -291,9 +292,9 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
       continue;
     }
     link.begin_reading();
-    Received received = co_await link.peer->read();
+    net::Received received = co_await link.peer->read();
     link.reading = false;
-    if (received.bytes.size() > small_message_bytes_max && !wanted(link))
+    if (received.bytes.size() > net::small_message_bytes_max && !wanted(link))
       co_await await_reading(link);
     if (is_end(received)) {
       co_await finish(link, received);
@@ -303,8 +304,8 @@ Awaitable<void> SessionDriver::run_upstream(Link& link) {
   }
 }
 
-void SessionDriver::take_upstream(Link& link, Received& received) {
-  if (received.kind == Received::Kind::too_big) {
+void SessionDriver::take_upstream(Link& link, net::Received& received) {
+  if (received.kind == net::Received::Kind::too_big) {
     worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
     log_.warn("upstream.message_too_large",
               {{"session", session_.identity().session_id}, {"why", received.reason}});
@@ -312,23 +313,25 @@ void SessionDriver::take_upstream(Link& link, Received& received) {
     return;
   }
   if (!outbox_of(link)) return;  // another connection has replaced it; it is being closed
-  if (received.kind == Received::Kind::too_slow) {
+  if (received.kind == net::Received::Kind::too_slow) {
     abort(link, {false, 0, received.reason});
     return;
   }
-  const Frame frame = received.kind == Received::Kind::binary ? Frame::binary : Frame::text;
-  session::Message message =
-      frame == Frame::binary ? session::of_binary_frame(std::move(received.bytes), monotonic_us())
-                             : session::Message{std::move(received.bytes), monotonic_us(),
-                                                session::MessageKind::other};
+  const net::Frame frame =
+      received.kind == net::Received::Kind::binary ? net::Frame::binary : net::Frame::text;
+  protocol::Message message =
+      frame == net::Frame::binary
+          ? protocol::of_binary_frame(std::move(received.bytes), monotonic_us())
+          : protocol::Message{std::move(received.bytes), monotonic_us(),
+                              protocol::MessageKind::other};
   message.memory = std::move(received.memory);
   hide_secrets(message.bytes);
   const Moment at = now();
-  tap(session::Direction::to_client, message, frame, at);
+  tap(protocol::Direction::to_client, message, frame, at);
   act(session_.upstream_said(link.upstream, std::move(message), at));
 }
 
-Awaitable<void> SessionDriver::write_upstream(Link& link) {
+net::Awaitable<void> SessionDriver::write_upstream(Link& link) {
   const bool over = co_await write_loop(link);
   std::string no_reason;  // named, since g++ 12 loses a temporary made inside a co_await
   if (over) co_await close(link, 1000, std::move(no_reason));
@@ -339,9 +342,9 @@ void SessionDriver::hide_secrets(std::string& message) const {
   if (auto cut = options_.secrets->cut_error_event(message)) message = std::move(*cut);
 }
 
-void SessionDriver::tap(session::Direction direction, const session::Message& message, Frame frame,
-                        Moment at) {
+void SessionDriver::tap(protocol::Direction direction, const protocol::Message& message,
+                        net::Frame frame, Moment at) {
   for (const auto& tap : options_.taps) tap->on_message(direction, message, frame, at);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -26,7 +26,7 @@
 #include "server/relay/worker.hpp"
 #include "session/realtime_session.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 struct DriverOptions {
   std::chrono::milliseconds ping_interval{};
@@ -35,7 +35,7 @@ struct DriverOptions {
   std::string providers_messages;  ///< owner of the provider's large messages
   std::string model;               ///< requested by the client; empty: the configured one
   std::string credential_id;       ///< Principal::credential_id() of the client
-  std::shared_ptr<const session::SecretFilter> secrets;  ///< removed from the provider's errors
+  std::shared_ptr<const protocol::SecretFilter> secrets;  ///< removed from the provider's errors
 };
 
 class SessionDriver final : public JournalWaiter {
@@ -45,23 +45,23 @@ class SessionDriver final : public JournalWaiter {
   /// `journal`, `upstream`, `log`: must outlive the driver.
   /// `client`: null if the client is gone and `session` knows.
   /// `options`: see there.
-  SessionDriver(Worker& worker, session::RealtimeSession session, session::Journal& journal,
-                std::unique_ptr<Peer> client, const Upstream& upstream, DriverOptions options,
+  SessionDriver(Worker& worker, session::RealtimeSession session, transcript::Journal& journal,
+                std::unique_ptr<net::Peer> client, const Upstream& upstream, DriverOptions options,
                 Log& log);
 
   /// Runs the conversation to its end. Returns when its final record is durable (or the journal has
   /// failed) and all links are closed.
-  Awaitable<void> run();
+  net::Awaitable<void> run();
 
   // --- on this worker's thread ----------------------------------------------------------------
-  void end(session::CloseReason reason, const std::string& why);
+  void end(transcript::CloseReason reason, const std::string& why);
   void suspend(const std::string& why);
   void journal_moved() override;
   /// Sets the first message to the client.
   void greet(std::string message);
   /// Gives the session a returning client; the previous connection is closed with 4000. Returns
   /// false and leaves `client` alone if the conversation is over.
-  bool attach(std::unique_ptr<Peer>& client, const session::ClientReturn& how,
+  bool attach(std::unique_ptr<net::Peer>& client, const session::ClientReturn& how,
               const std::string& credential_id);
   /// Closes the client's connection with 3000 if it was admitted with this token or key; the
   /// session is detached.
@@ -72,34 +72,34 @@ class SessionDriver final : public JournalWaiter {
 
  private:
   // One for each direction of a link.
-  Awaitable<void> read_client(Link& link);
-  Awaitable<void> write_client(Link& link);
-  Awaitable<void> run_upstream(Link& link);
-  Awaitable<void> write_upstream(Link& link);
-  Awaitable<void> keep_time();
+  net::Awaitable<void> read_client(Link& link);
+  net::Awaitable<void> write_client(Link& link);
+  net::Awaitable<void> run_upstream(Link& link);
+  net::Awaitable<void> write_upstream(Link& link);
+  net::Awaitable<void> keep_time();
 
   /// Sends what may leave, as far as the connection accepts it at once.
   session::Changes send(Link& link);
   /// Waits until the link is to be read on: the queues have room, or the conversation has ended.
-  Awaitable<void> await_reading(Link& link);
+  net::Awaitable<void> await_reading(Link& link);
   /// Handles a message from the client while it is the session's client.
-  void take(Link& link, Received& received);
+  void take(Link& link, net::Received& received);
   /// Handles a message from the provider.
-  void take_upstream(Link& link, Received& received);
+  void take_upstream(Link& link, net::Received& received);
   /// Drains and pings a connection. Returns true when the link may be closed in order.
-  Awaitable<bool> write_loop(Link& link);
+  net::Awaitable<bool> write_loop(Link& link);
   /// The queue of messages for the link; null: nothing will be sent on it any more.
   const session::Outbox* outbox_of(const Link& link) const;
-  Awaitable<void> close(Link& link, std::uint16_t code, std::string reason,
-                        session::LinkEnd how = {});
+  net::Awaitable<void> close(Link& link, std::uint16_t code, std::string reason,
+                             session::LinkEnd how = {});
   /// Closes the client's connection because of a message from it; the client may return.
   void refuse(Link& link, std::uint16_t code, const char* error_code, std::string why);
   /// Whether to read: false while the queue of the other side or of the journal is full.
   bool wanted(const Link& link) const;
   bool may_send(const Link& link, const session::Outbox& outbox) const;
-  void add_client(std::unique_ptr<Peer> peer, const std::string& credential_id);
-  void spawn(Link& link, Awaitable<void> loop);
-  void spawn(Awaitable<void> loop, Link* link);
+  void add_client(std::unique_ptr<net::Peer> peer, const std::string& credential_id);
+  void spawn(Link& link, net::Awaitable<void> loop);
+  void spawn(net::Awaitable<void> loop, Link* link);
   void on_loop_exit(Link* link, const std::exception_ptr& bug);
   /// Detaches a link from the session; it gets a moment to be closed.
   void replace(Link& link);
@@ -118,36 +118,38 @@ class SessionDriver final : public JournalWaiter {
   void abort(Link& link, const session::LinkEnd& how);
   /// Closes a connection after an orderly end or our refusal: the peer gets time to read it and to
   /// disconnect.
-  Awaitable<void> shut_down(Link& link);
+  net::Awaitable<void> shut_down(Link& link);
   /// The end of a connection that we closed for a reason.
   static session::LinkEnd refused_end(const Link::Farewell& farewell);
   /// Handles the end that read() returned.
-  Awaitable<void> finish(Link& link, const Received& last);
+  net::Awaitable<void> finish(Link& link, const net::Received& last);
   /// Pings a silent peer and aborts a dead connection.
   void check_keepalive(Link& link);
-  static Clock::time_point heard(const Link& link);
-  Clock::time_point next_look(const Link& link) const;
+  static net::Clock::time_point heard(const Link& link);
+  net::Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
-  void tap(session::Direction direction, const session::Message& message, Frame frame, Moment now);
+  void tap(protocol::Direction direction, const protocol::Message& message, net::Frame frame,
+           Moment now);
   /// Removes secrets: a provider's error may repeat its key.
   void hide_secrets(std::string& message) const;
 
   Worker& worker_;
   session::RealtimeSession session_;
-  session::Journal& journal_;
+  transcript::Journal& journal_;
   const Upstream& upstream_;
   DriverOptions options_;
   Log& log_;
   std::list<Link>
       links_;  ///< includes links that are being closed; removed when their loops have ended
   Link* client_ = nullptr;
-  JoinCounter loops_;
-  AsyncEvent time_;
+  net::JoinCounter loops_;
+  net::AsyncEvent time_;
   std::int64_t awake_at_ms_ = 0;  ///< next check of the session's deadlines
-  AsyncEvent settled_;
+  net::AsyncEvent settled_;
   SessionReport report_;
   std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
-  Clock::time_point abort_at_ = Clock::time_point::max();  ///< end of the time for sending the rest
+  net::Clock::time_point abort_at_ =
+      net::Clock::time_point::max();  ///< end of the time for sending the rest
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -5,7 +5,7 @@
 
 #include "server/relay/session_driver.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 // ---- Sending -------------------------------------------------------------------------------
 
@@ -22,19 +22,19 @@ session::Changes SessionDriver::send(Link& link) {
   if (!outbox || !link.is_open() || link.closing) return {};
   const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
   while (!link.unsent && !link.failed && may_send(link, *outbox)) {
-    std::array<session::MessagePtr, events_max> messages;
-    std::array<Outgoing, events_max> events;
+    std::array<protocol::MessagePtr, events_max> messages;
+    std::array<net::Outgoing, events_max> events;
     std::size_t count = 0;
     std::size_t bytes = 0;
     do {
-      session::MessagePtr& message = messages[count];
+      protocol::MessagePtr& message = messages[count];
       message = link.is_client() ? session_.take_for_client() : session_.take_for(link.upstream);
       if (message->memory) link.leaving.messages.push_back(message->memory);
-      events[count++] = {&message->bytes, message->binary ? Frame::binary : Frame::text};
+      events[count++] = {&message->bytes, message->binary ? net::Frame::binary : net::Frame::text};
       bytes += message->bytes.size();
     } while (count < events_max && bytes < bytes_max && may_send(link, *outbox));
     try {
-      const Sent sent = link.peer->send({events.data(), count});
+      const net::Sent sent = link.peer->send({events.data(), count});
       link.unsent = sent.waits;
       link.failed = sent.ec;
     } catch (const std::bad_alloc&) {
@@ -46,7 +46,7 @@ session::Changes SessionDriver::send(Link& link) {
     if (!link.unsent) link.leaving.left();
     const std::int64_t sent_us = monotonic_us();
     for (std::size_t i = 0; i < count; ++i) {
-      const session::Message& message = *messages[i];
+      const protocol::Message& message = *messages[i];
       if (message.received_us == 0) continue;
       worker_.tally().relayed(way, message.kind, message.bytes.size(),
                               sent_us - message.received_us);
@@ -55,7 +55,7 @@ session::Changes SessionDriver::send(Link& link) {
   return session_.take_changes();
 }
 
-Awaitable<bool> SessionDriver::write_loop(Link& link) {
+net::Awaitable<bool> SessionDriver::write_loop(Link& link) {
   while (!link.gone && !link.failed) {
     const session::Outbox* const outbox = outbox_of(link);
     if (link.unsent) {
@@ -63,7 +63,7 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
       link.unsent = false;
       link.leaving.left();
     } else if (!outbox) {
-      if (link.abort_at == Clock::time_point::max()) replace(link);
+      if (link.abort_at == net::Clock::time_point::max()) replace(link);
       link.closing = true;
       co_return true;
     } else if (may_send(link, *outbox)) {
@@ -87,16 +87,16 @@ Awaitable<bool> SessionDriver::write_loop(Link& link) {
 
 void SessionDriver::replace(Link& link) {
   link.replaced = true;
-  link.abort_at = Clock::now() + 2 * options_.close_timeout;
+  link.abort_at = net::Clock::now() + 2 * options_.close_timeout;
   link.readable.notify();
   link.writable.notify();
   if (&link == client_) client_ = nullptr;
 }
 
-Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string reason,
-                                     session::LinkEnd how) {
-  const Deadline deadline(worker_.executor(), options_.close_timeout,
-                          [&link] { link.peer->abort(); });
+net::Awaitable<void> SessionDriver::close(Link& link, std::uint16_t code, std::string reason,
+                                          session::LinkEnd how) {
+  const net::Deadline deadline(worker_.executor(), options_.close_timeout,
+                               [&link] { link.peer->abort(); });
   co_await link.peer->close(code, std::move(reason));
   gone(link, how);
   co_await shut_down(link);
@@ -118,22 +118,22 @@ void SessionDriver::abort(Link& link, const session::LinkEnd& how) {
   gone(link, how);
 }
 
-Awaitable<void> SessionDriver::shut_down(Link& link) {
+net::Awaitable<void> SessionDriver::shut_down(Link& link) {
   if (std::exchange(link.hanging_up, true)) co_return;
-  const Deadline deadline(worker_.executor(), options_.close_timeout,
-                          [&link] { link.peer->abort(); });
+  const net::Deadline deadline(worker_.executor(), options_.close_timeout,
+                               [&link] { link.peer->abort(); });
   co_await link.peer->shut_down();
   link.peer->abort();
 }
 
-Awaitable<void> SessionDriver::finish(Link& link, const Received& last) {
+net::Awaitable<void> SessionDriver::finish(Link& link, const net::Received& last) {
   if (link.gone) co_return;  // it is being closed or was aborted: read() has nothing new
-  const bool failed = last.kind == Received::Kind::failed;
+  const bool failed = last.kind == net::Received::Kind::failed;
   if (failed) link.peer->abort();
   gone(link, link.farewell ? refused_end(*link.farewell)
-                           : session::LinkEnd{last.kind == Received::Kind::closed, last.close_code,
-                                              last.reason});
+                           : session::LinkEnd{last.kind == net::Received::Kind::closed,
+                                              last.close_code, last.reason});
   if (!failed) co_await shut_down(link);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -7,7 +7,7 @@
 #include "server/relay/metric_family.hpp"
 #include "server/relay/session_driver.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -38,8 +38,8 @@ constexpr MetricFamily<ErasureCounts> erasure_rows[] = {
 
 }  // namespace
 
-Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why why,
-                                 const std::string& by) {
+net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string& id, Why why,
+                                      const std::string& by) {
   Erased result;
   // The id is reserved, so that the session cannot be opened while it is erased.
   const Admission admission = co_await take_place(executor, id, why);
@@ -58,19 +58,19 @@ Awaitable<Erased> Erasure::erase(Executor executor, const std::string& id, Why w
 
 /// Removes the captured stream first: if the process ends in between, or it cannot be removed, the
 /// session can still be found and erased again.
-Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& id) {
+net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std::string& id) {
   Erased result;
   if (capture_) {
     const auto begin = [this, id](auto done) { capture_->erase(id, done); };
-    if (!co_await from_callback<bool>(executor, begin)) {
+    if (!co_await net::from_callback<bool>(executor, begin)) {
       log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
       result.outcome = Erased::Outcome::capture_failure;
       co_return result;
     }
   }
-  const storage::TokenClock clock{now().wall, resume_window_.count()};
+  const store::TokenClock clock{now().wall, resume_window_.count()};
   const auto start = [&](auto done) { sessions_.erase_session(id, clock, done); };
-  const auto erased = co_await from_callback<storage::StoreResult<bool>>(executor, start);
+  const auto erased = co_await net::from_callback<store::StoreResult<bool>>(executor, start);
   if (!erased) {
     result.error = erased.error();
     result.outcome = Erased::Outcome::storage_failure;
@@ -82,34 +82,35 @@ Awaitable<Erased> Erasure::erase_in_place(Executor executor, const std::string& 
 
 /// A final session may still be closing its connections; a request waits for that. The search for
 /// old sessions does not wait, since it comes again.
-Awaitable<Admission> Erasure::take_place(Executor executor, const std::string& id, Why why) {
-  const auto deadline = Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
+net::Awaitable<Admission> Erasure::take_place(net::Executor executor, const std::string& id,
+                                              Why why) {
+  const auto deadline = net::Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
   while (true) {
     const auto changed = registry_.watch(id, executor);
     const Admission admission = registry_.admit(id);
-    if (admission != Admission::busy || Clock::now() >= deadline) co_return admission;
+    if (admission != Admission::busy || net::Clock::now() >= deadline) co_return admission;
     if (co_await registry_.goes_on(id, executor)) co_return admission;
     co_await changed->wait_until(deadline);
   }
 }
 
-Awaitable<void> Erasure::keep_for(Executor executor, milliseconds retention) {
-  Timer timer(executor);
+net::Awaitable<void> Erasure::keep_for(net::Executor executor, milliseconds retention) {
+  net::Timer timer(executor);
   const auto interval = std::clamp(retention / 10, look_interval_min, look_interval_max);
   while (true) {
     const TimeMs before = now().wall - retention.count();
     co_await erase_ended_before(executor, before);
     timer.expires_after(interval);
-    co_await timer.async_wait(use_tuple);
+    co_await timer.async_wait(net::use_tuple);
   }
 }
 
-Awaitable<void> Erasure::erase_ended_before(Executor executor, TimeMs time) {
+net::Awaitable<void> Erasure::erase_ended_before(net::Executor executor, TimeMs time) {
   using Ids = std::vector<std::string>;
   const auto start = [&](auto done) {
     sessions_.sessions_ended_before(time, erased_at_a_look_max, {"the retention"}, done);
   };
-  const auto found = co_await from_callback<storage::StoreResult<Ids>>(executor, start);
+  const auto found = co_await net::from_callback<store::StoreResult<Ids>>(executor, start);
   if (!found) {
     log_.warn("retention.postponed", {{"why", found.error().what()}});
     co_return;
@@ -132,4 +133,4 @@ void Erasure::add_metrics(MetricsPage& page) const {
   page.add(erasure_rows, ErasureCounts{by_request_, by_retention_});
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -16,7 +16,7 @@
 #include "server/relay/traffic_capture.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class MetricsPage;
 
@@ -30,7 +30,7 @@ struct Erased {
     capture_failure  ///< the captured stream could not be removed; all other data is still there
   };
   Outcome outcome = Outcome::not_found;
-  std::optional<storage::StorageError> error;
+  std::optional<store::StorageError> error;
 };
 
 class Erasure {
@@ -41,7 +41,7 @@ class Erasure {
   /// `capture`: null if capture is off.
   /// `closing_max`: how long an ended session may take to close its connections.
   /// `resume_window`: how long an expired token stays valid after the end of its session.
-  Erasure(storage::SessionStore& sessions, Registry& registry, Capture* capture,
+  Erasure(store::SessionStore& sessions, Registry& registry, Capture* capture,
           config::milliseconds closing_max, config::milliseconds resume_window, Log& log)
       : sessions_(sessions),
         registry_(registry),
@@ -50,19 +50,20 @@ class Erasure {
         resume_window_(resume_window),
         log_(log) {}
 
-  Awaitable<Erased> erase(Executor executor, const std::string& id, Why why, const std::string& by);
+  net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
+                               const std::string& by);
   /// Erases old sessions until the executor stops. Precondition: `retention` is not 0.
-  Awaitable<void> keep_for(Executor executor, config::milliseconds retention);
+  net::Awaitable<void> keep_for(net::Executor executor, config::milliseconds retention);
 
   /// Any thread.
   void add_metrics(MetricsPage& page) const;
 
  private:
-  Awaitable<Admission> take_place(Executor executor, const std::string& id, Why why);
-  Awaitable<Erased> erase_in_place(Executor executor, const std::string& id);
-  Awaitable<void> erase_ended_before(Executor executor, TimeMs time);
+  net::Awaitable<Admission> take_place(net::Executor executor, const std::string& id, Why why);
+  net::Awaitable<Erased> erase_in_place(net::Executor executor, const std::string& id);
+  net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 
-  storage::SessionStore& sessions_;
+  store::SessionStore& sessions_;
   Registry& registry_;
   Capture* capture_;
   const config::milliseconds closing_max_;
@@ -72,4 +73,4 @@ class Erasure {
   std::atomic<std::uint64_t> by_retention_{0};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -7,7 +7,7 @@
 #include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -75,18 +75,18 @@ std::optional<std::string> Registry::user_of(const std::string& session_id) cons
   return it->second.user;
 }
 
-Awaitable<bool> Registry::goes_on(std::string session_id, Executor executor) {
+net::Awaitable<bool> Registry::goes_on(std::string session_id, net::Executor executor) {
   const auto look = [this, &session_id](auto done) {
     visit(session_id,
           [done](SessionDriver* driver) mutable { done(driver && !driver->session().ended()); });
   };
-  co_return co_await from_callback<bool>(executor, look);
+  co_return co_await net::from_callback<bool>(executor, look);
 }
 
-void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
+void Registry::join(const std::string& session_id, std::unique_ptr<net::Peer> client,
                     session::ClientReturn how, std::string credential_id,
-                    std::function<void(std::unique_ptr<Peer>)> done) {
-  const auto carried = std::make_shared<std::unique_ptr<Peer>>(std::move(client));
+                    std::function<void(std::unique_ptr<net::Peer>)> done) {
+  const auto carried = std::make_shared<std::unique_ptr<net::Peer>>(std::move(client));
   visit(session_id, [carried, how, credential_id = std::move(credential_id),
                      done = std::move(done)](SessionDriver* driver) {
     if (driver) driver->attach(*carried, how, credential_id);
@@ -94,7 +94,7 @@ void Registry::join(const std::string& session_id, std::unique_ptr<Peer> client,
   });
 }
 
-void Registry::end(const std::string& session_id, session::CloseReason reason, std::string why) {
+void Registry::end(const std::string& session_id, transcript::CloseReason reason, std::string why) {
   visit(session_id, [reason, why = std::move(why)](SessionDriver* driver) {
     if (driver) driver->end(reason, why);
   });
@@ -150,7 +150,7 @@ void Registry::end_connections_of(
   });
 }
 
-void Registry::end_all(session::CloseReason reason, const std::string& why) {
+void Registry::end_all(transcript::CloseReason reason, const std::string& why) {
   with_all([reason, why](SessionDriver& driver) { driver.end(reason, why); });
 }
 
@@ -160,7 +160,7 @@ void Registry::begin_draining() {
   if (sessions_.empty() && empty_watcher_) notify(*empty_watcher_);
 }
 
-void Registry::drain(session::CloseReason reason, const std::string& why) {
+void Registry::drain(transcript::CloseReason reason, const std::string& why) {
   begin_draining();
   end_all(reason, why);
 }
@@ -180,17 +180,17 @@ bool Registry::draining() const {
   return draining_;
 }
 
-std::shared_ptr<AsyncEvent> Registry::watch(const std::string& session_id,
-                                            const Executor& executor) {
-  auto event = std::make_shared<AsyncEvent>(executor);
+std::shared_ptr<net::AsyncEvent> Registry::watch(const std::string& session_id,
+                                                 const net::Executor& executor) {
+  auto event = std::make_shared<net::AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
   std::erase_if(watchers_, [](const auto& entry) { return entry.second.event.expired(); });
   watchers_.emplace(session_id, Watcher{executor, event});
   return event;
 }
 
-std::shared_ptr<AsyncEvent> Registry::watch_empty(const Executor& executor) {
-  auto event = std::make_shared<AsyncEvent>(executor);
+std::shared_ptr<net::AsyncEvent> Registry::watch_empty(const net::Executor& executor) {
+  auto event = std::make_shared<net::AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
   empty_watcher_ = Watcher{executor, event};
   return event;
@@ -198,4 +198,4 @@ std::shared_ptr<AsyncEvent> Registry::watch_empty(const Executor& executor) {
 
 void Registry::add_metrics(MetricsPage& page) const { page.add(registry_rows, *this); }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

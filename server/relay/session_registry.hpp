@@ -18,7 +18,7 @@
 #include "server/relay/session_driver.hpp"
 #include "server/relay/worker.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class MetricsPage;
 
@@ -39,25 +39,26 @@ class Registry {
   /// The user of a session, while its id is reserved.
   std::optional<std::string> user_of(const std::string& session_id) const;
   /// Whether the session can be joined: it runs and has not ended.
-  Awaitable<bool> goes_on(std::string session_id, Executor executor);
+  net::Awaitable<bool> goes_on(std::string session_id, net::Executor executor);
   /// Gives a running session a returning client.
   /// `session_id`: the session.
   /// `client`: the new connection.
   /// `how`: the messages that the client has received, and its dialect.
   /// `credential_id`: Principal::credential_id().
   /// `done`: called on the session's thread; gets the connection back if the session has ended.
-  void join(const std::string& session_id, std::unique_ptr<Peer> client, session::ClientReturn how,
-            std::string credential_id, std::function<void(std::unique_ptr<Peer>)> done);
+  void join(const std::string& session_id, std::unique_ptr<net::Peer> client,
+            session::ClientReturn how, std::string credential_id,
+            std::function<void(std::unique_ptr<net::Peer>)> done);
 
   /// Ends a live session. Any thread.
-  void end(const std::string& session_id, session::CloseReason reason, std::string why);
+  void end(const std::string& session_id, transcript::CloseReason reason, std::string why);
   /// Closes the connections that were opened with this token or key.
   void end_connections_of(const std::string& credential_id);
   void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> credential_ids);
   /// Ends all live sessions.
-  void end_all(session::CloseReason reason, const std::string& why);
+  void end_all(transcript::CloseReason reason, const std::string& why);
   /// Admits no session any more and ends all.
-  void drain(session::CloseReason reason, const std::string& why);
+  void drain(transcript::CloseReason reason, const std::string& why);
   /// The same, but suspends each conversation that the next process can continue.
   void drain_to_next(const std::string& why);
 
@@ -68,9 +69,10 @@ class Registry {
 
   /// An event that is notified on `executor` when the session begins to run and when it is
   /// released.
-  std::shared_ptr<AsyncEvent> watch(const std::string& session_id, const Executor& executor);
+  std::shared_ptr<net::AsyncEvent> watch(const std::string& session_id,
+                                         const net::Executor& executor);
   /// An event that is notified when no session is live any more.
-  std::shared_ptr<AsyncEvent> watch_empty(const Executor& executor);
+  std::shared_ptr<net::AsyncEvent> watch_empty(const net::Executor& executor);
 
  private:
   struct Entry {
@@ -79,8 +81,8 @@ class Registry {
     SessionDriver* driver = nullptr;
   };
   struct Watcher {
-    Executor executor;
-    std::weak_ptr<AsyncEvent> event;
+    net::Executor executor;
+    std::weak_ptr<net::AsyncEvent> event;
   };
   static void notify(const Watcher& watcher);
   /// Calls `act` with the session's driver, on the driver's thread; with null if there is none.
@@ -99,4 +101,4 @@ class Registry {
   std::optional<Watcher> empty_watcher_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -51,7 +51,7 @@ void SessionReport::count(const Counts& before, const Counts& now) {
   tally_.rebuild_items_given.add(now.items_given - before.items_given);
   tally_.rebuild_items_left_out.add(now.items_left_out - before.items_left_out);
   tally_.rebuild_items_refused.add(now.items_refused - before.items_refused);
-  for (std::size_t why = 0; why < session::unplaced_kinds; ++why)
+  for (std::size_t why = 0; why < transcript::unplaced_kinds; ++why)
     tally_.unplaced_texts[why].add(now.unplaced_texts[why] - before.unplaced_texts[why]);
 }
 
@@ -81,8 +81,8 @@ void SessionReport::log(const session::RealtimeSession& session, const Counts& b
 /// Logs the first failed or withheld response of a session, since the agent is silent then. An
 /// answer that was only too long has been heard.
 void SessionReport::report_responses(const session::RealtimeSession& session) {
-  using session::ResponseStatus;
-  const session::ResponseCounts& now_counted = session.responses();
+  using transcript::ResponseStatus;
+  const transcript::ResponseCounts& now_counted = session.responses();
   for (std::size_t index = 0; index < now_counted.by_status.size(); ++index) {
     const auto more = now_counted.by_status[index] - responses_[index];
     if (more == 0) continue;
@@ -93,10 +93,10 @@ void SessionReport::report_responses(const session::RealtimeSession& session) {
     if ((status == ResponseStatus::failed || held_back) && !std::exchange(failure_logged_, true))
       log_.warn("response.failed", {{"session", session.identity().session_id},
                                     {"reason", reason},
-                                    {"status", std::string(to_string(status))}});
+                                    {"status", std::string(transcript::to_string(status))}});
     tally_.response_ended(status, reason, more);
     responses_[index] = now_counted.by_status[index];
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

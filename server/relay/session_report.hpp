@@ -6,7 +6,7 @@
 #include "server/relay/tally.hpp"
 #include "session/realtime_session.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class SessionReport {
  public:
@@ -26,8 +26,8 @@ class SessionReport {
   Log& log_;
   Counts counted_;
   bool detached_ = false;
-  decltype(session::ResponseCounts::by_status) responses_{};
+  decltype(transcript::ResponseCounts::by_status) responses_{};
   bool failure_logged_ = false;  ///< a failed response was logged
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

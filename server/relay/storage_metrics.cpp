@@ -4,14 +4,14 @@
 #include "server/relay/metric_family.hpp"
 #include "server/relay/storage_monitor.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
-using storage::Failure;
-using storage::JournalState;
-using storage::JournalStats;
-using storage::LogState;
+using store::Failure;
+using store::JournalState;
+using store::JournalStats;
+using store::LogState;
 
 void read_waits(const StorageGauges& now, MetricSamples& out) {
   const JournalStats& all = now.written;
@@ -24,7 +24,7 @@ void read_failures(const StorageGauges& now, MetricSamples& out) {
   for (const Failure failure :
        {Failure::disk_full, Failure::io_error, Failure::corrupt, Failure::taken_away,
         Failure::read_only, Failure::busy, Failure::queue_full, Failure::other})
-    out.add({{"kind", to_string(failure)}}, now.failures[static_cast<std::size_t>(failure)]);
+    out.add({{"kind", store::to_string(failure)}}, now.failures[static_cast<std::size_t>(failure)]);
 }
 
 void read_found_logs(const StorageGauges& now, MetricSamples& out) {
@@ -34,7 +34,7 @@ void read_found_logs(const StorageGauges& now, MetricSamples& out) {
       const auto count =
           std::count_if(now.found_logs.begin(), now.found_logs.end(),
                         [&](const auto& one) { return one.state == state && one.lost == lost; });
-      out.add({{"state", to_string(state)}, {"lost", lost ? "true" : "false"}}, count);
+      out.add({{"state", store::to_string(state)}, {"lost", lost ? "true" : "false"}}, count);
     }
   }
 }
@@ -43,7 +43,7 @@ void read_state(const StorageGauges& now, MetricSamples& out) {
   for (const JournalState one :
        {JournalState::working, JournalState::stalled, JournalState::unavailable,
         JournalState::fallback, JournalState::failed})
-    out.add({{"state", to_string(one)}}, now.state == one);
+    out.add({{"state", store::to_string(one)}}, now.state == one);
 }
 
 /// `of`: since the last scrape.
@@ -115,4 +115,4 @@ StorageGauges StorageWatch::gauges() const {
   return now;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -8,11 +8,11 @@
 #include <cstring>
 #include <utility>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
-using storage::JournalState;
+using store::JournalState;
 
 /// Interval of the search for the readers of a log that is too large.
 constexpr auto readers_look_interval = std::chrono::seconds(1);
@@ -35,14 +35,14 @@ StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::pa
       on_end_(std::move(on_end)),
       on_recover_(std::move(on_recover)) {}
 
-void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
+void StorageWatch::found(const std::vector<store::LogFinding>& logs) {
   {
     const std::lock_guard lock(scrape_);
     found_logs_ = logs;
   }
   for (const auto& one : logs) {
     const LogFields fields = {{"log", one.log.string()},
-                              {"state", to_string(one.state)},
+                              {"state", store::to_string(one.state)},
                               {"lost", one.lost},
                               {"what", one.what}};
     one.lost ? log_.warn("recovery.log", fields) : log_.info("recovery.log", fields);
@@ -50,7 +50,7 @@ void StorageWatch::found(const std::vector<storage::LogFinding>& logs) {
 }
 
 void StorageWatch::look() {
-  store_->check(Clock::now());
+  store_->check(net::Clock::now());
   look_at_space();
   look_at_log();
 }
@@ -64,7 +64,7 @@ void StorageWatch::look_at_log() {
   LogSize now = LogSize::small;
   if (bytes > most || (before != LogSize::small && bytes > most / 2)) now = LogSize::large;
   if (bytes / 2 > most || (before == LogSize::too_large && bytes > most)) now = LogSize::too_large;
-  const auto at = Clock::now();
+  const auto at = net::Clock::now();
   if (now != LogSize::small && at >= next_readers_look_) {
     next_readers_look_ = at + readers_look_interval;
     std::string readers = who_reads();
@@ -165,14 +165,14 @@ std::string StorageWatch::refusal() const {
   return refusal_of_log();
 }
 
-void StorageWatch::on_durable(session::Sequence) {
+void StorageWatch::on_durable(transcript::Sequence) {
   for (const auto& worker : workers_) worker->journal_moved();
 }
 
-void StorageWatch::on_failed(storage::Failure failure, const std::string& message) {
+void StorageWatch::on_failed(store::Failure failure, const std::string& message) {
   count(failure);
   log_.error("journal.failed",
-             {{"kind", to_string(failure)},
+             {{"kind", store::to_string(failure)},
               {"why", message},
               {"now",
                "sessions are closed with storage_failure; text in the journal is kept and "
@@ -181,7 +181,7 @@ void StorageWatch::on_failed(storage::Failure failure, const std::string& messag
   on_end_();
 }
 
-void StorageWatch::on_trouble(JournalState state, const storage::StorageError& why) {
+void StorageWatch::on_trouble(JournalState state, const store::StorageError& why) {
   const char* what = "sessions wait, and no new session is admitted";
   if (state == JournalState::stalled) {
     ++stalls_;
@@ -196,10 +196,10 @@ void StorageWatch::on_trouble(JournalState state, const storage::StorageError& w
     what =
         "sessions are closed with storage_failure; their text is held in memory, and the write is "
         "retried every second";
-    registry_.end_all(session::CloseReason::storage_failure, "the transcript cannot be saved");
+    registry_.end_all(transcript::CloseReason::storage_failure, "the transcript cannot be saved");
   }
-  log_.error("storage.trouble", {{"state", to_string(state)},
-                                 {"kind", to_string(why.failure())},
+  log_.error("storage.trouble", {{"state", store::to_string(state)},
+                                 {"kind", store::to_string(why.failure())},
                                  {"why", why.what()},
                                  {"now", what}});
 }
@@ -210,4 +210,4 @@ void StorageWatch::on_healed() {
   on_recover_();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

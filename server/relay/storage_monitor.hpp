@@ -22,28 +22,27 @@
 #include "server/relay/worker.hpp"
 #include "storage/store/health.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class MetricsPage;
 
 /// What its metrics are read from. Counts are since the start.
 struct StorageGauges {
-  static constexpr std::size_t failure_kinds =
-      static_cast<std::size_t>(storage::Failure::other) + 1;
+  static constexpr std::size_t failure_kinds = static_cast<std::size_t>(store::Failure::other) + 1;
 
-  storage::JournalState state = storage::JournalState::working;
+  store::JournalState state = store::JournalState::working;
   std::size_t queue_bytes = 0;
   std::size_t log_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t stalls = 0;
   bool log_large = false;  ///< beyond journal.log_bytes_max
   std::uint64_t reads_broken_off = 0;
-  std::array<std::uint64_t, failure_kinds> failures{};  ///< by storage::Failure
-  storage::JournalStats written;
-  std::vector<storage::LogFinding> found_logs;  ///< by the recovery at the start
+  std::array<std::uint64_t, failure_kinds> failures{};  ///< by store::Failure
+  store::JournalStats written;
+  std::vector<store::LogFinding> found_logs;  ///< by the recovery at the start
 };
 
-class StorageWatch final : public storage::JournalListener {
+class StorageWatch final : public store::JournalListener {
  public:
   /// All references must outlive it.
   /// `data_dir`: the data directory.
@@ -56,9 +55,9 @@ class StorageWatch final : public storage::JournalListener {
 
   /// Sets the store. Call it first. The store's reads may keep its write-ahead log from being
   /// reset, and are aborted then if they last too long.
-  void watch(storage::StoreHealth& store) { store_ = &store; }
+  void watch(store::StoreHealth& store) { store_ = &store; }
   /// Logs what recovery found in the write-ahead logs.
-  void found(const std::vector<storage::LogFinding>& logs);
+  void found(const std::vector<store::LogFinding>& logs);
   /// Call it a few times a second, on the control thread.
   void look();
 
@@ -70,9 +69,9 @@ class StorageWatch final : public storage::JournalListener {
   void add_metrics(MetricsPage& page) const;
   std::filesystem::path ballast() const { return data_dir_ / "ballast"; }
 
-  void on_durable(session::Sequence up_to) override;
-  void on_failed(storage::Failure failure, const std::string& message) override;
-  void on_trouble(storage::JournalState state, const storage::StorageError& why) override;
+  void on_durable(transcript::Sequence up_to) override;
+  void on_failed(store::Failure failure, const std::string& message) override;
+  void on_trouble(store::JournalState state, const store::StorageError& why) override;
   void on_healed() override;
 
  private:
@@ -81,7 +80,7 @@ class StorageWatch final : public storage::JournalListener {
   enum class LogSize { small, large, too_large };
 
   StorageGauges gauges() const;
-  void count(storage::Failure failure) { ++failures_[static_cast<std::size_t>(failure)]; }
+  void count(store::Failure failure) { ++failures_[static_cast<std::size_t>(failure)]; }
   void look_at_space();
   void look_at_log();
   std::string who_reads() const;
@@ -96,12 +95,12 @@ class StorageWatch final : public storage::JournalListener {
   Log& log_;
   const std::function<void()> on_end_;
   const std::function<void()> on_recover_;
-  storage::StoreHealth* store_ = nullptr;
+  store::StoreHealth* store_ = nullptr;
 
   std::atomic<LogSize> log_size_{LogSize::small};
   mutable std::mutex mutex_;
   std::string readers_;  ///< readers of a log that is too large
-  Clock::time_point next_readers_look_{};
+  net::Clock::time_point next_readers_look_{};
   std::atomic<std::uint64_t> reads_broken_off_{0};
 
   std::atomic<Space> space_{Space::enough};
@@ -110,9 +109,9 @@ class StorageWatch final : public storage::JournalListener {
   bool ballast_refused_ = false;
 
   std::array<std::atomic<std::uint64_t>, StorageGauges::failure_kinds> failures_{};
-  mutable std::mutex scrape_;              ///< one scrape at a time; no session's path takes it
-  mutable storage::JournalStats written_;  ///< grows at each scrape
-  std::vector<storage::LogFinding> found_logs_;
+  mutable std::mutex scrape_;            ///< one scrape at a time; no session's path takes it
+  mutable store::JournalStats written_;  ///< grows at each scrape
+  std::vector<store::LogFinding> found_logs_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -16,7 +16,7 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/suspended_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class SuspendedSessions {
  public:
@@ -24,7 +24,7 @@ class SuspendedSessions {
   /// `store`: has the suspended attempts.
   /// `journal`: ends those that are not resumed.
   /// `items_in_memory`: a resumed conversation keeps older items elsewhere.
-  SuspendedSessions(storage::SuspendedStore& store, session::Journal& journal, Registry& registry,
+  SuspendedSessions(store::SuspendedStore& store, transcript::Journal& journal, Registry& registry,
                     std::chrono::milliseconds resume_window, std::size_t items_in_memory, Log& log)
       : store_(store),
         journal_(journal),
@@ -36,20 +36,20 @@ class SuspendedSessions {
   /// Sets the number that recovery has left. At 0 there is no search.
   void expect(std::size_t count) { left_ = count; }
 
-  using Outcome = storage::StoreResult<std::optional<storage::ResumedAttempt>>;
+  using Outcome = store::StoreResult<std::optional<store::ResumedAttempt>>;
   /// Takes the session's suspended attempt into this process. nullopt: there is none, or it is
   /// another user's. Precondition: the caller holds the session's id in the registry.
-  Awaitable<Outcome> take_up(Executor executor, std::string session_id, std::string user);
+  net::Awaitable<Outcome> take_up(net::Executor executor, std::string session_id, std::string user);
 
   /// Ends conversations whose client did not return in time, until none are left.
-  Awaitable<void> end_those_left(Executor executor);
+  net::Awaitable<void> end_those_left(net::Executor executor);
 
  private:
-  Awaitable<bool> end_one(Executor executor, const std::string& session_id,
-                          session::AttemptId attempt, TimeMs suspended_at);
+  net::Awaitable<bool> end_one(net::Executor executor, const std::string& session_id,
+                               transcript::AttemptId attempt, TimeMs suspended_at);
 
-  storage::SuspendedStore& store_;
-  session::Journal& journal_;
+  store::SuspendedStore& store_;
+  transcript::Journal& journal_;
   Registry& registry_;
   const std::chrono::milliseconds resume_window_;
   const std::size_t items_in_memory_;
@@ -57,4 +57,4 @@ class SuspendedSessions {
   std::atomic<std::size_t> left_{0};
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 void Histogram::observe_us(std::int64_t value) {
   const auto at = std::lower_bound(bounds_us.begin(), bounds_us.end(), value);
@@ -10,7 +10,7 @@ void Histogram::observe_us(std::int64_t value) {
   sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
 }
 
-void Tally::relayed(Way way, session::MessageKind kind, std::size_t size, std::int64_t delay_us) {
+void Tally::relayed(Way way, protocol::MessageKind kind, std::size_t size, std::int64_t delay_us) {
   const auto w = static_cast<std::size_t>(way);
   const auto k = static_cast<std::size_t>(kind);
   messages[w][k].add();
@@ -18,21 +18,22 @@ void Tally::relayed(Way way, session::MessageKind kind, std::size_t size, std::i
   delay[w][k].observe_us(delay_us);
 }
 
-void Tally::session_ended(session::CloseReason reason, const session::TurnCounts& turns_of_it) {
-  ended[session::row_number(reason)].add();
+void Tally::session_ended(transcript::CloseReason reason,
+                          const transcript::TurnCounts& turns_of_it) {
+  ended[transcript::row_number(reason)].add();
   for (std::size_t role = 0; role < turns.size(); ++role)
     for (std::size_t status = 0; status < turns[role].size(); ++status)
       turns[role][status].add(turns_of_it[role][status]);
 }
 
-void Tally::response_ended(session::ResponseStatus status, std::string_view reason,
+void Tally::response_ended(transcript::ResponseStatus status, std::string_view reason,
                            std::uint64_t count) {
   const auto known = std::find(response_reasons.begin(), response_reasons.end(), reason);
   const auto place = static_cast<std::size_t>(known - response_reasons.begin());
   responses[static_cast<std::size_t>(status)][place].add(count);
 }
 
-void Tally::session_used(const session::Usage& used, const session::Budget& budget) {
+void Tally::session_used(const transcript::Usage& used, const session::Budget& budget) {
   const auto count = [](Count& to, std::int64_t by) { to.add(static_cast<std::uint64_t>(by)); };
   count(input_tokens, used.input_tokens);
   count(output_tokens, used.output_tokens);
@@ -43,4 +44,4 @@ void Tally::session_used(const session::Usage& used, const session::Budget& budg
   if (budget.reached()) limits_reached[static_cast<std::size_t>(*budget.reached())].add();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

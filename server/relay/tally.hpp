@@ -15,7 +15,7 @@
 #include "session/transcript/event.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 /// Written by one thread, read by any.
 class Count {
@@ -61,15 +61,15 @@ inline constexpr std::array<std::string_view, 12> response_reasons = {"",
 /// One worker's counts.
 struct Tally {
   static constexpr std::size_t ways = static_cast<std::size_t>(Way::to_client) + 1;
-  static constexpr std::size_t kinds = static_cast<std::size_t>(session::MessageKind::other) + 1;
+  static constexpr std::size_t kinds = static_cast<std::size_t>(protocol::MessageKind::other) + 1;
   static constexpr std::size_t response_statuses =
-      static_cast<std::size_t>(session::ResponseStatus::other) + 1;
+      static_cast<std::size_t>(transcript::ResponseStatus::other) + 1;
   std::array<std::array<Count, kinds>, ways> messages;
   std::array<std::array<Count, kinds>, ways> bytes;
   std::array<std::array<Histogram, kinds>, ways> delay;
-  std::array<Count, session::close_reason_count> ended;  ///< by row of session::close_reasons
-  std::array<std::array<Count, session::turn_status_count>, session::role_count> turns;
-  std::array<Count, session::unplaced_kinds> unplaced_texts;  ///< by Unplaced
+  std::array<Count, transcript::close_reason_count> ended;  ///< by row of transcript::close_reasons
+  std::array<std::array<Count, transcript::turn_status_count>, transcript::role_count> turns;
+  std::array<Count, transcript::unplaced_kinds> unplaced_texts;  ///< by Unplaced
   /// By ResponseStatus and place in response_reasons; the last is any other reason.
   std::array<std::array<Count, response_reasons.size() + 1>, response_statuses> responses;
   Count sessions_opened;
@@ -85,7 +85,7 @@ struct Tally {
   Count rebuild_items_given;
   Count rebuild_items_left_out;
   Count rebuild_items_refused;
-  std::array<Count, admission_limit_count> refused_by;  ///< by AdmissionLimit
+  std::array<Count, access::admission_limit_count> refused_by;  ///< by AdmissionLimit
   std::array<Count, session::limit_count> limits_notified;
   std::array<Count, session::limit_count> limits_reached;
   Count input_tokens;
@@ -93,11 +93,14 @@ struct Tally {
   Count input_audio_ms;
   Count output_audio_ms;
 
-  void relayed(Way way, session::MessageKind kind, std::size_t size, std::int64_t delay_us);
-  void not_admitted(AdmissionLimit limit) { refused_by[static_cast<std::size_t>(limit)].add(); }
-  void response_ended(session::ResponseStatus status, std::string_view reason, std::uint64_t count);
-  void session_used(const session::Usage& used, const session::Budget& budget);
-  void session_ended(session::CloseReason reason, const session::TurnCounts& turns_of_it);
+  void relayed(Way way, protocol::MessageKind kind, std::size_t size, std::int64_t delay_us);
+  void not_admitted(access::AdmissionLimit limit) {
+    refused_by[static_cast<std::size_t>(limit)].add();
+  }
+  void response_ended(transcript::ResponseStatus status, std::string_view reason,
+                      std::uint64_t count);
+  void session_used(const transcript::Usage& used, const session::Budget& budget);
+  void session_ended(transcript::CloseReason reason, const transcript::TurnCounts& turns_of_it);
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

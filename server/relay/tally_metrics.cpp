@@ -6,7 +6,7 @@
 #include "server/relay/metric_family.hpp"
 #include "server/relay/metrics.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -17,7 +17,7 @@ struct TallySource {
 
 constexpr std::array<const char*, Tally::ways> way_names = {"to_upstream", "to_client"};
 constexpr std::array<const char*, Tally::kinds> kind_names = {"audio", "text", "other"};
-constexpr std::array<const char*, admission_limit_count> admission_names = {
+constexpr std::array<const char*, access::admission_limit_count> admission_names = {
     "sessions",    "sessions_per_user", "connects_per_minute", "user_audio_seconds",
     "user_tokens", "descriptors",       "journal_bytes"};
 static_assert(way_names.back() && kind_names.back() && admission_names.back(),
@@ -49,9 +49,9 @@ void read_sessions(const TallySource& source, MetricSamples& out) {
 }
 
 void read_ended(const TallySource& source, MetricSamples& out) {
-  for (const session::CloseReasonRow& row : session::close_reasons) {
+  for (const transcript::CloseReasonRow& row : transcript::close_reasons) {
     out.add({{"reason", row.name}}, total(source, [&row](const Tally& tally) -> const Count& {
-              return tally.ended[row_number(row.reason)];
+              return tally.ended[transcript::row_number(row.reason)];
             }));
   }
 }
@@ -86,14 +86,14 @@ void read_delays(const TallySource& source, MetricSamples& out) {
 }
 
 void read_turns(const TallySource& source, MetricSamples& out) {
-  using session::Role;
-  using session::TurnStatus;
+  using transcript::Role;
+  using transcript::TurnStatus;
   for (const Role role : {Role::user, Role::assistant, Role::system}) {
     for (const TurnStatus status :
          {TurnStatus::completed, TurnStatus::interrupted, TurnStatus::cancelled,
           TurnStatus::truncated, TurnStatus::failed}) {
       out.add(
-          {{"role", to_string(role)}, {"status", to_string(status)}},
+          {{"role", transcript::to_string(role)}, {"status", transcript::to_string(status)}},
           total(source, [role, status](const Tally& tally) -> const Count& {
             return tally.turns[static_cast<std::size_t>(role)][static_cast<std::size_t>(status)];
           }));
@@ -125,7 +125,7 @@ void read_responses(const TallySource& source, MetricSamples& out) {
           });
       if (count == 0 && reason != 0) continue;
       const bool known = reason < response_reasons.size();
-      out.add({{"status", to_string(static_cast<session::ResponseStatus>(status))},
+      out.add({{"status", transcript::to_string(static_cast<transcript::ResponseStatus>(status))},
                {"reason", known ? response_reasons[reason] : "other"}},
               count);
     }
@@ -133,8 +133,8 @@ void read_responses(const TallySource& source, MetricSamples& out) {
 }
 
 void read_unplaced(const TallySource& source, MetricSamples& out) {
-  for (std::size_t why = 0; why < session::unplaced_kinds; ++why)
-    out.add({{"why", to_string(static_cast<session::Unplaced>(why))}},
+  for (std::size_t why = 0; why < transcript::unplaced_kinds; ++why)
+    out.add({{"why", transcript::to_string(static_cast<transcript::Unplaced>(why))}},
             total(source,
                   [why](const Tally& tally) -> const Count& { return tally.unplaced_texts[why]; }));
 }
@@ -143,7 +143,7 @@ void read_unplaced(const TallySource& source, MetricSamples& out) {
 template <auto member>
 void read_limits(const TallySource& source, MetricSamples& out) {
   for (const session::Limit limit : session::all_limits)
-    out.add({{"limit", to_string(limit)}},
+    out.add({{"limit", session::to_string(limit)}},
             total(source, [limit](const Tally& tally) -> const Count& {
               return (tally.*member)[static_cast<std::size_t>(limit)];
             }));
@@ -239,4 +239,4 @@ void Metrics::add_metrics(MetricsPage& page, std::size_t live_sessions) const {
   add_connection_metrics(page, connections_);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

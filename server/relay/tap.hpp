@@ -15,15 +15,15 @@
 #include "session/protocol/recording.hpp"
 #include "session/protocol/secret_filter.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class Tap {
  public:
   virtual ~Tap() = default;
   /// A message of the client (`to_server`) or of the provider (`to_client`), before the session
   /// gets it. Audio is among them, in the protocol's JSON. `frame`: how it came.
-  virtual void on_message(session::Direction direction, const session::Message& message,
-                          Frame frame, Moment now) = 0;
+  virtual void on_message(protocol::Direction direction, const protocol::Message& message,
+                          net::Frame frame, Moment now) = 0;
 };
 
 /// The conversation that a tap is for.
@@ -31,7 +31,7 @@ struct TappedConversation {
   std::string session_id;
   int attempt_number = 1;
   TimeMs started_at = 0;
-  std::shared_ptr<const session::SecretFilter> secrets;  ///< null: no secrets to remove
+  std::shared_ptr<const protocol::SecretFilter> secrets;  ///< null: no secrets to remove
 };
 
 /// Gives each conversation its tap. The wiring has a list of them. Any thread.
@@ -45,4 +45,4 @@ class TapSource {
 using TapSources = std::vector<TapSource*>;
 using Taps = std::vector<std::unique_ptr<Tap>>;
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

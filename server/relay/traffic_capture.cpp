@@ -10,7 +10,7 @@
 
 #include "base/ids.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -42,21 +42,21 @@ class Capture::Stream final : public Tap {
         started_ms_(conversation.started_at),
         secrets_(conversation.secrets) {}
 
-  void on_message(session::Direction direction, const session::Message& message, Frame frame,
+  void on_message(protocol::Direction direction, const protocol::Message& message, net::Frame frame,
                   Moment now) override {
-    if (frame == Frame::binary) return;
+    if (frame == net::Frame::binary) return;
     const auto clean = secrets_ ? secrets_->cut_frame(message.bytes) : std::nullopt;
     const std::string_view event = clean ? *clean : message.bytes;
     // One event is one line: an event with a line break cannot be replayed.
     if (event.find('\n') != std::string_view::npos) return;
-    owner_.append(file_, session::write_recorded_event(now.wall - started_ms_, direction, event));
+    owner_.append(file_, protocol::write_recorded_event(now.wall - started_ms_, direction, event));
   }
 
  private:
   Capture& owner_;
   std::filesystem::path file_;
   std::int64_t started_ms_;
-  std::shared_ptr<const session::SecretFilter> secrets_;
+  std::shared_ptr<const protocol::SecretFilter> secrets_;
 };
 
 std::unique_ptr<Tap> Capture::tap(const TappedConversation& conversation) {
@@ -128,4 +128,4 @@ bool erase_captured(const std::filesystem::path& directory, const std::string& s
   return all && !ec;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

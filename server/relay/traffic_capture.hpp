@@ -18,7 +18,7 @@
 
 #include "server/relay/tap.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 class Capture final : public TapSource {
  public:
@@ -56,4 +56,4 @@ class Capture final : public TapSource {
 /// still there.
 bool erase_captured(const std::filesystem::path& directory, const std::string& session_id);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

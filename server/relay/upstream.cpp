@@ -18,7 +18,7 @@
 #include "server/net/tls.hpp"
 #include "server/net/ws_handshake.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 namespace {
 
@@ -38,14 +38,14 @@ std::string status_in(std::string_view answer) {
 
 }  // namespace
 
-Upstream::Upstream(config::Upstream settings, WebSocketLimits limits,
-                   const session::ProviderDialect& dialect)
+Upstream::Upstream(config::Upstream settings, net::WebSocketLimits limits,
+                   const protocol::ProviderDialect& dialect)
     : settings_(std::move(settings)),
       key_(std::make_shared<const Secret>(settings_.api_key)),
-      hidden_(std::make_shared<session::SecretFilter>(secrets_of(settings_))),
+      hidden_(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings_))),
       limits_(limits),
       dialect_(dialect),
-      tls_(client_context(settings_.ca_file)) {
+      tls_(net::client_context(settings_.ca_file)) {
   limits_.message_bytes_max = settings_.message_bytes_max;
   auto address = parse_address(settings_.url);
   if (!address) {
@@ -60,7 +60,7 @@ Upstream::Upstream(config::Upstream settings, WebSocketLimits limits,
   }
 }
 
-Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) const {
+net::Awaitable<std::optional<std::string>> Upstream::open_tunnel(net::Socket& socket) const {
   const std::string authority = address_.host + ":" + address_.port;
   std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
   if (!proxy_->user_info.empty()) {
@@ -68,11 +68,11 @@ Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) cons
   }
   request += "\r\n";
   const auto [write_error, written] =
-      co_await asio::async_write(socket, asio::buffer(request), use_tuple);
+      co_await asio::async_write(socket, asio::buffer(request), net::use_tuple);
   if (write_error) co_return "the proxy went away: " + write_error.message();
   std::string answer;
   const auto [read_error, size] = co_await asio::async_read_until(
-      socket, asio::dynamic_buffer(answer, proxy_answer_bytes_max), "\r\n\r\n", use_tuple);
+      socket, asio::dynamic_buffer(answer, proxy_answer_bytes_max), "\r\n\r\n", net::use_tuple);
   if (read_error) co_return "the proxy gave no answer: " + read_error.message();
   if (answer.size() < 12 || answer.compare(0, 7, "HTTP/1.") != 0 || answer[9] != '2') {
     co_return "the proxy refused the tunnel" + status_in(answer);
@@ -80,20 +80,22 @@ Awaitable<std::optional<std::string>> Upstream::open_tunnel(Socket& socket) cons
   co_return std::nullopt;
 }
 
-Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial& handle) const {
+net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& executor,
+                                                      Dial& handle) const {
   const Address& first = proxy_ ? *proxy_ : address_;
   const std::string named = first.host + ":" + first.port;
-  const Addresses found = co_await look_up(executor, first.host, first.port, handle.abort);
+  const net::Addresses found =
+      co_await net::look_up(executor, first.host, first.port, handle.abort);
   if (found.error) {
     co_return DialFailure{false, "cannot resolve " + first.host + ": " + found.error.message()};
   }
-  Socket socket(executor);
+  net::Socket socket(executor);
   handle.abort = [&socket] {
     error_code ignored;
     socket.close(ignored);
   };
   const auto [connect_error, endpoint] =
-      co_await asio::async_connect(socket, found.endpoints, use_tuple);
+      co_await asio::async_connect(socket, found.endpoints, net::use_tuple);
   handle.abort = nullptr;
   if (connect_error || !socket.is_open()) {
     co_return DialFailure{false, "cannot connect to " + named + ": " + connect_error.message()};
@@ -102,17 +104,17 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   const int descriptor = socket.native_handle();
   handle.abort = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
   error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(net::tcp::no_delay(true), ignored);
   if (proxy_) {
     if (auto refused = co_await open_tunnel(socket)) {
       handle.abort = nullptr;
       co_return DialFailure{true, *refused};
     }
   }
-  if (!address_.tls) co_return Transport(std::move(socket));
-  Transport stream(std::move(socket), tls_.native_handle());
-  expect_host(stream.tls(), address_.host);
-  if (const error_code tls_error = co_await stream.handshake(Transport::Role::client)) {
+  if (!address_.tls) co_return net::Transport(std::move(socket));
+  net::Transport stream(std::move(socket), tls_.native_handle());
+  net::expect_host(stream.tls(), address_.host);
+  if (const error_code tls_error = co_await stream.handshake(net::Transport::Role::client)) {
     handle.abort = nullptr;
     co_return DialFailure{false,
                           "no secure connection to " + address_.host + ": " + tls_error.message()};
@@ -120,23 +122,22 @@ Awaitable<Upstream::Connected> Upstream::connect(const Executor& executor, Dial&
   co_return std::move(stream);
 }
 
-session::DialRequest Upstream::request(const Wanted& wanted) const {
-  session::DialWish wish;
+protocol::DialRequest Upstream::request(const Wanted& wanted) const {
+  protocol::DialWish wish;
   wish.target = address_.target;
   wish.model_parameter = settings_.model_parameter;
   wish.model = wanted.model.empty() ? settings_.model : wanted.model;
   wish.organization = settings_.organization;
   wish.project = settings_.project;
   wish.type =
-      wanted.transcription ? session::SessionType::transcription : session::SessionType::realtime;
+      wanted.transcription ? protocol::SessionType::transcription : protocol::SessionType::realtime;
   return dialect_.dial(wish);
 }
 
-Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const Executor& executor,
-                                                                           Wanted wanted,
-                                                                           Dial& handle) const {
+net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> Upstream::dial(
+    const net::Executor& executor, Wanted wanted, Dial& handle) const {
   bool late = false;
-  const Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
+  const net::Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
     late = true;
     if (handle.abort) handle.abort();
   });
@@ -151,7 +152,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
   if (auto* failure = std::get_if<DialFailure>(&connected)) {
     co_return failed(failure->refused, std::move(failure->why));
   }
-  HeaderList headers;
+  net::HeaderList headers;
   headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
   if (const auto key = key_.get(); !key->empty()) {
     if (settings_.auth == config::UpstreamAuth::bearer) {
@@ -162,17 +163,17 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
       headers.emplace_back("api-key", key->reveal());
     }
   }
-  session::DialRequest wanted_here = request(wanted);
+  protocol::DialRequest wanted_here = request(wanted);
   for (auto& [name, value] : wanted_here.headers) headers.emplace_back(name, std::move(value));
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
   const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
-  WebSocketLimits limits = limits_;
+  net::WebSocketLimits limits = limits_;
   limits.large_owner = wanted.owner;
-  auto opened =
-      co_await open_websocket(std::move(std::get<Transport>(connected)), host,
-                              std::move(wanted_here.target), std::move(headers), std::move(limits));
+  auto opened = co_await net::open_websocket(std::move(std::get<net::Transport>(connected)), host,
+                                             std::move(wanted_here.target), std::move(headers),
+                                             std::move(limits));
   handle.abort = nullptr;
-  if (auto* refused = std::get_if<HandshakeRefused>(&opened)) {
+  if (auto* refused = std::get_if<net::HandshakeRefused>(&opened)) {
     if (refused->status == 0) co_return failed(false, refused->reason);
     std::string code = hidden_->holds_part_of_secret(refused->code) ? "" : refused->code;
     DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
@@ -182,19 +183,20 @@ Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> Upstream::dial(const
     failure.code = std::move(code);
     co_return failure;
   }
-  co_return std::move(std::get<std::unique_ptr<Peer>>(opened));
+  co_return std::move(std::get<std::unique_ptr<net::Peer>>(opened));
 }
 
 void Upstream::use_key(Secret key) {
   config::Upstream fresh = settings_;
   fresh.api_key = key;
-  hidden_->add(secrets_of(fresh));  // first: a peer may repeat the key as soon as it is sent
+  hidden_->add(
+      access::secrets_of(fresh));  // first: a peer may repeat the key as soon as it is sent
   key_.set(std::make_shared<const Secret>(std::move(key)));
 }
 
-Awaitable<std::string> Upstream::probe(const Executor& executor) const {
+net::Awaitable<std::string> Upstream::probe(const net::Executor& executor) const {
   Dial handle;
-  const Deadline deadline(executor, settings_.connect_timeout, [&handle] {
+  const net::Deadline deadline(executor, settings_.connect_timeout, [&handle] {
     if (handle.abort) handle.abort();
   });
   const Connected connected = co_await connect(executor, handle);
@@ -203,4 +205,4 @@ Awaitable<std::string> Upstream::probe(const Executor& executor) const {
   co_return failure ? failure->why : std::string();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

@@ -23,7 +23,7 @@
 #include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/secret_filter.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 /// Why a dial failed. `refused`: the provider answered with a refusal.
 struct DialFailure {
@@ -45,42 +45,42 @@ class Upstream {
   /// `limits`: memory and time for large messages.
   /// `dialect`: the provider's protocol.
   /// Throws std::runtime_error if the settings cannot work.
-  explicit Upstream(config::Upstream settings, WebSocketLimits limits = {},
-                    const session::ProviderDialect& dialect = session::default_provider_dialect());
+  explicit Upstream(
+      config::Upstream settings, net::WebSocketLimits limits = {},
+      const protocol::ProviderDialect& dialect = protocol::default_provider_dialect());
 
   struct Wanted {
     std::string model;           ///< empty: the configured one
     bool transcription = false;  ///< dial a transcription session, which has no model
     std::string owner = {};      ///< owner of its large messages
   };
-  Awaitable<std::variant<std::unique_ptr<Peer>, DialFailure>> dial(const Executor& executor,
-                                                                   Wanted wanted,
-                                                                   Dial& handle) const;
+  net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> dial(
+      const net::Executor& executor, Wanted wanted, Dial& handle) const;
 
   /// Tries a connection with TLS, for /readyz. Returns an empty string on success, else the reason.
-  Awaitable<std::string> probe(const Executor& executor) const;
+  net::Awaitable<std::string> probe(const net::Executor& executor) const;
 
   /// Sets the key for new connections; existing ones keep theirs. Logs and errors hide both keys.
   void use_key(Secret key);
   std::shared_ptr<const Secret> key() const { return key_.get(); }
   /// The secrets to remove from the provider's messages. use_key() adds to it.
-  std::shared_ptr<const session::SecretFilter> secrets() const { return hidden_; }
-  const session::ProviderDialect& dialect() const { return dialect_; }
+  std::shared_ptr<const protocol::SecretFilter> secrets() const { return hidden_; }
+  const protocol::ProviderDialect& dialect() const { return dialect_; }
 
  private:
-  using Connected = std::variant<Transport, DialFailure>;
-  Awaitable<Connected> connect(const Executor& executor, Dial& handle) const;
-  session::DialRequest request(const Wanted& wanted) const;
-  Awaitable<std::optional<std::string>> open_tunnel(Socket& socket) const;
+  using Connected = std::variant<net::Transport, DialFailure>;
+  net::Awaitable<Connected> connect(const net::Executor& executor, Dial& handle) const;
+  protocol::DialRequest request(const Wanted& wanted) const;
+  net::Awaitable<std::optional<std::string>> open_tunnel(net::Socket& socket) const;
 
   config::Upstream settings_;  ///< without its key
   Reloadable<const Secret> key_;
-  std::shared_ptr<session::SecretFilter> hidden_;
-  WebSocketLimits limits_;
-  const session::ProviderDialect& dialect_;
+  std::shared_ptr<protocol::SecretFilter> hidden_;
+  net::WebSocketLimits limits_;
+  const protocol::ProviderDialect& dialect_;
   Address address_;
   std::optional<Address> proxy_;
   mutable asio::ssl::context tls_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

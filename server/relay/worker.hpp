@@ -12,7 +12,7 @@
 #include "server/relay/tally.hpp"
 #include "session/transcript/journal.hpp"
 
-namespace verbatim::server {
+namespace verbatim::relay {
 
 /// A session that waits for the journal.
 class JournalWaiter {
@@ -35,7 +35,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  Executor executor() { return context_.get_executor(); }
+  net::Executor executor() { return context_.get_executor(); }
   Tally& tally() { return tally_; }
 
   // --- on this worker's thread ----------------------------------------------------------------
@@ -82,8 +82,8 @@ class Worker {
   Tally& tally_;
   std::vector<JournalWaiter*> waiting_;
   std::atomic<bool> someone_waits_{false};
-  asio::executor_work_guard<Executor> work_;
+  asio::executor_work_guard<net::Executor> work_;
   std::thread thread_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::relay

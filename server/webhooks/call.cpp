@@ -8,7 +8,7 @@
 #include <mutex>
 #include <stdexcept>
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 namespace {
 
@@ -145,4 +145,4 @@ WebhookCall::Answer WebhookCall::post(
   return answer;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

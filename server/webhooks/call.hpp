@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 /// Whether the address is not public: this machine, private and link-local networks, carrier-grade
 /// NAT, multicast, and such IPv4 addresses embedded in IPv6.
@@ -41,4 +41,4 @@ class WebhookCall {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

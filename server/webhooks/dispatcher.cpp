@@ -15,13 +15,13 @@
 #include "server/webhooks/signature.hpp"
 #include "server/webhooks/webhook_metrics.hpp"
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 namespace {
 
 using nlohmann::json;
-using storage::DeliveryState;
-using storage::MessageKind;
+using store::DeliveryState;
+using store::MessageKind;
 
 /// Interval of the search for new messages. Polling costs the conversations nothing.
 constexpr auto outbox_look_interval = std::chrono::milliseconds(200);
@@ -31,7 +31,7 @@ constexpr auto count_interval = std::chrono::seconds(1);
 
 bool wants(const config::WebhookTarget& target, MessageKind kind) {
   if (target.events.empty()) return kind != MessageKind::turn_completed;
-  return std::find(target.events.begin(), target.events.end(), storage::to_string(kind)) !=
+  return std::find(target.events.begin(), target.events.end(), store::to_string(kind)) !=
          target.events.end();
 }
 
@@ -53,18 +53,18 @@ template <class T>
 struct Promise {
   std::mutex mutex;
   std::condition_variable wake;
-  std::optional<storage::StoreResult<T>> result;
+  std::optional<store::StoreResult<T>> result;
 };
 
 /// Of a stop that came first.
-storage::StorageError stopped() { return {storage::Failure::other, "the server is stopping"}; }
+store::StorageError stopped() { return {store::Failure::other, "the server is stopping"}; }
 
 }  // namespace
 
 class Webhooks::Target {
  public:
   Target(const config::WebhookTarget& target, const config::Webhook& settings,
-         storage::OutboxStore& store, Log& log, const std::atomic<bool>& stopping)
+         store::OutboxStore& store, Log& log, const std::atomic<bool>& stopping)
       : target_(target),
         wanted_(wanted_by(target)),
         settings_(settings),
@@ -118,11 +118,11 @@ class Webhooks::Target {
   }
 
   /// Processes one message; returns the time to wait before the next step.
-  storage::StoreResult<Wait> step() {
+  store::StoreResult<Wait> step() {
     if (!outbox_->ready()) return trouble_interval;
     if (auto counted = count(); !counted) return tl::unexpected(counted.error());
-    const auto found = ask<storage::NextMessage>(
-        [this](auto done) { outbox_->next(done_with_, std::move(done)); });
+    const auto found =
+        ask<store::NextMessage>([this](auto done) { outbox_->next(done_with_, std::move(done)); });
     if (!found) return tl::unexpected(found.error());
     const auto& message = found->message;
     if (!message) {
@@ -150,7 +150,7 @@ class Webhooks::Target {
     return conclude(*message, send(*message, *body));
   }
 
-  WebhookCall::Answer send(const storage::Message& message, const std::string& body) {
+  WebhookCall::Answer send(const store::Message& message, const std::string& body) {
     const std::int64_t timestamp = now().wall / 1000;
     std::string secrets;
     {
@@ -164,7 +164,7 @@ class Webhooks::Target {
                               webhook_signature(secrets, message.public_id, timestamp, body)}});
   }
 
-  Wait conclude(const storage::Message& message, const WebhookCall::Answer& answer) {
+  Wait conclude(const store::Message& message, const WebhookCall::Answer& answer) {
     if (stopping_ && answer.status == 0)
       return outbox_look_interval;  // we aborted it, not the target
     const auto outcome = [&](DeliveryState state, TimeMs due, const std::string& why) {
@@ -202,11 +202,11 @@ class Webhooks::Target {
     return std::max(settings_.settle, settings_.retry_max * 3 / 2).count();
   }
 
-  storage::StoreResult<> count() {
+  store::StoreResult<> count() {
     const auto at = std::chrono::steady_clock::now();
     if (at < count_next_) return {};
     count_next_ = at + count_interval;
-    const auto found = ask<storage::Backlog>(
+    const auto found = ask<store::Backlog>(
         [this](auto done) { outbox_->count(done_with_, wanted_, std::move(done)); });
     if (!found) return tl::unexpected(found.error());
     waiting_ = static_cast<std::uint64_t>(found->waiting);
@@ -224,35 +224,36 @@ class Webhooks::Target {
   }
 
   /// The message's body from the current data; empty if the session no longer exists.
-  storage::StoreResult<std::string> body_of(const storage::Message& message) {
-    const auto subject = ask<std::optional<storage::MessageSubject>>(
+  store::StoreResult<std::string> body_of(const store::Message& message) {
+    const auto subject = ask<std::optional<store::MessageSubject>>(
         [&](auto done) { outbox_->read_subject(message, std::move(done)); });
     if (!subject) return tl::unexpected(subject.error());
     if (!*subject) return std::string();
     return render(message, **subject);
   }
 
-  std::string render(const storage::Message& message, const storage::MessageSubject& subject) {
-    const storage::SessionSummary& session = subject.session;
-    const session::TranscriptView& view = subject.attempt;
+  std::string render(const store::Message& message, const store::MessageSubject& subject) {
+    const store::SessionSummary& session = subject.session;
+    const transcript::TranscriptView& view = subject.attempt;
     json data = {{"session_id", message.session_id},
                  {"attempt", message.attempt},
                  {"user", session.user},
                  {"metadata", json::parse(session.metadata_json, nullptr, false)},
                  {"private", json::parse(session.private_json, nullptr, false)},
-                 {"status", to_string(view.status)},
+                 {"status", transcript::to_string(view.status)},
                  {"turns", view.turns.size()},
                  {"complete", view.complete}};
-    data["close_reason"] = view.close_reason ? json(to_string(*view.close_reason)) : json();
+    data["close_reason"] =
+        view.close_reason ? json(transcript::to_string(*view.close_reason)) : json();
     data["ended_at"] = view.ended_at ? json(iso_time(*view.ended_at)) : json();
-    if (view.receipt) data["receipt"] = json::parse(session::render_receipt(*view.receipt));
+    if (view.receipt) data["receipt"] = json::parse(transcript::render_receipt(*view.receipt));
     if (!message.item_id.empty()) data["item_id"] = message.item_id;
-    json body = {{"type", storage::to_string(message.kind)},
+    json body = {{"type", store::to_string(message.kind)},
                  {"timestamp", iso_time(message.created_at)},
                  {"data", std::move(data)}};
     const auto dump = [&body] { return body.dump(-1, ' ', false, json::error_handler_t::replace); };
     if (message.kind == MessageKind::session_started) return dump();
-    body["data"]["transcript"] = json::parse(session::render(view, session::Format::json));
+    body["data"]["transcript"] = json::parse(transcript::render(view, transcript::Format::json));
     std::string whole = dump();
     if (whole.size() <= settings_.body_bytes_max) return whole;
     body["data"].erase("transcript");
@@ -260,7 +261,7 @@ class Webhooks::Target {
     return dump();
   }
 
-  bool record(const storage::Message& message, storage::TryOutcome outcome) {
+  bool record(const store::Message& message, store::TryOutcome outcome) {
     const auto recorded = ask<void>([&](auto done) {
       outbox_->end_try(message.id, std::move(outcome), names_of(settings_), std::move(done));
     });
@@ -270,9 +271,9 @@ class Webhooks::Target {
 
   /// Waits for the result of `call(done)`, but not after a stop.
   template <class T, class Call>
-  storage::StoreResult<T> ask(const Call& call) {
+  store::StoreResult<T> ask(const Call& call) {
     const auto promise = std::make_shared<Promise<T>>();
-    call(storage::Done<T>([promise](storage::StoreResult<T> result) {
+    call(store::Done<T>([promise](store::StoreResult<T> result) {
       const std::lock_guard lock(promise->mutex);
       promise->result = std::move(result);
       promise->wake.notify_all();
@@ -291,7 +292,7 @@ class Webhooks::Target {
   config::WebhookTarget target_;
   const unsigned wanted_;
   const config::Webhook& settings_;
-  const std::unique_ptr<storage::Outbox> outbox_;
+  const std::unique_ptr<store::Outbox> outbox_;
   Log& log_;
   const std::atomic<bool>& stopping_;
   WebhookCall call_;
@@ -309,7 +310,7 @@ class Webhooks::Target {
   std::thread thread_;
 };
 
-Webhooks::Webhooks(const config::Webhook& settings, storage::OutboxStore& store, Log& log)
+Webhooks::Webhooks(const config::Webhook& settings, store::OutboxStore& store, Log& log)
     : store_(store), log_(log) {
   for (const auto& target : settings.targets) kinds_ |= wanted_by(target);
   announce();
@@ -323,7 +324,7 @@ Webhooks::Webhooks(const config::Webhook& settings, storage::OutboxStore& store,
 }
 
 void Webhooks::announce() {
-  store_.want_messages(kinds_, [&log = log_](const storage::StoreResult<>& outcome) {
+  store_.want_messages(kinds_, [&log = log_](const store::StoreResult<>& outcome) {
     if (!outcome) log.error("webhook.not_announced", {{"why", outcome.error().what()}});
   });
 }
@@ -339,10 +340,10 @@ void Webhooks::reload(const config::Webhook& settings) {
       if (fresh.name == target->name()) target->set_secret(fresh.secret);
 }
 
-void Webhooks::add_metrics(MetricsPage& page) const {
+void Webhooks::add_metrics(relay::MetricsPage& page) const {
   std::vector<WebhookGauges> all;
   for (const auto& target : targets_) all.push_back(target->gauges());
   add_webhook_metrics(page, all);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

@@ -14,9 +14,11 @@
 #include "config/settings.hpp"
 #include "storage/store/outbox_store.hpp"
 
-namespace verbatim::server {
-
+namespace verbatim::relay {
 class MetricsPage;
+}  // namespace verbatim::relay
+
+namespace verbatim::webhooks {
 
 /// Of one target. Counts are since the start.
 struct WebhookGauges {
@@ -34,7 +36,7 @@ class Webhooks {
   /// Starts the threads, and sets in the store which kinds of messages the outbox gets from now on.
   /// Throws std::runtime_error if libcurl cannot be initialised. All references must outlive the
   /// object.
-  Webhooks(const config::Webhook& settings, storage::OutboxStore& store, Log& log);
+  Webhooks(const config::Webhook& settings, store::OutboxStore& store, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 
@@ -44,15 +46,15 @@ class Webhooks {
   /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.
   void reload(const config::Webhook& settings);
   /// Any thread.
-  void add_metrics(MetricsPage& page) const;
+  void add_metrics(relay::MetricsPage& page) const;
 
  private:
   class Target;
-  storage::OutboxStore& store_;
+  store::OutboxStore& store_;
   Log& log_;
   unsigned kinds_ = 0;
   std::atomic<bool> stopping_{false};
   std::vector<std::unique_ptr<Target>> targets_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

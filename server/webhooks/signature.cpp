@@ -5,7 +5,7 @@
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 namespace {
 
@@ -39,4 +39,4 @@ std::string webhook_signature(std::string_view secrets, std::string_view id,
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 /// The value of `webhook-signature`: one `v1,...` for each secret, so that a receiver may know the
 /// old or the new secret during a change.
@@ -18,4 +18,4 @@ namespace verbatim::server {
 std::string webhook_signature(std::string_view secrets, std::string_view id,
                               std::int64_t timestamp_s, std::string_view body);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

@@ -2,17 +2,17 @@
 
 #include "server/relay/metric_family.hpp"
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
 namespace {
 
 using Targets = std::vector<WebhookGauges>;
 
-constexpr MetricFamily<Targets> webhook_rows[] = {
+constexpr relay::MetricFamily<Targets> webhook_rows[] = {
     {"verbatim_webhook_calls_total",
      "Webhook calls by target and result; dead counts messages that are not sent again.",
-     MetricType::counter,
-     [](const Targets& targets, MetricSamples& out) {
+     relay::MetricType::counter,
+     [](const Targets& targets, relay::MetricSamples& out) {
        for (const WebhookGauges& one : targets) {
          out.add({{"target", one.target}, {"result", "delivered"}}, one.delivered);
          out.add({{"target", one.target}, {"result", "failed"}}, one.failed);
@@ -20,16 +20,17 @@ constexpr MetricFamily<Targets> webhook_rows[] = {
        }
      }},
     {"verbatim_webhook_messages",
-     "Webhook messages: waiting to be delivered, or dead (not sent again).", MetricType::gauge,
-     [](const Targets& targets, MetricSamples& out) {
+     "Webhook messages: waiting to be delivered, or dead (not sent again).",
+     relay::MetricType::gauge,
+     [](const Targets& targets, relay::MetricSamples& out) {
        for (const WebhookGauges& one : targets) {
          out.add({{"target", one.target}, {"state", "waiting"}}, one.waiting);
          out.add({{"target", one.target}, {"state", "dead"}}, one.dead_letters);
        }
      }},
     {"verbatim_webhook_oldest_seconds",
-     "Age of the oldest webhook message that waits to be delivered.", MetricType::gauge,
-     [](const Targets& targets, MetricSamples& out) {
+     "Age of the oldest webhook message that waits to be delivered.", relay::MetricType::gauge,
+     [](const Targets& targets, relay::MetricSamples& out) {
        for (const WebhookGauges& one : targets)
          out.add({{"target", one.target}}, one.oldest_seconds);
      }},
@@ -37,8 +38,8 @@ constexpr MetricFamily<Targets> webhook_rows[] = {
 
 }  // namespace
 
-void add_webhook_metrics(MetricsPage& page, const Targets& targets) {
+void add_webhook_metrics(relay::MetricsPage& page, const Targets& targets) {
   page.add(webhook_rows, targets);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

@@ -5,8 +5,8 @@
 
 #include "server/webhooks/dispatcher.hpp"
 
-namespace verbatim::server {
+namespace verbatim::webhooks {
 
-void add_webhook_metrics(MetricsPage& page, const std::vector<WebhookGauges>& targets);
+void add_webhook_metrics(relay::MetricsPage& page, const std::vector<WebhookGauges>& targets);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::webhooks

@@ -5,7 +5,7 @@
 #include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
 
-namespace verbatim::server {
+namespace verbatim::policy {
 
 namespace {
 
@@ -93,4 +93,4 @@ std::optional<std::string> wrong_member(verbatim::json::View object, std::string
   return std::nullopt;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::policy

@@ -11,7 +11,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::server {
+namespace verbatim::policy {
 
 /// "is not known; the nearest known name is limits (known: user, limits)". `name` may be anything.
 std::string not_known(std::string_view name, const std::vector<std::string_view>& known);
@@ -42,4 +42,4 @@ std::optional<std::string> wrong_member(verbatim::json::View object, std::string
 /// The member's name with its escapes decoded.
 std::string member_name(const verbatim::json::Members& member);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::policy

@@ -9,7 +9,7 @@
 #include "session/policy/outline_values.hpp"
 #include "session/protocol/envelope.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 namespace {
 
 using Tree = nlohmann::json;
@@ -64,7 +64,7 @@ class Judge {
         ask_(has) {}
 
   /// `known`: null for an event type that only the configuration allows.
-  std::optional<Refusal> judge(const KnownMembers* known) {
+  std::optional<protocol::Refusal> judge(const protocol::KnownMembers* known) {
     if (message_.fault() != Outline::Fault::none) {
       unreadable();
     } else if (known == nullptr) {
@@ -86,10 +86,10 @@ class Judge {
 
   // ---- Walks: each returns false at the first refusal ----
 
-  bool event(KnownMembers known) {
+  bool event(protocol::KnownMembers known) {
     for (Index i = Outline::first(0); i < message_.end(0); i = message_.end(i)) {
       const std::string name = message_.name(i);
-      const KnownMember* one = find(known, name);
+      const protocol::KnownMember* one = protocol::find(known, name);
       if (is_of_every_event(name)) {
         if (!names_inside(i, name)) return false;
       } else if (one == nullptr) {
@@ -122,7 +122,7 @@ class Judge {
     return unknown(i, name, {});
   }
 
-  bool change(Index body, const KnownMember& known) {
+  bool change(Index body, const protocol::KnownMember& known) {
     const std::string place(known.name);
     const bool of_response = place == "response";
     if (of_response && message_.is(body, Kind::null)) return true;
@@ -138,7 +138,7 @@ class Judge {
     return members(body, known.inside, {place + '.', {}, true, of_response});
   }
 
-  bool members(Index object, KnownMembers known, const Location& place) {
+  bool members(Index object, protocol::KnownMembers known, const Location& place) {
     for (Index i = Outline::first(object); i < message_.end(object); i = message_.end(i)) {
       const std::string name = message_.name(i);
       if (member(i, name, known, place)) continue;
@@ -154,7 +154,7 @@ class Judge {
     for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
       const std::string name = message_.name(i);
       if (!is_plain_name(name)) return ambiguous(place + name);
-      const KnownMember* one = locks_.places.find_in_item(type, name);
+      const protocol::KnownMember* one = locks_.places.find_in_item(type, name);
       // Some clients write all members of all types, with null for those that the item does not
       // have.
       if (one == nullptr && message_.is(i, Kind::null) && locks_.places.is_item_member(name))
@@ -171,9 +171,10 @@ class Judge {
     return {};
   }
 
-  bool member(Index i, const std::string& name, KnownMembers known, const Location& place) {
+  bool member(Index i, const std::string& name, protocol::KnownMembers known,
+              const Location& place) {
     if (!is_plain_name(name)) return ambiguous(place.written + name);
-    const KnownMember* one = find(known, name);
+    const protocol::KnownMember* one = protocol::find(known, name);
     if (!place.of_session) {
       return one == nullptr ? unknown(i, name, place)
                             : value(i, *one, {place.written + name + '.'});
@@ -189,12 +190,12 @@ class Judge {
   }
 
   /// A member of the protocol. `inside`: the place of its own members.
-  bool value(Index value, const KnownMember& known, const Location& inside) {
-    if (known.holds == Holds::free && !message_.is(value, Kind::array)) return true;
-    if (known.holds == Holds::frees && message_.is(value, Kind::array)) return true;
-    if (known.holds == Holds::members && message_.is(value, Kind::object))
+  bool value(Index value, const protocol::KnownMember& known, const Location& inside) {
+    if (known.holds == protocol::Holds::free && !message_.is(value, Kind::array)) return true;
+    if (known.holds == protocol::Holds::frees && message_.is(value, Kind::array)) return true;
+    if (known.holds == protocol::Holds::members && message_.is(value, Kind::object))
       return members(value, known.inside, inside);
-    if ((known.holds == Holds::list || known.holds == Holds::items) &&
+    if ((known.holds == protocol::Holds::list || known.holds == protocol::Holds::items) &&
         message_.is(value, Kind::array)) {
       for (Index i = Outline::first(value); i < message_.end(value); i = message_.end(i))
         if (!element(i, known, inside.written)) return false;
@@ -203,9 +204,10 @@ class Judge {
     return names_inside(value, inside.written.substr(0, inside.written.size() - 1));
   }
 
-  bool element(Index value, const KnownMember& list, const std::string& place) {
+  bool element(Index value, const protocol::KnownMember& list, const std::string& place) {
     if (!message_.is(value, Kind::object)) return names_inside(value, place);
-    return list.holds == Holds::items ? item(value, place) : members(value, list.inside, {place});
+    return list.holds == protocol::Holds::items ? item(value, place)
+                                                : members(value, list.inside, {place});
   }
 
   /// A member that the protocol does not have in this place.
@@ -333,7 +335,7 @@ class Judge {
   bool unreadable() {
     switch (message_.fault()) {
       case Outline::Fault::too_many:
-        refused_ = too_many_values(limits_.values_max, named_event_id(bytes_));
+        refused_ = protocol::too_many_values(limits_.values_max, protocol::named_event_id(bytes_));
         return false;
       case Outline::Fault::too_deep:
         return refuse("message_too_complex",
@@ -396,7 +398,8 @@ class Judge {
   }
 
   bool refuse(std::string code, std::string what, std::string param) {
-    refused_ = Refusal{std::move(code), std::move(what), std::move(param), named_event_id(bytes_)};
+    refused_ = protocol::Refusal{std::move(code), std::move(what), std::move(param),
+                                 protocol::named_event_id(bytes_)};
     return false;
   }
 
@@ -412,31 +415,33 @@ class Judge {
   const bool guards_instructions_;
   const std::function<Tree()>& ask_;
   std::optional<Tree> has_;
-  std::optional<Refusal> refused_;
+  std::optional<protocol::Refusal> refused_;
 };
 
 /// True if the event has only texts and numbers where its type has them. Audio passes without a
 /// second check.
-bool is_plain_event(std::string_view message, KnownMembers known) {
-  if (!std::all_of(known.begin(), known.end(),
-                   [](const KnownMember& one) { return one.holds == Holds::value; }))
+bool is_plain_event(std::string_view message, protocol::KnownMembers known) {
+  if (!std::all_of(known.begin(), known.end(), [](const protocol::KnownMember& one) {
+        return one.holds == protocol::Holds::value;
+      }))
     return false;
   for (auto members = json::Members::begun(message); members.next();) {
     const Kind kind = members.value().kind();
     if (kind == Kind::object || kind == Kind::array) return false;
-    if (!is_of_every_event(members.key()) && find(known, members.key()) == nullptr) return false;
+    if (!is_of_every_event(members.key()) && protocol::find(known, members.key()) == nullptr)
+      return false;
   }
   return true;
 }
 
 }  // namespace
 
-std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
-                                     std::string_view message, MessageLimits limits,
-                                     const std::function<Tree()>& has) {
-  const KnownMembers* known = locks.places.members_of_event(type);
+std::optional<protocol::Refusal> refuse_locked(const Locks& locks, std::string_view type,
+                                               std::string_view message, MessageLimits limits,
+                                               const std::function<Tree()>& has) {
+  const protocol::KnownMembers* known = locks.places.members_of_event(type);
   if (known != nullptr && is_plain_event(message, *known)) return std::nullopt;
   return Judge(locks, message, limits, has).judge(known);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

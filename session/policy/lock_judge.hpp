@@ -19,13 +19,13 @@
 #include "session/protocol/known_places.hpp"
 #include "session/protocol/refusal.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 
 struct Locks {
-  Locks(LockedFields locked, const KnownPlaces& known)
+  Locks(LockedFields locked, const protocol::KnownPlaces& known)
       : places(known), fields(std::move(locked)), words(fields, places.session) {}
 
-  const KnownPlaces& places;  ///< of the protocol
+  const protocol::KnownPlaces& places;  ///< of the protocol
   LockedFields fields;
   LockedWords words;
 };
@@ -37,8 +37,8 @@ struct Locks {
 /// - `type`: the type of the event.
 /// - `limits`: values and depth that a message may have.
 /// - `has`: returns the present session; called only if the message names a field.
-std::optional<Refusal> refuse_locked(const Locks& locks, std::string_view type,
-                                     std::string_view message, MessageLimits limits,
-                                     const std::function<nlohmann::json()>& has);
+std::optional<protocol::Refusal> refuse_locked(const Locks& locks, std::string_view type,
+                                               std::string_view message, MessageLimits limits,
+                                               const std::function<nlohmann::json()>& has);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

@@ -7,7 +7,7 @@
 #include "base/json/plain_name.hpp"
 #include "session/policy/outline_values.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 namespace {
 
 using Tree = nlohmann::json;
@@ -233,4 +233,4 @@ std::optional<LockedFields::Wrong> LockedFields::wrong_in(
   return std::move(look.wrong);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

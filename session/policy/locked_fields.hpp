@@ -17,7 +17,7 @@
 
 #include "base/json/outline.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 
 /// True if `path` is `field` or lies in it. Both have dots between their parts.
 bool covers(std::string_view field, std::string_view path);
@@ -63,4 +63,4 @@ class LockedFields {
   std::vector<std::string> fields_;  ///< folded
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

@@ -5,7 +5,7 @@
 
 #include "base/json/plain_name.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 namespace {
 
 /// Objects of the protocol that can hold a locked field.
@@ -38,7 +38,7 @@ std::string_view singular(std::string_view fold) {
 
 }  // namespace
 
-LockedWords::LockedWords(const LockedFields& fields, KnownMembers session) {
+LockedWords::LockedWords(const LockedFields& fields, protocol::KnownMembers session) {
   for (const LockedFields::Part& part : fields.parts()) {
     if (is_one_of(of_anything, part.name)) continue;
     whole_.insert(std::string(singular(part.name)));
@@ -46,15 +46,15 @@ LockedWords::LockedWords(const LockedFields& fields, KnownMembers session) {
   }
   if (fields.all()) {
     add_names(session);
-    for (const KnownMember& member : session)
+    for (const protocol::KnownMember& member : session)
       if (!is_one_of(of_anything, member.name)) add_field(folded(member.name));
   }
   for (const auto& [field, name] : other_names)
     if (fields.touches(field)) add_field(std::string(name));
 }
 
-void LockedWords::add_names(KnownMembers members) {
-  for (const KnownMember& member : members) {
+void LockedWords::add_names(protocol::KnownMembers members) {
+  for (const protocol::KnownMember& member : members) {
     if (!is_one_of(of_anything, member.name))
       whole_.insert(std::string(singular(folded(member.name))));
     add_names(member.inside);
@@ -82,4 +82,4 @@ LockedWords::Meaning LockedWords::meaning(std::string_view fold) const {
   return whole_.contains(std::string(one)) ? Meaning::field : Meaning::none;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

@@ -16,13 +16,13 @@
 #include "session/policy/locked_fields.hpp"
 #include "session/protocol/known_places.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 
 class LockedWords {
  public:
   LockedWords() = default;
   /// `session`: the members of a session object.
-  LockedWords(const LockedFields& fields, KnownMembers session);
+  LockedWords(const LockedFields& fields, protocol::KnownMembers session);
 
   enum class Meaning : std::uint8_t {
     none,
@@ -33,7 +33,7 @@ class LockedWords {
   Meaning meaning(std::string_view fold) const;
 
  private:
-  void add_names(KnownMembers members);
+  void add_names(protocol::KnownMembers members);
   void add_field(const std::string& fold);
   bool contains_field(std::string_view fold) const;
 
@@ -42,4 +42,4 @@ class LockedWords {
   std::array<std::vector<std::string>, 256> stems_by_letter_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

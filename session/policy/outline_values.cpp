@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-namespace verbatim::session {
+namespace verbatim::policy {
 namespace {
 
 using json::Kind;
@@ -62,4 +62,4 @@ const Tree* value_at(const Tree& tree, std::string_view path) {
   return place;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

@@ -8,7 +8,7 @@
 
 #include "base/json/outline.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 
 /// Compares values, not notation: 1e2 equals 100, and the order of members does not matter.
 bool equal(const json::Outline& outline, json::Outline::Index value, const nlohmann::json& tree);
@@ -19,4 +19,4 @@ const nlohmann::json* member_of(const nlohmann::json& object, std::string_view n
 /// none.
 const nlohmann::json* value_at(const nlohmann::json& tree, std::string_view path);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

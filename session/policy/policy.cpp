@@ -10,7 +10,7 @@
 #include "session/policy/locked_fields.hpp"
 #include "session/protocol/envelope.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 namespace {
 
 using Tree = nlohmann::json;
@@ -71,7 +71,7 @@ bool is_field_path(std::string_view path) {
 }
 
 Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
-               const ProviderDialect& provider)
+               const protocol::ProviderDialect& provider)
     : provider_(&provider), rules_(std::move(rules)), bound_json_(std::move(bound_json)) {
   LockedFields locked;
   for (const std::string& field : rules_.locked) {
@@ -97,11 +97,13 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
   bound_json_ = bound.dump();
 }
 
-std::optional<Refusal> Policy::refuse(std::string_view type, std::string_view message) const {
+std::optional<protocol::Refusal> Policy::refuse(std::string_view type,
+                                                std::string_view message) const {
   const auto& allowed = rules_.client_events;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), type) == allowed.end()) {
-    return Refusal{"event_not_allowed", "This session may not send '" + std::string(type) + "'.",
-                   "type", named_event_id(message)};
+    return protocol::Refusal{"event_not_allowed",
+                             "This session may not send '" + std::string(type) + "'.", "type",
+                             protocol::named_event_id(message)};
   }
   if (!locked_) return std::nullopt;
   const auto has = [this] {
@@ -114,7 +116,7 @@ std::optional<Refusal> Policy::refuse(std::string_view type, std::string_view me
 }
 
 void Policy::configured(std::string_view type, std::string_view message) {
-  if (!locked_ || provider_->shows(type) != Shows::session) return;
+  if (!locked_ || provider_->shows(type) != protocol::Shows::session) return;
   current_json_ = provider_->session_in(message);
 }
 
@@ -123,9 +125,9 @@ std::optional<std::string> Policy::without_hidden(std::string_view type,
   if (rules_.hidden.empty()) return std::nullopt;
   const std::string spelt = type.empty() ? type_of(message) : std::string();
   if (type.empty()) type = spelt;
-  const Shows shown = provider_->shows(type);
-  const bool of_response = shown == Shows::response;
-  if (!of_response && shown != Shows::session) return std::nullopt;
+  const protocol::Shows shown = provider_->shows(type);
+  const bool of_response = shown == protocol::Shows::response;
+  if (!of_response && shown != protocol::Shows::session) return std::nullopt;
   bool changed = false;
   std::vector<std::string> paths;
   for (const std::string& field : rules_.hidden) {
@@ -139,4 +141,4 @@ std::optional<std::string> Policy::without_hidden(std::string_view type,
   return out;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

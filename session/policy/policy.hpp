@@ -15,7 +15,7 @@
 #include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/refusal.hpp"
 
-namespace verbatim::session {
+namespace verbatim::policy {
 
 struct Locks;
 
@@ -40,13 +40,15 @@ class Policy {
   /// - `bound_json`, `model`: the session as the token sets it; either may be empty.
   /// - `provider`: the protocol of the messages.
   Policy(PolicyRules rules, std::string bound_json, std::string model,
-         const ProviderDialect& provider = default_provider_dialect());
+         const protocol::ProviderDialect& provider = protocol::default_provider_dialect());
 
   /// Most values that a message may have; no limit unless a field is locked.
-  std::size_t values_max() const { return locked_ ? rules_.message_limits.values_max : unlimited; }
+  std::size_t values_max() const {
+    return locked_ ? rules_.message_limits.values_max : protocol::unlimited;
+  }
   /// Returns the refusal, or nullopt if the message may be sent on. Precondition:
   /// ProviderDialect::check_client() has accepted it.
-  std::optional<Refusal> refuse(std::string_view type, std::string_view message) const;
+  std::optional<protocol::Refusal> refuse(std::string_view type, std::string_view message) const;
 
   /// Takes the present values of fields from a message that shows the session; ignores others.
   void configured(std::string_view type, std::string_view message);
@@ -54,11 +56,11 @@ class Policy {
   std::optional<std::string> without_hidden(std::string_view type, std::string_view message) const;
 
  private:
-  const ProviderDialect* provider_ = &default_provider_dialect();
+  const protocol::ProviderDialect* provider_ = &protocol::default_provider_dialect();
   PolicyRules rules_;
   std::shared_ptr<const Locks> locked_;  ///< null: nothing is locked
   std::string bound_json_;
   std::string current_json_;  ///< the session object that the provider showed last
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::policy

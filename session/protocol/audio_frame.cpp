@@ -5,7 +5,7 @@
 #include "base/json/writer.hpp"
 #include "session/protocol/envelope.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -46,4 +46,4 @@ std::string with_audio_frames(std::string session_event) {
   return session_event;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

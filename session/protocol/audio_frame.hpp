@@ -16,7 +16,7 @@
 
 #include "session/protocol/provider_dialects.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// The frame for an event; nullopt if the event must be sent unchanged. That is any event but an
 /// audio delta, and a delta whose audio is not Base64 or whose head exceeds 65,535 bytes.
@@ -27,4 +27,4 @@ std::optional<std::string> audio_frame(
 /// Adds to a `verbatim.session` event that audio comes in frames; any other event stays unchanged.
 std::string with_audio_frames(std::string session_event);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Decoded length, from the length of the Base64 alone.
 inline std::int64_t decoded_length(std::string_view base64) {
@@ -15,4 +15,4 @@ inline std::int64_t decoded_length(std::string_view base64) {
   return length * 3 / 4;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -12,7 +12,7 @@
 
 #include "session/protocol/message.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 class ClientDialect {
  public:
@@ -32,4 +32,4 @@ class ClientDialect {
 const ClientDialect* client_dialect(const std::vector<std::string>& subprotocols,
                                     const std::vector<std::string>& beta_features);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

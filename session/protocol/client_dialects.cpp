@@ -6,7 +6,7 @@
 #include "session/protocol/client_dialect.hpp"
 #include "session/protocol/clients/beta_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 struct ClientRow {
@@ -34,4 +34,4 @@ const ClientDialect* client_dialect(const std::vector<std::string>& subprotocols
   return row == std::end(client_dialects) ? nullptr : &row->dialect();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

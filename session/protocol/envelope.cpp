@@ -2,7 +2,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 std::string_view peek_type(std::string_view message) {
   for (auto members = json::Members::begun(message); members.next();) {
@@ -22,4 +22,4 @@ std::string quotable_event_id(std::string event_id) {
   return event_id.size() > longest ? std::string() : event_id;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// The message's top-level "type", as a view into `message`. Scans the top level and skips values
 /// without building anything; with `type` first, a 6.4 kB audio event costs nanoseconds. Empty in
@@ -25,4 +25,4 @@ std::string named_event_id(std::string_view message);
 /// An event_id that has been read already, as an answer quotes it.
 std::string quotable_event_id(std::string event_id);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 std::string plain_code(std::initializer_list<json::View> candidates) {
   constexpr std::size_t length_max = 64;
@@ -32,4 +32,4 @@ std::string reason_of(json::View response, json::View outside) {
                      beside, outside["code"], outside["type"], outside});
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

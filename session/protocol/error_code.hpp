@@ -6,7 +6,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// The first candidate that is a code. A long text, or one with blanks, is the provider's free
 /// text, which may repeat speech or contain a key. If there is only such text, the result is
@@ -21,4 +21,4 @@ std::string plain_code(std::initializer_list<json::View> candidates);
 /// `outside`: the error beside the response.
 std::string reason_of(json::View response, json::View outside);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

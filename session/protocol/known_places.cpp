@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 const KnownMembers* find_type(std::span<const KnownType> types, std::string_view type) {
@@ -43,4 +43,4 @@ bool KnownPlaces::is_part_type(std::string_view type) const {
   return std::find(part_types.begin(), part_types.end(), type) != part_types.end();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

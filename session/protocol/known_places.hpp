@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 enum class Holds : std::uint8_t {
   value,    ///< a text, a number, or a structure with no known parts
@@ -57,4 +57,4 @@ struct KnownPlaces {
   bool is_part_type(std::string_view type) const;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

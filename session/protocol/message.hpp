@@ -7,7 +7,7 @@
 
 #include "session/protocol/message_memory.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Kind of a message, for the metrics.
 enum class MessageKind : std::uint8_t { audio = 0, text = 1, other = 2 };
@@ -27,4 +27,4 @@ struct Message {
 /// Shared: a message that is being written to one connection may be needed on the next.
 using MessagePtr = std::shared_ptr<const Message>;
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -8,7 +8,7 @@
 #include "base/utf8.hpp"
 #include "session/protocol/message.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 inline MessageKind kind_of(Traffic traffic) {
   switch (traffic) {
@@ -34,4 +34,4 @@ inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
 /// A message made by the relay.
 inline Message own_message(std::string bytes) { return {std::move(bytes), 0, MessageKind::other}; }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 class MessageMemory {
  public:
@@ -21,4 +21,4 @@ class MessageMemory {
   virtual void sent() = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

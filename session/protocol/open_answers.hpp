@@ -13,7 +13,7 @@
 
 #include "session/transcript/transcript.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Returns the event_id for the next event that the relay writes.
 using EventIds = std::function<std::string()>;
@@ -33,12 +33,12 @@ class OpenAnswers {
   /// - `transcript`: has the text, and answers that were not announced.
   /// - `spoken`: an answer of unknown form counts as speech.
   /// - `next_event_id`: makes the event_ids.
-  virtual std::vector<std::string> so_far(const Transcript& transcript, bool spoken,
+  virtual std::vector<std::string> so_far(const transcript::Transcript& transcript, bool spoken,
                                           const EventIds& next_event_id) const = 0;
   /// All events that end each open answer, as incomplete because of a lost connection. Parameters
   /// as for so_far().
-  virtual std::vector<std::string> cut_off(const Transcript& transcript, bool spoken,
+  virtual std::vector<std::string> cut_off(const transcript::Transcript& transcript, bool spoken,
                                            const EventIds& next_event_id) const = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

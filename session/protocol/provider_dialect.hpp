@@ -22,7 +22,7 @@
 #include "session/protocol/refusal.hpp"
 #include "session/transcript/event.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Kind of provider session: `realtime` converses, `transcription` only transcribes speech.
 enum class SessionType { realtime, transcription };
@@ -33,7 +33,8 @@ enum class SessionType { realtime, transcription };
 struct ServerMessage {
   std::string_view type;  ///< its name; empty if it has none that can be read at first sight
   Traffic traffic = Traffic::other;
-  std::optional<Event> audio;  ///< the event of a message of audio; else see read_server()
+  std::optional<transcript::Event>
+      audio;  ///< the event of a message of audio; else see read_server()
 };
 
 /// The rate of the audio in each direction, as far as a session object gives it.
@@ -45,9 +46,11 @@ struct AudioFormats {
 
 /// What a provider's message says.
 struct ServerReading {
-  std::optional<Event> event;  ///< nullopt: no meaning for a transcript, or it cannot be read
-  std::optional<Event> transcription_usage;  ///< usage that is reported beside a transcription
-  std::optional<AudioFormats> formats;       ///< of a message that shows the session in force
+  std::optional<transcript::Event>
+      event;  ///< nullopt: no meaning for a transcript, or it cannot be read
+  std::optional<transcript::Event>
+      transcription_usage;              ///< usage that is reported beside a transcription
+  std::optional<AudioFormats> formats;  ///< of a message that shows the session in force
 };
 
 /// What a provider's message shows that a policy may hide.
@@ -161,7 +164,7 @@ class ProviderDialect {
   virtual ServerMessage peek_server(std::string_view message) const = 0;
   virtual ServerReading read_server(std::string_view message) const = 0;
   virtual Shows shows(std::string_view type) const = 0;
-  virtual ErrorMeaning meaning(const ProviderError& error) const = 0;
+  virtual ErrorMeaning meaning(const transcript::ProviderError& error) const = 0;
   virtual ErrorAnswer error_answer(std::string_view error_message) const = 0;
   /// `bytes_max`: limit on the JSON kept of all answers together.
   virtual std::unique_ptr<OpenAnswers> open_answers(std::size_t bytes_max) const = 0;
@@ -179,13 +182,13 @@ class ProviderDialect {
   /// What a checked message asks for.
   virtual ClientRequest peek_client(std::string_view message) const = 0;
   /// Its event: ItemRequested, CancelRequested, else nullopt.
-  virtual std::optional<Event> read_client(std::string_view message) const = 0;
+  virtual std::optional<transcript::Event> read_client(std::string_view message) const = 0;
   virtual ItemTarget item_target(std::string_view message) const = 0;
   /// The JSON of the item that the message creates.
   virtual std::string_view item_in(std::string_view message) const = 0;
   /// An item that a client wants to create says the same as one that is there.
-  virtual bool is_same_item(const Item& wanted, const Item& ours,
-                            const std::optional<Turn>& turn) const = 0;
+  virtual bool is_same_item(const transcript::Item& wanted, const transcript::Item& ours,
+                            const std::optional<transcript::Turn>& turn) const = 0;
   /// The message with its item placed behind another, in a client's request or in the provider's
   /// answer. An empty id: in front. Unchanged if the message names no place.
   virtual std::string placed_behind(std::string_view message, const std::string& item_id) const = 0;
@@ -228,7 +231,8 @@ class ProviderDialect {
                                       std::string_view event_id) const = 0;
   /// Creates an item again, with its present text. An answer that the user talked over keeps only
   /// its heard text. Precondition: the item is not deleted.
-  virtual RebuiltItem create_item(const Item& item, const std::optional<Turn>& turn,
+  virtual RebuiltItem create_item(const transcript::Item& item,
+                                  const std::optional<transcript::Turn>& turn,
                                   std::size_t item_bytes_max, std::string_view event_id) const = 0;
   virtual std::string commit_audio(std::string_view event_id) const = 0;
   virtual std::string create_response(std::string_view event_id) const = 0;
@@ -241,14 +245,16 @@ class ProviderDialect {
                                       std::string_view event_id) const = 0;
   /// The events that show an item of the conversation, as if it had just been created. Empty if it
   /// cannot be shown.
-  virtual std::vector<std::string> show_item(const Item& item, const std::optional<Turn>& turn,
+  virtual std::vector<std::string> show_item(const transcript::Item& item,
+                                             const std::optional<transcript::Turn>& turn,
                                              const ItemView& view,
                                              const EventIds& next_event_id) const = 0;
   virtual std::string item_truncated(const ItemTarget& target, std::string_view event_id) const = 0;
   virtual std::string item_deleted(const std::string& item_id, std::string_view event_id) const = 0;
   /// Empty if the item cannot be shown.
-  virtual std::string item_retrieved(const Item& item, const std::optional<Turn>& turn, bool spoken,
+  virtual std::string item_retrieved(const transcript::Item& item,
+                                     const std::optional<transcript::Turn>& turn, bool spoken,
                                      std::string_view event_id) const = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -5,7 +5,7 @@
 
 #include "session/protocol/openai/openai_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 struct Row {
@@ -28,4 +28,4 @@ const ProviderDialect* provider_dialect(std::string_view name) {
 
 const ProviderDialect& default_provider_dialect() { return dialects[0].dialect(); }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -5,7 +5,7 @@
 
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// nullptr if there is none of this name.
 const ProviderDialect* provider_dialect(std::string_view name);
@@ -13,4 +13,4 @@ const ProviderDialect* provider_dialect(std::string_view name);
 /// The first of the table.
 const ProviderDialect& default_provider_dialect();
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

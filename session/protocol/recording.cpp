@@ -2,7 +2,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 constexpr std::string_view name_of(Direction direction) {
@@ -59,4 +59,4 @@ std::string write_recorded_event(std::optional<std::int64_t> t_ms, Direction dir
   return line;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 enum class Direction { to_client, to_server };
 
@@ -35,4 +35,4 @@ Recording read_recording(std::string_view jsonl);
 std::string write_recorded_event(std::optional<std::int64_t> t_ms, Direction direction,
                                  std::string_view event);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 Refusal too_many_values(std::size_t values_max, std::string event_id) {
   return {"message_too_complex",
@@ -12,4 +12,4 @@ Refusal too_many_values(std::size_t values_max, std::string event_id) {
           std::move(event_id)};
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -5,7 +5,7 @@
 #include <limits>
 #include <string>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// `code` and `message` go into the error event that answers the client.
 struct Refusal {
@@ -21,4 +21,4 @@ inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max()
 /// The refusal of a message with more than `values_max` values. `event_id`: the client's own.
 Refusal too_many_values(std::size_t values_max, std::string event_id);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 constexpr TimeMs longest_ms = 100LL * 365 * 86'400'000;
 
-std::optional<Event> read(const RecordedEvent& recorded, const ProviderDialect& provider) {
+std::optional<transcript::Event> read(const RecordedEvent& recorded,
+                                      const ProviderDialect& provider) {
   return recorded.direction == Direction::to_client ? provider.read_server(recorded.event).event
                                                     : provider.read_client(recorded.event);
 }
@@ -18,7 +19,7 @@ std::string provider_session_id(const Recording& recording, const ProviderDialec
     if (recorded.direction != Direction::to_client) continue;
     const auto event = read(recorded, provider);
     if (!event) continue;
-    if (const auto* opened = std::get_if<UpstreamOpened>(&event->body))
+    if (const auto* opened = std::get_if<transcript::UpstreamOpened>(&event->body))
       return opened->provider_session_id;
   }
   return {};
@@ -26,7 +27,8 @@ std::string provider_session_id(const Recording& recording, const ProviderDialec
 
 }  // namespace
 
-TimeMs play(const Recording& recording, Transcript& transcript, const ProviderDialect& provider) {
+TimeMs play(const Recording& recording, transcript::Transcript& transcript,
+            const ProviderDialect& provider) {
   TimeMs now = 0;
   for (const RecordedEvent& recorded : recording.events) {
     // Some recorders write no times, and a file may contain any number.
@@ -36,17 +38,18 @@ TimeMs play(const Recording& recording, Transcript& transcript, const ProviderDi
   return now;
 }
 
-TranscriptView replay(const Recording& recording, const ProviderDialect& provider) {
-  Transcript transcript;
+transcript::TranscriptView replay(const Recording& recording, const ProviderDialect& provider) {
+  transcript::Transcript transcript;
   const TimeMs end = play(recording, transcript, provider);
-  TranscriptView view;
+  transcript::TranscriptView view;
   view.session_id = provider_session_id(recording, provider);
-  view.status = SessionStatus::final;
+  view.status = transcript::SessionStatus::final;
   view.started_at = 0;
   view.ended_at = end;
-  for (const AnswerAudio& sent : transcript.unrecorded_audio()) transcript.apply({{}, sent}, end);
-  view.show(merge(finalise(transcript, end), {}));
+  for (const transcript::AnswerAudio& sent : transcript.unrecorded_audio())
+    transcript.apply({{}, sent}, end);
+  view.show(transcript::merge(transcript::finalise(transcript, end), {}));
   return view;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

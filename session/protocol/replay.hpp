@@ -10,14 +10,14 @@
 #include "session/transcript/render/render.hpp"
 #include "session/transcript/transcript.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Applies every event, of both directions, to `transcript`. Returns the time of the last one.
-TimeMs play(const Recording& recording, Transcript& transcript,
+TimeMs play(const Recording& recording, transcript::Transcript& transcript,
             const ProviderDialect& provider = default_provider_dialect());
 
 /// The finished transcript of a recording.
-TranscriptView replay(const Recording& recording,
-                      const ProviderDialect& provider = default_provider_dialect());
+transcript::TranscriptView replay(const Recording& recording,
+                                  const ProviderDialect& provider = default_provider_dialect());
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -9,7 +9,7 @@
 #include "base/json/scan.hpp"
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -301,16 +301,16 @@ void SecretFilter::cut_code(std::string& code) const {
   if (holds_part_of_secret(code)) code = "other";
 }
 
-void SecretFilter::cut_codes(Event& event) const {
+void SecretFilter::cut_codes(transcript::Event& event) const {
   if (secrets().all.empty()) return;
-  if (auto* error = std::get_if<ProviderError>(&event.body)) {
+  if (auto* error = std::get_if<transcript::ProviderError>(&event.body)) {
     cut_code(error->type);
     cut_code(error->code);
-  } else if (auto* failed = std::get_if<TranscriptionFailed>(&event.body)) {
+  } else if (auto* failed = std::get_if<transcript::TranscriptionFailed>(&event.body)) {
     cut_code(failed->reason);
-  } else if (auto* ended = std::get_if<ResponseEnded>(&event.body)) {
+  } else if (auto* ended = std::get_if<transcript::ResponseEnded>(&event.body)) {
     cut_code(ended->reason);
   }
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -15,7 +15,7 @@
 
 #include "session/transcript/event.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 class SecretFilter {
  public:
@@ -49,7 +49,7 @@ class SecretFilter {
   /// reads from the result. nullopt: the frame has no secret; that case is cheap.
   std::optional<std::string> cut_frame(std::string_view message) const;
   /// Replaces codes of an event that hold a secret by "other": codes are logged, counted and shown.
-  void cut_codes(Event& event) const;
+  void cut_codes(transcript::Event& event) const;
 
  private:
   struct Secret {
@@ -74,4 +74,4 @@ class SecretFilter {
   std::atomic<const Secrets*> current_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

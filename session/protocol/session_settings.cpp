@@ -4,7 +4,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 using json::Kind;
 using json::View;
@@ -33,4 +33,4 @@ void SessionSettings::see(std::string_view session_json) {
   if (View::of(session_json).is(Kind::object)) json_ = std::string(session_json);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -13,7 +13,7 @@
 
 #include "session/protocol/provider_dialects.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 class SessionSettings {
  public:
@@ -48,4 +48,4 @@ class SessionSettings {
   std::optional<bool> hides_transcription_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

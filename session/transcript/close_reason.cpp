@@ -1,6 +1,6 @@
 #include "session/transcript/close_reason.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 std::string_view to_string(CloseReason reason) {
   const CloseReasonRow* const row = find_row(reason);
@@ -29,4 +29,4 @@ bool detail_from_client(CloseReason reason) {
   return row && row->detail_from_client;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

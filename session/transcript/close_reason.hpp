@@ -11,7 +11,7 @@
 #include <optional>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// The numbers are stored; never renumber. A new one goes last, before `end_`.
 enum class CloseReason : std::uint8_t {
@@ -117,4 +117,4 @@ bool deserves_error_event(CloseReason);
 /// Whether the detail beside the reason may hold a client's own words.
 bool detail_from_client(CloseReason);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -7,7 +7,7 @@
 
 #include "session/transcript/heard.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 std::uint64_t print_of_detail(std::string_view detail) {
   if (detail.empty()) return 0;
@@ -330,4 +330,4 @@ ConversationItem::Fingerprint ConversationItem::fingerprint() const {
   return {true, item.role, status(), text_version_, heard_ms, deleted};
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

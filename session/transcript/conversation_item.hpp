@@ -18,7 +18,7 @@
 #include "session/transcript/tool_call.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// One answer of the model, as far as the status of its items needs it.
 struct Response {
@@ -196,4 +196,4 @@ struct ConversationItem {
   std::optional<TimeMs> last_text_at_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -3,7 +3,7 @@
 #include "base/enum_names.hpp"
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr Name<Unplaced> unplaced_names[] = {
@@ -29,4 +29,4 @@ bool is_call(const Item& item) {
 std::string_view to_string(Unplaced why) { return name_of(why, unplaced_names); }
 std::string_view to_string(ResponseStatus status) { return name_of(status, response_statuses); }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -17,7 +17,7 @@
 #include "session/transcript/tool_call.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 enum class ItemKind : std::uint8_t {
   message = 0,
@@ -332,4 +332,4 @@ void for_each_item(Event& event, Visit visit) {
       event.body);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 std::string usage_list(const Transcript& transcript) {
   std::string list;
@@ -34,4 +34,4 @@ FinalTranscript finalise(Transcript& transcript, TimeMs now) {
   return result;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

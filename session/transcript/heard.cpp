@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
@@ -56,4 +56,4 @@ std::optional<Text> estimate_heard(const std::vector<Part>& parts, int content_i
   return heard;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -9,7 +9,7 @@
 #include "base/text.hpp"
 #include "session/transcript/event.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Appends a part's text: one newline between parts; empty parts are left out.
 void append_part(Text& joined, const Text& part);
@@ -25,4 +25,4 @@ void append_part(Text& joined, const Text& part);
 std::optional<Text> estimate_heard(const std::vector<Part>& parts, int content_index,
                                    std::int64_t audio_ms, std::int64_t sent_ms);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

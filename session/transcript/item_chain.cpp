@@ -3,7 +3,7 @@
 #include "base/assert.hpp"
 #include "session/transcript/conversation_item.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Makes two items neighbours; nullptr means the end of the chain on that side.
 void ItemChain::connect(ConversationItem* before, ConversationItem* behind) {
@@ -40,4 +40,4 @@ void ItemChain::remove(ConversationItem& item) {
   --size_;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 struct ConversationItem;
 
@@ -38,4 +38,4 @@ class ItemChain {
   std::size_t size_ = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

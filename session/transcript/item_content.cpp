@@ -2,7 +2,7 @@
 
 #include "base/json/writer.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 namespace {
 
@@ -94,4 +94,4 @@ std::string without_status(View item) {
   return out.text();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

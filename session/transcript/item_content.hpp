@@ -10,7 +10,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// True if a content part of this type holds text: typed text, or the text of its audio.
 bool is_text_part(std::string_view type);
@@ -28,4 +28,4 @@ std::string without_status(json::View item);
 /// `part` without its audio.
 std::string without_audio(json::View part);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -11,7 +11,7 @@
 #include "session/transcript/transcript.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// A position in the journal. Everything up to durable() is on stable storage. 0 means "nothing".
 using Sequence = std::uint64_t;
@@ -75,4 +75,4 @@ class Journal {
   virtual bool crowded() const = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 class RecentIds {
  public:
@@ -103,4 +103,4 @@ class RecentIds {
   std::vector<Number> index_;            ///< for each hash: its place in `prints_`, from 1; 0: free
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -2,7 +2,7 @@
 
 #include "base/enum_names.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr Name<SessionStatus> session_statuses[] = {
@@ -20,4 +20,4 @@ std::optional<SessionStatus> session_status_from_string(std::string_view name) {
   return value_of(name, session_statuses);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Numbers are stored; never renumber.
 enum class SessionStatus : std::uint8_t {
@@ -18,4 +18,4 @@ enum class SessionStatus : std::uint8_t {
 std::string_view to_string(SessionStatus);
 std::optional<SessionStatus> session_status_from_string(std::string_view);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

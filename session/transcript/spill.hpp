@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Data cannot be read back from the spill. The journal still has it.
 class SpillError : public std::runtime_error {
@@ -31,4 +31,4 @@ class Spill {
   virtual std::string get(Offset place) const = 0;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

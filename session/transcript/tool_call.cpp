@@ -2,7 +2,7 @@
 
 #include "base/enum_names.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr Name<ToolKind> kinds[] = {{ToolKind::function, "function"}, {ToolKind::mcp, "mcp"}};
@@ -26,4 +26,4 @@ std::size_t size_of(const ToolCall& call) {
                         : 0);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

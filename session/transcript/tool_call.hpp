@@ -10,7 +10,7 @@
 #include "base/text.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Numbers are stored; never renumber.
 enum class ToolKind : std::uint8_t {
@@ -61,4 +61,4 @@ std::string_view to_string(ToolStatus);
 /// Size in memory and in a row, for limits.
 std::size_t size_of(const ToolCall&);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -4,7 +4,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 using json::Kind;
@@ -229,4 +229,4 @@ std::vector<ToolCall> ToolCalls::take(bool finished) {
   return calls;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

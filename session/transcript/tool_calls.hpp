@@ -12,7 +12,7 @@
 #include "session/transcript/conversation_item.hpp"
 #include "session/transcript/tool_call.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 class ToolCalls {
  public:
@@ -46,4 +46,4 @@ class ToolCalls {
   std::unordered_map<std::string, ToolApproval> approvals_;  ///< answers, by the request's item id
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

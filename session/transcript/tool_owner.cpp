@@ -8,7 +8,7 @@
 #include "base/json/view.hpp"
 #include "session/transcript/transcript_state.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 namespace {
 
@@ -239,4 +239,4 @@ ConversationItem* Transcript::State::call_going_on(int output_index) {
   return nullptr;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -6,7 +6,7 @@
 #include "session/transcript/tool_calls.hpp"
 #include "session/transcript/transcript_state.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 // ---- Items and their order ----
 
@@ -424,4 +424,4 @@ bool Transcript::is_answering() const { return !state_->running.empty(); }
 
 bool Transcript::awaiting_answer() const { return state_->awaiting_answer(); }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

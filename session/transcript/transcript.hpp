@@ -21,7 +21,7 @@
 #include "session/transcript/turn.hpp"
 #include "session/transcript/usage.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Limits for one conversation. Above them, the memory of old ids is dropped, never text.
 struct TranscriptOptions {
@@ -157,4 +157,4 @@ std::string usage_list(const Transcript& transcript);
 /// Calls finish() and collects the result, at the end of a live session and in recovery.
 FinalTranscript finalise(Transcript& transcript, TimeMs now);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

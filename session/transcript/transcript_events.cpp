@@ -7,7 +7,7 @@
 
 #include "session/transcript/transcript_state.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 Transcript::Applied Transcript::State::apply(const Event& event, TimeMs at) {
   if (finished) return {};
@@ -438,4 +438,4 @@ void Transcript::State::on(const ProviderError& event) {
   pending.erase(refused);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -6,7 +6,7 @@
 
 #include "session/transcript/transcript_state.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 namespace {
 
@@ -401,4 +401,4 @@ std::size_t Transcript::State::size_of(const ItemRequested& asked) {
   return bytes;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

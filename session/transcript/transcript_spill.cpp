@@ -10,7 +10,7 @@
 #include "base/codec.hpp"
 #include "session/transcript/transcript_state.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 namespace {
 
@@ -356,4 +356,4 @@ std::vector<std::string> Transcript::State::all_usage() const {
   return all;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

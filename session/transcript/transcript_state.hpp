@@ -25,7 +25,7 @@
 #include "session/transcript/spill.hpp"
 #include "session/transcript/transcript.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 struct Transcript::State {
  private:
@@ -332,4 +332,4 @@ struct Transcript::State {
   std::vector<std::string> renamed;  ///< ids that this event has given to another item
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

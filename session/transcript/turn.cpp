@@ -2,7 +2,7 @@
 
 #include "base/enum_names.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr Name<Role> roles[] = {
@@ -41,4 +41,4 @@ std::optional<GapKind> gap_kind_from_string(std::string_view name) {
   return value_of(name, gap_kinds);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -12,7 +12,7 @@
 #include "base/clock.hpp"
 #include "base/text.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 enum class Role : std::uint8_t { unknown = 0, user = 1, assistant = 2, system = 3 };
 inline constexpr std::size_t role_count = 4;
@@ -83,4 +83,4 @@ std::optional<Role> role_from_string(std::string_view);
 std::optional<TurnStatus> turn_status_from_string(std::string_view);
 std::optional<GapKind> gap_kind_from_string(std::string_view);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

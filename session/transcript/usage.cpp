@@ -8,7 +8,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 using json::Kind;
@@ -84,4 +84,4 @@ std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {
          std::to_string(output_ms) + "}}";
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

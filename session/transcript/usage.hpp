@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// The upper limit of every count and sum, so that sums cannot overflow. No real session comes near
 /// it; a larger count is an error of its sender.
@@ -55,4 +55,4 @@ std::string response_counts(const ResponseCounts& counts);
 /// The element of that list with the length of the audio, in milliseconds for each direction.
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

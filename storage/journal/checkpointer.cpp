@@ -6,7 +6,7 @@
 #include "base/thread_name.hpp"
 #include "storage/journal/commit_queue.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 namespace {
 
 /// After this long without a commit, new pages are moved, however few they are.
@@ -20,10 +20,10 @@ constexpr std::size_t piece_bytes_max = 1024 * 1024;
 Checkpointer::Checkpointer(const JournalOptions& options, CommitQueue& queue)
     : queue_(queue),
       piece_bytes_(std::min(piece_bytes_max, options.wal_checkpoint_bytes / 4)),
-      connection_(options.file, {.access = Access::read_write,
+      connection_(options.file, {.access = sqlite::Access::read_write,
                                  .durability = options.durability,
                                  .busy_timeout_ms = options.busy_timeout_ms,
-                                 .syncs_log = options.durability == Durability::process}),
+                                 .syncs_log = options.durability == sqlite::Durability::process}),
       thread_([this] {
         name_this_thread("checkpoint");
         run();
@@ -59,7 +59,7 @@ void Checkpointer::news(std::size_t log_bytes) {
 }
 
 void Checkpointer::check() const {
-  if (failed()) throw StorageError(*failure_);
+  if (failed()) throw store::StorageError(*failure_);
 }
 
 bool Checkpointer::finish() {
@@ -72,11 +72,11 @@ bool Checkpointer::finish() {
   }
   const std::unique_lock turn(turn_, std::try_to_lock);
   if (!turn) return false;
-  checkpoint(Database::Checkpoint::passive);
+  checkpoint(sqlite::Database::Checkpoint::passive);
   return true;
 }
 
-bool Checkpointer::empty_log(Database::Checkpoint mode) {
+bool Checkpointer::empty_log(sqlite::Database::Checkpoint mode) {
   const std::lock_guard turn(turn_);
   return checkpoint(mode);
 }
@@ -99,7 +99,7 @@ void Checkpointer::halt() {
   const std::lock_guard not_any_more(turn_);
 }
 
-bool Checkpointer::poisoned() const { return failed() && poisons(failure_->failure()); }
+bool Checkpointer::poisoned() const { return failed() && store::poisons(failure_->failure()); }
 
 void Checkpointer::run() {
   std::unique_lock lock(mutex_);
@@ -133,13 +133,13 @@ void Checkpointer::move_log() {
     hurried = hurry_;
     caught_up_ = false;
   }
-  const IoTimer from_now_on(io_since_);
+  const sqlite::IoTimer from_now_on(io_since_);
   try {
-    const bool some = checkpoint(Database::Checkpoint::passive);
+    const bool some = checkpoint(sqlite::Database::Checkpoint::passive);
     // SQLite syncs the database only if it moved the whole WAL. Syncing here spares the writer that
     // wait.
     if (some && more_has_come()) guard([this] { connection_.sync(); });
-  } catch (const StorageError&) {
+  } catch (const store::StorageError&) {
     if (failed_) return queue_.nudge();
     // The error may pass: the next commit wakes the thread, and it tries again.
   }
@@ -153,7 +153,7 @@ bool Checkpointer::more_has_come() {
   return news_ && !stopped_;
 }
 
-bool Checkpointer::checkpoint(Database::Checkpoint mode) {
+bool Checkpointer::checkpoint(sqlite::Database::Checkpoint mode) {
   bool done = false;
   guard([&] { done = connection_.checkpoint(mode); });
   return done;
@@ -166,8 +166,8 @@ void Checkpointer::guard(const Work& work) {
   check();
   try {
     work();
-  } catch (const StorageError& error) {
-    if (!passes(error.failure())) {
+  } catch (const store::StorageError& error) {
+    if (!store::passes(error.failure())) {
       failure_ = error;
       failed_.store(true, std::memory_order_release);
     }
@@ -175,4 +175,4 @@ void Checkpointer::guard(const Work& work) {
   }
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -27,7 +27,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/io_timer.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 class CommitQueue;
 
@@ -50,7 +50,7 @@ class Checkpointer {
   bool finish();
   /// On the writer's thread, after a checkpoint that is running. Same result as
   /// Database::checkpoint().
-  bool empty_log(Database::Checkpoint mode);
+  bool empty_log(sqlite::Database::Checkpoint mode);
 
   /// After pause() returns, only empty_log() moves pages, until resume().
   void pause();
@@ -72,7 +72,7 @@ class Checkpointer {
   void batch(std::unique_lock<std::mutex>& lock);
   void move_log();
   bool more_has_come();
-  bool checkpoint(Database::Checkpoint mode);
+  bool checkpoint(sqlite::Database::Checkpoint mode);
   template <class Work>
   void guard(const Work& work);
   bool set(bool& what);
@@ -82,10 +82,10 @@ class Checkpointer {
 
   /// Held while the connection is used, and until its error is recorded.
   std::mutex turn_;
-  Database connection_;
+  sqlite::Database connection_;
   std::atomic<bool> failed_{false};
-  std::optional<StorageError> failure_;  ///< written once, before failed_
-  SinceWhen io_since_{};
+  std::optional<store::StorageError> failure_;  ///< written once, before failed_
+  sqlite::SinceWhen io_since_{};
 
   std::mutex mutex_;
   std::condition_variable wake_;
@@ -100,4 +100,4 @@ class Checkpointer {
   std::thread thread_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

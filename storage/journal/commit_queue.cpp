@@ -3,15 +3,15 @@
 #include <iterator>
 #include <utility>
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 bool CommitQueue::is_request(const Job& job) {
   return std::holds_alternative<OpenAttempt>(job.what) || std::holds_alternative<Change>(job.what);
 }
 
-session::Sequence CommitQueue::submit(Job&& job) {
+transcript::Sequence CommitQueue::submit(Job&& job) {
   job.submitted = std::chrono::steady_clock::now();
-  session::Sequence given;
+  transcript::Sequence given;
   bool sleeping;
   {
     const std::lock_guard lock(mutex_);
@@ -34,26 +34,27 @@ session::Sequence CommitQueue::submit(Job&& job) {
   return given;
 }
 
-void CommitQueue::hold(const StorageError& why) {
+void CommitQueue::hold(const store::StorageError& why) {
   const std::lock_guard lock(mutex_);
   held_ = true;
-  no_requests_ = std::make_unique<StorageError>(why);
+  no_requests_ = std::make_unique<store::StorageError>(why);
 }
 
-void CommitQueue::begin_after(session::Sequence last_used) {
+void CommitQueue::begin_after(transcript::Sequence last_used) {
   const std::lock_guard lock(mutex_);
   last_ = last_used;
   held_ = false;
   no_requests_.reset();
 }
 
-StorageError CommitQueue::refusal() const {
+store::StorageError CommitQueue::refusal() const {
   const std::lock_guard lock(mutex_);
   if (broken_) return *broken_;
   if (no_requests_) return *no_requests_;
-  return StorageError(Failure::queue_full,
-                      stopped_ ? "the journal is shutting down"
-                               : "the journal's queue is full: the disk is too slow or stalled");
+  return store::StorageError(store::Failure::queue_full,
+                             stopped_
+                                 ? "the journal is shutting down"
+                                 : "the journal's queue is full: the disk is too slow or stalled");
 }
 
 bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most) {
@@ -112,9 +113,9 @@ void CommitQueue::stop() {
   wake_.notify_one();
 }
 
-void CommitQueue::refuse_requests(const StorageError& why) {
+void CommitQueue::refuse_requests(const store::StorageError& why) {
   const std::lock_guard lock(mutex_);
-  no_requests_ = std::make_unique<StorageError>(why);
+  no_requests_ = std::make_unique<store::StorageError>(why);
 }
 
 void CommitQueue::accept_requests() {
@@ -122,10 +123,10 @@ void CommitQueue::accept_requests() {
   no_requests_.reset();
 }
 
-bool CommitQueue::break_off(const StorageError& why) {
+bool CommitQueue::break_off(const store::StorageError& why) {
   const std::lock_guard lock(mutex_);
   if (broken_) return false;
-  broken_ = std::make_unique<StorageError>(why);
+  broken_ = std::make_unique<store::StorageError>(why);
   is_broken_.store(true, std::memory_order_release);
   return true;
 }
@@ -135,4 +136,4 @@ bool CommitQueue::pause(std::chrono::milliseconds how_long) {
   return !wake_.wait_for(lock, how_long, [this] { return stopped_; });
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -19,37 +19,37 @@
 
 #include "storage/journal/sqlite_journal.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 struct AppendEvent {
-  session::AttemptId attempt;
+  transcript::AttemptId attempt;
   TimeMs at;
   std::string body;
 };
 struct SettleTurn {
-  session::AttemptId attempt;
-  std::unique_ptr<session::Turn> turn;
+  transcript::AttemptId attempt;
+  std::unique_ptr<transcript::Turn> turn;
 };
 struct CloseAttempt {
-  session::AttemptId attempt;
-  std::unique_ptr<session::Ending> ending;
+  transcript::AttemptId attempt;
+  std::unique_ptr<transcript::Ending> ending;
 };
 struct MarkAttempt {
-  session::AttemptId attempt;
-  session::SessionStatus status;
+  transcript::AttemptId attempt;
+  transcript::SessionStatus status;
 };
 struct SuspendAttempt {
-  session::AttemptId attempt;
-  std::unique_ptr<session::Handover> handover;
+  transcript::AttemptId attempt;
+  std::unique_ptr<transcript::Handover> handover;
 };
 struct OpenAttempt {
-  std::unique_ptr<AttemptSpec> spec;
-  std::function<void(OpenedAttempt, const StorageError*)> done;
-  OpenedAttempt opened = {};
+  std::unique_ptr<store::AttemptSpec> spec;
+  std::function<void(store::OpenedAttempt, const store::StorageError*)> done;
+  store::OpenedAttempt opened = {};
 };
 struct Change {
-  std::function<void(Database&)> work;
-  std::function<void(const StorageError*)> done;
+  std::function<void(sqlite::Database&)> work;
+  std::function<void(const store::StorageError*)> done;
 };
 
 /// A request that was already answered with an error: there is nothing left to do.
@@ -60,7 +60,7 @@ struct Job {
                Change, Answered>
       what;
   std::size_t bytes = 0;
-  session::Sequence sequence = 0;
+  transcript::Sequence sequence = 0;
   std::chrono::steady_clock::time_point submitted = {};
 };
 
@@ -69,9 +69,9 @@ class CommitQueue {
   explicit CommitQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   /// Refuses everything with this error, until begin_after().
-  void hold(const StorageError& why);
+  void hold(const store::StorageError& why);
   /// Accepts jobs and numbers them from `last_used` + 1.
-  void begin_after(session::Sequence last_used);
+  void begin_after(transcript::Sequence last_used);
 
   /// A job of more bytes is large.
   static constexpr std::size_t large_bytes = 64 * 1024;
@@ -81,10 +81,10 @@ class CommitQueue {
   /// The bound does not apply to the end of an attempt, nor to large jobs: a caller checks
   /// crowded() before it submits one. So there are at most as many of them as threads, and they
   /// take no room from small jobs.
-  session::Sequence submit(Job&& job);
+  transcript::Sequence submit(Job&& job);
   /// Why submit() returned 0: queue_full, the reason that requests are refused, or the failure that
   /// broke the queue.
-  StorageError refusal() const;
+  store::StorageError refusal() const;
   /// True while more than half of the bound is used: callers should submit less. Takes no lock.
   bool crowded() const { return crowded_.load(std::memory_order_acquire); }
   std::size_t bytes() const;
@@ -105,10 +105,10 @@ class CommitQueue {
   void stop();
   /// Refuses OpenAttempt and Change with this error until accept_requests(): their callers wait for
   /// an answer. Events and ends are still accepted.
-  void refuse_requests(const StorageError& why);
+  void refuse_requests(const store::StorageError& why);
   void accept_requests();
   /// Refuses everything with this error, for good. False if that was so already.
-  bool break_off(const StorageError& why);
+  bool break_off(const store::StorageError& why);
   /// Takes no lock: sessions call it for each message.
   bool broken() const { return is_broken_.load(std::memory_order_acquire); }
 
@@ -124,15 +124,15 @@ class CommitQueue {
   std::size_t bytes_ = 0;
   std::size_t large_ = 0;  ///< of bytes_, those of large jobs
   const std::size_t bytes_max_;
-  session::Sequence last_ = 0;
+  transcript::Sequence last_ = 0;
   bool held_ = false;
   bool waiting_ = false;
   bool nudged_ = false;
   bool stopped_ = false;
-  std::unique_ptr<StorageError> broken_;
-  std::unique_ptr<StorageError> no_requests_;
+  std::unique_ptr<store::StorageError> broken_;
+  std::unique_ptr<store::StorageError> no_requests_;
   std::atomic<bool> is_broken_{false};
   std::atomic<bool> crowded_{false};
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

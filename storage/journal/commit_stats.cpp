@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 void CommitStats::add(std::span<const Job> batch, std::size_t bytes) {
   const auto now = std::chrono::steady_clock::now();
@@ -15,16 +15,16 @@ void CommitStats::add(std::span<const Job> batch, std::size_t bytes) {
   stats_.bytes += bytes;
   for (const Job& job : batch) {
     const double waited = std::chrono::duration<double>(now - job.submitted).count();
-    const auto* const bound = std::lower_bound(std::begin(JournalStats::bounds),
-                                               std::end(JournalStats::bounds) - 1, waited);
-    ++stats_.wait_buckets[bound - std::begin(JournalStats::bounds)];
+    const auto* const bound = std::lower_bound(std::begin(store::JournalStats::bounds),
+                                               std::end(store::JournalStats::bounds) - 1, waited);
+    ++stats_.wait_buckets[bound - std::begin(store::JournalStats::bounds)];
     stats_.wait_sum_seconds += waited;
   }
 }
 
-JournalStats CommitStats::take() {
+store::JournalStats CommitStats::take() {
   const std::lock_guard lock(mutex_);
-  return std::exchange(stats_, JournalStats{});
+  return std::exchange(stats_, store::JournalStats{});
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -6,18 +6,18 @@
 
 #include "storage/journal/commit_queue.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 class CommitStats {
  public:
   /// A commit that is durable now. `bytes`: of all its jobs.
   void add(std::span<const Job> batch, std::size_t bytes);
   /// Returns and resets the figures.
-  JournalStats take();
+  store::JournalStats take();
 
  private:
   std::mutex mutex_;
-  JournalStats stats_;
+  store::JournalStats stats_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -2,10 +2,10 @@
 
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
-void FileWatch::watch(Database& database) {
-  files_.store(std::make_shared<const OpenFiles>(database), std::memory_order_release);
+void FileWatch::watch(sqlite::Database& database) {
+  files_.store(std::make_shared<const sqlite::OpenFiles>(database), std::memory_order_release);
 }
 
 void FileWatch::forget() { files_.store(nullptr, std::memory_order_release); }
@@ -18,11 +18,11 @@ bool FileWatch::look() {
   if (taken_away()) return false;
   try {
     check();
-  } catch (const StorageError&) {
+  } catch (const store::StorageError&) {
     taken_away_.store(true, std::memory_order_release);
     return true;
   }
   return false;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -9,12 +9,12 @@
 
 #include "storage/sqlite/open_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 class FileWatch {
  public:
   /// Watches this database's files from now on.
-  void watch(Database& database);
+  void watch(sqlite::Database& database);
   /// Watches nothing: the files will be removed on purpose.
   void forget();
 
@@ -30,8 +30,8 @@ class FileWatch {
 
  private:
   /// Replaced as a whole, because look() reads it from another thread.
-  std::atomic<std::shared_ptr<const OpenFiles>> files_;
+  std::atomic<std::shared_ptr<const sqlite::OpenFiles>> files_;
   std::atomic<bool> taken_away_{false};
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -8,7 +8,7 @@
 #include "storage/sqlite/files.hpp"
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 namespace {
 
 namespace fs = std::filesystem;
@@ -74,9 +74,9 @@ void remove_part(const fs::path& part) {
   std::error_code ec;
   fs::remove(part, ec);
   if (ec)
-    throw StorageError(Failure::read_only, part.string() +
-                                               ": it is merged but cannot be removed (" +
-                                               ec.message() + "); remove it by hand");
+    throw store::StorageError(store::Failure::read_only,
+                              part.string() + ": it is merged but cannot be removed (" +
+                                  ec.message() + "); remove it by hand");
 }
 
 /// The name of a merged segment while its parts are removed. If the segment is missing and this
@@ -89,7 +89,7 @@ fs::path merged_name(const fs::path& segment) { return beside_segment(segment, "
 void remove_parts(const fs::path& segment) {
   remove_part(beside_segment(segment, "-wal"));
   remove_part(beside_segment(segment, "-shm"));
-  sync_folder_of(segment);
+  sqlite::sync_folder_of(segment);
   remove_part(merged_name(segment));
 }
 
@@ -97,23 +97,23 @@ void remove_segment(const fs::path& file) {
   std::error_code ec;
   fs::rename(file, merged_name(file), ec);
   if (ec)
-    throw StorageError(Failure::read_only, file.string() +
-                                               ": it is merged but cannot be removed (" +
-                                               ec.message() + "); remove it by hand");
-  sync_folder_of(file);
+    throw store::StorageError(store::Failure::read_only,
+                              file.string() + ": it is merged but cannot be removed (" +
+                                  ec.message() + "); remove it by hand");
+  sqlite::sync_folder_of(file);
   remove_parts(file);
 }
 
 /// Attaches the segment, and detaches it in the destructor.
 class Attached {
  public:
-  Attached(Database& database, const fs::path& file) : database_(database) {
+  Attached(sqlite::Database& database, const fs::path& file) : database_(database) {
     database_.query("ATTACH DATABASE ? AS segment").bind(file.string()).run();
   }
   ~Attached() {
     try {
       database_.run("DETACH DATABASE segment");
-    } catch (const StorageError&) {
+    } catch (const store::StorageError&) {
       // The error that led here is being thrown already and says more.
     }
   }
@@ -121,60 +121,60 @@ class Attached {
   Attached& operator=(const Attached&) = delete;
 
  private:
-  Database& database_;
+  sqlite::Database& database_;
 };
 
-std::size_t count(Database& database, const char* sql) {
-  Query read = database.query(sql);
+std::size_t count(sqlite::Database& database, const char* sql) {
+  sqlite::Query read = database.query(sql);
   return read.step() ? static_cast<std::size_t>(read.integer(0)) : 0;
 }
 
 MergedSegment look_at_segment(const fs::path& file) {
-  Database segment(file, {.access = Access::look});
+  sqlite::Database segment(file, {.access = sqlite::Access::look});
   if (segment.schema_found() == 0) return {};
   return {count(segment, "SELECT count(*) FROM journal"),
           count(segment, "SELECT count(*) FROM attempt WHERE ended_at IS NOT NULL")};
 }
 
 struct CompletedTurn {
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   std::string item_id;
   TimeMs ended_at = 0;
 };
 
 /// The turns that the segment completes. Call it before the turns are merged.
-std::vector<CompletedTurn> newly_completed(Database& database) {
+std::vector<CompletedTurn> newly_completed(sqlite::Database& database) {
   std::vector<CompletedTurn> turns;
-  Query rows = database.query(
+  sqlite::Query rows = database.query(
       "SELECT attempt, item_id, coalesce(ended_at, 0) FROM segment.turn AS theirs WHERE status = "
       "?1 "
       "AND NOT EXISTS (SELECT 1 FROM main.turn AS ours WHERE ours.attempt = theirs.attempt "
       "AND ours.item_id = theirs.item_id AND ours.status = ?1) ORDER BY theirs.id");
-  rows.bind(static_cast<int>(session::TurnStatus::completed));
+  rows.bind(static_cast<int>(transcript::TurnStatus::completed));
   while (rows.step()) turns.push_back({rows.integer(0), rows.text(1), rows.integer(2)});
   return turns;
 }
 
 /// The other effects of an attempt's end: the segment has neither copies nor messages.
-void follow_endings(Database& database) {
-  std::vector<std::pair<session::AttemptId, TimeMs>> ended;
+void follow_endings(sqlite::Database& database) {
+  std::vector<std::pair<transcript::AttemptId, TimeMs>> ended;
   {
-    Query rows =
+    sqlite::Query rows =
         database.query("SELECT id, ended_at FROM segment.attempt WHERE ended_at IS NOT NULL");
     while (rows.step()) ended.emplace_back(rows.integer(0), rows.integer(1));
   }
   for (const auto& [attempt, at] : ended) {
-    mark_to_merge(database, attempt);
-    announce(database, MessageKind::session_ended, attempt, at);
+    rows::mark_to_merge(database, attempt);
+    rows::announce(database, store::MessageKind::session_ended, attempt, at);
   }
 }
 
-void refuse_strangers(Database& database, const fs::path& file) {
+void refuse_strangers(sqlite::Database& database, const fs::path& file) {
   if (count(database, lost_relations) == 0) return;
-  throw StorageError(Failure::other,
-                     file.string() + ": does not belong to " + database.file().string() +
-                         "; nothing was changed; use the database and the segment that were "
-                         "in use together, or move the segment away to start without it");
+  throw store::StorageError(store::Failure::other,
+                            file.string() + ": does not belong to " + database.file().string() +
+                                "; nothing was changed; use the database and the segment that were "
+                                "in use together, or move the segment away to start without it");
 }
 
 }  // namespace
@@ -185,7 +185,7 @@ void require_segment_of_log(const fs::path& fallback_dir) {
   const fs::path segment = segment_in(fallback_dir);
   // In this order: a running server may remove the parts in between.
   if (!fs::exists(segment) && fs::exists(merged_name(segment))) return;
-  require_database_of_log(segment);
+  sqlite::require_database_of_log(segment);
 }
 
 void remove_merged_segment(const fs::path& fallback_dir) {
@@ -198,15 +198,15 @@ void remove_merged_segment(const fs::path& fallback_dir) {
   }
 }
 
-LiveAttempts live_attempts(Database& database) {
+LiveAttempts live_attempts(sqlite::Database& database) {
   LiveAttempts live;
-  Query open = database.query(
+  sqlite::Query open = database.query(
       "SELECT attempt.id, number, first_seq, public_id, user, metadata, model, started_at "
       "FROM attempt JOIN session ON session.id = attempt.session WHERE ended_at IS NULL");
   while (open.step()) {
     LiveAttempt one;
     one.number = static_cast<int>(open.integer(1));
-    one.first_seq = static_cast<session::Sequence>(open.integer(2));
+    one.first_seq = static_cast<transcript::Sequence>(open.integer(2));
     one.spec = {.session_id = open.text(3),
                 .user = open.text(4),
                 .metadata = open.text(5),
@@ -217,17 +217,18 @@ LiveAttempts live_attempts(Database& database) {
   return live;
 }
 
-std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durability,
-                                        const LiveAttempts& live) {
+std::unique_ptr<sqlite::Database> begin_segment(const fs::path& file, sqlite::Durability durability,
+                                                const LiveAttempts& live) {
   if (fs::exists(file))
-    throw StorageError(Failure::other,
-                       file.string() + ": a segment exists already; the next start merges it");
+    throw store::StorageError(
+        store::Failure::other,
+        file.string() + ": a segment exists already; the next start merges it");
   require_segment_of_log(file.parent_path());
   remove_merged_segment(file.parent_path());
-  fs::remove(index_of(file));
-  auto segment = std::make_unique<Database>(
-      file, Database::Options{.access = Access::create, .durability = durability});
-  Transaction transaction(*segment);
+  fs::remove(sqlite::index_of(file));
+  auto segment = std::make_unique<sqlite::Database>(
+      file, sqlite::Database::Options{.access = sqlite::Access::create, .durability = durability});
+  sqlite::Transaction transaction(*segment);
   for (const auto& [id, attempt] : live) {
     segment
         ->query(
@@ -240,33 +241,33 @@ std::unique_ptr<Database> begin_segment(const fs::path& file, Durability durabil
             "INSERT INTO attempt (id, session, number, status, started_at, model, first_seq) "
             "VALUES (?, (SELECT id FROM session WHERE public_id = ?), ?, ?, ?, ?, ?)")
         .bind(id, attempt.spec.session_id, attempt.number,
-              static_cast<int>(session::SessionStatus::live), attempt.spec.now, attempt.spec.model,
-              attempt.first_seq)
+              static_cast<int>(transcript::SessionStatus::live), attempt.spec.now,
+              attempt.spec.model, attempt.first_seq)
         .run();
   }
-  set_clean(*segment, false);
+  rows::set_clean(*segment, false);
   transaction.commit();
   return segment;
 }
 
-MergedSegment look_through_segment(Database& database, const fs::path& file) {
-  const Database segment(file, {.access = Access::look});
+MergedSegment look_through_segment(sqlite::Database& database, const fs::path& file) {
+  const sqlite::Database segment(file, {.access = sqlite::Access::look});
   if (segment.schema_found() == 0) return {};  // a crash happened while it was made
   const MergedSegment merged = look_at_segment(file);
-  const std::string name = name_to_look(file);
+  const std::string name = sqlite::name_to_look(file);
   database.query("ATTACH DATABASE ? AS segment").bind(name).run();
   refuse_strangers(database, file);
   database.run(merged_views);
   return merged;
 }
 
-MergedSegment merge_segment(Database& database, const fs::path& file) {
+MergedSegment merge_segment(sqlite::Database& database, const fs::path& file) {
   // A crash may have happened before the file had all its tables: opening it makes them.
-  { const Database whole(file, {.access = Access::read_write}); }
+  { const sqlite::Database whole(file, {.access = sqlite::Access::read_write}); }
   const MergedSegment merged = look_at_segment(file);
   {
     const Attached attached(database, file);
-    Transaction transaction(database);
+    sqlite::Transaction transaction(database);
     refuse_strangers(database, file);
     database.query("INSERT OR IGNORE INTO main.journal SELECT * FROM segment.journal").run();
     const auto completed = newly_completed(database);
@@ -275,7 +276,8 @@ MergedSegment merge_segment(Database& database, const fs::path& file) {
     database.query(merge_endings).run();
     database.query(merge_sequence).run();
     for (const CompletedTurn& turn : completed)
-      announce(database, MessageKind::turn_completed, turn.attempt, turn.ended_at, turn.item_id);
+      rows::announce(database, store::MessageKind::turn_completed, turn.attempt, turn.ended_at,
+                     turn.item_id);
     follow_endings(database);
     transaction.commit();
   }
@@ -283,4 +285,4 @@ MergedSegment merge_segment(Database& database, const fs::path& file) {
   return merged;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

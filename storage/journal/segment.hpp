@@ -14,20 +14,22 @@
 #include "session/transcript/journal.hpp"
 #include "storage/journal/sqlite_journal.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::journal {
 
 /// An attempt that is not final, with the values its record was made from.
 struct LiveAttempt {
   int number = 0;
-  session::Sequence first_seq = 0;
-  AttemptSpec spec;
+  transcript::Sequence first_seq = 0;
+  store::AttemptSpec spec;
   int turns = 0;  ///< settled in this process; a turn may be settled twice
 };
-using LiveAttempts = std::map<session::AttemptId, LiveAttempt>;
+using LiveAttempts = std::map<transcript::AttemptId, LiveAttempt>;
 
-LiveAttempts live_attempts(Database& database);
+LiveAttempts live_attempts(sqlite::Database& database);
 
 std::filesystem::path segment_in(const std::filesystem::path& fallback_dir);
 
@@ -38,8 +40,9 @@ void require_segment_of_log(const std::filesystem::path& fallback_dir);
 void remove_merged_segment(const std::filesystem::path& fallback_dir);
 
 /// Makes the segment; its attempts keep the ids that they have in the database.
-std::unique_ptr<Database> begin_segment(const std::filesystem::path& file, Durability durability,
-                                        const LiveAttempts& live);
+std::unique_ptr<sqlite::Database> begin_segment(const std::filesystem::path& file,
+                                                sqlite::Durability durability,
+                                                const LiveAttempts& live);
 
 struct MergedSegment {
   std::size_t events = 0;
@@ -49,11 +52,11 @@ struct MergedSegment {
 /// Changes this connection's view as if the segment were merged: its events are readable, and the
 /// attempts that ended there have ended. Changes no file. Refuses the same segments as
 /// merge_segment().
-MergedSegment look_through_segment(Database& database, const std::filesystem::path& file);
+MergedSegment look_through_segment(sqlite::Database& database, const std::filesystem::path& file);
 
 /// Brings the whole segment into the database in one transaction, and removes the file after that
 /// is durable. Sequence numbers identify rows, so repeating it after a crash adds nothing twice.
 /// Refuses a segment of another database, and changes nothing then.
-MergedSegment merge_segment(Database& database, const std::filesystem::path& file);
+MergedSegment merge_segment(sqlite::Database& database, const std::filesystem::path& file);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -12,7 +12,7 @@
 
 #include "base/checksum.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 namespace {
 
@@ -75,13 +75,13 @@ std::optional<SpillFile::Offset> SpillFile::put(std::string_view bytes) {
 std::string SpillFile::get(Offset place) const {
   std::array<char, first_read> first;
   const ssize_t got = read_at(file_, first.data(), first.size(), place);
-  if (got < 0) throw session::SpillError(std::string("the spill file: ") + std::strerror(errno));
+  if (got < 0) throw transcript::SpillError(std::string("the spill file: ") + std::strerror(errno));
   const auto have = static_cast<std::size_t>(got);
   Header header;
   if (have < sizeof header)
-    throw session::SpillError("the spill file is shorter than the bytes written to it");
+    throw transcript::SpillError("the spill file is shorter than the bytes written to it");
   std::memcpy(&header, first.data(), sizeof header);
-  if (header.size > end_) throw session::SpillError("the spill file is damaged");
+  if (header.size > end_) throw transcript::SpillError("the spill file is damaged");
   std::string bytes(first.data() + sizeof header,
                     std::min<std::size_t>(header.size, have - sizeof header));
   if (const std::size_t begin = bytes.size(); begin < header.size) {
@@ -89,10 +89,10 @@ std::string SpillFile::get(Offset place) const {
     const ssize_t more =
         read_at(file_, bytes.data() + begin, header.size - begin, place + sizeof header + begin);
     if (more != static_cast<ssize_t>(header.size - begin))
-      throw session::SpillError("the spill file is shorter than the bytes written to it");
+      throw transcript::SpillError("the spill file is shorter than the bytes written to it");
   }
-  if (checksum(bytes) != header.checksum) throw session::SpillError("the spill file is damaged");
+  if (checksum(bytes) != header.checksum) throw transcript::SpillError("the spill file is damaged");
   return bytes;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

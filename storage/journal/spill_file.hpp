@@ -11,9 +11,9 @@
 
 #include "session/transcript/spill.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
-class SpillFile final : public session::Spill {
+class SpillFile final : public transcript::Spill {
  public:
   /// The first put() makes the file.
   explicit SpillFile(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -23,7 +23,7 @@ class SpillFile final : public session::Spill {
 
   /// nullopt if the disk is full or no descriptor is free.
   std::optional<Offset> put(std::string_view bytes) override;
-  /// Throws session::SpillError if the disk failed, or returned other bytes than were written.
+  /// Throws transcript::SpillError if the disk failed, or returned other bytes than were written.
   std::string get(Offset place) const override;
 
  private:
@@ -34,4 +34,4 @@ class SpillFile final : public session::Spill {
   std::uint64_t end_ = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

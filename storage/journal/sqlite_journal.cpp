@@ -13,45 +13,46 @@
 #include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 namespace {
 
-std::size_t size_of(const session::Turn& turn) {
+std::size_t size_of(const transcript::Turn& turn) {
   return sizeof turn + turn.item_id.size() + turn.text.size_bytes() + turn.reason.size() +
          turn.response_id.size() +
          (turn.heard && turn.heard->text ? turn.heard->text->size_bytes() : 0);
 }
 
-std::size_t size_of(const session::Ending& ending) {
+std::size_t size_of(const transcript::Ending& ending) {
   std::size_t size = sizeof ending + ending.transcript.usage_json.size();
-  for (const session::Turn& turn : ending.transcript.turns) size += size_of(turn);
-  for (const session::ToolCall& call : ending.transcript.tool_calls) size += session::size_of(call);
-  for (const session::Gap& gap : ending.transcript.gaps) size += sizeof gap + gap.item_id.size();
+  for (const transcript::Turn& turn : ending.transcript.turns) size += size_of(turn);
+  for (const transcript::ToolCall& call : ending.transcript.tool_calls)
+    size += transcript::size_of(call);
+  for (const transcript::Gap& gap : ending.transcript.gaps) size += sizeof gap + gap.item_id.size();
   return size;
 }
 
 /// Marks the file as in use: until an orderly end, the next start must check it. The checkpoint
 /// also syncs what an earlier process left in the WAL; a checkpointer relies on that.
-const JournalOptions& mark_in_use(Database& database, const JournalOptions& options) {
-  Transaction transaction(database);
-  set_clean(database, false);
+const JournalOptions& mark_in_use(sqlite::Database& database, const JournalOptions& options) {
+  sqlite::Transaction transaction(database);
+  rows::set_clean(database, false);
   transaction.commit();
   // The mark goes into the database itself: in the WAL alone, it would be lost with the WAL.
-  database.checkpoint(Database::Checkpoint::passive);
+  database.checkpoint(sqlite::Database::Checkpoint::passive);
   return options;
 }
 
 /// Everything that needs the open file.
 struct OpenJournal {
-  OpenJournal(const JournalOptions& options, CommitQueue& queue, JournalListener& listener)
-      : database(options.file, {.access = Access::create,
+  OpenJournal(const JournalOptions& options, CommitQueue& queue, store::JournalListener& listener)
+      : database(options.file, {.access = sqlite::Access::create,
                                 .durability = options.durability,
                                 .busy_timeout_ms = options.busy_timeout_ms}),
         checkpointer(mark_in_use(database, options), queue),
         writer(options, database, queue, checkpointer, listener) {
-    queue.begin_after(highest_sequence(database));
+    queue.begin_after(rows::highest_sequence(database));
   }
-  Database database;
+  sqlite::Database database;
   Checkpointer checkpointer;
   Writer writer;
 };
@@ -61,7 +62,7 @@ constexpr std::chrono::milliseconds open_try_in{1000};
 }  // namespace
 
 struct SqliteJournal::Impl {
-  Impl(JournalOptions from, JournalListener& notified)
+  Impl(JournalOptions from, store::JournalListener& notified)
       : options(std::move(from)), listener(notified), queue(options.queue_bytes_max) {
     if (options.begin_without) {
       queue.hold(*options.begin_without);
@@ -96,8 +97,8 @@ struct SqliteJournal::Impl {
         open();
         listener.on_healed();
         return true;
-      } catch (const StorageError& error) {
-        if (passes(error.failure())) continue;
+      } catch (const store::StorageError& error) {
+        if (store::passes(error.failure())) continue;
         if (queue.break_off(error)) listener.on_failed(error.failure(), error.what());
         return false;
       }
@@ -105,13 +106,13 @@ struct SqliteJournal::Impl {
     return false;
   }
 
-  session::Sequence submit(Job job, std::size_t bytes) {
+  transcript::Sequence submit(Job job, std::size_t bytes) {
     job.bytes = sizeof(Job) + bytes;
     return queue.submit(std::move(job));
   }
 
   const JournalOptions options;
-  JournalListener& listener;
+  store::JournalListener& listener;
   CommitQueue queue;
   std::unique_ptr<OpenJournal> opened;
   std::atomic<Writer*> writer{nullptr};  ///< null until the file is open
@@ -120,7 +121,7 @@ struct SqliteJournal::Impl {
   std::thread thread;
 };
 
-SqliteJournal::SqliteJournal(JournalOptions options, JournalListener& listener)
+SqliteJournal::SqliteJournal(JournalOptions options, store::JournalListener& listener)
     : impl_(std::make_unique<Impl>(std::move(options), listener)) {}
 
 bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
@@ -130,35 +131,39 @@ bool SqliteJournal::shut_down(std::chrono::milliseconds at_most) {
 
 SqliteJournal::~SqliteJournal() = default;
 
-session::Taken SqliteJournal::append(session::AttemptId attempt, TimeMs at,
-                                     const session::Event& event) {
-  std::string body = encode_event(event);
+transcript::Taken SqliteJournal::append(transcript::AttemptId attempt, TimeMs at,
+                                        const transcript::Event& event) {
+  std::string body = rows::encode_event(event);
   const std::size_t size = body.size();
   return {impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size), size};
 }
 
-session::Taken SqliteJournal::settle(session::AttemptId attempt, const session::Turn& turn) {
+transcript::Taken SqliteJournal::settle(transcript::AttemptId attempt,
+                                        const transcript::Turn& turn) {
   const std::size_t size = size_of(turn);
-  return {impl_->submit({SettleTurn{attempt, std::make_unique<session::Turn>(turn)}}, size), size};
+  return {impl_->submit({SettleTurn{attempt, std::make_unique<transcript::Turn>(turn)}}, size),
+          size};
 }
 
-session::Sequence SqliteJournal::close(session::AttemptId attempt, session::Ending ending) {
+transcript::Sequence SqliteJournal::close(transcript::AttemptId attempt,
+                                          transcript::Ending ending) {
   const std::size_t bytes = size_of(ending);
   return impl_->submit(
-      {CloseAttempt{attempt, std::make_unique<session::Ending>(std::move(ending))}}, bytes);
+      {CloseAttempt{attempt, std::make_unique<transcript::Ending>(std::move(ending))}}, bytes);
 }
 
-session::Sequence SqliteJournal::mark(session::AttemptId attempt, session::SessionStatus status) {
+transcript::Sequence SqliteJournal::mark(transcript::AttemptId attempt,
+                                         transcript::SessionStatus status) {
   return impl_->submit({MarkAttempt{attempt, status}}, 0);
 }
 
-session::Sequence SqliteJournal::suspend(session::AttemptId attempt,
-                                         const session::Handover& handover) {
-  return impl_->submit({SuspendAttempt{attempt, std::make_unique<session::Handover>(handover)}},
+transcript::Sequence SqliteJournal::suspend(transcript::AttemptId attempt,
+                                            const transcript::Handover& handover) {
+  return impl_->submit({SuspendAttempt{attempt, std::make_unique<transcript::Handover>(handover)}},
                        sizeof handover + handover.settings_json.size());
 }
 
-session::Sequence SqliteJournal::durable() const {
+transcript::Sequence SqliteJournal::durable() const {
   const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
   return writer ? writer->durable() : 0;
 }
@@ -170,10 +175,10 @@ bool SqliteJournal::failed() const {
 
 bool SqliteJournal::crowded() const { return impl_->queue.crowded(); }
 
-JournalState SqliteJournal::state() const {
+store::JournalState SqliteJournal::state() const {
   if (const Writer* const writer = impl_->writer.load(std::memory_order_acquire))
     return writer->state();
-  return impl_->queue.broken() ? JournalState::failed : JournalState::unavailable;
+  return impl_->queue.broken() ? store::JournalState::failed : store::JournalState::unavailable;
 }
 
 void SqliteJournal::check(std::chrono::steady_clock::time_point now) {
@@ -192,25 +197,26 @@ std::size_t SqliteJournal::log_bytes() const {
   return writer ? writer->log_bytes() : 0;
 }
 
-void SqliteJournal::open_attempt(AttemptSpec spec,
-                                 std::function<void(OpenedAttempt, const StorageError*)> done) {
+void SqliteJournal::open_attempt(
+    store::AttemptSpec spec,
+    std::function<void(store::OpenedAttempt, const store::StorageError*)> done) {
   const std::size_t size = sizeof spec + spec.metadata.size();
-  Job job{OpenAttempt{std::make_unique<AttemptSpec>(std::move(spec)), done}};
+  Job job{OpenAttempt{std::make_unique<store::AttemptSpec>(std::move(spec)), done}};
   if (impl_->submit(std::move(job), size) != 0) return;
-  const StorageError why = impl_->queue.refusal();
+  const store::StorageError why = impl_->queue.refusal();
   done({}, &why);
 }
 
-void SqliteJournal::execute(std::function<void(Database&)> work,
-                            std::function<void(const StorageError*)> done) {
+void SqliteJournal::execute(std::function<void(sqlite::Database&)> work,
+                            std::function<void(const store::StorageError*)> done) {
   if (impl_->submit({Change{std::move(work), done}}, 0) != 0) return;
-  const StorageError why = impl_->queue.refusal();
+  const store::StorageError why = impl_->queue.refusal();
   done(&why);
 }
 
-JournalStats SqliteJournal::take_stats() {
+store::JournalStats SqliteJournal::take_stats() {
   Writer* const writer = impl_->writer.load(std::memory_order_acquire);
-  return writer ? writer->take_stats() : JournalStats{};
+  return writer ? writer->take_stats() : store::JournalStats{};
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -21,13 +21,15 @@
 #include "storage/store/error.hpp"
 #include "storage/store/health.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::journal {
 
 struct JournalOptions {
   std::filesystem::path file;
-  Durability durability = Durability::power;
+  sqlite::Durability durability = sqlite::Durability::power;
   std::size_t queue_bytes_max = 64 * 1024 * 1024;  ///< beyond it submissions are refused
   std::size_t batch_rows_max = 1000;               ///< rows in one transaction
   std::size_t batch_bytes_max = 1024 * 1024;
@@ -43,32 +45,32 @@ struct JournalOptions {
   /// If set, the journal starts without the file, `unavailable` because of this error, and takes
   /// nothing. Its thread runs `prepare` and opens the file, once a second while that fails for a
   /// reason that passes. Then it calls on_healed().
-  std::optional<StorageError> begin_without;
+  std::optional<store::StorageError> begin_without;
   std::function<void()> prepare;  ///< runs before the opening, for example recovery; may be empty
 };
 
-class SqliteJournal final : public session::Journal {
+class SqliteJournal final : public transcript::Journal {
  public:
   /// Opens the file (makes it if missing), migrates it, sets and reads back every pragma, and
   /// starts the writer. Throws StorageError. Run recovery (recovery.hpp) first.
-  SqliteJournal(JournalOptions options, JournalListener& listener);
+  SqliteJournal(JournalOptions options, store::JournalListener& listener);
   /// Takes no more; the writer commits what is queued and closes in order. False if that takes
   /// longer than `at_most`; it may be called again. The next start recovers what was not committed.
   bool shut_down(std::chrono::milliseconds at_most);
   /// The same, without a time limit.
   ~SqliteJournal() override;
 
-  session::Taken append(session::AttemptId, TimeMs at, const session::Event&) override;
-  session::Taken settle(session::AttemptId, const session::Turn&) override;
-  session::Sequence close(session::AttemptId, session::Ending) override;
-  session::Sequence mark(session::AttemptId, session::SessionStatus) override;
-  session::Sequence suspend(session::AttemptId, const session::Handover&) override;
-  session::Sequence durable() const override;
+  transcript::Taken append(transcript::AttemptId, TimeMs at, const transcript::Event&) override;
+  transcript::Taken settle(transcript::AttemptId, const transcript::Turn&) override;
+  transcript::Sequence close(transcript::AttemptId, transcript::Ending) override;
+  transcript::Sequence mark(transcript::AttemptId, transcript::SessionStatus) override;
+  transcript::Sequence suspend(transcript::AttemptId, const transcript::Handover&) override;
+  transcript::Sequence durable() const override;
   bool failed() const override;
   bool crowded() const override;
 
   /// Any thread.
-  JournalState state() const;
+  store::JournalState state() const;
   /// Detects a writer that is stuck in a commit. Call it a few times a second, from one thread. A
   /// journal that failed for this cannot be destroyed until the disk answers.
   void check(std::chrono::steady_clock::time_point now);
@@ -83,18 +85,20 @@ class SqliteJournal final : public session::Journal {
   /// If the journal refuses at once, `done` runs on the caller's thread before this returns. It
   /// refuses where append() returns 0, and while it is unavailable or in the fallback directory.
   /// execute() does the same.
-  void open_attempt(AttemptSpec spec, std::function<void(OpenedAttempt, const StorageError*)> done);
+  void open_attempt(store::AttemptSpec spec,
+                    std::function<void(store::OpenedAttempt, const store::StorageError*)> done);
 
   /// Any other change. `work` runs on the writer thread in a batch's transaction, in a savepoint of
   /// its own. `done` gets nullptr once the change is durable, or the error if it was undone. `work`
   /// runs again if the transaction is retried, for example after a full disk.
-  void execute(std::function<void(Database&)> work, std::function<void(const StorageError*)> done);
+  void execute(std::function<void(sqlite::Database&)> work,
+               std::function<void(const store::StorageError*)> done);
 
-  JournalStats take_stats();
+  store::JournalStats take_stats();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

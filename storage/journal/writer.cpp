@@ -5,7 +5,7 @@
 
 #include "storage/rows/row_writer.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 namespace {
 
 using std::chrono::milliseconds;
@@ -17,7 +17,7 @@ constexpr milliseconds writer_idle_time{200};
 constexpr milliseconds scrub_at_latest{500};
 /// The next try, if a reader prevented it.
 constexpr milliseconds scrub_again_in{50};
-constexpr session::Sequence prune_rows_max = 1000;
+constexpr transcript::Sequence prune_rows_max = 1000;
 
 /// Waits between two tries while the disk is full or locked: short at first, because removing the
 /// ballast helps at once; then short enough that a person hardly notices; once a second when no
@@ -30,14 +30,14 @@ constexpr milliseconds return_try_in{1000};
 constexpr std::uintmax_t return_spare_bytes = 1024 * 1024;
 
 /// True if an error inside a change concerns the file, not the change.
-bool concerns_file(Failure failure) {
-  return poisons(failure) || passes(failure) || failure == Failure::read_only;
+bool concerns_file(store::Failure failure) {
+  return store::poisons(failure) || store::passes(failure) || failure == store::Failure::read_only;
 }
 
 }  // namespace
 
-Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
-               Checkpointer& checkpointer, JournalListener& listener)
+Writer::Writer(const JournalOptions& options, sqlite::Database& database, CommitQueue& queue,
+               Checkpointer& checkpointer, store::JournalListener& listener)
     : options_(options),
       database_(database),
       queue_(queue),
@@ -45,7 +45,7 @@ Writer::Writer(const JournalOptions& options, Database& database, CommitQueue& q
       listener_(listener),
       live_(live_attempts(database)),
       checkpoint_at_(options.wal_checkpoint_bytes),
-      durable_(highest_sequence(database)) {
+      durable_(rows::highest_sequence(database)) {
   files_.watch(current());
 }
 
@@ -59,7 +59,7 @@ void Writer::run() {
       scrub_if_due();
     }
     close_in_order();
-  } catch (const StorageError& error) {
+  } catch (const store::StorageError& error) {
     fail(error);
   }
 }
@@ -83,7 +83,7 @@ void Writer::commit_next() {
       check_files();
       publish(batch);
       break;
-    } catch (const StorageError& error) {
+    } catch (const store::StorageError& error) {
       // Either the batch is not in the file, or that is unknown. In both cases its rows can be
       // written again under the same numbers.
       retry_or_degrade(error);
@@ -107,11 +107,11 @@ void Writer::check_files() const {
 void Writer::write(std::span<Job> batch) {
   outcomes_.assign(batch.size(), std::nullopt);
   {
-    IoTimer watched(io_since_);
-    Transaction transaction(current());
+    sqlite::IoTimer watched(io_since_);
+    sqlite::Transaction transaction(current());
     {
       // Work between the statements uses the processor, not the disk.
-      const OffTheDisk between_statements(watched, current());
+      const sqlite::OffTheDisk between_statements(watched, current());
       for (std::size_t i = 0; i < batch.size(); ++i)
         std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
     }
@@ -120,50 +120,51 @@ void Writer::write(std::span<Job> batch) {
   if (stuck()) throw queue_.refusal();  // check() has given it up and reported the failure
 }
 
-void Writer::perform(Job& job, AppendEvent& append, std::optional<StorageError>&) {
-  insert_event(current(), job.sequence, append.attempt, append.at, append.body);
+void Writer::perform(Job& job, AppendEvent& append, std::optional<store::StorageError>&) {
+  rows::insert_event(current(), job.sequence, append.attempt, append.at, append.body);
 }
 
-void Writer::perform(Job&, SettleTurn& settle, std::optional<StorageError>&) {
+void Writer::perform(Job&, SettleTurn& settle, std::optional<store::StorageError>&) {
   const auto live = live_.find(settle.attempt);
-  upsert_turn(current(), settle.attempt, *settle.turn,
-              live == live_.end() ? 0 : ++live->second.turns);
+  rows::upsert_turn(current(), settle.attempt, *settle.turn,
+                    live == live_.end() ? 0 : ++live->second.turns);
 }
 
-void Writer::perform(Job&, CloseAttempt& close, std::optional<StorageError>&) {
-  finalise_attempt(current(), close.attempt, *close.ending);
+void Writer::perform(Job&, CloseAttempt& close, std::optional<store::StorageError>&) {
+  rows::finalise_attempt(current(), close.attempt, *close.ending);
 }
 
-void Writer::perform(Job&, MarkAttempt& mark, std::optional<StorageError>&) {
-  mark_attempt(current(), mark.attempt, mark.status);
+void Writer::perform(Job&, MarkAttempt& mark, std::optional<store::StorageError>&) {
+  rows::mark_attempt(current(), mark.attempt, mark.status);
 }
 
-void Writer::perform(Job&, SuspendAttempt& suspend, std::optional<StorageError>&) {
-  suspend_attempt(current(), suspend.attempt, *suspend.handover);
+void Writer::perform(Job&, SuspendAttempt& suspend, std::optional<store::StorageError>&) {
+  rows::suspend_attempt(current(), suspend.attempt, *suspend.handover);
 }
 
-void Writer::perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome) {
-  undoable(outcome, [&] { open.opened = insert_attempt(current(), *open.spec, job.sequence); });
+void Writer::perform(Job& job, OpenAttempt& open, std::optional<store::StorageError>& outcome) {
+  undoable(outcome,
+           [&] { open.opened = rows::insert_attempt(current(), *open.spec, job.sequence); });
 }
 
-void Writer::perform(Job&, Change& change, std::optional<StorageError>& outcome) {
+void Writer::perform(Job&, Change& change, std::optional<store::StorageError>& outcome) {
   undoable(outcome, [&] { change.work(current()); });
 }
 
-void Writer::perform(Job&, Answered&, std::optional<StorageError>&) {}
+void Writer::perform(Job&, Answered&, std::optional<store::StorageError>&) {}
 
 template <class Work>
-void Writer::undoable(std::optional<StorageError>& outcome, const Work& work) {
-  Savepoint savepoint(current());
+void Writer::undoable(std::optional<store::StorageError>& outcome, const Work& work) {
+  sqlite::Savepoint savepoint(current());
   try {
     work();
     savepoint.release();
     return;
-  } catch (const StorageError& error) {
+  } catch (const store::StorageError& error) {
     if (concerns_file(error.failure()) || !current().in_transaction()) throw;
     outcome = error;
   } catch (const std::exception& error) {
-    outcome = StorageError(Failure::other, error.what());
+    outcome = store::StorageError(store::Failure::other, error.what());
   }
   savepoint.undo();
 }
@@ -183,7 +184,7 @@ void Writer::publish(std::span<Job> batch) {
   bool some_closed = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Job& job = batch[i];
-    const StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
+    const store::StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
     if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
       if (!error) {
         open->spec->now = open->opened.started_at;
@@ -203,15 +204,15 @@ void Writer::publish(std::span<Job> batch) {
   next_ += batch.size();
 }
 
-JournalState Writer::state() const {
-  if (queue_.broken()) return JournalState::failed;
-  const JournalState state = state_.load(std::memory_order_acquire);
+store::JournalState Writer::state() const {
+  if (queue_.broken()) return store::JournalState::failed;
+  const store::JournalState state = state_.load(std::memory_order_acquire);
   const auto since = io_since_.load(std::memory_order_relaxed);
   const bool slow =
       since != idle && steady_clock::now() - since > milliseconds(options_.slow_commit_ms);
   // The writer acts on a checkpoint's error at its next step; until then the state is stalled.
   const bool stalled = slow || checkpointer_.failed() || files_.taken_away();
-  return state == JournalState::working && stalled ? JournalState::stalled : state;
+  return state == store::JournalState::working && stalled ? store::JournalState::stalled : state;
 }
 
 void Writer::check(steady_clock::time_point now) {
@@ -223,32 +224,33 @@ void Writer::check(steady_clock::time_point now) {
   const bool commit = too_long(io_since_.load(std::memory_order_relaxed));
   if (!commit && !too_long(checkpointer_.io_since())) return;
   if (queue_.broken()) return;
-  const StorageError why(Failure::io_error,
-                         options_.file.string() + (commit ? ": a commit" : ": a checkpoint") +
-                             " has taken more than " + std::to_string(options_.stuck_commit_ms) +
-                             " ms; check the disk and the kernel log, then start again to recover");
+  const store::StorageError why(
+      store::Failure::io_error,
+      options_.file.string() + (commit ? ": a commit" : ": a checkpoint") +
+          " has taken more than " + std::to_string(options_.stuck_commit_ms) +
+          " ms; check the disk and the kernel log, then start again to recover");
   stuck_.store(true, std::memory_order_release);
   if (queue_.break_off(why)) listener_.on_failed(why.failure(), why.what());
 }
 
 /// Returns when it is time to try again; throws if trying again cannot help.
-void Writer::retry_or_degrade(const StorageError& error) {
+void Writer::retry_or_degrade(const store::StorageError& error) {
   if (queue_.broken()) throw error;
-  if (!passes(error.failure())) return rotate(error);
+  if (!store::passes(error.failure())) return rotate(error);
   const auto now = steady_clock::now();
   if (trouble_since_ == idle) {
     trouble_since_ = now;
     next_try_in_ = first_try_in;
-    enter(JournalState::stalled, error);
-    if (error.failure() == Failure::disk_full && !options_.ballast.empty()) {
+    enter(store::JournalState::stalled, error);
+    if (error.failure() == store::Failure::disk_full && !options_.ballast.empty()) {
       std::error_code none_there;
       if (std::filesystem::remove(options_.ballast, none_there)) return;
     }
-  } else if (state_.load() == JournalState::stalled &&
+  } else if (state_.load() == store::JournalState::stalled &&
              now - trouble_since_ >= milliseconds(options_.full_retry_ms)) {
     if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
     refuse_requests(error);
-    enter(JournalState::unavailable, error);
+    enter(store::JournalState::unavailable, error);
     next_try_in_ = unavailable_try_in;
   }
   if (!queue_.pause(next_try_in_)) {
@@ -257,11 +259,11 @@ void Writer::retry_or_degrade(const StorageError& error) {
     if (!options_.fallback_dir.empty() && !on_segment()) return rotate(error);
     throw error;
   }
-  if (state_.load() == JournalState::stalled)
+  if (state_.load() == store::JournalState::stalled)
     next_try_in_ = std::min(next_try_in_ * 2, next_try_in_max);
 }
 
-void Writer::enter(JournalState state, const StorageError& why) {
+void Writer::enter(store::JournalState state, const store::StorageError& why) {
   state_.store(state, std::memory_order_release);
   listener_.on_trouble(state, why);
 }
@@ -269,17 +271,17 @@ void Writer::enter(JournalState state, const StorageError& why) {
 void Writer::recover() {
   trouble_since_ = idle;
   if (on_segment()) {
-    state_.store(JournalState::fallback, std::memory_order_release);
+    state_.store(store::JournalState::fallback, std::memory_order_release);
     return;
   }
   queue_.accept_requests();
-  state_.store(JournalState::working, std::memory_order_release);
+  state_.store(store::JournalState::working, std::memory_order_release);
   listener_.on_healed();
 }
 
-void Writer::rotate(const StorageError& why) {
+void Writer::rotate(const store::StorageError& why) {
   if (options_.fallback_dir.empty() || on_segment()) throw why;
-  poisoned_ = !passes(why.failure());
+  poisoned_ = !store::passes(why.failure());
   if (!poisoned_) {
     checkpointer_.pause();
     poisoned_ = checkpointer_.failed();
@@ -288,8 +290,8 @@ void Writer::rotate(const StorageError& why) {
   try {
     segment_ = begin_segment(segment_in(options_.fallback_dir), options_.durability, live_);
   } catch (const std::exception& second) {
-    throw StorageError(why.failure(),
-                       std::string(why.what()) +
+    throw store::StorageError(
+        why.failure(), std::string(why.what()) +
                            "; and the fallback directory could not be used: " + second.what());
   }
   files_.watch(current());
@@ -298,7 +300,7 @@ void Writer::rotate(const StorageError& why) {
   next_return_ = steady_clock::now() + return_try_in;
   checkpoint_at_ = options_.wal_checkpoint_bytes;
   refuse_requests(why);
-  enter(JournalState::fallback, why);
+  enter(store::JournalState::fallback, why);
 }
 
 void Writer::return_if_possible() {
@@ -309,17 +311,17 @@ void Writer::return_if_possible() {
   const auto room = std::filesystem::space(database_.file().parent_path(), unknown);
   const auto segment_bytes = std::filesystem::file_size(file, unknown) + segment_->wal_bytes();
   if (unknown || room.available < 2 * segment_bytes + return_spare_bytes) return;
-  segment_->checkpoint(Database::Checkpoint::truncate);
+  segment_->checkpoint(sqlite::Database::Checkpoint::truncate);
   segment_.reset();
   files_.forget();  // merge_segment() removes its files
   try {
-    const OpenFiles still_there(database_);
+    const sqlite::OpenFiles still_there(database_);
     merge_segment(database_, file);
-  } catch (const StorageError& error) {
-    poisoned_ = !passes(error.failure());
+  } catch (const store::StorageError& error) {
+    poisoned_ = !store::passes(error.failure());
     if (poisoned_) give_up_database();
-    segment_ =
-        std::make_unique<Database>(file, Database::Options{.durability = options_.durability});
+    segment_ = std::make_unique<sqlite::Database>(
+        file, sqlite::Database::Options{.durability = options_.durability});
     files_.watch(current());
     return;
   }
@@ -331,7 +333,7 @@ void Writer::return_if_possible() {
 }
 
 /// Answers waiting requests with the error; keeps the other jobs.
-void Writer::refuse_requests(const StorageError& why) {
+void Writer::refuse_requests(const store::StorageError& why) {
   queue_.refuse_requests(why);
   queue_.take_more(jobs_);
   for (std::size_t i = next_; i < jobs_.size(); ++i) {
@@ -353,8 +355,8 @@ void Writer::give_up_database() {
   database_.abandon();
 }
 
-void Writer::fail(const StorageError& error) {
-  const bool poisoned = poisons(error.failure());
+void Writer::fail(const store::StorageError& error) {
+  const bool poisoned = store::poisons(error.failure());
   if (on_segment()) {
     if (poisoned) segment_->abandon();
   } else {
@@ -385,7 +387,7 @@ void Writer::idle_work() {
 /// rewritten.
 void Writer::scrub() {
   if (!database_.scrub_wanted()) return;
-  if (checkpointer_.empty_log(Database::Checkpoint::truncate_now)) {
+  if (checkpointer_.empty_log(sqlite::Database::Checkpoint::truncate_now)) {
     database_.log_was_emptied();
     database_.run("PRAGMA shrink_memory");
   }
@@ -411,26 +413,26 @@ void Writer::scrub_if_due() {
 /// A full disk during maintenance is not handled here: the next commit meets it.
 void Writer::run_maintenance(const std::function<void()>& work) {
   try {
-    const IoTimer from_now_on(io_since_);
+    const sqlite::IoTimer from_now_on(io_since_);
     work();
-  } catch (const StorageError& error) {
-    if (!passes(error.failure())) return rotate(error);
+  } catch (const store::StorageError& error) {
+    if (!store::passes(error.failure())) return rotate(error);
     pruned_to_ = low_water_;
   }
 }
 
 bool Writer::prune_some() {
   if (pruned_to_ >= low_water_) return false;
-  session::Sequence first = low_water_;
+  transcript::Sequence first = low_water_;
   {
-    Query oldest = database_.query("SELECT min(seq) FROM journal");
+    sqlite::Query oldest = database_.query("SELECT min(seq) FROM journal");
     if (oldest.step() && !oldest.is_null(0))
-      first = static_cast<session::Sequence>(oldest.integer(0));
+      first = static_cast<transcript::Sequence>(oldest.integer(0));
   }
   const auto end = std::min(low_water_, first + prune_rows_max);
   if (first < end) {
-    Transaction transaction(database_);
-    delete_events_before(database_, end);
+    sqlite::Transaction transaction(database_);
+    rows::delete_events_before(database_, end);
     transaction.commit();
     checkpointer_.news(database_.wal_bytes());
   }
@@ -445,7 +447,7 @@ void Writer::checkpoint_if_large() {
   } else if (size >= checkpoint_at_) {
     bool moved = false;
     run_maintenance([&] {
-      moved = on_segment() ? segment_->checkpoint(Database::Checkpoint::passive)
+      moved = on_segment() ? segment_->checkpoint(sqlite::Database::Checkpoint::passive)
                            : checkpointer_.finish();
     });
     // If a reader prevents it, the WAL only grows; trying at every commit would not help.
@@ -456,25 +458,26 @@ void Writer::checkpoint_if_large() {
 void Writer::close_in_order() {
   check_files();
   if (on_segment()) {
-    Transaction transaction(*segment_);
-    set_clean(*segment_, true);
+    sqlite::Transaction transaction(*segment_);
+    rows::set_clean(*segment_, true);
     transaction.commit();
-    segment_->checkpoint(Database::Checkpoint::truncate);
+    segment_->checkpoint(sqlite::Database::Checkpoint::truncate);
     return;  // the next start merges it: the database is not marked clean
   }
   checkpointer_.pause();
   try {
-    checkpointer_.empty_log(Database::Checkpoint::truncate);
+    checkpointer_.empty_log(sqlite::Database::Checkpoint::truncate);
     {
-      Transaction transaction(database_);
-      set_clean(database_, true);
+      sqlite::Transaction transaction(database_);
+      rows::set_clean(database_, true);
       transaction.commit();
     }
-    if (checkpointer_.empty_log(Database::Checkpoint::truncate)) database_.remove_log_on_close();
-  } catch (const StorageError& error) {
+    if (checkpointer_.empty_log(sqlite::Database::Checkpoint::truncate))
+      database_.remove_log_on_close();
+  } catch (const store::StorageError& error) {
     // Every reported row is durable; for lack of space the next start checks the file again.
-    if (!passes(error.failure())) throw;
+    if (!store::passes(error.failure())) throw;
   }
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

@@ -24,55 +24,56 @@
 #include "storage/journal/segment.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::journal {
 
 class Writer {
  public:
-  Writer(const JournalOptions& options, Database& database, CommitQueue& queue,
-         Checkpointer& checkpointer, JournalListener& listener);
+  Writer(const JournalOptions& options, sqlite::Database& database, CommitQueue& queue,
+         Checkpointer& checkpointer, store::JournalListener& listener);
 
   /// Returns when the queue is stopped and empty, or when the journal has failed.
   void run();
 
-  session::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
-  JournalState state() const;
+  transcript::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
+  store::JournalState state() const;
   /// Called for each message: reads no clock, takes no lock.
   bool failed() const {
-    return queue_.broken() || state_.load(std::memory_order_acquire) == JournalState::unavailable;
+    return queue_.broken() ||
+           state_.load(std::memory_order_acquire) == store::JournalState::unavailable;
   }
   void check(std::chrono::steady_clock::time_point now);
   bool stuck() const { return stuck_.load(std::memory_order_acquire); }
   std::size_t log_bytes() const { return log_bytes_.load(std::memory_order_relaxed); }
-  JournalStats take_stats() { return stats_.take(); }
+  store::JournalStats take_stats() { return stats_.take(); }
 
  private:
   static constexpr std::chrono::steady_clock::time_point idle{};
-  using Outcomes = std::vector<std::optional<StorageError>>;
+  using Outcomes = std::vector<std::optional<store::StorageError>>;
 
   std::span<Job> next_batch();
   void commit_next();
   void write(std::span<Job> batch);
   void publish(std::span<Job> batch);
 
-  void perform(Job& job, AppendEvent& append, std::optional<StorageError>&);
-  void perform(Job& job, SettleTurn& settle, std::optional<StorageError>&);
-  void perform(Job& job, CloseAttempt& close, std::optional<StorageError>&);
-  void perform(Job& job, OpenAttempt& open, std::optional<StorageError>& outcome);
-  void perform(Job& job, Change& change, std::optional<StorageError>& outcome);
-  void perform(Job& job, MarkAttempt& mark, std::optional<StorageError>&);
-  void perform(Job& job, SuspendAttempt& suspend, std::optional<StorageError>&);
-  void perform(Job& job, Answered& answered, std::optional<StorageError>&);
+  void perform(Job& job, AppendEvent& append, std::optional<store::StorageError>&);
+  void perform(Job& job, SettleTurn& settle, std::optional<store::StorageError>&);
+  void perform(Job& job, CloseAttempt& close, std::optional<store::StorageError>&);
+  void perform(Job& job, OpenAttempt& open, std::optional<store::StorageError>& outcome);
+  void perform(Job& job, Change& change, std::optional<store::StorageError>& outcome);
+  void perform(Job& job, MarkAttempt& mark, std::optional<store::StorageError>&);
+  void perform(Job& job, SuspendAttempt& suspend, std::optional<store::StorageError>&);
+  void perform(Job& job, Answered& answered, std::optional<store::StorageError>&);
   template <class Work>
-  void undoable(std::optional<StorageError>& outcome, const Work& work);
+  void undoable(std::optional<store::StorageError>& outcome, const Work& work);
 
-  void retry_or_degrade(const StorageError& error);
-  void enter(JournalState state, const StorageError& why);
+  void retry_or_degrade(const store::StorageError& error);
+  void enter(store::JournalState state, const store::StorageError& why);
   void recover();
-  void rotate(const StorageError& why);
+  void rotate(const store::StorageError& why);
   void return_if_possible();
-  void refuse_requests(const StorageError& why);
+  void refuse_requests(const store::StorageError& why);
   void give_up_database();
-  void fail(const StorageError& error);
+  void fail(const store::StorageError& error);
 
   void idle_work();
   void scrub();
@@ -85,38 +86,39 @@ class Writer {
   void checkpoint_if_large();
   void close_in_order();
   bool on_segment() const { return segment_ != nullptr; }
-  Database& current() { return segment_ ? *segment_ : database_; }
-  const Database& current() const { return segment_ ? *segment_ : database_; }
+  sqlite::Database& current() { return segment_ ? *segment_ : database_; }
+  const sqlite::Database& current() const { return segment_ ? *segment_ : database_; }
 
   const JournalOptions& options_;
-  Database& database_;
-  std::unique_ptr<Database> segment_;  ///< in the fallback directory; if set, written instead
-  FileWatch files_;                    ///< being written
+  sqlite::Database& database_;
+  std::unique_ptr<sqlite::Database>
+      segment_;      ///< in the fallback directory; if set, written instead
+  FileWatch files_;  ///< being written
   CommitQueue& queue_;
   Checkpointer& checkpointer_;  ///< of the database, not of the segment
-  JournalListener& listener_;
+  store::JournalListener& listener_;
 
   std::vector<Job> jobs_;
   std::size_t next_ = 0;  ///< in jobs_: all before it are done
   Outcomes outcomes_;
 
   LiveAttempts live_;
-  session::Sequence low_water_ = 0;  ///< rows before it are no longer needed
-  session::Sequence pruned_to_ = 0;
+  transcript::Sequence low_water_ = 0;  ///< rows before it are no longer needed
+  transcript::Sequence pruned_to_ = 0;
   std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing to scrub
   std::size_t checkpoint_at_;
 
-  std::atomic<JournalState> state_{JournalState::working};
+  std::atomic<store::JournalState> state_{store::JournalState::working};
   std::chrono::steady_clock::time_point trouble_since_ = {};
   std::chrono::milliseconds next_try_in_{0};
   bool poisoned_ = false;  ///< true if the database is abandoned while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
-  SinceWhen io_since_{idle};
+  sqlite::SinceWhen io_since_{idle};
   std::atomic<bool> stuck_{false};
   std::atomic<std::size_t> log_bytes_{0};
-  std::atomic<session::Sequence> durable_;
+  std::atomic<transcript::Sequence> durable_;
   CommitStats stats_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::journal

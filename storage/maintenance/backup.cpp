@@ -10,7 +10,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 namespace {
 
 namespace fs = std::filesystem;
@@ -21,7 +21,7 @@ class Draft {
  public:
   explicit Draft(const fs::path& target) : target_(target), name_(target.string() + ".XXXXXX") {
     descriptor_ = ::mkostemp(name_.data(), O_CLOEXEC);
-    if (descriptor_ < 0) throw system_error(target, "cannot be made", errno);
+    if (descriptor_ < 0) throw sqlite::system_error(target, "cannot be made", errno);
   }
   ~Draft() {
     ::close(descriptor_);
@@ -36,7 +36,7 @@ class Draft {
   fs::path file() const { return name_; }
 
   void sync() {
-    if (::fsync(descriptor_) != 0) throw system_error(target_, "cannot be synced", errno);
+    if (::fsync(descriptor_) != 0) throw sqlite::system_error(target_, "cannot be synced", errno);
   }
 
   void keep() {
@@ -44,8 +44,8 @@ class Draft {
     // Not every file system supports RENAME_NOREPLACE; back_up() has checked that the target does
     // not exist.
     if (failed != 0 && errno == EINVAL) failed = ::rename(name_.c_str(), target_.c_str());
-    if (failed != 0) throw system_error(target_, "cannot be given its name", errno);
-    sync_folder_of(target_);
+    if (failed != 0) throw sqlite::system_error(target_, "cannot be given its name", errno);
+    sqlite::sync_folder_of(target_);
   }
 
  private:
@@ -58,20 +58,22 @@ class Draft {
 
 Backup back_up(const fs::path& file, const fs::path& target) {
   if (fs::exists(fs::symlink_status(target)))
-    throw StorageError(Failure::other, target.string() +
-                                           ": is there already and is not overwritten; give "
-                                           "the backup a new name");
-  Database source(file, {.access = Access::read_only});
+    throw store::StorageError(store::Failure::other,
+                              target.string() +
+                                  ": is there already and is not overwritten; give "
+                                  "the backup a new name");
+  sqlite::Database source(file, {.access = sqlite::Access::read_only});
   Draft draft(target);
   // Synced in pieces: one large sync at the end would delay the writer's own syncs.
   source.copy_into(draft.file(), [&] { draft.sync(); });
   Backup backup;
   {
-    Database copy(draft.file(), {.access = Access::read_only});
+    sqlite::Database copy(draft.file(), {.access = sqlite::Access::read_only});
     const std::string integrity = integrity_of(copy);
     if (integrity != "ok")
-      throw StorageError(Failure::corrupt, file.string() + ": damaged; no backup was made: " +
-                                               integrity + "; " + advice_for(Failure::corrupt));
+      throw store::StorageError(store::Failure::corrupt,
+                                file.string() + ": damaged; no backup was made: " + integrity +
+                                    "; " + store::advice_for(store::Failure::corrupt));
     backup.counts = count_rows(copy);
   }
   draft.sync();
@@ -80,4 +82,4 @@ Backup back_up(const fs::path& file, const fs::path& target) {
   return backup;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

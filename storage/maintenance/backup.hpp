@@ -9,7 +9,7 @@
 
 #include "storage/maintenance/check.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 
 struct Backup {
   std::uintmax_t bytes = 0;
@@ -21,4 +21,4 @@ struct Backup {
 /// behind; also if `target` exists already.
 Backup back_up(const std::filesystem::path& file, const std::filesystem::path& target);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

@@ -10,7 +10,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 namespace {
 
 /// A query that counts the rows that break a rule, and names the first of them.
@@ -38,7 +38,7 @@ constexpr Rule rules[] = {
      "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 1 AND 3 "
      "OR (status = 3) <> (ended_at IS NOT NULL) OR (status = 3) <> (close_reason IS NOT NULL) "
      "OR close_reason NOT BETWEEN 1 AND ?",
-     session::close_reason_count},
+     transcript::close_reason_count},
     {"turns still open in an attempt that has ended",
      "SELECT count(*), 'turn ' || min(turn.id) FROM turn JOIN attempt ON attempt.id = attempt "
      "WHERE attempt.ended_at IS NOT NULL AND turn.status = 0"},
@@ -63,11 +63,11 @@ constexpr Rule rules[] = {
      "SELECT abs(count(*) - 1), 'the last sequence was ' || max(last_seq) FROM meta"},
 };
 
-Finding undecodable_rows(Database& database) {
+Finding undecodable_rows(sqlite::Database& database) {
   Finding finding{"journal rows that cannot be decoded", 0, {}};
-  Query rows = database.query("SELECT seq, body FROM journal ORDER BY seq");
+  sqlite::Query rows = database.query("SELECT seq, body FROM journal ORDER BY seq");
   while (rows.step()) {
-    if (decode_event(rows.blob(1))) continue;
+    if (rows::decode_event(rows.blob(1))) continue;
     if (finding.count++ == 0) finding.first = "row " + std::to_string(rows.integer(0));
   }
   return finding;
@@ -75,8 +75,8 @@ Finding undecodable_rows(Database& database) {
 
 }  // namespace
 
-StoreCounts count_rows(Database& database) {
-  Query row = database.query(
+StoreCounts count_rows(sqlite::Database& database) {
+  sqlite::Query row = database.query(
       "SELECT (SELECT count(*) FROM session), (SELECT count(*) FROM attempt), "
       "(SELECT count(*) FROM attempt WHERE ended_at IS NULL), (SELECT count(*) FROM turn), "
       "(SELECT count(*) FROM journal), (SELECT count(*) FROM unreadable)");
@@ -85,30 +85,30 @@ StoreCounts count_rows(Database& database) {
   return {count(0), count(1), count(2), count(3), count(4), count(5)};
 }
 
-std::string integrity_of(Database& database) {
+std::string integrity_of(sqlite::Database& database) {
   std::string said;
   try {
-    Query check = database.query("PRAGMA integrity_check(20)");
+    sqlite::Query check = database.query("PRAGMA integrity_check(20)");
     while (check.step()) said += (said.empty() ? "" : "\n") + check.text(0);
-  } catch (const StorageError& error) {
-    if (error.failure() != Failure::corrupt) throw;
+  } catch (const store::StorageError& error) {
+    if (error.failure() != store::Failure::corrupt) throw;
     said = error.what();
   }
   return said;
 }
 
-StoreCheck check_store(Database& database) {
-  const Savepoint snapshot(database);
+StoreCheck check_store(sqlite::Database& database) {
+  const sqlite::Savepoint snapshot(database);
   StoreCheck check;
   check.integrity = integrity_of(database);
   if (check.integrity != "ok") return check;
-  check.clean = is_clean(database);
+  check.clean = rows::is_clean(database);
   check.counts = count_rows(database);
   const auto keep = [&](Finding finding) {
     if (finding.count > 0) check.findings.push_back(std::move(finding));
   };
   for (const Rule& rule : rules) {
-    Query found = database.query(rule.sql);
+    sqlite::Query found = database.query(rule.sql);
     if (rule.bound) found.bind(static_cast<std::int64_t>(*rule.bound));
     if (found.step()) keep({rule.what, static_cast<std::size_t>(found.integer(0)), found.text(1)});
   }
@@ -117,18 +117,20 @@ StoreCheck check_store(Database& database) {
 }
 
 StoreCheck check_file(const std::filesystem::path& file, bool served) try {
-  const std::optional<LogReport> its_log =
-      served ? std::nullopt : std::optional(read_log(file));  // before the file is opened
-  Database database(file, {.access = served ? Access::read_only : Access::look});
-  require_current_schema(database, database.schema_found());
+  const std::optional<sqlite::LogReport> its_log =
+      served ? std::nullopt : std::optional(sqlite::read_log(file));  // before the file is opened
+  sqlite::Database database(file,
+                            {.access = served ? sqlite::Access::read_only : sqlite::Access::look});
+  sqlite::require_current_schema(database, database.schema_found());
   StoreCheck check = check_store(database);
   const bool clean = check.integrity == "ok" && check.clean;
-  const auto log = its_log ? judge_log(file, *its_log, clean) : std::nullopt;
+  const auto log = its_log ? sqlite::judge_log(file, *its_log, clean) : std::nullopt;
   if (log) check.logs.push_back(*log);
   return check;
-} catch (const StorageError& error) {
+} catch (const store::StorageError& error) {
   // A file too damaged to open is also a finding.
-  const bool sqlite_says_so = error.failure() == Failure::corrupt && error.native_code() != 0;
+  const bool sqlite_says_so =
+      error.failure() == store::Failure::corrupt && error.native_code() != 0;
   if (!sqlite_says_so) throw;
   StoreCheck check;
   check.integrity = error.what();
@@ -137,8 +139,8 @@ StoreCheck check_file(const std::filesystem::path& file, bool served) try {
 
 bool StoreCheck::sound() const {
   const bool rows_lost =
-      std::any_of(logs.begin(), logs.end(), [](const LogFinding& log) { return log.lost; });
+      std::any_of(logs.begin(), logs.end(), [](const store::LogFinding& log) { return log.lost; });
   return integrity == "ok" && findings.empty() && !rows_lost;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

@@ -10,9 +10,11 @@
 
 #include "storage/sqlite/wal_file.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::maintenance {
 
 struct StoreCounts {
   std::size_t sessions = 0;
@@ -35,16 +37,17 @@ struct StoreCheck {
   bool clean = false;     ///< the last program ended in order
   StoreCounts counts;
   std::vector<Finding> findings;
-  std::vector<LogFinding> logs;  ///< problems of the WAL; only checked if no server uses the file
+  std::vector<store::LogFinding>
+      logs;  ///< problems of the WAL; only checked if no server uses the file
   bool sound() const;
 };
 
-StoreCounts count_rows(Database& database);
+StoreCounts count_rows(sqlite::Database& database);
 /// "ok", or SQLite's first findings, one a line.
-std::string integrity_of(Database& database);
-StoreCheck check_store(Database& database);
+std::string integrity_of(sqlite::Database& database);
+StoreCheck check_store(sqlite::Database& database);
 /// The same for a file, and for its WAL unless a server uses the file: then the WAL is changing. If
 /// no server uses it, the WAL index is left as it is too.
 StoreCheck check_file(const std::filesystem::path& file, bool served);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

@@ -12,7 +12,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 
 OfflineStore::OfflineStore(std::filesystem::path file, std::filesystem::path fallback_dir)
     : file_(std::move(file)), fallback_dir_(std::move(fallback_dir)) {
@@ -21,62 +21,62 @@ OfflineStore::OfflineStore(std::filesystem::path file, std::filesystem::path fal
 
 std::optional<std::filesystem::path> OfflineStore::segment() const {
   if (fallback_dir_.empty()) return std::nullopt;
-  std::filesystem::path file = segment_in(fallback_dir_);
+  std::filesystem::path file = journal::segment_in(fallback_dir_);
   return std::filesystem::exists(file) ? std::optional(std::move(file)) : std::nullopt;
 }
 
-SessionPage OfflineStore::list_sessions(const SessionFilter& filter) const {
-  return TranscriptStore(file_).list(filter);
+store::SessionPage OfflineStore::list_sessions(const store::SessionFilter& filter) const {
+  return rows::TranscriptStore(file_).list(filter);
 }
 
-std::optional<SessionSummary> OfflineStore::find_session(const std::string& id) const {
-  return TranscriptStore(file_).session(id);
+std::optional<store::SessionSummary> OfflineStore::find_session(const std::string& id) const {
+  return rows::TranscriptStore(file_).session(id);
 }
 
 std::optional<std::string> OfflineStore::find_owner(const std::string& id) const {
-  return TranscriptStore(file_).owner_of(id);
+  return rows::TranscriptStore(file_).owner_of(id);
 }
 
-std::optional<TranscriptViews> OfflineStore::read_transcripts(
-    const TranscriptRequest& request) const {
-  return TranscriptStore(file_).read(request);
+std::optional<store::TranscriptViews> OfflineStore::read_transcripts(
+    const store::TranscriptRequest& request) const {
+  return rows::TranscriptStore(file_).read(request);
 }
 
-std::vector<Delivery> OfflineStore::undelivered(bool dead_only) const {
-  Database database(file_, {.access = Access::read_only});
-  return storage::undelivered(database, dead_only);
+std::vector<store::Delivery> OfflineStore::undelivered(bool dead_only) const {
+  sqlite::Database database(file_, {.access = sqlite::Access::read_only});
+  return rows::undelivered(database, dead_only);
 }
 
-void OfflineStore::save_token(const ClientToken& token) const {
-  Database database(file_);
-  save_client_token(database, token);
+void OfflineStore::save_token(const store::ClientToken& token) const {
+  sqlite::Database database(file_);
+  rows::save_client_token(database, token);
 }
 
 std::int64_t OfflineStore::redrive(const std::optional<std::string>& message) const {
-  Database database(file_);
-  Transaction transaction(database);
-  const std::int64_t count = storage::redrive(database, message);
+  sqlite::Database database(file_);
+  sqlite::Transaction transaction(database);
+  const std::int64_t count = rows::redrive(database, message);
   transaction.commit();
   return count;
 }
 
 std::optional<std::filesystem::path> OfflineStore::erase_session(const std::string& id) const {
-  Database database(file_);
+  sqlite::Database database(file_);
   {
     // Begin with a write: a transaction that begins with a read may be unable to write later.
-    Transaction transaction(database);
-    storage::erase_session(database, id);
+    sqlite::Transaction transaction(database);
+    rows::erase_session(database, id);
     transaction.commit();
   }
   // SQLite waits for readers, but not for the checkpoint of another process.
   constexpr std::chrono::seconds patience{10};
   constexpr std::chrono::milliseconds pause{20};
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!database.checkpoint(Database::Checkpoint::truncate)) {
-    if (std::chrono::steady_clock::now() >= deadline) return log_of(file_);
+  while (!database.checkpoint(sqlite::Database::Checkpoint::truncate)) {
+    if (std::chrono::steady_clock::now() >= deadline) return sqlite::log_of(file_);
     std::this_thread::sleep_for(pause);
   }
   return std::nullopt;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

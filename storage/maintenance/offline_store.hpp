@@ -13,7 +13,7 @@
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 
 class OfflineStore {
  public:
@@ -24,15 +24,16 @@ class OfflineStore {
   /// The part of the store in the fallback directory, if there is one now.
   std::optional<std::filesystem::path> segment() const;
 
-  SessionPage list_sessions(const SessionFilter& filter) const;
-  std::optional<SessionSummary> find_session(const std::string& id) const;
+  store::SessionPage list_sessions(const store::SessionFilter& filter) const;
+  std::optional<store::SessionSummary> find_session(const std::string& id) const;
   std::optional<std::string> find_owner(const std::string& id) const;
   /// As SessionStore::read_transcripts().
-  std::optional<TranscriptViews> read_transcripts(const TranscriptRequest& request) const;
+  std::optional<store::TranscriptViews> read_transcripts(
+      const store::TranscriptRequest& request) const;
   /// Deliveries that were tried and did not succeed, oldest first.
-  std::vector<Delivery> undelivered(bool dead_only) const;
+  std::vector<store::Delivery> undelivered(bool dead_only) const;
 
-  void save_token(const ClientToken& token) const;
+  void save_token(const store::ClientToken& token) const;
   /// Puts dead deliveries back to waiting, those of one message or all. Returns how many.
   std::int64_t redrive(const std::optional<std::string>& message) const;
   /// Erases the session and its traces in the write-ahead log. Waits some seconds for other users
@@ -44,4 +45,4 @@ class OfflineStore {
   const std::filesystem::path fallback_dir_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

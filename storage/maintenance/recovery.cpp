@@ -13,37 +13,37 @@
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 namespace {
 
 struct UnfinishedAttempt {
-  session::AttemptId id = 0;
+  transcript::AttemptId id = 0;
   std::string session_id;
   int number = 0;
   TimeMs started_at = 0;
-  session::Sequence first_seq = 0;
+  transcript::Sequence first_seq = 0;
   std::optional<TimeMs> suspended_at;
 };
 
-std::vector<UnfinishedAttempt> unfinished_attempts(Database& database) {
+std::vector<UnfinishedAttempt> unfinished_attempts(sqlite::Database& database) {
   std::vector<UnfinishedAttempt> found;
-  Query rows = database.query(
+  sqlite::Query rows = database.query(
       "SELECT attempt.id, public_id, number, started_at, first_seq, suspended_at FROM attempt "
       "JOIN session ON session.id = attempt.session "
       "WHERE ended_at IS NULL AND status <> 0 ORDER BY first_seq");
   while (rows.step())
     found.push_back({rows.integer(0), rows.text(1), static_cast<int>(rows.integer(2)),
-                     rows.integer(3), static_cast<session::Sequence>(rows.integer(4)),
+                     rows.integer(3), static_cast<transcript::Sequence>(rows.integer(4)),
                      rows.is_null(5) ? std::nullopt : std::optional(rows.integer(5))});
   return found;
 }
 
 /// Takes out the attempts that another process suspended and that may still continue. Returns the
 /// first journal row that these need; nullopt if there are none.
-std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
-                                                 TimeMs now, std::int64_t window_ms,
-                                                 RecoveryReport& report) {
-  std::optional<session::Sequence> needed;
+std::optional<transcript::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
+                                                    TimeMs now, std::int64_t window_ms,
+                                                    RecoveryReport& report) {
+  std::optional<transcript::Sequence> needed;
   std::erase_if(attempts, [&](const UnfinishedAttempt& attempt) {
     if (!attempt.suspended_at || now - *attempt.suspended_at >= window_ms) return false;
     needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
@@ -55,13 +55,13 @@ std::optional<session::Sequence> leave_suspended(std::vector<UnfinishedAttempt>&
 
 /// "ok", or SQLite's first finding. If a WAL was cut short, indexes may contradict their tables,
 /// which only the thorough check finds.
-std::string check_pages(Database& database, bool thoroughly) {
+std::string check_pages(sqlite::Database& database, bool thoroughly) {
   try {
-    Query check =
+    sqlite::Query check =
         database.query(thoroughly ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
     return check.step() ? check.text(0) : "quick_check gave no answer";
-  } catch (const StorageError& error) {
-    if (error.failure() != Failure::corrupt) throw;
+  } catch (const store::StorageError& error) {
+    if (error.failure() != store::Failure::corrupt) throw;
     return error.what();
   }
 }
@@ -74,38 +74,39 @@ struct Inspection {
 
 /// Changes nothing. Checks the pages if the file was not closed in order, if its WAL has lost rows,
 /// or if `in_any_case`.
-Inspection inspect(const std::filesystem::path& file, const LogReport& its_log, bool in_any_case,
-                   RecoveryReport& report) try {
-  Database database(file, {.access = Access::look});
+Inspection inspect(const std::filesystem::path& file, const sqlite::LogReport& its_log,
+                   bool in_any_case, RecoveryReport& report) try {
+  sqlite::Database database(file, {.access = sqlite::Access::look});
   Inspection seen;
-  seen.clean = database.schema_found() == 0 || is_clean(database);
-  const auto log = judge_log(file, its_log, seen.clean);
+  seen.clean = database.schema_found() == 0 || rows::is_clean(database);
+  const auto log = sqlite::judge_log(file, its_log, seen.clean);
   const bool lost = log && log->lost;
   if (log) report.logs.push_back(*log);
   seen.clean &= !lost;
   if (!seen.clean || in_any_case) seen.integrity = check_pages(database, lost);
   return seen;
-} catch (const StorageError& error) {
-  if (error.failure() != Failure::corrupt) throw;
+} catch (const store::StorageError& error) {
+  if (error.failure() != store::Failure::corrupt) throw;
   return {false, "its first pages cannot be read (SQLite code " +
                      std::to_string(error.native_code()) + ")"};
 }
 
 void refuse_damaged(const std::filesystem::path& file, const std::string& integrity) {
   if (integrity.empty() || integrity == "ok") return;
-  throw StorageError(Failure::corrupt,
-                     file.string() + ": damaged: " + integrity +
-                         "; nothing was changed; keep a copy of it with its -wal and restore it "
-                         "from a backup, or move both away to start with an empty store");
+  throw store::StorageError(
+      store::Failure::corrupt,
+      file.string() + ": damaged: " + integrity +
+          "; nothing was changed; keep a copy of it with its -wal and restore it "
+          "from a backup, or move both away to start with an empty store");
 }
 
 /// Journal rows are evidence: a later version or a person may be able to read them.
-void set_unreadable_aside(Database& database, const UnfinishedAttempt& attempt) {
-  Query rows =
+void set_unreadable_aside(sqlite::Database& database, const UnfinishedAttempt& attempt) {
+  sqlite::Query rows =
       database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(attempt.first_seq, attempt.id);
   while (rows.step()) {
-    if (decode_event(rows.blob(1))) continue;
+    if (rows::decode_event(rows.blob(1))) continue;
     database
         .query(
             "INSERT OR IGNORE INTO unreadable SELECT seq, attempt, at, body FROM journal "
@@ -115,22 +116,23 @@ void set_unreadable_aside(Database& database, const UnfinishedAttempt& attempt) 
   }
 }
 
-void recover_attempt(Database& database, const UnfinishedAttempt& attempt, RecoveryReport& report) {
-  Folded folded = fold(database, attempt.id, attempt.first_seq);
+void recover_attempt(sqlite::Database& database, const UnfinishedAttempt& attempt,
+                     RecoveryReport& report) {
+  rows::Folded folded = rows::fold(database, attempt.id, attempt.first_seq);
   std::set<std::string> open;
-  for (const session::Turn& turn : folded.transcript.turns())
-    if (turn.status == session::TurnStatus::in_progress) open.insert(turn.item_id);
-  session::Ending ending;
-  ending.reason = attempt.suspended_at ? session::CloseReason::server_shutdown
-                                       : session::CloseReason::crash_recovered;
+  for (const transcript::Turn& turn : folded.transcript.turns())
+    if (turn.status == transcript::TurnStatus::in_progress) open.insert(turn.item_id);
+  transcript::Ending ending;
+  ending.reason = attempt.suspended_at ? transcript::CloseReason::server_shutdown
+                                       : transcript::CloseReason::crash_recovered;
   ending.ended_at = std::max({folded.last_at, folded.transcript.latest(), attempt.started_at});
-  ending.transcript = session::finalise(folded.transcript, ending.ended_at);
+  ending.transcript = transcript::finalise(folded.transcript, ending.ended_at);
 
   // Does not count turns that the provider had cut short before.
   const auto interrupted = std::count_if(
       ending.transcript.turns.begin(), ending.transcript.turns.end(),
-      [&](const session::Turn& turn) {
-        return turn.status == session::TurnStatus::interrupted && open.contains(turn.item_id);
+      [&](const transcript::Turn& turn) {
+        return turn.status == transcript::TurnStatus::interrupted && open.contains(turn.item_id);
       });
   report.unreadable_rows += folded.unreadable;
   report.attempts.push_back({attempt.session_id, attempt.number, folded.rows,
@@ -139,8 +141,8 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
   if (report.dry_run) return;
 
   // One transaction: a crash in the middle leaves the attempt open and its rows in place.
-  Transaction transaction(database);
-  finalise_attempt(database, attempt.id, ending);
+  sqlite::Transaction transaction(database);
+  rows::finalise_attempt(database, attempt.id, ending);
   if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
   transaction.commit();
 }
@@ -150,17 +152,17 @@ void recover_attempt(Database& database, const UnfinishedAttempt& attempt, Recov
 void require_whole_store(const std::filesystem::path& file,
                          const std::filesystem::path& fallback_dir) {
   if (!fallback_dir.empty()) {
-    require_segment_of_log(fallback_dir);
-    require_header_of_log(segment_in(fallback_dir));
+    journal::require_segment_of_log(fallback_dir);
+    sqlite::require_header_of_log(journal::segment_in(fallback_dir));
   }
-  require_database_of_log(file);
-  require_header_of_log(file);
+  sqlite::require_database_of_log(file);
+  sqlite::require_header_of_log(file);
 }
 
 StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::path& fallback_dir) {
   StoreLogs logs;
-  logs.database = read_log(file);
-  if (!fallback_dir.empty()) logs.segment = read_log(segment_in(fallback_dir));
+  logs.database = sqlite::read_log(file);
+  if (!fallback_dir.empty()) logs.segment = sqlite::read_log(journal::segment_in(fallback_dir));
   return logs;
 }
 
@@ -172,15 +174,16 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   if (!known) require_whole_store(file, fallback_dir);
   const StoreLogs logs = known ? *known : read_logs(file, fallback_dir);
   const std::filesystem::path segment =
-      fallback_dir.empty() ? std::filesystem::path() : segment_in(fallback_dir);
-  if (!segment.empty() && !dry_run) remove_merged_segment(fallback_dir);
+      fallback_dir.empty() ? std::filesystem::path() : journal::segment_in(fallback_dir);
+  if (!segment.empty() && !dry_run) journal::remove_merged_segment(fallback_dir);
   const bool rotated = !segment.empty() && std::filesystem::exists(segment);
   if (!std::filesystem::exists(file)) {
     if (!rotated) return report;
-    throw StorageError(Failure::not_found,
-                       file.string() + ": is not there, but " + segment.string() +
-                           " continues it; put the database or a backup of it back, or move the "
-                           "segment away to start with an empty store");
+    throw store::StorageError(
+        store::Failure::not_found,
+        file.string() + ": is not there, but " + segment.string() +
+            " continues it; put the database or a backup of it back, or move the "
+            "segment away to start with an empty store");
   }
 
   const Inspection before = inspect(file, logs.database, rotated, report);
@@ -193,8 +196,9 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   refuse_damaged(file, before.integrity);
   if (rotated) refuse_damaged(segment, inspect(segment, logs.segment, true, report).integrity);
 
-  Database database(file, {.access = dry_run ? Access::look : Access::read_write});
-  if (dry_run) require_current_schema(database, database.schema_found());
+  sqlite::Database database(
+      file, {.access = dry_run ? sqlite::Access::look : sqlite::Access::read_write});
+  if (dry_run) sqlite::require_current_schema(database, database.schema_found());
   std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
   leave_suspended(open, now, resume_window_ms, report);
   report.clean = before.clean && open.empty() && !rotated;
@@ -207,8 +211,8 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   refuse_damaged(file, report.integrity);
 
   if (rotated) {
-    const MergedSegment merged =
-        dry_run ? look_through_segment(database, segment) : merge_segment(database, segment);
+    const journal::MergedSegment merged = dry_run ? journal::look_through_segment(database, segment)
+                                                  : journal::merge_segment(database, segment);
     report.segment_events = merged.events;
     report.segment_endings = merged.endings;
   }
@@ -220,18 +224,18 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   if (dry_run) return report;
 
   {
-    Transaction transaction(database);
-    delete_events_before(database, needed.value_or(highest_sequence(database) + 1));
-    prune_client_tokens(database, now, resume_window_ms);
+    sqlite::Transaction transaction(database);
+    rows::delete_events_before(database, needed.value_or(rows::highest_sequence(database) + 1));
+    rows::prune_client_tokens(database, now, resume_window_ms);
     transaction.commit();
   }
   // Checkpointed here, because closing the connection reports no error.
-  database.checkpoint(Database::Checkpoint::truncate);
-  Transaction transaction(database);
-  set_clean(database, true);
+  database.checkpoint(sqlite::Database::Checkpoint::truncate);
+  sqlite::Transaction transaction(database);
+  rows::set_clean(database, true);
   transaction.commit();
   database.remove_log_on_close();
   return report;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

@@ -11,7 +11,7 @@
 #include "session/transcript/turn.hpp"
 #include "storage/sqlite/wal_file.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::maintenance {
 
 struct RecoveredAttempt {
   std::string session_id;
@@ -26,18 +26,18 @@ struct RecoveryReport {
   bool clean = true;  ///< the file was closed in order; there was nothing to do
   bool dry_run = false;
   std::vector<RecoveredAttempt> attempts;
-  std::size_t suspended = 0;        ///< attempts that are left for a client to resume
-  std::size_t unreadable_rows = 0;  ///< rows that could not be decoded; they are kept
-  std::string integrity;            ///< "ok", or what the check found; empty if it did not run
-  std::size_t segment_events = 0;   ///< rows merged from the fallback directory
-  std::size_t segment_endings = 0;  ///< attempts that ended in the fallback directory
-  std::vector<LogFinding> logs;     ///< WALs with a problem (wal_file.hpp)
+  std::size_t suspended = 0;            ///< attempts that are left for a client to resume
+  std::size_t unreadable_rows = 0;      ///< rows that could not be decoded; they are kept
+  std::string integrity;                ///< "ok", or what the check found; empty if it did not run
+  std::size_t segment_events = 0;       ///< rows merged from the fallback directory
+  std::size_t segment_endings = 0;      ///< attempts that ended in the fallback directory
+  std::vector<store::LogFinding> logs;  ///< WALs with a problem (wal_file.hpp)
 };
 
 /// The WALs of a store.
 struct StoreLogs {
-  LogReport database;
-  LogReport segment;
+  sqlite::LogReport database;
+  sqlite::LogReport segment;
 };
 /// Call it before this process opens the store (wal_file.hpp).
 StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::path& fallback_dir);
@@ -68,4 +68,4 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
                        std::int64_t resume_window_ms = 0,
                        const std::optional<StoreLogs>& logs = std::nullopt);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::maintenance

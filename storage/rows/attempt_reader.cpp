@@ -7,15 +7,15 @@
 #include "storage/rows/tool_rows.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-session::Turn read_turn(const Query& row) {
-  session::Turn turn;
+transcript::Turn read_turn(const sqlite::Query& row) {
+  transcript::Turn turn;
   turn.ordinal = static_cast<int>(row.integer(0));
   turn.item_id = row.text(1);
-  turn.role = static_cast<session::Role>(row.integer(2));
-  turn.status = static_cast<session::TurnStatus>(row.integer(3));
+  turn.role = static_cast<transcript::Role>(row.integer(2));
+  turn.status = static_cast<transcript::TurnStatus>(row.integer(3));
   turn.text = Text::from_wtf8(row.text(4));
   if (!row.is_null(5)) {
     turn.heard.emplace().audio_ms = row.integer(5);
@@ -30,9 +30,10 @@ session::Turn read_turn(const Query& row) {
   return turn;
 }
 
-std::vector<session::Turn> read_turns(Database& database, session::AttemptId attempt) {
-  std::vector<session::Turn> turns;
-  Query rows = database.query(
+std::vector<transcript::Turn> read_turns(sqlite::Database& database,
+                                         transcript::AttemptId attempt) {
+  std::vector<transcript::Turn> turns;
+  sqlite::Query rows = database.query(
       "SELECT max(ordinal, 0), item_id, role, status, text, heard_ms, heard_text, reason, deleted, "
       "response_id, started_at, ended_at, audio_ms FROM turn WHERE attempt = ? "
       "ORDER BY max(ordinal, 0), id");
@@ -41,10 +42,10 @@ std::vector<session::Turn> read_turns(Database& database, session::AttemptId att
   return turns;
 }
 
-std::vector<session::Gap> read_gaps(const std::string& text) {
-  std::vector<session::Gap> gaps;
+std::vector<transcript::Gap> read_gaps(const std::string& text) {
+  std::vector<transcript::Gap> gaps;
   for (const auto& gap : nlohmann::json::parse(text)) {
-    const auto kind = session::gap_kind_from_string(gap.at("kind").get<std::string>());
+    const auto kind = transcript::gap_kind_from_string(gap.at("kind").get<std::string>());
     if (kind)
       gaps.push_back({gap.at("item_id").get<std::string>(), *kind, gap.value("after", 0),
                       gap.value("count", 0)});
@@ -54,9 +55,9 @@ std::vector<session::Gap> read_gaps(const std::string& text) {
 
 }  // namespace
 
-std::optional<AttemptRow> find_attempt(Database& database, const std::string& session_id,
+std::optional<AttemptRow> find_attempt(sqlite::Database& database, const std::string& session_id,
                                        std::optional<int> number) {
-  Query row = database.query(
+  sqlite::Query row = database.query(
       "SELECT attempt.id, number, status, started_at, ended_at, close_reason "
       "FROM attempt JOIN session ON session.id = attempt.session "
       "WHERE public_id = ?1 AND (?2 IS NULL OR number = ?2) ORDER BY number DESC LIMIT 1");
@@ -64,40 +65,42 @@ std::optional<AttemptRow> find_attempt(Database& database, const std::string& se
   AttemptRow found;
   found.id = row.integer(0);
   found.number = static_cast<int>(row.integer(1));
-  found.status = static_cast<session::SessionStatus>(row.integer(2));
+  found.status = static_cast<transcript::SessionStatus>(row.integer(2));
   found.started_at = row.integer(3);
   found.ended_at = row.optional_integer(4);
-  if (!row.is_null(5)) found.close_reason = static_cast<session::CloseReason>(row.integer(5));
+  if (!row.is_null(5)) found.close_reason = static_cast<transcript::CloseReason>(row.integer(5));
   return found;
 }
 
-session::FinalTranscript heard_by_relay(Database& database, const AttemptRow& attempt) {
-  session::FinalTranscript heard;
-  if (attempt.status == session::SessionStatus::created) return heard;
-  Query row = database.query("SELECT complete, gaps, first_seq FROM attempt WHERE id = ?");
+transcript::FinalTranscript heard_by_relay(sqlite::Database& database, const AttemptRow& attempt) {
+  transcript::FinalTranscript heard;
+  if (attempt.status == transcript::SessionStatus::created) return heard;
+  sqlite::Query row = database.query("SELECT complete, gaps, first_seq FROM attempt WHERE id = ?");
   if (!row.bind(attempt.id).step()) return heard;
-  if (attempt.status == session::SessionStatus::final) {
+  if (attempt.status == transcript::SessionStatus::final) {
     heard.complete = row.integer(0) != 0;
     heard.gaps = read_gaps(row.text(1));
     heard.turns = read_turns(database, attempt.id);
     heard.tool_calls = tool_calls_of(database, attempt.id);
   } else {
     const Folded folded =
-        fold(database, attempt.id, static_cast<session::Sequence>(row.integer(2)));
-    session::Transcript::Contents contents = folded.transcript.contents();
+        fold(database, attempt.id, static_cast<transcript::Sequence>(row.integer(2)));
+    transcript::Transcript::Contents contents = folded.transcript.contents();
     heard.turns = std::move(contents.turns);
     heard.gaps = std::move(contents.gaps);
     heard.tool_calls = std::move(contents.tool_calls);
     heard.used = folded.transcript.used();
-    heard.usage_json = session::usage_list(folded.transcript);
+    heard.usage_json = transcript::usage_list(folded.transcript);
   }
   return heard;
 }
 
-session::MergedTranscript merged_transcript(Database& database, const AttemptRow& attempt) {
-  auto merged = session::merge(heard_by_relay(database, attempt), copies_of(database, attempt.id));
-  if (attempt.status != session::SessionStatus::final) merged.complete = false;
+transcript::MergedTranscript merged_transcript(sqlite::Database& database,
+                                               const AttemptRow& attempt) {
+  auto merged =
+      transcript::merge(heard_by_relay(database, attempt), copies_of(database, attempt.id));
+  if (attempt.status != transcript::SessionStatus::final) merged.complete = false;
   return merged;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

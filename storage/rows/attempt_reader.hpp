@@ -11,28 +11,31 @@
 #include "session/transcript/render/render.hpp"
 #include "storage/store/attempt.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 struct AttemptRow {
-  session::AttemptId id = 0;
+  transcript::AttemptId id = 0;
   int number = 0;
-  session::SessionStatus status = session::SessionStatus::created;
+  transcript::SessionStatus status = transcript::SessionStatus::created;
   TimeMs started_at = 0;
   std::optional<TimeMs> ended_at;
-  std::optional<session::CloseReason> close_reason;
+  std::optional<transcript::CloseReason> close_reason;
 };
 
 /// `number`: default is the latest attempt. nullopt if there is no such session or attempt.
-std::optional<AttemptRow> find_attempt(Database& database, const std::string& session_id,
+std::optional<AttemptRow> find_attempt(sqlite::Database& database, const std::string& session_id,
                                        std::optional<int> number = std::nullopt);
 
 /// The relay's own transcript. After the attempt's end: as recorded then. Before: folded from the
 /// durable journal rows, partial turns included.
-session::FinalTranscript heard_by_relay(Database& database, const AttemptRow& attempt);
+transcript::FinalTranscript heard_by_relay(sqlite::Database& database, const AttemptRow& attempt);
 
 /// The relay's transcript and all copies, merged.
-session::MergedTranscript merged_transcript(Database& database, const AttemptRow& attempt);
+transcript::MergedTranscript merged_transcript(sqlite::Database& database,
+                                               const AttemptRow& attempt);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -6,10 +6,10 @@
 #include "session/transcript/session_status.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-using session::SessionStatus;
+using transcript::SessionStatus;
 
 /// True if a session of the token is running or ended after ?1: the session it was made for, or one
 /// it was used for. An attempt that was never relayed (status 0) does not count.
@@ -28,8 +28,8 @@ constexpr const char* in_the_clear_for_this_alone =
     "WHERE token = client_secret.id AND public_id = ?1) AND "
     "NOT EXISTS (SELECT 1 FROM session WHERE public_id = client_secret.session)";
 
-ClientToken read_summary(const Query& row) {
-  ClientToken token;
+store::ClientToken read_summary(const sqlite::Query& row) {
+  store::ClientToken token;
   token.id = row.text(0);
   token.user = row.text(1);
   token.session_id = row.text(2);
@@ -40,20 +40,20 @@ ClientToken read_summary(const Query& row) {
   return token;
 }
 
-std::optional<ClientToken> find_token(Database& database, const std::string& id) {
-  Query row = database.query(
+std::optional<store::ClientToken> find_token(sqlite::Database& database, const std::string& id) {
+  sqlite::Query row = database.query(
       "SELECT id, user, session, open, created_at, expires_at, revoked_at, session_config, terms, "
       "private FROM client_secret WHERE id = ?");
   if (!row.bind(id).step()) return std::nullopt;
-  ClientToken token = read_summary(row);
+  store::ClientToken token = read_summary(row);
   token.session_config_json = row.text(7);
   token.terms_json = row.text(8);
   token.private_json = row.text(9);
   return token;
 }
 
-bool was_used(Database& database, const TokenUse& use) {
-  Query row = database.query(
+bool was_used(sqlite::Database& database, const store::TokenUse& use) {
+  sqlite::Query row = database.query(
       "SELECT 1 FROM token_use JOIN session ON session.id = token_use.session "
       "WHERE token = ? AND public_id = ?");
   return row.bind(use.id, use.session_id).step();
@@ -61,8 +61,8 @@ bool was_used(Database& database, const TokenUse& use) {
 
 /// True if the session's latest attempt began before the token expired, and is running or ended
 /// within the window.
-bool goes_on(Database& database, const TokenUse& use, TimeMs ended_after) {
-  Query row = database.query(
+bool goes_on(sqlite::Database& database, const store::TokenUse& use, TimeMs ended_after) {
+  sqlite::Query row = database.query(
       "SELECT status, started_at, ended_at FROM attempt JOIN session ON session.id = "
       "attempt.session WHERE public_id = ? ORDER BY number DESC LIMIT 1");
   if (!row.bind(use.session_id).step()) return false;
@@ -73,7 +73,7 @@ bool goes_on(Database& database, const TokenUse& use, TimeMs ended_after) {
 
 }  // namespace
 
-void save_client_token(Database& database, const ClientToken& token) {
+void save_client_token(sqlite::Database& database, const store::ClientToken& token) {
   database
       .query(
           "INSERT INTO client_secret (id, user, session, open, session_config, terms, private, "
@@ -83,8 +83,8 @@ void save_client_token(Database& database, const ClientToken& token) {
       .run();
 }
 
-void prune_client_tokens(Database& database, TimeMs now, std::int64_t window_ms) {
-  Savepoint all_or_nothing(database);
+void prune_client_tokens(sqlite::Database& database, TimeMs now, std::int64_t window_ms) {
+  sqlite::Savepoint all_or_nothing(database);
   const std::string gone = "expires_at <= ?2 AND NOT " + std::string(has_session);
   database
       .query("DELETE FROM token_use WHERE token IN (SELECT id FROM client_secret WHERE " + gone +
@@ -95,19 +95,19 @@ void prune_client_tokens(Database& database, TimeMs now, std::int64_t window_ms)
   all_or_nothing.release();
 }
 
-bool revoke_client_token(Database& database, const std::string& id, TimeMs now) {
+bool revoke_client_token(sqlite::Database& database, const std::string& id, TimeMs now) {
   database.query("UPDATE client_secret SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?")
       .bind(now, id)
       .run();
   return database.changes() > 0;
 }
 
-std::vector<std::string> revoke_tokens_of_other_keys(Database& database,
+std::vector<std::string> revoke_tokens_of_other_keys(sqlite::Database& database,
                                                      const std::vector<std::string>& keys,
                                                      TimeMs now) {
   std::vector<std::string> ids;
   {
-    Query rows = database.query(
+    sqlite::Query rows = database.query(
         "SELECT id, made_by FROM client_secret WHERE made_by <> '' AND revoked_at IS NULL");
     while (rows.step())
       if (std::find(keys.begin(), keys.end(), rows.text(1)) == keys.end())
@@ -117,7 +117,8 @@ std::vector<std::string> revoke_tokens_of_other_keys(Database& database,
   return ids;
 }
 
-void note_token_use(Database& database, const std::string& id, const std::string& session_id) {
+void note_token_use(sqlite::Database& database, const std::string& id,
+                    const std::string& session_id) {
   database
       .query(
           "INSERT OR IGNORE INTO token_use (token, session) "
@@ -126,7 +127,7 @@ void note_token_use(Database& database, const std::string& id, const std::string
       .run();
 }
 
-void forget_tokens_of(Database& database, const std::string& session_id) {
+void forget_tokens_of(sqlite::Database& database, const std::string& session_id) {
   const std::string forget =
       "UPDATE client_secret SET user = '', session = '', session_config = '', terms = '{}', "
       "private = '{}', made_by = '', revoked_at = coalesce(revoked_at, 0) WHERE ";
@@ -138,14 +139,14 @@ void forget_tokens_of(Database& database, const std::string& session_id) {
   database.query(forget + "session = ?").bind(session_id).run();
 }
 
-TokenPage list_client_tokens(Database& database, const TokenFilter& filter, TimeMs now,
-                             std::int64_t window_ms) {
+store::TokenPage list_client_tokens(sqlite::Database& database, const store::TokenFilter& filter,
+                                    TimeMs now, std::int64_t window_ms) {
   std::int64_t before = INT64_MAX;
   const char* const end = filter.cursor.data() + filter.cursor.size();
   if (!filter.cursor.empty() && std::from_chars(filter.cursor.data(), end, before).ptr != end)
-    throw StorageError(Failure::not_found,
-                       "this cursor is unknown: use next_cursor of the page before");
-  Query rows = database.query(
+    throw store::StorageError(store::Failure::not_found,
+                              "this cursor is unknown: use next_cursor of the page before");
+  sqlite::Query rows = database.query(
       "SELECT id, user, session, open, created_at, expires_at, revoked_at, rowid "
       "FROM client_secret WHERE revoked_at IS NULL AND (expires_at > ?2 OR " +
       std::string(has_session) +
@@ -153,7 +154,7 @@ TokenPage list_client_tokens(Database& database, const TokenFilter& filter, Time
       "ORDER BY rowid DESC LIMIT ?6");
   rows.bind(now - window_ms, now, filter.user, filter.session_id, before,
             static_cast<std::int64_t>(filter.limit + 1));
-  TokenPage page;
+  store::TokenPage page;
   std::int64_t last = 0;
   while (rows.step()) {
     if (page.tokens.size() == filter.limit) {
@@ -166,13 +167,13 @@ TokenPage list_client_tokens(Database& database, const TokenFilter& filter, Time
   return page;
 }
 
-TokenStanding token_standing(Database& database, const TokenUse& use, TimeMs now,
-                             std::int64_t window_ms) {
-  Savepoint snapshot(database);
-  TokenStanding standing;
+store::TokenStanding token_standing(sqlite::Database& database, const store::TokenUse& use,
+                                    TimeMs now, std::int64_t window_ms) {
+  sqlite::Savepoint snapshot(database);
+  store::TokenStanding standing;
   if (!use.id.empty()) standing.stored = find_token(database, use.id);
   {
-    Query row = database.query("SELECT user FROM session WHERE public_id = ?");
+    sqlite::Query row = database.query("SELECT user FROM session WHERE public_id = ?");
     if (row.bind(use.session_id).step()) standing.owner = row.text(0);
   }
   standing.own = use.bound || (!use.id.empty() && was_used(database, use));
@@ -180,4 +181,4 @@ TokenStanding token_standing(Database& database, const TokenUse& use, TimeMs now
   return standing;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -11,24 +11,26 @@
 
 #include "storage/store/copy_store.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 /// Keeps the copy and marks a final attempt so that its counts are updated later: merging takes
 /// more time than the journal's thread has (merges.hpp). not_found: no such session or attempt.
-KeptCopy keep_copy(Database& database, const PostedCopy& posted);
+store::KeptCopy keep_copy(sqlite::Database& database, const store::PostedCopy& posted);
 
 /// Call it when the relay's part of an attempt has ended: marks the attempt so that its copies are
 /// merged.
-void mark_to_merge(Database& database, session::AttemptId attempt);
+void mark_to_merge(sqlite::Database& database, transcript::AttemptId attempt);
 
 /// Decodes a row. Throws `corrupt`, with the number of the copy.
-session::Copy read_copy(Database& database, std::int64_t id, std::string writer,
-                        const std::string& body);
+transcript::Copy read_copy(sqlite::Database& database, std::int64_t id, std::string writer,
+                           const std::string& body);
 
 /// The attempt's copies up to and including the id `last`, oldest first.
-std::vector<session::Copy> copies_of(Database& database, session::AttemptId attempt,
-                                     std::int64_t last = INT64_MAX);
+std::vector<transcript::Copy> copies_of(sqlite::Database& database, transcript::AttemptId attempt,
+                                        std::int64_t last = INT64_MAX);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -10,10 +10,10 @@
 #include "base/checksum.hpp"
 #include "base/codec.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-using namespace session;
+using namespace transcript;
 
 /// Version 2 added `output_index` to text events, and to ItemRequested the place that the client
 /// asked for. Version 3 added `output_index` to tools' events.
@@ -197,4 +197,4 @@ std::optional<Event> decode_event(std::string_view bytes) {
   return std::nullopt;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -1,4 +1,4 @@
-// Encodes a session::Event to the body of a journal row, and decodes it. FORMAT.md describes the
+// Encodes a transcript::Event to the body of a journal row, and decodes it. FORMAT.md describes the
 // format. Versioned, with a checksum, fuzzed. Pure; any thread.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 #include "session/transcript/event.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 
-std::string encode_event(const session::Event& event);
+std::string encode_event(const transcript::Event& event);
 
 /// nullopt if the bytes are not an event of a known version.
-std::optional<session::Event> decode_event(std::string_view bytes);
+std::optional<transcript::Event> decode_event(std::string_view bytes);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

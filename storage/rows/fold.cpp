@@ -6,15 +6,15 @@
 #include "storage/rows/event_codec.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 
-Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq,
-            FoldInto into) {
+Folded fold(sqlite::Database& database, transcript::AttemptId attempt,
+            transcript::Sequence first_seq, FoldInto into) {
   Folded folded;
-  Query attempt_row = database.query("SELECT started_at FROM attempt WHERE id = ?");
+  sqlite::Query attempt_row = database.query("SELECT started_at FROM attempt WHERE id = ?");
   if (attempt_row.bind(attempt).step()) folded.transcript.not_before(attempt_row.integer(0));
   if (into.spill) folded.transcript.spill_to(std::move(into.spill), into.items_in_memory);
-  Query rows =
+  sqlite::Query rows =
       database.query("SELECT at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(first_seq, attempt);
   while (rows.step()) {
@@ -30,4 +30,4 @@ Folded fold(Database& database, session::AttemptId attempt, session::Sequence fi
   return folded;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -10,12 +10,14 @@
 #include "session/transcript/transcript.hpp"
 #include "storage/store/attempt.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 struct Folded {
-  session::Transcript transcript;
+  transcript::Transcript transcript;
   std::size_t rows = 0;        ///< rows that were folded
   std::size_t unreadable = 0;  ///< rows that could not be decoded
   TimeMs last_at = 0;          ///< the latest time of all rows, readable or not; 0 if there is none
@@ -23,10 +25,11 @@ struct Folded {
 
 /// Where a long conversation's older items go while it is folded, if the attempt will continue.
 struct FoldInto {
-  std::unique_ptr<session::Spill> spill;  ///< null: all stays in memory, except large items' JSON
+  std::unique_ptr<transcript::Spill>
+      spill;  ///< null: all stays in memory, except large items' JSON
   std::size_t items_in_memory = 0;
 };
-Folded fold(Database& database, session::AttemptId attempt, session::Sequence first_seq,
-            FoldInto into = {});
+Folded fold(sqlite::Database& database, transcript::AttemptId attempt,
+            transcript::Sequence first_seq, FoldInto into = {});
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

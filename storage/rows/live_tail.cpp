@@ -9,28 +9,28 @@
 #include "storage/rows/event_codec.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-using session::SessionStatus;
+using transcript::SessionStatus;
 
-std::uint64_t newest_row(Database& database) {
-  Query row = database.query("SELECT coalesce(max(seq), 0) FROM journal");
+std::uint64_t newest_row(sqlite::Database& database) {
+  sqlite::Query row = database.query("SELECT coalesce(max(seq), 0) FROM journal");
   return row.step() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
 }
 
-std::uint64_t newest_copy(Database& database, session::AttemptId attempt) {
-  Query row = database.query("SELECT coalesce(max(id), 0) FROM copy WHERE attempt = ?");
+std::uint64_t newest_copy(sqlite::Database& database, transcript::AttemptId attempt) {
+  sqlite::Query row = database.query("SELECT coalesce(max(id), 0) FROM copy WHERE attempt = ?");
   return row.bind(attempt).step() ? static_cast<std::uint64_t>(row.integer(0)) : 0;
 }
 
-bool is_there(Database& database, const std::string& session_id) {
-  Query row = database.query("SELECT 1 FROM session WHERE public_id = ?");
+bool is_there(sqlite::Database& database, const std::string& session_id) {
+  sqlite::Query row = database.query("SELECT 1 FROM session WHERE public_id = ?");
   return row.bind(session_id).step();
 }
 
-session::TranscriptView head_of(const std::string& session_id, const AttemptRow& attempt) {
-  session::TranscriptView head;
+transcript::TranscriptView head_of(const std::string& session_id, const AttemptRow& attempt) {
+  transcript::TranscriptView head;
   head.session_id = session_id;
   head.attempt = attempt.number;
   head.status = attempt.status;
@@ -40,23 +40,23 @@ session::TranscriptView head_of(const std::string& session_id, const AttemptRow&
   return head;
 }
 
-std::string render(const session::MergedTurn& turn, std::size_t) {
-  return session::render_turn(turn);
+std::string render(const transcript::MergedTurn& turn, std::size_t) {
+  return transcript::render_turn(turn);
 }
-std::string render(const session::ToolCall& call, std::size_t place) {
-  return session::render_tool_call(call, place + 1);
+std::string render(const transcript::ToolCall& call, std::size_t place) {
+  return transcript::render_tool_call(call, place + 1);
 }
 
 /// Replaces changed entries; unchanged ones stay the same objects. True if any entry changed or was
 /// removed.
 template <class Value>
-bool update(TailEntries<Value>& entries, std::vector<Value> fresh, std::uint64_t changed,
+bool update(store::TailEntries<Value>& entries, std::vector<Value> fresh, std::uint64_t changed,
             std::uint64_t generation) {
   bool any = fresh.size() < entries.size();
   entries.resize(std::min(entries.size(), fresh.size()));
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     if (i < entries.size() && entries[i]->value == fresh[i]) continue;
-    auto entry = std::make_shared<TailEntry<Value>>();
+    auto entry = std::make_shared<store::TailEntry<Value>>();
     entry->json = render(fresh[i], i);
     entry->value = std::move(fresh[i]);
     entry->changed = changed;
@@ -71,22 +71,22 @@ bool update(TailEntries<Value>& entries, std::vector<Value> fresh, std::uint64_t
   return any;
 }
 
-bool update(TailState& state, session::MergedTranscript& merged, std::uint64_t changed,
+bool update(store::TailState& state, transcript::MergedTranscript& merged, std::uint64_t changed,
             std::uint64_t generation) {
   const bool turns = update(state.turns, std::move(merged.turns), changed, generation);
   return update(state.calls, std::move(merged.tool_calls), changed, generation) || turns;
 }
 
-std::vector<std::string> ids_of(const std::vector<session::Turn>& turns) {
+std::vector<std::string> ids_of(const std::vector<transcript::Turn>& turns) {
   std::vector<std::string> ids;
-  for (const session::Turn& turn : turns) ids.push_back(turn.item_id);
+  for (const transcript::Turn& turn : turns) ids.push_back(turn.item_id);
   return ids;
 }
 
 /// For an attempt that has ended.
-void show_end(TailState& state, session::MergedTranscript merged) {
-  session::MergedTranscript shown = merged;
-  update(state, shown, TailTurn::always, state.generation);
+void show_end(store::TailState& state, transcript::MergedTranscript merged) {
+  transcript::MergedTranscript shown = merged;
+  update(state, shown, store::TailTurn::always, state.generation);
   state.head.show(std::move(merged));
   state.head.turns.clear();
   state.head.tool_calls.clear();
@@ -94,17 +94,18 @@ void show_end(TailState& state, session::MergedTranscript merged) {
 
 /// The state at the end of an attempt. Only turns that changed after `since` are marked as new;
 /// all, without `since`.
-std::shared_ptr<const TailState> end_of(Database& database, const std::string& session_id,
-                                        const AttemptRow& attempt,
-                                        const std::optional<TailMark>& since) {
-  auto state = std::make_shared<TailState>();
+std::shared_ptr<const store::TailState> end_of(sqlite::Database& database,
+                                               const std::string& session_id,
+                                               const AttemptRow& attempt,
+                                               const std::optional<store::TailMark>& since) {
+  auto state = std::make_shared<store::TailState>();
   state->head = head_of(session_id, attempt);
   state->mark = {attempt.number, true, newest_copy(database, attempt.id)};
   auto merged = merged_transcript(database, attempt);
   if (since && since->attempt == attempt.number && since->final) {
-    auto earlier =
-        session::merge(heard_by_relay(database, attempt),
-                       copies_of(database, attempt.id, static_cast<std::int64_t>(since->number)));
+    auto earlier = transcript::merge(
+        heard_by_relay(database, attempt),
+        copies_of(database, attempt.id, static_cast<std::int64_t>(since->number)));
     update(*state, earlier, 0, 0);
   }
   state->generation = 1;
@@ -114,15 +115,16 @@ std::shared_ptr<const TailState> end_of(Database& database, const std::string& s
 
 }  // namespace
 
-std::optional<TailStart> start_tail(Database& database, const std::string& session_id,
-                                    std::optional<int> attempt,
-                                    const std::optional<TailMark>& seen) {
-  Savepoint snapshot(database);
-  TailStart start;
+std::optional<store::TailStart> start_tail(sqlite::Database& database,
+                                           const std::string& session_id,
+                                           std::optional<int> attempt,
+                                           const std::optional<store::TailMark>& seen) {
+  sqlite::Savepoint snapshot(database);
+  store::TailStart start;
   start.key = {session_id, attempt.value_or(1)};
   const auto found = find_attempt(database, session_id, attempt);
   if (!found) {
-    Query none = database.query(
+    sqlite::Query none = database.query(
         "SELECT 1 FROM session WHERE public_id = ? AND NOT EXISTS "
         "(SELECT 1 FROM attempt WHERE session = session.id)");
     if (attempt.value_or(1) != 1 || !none.bind(session_id).step()) return std::nullopt;
@@ -130,23 +132,23 @@ std::optional<TailStart> start_tail(Database& database, const std::string& sessi
   }
   start.key.attempt = found->number;
   if (found->status == SessionStatus::final) {
-    const TailMark now{found->number, true, newest_copy(database, found->id)};
+    const store::TailMark now{found->number, true, newest_copy(database, found->id)};
     start.nothing_new = seen == now;
     if (!start.nothing_new) start.ended = end_of(database, session_id, *found, seen);
   }
   if (attempt || !seen || seen->attempt >= found->number) return start;
   const auto earlier = find_attempt(database, session_id, seen->attempt);
   if (earlier && earlier->status == SessionStatus::final &&
-      seen != TailMark{earlier->number, true, newest_copy(database, earlier->id)})
+      seen != store::TailMark{earlier->number, true, newest_copy(database, earlier->id)})
     start.before = end_of(database, session_id, *earlier, seen);
   return start;
 }
 
-std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> LiveTail::look(
-    Database& database, const std::vector<TailWanted>& wanted) {
-  Savepoint snapshot(database);
-  std::map<TailKey, const TailWanted*> asked;
-  for (const TailWanted& one : wanted) asked.emplace(one.key, &one);
+std::vector<std::pair<store::TailKey, std::shared_ptr<const store::TailState>>> LiveTail::look(
+    sqlite::Database& database, const std::vector<store::TailWanted>& wanted) {
+  sqlite::Savepoint snapshot(database);
+  std::map<store::TailKey, const store::TailWanted*> asked;
+  for (const store::TailWanted& one : wanted) asked.emplace(one.key, &one);
   std::erase_if(tails_, [&](const auto& entry) {
     if (asked.contains(entry.first)) return false;
     by_attempt_.erase(entry.second.attempt);
@@ -154,7 +156,7 @@ std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> LiveTail::look
   });
   read_rows(database);
   read_copies(database);
-  std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> states;
+  std::vector<std::pair<store::TailKey, std::shared_ptr<const store::TailState>>> states;
   for (const auto& [key, one] : asked) {
     Tail& tail = tails_[key];
     if (tail.attempt == 0) begin(database, tail, *one);
@@ -169,16 +171,16 @@ std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> LiveTail::look
 }
 
 /// Reads all rows since the last look, once for all subscribers.
-void LiveTail::read_rows(Database& database) {
+void LiveTail::read_rows(sqlite::Database& database) {
   if (by_attempt_.empty()) {
     rows_to_ = std::max(rows_to_, newest_row(database));
     return;
   }
-  Query rows =
+  sqlite::Query rows =
       database.query("SELECT seq, attempt, at, body FROM journal WHERE seq > ? ORDER BY seq");
   rows.bind(rows_to_);
   while (rows.step()) {
-    rows_to_ = static_cast<session::Sequence>(rows.integer(0));
+    rows_to_ = static_cast<transcript::Sequence>(rows.integer(0));
     const auto at = by_attempt_.find(rows.integer(1));
     if (at == by_attempt_.end()) continue;
     at->second->stale = true;
@@ -187,21 +189,21 @@ void LiveTail::read_rows(Database& database) {
   }
 }
 
-void LiveTail::read_copies(Database& database) {
+void LiveTail::read_copies(sqlite::Database& database) {
   std::int64_t to = copies_to_;
-  std::set<session::AttemptId> posted;
+  std::set<transcript::AttemptId> posted;
   if (by_attempt_.empty()) {
-    Query newest = database.query("SELECT coalesce(max(id), 0) FROM copy");
+    sqlite::Query newest = database.query("SELECT coalesce(max(id), 0) FROM copy");
     if (newest.step()) to = newest.integer(0);
   } else {
-    Query rows = database.query("SELECT id, attempt FROM copy WHERE id > ? ORDER BY id");
+    sqlite::Query rows = database.query("SELECT id, attempt FROM copy WHERE id > ? ORDER BY id");
     rows.bind(copies_to_);
     while (rows.step()) {
       to = rows.integer(0);
       posted.insert(rows.integer(1));
     }
   }
-  for (const session::AttemptId attempt : posted) {
+  for (const transcript::AttemptId attempt : posted) {
     const auto at = by_attempt_.find(attempt);
     if (at == by_attempt_.end() || leave_aside(database, *at->second, attempt)) continue;
     at->second->copies = copies_of(database, attempt);
@@ -210,14 +212,16 @@ void LiveTail::read_copies(Database& database) {
   copies_to_ = to;
 }
 
-bool LiveTail::leave_aside(Database& database, Tail& tail, session::AttemptId attempt) const {
-  tail.slow = lane_ == MergeLane::quick && merge_lane(database, attempt) == MergeLane::slow;
+bool LiveTail::leave_aside(sqlite::Database& database, Tail& tail,
+                           transcript::AttemptId attempt) const {
+  tail.slow =
+      lane_ == store::MergeLane::quick && merge_lane(database, attempt) == store::MergeLane::slow;
   return tail.slow;
 }
 
 /// Reads the attempt from its beginning, if it exists by now. Keeps what the first subscriber has
 /// seen apart from what came later.
-void LiveTail::begin(Database& database, Tail& tail, const TailWanted& wanted) {
+void LiveTail::begin(sqlite::Database& database, Tail& tail, const store::TailWanted& wanted) {
   const auto attempt = find_attempt(database, wanted.key.session_id, wanted.key.attempt);
   if (!attempt) return;
   if (leave_aside(database, tail, attempt->id)) return;
@@ -236,19 +240,19 @@ void LiveTail::begin(Database& database, Tail& tail, const TailWanted& wanted) {
   by_attempt_[attempt->id] = &tail;
 }
 
-void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
+void LiveTail::fold(sqlite::Database& database, Tail& tail, std::uint64_t seen) {
   const auto remember = [&] {
     bool with_calls = true;
-    auto merged = session::merge(heard(tail, with_calls), {});
-    auto state = std::make_shared<TailState>();
+    auto merged = transcript::merge(heard(tail, with_calls), {});
+    auto state = std::make_shared<store::TailState>();
     update(*state, merged, seen, generation_ + 1);
     tail.state = std::move(state);
   };
   // With copies, the earlier state cannot be reconstructed.
   bool remembered = seen == 0 || !tail.copies.empty();
-  Query first = database.query("SELECT first_seq, started_at FROM attempt WHERE id = ?");
+  sqlite::Query first = database.query("SELECT first_seq, started_at FROM attempt WHERE id = ?");
   if (first.bind(tail.attempt).step()) tail.fold.not_before(first.integer(1));
-  Query rows = database.query(
+  sqlite::Query rows = database.query(
       "SELECT seq, at, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");
   rows.bind(first.integer(0), tail.attempt);
   while (rows.step()) {
@@ -263,9 +267,9 @@ void LiveTail::fold(Database& database, Tail& tail, std::uint64_t seen) {
 
 /// The transcript that the relay has heard so far. Tool calls may be long: they are rendered again
 /// only if one of them changed, or the order of the turns around them.
-session::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
-  session::FinalTranscript heard;
-  session::Transcript::Contents contents = tail.fold.contents(/*with_tool_calls=*/false);
+transcript::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
+  transcript::FinalTranscript heard;
+  transcript::Transcript::Contents contents = tail.fold.contents(/*with_tool_calls=*/false);
   std::vector<std::string> ids = ids_of(contents.turns);
   with_calls = with_calls || tail.calls_stale || tail.tools_version != tail.fold.tools_version() ||
                tail.turn_ids != ids;
@@ -279,16 +283,16 @@ session::FinalTranscript LiveTail::heard(Tail& tail, bool& with_calls) {
   return heard;
 }
 
-void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
+void LiveTail::refresh(sqlite::Database& database, const store::TailKey& key, Tail& tail) {
   const auto attempt = find_attempt(database, key.session_id, key.attempt);
-  const TailState* const before =
+  const store::TailState* const before =
       tail.state && tail.state->generation > 0 ? tail.state.get() : nullptr;
   const SessionStatus status = attempt ? attempt->status : SessionStatus::created;
   const bool gone = !attempt && !(tail.attempt == 0 && is_there(database, key.session_id));
   bool news = !before || before->head.status != status || before->gone != gone;
   if (!news && (!tail.stale || status == SessionStatus::final)) return;
 
-  auto next = std::make_shared<TailState>();
+  auto next = std::make_shared<store::TailState>();
   next->generation = generation_ + 1;
   next->gone = gone;
   next->mark = {key.attempt, false, rows_to_};
@@ -308,9 +312,9 @@ void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
   } else {
     next->head = head_of(key.session_id, *attempt);
     bool with_calls = false;
-    auto merged = session::merge(heard(tail, with_calls), tail.copies);
+    auto merged = transcript::merge(heard(tail, with_calls), tail.copies);
     // Whether a copy was there when an earlier state was made is not recorded.
-    const std::uint64_t changed = tail.copies.empty() ? rows_to_ : TailTurn::always;
+    const std::uint64_t changed = tail.copies.empty() ? rows_to_ : store::TailTurn::always;
     news |= update(next->turns, std::move(merged.turns), changed, next->generation);
     if (with_calls)
       news |= update(next->calls, std::move(merged.tool_calls), changed, next->generation);
@@ -321,4 +325,4 @@ void LiveTail::refresh(Database& database, const TailKey& key, Tail& tail) {
   tail.state = std::move(next);
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

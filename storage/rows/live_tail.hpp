@@ -17,35 +17,38 @@
 #include "storage/rows/merges.hpp"
 #include "storage/store/tail_store.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 /// Finds where a subscription begins; the parameters are those of TailRequest. nullopt if there is
 /// no such session or attempt.
-std::optional<TailStart> start_tail(Database& database, const std::string& session_id,
-                                    std::optional<int> attempt,
-                                    const std::optional<TailMark>& seen);
+std::optional<store::TailStart> start_tail(sqlite::Database& database,
+                                           const std::string& session_id,
+                                           std::optional<int> attempt,
+                                           const std::optional<store::TailMark>& seen);
 
 class LiveTail {
  public:
   /// A tail of the quick lane leaves out attempts that take long to merge; one of the slow lane
   /// takes all.
-  explicit LiveTail(MergeLane lane = MergeLane::slow) : lane_(lane) {}
+  explicit LiveTail(store::MergeLane lane = store::MergeLane::slow) : lane_(lane) {}
 
   /// Follows exactly these attempts and returns the newest state of each: the same object as before
   /// if nothing changed. After an error the next call continues from where this one stopped.
-  std::vector<std::pair<TailKey, std::shared_ptr<const TailState>>> look(
-      Database& database, const std::vector<TailWanted>& wanted);
+  std::vector<std::pair<store::TailKey, std::shared_ptr<const store::TailState>>> look(
+      sqlite::Database& database, const std::vector<store::TailWanted>& wanted);
   /// The attempts that the last look() left out: the slow lane's tail must follow them.
-  std::vector<TailKey> take_slow() { return std::exchange(slow_, {}); }
+  std::vector<store::TailKey> take_slow() { return std::exchange(slow_, {}); }
 
  private:
   struct Tail {
-    session::AttemptId attempt = 0;  ///< 0: does not exist yet
-    session::Transcript fold;
-    std::vector<session::Copy> copies;
-    std::shared_ptr<const TailState> state;
+    transcript::AttemptId attempt = 0;  ///< 0: does not exist yet
+    transcript::Transcript fold;
+    std::vector<transcript::Copy> copies;
+    std::shared_ptr<const store::TailState> state;
     bool stale = true;  ///< new rows or copies have come
     bool slow = false;  ///< left out
     // The inputs of the tool calls in `state`.
@@ -54,22 +57,22 @@ class LiveTail {
     bool calls_stale = true;
   };
 
-  void read_rows(Database& database);
-  void read_copies(Database& database);
-  void begin(Database& database, Tail& tail, const TailWanted& wanted);
-  void fold(Database& database, Tail& tail, std::uint64_t seen);
-  session::FinalTranscript heard(Tail& tail, bool& with_calls);
-  void refresh(Database& database, const TailKey& key, Tail& tail);
+  void read_rows(sqlite::Database& database);
+  void read_copies(sqlite::Database& database);
+  void begin(sqlite::Database& database, Tail& tail, const store::TailWanted& wanted);
+  void fold(sqlite::Database& database, Tail& tail, std::uint64_t seen);
+  transcript::FinalTranscript heard(Tail& tail, bool& with_calls);
+  void refresh(sqlite::Database& database, const store::TailKey& key, Tail& tail);
 
-  bool leave_aside(Database& database, Tail& tail, session::AttemptId attempt) const;
+  bool leave_aside(sqlite::Database& database, Tail& tail, transcript::AttemptId attempt) const;
 
-  const MergeLane lane_;
-  std::vector<TailKey> slow_;
-  std::map<TailKey, Tail> tails_;
-  std::unordered_map<session::AttemptId, Tail*> by_attempt_;
-  session::Sequence rows_to_ = 0;
+  const store::MergeLane lane_;
+  std::vector<store::TailKey> slow_;
+  std::map<store::TailKey, Tail> tails_;
+  std::unordered_map<transcript::AttemptId, Tail*> by_attempt_;
+  transcript::Sequence rows_to_ = 0;
   std::int64_t copies_to_ = 0;
   std::uint64_t generation_ = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

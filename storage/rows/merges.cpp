@@ -7,10 +7,10 @@
 #include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-using session::SessionStatus;
+using transcript::SessionStatus;
 
 /// Results kept for an attempt: with its newest copy, and with a copy whose post is still to be
 /// answered.
@@ -23,8 +23,8 @@ constexpr std::size_t attempts_max = 256;
 const std::string merges_slowly =
     "(4 * copy_turns * copy_turns + 16 * copies * copy_turns > 6000000 OR copy_bytes > 1048576)";
 
-std::int64_t first_copy(Database& database, session::AttemptId attempt) {
-  Query row = database.query("SELECT coalesce(min(id), 0) FROM copy WHERE attempt = ?");
+std::int64_t first_copy(sqlite::Database& database, transcript::AttemptId attempt) {
+  sqlite::Query row = database.query("SELECT coalesce(min(id), 0) FROM copy WHERE attempt = ?");
   return row.bind(attempt).step() ? row.integer(0) : 0;
 }
 
@@ -32,10 +32,10 @@ struct PostedAt {
   std::int64_t id = 0;
   TimeMs at = 0;
 };
-std::vector<PostedAt> posted_since(Database& database, session::AttemptId attempt,
+std::vector<PostedAt> posted_since(sqlite::Database& database, transcript::AttemptId attempt,
                                    std::int64_t from) {
   std::vector<PostedAt> posted;
-  Query rows =
+  sqlite::Query rows =
       database.query("SELECT id, posted_at FROM copy WHERE attempt = ? AND id >= ? ORDER BY id");
   rows.bind(attempt, from);
   while (rows.step()) posted.push_back({rows.integer(0), rows.integer(1)});
@@ -44,31 +44,32 @@ std::vector<PostedAt> posted_since(Database& database, session::AttemptId attemp
 
 }  // namespace
 
-MergeLane merge_lane(Database& database, session::AttemptId attempt) {
-  Query row = database.query("SELECT " + merges_slowly + " FROM attempt WHERE id = ?");
+store::MergeLane merge_lane(sqlite::Database& database, transcript::AttemptId attempt) {
+  sqlite::Query row = database.query("SELECT " + merges_slowly + " FROM attempt WHERE id = ?");
   const bool slow = row.bind(attempt).step() && row.integer(0) != 0;
-  return slow ? MergeLane::slow : MergeLane::quick;
+  return slow ? store::MergeLane::slow : store::MergeLane::quick;
 }
 
-std::optional<MergeLane> merge_lane(Database& database, const std::string& session_id) {
-  Query row = database.query("SELECT max(" + merges_slowly +
-                             ") FROM attempt JOIN session ON session.id = attempt.session "
-                             "WHERE public_id = ? AND copies > 0");
+std::optional<store::MergeLane> merge_lane(sqlite::Database& database,
+                                           const std::string& session_id) {
+  sqlite::Query row = database.query("SELECT max(" + merges_slowly +
+                                     ") FROM attempt JOIN session ON session.id = attempt.session "
+                                     "WHERE public_id = ? AND copies > 0");
   if (!row.bind(session_id).step() || row.is_null(0)) return std::nullopt;
-  return row.integer(0) != 0 ? MergeLane::slow : MergeLane::quick;
+  return row.integer(0) != 0 ? store::MergeLane::slow : store::MergeLane::quick;
 }
 
-std::vector<session::AttemptId> attempts_to_merge(Database& database, MergeLane lane,
-                                                  std::size_t limit) {
-  std::vector<session::AttemptId> found;
-  Query rows = database.query("SELECT id FROM attempt WHERE to_merge IS NOT NULL AND " +
-                              merges_slowly + " = ? ORDER BY id LIMIT ?");
-  rows.bind(lane == MergeLane::slow, limit);
+std::vector<transcript::AttemptId> attempts_to_merge(sqlite::Database& database,
+                                                     store::MergeLane lane, std::size_t limit) {
+  std::vector<transcript::AttemptId> found;
+  sqlite::Query rows = database.query("SELECT id FROM attempt WHERE to_merge IS NOT NULL AND " +
+                                      merges_slowly + " = ? ORDER BY id LIMIT ?");
+  rows.bind(lane == store::MergeLane::slow, limit);
   while (rows.step()) found.push_back(rows.integer(0));
   return found;
 }
 
-void note_merge(Database& database, const MergeNews& news) {
+void note_merge(sqlite::Database& database, const MergeNews& news) {
   database
       .query(
           "UPDATE attempt SET merged_turns = ?1, merged_complete = ?2, to_merge = "
@@ -78,11 +79,11 @@ void note_merge(Database& database, const MergeNews& news) {
       .run();
   if (database.changes() == 0) return;
   for (const TimeMs at : news.changed)
-    announce(database, MessageKind::transcript_updated, news.attempt, at);
+    announce(database, store::MessageKind::transcript_updated, news.attempt, at);
 }
 
-MergeCache::CachedAttempt& MergeCache::brought_up_to_date(Database& database,
-                                                          session::AttemptId id) {
+MergeCache::CachedAttempt& MergeCache::brought_up_to_date(sqlite::Database& database,
+                                                          transcript::AttemptId id) {
   const auto at = std::find_if(attempts_.begin(), attempts_.end(),
                                [&](const CachedAttempt& one) { return one.id == id; });
   if (at == attempts_.end()) {
@@ -97,7 +98,7 @@ MergeCache::CachedAttempt& MergeCache::brought_up_to_date(Database& database,
     attempt = {};
     attempt.id = id;
   }
-  Query rows =
+  sqlite::Query rows =
       database.query("SELECT id, writer, body FROM copy WHERE attempt = ? AND id > ? ORDER BY id");
   rows.bind(id, attempt.ids.empty() ? 0 : attempt.ids.back());
   while (rows.step()) {
@@ -119,7 +120,7 @@ void MergeCache::make_room() {
   }
 }
 
-std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
+std::shared_ptr<const MergedCopies> MergeCache::merged(sqlite::Database& database,
                                                        const AttemptRow& attempt,
                                                        std::int64_t up_to) {
   // The relay's transcript does not change before the relay begins, nor after the end.
@@ -134,11 +135,11 @@ std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
     return known->second;
 
   auto made = std::make_shared<MergedCopies>();
-  const session::FinalTranscript relay = heard_by_relay(database, attempt);
+  const transcript::FinalTranscript relay = heard_by_relay(database, attempt);
   const auto count = static_cast<std::size_t>(end - cached.ids.begin());
-  const auto merge = [&](const std::vector<session::Copy>& copies) {
-    made->transcript = count == 0 ? session::merge(relay, {})
-                                  : session::merge(relay, copies, count - 1, made->brought);
+  const auto merge = [&](const std::vector<transcript::Copy>& copies) {
+    made->transcript = count == 0 ? transcript::merge(relay, {})
+                                  : transcript::merge(relay, copies, count - 1, made->brought);
   };
   if (count == cached.copies.size()) {
     merge(cached.copies);
@@ -154,13 +155,13 @@ std::shared_ptr<const MergedCopies> MergeCache::merged(Database& database,
   return made;
 }
 
-std::optional<MergeNews> MergeCache::news(Database& database, session::AttemptId id) {
+std::optional<MergeNews> MergeCache::news(sqlite::Database& database, transcript::AttemptId id) {
   AttemptRow attempt;
   attempt.id = id;
   MergeNews news;
   news.attempt = id;
   {
-    Query row = database.query("SELECT to_merge, status FROM attempt WHERE id = ?");
+    sqlite::Query row = database.query("SELECT to_merge, status FROM attempt WHERE id = ?");
     if (!row.bind(id).step() || row.is_null(0)) return std::nullopt;
     news.from = row.integer(0);
     attempt.status = static_cast<SessionStatus>(row.integer(1));
@@ -169,13 +170,13 @@ std::optional<MergeNews> MergeCache::news(Database& database, session::AttemptId
   if (!is_final && attempt.status != SessionStatus::created) return std::nullopt;
   if (is_final && news.from > 0) {
     for (const PostedAt& posted : posted_since(database, id, news.from)) {
-      const session::Contribution brought = merged(database, attempt, posted.id)->brought;
+      const transcript::Contribution brought = merged(database, attempt, posted.id)->brought;
       if (brought.added + brought.extended > 0) news.changed.push_back(posted.at);
     }
   }
   const auto all = merged(database, attempt);
   {
-    Query row = database.query("SELECT coalesce(max(id), 0) FROM copy WHERE attempt = ?");
+    sqlite::Query row = database.query("SELECT coalesce(max(id), 0) FROM copy WHERE attempt = ?");
     row.bind(id).step();
     news.up_to = row.integer(0);
   }
@@ -184,4 +185,4 @@ std::optional<MergeNews> MergeCache::news(Database& database, session::AttemptId
   return news;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

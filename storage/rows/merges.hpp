@@ -18,17 +18,20 @@
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
 
-MergeLane merge_lane(Database& database, session::AttemptId attempt);
+namespace verbatim::rows {
+
+store::MergeLane merge_lane(sqlite::Database& database, transcript::AttemptId attempt);
 /// For all attempts of a session together; nullopt: it has no posted copies.
-std::optional<MergeLane> merge_lane(Database& database, const std::string& session_id);
+std::optional<store::MergeLane> merge_lane(sqlite::Database& database,
+                                           const std::string& session_id);
 
 /// The result of merging the copies that an attempt's counts lack.
 struct MergeNews {
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   std::int64_t from = 0;        ///< the mark (attempt.to_merge) that was found
   std::int64_t up_to = 0;       ///< the last copy that was merged
   std::vector<TimeMs> changed;  ///< when the copies that changed something were posted
@@ -37,16 +40,16 @@ struct MergeNews {
 };
 
 /// The marked attempts of this lane, oldest first.
-std::vector<session::AttemptId> attempts_to_merge(Database& database, MergeLane lane,
-                                                  std::size_t limit);
+std::vector<transcript::AttemptId> attempts_to_merge(sqlite::Database& database,
+                                                     store::MergeLane lane, std::size_t limit);
 
 /// In a transaction of the journal: updates the counts and announces the changes. Does nothing if
 /// another thread has recorded them already.
-void note_merge(Database& database, const MergeNews& news);
+void note_merge(sqlite::Database& database, const MergeNews& news);
 
 struct MergedCopies {
-  session::MergedTranscript transcript;
-  session::Contribution brought;  ///< by the last copy of the merge
+  transcript::MergedTranscript transcript;
+  transcript::Contribution brought;  ///< by the last copy of the merge
 };
 
 /// Caches merged transcripts and decoded copies. A second read merges nothing, and the next post
@@ -59,24 +62,24 @@ class MergeCache {
   explicit MergeCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   /// The merge with the copies up to and including the id `up_to`.
-  std::shared_ptr<const MergedCopies> merged(Database& database, const AttemptRow& attempt,
+  std::shared_ptr<const MergedCopies> merged(sqlite::Database& database, const AttemptRow& attempt,
                                              std::int64_t up_to = INT64_MAX);
   /// nullopt: there is nothing to record.
-  std::optional<MergeNews> news(Database& database, session::AttemptId attempt);
+  std::optional<MergeNews> news(sqlite::Database& database, transcript::AttemptId attempt);
 
  private:
   struct CachedAttempt {
-    session::AttemptId id = 0;
+    transcript::AttemptId id = 0;
     std::vector<std::int64_t> ids;  ///< of the copies
-    std::vector<session::Copy> copies;
+    std::vector<transcript::Copy> copies;
     std::size_t bytes = 0;
-    session::SessionStatus status = session::SessionStatus::created;
+    transcript::SessionStatus status = transcript::SessionStatus::created;
     /// By the id of the last copy; only before the relay begins and after the attempt's end. The
     /// newest results.
     std::map<std::int64_t, std::shared_ptr<const MergedCopies>> results;
   };
 
-  CachedAttempt& brought_up_to_date(Database& database, session::AttemptId id);
+  CachedAttempt& brought_up_to_date(sqlite::Database& database, transcript::AttemptId id);
   void make_room();
 
   const std::size_t bytes_max_;
@@ -84,4 +87,4 @@ class MergeCache {
   std::list<CachedAttempt> attempts_;  ///< most recently used first
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

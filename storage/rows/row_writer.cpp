@@ -11,22 +11,22 @@
 #include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
 /// Ids come from the provider and may hold any bytes: invalid UTF-8 is replaced.
-std::string gaps_json(const std::vector<session::Gap>& gaps) {
+std::string gaps_json(const std::vector<transcript::Gap>& gaps) {
   nlohmann::json list = nlohmann::json::array();
-  for (const session::Gap& gap : gaps) {
+  for (const transcript::Gap& gap : gaps) {
     auto& kept = list.emplace_back(
-        nlohmann::json{{"item_id", gap.item_id}, {"kind", session::to_string(gap.kind)}});
+        nlohmann::json{{"item_id", gap.item_id}, {"kind", transcript::to_string(gap.kind)}});
     if (gap.count > 0) kept.update({{"after", gap.after}, {"count", gap.count}});
   }
   return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// A row's number is never used again, even after the row is deleted.
-void remember_highest(Database& database) {
+void remember_highest(sqlite::Database& database) {
   database
       .query(
           "UPDATE meta SET last_seq = "
@@ -34,14 +34,16 @@ void remember_highest(Database& database) {
       .run();
 }
 
-bool is_completed(Database& database, session::AttemptId attempt, const std::string& item_id) {
-  Query row = database.query("SELECT 1 FROM turn WHERE attempt = ? AND item_id = ? AND status = ?");
-  return row.bind(attempt, item_id, static_cast<int>(session::TurnStatus::completed)).step();
+bool is_completed(sqlite::Database& database, transcript::AttemptId attempt,
+                  const std::string& item_id) {
+  sqlite::Query row =
+      database.query("SELECT 1 FROM turn WHERE attempt = ? AND item_id = ? AND status = ?");
+  return row.bind(attempt, item_id, static_cast<int>(transcript::TurnStatus::completed)).step();
 }
 
 /// The clock may be set back; the attempts of a session still follow each other.
-TimeMs start_of_attempt(Database& database, std::int64_t session, TimeMs now) {
-  Query row = database.query(
+TimeMs start_of_attempt(sqlite::Database& database, std::int64_t session, TimeMs now) {
+  sqlite::Query row = database.query(
       "SELECT max(created_at, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM attempt "
       "WHERE session = session.id AND status <> 0), 0)) FROM session WHERE id = ?");
   return row.bind(session).step() ? std::max(now, row.integer(0)) : now;
@@ -49,11 +51,12 @@ TimeMs start_of_attempt(Database& database, std::int64_t session, TimeMs now) {
 
 }  // namespace
 
-std::int64_t require_session(Database& database, const AttemptSpec& spec) {
-  Query found = database.query("SELECT id, user FROM session WHERE public_id = ?");
+std::int64_t require_session(sqlite::Database& database, const store::AttemptSpec& spec) {
+  sqlite::Query found = database.query("SELECT id, user FROM session WHERE public_id = ?");
   if (found.bind(spec.session_id).step()) {
     if (found.text(1) != spec.user)
-      throw StorageError(Failure::not_found, "session " + spec.session_id + " is not this user's");
+      throw store::StorageError(store::Failure::not_found,
+                                "session " + spec.session_id + " is not this user's");
     return found.integer(0);
   }
   database
@@ -65,23 +68,23 @@ std::int64_t require_session(Database& database, const AttemptSpec& spec) {
   return database.last_insert_id();
 }
 
-OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
-                             session::Sequence first_seq) {
+store::OpenedAttempt insert_attempt(sqlite::Database& database, const store::AttemptSpec& spec,
+                                    transcript::Sequence first_seq) {
   const std::int64_t session = require_session(database, spec);
-  OpenedAttempt opened;
+  store::OpenedAttempt opened;
   opened.started_at = start_of_attempt(database, session, spec.now);
   const auto latest = find_attempt(database, spec.session_id);
-  if (latest && latest->status == session::SessionStatus::created) {
+  if (latest && latest->status == transcript::SessionStatus::created) {
     database
         .query(
             "UPDATE attempt SET status = ?, started_at = ?, model = ?, first_seq = ?, "
             "merged_turns = NULL, merged_complete = NULL, to_merge = NULL WHERE id = ?")
-        .bind(static_cast<int>(session::SessionStatus::live), opened.started_at, spec.model,
+        .bind(static_cast<int>(transcript::SessionStatus::live), opened.started_at, spec.model,
               first_seq, latest->id)
         .run();
     opened.attempt = latest->id;
     opened.number = latest->number;
-    announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
+    announce(database, store::MessageKind::session_started, opened.attempt, opened.started_at);
     return opened;
   }
   opened.number = latest ? latest->number + 1 : 1;
@@ -89,24 +92,24 @@ OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
       .query(
           "INSERT INTO attempt (session, number, status, started_at, model, first_seq) "
           "VALUES (?, ?, ?, ?, ?, ?)")
-      .bind(session, opened.number, static_cast<int>(session::SessionStatus::live),
+      .bind(session, opened.number, static_cast<int>(transcript::SessionStatus::live),
             opened.started_at, spec.model, first_seq)
       .run();
   opened.attempt = database.last_insert_id();
-  announce(database, MessageKind::session_started, opened.attempt, opened.started_at);
+  announce(database, store::MessageKind::session_started, opened.attempt, opened.started_at);
   return opened;
 }
 
-void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
-                  const std::string& body) {
+void insert_event(sqlite::Database& database, transcript::Sequence seq,
+                  transcript::AttemptId attempt, TimeMs at, const std::string& body) {
   database.query("INSERT INTO journal (seq, attempt, at, body) VALUES (?, ?, ?, ?)")
-      .bind(seq, attempt, at, Blob{body})
+      .bind(seq, attempt, at, sqlite::Blob{body})
       .run();
 }
 
-void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
-                 int expected) {
-  const bool completes = turn.status == session::TurnStatus::completed &&
+void upsert_turn(sqlite::Database& database, transcript::AttemptId attempt,
+                 const transcript::Turn& turn, int expected) {
+  const bool completes = turn.status == transcript::TurnStatus::completed &&
                          !is_completed(database, attempt, turn.item_id);
   std::optional<std::int64_t> heard_ms;
   std::optional<std::string> heard_text;
@@ -132,79 +135,81 @@ ON CONFLICT (attempt, item_id) DO UPDATE SET
             turn.audio_ms)
       .run();
   if (completes)
-    announce(database, MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
+    announce(database, store::MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
              turn.item_id);
 }
 
-void finalise_attempt(Database& database, session::AttemptId attempt,
-                      const session::Ending& ending) {
+void finalise_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                      const transcript::Ending& ending) {
   const std::string gaps = gaps_json(ending.transcript.gaps);
   database
       .query(
           "UPDATE attempt SET status = ?, ended_at = max(started_at, ?), close_reason = ?, "
           "complete = ?, "
           "gaps = ?, usage = ? WHERE id = ? AND ended_at IS NULL")
-      .bind(static_cast<int>(session::SessionStatus::final), ending.ended_at,
+      .bind(static_cast<int>(transcript::SessionStatus::final), ending.ended_at,
             static_cast<int>(ending.reason), ending.transcript.complete, gaps,
             ending.transcript.usage_json, attempt)
       .run();
   if (database.changes() == 0) return;
-  for (const session::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
+  for (const transcript::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
   insert_tool_calls(database, attempt, ending.transcript.tool_calls);
   mark_to_merge(database, attempt);
-  announce(database, MessageKind::session_ended, attempt, ending.ended_at);
+  announce(database, store::MessageKind::session_ended, attempt, ending.ended_at);
 }
 
-void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status) {
+void mark_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                  transcript::SessionStatus status) {
   database.query("UPDATE attempt SET status = ? WHERE id = ? AND ended_at IS NULL")
       .bind(static_cast<int>(status), attempt)
       .run();
 }
 
-void suspend_attempt(Database& database, session::AttemptId attempt,
-                     const session::Handover& handover) {
+void suspend_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                     const transcript::Handover& handover) {
   database
       .query(
           "UPDATE attempt SET status = ?, suspended_at = ?, settings = ? "
           "WHERE id = ? AND ended_at IS NULL")
-      .bind(static_cast<int>(session::SessionStatus::detached), handover.at, handover.settings_json,
-            attempt)
+      .bind(static_cast<int>(transcript::SessionStatus::detached), handover.at,
+            handover.settings_json, attempt)
       .run();
 }
 
-bool resume_attempt(Database& database, session::AttemptId attempt) {
+bool resume_attempt(sqlite::Database& database, transcript::AttemptId attempt) {
   database
       .query(
           "UPDATE attempt SET status = ?, suspended_at = NULL, settings = NULL "
           "WHERE id = ? AND ended_at IS NULL AND suspended_at IS NOT NULL")
-      .bind(static_cast<int>(session::SessionStatus::live), attempt)
+      .bind(static_cast<int>(transcript::SessionStatus::live), attempt)
       .run();
   return database.changes() == 1;
 }
 
-session::Sequence highest_sequence(Database& database) {
-  Query read =
+transcript::Sequence highest_sequence(sqlite::Database& database) {
+  sqlite::Query read =
       database.query("SELECT max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal)) FROM meta");
-  return read.step() ? static_cast<session::Sequence>(read.integer(0)) : 0;
+  return read.step() ? static_cast<transcript::Sequence>(read.integer(0)) : 0;
 }
 
-void delete_events_before(Database& database, session::Sequence end) {
+void delete_events_before(sqlite::Database& database, transcript::Sequence end) {
   remember_highest(database);
   database.query("DELETE FROM journal WHERE seq < ?").bind(end).run();
 }
 
-void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from) {
+void delete_events_of(sqlite::Database& database, transcript::AttemptId attempt,
+                      transcript::Sequence from) {
   remember_highest(database);
   database.query("DELETE FROM journal WHERE seq >= ? AND attempt = ?").bind(from, attempt).run();
 }
 
-bool is_clean(Database& database) {
-  Query read = database.query("SELECT clean FROM meta");
+bool is_clean(sqlite::Database& database) {
+  sqlite::Query read = database.query("SELECT clean FROM meta");
   return read.step() && read.integer(0) == 1;
 }
 
-void set_clean(Database& database, bool clean) {
+void set_clean(sqlite::Database& database, bool clean) {
   database.query("UPDATE meta SET clean = ?").bind(clean).run();
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

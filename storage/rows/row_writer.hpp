@@ -11,49 +11,53 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/attempt.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 /// Makes the session unless it exists; returns its row id. Throws not_found if it belongs to
 /// another user.
-std::int64_t require_session(Database& database, const AttemptSpec& spec);
+std::int64_t require_session(sqlite::Database& database, const store::AttemptSpec& spec);
 
 /// Opens the session's next attempt as live. None of its journal rows is before `first_seq`.
-OpenedAttempt insert_attempt(Database& database, const AttemptSpec& spec,
-                             session::Sequence first_seq);
+store::OpenedAttempt insert_attempt(sqlite::Database& database, const store::AttemptSpec& spec,
+                                    transcript::Sequence first_seq);
 
-void insert_event(Database& database, session::Sequence seq, session::AttemptId attempt, TimeMs at,
-                  const std::string& body);
+void insert_event(sqlite::Database& database, transcript::Sequence seq,
+                  transcript::AttemptId attempt, TimeMs at, const std::string& body);
 
 /// Inserts or updates the turn. An unknown ordinal does not replace a known one.
 /// - `expected`: the ordinal that the turn will probably get. An unknown ordinal is stored as minus
 ///   this number, which takes the same space. While a row keeps its size, SQLite writes only the
 ///   pages that change, so the end of an attempt does not write all its text again.
-void upsert_turn(Database& database, session::AttemptId attempt, const session::Turn& turn,
-                 int expected = 0);
+void upsert_turn(sqlite::Database& database, transcript::AttemptId attempt,
+                 const transcript::Turn& turn, int expected = 0);
 
 /// Writes all turns and the attempt's end. An attempt ends once: later calls change nothing.
-void finalise_attempt(Database& database, session::AttemptId attempt,
-                      const session::Ending& ending);
+void finalise_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                      const transcript::Ending& ending);
 
 /// Sets the status, live or detached, of an attempt that has not ended.
-void mark_attempt(Database& database, session::AttemptId attempt, session::SessionStatus status);
+void mark_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                  transcript::SessionStatus status);
 
 /// Records that the attempt waits for another process, with the values that it needs to continue.
-void suspend_attempt(Database& database, session::AttemptId attempt,
-                     const session::Handover& handover);
+void suspend_attempt(sqlite::Database& database, transcript::AttemptId attempt,
+                     const transcript::Handover& handover);
 /// Makes a suspended attempt live again. False if it was not suspended.
-bool resume_attempt(Database& database, session::AttemptId attempt);
+bool resume_attempt(sqlite::Database& database, transcript::AttemptId attempt);
 
 /// The highest sequence number ever used for a journal row, deleted rows included.
-session::Sequence highest_sequence(Database& database);
+transcript::Sequence highest_sequence(sqlite::Database& database);
 
 /// Delete journal rows whose text is in the turn table, or is to be erased.
-void delete_events_before(Database& database, session::Sequence end);
-void delete_events_of(Database& database, session::AttemptId attempt, session::Sequence from);
+void delete_events_before(sqlite::Database& database, transcript::Sequence end);
+void delete_events_of(sqlite::Database& database, transcript::AttemptId attempt,
+                      transcript::Sequence from);
 
-bool is_clean(Database& database);
-void set_clean(Database& database, bool clean);
+bool is_clean(sqlite::Database& database);
+void set_clean(sqlite::Database& database, bool clean);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

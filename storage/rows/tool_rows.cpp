@@ -4,21 +4,21 @@
 
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
 using nlohmann::json;
 
-std::optional<std::string> approval_json(const std::optional<session::ToolApproval>& approval) {
+std::optional<std::string> approval_json(const std::optional<transcript::ToolApproval>& approval) {
   if (!approval) return std::nullopt;
   json stored = {{"request_id", approval->request_id}, {"reason", approval->reason.utf8()}};
   if (approval->approved) stored["approved"] = *approval->approved;
   return stored.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-session::ToolApproval approval_from(const std::string& text) {
+transcript::ToolApproval approval_from(const std::string& text) {
   const json stored = json::parse(text);
-  session::ToolApproval approval;
+  transcript::ToolApproval approval;
   approval.request_id = stored.at("request_id").get<std::string>();
   approval.reason = Text::from_wtf8(stored.at("reason").get<std::string>());
   if (stored.contains("approved")) approval.approved = stored["approved"].get<bool>();
@@ -29,13 +29,13 @@ std::optional<std::string> stored_text(const std::optional<Text>& text) {
   return text ? std::optional(text->wtf8()) : std::nullopt;
 }
 
-session::ToolCall read_tool_call(const Query& row) {
-  session::ToolCall call;
+transcript::ToolCall read_tool_call(const sqlite::Query& row) {
+  transcript::ToolCall call;
   call.after = static_cast<int>(row.integer(0));
   call.item_id = row.text(1);
   call.call_id = row.text(2);
-  call.kind = static_cast<session::ToolKind>(row.integer(3));
-  call.status = static_cast<session::ToolStatus>(row.integer(4));
+  call.kind = static_cast<transcript::ToolKind>(row.integer(3));
+  call.status = static_cast<transcript::ToolStatus>(row.integer(4));
   call.name = row.text(5);
   call.server = row.text(6);
   call.arguments = Text::from_wtf8(row.text(7));
@@ -51,10 +51,10 @@ session::ToolCall read_tool_call(const Query& row) {
 
 }  // namespace
 
-void insert_tool_calls(Database& database, session::AttemptId attempt,
-                       const std::vector<session::ToolCall>& calls) {
+void insert_tool_calls(sqlite::Database& database, transcript::AttemptId attempt,
+                       const std::vector<transcript::ToolCall>& calls) {
   int number = 0;
-  for (const session::ToolCall& call : calls) {
+  for (const transcript::ToolCall& call : calls) {
     const auto output = stored_text(call.output);
     const auto approval = approval_json(call.approval);
     database
@@ -70,9 +70,10 @@ void insert_tool_calls(Database& database, session::AttemptId attempt,
   }
 }
 
-std::vector<session::ToolCall> tool_calls_of(Database& database, session::AttemptId attempt) {
-  std::vector<session::ToolCall> calls;
-  Query rows = database.query(
+std::vector<transcript::ToolCall> tool_calls_of(sqlite::Database& database,
+                                                transcript::AttemptId attempt) {
+  std::vector<transcript::ToolCall> calls;
+  sqlite::Query rows = database.query(
       "SELECT after, item_id, call_id, kind, status, name, server, arguments, output, error, "
       "approval, deleted, response_id, started_at, ended_at FROM tool_call WHERE attempt = ? "
       "ORDER BY number");
@@ -81,4 +82,4 @@ std::vector<session::ToolCall> tool_calls_of(Database& database, session::Attemp
   return calls;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

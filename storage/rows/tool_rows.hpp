@@ -9,15 +9,18 @@
 #include "session/transcript/journal.hpp"
 #include "session/transcript/tool_call.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 /// Precondition: the attempt has no tool call rows yet.
-void insert_tool_calls(Database& database, session::AttemptId attempt,
-                       const std::vector<session::ToolCall>& calls);
+void insert_tool_calls(sqlite::Database& database, transcript::AttemptId attempt,
+                       const std::vector<transcript::ToolCall>& calls);
 
 /// In the conversation's order.
-std::vector<session::ToolCall> tool_calls_of(Database& database, session::AttemptId attempt);
+std::vector<transcript::ToolCall> tool_calls_of(sqlite::Database& database,
+                                                transcript::AttemptId attempt);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -11,10 +11,10 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
-using session::SessionStatus;
+using transcript::SessionStatus;
 
 /// The status of a session is that of its latest attempt.
 constexpr const char* session_columns =
@@ -24,10 +24,10 @@ constexpr const char* session_columns =
 
 struct FoundSession {
   std::int64_t id = 0;
-  SessionSummary summary;
+  store::SessionSummary summary;
 };
 
-FoundSession read_session(const Query& row) {
+FoundSession read_session(const sqlite::Query& row) {
   FoundSession found;
   found.id = row.integer(0);
   found.summary.id = row.text(1);
@@ -39,21 +39,21 @@ FoundSession read_session(const Query& row) {
   return found;
 }
 
-std::optional<session::CloseReason> close_reason(const Query& row, int column) {
+std::optional<transcript::CloseReason> close_reason(const sqlite::Query& row, int column) {
   if (row.is_null(column)) return std::nullopt;
-  return static_cast<session::CloseReason>(row.integer(column));
+  return static_cast<transcript::CloseReason>(row.integer(column));
 }
 
-std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t session) {
-  std::vector<AttemptSummary> attempts;
-  Query rows = database.query(
+std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std::int64_t session) {
+  std::vector<store::AttemptSummary> attempts;
+  sqlite::Query rows = database.query(
       "SELECT number, status, started_at, ended_at, close_reason, "
       "coalesce(merged_complete, complete), model, usage, "
       "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)) "
       "FROM attempt WHERE session = ? ORDER BY number");
   rows.bind(session);
   while (rows.step()) {
-    AttemptSummary& attempt = attempts.emplace_back();
+    store::AttemptSummary& attempt = attempts.emplace_back();
     attempt.number = static_cast<int>(rows.integer(0));
     attempt.status = static_cast<SessionStatus>(rows.integer(1));
     attempt.started_at = rows.integer(2);
@@ -67,13 +67,13 @@ std::vector<AttemptSummary> read_attempts(Database& database, std::int64_t sessi
   return attempts;
 }
 
-bool was_posted_to(Database& database, session::AttemptId attempt) {
+bool was_posted_to(sqlite::Database& database, transcript::AttemptId attempt) {
   return database.query("SELECT 1 FROM attempt WHERE id = ? AND copies > 0").bind(attempt).step();
 }
 
-session::TranscriptView view_of(Database& database, MergeCache& merges, const std::string& id,
-                                const AttemptRow& attempt) {
-  session::TranscriptView view;
+transcript::TranscriptView view_of(sqlite::Database& database, MergeCache& merges,
+                                   const std::string& id, const AttemptRow& attempt) {
+  transcript::TranscriptView view;
   view.session_id = id;
   view.attempt = attempt.number;
   view.status = attempt.status;
@@ -88,35 +88,35 @@ std::int64_t parse_cursor(const std::string& cursor) {
   std::int64_t id = 0;
   const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), id);
   if (error != std::errc() || end != cursor.data() + cursor.size())
-    throw StorageError(Failure::not_found,
-                       "this cursor is unknown: use next_cursor of the page before");
+    throw store::StorageError(store::Failure::not_found,
+                              "this cursor is unknown: use next_cursor of the page before");
   return id;
 }
 
 }  // namespace
 
 struct TranscriptStore::Impl {
-  Impl(const std::filesystem::path& file, std::size_t merged_bytes_max, Access access)
+  Impl(const std::filesystem::path& file, std::size_t merged_bytes_max, sqlite::Access access)
       : database(file, {.access = access}), merges(merged_bytes_max) {
-    require_current_schema(database, database.schema_found());
+    sqlite::require_current_schema(database, database.schema_found());
   }
   static std::unique_ptr<Impl> open(const std::filesystem::path& file,
                                     std::size_t merged_bytes_max) {
     try {
-      return std::make_unique<Impl>(file, merged_bytes_max, Access::read_only);
-    } catch (const StorageError& error) {
-      if (error.failure() != Failure::disk_full) throw;
-      return std::make_unique<Impl>(file, merged_bytes_max, Access::look);
+      return std::make_unique<Impl>(file, merged_bytes_max, sqlite::Access::read_only);
+    } catch (const store::StorageError& error) {
+      if (error.failure() != store::Failure::disk_full) throw;
+      return std::make_unique<Impl>(file, merged_bytes_max, sqlite::Access::look);
     }
   }
 
   std::optional<FoundSession> find(const std::string& id) {
-    Query row = database.query(std::string(session_columns) + " WHERE public_id = ?");
+    sqlite::Query row = database.query(std::string(session_columns) + " WHERE public_id = ?");
     if (!row.bind(id).step()) return std::nullopt;
     return read_session(row);
   }
 
-  Database database;
+  sqlite::Database database;
   MergeCache merges;
 };
 
@@ -124,16 +124,17 @@ TranscriptStore::TranscriptStore(const std::filesystem::path& file, std::size_t 
     : merged_bytes_max_(merged_bytes_max), impl_(Impl::open(file, merged_bytes_max)) {}
 
 void TranscriptStore::open_anew() {
-  impl_ = std::make_unique<Impl>(impl_->database.file(), merged_bytes_max_, Access::read_only);
+  impl_ =
+      std::make_unique<Impl>(impl_->database.file(), merged_bytes_max_, sqlite::Access::read_only);
 }
 
 TranscriptStore::~TranscriptStore() = default;
 
 void TranscriptStore::interrupt() noexcept { impl_->database.interrupt(); }
 
-Database& TranscriptStore::database() { return impl_->database; }
+sqlite::Database& TranscriptStore::database() { return impl_->database; }
 
-SessionPage TranscriptStore::list(const SessionFilter& filter) {
+store::SessionPage TranscriptStore::list(const store::SessionFilter& filter) {
   // Only the number of metadata conditions varies, so there are few statements and they stay
   // compiled. Names and values are bound, never inserted into the SQL.
   std::string sql = session_columns;
@@ -153,13 +154,13 @@ SessionPage TranscriptStore::list(const SessionFilter& filter) {
 
   std::vector<FoundSession> found;
   {
-    Query rows = impl_->database.query(sql);
+    sqlite::Query rows = impl_->database.query(sql);
     rows.bind(status, filter.user, filter.since, filter.until, before);
     for (const auto& [name, value] : filter.metadata) rows.bind(name, value);
     rows.bind(static_cast<std::int64_t>(filter.limit + 1));
     while (rows.step()) found.push_back(read_session(rows));
   }
-  SessionPage page;
+  store::SessionPage page;
   const bool more = found.size() > filter.limit;
   if (more) found.resize(filter.limit);
   if (more && !found.empty()) page.next_cursor = std::to_string(found.back().id);
@@ -170,14 +171,14 @@ SessionPage TranscriptStore::list(const SessionFilter& filter) {
   return page;
 }
 
-std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
+std::optional<store::SessionSummary> TranscriptStore::session(const std::string& id) {
   // One snapshot for the summary, the receipt and the journal rows: the writer may end the attempt
   // meanwhile.
-  Savepoint snapshot(impl_->database);
+  sqlite::Savepoint snapshot(impl_->database);
   auto found = impl_->find(id);
   if (!found) return std::nullopt;
   found->summary.attempts = read_attempts(impl_->database, found->id);
-  for (AttemptSummary& one : found->summary.attempts) {
+  for (store::AttemptSummary& one : found->summary.attempts) {
     const auto attempt = find_attempt(impl_->database, id, one.number);
     if (!attempt) continue;
     if (one.status == SessionStatus::final) {
@@ -187,7 +188,7 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
       one.complete = view.complete;
       continue;
     }
-    const session::FinalTranscript heard = heard_by_relay(impl_->database, *attempt);
+    const transcript::FinalTranscript heard = heard_by_relay(impl_->database, *attempt);
     one.usage_json = heard.usage_json;
     one.turns = heard.turns.size();
     if (was_posted_to(impl_->database, attempt->id))
@@ -197,54 +198,55 @@ std::optional<SessionSummary> TranscriptStore::session(const std::string& id) {
 }
 
 std::optional<std::string> TranscriptStore::owner_of(const std::string& id) {
-  Query row = impl_->database.query("SELECT user FROM session WHERE public_id = ?");
+  sqlite::Query row = impl_->database.query("SELECT user FROM session WHERE public_id = ?");
   if (!row.bind(id).step()) return std::nullopt;
   return row.text(0);
 }
 
-std::optional<session::TranscriptView> TranscriptStore::transcript(const std::string& id,
-                                                                   std::optional<int> number) {
+std::optional<transcript::TranscriptView> TranscriptStore::transcript(const std::string& id,
+                                                                      std::optional<int> number) {
   // One snapshot for attempt, turns and journal rows: the writer may end the attempt meanwhile.
-  Savepoint snapshot(impl_->database);
+  sqlite::Savepoint snapshot(impl_->database);
   const auto attempt = find_attempt(impl_->database, id, number);
   if (!attempt) return std::nullopt;
   return view_of(impl_->database, impl_->merges, id, *attempt);
 }
 
-std::optional<std::vector<session::TranscriptView>> TranscriptStore::transcripts(
+std::optional<std::vector<transcript::TranscriptView>> TranscriptStore::transcripts(
     const std::string& id) {
-  Savepoint snapshot(impl_->database);
+  sqlite::Savepoint snapshot(impl_->database);
   const auto found = impl_->find(id);
   if (!found) return std::nullopt;
-  std::vector<session::TranscriptView> views;
-  for (const AttemptSummary& one : read_attempts(impl_->database, found->id))
+  std::vector<transcript::TranscriptView> views;
+  for (const store::AttemptSummary& one : read_attempts(impl_->database, found->id))
     if (const auto attempt = find_attempt(impl_->database, id, one.number))
       views.push_back(view_of(impl_->database, impl_->merges, id, *attempt));
   return views;
 }
 
-std::optional<TranscriptViews> TranscriptStore::read(const TranscriptRequest& request) {
+std::optional<store::TranscriptViews> TranscriptStore::read(
+    const store::TranscriptRequest& request) {
   if (request.all_attempts) return transcripts(request.session_id);
   auto one = transcript(request.session_id, request.attempt);
   if (!one) return std::nullopt;
-  TranscriptViews views;
+  store::TranscriptViews views;
   views.push_back(*std::move(one));
   return views;
 }
 
-std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
-                                                       const std::string& session_id) {
-  Savepoint snapshot(impl_->database);
+std::optional<store::PostOutcome> TranscriptStore::outcome_of(const store::KeptCopy& kept,
+                                                              const std::string& session_id) {
+  sqlite::Savepoint snapshot(impl_->database);
   const auto attempt = find_attempt(impl_->database, session_id, kept.attempt_number);
   if (!attempt || attempt->id != kept.attempt) return std::nullopt;
   const auto with_it = impl_->merges.merged(impl_->database, *attempt, kept.id);
-  PostOutcome outcome;
+  store::PostOutcome outcome;
   outcome.brought = with_it->brought;
   if (!kept.is_new) {
     auto& brought = outcome.brought;
     brought = {0, 0, brought.added + brought.extended + brought.unchanged};
   }
-  Query newest = impl_->database.query("SELECT max(id) FROM copy WHERE attempt = ?");
+  sqlite::Query newest = impl_->database.query("SELECT max(id) FROM copy WHERE attempt = ?");
   const bool is_newest = newest.bind(attempt->id).step() && newest.integer(0) == kept.id;
   const auto all = is_newest ? with_it : impl_->merges.merged(impl_->database, *attempt);
   outcome.turns = all->transcript.turns.size();
@@ -252,15 +254,15 @@ std::optional<PostOutcome> TranscriptStore::outcome_of(const KeptCopy& kept,
   return outcome;
 }
 
-std::optional<MergeNews> TranscriptStore::merge_news(session::AttemptId attempt) {
-  Savepoint snapshot(impl_->database);
+std::optional<MergeNews> TranscriptStore::merge_news(transcript::AttemptId attempt) {
+  sqlite::Savepoint snapshot(impl_->database);
   return impl_->merges.news(impl_->database, attempt);
 }
 
 std::vector<std::string> TranscriptStore::ended_before(TimeMs time, std::size_t limit) {
   // An attempt that was never relayed has no end: its last post counts. A session without attempts
   // has not begun, so it is not over.
-  Query rows = impl_->database.query(
+  sqlite::Query rows = impl_->database.query(
       "SELECT public_id FROM session WHERE EXISTS (SELECT 1 FROM attempt WHERE session = "
       "session.id) AND NOT EXISTS (SELECT 1 FROM attempt "
       "WHERE session = session.id AND CASE status WHEN 0 THEN max(started_at, coalesce((SELECT "
@@ -279,69 +281,71 @@ constexpr const char* suspended_attempts =
     "JOIN session ON session.id = attempt.session "
     "WHERE ended_at IS NULL AND suspended_at IS NOT NULL ";
 
-SuspendedAttempt read_suspended(const Query& row) {
+store::SuspendedAttempt read_suspended(const sqlite::Query& row) {
   return {row.integer(0), row.text(1),    row.text(2), static_cast<int>(row.integer(3)),
           row.text(4),    row.integer(5), row.text(6)};
 }
 
 }  // namespace
 
-std::optional<SuspendedAttempt> TranscriptStore::suspended(const std::string& session_id) {
-  Query row = impl_->database.query(std::string(suspended_attempts) + "AND public_id = ?");
+std::optional<store::SuspendedAttempt> TranscriptStore::suspended(const std::string& session_id) {
+  sqlite::Query row = impl_->database.query(std::string(suspended_attempts) + "AND public_id = ?");
   if (!row.bind(session_id).step()) return std::nullopt;
   return read_suspended(row);
 }
 
-std::vector<SuspendedAttempt> TranscriptStore::suspended_before(TimeMs time, std::size_t limit) {
-  Query rows = impl_->database.query(std::string(suspended_attempts) +
-                                     "AND suspended_at <= ? ORDER BY first_seq LIMIT ?");
+std::vector<store::SuspendedAttempt> TranscriptStore::suspended_before(TimeMs time,
+                                                                       std::size_t limit) {
+  sqlite::Query rows = impl_->database.query(std::string(suspended_attempts) +
+                                             "AND suspended_at <= ? ORDER BY first_seq LIMIT ?");
   rows.bind(time, static_cast<std::int64_t>(limit));
-  std::vector<SuspendedAttempt> found;
+  std::vector<store::SuspendedAttempt> found;
   while (rows.step()) found.push_back(read_suspended(rows));
   return found;
 }
 
-session::Transcript TranscriptStore::folded(session::AttemptId attempt) {
+transcript::Transcript TranscriptStore::folded(transcript::AttemptId attempt) {
   return folded(attempt, nullptr, 0);
 }
 
-session::Transcript TranscriptStore::folded(session::AttemptId attempt,
-                                            std::unique_ptr<session::Spill> spill,
-                                            std::size_t items_in_memory) {
-  Savepoint snapshot(impl_->database);
-  session::Sequence first_seq = 0;
+transcript::Transcript TranscriptStore::folded(transcript::AttemptId attempt,
+                                               std::unique_ptr<transcript::Spill> spill,
+                                               std::size_t items_in_memory) {
+  sqlite::Savepoint snapshot(impl_->database);
+  transcript::Sequence first_seq = 0;
   {
-    Query row = impl_->database.query("SELECT first_seq FROM attempt WHERE id = ?");
-    if (row.bind(attempt).step()) first_seq = static_cast<session::Sequence>(row.integer(0));
+    sqlite::Query row = impl_->database.query("SELECT first_seq FROM attempt WHERE id = ?");
+    if (row.bind(attempt).step()) first_seq = static_cast<transcript::Sequence>(row.integer(0));
   }
   return fold(impl_->database, attempt, first_seq, {std::move(spill), items_in_memory}).transcript;
 }
 
-session::Usage TranscriptStore::used_by(const std::string& user, TimeMs from, TimeMs to) {
-  Query rows = impl_->database.query(
+transcript::Usage TranscriptStore::used_by(const std::string& user, TimeMs from, TimeMs to) {
+  sqlite::Query rows = impl_->database.query(
       "SELECT usage FROM session JOIN attempt ON attempt.session = session.id "
       "WHERE user = ? AND started_at >= ? AND started_at < ? AND ended_at IS NOT NULL");
   rows.bind(user, from, to);
-  session::Usage used;
-  while (rows.step()) used += session::sum_usage(rows.text(0));
+  transcript::Usage used;
+  while (rows.step()) used += transcript::sum_usage(rows.text(0));
   return used;
 }
 
-void prove_writable(Database& database) { set_clean(database, false); }
+void prove_writable(sqlite::Database& database) { set_clean(database, false); }
 
-MadeSession create_session(Database& database, const NewSession& asked) {
-  using Outcome = MadeSession::Outcome;
+store::MadeSession create_session(sqlite::Database& database, const store::NewSession& asked) {
+  using Outcome = store::MadeSession::Outcome;
   std::optional<std::string> idempotency;
   std::optional<std::string> request;
   if (!asked.idempotency.empty()) {
     idempotency = asked.idempotency;
     request = asked.request;
-    Query made = database.query("SELECT public_id, request = ? FROM session WHERE idempotency = ?");
+    sqlite::Query made =
+        database.query("SELECT public_id, request = ? FROM session WHERE idempotency = ?");
     if (made.bind(asked.request, asked.idempotency).step())
       return {made.integer(1) != 0 ? Outcome::there_already : Outcome::key_of_another_request,
               made.text(0)};
   }
-  Query there = database.query("SELECT user = ? FROM session WHERE public_id = ?");
+  sqlite::Query there = database.query("SELECT user = ? FROM session WHERE public_id = ?");
   if (there.bind(asked.user, asked.id).step())
     return {there.integer(0) != 0 ? Outcome::there_already : Outcome::another_users, asked.id};
   database
@@ -354,32 +358,32 @@ MadeSession create_session(Database& database, const NewSession& asked) {
   return {Outcome::made, asked.id};
 }
 
-void patch_metadata(Database& database, const std::string& id, const MetadataPatch& patch,
-                    std::size_t bytes_max) {
-  Query read = database.query(
+void patch_metadata(sqlite::Database& database, const std::string& id,
+                    const store::MetadataPatch& patch, std::size_t bytes_max) {
+  sqlite::Query read = database.query(
       "SELECT json_patch(metadata, ?), json_patch(private, ?) FROM session WHERE public_id = ?");
   if (!read.bind(patch.metadata, patch.private_metadata, id).step())
-    throw StorageError(Failure::not_found, "there is no session " + id);
+    throw store::StorageError(store::Failure::not_found, "there is no session " + id);
   const std::string metadata = read.text(0);
   const std::string kept_private = read.text(1);
   if (std::max(metadata.size(), kept_private.size()) > bytes_max)
-    throw StorageError(Failure::too_many,
-                       "the metadata would have more than " + std::to_string(bytes_max) + " bytes");
+    throw store::StorageError(store::Failure::too_many, "the metadata would have more than " +
+                                                            std::to_string(bytes_max) + " bytes");
   database.query("UPDATE session SET metadata = ?, private = ? WHERE public_id = ?")
       .bind(metadata, kept_private, id)
       .run();
 }
 
-bool erase_session(Database& database, const std::string& id) {
-  Savepoint all_or_nothing(database);
-  std::vector<std::pair<session::AttemptId, session::Sequence>> attempts;
+bool erase_session(sqlite::Database& database, const std::string& id) {
+  sqlite::Savepoint all_or_nothing(database);
+  std::vector<std::pair<transcript::AttemptId, transcript::Sequence>> attempts;
   {
-    Query rows = database.query(
+    sqlite::Query rows = database.query(
         "SELECT attempt.id, first_seq FROM attempt JOIN session ON session.id = attempt.session "
         "WHERE public_id = ?");
     rows.bind(id);
     while (rows.step())
-      attempts.emplace_back(rows.integer(0), static_cast<session::Sequence>(rows.integer(1)));
+      attempts.emplace_back(rows.integer(0), static_cast<transcript::Sequence>(rows.integer(1)));
   }
   for (const auto& [attempt, first_seq] : attempts) {
     delete_events_of(database, attempt, first_seq);
@@ -402,4 +406,4 @@ bool erase_session(Database& database, const std::string& id) {
   return erased;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -17,9 +17,11 @@
 #include "storage/store/session_store.hpp"
 #include "storage/store/suspended_store.hpp"
 
-namespace verbatim::storage {
-
+namespace verbatim::sqlite {
 class Database;
+}  // namespace verbatim::sqlite
+
+namespace verbatim::rows {
 
 class TranscriptStore {
  public:
@@ -32,42 +34,44 @@ class TranscriptStore {
   /// Opens the same file again and closes the earlier connection. If it throws, nothing is changed.
   void open_anew();
 
-  SessionPage list(const SessionFilter& filter);
-  std::optional<SessionSummary> session(const std::string& id);
+  store::SessionPage list(const store::SessionFilter& filter);
+  std::optional<store::SessionSummary> session(const std::string& id);
   /// The session's user; nullopt if there is no such session.
   std::optional<std::string> owner_of(const std::string& id);
   /// `attempt`: default is the latest. A live attempt is folded from its durable journal rows,
   /// partial turns included. nullopt if there is no such session or attempt.
-  std::optional<session::TranscriptView> transcript(const std::string& id,
-                                                    std::optional<int> attempt = std::nullopt);
+  std::optional<transcript::TranscriptView> transcript(const std::string& id,
+                                                       std::optional<int> attempt = std::nullopt);
   /// All attempts, oldest first, in one snapshot. nullopt if there is no such session.
-  std::optional<std::vector<session::TranscriptView>> transcripts(const std::string& id);
+  std::optional<std::vector<transcript::TranscriptView>> transcripts(const std::string& id);
   /// One of the two, as asked.
-  std::optional<TranscriptViews> read(const TranscriptRequest& request);
+  std::optional<store::TranscriptViews> read(const store::TranscriptRequest& request);
 
   /// nullopt if the session was erased meanwhile. An identical copy brings nothing.
-  std::optional<PostOutcome> outcome_of(const KeptCopy& kept, const std::string& session_id);
+  std::optional<store::PostOutcome> outcome_of(const store::KeptCopy& kept,
+                                               const std::string& session_id);
   /// The counts of an attempt that note_merge() must record; nullopt: none.
-  std::optional<MergeNews> merge_news(session::AttemptId attempt);
+  std::optional<MergeNews> merge_news(transcript::AttemptId attempt);
 
   /// Sessions whose last attempt ended before this time, oldest first. If an attempt was never
   /// relayed, its last post counts as its end.
   std::vector<std::string> ended_before(TimeMs time, std::size_t limit);
 
-  std::optional<SuspendedAttempt> suspended(const std::string& session_id);
-  std::vector<SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
+  std::optional<store::SuspendedAttempt> suspended(const std::string& session_id);
+  std::vector<store::SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
   /// The transcript of an attempt that has not ended.
-  session::Transcript folded(session::AttemptId attempt);
+  transcript::Transcript folded(transcript::AttemptId attempt);
   /// The same, for an attempt that will continue: its older and large items go to `spill`.
-  session::Transcript folded(session::AttemptId attempt, std::unique_ptr<session::Spill> spill,
-                             std::size_t items_in_memory);
+  transcript::Transcript folded(transcript::AttemptId attempt,
+                                std::unique_ptr<transcript::Spill> spill,
+                                std::size_t items_in_memory);
   /// Sums the usage of this user's attempts that began in [from, to) and have ended.
-  session::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
+  transcript::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
 
   /// Any thread: a running statement soon ends with an error.
   void interrupt() noexcept;
   /// For other readers of the same connection (live_tail.hpp).
-  Database& database();
+  sqlite::Database& database();
 
  private:
   struct Impl;
@@ -79,17 +83,17 @@ class TranscriptStore {
 // its own. All throw StorageError.
 
 /// Writes a value that it had already, so that the commit proves that the disk accepts writes.
-void prove_writable(Database&);
+void prove_writable(sqlite::Database&);
 /// Makes the session record before its first attempt. The key is stored in that record and erased
 /// with it.
-MadeSession create_session(Database&, const NewSession& asked);
+store::MadeSession create_session(sqlite::Database&, const store::NewSession& asked);
 /// Applies the patches to the session's metadata and private metadata. Throws not_found; too_many
 /// if one of them would exceed `bytes_max`.
-void patch_metadata(Database&, const std::string& id, const MetadataPatch& patch,
+void patch_metadata(sqlite::Database&, const std::string& id, const store::MetadataPatch& patch,
                     std::size_t bytes_max);
 /// Erases everything about a session: journal rows, turns, attempts, copies, messages. Revokes the
 /// client tokens that were made for it. False if there is none. Precondition: it has no live
 /// attempt.
-bool erase_session(Database&, const std::string& id);
+bool erase_session(sqlite::Database&, const std::string& id);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

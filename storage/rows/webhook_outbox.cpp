@@ -4,7 +4,7 @@
 
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::rows {
 namespace {
 
 constexpr const char* message_columns =
@@ -12,11 +12,11 @@ constexpr const char* message_columns =
     "message.created_at, coalesce(delivery.tries, 0), coalesce(delivery.due_at, 0), "
     "coalesce(delivery.last_error, '') ";
 
-Message read_message(const Query& row) {
-  Message message;
+store::Message read_message(const sqlite::Query& row) {
+  store::Message message;
   message.id = row.integer(0);
   message.public_id = row.text(1);
-  message.kind = static_cast<MessageKind>(row.integer(2));
+  message.kind = static_cast<store::MessageKind>(row.integer(2));
   message.session_id = row.text(3);
   message.attempt = static_cast<int>(row.integer(4));
   message.item_id = row.text(5);
@@ -29,16 +29,16 @@ Message read_message(const Query& row) {
 
 }  // namespace
 
-void want_messages(Database& database, unsigned wanted) {
+void want_messages(sqlite::Database& database, unsigned wanted) {
   database.query("UPDATE meta SET announced = ?").bind(static_cast<std::int64_t>(wanted)).run();
 }
 
-void announce(Database& database, MessageKind kind, session::AttemptId attempt, TimeMs now,
-              const std::string& item_id) {
+void announce(sqlite::Database& database, store::MessageKind kind, transcript::AttemptId attempt,
+              TimeMs now, const std::string& item_id) {
   const char* unless = "";
-  if (kind == MessageKind::session_ended)
+  if (kind == store::MessageKind::session_ended)
     unless = " AND NOT EXISTS (SELECT 1 FROM message WHERE attempt = ?2 AND kind = 1)";
-  if (kind == MessageKind::transcript_updated)
+  if (kind == store::MessageKind::transcript_updated)
     unless =
         " AND NOT EXISTS (SELECT 1 FROM message AS ended WHERE ended.attempt = ?2 AND kind = 1"
         " AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = ended.id AND tries > 0))";
@@ -51,14 +51,14 @@ void announce(Database& database, MessageKind kind, session::AttemptId attempt, 
       .run();
 }
 
-std::int64_t newest_message(Database& database) {
-  Query read = database.query("SELECT coalesce(max(id), 0) FROM message");
+std::int64_t newest_message(sqlite::Database& database) {
+  sqlite::Query read = database.query("SELECT coalesce(max(id), 0) FROM message");
   return read.step() ? read.integer(0) : 0;
 }
 
-std::optional<Message> next_message(Database& database, const std::string& target,
-                                    std::int64_t after) {
-  Query row = database.query(
+std::optional<store::Message> next_message(sqlite::Database& database, const std::string& target,
+                                           std::int64_t after) {
+  sqlite::Query row = database.query(
       std::string("SELECT ") + message_columns +
       "FROM message JOIN attempt ON attempt.id = message.attempt "
       "JOIN session ON session.id = attempt.session "
@@ -71,7 +71,7 @@ std::optional<Message> next_message(Database& database, const std::string& targe
   return read_message(row);
 }
 
-void begin_try(Database& database, std::int64_t message, const std::string& target) {
+void begin_try(sqlite::Database& database, std::int64_t message, const std::string& target) {
   database
       .query(
           "INSERT INTO delivery (message, target, state, tries, due_at) "
@@ -81,8 +81,8 @@ void begin_try(Database& database, std::int64_t message, const std::string& targ
       .run();
 }
 
-void record_delivery(Database& database, std::int64_t message, const std::string& target,
-                     DeliveryState state, TimeMs due_at, const std::string& error,
+void record_delivery(sqlite::Database& database, std::int64_t message, const std::string& target,
+                     store::DeliveryState state, TimeMs due_at, const std::string& error,
                      const std::vector<std::string>& targets) {
   database
       .query(
@@ -92,9 +92,9 @@ void record_delivery(Database& database, std::int64_t message, const std::string
           "state = excluded.state, due_at = excluded.due_at, last_error = excluded.last_error")
       .bind(message, target, static_cast<int>(state), due_at, error)
       .run();
-  if (state != DeliveryState::delivered) return;
+  if (state != store::DeliveryState::delivered) return;
   // By name: a target that was removed from the configuration may have it too.
-  Query lacking = database.query(
+  sqlite::Query lacking = database.query(
       "SELECT 1 FROM json_each(?2) WHERE NOT EXISTS (SELECT 1 FROM delivery "
       "WHERE message = ?1 AND target = value AND state = 1)");
   if (lacking.bind(message, nlohmann::json(targets).dump()).step()) return;
@@ -109,25 +109,26 @@ void record_delivery(Database& database, std::int64_t message, const std::string
   database.query("DELETE FROM message WHERE id = ? AND kind <> 1").bind(message).run();
 }
 
-Backlog backlog(Database& database, const std::string& target, std::int64_t after,
-                unsigned wanted) {
-  Query waiting = database.query(
+store::Backlog backlog(sqlite::Database& database, const std::string& target, std::int64_t after,
+                       unsigned wanted) {
+  sqlite::Query waiting = database.query(
       "SELECT count(*), min(created_at) FROM message WHERE (?3 >> kind) & 1 AND (id IN "
       "(SELECT message FROM delivery WHERE target = ?1 AND state = 0) OR (id > ?2 AND NOT EXISTS "
       "(SELECT 1 FROM delivery WHERE delivery.message = message.id AND target = ?1)))");
-  Backlog found;
+  store::Backlog found;
   if (waiting.bind(target, after, static_cast<std::int64_t>(wanted)).step()) {
     found.waiting = waiting.integer(0);
     found.oldest = waiting.optional_integer(1);
   }
-  Query dead = database.query("SELECT count(*) FROM delivery WHERE target = ? AND state = 2");
+  sqlite::Query dead =
+      database.query("SELECT count(*) FROM delivery WHERE target = ? AND state = 2");
   if (dead.bind(target).step()) found.dead = dead.integer(0);
   return found;
 }
 
-std::vector<Delivery> undelivered(Database& database, bool dead_only) {
-  std::vector<Delivery> found;
-  Query rows = database.query(
+std::vector<store::Delivery> undelivered(sqlite::Database& database, bool dead_only) {
+  std::vector<store::Delivery> found;
+  sqlite::Query rows = database.query(
       std::string("SELECT ") + message_columns +
       ", delivery.target, delivery.state FROM delivery "
       "JOIN message ON message.id = delivery.message "
@@ -137,11 +138,11 @@ std::vector<Delivery> undelivered(Database& database, bool dead_only) {
   rows.bind(dead_only);
   while (rows.step())
     found.push_back(
-        {read_message(rows), rows.text(10), static_cast<DeliveryState>(rows.integer(11))});
+        {read_message(rows), rows.text(10), static_cast<store::DeliveryState>(rows.integer(11))});
   return found;
 }
 
-std::int64_t redrive(Database& database, const std::optional<std::string>& public_id) {
+std::int64_t redrive(sqlite::Database& database, const std::optional<std::string>& public_id) {
   database
       .query(
           "UPDATE delivery SET state = 0, tries = 0, due_at = 0 WHERE state = 2 AND "
@@ -151,4 +152,4 @@ std::int64_t redrive(Database& database, const std::optional<std::string>& publi
   return database.changes();
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::rows

@@ -18,45 +18,45 @@
 #include "storage/sqlite/store_files.hpp"
 #include "storage/sqlite/wal_file.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
 
-Failure failure_of(int extended) {
+store::Failure failure_of(int extended) {
   // The WAL index (-shm) could not grow. It holds nothing durable. The cause is a full disk, for
   // which SQLite has no code of its own here.
-  if (extended == SQLITE_IOERR_SHMSIZE) return Failure::disk_full;
-  if (extended == SQLITE_IOERR_NOMEM) return Failure::other;
+  if (extended == SQLITE_IOERR_SHMSIZE) return store::Failure::disk_full;
+  if (extended == SQLITE_IOERR_NOMEM) return store::Failure::other;
   switch (extended & 0xff) {
     case SQLITE_FULL:
-      return Failure::disk_full;
+      return store::Failure::disk_full;
     case SQLITE_IOERR:
-      return Failure::io_error;
+      return store::Failure::io_error;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-      return Failure::corrupt;
+      return store::Failure::corrupt;
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-      return Failure::read_only;
+      return store::Failure::read_only;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_PROTOCOL:
-      return Failure::busy;
+      return store::Failure::busy;
     default:
-      return Failure::other;
+      return store::Failure::other;
   }
 }
 
-StorageError in_our_words(const fs::path& file, const SQLite::Exception& error) {
+store::StorageError in_our_words(const fs::path& file, const SQLite::Exception& error) {
   int code = error.getExtendedErrorCode();
   if (code <= 0) code = error.getErrorCode();
-  const Failure failure = failure_of(code);
-  return StorageError(failure,
-                      file.string() + ": " + error.what() + " (SQLite code " +
-                          std::to_string(code) + "); " + advice_for(failure),
-                      code);
+  const store::Failure failure = failure_of(code);
+  return store::StorageError(failure,
+                             file.string() + ": " + error.what() + " (SQLite code " +
+                                 std::to_string(code) + "); " + store::advice_for(failure),
+                             code);
 }
 
 /// How SQLite opens a file.
@@ -130,14 +130,16 @@ void Database::open(const Options& options) {
   if (options.access == Access::create) {
     make_private_file(file_);
   } else if (!fs::exists(file_)) {
-    throw StorageError(Failure::not_found, file_.string() + ": there is no such file");
+    throw store::StorageError(store::Failure::not_found,
+                              file_.string() + ": there is no such file");
   }
   connect(options);
   close_without_checkpoint(true);
   int defensive = 0;
   sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_DEFENSIVE, 1, &defensive);
   if (defensive != 1)
-    throw StorageError(Failure::other, file_.string() + ": SQLite refused its defensive mode");
+    throw store::StorageError(store::Failure::other,
+                              file_.string() + ": SQLite refused its defensive mode");
 
   schema_found_ = identify(*this);
   configure(options);
@@ -166,8 +168,8 @@ void Database::close_without_checkpoint(bool without) {
   sqlite3_db_config(connection_->getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, without ? 1 : 0,
                     &set);
   if ((set == 1) != without)
-    throw StorageError(Failure::other,
-                       file_.string() + ": SQLite refused to close without a checkpoint");
+    throw store::StorageError(store::Failure::other,
+                              file_.string() + ": SQLite refused to close without a checkpoint");
 }
 
 void Database::remove_log_on_close() { close_without_checkpoint(false); }
@@ -189,7 +191,8 @@ void Database::take_over_log(bool syncs) {
   sqlite3_file* log = nullptr;
   sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
   if (log == nullptr || log->pMethods == nullptr)
-    throw StorageError(Failure::other, file_.string() + ": SQLite has not opened its WAL");
+    throw store::StorageError(store::Failure::other,
+                              file_.string() + ": SQLite has not opened its WAL");
   log_methods_ = std::make_shared<LogMethods>();
   log_methods_->theirs = log->pMethods;
   log_methods_->ours = *log->pMethods;
@@ -228,8 +231,9 @@ void Database::set(const std::string& pragma, const std::string& value,
   Query read = query("PRAGMA " + pragma);
   const std::string taken = read.step() ? read.text(0) : "nothing";
   if (taken != expected)
-    throw StorageError(Failure::other, file_.string() + ": asked SQLite for " + pragma + "=" +
-                                           value + ", it kept " + taken);
+    throw store::StorageError(
+        store::Failure::other,
+        file_.string() + ": asked SQLite for " + pragma + "=" + value + ", it kept " + taken);
 }
 
 int Database::after_commit(void* self, sqlite3*, const char*, int pages) {
@@ -280,8 +284,8 @@ bool Database::checkpoint(Checkpoint mode) {
     sqlite3_busy_timeout(handle, static_cast<int>(busy_timeout_ms_));
   if (result == SQLITE_INTERRUPT) return false;
   if (result != SQLITE_OK) {
-    const StorageError error = explain(outcome);
-    if (error.failure() == Failure::busy) return false;
+    const store::StorageError error = explain(outcome);
+    if (error.failure() == store::Failure::busy) return false;
     throw error;
   }
   if (!passive) log_was_emptied();
@@ -322,7 +326,8 @@ void Database::copy_into(const fs::path& file, const std::function<void()>& afte
       int result = SQLITE_OK;
       while ((result = backup.executeStep(pages_a_step)) == SQLITE_OK) after_step();
       if (result != SQLITE_DONE)
-        throw StorageError(Failure::busy, file.string() + ": " + advice_for(Failure::busy));
+        throw store::StorageError(store::Failure::busy,
+                                  file.string() + ": " + store::advice_for(store::Failure::busy));
     }
     copy.exec("PRAGMA journal_mode=DELETE");
   } catch (const SQLite::Exception& error) {
@@ -337,7 +342,7 @@ void Database::abandon() noexcept {
   abandoned().push_back(std::move(log_methods_));
 }
 
-StorageError Database::explain(const SQLite::Exception& error) const {
+store::StorageError Database::explain(const SQLite::Exception& error) const {
   return in_our_words(file_, error);
 }
 
@@ -349,7 +354,7 @@ Transaction::~Transaction() {
   if (!open_ || !database_.in_transaction()) return;
   try {
     database_.query("ROLLBACK").run();
-  } catch (const StorageError&) {
+  } catch (const store::StorageError&) {
     // The error that caused the rollback is being thrown already and says more.
   }
 }
@@ -367,7 +372,7 @@ Savepoint::~Savepoint() {
   if (!open_ || !database_.in_transaction()) return;
   try {
     undo();
-  } catch (const StorageError&) {
+  } catch (const store::StorageError&) {
     // As in ~Transaction().
   }
 }
@@ -382,4 +387,4 @@ void Savepoint::release() {
   open_ = false;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

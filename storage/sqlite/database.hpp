@@ -26,7 +26,7 @@ class Exception;
 class Statement;
 }  // namespace SQLite
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 class IoTimer;
 
@@ -122,7 +122,7 @@ class Database {
   IoTimer* statement_watch() const { return statement_watch_; }
 
   /// Converts SQLite's exception to a StorageError that names the file.
-  StorageError explain(const SQLite::Exception& error) const;
+  store::StorageError explain(const SQLite::Exception& error) const;
 
  private:
   void open(const Options& options);
@@ -179,4 +179,4 @@ class Savepoint {
   bool open_ = true;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -6,16 +6,16 @@
 #include <cerrno>
 #include <cstring>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 namespace fs = std::filesystem;
 
-StorageError system_error(const fs::path& file, const std::string& what, int error) {
-  const Failure failure = error == ENOSPC ? Failure::disk_full
-                          : error == EIO  ? Failure::io_error
-                                          : Failure::read_only;
-  return StorageError(failure, file.string() + ": " + what + ": " + std::strerror(error) + "; " +
-                                   advice_for(failure));
+store::StorageError system_error(const fs::path& file, const std::string& what, int error) {
+  const store::Failure failure = error == ENOSPC ? store::Failure::disk_full
+                                 : error == EIO  ? store::Failure::io_error
+                                                 : store::Failure::read_only;
+  return store::StorageError(failure, file.string() + ": " + what + ": " + std::strerror(error) +
+                                          "; " + store::advice_for(failure));
 }
 
 void make_private_file(const fs::path& file) {
@@ -35,4 +35,4 @@ void sync_folder_of(const fs::path& file) {
   if (synced != 0) throw system_error(folder, "cannot be synced", error);
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -6,10 +6,11 @@
 
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 /// The error for `what`, an attempt on the file, from an errno.
-StorageError system_error(const std::filesystem::path& file, const std::string& what, int error);
+store::StorageError system_error(const std::filesystem::path& file, const std::string& what,
+                                 int error);
 
 /// Makes the file, readable only by its owner, unless it exists. SQLite gives the WAL and its index
 /// the same permissions.
@@ -18,4 +19,4 @@ void make_private_file(const std::filesystem::path& file);
 /// Syncs the file's folder: names made or removed there survive a power cut from then on.
 void sync_folder_of(const std::filesystem::path& file);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 int result_of_write(sqlite3_file* file, const sqlite3_io_methods& theirs, int result) {
   if (result != SQLITE_IOERR_WRITE) return result;
@@ -13,4 +13,4 @@ int result_of_write(sqlite3_file* file, const sqlite3_io_methods& theirs, int re
   return reason == EFBIG || reason == EDQUOT ? SQLITE_FULL : result;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

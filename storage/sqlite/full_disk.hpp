@@ -5,10 +5,10 @@
 struct sqlite3_file;
 struct sqlite3_io_methods;
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 /// Returns `result` of a write to this file, or SQLITE_FULL if the cause was a limit or a quota.
 /// `theirs` are the file's own methods, which have just written it.
 int result_of_write(sqlite3_file* file, const sqlite3_io_methods& theirs, int result);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -2,7 +2,7 @@
 
 #include "storage/sqlite/database.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 OffTheDisk::OffTheDisk(IoTimer& watched, Database& database)
     : watched_(watched), database_(database) {
@@ -15,4 +15,4 @@ OffTheDisk::~OffTheDisk() {
   watched_.begin();
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <chrono>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 class Database;
 
@@ -40,4 +40,4 @@ class OffTheDisk {
   Database& database_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -10,7 +10,7 @@
 
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,4 +70,4 @@ std::string in_words(const LogReader& reader) {
   return reader.command.empty() ? process : process + " (" + reader.command + ")";
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

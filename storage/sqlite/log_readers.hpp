@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 struct LogReader {
   pid_t process = 0;
@@ -24,4 +24,4 @@ std::vector<LogReader> readers_of_log(const std::filesystem::path& database);
 /// "process 12 (sqlite3)"
 std::string in_words(const LogReader& reader);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -8,14 +8,15 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const fs::path& file, const char* what) {
-  throw StorageError(Failure::taken_away, file.string() + ": " + what + " while in use; " +
-                                              advice_for(Failure::taken_away));
+  throw store::StorageError(store::Failure::taken_away,
+                            file.string() + ": " + what + " while in use; " +
+                                store::advice_for(store::Failure::taken_away));
 }
 
 }  // namespace
@@ -43,4 +44,4 @@ void OpenFiles::check() const {
   }
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

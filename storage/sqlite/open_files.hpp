@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 class Database;
 
@@ -32,4 +32,4 @@ class OpenFiles {
   std::vector<File> files_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

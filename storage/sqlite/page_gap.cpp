@@ -11,7 +11,7 @@
 
 #include "storage/sqlite/full_disk.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 constexpr std::size_t page_bytes_min = 512;
@@ -98,4 +98,4 @@ void write_with_empty_gaps(sqlite3_file* database) {
   database->pMethods = &methods->ours;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -12,7 +12,7 @@
 
 struct sqlite3_file;
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 /// Fills the gap with zeros if these bytes are a b-tree page. True if it held anything else.
 /// `at_start`: this is the file's first page, which begins with the file header.
@@ -23,4 +23,4 @@ bool empty_gap(std::span<unsigned char> page, bool at_start);
 /// another kind of page may look like that of a b-tree page.
 void write_with_empty_gaps(sqlite3_file* database);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

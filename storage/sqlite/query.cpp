@@ -7,7 +7,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/io_timer.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 Query::~Query() {
   statement_.tryReset();
@@ -56,4 +56,4 @@ void Query::put(Blob value) {
   statement_.bindNoCopy(++bound_, value.bytes.data(), static_cast<int>(value.bytes.size()));
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -14,7 +14,7 @@ namespace SQLite {
 class Statement;
 }
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 class Database;
 
@@ -68,4 +68,4 @@ class Query {
   int bound_ = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -3,7 +3,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 constexpr const char* version_1 = R"sql(
@@ -198,10 +198,11 @@ std::int64_t number(Database& database, const char* sql) {
 }
 
 [[noreturn]] void refuse_foreign(Database& database) {
-  throw StorageError(Failure::other,
-                     database.file().string() +
-                         ": this is no Verbatim database; nothing was changed; choose another "
-                         "data folder or move the file away");
+  throw store::StorageError(
+      store::Failure::other,
+      database.file().string() +
+          ": this is no Verbatim database; nothing was changed; choose another "
+          "data folder or move the file away");
 }
 
 }  // namespace
@@ -214,17 +215,18 @@ int identify(Database& database) {
     if (owner == application_id) {
       const auto version = number(database, "PRAGMA user_version");
       if (version > static_cast<std::int64_t>(std::size(steps)))
-        throw StorageError(Failure::newer_schema,
-                           database.file().string() + ": written by a later version of Verbatim " +
-                               "(schema " + std::to_string(version) + ", this program knows " +
-                               std::to_string(std::size(steps)) +
-                               "); nothing was changed; run that version or a newer one");
+        throw store::StorageError(store::Failure::newer_schema,
+                                  database.file().string() +
+                                      ": written by a later version of Verbatim " + "(schema " +
+                                      std::to_string(version) + ", this program knows " +
+                                      std::to_string(std::size(steps)) +
+                                      "); nothing was changed; run that version or a newer one");
       return static_cast<int>(version);
     }
     if (owner != 0 || number(database, "SELECT count(*) FROM sqlite_master") != 0)
       refuse_foreign(database);
     return 0;
-  } catch (const StorageError& error) {
+  } catch (const store::StorageError& error) {
     constexpr int not_a_database = 26;
     if (error.native_code() == not_a_database) refuse_foreign(database);
     throw;
@@ -245,9 +247,10 @@ void migrate(Database& database, int version, std::span<const char* const> from_
 
 void require_current_schema(Database& database, int version) {
   if (version == static_cast<int>(std::size(steps))) return;
-  throw StorageError(Failure::other, database.file().string() +
-                                         ": older than this program; start the server or run "
-                                         "`verbatim recover` once to bring it up to date");
+  throw store::StorageError(store::Failure::other,
+                            database.file().string() +
+                                ": older than this program; start the server or run "
+                                "`verbatim recover` once to bring it up to date");
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

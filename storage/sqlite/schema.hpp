@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 class Database;
 
@@ -28,4 +28,4 @@ void migrate(Database& database, int version, std::span<const char* const> steps
 /// For read-only connections, which cannot migrate. Throws StorageError if the file is older.
 void require_current_schema(Database& database, int version);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -7,7 +7,7 @@
 
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
@@ -52,8 +52,8 @@ bool restores_pages(const fs::path& journal) {
 }
 
 [[noreturn]] void refuse(const fs::path& database, const char* state, const fs::path& log) {
-  throw StorageError(
-      Failure::corrupt,
+  throw store::StorageError(
+      store::Failure::corrupt,
       database.string() + ": " + state + ", but " + log.string() +
           " belongs to it and would be overwritten. Nothing was changed. Put the database back "
           "beside it; or restore a backup and move " +
@@ -67,11 +67,11 @@ void refuse_log_beside_link(const fs::path& link, const fs::path& file) {
     const fs::path log = beside(link, suffix);
     std::error_code ec;
     if (bytes_in(log) == 0 || fs::equivalent(log, beside(file, suffix), ec)) continue;
-    throw StorageError(Failure::corrupt,
-                       log.string() + ": is not read, because " + link.string() + " is a link to " +
-                           file.string() +
-                           ". Nothing was changed. If it belongs to that database, move it to " +
-                           beside(file, suffix).string() + "; otherwise move it away");
+    throw store::StorageError(
+        store::Failure::corrupt,
+        log.string() + ": is not read, because " + link.string() + " is a link to " +
+            file.string() + ". Nothing was changed. If it belongs to that database, move it to " +
+            beside(file, suffix).string() + "; otherwise move it away");
   }
 }
 
@@ -105,10 +105,11 @@ void require_database_of_log(const fs::path& database) {
     if (is_there(log)) refuse(file, "is missing", log);
     if (bytes_in(rollback) > 0) refuse(file, "is missing", rollback);
     if (file != database)
-      throw StorageError(Failure::not_found,
-                         database.string() + ": is a link to " + file.string() +
-                             ", which is not there; put that back (is its disk mounted?) or remove "
-                             "the link to start with an empty store");
+      throw store::StorageError(
+          store::Failure::not_found,
+          database.string() + ": is a link to " + file.string() +
+              ", which is not there; put that back (is its disk mounted?) or remove "
+              "the link to start with an empty store");
     return;
   }
   if (bytes_in(file) == 0) {
@@ -124,4 +125,4 @@ void require_header_of_log(const fs::path& database) {
     refuse(file, "has no header of a database", log);
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

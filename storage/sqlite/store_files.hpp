@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 /// The file that the name leads to, through links: SQLite keeps the other files beside that one.
 std::filesystem::path linked_file(const std::filesystem::path& database);
@@ -26,4 +26,4 @@ void require_database_of_log(const std::filesystem::path& database);
 /// the WAL.
 void require_header_of_log(const std::filesystem::path& database);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

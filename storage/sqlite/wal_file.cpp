@@ -12,7 +12,7 @@
 #include "storage/sqlite/files.hpp"
 #include "storage/sqlite/store_files.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 namespace {
 
 namespace fs = std::filesystem;
@@ -161,7 +161,7 @@ bool look_behind_bad_frame(LogFile& log, LogReport& report) {
 }
 
 void read_frames(LogFile& log, const std::optional<Index>& index, LogReport& report) {
-  report.state = LogState::whole;
+  report.state = store::LogState::whole;
   Checksum sum = log.seed();
   std::size_t frame = 0;
   bool synced_before = false;
@@ -179,9 +179,9 @@ void read_frames(LogFile& log, const std::optional<Index>& index, LogReport& rep
     report.frames_moved = index->moved;
   }
   if (synced_before || report.frames_by_index.value_or(0) > report.frames) {
-    report.state = LogState::damaged;
+    report.state = store::LogState::damaged;
   } else if (report.frames_behind > 0) {
-    report.state = LogState::cut_short;
+    report.state = store::LogState::cut_short;
   }
 }
 
@@ -238,11 +238,11 @@ constexpr const char* keep_a_copy =
     "; rows that were in the database before are kept. Copy all three files before the next start: "
     "the copy may show what else there was";
 
-LogFinding lost_log(const LogReport& report, const char* is_what) {
-  LogFinding finding;
+store::LogFinding lost_log(const LogReport& report, const char* is_what) {
+  store::LogFinding finding;
   finding.what = std::string(is_what) + " although the last program did not end in order";
   if (!report.frames_by_index) {
-    finding.lost = report.state == LogState::missing;
+    finding.lost = report.state == store::LogState::missing;
     finding.what +=
         finding.lost
             ? ": the rows that had not been moved into the database are lost"
@@ -259,8 +259,8 @@ LogFinding lost_log(const LogReport& report, const char* is_what) {
   return finding;
 }
 
-LogFinding unreadable_log(const LogReport& report) {
-  LogFinding finding;
+store::LogFinding unreadable_log(const LogReport& report) {
+  store::LogFinding finding;
   finding.what = "its header is damaged, so SQLite reads nothing from it";
   finding.lost = report.pages_not_in_database != 0;
   if (!report.pages_not_in_database) {
@@ -275,9 +275,9 @@ LogFinding unreadable_log(const LogReport& report) {
   return finding;
 }
 
-LogFinding cut_log(const LogReport& report) {
-  LogFinding finding;
-  finding.lost = report.state == LogState::damaged;
+store::LogFinding cut_log(const LogReport& report) {
+  store::LogFinding finding;
+  finding.lost = report.state == store::LogState::damaged;
   finding.what = "cut short after " + count_of(report.frames) +
                  ": the next one is damaged or missing, and " + count_of(report.frames_behind) +
                  " of the same log behind it cannot be used";
@@ -314,7 +314,7 @@ LogReport read_log(const fs::path& database) {
   std::error_code gone;
   const auto bytes = fs::file_size(file, gone);
   if (gone || bytes == 0) {
-    report.state = gone ? LogState::missing : LogState::empty;
+    report.state = gone ? store::LogState::missing : store::LogState::empty;
     take_index();
     return report;
   }
@@ -322,30 +322,32 @@ LogReport read_log(const fs::path& database) {
   if (log.has_valid_header()) {
     read_frames(log, index, report);
   } else if (bytes <= header_bytes) {
-    report.state = LogState::empty;  // its first header was not synced, so no frame was either
+    report.state =
+        store::LogState::empty;  // its first header was not synced, so no frame was either
   } else {
-    report.state = LogState::unreadable;
+    report.state = store::LogState::unreadable;
     report.pages_not_in_database = compare_with_database(log, database);
   }
   return report;
 }
 
-std::optional<LogFinding> judge_log(const fs::path& database, const LogReport& report, bool clean) {
-  LogFinding finding;
+std::optional<store::LogFinding> judge_log(const fs::path& database, const LogReport& report,
+                                           bool clean) {
+  store::LogFinding finding;
   switch (report.state) {
-    case LogState::whole:
+    case store::LogState::whole:
       return std::nullopt;
-    case LogState::missing:
-    case LogState::empty:
+    case store::LogState::missing:
+    case store::LogState::empty:
       if (clean || !report.expected) return std::nullopt;
-      finding =
-          lost_log(report, report.state == LogState::missing ? "it is missing" : "it is empty");
+      finding = lost_log(
+          report, report.state == store::LogState::missing ? "it is missing" : "it is empty");
       break;
-    case LogState::unreadable:
+    case store::LogState::unreadable:
       finding = unreadable_log(report);
       break;
-    case LogState::cut_short:
-    case LogState::damaged:
+    case store::LogState::cut_short:
+    case store::LogState::damaged:
       finding = cut_log(report);
       break;
   }
@@ -354,4 +356,4 @@ std::optional<LogFinding> judge_log(const fs::path& database, const LogReport& r
   return finding;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

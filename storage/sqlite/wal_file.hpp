@@ -25,10 +25,10 @@
 
 #include "storage/store/health.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite {
 
 struct LogReport {
-  LogState state = LogState::missing;
+  store::LogState state = store::LogState::missing;
   bool expected = false;          ///< the database uses a WAL; a backup does not
   std::size_t frames = 0;         ///< that SQLite reads: up to the last commit before a bad frame
   std::size_t frames_behind = 0;  ///< good ones with the same salts behind a bad one
@@ -49,7 +49,7 @@ LogReport read_log(const std::filesystem::path& database);
 
 /// nullopt if a kill, a power cut or an orderly end explains the WAL. `clean`: the database records
 /// that the last program ended in order.
-std::optional<LogFinding> judge_log(const std::filesystem::path& database, const LogReport& report,
-                                    bool clean);
+std::optional<store::LogFinding> judge_log(const std::filesystem::path& database,
+                                           const LogReport& report, bool clean);
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite

@@ -13,7 +13,7 @@
 
 #include "base/assert.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 template <class Work>
 class FairQueue {
@@ -58,4 +58,4 @@ class FairQueue {
   std::unordered_map<std::string, typename std::list<Line>::iterator> lines_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

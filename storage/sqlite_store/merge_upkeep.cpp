@@ -5,7 +5,7 @@
 
 #include "storage/rows/merges.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 namespace {
 
@@ -16,27 +16,29 @@ constexpr std::size_t attempts_at_a_look = 16;
 
 }  // namespace
 
-void write_down_merge(session::AttemptId attempt, ReaderThread& merger, SqliteJournal& journal,
-                      const std::string& share, std::function<void()> then) {
-  const auto read = [attempt](TranscriptStore& store) { return store.merge_news(attempt); };
-  merger.run({"merge of copies", share}, read,
-             [&journal, then = std::move(then)](StoreResult<std::optional<MergeNews>> found) {
-               if (!found || !*found) return then();
-               journal.execute(
-                   [news = **std::move(found)](Database& database) { note_merge(database, news); },
-                   [then](const StorageError*) { then(); });
-             });
+void write_down_merge(transcript::AttemptId attempt, ReaderThread& merger,
+                      journal::SqliteJournal& journal, const std::string& share,
+                      std::function<void()> then) {
+  const auto read = [attempt](rows::TranscriptStore& store) { return store.merge_news(attempt); };
+  merger.run(
+      {"merge of copies", share}, read,
+      [&journal, then = std::move(then)](store::StoreResult<std::optional<rows::MergeNews>> found) {
+        if (!found || !*found) return then();
+        journal.execute([news = **std::move(found)](
+                            sqlite::Database& database) { rows::note_merge(database, news); },
+                        [then](const store::StorageError*) { then(); });
+      });
 }
 
 void MergeUpkeep::search() {
-  const auto read = [lane = lane_](TranscriptStore& store) {
-    return attempts_to_merge(store.database(), lane, attempts_at_a_look);
+  const auto read = [lane = lane_](rows::TranscriptStore& store) {
+    return rows::attempts_to_merge(store.database(), lane, attempts_at_a_look);
   };
   merger_.run({"copies to merge"}, read,
-              [this](StoreResult<Attempts> found) { take(std::move(found)); });
+              [this](store::StoreResult<Attempts> found) { take(std::move(found)); });
 }
 
-void MergeUpkeep::take(StoreResult<Attempts> found) {
+void MergeUpkeep::take(store::StoreResult<Attempts> found) {
   if (!found && !troubled_) log_.error("merge.postponed", {{"why", found.error().what()}});
   troubled_ = !found;
   const Attempts before = std::exchange(attempts_, found ? *std::move(found) : Attempts());
@@ -57,4 +59,4 @@ void MergeUpkeep::merge_next() {
   merger_.run_at(ReaderThread::Clock::now() + pause, [this] { search(); });
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

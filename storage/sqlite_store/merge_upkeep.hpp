@@ -12,7 +12,7 @@
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/sqlite_store/reader_thread.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 /// Merges an attempt's copies and stores the result if it is not stored yet. A result that another
 /// caller stored meanwhile is not stored again. On an error of store or journal nothing is stored,
@@ -22,8 +22,9 @@ namespace verbatim::storage {
 /// `journal`: writes the result.
 /// `share`: owner of the work in the merger's queue.
 /// `then`: called at the end in any case, on the merger's or the journal's thread.
-void write_down_merge(session::AttemptId attempt, ReaderThread& merger, SqliteJournal& journal,
-                      const std::string& share, std::function<void()> then);
+void write_down_merge(transcript::AttemptId attempt, ReaderThread& merger,
+                      journal::SqliteJournal& journal, const std::string& share,
+                      std::function<void()> then);
 
 /// Merges the marked attempts of one lane. An attempt is marked when it ends, or if a process died
 /// between a post and its merge. Searches a few times a second; a failure is logged once and
@@ -33,7 +34,8 @@ void write_down_merge(session::AttemptId attempt, ReaderThread& merger, SqliteJo
 class MergeUpkeep {
  public:
   /// All references must outlive the threads' last step.
-  MergeUpkeep(MergeLane lane, ReaderThread& merger, SqliteJournal& journal, Log& log)
+  MergeUpkeep(store::MergeLane lane, ReaderThread& merger, journal::SqliteJournal& journal,
+              Log& log)
       : lane_(lane), merger_(merger), journal_(journal), log_(log) {}
 
   void start() { search(); }
@@ -41,15 +43,15 @@ class MergeUpkeep {
   void stop() { stopping_.store(true); }
 
  private:
-  using Attempts = std::vector<session::AttemptId>;
+  using Attempts = std::vector<transcript::AttemptId>;
 
   void search();
-  void take(StoreResult<Attempts> found);
+  void take(store::StoreResult<Attempts> found);
   void merge_next();
 
-  const MergeLane lane_;
+  const store::MergeLane lane_;
   ReaderThread& merger_;
-  SqliteJournal& journal_;
+  journal::SqliteJournal& journal_;
   Log& log_;
   std::atomic<bool> stopping_{false};
   Attempts attempts_;
@@ -58,4 +60,4 @@ class MergeUpkeep {
   bool stuck_ = false;     ///< the store cannot be read or written now
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

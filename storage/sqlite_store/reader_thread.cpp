@@ -2,7 +2,7 @@
 
 #include "base/thread_name.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 ReaderThread::ReaderThread(const std::filesystem::path& file)
     : store_(file), thread_([this] { work(); }) {}
@@ -73,13 +73,13 @@ void ReaderThread::open_anew_if_asked() {
   if (!open_anew_.exchange(false)) return;
   try {
     store_.open_anew();
-  } catch (const StorageError&) {
+  } catch (const store::StorageError&) {
     open_anew_.store(true);  // the next read tries again
   }
 }
 
-StorageError ReaderThread::too_long(const std::string& what) {
-  return {Failure::busy,
+store::StorageError ReaderThread::too_long(const std::string& what) {
+  return {store::Failure::busy,
           what +
               ": broken off after journal.read_max, because the write-ahead log is larger than "
               "journal.log_bytes_max; ask for less, or later"};
@@ -98,4 +98,4 @@ bool ReaderThread::break_off_if_begun_before(Clock::time_point time) {
   return true;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

@@ -21,7 +21,7 @@
 #include "storage/sqlite_store/fair_queue.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 class ReaderThread {
  public:
@@ -40,12 +40,12 @@ class ReaderThread {
 
   /// The type that `Read` returns for a store.
   template <class Read>
-  using Found = std::invoke_result_t<Read&, TranscriptStore&>;
+  using Found = std::invoke_result_t<Read&, rows::TranscriptStore&>;
 
   /// Runs `read(store)` and then `done(result)` on the thread. A StorageError that `read` throws is
   /// the result.
   template <class Read>
-  void run(ReadLabel label, Read read, Done<Found<Read>> done) {
+  void run(store::ReadLabel label, Read read, store::Done<Found<Read>> done) {
     push(label.share, [this, what = label.what, read = std::move(read),
                        done = std::move(done)]() mutable { perform(what, read, done); });
   }
@@ -73,14 +73,14 @@ class ReaderThread {
   class Reading;
 
   template <class Read>
-  void perform(const char* what, Read& read, Done<Found<Read>>& done);
+  void perform(const char* what, Read& read, store::Done<Found<Read>>& done);
   void push(const std::string& share, std::function<void()> work);
   std::function<void()> next();
   void work();
   void open_anew_if_asked();
-  static StorageError too_long(const std::string& what);
+  static store::StorageError too_long(const std::string& what);
 
-  TranscriptStore store_;
+  rows::TranscriptStore store_;
   FairQueue<std::function<void()>> waiting_;
   std::atomic<bool> open_anew_{false};
 
@@ -125,8 +125,8 @@ class ReaderThread::Reading {
 };
 
 template <class Read>
-void ReaderThread::perform(const char* what, Read& read, Done<Found<Read>>& done) {
-  using Result = StoreResult<Found<Read>>;
+void ReaderThread::perform(const char* what, Read& read, store::Done<Found<Read>>& done) {
+  using Result = store::StoreResult<Found<Read>>;
   const Reading now(*this, what);
   const auto found = [&]() -> Result {
     try {
@@ -136,11 +136,11 @@ void ReaderThread::perform(const char* what, Read& read, Done<Found<Read>>& done
       } else {
         return Result(tl::in_place, read(store_));
       }
-    } catch (const StorageError& error) {
+    } catch (const store::StorageError& error) {
       return tl::unexpected(now.was_broken_off() ? too_long(what) : error);
     }
   };
   done(found());
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

@@ -12,32 +12,33 @@
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/store/outbox_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
-class SqliteOutbox final : public Outbox {
+class SqliteOutbox final : public store::Outbox {
  public:
   /// `journal` must outlive it. The file is opened later, by the first read.
-  SqliteOutbox(std::filesystem::path file, SqliteJournal& journal, std::string target);
+  SqliteOutbox(std::filesystem::path file, journal::SqliteJournal& journal, std::string target);
   ~SqliteOutbox() override;
 
   bool ready() override;
-  void next(std::int64_t after, Done<NextMessage> done) override;
-  void count(std::int64_t after, unsigned wanted, Done<Backlog> done) override;
-  void read_subject(const Message& message, Done<std::optional<MessageSubject>> done) override;
-  void begin_try(std::int64_t message, Done<> done) override;
-  void end_try(std::int64_t message, TryOutcome outcome, std::vector<std::string> targets,
-               Done<> done) override;
+  void next(std::int64_t after, store::Done<store::NextMessage> done) override;
+  void count(std::int64_t after, unsigned wanted, store::Done<store::Backlog> done) override;
+  void read_subject(const store::Message& message,
+                    store::Done<std::optional<store::MessageSubject>> done) override;
+  void begin_try(std::int64_t message, store::Done<> done) override;
+  void end_try(std::int64_t message, store::TryOutcome outcome, std::vector<std::string> targets,
+               store::Done<> done) override;
 
  private:
   struct Connections;
 
   template <class T, class Read>
-  void read(const Read& read, const Done<T>& done);
+  void read(const Read& read, const store::Done<T>& done);
 
   const std::filesystem::path file_;
-  SqliteJournal& journal_;
+  journal::SqliteJournal& journal_;
   const std::string target_;
   std::unique_ptr<Connections> connections_;  ///< null before the first read
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

@@ -17,7 +17,7 @@
 #include "storage/sqlite_store/change.hpp"
 #include "storage/sqlite_store/sqlite_outbox.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 namespace {
 
@@ -26,17 +26,17 @@ constexpr const char* suspended_read = "a suspended session";
 
 }  // namespace
 
-SqliteStore::SqliteStore(SqliteStoreOptions options, JournalListener& listener, Log& log)
+SqliteStore::SqliteStore(SqliteStoreOptions options, store::JournalListener& listener, Log& log)
     : file_(options.journal.file),
       spill_folder_(std::move(options.spill_folder)),
-      journal_(std::make_unique<SqliteJournal>(std::move(options.journal), listener)),
+      journal_(std::make_unique<journal::SqliteJournal>(std::move(options.journal), listener)),
       reader_(file_),
       admission_(file_),
-      quick_(MergeLane::quick, file_, {options.merged_bytes_max / 4, "merger"}),
-      slow_(MergeLane::slow, file_,
+      quick_(store::MergeLane::quick, file_, {options.merged_bytes_max / 4, "merger"}),
+      slow_(store::MergeLane::slow, file_,
             {options.merged_bytes_max - options.merged_bytes_max / 4, "merger-slow"}),
-      quick_upkeep_(MergeLane::quick, quick_.reader, *journal_, log),
-      slow_upkeep_(MergeLane::slow, slow_.reader, *journal_, log) {
+      quick_upkeep_(store::MergeLane::quick, quick_.reader, *journal_, log),
+      slow_upkeep_(store::MergeLane::slow, slow_.reader, *journal_, log) {
   quick_upkeep_.start();
   slow_upkeep_.start();
 }
@@ -62,15 +62,15 @@ bool SqliteStore::shut_down(std::chrono::milliseconds at_most) {
 
 /// Reads something of a session: on a thread that merges, if writers have posted copies.
 template <class Read>
-void SqliteStore::read_merged(const std::string& id, const ReadLabel& label, Read read,
-                              Done<ReaderThread::Found<Read>> done) {
-  using Quick = std::variant<ReaderThread::Found<Read>, MergeLane>;
-  const auto unless_copied = [id, read](TranscriptStore& store) -> Quick {
-    if (const auto copied = merge_lane(store.database(), id)) return *copied;
+void SqliteStore::read_merged(const std::string& id, const store::ReadLabel& label, Read read,
+                              store::Done<ReaderThread::Found<Read>> done) {
+  using Quick = std::variant<ReaderThread::Found<Read>, store::MergeLane>;
+  const auto unless_copied = [id, read](rows::TranscriptStore& store) -> Quick {
+    if (const auto copied = rows::merge_lane(store.database(), id)) return *copied;
     return Quick(std::in_place_index<0>, read(store));
   };
   reader_.run(label, unless_copied,
-              [this, label, read, done = std::move(done)](StoreResult<Quick> quick) {
+              [this, label, read, done = std::move(done)](store::StoreResult<Quick> quick) {
                 if (!quick) return done(tl::unexpected(std::move(quick).error()));
                 if (const auto* const copied = std::get_if<1>(&*quick))
                   return lane(*copied).reader.run(label, read, done);
@@ -80,59 +80,63 @@ void SqliteStore::read_merged(const std::string& id, const ReadLabel& label, Rea
 
 // --- SessionStore -------------------------------------------------------------------------------
 
-void SqliteStore::list_sessions(SessionFilter filter, ReadLabel label, Done<SessionPage> done) {
-  const auto read = [filter = std::move(filter)](TranscriptStore& store) {
+void SqliteStore::list_sessions(store::SessionFilter filter, store::ReadLabel label,
+                                store::Done<store::SessionPage> done) {
+  const auto read = [filter = std::move(filter)](rows::TranscriptStore& store) {
     return store.list(filter);
   };
   reader_.run(std::move(label), read, std::move(done));
 }
 
-void SqliteStore::find_session(std::string id, ReadLabel label,
-                               Done<std::optional<SessionSummary>> done) {
-  const auto read = [id](TranscriptStore& store) { return store.session(id); };
+void SqliteStore::find_session(std::string id, store::ReadLabel label,
+                               store::Done<std::optional<store::SessionSummary>> done) {
+  const auto read = [id](rows::TranscriptStore& store) { return store.session(id); };
   read_merged(id, label, read, std::move(done));
 }
 
-void SqliteStore::find_owner(std::string id, ReadLabel label,
-                             Done<std::optional<std::string>> done) {
-  const auto read = [id = std::move(id)](TranscriptStore& store) { return store.owner_of(id); };
+void SqliteStore::find_owner(std::string id, store::ReadLabel label,
+                             store::Done<std::optional<std::string>> done) {
+  const auto read = [id = std::move(id)](rows::TranscriptStore& store) {
+    return store.owner_of(id);
+  };
   reader_.run(std::move(label), read, std::move(done));
 }
 
-void SqliteStore::read_transcripts(TranscriptRequest request, ReadLabel label,
-                                   Done<std::optional<TranscriptViews>> done) {
-  const auto read = [request](TranscriptStore& store) { return store.read(request); };
+void SqliteStore::read_transcripts(store::TranscriptRequest request, store::ReadLabel label,
+                                   store::Done<std::optional<store::TranscriptViews>> done) {
+  const auto read = [request](rows::TranscriptStore& store) { return store.read(request); };
   read_merged(request.session_id, label, read, std::move(done));
 }
 
-void SqliteStore::sessions_ended_before(TimeMs time, std::size_t limit, ReadLabel label,
-                                        Done<std::vector<std::string>> done) {
-  const auto read = [time, limit](TranscriptStore& store) {
+void SqliteStore::sessions_ended_before(TimeMs time, std::size_t limit, store::ReadLabel label,
+                                        store::Done<std::vector<std::string>> done) {
+  const auto read = [time, limit](rows::TranscriptStore& store) {
     return store.ended_before(time, limit);
   };
   reader_.run(std::move(label), read, std::move(done));
 }
 
-void SqliteStore::create_session(NewSession asked, Done<MadeSession> done) {
-  const auto work = [asked = std::move(asked)](Database& database) {
-    return storage::create_session(database, asked);
+void SqliteStore::create_session(store::NewSession asked, store::Done<store::MadeSession> done) {
+  const auto work = [asked = std::move(asked)](sqlite::Database& database) {
+    return rows::create_session(database, asked);
   };
   change(*journal_, work, std::move(done));
 }
 
-void SqliteStore::patch_metadata(std::string id, MetadataPatch patch, std::size_t bytes_max,
-                                 Done<> done) {
-  const auto work = [id = std::move(id), patch = std::move(patch), bytes_max](Database& database) {
-    storage::patch_metadata(database, id, patch, bytes_max);
+void SqliteStore::patch_metadata(std::string id, store::MetadataPatch patch, std::size_t bytes_max,
+                                 store::Done<> done) {
+  const auto work = [id = std::move(id), patch = std::move(patch),
+                     bytes_max](sqlite::Database& database) {
+    rows::patch_metadata(database, id, patch, bytes_max);
   };
   change(*journal_, work, std::move(done));
 }
 
-void SqliteStore::erase_session(std::string id, TokenClock clock, Done<bool> done) {
-  const auto work = [id = std::move(id), clock](Database& database) {
-    const bool erased = storage::erase_session(database, id);
+void SqliteStore::erase_session(std::string id, store::TokenClock clock, store::Done<bool> done) {
+  const auto work = [id = std::move(id), clock](sqlite::Database& database) {
+    const bool erased = rows::erase_session(database, id);
     // Expired tokens that were valid for this session alone.
-    if (erased) prune_client_tokens(database, clock.now, clock.window_ms);
+    if (erased) rows::prune_client_tokens(database, clock.now, clock.window_ms);
     return erased;
   };
   change(*journal_, work, std::move(done));
@@ -140,154 +144,163 @@ void SqliteStore::erase_session(std::string id, TokenClock clock, Done<bool> don
 
 // --- CopyStore ----------------------------------------------------------------------------------
 
-void SqliteStore::compute(MergeLane lane, ReadLabel label, std::function<void()> work) {
-  const auto read = [work = std::move(work)](TranscriptStore&) { work(); };
-  this->lane(lane).reader.run(std::move(label), read, [](StoreResult<>) {});
+void SqliteStore::compute(store::MergeLane lane, store::ReadLabel label,
+                          std::function<void()> work) {
+  const auto read = [work = std::move(work)](rows::TranscriptStore&) { work(); };
+  this->lane(lane).reader.run(std::move(label), read, [](store::StoreResult<>) {});
 }
 
-void SqliteStore::keep_copy(PostedCopy posted, Done<KeptCopy> done) {
-  const auto shared = std::make_shared<const PostedCopy>(std::move(posted));
-  const auto work = [shared](Database& database) { return storage::keep_copy(database, *shared); };
+void SqliteStore::keep_copy(store::PostedCopy posted, store::Done<store::KeptCopy> done) {
+  const auto shared = std::make_shared<const store::PostedCopy>(std::move(posted));
+  const auto work = [shared](sqlite::Database& database) {
+    return rows::keep_copy(database, *shared);
+  };
   change(*journal_, work, std::move(done));
 }
 
 /// If the outcome cannot be stored, the copy is kept all the same, and the merge is made later.
-void SqliteStore::merge_copy(KeptCopy kept, std::string session_id, ReadLabel label,
-                             Done<std::optional<PostOutcome>> done) {
-  ReaderThread& merger = lane(kept.merges_slowly ? MergeLane::slow : MergeLane::quick).reader;
-  const auto read = [kept, session_id = std::move(session_id)](TranscriptStore& store) {
+void SqliteStore::merge_copy(store::KeptCopy kept, std::string session_id, store::ReadLabel label,
+                             store::Done<std::optional<store::PostOutcome>> done) {
+  ReaderThread& merger =
+      lane(kept.merges_slowly ? store::MergeLane::slow : store::MergeLane::quick).reader;
+  const auto read = [kept, session_id = std::move(session_id)](rows::TranscriptStore& store) {
     return store.outcome_of(kept, session_id);
   };
-  merger.run(label, read,
-             [this, &merger, attempt = kept.attempt, share = label.share,
-              done = std::move(done)](StoreResult<std::optional<PostOutcome>> outcome) {
-               if (!outcome || !*outcome) return done(std::move(outcome));
-               write_down_merge(attempt, merger, *journal_, share,
-                                [outcome, done] { done(outcome); });
-             });
+  merger.run(
+      label, read,
+      [this, &merger, attempt = kept.attempt, share = label.share,
+       done = std::move(done)](store::StoreResult<std::optional<store::PostOutcome>> outcome) {
+        if (!outcome || !*outcome) return done(std::move(outcome));
+        write_down_merge(attempt, merger, *journal_, share, [outcome, done] { done(outcome); });
+      });
 }
 
 // --- TokenStore ---------------------------------------------------------------------------------
 
-void SqliteStore::read_standing(TokenUse use, TokenClock clock, ReadLabel label,
-                                Done<TokenStanding> done) {
-  const auto read = [use = std::move(use), clock](TranscriptStore& store) {
-    return token_standing(store.database(), use, clock.now, clock.window_ms);
+void SqliteStore::read_standing(store::TokenUse use, store::TokenClock clock,
+                                store::ReadLabel label, store::Done<store::TokenStanding> done) {
+  const auto read = [use = std::move(use), clock](rows::TranscriptStore& store) {
+    return rows::token_standing(store.database(), use, clock.now, clock.window_ms);
   };
   reader_.run(std::move(label), read, std::move(done));
 }
 
-void SqliteStore::list_tokens(TokenFilter filter, TokenClock clock, ReadLabel label,
-                              Done<TokenPage> done) {
-  const auto read = [filter = std::move(filter), clock](TranscriptStore& store) {
-    return list_client_tokens(store.database(), filter, clock.now, clock.window_ms);
+void SqliteStore::list_tokens(store::TokenFilter filter, store::TokenClock clock,
+                              store::ReadLabel label, store::Done<store::TokenPage> done) {
+  const auto read = [filter = std::move(filter), clock](rows::TranscriptStore& store) {
+    return rows::list_client_tokens(store.database(), filter, clock.now, clock.window_ms);
   };
   reader_.run(std::move(label), read, std::move(done));
 }
 
-void SqliteStore::save_token(ClientToken token, TokenClock clock, Done<> done) {
-  const auto work = [token = std::move(token), clock](Database& database) {
-    prune_client_tokens(database, clock.now, clock.window_ms);
-    save_client_token(database, token);
+void SqliteStore::save_token(store::ClientToken token, store::TokenClock clock,
+                             store::Done<> done) {
+  const auto work = [token = std::move(token), clock](sqlite::Database& database) {
+    rows::prune_client_tokens(database, clock.now, clock.window_ms);
+    rows::save_client_token(database, token);
   };
   change(*journal_, work, std::move(done));
 }
 
-void SqliteStore::revoke_token(std::string id, TimeMs now, Done<bool> done) {
-  const auto work = [id = std::move(id), now](Database& database) {
-    return revoke_client_token(database, id, now);
+void SqliteStore::revoke_token(std::string id, TimeMs now, store::Done<bool> done) {
+  const auto work = [id = std::move(id), now](sqlite::Database& database) {
+    return rows::revoke_client_token(database, id, now);
   };
   change(*journal_, work, std::move(done));
 }
 
 void SqliteStore::revoke_tokens_of_other_keys(std::vector<std::string> keys, TimeMs now,
-                                              Done<std::vector<std::string>> done) {
-  const auto work = [keys = std::move(keys), now](Database& database) {
-    return storage::revoke_tokens_of_other_keys(database, keys, now);
+                                              store::Done<std::vector<std::string>> done) {
+  const auto work = [keys = std::move(keys), now](sqlite::Database& database) {
+    return rows::revoke_tokens_of_other_keys(database, keys, now);
   };
   change(*journal_, work, std::move(done));
 }
 
 // --- AdmissionStore -----------------------------------------------------------------------------
 
-void SqliteStore::judge_token(TokenUse use, TokenClock clock, Done<TokenStanding> done) {
-  const auto read = [use = std::move(use), clock](TranscriptStore& store) {
-    return token_standing(store.database(), use, clock.now, clock.window_ms);
+void SqliteStore::judge_token(store::TokenUse use, store::TokenClock clock,
+                              store::Done<store::TokenStanding> done) {
+  const auto read = [use = std::move(use), clock](rows::TranscriptStore& store) {
+    return rows::token_standing(store.database(), use, clock.now, clock.window_ms);
   };
   admission_.run({tokens_read}, read, std::move(done));
 }
 
-void SqliteStore::read_usage(std::string user, TimeMs from, TimeMs to, Done<session::Usage> done) {
-  const auto read = [user = std::move(user), from, to](TranscriptStore& store) {
+void SqliteStore::read_usage(std::string user, TimeMs from, TimeMs to,
+                             store::Done<transcript::Usage> done) {
+  const auto read = [user = std::move(user), from, to](rows::TranscriptStore& store) {
     return store.used_by(user, from, to);
   };
   admission_.run({"a user's usage"}, read, std::move(done));
 }
 
-void SqliteStore::note_token_use(std::string token_id, std::string session_id, Done<> done) {
+void SqliteStore::note_token_use(std::string token_id, std::string session_id, store::Done<> done) {
   const auto work = [token_id = std::move(token_id),
-                     session_id = std::move(session_id)](Database& database) {
-    storage::note_token_use(database, token_id, session_id);
+                     session_id = std::move(session_id)](sqlite::Database& database) {
+    rows::note_token_use(database, token_id, session_id);
   };
   change(*journal_, work, std::move(done));
 }
 
-void SqliteStore::open_attempt(AttemptSpec spec, Done<OpenedAttempt> done) {
-  journal_->open_attempt(std::move(spec), [done = std::move(done)](const OpenedAttempt& opened,
-                                                                   const StorageError* error) {
-    done(error ? StoreResult<OpenedAttempt>(tl::unexpect, *error) : opened);
-  });
+void SqliteStore::open_attempt(store::AttemptSpec spec, store::Done<store::OpenedAttempt> done) {
+  journal_->open_attempt(
+      std::move(spec), [done = std::move(done)](const store::OpenedAttempt& opened,
+                                                const store::StorageError* error) {
+        done(error ? store::StoreResult<store::OpenedAttempt>(tl::unexpect, *error) : opened);
+      });
 }
 
-std::unique_ptr<session::Spill> SqliteStore::new_spill() {
-  return std::make_unique<SpillFile>(spill_folder_);
+std::unique_ptr<transcript::Spill> SqliteStore::new_spill() {
+  return std::make_unique<journal::SpillFile>(spill_folder_);
 }
 
 // --- SuspendedStore -----------------------------------------------------------------------------
 
-void SqliteStore::resume_attempt(ResumeRequest request, Done<std::optional<ResumedAttempt>> done) {
+void SqliteStore::resume_attempt(store::ResumeRequest request,
+                                 store::Done<std::optional<store::ResumedAttempt>> done) {
   // Shared, because a transcript cannot be copied.
-  using Found = std::shared_ptr<ResumedAttempt>;
-  const auto read = [this, request = std::move(request)](TranscriptStore& store) -> Found {
+  using Found = std::shared_ptr<store::ResumedAttempt>;
+  const auto read = [this, request = std::move(request)](rows::TranscriptStore& store) -> Found {
     auto found = store.suspended(request.session_id);
     if (!found || found->user != request.user || found->suspended_at <= request.suspended_after)
       return nullptr;
-    auto resumed = std::make_shared<ResumedAttempt>();
+    auto resumed = std::make_shared<store::ResumedAttempt>();
     resumed->opened.attempt = found->attempt;
     resumed->opened.number = found->number;
     resumed->transcript = store.folded(found->attempt, new_spill(), request.items_in_memory);
     resumed->settings_json = std::move(found->settings_json);
     return resumed;
   };
-  const auto resume = [this, done = std::move(done)](StoreResult<Found> found) {
+  const auto resume = [this, done = std::move(done)](store::StoreResult<Found> found) {
     if (!found) return done(tl::unexpected(std::move(found).error()));
-    if (!*found) return done(std::optional<ResumedAttempt>());
-    const auto work = [attempt = (*found)->opened.attempt](Database& database) {
-      storage::resume_attempt(database, attempt);
+    if (!*found) return done(std::optional<store::ResumedAttempt>());
+    const auto work = [attempt = (*found)->opened.attempt](sqlite::Database& database) {
+      rows::resume_attempt(database, attempt);
     };
-    change(*journal_, work, [resumed = *found, done](StoreResult<> outcome) {
+    change(*journal_, work, [resumed = *found, done](store::StoreResult<> outcome) {
       if (!outcome) return done(tl::unexpected(std::move(outcome).error()));
-      done(std::optional<ResumedAttempt>(std::move(*resumed)));
+      done(std::optional<store::ResumedAttempt>(std::move(*resumed)));
     });
   };
   admission_.run({suspended_read}, read, resume);
 }
 
 void SqliteStore::suspended_before(TimeMs time, std::size_t limit,
-                                   Done<std::vector<SuspendedAttempt>> done) {
-  const auto read = [time, limit](TranscriptStore& store) {
+                                   store::Done<std::vector<store::SuspendedAttempt>> done) {
+  const auto read = [time, limit](rows::TranscriptStore& store) {
     return store.suspended_before(time, limit);
   };
   admission_.run({suspended_read}, read, std::move(done));
 }
 
-void SqliteStore::ending_of(session::AttemptId attempt, session::CloseReason reason, TimeMs at,
-                            Done<session::Ending> done) {
-  const auto read = [attempt, reason, at](TranscriptStore& store) {
-    session::Transcript transcript = store.folded(attempt);
-    session::Ending ending;
+void SqliteStore::ending_of(transcript::AttemptId attempt, transcript::CloseReason reason,
+                            TimeMs at, store::Done<transcript::Ending> done) {
+  const auto read = [attempt, reason, at](rows::TranscriptStore& store) {
+    transcript::Transcript transcript = store.folded(attempt);
+    transcript::Ending ending;
     ending.reason = reason;
-    ending.transcript = session::finalise(transcript, at);
+    ending.transcript = transcript::finalise(transcript, at);
     ending.ended_at = transcript.latest();
     return ending;
   };
@@ -296,18 +309,19 @@ void SqliteStore::ending_of(session::AttemptId attempt, session::CloseReason rea
 
 // --- TailStore ----------------------------------------------------------------------------------
 
-void SqliteStore::start_tail(TailRequest request, ReadLabel label,
-                             Done<std::optional<TailStart>> done) {
-  const auto read = [request](TranscriptStore& store) {
-    return storage::start_tail(store.database(), request.session_id, request.attempt, request.seen);
+void SqliteStore::start_tail(store::TailRequest request, store::ReadLabel label,
+                             store::Done<std::optional<store::TailStart>> done) {
+  const auto read = [request](rows::TranscriptStore& store) {
+    return rows::start_tail(store.database(), request.session_id, request.attempt, request.seen);
   };
   read_merged(request.session_id, label, read, std::move(done));
 }
 
-void SqliteStore::look(MergeLane lane, std::vector<TailWanted> wanted, Done<TailLook> done) {
+void SqliteStore::look(store::MergeLane lane, std::vector<store::TailWanted> wanted,
+                       store::Done<store::TailLook> done) {
   Lane& own = this->lane(lane);
-  const auto read = [&tail = own.tail, wanted = std::move(wanted)](TranscriptStore& store) {
-    TailLook look{tail.look(store.database(), wanted), {}};
+  const auto read = [&tail = own.tail, wanted = std::move(wanted)](rows::TranscriptStore& store) {
+    store::TailLook look{tail.look(store.database(), wanted), {}};
     look.slow = tail.take_slow();
     return look;
   };
@@ -316,12 +330,12 @@ void SqliteStore::look(MergeLane lane, std::vector<TailWanted> wanted, Done<Tail
 
 // --- OutboxStore --------------------------------------------------------------------------------
 
-void SqliteStore::want_messages(unsigned kinds, Done<> done) {
-  const auto work = [kinds](Database& database) { storage::want_messages(database, kinds); };
+void SqliteStore::want_messages(unsigned kinds, store::Done<> done) {
+  const auto work = [kinds](sqlite::Database& database) { rows::want_messages(database, kinds); };
   change(*journal_, work, std::move(done));
 }
 
-std::unique_ptr<Outbox> SqliteStore::open_outbox(std::string target) {
+std::unique_ptr<store::Outbox> SqliteStore::open_outbox(std::string target) {
   return std::make_unique<SqliteOutbox>(file_, *journal_, std::move(target));
 }
 
@@ -329,8 +343,8 @@ std::unique_ptr<Outbox> SqliteStore::open_outbox(std::string target) {
 
 std::string SqliteStore::log_readers() const {
   std::string names;
-  for (const LogReader& one : readers_of_log(file_)) {
-    std::string name = in_words(one);
+  for (const sqlite::LogReader& one : sqlite::readers_of_log(file_)) {
+    std::string name = sqlite::in_words(one);
     if (one.process == ::getpid()) {
       std::string reads;
       for (const ReaderThread* const reader : readers())
@@ -350,8 +364,8 @@ std::size_t SqliteStore::break_off_reads(Time begun_before) {
   return broken_off;
 }
 
-void SqliteStore::prove_writable(Done<> done) {
-  change(*journal_, storage::prove_writable, std::move(done));
+void SqliteStore::prove_writable(store::Done<> done) {
+  change(*journal_, rows::prove_writable, std::move(done));
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

@@ -20,103 +20,109 @@
 #include "storage/sqlite_store/reader_thread.hpp"
 #include "storage/store/store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::sqlite_store {
 
 struct SqliteStoreOptions {
-  JournalOptions journal;
+  journal::JournalOptions journal;
   std::size_t merged_bytes_max = 0;    ///< bytes of copies whose merge is cached
   std::filesystem::path spill_folder;  ///< where long conversations keep older items
 };
 
-class SqliteStore final : public Store {
+class SqliteStore final : public store::Store {
  public:
   /// Opens the file, which recovery has seen (storage/maintenance/recovery.hpp), and starts the
   /// threads. Throws StorageError. `listener` and `log` must outlive it.
-  SqliteStore(SqliteStoreOptions options, JournalListener& listener, Log& log);
+  SqliteStore(SqliteStoreOptions options, store::JournalListener& listener, Log& log);
   ~SqliteStore() override;
 
   /// Any thread: opens the file again for all reads. Call it if it was opened on a full disk.
   void open_anew();
 
-  session::Journal& journal() override { return *journal_; }
+  transcript::Journal& journal() override { return *journal_; }
   bool shut_down(std::chrono::milliseconds at_most) override;
 
   // SessionStore
-  void list_sessions(SessionFilter filter, ReadLabel label, Done<SessionPage> done) override;
-  void find_session(std::string id, ReadLabel label,
-                    Done<std::optional<SessionSummary>> done) override;
-  void find_owner(std::string id, ReadLabel label, Done<std::optional<std::string>> done) override;
-  void read_transcripts(TranscriptRequest request, ReadLabel label,
-                        Done<std::optional<TranscriptViews>> done) override;
-  void sessions_ended_before(TimeMs time, std::size_t limit, ReadLabel label,
-                             Done<std::vector<std::string>> done) override;
-  void create_session(NewSession asked, Done<MadeSession> done) override;
-  void patch_metadata(std::string id, MetadataPatch patch, std::size_t bytes_max,
-                      Done<> done) override;
-  void erase_session(std::string id, TokenClock clock, Done<bool> done) override;
+  void list_sessions(store::SessionFilter filter, store::ReadLabel label,
+                     store::Done<store::SessionPage> done) override;
+  void find_session(std::string id, store::ReadLabel label,
+                    store::Done<std::optional<store::SessionSummary>> done) override;
+  void find_owner(std::string id, store::ReadLabel label,
+                  store::Done<std::optional<std::string>> done) override;
+  void read_transcripts(store::TranscriptRequest request, store::ReadLabel label,
+                        store::Done<std::optional<store::TranscriptViews>> done) override;
+  void sessions_ended_before(TimeMs time, std::size_t limit, store::ReadLabel label,
+                             store::Done<std::vector<std::string>> done) override;
+  void create_session(store::NewSession asked, store::Done<store::MadeSession> done) override;
+  void patch_metadata(std::string id, store::MetadataPatch patch, std::size_t bytes_max,
+                      store::Done<> done) override;
+  void erase_session(std::string id, store::TokenClock clock, store::Done<bool> done) override;
 
   // CopyStore
-  void compute(MergeLane lane, ReadLabel label, std::function<void()> work) override;
-  void keep_copy(PostedCopy posted, Done<KeptCopy> done) override;
-  void merge_copy(KeptCopy kept, std::string session_id, ReadLabel label,
-                  Done<std::optional<PostOutcome>> done) override;
+  void compute(store::MergeLane lane, store::ReadLabel label, std::function<void()> work) override;
+  void keep_copy(store::PostedCopy posted, store::Done<store::KeptCopy> done) override;
+  void merge_copy(store::KeptCopy kept, std::string session_id, store::ReadLabel label,
+                  store::Done<std::optional<store::PostOutcome>> done) override;
 
   // TokenStore
-  void read_standing(TokenUse use, TokenClock clock, ReadLabel label,
-                     Done<TokenStanding> done) override;
-  void list_tokens(TokenFilter filter, TokenClock clock, ReadLabel label,
-                   Done<TokenPage> done) override;
-  void save_token(ClientToken token, TokenClock clock, Done<> done) override;
-  void revoke_token(std::string id, TimeMs now, Done<bool> done) override;
+  void read_standing(store::TokenUse use, store::TokenClock clock, store::ReadLabel label,
+                     store::Done<store::TokenStanding> done) override;
+  void list_tokens(store::TokenFilter filter, store::TokenClock clock, store::ReadLabel label,
+                   store::Done<store::TokenPage> done) override;
+  void save_token(store::ClientToken token, store::TokenClock clock, store::Done<> done) override;
+  void revoke_token(std::string id, TimeMs now, store::Done<bool> done) override;
   void revoke_tokens_of_other_keys(std::vector<std::string> keys, TimeMs now,
-                                   Done<std::vector<std::string>> done) override;
+                                   store::Done<std::vector<std::string>> done) override;
 
   // AdmissionStore
-  void judge_token(TokenUse use, TokenClock clock, Done<TokenStanding> done) override;
-  void read_usage(std::string user, TimeMs from, TimeMs to, Done<session::Usage> done) override;
-  void note_token_use(std::string token_id, std::string session_id, Done<> done) override;
-  void open_attempt(AttemptSpec spec, Done<OpenedAttempt> done) override;
-  std::unique_ptr<session::Spill> new_spill() override;
+  void judge_token(store::TokenUse use, store::TokenClock clock,
+                   store::Done<store::TokenStanding> done) override;
+  void read_usage(std::string user, TimeMs from, TimeMs to,
+                  store::Done<transcript::Usage> done) override;
+  void note_token_use(std::string token_id, std::string session_id, store::Done<> done) override;
+  void open_attempt(store::AttemptSpec spec, store::Done<store::OpenedAttempt> done) override;
+  std::unique_ptr<transcript::Spill> new_spill() override;
 
   // SuspendedStore
-  void resume_attempt(ResumeRequest request, Done<std::optional<ResumedAttempt>> done) override;
+  void resume_attempt(store::ResumeRequest request,
+                      store::Done<std::optional<store::ResumedAttempt>> done) override;
   void suspended_before(TimeMs time, std::size_t limit,
-                        Done<std::vector<SuspendedAttempt>> done) override;
-  void ending_of(session::AttemptId attempt, session::CloseReason reason, TimeMs at,
-                 Done<session::Ending> done) override;
+                        store::Done<std::vector<store::SuspendedAttempt>> done) override;
+  void ending_of(transcript::AttemptId attempt, transcript::CloseReason reason, TimeMs at,
+                 store::Done<transcript::Ending> done) override;
 
   // TailStore
-  void start_tail(TailRequest request, ReadLabel label,
-                  Done<std::optional<TailStart>> done) override;
-  void look(MergeLane lane, std::vector<TailWanted> wanted, Done<TailLook> done) override;
+  void start_tail(store::TailRequest request, store::ReadLabel label,
+                  store::Done<std::optional<store::TailStart>> done) override;
+  void look(store::MergeLane lane, std::vector<store::TailWanted> wanted,
+            store::Done<store::TailLook> done) override;
 
   // OutboxStore
-  void want_messages(unsigned kinds, Done<> done) override;
-  std::unique_ptr<Outbox> open_outbox(std::string target) override;
+  void want_messages(unsigned kinds, store::Done<> done) override;
+  std::unique_ptr<store::Outbox> open_outbox(std::string target) override;
 
   // StoreHealth
-  JournalState state() const override { return journal_->state(); }
+  store::JournalState state() const override { return journal_->state(); }
   std::size_t queue_bytes() const override { return journal_->queue_bytes(); }
   std::size_t log_bytes() const override { return journal_->log_bytes(); }
   std::string log_readers() const override;
-  JournalStats take_stats() override { return journal_->take_stats(); }
+  store::JournalStats take_stats() override { return journal_->take_stats(); }
   void check(Time now) override { journal_->check(now); }
   std::size_t break_off_reads(Time begun_before) override;
-  void prove_writable(Done<> done) override;
+  void prove_writable(store::Done<> done) override;
 
  private:
   /// What merges in one lane.
   struct Lane {
-    Lane(MergeLane lane, const std::filesystem::path& file, ReaderThread::Merging merging)
+    Lane(store::MergeLane lane, const std::filesystem::path& file, ReaderThread::Merging merging)
         : reader(file, merging), tail(lane) {}
     ReaderThread reader;
-    LiveTail tail;  ///< on the reader's thread
+    rows::LiveTail tail;  ///< on the reader's thread
   };
 
-  Lane& lane(MergeLane lane) { return lane == MergeLane::slow ? slow_ : quick_; }
+  Lane& lane(store::MergeLane lane) { return lane == store::MergeLane::slow ? slow_ : quick_; }
   template <class Read>
-  void read_merged(const std::string& id, const ReadLabel& label, Read read,
-                   Done<ReaderThread::Found<Read>> done);
+  void read_merged(const std::string& id, const store::ReadLabel& label, Read read,
+                   store::Done<ReaderThread::Found<Read>> done);
   std::array<ReaderThread*, 4> readers() {
     return {&reader_, &admission_, &quick_.reader, &slow_.reader};
   }
@@ -126,7 +132,7 @@ class SqliteStore final : public Store {
 
   const std::filesystem::path file_;
   const std::filesystem::path spill_folder_;
-  std::unique_ptr<SqliteJournal> journal_;
+  std::unique_ptr<journal::SqliteJournal> journal_;
   ReaderThread reader_;
   ReaderThread admission_;  ///< for reads that admit a client
   Lane quick_;
@@ -135,4 +141,4 @@ class SqliteStore final : public Store {
   MergeUpkeep slow_upkeep_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::sqlite_store

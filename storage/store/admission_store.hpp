@@ -13,7 +13,7 @@
 #include "storage/store/call.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 class AdmissionStore {
  public:
@@ -22,14 +22,15 @@ class AdmissionStore {
   /// As TokenStore::read_standing().
   virtual void judge_token(TokenUse use, TokenClock clock, Done<TokenStanding> done) = 0;
   /// Sums the usage of this user's attempts that began in [from, to) and have ended.
-  virtual void read_usage(std::string user, TimeMs from, TimeMs to, Done<session::Usage> done) = 0;
+  virtual void read_usage(std::string user, TimeMs from, TimeMs to,
+                          Done<transcript::Usage> done) = 0;
 
   /// Records that an open token is used for this session.
   virtual void note_token_use(std::string token_id, std::string session_id, Done<> done) = 0;
   /// Opens the next attempt of a session. not_found if the session belongs to another user.
   virtual void open_attempt(AttemptSpec spec, Done<OpenedAttempt> done) = 0;
   /// Where a long conversation keeps its older items. Belongs to one conversation.
-  virtual std::unique_ptr<session::Spill> new_spill() = 0;
+  virtual std::unique_ptr<transcript::Spill> new_spill() = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -5,7 +5,7 @@
 
 #include "session/transcript/journal.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 struct AttemptSpec {
   std::string session_id;               ///< public id; the session is made if it does not exist
@@ -17,11 +17,11 @@ struct AttemptSpec {
 };
 
 struct OpenedAttempt {
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   int number = 0;  ///< 1-based within its session
   /// The recorded time: never before the session was made or its last attempt ended, even if the
   /// clock was set back.
   TimeMs started_at = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

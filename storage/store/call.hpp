@@ -8,7 +8,7 @@
 
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 template <class T = void>
 using StoreResult = tl::expected<T, StorageError>;
@@ -31,4 +31,4 @@ struct ReadLabel {
 /// must not delay others.
 enum class MergeLane { quick, slow };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -1,5 +1,5 @@
 // Copies of a conversation that other writers post. Nothing is overwritten, and an identical copy
-// adds nothing. The transcript is session::merge() of all copies and of what the relay heard, so
+// adds nothing. The transcript is transcript::merge() of all copies and of what the relay heard, so
 // the order of the posts does not matter.
 //
 // Any thread.
@@ -16,7 +16,7 @@
 #include "session/transcript/merge/merge.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 /// Limits on the sum of one attempt's copies. A copy beyond them is refused (too_many) and not
 /// kept.
@@ -33,7 +33,7 @@ struct CopyLimits {
 struct PostedCopy {
   std::string session_id;
   std::optional<int> attempt;  ///< none: the latest. Latest + 1 is made if none runs
-  session::Copy copy;
+  transcript::Copy copy;
   TimeMs now = 0;
   CopyLimits limits = {};
   std::string body = {};  ///< encode_turns(copy.turns), if the caller has it already
@@ -41,7 +41,7 @@ struct PostedCopy {
 
 struct KeptCopy {
   std::int64_t id = 0;  ///< of this copy, or of the identical one that was there before
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   int attempt_number = 0;
   bool is_new = false;
   bool merges_slowly = false;  ///< MergeLane::slow
@@ -49,7 +49,7 @@ struct KeptCopy {
 
 /// The changes that a post made, and the attempt's totals now.
 struct PostOutcome {
-  session::Contribution brought;
+  transcript::Contribution brought;
   std::size_t turns = 0;
   bool complete = false;
 };
@@ -70,4 +70,4 @@ class CopyStore {
                           Done<std::optional<PostOutcome>> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

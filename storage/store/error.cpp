@@ -1,6 +1,6 @@
 #include "storage/store/error.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 const char* to_string(Failure failure) {
   switch (failure) {
@@ -65,4 +65,4 @@ std::string public_reason(Failure failure) {
          "): " + advice_for(failure);
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 enum class Failure {
   disk_full,     ///< passes once there is space
@@ -44,4 +44,4 @@ class StorageError : public std::runtime_error {
   int native_code_;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -2,7 +2,7 @@
 
 #include <limits>
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 const char* to_string(JournalState state) {
   switch (state) {
@@ -44,4 +44,4 @@ const char* to_string(LogState state) {
   return "?";
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

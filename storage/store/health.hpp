@@ -10,7 +10,7 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 enum class JournalState : std::uint8_t {
   working,
@@ -56,7 +56,7 @@ struct LogFinding {
 class JournalListener {
  public:
   virtual ~JournalListener() = default;
-  virtual void on_durable(session::Sequence up_to) = 0;
+  virtual void on_durable(transcript::Sequence up_to) = 0;
   /// The journal has failed for good: nothing submitted after durable() is safe. Called once,
   /// possibly on the thread that calls check().
   virtual void on_failed(Failure failure, const std::string& message) = 0;
@@ -92,4 +92,4 @@ class StoreHealth {
   virtual void prove_writable(Done<> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

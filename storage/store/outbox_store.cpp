@@ -2,7 +2,7 @@
 
 #include "base/enum_names.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 namespace {
 
 constexpr Name<MessageKind> kinds[] = {
@@ -26,4 +26,4 @@ std::optional<MessageKind> message_kind_from_string(std::string_view name) {
 }
 std::string_view to_string(DeliveryState state) { return name_of(state, states); }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

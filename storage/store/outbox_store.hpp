@@ -13,7 +13,7 @@
 #include "storage/store/call.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 /// The numbers are stored: do not change them.
 enum class MessageKind : std::uint8_t {
@@ -64,7 +64,7 @@ struct NextMessage {
 /// The session and the attempt of a message, as they are now.
 struct MessageSubject {
   SessionSummary session;
-  session::TranscriptView attempt;
+  transcript::TranscriptView attempt;
 };
 
 /// The outcome of a try.
@@ -110,4 +110,4 @@ class OutboxStore {
   virtual std::unique_ptr<Outbox> open_outbox(std::string target) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -14,19 +14,19 @@
 #include "storage/store/call.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 struct AttemptSummary {
   int number = 0;
-  session::SessionStatus status = session::SessionStatus::created;
+  transcript::SessionStatus status = transcript::SessionStatus::created;
   TimeMs started_at = 0;
   std::optional<TimeMs> ended_at;
-  std::optional<session::CloseReason> close_reason;
+  std::optional<transcript::CloseReason> close_reason;
   bool complete = false;
   std::string model;
   std::size_t turns = 0;
-  std::string usage_json = "[]";            ///< for a running attempt only if one session is read
-  std::optional<session::Receipt> receipt;  ///< of a final attempt; not in lists
+  std::string usage_json = "[]";  ///< for a running attempt only if one session is read
+  std::optional<transcript::Receipt> receipt;  ///< of a final attempt; not in lists
 };
 
 struct SessionSummary {
@@ -34,13 +34,13 @@ struct SessionSummary {
   std::string user;
   std::string metadata_json = "{}";
   std::string private_json = "{}";  ///< metadata that only back ends read
-  session::SessionStatus status = session::SessionStatus::created;
+  transcript::SessionStatus status = transcript::SessionStatus::created;
   TimeMs created_at = 0;
   std::vector<AttemptSummary> attempts;  ///< oldest first
 };
 
 struct SessionFilter {
-  std::optional<session::SessionStatus> status;
+  std::optional<transcript::SessionStatus> status;
   std::optional<std::string> user;
   std::optional<TimeMs> since;                                ///< created at or after
   std::optional<TimeMs> until;                                ///< created before
@@ -60,7 +60,7 @@ struct TranscriptRequest {
   bool all_attempts = false;   ///< `attempt` is not looked at
 };
 /// One for each attempt that was asked for, oldest first, all in one snapshot.
-using TranscriptViews = std::vector<session::TranscriptView>;
+using TranscriptViews = std::vector<transcript::TranscriptView>;
 
 struct NewSession {
   std::string id;
@@ -116,4 +116,4 @@ class SessionStore {
   virtual void erase_session(std::string id, TokenClock clock, Done<bool> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -19,7 +19,7 @@
 #include "storage/store/tail_store.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 class Store : public SessionStore,
               public CopyStore,
@@ -31,10 +31,10 @@ class Store : public SessionStore,
               public StoreHealth {
  public:
   /// For conversations.
-  virtual session::Journal& journal() = 0;
+  virtual transcript::Journal& journal() = 0;
   /// Takes no more, writes what was accepted, and closes in order. False if that takes longer than
   /// `at_most`: the store can then not be destroyed, and the next start recovers it.
   virtual bool shut_down(std::chrono::milliseconds at_most) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -13,10 +13,10 @@
 #include "storage/store/attempt.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 struct SuspendedAttempt {
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
   std::string session_id;
   std::string user;
   int number = 0;
@@ -33,7 +33,7 @@ struct ResumeRequest {
 };
 struct ResumedAttempt {
   OpenedAttempt opened;
-  session::Transcript transcript;
+  transcript::Transcript transcript;
   std::string settings_json;
 };
 
@@ -47,10 +47,10 @@ class SuspendedStore {
   /// Suspended at this time or earlier; oldest first.
   virtual void suspended_before(TimeMs time, std::size_t limit,
                                 Done<std::vector<SuspendedAttempt>> done) = 0;
-  /// The ending with which session::Journal::close() may end a suspended attempt: open turns end
+  /// The ending with which transcript::Journal::close() may end a suspended attempt: open turns end
   /// `at`, the attempt with its last event.
-  virtual void ending_of(session::AttemptId attempt, session::CloseReason reason, TimeMs at,
-                         Done<session::Ending> done) = 0;
+  virtual void ending_of(transcript::AttemptId attempt, transcript::CloseReason reason, TimeMs at,
+                         Done<transcript::Ending> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-namespace verbatim::storage {
+namespace verbatim::store {
 namespace {
 
 template <class Number>
@@ -33,4 +33,4 @@ std::optional<TailMark> tail_mark_from_string(std::string_view text) {
   return mark;
 }
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

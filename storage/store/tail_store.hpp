@@ -16,7 +16,7 @@
 #include "session/transcript/render/render.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 /// Names a state of an attempt, so that a subscriber can say how much it has seen. `number` is the
 /// last event that the state may contain; after the attempt's end, the last posted copy.
@@ -43,17 +43,17 @@ struct TailEntry {
 
   static constexpr std::uint64_t always = UINT64_MAX;
 };
-using TailTurn = TailEntry<session::MergedTurn>;
-using TailCall = TailEntry<session::ToolCall>;
+using TailTurn = TailEntry<transcript::MergedTurn>;
+using TailCall = TailEntry<transcript::ToolCall>;
 
 template <class Value>
 using TailEntries = std::vector<std::shared_ptr<const TailEntry<Value>>>;
-using TailTurns = TailEntries<session::MergedTurn>;
-using TailCalls = TailEntries<session::ToolCall>;
+using TailTurns = TailEntries<transcript::MergedTurn>;
+using TailCalls = TailEntries<transcript::ToolCall>;
 
 /// An attempt at one moment.
 struct TailState {
-  session::TranscriptView head;  ///< without its turns and tool calls
+  transcript::TranscriptView head;  ///< without its turns and tool calls
   TailTurns turns;
   TailCalls calls;
   TailMark mark;
@@ -127,4 +127,4 @@ class TailStore {
   virtual void look(MergeLane lane, std::vector<TailWanted> wanted, Done<TailLook> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

@@ -13,7 +13,7 @@
 #include "session/transcript/turn.hpp"
 #include "storage/store/call.hpp"
 
-namespace verbatim::storage {
+namespace verbatim::store {
 
 /// Text that begins so is encrypted with a key that only the token holds, so the store cannot read
 /// it. Older programs wrote JSON, which never begins so.
@@ -88,4 +88,4 @@ class TokenStore {
                                            Done<std::vector<std::string>> done) = 0;
 };
 
-}  // namespace verbatim::storage
+}  // namespace verbatim::store

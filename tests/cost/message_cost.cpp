@@ -16,9 +16,9 @@
 #include "tests/support/memory_journal.hpp"
 
 using namespace verbatim;
-using server::FrameReader;
-using server::Opcode;
-using server::WsRole;
+using net::FrameReader;
+using net::Opcode;
+using net::WsRole;
 
 namespace {
 
@@ -28,12 +28,12 @@ constexpr const char* part =
     R"("response_id":"resp_1","item_id":"item_1","output_index":0,"content_index":0,"delta":")";
 
 std::string framed(WsRole sender, std::string_view event) {
-  const auto head = server::frame_head(sender, Opcode::text, event.size(), key);
+  const auto head = net::frame_head(sender, Opcode::text, event.size(), key);
   std::string bytes(head.bytes.data(), head.size);
   const std::size_t begin = bytes.size();
   bytes += event;
   if (sender == WsRole::client)
-    server::apply_mask(bytes.data() + begin, bytes.data() + begin, event.size(), key, 0);
+    net::apply_mask(bytes.data() + begin, bytes.data() + begin, event.size(), key, 0);
   return bytes;
 }
 

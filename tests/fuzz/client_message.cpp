@@ -6,7 +6,7 @@
 #include "session/protocol/openai/event_reader.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view message(reinterpret_cast<const char*>(data), size);

@@ -10,7 +10,8 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
 
 namespace {
 

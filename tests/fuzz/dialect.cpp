@@ -9,7 +9,8 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
+using namespace verbatim::transcript;
 
 namespace {
 

@@ -8,7 +8,7 @@
 #include "storage/rows/event_codec.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::rows;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   std::string bytes(reinterpret_cast<const char*>(data), size);

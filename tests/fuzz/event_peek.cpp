@@ -8,7 +8,8 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
+using namespace verbatim::transcript;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view message(reinterpret_cast<const char*>(data), size);

@@ -10,7 +10,8 @@
 #include "session/transcript/transcript.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
+using namespace verbatim::transcript;
 
 namespace {
 

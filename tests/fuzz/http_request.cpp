@@ -12,7 +12,9 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
+using namespace verbatim::requests;
 
 namespace {
 
@@ -58,9 +60,9 @@ void check_client_secret(std::string_view body) {
   demand(asked.session_id.empty() || is_valid_session_id(asked.session_id));
   demand(asked.seconds >= 10 && asked.seconds <= settings.auth.token_ttl_max.count() / 1000);
   // The provider gets it as an event, which the relay's own checks must accept.
-  const std::string update = session::default_provider_dialect().configure(
-      asked.configuration(), "whisper", session::SessionType::realtime, "fuzz");
-  demand(update.empty() || !session::check_client_message(update));
+  const std::string update = protocol::default_provider_dialect().configure(
+      asked.configuration(), "whisper", protocol::SessionType::realtime, "fuzz");
+  demand(update.empty() || !protocol::check_client_message(update));
   TokenClaims claims;
   claims.user = asked.user.value_or("");
   claims.model = asked.model();

@@ -13,7 +13,8 @@
 #include "tests/fuzz/letters.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::policy;
+using namespace verbatim::protocol;
 using Tree = nlohmann::json;
 using json::Outline;
 

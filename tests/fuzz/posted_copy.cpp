@@ -12,7 +12,8 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
+using namespace verbatim::requests;
 
 namespace {
 
@@ -26,7 +27,7 @@ void check_time(const std::optional<TimeMs>& time) {
 }
 
 void check_copy(std::string_view body) {
-  const config::Posts limits = config::Settings().posts;
+  config::Posts limits = config::Settings().posts;
   limits.turns_max = 64;
   limits.turn_bytes_max = 1024;
   auto read = read_posted_copy(body, limits);
@@ -34,19 +35,19 @@ void check_copy(std::string_view body) {
   const PostedBody& posted = *read;
   demand(!posted.attempt || *posted.attempt >= 1);
   demand(posted.turns.size() <= limits.turns_max);
-  for (const session::CopyTurn& turn : posted.turns) {
-    demand(turn.role == session::Role::user || turn.role == session::Role::assistant ||
-           turn.role == session::Role::system);
+  for (const transcript::CopyTurn& turn : posted.turns) {
+    demand(turn.role == transcript::Role::user || turn.role == transcript::Role::assistant ||
+           turn.role == transcript::Role::system);
     demand(turn.text.utf8().size() <= limits.turn_bytes_max && turn.item_id.size() <= 128);
     demand(!turn.ordinal || *turn.ordinal >= 0);
     check_time(turn.started_at);
     check_time(turn.ended_at);
   }
-  const auto stored = session::decode_turns(session::encode_turns(posted.turns));
+  const auto stored = transcript::decode_turns(transcript::encode_turns(posted.turns));
   demand(stored && *stored == posted.turns);
-  session::TranscriptView view;
-  view.show(session::merge({}, {{"agent", posted.turns}, {"client", posted.turns}}));
-  demand(!verbatim::json::check(session::render(view, session::Format::json)));
+  transcript::TranscriptView view;
+  view.show(transcript::merge({}, {{"agent", posted.turns}, {"client", posted.turns}}));
+  demand(!verbatim::json::check(transcript::render(view, transcript::Format::json)));
 }
 
 void check_session(std::string_view body) {

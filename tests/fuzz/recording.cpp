@@ -5,7 +5,8 @@
 #include "session/protocol/replay.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
+using namespace verbatim::transcript;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto recording =

@@ -10,7 +10,7 @@
 #include "tests/fuzz/letters.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 using Tree = nlohmann::json;
 
 namespace {

@@ -12,7 +12,7 @@
 #include "tests/support/memory_spill.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::transcript;
 
 namespace {
 
@@ -193,9 +193,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Transcript live;
   Transcript recovered;
   Transcript spilling;
-  spilling.spill_to(
-      std::make_unique<test::MemorySpill>(std::make_shared<test::MemorySpill::Control>()),
-      1 + size % 3);
+  spilling.spill_to(std::make_unique<session::test::MemorySpill>(
+                        std::make_shared<session::test::MemorySpill::Control>()),
+                    1 + size % 3);
   TimeMs now = 0;
   for (int count = 0; count < 100 && events.more(); ++count) {
     Event event = events.next();
@@ -213,7 +213,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::sort(applied.changed.begin(), applied.changed.end());
     demand(also.repeat == applied.repeat && also.changed == applied.changed);
     if (applied.repeat || std::holds_alternative<AudioDelta>(event.body)) continue;
-    const auto journaled = verbatim::storage::decode_event(verbatim::storage::encode_event(event));
+    const auto journaled = verbatim::rows::decode_event(verbatim::rows::encode_event(event));
     demand(journaled && *journaled == event);
     recovered.apply(*journaled, now);
   }

@@ -9,7 +9,7 @@
 #include "tests/fuzz/demand.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 
 namespace {
 

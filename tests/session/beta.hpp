@@ -12,16 +12,16 @@ namespace verbatim::session::test {
 using Json = nlohmann::json;
 
 inline std::string said(std::string bytes) {
-  Message message{std::move(bytes)};
-  beta_dialect().to_provider(message);
+  protocol::Message message{std::move(bytes)};
+  protocol::beta_dialect().to_provider(message);
   return message.bytes;
 }
 inline std::string said(const char* bytes) { return said(std::string(bytes)); }
 inline Json said(const Json& event) { return Json::parse(said(event.dump())); }
 
 inline std::optional<std::string> heard(std::string bytes) {
-  Message message{std::move(bytes)};
-  if (!beta_dialect().to_client(message)) return std::nullopt;
+  protocol::Message message{std::move(bytes)};
+  if (!protocol::beta_dialect().to_client(message)) return std::nullopt;
   return message.bytes;
 }
 inline std::optional<std::string> heard(const char* bytes) { return heard(std::string(bytes)); }

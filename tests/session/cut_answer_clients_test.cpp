@@ -7,8 +7,10 @@
 #include "tests/session/answers.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("a client that was away gets the ends of an answer among the missed messages",
           "[P8][resume][cut]") {

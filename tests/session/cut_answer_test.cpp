@@ -6,6 +6,7 @@
 #include "tests/session/answers.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

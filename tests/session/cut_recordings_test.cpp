@@ -8,7 +8,7 @@
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 
 namespace {

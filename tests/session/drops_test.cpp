@@ -12,6 +12,7 @@
 using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 

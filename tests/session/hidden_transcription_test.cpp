@@ -3,8 +3,10 @@
 #include "tests/session/own_settings.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE(
     "a client that sets transcription to null gets no transcription events, and the text is kept",

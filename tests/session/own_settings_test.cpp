@@ -5,6 +5,7 @@
 using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("the answer to the relay's own update does not reach the client", "[P9][own]") {
   Given stage;

@@ -5,6 +5,7 @@
 using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("a delta is not sent before it is journaled", "[P1][session]") {
   Stage stage;
@@ -34,8 +35,7 @@ TEST_CASE("audio behind a delta keeps its place, audio alone waits for nothing",
   stage.provider(audio_delta);
   REQUIRE(stage.drain_client().empty());
   stage.journal.sync();
-  REQUIRE(stage.drain_client() ==
-          std::vector<std::string>{first_delta, audio_delta});
+  REQUIRE(stage.drain_client() == std::vector<std::string>{first_delta, audio_delta});
 }
 
 TEST_CASE("audio is neither journaled nor changed", "[P9][P12][session]") {

@@ -2,8 +2,10 @@
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("an answer that the provider's loss cuts off is ended for the client, and kept",
           "[P2][P8][reconnect]") {

@@ -6,8 +6,9 @@
 #include "tests/session/files.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 using nlohmann::json;
 
 namespace {

@@ -3,8 +3,10 @@
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 

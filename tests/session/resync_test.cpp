@@ -3,6 +3,7 @@
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

@@ -6,6 +6,7 @@
 using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("reading stops on the fast side when the slow side's queue is full",
           "[P11][D12][session]") {

@@ -7,6 +7,7 @@
 using namespace verbatim;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 TEST_CASE("a session ends no earlier than it began, and than anything in it", "[P2][times]") {
   Stage stage;

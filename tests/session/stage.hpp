@@ -45,7 +45,7 @@ inline constexpr const char* transcribed =
 /// A session with both peers, which the test plays.
 struct Stage {
   explicit Stage(SessionOptions given = usual_options(), bool extension_events = false,
-                 const ClientDialect* dialect = nullptr)
+                 const protocol::ClientDialect* dialect = nullptr)
       : session({"sess_t", 7, 1, extension_events, dialect}, std::move(given), journal, clock) {}
 
   void client(std::string bytes) { session.client_said({std::move(bytes), 1, {}}, clock); }

@@ -29,14 +29,14 @@ std::string pcm(int rate) { return R"({"type":"audio/pcm","rate":)" + std::to_st
 
 /// A meter that gets messages, as a session reads them for it.
 struct MessageMeter : Meter {
-  const ProviderDialect& provider = default_provider_dialect();
+  const protocol::ProviderDialect& provider = protocol::default_provider_dialect();
 
   void provider_shows(const std::string& message) {
     if (const auto formats = provider.read_server(message).formats) configured(*formats);
   }
   void client_says(const std::string& message) {
-    const ClientMessage said = provider.check_client(message, {}, unlimited);
-    if (said.request == ClientRequest::update_session)
+    const protocol::ClientMessage said = provider.check_client(message, {}, protocol::unlimited);
+    if (said.request == protocol::ClientRequest::update_session)
       requested(provider.read_session(provider.session_in(message)).formats);
     client_sent(said.audio_bytes);
   }
@@ -77,7 +77,7 @@ TEST_CASE("the provider's audio is metered with any ids", "[P9][meter]") {
     stage.provider(R"({"type":"response.done","response":{"id":"r1","status":"completed"}})");
     std::int64_t metered = 0;
     for (const auto& row : stage.journal.rows)
-      if (const auto* audio = std::get_if<AudioMetered>(&row.event.body))
+      if (const auto* audio = std::get_if<transcript::AudioMetered>(&row.event.body))
         metered = audio->output_ms;
     CHECK(metered == 3000);
   }
@@ -85,7 +85,7 @@ TEST_CASE("the provider's audio is metered with any ids", "[P9][meter]") {
 
 TEST_CASE("a format gives the bytes of a second", "[P9][meter]") {
   const auto second = [](const char* format) {
-    return bytes_per_second(verbatim::json::View::of(format));
+    return protocol::bytes_per_second(verbatim::json::View::of(format));
   };
   CHECK(second(R"({"type":"audio/pcm","rate":44100})") == 88'200);
   CHECK(second(R"({"type":"audio/pcm"})") == 48'000);
@@ -96,7 +96,8 @@ TEST_CASE("a format gives the bytes of a second", "[P9][meter]") {
   CHECK(second(R"("not specified")") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":-5})") == 48'000);
   CHECK(second(R"({"type":"audio/pcm","rate":"16000"})") == 48'000);
-  CHECK(bytes_per_ms(verbatim::json::View::of(R"({"type":"audio/pcm","rate":44100})")) == 88);
+  CHECK(protocol::bytes_per_ms(verbatim::json::View::of(R"({"type":"audio/pcm","rate":44100})")) ==
+        88);
 }
 
 TEST_CASE("the client's format counts if the provider never names one", "[P9][meter]") {

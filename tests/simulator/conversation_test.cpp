@@ -15,13 +15,13 @@ namespace {
 using Types = std::vector<std::string>;
 
 /// The transcript that the relay's own engine makes of the stream.
-session::FinalTranscript transcript_of(const Client& client) {
-  session::Transcript transcript;
+transcript::FinalTranscript transcript_of(const Client& client) {
+  transcript::Transcript transcript;
   TimeMs now = 0;
   for (const std::string& frame : client.frames) {
-    if (const auto event = session::read_server_event(frame)) transcript.apply(*event, ++now);
+    if (const auto event = protocol::read_server_event(frame)) transcript.apply(*event, ++now);
   }
-  return session::finalise(transcript, ++now);
+  return transcript::finalise(transcript, ++now);
 }
 
 const Types spoken_answer_tail = {
@@ -120,9 +120,9 @@ TEST_CASE("spoken turns are heard, answered and transcribed", "[P4][simulator]")
   REQUIRE(transcript.turns.size() == 6);
   std::set<std::string> texts;
   for (std::size_t i = 0; i < 6; ++i) {
-    const session::Turn& turn = transcript.turns[i];
-    CHECK(turn.role == (i % 2 == 0 ? session::Role::user : session::Role::assistant));
-    CHECK(turn.status == session::TurnStatus::completed);
+    const transcript::Turn& turn = transcript.turns[i];
+    CHECK(turn.role == (i % 2 == 0 ? transcript::Role::user : transcript::Role::assistant));
+    CHECK(turn.status == transcript::TurnStatus::completed);
     texts.insert(turn.text.utf8());
   }
   CHECK(texts.size() == 6);
@@ -191,13 +191,13 @@ TEST_CASE("talking over an answer cancels it, and the heard part is kept", "[P5]
 
   const auto transcript = transcript_of(client);
   REQUIRE(transcript.turns.size() == 4);
-  const session::Turn& cut = transcript.turns[1];
-  CHECK(cut.status == session::TurnStatus::truncated);
+  const transcript::Turn& cut = transcript.turns[1];
+  CHECK(cut.status == transcript::TurnStatus::truncated);
   REQUIRE(cut.heard);
   CHECK(cut.heard->audio_ms == 700);
   CHECK(cut.text.utf8().starts_with(cut.heard->text->utf8()));
   CHECK(cut.heard->text->size_bytes() < cut.text.size_bytes());
-  CHECK(transcript.turns[3].status == session::TurnStatus::completed);
+  CHECK(transcript.turns[3].status == transcript::TurnStatus::completed);
 }
 
 TEST_CASE("an answer that must not be interrupted goes on", "[simulator]") {

@@ -12,13 +12,13 @@ namespace verbatim::simulator::test {
 
 namespace {
 
-using session::Direction;
+using protocol::Direction;
 
 Options playing(double pace = 0) { return {.recordings_dir = VERBATIM_RECORDINGS, .pace = pace}; }
 
-session::Recording read(const std::string& name) {
+protocol::Recording read(const std::string& name) {
   std::ifstream file(std::string(VERBATIM_RECORDINGS) + "/" + name + ".jsonl", std::ios::binary);
-  return session::read_recording(
+  return protocol::read_recording(
       std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
 }
 

@@ -17,15 +17,15 @@
 
 namespace verbatim::test {
 
-inline std::string show(const session::TranscriptView& view) {
-  return session::render(view, session::Format::json) + "\n";
+inline std::string show(const transcript::TranscriptView& view) {
+  return transcript::render(view, transcript::Format::json) + "\n";
 }
 
 /// Everything that a store shows.
 inline std::string show(const std::filesystem::path& file) {
-  storage::TranscriptStore store(file);
+  rows::TranscriptStore store(file);
   std::map<std::string, std::string> shown;
-  const storage::SessionPage page = store.list({.limit = 1000});
+  const store::SessionPage page = store.list({.limit = 1000});
   for (const auto& one : page.sessions)
     for (const auto& attempt : one.attempts)
       shown[one.id] += show(store.transcript(one.id, attempt.number).value());
@@ -41,8 +41,8 @@ class Expected {
     std::string session;
     int number = 1;
     TimeMs opened = 0;
-    std::vector<std::pair<TimeMs, session::Event>> events;
-    std::optional<session::Ending> ending;
+    std::vector<std::pair<TimeMs, transcript::Event>> events;
+    std::optional<transcript::Ending> ending;
     std::string shown;
   };
 
@@ -51,13 +51,13 @@ class Expected {
     changed(attempts_.size() - 1);
     return attempts_.size() - 1;
   }
-  void say(std::size_t attempt, TimeMs at, const session::Event& event) {
+  void say(std::size_t attempt, TimeMs at, const transcript::Event& event) {
     attempts_[attempt].events.emplace_back(at, event);
     changed(attempt);
   }
   /// It is in the transcript already, so nothing changes visibly.
   void settle(std::size_t attempt) { changed(attempt); }
-  void close(std::size_t attempt, const session::Ending& ending) {
+  void close(std::size_t attempt, const transcript::Ending& ending) {
     attempts_[attempt].ending = ending;
     changed(attempt);
   }
@@ -69,9 +69,9 @@ class Expected {
   /// A change that is not a journal row.
   void nothing_to_see() { remember(); }
 
-  session::Sequence last() const { return states_.size() - 1; }
+  transcript::Sequence last() const { return states_.size() - 1; }
   /// The last number before this state; nullopt before the first.
-  std::optional<session::Sequence> find(const std::string& shown) const {
+  std::optional<transcript::Sequence> find(const std::string& shown) const {
     for (std::size_t i = states_.size(); i-- > 0;)
       if (states_[i] == shown) return i;
     return std::nullopt;
@@ -89,24 +89,24 @@ class Expected {
     states_.push_back(std::move(whole));
   }
   static std::string show(const Attempt& one) {
-    session::TranscriptView view;
+    transcript::TranscriptView view;
     view.session_id = one.session;
     view.attempt = one.number;
-    view.status = session::SessionStatus::final;
+    view.status = transcript::SessionStatus::final;
     view.started_at = one.opened;
-    session::FinalTranscript final;
+    transcript::FinalTranscript final;
     if (one.ending) {
       view.ended_at = one.ending->ended_at;
       view.close_reason = one.ending->reason;
       final = one.ending->transcript;
     } else {
-      session::Transcript transcript;
+      transcript::Transcript transcript;
       for (const auto& [at, event] : one.events) transcript.apply(event, at);
       view.ended_at = one.events.empty() ? one.opened : one.events.back().first;
-      view.close_reason = session::CloseReason::crash_recovered;
-      final = session::finalise(transcript, *view.ended_at);
+      view.close_reason = transcript::CloseReason::crash_recovered;
+      final = transcript::finalise(transcript, *view.ended_at);
     }
-    view.show(session::merge(final, {}));
+    view.show(transcript::merge(final, {}));
     return test::show(view);
   }
 
@@ -118,7 +118,7 @@ class Expected {
 /// The journal must be new: its numbers begin with 1.
 class Conversations {
  public:
-  Conversations(storage::SqliteJournal& journal, JournalWatch& watch)
+  Conversations(journal::SqliteJournal& journal, JournalWatch& watch)
       : journal_(journal), watch_(watch), random_(4711) {}
 
   /// Opens, speaks and closes at random; sometimes waits until its rows are durable.
@@ -148,14 +148,14 @@ class Conversations {
   void erase(const std::string& session) {
     expected.erase(session);
     REQUIRE_FALSE(execute(
-        journal_, [&](storage::Database& database) { storage::erase_session(database, session); }));
+        journal_, [&](sqlite::Database& database) { rows::erase_session(database, session); }));
   }
 
   /// From now on messages are written too.
   void announce() {
     expected.nothing_to_see();
-    REQUIRE_FALSE(execute(
-        journal_, [](storage::Database& database) { storage::want_messages(database, ~0u); }));
+    REQUIRE_FALSE(
+        execute(journal_, [](sqlite::Database& database) { rows::want_messages(database, ~0u); }));
   }
 
   Expected expected;
@@ -164,8 +164,8 @@ class Conversations {
   struct Live {
     std::string session;
     std::size_t index = 0;
-    session::AttemptId id = 0;
-    session::Transcript transcript = session::Transcript{};
+    transcript::AttemptId id = 0;
+    transcript::Transcript transcript = transcript::Transcript{};
     std::string item = {};  ///< being spoken
     int items = 0;
   };
@@ -186,11 +186,12 @@ class Conversations {
   void speak(Live& one) {
     if (one.item.empty()) {
       one.item = "item" + std::to_string(++one.items);
-      append(one, placed(one.item, one.items % 2 ? session::Role::user : session::Role::assistant));
+      append(one, placed(one.item,
+                         one.items % 2 ? transcript::Role::user : transcript::Role::assistant));
     } else if (below(8) != 0) {
       append(one, delta(one.item, words()));
     } else {
-      session::TextDone done;
+      transcript::TextDone done;
       done.item_id = one.item;
       done.text = one.transcript.turn(one.item)->text;
       append(one, {"", done});
@@ -208,7 +209,7 @@ class Conversations {
     return text;
   }
 
-  void append(Live& one, const session::Event& event) {
+  void append(Live& one, const transcript::Event& event) {
     one.transcript.apply(event, ++now_);
     expected.say(one.index, now_, event);
     given(journal_.append(one.id, now_, event));
@@ -217,18 +218,18 @@ class Conversations {
   void close(std::size_t place) {
     Live& one = live_[place];
     ++now_;
-    const session::Ending ending{session::CloseReason::client_closed, now_,
-                                 session::finalise(one.transcript, now_)};
+    const transcript::Ending ending{transcript::CloseReason::client_closed, now_,
+                                    transcript::finalise(one.transcript, now_)};
     expected.close(one.index, ending);
     given(journal_.close(one.id, ending));
     live_.erase(live_.begin() + static_cast<std::ptrdiff_t>(place));
   }
 
-  void given(session::Sequence sequence) { REQUIRE(sequence == expected.last()); }
+  void given(transcript::Sequence sequence) { REQUIRE(sequence == expected.last()); }
   void settle_down() { REQUIRE(watch_.wait_durable(expected.last())); }
   std::size_t below(std::size_t end) { return random_() % end; }
 
-  storage::SqliteJournal& journal_;
+  journal::SqliteJournal& journal_;
   JournalWatch& watch_;
   std::mt19937 random_;
   std::vector<Live> live_;

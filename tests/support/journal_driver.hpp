@@ -29,20 +29,20 @@ bool becomes(const So& so) {
   return true;
 }
 
-class JournalWatch final : public storage::JournalListener {
+class JournalWatch final : public store::JournalListener {
  public:
-  void on_durable(session::Sequence up_to) override {
+  void on_durable(transcript::Sequence up_to) override {
     const std::lock_guard lock(mutex_);
     watermarks_.push_back(up_to);
     moved_.notify_all();
   }
-  void on_failed(storage::Failure failure, const std::string& message) override {
+  void on_failed(store::Failure failure, const std::string& message) override {
     const std::lock_guard lock(mutex_);
     failures_.emplace_back(failure, message);
     moved_.notify_all();
   }
 
-  void on_trouble(storage::JournalState state, const storage::StorageError& why) override {
+  void on_trouble(store::JournalState state, const store::StorageError& why) override {
     const std::lock_guard lock(mutex_);
     states_.push_back(state);
     reasons_.emplace_back(why.what());
@@ -50,11 +50,11 @@ class JournalWatch final : public storage::JournalListener {
   }
   void on_healed() override {
     const std::lock_guard lock(mutex_);
-    states_.push_back(storage::JournalState::working);
+    states_.push_back(store::JournalState::working);
     moved_.notify_all();
   }
 
-  bool wait_durable(session::Sequence sequence) {
+  bool wait_durable(transcript::Sequence sequence) {
     std::unique_lock lock(mutex_);
     return moved_.wait_for(lock, patience, [&] {
       return (!watermarks_.empty() && watermarks_.back() >= sequence) || !failures_.empty();
@@ -66,14 +66,14 @@ class JournalWatch final : public storage::JournalListener {
   }
 
   /// Waits until the journal enters a state, or has entered it before.
-  bool wait_state(storage::JournalState state) {
+  bool wait_state(store::JournalState state) {
     std::unique_lock lock(mutex_);
     return moved_.wait_for(lock, patience, [&] {
       return std::find(states_.begin(), states_.end(), state) != states_.end();
     });
   }
 
-  std::vector<storage::JournalState> states() const {
+  std::vector<store::JournalState> states() const {
     const std::lock_guard lock(mutex_);
     return states_;
   }
@@ -82,11 +82,11 @@ class JournalWatch final : public storage::JournalListener {
     const std::lock_guard lock(mutex_);
     return reasons_;
   }
-  std::vector<session::Sequence> watermarks() const {
+  std::vector<transcript::Sequence> watermarks() const {
     const std::lock_guard lock(mutex_);
     return watermarks_;
   }
-  std::vector<std::pair<storage::Failure, std::string>> failures() const {
+  std::vector<std::pair<store::Failure, std::string>> failures() const {
     const std::lock_guard lock(mutex_);
     return failures_;
   }
@@ -94,21 +94,21 @@ class JournalWatch final : public storage::JournalListener {
  private:
   mutable std::mutex mutex_;
   std::condition_variable moved_;
-  std::vector<session::Sequence> watermarks_;
-  std::vector<std::pair<storage::Failure, std::string>> failures_;
-  std::vector<storage::JournalState> states_;
+  std::vector<transcript::Sequence> watermarks_;
+  std::vector<std::pair<store::Failure, std::string>> failures_;
+  std::vector<store::JournalState> states_;
   std::vector<std::string> reasons_;
 };
 
 struct Opened {
-  storage::OpenedAttempt attempt;
-  std::optional<storage::StorageError> error;
+  store::OpenedAttempt attempt;
+  std::optional<store::StorageError> error;
 };
 
-inline Opened open_attempt(storage::SqliteJournal& journal, storage::AttemptSpec spec) {
+inline Opened open_attempt(journal::SqliteJournal& journal, store::AttemptSpec spec) {
   const auto answer = std::make_shared<std::promise<Opened>>();
   journal.open_attempt(std::move(spec),
-                       [answer](storage::OpenedAttempt opened, const storage::StorageError* error) {
+                       [answer](store::OpenedAttempt opened, const store::StorageError* error) {
                          answer->set_value({opened, error ? std::optional(*error) : std::nullopt});
                        });
   auto future = answer->get_future();
@@ -117,10 +117,10 @@ inline Opened open_attempt(storage::SqliteJournal& journal, storage::AttemptSpec
   return future.get();
 }
 
-inline std::optional<storage::StorageError> execute(storage::SqliteJournal& journal,
-                                                    std::function<void(storage::Database&)> work) {
-  const auto answer = std::make_shared<std::promise<std::optional<storage::StorageError>>>();
-  journal.execute(std::move(work), [answer](const storage::StorageError* error) {
+inline std::optional<store::StorageError> execute(journal::SqliteJournal& journal,
+                                                  std::function<void(sqlite::Database&)> work) {
+  const auto answer = std::make_shared<std::promise<std::optional<store::StorageError>>>();
+  journal.execute(std::move(work), [answer](const store::StorageError* error) {
     answer->set_value(error ? std::optional(*error) : std::nullopt);
   });
   auto future = answer->get_future();
@@ -129,28 +129,28 @@ inline std::optional<storage::StorageError> execute(storage::SqliteJournal& jour
   return future.get();
 }
 
-inline session::Event placed(const std::string& item, session::Role role) {
-  session::ItemPlaced place;
+inline transcript::Event placed(const std::string& item, transcript::Role role) {
+  transcript::ItemPlaced place;
   place.item.id = item;
   place.item.role = role;
-  place.item.status = session::ItemStatus::in_progress;
+  place.item.status = transcript::ItemStatus::in_progress;
   return {"", place};
 }
 
-inline session::Event delta(const std::string& item, const std::string& text) {
-  session::TextDelta body;
+inline transcript::Event delta(const std::string& item, const std::string& text) {
+  transcript::TextDelta body;
   body.item_id = item;
   body.response_id = "resp_1";
   body.text = Text::from_wtf8(text);
   return {"", body};
 }
 
-inline session::Turn turn(int ordinal, const std::string& item, const std::string& text,
-                          session::TurnStatus status = session::TurnStatus::completed) {
-  session::Turn made;
+inline transcript::Turn turn(int ordinal, const std::string& item, const std::string& text,
+                             transcript::TurnStatus status = transcript::TurnStatus::completed) {
+  transcript::Turn made;
   made.ordinal = ordinal;
   made.item_id = item;
-  made.role = session::Role::assistant;
+  made.role = transcript::Role::assistant;
   made.status = status;
   made.text = Text::from_wtf8(text);
   return made;

@@ -10,7 +10,7 @@
 
 namespace verbatim::session::test {
 
-class MemorySpill final : public Spill {
+class MemorySpill final : public transcript::Spill {
  public:
   /// Shared with the test, since the transcript owns the spill.
   struct Control {
@@ -29,7 +29,7 @@ class MemorySpill final : public Spill {
   }
 
   std::string get(Offset place) const override {
-    if (control_->fails) throw SpillError("the spill is set to fail");
+    if (control_->fails) throw transcript::SpillError("the spill is set to fail");
     ++control_->reads;
     return control_->records.at(place);
   }

@@ -13,20 +13,20 @@ class RandomEvents {
  public:
   explicit RandomEvents(std::uint32_t seed) : random_(seed) {}
 
-  static constexpr std::size_t kinds = std::variant_size_v<session::EventBody>;
+  static constexpr std::size_t kinds = std::variant_size_v<transcript::EventBody>;
 
-  session::Event make(std::size_t kind) {
-    session::Event event;
+  transcript::Event make(std::size_t kind) {
+    transcript::Event event;
     event.id = id();
     event.body = body(kind);
     return event;
   }
 
  private:
-  using Body = session::EventBody;
+  using Body = transcript::EventBody;
 
   Body body(std::size_t kind) {
-    using namespace session;
+    using namespace transcript;
     switch (kind) {
       case 0:
         return UpstreamOpened{id(), wide(), flag(), small()};
@@ -109,18 +109,18 @@ class RandomEvents {
   Enum choice(std::uint32_t last) {
     return static_cast<Enum>(below(last + 1));
   }
-  session::Item item() {
-    session::Item made{id(),
-                       choice<session::ItemKind>(3),
-                       choice<session::Role>(3),
-                       choice<session::ItemStatus>(3),
-                       {},
-                       id()};
+  transcript::Item item() {
+    transcript::Item made{id(),
+                          choice<transcript::ItemKind>(3),
+                          choice<transcript::Role>(3),
+                          choice<transcript::ItemStatus>(3),
+                          {},
+                          id()};
     for (std::uint32_t n = below(4); n > 0; --n) made.parts.push_back({small(), text(), flag()});
     return made;
   }
-  std::vector<session::Item> items() {
-    std::vector<session::Item> made;
+  std::vector<transcript::Item> items() {
+    std::vector<transcript::Item> made;
     for (std::uint32_t n = below(4); n > 0; --n) made.push_back(item());
     return made;
   }

@@ -75,15 +75,15 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
 inline void leave_killed_store(const std::filesystem::path& file, int words = 12) {
   const TempDir dir;
   JournalWatch watch;
-  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
   const auto attempt =
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
           .attempt.attempt;
   REQUIRE(
-      watch.wait_durable(journal.append(attempt, 1001, placed("i1", session::Role::assistant))));
+      watch.wait_durable(journal.append(attempt, 1001, placed("i1", transcript::Role::assistant))));
   // As the checkpointer does when it is idle.
-  storage::Database other(dir / "live.db");
-  REQUIRE(becomes([&] { return other.checkpoint(storage::Database::Checkpoint::truncate); }));
+  sqlite::Database other(dir / "live.db");
+  REQUIRE(becomes([&] { return other.checkpoint(sqlite::Database::Checkpoint::truncate); }));
   for (int i = 0; i < words; ++i)
     REQUIRE(watch.wait_durable(
         journal.append(attempt, 1002 + i, delta("i1", "word" + std::to_string(i) + " "))));

@@ -10,57 +10,58 @@
 #include "server/relay/traffic_capture.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 namespace {
 
 /// Up to the end that the file has when it gets there: what is captured meanwhile comes with it.
-class CapturedStream final : public BodySource {
+class CapturedStream final : public net::BodySource {
  public:
-  CapturedStream(Capture& capture, std::filesystem::path file, Clock::duration patience,
-                 const Executor& executor)
+  CapturedStream(relay::Capture& capture, std::filesystem::path file, net::Clock::duration patience,
+                 const net::Executor& executor)
       : capture_(capture), file_(std::move(file)), patience_(patience), executor_(executor) {}
 
-  Awaitable<std::string> next() override {
+  net::Awaitable<std::string> next() override {
     if (abandoned_) co_return std::string();
     const auto start = [this](auto done) {
-      capture_.read(file_, at_, BodySource::piece_bytes, done);
+      capture_.read(file_, at_, net::BodySource::piece_bytes, done);
     };
-    std::string piece = co_await from_callback<std::string>(executor_, start);
+    std::string piece = co_await net::from_callback<std::string>(executor_, start);
     at_ += piece.size();
     co_return piece;
   }
-  Clock::duration patience() const override { return patience_; }
+  net::Clock::duration patience() const override { return patience_; }
   void abandon(bool) override { abandoned_ = true; }
 
  private:
-  Capture& capture_;
+  relay::Capture& capture_;
   std::filesystem::path file_;
-  Clock::duration patience_;
-  Executor executor_;
+  net::Clock::duration patience_;
+  net::Executor executor_;
   std::uint64_t at_ = 0;
   bool abandoned_ = false;
 };
 
 }  // namespace
 
-Awaitable<HttpResponse> show_captured(const ApiServices& api, RequestContext& context) {
-  auto asked = read_attempt(context.request);
+net::Awaitable<net::HttpResponse> show_captured(const ApiServices& api, RequestContext& context) {
+  auto asked = requests::read_attempt(context.request);
   if (!asked) co_return std::move(asked).error();
   const auto call = [&](auto done) {
     api.sessions.find_session(context.id, {"GET .../captured", context.share()}, done);
   };
-  auto session = co_await find_in_store<storage::SessionSummary>(api, context, call);
+  auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
   const int latest = session->attempts.empty() ? 1 : session->attempts.back().number;
   const int attempt = asked->value_or(latest);
   const auto file = api.capture ? api.capture->file_of(context.id, attempt) : std::nullopt;
   if (!file) {
-    co_return problem(404, "not captured",
-                      "No events were captured of attempt " + std::to_string(attempt) +
-                          " of this session: capture.dir was not set, or the capture was erased.");
+    co_return net::problem(
+        404, "not captured",
+        "No events were captured of attempt " + std::to_string(attempt) +
+            " of this session: capture.dir was not set, or the capture was erased.");
   }
-  HttpResponse response;
+  net::HttpResponse response;
   response.content_type = "application/x-ndjson";
   response.headers.emplace_back("Cache-Control", "no-store");
   response.source = std::make_shared<CapturedStream>(
@@ -68,4 +69,4 @@ Awaitable<HttpResponse> show_captured(const ApiServices& api, RequestContext& co
   co_return response;
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

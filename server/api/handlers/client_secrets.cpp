@@ -20,13 +20,13 @@
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 namespace {
 
 using nlohmann::json;
 
-json shown(const storage::ClientToken& token, TimeMs at) {
+json shown(const store::ClientToken& token, TimeMs at) {
   return {{"id", token.id},
           {"user", token.user},
           {"session_id", token.session_id},
@@ -36,7 +36,7 @@ json shown(const storage::ClientToken& token, TimeMs at) {
           {"expired", token.expires_at <= at}};
 }
 
-json minted(const TokenClaims& claims, const ClientSecretRequest& asked) {
+json minted(const access::TokenClaims& claims, const requests::ClientSecretRequest& asked) {
   return {{"token_id", claims.id},
           {"session_id", claims.session_id},
           {"user", claims.user},
@@ -46,44 +46,46 @@ json minted(const TokenClaims& claims, const ClientSecretRequest& asked) {
 /// A client token as it was asked for.
 struct Minted {
   std::string token;
-  TokenClaims claims;
+  access::TokenClaims claims;
 };
 
 /// Why the session may not be this user's: it is another's. nullopt: it is the user's, or there is
 /// no such session yet.
-Awaitable<std::optional<HttpResponse>> refuse_owner(const ApiServices& api,
-                                                    const RequestContext& context,
-                                                    const std::string& session_id,
-                                                    const std::string& user) {
+net::Awaitable<std::optional<net::HttpResponse>> refuse_owner(const ApiServices& api,
+                                                              const RequestContext& context,
+                                                              const std::string& session_id,
+                                                              const std::string& user) {
   using Owner = std::optional<std::string>;
   const auto call = [&](auto done) {
     api.sessions.find_owner(session_id, {"a session's owner"}, done);
   };
   const auto found = co_await from_store<Owner>(context, call);
   if (!found) {
-    co_return retry_later(
-        openai_error(503, "storage_unavailable", "The server cannot read whose session this is."));
+    co_return retry_later(net::openai_error(503, "storage_unavailable",
+                                            "The server cannot read whose session this is."));
   }
   const Owner& owner = *found;
   if (!owner || *owner == user) co_return std::nullopt;
-  co_return openai_error(404, "session_not_found",
-                         "This user has no such session ('verbatim.session_id').");
+  co_return net::openai_error(404, "session_not_found",
+                              "This user has no such session ('verbatim.session_id').");
 }
 
 /// 413 if the upgrade would refuse the token's request for its length.
-std::optional<HttpResponse> refuse_length(const ApiServices& api, const TokenClaims& claims) {
+std::optional<net::HttpResponse> refuse_length(const ApiServices& api,
+                                               const access::TokenClaims& claims) {
   const auto why =
-      too_long(api.authenticator.get()->mint(claims), api.settings.server.header_bytes_max,
-               {{"'verbatim.metadata'", claims.metadata_json},
-                {"'verbatim.user'", claims.user},
-                {"'session.model'", claims.model}});
+      access::too_long(api.authenticator.get()->mint(claims), api.settings.server.header_bytes_max,
+                       {{"'verbatim.metadata'", claims.metadata_json},
+                        {"'verbatim.user'", claims.user},
+                        {"'session.model'", claims.model}});
   if (!why) return std::nullopt;
-  return openai_error(413, "token_too_long", *why);
+  return net::openai_error(413, "token_too_long", *why);
 }
 
 /// Without a session id if none is asked for.
-TokenClaims claims_of(const ClientSecretRequest& asked, const Principal& principal, TimeMs at) {
-  TokenClaims claims;
+access::TokenClaims claims_of(const requests::ClientSecretRequest& asked,
+                              const access::Principal& principal, TimeMs at) {
+  access::TokenClaims claims;
   claims.id = new_id("cs_", at);
   claims.user = asked.user.value_or(principal.user);
   claims.user_named = asked.user.has_value();
@@ -93,13 +95,14 @@ TokenClaims claims_of(const ClientSecretRequest& asked, const Principal& princip
   claims.model = asked.model();
   claims.expires_at_s = at / 1000 + asked.seconds;
   claims.configured = asked.stands_for_something();
-  if (claims.configured) claims.content_key = random_bytes(sealing_key_bytes);
+  if (claims.configured) claims.content_key = random_bytes(access::sealing_key_bytes);
   return claims;
 }
 
-storage::ClientToken token_to_store(const TokenClaims& claims, const ClientSecretRequest& asked,
-                                    const Principal& principal, TimeMs at) {
-  storage::ClientToken token;
+store::ClientToken token_to_store(const access::TokenClaims& claims,
+                                  const requests::ClientSecretRequest& asked,
+                                  const access::Principal& principal, TimeMs at) {
+  store::ClientToken token;
   token.id = claims.id;
   token.user = claims.user;
   token.session_id = claims.session_id;
@@ -110,49 +113,50 @@ storage::ClientToken token_to_store(const TokenClaims& claims, const ClientSecre
   token.created_at = at;
   token.expires_at = claims.expires_at_s * 1000;
   token.made_by = principal.key_id;
-  seal_content(token, claims.content_key);
+  access::seal_content(token, claims.content_key);
   return token;
 }
 
 /// When tokens are judged.
-storage::TokenClock clock_at(const ApiServices& api, TimeMs at) {
+store::TokenClock clock_at(const ApiServices& api, TimeMs at) {
   return {at, api.settings.session.resume_window.count()};
 }
 
-Awaitable<Result<Minted>> mint(const ApiServices& api, const RequestContext& context,
-                               const ClientSecretRequest& asked) {
+net::Awaitable<net::Result<Minted>> mint(const ApiServices& api, const RequestContext& context,
+                                         const requests::ClientSecretRequest& asked) {
   if (auto refused = refuse_secrets(api.ids, {{"'verbatim.session_id'", asked.session_id},
                                               {"'verbatim.user'", asked.user.value_or("")},
                                               {"'session.model'", asked.model()}}))
-    co_return Refusal(std::move(*refused));
+    co_return net::Refusal(std::move(*refused));
   const TimeMs at = now().wall;
-  TokenClaims claims = claims_of(asked, context.principal, at);
+  access::TokenClaims claims = claims_of(asked, context.principal, at);
   if (claims.session_id.empty()) {
     claims.session_id = new_id("sess_", at);
   } else if (auto refused = co_await refuse_owner(api, context, claims.session_id, claims.user)) {
-    co_return Refusal(std::move(*refused));
+    co_return net::Refusal(std::move(*refused));
   }
-  if (auto refused = refuse_length(api, claims)) co_return Refusal(std::move(*refused));
-  const storage::ClientToken token = token_to_store(claims, asked, context.principal, at);
+  if (auto refused = refuse_length(api, claims)) co_return net::Refusal(std::move(*refused));
+  const store::ClientToken token = token_to_store(claims, asked, context.principal, at);
   const auto save = [&](auto done) { api.tokens.save_token(token, clock_at(api, at), done); };
   if (const auto saved = co_await from_store(context, save); !saved) {
     api.log.error("client_secret.not_saved", {{"why", saved.error().what()}});
-    co_return Refusal(retry_later(
-        openai_error(503, "storage_failure", "The token could not be saved; see /readyz.")));
+    co_return net::Refusal(retry_later(
+        net::openai_error(503, "storage_failure", "The token could not be saved; see /readyz.")));
   }
   const auto authenticator = api.authenticator.get();
   // The key may have been removed meanwhile, and with it the tokens that were stored by then.
   if (!token.made_by.empty() && !authenticator->has_key(token.made_by))
-    co_return Refusal(
-        openai_error(401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."));
+    co_return net::Refusal(net::openai_error(401, "invalid_api_key",
+                                             "The back-end key is not listed in auth.api_keys."));
   std::string value = authenticator->mint(claims);
   co_return Minted{std::move(value), std::move(claims)};
 }
 
 }  // namespace
 
-Awaitable<HttpResponse> create_client_secret(const ApiServices& api, RequestContext& context) {
-  auto read = read_client_secret_request(context.request.body, api.settings);
+net::Awaitable<net::HttpResponse> create_client_secret(const ApiServices& api,
+                                                       RequestContext& context) {
+  auto read = requests::read_client_secret_request(context.request.body, api.settings);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   auto outcome = co_await mint(api, context, asked);
@@ -166,15 +170,16 @@ Awaitable<HttpResponse> create_client_secret(const ApiServices& api, RequestCont
                            {"verbatim", minted(claims, asked)}});
 }
 
-Awaitable<HttpResponse> create_beta_session(const ApiServices& api, RequestContext& context) {
-  auto read = read_beta_session_request(context.request.body, api.settings);
+net::Awaitable<net::HttpResponse> create_beta_session(const ApiServices& api,
+                                                      RequestContext& context) {
+  auto read = requests::read_beta_session_request(context.request.body, api.settings);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   auto outcome = co_await mint(api, context, asked);
   if (!outcome) co_return std::move(outcome).error();
   const auto& [token, claims] = *outcome;
   const std::string bound = asked.session.dump();
-  json answered = json::parse(session::beta::beta_session(verbatim::json::View::of(bound)));
+  json answered = json::parse(protocol::beta::beta_session(verbatim::json::View::of(bound)));
   answered["id"] = claims.session_id;
   answered["object"] = "realtime.session";
   answered["client_secret"] = {{"value", token}, {"expires_at", claims.expires_at_s}};
@@ -182,27 +187,29 @@ Awaitable<HttpResponse> create_beta_session(const ApiServices& api, RequestConte
   co_return json_response(answered);
 }
 
-Awaitable<HttpResponse> list_client_secrets(const ApiServices& api, RequestContext& context) {
-  auto asked = read_token_filter(context.request);
+net::Awaitable<net::HttpResponse> list_client_secrets(const ApiServices& api,
+                                                      RequestContext& context) {
+  auto asked = requests::read_token_filter(context.request);
   if (!asked) co_return std::move(asked).error();
   const TimeMs at = now().wall;
   const auto call = [&](auto done) {
     api.tokens.list_tokens(*asked, clock_at(api, at), {"GET /v1/client_secrets"}, done);
   };
-  auto page = co_await ask_store<storage::TokenPage>(api, context, call);
+  auto page = co_await ask_store<store::TokenPage>(api, context, call);
   if (!page) co_return std::move(page).error();
   json tokens = json::array();
-  for (const storage::ClientToken& token : page->tokens) tokens.push_back(shown(token, at));
+  for (const store::ClientToken& token : page->tokens) tokens.push_back(shown(token, at));
   co_return json_response(
       {{"client_secrets", tokens},
        {"next_cursor", page->next_cursor.empty() ? json(nullptr) : json(page->next_cursor)}});
 }
 
-Awaitable<HttpResponse> revoke_client_secret(const ApiServices& api, RequestContext& context) {
+net::Awaitable<net::HttpResponse> revoke_client_secret(const ApiServices& api,
+                                                       RequestContext& context) {
   const auto call = [&](auto done) { api.tokens.revoke_token(context.id, now().wall, done); };
   auto known = co_await ask_store<bool>(api, context, call);
   if (!known) co_return std::move(known).error();
-  if (!*known) co_return problem(404, "not found", "There is no such client token.");
+  if (!*known) co_return net::problem(404, "not found", "There is no such client token.");
   // Durable first: a connection that is admitted from here on finds it in the store; one that was
   // admitted before finds it here, or is ended.
   api.revocations.add(context.id);
@@ -212,4 +219,4 @@ Awaitable<HttpResponse> revoke_client_secret(const ApiServices& api, RequestCont
   co_return no_content();
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -12,25 +12,28 @@
 #include "server/api/store_access.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 using nlohmann::json;
 
-Awaitable<HttpResponse> create_session_compatible(const ApiServices& api, RequestContext& context) {
-  if (auto refused = refuse_invalid_json(context.request.body)) co_return std::move(*refused);
+net::Awaitable<net::HttpResponse> create_session_compatible(const ApiServices& api,
+                                                            RequestContext& context) {
+  if (auto refused = requests::refuse_invalid_json(context.request.body))
+    co_return std::move(*refused);
   const json asked = json::parse(context.request.body, nullptr, false);
-  if (!asked.is_object()) co_return problem(400, "invalid value", "The body must be an object.");
+  if (!asked.is_object())
+    co_return net::problem(400, "invalid value", "The body must be an object.");
   json session = {{"metadata", json::object()}};
   for (const char* name : {"type", "assignmentId", "userId", "scenarioId"}) {
     const auto at = asked.find(name);
     if (at == asked.end() || at->is_null()) continue;
     if (!at->is_string() && !at->is_number_integer())
-      co_return problem(400, "invalid value", std::string(name) + " must be a string.");
+      co_return net::problem(400, "invalid value", std::string(name) + " must be a string.");
     session["metadata"][name] = at->is_string() ? at->get<std::string>() : at->dump();
   }
   if (session["metadata"].contains("userId")) session["user"] = session["metadata"]["userId"];
   context.request.body = session.dump();
-  HttpResponse made = co_await create_session(api, context);
+  net::HttpResponse made = co_await create_session(api, context);
   if (made.status >= 400) co_return made;
   const json shown = json::parse(made.body, nullptr, false);
   const int attempt = std::max(1, shown.value("current_attempt", 0));
@@ -38,9 +41,9 @@ Awaitable<HttpResponse> create_session_compatible(const ApiServices& api, Reques
   co_return made;
 }
 
-Awaitable<HttpResponse> post_transcript_compatible(const ApiServices& api,
-                                                   RequestContext& context) {
-  HttpResponse posted = co_await post_transcript(api, context);
+net::Awaitable<net::HttpResponse> post_transcript_compatible(const ApiServices& api,
+                                                             RequestContext& context) {
+  net::HttpResponse posted = co_await post_transcript(api, context);
   if (posted.status >= 400) co_return posted;
   const json outcome = json::parse(posted.body, nullptr, false);
   posted.body = json{{"sessionId", context.id},           {"attemptNumber", outcome["attempt"]},
@@ -53,48 +56,49 @@ Awaitable<HttpResponse> post_transcript_compatible(const ApiServices& api,
 
 namespace {
 
-HttpResponse no_transcript() {
-  return problem(404, "not found", "There is no transcript of this assignment.");
+net::HttpResponse no_transcript() {
+  return net::problem(404, "not found", "There is no transcript of this assignment.");
 }
 
 constexpr const char* assignment_read = "GET /api/external/assignments";
 
 /// The assignment's newest session.
-Awaitable<Result<std::string>> find_session_of(const ApiServices& api,
-                                               const RequestContext& context,
-                                               const std::string& assignment) {
-  storage::SessionFilter filter;
+net::Awaitable<net::Result<std::string>> find_session_of(const ApiServices& api,
+                                                         const RequestContext& context,
+                                                         const std::string& assignment) {
+  store::SessionFilter filter;
   filter.metadata.emplace_back("assignmentId", assignment);
   filter.limit = 1;
   const auto call = [&](auto done) { api.sessions.list_sessions(filter, {assignment_read}, done); };
-  auto page = co_await ask_store<storage::SessionPage>(api, context, call);
-  if (!page) co_return Refusal(std::move(page).error());
-  if (page->sessions.empty()) co_return Refusal(no_transcript());
+  auto page = co_await ask_store<store::SessionPage>(api, context, call);
+  if (!page) co_return net::Refusal(std::move(page).error());
+  if (page->sessions.empty()) co_return net::Refusal(no_transcript());
   co_return std::move(page->sessions.front().id);
 }
 
-json assignment_json(const session::TranscriptView& view, const std::string& assignment) {
+json assignment_json(const transcript::TranscriptView& view, const std::string& assignment) {
   json turns = json::array();
-  for (const session::MergedTurn& turn : view.turns)
-    turns.push_back({{"role", to_string(turn.role)},
+  for (const transcript::MergedTurn& turn : view.turns)
+    turns.push_back({{"role", transcript::to_string(turn.role)},
                      {"content", turn.text.utf8()},
                      {"turnOrder", turn.ordinal},
                      {"attemptNumber", view.attempt},
-                     {"status", to_string(turn.status)}});
-  return {{"sessionId", view.session_id},
-          {"assignmentId", assignment},
-          {"attemptNumber", view.attempt},
-          {"status", to_string(view.status)},
-          {"closeReason", view.close_reason ? json(to_string(*view.close_reason)) : json()},
-          {"complete", view.complete},
-          {"turns", turns}};
+                     {"status", transcript::to_string(turn.status)}});
+  return {
+      {"sessionId", view.session_id},
+      {"assignmentId", assignment},
+      {"attemptNumber", view.attempt},
+      {"status", transcript::to_string(view.status)},
+      {"closeReason", view.close_reason ? json(transcript::to_string(*view.close_reason)) : json()},
+      {"complete", view.complete},
+      {"turns", turns}};
 }
 
 }  // namespace
 
-Awaitable<HttpResponse> show_assignment_compatible(const ApiServices& api,
-                                                   RequestContext& context) {
-  auto attempt = read_attempt(context.request);
+net::Awaitable<net::HttpResponse> show_assignment_compatible(const ApiServices& api,
+                                                             RequestContext& context) {
+  auto attempt = requests::read_attempt(context.request);
   if (!attempt) co_return std::move(attempt).error();
   const std::string assignment = context.id;
   auto session = co_await find_session_of(api, context, assignment);
@@ -103,9 +107,9 @@ Awaitable<HttpResponse> show_assignment_compatible(const ApiServices& api,
   const auto call = [&](auto done) {
     api.sessions.read_transcripts({context.id, *attempt}, {assignment_read, context.share()}, done);
   };
-  auto views = co_await find_in_store<storage::TranscriptViews>(api, context, call, no_transcript);
+  auto views = co_await find_in_store<store::TranscriptViews>(api, context, call, no_transcript);
   if (!views) co_return std::move(views).error();
   co_return json_response(assignment_json(views->front(), assignment));
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

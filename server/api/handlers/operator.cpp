@@ -17,15 +17,15 @@
 #include "server/relay/storage_monitor.hpp"
 #include "server/webhooks/dispatcher.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 using nlohmann::json;
 
-Awaitable<HttpResponse> health(const ApiServices&, RequestContext&) {
+net::Awaitable<net::HttpResponse> health(const ApiServices&, RequestContext&) {
   co_return json_response({{"status", "ok"}});
 }
 
-Awaitable<HttpResponse> ready(const ApiServices& api, RequestContext& context) {
+net::Awaitable<net::HttpResponse> ready(const ApiServices& api, RequestContext& context) {
   const std::string journal = co_await api.readiness.journal_trouble(context.executor());
   const std::string upstream = co_await api.readiness.upstream_trouble(context.executor());
   const bool draining = api.registry.draining();
@@ -36,7 +36,7 @@ Awaitable<HttpResponse> ready(const ApiServices& api, RequestContext& context) {
   const std::string warning = api.storage.warning();
   if (!warning.empty()) journal_check["warning"] = warning;
   const bool ready = journal.empty() && upstream.empty() && !draining;
-  HttpResponse response =
+  net::HttpResponse response =
       json_response({{"status", ready ? "ready" : "not ready"},
                      {"checks",
                       {{"configuration", check("")},
@@ -48,13 +48,14 @@ Awaitable<HttpResponse> ready(const ApiServices& api, RequestContext& context) {
   co_return response;
 }
 
-Awaitable<HttpResponse> show_metrics(const ApiServices& api, RequestContext&) {
-  HttpResponse response;
+net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestContext&) {
+  net::HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  MetricsPage page;
+  relay::MetricsPage page;
   api.metrics.add_metrics(page, api.registry.live());
   api.registry.add_metrics(page);
-  add_memory_metrics(page, api.large_messages.counts(), api.bodies.counts(), api.answers.counts());
+  relay::add_memory_metrics(page, api.large_messages.counts(), api.bodies.counts(),
+                            api.answers.counts());
   api.storage.add_metrics(page);
   api.webhooks.add_metrics(page);
   api.erasure.add_metrics(page);
@@ -63,14 +64,14 @@ Awaitable<HttpResponse> show_metrics(const ApiServices& api, RequestContext&) {
   co_return response;
 }
 
-Awaitable<HttpResponse> version(const ApiServices&, RequestContext&) {
+net::Awaitable<net::HttpResponse> version(const ApiServices&, RequestContext&) {
   co_return json_response({{"name", "verbatim"}, {"version", VERBATIM_VERSION}});
 }
 
-Awaitable<HttpResponse> openapi(const ApiServices&, RequestContext& context) {
-  HttpResponse response;
+net::Awaitable<net::HttpResponse> openapi(const ApiServices&, RequestContext& context) {
+  net::HttpResponse response;
   response.body = std::string(openapi_document());
   co_return tagged(context.request, std::move(response));
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -4,7 +4,7 @@
 #include "server/api/handler.hpp"
 #include "server/api/responses.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 namespace {
 
@@ -17,13 +17,14 @@ constexpr const char* content_security_policy =
 
 }  // namespace
 
-Awaitable<HttpResponse> show_page(const ApiServices& api, RequestContext& context) {
+net::Awaitable<net::HttpResponse> show_page(const ApiServices& api, RequestContext& context) {
   const std::string& path = context.request.path;
   const bool library = path.starts_with("/web/");
   const Asset* const asset = library || api.settings.server.console ? find_asset(path) : nullptr;
-  if (asset == nullptr) co_return problem(404, "not found", "There is nothing at " + path + ".");
-  HttpResponse response = tagged(context.request, asset->etag, [asset] {
-    HttpResponse page;
+  if (asset == nullptr)
+    co_return net::problem(404, "not found", "There is nothing at " + path + ".");
+  net::HttpResponse response = tagged(context.request, asset->etag, [asset] {
+    net::HttpResponse page;
     page.content_type = asset->type;
     page.body = asset->bytes;
     return page;
@@ -42,4 +43,4 @@ Awaitable<HttpResponse> show_page(const ApiServices& api, RequestContext& contex
   co_return response;
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

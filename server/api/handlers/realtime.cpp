@@ -1,10 +1,10 @@
 // GET /v1/realtime as plain HTTP. The WebSocket itself: server/relay/realtime_endpoint.hpp.
 #include "server/api/handler.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
-Awaitable<HttpResponse> explain_upgrade(const ApiServices&, RequestContext&) {
-  HttpResponse response = openai_error(
+net::Awaitable<net::HttpResponse> explain_upgrade(const ApiServices&, RequestContext&) {
+  net::HttpResponse response = net::openai_error(
       426, "upgrade_required",
       "This path serves WebSocket: connect with wss. If the client did, a proxy on the way "
       "removed the headers Upgrade and Connection. Configure it to use HTTP/1.1 and to pass "
@@ -14,4 +14,4 @@ Awaitable<HttpResponse> explain_upgrade(const ApiServices&, RequestContext&) {
   co_return response;
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -15,7 +15,7 @@
 #include "server/relay/traffic_capture.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 namespace {
 
@@ -32,12 +32,12 @@ std::string digest_of(std::initializer_list<std::string_view> texts) {
   return to_hex(sha256(all));
 }
 
-Awaitable<HttpResponse> session_as_json(const ApiServices& api, const RequestContext& context,
-                                        int status) {
+net::Awaitable<net::HttpResponse> session_as_json(const ApiServices& api,
+                                                  const RequestContext& context, int status) {
   const auto call = [&](auto done) {
     api.sessions.find_session(context.id, {"GET /v1/sessions/{id}", context.share()}, done);
   };
-  auto session = co_await find_in_store<storage::SessionSummary>(api, context, call);
+  auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
   json shown = to_json(*session);
   if (context.is_client()) shown.erase("private");
@@ -48,9 +48,9 @@ Awaitable<HttpResponse> session_as_json(const ApiServices& api, const RequestCon
   co_return tagged(context.request, json_response(shown, status));
 }
 
-storage::NewSession session_to_make(const SessionRequest& asked, const std::string& caller,
-                                    std::string_view idempotency_key) {
-  storage::NewSession wanted;
+store::NewSession session_to_make(const requests::SessionRequest& asked, const std::string& caller,
+                                  std::string_view idempotency_key) {
+  store::NewSession wanted;
   wanted.now = now().wall;
   wanted.id = asked.session_id.empty() ? new_id("sess_", wanted.now) : asked.session_id;
   wanted.user = asked.user.value_or(caller);
@@ -66,13 +66,13 @@ storage::NewSession session_to_make(const SessionRequest& asked, const std::stri
 
 }  // namespace
 
-Awaitable<HttpResponse> list_sessions(const ApiServices& api, RequestContext& context) {
-  auto asked = read_session_filter(context.request);
+net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestContext& context) {
+  auto asked = requests::read_session_filter(context.request);
   if (!asked) co_return std::move(asked).error();
   const auto call = [&](auto done) {
     api.sessions.list_sessions(*asked, {"GET /v1/sessions"}, done);
   };
-  auto page = co_await ask_store<storage::SessionPage>(api, context, call);
+  auto page = co_await ask_store<store::SessionPage>(api, context, call);
   if (!page) co_return std::move(page).error();
   json sessions = json::array();
   for (const auto& session : page->sessions) sessions.push_back(to_json(session));
@@ -81,52 +81,52 @@ Awaitable<HttpResponse> list_sessions(const ApiServices& api, RequestContext& co
        {"next_cursor", page->next_cursor.empty() ? json(nullptr) : json(page->next_cursor)}});
 }
 
-Awaitable<HttpResponse> show_session(const ApiServices& api, RequestContext& context) {
+net::Awaitable<net::HttpResponse> show_session(const ApiServices& api, RequestContext& context) {
   co_return co_await session_as_json(api, context, 200);
 }
 
-Awaitable<HttpResponse> create_session(const ApiServices& api, RequestContext& context) {
-  auto read = read_session_request(context.request.body);
+net::Awaitable<net::HttpResponse> create_session(const ApiServices& api, RequestContext& context) {
+  auto read = requests::read_session_request(context.request.body);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   if (auto refused = refuse_secrets(
           api.ids, {{"'session_id'", asked.session_id}, {"'user'", asked.user.value_or("")}}))
     co_return std::move(*refused);
   const std::string_view key = context.request.header("Idempotency-Key");
-  const storage::NewSession wanted = session_to_make(asked, context.principal.user, key);
+  const store::NewSession wanted = session_to_make(asked, context.principal.user, key);
   const auto call = [&](auto done) { api.sessions.create_session(wanted, done); };
-  auto made = co_await ask_store<storage::MadeSession>(api, context, call);
+  auto made = co_await ask_store<store::MadeSession>(api, context, call);
   if (!made) co_return std::move(made).error();
-  using Outcome = storage::MadeSession::Outcome;
+  using Outcome = store::MadeSession::Outcome;
   if (made->outcome == Outcome::key_of_another_request) {
-    co_return problem(422, "idempotency key used",
-                      "This Idempotency-Key was used for another request.");
+    co_return net::problem(422, "idempotency key used",
+                           "This Idempotency-Key was used for another request.");
   }
   if (made->outcome == Outcome::another_users) co_return not_found();
   const bool is_new = made->outcome == Outcome::made;
   context.id = made->id;
-  HttpResponse response = co_await session_as_json(api, context, is_new ? 201 : 200);
+  net::HttpResponse response = co_await session_as_json(api, context, is_new ? 201 : 200);
   if (is_new) response.headers.emplace_back("Location", "/v1/sessions/" + context.id);
   if (!is_new && !key.empty()) response.headers.emplace_back("Idempotent-Replayed", "true");
   co_return response;
 }
 
-Awaitable<HttpResponse> patch_session(const ApiServices& api, RequestContext& context) {
-  auto read = read_session_request(context.request.body);
+net::Awaitable<net::HttpResponse> patch_session(const ApiServices& api, RequestContext& context) {
+  auto read = requests::read_session_request(context.request.body);
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   if (asked.user || !asked.session_id.empty()) {
-    co_return problem(400, "invalid value", "Only 'metadata' and 'private' can be changed.");
+    co_return net::problem(400, "invalid value", "Only 'metadata' and 'private' can be changed.");
   }
   const auto call = [&](auto done) {
     api.sessions.patch_metadata(context.id, {asked.metadata, asked.private_metadata},
-                                metadata_bytes_max, done);
+                                requests::metadata_bytes_max, done);
   };
   if (const auto patched = co_await from_store(context, call); !patched) {
-    const storage::StorageError& failed = patched.error();
-    if (failed.failure() == storage::Failure::not_found) co_return not_found();
-    if (failed.failure() == storage::Failure::too_many)
-      co_return problem(413, "too large", failed.what());
+    const store::StorageError& failed = patched.error();
+    if (failed.failure() == store::Failure::not_found) co_return not_found();
+    if (failed.failure() == store::Failure::too_many)
+      co_return net::problem(413, "too large", failed.what());
     co_return storage_problem(api.log, failed);
   }
   co_return co_await session_as_json(api, context, 200);
@@ -135,33 +135,35 @@ Awaitable<HttpResponse> patch_session(const ApiServices& api, RequestContext& co
 namespace {
 
 /// Why the session was not erased; nullopt: it was.
-std::optional<HttpResponse> refuse_erasure(const ApiServices& api, const Erased& erased) {
+std::optional<net::HttpResponse> refuse_erasure(const ApiServices& api,
+                                                const relay::Erased& erased) {
   switch (erased.outcome) {
-    case Erased::Outcome::erased:
+    case relay::Erased::Outcome::erased:
       break;
-    case Erased::Outcome::not_found:
+    case relay::Erased::Outcome::not_found:
       return not_found();
-    case Erased::Outcome::live:
-      return problem(409, "session is live", "End the conversation first, then erase it.");
-    case Erased::Outcome::busy:
-      return retry_later(problem(503, "busy", "The server cannot do this now. Try again later."));
-    case Erased::Outcome::storage_failure:
+    case relay::Erased::Outcome::live:
+      return net::problem(409, "session is live", "End the conversation first, then erase it.");
+    case relay::Erased::Outcome::busy:
+      return retry_later(
+          net::problem(503, "busy", "The server cannot do this now. Try again later."));
+    case relay::Erased::Outcome::storage_failure:
       return storage_problem(api.log, *erased.error);
-    case Erased::Outcome::capture_failure:
-      return retry_later(problem(503, "storage unavailable",
-                                 "The captured events of the session cannot be removed, so "
-                                 "nothing was erased. The log has the reason."));
+    case relay::Erased::Outcome::capture_failure:
+      return retry_later(net::problem(503, "storage unavailable",
+                                      "The captured events of the session cannot be removed, so "
+                                      "nothing was erased. The log has the reason."));
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-Awaitable<HttpResponse> erase_session(const ApiServices& api, RequestContext& context) {
-  const Erased erased = co_await api.erasure.erase(context.executor(), context.id,
-                                                   Erasure::Why::request, context.principal.user);
+net::Awaitable<net::HttpResponse> erase_session(const ApiServices& api, RequestContext& context) {
+  const relay::Erased erased = co_await api.erasure.erase(
+      context.executor(), context.id, relay::Erasure::Why::request, context.principal.user);
   if (auto refused = refuse_erasure(api, erased)) co_return std::move(*refused);
   co_return no_content();
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -3,9 +3,9 @@
 
 #include "server/api/handler.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 /// Also sets the context's id to the session's.
 Handler create_session;
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

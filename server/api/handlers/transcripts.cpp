@@ -21,7 +21,7 @@
 #include "storage/store/copy_store.hpp"
 #include "storage/store/session_store.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 namespace {
 
@@ -40,24 +40,25 @@ struct Rendered {
   bool due = false;  ///< false: it is not the time for an answer yet, and nothing was rendered
   std::string body;
   std::string tag;
-  std::shared_ptr<AnswerMemory::Share> memory;  ///< null: there is no room for it
+  std::shared_ptr<net::AnswerMemory::Share> memory;  ///< null: there is no room for it
 };
 
-Rendered render_transcripts(const storage::TranscriptViews& views, const std::string& id,
-                            const TranscriptQuery& query, Clock::time_point deadline) {
+Rendered render_transcripts(const store::TranscriptViews& views, const std::string& id,
+                            const requests::TranscriptQuery& query,
+                            net::Clock::time_point deadline) {
   Rendered rendered;
-  const bool is_final = !views.empty() && views.back().status == session::SessionStatus::final;
-  rendered.due = is_final || Clock::now() >= deadline;
+  const bool is_final = !views.empty() && views.back().status == transcript::SessionStatus::final;
+  rendered.due = is_final || net::Clock::now() >= deadline;
   if (!rendered.due) return rendered;
-  rendered.body = query.all_attempts ? session::render(id, views, query.format)
-                                     : session::render(views.front(), query.format);
+  rendered.body = query.all_attempts ? transcript::render(id, views, query.format)
+                                     : transcript::render(views.front(), query.format);
   rendered.tag = tag_of(rendered.body);
   return rendered;
 }
 
-storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
-  storage::CopyLimits limits{settings.copies_max, settings.attempt_turns_max,
-                             settings.attempt_bytes_max};
+store::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
+  store::CopyLimits limits{settings.copies_max, settings.attempt_turns_max,
+                           settings.attempt_bytes_max};
   if (!is_client) return limits;
   for (std::size_t* const one : {&limits.copies_max, &limits.turns_max, &limits.bytes_max})
     *one = std::max<std::size_t>(1, *one / clients_part_of_posts);
@@ -65,12 +66,13 @@ storage::CopyLimits limits_of(const config::Posts& settings, bool is_client) {
   return limits;
 }
 
-Rendered render_within_memory(const storage::TranscriptViews& views, const std::string& id,
-                              const TranscriptQuery& query, Clock::time_point deadline,
-                              AnswerMemory& answers, const AnswerMemory::Owner& owner) {
+Rendered render_within_memory(const store::TranscriptViews& views, const std::string& id,
+                              const requests::TranscriptQuery& query,
+                              net::Clock::time_point deadline, net::AnswerMemory& answers,
+                              const net::AnswerMemory::Owner& owner) {
   Rendered rendered = render_transcripts(views, id, query, deadline);
   if (!rendered.due) return rendered;
-  auto memory = std::make_shared<AnswerMemory::Share>(answers, owner);
+  auto memory = std::make_shared<net::AnswerMemory::Share>(answers, owner);
   if (memory->resize(rendered.body.size())) {
     rendered.memory = std::move(memory);
   } else {
@@ -79,76 +81,80 @@ Rendered render_within_memory(const storage::TranscriptViews& views, const std::
   return rendered;
 }
 
-HttpResponse transcript_response(const HttpRequest& request, session::Format format,
-                                 Rendered& rendered) {
+net::HttpResponse transcript_response(const net::HttpRequest& request, transcript::Format format,
+                                      Rendered& rendered) {
   return tagged(request, rendered.tag, [&rendered, format] {
-    HttpResponse response;
-    response.content_type = std::string(session::content_type(format));
+    net::HttpResponse response;
+    response.content_type = std::string(transcript::content_type(format));
     response.body = std::move(rendered.body);
     response.memory = std::move(rendered.memory);
     return response;
   });
 }
 
-std::optional<HttpResponse> refuse_frequent_posts(PostLimits& limits,
-                                                  const RequestContext& context) {
+std::optional<net::HttpResponse> refuse_frequent_posts(PostLimits& limits,
+                                                       const RequestContext& context) {
   const bool is_client = context.is_client();
   RateLimit& posts = is_client ? limits.of_clients : limits.of_back_ends;
-  const int wait = posts.take(context.id, Clock::now());
+  const int wait = posts.take(context.id, net::Clock::now());
   if (wait == 0) return std::nullopt;
-  HttpResponse later =
-      problem(429, "too many posts",
-              std::string("This session gets more posts than posts.per_minute allows") +
-                  (is_client ? " for client tokens." : "."));
+  net::HttpResponse later =
+      net::problem(429, "too many posts",
+                   std::string("This session gets more posts than posts.per_minute allows") +
+                       (is_client ? " for client tokens." : "."));
   later.headers.emplace_back("Retry-After", std::to_string(wait));
   return later;
 }
 
 /// On a merger's thread: reading takes milliseconds, which a conversation on the worker would wait.
-Awaitable<Result<PostedBody>> read_body(const ApiServices& api, const RequestContext& context) {
-  const auto lane = context.request.body.size() > quickly_read_bytes ? storage::MergeLane::slow
-                                                                     : storage::MergeLane::quick;
+net::Awaitable<net::Result<requests::PostedBody>> read_body(const ApiServices& api,
+                                                            const RequestContext& context) {
+  const auto lane = context.request.body.size() > quickly_read_bytes ? store::MergeLane::slow
+                                                                     : store::MergeLane::quick;
   const auto call = [&](auto done) {
     api.copies.compute(lane, {"a posted copy", context.share()},
                        [done, &request = context.request, &limits = api.settings.posts] {
-                         done(read_posted_copy(request.body, limits));
+                         done(requests::read_posted_copy(request.body, limits));
                        });
   };
-  co_return co_await from_callback<Result<PostedBody>>(context.executor(), call);
+  co_return co_await net::from_callback<net::Result<requests::PostedBody>>(context.executor(),
+                                                                           call);
 }
 
-std::optional<HttpResponse> refuse_writer(const std::string& writer, bool is_client) {
+std::optional<net::HttpResponse> refuse_writer(const std::string& writer, bool is_client) {
   if (is_client && writer != "client")
-    return problem(403, "forbidden", "A client token posts as writer 'client'.");
-  if (writer == session::relay_writer || !is_valid_session_id(writer)) {
-    return problem(400, "invalid value",
-                   "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
-                   "'relay': that is Verbatim's own copy.");
+    return net::problem(403, "forbidden", "A client token posts as writer 'client'.");
+  if (writer == transcript::relay_writer || !is_valid_session_id(writer)) {
+    return net::problem(400, "invalid value",
+                        "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
+                        "'relay': that is Verbatim's own copy.");
   }
   return std::nullopt;
 }
 
 /// The same for all posts of one token.
-std::string name_of(const TokenClaims& token) {
+std::string name_of(const access::TokenClaims& token) {
   return token.id + '\n' + token.user + '\n' + token.session_id + '\n' +
          std::to_string(token.expires_at_s);
 }
 
-HttpResponse keep_refusal(Log& log, const storage::StorageError& failed) {
-  if (failed.failure() == storage::Failure::not_found) {
-    return problem(404, "not found",
-                   "There is no such session or attempt, or this credential has no access to it.");
+net::HttpResponse keep_refusal(Log& log, const store::StorageError& failed) {
+  if (failed.failure() == store::Failure::not_found) {
+    return net::problem(
+        404, "not found",
+        "There is no such session or attempt, or this credential has no access to it.");
   }
-  if (failed.failure() == storage::Failure::too_many)
-    return problem(413, "too large", std::string(failed.what()) + ".");
+  if (failed.failure() == store::Failure::too_many)
+    return net::problem(413, "too large", std::string(failed.what()) + ".");
   return storage_problem(log, failed);
 }
 
 /// Stores the copy. One that is there already costs nothing of the token's allowance.
-Awaitable<Result<storage::KeptCopy>> keep(const ApiServices& api, const RequestContext& context,
-                                          PostedBody body) {
+net::Awaitable<net::Result<store::KeptCopy>> keep(const ApiServices& api,
+                                                  const RequestContext& context,
+                                                  requests::PostedBody body) {
   const bool is_client = context.is_client();
-  storage::PostedCopy posted;
+  store::PostedCopy posted;
   posted.session_id = context.id;
   posted.attempt = body.attempt;
   posted.copy = {std::move(body.writer), std::move(body.turns)};
@@ -158,39 +164,39 @@ Awaitable<Result<storage::KeptCopy>> keep(const ApiServices& api, const RequestC
   PostAllowance& allowance = api.post_limits.of_tokens;
   const std::string token = is_client ? name_of(*context.principal.claims) : std::string();
   const PostAllowance::Amount amount{posted.copy.turns.size(), posted.body.size()};
-  const bool taken = is_client && allowance.take(token, amount, Clock::now());
+  const bool taken = is_client && allowance.take(token, amount, net::Clock::now());
   if (is_client && !taken)
     posted.limits.nothing_new =
         "this token has reached its limit of posts (posts.client_turns_max, "
         "posts.client_bytes_max)";
   const auto call = [&](auto done) { api.copies.keep_copy(std::move(posted), done); };
-  auto kept = co_await from_store<storage::KeptCopy>(context, call);
+  auto kept = co_await from_store<store::KeptCopy>(context, call);
   if (taken && (!kept || !kept->is_new)) allowance.give_back(token, amount);
-  if (!kept) co_return Refusal(keep_refusal(api.log, kept.error()));
+  if (!kept) co_return net::Refusal(keep_refusal(api.log, kept.error()));
   co_return *kept;
 }
 
 /// Merges the copy and stores the outcome before the post is answered, so that a later read shows
 /// it, in lists too. If that fails the copy is kept all the same, and the merge is made later.
-Awaitable<Result<storage::PostOutcome>> merge_kept(const ApiServices& api,
-                                                   const RequestContext& context,
-                                                   const storage::KeptCopy& kept) {
+net::Awaitable<net::Result<store::PostOutcome>> merge_kept(const ApiServices& api,
+                                                           const RequestContext& context,
+                                                           const store::KeptCopy& kept) {
   const auto call = [&](auto done) {
     api.copies.merge_copy(kept, context.id, {"POST /v1/sessions/{id}/transcript", context.share()},
                           done);
   };
-  co_return co_await find_in_store<storage::PostOutcome>(api, context, call);
+  co_return co_await find_in_store<store::PostOutcome>(api, context, call);
 }
 
 }  // namespace
 
-Awaitable<HttpResponse> show_transcript(const ApiServices& api, RequestContext& context) {
-  const HttpRequest& request = context.request;
-  auto asked = read_transcript_query(request);
+net::Awaitable<net::HttpResponse> show_transcript(const ApiServices& api, RequestContext& context) {
+  const net::HttpRequest& request = context.request;
+  auto asked = requests::read_transcript_query(request);
   if (!asked) co_return std::move(asked).error();
-  const TranscriptQuery& query = *asked;
-  const auto deadline = Clock::now() + query.wait;
-  using Found = std::optional<storage::TranscriptViews>;
+  const requests::TranscriptQuery& query = *asked;
+  const auto deadline = net::Clock::now() + query.wait;
+  using Found = std::optional<store::TranscriptViews>;
   const auto render = [id = context.id, query, deadline, owner = owner_of(context),
                        &answers = api.answers](const Found& views) -> std::optional<Rendered> {
     if (!views) return std::nullopt;
@@ -207,16 +213,17 @@ Awaitable<HttpResponse> show_transcript(const ApiServices& api, RequestContext& 
     {
       auto rendered = co_await find_in_store<Rendered>(api, context, call);
       if (!rendered) co_return std::move(rendered).error();
-      if (!may_go_on(api, context)()) co_return unauthorized(request, revoked(context.principal));
+      if (!may_go_on(api, context)())
+        co_return unauthorized(request, access::revoked(context.principal));
       if (rendered->due && !rendered->memory) co_return no_memory_for_answer(api, context);
       if (rendered->due) co_return transcript_response(request, query.format, *rendered);
     }
     // A conversation that a full disk has ended notifies before its record is written.
-    co_await ended->wait_until(std::min(deadline, Clock::now() + transcript_look_interval));
+    co_await ended->wait_until(std::min(deadline, net::Clock::now() + transcript_look_interval));
   }
 }
 
-Awaitable<HttpResponse> post_transcript(const ApiServices& api, RequestContext& context) {
+net::Awaitable<net::HttpResponse> post_transcript(const ApiServices& api, RequestContext& context) {
   if (auto refused = refuse_frequent_posts(api.post_limits, context)) co_return std::move(*refused);
   auto body = co_await read_body(api, context);
   if (!body) co_return std::move(body).error();
@@ -226,7 +233,7 @@ Awaitable<HttpResponse> post_transcript(const ApiServices& api, RequestContext& 
   if (auto refused = refuse_secrets(api.ids, {{"writer", body->writer}}))
     co_return std::move(*refused);
   nlohmann::json skipped = nlohmann::json::array();
-  for (const Skipped& one : body->skipped)
+  for (const requests::Skipped& one : body->skipped)
     skipped.push_back({{"index", one.index}, {"why", one.why}});
   auto kept = co_await keep(api, context, *std::move(body));
   if (!kept) co_return std::move(kept).error();
@@ -241,4 +248,4 @@ Awaitable<HttpResponse> post_transcript(const ApiServices& api, RequestContext& 
                            {"skipped", std::move(skipped)}});
 }
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -3,8 +3,8 @@
 
 #include "server/api/handler.hpp"
 
-namespace verbatim::server::handlers {
+namespace verbatim::api::handlers {
 
 Handler post_transcript;
 
-}  // namespace verbatim::server::handlers
+}  // namespace verbatim::api::handlers

@@ -11,7 +11,7 @@
 #include "session/policy/known_members.hpp"
 #include "session/protocol/clients/beta_shapes.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 using nlohmann::json;
 using verbatim::json::Members;
@@ -23,10 +23,10 @@ namespace {
 /// looks like one of ours is in the wrong place: there it would have no effect.
 std::optional<std::string> wrong_in_session(View session) {
   for (Members members(session); members.next();) {
-    const std::string name = member_name(members);
+    const std::string name = policy::member_name(members);
     for (const char* ours : {"verbatim", "expires_after"}) {
-      if (!is_misspelt(name, ours)) continue;
-      return "'session." + shown_name(name) + "' is not a member of a session; '" + ours +
+      if (!policy::is_misspelt(name, ours)) continue;
+      return "'session." + policy::shown_name(name) + "' is not a member of a session; '" + ours +
              "' belongs beside 'session'.";
     }
   }
@@ -34,17 +34,17 @@ std::optional<std::string> wrong_in_session(View session) {
 }
 
 std::optional<std::string> wrong_in_verbatim(View verbatim) {
-  auto wrong = wrong_member(
+  auto wrong = policy::wrong_member(
       verbatim, "verbatim.",
       {"user", "session_id", "metadata", "private", "template", "variables", "policy", "limits"});
   for (Members members(verbatim); members.next() && !wrong;) {
-    const std::string name = member_name(members);
+    const std::string name = policy::member_name(members);
     if (name == "policy")
-      wrong =
-          wrong_member(members.value(), "verbatim.policy.", {"client_events", "locked", "hide"});
+      wrong = policy::wrong_member(members.value(), "verbatim.policy.",
+                                   {"client_events", "locked", "hide"});
     if (name == "limits")
-      wrong = wrong_member(members.value(), "verbatim.limits.",
-                           {"max_duration", "idle_timeout", "audio_seconds", "tokens"});
+      wrong = policy::wrong_member(members.value(), "verbatim.limits.",
+                                   {"max_duration", "idle_timeout", "audio_seconds", "tokens"});
   }
   return wrong;
 }
@@ -75,28 +75,29 @@ std::string fill_template(const json& extra,
 /// The fault of a member's name: a misspelt policy would be no policy.
 std::optional<std::string> wrong_names(std::string_view body) {
   const auto asked = View::of(body);
-  if (auto wrong = wrong_member(asked, "", {"session", "verbatim", "expires_after"})) return wrong;
+  if (auto wrong = policy::wrong_member(asked, "", {"session", "verbatim", "expires_after"}))
+    return wrong;
   for (Members members(asked); members.next();) {
-    const std::string name = member_name(members);
+    const std::string name = policy::member_name(members);
     const View value = members.value();
     std::optional<std::string> wrong;
     if (name == "session") wrong = wrong_in_session(value);
     if (name == "verbatim") wrong = wrong_in_verbatim(value);
     if (name == "expires_after")
-      wrong = wrong_member(value, "expires_after.", {"anchor", "seconds"});
+      wrong = policy::wrong_member(value, "expires_after.", {"anchor", "seconds"});
     if (wrong) return wrong;
   }
   return std::nullopt;
 }
 
-Refusal wrong(const std::string& detail) {
-  return Refusal(openai_error(400, "invalid_value", detail));
+net::Refusal wrong(const std::string& detail) {
+  return net::Refusal(net::openai_error(400, "invalid_value", detail));
 }
 
 /// The body as a tree whose members all have names that are known.
-Result<json> read_tree(std::string_view body) {
+net::Result<json> read_tree(std::string_view body) {
   const auto not_json = [](const std::string& why) {
-    return Refusal(openai_error(400, "invalid_json", "The body is not JSON" + why + "."));
+    return net::Refusal(net::openai_error(400, "invalid_json", "The body is not JSON" + why + "."));
   };
   // The session's own check first: a tree is copied and written by recursion, so its depth needs a
   // bound, and what is kept here is sent on by the session later.
@@ -108,13 +109,13 @@ Result<json> read_tree(std::string_view body) {
     return not_json(": it contains an incomplete character, or a number that is too large");
   if (!asked.is_object()) return wrong("The body must be a JSON object.");
   if (const auto names = wrong_names(body))
-    return Refusal(openai_error(400, "unknown_parameter", *names));
+    return net::Refusal(net::openai_error(400, "unknown_parameter", *names));
   return asked;
 }
 
 // Each of these reads its part of the body into the request, or refuses it.
 
-Result<void> take_session(const json& asked, const json& extra, ClientSecretRequest& request) {
+net::Result<void> take_session(const json& asked, const json& extra, ClientSecretRequest& request) {
   request.session = asked.value("session", json::object());
   if (!request.session.is_object()) return wrong("'session' must be an object.");
   if (!extra.is_object()) return wrong("'verbatim' must be an object.");
@@ -125,7 +126,7 @@ Result<void> take_session(const json& asked, const json& extra, ClientSecretRequ
   return {};
 }
 
-Result<void> take_metadata(const json& extra, ClientSecretRequest& request) {
+net::Result<void> take_metadata(const json& extra, ClientSecretRequest& request) {
   request.metadata = extra.value("metadata", json::object());
   if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
   request.private_metadata = extra.value("private", json::object());
@@ -133,14 +134,14 @@ Result<void> take_metadata(const json& extra, ClientSecretRequest& request) {
   for (const auto& [name, part] :
        {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
     if (part->dump().size() > metadata_bytes_max)
-      return Refusal(openai_error(413, "too_large",
-                                  "'verbatim." + std::string(name) + "' has more than " +
-                                      std::to_string(metadata_bytes_max) + " bytes."));
+      return net::Refusal(net::openai_error(413, "too_large",
+                                            "'verbatim." + std::string(name) + "' has more than " +
+                                                std::to_string(metadata_bytes_max) + " bytes."));
   }
   return {};
 }
 
-Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
+net::Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
   for (const char* key : {"user", "session_id"}) {
     if (extra.contains(key) && !extra[key].is_string()) {
       return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
@@ -157,10 +158,10 @@ Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
   return {};
 }
 
-Result<void> take_terms(const json& extra, const config::Settings& settings,
-                        ClientSecretRequest& request) {
-  auto terms = read_terms(extra, settings);
-  if (const auto* bad = std::get_if<BadTerm>(&terms)) {
+net::Result<void> take_terms(const json& extra, const config::Settings& settings,
+                             ClientSecretRequest& request) {
+  auto terms = access::read_terms(extra, settings);
+  if (const auto* bad = std::get_if<access::BadTerm>(&terms)) {
     return wrong("'" + bad->place + "' " + bad->why + ".");
   }
   request.terms = std::move(std::get<std::string>(terms));
@@ -170,8 +171,8 @@ Result<void> take_terms(const json& extra, const config::Settings& settings,
   return {};
 }
 
-Result<void> take_lifetime(const json& asked, const config::Auth& settings,
-                           ClientSecretRequest& request) {
+net::Result<void> take_lifetime(const json& asked, const config::Auth& settings,
+                                ClientSecretRequest& request) {
   const auto after = asked.find("expires_after");
   if (after == asked.end()) return {};
   if (!after->is_object() || !after->contains("seconds") ||
@@ -205,25 +206,25 @@ std::string ClientSecretRequest::configuration() const {
   return update.dump();
 }
 
-Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
-                                                       const config::Settings& settings) {
+net::Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
+                                                            const config::Settings& settings) {
   ClientSecretRequest request;
   request.seconds = settings.auth.token_ttl.count() / 1000;
   if (body.empty()) return request;
   auto asked = read_tree(body);
-  if (!asked) return Refusal(std::move(asked).error());
+  if (!asked) return net::Refusal(std::move(asked).error());
   const json extra = asked->value("verbatim", json::object());
   auto taken = take_session(*asked, extra, request)
                    .and_then([&] { return take_metadata(extra, request); })
                    .and_then([&] { return take_owner(extra, request); })
                    .and_then([&] { return take_terms(extra, settings, request); })
                    .and_then([&] { return take_lifetime(*asked, settings.auth, request); });
-  if (!taken) return Refusal(std::move(taken).error());
+  if (!taken) return net::Refusal(std::move(taken).error());
   return request;
 }
 
-Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
-                                                      const config::Settings& settings) {
+net::Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
+                                                           const config::Settings& settings) {
   const auto asked = View::of(body);
   // The reader of the other form reports the fault.
   if (verbatim::json::check(body) || !asked.is(verbatim::json::Kind::object)) {
@@ -233,22 +234,23 @@ Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
   verbatim::json::ObjectWriter form;
   int ours = 0;
   for (Members own(asked); own.next();) {
-    const std::string name = member_name(own);
+    const std::string name = policy::member_name(own);
     if (name == "verbatim" && ++ours > 1)
-      return Refusal(openai_error(400, "unknown_parameter", "'verbatim' is given twice."));
+      return net::Refusal(
+          net::openai_error(400, "unknown_parameter", "'verbatim' is given twice."));
     if (name == "client_secret") {
-      const auto names =
-          wrong_member(own.value(), "client_secret.", {"expires_after", "value", "expires_at"});
-      if (names) return Refusal(openai_error(400, "unknown_parameter", *names));
+      const auto names = policy::wrong_member(own.value(), "client_secret.",
+                                              {"expires_after", "value", "expires_at"});
+      if (names) return net::Refusal(net::openai_error(400, "unknown_parameter", *names));
     }
     (name == "verbatim" ? form : flat).add(own.key(), own.value().raw());
   }
   const std::string session = flat.text();
-  form.add("session", session::beta::ga_session(View::of(session)));
+  form.add("session", protocol::beta::ga_session(View::of(session)));
   if (const auto life = asked["client_secret"]["expires_after"]; life.exists()) {
     form.add("expires_after", life.raw());
   }
   return read_client_secret_request(form.text(), settings);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

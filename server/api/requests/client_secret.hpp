@@ -13,7 +13,7 @@
 #include "config/settings.hpp"
 #include "server/net/result.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 struct ClientSecretRequest {
   nlohmann::json session = nlohmann::json::object();  ///< as it came
@@ -35,12 +35,12 @@ struct ClientSecretRequest {
   std::string configuration() const;
 };
 
-Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
-                                                       const config::Settings& settings);
+net::Result<ClientSecretRequest> read_client_secret_request(std::string_view body,
+                                                            const config::Settings& settings);
 
 /// The beta form: the body is the session, flat, with `client_secret.expires_after` and `verbatim`
 /// in it. What is read is in GA's shape.
-Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
-                                                      const config::Settings& settings);
+net::Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
+                                                           const config::Settings& settings);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -7,7 +7,7 @@
 
 #include "base/utf8.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 namespace {
 
 using config::TemplateVariable;
@@ -128,4 +128,4 @@ std::variant<std::string, BadVariable> instructions_of(
   return out.append(text, done);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -11,7 +11,7 @@
 
 #include "config/settings.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 struct BadVariable {
   std::string place;  ///< verbatim.variables.NAME, or verbatim.template
@@ -24,4 +24,4 @@ std::variant<std::string, BadVariable> instructions_of(
     const std::vector<config::InstructionTemplate>& templates, const std::string& name,
     const nlohmann::json& variables);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -4,14 +4,14 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
-std::optional<HttpResponse> refuse_invalid_json(std::string_view body) {
+std::optional<net::HttpResponse> refuse_invalid_json(std::string_view body) {
   const auto fault = verbatim::json::check(body);
   if (!fault) return std::nullopt;
-  return problem(400, "invalid JSON",
-                 "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
-                     std::string(fault->what) + ".");
+  return net::problem(400, "invalid JSON",
+                      "The body is not JSON, at byte " + std::to_string(fault->offset) + ": " +
+                          std::string(fault->what) + ".");
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -8,10 +8,10 @@
 
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 /// 400 if the body is not JSON, with the place; nullopt if it is. The check bounds the depth, so it
 /// comes before a tree is built, which takes recursion.
-std::optional<HttpResponse> refuse_invalid_json(std::string_view body);
+std::optional<net::HttpResponse> refuse_invalid_json(std::string_view body);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -9,7 +9,7 @@
 #include "server/api/requests/json_body.hpp"
 #include "server/api/requests/posted_turn.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 namespace {
 
@@ -158,17 +158,17 @@ PostedBody body_from(View given, const config::Posts& limits) {
 
 }  // namespace
 
-Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits) {
+net::Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits) {
   // The bounded check first: a tree is built by recursion.
-  if (auto refused = refuse_invalid_json(body)) return Refusal(std::move(*refused));
+  if (auto refused = refuse_invalid_json(body)) return net::Refusal(std::move(*refused));
   try {
     PostedBody read = body_from(View::of(body), limits);
-    read.encoded = session::encode_turns(read.turns);
+    read.encoded = transcript::encode_turns(read.turns);
     return read;
   } catch (const Wrong& wrong) {
-    return Refusal(
-        problem(wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail));
+    return net::Refusal(net::problem(
+        wrong.status, wrong.status == 413 ? "too large" : "invalid value", wrong.detail));
   }
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

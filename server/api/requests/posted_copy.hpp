@@ -15,7 +15,7 @@
 #include "server/net/result.hpp"
 #include "session/transcript/merge/copy.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 /// A turn that was not kept, or a part of one.
 struct Skipped {
@@ -26,12 +26,12 @@ struct Skipped {
 struct PostedBody {
   std::optional<int> attempt;  ///< none: the current one
   std::string writer;          ///< empty: it does not say
-  std::vector<session::CopyTurn> turns;
+  std::vector<transcript::CopyTurn> turns;
   std::string encoded;  ///< the turns, as they are stored
   std::vector<Skipped> skipped;
 };
 
 /// One turn, a list of turns, or an object with `turns`.
-Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits);
+net::Result<PostedBody> read_posted_copy(std::string_view body, const config::Posts& limits);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cmath>
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 namespace {
 
@@ -117,4 +117,4 @@ std::optional<TimeMs> read_posted_time(std::string_view text) {
   return within_range(time.count());
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -8,7 +8,7 @@
 
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 /// The last that RFC 3339 can write: four digits of a year.
 inline constexpr TimeMs posted_time_max = 253'402'300'799'999;
@@ -19,4 +19,4 @@ std::optional<TimeMs> read_posted_time(std::string_view text);
 /// Unix seconds, milliseconds, microseconds or nanoseconds: their sizes do not overlap.
 std::optional<TimeMs> read_posted_time(double number);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -10,12 +10,12 @@
 #include "base/enum_names.hpp"
 #include "server/api/requests/posted_time.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 namespace {
 
 using nlohmann::json;
-using session::Role;
+using transcript::Role;
 
 /// Names of the two sides with agents, browsers and their frameworks.
 constexpr Name<Role> speakers[] = {
@@ -27,10 +27,10 @@ constexpr Name<Role> speakers[] = {
 constexpr std::string_view other_roles[] = {"system", "developer", "tool", "function"};
 
 /// States of a message with the provider and others, beside our own names.
-constexpr Name<session::TurnStatus> statuses[] = {
-    {session::TurnStatus::interrupted, "incomplete"},
-    {session::TurnStatus::cancelled, "canceled"},
-    {session::TurnStatus::completed, "complete"},
+constexpr Name<transcript::TurnStatus> statuses[] = {
+    {transcript::TurnStatus::interrupted, "incomplete"},
+    {transcript::TurnStatus::cancelled, "canceled"},
+    {transcript::TurnStatus::completed, "complete"},
 };
 
 constexpr std::size_t name_length_max = 128;
@@ -222,11 +222,11 @@ class Reader {
   void read_status() {
     const json* const interrupted = member(given_, {"interrupted"});
     if (interrupted && interrupted->is_boolean() && interrupted->get<bool>())
-      read_.turn.status = session::TurnStatus::interrupted;
+      read_.turn.status = transcript::TurnStatus::interrupted;
     const json* const status = member(given_, {"status"});
     if (!status || (status->is_string() && status->get_ref<const std::string&>().empty())) return;
     const std::string name = status->is_string() ? lower_case(status->get<std::string>()) : "";
-    auto meant = session::turn_status_from_string(name);
+    auto meant = transcript::turn_status_from_string(name);
     if (!meant) meant = value_of(name, statuses);
     if (!meant)
       return leave_out("status",
@@ -287,4 +287,4 @@ PostedTurn read_posted_turn(const json& given, const config::Posts& limits) {
   return Reader(given, limits).run();
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -16,7 +16,7 @@
 #include "config/settings.hpp"
 #include "session/transcript/merge/copy.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 /// A posted turn as it was read.
 struct PostedTurn {
@@ -27,7 +27,7 @@ struct PostedTurn {
     unreadable,
   };
   Outcome outcome = Outcome::kept;
-  session::CopyTurn turn;
+  transcript::CopyTurn turn;
   std::optional<int> attempt;         ///< where a turn names its own
   std::vector<std::string> problems;  ///< why it was not kept, or what of it was not
 };
@@ -40,4 +40,4 @@ const nlohmann::json* member(const nlohmann::json& object,
 /// A whole number, also as a string or with a fraction of zero; nullopt if it is none, or outside.
 std::optional<int> whole_number(const nlohmann::json& given, int least);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 namespace {
 
@@ -23,12 +23,14 @@ std::optional<Number> whole_number(std::string_view text) {
   return value;
 }
 
-Refusal wrong(const std::string& name, const char* accepted) {
-  return Refusal(problem(400, "invalid parameter", "'" + name + "' must be " + accepted + "."));
+net::Refusal wrong(const std::string& name, const char* accepted) {
+  return net::Refusal(
+      net::problem(400, "invalid parameter", "'" + name + "' must be " + accepted + "."));
 }
 
-Refusal unknown(const std::string& name, const char* known) {
-  return Refusal(problem(400, "unknown parameter", "'" + name + "' is not one of " + known + "."));
+net::Refusal unknown(const std::string& name, const char* known) {
+  return net::Refusal(
+      net::problem(400, "unknown parameter", "'" + name + "' is not one of " + known + "."));
 }
 
 /// The size of a page.
@@ -63,11 +65,11 @@ std::optional<TimeMs> parse_time(std::string_view text) {
   return static_cast<TimeMs>(timegm(&parts)) * 1000 + ms;
 }
 
-Result<storage::SessionFilter> read_session_filter(const HttpRequest& request) {
-  storage::SessionFilter filter;
+net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request) {
+  store::SessionFilter filter;
   for (const auto& [name, value] : request.query) {
     if (name == "status") {
-      filter.status = session::session_status_from_string(value);
+      filter.status = transcript::session_status_from_string(value);
       if (!filter.status) return wrong(name, "created, live, detached or final");
     } else if (name == "user") {
       filter.user = value;
@@ -91,8 +93,8 @@ Result<storage::SessionFilter> read_session_filter(const HttpRequest& request) {
   return filter;
 }
 
-Result<storage::TokenFilter> read_token_filter(const HttpRequest& request) {
-  storage::TokenFilter filter;
+net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request) {
+  store::TokenFilter filter;
   for (const auto& [name, value] : request.query) {
     if (name == "user") {
       filter.user = value;
@@ -112,7 +114,7 @@ Result<storage::TokenFilter> read_token_filter(const HttpRequest& request) {
   return filter;
 }
 
-Result<std::optional<int>> read_attempt(const HttpRequest& request) {
+net::Result<std::optional<int>> read_attempt(const net::HttpRequest& request) {
   const auto asked = request.parameter("attempt");
   if (!asked) return std::optional<int>();
   const auto number = whole_number<int>(*asked);
@@ -120,7 +122,7 @@ Result<std::optional<int>> read_attempt(const HttpRequest& request) {
   return number;
 }
 
-Result<TranscriptQuery> read_transcript_query(const HttpRequest& request) {
+net::Result<TranscriptQuery> read_transcript_query(const net::HttpRequest& request) {
   TranscriptQuery query;
   if (const auto asked = request.parameter("attempt"); asked == "all") {
     query.all_attempts = true;
@@ -128,7 +130,7 @@ Result<TranscriptQuery> read_transcript_query(const HttpRequest& request) {
     query.attempt = whole_number<int>(*asked);
     if (!query.attempt || *query.attempt < 1) return wrong("attempt", "a number from 1, or all");
   }
-  const auto format = session::format_from_string(request.parameter("format").value_or("json"));
+  const auto format = transcript::format_from_string(request.parameter("format").value_or("json"));
   if (!format) return wrong("format", "json, jsonl, text, markdown, vtt or srt");
   query.format = *format;
   if (const auto asked = request.parameter("wait")) {
@@ -139,4 +141,4 @@ Result<TranscriptQuery> read_transcript_query(const HttpRequest& request) {
   return query;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -12,26 +12,26 @@
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
-Result<storage::SessionFilter> read_session_filter(const HttpRequest& request);
+net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request);
 
 /// Of GET /v1/client_secrets.
-Result<storage::TokenFilter> read_token_filter(const HttpRequest& request);
+net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request);
 
 struct TranscriptQuery {
   std::optional<int> attempt;  ///< none: the latest
   bool all_attempts = false;
-  session::Format format = session::Format::json;
+  transcript::Format format = transcript::Format::json;
   std::chrono::seconds wait{0};  ///< for the attempt to become final
 };
-Result<TranscriptQuery> read_transcript_query(const HttpRequest& request);
+net::Result<TranscriptQuery> read_transcript_query(const net::HttpRequest& request);
 
 /// `attempt` alone; none: the latest.
-Result<std::optional<int>> read_attempt(const HttpRequest& request);
+net::Result<std::optional<int>> read_attempt(const net::HttpRequest& request);
 
 /// Milliseconds, Unix seconds, 2026-11-23 or 2026-11-23T21:50:51.123Z. Other zones are refused:
 /// guessing would answer with the wrong sessions.
 std::optional<TimeMs> parse_time(std::string_view text);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

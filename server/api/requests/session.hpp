@@ -10,7 +10,7 @@
 
 #include "server/net/result.hpp"
 
-namespace verbatim::server {
+namespace verbatim::requests {
 
 /// Of a session's metadata and of its private half, each, as JSON: they are shown in every list.
 inline constexpr std::size_t metadata_bytes_max = 16 * 1024;
@@ -23,6 +23,6 @@ struct SessionRequest {
 };
 
 /// An empty body asks for nothing in particular.
-Result<SessionRequest> read_session_request(std::string_view body);
+net::Result<SessionRequest> read_session_request(std::string_view body);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::requests

@@ -5,7 +5,7 @@
 #include "server/net/from_callback.hpp"
 #include "server/net/proxies.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -14,35 +14,35 @@ constexpr std::int64_t day_ms = 24LL * 60 * 60 * 1000;
 /// Value of Retry-After for a user at the session limit: a session may end any time.
 constexpr int sessions_retry_seconds = 10;
 
-HttpResponse too_many(const char* code, const std::string& what, std::int64_t retry_s) {
-  HttpResponse response = openai_error(429, code, what);
+net::HttpResponse too_many(const char* code, const std::string& what, std::int64_t retry_s) {
+  net::HttpResponse response = net::openai_error(429, code, what);
   response.headers.emplace_back("Retry-After", std::to_string(retry_s));
   return response;
 }
 
 }  // namespace
 
-session::Usage UserAccount::add(std::int64_t audio_ms, std::int64_t tokens) {
-  session::Usage sum;
+transcript::Usage UserAccount::add(std::int64_t audio_ms, std::int64_t tokens) {
+  transcript::Usage sum;
   sum.input_audio_ms = audio_ms_.fetch_add(audio_ms, std::memory_order_relaxed) + audio_ms;
   sum.total_tokens = tokens_.fetch_add(tokens, std::memory_order_relaxed) + tokens;
   return sum;
 }
 
-session::Usage UserAccount::used() const {
-  session::Usage sum;
+transcript::Usage UserAccount::used() const {
+  transcript::Usage sum;
   sum.input_audio_ms = audio_ms_.load();
   sum.total_tokens = tokens_.load();
   return sum;
 }
 
-void UserAccount::open(const session::Usage& stored) {
+void UserAccount::open(const transcript::Usage& stored) {
   if (opened_.exchange(true)) return;
   add(stored.audio_ms(), stored.total_tokens);
 }
 
 std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& address) {
-  const int wait_s = connects_.take(customer_of(address), std::chrono::steady_clock::now());
+  const int wait_s = connects_.take(net::customer_of(address), std::chrono::steady_clock::now());
   if (wait_s == 0) return std::nullopt;
   return NotAdmitted{
       too_many("rate_limit_exceeded",
@@ -52,9 +52,9 @@ std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& a
       AdmissionLimit::connects_per_minute};
 }
 
-Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl::admit(
-    const std::string& user, bool by_token, TimeMs now, storage::AdmissionStore& store,
-    const Executor& executor) {
+net::Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl::admit(
+    const std::string& user, bool by_token, TimeMs now, store::AdmissionStore& store,
+    const net::Executor& executor) {
   using Entered = std::variant<Permit, NotAdmitted>;
   if (by_token) {
     const std::lock_guard lock(mutex_);
@@ -81,14 +81,14 @@ Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl:
       store.read_usage(user, day * day_ms, (day + 1) * day_ms, done);
     };
     const auto stored =
-        co_await from_callback<storage::StoreResult<session::Usage>>(executor, start);
+        co_await net::from_callback<store::StoreResult<transcript::Usage>>(executor, start);
     if (!stored) {
       co_return Entered(NotAdmitted{
-          openai_error(503, "storage_unavailable", "The user's usage cannot be read.")});
+          net::openai_error(503, "storage_unavailable", "The user's usage cannot be read.")});
     }
     place.account->open(*stored);
   }
-  const session::Usage used = place.account->used();
+  const transcript::Usage used = place.account->used();
   const auto spent = [](std::int64_t is, std::size_t most, std::int64_t scale) {
     return most != 0 && is >= static_cast<std::int64_t>(most) * scale;
   };
@@ -128,4 +128,4 @@ AdmissionControl::Permit::~Permit() {
   if (keeper_ != nullptr) keeper_->leave(user_, counted_);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -23,17 +23,17 @@
 #include "session/budget.hpp"
 #include "storage/store/admission_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// Usage of the sessions that a user began on one day (UTC). A conversation counts for the day on
 /// which it began, however long it lasts, so that stored and running usage add up exactly.
 class UserAccount final : public session::SharedUsage {
  public:
-  session::Usage add(std::int64_t audio_ms, std::int64_t tokens) override;
-  session::Usage used() const;
+  transcript::Usage add(std::int64_t audio_ms, std::int64_t tokens) override;
+  transcript::Usage used() const;
   bool opened() const { return opened_.load(); }
   /// Adds the usage that the store has; only the first call counts.
-  void open(const session::Usage& stored);
+  void open(const transcript::Usage& stored);
 
  private:
   std::atomic<std::int64_t> audio_ms_{0};
@@ -55,7 +55,7 @@ inline constexpr std::size_t admission_limit_count = 7;
 
 /// A refusal, and the limit that caused it, if it was one of these.
 struct NotAdmitted {
-  HttpResponse response;
+  net::HttpResponse response;
   std::optional<AdmissionLimit> limit = std::nullopt;
 };
 
@@ -100,9 +100,9 @@ class AdmissionControl {
   /// `now`: wall clock in milliseconds.
   /// `store`: has the user's stored usage.
   /// `executor`: where the coroutine resumes.
-  Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
-                                                     TimeMs now, storage::AdmissionStore& store,
-                                                     const Executor& executor);
+  net::Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
+                                                          TimeMs now, store::AdmissionStore& store,
+                                                          const net::Executor& executor);
 
  private:
   void leave(const std::string& user, bool counted);
@@ -116,4 +116,4 @@ class AdmissionControl {
   std::map<std::pair<std::string, std::int64_t>, std::weak_ptr<UserAccount>> accounts_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -8,7 +8,7 @@
 #include "base/json/dump.hpp"
 #include "server/net/proxies.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -69,11 +69,11 @@ Authenticator::Authenticator(std::vector<config::ApiKey> api_keys, std::string t
       development_(development),
       from_elsewhere_(std::move(from_elsewhere)) {}
 
-Credential credential_of(const HttpRequest& request) {
+Credential credential_of(const net::HttpRequest& request) {
   const std::string_view authorization = request.header("Authorization");
   constexpr std::string_view scheme = "Bearer ";
   if (authorization.size() > scheme.size() &&
-      equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) {
+      net::equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) {
     std::string_view value = authorization.substr(scheme.size());
     while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
     return {value, true};
@@ -91,7 +91,7 @@ Credential credential_of(const HttpRequest& request) {
   return {};
 }
 
-std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpRequest& request,
+std::variant<Principal, AuthFailure> Authenticator::authenticate(const net::HttpRequest& request,
                                                                  std::int64_t now_s) const {
   const std::string_view credential = credential_of(request).value;
   if (credential.starts_with(token_prefix)) {
@@ -134,11 +134,12 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const HttpReque
 /// A loopback address does not prove that the peer is on this machine. A local proxy may forward
 /// for the whole Internet, and a foreign page may resolve its own name to our address (DNS
 /// rebinding).
-std::variant<Principal, AuthFailure> Authenticator::developer(const HttpRequest& request) const {
+std::variant<Principal, AuthFailure> Authenticator::developer(
+    const net::HttpRequest& request) const {
   std::string_view why;
-  if (request.proxied || names_proxy(request.headers)) {
+  if (request.proxied || net::names_proxy(request.headers)) {
     why = "the request has come through a proxy";
-  } else if (!is_loopback_name(request.header("Host"))) {
+  } else if (!net::is_loopback_name(request.header("Host"))) {
     why = "the request names a host other than localhost, 127.0.0.1 or [::1]";
   } else {
     return Principal{Principal::Kind::development, "developer", {}};
@@ -219,4 +220,4 @@ NewApiKey make_api_key() {
   return made;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -18,7 +18,7 @@
 #include "config/settings.hpp"
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// The content of a client token.
 struct TokenClaims {
@@ -88,7 +88,7 @@ class Authenticator {
                 FromElsewhere from_elsewhere = nullptr);
 
   /// Authenticates a request by credential_of(). `now_s`: wall clock in seconds.
-  std::variant<Principal, AuthFailure> authenticate(const HttpRequest& request,
+  std::variant<Principal, AuthFailure> authenticate(const net::HttpRequest& request,
                                                     std::int64_t now_s) const;
 
   std::string mint(const TokenClaims& claims) const;
@@ -102,7 +102,7 @@ class Authenticator {
   bool development() const { return development_; }
 
  private:
-  std::variant<Principal, AuthFailure> developer(const HttpRequest& request) const;
+  std::variant<Principal, AuthFailure> developer(const net::HttpRequest& request) const;
 
   std::vector<config::ApiKey> api_keys_;
   std::string token_secret_;
@@ -117,7 +117,7 @@ struct Credential {
   std::string_view value;
   bool in_header = false;  ///< in a header of its own, not in the subprotocol
 };
-Credential credential_of(const HttpRequest& request);
+Credential credential_of(const net::HttpRequest& request);
 
 struct NewApiKey {
   std::string key;     ///< vk_...; it is shown once
@@ -125,4 +125,4 @@ struct NewApiKey {
 };
 NewApiKey make_api_key();
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -5,7 +5,7 @@
 #include "base/url.hpp"
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -34,7 +34,7 @@ std::vector<std::string> secrets_of(const config::Upstream& settings) {
   if (const auto proxy = parse_address(settings.proxy); proxy && !proxy->user_info.empty())
     add_credentials(proxy->user_info);
   const auto address = parse_address(settings.url);
-  if (HttpRequest asked; address && parse_target(address->target, asked)) {
+  if (net::HttpRequest asked; address && net::parse_target(address->target, asked)) {
     for (const auto& [name, value] : asked.query)
       if (names_secret(name)) secrets.push_back(value);
   }
@@ -50,4 +50,4 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
   return secrets;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

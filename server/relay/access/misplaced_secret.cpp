@@ -8,7 +8,7 @@
 
 #include "server/relay/access/configured_secrets.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -104,7 +104,7 @@ std::string without_secrets(std::string text) {
   }
 }
 
-Log::Redact redaction_of(std::shared_ptr<const session::SecretFilter> ours) {
+Log::Redact redaction_of(std::shared_ptr<const protocol::SecretFilter> ours) {
   return [ours = std::move(ours)](std::string text) {
     return without_secrets(ours->cut(std::move(text)));
   };
@@ -118,4 +118,4 @@ bool IdGuard::admits(std::string_view id) const {
   return !looks_like_secret(id) && !ours_.contains_secret(id);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

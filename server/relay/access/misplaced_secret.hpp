@@ -12,7 +12,7 @@
 #include "config/settings.hpp"
 #include "session/protocol/secret_filter.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// Whether a word of `text` has the form of a key or token: ours (`ek_`, `vk_`), a provider's or a
 /// webhook's (`sk-`, `xai-`, `AIza`, `whsec_`), or a JSON Web Token.
@@ -22,7 +22,7 @@ bool looks_like_secret(std::string_view text);
 std::string without_secrets(std::string text);
 
 /// For the log: hides the secrets in `ours` and everything that looks like one.
-Log::Redact redaction_of(std::shared_ptr<const session::SecretFilter> ours);
+Log::Redact redaction_of(std::shared_ptr<const protocol::SecretFilter> ours);
 
 /// Refuses ids, user names and writer names that contain a secret, since they appear in lists, logs
 /// and webhooks.
@@ -41,7 +41,7 @@ class IdGuard {
       "headers alone.";
 
  private:
-  session::SecretFilter ours_;
+  protocol::SecretFilter ours_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

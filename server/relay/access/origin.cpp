@@ -5,7 +5,7 @@
 #include "base/ascii.hpp"
 #include "base/url.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 std::optional<std::string> normal_origin(std::string_view text) {
   if (text.ends_with(':')) return std::nullopt;  // an origin has a port or none
@@ -27,12 +27,12 @@ OriginRules::OriginRules(const std::vector<std::string>& allowed, const std::str
   public_ = normal_origin(public_url.substr(0, public_url.find('/', scheme_end + 3)));
 }
 
-bool OriginRules::names(const HttpRequest& request) const {
+bool OriginRules::names(const net::HttpRequest& request) const {
   const auto origin = normal_origin(request.header("Origin"));
   return origin && std::find(allowed_.begin(), allowed_.end(), *origin) != allowed_.end();
 }
 
-bool OriginRules::admit(const HttpRequest& request) const {
+bool OriginRules::admit(const net::HttpRequest& request) const {
   const std::string_view shown = request.header("Origin");
   if (shown.empty()) return true;
   const auto origin = normal_origin(shown);
@@ -42,4 +42,4 @@ bool OriginRules::admit(const HttpRequest& request) const {
   return origin == own || origin == public_ || names(request);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -12,7 +12,7 @@
 #include "config/settings.hpp"
 #include "server/net/http_message.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// Returns `scheme://host[:port]` in lower case, without the scheme's default port. nullopt for
 /// anything else: `null`, a path, a user.
@@ -29,13 +29,13 @@ class OriginRules {
 
   /// Whether the request may connect: it has no origin, the server's own, or an allowed one. The
   /// server's own origin is that of the Host header or of `public_url`.
-  bool admit(const HttpRequest& request) const;
+  bool admit(const net::HttpRequest& request) const;
   /// Whether the configuration names the request's origin.
-  bool names(const HttpRequest& request) const;
+  bool names(const net::HttpRequest& request) const;
 
  private:
   std::vector<std::string> allowed_;  ///< in normal form
   std::optional<std::string> public_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -15,7 +15,7 @@
 
 #include "server/net/async.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 class Revocations {
  public:
@@ -25,7 +25,7 @@ class Revocations {
 
   /// Adds ids of Principal::credential_id().
   void add(const std::string& credential_id) {
-    const auto at = Clock::now();
+    const auto at = net::Clock::now();
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(recent_, [at](const auto& one) { return at - one.second > kept_for; });
@@ -33,7 +33,7 @@ class Revocations {
     insert(credential_id, at);
   }
   void add(const std::unordered_set<std::string>& credential_ids) {
-    for (const std::string& id : credential_ids) insert(id, Clock::now());
+    for (const std::string& id : credential_ids) insert(id, net::Clock::now());
   }
   /// A key is valid again.
   void remove(const std::string& credential_id) {
@@ -46,13 +46,13 @@ class Revocations {
   }
 
  private:
-  void insert(const std::string& credential_id, Clock::time_point at) {
+  void insert(const std::string& credential_id, net::Clock::time_point at) {
     const std::lock_guard lock(mutex_);
     recent_[credential_id] = at;
   }
 
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, Clock::time_point> recent_;
+  std::unordered_map<std::string, net::Clock::time_point> recent_;
 };
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

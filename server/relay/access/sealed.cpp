@@ -9,7 +9,7 @@
 #include "base/crypto.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -58,14 +58,14 @@ std::string seal(std::string_view key, std::string_view place, std::string_view 
   if (!cipher || !run(cipher.get(), text, hidden) ||
       EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes, tag.data()) != 1)
     throw std::runtime_error("a text could not be sealed");
-  return std::string(storage::sealed_prefix) + base64url(nonce + hidden + tag);
+  return std::string(store::sealed_prefix) + base64url(nonce + hidden + tag);
 }
 
 std::optional<std::string> unseal(std::string_view key, std::string_view place,
                                   std::string_view sealed) {
-  if (key.size() != sealing_key_bytes || !sealed.starts_with(storage::sealed_prefix))
+  if (key.size() != sealing_key_bytes || !sealed.starts_with(store::sealed_prefix))
     return std::nullopt;
-  sealed.remove_prefix(storage::sealed_prefix.size());
+  sealed.remove_prefix(store::sealed_prefix.size());
   const auto bytes = from_base64url(sealed);
   if (!bytes || bytes->size() < nonce_bytes + tag_bytes) return std::nullopt;
   const std::string_view all = *bytes;
@@ -80,4 +80,4 @@ std::optional<std::string> unseal(std::string_view key, std::string_view place,
   return text;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 constexpr std::size_t sealing_key_bytes = 32;
 
-/// Encrypts `text` and returns printable text that begins with storage::sealed_prefix. Throws
+/// Encrypts `text` and returns printable text that begins with store::sealed_prefix. Throws
 /// std::runtime_error if the library fails.
 /// `key`: sealing_key_bytes random bytes.
 /// `place`: where the result is stored; it cannot be opened for another place.
@@ -22,4 +22,4 @@ std::string seal(std::string_view key, std::string_view place, std::string_view 
 std::optional<std::string> unseal(std::string_view key, std::string_view place,
                                   std::string_view sealed);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

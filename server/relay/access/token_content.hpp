@@ -9,13 +9,13 @@
 
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// Seals the content with `key`, the key in the token's claims. Does nothing if it is empty.
-void seal_content(storage::ClientToken& token, const std::string& key);
+void seal_content(store::ClientToken& token, const std::string& key);
 
 /// Undoes seal_content(). Returns false if `token` was sealed with another key. Without a key it
 /// leaves unsealed content of older versions as it is.
-bool unseal_content(storage::ClientToken& token, const std::string& key);
+bool unseal_content(store::ClientToken& token, const std::string& key);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -1,6 +1,6 @@
 #include "server/relay/access/token_judgement.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -11,7 +11,7 @@ AuthFailure foreign_session() {
 
 /// Checks the token itself, for any use.
 std::optional<AuthFailure> refuse_token(const TokenClaims& claims, bool expired,
-                                        const storage::TokenStanding& standing) {
+                                        const store::TokenStanding& standing) {
   if (standing.stored && standing.stored->revoked_at) return revoked_token();
   if (claims.configured && !standing.stored) return forgotten_token();
   if (expired && (!standing.goes_on || standing.owner != claims.user)) return expired_token();
@@ -39,23 +39,23 @@ AuthFailure forgotten_token() {
   return {401, "token_expired", "The client token's record has been deleted. Ask for a new token."};
 }
 
-storage::TokenUse use_of(const TokenClaims& claims, const std::string& session_id) {
+store::TokenUse use_of(const TokenClaims& claims, const std::string& session_id) {
   return {claims.id, session_id, claims.session_id == session_id, claims.expires_at_s * 1000};
 }
 
 std::optional<AuthFailure> refuse_use(const TokenClaims& claims, bool expired,
-                                      const storage::TokenStanding& standing) {
+                                      const store::TokenStanding& standing) {
   if (auto refused = refuse_token(claims, expired, standing)) return refused;
   if (!standing.own || standing.owner != claims.user) return foreign_session();
   return std::nullopt;
 }
 
 std::optional<AuthFailure> refuse_opening(const TokenClaims& claims, bool expired, bool resumes,
-                                          const storage::TokenStanding& standing) {
+                                          const store::TokenStanding& standing) {
   if (auto refused = refuse_token(claims, expired, standing)) return refused;
   if (expired && !resumes) return expired_token();
   if (standing.owner && *standing.owner != claims.user) return foreign_session();
   return std::nullopt;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -9,19 +9,19 @@
 #include "server/relay/access/auth.hpp"
 #include "storage/store/token_store.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// The question to the store about a token that is used for this session.
-storage::TokenUse use_of(const TokenClaims& claims, const std::string& session_id);
+store::TokenUse use_of(const TokenClaims& claims, const std::string& session_id);
 
 /// Why the token may not read, watch or fill the session: 401 or 404. nullopt: it may.
 std::optional<AuthFailure> refuse_use(const TokenClaims& claims, bool expired,
-                                      const storage::TokenStanding& standing);
+                                      const store::TokenStanding& standing);
 
 /// Why the token may not open or resume the session; nullopt: it may. An expired token may only
 /// resume. `resumes`: there is something to resume.
 std::optional<AuthFailure> refuse_opening(const TokenClaims& claims, bool expired, bool resumes,
-                                          const storage::TokenStanding& standing);
+                                          const store::TokenStanding& standing);
 
 AuthFailure expired_token();
 AuthFailure revoked_token();
@@ -30,4 +30,4 @@ AuthFailure revoked(const Principal& principal);
 /// The store does not have the token's content, or the token's key does not open it.
 AuthFailure forgotten_token();
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

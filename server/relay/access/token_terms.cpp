@@ -6,7 +6,7 @@
 
 #include "session/policy/known_members.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 namespace {
 
 using nlohmann::json;
@@ -33,7 +33,7 @@ std::vector<Ceiling> ceilings(const config::Settings& settings) {
   };
 }
 
-bool is_field(const std::string& name) { return session::is_field_path(name); }
+bool is_field(const std::string& name) { return policy::is_field_path(name); }
 
 std::optional<BadTerm> check_names(const json& policy, const char* member,
                                    bool (*good)(const std::string&), const char* accepted) {
@@ -48,8 +48,8 @@ std::optional<BadTerm> check_names(const json& policy, const char* member,
     if (!one.is_string() || !good(one.get<std::string>()))
       return BadTerm{here, std::string("is none of ") + accepted};
     if (good != is_field) continue;
-    if (const auto slip = misspelt_field(one.get<std::string>()))
-      return BadTerm{here, "names " + shown_name(slip->part) +
+    if (const auto slip = policy::misspelt_field(one.get<std::string>()))
+      return BadTerm{here, "names " + policy::shown_name(slip->part) +
                                ", which is not known; the nearest known name is " + slip->meant};
   }
   return std::nullopt;
@@ -59,7 +59,8 @@ std::optional<BadTerm> unknown_member(const json& object, const std::string& pla
                                       const std::vector<std::string>& known) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    return BadTerm{place + "." + shown_name(name), not_known(name, {known.begin(), known.end()})};
+    return BadTerm{place + "." + policy::shown_name(name),
+                   policy::not_known(name, {known.begin(), known.end()})};
   }
   return std::nullopt;
 }
@@ -74,7 +75,7 @@ std::vector<std::string> names(const json& policy, const char* member,
 
 std::variant<std::string, BadTerm> read_terms(const json& verbatim,
                                               const config::Settings& settings,
-                                              const session::ProviderDialect& provider) {
+                                              const protocol::ProviderDialect& provider) {
   json policy = verbatim.value("policy", json::object());
   const json limits = verbatim.value("limits", json::object());
   if (!policy.is_object()) return BadTerm{"verbatim.policy", "must be an object"};
@@ -156,7 +157,7 @@ void apply_terms(const config::Settings& settings, const std::string& terms_json
 void require_known_fields(const config::Settings& settings) {
   const auto check = [](const char* key, const std::vector<std::string>& fields) {
     for (const std::string& field : fields)
-      if (const auto slip = misspelt_field(field))
+      if (const auto slip = policy::misspelt_field(field))
         throw config::ConfigError(std::string(key) + ": " + field + " names " + slip->part +
                                   ", which is not known; the nearest known name is " + slip->meant);
   };
@@ -164,4 +165,4 @@ void require_known_fields(const config::Settings& settings) {
   check("policy.hide", settings.policy.hide);
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -12,7 +12,7 @@
 #include "config/settings.hpp"
 #include "session/realtime_session.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 struct BadTerm {
   std::string place;  ///< for example verbatim.limits.tokens
@@ -24,7 +24,7 @@ struct BadTerm {
 /// `provider`: the protocol whose events `client_events` may name.
 std::variant<std::string, BadTerm> read_terms(
     const nlohmann::json& verbatim, const config::Settings& settings,
-    const session::ProviderDialect& provider = session::default_provider_dialect());
+    const protocol::ProviderDialect& provider = protocol::default_provider_dialect());
 
 /// Applies the terms to a session's options. Precondition: `terms_json` is from read_terms(), or
 /// empty.
@@ -34,4 +34,4 @@ void apply_terms(const config::Settings& settings, const std::string& terms_json
 /// Throws ConfigError if [policy] names an unknown field: a misspelt lock would protect nothing.
 void require_known_fields(const config::Settings& settings);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

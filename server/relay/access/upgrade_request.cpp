@@ -9,7 +9,7 @@
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 namespace {
 
@@ -21,10 +21,11 @@ bool is_base64_of_16_bytes(std::string_view key) {
 }
 
 // Requirements of the handshake (RFC 6455, section 4.2.1), checked first.
-std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
+std::optional<net::HttpResponse> bad_handshake(const net::HttpRequest& request) {
   if (request.header("Sec-WebSocket-Version") != "13") {
-    HttpResponse refused = openai_error(426, "unsupported_version",
-                                        "This server supports version 13 of the WebSocket protocol (RFC 6455).");
+    net::HttpResponse refused =
+        net::openai_error(426, "unsupported_version",
+                          "This server supports version 13 of the WebSocket protocol (RFC 6455).");
     refused.headers.emplace_back("Sec-WebSocket-Version", "13");
     refused.headers.emplace_back("Upgrade", "websocket");
     refused.headers.emplace_back("Connection", "Upgrade");
@@ -32,39 +33,40 @@ std::optional<HttpResponse> bad_handshake(const HttpRequest& request) {
   }
   const std::string_view key = request.header("Sec-WebSocket-Key");
   if (!is_base64_of_16_bytes(key)) {
-    return openai_error(400, "invalid_handshake",
-                        "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
+    return net::openai_error(400, "invalid_handshake",
+                             "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authenticator& authenticator,
-                                     const OriginRules& origins, TimeMs now) {
-  if (auto refused = bad_handshake(request)) return Refusal(std::move(*refused));
+net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
+                                          const Authenticator& authenticator,
+                                          const OriginRules& origins, TimeMs now) {
+  if (auto refused = bad_handshake(request)) return net::Refusal(std::move(*refused));
   auto authenticated = authenticator.authenticate(request, now / 1000);
   if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
-    HttpResponse refused = openai_error(failure->status, failure->code, failure->message);
+    net::HttpResponse refused = net::openai_error(failure->status, failure->code, failure->message);
     refused.headers.emplace_back("WWW-Authenticate", "Bearer");
-    return Refusal(std::move(refused));
+    return net::Refusal(std::move(refused));
   }
   const Principal& principal = std::get<Principal>(authenticated);
   if (!credential_of(request).in_header && !origins.admit(request)) {
-    return Refusal(openai_error(
+    return net::Refusal(net::openai_error(
         403, "origin_not_allowed",
         "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
             ". Add it to server.allowed_origins."));
   }
   if (request.parameter("call_id")) {
-    return Refusal(
-        openai_error(400, "unsupported_parameter",
-                     "The query parameter 'call_id' is not supported: connect with 'model'."));
+    return net::Refusal(
+        net::openai_error(400, "unsupported_parameter",
+                          "The query parameter 'call_id' is not supported: connect with 'model'."));
   }
   const std::string_view intent = request.parameter("intent").value_or("conversation");
   if (intent != "conversation" && intent != "transcription") {
-    return Refusal(
-        openai_error(400, "invalid_intent", "'intent' must be 'conversation' or 'transcription'."));
+    return net::Refusal(net::openai_error(400, "invalid_intent",
+                                          "'intent' must be 'conversation' or 'transcription'."));
   }
   RealtimeCall call;
   call.user = principal.user;
@@ -80,15 +82,15 @@ Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authentic
   }
   if (const auto asked = request.parameter("session")) {
     if (!is_valid_session_id(*asked)) {
-      return Refusal(
-          openai_error(400, "invalid_session_id",
-                       "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'."));
+      return net::Refusal(
+          net::openai_error(400, "invalid_session_id",
+                            "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'."));
     }
     const bool bound = principal.claims && !principal.claims->session_open;
     if (bound && call.session_id != *asked) {
       // Do not reveal who owns the session, or whether it exists.
-      return Refusal(openai_error(404, "session_not_found",
-                                  "There is no such session, or the token is not for it."));
+      return net::Refusal(net::openai_error(
+          404, "session_not_found", "There is no such session, or the token is not for it."));
     }
     call.session_id = std::string(*asked);
   }
@@ -96,14 +98,14 @@ Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authentic
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
     if (error != std::errc() || end != after->data() + after->size()) {
-      return Refusal(openai_error(400, "invalid_after",
-                                  "'after' must be the number of messages received so far."));
+      return net::Refusal(net::openai_error(
+          400, "invalid_after", "'after' must be the number of messages received so far."));
     }
     call.after = number;
   }
   if (call.session_id.empty()) call.session_id = new_id("sess_", now);
   if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
-  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
   const auto offers = [&offered](const char* name) {
     return std::find(offered.begin(), offered.end(), name) != offered.end();
   };
@@ -116,13 +118,14 @@ Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authentic
       offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
   if (const auto audio = request.parameter("audio")) {
     if (*audio != "binary" && *audio != "json") {
-      return Refusal(openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'."));
+      return net::Refusal(
+          net::openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'."));
     }
     // A client without verbatim.session cannot learn that binary audio was granted.
     call.binary_audio = *audio == "binary" && call.extension_events;
   }
-  call.dialect = session::client_dialect(offered, split_list(request.header("OpenAI-Beta")));
+  call.dialect = protocol::client_dialect(offered, net::split_list(request.header("OpenAI-Beta")));
   return call;
 }
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

@@ -16,7 +16,7 @@
 #include "session/protocol/client_dialect.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::server {
+namespace verbatim::access {
 
 /// The content of a valid request.
 struct RealtimeCall {
@@ -34,10 +34,11 @@ struct RealtimeCall {
   std::optional<std::uint64_t>
       after;             ///< number of messages of this attempt that the client has received
   std::string protocol;  ///< subprotocol to select; empty: none
-  const session::ClientDialect* dialect = nullptr;  ///< null: the provider's own dialect
+  const protocol::ClientDialect* dialect = nullptr;  ///< null: the provider's own dialect
 };
 
-Result<RealtimeCall> examine_upgrade(const HttpRequest& request, const Authenticator& authenticator,
-                                     const OriginRules& origins, TimeMs now);
+net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
+                                          const Authenticator& authenticator,
+                                          const OriginRules& origins, TimeMs now);
 
-}  // namespace verbatim::server
+}  // namespace verbatim::access

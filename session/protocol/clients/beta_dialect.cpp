@@ -10,7 +10,7 @@
 #include "session/protocol/clients/beta_shapes.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 struct Rule {
@@ -124,4 +124,4 @@ const ClientDialect& beta_dialect() {
   return beta;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

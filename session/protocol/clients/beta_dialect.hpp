@@ -4,8 +4,8 @@
 
 #include "session/protocol/client_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 const ClientDialect& beta_dialect();
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

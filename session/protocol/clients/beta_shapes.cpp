@@ -5,7 +5,7 @@
 
 #include "base/json/writer.hpp"
 
-namespace verbatim::session::beta {
+namespace verbatim::protocol::beta {
 namespace {
 
 using json::Elements;
@@ -259,4 +259,4 @@ std::string beta_error(View error) {
   return out.text();
 }
 
-}  // namespace verbatim::session::beta
+}  // namespace verbatim::protocol::beta

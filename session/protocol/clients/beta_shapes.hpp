@@ -11,7 +11,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session::beta {
+namespace verbatim::protocol::beta {
 
 // From beta to GA: client events.
 std::string ga_session(json::View session);
@@ -26,4 +26,4 @@ std::string beta_item(json::View item);
 std::string beta_part(json::View part);
 std::string beta_error(json::View error);  ///< `param` becomes the beta name of the field
 
-}  // namespace verbatim::session::beta
+}  // namespace verbatim::protocol::beta

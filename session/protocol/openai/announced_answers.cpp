@@ -5,7 +5,7 @@
 #include "base/json/view.hpp"
 #include "session/protocol/openai/answer_events.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -58,12 +58,14 @@ void AnnouncedAnswers::clear() {
   bytes_ = 0;
 }
 
-std::vector<std::string> AnnouncedAnswers::so_far(const Transcript& transcript, bool spoken,
+std::vector<std::string> AnnouncedAnswers::so_far(const transcript::Transcript& transcript,
+                                                  bool spoken,
                                                   const EventIds& next_event_id) const {
   return answers_so_far(*this, transcript, spoken, next_event_id);
 }
 
-std::vector<std::string> AnnouncedAnswers::cut_off(const Transcript& transcript, bool spoken,
+std::vector<std::string> AnnouncedAnswers::cut_off(const transcript::Transcript& transcript,
+                                                   bool spoken,
                                                    const EventIds& next_event_id) const {
   return cut_off_answers(*this, transcript, spoken, next_event_id);
 }
@@ -216,4 +218,4 @@ void AnnouncedAnswers::note_end(const Reading& event) {
   }
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -13,7 +13,7 @@
 
 #include "session/protocol/open_answers.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 class AnnouncedAnswers final : public OpenAnswers {
  public:
@@ -54,9 +54,9 @@ class AnnouncedAnswers final : public OpenAnswers {
   /// Deltas of audio and text are ignored.
   void see(std::string_view type, std::string_view message) override;
   void clear() override;
-  std::vector<std::string> so_far(const Transcript& transcript, bool spoken,
+  std::vector<std::string> so_far(const transcript::Transcript& transcript, bool spoken,
                                   const EventIds& next_event_id) const override;
-  std::vector<std::string> cut_off(const Transcript& transcript, bool spoken,
+  std::vector<std::string> cut_off(const transcript::Transcript& transcript, bool spoken,
                                    const EventIds& next_event_id) const override;
 
   /// nullptr if the answer was not announced.
@@ -85,4 +85,4 @@ class AnnouncedAnswers final : public OpenAnswers {
   std::size_t bytes_max_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

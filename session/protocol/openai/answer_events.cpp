@@ -7,7 +7,7 @@
 #include "base/json/view.hpp"
 #include "session/protocol/openai/item_writer.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -41,10 +41,11 @@ struct WholeAnswer {
 /// text, and all that is known of an answer that was never announced.
 class AnswerReader {
  public:
-  AnswerReader(const AnnouncedAnswers& announced, const Transcript& transcript, bool spoken)
+  AnswerReader(const AnnouncedAnswers& announced, const transcript::Transcript& transcript,
+               bool spoken)
       : announced_(announced), transcript_(transcript), spoken_(spoken) {}
 
-  WholeAnswer read(const Transcript::Running& running) const {
+  WholeAnswer read(const transcript::Transcript::Running& running) const {
     const AnnouncedAnswers::Answer* const announced = announced_.find(running.response_id);
     WholeAnswer answer{running.response_id, response_json(running, announced), {}};
     const bool spoken = speaks(answer.json);
@@ -61,7 +62,7 @@ class AnswerReader {
   }
 
  private:
-  static Tree response_json(const Transcript::Running& running,
+  static Tree response_json(const transcript::Transcript::Running& running,
                             const AnnouncedAnswers::Answer* announced) {
     if (announced != nullptr) {
       Tree as_created = parsed(announced->json);
@@ -115,7 +116,7 @@ class AnswerReader {
       return made;
     };
     if (const auto kept = transcript_.item(item.id)) {
-      for (const session::Part& part : kept->parts) {
+      for (const transcript::Part& part : kept->parts) {
         if (part.text.empty()) continue;
         const bool has_audio = transcript_.audio_sent_ms(item.id, part.content_index) > 0;
         part_at(part.content_index, has_audio).words = part.text.utf8();
@@ -129,13 +130,14 @@ class AnswerReader {
   }
 
   bool is_open(const std::string& id) const {
-    if (const auto turn = transcript_.turn(id)) return turn->status == TurnStatus::in_progress;
+    if (const auto turn = transcript_.turn(id))
+      return turn->status == transcript::TurnStatus::in_progress;
     const auto item = transcript_.item(id);
-    return item && item->status == ItemStatus::in_progress;
+    return item && item->status == transcript::ItemStatus::in_progress;
   }
 
   const AnnouncedAnswers& announced_;
-  const Transcript& transcript_;
+  const transcript::Transcript& transcript_;
   bool spoken_;
 };
 
@@ -291,23 +293,23 @@ class AnswerWriter {
 }  // namespace
 
 std::vector<std::string> answers_so_far(const AnnouncedAnswers& announced,
-                                        const Transcript& transcript, bool spoken,
+                                        const transcript::Transcript& transcript, bool spoken,
                                         const EventIds& next_event_id) {
   const AnswerReader reader(announced, transcript, spoken);
   AnswerWriter writer(next_event_id);
-  for (const Transcript::Running& running : transcript.running())
+  for (const transcript::Transcript::Running& running : transcript.running())
     writer.so_far(reader.read(running));
   return writer.take();
 }
 
 std::vector<std::string> cut_off_answers(const AnnouncedAnswers& announced,
-                                         const Transcript& transcript, bool spoken,
+                                         const transcript::Transcript& transcript, bool spoken,
                                          const EventIds& next_event_id) {
   const AnswerReader reader(announced, transcript, spoken);
   AnswerWriter writer(next_event_id);
-  for (const Transcript::Running& running : transcript.running())
+  for (const transcript::Transcript::Running& running : transcript.running())
     writer.cut_off(reader.read(running));
   return writer.take();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

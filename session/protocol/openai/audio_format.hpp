@@ -8,7 +8,7 @@
 
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// Bytes per second of a format in a session object of GA (an object) or beta (a name). 48000
 /// (16-bit PCM at 24 kHz) if the format does not say.
@@ -27,4 +27,4 @@ inline int bytes_per_ms(json::View format) {
   return static_cast<int>((bytes_per_second(format) + 500) / 1000);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

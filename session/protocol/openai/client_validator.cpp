@@ -11,7 +11,7 @@
 #include "base/json/view.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 /// The top level of a message, read in one pass.
@@ -137,4 +137,4 @@ std::optional<Refusal> check_client_message(std::string_view message,
   return examine_client_message(message, extra_types, values_max).refusal;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -4,7 +4,7 @@
 
 #include "base/url.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -53,4 +53,4 @@ DialRequest dial_request(const DialWish& wish) {
   return request;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

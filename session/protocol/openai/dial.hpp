@@ -3,9 +3,9 @@
 
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 /// The query names the model, or the intent of a transcription session, unless the address does.
 DialRequest dial_request(const DialWish& wish);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -6,7 +6,7 @@
 #include "base/ascii.hpp"
 #include "base/json/view.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -41,7 +41,7 @@ bool is_about_settings(json::View error) {
 
 }  // namespace
 
-ErrorMeaning error_meaning(const ProviderError& error) {
+ErrorMeaning error_meaning(const transcript::ProviderError& error) {
   if (error.code == "session_expired") return ErrorMeaning::session_expired;
   if (error.code == "conversation_already_has_active_response")
     return ErrorMeaning::response_running;
@@ -60,4 +60,4 @@ bool is_session_limit(std::uint16_t close_code, std::string_view reason) {
   return close_code == going_away && reason.find("maximum duration") != reason.npos;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -7,10 +7,10 @@
 
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
-ErrorMeaning error_meaning(const ProviderError& error);
+ErrorMeaning error_meaning(const transcript::ProviderError& error);
 ErrorAnswer error_answer(std::string_view error_message);
 bool is_session_limit(std::uint16_t close_code, std::string_view reason);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -10,14 +10,14 @@
 #include "session/protocol/openai/audio_format.hpp"
 #include "session/transcript/item_content.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 namespace {
 
 using json::Kind;
 using json::Object;
 using json::View;
 
-using Body = std::optional<EventBody>;
+using Body = std::optional<transcript::EventBody>;
 
 // ---- The provider's objects ----
 
@@ -37,19 +37,20 @@ AudioSettings read_settings(View session) {
           bytes_per_ms(format.exists() ? format : beta_format)};
 }
 
-ItemKind item_kind(View item) {
+transcript::ItemKind item_kind(View item) {
   const auto type = item["type"].between_quotes();
-  if (type == "message" || (type.empty() && item["role"].exists())) return ItemKind::message;
-  if (type == "function_call") return ItemKind::function_call;
-  if (type == "function_call_output") return ItemKind::function_call_output;
-  return ItemKind::other;
+  if (type == "message" || (type.empty() && item["role"].exists()))
+    return transcript::ItemKind::message;
+  if (type == "function_call") return transcript::ItemKind::function_call;
+  if (type == "function_call_output") return transcript::ItemKind::function_call_output;
+  return transcript::ItemKind::other;
 }
 
-ItemStatus item_status(std::string_view status) {
-  if (status == "in_progress") return ItemStatus::in_progress;
-  if (status == "completed") return ItemStatus::completed;
-  if (status == "incomplete") return ItemStatus::incomplete;
-  return ItemStatus::none;
+transcript::ItemStatus item_status(std::string_view status) {
+  if (status == "in_progress") return transcript::ItemStatus::in_progress;
+  if (status == "completed") return transcript::ItemStatus::completed;
+  if (status == "incomplete") return transcript::ItemStatus::incomplete;
+  return transcript::ItemStatus::none;
 }
 
 /// Members that may hold the text besides the documented one: compatible servers mix them up.
@@ -69,32 +70,35 @@ View words_in(From& from, std::string_view member) {
 
 /// A content part that can hold text; nullopt for images and unknown kinds (rule 11). Some
 /// compatible servers send a plain string, or leave out the type.
-std::optional<Part> read_part(View part, int content_index) {
-  if (part.is(Kind::string)) return Part{content_index, Text::from_wtf8(*part.string()), false};
+std::optional<transcript::Part> read_part(View part, int content_index) {
+  if (part.is(Kind::string))
+    return transcript::Part{content_index, Text::from_wtf8(*part.string()), false};
   const auto type = part["type"].between_quotes();
   const bool untyped = type.empty() && part["text"].is(Kind::string);
-  if (!is_text_part(type) && !untyped && type != "refusal") return std::nullopt;
-  const View words = words_in(part, is_audio_part(type) ? "transcript" : "text");
-  return Part{content_index, Text::from_wtf8(words.string_or_empty()), type == "input_audio"};
+  if (!transcript::is_text_part(type) && !untyped && type != "refusal") return std::nullopt;
+  const View words = words_in(part, transcript::is_audio_part(type) ? "transcript" : "text");
+  return transcript::Part{content_index, Text::from_wtf8(words.string_or_empty()),
+                          type == "input_audio"};
 }
 
-Item read_item(View view) {
-  Item item;
+transcript::Item read_item(View view) {
+  transcript::Item item;
   item.id = view["id"].string_or_empty();
   item.kind = item_kind(view);
   item.status = item_status(view["status"].between_quotes());
-  if (item.kind != ItemKind::message) {
+  if (item.kind != transcript::ItemKind::message) {
     item.detail = view.raw();
     return item;
   }
-  item.role = role_from_string(view["role"].between_quotes()).value_or(Role::unknown);
+  item.role = transcript::role_from_string(view["role"].between_quotes())
+                  .value_or(transcript::Role::unknown);
   const View content = view["content"];
   if (content.is(Kind::string) || content.is(Kind::object))
     if (auto part = read_part(content, 0)) item.parts.push_back(std::move(*part));
   int index = 0;
   for (json::Elements parts(content); parts.next(); ++index)
     if (auto part = read_part(parts.value(), index)) item.parts.push_back(std::move(*part));
-  item.detail = beyond_text(view);
+  item.detail = transcript::beyond_text(view);
   return item;
 }
 
@@ -109,7 +113,8 @@ int content_index(Object& message) {
 
 int output_index(Object& message) {
   const auto index = message["output_index"].integer();
-  return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index) : no_output_index;
+  return index && *index >= 0 && *index <= index_max ? static_cast<int>(*index)
+                                                     : transcript::no_output_index;
 }
 
 // ---- One reader for each kind of event ----
@@ -117,20 +122,20 @@ int output_index(Object& message) {
 Body session_created(Object& message) {
   const View session = message["session"];
   const auto settings = read_settings(session);
-  return UpstreamOpened{session["id"].string_or_empty(),
-                        session["expires_at"].integer().value_or(0), settings.transcription_on,
-                        settings.output_bytes_per_ms};
+  return transcript::UpstreamOpened{session["id"].string_or_empty(),
+                                    session["expires_at"].integer().value_or(0),
+                                    settings.transcription_on, settings.output_bytes_per_ms};
 }
 
 Body session_updated(Object& message) {
   const auto settings = read_settings(message["session"]);
-  return SessionConfigured{settings.transcription_on, settings.output_bytes_per_ms};
+  return transcript::SessionConfigured{settings.transcription_on, settings.output_bytes_per_ms};
 }
 
-ItemPlaced placed_after(View previous) {
-  ItemPlaced placed;
-  if (previous.is(Kind::null)) placed.place = Position::front;
-  if (previous.is(Kind::string)) placed.place = Position::after;
+transcript::ItemPlaced placed_after(View previous) {
+  transcript::ItemPlaced placed;
+  if (previous.is(Kind::null)) placed.place = transcript::Position::front;
+  if (previous.is(Kind::string)) placed.place = transcript::Position::after;
   placed.previous = previous.string_or_empty();
   return placed;
 }
@@ -145,19 +150,19 @@ Body buffer_committed(Object& message) {
   auto placed = placed_after(message["previous_item_id"]);
   placed.committed = true;
   placed.item.id = message["item_id"].string_or_empty();
-  placed.item.role = Role::user;
+  placed.item.role = transcript::Role::user;
   return placed;
 }
 
 template <bool retrieved>
 Body item_snapshot(Object& message) {
-  return ItemSnapshot{read_item(message["item"]), retrieved};
+  return transcript::ItemSnapshot{read_item(message["item"]), retrieved};
 }
 
 template <bool done>
 Body output_item(Object& message) {
-  return OutputItem{message["response_id"].string_or_empty(), read_item(message["item"]), done,
-                    output_index(message)};
+  return transcript::OutputItem{message["response_id"].string_or_empty(),
+                                read_item(message["item"]), done, output_index(message)};
 }
 
 /// The event's text; empty if there is none. nullopt if the member is not text.
@@ -171,24 +176,24 @@ std::optional<Text> text_in(Object& message, std::string_view member) {
 template <bool transcription>
 Body text_delta(Object& message) {
   auto text = text_in(message, "delta");
-  if (!text) return TextUnplaced{Unplaced::not_text};
-  return TextDelta{message["item_id"].string_or_empty(),
-                   message["response_id"].string_or_empty(),
-                   content_index(message),
-                   transcription,
-                   std::move(*text),
-                   output_index(message)};
+  if (!text) return transcript::TextUnplaced{transcript::Unplaced::not_text};
+  return transcript::TextDelta{message["item_id"].string_or_empty(),
+                               message["response_id"].string_or_empty(),
+                               content_index(message),
+                               transcription,
+                               std::move(*text),
+                               output_index(message)};
 }
 
 Body done_with(Object& message, bool transcription, std::string_view member) {
   auto text = text_in(message, member);
-  if (!text) return TextUnplaced{Unplaced::not_text};
-  return TextDone{message["item_id"].string_or_empty(),
-                  message["response_id"].string_or_empty(),
-                  content_index(message),
-                  transcription,
-                  std::move(*text),
-                  output_index(message)};
+  if (!text) return transcript::TextUnplaced{transcript::Unplaced::not_text};
+  return transcript::TextDone{message["item_id"].string_or_empty(),
+                              message["response_id"].string_or_empty(),
+                              content_index(message),
+                              transcription,
+                              std::move(*text),
+                              output_index(message)};
 }
 
 Body transcription_completed(Object& message) { return done_with(message, true, "transcript"); }
@@ -199,17 +204,17 @@ Body part_done(Object& message) {
   const View part = message["part"].exists() ? message["part"] : message["content"];
   auto read = read_part(part, content_index(message));
   if (!read) return std::nullopt;
-  return PartSnapshot{message["item_id"].string_or_empty(),
-                      message["response_id"].string_or_empty(), read->content_index,
-                      std::move(read->text), output_index(message)};
+  return transcript::PartSnapshot{message["item_id"].string_or_empty(),
+                                  message["response_id"].string_or_empty(), read->content_index,
+                                  std::move(read->text), output_index(message)};
 }
 
 Body transcription_failed(Object& message) {
   const View error = message["error"];
   auto reason = plain_code({error["code"], error["type"]});
   if (reason.empty()) reason = "transcription_failed";
-  return TranscriptionFailed{message["item_id"].string_or_empty(), content_index(message),
-                             std::move(reason)};
+  return transcript::TranscriptionFailed{message["item_id"].string_or_empty(),
+                                         content_index(message), std::move(reason)};
 }
 
 /// A string; some servers send the JSON itself.
@@ -221,55 +226,56 @@ Text arguments_of(View given) {
 
 template <bool mcp, bool whole>
 Body tool_arguments(Object& message) {
-  return ToolArguments{message["item_id"].string_or_empty(),
-                       message["response_id"].string_or_empty(),
-                       message["call_id"].string_or_empty(),
-                       message["name"].string_or_empty(),
-                       arguments_of(message[whole ? "arguments" : "delta"]),
-                       mcp,
-                       whole,
-                       output_index(message)};
+  return transcript::ToolArguments{message["item_id"].string_or_empty(),
+                                   message["response_id"].string_or_empty(),
+                                   message["call_id"].string_or_empty(),
+                                   message["name"].string_or_empty(),
+                                   arguments_of(message[whole ? "arguments" : "delta"]),
+                                   mcp,
+                                   whole,
+                                   output_index(message)};
 }
 
-template <ToolStatus status>
+template <transcript::ToolStatus status>
 Body tool_progress(Object& message) {
-  return ToolProgress{message["item_id"].string_or_empty(), status, output_index(message)};
+  return transcript::ToolProgress{message["item_id"].string_or_empty(), status,
+                                  output_index(message)};
 }
 
 Body audio_delta(Object& message) {
-  return AudioDelta{message["item_id"].string_or_empty(), content_index(message),
-                    decoded_length(message["delta"].between_quotes()),
-                    message["response_id"].string_or_empty(), output_index(message)};
+  return transcript::AudioDelta{message["item_id"].string_or_empty(), content_index(message),
+                                decoded_length(message["delta"].between_quotes()),
+                                message["response_id"].string_or_empty(), output_index(message)};
 }
 
 Body speech_started(Object& message) {
-  return SpeechStarted{message["item_id"].string_or_empty(),
-                       message["audio_start_ms"].integer().value_or(0)};
+  return transcript::SpeechStarted{message["item_id"].string_or_empty(),
+                                   message["audio_start_ms"].integer().value_or(0)};
 }
 
 Body speech_stopped(Object& message) {
-  return SpeechStopped{message["item_id"].string_or_empty(),
-                       message["audio_end_ms"].integer().value_or(0)};
+  return transcript::SpeechStopped{message["item_id"].string_or_empty(),
+                                   message["audio_end_ms"].integer().value_or(0)};
 }
 
-Body buffer_cleared(Object&) { return BufferCleared{}; }
+Body buffer_cleared(Object&) { return transcript::BufferCleared{}; }
 
 Body response_created(Object& message) {
   const View response = message["response"];
-  return ResponseStarted{response["id"].string_or_empty(), is_out_of_band(response)};
+  return transcript::ResponseStarted{response["id"].string_or_empty(), is_out_of_band(response)};
 }
 
-ResponseStatus response_status(std::string_view status) {
-  if (status == "completed") return ResponseStatus::completed;
-  if (status == "cancelled") return ResponseStatus::cancelled;
-  if (status == "incomplete") return ResponseStatus::incomplete;
-  if (status == "failed") return ResponseStatus::failed;
-  return ResponseStatus::other;
+transcript::ResponseStatus response_status(std::string_view status) {
+  if (status == "completed") return transcript::ResponseStatus::completed;
+  if (status == "cancelled") return transcript::ResponseStatus::cancelled;
+  if (status == "incomplete") return transcript::ResponseStatus::incomplete;
+  if (status == "failed") return transcript::ResponseStatus::failed;
+  return transcript::ResponseStatus::other;
 }
 
 Body response_done(Object& message) {
   const View response = message["response"];
-  ResponseEnded ended;
+  transcript::ResponseEnded ended;
   ended.response_id = response["id"].string_or_empty();
   ended.out_of_band = is_out_of_band(response);
   ended.status = response_status(response["status"].between_quotes());
@@ -281,33 +287,36 @@ Body response_done(Object& message) {
 }
 
 Body item_truncated(Object& message) {
-  return ItemTruncated{message["item_id"].string_or_empty(), content_index(message),
-                       std::max<std::int64_t>(0, message["audio_end_ms"].integer().value_or(0)),
-                       -1};
+  return transcript::ItemTruncated{
+      message["item_id"].string_or_empty(), content_index(message),
+      std::max<std::int64_t>(0, message["audio_end_ms"].integer().value_or(0)), -1};
 }
 
-Body item_deleted(Object& message) { return ItemDeleted{message["item_id"].string_or_empty()}; }
+Body item_deleted(Object& message) {
+  return transcript::ItemDeleted{message["item_id"].string_or_empty()};
+}
 
 Body provider_error(Object& message) {
   const View error = message["error"];
-  return ProviderError{plain_code({error["type"]}), plain_code({error["code"]}),
-                       error["event_id"].string_or_empty()};
+  return transcript::ProviderError{plain_code({error["type"]}), plain_code({error["code"]}),
+                                   error["event_id"].string_or_empty()};
 }
 
 Body item_create(Object& message) {
-  ItemRequested asked{message["event_id"].string_or_empty(), read_item(message["item"])};
+  transcript::ItemRequested asked{message["event_id"].string_or_empty(),
+                                  read_item(message["item"])};
   asked.previous = message["previous_item_id"].string_or_empty();
   if (asked.previous == "root") {
-    asked.place = Position::front;
+    asked.place = transcript::Position::front;
     asked.previous.clear();
   } else if (!asked.previous.empty()) {
-    asked.place = Position::after;
+    asked.place = transcript::Position::after;
   }
   return asked;
 }
 
 Body response_cancel(Object& message) {
-  return CancelRequested{message["response_id"].string_or_empty()};
+  return transcript::CancelRequested{message["response_id"].string_or_empty()};
 }
 
 // ---- Names ----
@@ -342,9 +351,9 @@ constexpr Entry server_events[] = {
     {"response.done", response_done},
     {"response.function_call_arguments.delta", tool_arguments<false, false>},
     {"response.function_call_arguments.done", tool_arguments<false, true>},
-    {"response.mcp_call.completed", tool_progress<ToolStatus::completed>},
-    {"response.mcp_call.failed", tool_progress<ToolStatus::failed>},
-    {"response.mcp_call.in_progress", tool_progress<ToolStatus::in_progress>},
+    {"response.mcp_call.completed", tool_progress<transcript::ToolStatus::completed>},
+    {"response.mcp_call.failed", tool_progress<transcript::ToolStatus::failed>},
+    {"response.mcp_call.in_progress", tool_progress<transcript::ToolStatus::in_progress>},
     {"response.mcp_call_arguments.delta", tool_arguments<true, false>},
     {"response.mcp_call_arguments.done", tool_arguments<true, true>},
     {"response.output_audio.delta", audio_delta},
@@ -388,23 +397,26 @@ const Entry* find(const Entry (&events)[N], std::string_view type) {
   return entry != std::end(events) && entry->type == type ? entry : nullptr;
 }
 
-bool says_something(const Item& item) {
-  if (is_call(item) || item.kind == ItemKind::function_call_output) return true;
+bool says_something(const transcript::Item& item) {
+  if (transcript::is_call(item) || item.kind == transcript::ItemKind::function_call_output)
+    return true;
   return std::any_of(item.parts.begin(), item.parts.end(),
-                     [](const Part& part) { return !part.text.empty(); });
+                     [](const transcript::Part& part) { return !part.text.empty(); });
 }
 
 /// An event without an item id is still useful if it carries text, records that something was said,
 /// or ends a wait. The transcript engine finds the item or creates one.
-bool is_of_use_without_id(const EventBody& body) {
+bool is_of_use_without_id(const transcript::EventBody& body) {
   return std::visit(
       [](const auto& event) {
         using Type = std::decay_t<decltype(event)>;
-        if constexpr (std::is_same_v<Type, ItemPlaced>)
+        if constexpr (std::is_same_v<Type, transcript::ItemPlaced>)
           return event.committed || says_something(event.item);
-        else if constexpr (std::is_same_v<Type, ItemSnapshot> || std::is_same_v<Type, OutputItem>)
+        else if constexpr (std::is_same_v<Type, transcript::ItemSnapshot> ||
+                           std::is_same_v<Type, transcript::OutputItem>)
           return says_something(event.item);
-        else if constexpr (std::is_same_v<Type, ItemTruncated> || std::is_same_v<Type, ItemDeleted>)
+        else if constexpr (std::is_same_v<Type, transcript::ItemTruncated> ||
+                           std::is_same_v<Type, transcript::ItemDeleted>)
           return false;
         else
           return true;
@@ -412,7 +424,7 @@ bool is_of_use_without_id(const EventBody& body) {
       body);
 }
 
-bool names_no_item(const EventBody& body) {
+bool names_no_item(const transcript::EventBody& body) {
   return std::visit(
       [](const auto& event) {
         if constexpr (requires { event.item_id; })
@@ -426,14 +438,15 @@ bool names_no_item(const EventBody& body) {
 }
 
 template <std::size_t N>
-std::optional<Event> read(const Entry (&events)[N], std::string_view type, View message,
-                          bool with_id) {
+std::optional<transcript::Event> read(const Entry (&events)[N], std::string_view type, View message,
+                                      bool with_id) {
   const Entry* entry = find(events, type);
   if (entry == nullptr || entry->read == nullptr) return std::nullopt;
   Object members(message);
   auto body = entry->read(members);
   if (!body || (names_no_item(*body) && !is_of_use_without_id(*body))) return std::nullopt;
-  return Event{with_id ? members["event_id"].string_or_empty() : std::string(), std::move(*body)};
+  return transcript::Event{with_id ? members["event_id"].string_or_empty() : std::string(),
+                           std::move(*body)};
 }
 
 }  // namespace
@@ -452,9 +465,9 @@ Traffic client_traffic(std::string_view type) {
 
 bool is_client_event(std::string_view type) { return find(client_events, type) != nullptr; }
 
-std::optional<Event> read_server_event(std::string_view message) {
+std::optional<transcript::Event> read_server_event(std::string_view message) {
   std::string_view type = peek_type(message);
-  const Event unreadable{{}, TextUnplaced{Unplaced::not_json}};
+  const transcript::Event unreadable{{}, transcript::TextUnplaced{transcript::Unplaced::not_json}};
   const View view = View::of(message);
   if (!view.is(Kind::object)) {
     const bool empty = message.find_first_not_of(" \t\r\n") == std::string_view::npos;
@@ -467,10 +480,10 @@ std::optional<Event> read_server_event(std::string_view message) {
   return read(server_events, spelt, view, true);
 }
 
-std::optional<Event> read_client_event(std::string_view message) {
+std::optional<transcript::Event> read_client_event(std::string_view message) {
   const View view = View::of(message);
   if (!view.exists()) return std::nullopt;
   return read(client_events, peek_type(message), view, false);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -17,7 +17,7 @@
 #include "session/protocol/refusal.hpp"
 #include "session/transcript/event.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 Traffic server_traffic(std::string_view type);  ///< provider -> client
 Traffic client_traffic(std::string_view type);  ///< client -> provider
@@ -27,10 +27,10 @@ bool is_client_event(std::string_view type);
 
 /// The event in a provider message. nullopt if it has no meaning for a transcript (unknown types,
 /// rate limits, ...) or cannot be read.
-std::optional<Event> read_server_event(std::string_view message);
+std::optional<transcript::Event> read_server_event(std::string_view message);
 
 /// The event in a client message: ItemRequested, CancelRequested, else nullopt.
-std::optional<Event> read_client_event(std::string_view message);
+std::optional<transcript::Event> read_client_event(std::string_view message);
 
 /// Checks a client message before it is forwarded: ClientMessage with its refusal, or its type. The
 /// message must be one strict JSON object with exactly one plainly written `type`. Duplicate and
@@ -48,4 +48,4 @@ std::optional<Refusal> check_client_message(std::string_view message,
                                             const std::vector<std::string>& extra_types = {},
                                             std::size_t values_max = unlimited);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -6,7 +6,7 @@
 #include "base/json/writer.hpp"
 #include "session/protocol/openai/item_writer.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -20,9 +20,11 @@ std::string placed(const char* type, const std::string& item, const std::string&
   return out.text();
 }
 
-bool is_open(const Item& item, const std::optional<Turn>& turn) {
-  if (turn) return turn->role == Role::assistant && turn->status == TurnStatus::in_progress;
-  return item.status == ItemStatus::in_progress;
+bool is_open(const transcript::Item& item, const std::optional<transcript::Turn>& turn) {
+  if (turn)
+    return turn->role == transcript::Role::assistant &&
+           turn->status == transcript::TurnStatus::in_progress;
+  return item.status == transcript::ItemStatus::in_progress;
 }
 
 /// Removes the transcript from a spoken item, for a client that wants no transcription.
@@ -35,20 +37,20 @@ void hush(nlohmann::json& item) {
 
 /// Writes the transcription events for a user's speech: completed, the text so far, or
 /// failed. `usage` is left out: it was billed when the text came.
-void add_words(const Item& item, const Turn& turn, const EventIds& next_event_id,
-               std::vector<std::string>& out) {
-  const auto emit = [&](const char* what, const Part& part, nlohmann::json members) {
+void add_words(const transcript::Item& item, const transcript::Turn& turn,
+               const EventIds& next_event_id, std::vector<std::string>& out) {
+  const auto emit = [&](const char* what, const transcript::Part& part, nlohmann::json members) {
     members["type"] = std::string("conversation.item.input_audio_transcription.") + what;
     members["event_id"] = next_event_id();
     members["item_id"] = item.id;
     members["content_index"] = part.content_index;
     out.push_back(dump(members));
   };
-  for (const Part& part : item.parts) {
+  for (const transcript::Part& part : item.parts) {
     if (!part.spoken_input) continue;
-    const bool over = turn.status != TurnStatus::in_progress;
-    const bool failed = turn.status == TurnStatus::failed ||
-                        (turn.status == TurnStatus::interrupted && part.text.empty());
+    const bool over = turn.status != transcript::TurnStatus::in_progress;
+    const bool failed = turn.status == transcript::TurnStatus::failed ||
+                        (turn.status == transcript::TurnStatus::interrupted && part.text.empty());
     if (failed) {
       const std::string code = turn.reason.empty() ? "connection_lost" : turn.reason;
       emit("failed", part,
@@ -66,11 +68,12 @@ void add_words(const Item& item, const Turn& turn, const EventIds& next_event_id
 
 }  // namespace
 
-std::vector<std::string> item_events(const Item& item, const std::optional<Turn>& turn,
+std::vector<std::string> item_events(const transcript::Item& item,
+                                     const std::optional<transcript::Turn>& turn,
                                      const ItemView& view, const EventIds& next_event_id) {
   std::string text = shown_item(item, turn, view.spoken);
   if (text.empty()) return {};
-  const bool of_user = turn && turn->role == Role::user;
+  const bool of_user = turn && turn->role == transcript::Role::user;
   if (of_user && !view.with_words) {
     auto silent = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!silent.is_object()) return {};
@@ -98,7 +101,8 @@ std::string deleted_event(const std::string& item_id, std::string_view event_id)
       {{"type", "conversation.item.deleted"}, {"event_id", event_id}, {"item_id", item_id}});
 }
 
-std::string retrieved_event(const Item& item, const std::optional<Turn>& turn, bool spoken,
+std::string retrieved_event(const transcript::Item& item,
+                            const std::optional<transcript::Turn>& turn, bool spoken,
                             std::string_view event_id) {
   const std::string text = shown_item(item, turn, spoken);
   if (text.empty()) return {};
@@ -107,4 +111,4 @@ std::string retrieved_event(const Item& item, const std::optional<Turn>& turn, b
   return event.append(R"(,"item":)").append(text) += '}';
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -10,7 +10,7 @@
 #include "session/transcript/heard.hpp"
 #include "session/transcript/item_content.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -23,20 +23,22 @@ constexpr std::string_view in_front = "root";
 std::vector<std::string_view> beside_text(View content) {
   std::vector<std::string_view> parts;
   for (json::Elements one(content); one.next();)
-    if (!is_text_part(one.value()["type"].between_quotes())) parts.push_back(one.value().raw());
+    if (!transcript::is_text_part(one.value()["type"].between_quotes()))
+      parts.push_back(one.value().raw());
   return parts;
 }
 
-bool says_the_same(const Item& wanted, const Item& ours, const Turn& turn) {
+bool says_the_same(const transcript::Item& wanted, const transcript::Item& ours,
+                   const transcript::Turn& turn) {
   Text words;
-  for (const Part& part : wanted.parts) append_part(words, part.text);
+  for (const transcript::Part& part : wanted.parts) transcript::append_part(words, part.text);
   if (words != turn.text && !(turn.heard && words == turn.heard->text)) return false;
   return beside_text(View::of(wanted.detail)["content"]) ==
          beside_text(View::of(ours.detail)["content"]);
 }
 
 /// For a tool call, its output or an approval: whether both ask or answer the same.
-bool asks_the_same(const Item& wanted, const Item& ours) {
+bool asks_the_same(const transcript::Item& wanted, const transcript::Item& ours) {
   const View theirs = View::of(wanted.detail);
   const View here = View::of(ours.detail);
   for (const char* member : {"call_id", "name", "arguments", "output", "approval_request_id",
@@ -59,7 +61,8 @@ ItemTarget item_target(std::string_view message) {
 
 std::string_view item_in(std::string_view message) { return View::of(message)["item"].raw(); }
 
-bool is_same_item(const Item& wanted, const Item& ours, const std::optional<Turn>& turn) {
+bool is_same_item(const transcript::Item& wanted, const transcript::Item& ours,
+                  const std::optional<transcript::Turn>& turn) {
   return turn ? says_the_same(wanted, ours, *turn) : asks_the_same(wanted, ours);
 }
 
@@ -74,7 +77,7 @@ std::string placed_behind(std::string_view message, const std::string& item_id) 
 }
 
 // Appends the item without naming a place: if one item is refused, the next is still accepted.
-RebuiltItem create_item(const Item& item, const std::optional<Turn>& turn,
+RebuiltItem create_item(const transcript::Item& item, const std::optional<transcript::Turn>& turn,
                         std::size_t item_bytes_max, std::string_view event_id) {
   RebuiltItem rebuilt = rebuilt_item(item, turn);
   if (rebuilt.json.size() > item_bytes_max) return {{}, "too_large"};
@@ -84,4 +87,4 @@ RebuiltItem create_item(const Item& item, const std::optional<Turn>& turn,
   return rebuilt;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -10,13 +10,14 @@
 
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 ItemTarget item_target(std::string_view message);
 std::string_view item_in(std::string_view message);
-bool is_same_item(const Item& wanted, const Item& ours, const std::optional<Turn>& turn);
+bool is_same_item(const transcript::Item& wanted, const transcript::Item& ours,
+                  const std::optional<transcript::Turn>& turn);
 std::string placed_behind(std::string_view message, const std::string& item_id);
-RebuiltItem create_item(const Item& item, const std::optional<Turn>& turn,
+RebuiltItem create_item(const transcript::Item& item, const std::optional<transcript::Turn>& turn,
                         std::size_t item_bytes_max, std::string_view event_id);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

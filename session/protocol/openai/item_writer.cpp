@@ -11,7 +11,7 @@
 #include "base/json/writer.hpp"
 #include "session/transcript/item_content.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -20,21 +20,21 @@ using json::View;
 
 std::string quoted_text(const Text& text) { return dump(nlohmann::json(text.utf8())); }
 
-bool heard_by_voice(const Item& item) {
+bool heard_by_voice(const transcript::Item& item) {
   return std::any_of(item.parts.begin(), item.parts.end(),
-                     [](const Part& part) { return part.spoken_input; });
+                     [](const transcript::Part& part) { return part.spoken_input; });
 }
 
-const char* shown_status(TurnStatus status) {
+const char* shown_status(transcript::TurnStatus status) {
   switch (status) {
-    case TurnStatus::in_progress:
+    case transcript::TurnStatus::in_progress:
       return "in_progress";
-    case TurnStatus::completed:
-    case TurnStatus::truncated:
+    case transcript::TurnStatus::completed:
+    case transcript::TurnStatus::truncated:
       return "completed";
-    case TurnStatus::interrupted:
-    case TurnStatus::cancelled:
-    case TurnStatus::failed:
+    case transcript::TurnStatus::interrupted:
+    case transcript::TurnStatus::cancelled:
+    case transcript::TurnStatus::failed:
       return "incomplete";
   }
   return "completed";
@@ -50,18 +50,19 @@ struct ContentPart {
 };
 
 /// All parts in order: first those with JSON, then those of which only the text is known.
-std::vector<ContentPart> content_of(const Item& item, View came) {
+std::vector<ContentPart> content_of(const transcript::Item& item, View came) {
   std::vector<ContentPart> all;
   for (json::Elements parts(came["content"]); parts.next();) {
     const std::string_view type = parts.value()["type"].between_quotes();
-    ContentPart part{parts.value(), is_text_part(type), is_audio_part(type), {}};
+    ContentPart part{
+        parts.value(), transcript::is_text_part(type), transcript::is_audio_part(type), {}};
     if (part.holds_text)
       part.text =
           Text::from_wtf8(parts.value()[part.is_audio ? "transcript" : "text"].string_or_empty());
     all.push_back(std::move(part));
   }
   const auto count = static_cast<int>(all.size());
-  for (const Part& ours : item.parts) {
+  for (const transcript::Part& ours : item.parts) {
     if (ours.content_index >= count) {
       all.push_back({{}, true, ours.spoken_input, ours.text});
     } else if (ContentPart& part = all[static_cast<std::size_t>(ours.content_index)];
@@ -105,33 +106,34 @@ std::string array_of(const std::vector<std::string>& parts) {
 }
 
 /// A message with this content. Its other members are the original ones, or else the usual ones.
-std::string message_json(const Turn& turn, View came, const char* status,
+std::string message_json(const transcript::Turn& turn, View came, const char* status,
                          const std::vector<std::string>& content) {
   json::ObjectWriter out;
   out.add("id", dump(nlohmann::json(turn.item_id)));
   out.add("type", "\"message\"");
   if (status != nullptr) out.add("status", json::quoted(status));
-  out.add("role", json::quoted(to_string(turn.role)));
+  out.add("role", json::quoted(transcript::to_string(turn.role)));
   const std::string list = array_of(content);
   out.add("content", list);
   for (json::Members members(came); members.next();) out.add(members.key(), members.value().raw());
   return out.text();
 }
 
-std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
+std::string shown_message(const transcript::Item& item, const transcript::Turn& turn, bool spoken) {
   const View came = View::of(item.detail);
-  const bool answer = turn.role == Role::assistant;
+  const bool answer = turn.role == transcript::Role::assistant;
   const bool by_voice = heard_by_voice(item);
   std::vector<std::string> content;
   for (const ContentPart& part : content_of(item, came)) {
     if (!part.holds_text) {
-      content.push_back(without_audio(part.came));
+      content.push_back(transcript::without_audio(part.came));
     } else if (answer) {
-      if (turn.status == TurnStatus::in_progress) continue;  // its text follows as deltas
+      if (turn.status == transcript::TurnStatus::in_progress)
+        continue;  // its text follows as deltas
       content.push_back(spoken ? part_json("output_audio", "transcript", quoted_text(part.text))
                                : part_json("output_text", "text", quoted_text(part.text)));
     } else if (part.is_audio || (by_voice && !part.came.exists())) {
-      const bool completed = turn.status == TurnStatus::completed;
+      const bool completed = turn.status == transcript::TurnStatus::completed;
       content.push_back(
           part_json("input_audio", "transcript", completed ? quoted_text(part.text) : "null"));
     } else if (part.came.exists()) {
@@ -140,7 +142,7 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
       content.push_back(part_json("input_text", "text", quoted_text(part.text)));
     }
   }
-  if (content.empty() && !(answer && turn.status == TurnStatus::in_progress)) {
+  if (content.empty() && !(answer && turn.status == transcript::TurnStatus::in_progress)) {
     content.push_back(answer && spoken ? part_json("output_audio", "transcript", quoted_text({}))
                                        : part_json(answer ? "output_text" : "input_text", "text",
                                                    quoted_text({})));
@@ -149,7 +151,7 @@ std::string shown_message(const Item& item, const Turn& turn, bool spoken) {
   return message_json(turn, came, answer ? shown_status(turn.status) : "completed", content);
 }
 
-std::string tool_json(const Item& item) {
+std::string tool_json(const transcript::Item& item) {
   const View came = View::of(item.detail);
   if (!came.is(Kind::object)) return {};
   json::ObjectWriter out;
@@ -158,23 +160,23 @@ std::string tool_json(const Item& item) {
   return out.text();
 }
 
-RebuiltItem rebuilt_tool(const Item& item) {
-  if (item.status == ItemStatus::in_progress) return {{}, "unfinished"};
+RebuiltItem rebuilt_tool(const transcript::Item& item) {
+  if (item.status == transcript::ItemStatus::in_progress) return {{}, "unfinished"};
   const std::string whole = tool_json(item);
   if (whole.empty()) return {{}, "not_kept"};
-  return {without_status(View::of(whole)), ""};
+  return {transcript::without_status(View::of(whole)), ""};
 }
 
-RebuiltItem rebuilt_message(const Item& item, const Turn& turn) {
-  if (turn.role == Role::unknown) return {{}, "no_role"};
+RebuiltItem rebuilt_message(const transcript::Item& item, const transcript::Turn& turn) {
+  if (turn.role == transcript::Role::unknown) return {{}, "no_role"};
   const View came = View::of(item.detail);
   std::vector<ContentPart> parts = content_of(item, came);
   if (turn.heard) keep_heard(parts, turn.heard->text.value_or(Text()));
-  const char* const kind = turn.role == Role::assistant ? "output_text" : "input_text";
+  const char* const kind = turn.role == transcript::Role::assistant ? "output_text" : "input_text";
   std::vector<std::string> content;
   for (const ContentPart& part : parts) {
     if (!part.holds_text) {
-      content.push_back(without_audio(part.came));
+      content.push_back(transcript::without_audio(part.came));
     } else if (part.text.empty()) {
       continue;
     } else if (part.is_audio || !part.came.exists()) {
@@ -189,17 +191,19 @@ RebuiltItem rebuilt_message(const Item& item, const Turn& turn) {
 
 }  // namespace
 
-std::string shown_item(const Item& item, const std::optional<Turn>& turn, bool spoken) {
-  if (item.kind == ItemKind::message && turn) return shown_message(item, *turn, spoken);
+std::string shown_item(const transcript::Item& item, const std::optional<transcript::Turn>& turn,
+                       bool spoken) {
+  if (item.kind == transcript::ItemKind::message && turn) return shown_message(item, *turn, spoken);
   return tool_json(item);
 }
 
-RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
+RebuiltItem rebuilt_item(const transcript::Item& item,
+                         const std::optional<transcript::Turn>& turn) {
   VERBATIM_EXPECTS(!turn || !turn->deleted);
-  if (item.detail == detail_too_large) return {{}, "too_large"};
-  if (item.detail == detail_not_kept) return {{}, "not_kept"};
+  if (item.detail == transcript::detail_too_large) return {{}, "too_large"};
+  if (item.detail == transcript::detail_not_kept) return {{}, "not_kept"};
   RebuiltItem rebuilt{{}, "no_text"};
-  if (item.kind != ItemKind::message) {
+  if (item.kind != transcript::ItemKind::message) {
     rebuilt = rebuilt_tool(item);
   } else if (turn) {
     rebuilt = rebuilt_message(item, *turn);
@@ -210,4 +214,4 @@ RebuiltItem rebuilt_item(const Item& item, const std::optional<Turn>& turn) {
   return rebuilt;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

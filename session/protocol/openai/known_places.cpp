@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace verbatim::session::openai {
+namespace verbatim::protocol::openai {
 namespace {
 
 constexpr KnownMember audio_format[] = {{"type"}, {"rate"}};
@@ -211,4 +211,4 @@ bool may_be_part_type(std::string_view type) {
 constinit const KnownPlaces known_places{events,        session,    items,
                                          of_every_item, part_types, may_be_part_type};
 
-}  // namespace verbatim::session::openai
+}  // namespace verbatim::protocol::openai

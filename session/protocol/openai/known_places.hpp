@@ -4,8 +4,8 @@
 
 #include "session/protocol/known_places.hpp"
 
-namespace verbatim::session::openai {
+namespace verbatim::protocol::openai {
 
 extern const KnownPlaces known_places;
 
-}  // namespace verbatim::session::openai
+}  // namespace verbatim::protocol::openai

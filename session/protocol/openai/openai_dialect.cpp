@@ -13,7 +13,7 @@
 #include "session/protocol/openai/known_places.hpp"
 #include "session/protocol/openai/session_shapes.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -59,23 +59,24 @@ bool is_session_event(std::string_view type) {
 }
 
 /// The message may say more than its event. Deltas, the most frequent messages, do not.
-bool may_say_more(const EventBody& event) {
-  return std::holds_alternative<TextDone>(event) || std::holds_alternative<TextUnplaced>(event) ||
-         std::holds_alternative<UpstreamOpened>(event) ||
-         std::holds_alternative<SessionConfigured>(event);
+bool may_say_more(const transcript::EventBody& event) {
+  return std::holds_alternative<transcript::TextDone>(event) ||
+         std::holds_alternative<transcript::TextUnplaced>(event) ||
+         std::holds_alternative<transcript::UpstreamOpened>(event) ||
+         std::holds_alternative<transcript::SessionConfigured>(event);
 }
 
-std::optional<Event> transcription_usage_in(std::string_view message) {
+std::optional<transcript::Event> transcription_usage_in(std::string_view message) {
   const View view = View::of(message);
   const View usage = view["usage"];
-  TranscriptionUsage used;
+  transcript::TranscriptionUsage used;
   used.item_id = view["item_id"].string_or_empty();
   used.content_index = static_cast<int>(view["content_index"].integer().value_or(0));
   // The usage is stored unchanged inside a JSON list, so it must be valid JSON.
   if (used.item_id.empty() || !usage.is(Kind::object) || json::check(usage.raw()))
     return std::nullopt;
   used.usage = usage.raw();
-  return Event{{}, std::move(used)};  // repeats are recognised by the item id
+  return transcript::Event{{}, std::move(used)};  // repeats are recognised by the item id
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ std::optional<Event> transcription_usage_in(std::string_view message) {
 DialRequest OpenAiDialect::dial(const DialWish& wish) const { return dial_request(wish); }
 
 bool OpenAiDialect::is_session_limit(std::uint16_t close_code, std::string_view reason) const {
-  return session::is_session_limit(close_code, reason);
+  return protocol::is_session_limit(close_code, reason);
 }
 
 // ---- Messages of the provider ----
@@ -104,7 +105,7 @@ ServerReading OpenAiDialect::read_server(std::string_view message) const {
   if (type == "conversation.item.input_audio_transcription.completed") {
     read.transcription_usage = transcription_usage_in(message);
   } else if (is_session_event(type)) {
-    read.formats = session::read_session(session::session_in(message)).formats;
+    read.formats = protocol::read_session(protocol::session_in(message)).formats;
   }
   return read;
 }
@@ -119,12 +120,12 @@ Shows OpenAiDialect::shows(std::string_view type) const {
              : Shows::nothing;
 }
 
-ErrorMeaning OpenAiDialect::meaning(const ProviderError& error) const {
+ErrorMeaning OpenAiDialect::meaning(const transcript::ProviderError& error) const {
   return error_meaning(error);
 }
 
 ErrorAnswer OpenAiDialect::error_answer(std::string_view error_message) const {
-  return session::error_answer(error_message);
+  return protocol::error_answer(error_message);
 }
 
 std::unique_ptr<OpenAnswers> OpenAiDialect::open_answers(std::size_t bytes_max) const {
@@ -148,26 +149,26 @@ ClientRequest OpenAiDialect::peek_client(std::string_view message) const {
   return request_of(peek_type(message));
 }
 
-std::optional<Event> OpenAiDialect::read_client(std::string_view message) const {
+std::optional<transcript::Event> OpenAiDialect::read_client(std::string_view message) const {
   return read_client_event(message);
 }
 
 ItemTarget OpenAiDialect::item_target(std::string_view message) const {
-  return session::item_target(message);
+  return protocol::item_target(message);
 }
 
 std::string_view OpenAiDialect::item_in(std::string_view message) const {
-  return session::item_in(message);
+  return protocol::item_in(message);
 }
 
-bool OpenAiDialect::is_same_item(const Item& wanted, const Item& ours,
-                                 const std::optional<Turn>& turn) const {
-  return session::is_same_item(wanted, ours, turn);
+bool OpenAiDialect::is_same_item(const transcript::Item& wanted, const transcript::Item& ours,
+                                 const std::optional<transcript::Turn>& turn) const {
+  return protocol::is_same_item(wanted, ours, turn);
 }
 
 std::string OpenAiDialect::placed_behind(std::string_view message,
                                          const std::string& item_id) const {
-  return session::placed_behind(message, item_id);
+  return protocol::placed_behind(message, item_id);
 }
 
 const KnownPlaces& OpenAiDialect::known_places() const { return openai::known_places; }
@@ -188,20 +189,20 @@ std::string_view OpenAiDialect::audio_member(std::string_view type) const {
 // ---- Session objects ----
 
 std::string_view OpenAiDialect::session_in(std::string_view message) const {
-  return session::session_in(message);
+  return protocol::session_in(message);
 }
 
 SessionFacts OpenAiDialect::read_session(std::string_view session_json) const {
-  return session::read_session(session_json);
+  return protocol::read_session(session_json);
 }
 
 std::string OpenAiDialect::with_session(std::string_view message,
                                         std::string_view session_json) const {
-  return session::with_session(message, session_json);
+  return protocol::with_session(message, session_json);
 }
 
 std::optional<std::string> OpenAiDialect::without_transcription(std::string_view message) const {
-  return session::without_transcription(message);
+  return protocol::without_transcription(message);
 }
 
 // ---- Requests of the relay ----
@@ -222,10 +223,11 @@ std::string OpenAiDialect::restore_session(std::string_view session_json,
   return restoring_update(session_json, event_id);
 }
 
-RebuiltItem OpenAiDialect::create_item(const Item& item, const std::optional<Turn>& turn,
+RebuiltItem OpenAiDialect::create_item(const transcript::Item& item,
+                                       const std::optional<transcript::Turn>& turn,
                                        std::size_t item_bytes_max,
                                        std::string_view event_id) const {
-  return session::create_item(item, turn, item_bytes_max, event_id);
+  return protocol::create_item(item, turn, item_bytes_max, event_id);
 }
 
 std::string OpenAiDialect::commit_audio(std::string_view event_id) const {
@@ -254,7 +256,8 @@ std::string OpenAiDialect::session_created(std::string_view session_json,
   return session_created_event(session_json, event_id);
 }
 
-std::vector<std::string> OpenAiDialect::show_item(const Item& item, const std::optional<Turn>& turn,
+std::vector<std::string> OpenAiDialect::show_item(const transcript::Item& item,
+                                                  const std::optional<transcript::Turn>& turn,
                                                   const ItemView& view,
                                                   const EventIds& next_event_id) const {
   return item_events(item, turn, view, next_event_id);
@@ -270,8 +273,9 @@ std::string OpenAiDialect::item_deleted(const std::string& item_id,
   return deleted_event(item_id, event_id);
 }
 
-std::string OpenAiDialect::item_retrieved(const Item& item, const std::optional<Turn>& turn,
-                                          bool spoken, std::string_view event_id) const {
+std::string OpenAiDialect::item_retrieved(const transcript::Item& item,
+                                          const std::optional<transcript::Turn>& turn, bool spoken,
+                                          std::string_view event_id) const {
   return retrieved_event(item, turn, spoken, event_id);
 }
 
@@ -280,4 +284,4 @@ const ProviderDialect& openai_dialect() {
   return dialect;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

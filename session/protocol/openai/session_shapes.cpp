@@ -9,7 +9,7 @@
 #include "base/json/writer.hpp"
 #include "session/protocol/openai/audio_format.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 namespace {
 
@@ -183,4 +183,4 @@ std::string transcription_update(std::string_view transcription_model, SessionTy
   return update_event({{"audio", {{"input", input}}}}, type, event_id).dump();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

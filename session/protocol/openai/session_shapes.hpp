@@ -10,7 +10,7 @@
 
 #include "session/protocol/provider_dialect.hpp"
 
-namespace verbatim::session {
+namespace verbatim::protocol {
 
 std::string_view session_in(std::string_view message);
 SessionFacts read_session(std::string_view session_json);
@@ -26,4 +26,4 @@ std::string configuration_update(std::string_view session_json,
 std::string transcription_update(std::string_view transcription_model, SessionType type,
                                  std::string_view event_id);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::protocol

@@ -8,7 +8,7 @@
 #include "session/transcript/merge/numbering.hpp"
 #include "session/transcript/merge/word_alignment.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 /// The pairs of the two lists, and the shift between their numbers if they are numbered alike.
@@ -200,4 +200,4 @@ std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<i
   return found.shift;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

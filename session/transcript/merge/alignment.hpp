@@ -9,7 +9,7 @@
 #include "session/transcript/merge/merge_work.hpp"
 #include "session/transcript/merge/slot.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Merges `theirs` into `ours`: each of their turns becomes part of one of our slots, or a new slot
 /// between them. Precondition: work_of_joining() was taken from `work`.
@@ -21,4 +21,4 @@ std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<i
 /// The least cost of join(): one look at each turn of both lists.
 std::uint64_t work_of_joining(const MergedSlots& ours, const MergedSlots& theirs);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json/dump.hpp"
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -59,4 +59,4 @@ std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored) {
   }
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -10,7 +10,7 @@
 
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 struct CopyTurn {
   std::optional<int> ordinal;  ///< the writer's number: from 0 or from 1, possibly with holes
@@ -36,4 +36,4 @@ std::string encode_turns(const std::vector<CopyTurn>& turns);
 /// nullopt if `stored` is not an output of encode_turns().
 std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

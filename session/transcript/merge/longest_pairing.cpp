@@ -7,7 +7,7 @@
 
 #include "session/transcript/merge/text_similarity.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 using Score = std::int64_t;
@@ -226,4 +226,4 @@ void pair_most(const MergedSlots& ours, Stretch of_ours, const MergedSlots& thei
   Pairing(ours, of_ours, theirs, of_theirs, by, partners).run(work);
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

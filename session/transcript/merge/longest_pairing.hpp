@@ -9,7 +9,7 @@
 #include "session/transcript/merge/merge_work.hpp"
 #include "session/transcript/merge/slot.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// A part of a list: [begin, end).
 struct Stretch {
@@ -22,4 +22,4 @@ struct Stretch {
 void pair_most(const MergedSlots& ours, Stretch of_ours, const MergedSlots& theirs,
                Stretch of_theirs, Comparable by, Partners& partners, MergeWork& work);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -12,7 +12,7 @@
 #include "session/transcript/merge/text_similarity.hpp"
 #include "session/transcript/merge/unaligned.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr Variant::Source relay_source = 0;
@@ -443,4 +443,4 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
   return merged;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -14,7 +14,7 @@
 #include "session/transcript/transcript.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Name of the relay as a writer.
 inline constexpr const char* relay_writer = "relay";
@@ -69,4 +69,4 @@ MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& co
                        std::size_t of, Contribution& brought,
                        std::uint64_t work_max = merge_work_max);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 class MergeWork {
  public:
@@ -27,4 +27,4 @@ class MergeWork {
   std::uint64_t left_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 /// The number with which a list presumably began: some writers count from 0, some from 1. A list
@@ -227,4 +227,4 @@ Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
   return fit;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -12,7 +12,7 @@
 #include "session/transcript/merge/merge_work.hpp"
 #include "session/transcript/merge/slot.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Pairs (index in ours, index in theirs) of turns that are certainly the same.
 using Anchors = std::vector<std::pair<std::size_t, std::size_t>>;
@@ -119,4 +119,4 @@ class Numbering {
   bool is_known_ = false;  ///< true: the likely shift is known from another copy
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

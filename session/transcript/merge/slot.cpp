@@ -5,7 +5,7 @@
 
 #include "session/transcript/merge/text_similarity.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 bool share_an_id(const MergedSlot& a, const MergedSlot& b) {
@@ -101,4 +101,4 @@ bool compatible(const MergedSlot& ours, const MergedSlot& theirs) {
   return false;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -16,7 +16,7 @@
 #include "session/transcript/merge/spelling.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Words of at least this many bytes are telling: people repeat "yes" and "thank you", but seldom a
 /// whole sentence.
@@ -117,4 +117,4 @@ struct Comparable {
 using Partners = std::vector<std::size_t>;
 inline constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -4,7 +4,7 @@
 
 #include "session/transcript/merge/text_similarity.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 const std::string& Spelling::words() const {
   if (!words_) {
@@ -23,4 +23,4 @@ const Spelling& Spellings::of(const Text& text) {
   return known_.try_emplace(text.wtf8(), text).first->second;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

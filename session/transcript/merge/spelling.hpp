@@ -12,7 +12,7 @@
 
 #include "base/text.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 class Spelling {
  public:
@@ -39,4 +39,4 @@ class Spellings {
   std::unordered_map<std::string_view, Spelling> known_;
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

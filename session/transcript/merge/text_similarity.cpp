@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 bool is_ascii_word(unsigned char c) {
@@ -61,4 +61,4 @@ bool similar(std::string_view a, std::string_view b) {
   return 2 * shared.size() * 2 > ours.size() + theirs.size();
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

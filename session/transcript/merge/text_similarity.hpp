@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// The words only: ASCII letters in lower case, each run of spaces and ASCII punctuation as one
 /// space. A text without words stays unchanged.
@@ -25,4 +25,4 @@ inline constexpr std::size_t compared_bytes_max = 4096;
 /// recognisers. Not enough alone; the position must agree too.
 bool similar(std::string_view a, std::string_view b);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

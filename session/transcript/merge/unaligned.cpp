@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 Unaligned::Unaligned(MergedSlots ours) : ours_(std::move(ours)), taken_in_(ours_.size(), 0) {
   for (std::size_t i = 0; i < ours_.size(); ++i) note(i);
@@ -57,4 +57,4 @@ void Unaligned::add(MergedSlots&& theirs) {
   }
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -11,7 +11,7 @@
 
 #include "session/transcript/merge/slot.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 class Unaligned {
  public:
@@ -40,4 +40,4 @@ class Unaligned {
   std::unordered_map<std::string_view, Same> by_words_[roles];
 };
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

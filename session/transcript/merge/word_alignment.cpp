@@ -7,7 +7,7 @@
 #include "session/transcript/merge/longest_pairing.hpp"
 #include "session/transcript/merge/text_similarity.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 /// Telling words, found by how they begin.
@@ -321,4 +321,4 @@ std::vector<std::size_t> in_order(const Partners& partners) {
   return chain;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

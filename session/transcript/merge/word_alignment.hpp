@@ -8,7 +8,7 @@
 #include "session/transcript/merge/numbering.hpp"
 #include "session/transcript/merge/slot.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// True if both lists have the provider's ids, that is, some ids are shared. Some writers make
 /// their own ids.
@@ -53,4 +53,4 @@ void between(const MergedSlots& ours, const MergedSlots& theirs, const Partners&
   visit(i, ours.size(), j, theirs.size());
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -8,7 +8,7 @@
 
 #include "base/utf8.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 constexpr TimeMs shortest_cue_ms = 1000;  ///< a typed turn begins and ends at the same moment
@@ -208,4 +208,4 @@ std::string render_srt(std::span<const TranscriptView> views) {
   return file;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

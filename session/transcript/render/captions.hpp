@@ -9,7 +9,7 @@
 
 #include "session/transcript/render/render.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// "User", "Assistant", "System", "Unknown".
 std::string_view speaker(Role);
@@ -17,4 +17,4 @@ std::string_view speaker(Role);
 std::string render_vtt(std::span<const TranscriptView>);
 std::string render_srt(std::span<const TranscriptView>);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -6,7 +6,7 @@
 #include "base/json/dump.hpp"
 #include "base/utf8.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 /// The text as the transcript's JSON shows it: ids of the provider may be invalid UTF-8.
@@ -60,4 +60,4 @@ Receipt receipt_of(const std::string& session_id, int attempt, const MergedTrans
   return receipt;
 }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

@@ -12,7 +12,7 @@
 
 #include "session/transcript/merge/merge.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// Name of the form below. Another form will have another name.
 inline constexpr const char* receipt_form = "verbatim-transcript-1";
@@ -41,4 +41,4 @@ std::string canonical_form(const std::string& session_id, int attempt,
 
 Receipt receipt_of(const std::string& session_id, int attempt, const MergedTranscript& transcript);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

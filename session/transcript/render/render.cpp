@@ -10,7 +10,7 @@
 #include "base/json/dump.hpp"
 #include "session/transcript/render/captions.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -386,4 +386,4 @@ std::string render_tool_call(const ToolCall& call, std::size_t number) {
 
 std::string render_receipt(const Receipt& receipt) { return json_line(receipt_json(receipt)); }
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

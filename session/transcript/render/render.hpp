@@ -13,7 +13,7 @@
 #include "session/transcript/session_status.hpp"
 #include "session/transcript/turn.hpp"
 
-namespace verbatim::session {
+namespace verbatim::transcript {
 
 /// The transcript of one attempt, with everything that the interface shows of it.
 struct TranscriptView {
@@ -46,4 +46,4 @@ std::string render_turn(const MergedTurn&);
 std::string render_tool_call(const ToolCall&, std::size_t number);
 std::string render_receipt(const Receipt&);
 
-}  // namespace verbatim::session
+}  // namespace verbatim::transcript

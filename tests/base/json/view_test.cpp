@@ -303,7 +303,8 @@ TEST_CASE("text in any language is checked to its last byte, wherever it is wron
       const auto fault = js::check(bytes);
       REQUIRE(fault.has_value() != Json::accept(bytes));  // it may have become another character
       if (!fault) continue;
-      // The first wrong character: it contains the byte, or it is what the byte left of another one.
+      // The first wrong character: it contains the byte, or it is what the byte left of another
+      // one.
       CAPTURE(at, fault->offset);
       REQUIRE(fault->offset <= at + 2);
       REQUIRE(fault->offset + 4 > at);

@@ -8,7 +8,7 @@
 #include "session/transcript/close_reason.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::api;
 
 TEST_CASE("the description has every call of the API and no other", "[http]") {
   const auto document = nlohmann::json::parse(openapi_document());
@@ -34,7 +34,8 @@ TEST_CASE("the description has every call of the API and no other", "[http]") {
 TEST_CASE("the description has every close reason and no other", "[http]") {
   const auto document = nlohmann::json::parse(openapi_document());
   auto expected = nlohmann::json::array();
-  for (const session::CloseReasonRow& row : session::close_reasons) expected.push_back(row.name);
+  for (const transcript::CloseReasonRow& row : transcript::close_reasons)
+    expected.push_back(row.name);
   expected.push_back(nullptr);  // while it lives
   CHECK(document["components"]["schemas"]["CloseReason"]["enum"] == expected);
 }

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-using namespace verbatim::server;
+using namespace verbatim::api;
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <deque>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 
 namespace {
 

@@ -10,7 +10,8 @@
 #include <optional>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
+using namespace verbatim::relay;
 
 namespace {
 

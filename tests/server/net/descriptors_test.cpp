@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-using verbatim::server::Descriptors;
+using verbatim::net::Descriptors;
 
 namespace {
 

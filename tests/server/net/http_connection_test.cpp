@@ -4,8 +4,8 @@
 #include "tests/server/net/wire.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
-using namespace verbatim::server::test;
+using namespace verbatim::net;
+using namespace verbatim::net::test;
 
 TEST_CASE("a later minor version is served as HTTP/1.1", "[http][framing]") {
   for (const char minor : {'2', '3', '7', '9'}) {

@@ -5,8 +5,8 @@
 #include "tests/server/net/wire.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
-using namespace verbatim::server::test;
+using namespace verbatim::net;
+using namespace verbatim::net::test;
 
 TEST_CASE("a request with an ambiguous end is refused, and nothing after it is taken for a request",
           "[http][framing][P11]") {

@@ -7,7 +7,7 @@
 #include "server/relay/upstream.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 
 TEST_CASE("a request target is split and decoded", "[http]") {
   HttpRequest request;

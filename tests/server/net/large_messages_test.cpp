@@ -10,7 +10,7 @@
 #include <vector>
 
 using namespace verbatim;
-using server::LargeMessages;
+using net::LargeMessages;
 using Share = LargeMessages::Share;
 
 namespace {

@@ -7,7 +7,8 @@
 #include "server/relay/worker.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
+using namespace verbatim::relay;
 
 namespace {
 

@@ -7,7 +7,8 @@
 #include "server/relay/access/upgrade_request.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
 
 namespace {
 
@@ -27,7 +28,7 @@ std::string address(const std::string& peer, const std::string& forwarded_for) {
 }
 
 std::string header_v2(unsigned char command, unsigned char family, const std::string& body) {
-  std::string header(proxy_protocol::signature);
+  std::string header(net::proxy_protocol::signature);
   header += static_cast<char>(0x20 | command);
   header += static_cast<char>(family);
   header += static_cast<char>(body.size() >> 8);
@@ -36,11 +37,11 @@ std::string header_v2(unsigned char command, unsigned char family, const std::st
 }
 const std::string ipv4_body("\xCB\x00\x71\x09\x0A\x00\x00\x01\x30\x39\x20\xFB", 12);
 Caller announced(const std::string& header) {
-  return std::get<Caller>(proxy_protocol::read(header, {"10.0.0.1", false, false}));
+  return std::get<Caller>(net::proxy_protocol::read(header, {"10.0.0.1", false, false}));
 }
 std::string wrong(const std::string& header) {
-  const auto read = proxy_protocol::read(header, {"10.0.0.1", false, false});
-  const auto* bad = std::get_if<proxy_protocol::Bad>(&read);
+  const auto read = net::proxy_protocol::read(header, {"10.0.0.1", false, false});
+  const auto* bad = std::get_if<net::proxy_protocol::Bad>(&read);
   return bad ? bad->why : "";
 }
 
@@ -150,7 +151,7 @@ TEST_CASE("PROXY protocol v2 says that the client speaks TLS", "[proxies]") {
 
 TEST_CASE("a PROXY protocol header that is none is refused", "[proxies]") {
   CHECK_FALSE(wrong("").empty());
-  CHECK_FALSE(wrong(std::string(proxy_protocol::signature)).empty());
+  CHECK_FALSE(wrong(std::string(net::proxy_protocol::signature)).empty());
   CHECK_FALSE(wrong(header_v2(2, 0x11, ipv4_body)).empty());
   CHECK_FALSE(wrong(header_v2(1, 0x11, ipv4_body.substr(1))).empty());
   CHECK_FALSE(wrong(header_v2(1, 0x21, ipv4_body)).empty());

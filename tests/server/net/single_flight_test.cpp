@@ -9,7 +9,7 @@
 #include <vector>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 
 namespace {
 

@@ -15,7 +15,7 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 using verbatim::test::TempDir;
 
 namespace {

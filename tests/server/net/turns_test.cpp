@@ -9,7 +9,8 @@
 #include <memory>
 #include <string>
 
-using namespace verbatim::server;
+using namespace verbatim;
+using namespace verbatim::net;
 
 namespace {
 

@@ -13,18 +13,18 @@
 #include "server/net/http_connection.hpp"
 #include "server/net/listener.hpp"
 
-namespace verbatim::server::test {
+namespace verbatim::net::test {
 
 /// A service that shows what it got of a request. Below /post it reads bodies.
-struct Echo final : HttpService {
-  BodyVerdict judge_body(const HttpRequest& head) override {
-    BodyVerdict verdict;
+struct Echo final : net::HttpService {
+  net::BodyVerdict judge_body(const net::HttpRequest& head) override {
+    net::BodyVerdict verdict;
     verdict.read = head.path.starts_with("/post");
-    if (head.path == "/post/denied") verdict.refused = problem(401, "unauthorized", "No.");
+    if (head.path == "/post/denied") verdict.refused = net::problem(401, "unauthorized", "No.");
     return verdict;
   }
-  Awaitable<HttpResponse> answer(HttpRequest request) override {
-    HttpResponse response;
+  net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
+    net::HttpResponse response;
     if (request.path == "/stream") response.source = std::make_shared<Pieces>();
     std::string headers;
     for (const auto& [name, value] : request.headers) headers += name + "=" + value + "|";
@@ -34,20 +34,21 @@ struct Echo final : HttpService {
     served.push_back(std::move(request));
     co_return response;
   }
-  Awaitable<std::optional<Refused>> upgrade(HttpRequest request, Transport transport) override {
+  net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest request,
+                                                 net::Transport transport) override {
     served.push_back(std::move(request));
-    HttpResponse response = problem(426, "upgraded", "As far as this test goes.");
+    net::HttpResponse response = net::problem(426, "upgraded", "As far as this test goes.");
     co_return Refused{std::move(transport), std::move(response)};
   }
 
-  struct Pieces final : BodySource {
-    Awaitable<std::string> next() override { co_return left-- > 0 ? "piece" : ""; }
-    Clock::duration patience() const override { return std::chrono::seconds(5); }
+  struct Pieces final : net::BodySource {
+    net::Awaitable<std::string> next() override { co_return left-- > 0 ? "piece" : ""; }
+    net::Clock::duration patience() const override { return std::chrono::seconds(5); }
     void abandon(bool) override {}
     int left = 2;
   };
 
-  std::vector<HttpRequest> served;
+  std::vector<net::HttpRequest> served;
 };
 
 /// A service, and the responses that a client gets for its bytes until the connection ends.
@@ -59,24 +60,24 @@ class Wire {
   /// connection after the last.
   std::string operator()(const std::vector<std::string>& pieces) {
     asio::io_context context;
-    asio::basic_socket_acceptor<tcp, Executor> acceptor(context.get_executor(),
-                                                        {asio::ip::address_v4::loopback(), 0});
-    Socket near(context.get_executor());
-    Socket far(context.get_executor());
+    asio::basic_socket_acceptor<net::tcp, net::Executor> acceptor(
+        context.get_executor(), {asio::ip::address_v4::loopback(), 0});
+    net::Socket near(context.get_executor());
+    net::Socket far(context.get_executor());
     near.connect(acceptor.local_endpoint());
-    near.set_option(tcp::no_delay(true));
+    near.set_option(net::tcp::no_delay(true));
     acceptor.accept(far);
     auto place = connections->take("127.0.0.1", context.get_executor());
-    asio::co_spawn(context,
-                   serve_connection(std::move(far), *std::move(place), {}, limits, service, log),
-                   rethrow);
+    asio::co_spawn(
+        context, net::serve_connection(std::move(far), *std::move(place), {}, limits, service, log),
+        rethrow);
     for (const std::string& piece : pieces) {
       error_code gone;
       asio::write(near, asio::buffer(piece), gone);
       settle(context);
     }
     error_code ignored;
-    near.shutdown(Socket::shutdown_send, ignored);
+    near.shutdown(net::Socket::shutdown_send, ignored);
     context.run();
     std::string answer;
     asio::read(near, asio::dynamic_buffer(answer), ignored);
@@ -85,8 +86,8 @@ class Wire {
   std::string operator()(const std::string& bytes) { return (*this)(std::vector{bytes}); }
 
   Echo service;
-  BodyMemory bodies{1024 * 1024, 64 * 1024};
-  HttpLimits limits = http_limits(config::Settings().server);
+  net::BodyMemory bodies{1024 * 1024, 64 * 1024};
+  net::HttpLimits limits = net::http_limits(config::Settings().server);
 
  private:
   static void rethrow(std::exception_ptr bug) {
@@ -99,8 +100,8 @@ class Wire {
   }
 
   Log log{{}};
-  std::shared_ptr<Connections> connections = std::make_shared<Connections>(
-      connection_limits(config::Settings().server), limits.proxies, log);
+  std::shared_ptr<net::Connections> connections = std::make_shared<net::Connections>(
+      net::connection_limits(config::Settings().server), limits.proxies, log);
 };
 
 inline std::vector<int> statuses(const std::string& answers) {
@@ -126,4 +127,4 @@ inline std::string upgrade(const std::string& headers,
   return first_line + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + headers + "\r\n";
 }
 
-}  // namespace verbatim::server::test
+}  // namespace verbatim::net::test

@@ -6,7 +6,7 @@
 #include <vector>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::net;
 using Kind = FrameReader::Kind;
 
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::relay;
 
 namespace {
 

@@ -12,7 +12,9 @@
 #include "server/webhooks/webhook_metrics.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::relay;
+using namespace verbatim::webhooks;
 
 namespace {
 
@@ -64,7 +66,7 @@ TEST_CASE("a row of a table becomes a family with its help, its type and its sam
 }
 
 TEST_CASE("each close reason is counted under its own name, and nothing else is", "[P2][metrics]") {
-  for (const session::CloseReasonRow& row : session::close_reasons) {
+  for (const transcript::CloseReasonRow& row : transcript::close_reasons) {
     Metrics metrics(2);
     const auto before = samples_of(text_of(metrics));
     metrics.tally(1).session_ended(row.reason, {});
@@ -77,11 +79,11 @@ TEST_CASE("each close reason is counted under its own name, and nothing else is"
 
 TEST_CASE("a page adds up what the workers have counted", "[metrics]") {
   Metrics metrics(2);
-  metrics.tally(0).relayed(Way::to_client, session::MessageKind::audio, 100, 60);
-  metrics.tally(1).relayed(Way::to_client, session::MessageKind::audio, 20, 400);
+  metrics.tally(0).relayed(Way::to_client, protocol::MessageKind::audio, 100, 60);
+  metrics.tally(1).relayed(Way::to_client, protocol::MessageKind::audio, 20, 400);
   metrics.tally(1).sessions_detached.add();
   metrics.tally(0).not_admitted(AdmissionLimit::journal_bytes);
-  metrics.tally(0).response_ended(session::ResponseStatus::other, "words of a provider", 3);
+  metrics.tally(0).response_ended(transcript::ResponseStatus::other, "words of a provider", 3);
   auto samples = samples_of(text_of(metrics, 3));
   const std::string to_client = "{direction=\"to_client\",kind=\"audio\"";
   CHECK(samples.at("verbatim_messages_total" + to_client + "}") == 2);

@@ -22,7 +22,9 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
+using namespace verbatim::relay;
 using verbatim::test::TempDir;
 
 namespace session = verbatim::session;
@@ -259,7 +261,7 @@ TEST_CASE("the provider's credentials are known in each form in which a peer may
   settings.auth = verbatim::config::UpstreamAuth::basic;
   settings.proxy = "http://me:prox1@127.0.0.1:1";
   settings.url = "wss://h/x?api-key=query-key&model=gpt-realtime&access_token=a%20b%2Bc";
-  const session::SecretFilter filter(secrets_of(settings));
+  const protocol::SecretFilter filter(secrets_of(settings));
   for (const char* secret :
        {"dXNlcjpodW50ZXIy", "user:hunter2", "hunter2", "me:prox1", "prox1", "query-key", "a b+c"}) {
     CHECK(filter.cut("x " + std::string(secret) + " y") == "x [hidden] y");

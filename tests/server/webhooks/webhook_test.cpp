@@ -10,7 +10,7 @@
 #include "server/webhooks/signature.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::webhooks;
 
 namespace {
 

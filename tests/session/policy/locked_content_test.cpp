@@ -10,7 +10,8 @@
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::policy;
+using namespace verbatim::protocol;
 
 namespace {
 

@@ -8,6 +8,8 @@
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
+using namespace verbatim::policy;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 

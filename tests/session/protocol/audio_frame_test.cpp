@@ -8,7 +8,7 @@
 #include "base/base64.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 
 namespace {
 

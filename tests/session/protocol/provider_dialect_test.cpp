@@ -10,8 +10,10 @@
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 

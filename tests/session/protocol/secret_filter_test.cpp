@@ -5,8 +5,10 @@
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
+using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 using nlohmann::json;
 
 namespace {

@@ -14,7 +14,7 @@ TEST_CASE("the last ids are known and no other, however many there were", "[P3][
   for (const std::size_t capacity : {1UL, 2UL, 3UL, 7UL, 8UL, 64UL, 256UL, 1000UL}) {
     CAPTURE(capacity);
     Random random(capacity);
-    RecentIds ids(capacity);
+    transcript::RecentIds ids(capacity);
     std::deque<std::string> last;  // the expected result, by a plain search
     const auto is_known = [&last](const std::string& id) {
       return std::find(last.begin(), last.end(), id) != last.end();
@@ -37,11 +37,11 @@ TEST_CASE("the last ids are known and no other, however many there were", "[P3][
 }
 
 TEST_CASE("an event without an id is never a repeat", "[P3][rule3]") {
-  RecentIds ids(4);
+  transcript::RecentIds ids(4);
   CHECK(ids.insert(""));
   CHECK(ids.insert(""));
   CHECK_FALSE(ids.contains(""));
-  RecentIds none(0);
+  transcript::RecentIds none(0);
   CHECK(none.insert("event_1"));
   CHECK(none.insert("event_1"));
   CHECK_FALSE(none.contains("event_1"));

@@ -16,14 +16,14 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Failure;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::Failure;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const storage::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
+const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
 
 std::string bytes_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -35,17 +35,17 @@ std::string recovered_text(const fs::path& file, const fs::path& copy) {
   fs::copy_file(file, copy);
   if (fs::exists(file.string() + "-wal"))
     fs::copy_file(file.string() + "-wal", copy.string() + "-wal");
-  storage::recover(copy, 1);
-  const auto view = storage::TranscriptStore(copy).transcript("s1");
+  maintenance::recover(copy, 1);
+  const auto view = rows::TranscriptStore(copy).transcript("s1");
   REQUIRE(view);
   return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
 }
 
 /// Checks, at each watermark, whether the WAL was synced by then.
-class SyncWatch final : public storage::JournalListener {
+class SyncWatch final : public store::JournalListener {
  public:
   explicit SyncWatch(const FaultVfs& disk) : disk_(disk) {}
-  void on_durable(session::Sequence up_to) override {
+  void on_durable(transcript::Sequence up_to) override {
     if (disk_.log_unsynced()) ++unsynced;
     inner.on_durable(up_to);
   }
@@ -59,7 +59,7 @@ class SyncWatch final : public storage::JournalListener {
   const FaultVfs& disk_;
 };
 
-int unsynced_watermarks(storage::Durability durability) {
+int unsynced_watermarks(sqlite::Durability durability) {
   const TempDir dir;
   const FaultVfs disk;
   SyncWatch watch(disk);
@@ -67,12 +67,12 @@ int unsynced_watermarks(storage::Durability durability) {
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
   for (int i = 0; i < 20; ++i)
     REQUIRE(watch.inner.wait_durable(journal.append(attempt, i, delta("i1", "x"))));
-  if (durability == storage::Durability::power) CHECK(disk.log_syncs() >= 20);
+  if (durability == sqlite::Durability::power) CHECK(disk.log_syncs() >= 20);
   return watch.unsynced;
 }
 
 void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
-                    storage::JournalOptions options) {
+                    journal::JournalOptions options) {
   const TempDir dir;
   options.file = dir / "v.db";
   JournalWatch watch;
@@ -82,7 +82,7 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
   {
     SqliteJournal journal(options, watch);
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
     arm(disk);
     journal.append(attempt, 3, delta("i1", ", perhaps"));
@@ -95,7 +95,7 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
     CHECK(journal.append(attempt, 4, delta("i1", "no")) == 0);
     CHECK(journal.settle(attempt, turn(1, "i1", "no")) == 0);
     CHECK(journal.close(attempt, {}) == 0);
-    const auto refused = execute(journal, [](storage::Database&) {});
+    const auto refused = execute(journal, [](sqlite::Database&) {});
     REQUIRE(refused);
     CHECK(refused->failure() == Failure::io_error);
     CHECK(open_attempt(journal, spec).error);
@@ -113,9 +113,9 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
 }  // namespace
 
 TEST_CASE("with durability power the WAL is synced before the watermark moves", "[P1][faults]") {
-  CHECK(unsynced_watermarks(storage::Durability::power) == 0);
+  CHECK(unsynced_watermarks(sqlite::Durability::power) == 0);
   // The same check fails where no sync is asked for.
-  CHECK(unsynced_watermarks(storage::Durability::process) > 0);
+  CHECK(unsynced_watermarks(sqlite::Durability::process) > 0);
 }
 
 TEST_CASE("after a failed sync not a byte is written to the file", "[P6][faults]") {
@@ -162,7 +162,7 @@ TEST_CASE("a commit is not reported durable if a checkpoint fails while it runs"
   const auto held = journal.append(attempt, 2, delta("i1", ", perhaps"));
   CHECK(becomes([&] { return disk.log_sync_waits(); }));
   disk.hold_database_sync(false);
-  CHECK(becomes([&] { return journal.state() == storage::JournalState::stalled; }));
+  CHECK(becomes([&] { return journal.state() == store::JournalState::stalled; }));
   disk.hold_log_sync(false);
   REQUIRE(watch.wait_failed());
   CHECK(journal.durable() < held);
@@ -186,7 +186,7 @@ TEST_CASE("with durability process a checkpoint syncs the WAL before it moves pa
   FaultVfs disk;
   const TempDir dir;
   JournalWatch watch;
-  SqliteJournal journal({.file = dir / "v.db", .durability = storage::Durability::process}, watch);
+  SqliteJournal journal({.file = dir / "v.db", .durability = sqlite::Durability::process}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
   REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "x"))));
   const auto before = disk.database_syncs();
@@ -199,8 +199,8 @@ TEST_CASE("a change that meets a failing disk makes the journal fail", "[P6][fau
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto error = execute(journal, [](storage::Database&) {
-    throw storage::StorageError(Failure::io_error, "read failed");
+  const auto error = execute(journal, [](sqlite::Database&) {
+    throw store::StorageError(Failure::io_error, "read failed");
   });
   REQUIRE(error);
   CHECK(error->failure() == Failure::io_error);
@@ -215,25 +215,25 @@ TEST_CASE("the journal waits for a full disk and recovers without losing or repe
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .full_retry_ms = 60000}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "a"))));
   std::promise<void> met;
   std::atomic<int> tries{0};
   disk.fill_disk(true);
   const auto before = journal.append(attempt, 3, delta("i1", "b"));
   journal.execute(
-      [&](storage::Database& database) {
+      [&](sqlite::Database& database) {
         if (++tries == 1) met.set_value();
         database.run("UPDATE session SET metadata = '{\"tried\":\"yes\"}'");
       },
-      [](const storage::StorageError*) {});
+      [](const store::StorageError*) {});
   met.get_future().wait();
   const auto after = journal.append(attempt, 4, delta("i1", "c"));
   CHECK(journal.durable() < before);
   CHECK_FALSE(journal.failed());
   disk.fill_disk(false);
   REQUIRE(watch.wait_durable(after));
-  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "abc");
+  CHECK(rows::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "abc");
 }
 
 TEST_CASE("waiting for a full disk ends when the journal is destroyed", "[P6][faults]") {
@@ -262,11 +262,11 @@ TEST_CASE("the journal waits for a really full file system and recovers", "[P6][
     JournalWatch watch;
     SqliteJournal journal({.file = mounted / "v.db", .full_retry_ms = 60000}, watch);
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "0 "))));
     std::ofstream(mounted / "filler") << std::string(4 << 20, 'f');
     std::string expected = "0 ";
-    session::Sequence last = 0;
+    transcript::Sequence last = 0;
     for (int i = 1; i <= 400; ++i) {
       const std::string text = std::to_string(i) + " ";
       expected += text;
@@ -275,7 +275,7 @@ TEST_CASE("the journal waits for a really full file system and recovers", "[P6][
     CHECK(journal.durable() < last);
     fs::remove(mounted / "filler");
     CHECK(watch.wait_durable(last));
-    CHECK(storage::TranscriptStore(mounted / "v.db").transcript("s1")->turns.at(0).text.utf8() ==
+    CHECK(rows::TranscriptStore(mounted / "v.db").transcript("s1")->turns.at(0).text.utf8() ==
           expected);
   }
   CHECK(::umount(mounted.c_str()) == 0);

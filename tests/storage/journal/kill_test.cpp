@@ -29,15 +29,15 @@ constexpr const char* file_variable = "VERBATIM_TEST_JOURNAL";
 constexpr int voice = 9;  ///< descriptor of the child's end of the pipe
 
 /// Writes each new watermark to the pipe, counted from the first row.
-class Speaker final : public storage::JournalListener {
+class Speaker final : public store::JournalListener {
  public:
-  void on_durable(session::Sequence up_to) override {
+  void on_durable(transcript::Sequence up_to) override {
     const std::int64_t count = first == 0 ? 0 : static_cast<std::int64_t>(up_to - first) + 1;
     if (count <= 0 || ::write(voice, &count, sizeof count) == sizeof count) return;
     std::_Exit(3);
   }
-  void on_failed(storage::Failure, const std::string&) override { std::_Exit(4); }
-  std::atomic<session::Sequence> first{0};
+  void on_failed(store::Failure, const std::string&) override { std::_Exit(4); }
+  std::atomic<transcript::Sequence> first{0};
 };
 
 struct Child {
@@ -94,11 +94,11 @@ TEST_CASE("the writer that the next test kills", "[.writer-to-be-killed]") {
   const char* const file = std::getenv(file_variable);
   if (file == nullptr) return;
   Speaker speaker;
-  storage::SqliteJournal journal({.file = file, .queue_bytes_max = 64 * 1024}, speaker);
+  journal::SqliteJournal journal({.file = file, .queue_bytes_max = 64 * 1024}, speaker);
   const auto opened =
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1});
   const auto attempt = opened.attempt.attempt;
-  speaker.first = journal.append(attempt, 2, placed("i1", session::Role::assistant)) + 1;
+  speaker.first = journal.append(attempt, 2, placed("i1", transcript::Role::assistant)) + 1;
   // Bounded: a child that is not killed ends by itself.
   for (int number = 1; number < 3'000'000;) {
     if (journal.append(attempt, 2 + number, delta("i1", std::to_string(number) + " ")) != 0)
@@ -116,25 +116,25 @@ TEST_CASE("kill -9 at any moment loses nothing that was reported durable", "[P1]
     INFO("killed after " << reports << " reports, " << said << " numbers");
     CHECK(said > 0);
 
-    const auto report = storage::recover(dir / "v.db", 1);
+    const auto report = maintenance::recover(dir / "v.db", 1);
     CHECK_FALSE(report.clean);
     CHECK(report.integrity == "ok");
     CHECK(report.unreadable_rows == 0);
-    for (const storage::LogFinding& log : report.logs) {
+    for (const store::LogFinding& log : report.logs) {
       INFO(log.what);
       CHECK_FALSE(log.lost);  // a kill is not taken for damage
     }
-    const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+    const auto view = rows::TranscriptStore(dir / "v.db").transcript("s1");
     REQUIRE(view);
     REQUIRE(view->turns.size() == 1);
-    CHECK(view->turns[0].status == session::TurnStatus::interrupted);
+    CHECK(view->turns[0].status == transcript::TurnStatus::interrupted);
     std::istringstream words(view->turns[0].text.utf8());
     std::int64_t count = 0;
     for (std::int64_t number; words >> number;) REQUIRE(number == ++count);
     CHECK(count >= said);
 
     const std::string once = bytes_of(dir / "v.db");
-    CHECK(storage::recover(dir / "v.db", 2).clean);
+    CHECK(maintenance::recover(dir / "v.db", 2).clean);
     CHECK(bytes_of(dir / "v.db") == once);
   }
 }

@@ -20,9 +20,9 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using session::Sequence;
-using storage::Durability;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using sqlite::Durability;
+using transcript::Sequence;
 
 namespace {
 
@@ -41,14 +41,14 @@ struct Promise {
   Sequence durable;
 };
 
-class Witness final : public storage::JournalListener {
+class Witness final : public store::JournalListener {
  public:
   explicit Witness(const DiskLog& log) : log_(log) {}
   void on_durable(Sequence up_to) override {
     promises.push_back({log_.now(), up_to});
     watch.on_durable(up_to);
   }
-  void on_failed(storage::Failure failure, const std::string& message) override {
+  void on_failed(store::Failure failure, const std::string& message) override {
     watch.on_failed(failure, message);
   }
   JournalWatch watch;
@@ -126,24 +126,24 @@ void cut_everywhere(Platter platter, const std::vector<DiskOperation>& operation
 }
 
 std::string integrity_of(const fs::path& file) {
-  storage::Database database(file);
-  storage::Query check = database.query("PRAGMA integrity_check");
+  sqlite::Database database(file);
+  sqlite::Query check = database.query("PRAGMA integrity_check");
   return check.step() ? check.text(0) : "no answer";
 }
 
 /// Counts ended attempts whose end is announced never, or twice.
 std::string wrongly_announced(const fs::path& file) {
-  storage::Database database(file);
-  storage::Query count = database.query(
+  sqlite::Database database(file);
+  sqlite::Query count = database.query(
       "SELECT count(*) FROM attempt, meta WHERE ended_at IS NOT NULL AND announced <> 0 AND "
       "(SELECT count(*) FROM message WHERE message.attempt = attempt.id AND kind = 1) <> 1");
   return count.step() ? count.text(0) : "no answer";
 }
 
 /// The findings about WALs from which durable rows are missing.
-std::string lost_logs(const storage::RecoveryReport& report) {
+std::string lost_logs(const maintenance::RecoveryReport& report) {
   std::string said;
-  for (const storage::LogFinding& log : report.logs)
+  for (const store::LogFinding& log : report.logs)
     if (log.lost) said += log.what + "; ";
   return said;
 }
@@ -151,13 +151,13 @@ std::string lost_logs(const storage::RecoveryReport& report) {
 /// Recovers, checks, and recovers again with the same result. If every commit was synced, a power
 /// cut is never taken for damage.
 std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = true) {
-  const auto report = storage::recover(file, 1);
+  const auto report = maintenance::recover(file, 1);
   if (synced) CHECK(lost_logs(report) == "");
   CHECK(report.unreadable_rows == 0);
   CHECK(integrity_of(file) == "ok");
   CHECK(wrongly_announced(file) == "0");
   const std::uint64_t writes = disk.writes();
-  CHECK(storage::recover(file, 2).clean);
+  CHECK(maintenance::recover(file, 2).clean);
   CHECK(disk.writes() == writes);
   return show(file);
 }
@@ -202,7 +202,7 @@ void cut_recovery(FaultVfs& disk, const fs::path& folder) {
   const Platter before(folder);
   DiskLog log(folder);
   disk.report_to(&log);
-  storage::recover(folder / "v.db", 1);
+  maintenance::recover(folder / "v.db", 1);
   disk.report_to(nullptr);
   const std::string found = show(folder / "v.db");
   cut_everywhere(before, log.operations(),
@@ -265,7 +265,7 @@ TEST_CASE("a power cut while the file is being made leaves one that can be used"
           open_attempt(journal, {.session_id = "new", .user = "u", .model = "m", .now = 1})
               .attempt.attempt,
           {})));
-      CHECK(storage::TranscriptStore(left / "v.db").session("new"));
+      CHECK(rows::TranscriptStore(left / "v.db").session("new"));
     }
   }
 }

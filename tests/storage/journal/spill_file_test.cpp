@@ -7,9 +7,9 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
-using verbatim::session::SpillError;
+using namespace verbatim::journal;
 using verbatim::test::TempDir;
+using verbatim::transcript::SpillError;
 
 namespace {
 

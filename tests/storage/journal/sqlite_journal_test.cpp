@@ -18,8 +18,8 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::AttemptSpec;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::AttemptSpec;
 
 namespace {
 
@@ -28,20 +28,20 @@ AttemptSpec spec(const std::string& session, const std::string& user = "ann") {
 }
 
 struct Row {
-  session::Sequence seq;
-  session::AttemptId attempt;
+  transcript::Sequence seq;
+  transcript::AttemptId attempt;
   std::string text;
 };
 
 std::vector<Row> rows_in(const std::filesystem::path& file) {
-  storage::Database database(file, {.access = storage::Access::read_only});
+  sqlite::Database database(file, {.access = sqlite::Access::read_only});
   std::vector<Row> rows;
-  storage::Query query = database.query("SELECT seq, attempt, body FROM journal ORDER BY seq");
+  sqlite::Query query = database.query("SELECT seq, attempt, body FROM journal ORDER BY seq");
   while (query.step()) {
-    const auto event = storage::decode_event(query.blob(2));
+    const auto event = rows::decode_event(query.blob(2));
     REQUIRE(event);
-    const auto* text = std::get_if<session::TextDelta>(&event->body);
-    rows.push_back({static_cast<session::Sequence>(query.integer(0)), query.integer(1),
+    const auto* text = std::get_if<transcript::TextDelta>(&event->body);
+    rows.push_back({static_cast<transcript::Sequence>(query.integer(0)), query.integer(1),
                     text ? text->text.wtf8() : ""});
   }
   return rows;
@@ -55,7 +55,7 @@ TEST_CASE("rows up to the watermark are in the file, in order", "[P1][journal]")
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto opened = open_attempt(journal, spec("s1"));
   REQUIRE_FALSE(opened.error);
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   for (int i = 0; i < 500; ++i) {
     const auto sequence =
         journal.append(opened.attempt.attempt, 2000 + i, delta("i1", std::to_string(i)));
@@ -76,7 +76,7 @@ TEST_CASE("many threads share commits and each keeps its order", "[P1][journal]"
     SqliteJournal journal({.file = dir / "v.db", .batch_rows_max = 64}, watch);
     constexpr int threads = 6;
     constexpr int each = 400;
-    std::vector<session::AttemptId> attempts;
+    std::vector<transcript::AttemptId> attempts;
     for (int t = 0; t < threads; ++t)
       attempts.push_back(open_attempt(journal, spec("s" + std::to_string(t))).attempt.attempt);
     std::vector<std::thread> callers;
@@ -88,7 +88,7 @@ TEST_CASE("many threads share commits and each keeps its order", "[P1][journal]"
     const auto flushed = journal.append(attempts[0], 0, delta("i", "end"));
     REQUIRE(watch.wait_durable(flushed));
 
-    std::map<session::AttemptId, int> next;
+    std::map<transcript::AttemptId, int> next;
     for (const Row& row : rows_in(dir / "v.db"))
       if (row.text != "end") CHECK(row.text == std::to_string(next[row.attempt]++));
     REQUIRE(next.size() == threads);
@@ -111,13 +111,13 @@ TEST_CASE("a full queue refuses new jobs and keeps all that it accepted", "[P6][
   std::promise<void> entered;
   std::promise<void> release;
   journal.execute(
-      [&, gate = std::make_shared<std::future<void>>(release.get_future())](storage::Database&) {
+      [&, gate = std::make_shared<std::future<void>>(release.get_future())](sqlite::Database&) {
         entered.set_value();
         gate->wait();
       },
-      [](const storage::StorageError*) {});
+      [](const store::StorageError*) {});
   entered.get_future().wait();  // the writer is busy: from now on the queue only fills
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   int taken = 0;
   for (; taken < 1000; ++taken) {
     const auto sequence = journal.append(attempt, 0, delta("i", std::string(200, 'x')));
@@ -130,7 +130,7 @@ TEST_CASE("a full queue refuses new jobs and keeps all that it accepted", "[P6][
   large.metadata = std::string(300, ' ') + "{}";
   const auto refused = open_attempt(journal, large);
   REQUIRE(refused.error);
-  CHECK(refused.error->failure() == storage::Failure::queue_full);
+  CHECK(refused.error->failure() == store::Failure::queue_full);
   CHECK_FALSE(journal.failed());
 
   release.set_value();
@@ -151,18 +151,18 @@ TEST_CASE("a large event is taken by a queue of any size, and takes no room from
   std::promise<void> entered;
   std::promise<void> release;
   journal.execute(
-      [&, gate = std::make_shared<std::future<void>>(release.get_future())](storage::Database&) {
+      [&, gate = std::make_shared<std::future<void>>(release.get_future())](sqlite::Database&) {
         entered.set_value();
         gate->wait();
       },
-      [](const storage::StorageError*) {});
+      [](const store::StorageError*) {});
   entered.get_future().wait();
   CHECK_FALSE(journal.crowded());
   const std::string large(24 << 20, 'x');
   REQUIRE(journal.append(attempt, 0, delta("i1", large)) != 0);
   CHECK(journal.crowded());  // sessions stop reading
   // Rows that other sessions had read by then still fit.
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   for (int i = 0; i < 10; ++i) {
     last = journal.append(attempt, 0, delta("i2", std::string(200, 'y')));
     REQUIRE(last != 0);
@@ -183,7 +183,7 @@ TEST_CASE("attempts of a session are numbered and belong to one user", "[journal
   CHECK(open_attempt(journal, spec("s1")).attempt.number == 2);
   const auto stranger = open_attempt(journal, spec("s1", "eve"));
   REQUIRE(stranger.error);
-  CHECK(stranger.error->failure() == storage::Failure::not_found);
+  CHECK(stranger.error->failure() == store::Failure::not_found);
   CHECK(open_attempt(journal, spec("s2", "eve")).attempt.number == 1);
   CHECK(open_attempt(journal, spec("s1")).attempt.number == 3);
 }
@@ -192,28 +192,28 @@ TEST_CASE("a change that fails undoes itself and nothing else", "[journal]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto error = execute(journal, [](storage::Database& database) {
-    storage::create_session(database, {.id = "half", .user = "ann", .now = 1});
+  const auto error = execute(journal, [](sqlite::Database& database) {
+    rows::create_session(database, {.id = "half", .user = "ann", .now = 1});
     database.run("INSERT INTO no_such_table VALUES (1)");
   });
   REQUIRE(error);
-  CHECK(error->failure() == storage::Failure::other);
+  CHECK(error->failure() == store::Failure::other);
   CHECK_FALSE(journal.failed());
   const auto thrown =
-      execute(journal, [](storage::Database&) { throw std::runtime_error("changed my mind"); });
+      execute(journal, [](sqlite::Database&) { throw std::runtime_error("changed my mind"); });
   REQUIRE(thrown);
   CHECK(std::string(thrown->what()) == "changed my mind");
-  CHECK_FALSE(execute(journal, [](storage::Database& database) {
-    storage::create_session(database, {.id = "whole", .user = "ann", .now = 1});
+  CHECK_FALSE(execute(journal, [](sqlite::Database& database) {
+    rows::create_session(database, {.id = "whole", .user = "ann", .now = 1});
   }));
-  storage::TranscriptStore store(dir / "v.db");
+  rows::TranscriptStore store(dir / "v.db");
   CHECK_FALSE(store.session("half"));
   CHECK(store.session("whole"));
 }
 
 TEST_CASE("sequences go on after a restart, also when every row was pruned", "[P7][journal]") {
   const TempDir dir;
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   {
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
@@ -222,7 +222,7 @@ TEST_CASE("sequences go on after a restart, also when every row was pruned", "[P
     REQUIRE(watch.wait_durable(journal.close(attempt, {})));
     // An idle writer prunes in pieces, and checks the queue after each.
     for (int looks = 0; looks < 20000 && !rows_in(dir / "v.db").empty(); ++looks)
-      execute(journal, [](storage::Database&) {});
+      execute(journal, [](sqlite::Database&) {});
     REQUIRE(rows_in(dir / "v.db").empty());
   }
   JournalWatch watch;
@@ -245,7 +245,7 @@ TEST_CASE("rows of a live attempt stay while later ones end", "[P1][journal]") {
   REQUIRE(watch.wait_durable(journal.close(before, {})));
   std::vector<Row> rows = rows_in(dir / "v.db");
   for (int looks = 0; looks < 20000 && rows.front().text == "before"; ++looks) {
-    execute(journal, [](storage::Database&) {});
+    execute(journal, [](sqlite::Database&) {});
     rows = rows_in(dir / "v.db");
   }
   REQUIRE(rows.front().text == "live");
@@ -256,56 +256,56 @@ TEST_CASE("settling a turn twice keeps one row and its known place", "[P3][journ
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
-  journal.settle(attempt, turn(2, "i2", "half", session::TurnStatus::in_progress));
+  journal.settle(attempt, turn(2, "i2", "half", transcript::TurnStatus::in_progress));
   journal.settle(attempt, turn(0, "i2", "half and whole"));
-  session::Ending ending;
-  ending.reason = session::CloseReason::client_lost;
+  transcript::Ending ending;
+  ending.reason = transcript::CloseReason::client_lost;
   ending.ended_at = 9000;
   ending.transcript.turns = {turn(1, "i1", "first")};
-  ending.transcript.gaps = {{"i9", session::GapKind::failed_transcription}};
+  ending.transcript.gaps = {{"i9", transcript::GapKind::failed_transcription}};
   ending.transcript.usage_json = R"([{"total_tokens":7}])";
   REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
 
-  storage::TranscriptStore store(dir / "v.db");
+  rows::TranscriptStore store(dir / "v.db");
   const auto view = store.transcript("s1");
   REQUIRE(view);
-  CHECK(view->status == session::SessionStatus::final);
-  CHECK(view->close_reason == session::CloseReason::client_lost);
+  CHECK(view->status == transcript::SessionStatus::final);
+  CHECK(view->close_reason == transcript::CloseReason::client_lost);
   CHECK(view->ended_at == 9000);
   CHECK_FALSE(view->complete);
   CHECK(view->gaps == ending.transcript.gaps);
   CHECK(view->writers == std::vector<std::string>{"relay"});
   CHECK(view->turns.size() == 2);
-  CHECK(view->turns.at(0) == session::Turn(turn(1, "i1", "first")));
-  CHECK(view->turns.at(1) == session::Turn(turn(2, "i2", "half and whole")));
+  CHECK(view->turns.at(0) == transcript::Turn(turn(1, "i1", "first")));
+  CHECK(view->turns.at(1) == transcript::Turn(turn(2, "i2", "half and whole")));
   CHECK(store.session("s1")->attempts.at(0).usage_json == R"([{"total_tokens":7}])");
 }
 
 TEST_CASE("the end of an attempt does not write its text again", "[P2][P11][journal]") {
   const TempDir dir;
-  storage::Database database(dir / "v.db", {.access = storage::Access::create});
+  sqlite::Database database(dir / "v.db", {.access = sqlite::Access::create});
   constexpr int turns = 300;
   constexpr std::size_t text_bytes = 20'000;
-  const auto attempt = storage::insert_attempt(database, spec("s1"), 1).attempt;
-  session::Ending ending;
+  const auto attempt = rows::insert_attempt(database, spec("s1"), 1).attempt;
+  transcript::Ending ending;
   for (int i = 1; i <= turns; ++i) {
-    session::Turn said = turn(0, "i" + std::to_string(i), std::string(text_bytes, 'w'));
-    storage::upsert_turn(database, attempt, said, i);
+    transcript::Turn said = turn(0, "i" + std::to_string(i), std::string(text_bytes, 'w'));
+    rows::upsert_turn(database, attempt, said, i);
     said.ordinal = i;
     ending.transcript.turns.push_back(std::move(said));
   }
-  database.checkpoint(storage::Database::Checkpoint::truncate);
-  storage::Transaction transaction(database);
-  storage::finalise_attempt(database, attempt, ending);
+  database.checkpoint(sqlite::Database::Checkpoint::truncate);
+  sqlite::Transaction transaction(database);
+  rows::finalise_attempt(database, attempt, ending);
   transaction.commit();
   // One page for each row, not the five or six that hold its text.
   CHECK(database.wal_bytes() < turns * text_bytes / 3);
 
-  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+  const auto view = rows::TranscriptStore(dir / "v.db").transcript("s1");
   REQUIRE(view);
   REQUIRE(view->turns.size() == turns);
   for (std::size_t i = 0; i < turns; ++i)
-    REQUIRE(view->turns[i] == session::Turn(ending.transcript.turns[i]));
+    REQUIRE(view->turns[i] == transcript::Turn(ending.transcript.turns[i]));
 }
 
 TEST_CASE("turns without a known place are in the order in which they were settled",
@@ -314,11 +314,11 @@ TEST_CASE("turns without a known place are in the order in which they were settl
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   for (const char* id : {"i1", "i2", "i3"})
     last = journal.settle(attempt, turn(0, id, "words")).sequence;
   REQUIRE(watch.wait_durable(last));
-  storage::Database database(dir / "v.db", {.access = storage::Access::read_only});
+  sqlite::Database database(dir / "v.db", {.access = sqlite::Access::read_only});
   auto read = database.query("SELECT group_concat(item_id || ordinal) FROM turn ORDER BY id");
   REQUIRE(read.step());
   CHECK(read.text(0) == "i1-1,i2-2,i3-3");
@@ -329,22 +329,22 @@ TEST_CASE("an attempt ends once: a second ending changes nothing", "[P2][journal
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
-  session::Ending first;
-  first.reason = session::CloseReason::client_lost;
+  transcript::Ending first;
+  first.reason = transcript::CloseReason::client_lost;
   first.ended_at = 9000;
   first.transcript.turns = {turn(1, "i1", "first")};
   journal.close(attempt, first);
-  session::Ending second;
-  second.reason = session::CloseReason::upstream_error;
+  transcript::Ending second;
+  second.reason = transcript::CloseReason::upstream_error;
   second.ended_at = 9999;
   second.transcript.turns = {turn(1, "i1", "other"), turn(2, "i2", "more")};
   REQUIRE(watch.wait_durable(journal.close(attempt, second)));
 
-  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+  const auto view = rows::TranscriptStore(dir / "v.db").transcript("s1");
   REQUIRE(view);
   CHECK(view->close_reason == first.reason);
   CHECK(view->ended_at == first.ended_at);
-  CHECK(view->turns == session::merge(first.transcript, {}).turns);
+  CHECK(view->turns == transcript::merge(first.transcript, {}).turns);
 }
 
 TEST_CASE("only their owner can read the files", "[security][journal]") {

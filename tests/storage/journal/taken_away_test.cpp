@@ -12,9 +12,9 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Failure;
-using storage::JournalState;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::Failure;
+using store::JournalState;
 
 namespace {
 
@@ -63,17 +63,17 @@ struct Begun {
         journal({.file = file, .fallback_dir = fallback}, watch) {
     attempt = open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1})
                   .attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(say("kept ")));
   }
-  session::Sequence say(const std::string& text) {
+  transcript::Sequence say(const std::string& text) {
     return journal.append(attempt, 2, delta("i1", text));
   }
   fs::path folder;
   fs::path file;
   JournalWatch watch;
   SqliteJournal journal;
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
 };
 
 }  // namespace
@@ -130,9 +130,9 @@ TEST_CASE("conversations go on in the fallback directory when the journal was ta
       }
       if (!way.comes_back) continue;
       fs::rename(dir / "data.away", dir / "data");
-      const auto report = storage::recover(dir / "data/v.db", 9, false, fallback.path());
+      const auto report = maintenance::recover(dir / "data/v.db", 9, false, fallback.path());
       CHECK(report.segment_events > 0);
-      const auto view = storage::TranscriptStore(dir / "data/v.db").transcript("s1");
+      const auto view = rows::TranscriptStore(dir / "data/v.db").transcript("s1");
       REQUIRE(view);
       CHECK(view->turns.at(0).text.utf8() == "kept and on");
     }
@@ -145,7 +145,7 @@ TEST_CASE("a segment that is taken away ends the journal", "[P6][taken_away]") {
   Begun it(dir, fallback.path());
   fs::remove(it.file);
   REQUIRE(it.watch.wait_durable(it.say("on ")));
-  fs::remove(storage::segment_in(fallback.path()));
+  fs::remove(journal::segment_in(fallback.path()));
   SECTION("while it is written") { it.say("lost"); }
   SECTION("while it is idle") { it.journal.check(std::chrono::steady_clock::now()); }
   REQUIRE(it.watch.wait_failed());
@@ -173,11 +173,11 @@ TEST_CASE("changes that leave the files in place are no trouble", "[P6][taken_aw
   SECTION("a second name") { fs::create_hard_link(it.file, it.folder / "second.db"); }
   SECTION("other files beside them") { put_bytes(it.folder / "other", "x"); }
   SECTION("a reader that comes and goes") {
-    CHECK(storage::TranscriptStore(it.file).transcript("s1"));
+    CHECK(rows::TranscriptStore(it.file).transcript("s1"));
   }
   SECTION("the WAL is emptied") {
-    storage::Database other(it.file);
-    CHECK(becomes([&] { return other.checkpoint(storage::Database::Checkpoint::truncate); }));
+    sqlite::Database other(it.file);
+    CHECK(becomes([&] { return other.checkpoint(sqlite::Database::Checkpoint::truncate); }));
   }
   it.journal.check(std::chrono::steady_clock::now());
   REQUIRE(it.watch.wait_durable(it.say("more")));

@@ -17,43 +17,43 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Failure;
-using storage::JournalState;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::Failure;
+using store::JournalState;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const storage::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
+const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
 
-session::Ending ending(std::vector<session::Turn> turns) {
-  session::Ending made;
-  made.reason = session::CloseReason::storage_failure;
+transcript::Ending ending(std::vector<transcript::Turn> turns) {
+  transcript::Ending made;
+  made.reason = transcript::CloseReason::storage_failure;
   made.ended_at = 9;
   made.transcript.turns = std::move(turns);
   return made;
 }
 
 std::string text_in(const fs::path& file, const std::string& session = "s1") {
-  const auto view = storage::TranscriptStore(file).transcript(session);
+  const auto view = rows::TranscriptStore(file).transcript(session);
   REQUIRE(view);
   return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
 }
 
 /// A journal with one attempt, and the words "kept, " durable in it.
 struct Begun {
-  explicit Begun(storage::JournalOptions options) : journal(std::move(options), watch) {
+  explicit Begun(journal::JournalOptions options) : journal(std::move(options), watch) {
     attempt = open_attempt(journal, spec).attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(say("kept, ")));
   }
-  session::Sequence say(const std::string& text) {
+  transcript::Sequence say(const std::string& text) {
     return journal.append(attempt, 2, delta("i1", text));
   }
   JournalWatch watch;
   SqliteJournal journal;
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
 };
 
 /// Copies the data folder as a crash at this moment would leave it.
@@ -80,7 +80,7 @@ TEST_CASE("a disk that stays full ends the waiting, keeps the words and recovers
     CHECK(it.journal.durable() < held);
 
     // A request would wait too long, so it is refused; an ending is held with the rest.
-    const auto refused = execute(it.journal, [](storage::Database&) {});
+    const auto refused = execute(it.journal, [](sqlite::Database&) {});
     REQUIRE(refused);
     CHECK(refused->failure() == Failure::disk_full);
     CHECK(open_attempt(it.journal, {.session_id = "s2", .user = "ann", .model = "m"}).error);
@@ -92,13 +92,13 @@ TEST_CASE("a disk that stays full ends the waiting, keeps the words and recovers
     REQUIRE(it.watch.wait_durable(closed));
     CHECK_FALSE(it.journal.failed());
     CHECK(it.watch.failures().empty());
-    CHECK_FALSE(execute(it.journal, [](storage::Database&) {}));
+    CHECK_FALSE(execute(it.journal, [](sqlite::Database&) {}));
   }
-  CHECK(storage::recover(dir / "v.db", 1).clean);
-  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s1");
+  CHECK(maintenance::recover(dir / "v.db", 1).clean);
+  const auto view = rows::TranscriptStore(dir / "v.db").transcript("s1");
   REQUIRE(view);
   CHECK(view->turns.at(0).text.utf8() == "kept, and held");
-  CHECK(view->close_reason == session::CloseReason::storage_failure);
+  CHECK(view->close_reason == transcript::CloseReason::storage_failure);
 }
 
 TEST_CASE("a request that waits when the disk has been full for too long is answered",
@@ -108,7 +108,7 @@ TEST_CASE("a request that waits when the disk has been full for too long is answ
   Begun it({.file = dir / "v.db", .full_retry_ms = 20});
   disk.fill_disk(true);
   it.say("held");
-  const auto refused = execute(it.journal, [](storage::Database&) {});
+  const auto refused = execute(it.journal, [](sqlite::Database&) {});
   REQUIRE(refused);
   CHECK(refused->failure() == Failure::disk_full);
   disk.fill_disk(false);
@@ -120,7 +120,7 @@ TEST_CASE("the journal waits for a database that another process locks, and reco
           "[P6][trouble]") {
   const TempDir dir;
   Begun it({.file = dir / "v.db", .busy_timeout_ms = 5, .full_retry_ms = 20});
-  storage::Database other(dir / "v.db");
+  sqlite::Database other(dir / "v.db");
   other.run("BEGIN IMMEDIATE");
   const auto held = it.say("and held");
   REQUIRE(it.watch.wait_state(JournalState::unavailable));
@@ -143,7 +143,7 @@ TEST_CASE("the ballast is removed before any session waits", "[P6][trouble]") {
     std::ofstream(mounted / "ballast") << std::string(512 << 10, 'b');
     Begun it({.file = mounted / "v.db", .full_retry_ms = 60000, .ballast = mounted / "ballast"});
     std::ofstream(mounted / "filler") << std::string(4 << 20, 'f');
-    session::Sequence last = 0;
+    transcript::Sequence last = 0;
     // More rows than fit into the space that the WAL has already, but few: each may be a commit of
     // its own, and all must fit into the ballast's space.
     it.say(std::string(200 << 10, '.'));
@@ -180,7 +180,7 @@ TEST_CASE("a commit that does not come back is a stall, then a failure", "[P6][t
   }
   // It was never reported durable: it may be there or not.
   copy_folder(dir.path(), dir / "copy");
-  storage::recover(dir / "copy" / "v.db", 1);
+  maintenance::recover(dir / "copy" / "v.db", 1);
   CHECK_THAT(text_in(dir / "copy" / "v.db"), Catch::StartsWith("kept, "));
 }
 
@@ -243,7 +243,7 @@ TEST_CASE("an orderly end waits for a running checkpoint", "[P7][trouble]") {
     CHECK(it.journal.shut_down(patience));
     CHECK(it.watch.failures().empty());
   }
-  CHECK(storage::recover(dir / "v.db", 5).clean);
+  CHECK(maintenance::recover(dir / "v.db", 5).clean);
   CHECK_FALSE(fs::exists(dir / "v.db-wal"));
 }
 
@@ -267,7 +267,7 @@ TEST_CASE("a checkpoint that fails in an idle journal is noticed, and the fallba
     CHECK(disk.writes() == writes);
   }
   copy_folder(data.path(), dir / "copy");
-  storage::recover(dir / "copy" / "v.db", 7, false, other_disk.path());
+  maintenance::recover(dir / "copy" / "v.db", 7, false, other_disk.path());
   CHECK(text_in(dir / "copy" / "v.db") == "kept, said, gone on");
 }
 
@@ -294,33 +294,33 @@ TEST_CASE("after a failed sync the journal goes on in the fallback directory", "
     copy_folder(data.path(), dir / "crashed");
     copy_folder(other_disk.path(), dir / "crashed-segment");
     const fs::path crashed = dir / "crashed" / "v.db";
-    const auto seen = storage::recover(crashed, 5, true, dir / "crashed-segment");
+    const auto seen = maintenance::recover(crashed, 5, true, dir / "crashed-segment");
     CHECK(seen.segment_events == 2);
-    const auto report = storage::recover(crashed, 5, false, dir / "crashed-segment");
+    const auto report = maintenance::recover(crashed, 5, false, dir / "crashed-segment");
     CHECK(report.segment_events == 2);
     REQUIRE(report.attempts.size() == 1);
     CHECK(seen.attempts == report.attempts);
     CHECK(text_in(crashed) == "kept, rotated, gone on");
-    CHECK_FALSE(fs::exists(storage::segment_in(dir / "crashed-segment")));
-    CHECK(storage::recover(crashed, 6, false, dir / "crashed-segment").clean);
+    CHECK_FALSE(fs::exists(journal::segment_in(dir / "crashed-segment")));
+    CHECK(maintenance::recover(crashed, 6, false, dir / "crashed-segment").clean);
 
     const std::string all = "kept, rotated, gone on";
     REQUIRE(it.watch.wait_durable(it.journal.close(it.attempt, ending({turn(1, "i1", all)}))));
     CHECK(disk.writes() == writes);
   }
-  CHECK(fs::exists(storage::segment_in(other_disk.path())));
+  CHECK(fs::exists(journal::segment_in(other_disk.path())));
   // The process that poisoned the file must not open it again: it reads a copy.
   copy_folder(data.path(), dir / "copy");
-  const auto seen = storage::recover(dir / "copy" / "v.db", 7, true, other_disk.path());
+  const auto seen = maintenance::recover(dir / "copy" / "v.db", 7, true, other_disk.path());
   CHECK(seen.segment_endings == 1);
   CHECK(seen.attempts.empty());
-  const auto report = storage::recover(dir / "copy" / "v.db", 7, false, other_disk.path());
+  const auto report = maintenance::recover(dir / "copy" / "v.db", 7, false, other_disk.path());
   CHECK(report.segment_endings == 1);
   CHECK(report.attempts.empty());
-  const auto view = storage::TranscriptStore(dir / "copy" / "v.db").transcript("s1");
+  const auto view = rows::TranscriptStore(dir / "copy" / "v.db").transcript("s1");
   REQUIRE(view);
-  CHECK(view->status == session::SessionStatus::final);
-  CHECK(view->close_reason == session::CloseReason::storage_failure);
+  CHECK(view->status == transcript::SessionStatus::final);
+  CHECK(view->close_reason == transcript::CloseReason::storage_failure);
   CHECK(view->turns.at(0).text.utf8() == "kept, rotated, gone on");
 }
 
@@ -334,15 +334,15 @@ TEST_CASE("a full disk is left for the fallback directory and returned to", "[P6
     disk.fill_disk(true);
     REQUIRE(it.watch.wait_durable(it.say("elsewhere, ")));
     CHECK(it.journal.state() == JournalState::fallback);
-    REQUIRE(execute(it.journal, [](storage::Database&) {}));
+    REQUIRE(execute(it.journal, [](sqlite::Database&) {}));
     disk.fill_disk(false);
     REQUIRE(it.watch.wait_state(JournalState::working));
-    CHECK_FALSE(fs::exists(storage::segment_in(other_disk.path())));
-    CHECK_FALSE(execute(it.journal, [](storage::Database&) {}));
+    CHECK_FALSE(fs::exists(journal::segment_in(other_disk.path())));
+    CHECK_FALSE(execute(it.journal, [](sqlite::Database&) {}));
     REQUIRE(it.watch.wait_durable(it.say("and home")));
     CHECK(text_in(data / "v.db") == "kept, elsewhere, and home");
   }
-  const auto report = storage::recover(data / "v.db", 5, false, other_disk.path());
+  const auto report = maintenance::recover(data / "v.db", 5, false, other_disk.path());
   CHECK(report.segment_events == 0);
   CHECK(text_in(data / "v.db") == "kept, elsewhere, and home");
 }
@@ -360,7 +360,7 @@ TEST_CASE("stopping while the disk is full writes the held rows to the fallback 
     REQUIRE(it.watch.wait_state(JournalState::stalled));
   }
   disk.fill_disk(false);
-  storage::recover(data / "v.db", 5, false, other_disk.path());
+  maintenance::recover(data / "v.db", 5, false, other_disk.path());
   CHECK(text_in(data / "v.db") == "kept, and held");
 }
 
@@ -379,11 +379,11 @@ TEST_CASE("a segment that a crash left without tables does not stop recovery", "
   const TempDir dir;
   const TempDir other_disk;
   { Begun it({.file = dir / "v.db"}); }
-  std::ofstream(storage::segment_in(other_disk.path())).close();
-  const auto report = storage::recover(dir / "v.db", 5, false, other_disk.path());
+  std::ofstream(journal::segment_in(other_disk.path())).close();
+  const auto report = maintenance::recover(dir / "v.db", 5, false, other_disk.path());
   CHECK(report.segment_events == 0);
   CHECK(text_in(dir / "v.db") == "kept, ");
-  CHECK_FALSE(fs::exists(storage::segment_in(other_disk.path())));
+  CHECK_FALSE(fs::exists(journal::segment_in(other_disk.path())));
 }
 
 TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") {
@@ -402,10 +402,10 @@ TEST_CASE("a segment of another database is refused and kept", "[P7][trouble]") 
     SqliteJournal journal({.file = elsewhere / "v.db"}, watch);
     open_attempt(journal, {.session_id = "another", .user = "bob", .model = "m", .now = 1});
   }
-  CHECK_THROWS_WITH(storage::recover(elsewhere / "v.db", 5, false, other_disk.path()),
+  CHECK_THROWS_WITH(maintenance::recover(elsewhere / "v.db", 5, false, other_disk.path()),
                     Catch::Contains("does not belong"));
-  CHECK(fs::exists(storage::segment_in(other_disk.path())));
-  CHECK_THROWS_WITH(storage::recover(elsewhere / "none.db", 5, false, other_disk.path()),
+  CHECK(fs::exists(journal::segment_in(other_disk.path())));
+  CHECK_THROWS_WITH(maintenance::recover(elsewhere / "none.db", 5, false, other_disk.path()),
                     Catch::Contains("continues it"));
 }
 
@@ -421,15 +421,15 @@ TEST_CASE("the end of an attempt is accepted even if the queue is full", "[P2][P
   REQUIRE(closed != 0);
   disk.hold_log_sync(false);
   REQUIRE(it.watch.wait_durable(closed));
-  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->status ==
-        session::SessionStatus::final);
+  CHECK(rows::TranscriptStore(dir / "v.db").transcript("s1")->status ==
+        transcript::SessionStatus::final);
 }
 
 TEST_CASE("a session woken by the watermark finds the space that the commit freed",
           "[P6][P11][trouble]") {
   /// Checks the queue once at each watermark, as a session that stopped reading does.
-  struct Looker final : storage::JournalListener {
-    void on_durable(session::Sequence up_to) override {
+  struct Looker final : store::JournalListener {
+    void on_durable(transcript::Sequence up_to) override {
       const SqliteJournal* const asked = journal.load();
       const bool crowded = asked != nullptr && asked->crowded();
       const std::lock_guard lock(mutex);
@@ -440,7 +440,7 @@ TEST_CASE("a session woken by the watermark finds the space that the commit free
     void on_failed(Failure, const std::string&) override {}
     std::mutex mutex;
     std::condition_variable moved;
-    session::Sequence last = 0;
+    transcript::Sequence last = 0;
     bool crowded_at_last = false;
     std::atomic<SqliteJournal*> journal{nullptr};
   };
@@ -451,7 +451,7 @@ TEST_CASE("a session woken by the watermark finds the space that the commit free
   looker.journal = &journal;
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
   disk.hold_log_sync(true);
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   while (!journal.crowded()) last = journal.append(attempt, 1, delta("i1", std::string(500, 'x')));
   disk.hold_log_sync(false);
   std::unique_lock lock(looker.mutex);
@@ -462,11 +462,11 @@ TEST_CASE("a session woken by the watermark finds the space that the commit free
 TEST_CASE("a reader that holds the WAL open costs the journal only disk space", "[P6][trouble]") {
   const TempDir dir;
   Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024});
-  storage::Database reader(dir / "v.db", {.access = storage::Access::read_only});
+  sqlite::Database reader(dir / "v.db", {.access = sqlite::Access::read_only});
   reader.run("BEGIN");
   CHECK(reader.query("SELECT count(*) FROM journal").step());
   const std::string page(4000, 'x');
-  session::Sequence last = 0;
+  transcript::Sequence last = 0;
   for (int i = 0; i < 200; ++i) last = it.say(page);
   REQUIRE(it.watch.wait_durable(last));
   CHECK(it.journal.log_bytes() > 4 * 64 * 1024);

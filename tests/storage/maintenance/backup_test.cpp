@@ -17,8 +17,8 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Failure;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::Failure;
 
 namespace {
 
@@ -33,8 +33,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 Failure failure_of_backup(const fs::path& file, const fs::path& target) {
   try {
-    storage::back_up(file, target);
-  } catch (const storage::StorageError& error) {
+    maintenance::back_up(file, target);
+  } catch (const store::StorageError& error) {
     CHECK_THAT(error.what(), Catch::Contains(target.filename().string()) ||
                                  Catch::Contains(file.filename().string()));
     return error.failure();
@@ -53,23 +53,24 @@ void leave_conversations(const fs::path& file) {
         .attempt.attempt;
   };
   const auto ended = open("ended");
-  session::Transcript transcript;
-  for (const auto& event : {placed("i1", session::Role::assistant), delta("i1", "Good "),
-                            placed("i2", session::Role::assistant), delta("i2", "morning")}) {
+  transcript::Transcript transcript;
+  for (const auto& event : {placed("i1", transcript::Role::assistant), delta("i1", "Good "),
+                            placed("i2", transcript::Role::assistant), delta("i2", "morning")}) {
     journal.append(ended, 2, event);
     transcript.apply(event, 2);
   }
-  journal.close(ended, {session::CloseReason::client_closed, 3, session::finalise(transcript, 3)});
+  journal.close(ended,
+                {transcript::CloseReason::client_closed, 3, transcript::finalise(transcript, 3)});
   const auto live = open("live");
-  journal.append(live, 4, placed("i1", session::Role::assistant));
+  journal.append(live, 4, placed("i1", transcript::Role::assistant));
   REQUIRE(watch.wait_durable(journal.append(live, 5, delta("i1", "Well"))));
   fs::copy_file(dir / "live.db", file);
   fs::copy_file(dir / "live.db-wal", file.string() + "-wal");
 }
 
-storage::StoreCheck check(const fs::path& file) {
-  storage::Database database(file, {.access = storage::Access::read_only});
-  return storage::check_store(database);
+maintenance::StoreCheck check(const fs::path& file) {
+  sqlite::Database database(file, {.access = sqlite::Access::read_only});
+  return maintenance::check_store(database);
 }
 
 }  // namespace
@@ -78,30 +79,29 @@ TEST_CASE("a copy is one state, while the writer goes on between its steps", "[b
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+  const store::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   std::string before;
   for (int i = 0; i < 800; ++i) {
     const std::string text = std::to_string(i) + std::string(4000, '.');
     before += text;
     journal.append(attempt, 2, delta("i1", text));
   }
-  REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+  REQUIRE_FALSE(execute(journal, [](sqlite::Database&) {}));
 
   std::ofstream(dir / "copy.db").close();
   int steps = 0;
   {
-    storage::Database source(dir / "v.db", {.access = storage::Access::read_only});
+    sqlite::Database source(dir / "v.db", {.access = sqlite::Access::read_only});
     source.copy_into(dir / "copy.db", [&] {
       REQUIRE(++steps < 100);
       REQUIRE(watch.wait_durable(journal.append(attempt, 3, delta("i1", "later"))));
     });
   }
   CHECK(steps >= 3);
-  storage::recover(dir / "copy.db", 9);
-  CHECK(storage::TranscriptStore(dir / "copy.db").transcript("s")->turns.at(0).text.utf8() ==
-        before);
+  maintenance::recover(dir / "copy.db", 9);
+  CHECK(rows::TranscriptStore(dir / "copy.db").transcript("s")->turns.at(0).text.utf8() == before);
 }
 
 TEST_CASE("a backup is one private, sound file with the same content", "[backup]") {
@@ -111,7 +111,7 @@ TEST_CASE("a backup is one private, sound file with the same content", "[backup]
   Conversations people(journal, watch);
   people.talk(200);
   const TempDir elsewhere;
-  const storage::Backup made = storage::back_up(dir / "v.db", elsewhere / "b.db");
+  const maintenance::Backup made = maintenance::back_up(dir / "v.db", elsewhere / "b.db");
   CHECK(names_in(elsewhere.path()) == std::vector<std::string>{"b.db"});
   struct stat status {};
   REQUIRE(::stat((elsewhere / "b.db").c_str(), &status) == 0);
@@ -121,7 +121,7 @@ TEST_CASE("a backup is one private, sound file with the same content", "[backup]
   CHECK(made.counts.events > 0);
 
   CHECK(check(elsewhere / "b.db").sound());
-  storage::recover(elsewhere / "b.db", 9);
+  maintenance::recover(elsewhere / "b.db", 9);
   CHECK(people.expected.find(show(elsewhere / "b.db")) == people.expected.last());
 }
 
@@ -160,15 +160,14 @@ TEST_CASE("a backup that cannot be finished leaves nothing behind", "[backup][fa
     leave_conversations(dir / "v.db");
     std::int64_t page = 0;
     {
-      storage::Database database(dir / "v.db");
-      storage::Query root =
-          database.query("SELECT rootpage FROM sqlite_master WHERE name = 'turn'");
+      sqlite::Database database(dir / "v.db");
+      sqlite::Query root = database.query("SELECT rootpage FROM sqlite_master WHERE name = 'turn'");
       REQUIRE(root.step());
       page = root.integer(0);
     }
     {
-      storage::Database database(dir / "v.db");
-      REQUIRE(database.checkpoint(storage::Database::Checkpoint::truncate));
+      sqlite::Database database(dir / "v.db");
+      REQUIRE(database.checkpoint(sqlite::Database::Checkpoint::truncate));
     }
     std::FILE* file = std::fopen((dir / "v.db").c_str(), "r+b");
     REQUIRE(file);
@@ -190,7 +189,7 @@ TEST_CASE("a store after a crash is counted and sound", "[backup][check]") {
   CHECK(left.counts.sessions == 2);
   CHECK(left.counts.open_attempts == 1);
   CHECK(left.counts.turns == 2);
-  storage::recover(dir / "v.db", 9);
+  maintenance::recover(dir / "v.db", 9);
   const auto recovered = check(dir / "v.db");
   CHECK(recovered.sound());
   CHECK(recovered.clean);
@@ -204,7 +203,7 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
     std::string change;
     const char* what;
   };
-  const std::string beyond_last_reason = std::to_string(session::close_reason_count + 1);
+  const std::string beyond_last_reason = std::to_string(transcript::close_reason_count + 1);
   const Case cases[] = {
       {"DELETE FROM session WHERE public_id = 'ended'", "attempts without a session"},
       {"INSERT INTO turn SELECT 99, 99, item_id, ordinal, role, status, text, heard_ms, heard_text,"
@@ -232,7 +231,7 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
     const TempDir dir;
     leave_conversations(dir / "v.db");
     {
-      storage::Database database(dir / "v.db");
+      sqlite::Database database(dir / "v.db");
       database.run("PRAGMA foreign_keys=OFF");
       database.run(change);
     }

@@ -13,18 +13,18 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Failure;
-using storage::JournalState;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using store::Failure;
+using store::JournalState;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const storage::StorageError full(Failure::disk_full, "v.db: no room");
+const store::StorageError full(Failure::disk_full, "v.db: no room");
 
-storage::JournalOptions without(const fs::path& file, std::function<void()> prepare) {
-  storage::JournalOptions options;
+journal::JournalOptions without(const fs::path& file, std::function<void()> prepare) {
+  journal::JournalOptions options;
   options.file = file;
   options.begin_without = full;
   options.prepare = std::move(prepare);
@@ -44,8 +44,8 @@ TEST_CASE("a journal that begins on a full disk takes nothing until there is roo
   SqliteJournal journal(without(file,
                                 [&] {
                                   ++tries;
-                                  if (!room) throw storage::StorageError(full);
-                                  storage::recover(file, 9);
+                                  if (!room) throw store::StorageError(full);
+                                  maintenance::recover(file, 9);
                                 }),
                         watch);
   CHECK(journal.state() == JournalState::unavailable);
@@ -53,12 +53,12 @@ TEST_CASE("a journal that begins on a full disk takes nothing until there is roo
   CHECK(journal.durable() == 0);
   CHECK(journal.append(1, 1, delta("i1", "lost?")) == 0);
   CHECK(journal.close(1, {}) == 0);
-  const auto refused = execute(journal, [](storage::Database&) {});
+  const auto refused = execute(journal, [](sqlite::Database&) {});
   REQUIRE(refused);
   CHECK(refused->failure() == Failure::disk_full);
   CHECK(open_attempt(journal, {.session_id = "s2", .user = "ann", .model = "m"}).error);
   // Stored sessions can be read meanwhile.
-  CHECK(storage::TranscriptStore(file).transcript("s1")->turns.size() == 1);
+  CHECK(rows::TranscriptStore(file).transcript("s1")->turns.size() == 1);
   REQUIRE(becomes([&] { return tries >= 2; }));
   CHECK(journal.state() == JournalState::unavailable);
 
@@ -66,7 +66,7 @@ TEST_CASE("a journal that begins on a full disk takes nothing until there is roo
   REQUIRE(watch.wait_state(JournalState::working));
   CHECK(journal.state() == JournalState::working);
   CHECK_FALSE(journal.failed());
-  CHECK(storage::TranscriptStore(file).session("s1")->status == session::SessionStatus::final);
+  CHECK(rows::TranscriptStore(file).session("s1")->status == transcript::SessionStatus::final);
   const auto opened = open_attempt(journal, {.session_id = "s2", .user = "ann", .model = "m"});
   REQUIRE_FALSE(opened.error);
   REQUIRE(watch.wait_durable(journal.append(opened.attempt.attempt, 1, delta("i1", "said"))));
@@ -79,7 +79,7 @@ TEST_CASE("a journal that still waits for room can be stopped", "[P6][held_start
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   JournalWatch watch;
-  SqliteJournal journal(without(file, [] { throw storage::StorageError(full); }), watch);
+  SqliteJournal journal(without(file, [] { throw store::StorageError(full); }), watch);
   CHECK(journal.shut_down(patience));
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("a store that turns out to be damaged ends the waiting for room", "[P6
   leave_killed_store(file);
   JournalWatch watch;
   SqliteJournal journal(
-      without(file, [] { throw storage::StorageError(Failure::corrupt, "v.db: damaged"); }), watch);
+      without(file, [] { throw store::StorageError(Failure::corrupt, "v.db: damaged"); }), watch);
   REQUIRE(watch.wait_failed());
   CHECK(journal.state() == JournalState::failed);
   CHECK(watch.failures().at(0).first == Failure::corrupt);
@@ -107,11 +107,11 @@ TEST_CASE("a store on a disk without a byte of room can be read", "[P6][P7][held
   SECTION("as a kill left it") { leave_killed_store(file); }
   SECTION("as a kill left it, without its index") {
     leave_killed_store(file);
-    fs::remove(storage::index_of(file));
+    fs::remove(sqlite::index_of(file));
   }
   SECTION("closed in order") {
     leave_killed_store(file);
-    storage::recover(file, 9);
+    maintenance::recover(file, 9);
   }
   {
     std::ofstream filler(disk / "filler", std::ios::binary);
@@ -121,9 +121,9 @@ TEST_CASE("a store on a disk without a byte of room can be read", "[P6][P7][held
   std::string said;
   std::size_t words = 0;
   try {
-    const auto view = storage::TranscriptStore(file).transcript("s1");
+    const auto view = rows::TranscriptStore(file).transcript("s1");
     words = view ? view->turns.at(0).text.utf8().size() : 0;
-  } catch (const storage::StorageError& error) {
+  } catch (const store::StorageError& error) {
     said = error.what();
   }
   ::umount(disk.c_str());

@@ -18,9 +18,9 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using session::CloseReason;
-using session::SessionStatus;
-using session::TurnStatus;
+using transcript::CloseReason;
+using transcript::SessionStatus;
+using transcript::TurnStatus;
 
 namespace {
 
@@ -40,19 +40,19 @@ std::string bytes_of(const fs::path& file) {
 /// A session with a finished turn and an unfinished one, cut off by a kill.
 void leave_behind_a_crash(const TempDir& dir) {
   JournalWatch watch;
-  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
   const auto attempt =
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
           .attempt.attempt;
-  journal.append(attempt, 1100, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1100, placed("i1", transcript::Role::assistant));
   journal.append(attempt, 1200, delta("i1", "Good "));
   journal.append(attempt, 1300, delta("i1", "morn"));
-  REQUIRE(execute(journal, [&](storage::Database& database) {
+  REQUIRE(execute(journal, [&](sqlite::Database& database) {
             for (const auto& [id, expires_at] : {std::pair("old", 10), std::pair("new", 99999)}) {
-              storage::ClientToken token;
+              store::ClientToken token;
               token.id = id;
               token.expires_at = expires_at;
-              storage::save_client_token(database, token);
+              rows::save_client_token(database, token);
             }
           }) == std::nullopt);
   copy_as_killed(dir / "live.db", dir / "v.db");
@@ -64,12 +64,12 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   const TempDir dir;
   leave_behind_a_crash(dir);
 
-  const auto seen = storage::recover(dir / "v.db", 5000, true);
+  const auto seen = maintenance::recover(dir / "v.db", 5000, true);
   CHECK(seen.dry_run);
   CHECK(seen.integrity == "ok");
-  CHECK(storage::TranscriptStore(dir / "v.db").session("s1")->status == SessionStatus::live);
+  CHECK(rows::TranscriptStore(dir / "v.db").session("s1")->status == SessionStatus::live);
 
-  const auto report = storage::recover(dir / "v.db", 5000);
+  const auto report = maintenance::recover(dir / "v.db", 5000);
   CHECK_FALSE(report.clean);
   CHECK(report.integrity == "ok");
   CHECK(report.unreadable_rows == 0);
@@ -81,7 +81,7 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(report.attempts[0].interrupted == 1);
   CHECK(seen.attempts == report.attempts);
 
-  storage::TranscriptStore store(dir / "v.db");
+  rows::TranscriptStore store(dir / "v.db");
   const auto view = store.transcript("s1");
   REQUIRE(view);
   CHECK(view->status == SessionStatus::final);
@@ -93,7 +93,7 @@ TEST_CASE("an attempt cut off by a crash becomes a finished transcript", "[P2][P
   CHECK(view->turns[0].status == TurnStatus::interrupted);
   CHECK(view->turns[0].ordinal == 1);
   const auto is_kept = [&store](const char* id) {
-    return storage::token_standing(store.database(), {id, "s1"}, 5000, 0).stored.has_value();
+    return rows::token_standing(store.database(), {id, "s1"}, 5000, 0).stored.has_value();
   };
   CHECK_FALSE(is_kept("old"));
   CHECK(is_kept("new"));
@@ -104,31 +104,32 @@ TEST_CASE("turns that the provider had cut short do not count as interrupted by 
   const TempDir dir;
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
-    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    const store::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    journal.append(attempt, 1, placed("i1", session::Role::assistant));
+    journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     journal.append(attempt, 2, delta("i1", "Cut "));
-    session::ResponseEnded cut;
+    transcript::ResponseEnded cut;
     cut.response_id = "resp_1";
-    cut.status = session::ResponseStatus::incomplete;
+    cut.status = transcript::ResponseStatus::incomplete;
     cut.reason = "max_output_tokens";
-    cut.output.push_back(
-        {.id = "i1", .role = session::Role::assistant, .status = session::ItemStatus::incomplete});
+    cut.output.push_back({.id = "i1",
+                          .role = transcript::Role::assistant,
+                          .status = transcript::ItemStatus::incomplete});
     journal.append(attempt, 3, {"", cut});
-    journal.append(attempt, 4, placed("i2", session::Role::assistant));
-    session::TextDelta off;
+    journal.append(attempt, 4, placed("i2", transcript::Role::assistant));
+    transcript::TextDelta off;
     off.item_id = "i2";
     off.response_id = "resp_2";
     off.text = Text::from_wtf8("Off");
     REQUIRE(watch.wait_durable(journal.append(attempt, 5, {"", off})));
     copy_as_killed(dir / "live.db", dir / "v.db");
   }
-  const auto report = storage::recover(dir / "v.db", 5000);
+  const auto report = maintenance::recover(dir / "v.db", 5000);
   REQUIRE(report.attempts.size() == 1);
   CHECK(report.attempts[0].turns == 2);
   CHECK(report.attempts[0].interrupted == 1);
-  const auto view = storage::TranscriptStore(dir / "v.db").transcript("s");
+  const auto view = rows::TranscriptStore(dir / "v.db").transcript("s");
   CHECK(view->turns.at(0).status == TurnStatus::interrupted);
   CHECK(view->turns.at(1).status == TurnStatus::interrupted);
 }
@@ -136,10 +137,10 @@ TEST_CASE("turns that the provider had cut short do not count as interrupted by 
 TEST_CASE("recovering twice changes nothing the second time", "[P7][recovery]") {
   const TempDir dir;
   leave_behind_a_crash(dir);
-  storage::recover(dir / "v.db", 5000);
+  maintenance::recover(dir / "v.db", 5000);
   const std::string once = bytes_of(dir / "v.db");
   CHECK_FALSE(fs::exists(dir / "v.db-wal"));
-  const auto again = storage::recover(dir / "v.db", 6000);
+  const auto again = maintenance::recover(dir / "v.db", 6000);
   CHECK(again.clean);
   CHECK(again.attempts.empty());
   CHECK(bytes_of(dir / "v.db") == once);
@@ -148,28 +149,28 @@ TEST_CASE("recovering twice changes nothing the second time", "[P7][recovery]") 
 
 TEST_CASE("a recovered transcript is what a close would have left", "[P7][recovery]") {
   const TempDir dir;
-  const std::vector<session::Event> events = {
-      placed("i1", session::Role::assistant), delta("i1", "One. "),
-      placed("i2", session::Role::assistant), delta("i2", "Two"), delta("i1", "More.")};
+  const std::vector<transcript::Event> events = {
+      placed("i1", transcript::Role::assistant), delta("i1", "One. "),
+      placed("i2", transcript::Role::assistant), delta("i2", "Two"), delta("i1", "More.")};
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "closed.db"}, watch);
-    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    journal::SqliteJournal journal({.file = dir / "closed.db"}, watch);
+    const store::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    session::Transcript live;
+    transcript::Transcript live;
     TimeMs at = 10;
     for (const auto& event : events) {
       journal.append(attempt, ++at, event);
       live.apply(event, at);
     }
-    REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+    REQUIRE_FALSE(execute(journal, [](sqlite::Database&) {}));
     copy_as_killed(dir / "closed.db", dir / "crashed.db");
     REQUIRE(watch.wait_durable(
-        journal.close(attempt, {CloseReason::client_closed, at, session::finalise(live, at)})));
+        journal.close(attempt, {CloseReason::client_closed, at, transcript::finalise(live, at)})));
   }
-  storage::recover(dir / "crashed.db", 5000);
-  const auto closed = storage::TranscriptStore(dir / "closed.db").transcript("s");
-  const auto crashed = storage::TranscriptStore(dir / "crashed.db").transcript("s");
+  maintenance::recover(dir / "crashed.db", 5000);
+  const auto closed = rows::TranscriptStore(dir / "closed.db").transcript("s");
+  const auto crashed = rows::TranscriptStore(dir / "crashed.db").transcript("s");
   REQUIRE(closed);
   REQUIRE(crashed);
   CHECK(crashed->turns == closed->turns);
@@ -182,65 +183,65 @@ TEST_CASE("unreadable journal rows are kept, counted and skipped", "[P7][recover
   const TempDir dir;
   leave_behind_a_crash(dir);
   {
-    storage::Database database(dir / "v.db");
+    sqlite::Database database(dir / "v.db");
     database.run("UPDATE journal SET body = x'0102030405' WHERE at = 1200");
   }
-  const auto report = storage::recover(dir / "v.db", 5000);
+  const auto report = maintenance::recover(dir / "v.db", 5000);
   CHECK(report.unreadable_rows == 1);
   CHECK(report.attempts.at(0).events == 2);
-  CHECK(storage::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "morn");
+  CHECK(rows::TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0).text.utf8() == "morn");
   {
-    storage::Database database(dir / "v.db");
-    storage::Query kept = database.query("SELECT at, hex(body) FROM unreadable");
+    sqlite::Database database(dir / "v.db");
+    sqlite::Query kept = database.query("SELECT at, hex(body) FROM unreadable");
     REQUIRE(kept.step());
     CHECK(kept.integer(0) == 1200);
     CHECK(kept.text(1) == "0102030405");
-    storage::Query rest = database.query("SELECT count(*) FROM journal");
+    sqlite::Query rest = database.query("SELECT count(*) FROM journal");
     REQUIRE(rest.step());
     CHECK(rest.integer(0) == 0);
   }
-  CHECK(storage::recover(dir / "v.db", 6000).clean);
+  CHECK(maintenance::recover(dir / "v.db", 6000).clean);
 }
 
 TEST_CASE("an orderly end leaves nothing to recover and no WAL", "[P7][recovery]") {
   const TempDir dir;
-  CHECK(storage::recover(dir / "v.db", 1).clean);  // no file: nothing to do, none is made
+  CHECK(maintenance::recover(dir / "v.db", 1).clean);  // no file: nothing to do, none is made
   CHECK_FALSE(fs::exists(dir / "v.db"));
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "v.db"}, watch);
-    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    journal::SqliteJournal journal({.file = dir / "v.db"}, watch);
+    const store::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
     journal.close(open_attempt(journal, spec).attempt.attempt, {});
   }
   CHECK_FALSE(fs::exists(dir / "v.db-wal"));
-  CHECK(storage::recover(dir / "v.db", 1).clean);
+  CHECK(maintenance::recover(dir / "v.db", 1).clean);
 }
 
 TEST_CASE("a journal that was killed idle is checked although nothing was open", "[P7][recovery]") {
   const TempDir dir;
   JournalWatch watch;
-  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
-  REQUIRE_FALSE(execute(journal, [](storage::Database&) {}));
+  journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  REQUIRE_FALSE(execute(journal, [](sqlite::Database&) {}));
   copy_as_killed(dir / "live.db", dir / "v.db");
-  const auto report = storage::recover(dir / "v.db", 1);
+  const auto report = maintenance::recover(dir / "v.db", 1);
   CHECK_FALSE(report.clean);
   CHECK(report.integrity == "ok");
   CHECK(report.attempts.empty());
-  CHECK(storage::recover(dir / "v.db", 1).clean);
+  CHECK(maintenance::recover(dir / "v.db", 1).clean);
 }
 
 TEST_CASE("a damaged file is refused by recovery and left as it is", "[P6][P7][recovery]") {
   const TempDir dir;
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "v.db"}, watch);
-    const storage::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
+    journal::SqliteJournal journal({.file = dir / "v.db"}, watch);
+    const store::AttemptSpec spec{.session_id = "s", .user = "u", .model = "m", .now = 1};
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
     for (int i = 0; i < 3000; ++i) journal.append(attempt, i, delta("i", std::string(100, 'x')));
   }
   {
-    storage::Database database(dir / "v.db");
-    storage::set_clean(database, false);
+    sqlite::Database database(dir / "v.db");
+    rows::set_clean(database, false);
   }
   const auto size = fs::file_size(dir / "v.db");
   {
@@ -251,12 +252,12 @@ TEST_CASE("a damaged file is refused by recovery and left as it is", "[P6][P7][r
     std::fwrite(garbage.data(), 1, garbage.size(), file);
     std::fclose(file);
   }
-  CHECK(storage::recover(dir / "v.db", 1, true).integrity != "ok");
+  CHECK(maintenance::recover(dir / "v.db", 1, true).integrity != "ok");
   try {
-    storage::recover(dir / "v.db", 1);
+    maintenance::recover(dir / "v.db", 1);
     FAIL("a damaged file was taken for good");
-  } catch (const storage::StorageError& error) {
-    CHECK(error.failure() == storage::Failure::corrupt);
+  } catch (const store::StorageError& error) {
+    CHECK(error.failure() == store::Failure::corrupt);
     CHECK_THAT(error.what(), Catch::Contains("v.db") && Catch::Contains("backup"));
   }
 }

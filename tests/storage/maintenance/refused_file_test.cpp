@@ -18,8 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::int64_t root_of(const fs::path& file, const std::string& table) {
-  storage::Database database(file, {.access = storage::Access::look});
-  storage::Query root =
+  sqlite::Database database(file, {.access = sqlite::Access::look});
+  sqlite::Query root =
       database.query("SELECT rootpage FROM sqlite_master WHERE name = '" + table + "'");
   REQUIRE(root.step());
   return root.integer(0);
@@ -64,11 +64,11 @@ const std::vector<Damage> damages = {
 /// Opens the file in every way that a start or a command does, and expects a refusal.
 void is_refused_unchanged(const TempDir& dir, const fs::path& file) {
   const FolderContent before = content_of(dir.path());
-  CHECK_THROWS_WITH(storage::recover(file, 1), Catch::Contains("nothing was changed"));
+  CHECK_THROWS_WITH(maintenance::recover(file, 1), Catch::Contains("nothing was changed"));
   CHECK(changes(before, content_of(dir.path())) == "");
-  CHECK(storage::recover(file, 1, true).integrity != "ok");
+  CHECK(maintenance::recover(file, 1, true).integrity != "ok");
   CHECK(changes(before, content_of(dir.path())) == "");
-  CHECK_FALSE(storage::check_file(file, false).sound());
+  CHECK_FALSE(maintenance::check_file(file, false).sound());
   CHECK(changes(before, content_of(dir.path())) == "");
 }
 
@@ -82,9 +82,9 @@ TEST_CASE("a damaged file that is refused is left byte for byte as it was", "[P6
       leave_killed_store(file);
       damage.harm(file);
       SECTION("as the kill left it") {}
-      SECTION("its index is not there") { fs::remove(storage::index_of(file)); }
+      SECTION("its index is not there") { fs::remove(sqlite::index_of(file)); }
       SECTION("its index is noise") {
-        put_bytes(storage::index_of(file), std::string(32768, '\x5a'));
+        put_bytes(sqlite::index_of(file), std::string(32768, '\x5a'));
       }
       is_refused_unchanged(dir, file);
     }
@@ -96,11 +96,11 @@ TEST_CASE("a damaged file without a WAL is left as it was too", "[P6][P7][refuse
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   {
-    storage::Database database(file);
-    REQUIRE(database.checkpoint(storage::Database::Checkpoint::truncate));
+    sqlite::Database database(file);
+    REQUIRE(database.checkpoint(sqlite::Database::Checkpoint::truncate));
   }
-  fs::remove(storage::log_of(file));
-  fs::remove(storage::index_of(file));
+  fs::remove(sqlite::log_of(file));
+  fs::remove(sqlite::index_of(file));
   damage_page(file, root_of(file, "session"));
   is_refused_unchanged(dir, file);
 }
@@ -111,15 +111,15 @@ TEST_CASE("a command that changes a damaged file moves nothing of its WAL", "[P6
   leave_killed_store(file);
   damage_page(file, root_of(file, "session"));
   const std::string database = bytes_of(file);
-  const std::string log = bytes_of(storage::log_of(file));
+  const std::string log = bytes_of(sqlite::log_of(file));
   CHECK_THROWS_AS(
       [&] {
-        storage::Database opened(file);
-        storage::erase_session(opened, "s1");
+        sqlite::Database opened(file);
+        rows::erase_session(opened, "s1");
       }(),
-      storage::StorageError);
+      store::StorageError);
   CHECK(bytes_of(file) == database);
-  CHECK(bytes_of(storage::log_of(file)) == log);
+  CHECK(bytes_of(sqlite::log_of(file)) == log);
 }
 
 TEST_CASE("a file of another program or of a later version is left as it was", "[P7][refused]") {
@@ -127,13 +127,14 @@ TEST_CASE("a file of another program or of a later version is left as it was", "
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   {
-    storage::Database database(file);
+    sqlite::Database database(file);
     SECTION("another program's") { database.run("PRAGMA application_id=1"); }
     SECTION("a later version's") { database.run("PRAGMA user_version=99"); }
   }
   const FolderContent before = content_of(dir.path());
   for (const bool dry_run : {true, false}) {
-    CHECK_THROWS_WITH(storage::recover(file, 1, dry_run), Catch::Contains("nothing was changed"));
+    CHECK_THROWS_WITH(maintenance::recover(file, 1, dry_run),
+                      Catch::Contains("nothing was changed"));
     CHECK(changes(before, content_of(dir.path())) == "");
   }
 }
@@ -143,12 +144,12 @@ TEST_CASE("a damaged segment is refused, and it and its database stay as they we
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";
-  const fs::path segment = storage::segment_in(dir / "fallback");
+  const fs::path segment = journal::segment_in(dir / "fallback");
   leave_killed_store(file);
   leave_killed_store(segment);
   damage_page(segment, root_of(segment, "turn"));
   const FolderContent before = content_of(dir.path());
-  CHECK_THROWS_WITH(storage::recover(file, 1, false, dir / "fallback"),
+  CHECK_THROWS_WITH(maintenance::recover(file, 1, false, dir / "fallback"),
                     Catch::Contains("verbatim-segment.db: damaged"));
   CHECK(changes(before, content_of(dir.path())) == "");
 }

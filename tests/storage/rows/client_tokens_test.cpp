@@ -11,8 +11,8 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::ClientToken;
-using storage::Database;
+using sqlite::Database;
+using store::ClientToken;
 
 namespace {
 
@@ -31,27 +31,28 @@ ClientToken token(const std::string& id, const std::string& session, TimeMs expi
 
 struct Store {
   TempDir dir;
-  Database database{dir / "v.db", {.access = storage::Access::create}};
+  Database database{dir / "v.db", {.access = sqlite::Access::create}};
 
-  session::AttemptId begin(const std::string& session, TimeMs at, const std::string& user = "ann") {
-    storage::AttemptSpec spec;
+  transcript::AttemptId begin(const std::string& session, TimeMs at,
+                              const std::string& user = "ann") {
+    store::AttemptSpec spec;
     spec.session_id = session;
     spec.user = user;
     spec.now = at;
-    return storage::insert_attempt(database, spec, 1).attempt;
+    return rows::insert_attempt(database, spec, 1).attempt;
   }
-  void end(session::AttemptId attempt, TimeMs at) {
-    session::Ending ending;
+  void end(transcript::AttemptId attempt, TimeMs at) {
+    transcript::Ending ending;
     ending.ended_at = at;
-    storage::finalise_attempt(database, attempt, ending);
+    rows::finalise_attempt(database, attempt, ending);
   }
-  storage::TokenStanding standing(const std::string& id, const std::string& session, bool bound,
-                                  TimeMs expires_at, TimeMs now) {
-    return storage::token_standing(database, {id, session, bound, expires_at}, now, window);
+  store::TokenStanding standing(const std::string& id, const std::string& session, bool bound,
+                                TimeMs expires_at, TimeMs now) {
+    return rows::token_standing(database, {id, session, bound, expires_at}, now, window);
   }
-  std::vector<std::string> listed(TimeMs now, storage::TokenFilter filter = {}) {
+  std::vector<std::string> listed(TimeMs now, store::TokenFilter filter = {}) {
     std::vector<std::string> ids;
-    for (const auto& one : storage::list_client_tokens(database, filter, now, window).tokens)
+    for (const auto& one : rows::list_client_tokens(database, filter, now, window).tokens)
       ids.push_back(one.id);
     return ids;
   }
@@ -69,7 +70,7 @@ TEST_CASE("a token is stored with all its content", "[store][token]") {
   made.terms_json = R"({"limits":{"tokens":5}})";
   made.private_json = R"({"case":"7"})";
   made.created_at = 400;
-  storage::save_client_token(store.database, made);
+  rows::save_client_token(store.database, made);
   const auto found = store.standing("cs_1", "s1", true, 500, 450).stored;
   REQUIRE(found);
   CHECK(found->user == "ann");
@@ -95,7 +96,7 @@ TEST_CASE(
   const auto attempt = store.begin("s1", 490);
   CHECK(goes_on(600));
   CHECK(goes_on(1'000'000));
-  storage::mark_attempt(store.database, attempt, session::SessionStatus::detached);
+  rows::mark_attempt(store.database, attempt, transcript::SessionStatus::detached);
   CHECK(goes_on(1'000'000));
   store.end(attempt, 2000);
   CHECK(goes_on(2000 + window - 1));
@@ -106,7 +107,7 @@ TEST_CASE(
 
 TEST_CASE("a session that was made ahead, or only posted to, has not begun", "[token]") {
   Store store;
-  storage::create_session(store.database, {.id = "s1", .user = "ann", .now = 1});
+  rows::create_session(store.database, {.id = "s1", .user = "ann", .now = 1});
   const auto standing = store.standing("cs_1", "s1", true, 500, 600);
   CHECK(standing.owner == "ann");
   CHECK(standing.own);
@@ -115,12 +116,12 @@ TEST_CASE("a session that was made ahead, or only posted to, has not begun", "[t
 
 TEST_CASE("an open token owns the sessions that it was used for", "[token]") {
   Store store;
-  storage::save_client_token(store.database, token("cs_1", "made-up", 500, true));
+  rows::save_client_token(store.database, token("cs_1", "made-up", 500, true));
   store.begin("s1", 490);
   CHECK_FALSE(store.standing("cs_1", "s1", false, 500, 600).own);
-  storage::note_token_use(store.database, "cs_1", "s1");
-  storage::note_token_use(store.database, "cs_1", "s1");
-  storage::note_token_use(store.database, "cs_1", "no-such-session");
+  rows::note_token_use(store.database, "cs_1", "s1");
+  rows::note_token_use(store.database, "cs_1", "s1");
+  rows::note_token_use(store.database, "cs_1", "no-such-session");
   CHECK(store.standing("cs_1", "s1", false, 500, 600).own);
   CHECK(store.standing("cs_1", "s1", false, 500, 600).goes_on);
   CHECK_FALSE(store.standing("cs_2", "s1", false, 500, 600).own);
@@ -129,12 +130,12 @@ TEST_CASE("an open token owns the sessions that it was used for", "[token]") {
 
 TEST_CASE("a revoked token stays revoked, and is not listed", "[token][P10]") {
   Store store;
-  storage::save_client_token(store.database, token("cs_1", "s1", 500));
-  storage::save_client_token(store.database, token("cs_2", "s2", 500));
+  rows::save_client_token(store.database, token("cs_1", "s1", 500));
+  rows::save_client_token(store.database, token("cs_2", "s2", 500));
   CHECK(store.listed(100) == Ids{"cs_2", "cs_1"});
-  CHECK_FALSE(storage::revoke_client_token(store.database, "cs_9", 100));
-  CHECK(storage::revoke_client_token(store.database, "cs_1", 100));
-  CHECK(storage::revoke_client_token(store.database, "cs_1", 200));
+  CHECK_FALSE(rows::revoke_client_token(store.database, "cs_9", 100));
+  CHECK(rows::revoke_client_token(store.database, "cs_1", 100));
+  CHECK(rows::revoke_client_token(store.database, "cs_1", 200));
   CHECK(store.standing("cs_1", "s1", true, 500, 300).stored->revoked_at == 100);
   CHECK_FALSE(store.standing("cs_2", "s2", true, 500, 300).stored->revoked_at);
   CHECK(store.listed(300) == Ids{"cs_2"});
@@ -142,14 +143,14 @@ TEST_CASE("a revoked token stays revoked, and is not listed", "[token][P10]") {
 
 TEST_CASE("tokens are deleted when they have no further use, and not before", "[token][P8]") {
   Store store;
-  storage::save_client_token(store.database, token("unused", "s0", 500));
-  storage::save_client_token(store.database, token("bound", "s1", 500));
-  storage::save_client_token(store.database, token("open", "made-up", 500, true));
+  rows::save_client_token(store.database, token("unused", "s0", 500));
+  rows::save_client_token(store.database, token("bound", "s1", 500));
+  rows::save_client_token(store.database, token("open", "made-up", 500, true));
   const auto one = store.begin("s1", 400);
   const auto two = store.begin("s2", 400);
-  storage::note_token_use(store.database, "open", "s2");
-  storage::revoke_client_token(store.database, "bound", 450);
-  const auto prune = [&](TimeMs now) { storage::prune_client_tokens(store.database, now, window); };
+  rows::note_token_use(store.database, "open", "s2");
+  rows::revoke_client_token(store.database, "bound", 450);
+  const auto prune = [&](TimeMs now) { rows::prune_client_tokens(store.database, now, window); };
   prune(499);
   CHECK(store.kept("unused"));
   CHECK(store.listed(499) == Ids{"open", "unused"});
@@ -173,19 +174,19 @@ TEST_CASE("tokens are deleted when they have no further use, and not before", "[
 TEST_CASE("tokens are listed by user and session, page by page", "[token]") {
   Store store;
   for (int i = 0; i < 5; ++i)
-    storage::save_client_token(store.database,
-                               token("cs_" + std::to_string(i), "s" + std::to_string(i % 2), 500));
+    rows::save_client_token(store.database,
+                            token("cs_" + std::to_string(i), "s" + std::to_string(i % 2), 500));
   ClientToken bobs = token("bobs", "s0", 500);
   bobs.user = "bob";
-  storage::save_client_token(store.database, bobs);
+  rows::save_client_token(store.database, bobs);
   CHECK(store.listed(1, {.user = "bob"}) == Ids{"bobs"});
   CHECK(store.listed(1, {.user = "ann", .session_id = "s0"}) == Ids{"cs_4", "cs_2", "cs_0"});
-  storage::TokenFilter filter{.limit = 4};
-  auto page = storage::list_client_tokens(store.database, filter, 1, window);
+  store::TokenFilter filter{.limit = 4};
+  auto page = rows::list_client_tokens(store.database, filter, 1, window);
   CHECK(page.tokens.size() == 4);
   filter.cursor = page.next_cursor;
   CHECK(store.listed(1, filter) == Ids{"cs_1", "cs_0"});
-  CHECK(storage::list_client_tokens(store.database, filter, 1, window).next_cursor.empty());
+  CHECK(rows::list_client_tokens(store.database, filter, 1, window).next_cursor.empty());
 }
 
 TEST_CASE("erasing a session deletes the content of the tokens made for it, and revokes them",
@@ -194,11 +195,11 @@ TEST_CASE("erasing a session deletes the content of the tokens made for it, and 
   ClientToken made = token("cs_1", "s1", 500);
   made.session_config_json = R"({"instructions":"planted"})";
   made.private_json = R"({"case":"planted"})";
-  storage::save_client_token(store.database, made);
-  storage::save_client_token(store.database, token("open", "made-up", 500, true));
+  rows::save_client_token(store.database, made);
+  rows::save_client_token(store.database, token("open", "made-up", 500, true));
   store.end(store.begin("s1", 10), 20);
-  storage::note_token_use(store.database, "open", "s1");
-  REQUIRE(storage::erase_session(store.database, "s1"));
+  rows::note_token_use(store.database, "open", "s1");
+  REQUIRE(rows::erase_session(store.database, "s1"));
   const auto left = store.standing("cs_1", "s1", true, 500, 30).stored;
   REQUIRE(left);
   CHECK(left->revoked_at);
@@ -216,7 +217,7 @@ TEST_CASE("tokens of a removed key are revoked, and no others", "[P10][tokens]")
   const auto made = [&it](const std::string& id, const std::string& key) {
     ClientToken one = token(id, "s" + id, 1'000);
     one.made_by = key;
-    storage::save_client_token(it.database, one);
+    rows::save_client_token(it.database, one);
   };
   const auto revoked_at = [&it](const std::string& id) {
     return it.standing(id, "s" + id, true, 1'000, 10).stored->revoked_at;
@@ -225,17 +226,17 @@ TEST_CASE("tokens of a removed key are revoked, and no others", "[P10][tokens]")
   made("b", "second");
   made("c", "second");
   made("d", "");  // made by the command line or an older program
-  storage::revoke_client_token(it.database, "c", 3);
-  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 5).empty());
-  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first"}, 6) == Ids{"b"});
+  rows::revoke_client_token(it.database, "c", 3);
+  CHECK(rows::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 5).empty());
+  CHECK(rows::revoke_tokens_of_other_keys(it.database, {"first"}, 6) == Ids{"b"});
   CHECK_FALSE(revoked_at("a"));
   CHECK(revoked_at("b") == 6);
   CHECK(revoked_at("c") == 3);
   CHECK_FALSE(revoked_at("d"));
   // The key returns: its revoked tokens stay revoked.
-  CHECK(storage::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 7).empty());
+  CHECK(rows::revoke_tokens_of_other_keys(it.database, {"first", "second"}, 7).empty());
   CHECK(revoked_at("b") == 6);
-  CHECK(storage::revoke_tokens_of_other_keys(it.database, {}, 8) == Ids{"a"});
+  CHECK(rows::revoke_tokens_of_other_keys(it.database, {}, 8) == Ids{"a"});
   CHECK_FALSE(revoked_at("d"));
 }
 
@@ -249,7 +250,7 @@ TEST_CASE(
     ClientToken made = token(id, "own-of-" + id, 500, true);
     made.session_config_json = config;
     made.private_json = kept_private;
-    storage::save_client_token(store.database, made);
+    rows::save_client_token(store.database, made);
   };
   const std::string clear = R"({"instructions":"planted"})";
   add("config", clear, "{}");
@@ -262,10 +263,10 @@ TEST_CASE(
   store.end(store.begin("s2", 10), 20);
   store.end(store.begin("own-of-own", 10), 20);
   for (const char* id : {"config", "private", "sealed", "nothing", "two", "own"})
-    storage::note_token_use(store.database, id, "s1");
-  storage::note_token_use(store.database, "two", "s2");
+    rows::note_token_use(store.database, id, "s1");
+  rows::note_token_use(store.database, "two", "s2");
 
-  REQUIRE(storage::erase_session(store.database, "s1"));
+  REQUIRE(rows::erase_session(store.database, "s1"));
   const auto stored = [&](const std::string& id) {
     return *store.standing(id, "none", false, 0, 0).stored;
   };
@@ -280,9 +281,9 @@ TEST_CASE(
   CHECK(stored("two").session_config_json == clear);  // the other session uses it too
   CHECK(stored("own").session_config_json == clear);
 
-  REQUIRE(storage::erase_session(store.database, "s2"));
+  REQUIRE(rows::erase_session(store.database, "s2"));
   CHECK(stored("two").revoked_at);
   CHECK(stored("two").session_config_json.empty());
-  REQUIRE(storage::erase_session(store.database, "own-of-own"));
+  REQUIRE(rows::erase_session(store.database, "own-of-own"));
   CHECK(stored("own").session_config_json.empty());
 }

@@ -16,8 +16,8 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Database;
-using storage::SqliteJournal;
+using journal::SqliteJournal;
+using sqlite::Database;
 
 namespace {
 
@@ -57,7 +57,7 @@ class Crowd {
 
   /// Each conversation adds a row; every few rounds a turn ends.
   void talk(int rounds, int first) {
-    session::Sequence last = 0;
+    transcript::Sequence last = 0;
     for (int round = 0; round < rounds; ++round, ++said_) {
       for (int i = first; i < static_cast<int>(attempts_.size()); ++i) {
         const auto attempt = attempts_[static_cast<std::size_t>(i)];
@@ -71,7 +71,7 @@ class Crowd {
   }
 
   void end(int person, int turns) {
-    session::Ending ending{session::CloseReason::client_closed, 2000, {}};
+    transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
     for (int i = 0; i < turns; ++i) {
       ending.transcript.turns.push_back(turn_of(person, i + 1));
       ending.transcript.turns.back().item_id = "i" + std::to_string(i);
@@ -80,33 +80,33 @@ class Crowd {
         watch_.wait_durable(journal_.close(attempts_[static_cast<std::size_t>(person)], ending)));
   }
 
-  session::AttemptId attempt(int person) const {
+  transcript::AttemptId attempt(int person) const {
     return attempts_[static_cast<std::size_t>(person)];
   }
 
  private:
-  session::Turn turn_of(int person, int ordinal) const {
+  transcript::Turn turn_of(int person, int ordinal) const {
     return turn(ordinal, "i" + std::to_string(said_ / 4), words(person) + " and so on");
   }
 
   SqliteJournal& journal_;
   JournalWatch& watch_;
   const std::size_t padding_;
-  std::vector<session::AttemptId> attempts_;
+  std::vector<transcript::AttemptId> attempts_;
   int said_ = 0;
 };
 
 void post(SqliteJournal& journal, const std::string& id, const std::string& writer,
           const std::string& words) {
-  storage::PostedCopy posted;
+  store::PostedCopy posted;
   posted.session_id = id;
   posted.now = 5;
-  session::CopyTurn said;
-  said.role = session::Role::user;
+  transcript::CopyTurn said;
+  said.role = transcript::Role::user;
   said.text = Text::from_wtf8(words);
   posted.copy = {writer, {said}};
   REQUIRE_FALSE(
-      execute(journal, [posted](Database& database) { storage::keep_copy(database, posted); }));
+      execute(journal, [posted](Database& database) { rows::keep_copy(database, posted); }));
 }
 
 }  // namespace
@@ -130,7 +130,7 @@ TEST_CASE("erased text is in no file, also while other conversations continue wi
     REQUIRE(traces(dir.path()) > 0);
     for (int person = 0; person < people - 1; ++person) {
       REQUIRE_FALSE(execute(journal, [person](Database& database) {
-        REQUIRE(storage::erase_session(database, "s" + std::to_string(person)));
+        REQUIRE(rows::erase_session(database, "s" + std::to_string(person)));
       }));
     }
     CHECK(becomes([&] {
@@ -172,20 +172,20 @@ TEST_CASE("the gap of a b-tree page is emptied, and nothing else in the page", "
       auto page = page_with(kind, at_start ? 100 : 0);
       const auto before = page;
       const std::size_t gap = (at_start ? 100 : 0) + (kind >= 10 ? 8U : 12U) + 4;
-      REQUIRE(storage::empty_gap(page, at_start));
+      REQUIRE(sqlite::empty_gap(page, at_start));
       CHECK(std::equal(page.begin(), page.begin() + static_cast<std::ptrdiff_t>(gap),
                        before.begin()));
       CHECK(std::count(page.begin() + static_cast<std::ptrdiff_t>(gap), page.begin() + 4000, 0) ==
             static_cast<std::ptrdiff_t>(4000 - gap));
       CHECK(std::equal(page.begin() + 4000, page.end(), before.begin() + 4000));
-      CHECK_FALSE(storage::empty_gap(page, at_start));
+      CHECK_FALSE(sqlite::empty_gap(page, at_start));
     }
   }
   const auto unchanged = [&](std::size_t at, unsigned char value) {
     auto page = page_with(13, 0);
     page[at] = value;
     const auto before = page;
-    return !storage::empty_gap(page, false) && page == before;
+    return !sqlite::empty_gap(page, false) && page == before;
   };
   CHECK(unchanged(0, 0));     // an overflow page, or a free one
   CHECK(unchanged(0, 1));     // a kind that does not exist

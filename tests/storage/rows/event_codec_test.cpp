@@ -7,15 +7,15 @@
 #include "tests/support/random_event.hpp"
 
 using namespace verbatim;
-using storage::decode_event;
-using storage::encode_event;
+using rows::decode_event;
+using rows::encode_event;
 using test::RandomEvents;
 
 TEST_CASE("every kind of event comes back as it was", "[P1][codec]") {
   const std::size_t kind = GENERATE(range<std::size_t>(0, RandomEvents::kinds));
   RandomEvents events(static_cast<std::uint32_t>(kind) + 1);
   for (int i = 0; i < 200; ++i) {
-    const session::Event event = events.make(kind);
+    const transcript::Event event = events.make(kind);
     REQUIRE(event.body.index() == kind);
     const auto back = decode_event(encode_event(event));
     REQUIRE(back);
@@ -49,7 +49,7 @@ std::string with_checksum(std::string content) {
 }  // namespace
 
 TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
-  session::TextDelta delta;
+  transcript::TextDelta delta;
   delta.item_id = "i1";
   delta.content_index = 1;
   delta.text = Text::from_wtf8("hey");
@@ -62,13 +62,13 @@ TEST_CASE("the bytes of a row are what FORMAT.md says", "[P7][codec]") {
       "i1\x00\x02\x00\x03"
       "hey\x04",
       15);
-  const session::Event event{"e", delta};
+  const transcript::Event event{"e", delta};
   CHECK(encode_event(event) == with_checksum(content));
   CHECK(decode_event(with_checksum(content)) == event);
 }
 
 TEST_CASE("a journal of format version 1 can be read", "[P7][codec]") {
-  using namespace session;
+  using namespace transcript;
   const auto read = [](std::string content) {
     return decode_event(with_checksum(std::move(content)));
   };
@@ -92,7 +92,7 @@ TEST_CASE("a journal of format version 1 can be read", "[P7][codec]") {
 }
 
 TEST_CASE("a journal of format version 2 can be read", "[P7][codec]") {
-  using namespace session;
+  using namespace transcript;
   const auto read = [](std::string content) {
     return decode_event(with_checksum(std::move(content)));
   };

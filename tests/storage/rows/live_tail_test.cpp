@@ -15,12 +15,12 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using session::SessionStatus;
-using storage::Database;
-using storage::LiveTail;
-using storage::TailKey;
-using storage::TailMark;
-using storage::TailState;
+using rows::LiveTail;
+using sqlite::Database;
+using store::TailKey;
+using store::TailMark;
+using store::TailState;
+using transcript::SessionStatus;
 
 namespace {
 
@@ -29,33 +29,32 @@ const TailKey key{"s1", 1};
 /// A database that a test writes row by row, and the reads of the API.
 struct Talk {
   TempDir dir;
-  Database database{dir / "v.db", {.access = storage::Access::create}};
-  storage::TranscriptStore store{dir / "v.db"};
-  session::Sequence sequence = 0;
-  session::AttemptId attempt = 0;
-  session::Transcript heard;
+  Database database{dir / "v.db", {.access = sqlite::Access::create}};
+  rows::TranscriptStore store{dir / "v.db"};
+  transcript::Sequence sequence = 0;
+  transcript::AttemptId attempt = 0;
+  transcript::Transcript heard;
 
   void open() {
-    attempt = storage::insert_attempt(
+    attempt = rows::insert_attempt(
                   database, {.session_id = "s1", .user = "ann", .model = "m", .now = 1}, ++sequence)
                   .attempt;
   }
-  void say(const session::Event& event) {
+  void say(const transcript::Event& event) {
     // Other conversations take sequence numbers too.
     sequence += 3;
-    storage::insert_event(database, sequence, attempt, static_cast<TimeMs>(sequence),
-                          storage::encode_event(event));
+    rows::insert_event(database, sequence, attempt, static_cast<TimeMs>(sequence),
+                       rows::encode_event(event));
     heard.apply(event, static_cast<TimeMs>(sequence));
   }
-  void post(const std::string& writer, std::vector<session::CopyTurn> turns) {
-    storage::keep_copy(database,
-                       {.session_id = "s1", .copy = {writer, std::move(turns)}, .now = 5});
+  void post(const std::string& writer, std::vector<transcript::CopyTurn> turns) {
+    rows::keep_copy(database, {.session_id = "s1", .copy = {writer, std::move(turns)}, .now = 5});
   }
   void end() {
     const auto at = static_cast<TimeMs>(++sequence);
-    storage::finalise_attempt(database, attempt,
-                              {session::CloseReason::client_lost, at, finalise(heard, at)});
-    storage::delete_events_before(database, sequence);
+    rows::finalise_attempt(database, attempt,
+                           {transcript::CloseReason::client_lost, at, finalise(heard, at)});
+    rows::delete_events_before(database, sequence);
   }
   std::shared_ptr<const TailState> look(LiveTail& tail, std::uint64_t seen = 0) {
     return tail.look(database, {{key, seen}}).front().second;
@@ -63,7 +62,7 @@ struct Talk {
   std::vector<std::string> turns() {
     std::vector<std::string> shown;
     const auto view = store.transcript("s1");
-    for (const auto& turn : view->turns) shown.push_back(session::render_turn(turn));
+    for (const auto& turn : view->turns) shown.push_back(transcript::render_turn(turn));
     return shown;
   }
 };
@@ -78,7 +77,7 @@ struct Page {
   /// Applies all of it; or, when the connection breaks, its first `limit` turns.
   void take(const std::shared_ptr<const TailState>& state, std::size_t limit = SIZE_MAX) {
     const std::uint64_t seen = mark && !mark->final ? mark->number : 0;
-    auto fresh = storage::unseen(state->turns, shown.get(), seen);
+    auto fresh = store::unseen(state->turns, shown.get(), seen);
     const bool whole = fresh.size() <= limit;
     fresh.resize(std::min(fresh.size(), limit));
     for (const auto& turn : fresh) {
@@ -95,44 +94,44 @@ struct Page {
   void reconnect() { shown = nullptr; }
 };
 
-session::CopyTurn posted(int ordinal, const std::string& text) {
-  session::CopyTurn turn;
+transcript::CopyTurn posted(int ordinal, const std::string& text) {
+  transcript::CopyTurn turn;
   turn.ordinal = ordinal;
-  turn.role = session::Role::assistant;
+  turn.role = transcript::Role::assistant;
   turn.text = Text::from_wtf8(text);
   return turn;
 }
 
-session::Event random_event(std::mt19937& random) {
+transcript::Event random_event(std::mt19937& random) {
   const auto below = [&](unsigned end) { return random() % end; };
   const auto id = [&] { return "i" + std::to_string(below(7)); };
-  const auto role = below(2) ? session::Role::user : session::Role::assistant;
+  const auto role = below(2) ? transcript::Role::user : transcript::Role::assistant;
   switch (below(9)) {
     case 0:
     case 1: {
-      session::ItemPlaced place;
+      transcript::ItemPlaced place;
       place.item.id = id();
       place.item.role = role;
-      place.place = static_cast<session::Position>(below(3));
+      place.place = static_cast<transcript::Position>(below(3));
       place.previous = id();
       place.committed = below(3) == 0;
       return {"", place};
     }
     case 2:
-      return {"", session::ItemDeleted{id()}};
+      return {"", transcript::ItemDeleted{id()}};
     case 3: {
-      session::TextDone done;
+      transcript::TextDone done;
       done.item_id = id();
       done.transcription = below(2) == 0;
       done.text = Text::from_wtf8("all of it " + std::to_string(below(5)));
       return {"", done};
     }
     case 4:
-      return {"", session::TranscriptionFailed{id(), 0, "noise"}};
+      return {"", transcript::TranscriptionFailed{id(), 0, "noise"}};
     case 5:
-      return {"", session::ItemTruncated{id(), 0, 100, 200}};
+      return {"", transcript::ItemTruncated{id(), 0, 100, 200}};
     default: {
-      session::TextDelta more;
+      transcript::TextDelta more;
       more.item_id = id();
       more.transcription = below(3) == 0;
       more.text = Text::from_wtf8("word" + std::to_string(below(5)) + " ");
@@ -146,21 +145,21 @@ session::Event random_event(std::mt19937& random) {
 TEST_CASE("marks are parsed as they are written, and other text is refused", "[tail]") {
   for (const TailMark mark :
        {TailMark{1, false, 0}, TailMark{3, false, 1207}, TailMark{2, true, 9}})
-    CHECK(storage::tail_mark_from_string(storage::to_string(mark)) == mark);
+    CHECK(store::tail_mark_from_string(store::to_string(mark)) == mark);
   for (const char* other :
        {"", "1", "1.", ".1", "0.1", "1.final", "1.final.", "1.2.3", "1.x", "-1.2",
         "1.18446744073709551616", "1.18446744073709551615", "1 .2", "1.2 "})
-    CHECK_FALSE(storage::tail_mark_from_string(other));
+    CHECK_FALSE(store::tail_mark_from_string(other));
 }
 
 TEST_CASE("a subscriber gets the words as they come, and only the changes", "[P1][tail]") {
   Talk talk;
   LiveTail tail;
-  storage::create_session(talk.database, {.id = "s1", .user = "ann", .now = 1});
+  rows::create_session(talk.database, {.id = "s1", .user = "ann", .now = 1});
   const auto before = talk.look(tail);
   CHECK(before->head.status == SessionStatus::created);
   talk.open();
-  talk.say(placed("i1", session::Role::assistant));
+  talk.say(placed("i1", transcript::Role::assistant));
   talk.say(delta("i1", "One "));
   const auto first = talk.look(tail);
   CHECK(first->head.status == SessionStatus::live);
@@ -168,26 +167,26 @@ TEST_CASE("a subscriber gets the words as they come, and only the changes", "[P1
   CHECK(first->turns[0]->value.text.utf8() == "One ");
   CHECK(talk.look(tail) == first);
 
-  talk.say(placed("i2", session::Role::assistant));
+  talk.say(placed("i2", transcript::Role::assistant));
   talk.say(delta("i2", "Two"));
   const auto second = talk.look(tail);
   CHECK(second->turns[0] == first->turns[0]);  // the same object, so it is not sent again
-  REQUIRE(storage::unseen(second->turns, first.get(), 0).size() == 1);
-  CHECK(storage::unseen(second->turns, first.get(), 0)[0]->value.text.utf8() == "Two");
+  REQUIRE(store::unseen(second->turns, first.get(), 0).size() == 1);
+  CHECK(store::unseen(second->turns, first.get(), 0)[0]->value.text.utf8() == "Two");
 
   talk.end();
   const auto end = talk.look(tail);
   CHECK(end->head.status == SessionStatus::final);
-  CHECK(end->head.close_reason == session::CloseReason::client_lost);
+  CHECK(end->head.close_reason == transcript::CloseReason::client_lost);
   CHECK(end->head.receipt == talk.store.transcript("s1")->receipt);
   CHECK(end->mark == TailMark{1, true, 0});
-  CHECK(end->turns[1]->value.status == session::TurnStatus::interrupted);
+  CHECK(end->turns[1]->value.status == transcript::TurnStatus::interrupted);
 }
 
 TEST_CASE("a resumed subscription gets the changes since its mark, and nothing else", "[tail]") {
   Talk talk;
   talk.open();
-  for (const char* id : {"i1", "i2", "i3"}) talk.say(placed(id, session::Role::assistant));
+  for (const char* id : {"i1", "i2", "i3"}) talk.say(placed(id, transcript::Role::assistant));
   talk.say(delta("i1", "One"));
   LiveTail first;
   const auto mark = talk.look(first)->mark;
@@ -195,7 +194,7 @@ TEST_CASE("a resumed subscription gets the changes since its mark, and nothing e
   for (int fresh = 0; fresh < 2; ++fresh) {
     LiveTail other;
     const auto state = talk.look(fresh ? other : first, mark.number);
-    const auto turns = storage::unseen(state->turns, nullptr, mark.number);
+    const auto turns = store::unseen(state->turns, nullptr, mark.number);
     REQUIRE(turns.size() == 1);
     CHECK(turns[0]->value.item_id == "i3");
   }
@@ -205,46 +204,45 @@ TEST_CASE("after the end a resumed subscription gets the changes that copies mad
           "[P3][tail]") {
   Talk talk;
   talk.open();
-  talk.say(placed("i1", session::Role::assistant));
+  talk.say(placed("i1", transcript::Role::assistant));
   talk.say(delta("i1", "One two three"));
   talk.end();
   const auto ask = [&](const char* seen) {
-    return storage::start_tail(talk.database, "s1", std::nullopt,
-                               storage::tail_mark_from_string(seen));
+    return rows::start_tail(talk.database, "s1", std::nullopt, store::tail_mark_from_string(seen));
   };
   auto start = ask("");
   REQUIRE(start->ended);
-  CHECK(storage::unseen(start->ended->turns, nullptr, 0).size() == 1);
-  const std::string seen = storage::to_string(start->ended->mark);
+  CHECK(store::unseen(start->ended->turns, nullptr, 0).size() == 1);
+  const std::string seen = store::to_string(start->ended->mark);
   CHECK(ask(seen.c_str())->nothing_new);
-  CHECK(storage::unseen(ask("1.2")->ended->turns, nullptr, 0).size() == 1);
+  CHECK(store::unseen(ask("1.2")->ended->turns, nullptr, 0).size() == 1);
 
   talk.post("agent", {posted(1, "One two three"), posted(2, "And four")});
   start = ask(seen.c_str());
   CHECK_FALSE(start->nothing_new);
-  CHECK(storage::unseen(start->ended->turns, nullptr, 0).size() ==
+  CHECK(store::unseen(start->ended->turns, nullptr, 0).size() ==
         2);  // the first turn has one more writer
-  const std::string then = storage::to_string(start->ended->mark);
+  const std::string then = store::to_string(start->ended->mark);
   talk.post("client", {posted(2, "And four, and five")});
   start = ask(then.c_str());
-  const auto turns = storage::unseen(start->ended->turns, nullptr, 0);
+  const auto turns = store::unseen(start->ended->turns, nullptr, 0);
   REQUIRE(turns.size() == 1);
   CHECK(turns[0]->value.text.utf8() == "And four, and five");
 
-  CHECK_FALSE(storage::start_tail(talk.database, "s1", 2, std::nullopt));
-  CHECK_FALSE(storage::start_tail(talk.database, "s2", std::nullopt, std::nullopt));
+  CHECK_FALSE(rows::start_tail(talk.database, "s1", 2, std::nullopt));
+  CHECK_FALSE(rows::start_tail(talk.database, "s2", std::nullopt, std::nullopt));
 }
 
 TEST_CASE("a subscriber that missed the end of an attempt gets it before the next attempt",
           "[tail]") {
   Talk talk;
   talk.open();
-  talk.say(placed("i1", session::Role::assistant));
+  talk.say(placed("i1", transcript::Role::assistant));
   talk.end();
-  talk.heard = session::Transcript();
+  talk.heard = transcript::Transcript();
   talk.open();
   const auto ask = [&](std::optional<int> attempt, const TailMark& seen) {
-    return storage::start_tail(talk.database, "s1", attempt, seen);
+    return rows::start_tail(talk.database, "s1", attempt, seen);
   };
   auto start = ask(std::nullopt, {1, false, 3});
   CHECK(start->key.attempt == 2);
@@ -262,13 +260,13 @@ TEST_CASE(
     "[P3][P11][tail]") {
   Talk talk;
   talk.open();
-  LiveTail quick(storage::MergeLane::quick);
+  LiveTail quick(store::MergeLane::quick);
   LiveTail slow;
   const auto said = [](int from, int count) {
-    std::vector<session::CopyTurn> turns;
+    std::vector<transcript::CopyTurn> turns;
     for (int i = from; i < from + count; ++i) {
-      session::CopyTurn turn;
-      turn.role = i % 2 ? session::Role::user : session::Role::assistant;
+      transcript::CopyTurn turn;
+      turn.role = i % 2 ? transcript::Role::user : transcript::Role::assistant;
       turn.text = Text::from_wtf8("this is turn " + std::to_string(i));
       turn.ordinal = i;
       turns.push_back(turn);
@@ -292,7 +290,7 @@ TEST_CASE(
   CHECK(page.turns == talk.turns());
   CHECK(page.received < 1'400);  // entries that it had are not sent again
   // A tail that begins with this attempt leaves it out at once.
-  LiveTail fresh(storage::MergeLane::quick);
+  LiveTail fresh(store::MergeLane::quick);
   CHECK(fresh.look(talk.database, {{key, 0}}).empty());
   CHECK(fresh.take_slow() == std::vector{key});
   talk.end();
@@ -305,7 +303,7 @@ TEST_CASE("an erased session is gone for its subscribers too", "[P10][tail]") {
   talk.open();
   LiveTail tail;
   CHECK_FALSE(talk.look(tail)->gone);
-  storage::erase_session(talk.database, "s1");
+  rows::erase_session(talk.database, "s1");
   CHECK(talk.look(tail)->gone);
 }
 
@@ -345,7 +343,7 @@ TEST_CASE(
       if (chance(50)) {
         page.take(talk.look(shared));
       } else {
-        const auto start = storage::start_tail(talk.database, "s1", std::nullopt, page.mark);
+        const auto start = rows::start_tail(talk.database, "s1", std::nullopt, page.mark);
         REQUIRE(start->ended);
         page.reconnect();
         page.mark.reset();

@@ -15,21 +15,25 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::journal;
+using namespace verbatim::maintenance;
+using namespace verbatim::rows;
+using namespace verbatim::sqlite;
+using namespace verbatim::store;
 using test::TempDir;
 
 namespace {
 
-session::CopyTurn said(int number, const std::string& words) {
-  session::CopyTurn turn;
-  turn.role = number % 2 ? session::Role::user : session::Role::assistant;
+transcript::CopyTurn said(int number, const std::string& words) {
+  transcript::CopyTurn turn;
+  turn.role = number % 2 ? transcript::Role::user : transcript::Role::assistant;
   turn.text = Text::from_wtf8(words);
   turn.ordinal = number;
   return turn;
 }
 
-std::vector<session::CopyTurn> turns(int from, int to) {
-  std::vector<session::CopyTurn> all;
+std::vector<transcript::CopyTurn> turns(int from, int to) {
+  std::vector<transcript::CopyTurn> all;
   for (int i = from; i <= to; ++i) all.push_back(said(i, "this is turn " + std::to_string(i)));
   return all;
 }
@@ -44,11 +48,11 @@ class Store {
             .attempt;
   }
   void end() {
-    finalise_attempt(database, attempt, {session::CloseReason::client_lost, 2, {}});
+    finalise_attempt(database, attempt, {transcript::CloseReason::client_lost, 2, {}});
     // Its end has been announced: later changes are announced too.
     begin_try(database, newest_message(database), "hook");
   }
-  KeptCopy post(const std::string& writer, std::vector<session::CopyTurn> posted,
+  KeptCopy post(const std::string& writer, std::vector<transcript::CopyTurn> posted,
                 CopyLimits limits = {}) {
     return keep_copy(
         database,
@@ -70,7 +74,7 @@ class Store {
 
   TempDir dir;
   Database database;
-  session::AttemptId attempt = 0;
+  transcript::AttemptId attempt = 0;
 };
 
 }  // namespace
@@ -103,7 +107,7 @@ TEST_CASE("a session with posts only reports as many turns as its transcript, in
   const auto opened =
       insert_attempt(it.database, {.session_id = "s2", .user = "ann", .model = "m", .now = 7}, 1);
   CHECK(TranscriptStore(it.dir / "v.db").session("s2")->attempts.at(0).turns == 6);
-  finalise_attempt(it.database, opened.attempt, {session::CloseReason::client_lost, 9, {}});
+  finalise_attempt(it.database, opened.attempt, {transcript::CloseReason::client_lost, 9, {}});
   it.merge();
   check(6);
 }
@@ -184,7 +188,7 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
 
 TEST_CASE("the sum of an attempt's copies is bounded before anything is merged", "[P11][merges]") {
   Store it;
-  const auto refusal = [&](std::vector<session::CopyTurn> posted, CopyLimits limits) {
+  const auto refusal = [&](std::vector<transcript::CopyTurn> posted, CopyLimits limits) {
     try {
       it.post("client", std::move(posted), limits);
     } catch (const StorageError& error) {
@@ -194,7 +198,7 @@ TEST_CASE("the sum of an attempt's copies is bounded before anything is merged",
     return std::string();
   };
   it.post("agent", turns(1, 4));
-  const auto bytes = session::encode_turns(turns(1, 4)).size();
+  const auto bytes = transcript::encode_turns(turns(1, 4)).size();
   CHECK_THAT(refusal(turns(5, 6), {.turns_max = 5}), Catch::Contains("posts.attempt_turns_max"));
   CHECK_THAT(refusal(turns(5, 6), {.copies_max = 1}), Catch::Contains("posts.copies_max"));
   CHECK_THAT(refusal(turns(5, 6), {.bytes_max = bytes + 1}),
@@ -218,8 +222,8 @@ TEST_CASE("a migrated database knows the totals of its copies", "[P11][merges]")
   const auto now = counted();
   CHECK(now == std::vector<std::int64_t>{
                    2, 7,
-                   static_cast<std::int64_t>(session::encode_turns(turns(1, 4)).size() +
-                                             session::encode_turns(turns(1, 3)).size())});
+                   static_cast<std::int64_t>(transcript::encode_turns(turns(1, 4)).size() +
+                                             transcript::encode_turns(turns(1, 3)).size())});
   it.database.run("DROP INDEX attempt_to_merge");
   for (const char* column : {"copies", "copy_turns", "copy_bytes", "to_merge"})
     it.database.run(std::string("ALTER TABLE attempt DROP COLUMN ") + column);
@@ -260,15 +264,15 @@ TEST_CASE("a merge is cached for the next read, until its input changes", "[P3][
   MergeCache cache(1024 * 1024);
   AttemptRow attempt;
   attempt.id = it.attempt;
-  attempt.status = session::SessionStatus::live;
+  attempt.status = transcript::SessionStatus::live;
   const auto live = cache.merged(it.database, attempt);
   CHECK(live->transcript.turns.size() == 4);
   CHECK(cache.merged(it.database, attempt) != live);  // the relay may have heard more since
-  attempt.status = session::SessionStatus::created;
+  attempt.status = transcript::SessionStatus::created;
   const auto ahead = cache.merged(it.database, attempt);
   CHECK(cache.merged(it.database, attempt) == ahead);  // the relay has heard nothing yet
   it.end();
-  attempt.status = session::SessionStatus::final;
+  attempt.status = transcript::SessionStatus::final;
   const auto first = cache.merged(it.database, attempt);
   CHECK(first != ahead);
   CHECK(cache.merged(it.database, attempt) == first);

@@ -15,41 +15,41 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using session::ToolCall;
-using session::ToolKind;
-using session::ToolStatus;
-using storage::Database;
-using storage::SqliteJournal;
-using storage::TranscriptStore;
+using journal::SqliteJournal;
+using rows::TranscriptStore;
+using sqlite::Database;
+using transcript::ToolCall;
+using transcript::ToolKind;
+using transcript::ToolStatus;
 
 namespace {
 
 Text text(std::string bytes) { return Text::from_wtf8(std::move(bytes)); }
 
-const storage::AttemptSpec spec{
+const store::AttemptSpec spec{
     .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1000};
 
-session::Item call_item(const std::string& arguments) {
+transcript::Item call_item(const std::string& arguments) {
   return {"f1",
-          session::ItemKind::function_call,
-          session::Role::unknown,
-          session::ItemStatus::completed,
+          transcript::ItemKind::function_call,
+          transcript::Role::unknown,
+          transcript::ItemStatus::completed,
           {},
           R"({"type":"function_call","call_id":"call_1","name":"weather","arguments":")" +
               arguments + "\"}"};
 }
 
-session::Item output_item(const std::string& output) {
+transcript::Item output_item(const std::string& output) {
   return {"o1",
-          session::ItemKind::function_call_output,
-          session::Role::unknown,
-          session::ItemStatus::none,
+          transcript::ItemKind::function_call_output,
+          transcript::Role::unknown,
+          transcript::ItemStatus::none,
           {},
           R"({"type":"function_call_output","call_id":"call_1","output":")" + output + "\"}"};
 }
 
-session::Event placed_item(session::Item item) {
-  session::ItemPlaced place;
+transcript::Event placed_item(transcript::Item item) {
+  transcript::ItemPlaced place;
   place.item = std::move(item);
   return {"", place};
 }
@@ -66,7 +66,7 @@ ToolCall every_field() {
   call.arguments = text(std::string("{\0}", 3));
   call.output = text("half \xED\xA0\xBD");
   call.error = text(R"({"code":1})");
-  call.approval = session::ToolApproval{"q1", false, text("no")};
+  call.approval = transcript::ToolApproval{"q1", false, text("no")};
   call.deleted = true;
   call.response_id = "r1";
   call.started_at = 5;
@@ -75,9 +75,9 @@ ToolCall every_field() {
 }
 
 /// Journals a turn, a tool call and its output. Returns the attempt.
-session::AttemptId converse(SqliteJournal& journal, JournalWatch& watch, bool answered = true) {
+transcript::AttemptId converse(SqliteJournal& journal, JournalWatch& watch, bool answered = true) {
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  journal.append(attempt, 1001, placed("u1", session::Role::user));
+  journal.append(attempt, 1001, placed("u1", transcript::Role::user));
   auto last = journal.append(attempt, 1002, placed_item(call_item("{}")));
   if (answered) last = journal.append(attempt, 1003, placed_item(output_item("Four.")));
   REQUIRE(watch.wait_durable(last));
@@ -91,7 +91,7 @@ TEST_CASE("an attempt's end keeps its tool calls with every field", "[store][too
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  session::Ending ending{session::CloseReason::client_closed, 2000, {}};
+  transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
   ToolCall plain;
   plain.arguments = text(std::string(200'000, 'a'));
   plain.output = text(std::string(800'000, 'o'));
@@ -126,7 +126,7 @@ TEST_CASE("a crash loses no tool call, and leaves one without an output unanswer
     SqliteJournal journal({.file = dir / "v.db"}, watch);
     converse(journal, watch, answered);
   }
-  const auto report = storage::recover(dir / "v.db", 9000);
+  const auto report = maintenance::recover(dir / "v.db", 9000);
   CHECK(report.attempts.size() == 1);
   TranscriptStore store(dir / "v.db");
   const auto view = store.transcript("s1");
@@ -143,25 +143,24 @@ TEST_CASE("tool calls that were written to the fallback directory come back with
           "[P6][tools]") {
   const TempDir dir;
   const auto segment = dir / "segment.db";
-  storage::LiveAttempts live;
+  journal::LiveAttempts live;
   {
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
     const auto attempt = converse(journal, watch);
     Database database(dir / "v.db");
-    live = storage::live_attempts(database);
+    live = journal::live_attempts(database);
     REQUIRE(live.contains(attempt));
   }
   Database database(dir / "v.db");
   {
-    const auto there = storage::begin_segment(segment, storage::Durability::process, live);
-    storage::Transaction transaction(*there);
-    storage::insert_tool_calls(*there, live.begin()->first, {every_field()});
+    const auto there = journal::begin_segment(segment, sqlite::Durability::process, live);
+    sqlite::Transaction transaction(*there);
+    rows::insert_tool_calls(*there, live.begin()->first, {every_field()});
     transaction.commit();
   }
-  storage::merge_segment(database, segment);
-  CHECK(storage::tool_calls_of(database, live.begin()->first) ==
-        std::vector<ToolCall>{every_field()});
+  journal::merge_segment(database, segment);
+  CHECK(rows::tool_calls_of(database, live.begin()->first) == std::vector<ToolCall>{every_field()});
 }
 
 TEST_CASE("erasing a session erases its tool calls from every file", "[erase][tools]") {
@@ -170,13 +169,13 @@ TEST_CASE("erasing a session erases its tool calls from every file", "[erase][to
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
     const auto attempt = converse(journal, watch);
-    session::Ending ending{session::CloseReason::client_closed, 2000, {}};
+    transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
     ToolCall call = every_field();
     call.output = text("the secret output");
     ending.transcript.tool_calls = {call};
     REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
     REQUIRE_FALSE(
-        execute(journal, [](Database& database) { storage::erase_session(database, "s1"); }));
+        execute(journal, [](Database& database) { rows::erase_session(database, "s1"); }));
   }
   for (const auto& entry : std::filesystem::directory_iterator(dir / "")) {
     std::ifstream in(entry.path(), std::ios::binary);
@@ -184,7 +183,7 @@ TEST_CASE("erasing a session erases its tool calls from every file", "[erase][to
     CHECK(bytes.find("the secret output") == std::string::npos);
   }
   Database database(dir / "v.db");
-  CHECK(storage::tool_calls_of(database, 1).empty());
+  CHECK(rows::tool_calls_of(database, 1).empty());
 }
 
 TEST_CASE("unknown heard text stays unknown in the store", "[P5][store]") {
@@ -193,9 +192,9 @@ TEST_CASE("unknown heard text stays unknown in the store", "[P5][store]") {
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  session::Ending ending{session::CloseReason::client_closed, 2000, {}};
-  ending.transcript.turns = {turn(1, "i1", "One two.", session::TurnStatus::truncated)};
-  ending.transcript.turns[0].heard = session::Heard{700, heard};
+  transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
+  ending.transcript.turns = {turn(1, "i1", "One two.", transcript::TurnStatus::truncated)};
+  ending.transcript.turns[0].heard = transcript::Heard{700, heard};
   ending.transcript.turns[0].audio_ms = 1400;
   REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
   const auto shown = TranscriptStore(dir / "v.db").transcript("s1")->turns.at(0);
@@ -216,7 +215,7 @@ TEST_CASE(
   // The clock is set back by an hour between and within the attempts.
   const TimeMs made = 10'000'000;
   REQUIRE_FALSE(execute(journal, [&](Database& database) {
-    storage::create_session(database, {.id = "s1", .user = "ann", .now = made});
+    rows::create_session(database, {.id = "s1", .user = "ann", .now = made});
   }));
   TimeMs clock = made - 3'600'000;
   TimeMs previous_end = made;
@@ -228,7 +227,7 @@ TEST_CASE(
     journal.append(opened.attempt, clock + 5, delta("a1", "Hello"));
     clock += jump;
     REQUIRE(watch.wait_durable(
-        journal.close(opened.attempt, {session::CloseReason::client_lost, clock, {}})));
+        journal.close(opened.attempt, {transcript::CloseReason::client_lost, clock, {}})));
     const auto summary = store.session("s1");
     const auto& attempt = summary->attempts.back();
     CHECK(attempt.started_at >= summary->created_at);
@@ -247,12 +246,12 @@ TEST_CASE("recovery ends no attempt before its beginning, though the clock was s
     auto late = spec;
     late.now = 5'000'000;
     const auto attempt = open_attempt(journal, late).attempt.attempt;
-    journal.append(attempt, 5'000'900, placed("a1", session::Role::assistant));
+    journal.append(attempt, 5'000'900, placed("a1", transcript::Role::assistant));
     journal.append(attempt, 5'001'000, delta("a1", "Hello"));
     journal.append(attempt, 1'000, delta("a1", " there"));
     REQUIRE(watch.wait_durable(journal.append(attempt, 2'000, placed_item(call_item("{}")))));
   }
-  storage::recover(dir / "v.db", 3'000);
+  maintenance::recover(dir / "v.db", 3'000);
   TranscriptStore store(dir / "v.db");
   const auto view = store.transcript("s1");
   CHECK(view->started_at == 5'000'000);
@@ -268,8 +267,8 @@ TEST_CASE("a subscriber gets tool calls as they come, and none twice", "[watch][
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto attempt = converse(journal, watch, /*answered=*/false);
-  Database database(dir / "v.db", {.access = storage::Access::read_only});
-  storage::LiveTail tail;
+  Database database(dir / "v.db", {.access = sqlite::Access::read_only});
+  rows::LiveTail tail;
   const auto look = [&] { return tail.look(database, {{{"s1", 1}, 0}}).front().second; };
   const auto first = look();
   REQUIRE(first->calls.size() == 1);
@@ -279,11 +278,11 @@ TEST_CASE("a subscriber gets tool calls as they come, and none twice", "[watch][
   REQUIRE(watch.wait_durable(journal.append(attempt, 1004, delta("a1", "Four"))));
   const auto spoken = look();
   CHECK(spoken->calls[0] == first->calls[0]);  // the same object: nothing to send
-  CHECK(storage::unseen(spoken->calls, first.get(), 0).empty());
+  CHECK(store::unseen(spoken->calls, first.get(), 0).empty());
 
   REQUIRE(watch.wait_durable(journal.append(attempt, 1005, placed_item(output_item("Four.")))));
   const auto answered = look();
-  const auto fresh = storage::unseen(answered->calls, spoken.get(), 0);
+  const auto fresh = store::unseen(answered->calls, spoken.get(), 0);
   REQUIRE(fresh.size() == 1);
   CHECK(fresh[0]->value.output == text("Four."));
 }

@@ -16,17 +16,17 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using session::SessionStatus;
-using storage::Database;
-using storage::SessionFilter;
-using storage::SqliteJournal;
-using storage::TranscriptStore;
+using journal::SqliteJournal;
+using rows::TranscriptStore;
+using sqlite::Database;
+using store::SessionFilter;
+using transcript::SessionStatus;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> ids(const storage::SessionPage& page) {
+std::vector<std::string> ids(const store::SessionPage& page) {
   std::vector<std::string> found;
   for (const auto& session : page.sessions) found.push_back(session.id);
   return found;
@@ -42,14 +42,14 @@ bool anywhere(const fs::path& folder, const std::string& text) {
   return false;
 }
 
-const storage::AttemptSpec spec{
+const store::AttemptSpec spec{
     .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1};
 
 bool make_session(Database& database, const std::string& id, const std::string& user,
                   const std::string& metadata, TimeMs now) {
-  const auto made = storage::create_session(
+  const auto made = rows::create_session(
       database, {.id = id, .user = user, .metadata_json = metadata, .now = now});
-  return made.outcome == storage::MadeSession::Outcome::made;
+  return made.outcome == store::MadeSession::Outcome::made;
 }
 
 }  // namespace
@@ -59,14 +59,14 @@ TEST_CASE("a store without a file throws not_found", "[store]") {
   try {
     TranscriptStore store(dir / "none.db");
     FAIL("opened nothing");
-  } catch (const storage::StorageError& error) {
-    CHECK(error.failure() == storage::Failure::not_found);
+  } catch (const store::StorageError& error) {
+    CHECK(error.failure() == store::Failure::not_found);
   }
 }
 
 TEST_CASE("sessions are listed newest first, page by page, each once", "[store]") {
   const TempDir dir;
-  Database database(dir / "v.db", {.access = storage::Access::create});
+  Database database(dir / "v.db", {.access = sqlite::Access::create});
   for (int i = 0; i < 7; ++i)
     REQUIRE(make_session(database, "s" + std::to_string(i), "ann", "{}", 100 + i));
   CHECK_FALSE(make_session(database, "s3", "ann", "{}", 999));
@@ -85,7 +85,7 @@ TEST_CASE("sessions are listed newest first, page by page, each once", "[store]"
   CHECK(ids(page) == std::vector<std::string>{"s0"});
   CHECK(page.next_cursor.empty());
   filter.cursor = "1 OR 1=1";
-  CHECK_THROWS_AS(store.list(filter), storage::StorageError);
+  CHECK_THROWS_AS(store.list(filter), store::StorageError);
 }
 
 TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
@@ -97,7 +97,7 @@ TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
     make_session(database, "b", "bob", R"({"group":"red","a\".b":"odd"})", 200);
     make_session(database, "c", "ann", R"({"group":"blue"})", 300);
   }));
-  storage::AttemptSpec live = spec;
+  store::AttemptSpec live = spec;
   live.session_id = "b";
   live.user = "bob";
   const auto attempt = open_attempt(journal, live).attempt.attempt;
@@ -142,7 +142,7 @@ TEST_CASE("a live attempt shows its durable journal rows and no more", "[P1][sto
   CHECK_FALSE(store.transcript("s1"));
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
   CHECK(store.transcript("s1")->turns.empty());
-  journal.append(attempt, 10, placed("i1", session::Role::assistant));
+  journal.append(attempt, 10, placed("i1", transcript::Role::assistant));
   REQUIRE(watch.wait_durable(journal.append(attempt, 11, delta("i1", "half a wo"))));
   const auto view = store.transcript("s1");
   REQUIRE(view);
@@ -150,7 +150,7 @@ TEST_CASE("a live attempt shows its durable journal rows and no more", "[P1][sto
   CHECK(view->writers == std::vector<std::string>{"relay"});
   REQUIRE(view->turns.size() == 1);
   CHECK(view->turns[0].text.utf8() == "half a wo");
-  CHECK(view->turns[0].status == session::TurnStatus::in_progress);
+  CHECK(view->turns[0].status == transcript::TurnStatus::in_progress);
   CHECK_FALSE(view->ended_at);
   CHECK_FALSE(store.transcript("s1", 2));
 
@@ -167,11 +167,11 @@ TEST_CASE("reading beside a running writer sees whole transactions and only grow
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024}, watch);
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   constexpr int numbers = 5000;
   std::thread writer([&] {
     for (int i = 0; i < numbers; ++i) journal.append(attempt, 2 + i, delta("i1", "x"));
-    session::Ending ending;
+    transcript::Ending ending;
     ending.transcript.turns = {turn(1, "i1", std::string(numbers, 'x'))};
     journal.close(attempt, ending);
   });
@@ -198,17 +198,17 @@ TEST_CASE("an erased session is in no file any more", "[P10][store]") {
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto other = open_attempt(journal, {.session_id = "s0", .user = "bob", .now = 1});
   const auto attempt = open_attempt(journal, spec).attempt.attempt;
-  journal.append(attempt, 1, placed("i1", session::Role::assistant));
+  journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   for (int i = 0; i < 100; ++i) journal.append(attempt, 2, delta("i1", secret));
-  session::Ending ending;
+  transcript::Ending ending;
   ending.transcript.turns = {turn(1, "i1", secret)};
   REQUIRE(watch.wait_durable(journal.close(attempt, ending)));
   REQUIRE(anywhere(dir.path(), secret));
 
   REQUIRE_FALSE(execute(journal, [](Database& database) {
-    CHECK(storage::erase_session(database, "s1"));
-    CHECK_FALSE(storage::erase_session(database, "s1"));
-    CHECK_FALSE(storage::erase_session(database, "never"));
+    CHECK(rows::erase_session(database, "s1"));
+    CHECK_FALSE(rows::erase_session(database, "s1"));
+    CHECK_FALSE(rows::erase_session(database, "never"));
   }));
   TranscriptStore store(dir / "v.db");
   CHECK_FALSE(store.session("s1"));
@@ -224,10 +224,10 @@ TEST_CASE("an erased session is in no file any more", "[P10][store]") {
 TEST_CASE("erasing on a separate connection empties the WAL at once", "[P10][store]") {
   const TempDir dir;
   const std::string secret = "the-planted-words";
-  Database database(dir / "v.db", {.access = storage::Access::create});
-  storage::create_session(database, {.id = secret, .user = "ann", .now = 1});
+  Database database(dir / "v.db", {.access = sqlite::Access::create});
+  rows::create_session(database, {.id = secret, .user = "ann", .now = 1});
   REQUIRE(anywhere(dir.path(), secret));
-  CHECK(storage::erase_session(database, secret));
+  CHECK(rows::erase_session(database, secret));
   CHECK_FALSE(anywhere(dir.path(), secret));
 }
 
@@ -238,19 +238,19 @@ TEST_CASE("an attempt's usage is shown while it runs, and counted for its user a
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   TranscriptStore store(dir / "v.db");
   const auto opened = open_attempt(journal, spec).attempt;
-  session::ResponseEnded response;
+  transcript::ResponseEnded response;
   response.response_id = "r1";
   response.usage = R"({"total_tokens":7})";
   journal.append(opened.attempt, 2, {"e1", response});
-  journal.append(opened.attempt, 2, {{}, session::AudioMetered{1500, 250}});
+  journal.append(opened.attempt, 2, {{}, transcript::AudioMetered{1500, 250}});
   watch.wait_durable(journal.append(
-      opened.attempt, 2, {{}, session::TranscriptionUsage{"u1", 0, R"({"total_tokens":3})"}}));
+      opened.attempt, 2, {{}, transcript::TranscriptionUsage{"u1", 0, R"({"total_tokens":3})"}}));
   const std::string all = R"([{"total_tokens":7},{"total_tokens":3},)"
                           R"({"verbatim_responses":{"by_status":{"other":1},"last_reason":null}},)"
                           R"({"verbatim_audio":{"input_ms":1500,"output_ms":250}}])";
   CHECK(store.session("s1")->attempts.at(0).usage_json == all);
   CHECK(store.used_by("ann", 0, 10).total_tokens == 0);
-  session::Ending ending{session::CloseReason::client_closed, 5, {}};
+  transcript::Ending ending{transcript::CloseReason::client_closed, 5, {}};
   ending.transcript.usage_json = all;
   watch.wait_durable(journal.close(opened.attempt, ending));
   CHECK(store.session("s1")->attempts.at(0).usage_json == all);
@@ -267,7 +267,7 @@ TEST_CASE("only sessions that are over, and long enough, are past their retentio
   const auto end = [&](const std::string& id, TimeMs started, TimeMs ended) {
     const auto opened =
         open_attempt(journal, {.session_id = id, .user = "ann", .now = started}).attempt;
-    session::Ending ending;
+    transcript::Ending ending;
     ending.ended_at = ended;
     REQUIRE(watch.wait_durable(journal.close(opened.attempt, ending)));
   };
@@ -290,13 +290,13 @@ TEST_CASE("only sessions that are over, and long enough, are past their retentio
 
 TEST_CASE("a session with posts only is past its retention a time after its last post", "[store]") {
   const TempDir dir;
-  Database database(dir / "v.db", {.access = storage::Access::create});
+  Database database(dir / "v.db", {.access = sqlite::Access::create});
   REQUIRE(make_session(database, "s1", "ann", "{}", 1));
   const auto post = [&](const char* text, TimeMs now) {
-    session::CopyTurn turn;
-    turn.role = session::Role::user;
+    transcript::CopyTurn turn;
+    turn.role = transcript::Role::user;
     turn.text = Text::from_wtf8(text);
-    storage::keep_copy(database, {.session_id = "s1", .copy = {"agent", {turn}}, .now = now});
+    rows::keep_copy(database, {.session_id = "s1", .copy = {"agent", {turn}}, .now = now});
   };
   post("one", 10);
   post("two", 50);

@@ -14,20 +14,20 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::Database;
-using storage::DeliveryState;
-using storage::MessageKind;
+using sqlite::Database;
+using store::DeliveryState;
+using store::MessageKind;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const storage::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
+const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
 const std::vector<std::string> crm{"crm"};
 
-session::Ending ending() {
-  session::Ending made;
-  made.reason = session::CloseReason::client_closed;
+transcript::Ending ending() {
+  transcript::Ending made;
+  made.reason = transcript::CloseReason::client_closed;
   made.ended_at = 9;
   made.transcript.turns = {turn(1, "i1", "Good morning")};
   return made;
@@ -37,14 +37,14 @@ session::Ending ending() {
 struct Announcing {
   TempDir dir;
   fs::path file = dir / "v.db";
-  Database database{file, {.access = storage::Access::create}};
-  explicit Announcing(unsigned kinds = ~0u) { storage::want_messages(database, kinds); }
+  Database database{file, {.access = sqlite::Access::create}};
+  explicit Announcing(unsigned kinds = ~0u) { rows::want_messages(database, kinds); }
 
-  session::AttemptId begin() { return storage::insert_attempt(database, spec, 1).attempt; }
+  transcript::AttemptId begin() { return rows::insert_attempt(database, spec, 1).attempt; }
   std::vector<std::string> announced() const { return announced_in(file); }
 
   static std::vector<std::string> announced_in(const fs::path& file) {
-    Database database(file, {.access = storage::Access::read_only});
+    Database database(file, {.access = sqlite::Access::read_only});
     std::vector<std::string> kinds;
     Query rows = database.query("SELECT kind FROM message ORDER BY id");
     while (rows.step()) kinds.emplace_back(to_string(static_cast<MessageKind>(rows.integer(0))));
@@ -53,13 +53,13 @@ struct Announcing {
   void tried(MessageKind kind, const std::string& target) {
     Query row = database.query("SELECT id FROM message WHERE kind = ?");
     REQUIRE(row.bind(static_cast<int>(kind)).step());
-    storage::begin_try(database, row.integer(0), target);
+    rows::begin_try(database, row.integer(0), target);
   }
   std::int64_t deliveries() {
     Query count = database.query("SELECT count(*) FROM delivery");
     return count.step() ? count.integer(0) : -1;
   }
-  using Query = storage::Query;
+  using Query = sqlite::Query;
 };
 
 using Kinds = std::vector<std::string>;
@@ -72,47 +72,47 @@ TEST_CASE("a message exists exactly if the change that it reports is committed",
   const auto attempt = it.begin();
   CHECK(it.announced() == Kinds{"session.started"});
   {
-    storage::Transaction undone(it.database);
-    storage::finalise_attempt(it.database, attempt, ending());
+    sqlite::Transaction undone(it.database);
+    rows::finalise_attempt(it.database, attempt, ending());
   }
   CHECK(it.announced() == Kinds{"session.started"});
   {
-    storage::Transaction kept(it.database);
-    storage::finalise_attempt(it.database, attempt, ending());
+    sqlite::Transaction kept(it.database);
+    rows::finalise_attempt(it.database, attempt, ending());
     CHECK(it.announced() == Kinds{"session.started"});  // others see it after the commit
     kept.commit();
   }
   CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
-  storage::finalise_attempt(it.database, attempt, ending());
+  rows::finalise_attempt(it.database, attempt, ending());
   CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
 }
 
 TEST_CASE("messages that no webhook wants are not written", "[P11][outbox]") {
   Announcing it(0);
-  storage::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending());
   CHECK(it.announced().empty());
-  storage::want_messages(it.database, 1u << static_cast<unsigned>(MessageKind::session_started));
-  storage::AttemptSpec other = spec;
+  rows::want_messages(it.database, 1u << static_cast<unsigned>(MessageKind::session_started));
+  store::AttemptSpec other = spec;
   other.session_id = "s2";
-  storage::finalise_attempt(it.database, storage::insert_attempt(it.database, other, 2).attempt,
-                            ending());
+  rows::finalise_attempt(it.database, rows::insert_attempt(it.database, other, 2).attempt,
+                         ending());
   CHECK(it.announced() == Kinds{"session.started"});
 }
 
 TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
   Announcing it;
   const auto attempt = it.begin();
-  storage::upsert_turn(it.database, attempt,
-                       turn(1, "i1", "Good", session::TurnStatus::in_progress));
+  rows::upsert_turn(it.database, attempt,
+                    turn(1, "i1", "Good", transcript::TurnStatus::in_progress));
   CHECK(it.announced() == Kinds{"session.started"});
-  storage::upsert_turn(it.database, attempt, turn(1, "i1", "Good morning"));
+  rows::upsert_turn(it.database, attempt, turn(1, "i1", "Good morning"));
   CHECK(it.announced() == Kinds{"session.started", "turn.completed"});
   // Also if that message was delivered and deleted since.
-  const auto message = storage::next_message(it.database, "crm", 1);
+  const auto message = rows::next_message(it.database, "crm", 1);
   REQUIRE(message);
   CHECK(message->item_id == "i1");
-  storage::record_delivery(it.database, message->id, "crm", DeliveryState::delivered, 0, "", crm);
-  storage::finalise_attempt(it.database, attempt, ending());
+  rows::record_delivery(it.database, message->id, "crm", DeliveryState::delivered, 0, "", crm);
+  rows::finalise_attempt(it.database, attempt, ending());
   CHECK(it.announced() == Kinds{"session.started", "session.ended"});
 }
 
@@ -120,17 +120,18 @@ TEST_CASE("recovery announces once an end that a crash left unannounced", "[P2][
   const TempDir dir;
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
-    REQUIRE_FALSE(execute(journal, [](Database& file) { storage::want_messages(file, ~0u); }));
+    journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    REQUIRE_FALSE(execute(journal, [](Database& file) { rows::want_messages(file, ~0u); }));
     const auto attempt = open_attempt(journal, spec).attempt.attempt;
-    REQUIRE(watch.wait_durable(journal.append(attempt, 2, placed("i1", session::Role::assistant))));
+    REQUIRE(
+        watch.wait_durable(journal.append(attempt, 2, placed("i1", transcript::Role::assistant))));
     fs::copy_file(dir / "live.db", dir / "v.db");
     fs::copy_file((dir / "live.db").string() + "-wal", (dir / "v.db").string() + "-wal");
   }
   CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started"});
-  CHECK(storage::recover(dir / "v.db", 5).attempts.size() == 1);
+  CHECK(maintenance::recover(dir / "v.db", 5).attempts.size() == 1);
   CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
-  CHECK(storage::recover(dir / "v.db", 6).attempts.empty());
+  CHECK(maintenance::recover(dir / "v.db", 6).attempts.empty());
   CHECK(Announcing::announced_in(dir / "v.db") == Kinds{"session.started", "session.ended"});
 }
 
@@ -139,16 +140,16 @@ TEST_CASE("the turns and ends of a merged segment are announced once", "[P2][P6]
   const auto attempt = it.begin();
   const fs::path segment = it.dir / "segment.db";
   {
-    const auto away = storage::begin_segment(segment, storage::Durability::power,
-                                             storage::live_attempts(it.database));
-    storage::upsert_turn(*away, attempt, turn(1, "i1", "Good morning"));
-    storage::finalise_attempt(*away, attempt, ending());
+    const auto away = journal::begin_segment(segment, sqlite::Durability::power,
+                                             journal::live_attempts(it.database));
+    rows::upsert_turn(*away, attempt, turn(1, "i1", "Good morning"));
+    rows::finalise_attempt(*away, attempt, ending());
   }
   fs::copy_file(segment, it.dir / "again.db");
-  storage::merge_segment(it.database, segment);
+  journal::merge_segment(it.database, segment);
   const Kinds all{"session.started", "turn.completed", "session.ended"};
   CHECK(it.announced() == all);
-  storage::merge_segment(it.database, it.dir / "again.db");
+  journal::merge_segment(it.database, it.dir / "again.db");
   CHECK(it.announced() == all);
 }
 
@@ -156,16 +157,16 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
           "[P3][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
-  storage::finalise_attempt(it.database, attempt, ending());
+  rows::finalise_attempt(it.database, attempt, ending());
   const auto change = [&] {
-    storage::announce(it.database, MessageKind::transcript_updated, attempt, 10);
+    rows::announce(it.database, MessageKind::transcript_updated, attempt, 10);
     return it.announced().back();
   };
   CHECK(change() == "session.ended");
   // A target that does not want the end has not received it.
-  const auto started = storage::next_message(it.database, "other", 0);
-  storage::record_delivery(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
-                           {"crm", "other"});
+  const auto started = rows::next_message(it.database, "other", 0);
+  rows::record_delivery(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
+                        {"crm", "other"});
   CHECK(change() == "session.ended");
   it.tried(MessageKind::session_ended, "crm");
   CHECK(change() == "transcript.updated");
@@ -173,16 +174,16 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
 
 TEST_CASE("a target gets messages in order, each until it has it or is given up for", "[outbox]") {
   Announcing it(0b11);
-  storage::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending());
   const auto next = [&](std::int64_t after = 0) {
-    return storage::next_message(it.database, "crm", after);
+    return rows::next_message(it.database, "crm", after);
   };
   const auto first = next();
   REQUIRE(first);
   CHECK(first->kind == MessageKind::session_started);
   CHECK(first->public_id.starts_with("msg_"));
-  storage::begin_try(it.database, first->id, "crm");
-  storage::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 50, "no", crm);
+  rows::begin_try(it.database, first->id, "crm");
+  rows::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 50, "no", crm);
   // Also for a process that restarts without any knowledge.
   for (const std::int64_t after : {std::int64_t{0}, first->id}) {
     const auto again = next(after);
@@ -192,18 +193,18 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
     CHECK(again->due_at == 50);
     CHECK(again->last_error == "no");
   }
-  storage::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "no", crm);
+  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "no", crm);
   const auto second = next(first->id);
   REQUIRE(second);
   CHECK(second->kind == MessageKind::session_ended);
-  storage::record_delivery(it.database, second->id, "crm", DeliveryState::delivered, 0, "", crm);
+  rows::record_delivery(it.database, second->id, "crm", DeliveryState::delivered, 0, "", crm);
   CHECK_FALSE(next(second->id));
-  CHECK_FALSE(next(storage::newest_message(it.database)));
+  CHECK_FALSE(next(rows::newest_message(it.database)));
 
-  CHECK(storage::undelivered(it.database, true).size() == 1);
-  CHECK(storage::redrive(it.database, second->public_id) == 0);
-  CHECK(storage::redrive(it.database, first->public_id) == 1);
-  const auto driven = next(storage::newest_message(it.database));
+  CHECK(rows::undelivered(it.database, true).size() == 1);
+  CHECK(rows::redrive(it.database, second->public_id) == 0);
+  CHECK(rows::redrive(it.database, first->public_id) == 1);
+  const auto driven = next(rows::newest_message(it.database));
   REQUIRE(driven);
   CHECK(driven->public_id == first->public_id);
   CHECK(driven->tries == 0);
@@ -212,50 +213,50 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
 TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   Announcing it(0b01);
   it.begin();
-  const auto message = storage::next_message(it.database, "a", 0);
+  const auto message = rows::next_message(it.database, "a", 0);
   REQUIRE(message);
   const auto deliver = [&](const char* target, const std::vector<std::string>& targets) {
-    storage::record_delivery(it.database, message->id, target, DeliveryState::delivered, 0, "",
-                             targets);
+    rows::record_delivery(it.database, message->id, target, DeliveryState::delivered, 0, "",
+                          targets);
     return it.announced().size();
   };
   CHECK(deliver("gone", {"gone", "a"}) == 1);
   CHECK(deliver("a", {"a", "new"}) == 1);
-  CHECK(storage::next_message(it.database, "new", 0));
+  CHECK(rows::next_message(it.database, "new", 0));
   CHECK(deliver("new", {"a", "new"}) == 0);
   // Its number is not reused: a target that looks only beyond it would miss the next one.
-  storage::AttemptSpec other = spec;
+  store::AttemptSpec other = spec;
   other.session_id = "s2";
-  storage::insert_attempt(it.database, other, 2);
-  CHECK(storage::next_message(it.database, "a", message->id));
+  rows::insert_attempt(it.database, other, 2);
+  CHECK(rows::next_message(it.database, "a", message->id));
 }
 
 TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox]") {
   Announcing it(0b11);
-  storage::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending());
   const auto count = [&](unsigned wanted) {
-    const auto found = storage::backlog(it.database, "crm", 0, wanted);
+    const auto found = rows::backlog(it.database, "crm", 0, wanted);
     return std::vector<std::int64_t>{found.waiting, found.dead, found.oldest.value_or(-1)};
   };
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
   CHECK(count(0b10) == std::vector<std::int64_t>{1, 0, 9});
-  const auto first = storage::next_message(it.database, "crm", 0);
-  storage::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 0, "", crm);
+  const auto first = rows::next_message(it.database, "crm", 0);
+  rows::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 0, "", crm);
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
-  storage::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "", crm);
+  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "", crm);
   CHECK(count(0b11) == std::vector<std::int64_t>{1, 1, 9});
 }
 
 TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   Announcing it;
-  storage::finalise_attempt(it.database, it.begin(), ending());
-  const auto first = storage::next_message(it.database, "crm", 0);
+  rows::finalise_attempt(it.database, it.begin(), ending());
+  const auto first = rows::next_message(it.database, "crm", 0);
   it.tried(MessageKind::session_ended, "crm");
-  REQUIRE(storage::erase_session(it.database, "s1"));
+  REQUIRE(rows::erase_session(it.database, "s1"));
   CHECK(it.announced().empty());
   CHECK(it.deliveries() == 0);
   // A late answer or try brings nothing back.
-  storage::begin_try(it.database, first->id, "crm");
-  storage::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "late", crm);
+  rows::begin_try(it.database, first->id, "crm");
+  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "late", crm);
   CHECK(it.deliveries() == 0);
 }

@@ -13,7 +13,8 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::sqlite;
+using namespace verbatim::store;
 using test::TempDir;
 
 namespace {

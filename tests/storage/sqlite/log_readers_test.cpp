@@ -17,9 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool names(const std::vector<storage::LogReader>& readers, pid_t process) {
+bool names(const std::vector<sqlite::LogReader>& readers, pid_t process) {
   return std::any_of(readers.begin(), readers.end(),
-                     [&](const storage::LogReader& one) { return one.process == process; });
+                     [&](const sqlite::LogReader& one) { return one.process == process; });
 }
 
 }  // namespace
@@ -29,8 +29,8 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
-  storage::Database writer(file);
-  CHECK(storage::readers_of_log(file).empty());
+  sqlite::Database writer(file);
+  CHECK(sqlite::readers_of_log(file).empty());
   SECTION("another process") {
     // The public sqlite3 tool, as an operator uses it; it prints a line when it has begun.
     const fs::path begun = dir / "begun";
@@ -47,14 +47,14 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
       std::ofstream input(dir / "input");
       input << "BEGIN; SELECT count(*) FROM session;\n" << std::flush;
       REQUIRE(becomes([&] { return fs::exists(begun) && fs::file_size(begun) > 0; }));
-      const auto readers = storage::readers_of_log(file);
+      const auto readers = sqlite::readers_of_log(file);
       CHECK(names(readers, other));
       REQUIRE(readers.size() == 1);
       CHECK(in_words(readers.at(0)) == "process " + std::to_string(other) + " (sqlite3)");
     }
     int status = 0;
     REQUIRE(::waitpid(other, &status, 0) == other);
-    CHECK(storage::readers_of_log(file).empty());
+    CHECK(sqlite::readers_of_log(file).empty());
   }
   SECTION("another process that has given itself a name") {
     int begun[2];
@@ -64,8 +64,8 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
     const pid_t other = ::fork();
     if (other == 0) {
       ::prctl(PR_SET_NAME, "a\nb\x1b[2J \x7f");
-      storage::Database reader(file, {.access = storage::Access::read_only});
-      const storage::Savepoint snapshot(reader);
+      sqlite::Database reader(file, {.access = sqlite::Access::read_only});
+      const sqlite::Savepoint snapshot(reader);
       reader.query("SELECT count(*) FROM session").step();
       char byte = 'b';
       const bool notified = ::write(begun[1], &byte, 1) == 1;
@@ -73,7 +73,7 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
     }
     char byte = 0;
     REQUIRE(::read(begun[0], &byte, 1) == 1);
-    const auto readers = storage::readers_of_log(file);
+    const auto readers = sqlite::readers_of_log(file);
     REQUIRE(names(readers, other));
     const std::string words = in_words(readers.at(0));
     CHECK(words == "process " + std::to_string(other) + " (a b [2J)");
@@ -84,11 +84,11 @@ TEST_CASE("a process that holds a read transaction is named, and no longer once 
   }
   SECTION("this one") {
     {
-      storage::Database reader(file, {.access = storage::Access::read_only});
-      const storage::Savepoint snapshot(reader);
+      sqlite::Database reader(file, {.access = sqlite::Access::read_only});
+      const sqlite::Savepoint snapshot(reader);
       REQUIRE(reader.query("SELECT count(*) FROM session").step());
-      CHECK(names(storage::readers_of_log(file), ::getpid()));
+      CHECK(names(sqlite::readers_of_log(file), ::getpid()));
     }
-    CHECK_FALSE(names(storage::readers_of_log(file), ::getpid()));
+    CHECK_FALSE(names(sqlite::readers_of_log(file), ::getpid()));
   }
 }

@@ -22,39 +22,39 @@ namespace fs = std::filesystem;
 
 /// Opens the store in every way that a start or a command does; each checks the files first.
 const std::vector<std::pair<const char*, std::function<void(const fs::path&)>>> openers = {
-    {"recover", [](const fs::path& file) { storage::recover(file, 1); }},
-    {"recover --dry-run", [](const fs::path& file) { storage::recover(file, 1, true); }},
+    {"recover", [](const fs::path& file) { maintenance::recover(file, 1); }},
+    {"recover --dry-run", [](const fs::path& file) { maintenance::recover(file, 1, true); }},
     {"serve",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
+       maintenance::require_whole_store(file, {});
        JournalWatch watch;
-       storage::SqliteJournal journal({.file = file}, watch);
+       journal::SqliteJournal journal({.file = file}, watch);
      }},
     {"check",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
-       storage::check_file(file, false);
+       maintenance::require_whole_store(file, {});
+       maintenance::check_file(file, false);
      }},
     {"check beside a server",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
-       storage::check_file(file, true);
+       maintenance::require_whole_store(file, {});
+       maintenance::check_file(file, true);
      }},
     {"backup",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
+       maintenance::require_whole_store(file, {});
        const TempDir elsewhere;
-       storage::back_up(file, elsewhere / "b.db");
+       maintenance::back_up(file, elsewhere / "b.db");
      }},
     {"sessions list",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
-       storage::TranscriptStore{file};
+       maintenance::require_whole_store(file, {});
+       rows::TranscriptStore{file};
      }},
     {"sessions delete",
      [](const fs::path& file) {
-       storage::require_whole_store(file, {});
-       storage::Database{file};
+       maintenance::require_whole_store(file, {});
+       sqlite::Database{file};
      }},
 };
 
@@ -66,7 +66,7 @@ void all_refuse(const TempDir& dir, const fs::path& file, const std::vector<std:
     std::string said;
     try {
       open(file);
-    } catch (const storage::StorageError& error) {
+    } catch (const store::StorageError& error) {
       said = error.what();
     }
     for (const std::string& word : words) CHECK_THAT(said, Catch::Contains(word));
@@ -95,13 +95,13 @@ TEST_CASE("a WAL whose database is missing or empty is refused by name and kept"
   }
   SECTION("missing, and the WAL has no bytes") {
     fs::remove(file);
-    put_bytes(storage::log_of(file), "");
+    put_bytes(sqlite::log_of(file), "");
     all_refuse(dir, file, words);
   }
   SECTION("missing, and the WAL is a link to nowhere") {
     fs::remove(file);
-    fs::remove(storage::log_of(file));
-    fs::create_symlink("elsewhere", storage::log_of(file));
+    fs::remove(sqlite::log_of(file));
+    fs::create_symlink("elsewhere", sqlite::log_of(file));
     all_refuse(dir, file, words);
   }
   SECTION("without a byte") {
@@ -110,7 +110,7 @@ TEST_CASE("a WAL whose database is missing or empty is refused by name and kept"
   }
   SECTION("without a byte, and the index is gone too") {
     put_bytes(file, "");
-    fs::remove(storage::index_of(file));
+    fs::remove(sqlite::index_of(file));
     all_refuse(dir, file, words);
   }
   SECTION("cut off in its header") {
@@ -131,7 +131,7 @@ TEST_CASE("a WAL whose database is missing or empty is refused by name and kept"
 TEST_CASE("a rollback journal whose database is missing or empty is refused", "[P7][store_files]") {
   const TempDir dir;
   const fs::path file = dir / "v.db";
-  put_bytes(storage::rollback_journal_of(file), rollback_journal(7));
+  put_bytes(sqlite::rollback_journal_of(file), rollback_journal(7));
   SECTION("missing") {}
   SECTION("empty") { put_bytes(file, ""); }
   all_refuse(dir, file, {"v.db", "v.db-journal", "Nothing was changed"});
@@ -143,10 +143,10 @@ TEST_CASE("a start that was cut off while it made the database begins again", "[
   put_bytes(file, "");
   SECTION("before its first page") {}
   SECTION("in its first transaction") {
-    put_bytes(storage::rollback_journal_of(file), rollback_journal(0));
+    put_bytes(sqlite::rollback_journal_of(file), rollback_journal(0));
   }
-  CHECK(storage::recover(file, 1).clean);
-  CHECK(storage::TranscriptStore(file).list({}).sessions.empty());
+  CHECK(maintenance::recover(file, 1).clean);
+  CHECK(rows::TranscriptStore(file).list({}).sessions.empty());
 }
 
 TEST_CASE("links are followed to the files that belong together", "[P7][store_files]") {
@@ -157,8 +157,8 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
   leave_killed_store(target);
   fs::create_symlink("disk/v.db", link);
   SECTION("all is well") {
-    CHECK(storage::recover(link, 9).attempts.at(0).events == 13);
-    CHECK(storage::TranscriptStore(link).transcript("s1"));
+    CHECK(maintenance::recover(link, 9).attempts.at(0).events == 13);
+    CHECK(rows::TranscriptStore(link).transcript("s1"));
   }
   SECTION("the link leads nowhere, and a WAL is there") {
     fs::remove(target);
@@ -173,7 +173,7 @@ TEST_CASE("links are followed to the files that belong together", "[P7][store_fi
     all_refuse(dir, link, {"disk/v.db", "disk/v.db-wal"});
   }
   SECTION("the WAL was left behind when the file was moved") {
-    fs::rename(storage::log_of(target), dir / "v.db-wal");
+    fs::rename(sqlite::log_of(target), dir / "v.db-wal");
     all_refuse(dir, link, {"v.db-wal", "is a link to", "move it to", "disk/v.db-wal"});
   }
 }
@@ -185,19 +185,19 @@ TEST_CASE("the journal keeps its locks while others open and close the store",
   const TempDir dir;
   const fs::path file = dir / "v.db";
   JournalWatch watch;
-  storage::SqliteJournal journal({.file = file}, watch);
+  journal::SqliteJournal journal({.file = file}, watch);
   const auto attempt =
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1})
           .attempt.attempt;
   SECTION("nothing") {}
-  SECTION("a reader") { CHECK(storage::TranscriptStore(file).transcript("s1")); }
-  SECTION("a writer") { storage::Database{file}; }
-  SECTION("a backup") { storage::back_up(file, dir / "backup.db"); }
-  SECTION("a check beside a server") { storage::check_file(file, true); }
+  SECTION("a reader") { CHECK(rows::TranscriptStore(file).transcript("s1")); }
+  SECTION("a writer") { sqlite::Database{file}; }
+  SECTION("a backup") { maintenance::back_up(file, dir / "backup.db"); }
+  SECTION("a check beside a server") { maintenance::check_file(file, true); }
   const std::string command =
       "sqlite3 '" + file.string() + "' 'SELECT count(*) FROM session' > /dev/null";
   REQUIRE(std::system(command.c_str()) == 0);
-  CHECK(fs::exists(storage::log_of(file)));
+  CHECK(fs::exists(sqlite::log_of(file)));
   journal.check(std::chrono::steady_clock::now());
   CHECK(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
 }
@@ -206,7 +206,7 @@ TEST_CASE("a segment's WAL whose segment is missing or empty is refused", "[P7][
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";
-  const fs::path segment = storage::segment_in(dir / "fallback");
+  const fs::path segment = journal::segment_in(dir / "fallback");
   leave_killed_store(file);
   leave_killed_store(segment);
   SECTION("missing") { fs::remove(segment); }
@@ -218,7 +218,7 @@ TEST_CASE("a segment's WAL whose segment is missing or empty is refused", "[P7][
   const FolderContent before = content_of(dir.path());
   for (const bool dry_run : {true, false}) {
     CHECK_THROWS_WITH(
-        storage::recover(file, 1, dry_run, dir / "fallback"),
+        maintenance::recover(file, 1, dry_run, dir / "fallback"),
         Catch::Contains("verbatim-segment.db-wal") && Catch::Contains("Nothing was changed"));
     CHECK(changes(before, content_of(dir.path())) == "");
   }
@@ -228,12 +228,12 @@ TEST_CASE("the parts that a crash leaves of a merged segment are removed", "[P7]
   const TempDir dir;
   fs::create_directory(dir / "fallback");
   const fs::path file = dir / "v.db";
-  const fs::path segment = storage::segment_in(dir / "fallback");
+  const fs::path segment = journal::segment_in(dir / "fallback");
   leave_killed_store(file);
   leave_killed_store(segment);
   fs::rename(segment, segment.string() + ".merged");
   SECTION("all of it") {}
   SECTION("without the WAL") { fs::remove(segment.string() + "-wal"); }
-  CHECK(storage::recover(file, 9, false, dir / "fallback").attempts.size() == 1);
+  CHECK(maintenance::recover(file, 9, false, dir / "fallback").attempts.size() == 1);
   CHECK(fs::is_empty(dir / "fallback"));
 }

@@ -13,7 +13,7 @@
 
 using namespace verbatim;
 using namespace verbatim::test;
-using storage::LogState;
+using store::LogState;
 
 namespace {
 
@@ -40,20 +40,20 @@ std::vector<bool> commits_in(const fs::path& log) {
   return commits;
 }
 
-std::optional<storage::LogFinding> finding(const fs::path& file, bool clean = false) {
-  return storage::judge_log(file, storage::read_log(file), clean);
+std::optional<store::LogFinding> finding(const fs::path& file, bool clean = false) {
+  return sqlite::judge_log(file, sqlite::read_log(file), clean);
 }
 
 /// A killed store whose last transaction is long: `large` bytes of one word.
 void leave_long_transaction(const fs::path& file, std::size_t large) {
   const TempDir dir;
   JournalWatch watch;
-  storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
   const auto attempt =
       open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
           .attempt.attempt;
   REQUIRE(
-      watch.wait_durable(journal.append(attempt, 1001, placed("i1", session::Role::assistant))));
+      watch.wait_durable(journal.append(attempt, 1001, placed("i1", transcript::Role::assistant))));
   for (int i = 0; i < 3; ++i)
     REQUIRE(watch.wait_durable(journal.append(attempt, 1002, delta("i1", "before "))));
   REQUIRE(watch.wait_durable(journal.append(attempt, 1003, delta("i1", std::string(large, 'x')))));
@@ -61,7 +61,7 @@ void leave_long_transaction(const fs::path& file, std::size_t large) {
 }
 
 std::string text_of(const fs::path& file) {
-  const auto view = storage::TranscriptStore(file).transcript("s1");
+  const auto view = rows::TranscriptStore(file).transcript("s1");
   REQUIRE(view);
   return view->turns.empty() ? "" : view->turns.at(0).text.utf8();
 }
@@ -72,19 +72,19 @@ TEST_CASE("a WAL that a kill leaves is whole, and nothing is reported", "[P7][wa
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
-  const storage::LogReport report = storage::read_log(file);
+  const sqlite::LogReport report = sqlite::read_log(file);
   CHECK(report.state == LogState::whole);
-  CHECK(report.frames == commits_in(storage::log_of(file)).size());
+  CHECK(report.frames == commits_in(sqlite::log_of(file)).size());
   CHECK(report.frames_by_index == report.frames);
   CHECK_FALSE(finding(file));
-  CHECK(storage::recover(file, 9).logs.empty());
+  CHECK(maintenance::recover(file, 9).logs.empty());
 }
 
 TEST_CASE("one flipped bit anywhere in a WAL is reported", "[P7][wal_file]") {
   const TempDir dir;
   const fs::path whole = dir / "whole.db";
   leave_killed_store(whole);
-  const auto commits = commits_in(storage::log_of(whole));
+  const auto commits = commits_in(sqlite::log_of(whole));
   REQUIRE(commits.size() >= 12);
   // Page number, size after commit, both salts, both checksums; then the page's begin, middle and
   // end.
@@ -104,13 +104,13 @@ TEST_CASE("one flipped bit anywhere in a WAL is reported", "[P7][wal_file]") {
       const TempDir one;
       const fs::path file = one / "v.db";
       copy_store(whole, file);
-      flip(storage::log_of(file), offset_of(frame) + place);
-      if (!with_index) fs::remove(storage::index_of(file));
+      flip(sqlite::log_of(file), offset_of(frame) + place);
+      if (!with_index) fs::remove(sqlite::index_of(file));
       const auto found = finding(file);
       REQUIRE(found);
       CHECK(found->lost);
       CHECK(found->state == LogState::damaged);
-      CHECK(found->log == storage::log_of(file));
+      CHECK(found->log == sqlite::log_of(file));
       CHECK_THAT(found->what, Catch::Contains("cut short after " + std::to_string(frame)));
     }
   }
@@ -125,7 +125,7 @@ TEST_CASE("each byte of a WAL's header matters", "[P7][wal_file]") {
     const TempDir one;
     const fs::path file = one / "v.db";
     copy_store(whole, file);
-    flip(storage::log_of(file), at);
+    flip(sqlite::log_of(file), at);
     const auto found = finding(file);
     REQUIRE(found);
     CHECK(found->state == LogState::unreadable);
@@ -138,10 +138,10 @@ TEST_CASE("a damaged header loses nothing once the whole WAL has been moved", "[
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   {
-    storage::Database database(file);
-    REQUIRE(database.checkpoint(storage::Database::Checkpoint::passive));
+    sqlite::Database database(file);
+    REQUIRE(database.checkpoint(sqlite::Database::Checkpoint::passive));
   }
-  flip(storage::log_of(file), 17);
+  flip(sqlite::log_of(file), 17);
   const auto found = finding(file);
   REQUIRE(found);
   CHECK(found->state == LogState::unreadable);
@@ -153,7 +153,7 @@ TEST_CASE("a WAL of noise or zeros is reported", "[P7][wal_file]") {
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   const std::string noise = GENERATE(std::string(40000, '\0'), std::string(40000, '\x37'));
-  put_bytes(storage::log_of(file), noise);
+  put_bytes(sqlite::log_of(file), noise);
   const auto found = finding(file);
   REQUIRE(found);
   CHECK(found->state == LogState::unreadable);
@@ -164,8 +164,8 @@ TEST_CASE("a transaction torn by a power cut is not taken for damage", "[P7][wal
   const TempDir dir;
   const fs::path whole = dir / "whole.db";
   leave_long_transaction(whole, 60'000);
-  const std::string log = bytes_of(storage::log_of(whole));
-  const auto commits = commits_in(storage::log_of(whole));
+  const std::string log = bytes_of(sqlite::log_of(whole));
+  const auto commits = commits_in(sqlite::log_of(whole));
   std::size_t begin = commits.size() - 1;
   while (!commits[begin - 1]) --begin;
   REQUIRE(commits.size() - begin > 10);
@@ -183,10 +183,10 @@ TEST_CASE("a transaction torn by a power cut is not taken for damage", "[P7][wal
     const TempDir one;
     const fs::path file = one / "v.db";
     fs::copy_file(whole, file);
-    put_bytes(storage::log_of(file), torn);
-    const storage::LogReport report = storage::read_log(file);
+    put_bytes(sqlite::log_of(file), torn);
+    const sqlite::LogReport report = sqlite::read_log(file);
     CHECK((report.state == LogState::whole || report.state == LogState::cut_short));
-    const auto found = storage::judge_log(file, report, false);
+    const auto found = sqlite::judge_log(file, report, false);
     if (found) CHECK_FALSE(found->lost);
     behind += report.frames_behind;
   }
@@ -198,31 +198,31 @@ TEST_CASE("frames of an older WAL behind the current one mean nothing", "[P7][wa
   const fs::path file = dir / "v.db";
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = dir / "live.db"}, watch);
+    journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
     const auto attempt =
         open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000})
             .attempt.attempt;
     for (int i = 0; i < 20; ++i)
       REQUIRE(watch.wait_durable(journal.append(attempt, 1002, delta("i1", "older "))));
-    storage::Database other(dir / "live.db");
-    const fs::path log = storage::log_of(dir / "live.db");
+    sqlite::Database other(dir / "live.db");
+    const fs::path log = sqlite::log_of(dir / "live.db");
     const auto before = commits_in(log).size();
     // When all is moved, the next commit begins at the start of the file.
     REQUIRE(becomes([&] {
-      other.checkpoint(storage::Database::Checkpoint::passive);
+      other.checkpoint(sqlite::Database::Checkpoint::passive);
       REQUIRE(watch.wait_durable(journal.append(attempt, 1003, delta("i1", "newer "))));
       return commits_in(log).size() < before;
     }));
     copy_store(dir / "live.db", file);
   }
-  const auto present = commits_in(storage::log_of(file)).size();
-  REQUIRE(frames_in(storage::log_of(file)) > present + 2);
-  CHECK(storage::read_log(file).state == LogState::whole);
+  const auto present = commits_in(sqlite::log_of(file)).size();
+  REQUIRE(frames_in(sqlite::log_of(file)) > present + 2);
+  CHECK(sqlite::read_log(file).state == LogState::whole);
   CHECK_FALSE(finding(file));
-  flip(storage::log_of(file), offset_of(present + 1) + 2000);
+  flip(sqlite::log_of(file), offset_of(present + 1) + 2000);
   CHECK_FALSE(finding(file));
   // Torn in the middle of the frame that was being written over an older one.
-  flip(storage::log_of(file), offset_of(present) + 9);
+  flip(sqlite::log_of(file), offset_of(present) + 9);
   CHECK_FALSE(finding(file));
 }
 
@@ -231,9 +231,9 @@ TEST_CASE("a WAL that is missing or empty after a crash is reported", "[P7][wal_
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   SECTION("missing") {
-    fs::remove(storage::log_of(file));
+    fs::remove(sqlite::log_of(file));
     SECTION("its index is there") {}
-    SECTION("its index is gone") { fs::remove(storage::index_of(file)); }
+    SECTION("its index is gone") { fs::remove(sqlite::index_of(file)); }
     const auto found = finding(file);
     REQUIRE(found);
     CHECK(found->state == LogState::missing);
@@ -241,15 +241,15 @@ TEST_CASE("a WAL that is missing or empty after a crash is reported", "[P7][wal_
     CHECK_FALSE(finding(file, true));
   }
   SECTION("without a byte, while its index counts frames") {
-    put_bytes(storage::log_of(file), "");
+    put_bytes(sqlite::log_of(file), "");
     const auto found = finding(file);
     REQUIRE(found);
     CHECK(found->state == LogState::empty);
     CHECK(found->lost);
   }
   SECTION("without a byte, and nothing else is known") {
-    put_bytes(storage::log_of(file), "");
-    fs::remove(storage::index_of(file));
+    put_bytes(sqlite::log_of(file), "");
+    fs::remove(sqlite::index_of(file));
     const auto found = finding(file);
     REQUIRE(found);
     CHECK(found->state == LogState::empty);
@@ -257,8 +257,8 @@ TEST_CASE("a WAL that is missing or empty after a crash is reported", "[P7][wal_
   }
   SECTION("emptied in order, just before the kill") {
     {
-      storage::Database database(file);
-      REQUIRE(database.checkpoint(storage::Database::Checkpoint::truncate));
+      sqlite::Database database(file);
+      REQUIRE(database.checkpoint(sqlite::Database::Checkpoint::truncate));
     }
     const auto found = finding(file);
     REQUIRE(found);
@@ -271,16 +271,16 @@ TEST_CASE("a WAL that is lost right after a start is reported", "[P7][wal_file]"
   const fs::path file = dir / "v.db";
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = file}, watch);
+    journal::SqliteJournal journal({.file = file}, watch);
   }
   const TempDir other;
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = file}, watch);
+    journal::SqliteJournal journal({.file = file}, watch);
     open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
     fs::copy_file(file, other / "v.db");
   }
-  const auto report = storage::recover(other / "v.db", 9);
+  const auto report = maintenance::recover(other / "v.db", 9);
   CHECK_FALSE(report.clean);
   REQUIRE(report.logs.size() == 1);
   CHECK(report.logs.at(0).state == LogState::missing);
@@ -291,12 +291,12 @@ TEST_CASE("nothing is reported after an orderly end or for a restored backup", "
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
-  storage::back_up(file, dir / "backup.db");
-  CHECK(storage::recover(dir / "backup.db", 9).logs.empty());
-  CHECK(storage::recover(file, 9).logs.empty());
-  CHECK_FALSE(fs::exists(storage::log_of(file)));
-  CHECK(storage::recover(file, 10).logs.empty());
-  CHECK(storage::check_file(file, false).logs.empty());
+  maintenance::back_up(file, dir / "backup.db");
+  CHECK(maintenance::recover(dir / "backup.db", 9).logs.empty());
+  CHECK(maintenance::recover(file, 9).logs.empty());
+  CHECK_FALSE(fs::exists(sqlite::log_of(file)));
+  CHECK(maintenance::recover(file, 10).logs.empty());
+  CHECK(maintenance::check_file(file, false).logs.empty());
 }
 
 TEST_CASE("a command that writes into a crashed store leaves it as one", "[P7][wal_file]") {
@@ -304,12 +304,12 @@ TEST_CASE("a command that writes into a crashed store leaves it as one", "[P7][w
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
   {
-    storage::Database database(file);
-    storage::Transaction transaction(database);
+    sqlite::Database database(file);
+    sqlite::Transaction transaction(database);
     database.run("UPDATE session SET metadata = '{\"a\":1}'");
     transaction.commit();
   }
-  CHECK(storage::recover(file, 9).logs.empty());
+  CHECK(maintenance::recover(file, 9).logs.empty());
 }
 
 TEST_CASE("a recovery and a check report a WAL that was cut short, and continue with the rest",
@@ -317,15 +317,15 @@ TEST_CASE("a recovery and a check report a WAL that was cut short, and continue 
   const TempDir dir;
   const fs::path file = dir / "v.db";
   leave_killed_store(file);
-  const auto commits = commits_in(storage::log_of(file));
-  flip(storage::log_of(file), offset_of(commits.size() - 4) + 100);
+  const auto commits = commits_in(sqlite::log_of(file));
+  flip(sqlite::log_of(file), offset_of(commits.size() - 4) + 100);
 
-  const storage::StoreCheck check = storage::check_file(file, false);
+  const maintenance::StoreCheck check = maintenance::check_file(file, false);
   REQUIRE(check.logs.size() == 1);
   CHECK(check.integrity == "ok");
   CHECK_FALSE(check.sound());
-  const auto foreseen = storage::recover(file, 9, true);
-  const auto report = storage::recover(file, 9);
+  const auto foreseen = maintenance::recover(file, 9, true);
+  const auto report = maintenance::recover(file, 9);
   for (const auto& one : {foreseen, report}) {
     CHECK_FALSE(one.clean);
     REQUIRE(one.logs.size() == 1);
@@ -334,7 +334,7 @@ TEST_CASE("a recovery and a check report a WAL that was cut short, and continue 
   const std::string kept = text_of(file);
   CHECK_THAT(kept, Catch::StartsWith("word0 "));
   CHECK_THAT(kept, !Catch::Contains("word11"));
-  CHECK(storage::recover(file, 10).clean);
+  CHECK(maintenance::recover(file, 10).clean);
 }
 
 TEST_CASE("a damaged WAL is reported although its database was closed in order", "[P7][wal_file]") {
@@ -342,21 +342,21 @@ TEST_CASE("a damaged WAL is reported although its database was closed in order",
   const fs::path file = dir / "v.db";
   {
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = file}, watch);
+    journal::SqliteJournal journal({.file = file}, watch);
   }
-  REQUIRE(storage::recover(file, 1).clean);
+  REQUIRE(maintenance::recover(file, 1).clean);
   const TempDir other;
   {
     // The WAL of another run, beside the database that was closed afterwards.
     JournalWatch watch;
-    storage::SqliteJournal journal({.file = file}, watch);
+    journal::SqliteJournal journal({.file = file}, watch);
     open_attempt(journal, {.session_id = "s1", .user = "ann", .model = "m", .now = 1000});
-    fs::copy_file(storage::log_of(file), other / "v.db-wal");
-    fs::copy_file(storage::index_of(file), other / "v.db-shm");
+    fs::copy_file(sqlite::log_of(file), other / "v.db-wal");
+    fs::copy_file(sqlite::index_of(file), other / "v.db-shm");
   }
   fs::copy_file(file, other / "v.db");
   flip(other / "v.db-wal", offset_of(0) + 50);
-  const auto report = storage::recover(other / "v.db", 9);
+  const auto report = maintenance::recover(other / "v.db", 9);
   CHECK_FALSE(report.clean);
   REQUIRE(report.logs.size() == 1);
   CHECK(report.logs.at(0).lost);

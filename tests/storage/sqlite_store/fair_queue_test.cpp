@@ -6,7 +6,7 @@
 #include <vector>
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::sqlite_store;
 
 namespace {
 

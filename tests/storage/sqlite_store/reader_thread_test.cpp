@@ -11,7 +11,10 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::rows;
+using namespace verbatim::sqlite;
+using namespace verbatim::sqlite_store;
+using namespace verbatim::store;
 using test::becomes;
 
 namespace {
@@ -39,7 +42,7 @@ constexpr const char* endless =
 TEST_CASE("a read that lasts too long is named and broken off; the next one is served",
           "[P11][reader_thread]") {
   const test::TempDir dir;
-  storage::Database made(dir / "v.db", {.access = storage::Access::create});
+  sqlite::Database made(dir / "v.db", {.access = sqlite::Access::create});
   ReaderThread reader(dir / "v.db");
   CHECK_FALSE(reader.under_way());
   std::optional<Outcome> outcome;
@@ -57,7 +60,7 @@ TEST_CASE("a read that lasts too long is named and broken off; the next one is s
   REQUIRE(outcome);
   REQUIRE_FALSE(*outcome);
   const StorageError& error = outcome->error();
-  CHECK(error.failure() == storage::Failure::busy);
+  CHECK(error.failure() == store::Failure::busy);
   CHECK_THAT(error.what(),
              Catch::Contains("GET /v1/sessions") && Catch::Contains("journal.read_max"));
   CHECK(read(reader, "SELECT 7", "another").value() == 7);
@@ -65,7 +68,7 @@ TEST_CASE("a read that lasts too long is named and broken off; the next one is s
 
 TEST_CASE("work for a later time runs then, and not after a stop", "[reader_thread]") {
   const test::TempDir dir;
-  storage::Database made(dir / "v.db", {.access = storage::Access::create});
+  sqlite::Database made(dir / "v.db", {.access = sqlite::Access::create});
   ReaderThread reader(dir / "v.db");
   std::promise<void> ran;
   reader.run_at(Clock::now(), [&] { ran.set_value(); });

@@ -11,7 +11,11 @@
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
-using namespace verbatim::storage;
+using namespace verbatim::maintenance;
+using namespace verbatim::rows;
+using namespace verbatim::sqlite;
+using namespace verbatim::sqlite_store;
+using namespace verbatim::store;
 
 namespace {
 
@@ -26,9 +30,9 @@ StoreResult<T> ask(const Call& call) {
   return future.get();
 }
 
-session::CopyTurn said(int number) {
-  session::CopyTurn turn;
-  turn.role = session::Role::user;
+transcript::CopyTurn said(int number) {
+  transcript::CopyTurn turn;
+  turn.role = transcript::Role::user;
   turn.text = Text::from_wtf8("turn " + std::to_string(number));
   turn.ordinal = number;
   return turn;
@@ -161,7 +165,7 @@ TEST_CASE("an outbox gives a target's messages in their order, until each has ha
   const auto opened = ask<OpenedAttempt>([&](auto done) {
     store->open_attempt({.session_id = "s1", .user = "ann", .model = "m", .now = 1}, done);
   });
-  store->journal().close(opened.value().attempt, {session::CloseReason::client_closed, 2, {}});
+  store->journal().close(opened.value().attempt, {transcript::CloseReason::client_closed, 2, {}});
   const auto outbox = store->open_outbox("hook");
   REQUIRE(outbox->ready());
   std::int64_t after = 0;

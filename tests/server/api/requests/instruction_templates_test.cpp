@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::requests;
 using nlohmann::json;
 
 namespace {

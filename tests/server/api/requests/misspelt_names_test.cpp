@@ -9,7 +9,10 @@
 #include "session/policy/known_members.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
+using namespace verbatim::policy;
+using namespace verbatim::requests;
 namespace config = verbatim::config;
 using Catch::Contains;
 

@@ -9,9 +9,9 @@
 #include "session/transcript/render/render.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
-using session::Role;
-using session::TurnStatus;
+using namespace verbatim::requests;
+using transcript::Role;
+using transcript::TurnStatus;
 
 namespace {
 

@@ -9,7 +9,9 @@
 #include "tests/session/options.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
+using namespace verbatim::requests;
 namespace session = verbatim::session;
 
 namespace {
@@ -117,7 +119,7 @@ TEST_CASE("a client selects beta by a header or a subprotocol", "[P9][http]") {
     REQUIRE((call.protocol.empty() || call.protocol == "realtime"));
     return call.dialect;
   };
-  const auto* const beta = &verbatim::session::beta_dialect();
+  const auto* const beta = &verbatim::protocol::beta_dialect();
   CHECK(dialect("OpenAI-Beta", "realtime=v1") == beta);
   CHECK(dialect("openai-beta", "assistants=v2, realtime=v1") == beta);
   CHECK(dialect("Sec-WebSocket-Protocol", "realtime, openai-beta.realtime-v1") == beta);

@@ -9,36 +9,34 @@
 #include <vector>
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
 
 namespace {
 
 constexpr TimeMs noon = 12LL * 60 * 60 * 1000;
 
 /// Has usage only; keeps each question until it is answered.
-class UsageStore final : public storage::AdmissionStore {
+class UsageStore final : public store::AdmissionStore {
  public:
   void read_usage(std::string, TimeMs from, TimeMs to,
-                  storage::Done<session::Usage> done) override {
+                  store::Done<transcript::Usage> done) override {
     asked_for = {from, to};
     waiting.push_back(std::move(done));
   }
-  void answer(const storage::StoreResult<session::Usage>& usage) {
+  void answer(const store::StoreResult<transcript::Usage>& usage) {
     for (const auto& done : std::exchange(waiting, {})) done(usage);
   }
 
-  void judge_token(storage::TokenUse, storage::TokenClock,
-                   storage::Done<storage::TokenStanding>) override {
+  void judge_token(store::TokenUse, store::TokenClock, store::Done<store::TokenStanding>) override {
     not_asked();
   }
-  void note_token_use(std::string, std::string, storage::Done<>) override { not_asked(); }
-  void open_attempt(storage::AttemptSpec, storage::Done<storage::OpenedAttempt>) override {
-    not_asked();
-  }
-  std::unique_ptr<session::Spill> new_spill() override { not_asked(); }
+  void note_token_use(std::string, std::string, store::Done<>) override { not_asked(); }
+  void open_attempt(store::AttemptSpec, store::Done<store::OpenedAttempt>) override { not_asked(); }
+  std::unique_ptr<transcript::Spill> new_spill() override { not_asked(); }
 
   std::pair<TimeMs, TimeMs> asked_for;
-  std::vector<storage::Done<session::Usage>> waiting;
+  std::vector<store::Done<transcript::Usage>> waiting;
 
  private:
   [[noreturn]] static void not_asked() {
@@ -46,8 +44,8 @@ class UsageStore final : public storage::AdmissionStore {
   }
 };
 
-session::Usage tokens(std::int64_t count) {
-  session::Usage usage;
+transcript::Usage tokens(std::int64_t count) {
+  transcript::Usage usage;
   usage.total_tokens = count;
   return usage;
 }
@@ -72,7 +70,7 @@ struct Door {
     asio::co_spawn(context, once, asio::detached);
     run();
   }
-  void answer(const storage::StoreResult<session::Usage>& usage) {
+  void answer(const store::StoreResult<transcript::Usage>& usage) {
     store.answer(usage);
     run();
   }
@@ -111,7 +109,7 @@ TEST_CASE("a user whose usage cannot be read is not admitted, and is asked about
           "[P11][admission]") {
   Door door;
   door.admit("ann");
-  door.answer(tl::unexpected(storage::StorageError(storage::Failure::io_error, "no disk")));
+  door.answer(tl::unexpected(store::StorageError(store::Failure::io_error, "no disk")));
   REQUIRE(door.came.size() == 1);
   const auto* const refused = std::get_if<NotAdmitted>(&door.came[0]);
   REQUIRE(refused);

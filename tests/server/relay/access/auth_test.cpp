@@ -7,7 +7,8 @@
 #include "base/crypto.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "server/relay/access/auth.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
 
 namespace {
 

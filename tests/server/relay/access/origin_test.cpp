@@ -6,7 +6,8 @@
 #include "server/relay/access/upgrade_request.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
+using namespace verbatim::access;
+using namespace verbatim::net;
 
 namespace {
 

@@ -6,8 +6,8 @@
 #include "server/relay/access/sealed.hpp"
 
 using namespace verbatim;
-using namespace verbatim::server;
-using storage::ClientToken;
+using namespace verbatim::access;
+using store::ClientToken;
 
 namespace {
 
@@ -33,7 +33,7 @@ TEST_CASE("a token's content is stored encrypted, and the token's key decrypts i
   ClientToken made = token(config, kept_private);
   seal_content(made, key);
   for (const std::string& text : {made.session_config_json, made.private_json}) {
-    CHECK(text.starts_with(storage::sealed_prefix));
+    CHECK(text.starts_with(store::sealed_prefix));
     CHECK(text.find("planted") == std::string::npos);
     CHECK(text.find(run) == std::string::npos);
   }
@@ -55,7 +55,7 @@ TEST_CASE("content sealed twice looks different, and opens only in its own token
   CHECK_FALSE(unseal(key, "cs_1/private", ""));
   CHECK_FALSE(unseal(key, "cs_1/private", "sealed:"));
   CHECK_FALSE(unseal(key, "cs_1/private", R"({"case":"planted"})"));
-  for (std::size_t at = storage::sealed_prefix.size(); at < sealed.size(); ++at) {
+  for (std::size_t at = store::sealed_prefix.size(); at < sealed.size(); ++at) {
     std::string changed = sealed;
     changed[at] = changed[at] == 'A' ? 'B' : 'A';
     CHECK_FALSE(unseal(key, "cs_1/private", changed));

@@ -4,9 +4,9 @@
 #include <catch2/catch.hpp>
 
 using namespace verbatim;
-using namespace verbatim::server;
-using verbatim::storage::ClientToken;
-using verbatim::storage::TokenStanding;
+using namespace verbatim::access;
+using verbatim::store::ClientToken;
+using verbatim::store::TokenStanding;
 
 namespace {
 

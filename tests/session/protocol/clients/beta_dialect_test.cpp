@@ -13,8 +13,9 @@
 #include "tests/support/rounds.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 
@@ -264,8 +265,7 @@ TEST_CASE("a session with a beta client journals the same rows as with any other
   beta.journal.sync();
   CHECK(beta.drain_upstream() == ga.drain_upstream());
   std::vector<std::string> types;
-  for (const auto& message : beta.drain_client())
-    types.emplace_back(peek_type(message));
+  for (const auto& message : beta.drain_client()) types.emplace_back(peek_type(message));
   CHECK(types == std::vector<std::string>{"conversation.item.created",
                                           "response.audio_transcript.delta",
                                           "response.audio.delta"});

@@ -6,8 +6,9 @@
 #include "tests/session/transcript/stream.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
+using namespace verbatim::protocol;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 

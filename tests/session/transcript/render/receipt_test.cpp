@@ -10,8 +10,8 @@
 #include "tests/session/transcript/stream.hpp"
 
 using namespace verbatim;
-using namespace verbatim::session;
 using namespace verbatim::session::test;
+using namespace verbatim::transcript;
 
 namespace {
 
