@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { circle, linksOf, reach, roomName, roomOf, roomOfFolder, rooms } from './support/build.mjs';
 import { includesOf } from './support/includes.mjs';
 import { libraryOf } from './support/libraries.mjs';
-import { files, folderOf, productCpp, report } from './support/sources.mjs';
+import { files, folderOf, productCpp, report, textOf } from './support/sources.mjs';
 
 const target = (room) => `verbatim_${room.name}`;
 const known = new Set(files);
@@ -94,4 +94,17 @@ test('a file includes only libraries that its room links', () => {
     places.push(`${file}:${line}: <${path}> is of ${library.name}, which room ${room.name} does not link`);
   }
   assert.deepEqual(places, [], report('Includes of libraries', places, 'Use what the rooms below offer, or add the library to LINKS in CMakeLists.txt.'));
+});
+
+test('the namespace of a file is that of its room', () => {
+  const places = [];
+  for (const file of productCpp.filter((one) => !one.endsWith('.cpp.in'))) {
+    const folder = roomOf(file)?.folders[0];
+    const last = [...textOf(file).matchAll(/^namespace (verbatim[\w:]*) \{/gm)].at(-1)?.[1];
+    if (!folder || !last) continue; // a file with `main` alone has none
+    const own = folder === 'base' ? 'verbatim' : `verbatim::${folder.split('/').at(-1)}`;
+    if (`${last}::`.startsWith(`${own}::`)) continue;
+    places.push(`${file}: ${last}, not ${own}`);
+  }
+  assert.deepEqual(places, [], report('Files in a namespace of another room', places, 'Name the namespace after the folder of the room.'));
 });
