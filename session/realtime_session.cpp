@@ -153,7 +153,7 @@ Changes RealtimeSession::refuse_connection(const std::string& code, const std::s
   return take_changes();
 }
 
-Changes RealtimeSession::greet(protocol::Message message) {
+Changes RealtimeSession::queue_first(protocol::Message message) {
   client_.push(std::move(message));
   return take_changes();
 }
@@ -282,8 +282,6 @@ bool RealtimeSession::wants_upstream() const {
   return !ended() && !journal_.crowded() && !journal_.over_share(journal_.durable()) &&
          !(client_.attached() && client_.queue_full());
 }
-
-bool RealtimeSession::client_is_behind() const { return client_.is_behind(journal_.durable()); }
 
 bool RealtimeSession::waits_for_journal(transcript::Sequence durable) const {
   if (ended() ? !settled() : journal_.crowded() || journal_.over_share(durable)) return true;

@@ -140,7 +140,7 @@ class RealtimeSession {
   Changes take_up(transcript::Transcript transcript, protocol::SessionSettings settings,
                   Moment now);
   /// Queues the first message to the client, before any other input.
-  Changes greet(protocol::Message message);
+  Changes queue_first(protocol::Message message);
 
   /// Keeps `items_in_memory` items in memory and moves older ones to `spill`. Reading them may then
   /// throw SpillError, after which the session cannot go on.
@@ -172,9 +172,6 @@ class RealtimeSession {
   bool wants_upstream() const;
   /// A message, the reading or the final record waits for a journal sequence after `durable`.
   bool waits_for_journal(transcript::Sequence durable) const;
-  /// The client reads too slowly: its queue is full of messages that may leave. A queue that waits
-  /// for the disk does not count.
-  bool client_is_behind() const;
   /// Monotonic milliseconds of the next time_passed() or take_dial() that has work.
   std::int64_t next_deadline_ms() const;
 

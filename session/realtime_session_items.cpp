@@ -5,7 +5,6 @@
 
 #include "session/protocol/message_kind.hpp"
 #include "session/realtime_session.hpp"
-#include "session/relay_events.hpp"
 
 namespace verbatim::session {
 

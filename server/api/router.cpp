@@ -4,7 +4,6 @@
 #include <string_view>
 #include <utility>
 
-#include "base/crypto.hpp"
 #include "config/settings.hpp"
 #include "server/api/answer_limits.hpp"
 #include "server/api/authorize.hpp"

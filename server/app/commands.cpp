@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/clock.hpp"
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
 #include "base/printable.hpp"
@@ -23,7 +24,6 @@
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 #include "server/relay/access/token_terms.hpp"
-#include "server/relay/session_driver.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "session/protocol/recording.hpp"
 #include "session/protocol/replay.hpp"

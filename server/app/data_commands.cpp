@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/clock.hpp"
 #include "base/printable.hpp"
 #include "server/app/data_dir.hpp"
-#include "server/relay/session_driver.hpp"
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
 

@@ -6,8 +6,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "server/net/ws_handshake.hpp"
-#include "server/relay/session_driver.hpp"
 #include "simulator/audio_append.hpp"
 
 namespace verbatim::app {

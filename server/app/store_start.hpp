@@ -3,7 +3,7 @@
 // without a journal, serves reads, and recovers once there is room.
 //
 // On the starting thread; a later recovery on the journal's thread, before
-// StorageWatch::on_healed().
+// StorageWatch::on_recovered().
 #pragma once
 
 #include <atomic>

@@ -22,13 +22,13 @@ namespace {
 using transcript::CloseReason;
 
 /// A session's id in the registry, released by the destructor.
-class SessionPlace {
+class SessionIdPermit {
  public:
-  SessionPlace(Registry& registry, const std::string& session_id)
+  SessionIdPermit(Registry& registry, const std::string& session_id)
       : registry_(registry), session_id_(session_id) {}
-  ~SessionPlace() { registry_.release(session_id_); }
-  SessionPlace(const SessionPlace&) = delete;
-  SessionPlace& operator=(const SessionPlace&) = delete;
+  ~SessionIdPermit() { registry_.release(session_id_); }
+  SessionIdPermit(const SessionIdPermit&) = delete;
+  SessionIdPermit& operator=(const SessionIdPermit&) = delete;
 
  private:
   Registry& registry_;
@@ -93,7 +93,7 @@ std::string journal_owner(const access::RealtimeCall& call) {
 }  // namespace
 
 net::Awaitable<std::variant<RealtimeEndpoint::Admitted, net::HttpResponse>>
-RealtimeEndpoint::take_place(const access::RealtimeCall& call, Worker& worker) const {
+RealtimeEndpoint::admit_session(const access::RealtimeCall& call, Worker& worker) const {
   Registry& registry = parts_.registry;
   const std::string& session_id = call.session_id;
   const bool resumes = parts_.settings.session.resume_window.count() > 0;
@@ -220,7 +220,7 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
       call.transcription || parts_.upstream.dialect()
                                 .read_session(std::get<Token>(token).session_config_json)
                                 .transcribes;
-  auto admitted = co_await take_place(call, worker);
+  auto admitted = co_await admit_session(call, worker);
   if (auto* refusal = std::get_if<net::HttpResponse>(&admitted))
     co_return refuse(std::move(*refusal));
   const auto unnoted = [] {
@@ -238,7 +238,7 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
                     parts_.revocations, worker, parts_.settings.session.close_timeout);
     co_return std::nullopt;
   }
-  const SessionPlace place(parts_.registry, call.session_id);
+  const SessionIdPermit place(parts_.registry, call.session_id);
   if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
     co_return not_admitted(
         {retry_later(
@@ -257,11 +257,11 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
                                       "conversation."),
                     descriptors_retry_seconds));
   }
-  auto entered = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
-                                                         parts_.store, worker.executor());
-  if (auto* refusal = std::get_if<access::NotAdmitted>(&entered))
+  auto admission = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
+                                                           parts_.store, worker.executor());
+  if (auto* refusal = std::get_if<access::NotAdmitted>(&admission))
     co_return not_admitted(std::move(*refusal));
-  const auto& users_place = std::get<access::AdmissionControl::Permit>(entered);
+  const auto& user_permit = std::get<access::AdmissionControl::Permit>(admission);
   auto begun = co_await begin(call, std::get<Token>(token), worker);
   if (auto* refusal = std::get_if<net::HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
   const transcript::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
@@ -278,7 +278,7 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
     co_await converse(
         call,
         driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Token>(token)),
-                   users_place.account, std::move(client), worker),
+                   user_permit.account, std::move(client), worker),
         worker);
   } catch (...) {
     // An exception before or after the conversation. Only the first ending of an attempt counts.
@@ -401,8 +401,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
       std::make_unique<SessionDriver>(worker, std::move(session), parts_.journal, std::move(client),
                                       parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events && !begun.taken) {
-    driver->greet(session::session_event(call.session_id, opened.number,
-                                         settings.session.resume_window.count()));
+    driver->queue_first(session::session_event(call.session_id, opened.number,
+                                               settings.session.resume_window.count()));
   }
   return driver;
 }

@@ -62,7 +62,7 @@ class RealtimeEndpoint {
  private:
   /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
-  net::Awaitable<std::variant<Admitted, net::HttpResponse>> take_place(
+  net::Awaitable<std::variant<Admitted, net::HttpResponse>> admit_session(
       const access::RealtimeCall& call, Worker& worker) const;
   /// A conversation that is new, or that the previous process has suspended.
   struct Begun {

@@ -123,8 +123,8 @@ void SessionDriver::on_loop_exit(Link* link, const std::exception_ptr& bug) {
   loops_.leave();
 }
 
-void SessionDriver::greet(std::string message) {
-  act(session_.greet({std::move(message), 0, protocol::MessageKind::other}));
+void SessionDriver::queue_first(std::string message) {
+  act(session_.queue_first({std::move(message), 0, protocol::MessageKind::other}));
 }
 
 void SessionDriver::end(CloseReason reason, const std::string& why) {

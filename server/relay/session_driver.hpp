@@ -58,7 +58,7 @@ class SessionDriver final : public JournalWaiter {
   void suspend(const std::string& why);
   void journal_moved() override;
   /// Sets the first message to the client.
-  void greet(std::string message);
+  void queue_first(std::string message);
   /// Gives the session a returning client; the previous connection is closed with 4000. Returns
   /// false and leaves `client` alone if the conversation is over.
   bool attach(std::unique_ptr<net::Peer>& client, const session::ClientReturn& how,

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
-#include "server/relay/session_driver.hpp"
 
 namespace verbatim::relay {
 
@@ -42,7 +42,7 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
                                       const std::string& by) {
   Erased result;
   // The id is reserved, so that the session cannot be opened while it is erased.
-  const Admission admission = co_await take_place(executor, id, why);
+  const Admission admission = co_await reserve_session(executor, id, why);
   if (admission != Admission::admitted) {
     result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
     co_return result;
@@ -82,8 +82,8 @@ net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std
 
 /// A final session may still be closing its connections; a request waits for that. The search for
 /// old sessions does not wait, since it comes again.
-net::Awaitable<Admission> Erasure::take_place(net::Executor executor, const std::string& id,
-                                              Why why) {
+net::Awaitable<Admission> Erasure::reserve_session(net::Executor executor, const std::string& id,
+                                                   Why why) {
   const auto deadline = net::Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
   while (true) {
     const auto changed = registry_.watch(id, executor);

@@ -59,7 +59,7 @@ class Erasure {
   void add_metrics(MetricsPage& page) const;
 
  private:
-  net::Awaitable<Admission> take_place(net::Executor executor, const std::string& id, Why why);
+  net::Awaitable<Admission> reserve_session(net::Executor executor, const std::string& id, Why why);
   net::Awaitable<Erased> erase_in_place(net::Executor executor, const std::string& id);
   net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 

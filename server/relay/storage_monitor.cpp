@@ -204,7 +204,7 @@ void StorageWatch::on_trouble(JournalState state, const store::StorageError& why
                                  {"now", what}});
 }
 
-void StorageWatch::on_healed() {
+void StorageWatch::on_recovered() {
   log_.warn("storage.healed",
             {{"now", "all held text is written; new sessions are admitted again"}});
   on_recover_();

@@ -72,7 +72,7 @@ class StorageWatch final : public store::JournalListener {
   void on_durable(transcript::Sequence up_to) override;
   void on_failed(store::Failure failure, const std::string& message) override;
   void on_trouble(store::JournalState state, const store::StorageError& why) override;
-  void on_healed() override;
+  void on_recovered() override;
 
  private:
   enum class Space { enough, low, too_low };

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "base/base64.hpp"
-#include "base/crypto.hpp"
 #include "server/net/name_lookup.hpp"
 #include "server/net/tls.hpp"
 #include "server/net/ws_handshake.hpp"

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "base/backoff.hpp"
+#include "base/clock.hpp"
 #include "base/thread_name.hpp"
-#include "server/relay/session_driver.hpp"
 #include "server/webhooks/call.hpp"
 #include "server/webhooks/signature.hpp"
 #include "server/webhooks/webhook_metrics.hpp"

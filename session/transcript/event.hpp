@@ -6,6 +6,7 @@
 // Plain values; any thread. A member that a message lacks is empty (strings), nullopt or zero.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -186,8 +187,10 @@ enum class ResponseStatus : std::uint8_t {
   cancelled = 1,
   incomplete = 2,
   failed = 3,
-  other = 4
+  other = 4  ///< the last one: arrays are sized by it
 };
+inline constexpr std::size_t response_status_count =
+    static_cast<std::size_t>(ResponseStatus::other) + 1;
 
 struct ResponseEnded {
   std::string response_id;

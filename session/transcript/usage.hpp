@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "session/transcript/event.hpp"
+
 namespace verbatim::transcript {
 
 /// The upper limit of every count and sum, so that sums cannot overflow. No real session comes near
@@ -39,10 +41,10 @@ Usage sum_usage(std::string_view list);
 /// How the model's responses ended, by the protocol's status names, and the reason of the latest
 /// one that gave a reason.
 struct ResponseCounts {
-  std::array<std::uint64_t, 5> by_status{};  ///< indexed by ResponseStatus
-  std::string last_reason;                   ///< a code, never free text
+  std::array<std::uint64_t, response_status_count> by_status{};  ///< indexed by ResponseStatus
+  std::string last_reason;                                       ///< a code, never free text
   /// Of the latest response with that status; empty if it gave none.
-  std::array<std::string, 5> reason_by_status;
+  std::array<std::string, response_status_count> reason_by_status;
 
   bool any() const;
   friend bool operator==(const ResponseCounts&, const ResponseCounts&) = default;

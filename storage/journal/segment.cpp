@@ -1,6 +1,5 @@
 #include "storage/journal/segment.hpp"
 
-#include "session/transcript/render/render.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/webhook_outbox.hpp"

@@ -95,7 +95,7 @@ struct SqliteJournal::Impl {
         if (!options.ballast.empty()) std::filesystem::remove(options.ballast, none_there);
         if (options.prepare) options.prepare();
         open();
-        listener.on_healed();
+        listener.on_recovered();
         return true;
       } catch (const store::StorageError& error) {
         if (store::passes(error.failure())) continue;

@@ -44,7 +44,7 @@ struct JournalOptions {
   std::filesystem::path ballast;  ///< a file to remove first when the disk is full; may be empty
   /// If set, the journal starts without the file, `unavailable` because of this error, and takes
   /// nothing. Its thread runs `prepare` and opens the file, once a second while that fails for a
-  /// reason that passes. Then it calls on_healed().
+  /// reason that passes. Then it calls on_recovered().
   std::optional<store::StorageError> begin_without;
   std::function<void()> prepare;  ///< runs before the opening, for example recovery; may be empty
 };

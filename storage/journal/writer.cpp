@@ -276,7 +276,7 @@ void Writer::recover() {
   }
   queue_.accept_requests();
   state_.store(store::JournalState::working, std::memory_order_release);
-  listener_.on_healed();
+  listener_.on_recovered();
 }
 
 void Writer::rotate(const store::StorageError& why) {

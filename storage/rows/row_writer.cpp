@@ -4,7 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "session/transcript/render/render.hpp"
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/tool_rows.hpp"

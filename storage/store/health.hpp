@@ -63,7 +63,7 @@ class JournalListener {
   /// The journal is now stalled, unavailable, or in the fallback directory.
   virtual void on_trouble(JournalState, const StorageError&) {}
   /// The journal works again; it writes what it held.
-  virtual void on_healed() {}
+  virtual void on_recovered() {}
 };
 
 class StoreHealth {

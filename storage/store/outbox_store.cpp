@@ -21,9 +21,6 @@ constexpr Name<DeliveryState> states[] = {
 }  // namespace
 
 std::string_view to_string(MessageKind kind) { return name_of(kind, kinds); }
-std::optional<MessageKind> message_kind_from_string(std::string_view name) {
-  return value_of(name, kinds);
-}
 std::string_view to_string(DeliveryState state) { return name_of(state, states); }
 
 }  // namespace verbatim::store

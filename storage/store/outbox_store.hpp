@@ -23,7 +23,6 @@ enum class MessageKind : std::uint8_t {
   turn_completed = 3,
 };
 std::string_view to_string(MessageKind);
-std::optional<MessageKind> message_kind_from_string(std::string_view);
 
 enum class DeliveryState : std::uint8_t { waiting = 0, delivered = 1, dead = 2 };
 std::string_view to_string(DeliveryState);

@@ -48,7 +48,7 @@ class JournalWatch final : public store::JournalListener {
     reasons_.emplace_back(why.what());
     moved_.notify_all();
   }
-  void on_healed() override {
+  void on_recovered() override {
     const std::lock_guard lock(mutex_);
     states_.push_back(store::JournalState::working);
     moved_.notify_all();

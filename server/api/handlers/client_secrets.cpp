@@ -3,7 +3,6 @@
 
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
-#include "base/ids.hpp"
 #include "base/log.hpp"
 #include "base/reloadable.hpp"
 #include "config/settings.hpp"

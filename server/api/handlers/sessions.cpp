@@ -5,7 +5,6 @@
 
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
-#include "base/ids.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/requests/session.hpp"
 #include "server/api/responses.hpp"
