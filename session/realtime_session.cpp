@@ -284,12 +284,15 @@ bool RealtimeSession::wants_upstream() const {
 }
 
 bool RealtimeSession::waits_for_journal(transcript::Sequence durable) const {
-  if (ended() ? !settled() : journal_.crowded() || journal_.over_share(durable)) return true;
+  if (ended() ? !settled_at(durable) : journal_.crowded() || journal_.over_share(durable))
+    return true;
   return client_.waits_for(durable) || upstream_.waits_for(durable);
 }
 
-bool RealtimeSession::settled() const {
-  return ended() && (journal_.failed() || journal_.is_final_durable());
+bool RealtimeSession::settled() const { return settled_at(journal_.durable()); }
+
+bool RealtimeSession::settled_at(transcript::Sequence durable) const {
+  return ended() && (journal_.failed() || journal_.final() <= durable);
 }
 
 bool RealtimeSession::kept() const { return journal_.final() != 0 && journal_.is_final_durable(); }
@@ -316,7 +319,8 @@ Changes RealtimeSession::journal_moved(Moment now) {
   upstream_.journal_moved(durable);
   if (wants_client()) note(Change::client_readable);
   if (wants_upstream()) note(Change::upstream_readable);
-  if (settled()) note(Change::settled);
+  // One watermark for both: it may move between two reads, and then neither would be noted.
+  if (settled_at(durable)) note(Change::settled);
   if (waits_for_journal(durable)) note(Change::awaits_journal);
   return take_changes();
 }

@@ -235,6 +235,8 @@ class RealtimeSession {
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   // realtime_session.cpp: the client
+  /// settled() as of this watermark, which moves on another thread.
+  bool settled_at(transcript::Sequence durable) const;
   void handle_client(protocol::Message& message, Moment now);
   void note(Changes more) { changes_ |= more; }
   void send_error(std::string type, std::string code, std::string message, std::string param = {},

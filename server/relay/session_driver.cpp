@@ -198,12 +198,13 @@ void SessionDriver::on_settled() {
 
 session::Changes SessionDriver::await_journal() {
   const transcript::Sequence durable = journal_.durable();
-  if (!session_.waits_for_journal(durable)) return {};
-  if (!journal_.failed()) {
+  if (session_.waits_for_journal(durable) && !journal_.failed()) {
     worker_.await_journal(*this);
     // Check again: the watermark may have moved before the wait was registered.
     if (journal_.durable() == durable && !journal_.failed()) return {};
   }
+  // What the session waits for has become durable since the input. No notification comes, since
+  // the wait was not registered yet.
   return session_.journal_moved(now());
 }
 
