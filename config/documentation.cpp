@@ -26,7 +26,7 @@ constexpr std::string_view opening =
 # causes a warning. A key that is commented out below is not set by default.
 )";
 
-/// What stands above the first key of a section; empty for most.
+/// The text above the first key of a section; empty for most sections.
 std::string_view introduction(std::string_view section) {
   if (section == "limits")
     return "What conversations may use: docs/limits.md. 0: no limit. A token can set stricter "

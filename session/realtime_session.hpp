@@ -90,8 +90,8 @@ struct SessionIdentity {
   transcript::AttemptId attempt = 0;
   int attempt_number = 1;
   bool extension_events = false;  ///< the client asked for verbatim.* events
-  const protocol::ClientDialect* dialect =
-      nullptr;            ///< the client's dialect; null: the provider's own
+  /// the client's dialect; null: the provider's own
+  const protocol::ClientDialect* dialect = nullptr;
   TimeMs started_at = 0;  ///< start of the attempt: no event has an earlier time
 };
 
@@ -200,8 +200,8 @@ class RealtimeSession {
   struct Counts {
     std::uint64_t refused_client_messages = 0;
     std::uint64_t resumed = 0;  ///< clients that returned
-    std::uint64_t resumed_with_snapshot =
-        0;                          ///< of those, clients whose missed messages were not retained
+    /// of those, clients whose missed messages were not retained
+    std::uint64_t resumed_with_snapshot = 0;
     std::uint64_t lost = 0;         ///< upstream connections that were lost and are to be replaced
     std::uint64_t reconnected = 0;  ///< upstream connections that replaced a lost one
     std::uint64_t rotated = 0;      ///< upstream connections that replaced one still open

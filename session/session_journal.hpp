@@ -32,8 +32,8 @@ class SessionJournal {
       : journal_(journal), attempt_(attempt), limits_(limits) {}
 
   struct Recorded {
-    transcript::Sequence needs =
-        0;  ///< the output of this event must wait for it; 0: a repeated event
+    /// the output of this event must wait for it; 0: a repeated event
+    transcript::Sequence needs = 0;
     std::size_t bytes = 0;
   };
   /// Applies an event to the transcript and journals it. nullopt: the journal refused it.

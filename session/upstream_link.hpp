@@ -1,6 +1,6 @@
 // The provider's side of a session: the connection that carries the conversation, the one that is
-// prepared to replace it (before the provider's session limit, or after a loss), and the messages
-// for the provider. Decides when to dial.
+// prepared to replace it, and the messages for the provider. Decides when to dial. A connection is
+// replaced before the provider's session limit, or after a loss.
 //
 // Pure; part of a RealtimeSession, on its thread. It collects what it changed: take_changes().
 #pragma once

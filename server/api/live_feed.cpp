@@ -40,7 +40,7 @@ constexpr relay::MetricFamily<FeedSource> feed_rows[] = {
 
 }  // namespace
 
-/// Where the loop waits: for the journal, for a watcher, for the time to look again.
+/// Wakes the feed's loop: when the journal moves, when it is notified, or at a deadline.
 class LiveFeed::Gate final : public relay::JournalWaiter {
  public:
   explicit Gate(relay::Worker& worker)

@@ -1,5 +1,5 @@
-// The checks of /readyz. The call needs no key, and a check costs a sync or a TLS handshake: for
-// all callers together, each is made once at a time and at most once a second.
+// The checks of /readyz. The call needs no key, and a check costs a sync or a TLS handshake. All
+// callers therefore share each check: one at a time, and at most one a second.
 //
 // Any thread.
 #pragma once

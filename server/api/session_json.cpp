@@ -17,7 +17,7 @@ json time_or_null(const std::optional<TimeMs>& time) {
   return time ? json(iso_time(*time)) : json(nullptr);
 }
 
-// The provider's usage objects, added up: numbers are summed, whatever their names.
+// Adds one of the provider's usage objects to the total: sums all numbers, under any name.
 void add_usage(json& total, const json& one) {
   for (const auto& [key, value] : one.items()) {
     if (total.contains(key) && total[key].is_object() != value.is_object()) continue;

@@ -33,8 +33,8 @@ struct Received {
   std::string bytes;
   std::uint16_t close_code = 0;
   std::string reason;  ///< the close frame's reason, or the network error
-  std::shared_ptr<protocol::MessageMemory> memory =
-      nullptr;  ///< memory of a large message; null for a small one
+  /// memory of a large message; null for a small one
+  std::shared_ptr<protocol::MessageMemory> memory = nullptr;
 };
 
 /// Frame type of a message. A JSON event is text.
@@ -46,8 +46,8 @@ struct Outgoing {
 };
 
 struct Sent {
-  bool waits =
-      false;  ///< the connection accepts no more for now; the rest was copied: call drain()
+  /// the connection accepts no more for now; the rest was copied: call drain()
+  bool waits = false;
   error_code ec;
 };
 

@@ -1,4 +1,4 @@
-// What a request comes to: a value, or the response that refuses it.
+// The result of a step of a request: a value, or the response that refuses the request.
 //
 //   Result<SessionRequest> read = read_session_request(body);
 //   if (!read) co_return std::move(read).error();

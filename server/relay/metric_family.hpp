@@ -57,7 +57,7 @@ struct MetricFamily {
   void (*read)(const Source& source, MetricSamples& out);
 };
 
-/// What one scrape answers with. One thread.
+/// The metrics in the response to one scrape. One thread.
 class MetricsPage {
  public:
   template <class Source, std::size_t N>

@@ -1,5 +1,5 @@
-// What workers and connections count. Other owners (storage, webhooks, the feed, erasure) count for
-// themselves. A scrape adds the tallies up and takes no session's path.
+// The counters of workers and connections. Other owners (storage, webhooks, the feed, erasure) have
+// counters of their own. A scrape adds the tallies up and does not delay sessions.
 #pragma once
 
 #include <cstddef>

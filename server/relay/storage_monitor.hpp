@@ -26,7 +26,7 @@ namespace verbatim::relay {
 
 class MetricsPage;
 
-/// What its metrics are read from. Counts are since the start.
+/// The values of the storage metrics. Counts are since the start.
 struct StorageGauges {
   static constexpr std::size_t failure_kinds = static_cast<std::size_t>(store::Failure::other) + 1;
 

@@ -1,5 +1,5 @@
-// What one worker thread counts: without locks or read-modify-write instructions, since each thread
-// has a tally of its own. tally_metrics.cpp has the metrics that are read from it.
+// The counters of one worker thread. They need no locks or read-modify-write instructions, since
+// each thread has a tally of its own. tally_metrics.cpp has the metrics that are read from it.
 #pragma once
 
 #include <array>

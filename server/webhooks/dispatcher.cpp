@@ -48,7 +48,7 @@ std::vector<std::string> names_of(const config::Webhook& settings) {
   return names;
 }
 
-/// What a thread waits for.
+/// A result that a thread waits for.
 template <class T>
 struct Promise {
   std::mutex mutex;
@@ -56,7 +56,7 @@ struct Promise {
   std::optional<store::StoreResult<T>> result;
 };
 
-/// Of a stop that came first.
+/// The error of a call that a stop of the server cut short.
 store::StorageError stopped() { return {store::Failure::other, "the server is stopping"}; }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Names that a client message may use only where the protocol has them, because a lenient reader
-// could take them for a locked field: the parts of locked fields, other servers' names for these,
-// and the protocol's envelopes.
+// Names that a client message may use only where the protocol has them: the parts of locked fields,
+// other servers' names for these, and the protocol's envelopes. Elsewhere a lenient reader could
+// take such a name for a locked field.
 //
 // Immutable; any thread. One look-up takes time in proportion to the name, and does not depend on
 // the locks.

@@ -44,7 +44,7 @@ struct AudioFormats {
   bool named = false;  ///< the session names formats at all
 };
 
-/// What a provider's message says.
+/// The content of a provider's message, as far as a transcript needs it.
 struct ServerReading {
   std::optional<transcript::Event>
       event;  ///< nullopt: no meaning for a transcript, or it cannot be read
@@ -53,10 +53,10 @@ struct ServerReading {
   std::optional<AudioFormats> formats;  ///< of a message that shows the session in force
 };
 
-/// What a provider's message shows that a policy may hide.
+/// The part of a provider's message that a policy may hide.
 enum class Shows : std::uint8_t { nothing, session, response, input_transcription };
 
-/// What an error of the provider means besides its code.
+/// The meaning of a provider's error, beyond its code.
 enum class ErrorMeaning : std::uint8_t { other, session_expired, response_running };
 
 /// The request that an error answers.
@@ -95,7 +95,7 @@ struct ItemTarget {
   std::int64_t audio_end_ms = 0;
 };
 
-/// What the relay must know of a session object.
+/// The facts that the relay reads from a session object.
 struct SessionFacts {
   bool transcribes = false;                 ///< it only transcribes speech
   std::optional<bool> wants_transcription;  ///< of the user's speech; nullopt: it does not say
@@ -179,7 +179,7 @@ class ProviderDialect {
   virtual ClientMessage check_client(std::string_view message,
                                      const std::vector<std::string>& extra_types,
                                      std::size_t values_max) const = 0;
-  /// What a checked message asks for.
+  /// The kind of request that a checked message makes.
   virtual ClientRequest peek_client(std::string_view message) const = 0;
   /// Its event: ItemRequested, CancelRequested, else nullopt.
   virtual std::optional<transcript::Event> read_client(std::string_view message) const = 0;

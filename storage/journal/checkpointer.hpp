@@ -7,8 +7,8 @@
 // cannot reach while commits keep coming. When the WAL is large, the writer therefore moves the
 // last few pages between two commits.
 //
-// Every checkpoint of the database uses this connection. After an error that does not pass the file
-// is not trusted: nothing more is moved, and the writer finds the error before its next commit and
+// Every checkpoint of the database uses this connection. After a permanent error the file is
+// not trusted, and nothing more is moved. The writer finds the error before its next commit and
 // before it reports rows as durable. A checkpoint error does not touch what commits have synced in
 // the WAL.
 //

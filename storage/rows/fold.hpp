@@ -23,7 +23,8 @@ struct Folded {
   TimeMs last_at = 0;          ///< the latest time of all rows, readable or not; 0 if there is none
 };
 
-/// Where a long conversation's older items go while it is folded, if the attempt will continue.
+/// The destination of a long conversation's older items during a fold, if the attempt will
+/// continue.
 struct FoldInto {
   std::unique_ptr<transcript::Spill>
       spill;  ///< null: all stays in memory, except large items' JSON

@@ -30,8 +30,8 @@ void announce(sqlite::Database& database, store::MessageKind kind, transcript::A
 
 /// The highest number ever given to a message that still exists; lower ones may be deleted.
 std::int64_t newest_message(sqlite::Database& database);
-/// The first message that the target has neither received nor been given up for. nullopt: there is
-/// none.
+/// The first message that is still to be delivered to the target: neither received nor given up.
+/// nullopt: there is none.
 /// - `target`: the target's name.
 /// - `after`: all messages up to this number are known to have been tried on it.
 std::optional<store::Message> next_message(sqlite::Database& database, const std::string& target,

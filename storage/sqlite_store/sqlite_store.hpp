@@ -111,7 +111,7 @@ class SqliteStore final : public store::Store {
   void prove_writable(store::Done<> done) override;
 
  private:
-  /// What merges in one lane.
+  /// The reader thread of one merge lane, and its live tail.
   struct Lane {
     Lane(store::MergeLane lane, const std::filesystem::path& file, ReaderThread::Merging merging)
         : reader(file, merging), tail(lane) {}

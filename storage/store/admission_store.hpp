@@ -29,7 +29,7 @@ class AdmissionStore {
   virtual void note_token_use(std::string token_id, std::string session_id, Done<> done) = 0;
   /// Opens the next attempt of a session. not_found if the session belongs to another user.
   virtual void open_attempt(AttemptSpec spec, Done<OpenedAttempt> done) = 0;
-  /// Where a long conversation keeps its older items. Belongs to one conversation.
+  /// A new spill file, which keeps the older items of one long conversation.
   virtual std::unique_ptr<transcript::Spill> new_spill() = 0;
 };
 

@@ -20,7 +20,7 @@ using StoreResult = tl::expected<T, StorageError>;
 template <class T = void>
 using Done = std::function<void(StoreResult<T>)>;
 
-/// Who reads, and what.
+/// A description of a read and of its owner.
 struct ReadLabel {
   const char* what = "";   ///< a literal that names the read to an operator if it lasts long
   std::string share = {};  ///< owner of the read: several owners are served in turn

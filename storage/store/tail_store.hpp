@@ -36,8 +36,8 @@ template <class Value>
 struct TailEntry {
   Value value;
   std::string json;
-  /// A subscriber that has seen the state of this number has seen this entry. `always`: unknown, so
-  /// it is sent again.
+  /// Number of the state since which the entry is unchanged: subscribers that have seen that state
+  /// have the entry. `always`: that number is unknown, so the entry is sent again.
   std::uint64_t changed = 0;
   std::uint64_t generation = 0;  ///< of the state in which it became so
 
@@ -81,7 +81,7 @@ struct TailKey {
   auto operator<=>(const TailKey&) const = default;
 };
 
-/// Who begins to watch, and from where.
+/// A request to watch a session, and the state to start from.
 struct TailRequest {
   std::string session_id;
   /// None: the latest. A session without attempts counts as attempt 1, which is still to come.

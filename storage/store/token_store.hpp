@@ -30,8 +30,8 @@ struct ClientToken {
   TimeMs created_at = 0;
   TimeMs expires_at = 0;
   std::optional<TimeMs> revoked_at;
-  std::string made_by =
-      {};  ///< id of the back-end key; empty: none, or an older program has made it
+  /// id of the back-end key; empty: none, or an older program has made it
+  std::string made_by = {};
 };
 
 /// When a token is judged. An expired token is of further use while a session of it runs, and

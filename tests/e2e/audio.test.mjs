@@ -48,7 +48,7 @@ test('audio in binary frames is the audio of the provider and of the client, byt
   );
 });
 
-test('a frame counts as one message when a client resumes, whichever way it takes audio then [P8]', async (t) => {
+test('a frame counts as one message when a client resumes, with or without binary audio [P8]', async (t) => {
   const relay = await startRelay(t, {
     simulator: await startSimulator(t, [], '1'),
     set: ['session.resume_window=30s'],

@@ -1,7 +1,7 @@
-// Instructions made of a template and values. A value is put in as data with its borders marked, or
-// not at all: one that could end its borders, begin a line or hide something is refused.
+// Makes instructions from a template and values. A value is inserted as data, with its borders
+// marked. A value that could end its borders, begin a line or hide something is refused.
 //
-// Pure; any thread. Untrusted input: what is wrong with it is said, with its place.
+// Pure; any thread. The input is untrusted: an error names the bad value's place and the reason.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

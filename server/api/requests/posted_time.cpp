@@ -8,8 +8,8 @@ namespace verbatim::requests {
 
 namespace {
 
-/// Takes what it is asked for from the front of a text; fails for good at the first thing that is
-/// not there.
+/// Reads a text from the front, one expected part at a time. After the first required part that is
+/// missing, the scan has failed for good.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : rest_(text) {}

@@ -1,4 +1,4 @@
-// A time as writers post it: what Python, JavaScript and RFC 3339 make of one.
+// Reads a time that a writer posted, in the formats of Python, JavaScript and RFC 3339.
 //
 // Pure; any thread.
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace verbatim::requests {
 
-/// The last that RFC 3339 can write: four digits of a year.
+/// The latest time that RFC 3339 can write, since its years have four digits.
 inline constexpr TimeMs posted_time_max = 253'402'300'799'999;
 
 /// RFC 3339 with a fraction and any offset (none means UTC, a blank may stand for the T), or a

@@ -72,7 +72,8 @@ void add_cut_short(const MergedSlots& ours, const MergedSlots& theirs, bool ids_
   }
 }
 
-/// Telling words that occur once in theirs, and their places in ours.
+/// Turns of `theirs` with distinctive text (`telling_length` bytes or more), and the places of the
+/// same text in `ours`.
 class TellingWords {
  public:
   explicit TellingWords(const MergedSlots& theirs) {

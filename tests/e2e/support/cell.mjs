@@ -22,7 +22,7 @@ export function sharedSimulator() {
   return shared;
 }
 
-/** Looks until it is so. For what only looking tells: another process's files and counters. */
+/** Polls until `look` returns true. For state without events: another process's files and counters. */
 export async function eventually(look, what) {
   let go = true;
   const looking = (async () => {
