@@ -454,3 +454,18 @@ TEST_CASE("a continued session wants to be dialled at once", "[P8][changes]") {
   CHECK(changes.has(Change::deadline));
   CHECK(stage.session.wants_dial(stage.clock));
 }
+
+TEST_CASE("an end that becomes durable between two looks at the watermark is noted or waited for",
+          "[P2][changes]") {
+  for (int reads = 0; reads < 8; ++reads) {
+    INFO("the watermark moves after read " << reads);
+    Stage stage;
+    stage.open();
+    stage.journal.sync();
+    stage.session.end(CloseReason::policy, "enough", stage.clock);
+    REQUIRE_FALSE(stage.session.settled());
+    stage.journal.syncs_after_reads = reads;
+    const Changes changes = stage.session.journal_moved(stage.clock);
+    CHECK((changes.has(Change::settled) || changes.has(Change::awaits_journal)));
+  }
+}

@@ -45,7 +45,11 @@ class MemoryJournal final : public transcript::Journal {
     handovers.push_back(handover);
     return ++submitted;
   }
-  transcript::Sequence durable() const override { return synced; }
+  transcript::Sequence durable() const override {
+    const transcript::Sequence seen = synced;
+    if (syncs_after_reads >= 0 && syncs_after_reads-- == 0) synced = submitted;
+    return seen;
+  }
   bool failed() const override { return broken; }
   bool crowded() const override { return crowd; }
 
@@ -57,7 +61,9 @@ class MemoryJournal final : public transcript::Journal {
   std::vector<transcript::SessionStatus> marks;
   std::vector<transcript::Handover> handovers;
   transcript::Sequence submitted = 0;
-  transcript::Sequence synced = 0;
+  mutable transcript::Sequence synced = 0;
+  /// The watermark moves right after it has been read this often; negative: only by sync().
+  mutable int syncs_after_reads = -1;
   bool refuses = false;
   bool starves = false;  ///< the next ending fails with out of memory
   bool broken = false;
