@@ -292,10 +292,12 @@ bool RealtimeSession::waits_for_journal(transcript::Sequence durable) const {
 bool RealtimeSession::settled() const { return settled_at(journal_.durable()); }
 
 bool RealtimeSession::settled_at(transcript::Sequence durable) const {
-  return ended() && (journal_.failed() || journal_.final() <= durable);
+  return ended() && (journal_.failed() || journal_.is_final_durable(durable));
 }
 
-bool RealtimeSession::kept() const { return journal_.final() != 0 && journal_.is_final_durable(); }
+bool RealtimeSession::kept() const {
+  return journal_.final() != 0 && journal_.is_final_durable(journal_.durable());
+}
 
 std::int64_t RealtimeSession::next_deadline_ms() const {
   if (ended()) return never;

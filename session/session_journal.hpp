@@ -54,7 +54,7 @@ class SessionJournal {
   transcript::Sequence last() const { return last_; }
   /// Of close() or suspend(); 0: there is none.
   transcript::Sequence final() const { return final_; }
-  bool is_final_durable() const { return final_ <= journal_.durable(); }
+  bool is_final_durable(transcript::Sequence durable) const { return final_ <= durable; }
   /// Read nothing before the session's share of the queue is durable.
   bool over_share(transcript::Sequence durable) const { return waits_for_share_ > durable; }
   transcript::Sequence durable() const { return journal_.durable(); }

@@ -342,7 +342,7 @@ class Chaos {
       journal.synced += below(journal.submitted - journal.synced + 1);
       if (one_in(400)) journal.broken = journal.refuses = true;
       const Changes changes = stage_.session.journal_moved(stage_.clock);
-      // The journal notifies once: whatever waits after that must be said again.
+      // The journal notifies once. What still waits after that must be noted again.
       const Outputs after = outputs();
       require(after.client_ready, Change::client_writable, changes, "the journal");
       for (const auto& [one, ready] : after.upstream_ready)

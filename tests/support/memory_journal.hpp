@@ -1,6 +1,7 @@
 // A transcript::Journal in memory; the test sets its watermark.
 #pragma once
 
+#include <functional>
 #include <new>
 #include <utility>
 #include <vector>
@@ -47,7 +48,10 @@ class MemoryJournal final : public transcript::Journal {
   }
   transcript::Sequence durable() const override {
     const transcript::Sequence seen = synced;
-    if (syncs_after_reads >= 0 && syncs_after_reads-- == 0) synced = submitted;
+    if (syncs_after_reads >= 0 && syncs_after_reads-- == 0) {
+      synced = submitted;
+      if (after_sync) after_sync();
+    }
     return seen;
   }
   bool failed() const override { return broken; }
@@ -64,6 +68,7 @@ class MemoryJournal final : public transcript::Journal {
   mutable transcript::Sequence synced = 0;
   /// The watermark moves right after it has been read this often; negative: only by sync().
   mutable int syncs_after_reads = -1;
+  std::function<void()> after_sync;  ///< called then, as a writer notifies
   bool refuses = false;
   bool starves = false;  ///< the next ending fails with out of memory
   bool broken = false;
