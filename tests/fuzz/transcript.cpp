@@ -160,6 +160,18 @@ bool is_any(const Event& event) {
   return (std::holds_alternative<Bodies>(event.body) || ...);
 }
 
+/// The turn that was `old` before the event. If the event uses its id for another item, the old
+/// turn goes on as ID@N.
+std::optional<Turn> same_turn(const Turn& old, const std::vector<Turn>& before,
+                              const Transcript& now) {
+  for (const Turn& turn : now.turns()) {
+    if (!turn.item_id.starts_with(old.item_id + "@")) continue;
+    const auto is_this = [&turn](const Turn& other) { return other.item_id == turn.item_id; };
+    if (std::none_of(before.begin(), before.end(), is_this)) return turn;
+  }
+  return now.turn(old.item_id);
+}
+
 /// Checks the changes that an event made: exactly the touched turns differ; text grows by deltas,
 /// is replaced by final text, and is otherwise unchanged.
 void check_step(const std::vector<Turn>& before, const Transcript& now, const Event& event,
@@ -167,7 +179,7 @@ void check_step(const std::vector<Turn>& before, const Transcript& now, const Ev
   const bool may_replace =
       is_any<TextDone, PartSnapshot, ItemSnapshot, OutputItem, ItemPlaced, ResponseEnded>(event);
   for (const Turn& old : before) {
-    const auto turn = now.turn(old.item_id);
+    const auto turn = same_turn(old, before, now);
     const bool changed = std::find(applied.changed.begin(), applied.changed.end(), old.item_id) !=
                          applied.changed.end();
     demand(changed || (turn && turn->text == old.text && turn->status == old.status &&
