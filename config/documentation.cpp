@@ -29,11 +29,11 @@ constexpr std::string_view opening =
 /// The text above the first key of a section; empty for most sections.
 std::string_view introduction(std::string_view section) {
   if (section == "limits")
-    return "What conversations may use: docs/limits.md. 0: no limit. A token can set stricter "
-           "limits for its session, never wider ones. Beyond a limit the conversation ends "
-           "(close reason policy), unless its comment says otherwise.";
+    return "Limits on a conversation's resources: docs/limits.md. 0: no limit. A token can set "
+           "stricter limits for its session, never wider ones. Beyond a limit the conversation "
+           "ends (close reason policy), unless its comment says otherwise.";
   if (section == "policy")
-    return "What clients may do: docs/limits.md. A token can set rules of its own, which replace "
+    return "Rules for clients: docs/limits.md. A token can set rules of its own, which replace "
            "these one by one.";
   return {};
 }

@@ -22,7 +22,7 @@ using Value = nlohmann::ordered_json;
 /// How a plain string (environment, --set) becomes a value.
 enum class Shape { text, integer, boolean, list };
 
-/// Where a value came from: secrets are accepted only where no other user can see them.
+/// The source of a value. Secrets are accepted only from sources that no other user can see.
 enum class Source { file, environment, command_line };
 
 template <class T>

@@ -70,9 +70,9 @@ std::vector<Key> make_limit_keys() {
           "responses that repeat them (response.created, response.done)."),
       key("policy.values_max", &S::policy, &Policy::values_max, OutlineLimits{}.values_max,
           number<std::size_t>(100, 10'000'000),
-          "If anything is locked: how many values (members and elements, at all depths together) "
-          "a client event may have, so that no message holds a thread for longer than a few "
-          "milliseconds. A session with 128 tools has some 10000."),
+          "If anything is locked: the most values (members and elements, at all depths together) "
+          "that a client event may have. It keeps the check of a message to a few milliseconds. A "
+          "session with 128 tools has some 10000."),
       key("policy.depth_max", &S::policy, &Policy::depth_max, OutlineLimits{}.depth_max,
           number<std::size_t>(8, 128),
           "If anything is locked: how deeply objects and arrays of a client event may be nested. "

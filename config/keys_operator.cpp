@@ -29,10 +29,10 @@ std::vector<Key> make_operator_keys() {
           key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
               "URLs to call when something has happened to a session: docs/webhooks.md. The secret "
               "signs the calls (Standard Webhooks). Its file holds it as `whsec_...`; during a "
-              "change both secrets, the new one first. More members: name (for logs and metrics); "
-              "events (default: all but turn.completed); allow_private (allows http, and addresses "
-              "of this machine or a private network; refused otherwise, so that a URL cannot point "
-              "at what only this machine can reach)."),
+              "change both secrets, the new one first. More members: `name` (for logs and "
+              "metrics), `events` (default: all but turn.completed) and `allow_private`. Without "
+              "allow_private, http and addresses of this machine or a private network are refused, "
+              "so that a URL cannot reach internal services."),
           files_of_targets),
       key("webhook.timeout", &S::webhook, &Webhook::timeout, 10s, duration(100ms, 5min),
           "Time for one call, from the name lookup to the end of the answer."),

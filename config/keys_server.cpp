@@ -32,7 +32,7 @@ std::vector<Key> make_server_keys() {
           "supervisor allows (systemd 90s, Docker 10s)."),
       key("server.restart", &S::server, &Server::restart, Restart::end,
           choice<Restart>({{"end", Restart::end}, {"handover", Restart::handover}}),
-          "What SIGTERM does to conversations. `end` ends them. `handover` closes clients with "
+          "The effect of SIGTERM on conversations. `end` ends them. `handover` closes clients with "
           "1012 (come back), and the next process with this data directory continues the "
           "conversations of clients that come back within session.resume_window."),
       key("server.console", &S::server, &Server::console, true, boolean(),

@@ -13,10 +13,10 @@ std::vector<Key> make_session_keys() {
           "newer connection of the same session ends the one before."),
       key("session.resume_buffer_bytes_max", &S::session, &Session::resume_buffer_bytes_max,
           512 * KiB, bytes(4 * KiB, GiB),
-          "Messages kept for a client that reconnects and says how many it has (`after=N`): "
-          "those that may not have arrived (at most a quarter of this), and those that came in "
-          "the meantime. A client that missed more gets the conversation's items instead. A "
-          "second of speech has about 64 KiB."),
+          "Messages kept for a client that reconnects and says how many it has (`after=N`). "
+          "These are the messages that may not have arrived (at most a quarter of this), and "
+          "those that came in the meantime. A client that missed more gets the conversation's "
+          "items instead. A second of speech has about 64 KiB."),
       key("session.open_answers_bytes_max", &S::session, &Session::open_answers_bytes_max, MiB,
           bytes(4 * KiB, 64 * MiB),
           "Memory for a conversation's open answers: their objects from the provider, and the "

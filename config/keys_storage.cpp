@@ -10,9 +10,9 @@ std::vector<Key> make_storage_keys() {
   return {
       key("journal.durability", &S::journal, &Journal::durability, Durability::power,
           choice<Durability>({{"power", Durability::power}, {"process", Durability::process}}),
-          "What the journal survives. `power` syncs each batch to the disk. `process` leaves "
-          "that to the operating system: a crash of the program loses nothing, but a power cut "
-          "may."),
+          "The failures that the journal survives. `power` syncs each batch to the disk. `process` "
+          "leaves that to the operating system: a crash of the program loses nothing, but a power "
+          "cut may."),
       key("journal.queue_bytes_max", &S::journal, &Journal::queue_bytes_max, 64 * MiB,
           bytes(64 * KiB, 16 * GiB),
           "Data that waits for the disk. Beyond it nothing more is read from client or provider."),

@@ -277,7 +277,7 @@ class Reader {
     origins_.emplace_back(key.name, named ? where : where + " (" + key.name + ")");
   }
 
-  /// Where a key was set last; only its name if it has its default.
+  /// The source that set a key last; only its name if it has its default.
   std::string where(const std::string& name) const {
     const auto found = std::find_if(origins_.rbegin(), origins_.rend(),
                                     [&](const auto& origin) { return origin.first == name; });

@@ -38,7 +38,7 @@ struct Server {
   std::vector<std::string> allowed_origins;  ///< exact origins; empty: only the server's own
   std::string
       public_url;  ///< as clients write it, without a slash at the end; empty: made from `listen`
-  std::vector<Network> trusted_proxies;  ///< whose forwarding headers are trusted
+  std::vector<Network> trusted_proxies;  ///< their forwarding headers are trusted
   milliseconds shutdown_grace{};
   Restart restart{};
   bool console = false;  ///< serve the console at /

@@ -1,4 +1,4 @@
-// What the errors of a first attempt mean, and what to do about each.
+// The meaning of errors in a first attempt, and what to do about each.
 
 /** `error` as an SDK or `fetch` reports it; `base` is the relay's address. */
 export function explain(error, base) {

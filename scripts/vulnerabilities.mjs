@@ -52,7 +52,7 @@ function isOlder(version, than) {
   return status === 0;
 }
 
-/** What to do about a vulnerability; undefined if this version is not affected. */
+/** The remedy for a vulnerability; undefined if this version is not affected. */
 function remedy(state, version) {
   if (state.status === 'resolved')
     return state.fixed_version !== '0' && isOlder(version, state.fixed_version) ? `fixed in ${state.fixed_version}: install it and build again` : undefined;

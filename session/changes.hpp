@@ -1,4 +1,4 @@
-// What an input of a session changed, so that the driver acts on that and asks for nothing else.
+// The changes by an input of a session. The driver acts on these and asks for nothing else.
 //
 // A flag may be set although nothing changed; it is never missing. A lost flag hangs a
 // conversation.

@@ -1,8 +1,8 @@
 // Messages on their way to one peer, in order, and the gate that keeps promise P1.
 //
 // Invariant:
-// - What is held: every message whose text the journal has not yet made durable, and every message
-//   behind it. The order never changes, so audio does not overtake text.
+// - Held: every message whose text the journal has not yet made durable, and every message behind
+//   it. The order never changes, so audio does not overtake text.
 // - Until when: the head may leave once the journal is durable up to the head's `needs`.
 // - When the flush fails: drop_unsaved() removes the first message that is not durable and all
 //   behind it. They are never sent; the session then ends with `storage_failure`.

@@ -51,7 +51,7 @@ class Unanswered {
     std::size_t words = 0;  ///< a hash of its texts
     std::string event_id = {};
     bool sent = false;
-    std::string behind = {};  ///< where the client wanted it, if the provider lacks that item
+    std::string behind = {};  ///< the item that the client named, if the provider lacks it
   };
   /// Removes and returns the requests that had been sent, oldest first, to be sent again.
   std::vector<Request> take_sent();

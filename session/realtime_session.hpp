@@ -254,7 +254,7 @@ class RealtimeSession {
   std::optional<transcript::Sequence> record(transcript::Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
   const protocol::ProviderDialect& provider() const { return *options_.provider; }
-  /// What the session object in a message says.
+  /// The facts in a message's session object.
   protocol::SessionFacts facts_in(std::string_view message) const {
     return provider().read_session(provider().session_in(message));
   }

@@ -8,7 +8,7 @@
 
 namespace verbatim::session {
 
-// ---- What the present connection has ----
+// ---- Items of the present connection ----
 
 bool RealtimeSession::provider_has(const std::string& item_id) const {
   if (!upstream_.current() || !transcript_.is_in_conversation(item_id)) return false;

@@ -120,7 +120,7 @@ void RealtimeSession::configuration_seen(bool transcription_on) {
   if (!transcription_on && settings_requests_.empty()) request_transcription();
 }
 
-// ---- What a client sees ----
+// ---- The client's view ----
 
 /// True if the client must not get a message of this type, because it wants no transcription.
 bool RealtimeSession::is_hidden(std::string_view type) const {

@@ -21,9 +21,9 @@ std::string created_message(const protocol::ProviderDialect& provider,
 
 /// The events of a snapshot, in this order:
 /// - the session;
-/// - each item, in the conversation's order; after an item that the user spoke, what is known of
-///   its transcription;
-/// - what has been sent of an answer under way.
+/// - each item, in the conversation's order; after an item that the user spoke, the state of its
+///   transcription;
+/// - the sent part of an answer under way.
 ///
 /// All text in it is in `transcript`. `large_bytes_max` limits what is shown of items beside their
 /// text (images, large tool outputs).

@@ -13,7 +13,7 @@ class Ids;
 class Spelling;
 
 struct Profile {
-  /// Where the provider expects its API key.
+  /// The place in which the provider expects its API key.
   enum class Key { any, bearer, api_key_header, basic };
 
   std::string_view name;

@@ -1,5 +1,5 @@
-// One response, from response.created to response.done, in the provider's order and at its speed:
-// audio is generated about five times as fast as it plays, and text is a little ahead of it. The
+// One response, from response.created to response.done, in the provider's order and at its speed.
+// Audio is generated about five times as fast as it plays, and text is a little ahead of it. The
 // whole response is planned at its start and executed in steps, so it can be cancelled anywhere.
 // One thread.
 #pragma once

@@ -22,7 +22,7 @@ namespace verbatim::json {
 
 inline constexpr std::size_t max_depth = 128;
 
-/// Where and why bytes are not JSON.
+/// The byte at which a text stops being JSON, and the reason.
 struct Fault {
   std::size_t offset = 0;
   std::string_view what;

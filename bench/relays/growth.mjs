@@ -1,5 +1,5 @@
-// Measures how cost grows: memory with the length of a conversation, the delay of text (journal) and of
-// the API with the size of the store, and throughput from one core to two.
+// Measures how cost grows: memory with the length of a conversation, and throughput from one core to two.
+// Also measures how the delays of text (journal) and of the API grow with the size of the store.
 //
 //   node bench/relays/growth.mjs [--turns 1000000] [--hours 3] [--out docs/performance]
 //

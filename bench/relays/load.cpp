@@ -6,9 +6,11 @@
 //              [--exchange-ms 4000]
 //              [--warm-up S] [--seconds S]
 //
-// Prints JSON objects, one a line: "listening"; "connected" when every session has a message of its
-// provider; "measuring" after a line on standard input and the warm-up; "done" with the counts at
-// the end. The caller reads the relay's CPU time and memory at these lines.
+// Prints JSON objects, one a line. The caller reads the relay's CPU time and memory at these lines:
+// - "listening";
+// - "connected" when every session has a message of its provider;
+// - "measuring" after a line on standard input and the warm-up;
+// - "done" with the counts at the end.
 #include <algorithm>
 #include <boost/asio.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>

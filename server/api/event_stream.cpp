@@ -146,7 +146,7 @@ std::string EventStream::piece() {
     const Event& event = batch_[sent_];
     if (sent_of_event_ == 0) {
       out.append("event: ").append(event.name()).append("\n");
-      // Only who has all of a state may say so.
+      // The id says that the client has the whole state, so only its last event carries it.
       if (sent_ + 1 == batch_.size())
         out.append("id: ").append(store::to_string(mark_)).append("\n");
       out.append("data: ");

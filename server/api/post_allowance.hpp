@@ -1,7 +1,6 @@
-// How much each client's token may post, in turns and bytes of all its posts: what clients post is
-// merged, and how long that takes grows with it. Counted since the server started; a token that has
-// not posted for a day is forgotten. What all posts to an attempt may have together bounds the rest
-// (storage/rows/copies.hpp).
+// Limits the turns and bytes that each client's token may post, because the time of a merge grows
+// with them. Counts since the server started, and forgets a token that has not posted for a day. A
+// limit on all posts to an attempt bounds the rest (storage/rows/copies.hpp).
 //
 // Any thread.
 #pragma once

@@ -17,8 +17,8 @@ struct RequestContext {
 
   net::Executor executor() const { return worker.executor(); }
   bool is_client() const { return principal.kind == access::Principal::Kind::client_token; }
-  /// The share of the store's and the mergers' time, and of the memory for answers, that the
-  /// request uses: that of the client token's user if it has one, else the session's.
+  /// The request uses this share of the store's time, the mergers' time, and the memory for
+  /// answers. It is the share of the client token's user if it has one, else the session's.
   std::string share() const;
 };
 

@@ -33,7 +33,7 @@ class StoreStart {
   std::unique_ptr<store::Store> open();
 
   /// The disk has room again. Returns true once if the store was opened without it: its reads then
-  /// begin anew, after a recovery.
+  /// start again, after a recovery.
   bool catch_up();
   /// Number of suspended attempts that the last recovery has left.
   std::size_t suspended() const { return suspended_; }
@@ -51,7 +51,7 @@ class StoreStart {
   maintenance::StoreLogs logs_;  ///< as found before the store was opened
   std::size_t suspended_ = 0;
   std::atomic<bool> behind_{false};
-  sqlite_store::SqliteStore* store_ = nullptr;  ///< what open() has returned
+  sqlite_store::SqliteStore* store_ = nullptr;  ///< the store that open() has returned
 };
 
 }  // namespace verbatim::app

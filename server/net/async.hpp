@@ -91,8 +91,8 @@ class Deadline {
   template <class Abort>
   Deadline(const Executor& executor, Clock::duration limit, Abort abort)
       : timer_(executor, Clock::now() + limit), armed_(std::make_shared<bool>(true)) {
-    // An expired timer's handler may already be queued when this object is destroyed: hence the
-    // flag.
+    // An expired timer's handler may already be queued when this object is destroyed. The flag
+    // stops it then.
     timer_.async_wait([abort, armed = armed_](error_code ec) {
       if (!ec && *armed) abort();
     });

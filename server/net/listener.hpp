@@ -19,7 +19,7 @@
 
 namespace verbatim::net {
 
-/// Where a connection is served: a worker's executor, and the service on it.
+/// The place that serves a connection: a worker's executor, and the service on it.
 struct Target {
   Executor executor;
   HttpService* service;

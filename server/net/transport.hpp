@@ -5,9 +5,10 @@
 // memory BIOs of the same size for each connection. Here OpenSSL holds a buffer only while a record
 // is in it, so a silent connection costs little more than its keys.
 //
-// There are two ways to use it, one after the other: as an Asio stream, for Beast's HTTP; or with
-// try_read(), try_write() and wait(), which need no turn of the event loop if an operation can be
-// done at once.
+// There are two ways to use it, one after the other:
+// - as an Asio stream, for Beast's HTTP;
+// - with try_read(), try_write() and wait(). These need no turn of the event loop if an operation
+//   can be done at once.
 //
 // Movable; one thread. Owns the socket. One read and one write at a time; they may overlap. Closing
 // the socket ends them with an error. Errors are error_codes.

@@ -1,5 +1,5 @@
-// Metrics of the connections and of the memory that HTTP and large messages share: what server/net
-// counts. That room knows nothing of metrics.
+// Metrics of the connections and of the memory that HTTP and large messages share. server/net
+// counts them, but does not depend on metrics.
 #pragma once
 
 #include "server/net/answer_memory.hpp"

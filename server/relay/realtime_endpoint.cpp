@@ -85,7 +85,7 @@ session::SessionOptions session_options(const config::Settings& all,
 }
 
 /// Owner of journaled bytes. A back end with its own key may act for many people: there each
-/// session id is an owner, also when it begins anew.
+/// session id is an owner, for all attempts of the session.
 std::string journal_owner(const access::RealtimeCall& call) {
   return call.by_token ? "user " + call.user : "session " + call.session_id;
 }

@@ -135,7 +135,7 @@ void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, 
 
 void SessionDriver::journal_moved() { act(session_.journal_moved(now())); }
 
-// ---- What an input changed -----------------------------------------------------------------
+// ---- Changes by an input -------------------------------------------------------------------
 
 void SessionDriver::act(session::Changes changes) {
   using session::Change;
@@ -203,8 +203,8 @@ session::Changes SessionDriver::await_journal() {
     // Check again: the watermark may have moved before the wait was registered.
     if (journal_.durable() == durable && !journal_.failed()) return {};
   }
-  // What the session waits for has become durable since the input. No notification comes, since
-  // the wait was not registered yet.
+  // The watermark has reached the session's wait since the input. No notification comes, since the
+  // wait was not registered yet.
   return session_.journal_moved(now());
 }
 

@@ -16,7 +16,7 @@ std::string plain_code(std::initializer_list<json::View> candidates);
 /// The reason for a response's end; empty if there is none. Servers put it in different places:
 /// - in the details, which may be a string;
 /// - in an error within or beside the details, which may be a string too;
-/// - where the provider's other interfaces have it.
+/// - in the members that the provider's other interfaces use.
 ///
 /// `outside`: the error beside the response.
 std::string reason_of(json::View response, json::View outside);

@@ -27,7 +27,7 @@ namespace verbatim::protocol {
 /// Kind of provider session: `realtime` converses, `transcription` only transcribes speech.
 enum class SessionType { realtime, transcription };
 
-// ---- What messages mean ----
+// ---- The meaning of messages ----
 
 /// A provider's message at first sight.
 struct ServerMessage {
@@ -106,7 +106,7 @@ struct SessionFacts {
   AudioFormats formats;
 };
 
-// ---- What the relay writes ----
+// ---- Messages that the relay writes ----
 
 /// An upstream connection to dial.
 struct DialWish {

@@ -10,7 +10,7 @@ namespace verbatim::protocol {
 /// `code` and `message` go into the error event that answers the client.
 struct Refusal {
   std::string code;      ///< invalid_json, missing_required_parameter, invalid_value
-  std::string message;   ///< what is wrong, where (byte offset), what to do
+  std::string message;   ///< the fault, its byte offset, what to do
   std::string param;     ///< the field at fault; may be empty
   std::string event_id;  ///< the client's own event_id, if readable
 };

@@ -227,7 +227,7 @@ struct ProviderError {
 struct ItemRequested {
   std::string client_event_id;
   Item item;  ///< the id may be empty: the provider then chooses one
-  /// where the client wants it: in front ("root"), or behind `previous`
+  /// the client's wish: in front ("root"), or behind `previous`
   Position place = Position::end;
   std::string previous = {};  ///< the item to place it behind
   friend bool operator==(const ItemRequested&, const ItemRequested&) = default;

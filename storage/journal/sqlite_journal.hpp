@@ -40,7 +40,7 @@ struct JournalOptions {
   std::int64_t slow_commit_ms = 1000;    ///< a commit that takes longer is a stall
   std::int64_t stuck_commit_ms = 10000;  ///< a commit that takes longer is an I/O error
   std::size_t wal_checkpoint_bytes = 16 * 1024 * 1024;  ///< above this size the WAL is restarted
-  std::filesystem::path fallback_dir;  ///< where journaling continues; empty: nowhere
+  std::filesystem::path fallback_dir;  ///< journaling continues here; empty: nowhere
   std::filesystem::path ballast;  ///< a file to remove first when the disk is full; may be empty
   /// If set, the journal starts without the file, `unavailable` because of this error, and takes
   /// nothing. Its thread runs `prepare` and opens the file, once a second while that fails for a

@@ -19,9 +19,9 @@ constexpr milliseconds scrub_at_latest{500};
 constexpr milliseconds scrub_again_in{50};
 constexpr transcript::Sequence prune_rows_max = 1000;
 
-/// Waits between two tries while the disk is full or locked: short at first, because removing the
-/// ballast helps at once; then short enough that a person hardly notices; once a second when no
-/// session waits.
+/// Waits between two tries while the disk is full or locked. The first ones are short, because
+/// removing the ballast helps at once. The next ones are short enough that a person hardly notices.
+/// If no session waits, the writer tries once a second.
 constexpr milliseconds first_try_in{10};
 constexpr milliseconds next_try_in_max{200};
 constexpr milliseconds unavailable_try_in{1000};

@@ -1,4 +1,4 @@
-// What a commit survives (setting journal.durability). A pure value.
+// The failures that a commit survives (setting journal.durability). A pure value.
 #pragma once
 
 namespace verbatim::sqlite {

@@ -201,7 +201,7 @@ std::int64_t number(Database& database, const char* sql) {
   throw store::StorageError(
       store::Failure::other,
       database.file().string() +
-          ": this is no Verbatim database; nothing was changed; choose another "
+          ": this is not a Verbatim database; nothing was changed; choose another "
           "data folder or move the file away");
 }
 

@@ -17,8 +17,8 @@ inline constexpr int application_id = 0x56657262;
 /// steps[0] makes an empty file version 1, steps[1] makes version 1 into version 2, and so on.
 std::span<const char* const> schema_steps();
 
-/// Returns the file's version, 0 if it is empty. Throws StorageError if it is no Verbatim database
-/// (other), or if a later program wrote it (newer_schema).
+/// Returns the file's version, 0 if it is empty. Throws StorageError if it is not a Verbatim
+/// database (other), or if a later program wrote it (newer_schema).
 int identify(Database& database);
 
 /// Migrates the file from `version` to the newest.

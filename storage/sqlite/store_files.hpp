@@ -21,7 +21,7 @@ std::filesystem::path rollback_journal_of(const std::filesystem::path& database)
 /// Opens neither the database nor its WAL index.
 void require_database_of_log(const std::filesystem::path& database);
 /// Throws the same if the database has no header. Opens the database, so only a process without a
-/// connection to it may call this: closing any descriptor of a file gives up all locks that the
+/// connection to it may call this. Closing any descriptor of a file gives up all locks that the
 /// process holds on it (POSIX). Another process would then believe it is the last one and remove
 /// the WAL.
 void require_header_of_log(const std::filesystem::path& database);

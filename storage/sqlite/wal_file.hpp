@@ -2,8 +2,8 @@
 // frame and does not report what lies behind it. This module decides whether a power cut explains
 // that.
 //
-// A power cut can leave this: the last transaction was not synced, so any of its sectors may be
-// missing, and intact frames of it may lie behind a bad one.
+// After a power cut the last transaction may not be synced. Any of its sectors may be missing, and
+// intact frames of it may lie behind a bad one.
 //
 // With journal.durability = "power" a commit syncs the WAL before the next transaction begins. So a
 // power cut cannot leave these two, and each proves that durable rows are unreadable:

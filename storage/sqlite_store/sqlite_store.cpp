@@ -158,7 +158,7 @@ void SqliteStore::keep_copy(store::PostedCopy posted, store::Done<store::KeptCop
   change(*journal_, work, std::move(done));
 }
 
-/// If the outcome cannot be stored, the copy is kept all the same, and the merge is made later.
+/// If the outcome cannot be stored, the copy is still kept, and the merge is made later.
 void SqliteStore::merge_copy(store::KeptCopy kept, std::string session_id, store::ReadLabel label,
                              store::Done<std::optional<store::PostOutcome>> done) {
   ReaderThread& merger =

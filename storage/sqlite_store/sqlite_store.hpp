@@ -25,7 +25,7 @@ namespace verbatim::sqlite_store {
 struct SqliteStoreOptions {
   journal::JournalOptions journal;
   std::size_t merged_bytes_max = 0;    ///< bytes of copies whose merge is cached
-  std::filesystem::path spill_folder;  ///< where long conversations keep older items
+  std::filesystem::path spill_folder;  ///< for older items of long conversations
 };
 
 class SqliteStore final : public store::Store {

@@ -78,8 +78,8 @@ class StoreHealth {
   virtual std::size_t queue_bytes() const = 0;
   /// Bytes of the write-ahead log; 0 if the store has none.
   virtual std::size_t log_bytes() const = 0;
-  /// The readers that keep the write-ahead log from being written anew, for an operator. Empty if
-  /// they are not known.
+  /// The readers that keep the write-ahead log from being reset, for an operator. Empty if they are
+  /// not known.
   virtual std::string log_readers() const = 0;
   /// Returns and resets the figures.
   virtual JournalStats take_stats() = 0;

@@ -35,7 +35,7 @@ TEST_CASE("a URL is taken apart as RFC 3986 says", "[url]") {
   CHECK(parse_url("capacitor://")->host.empty());
 }
 
-TEST_CASE("text that is no URL is refused with the error", "[url]") {
+TEST_CASE("text that is not a URL is refused with the error", "[url]") {
   for (const char* text : {"", "host", "://x", "mailto:a@b", "host:80", "/path"})
     CHECK(fault_of(text) == "has no scheme://");
   CHECK(fault_of("https://a b") == "contains a space");

@@ -46,7 +46,7 @@ function samplesOf(deltas) {
   return Array.from({ length: bytes.length / 2 }, (_, i) => bytes.readInt16LE(2 * i));
 }
 
-/** Where in `sent` playing ended, in ms: behind the last sound that was played, before the next. */
+/** The place in `sent` at which playing ended, in ms: behind the last sound that was played, before the next. */
 function lastPlayed(played, sent) {
   const offset = played.findIndex((one) => one !== 0) - sent.findIndex((one) => one !== 0);
   const last = played.findLastIndex((one) => one !== 0) - offset;

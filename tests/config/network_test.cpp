@@ -54,7 +54,7 @@ TEST_CASE("a network is printed as it is written", "[config][proxies]") {
     CHECK(print_network(parse_network(text)) == text);
 }
 
-TEST_CASE("text that is no network is refused with the error", "[config][proxies]") {
+TEST_CASE("text that is not a network is refused with the error", "[config][proxies]") {
   for (const char* text : {"", "proxy", "10.0.0", "10.0.0.0.1", "10.0.0.256", "[::1]", "::1%lo",
                            "10.0.0.1:80", "1::2::3", "/8"})
     CHECK(refusal_of(text).find("is not an IPv4 or IPv6 address") != std::string::npos);

@@ -64,7 +64,7 @@ std::vector<std::string> warnings_of(const std::string& assignment) {
 
 }  // namespace
 
-TEST_CASE("a line break at the end of a secret's file is no part of it", "[config][secrets]") {
+TEST_CASE("a line break at the end of a secret's file is not part of it", "[config][secrets]") {
   for (const char* end : {"", "\n", "\r\n", "\n\n", "\r\n\r\n"})
     CHECK(key_in("sk-abcdefgh12345678" + std::string(end)) == "sk-abcdefgh12345678");
 }

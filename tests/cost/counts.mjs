@@ -26,7 +26,7 @@ export class Counts {
     return Object.fromEntries(names.map((name, i) => [name, Number(bytes.readBigUInt64LE(8 * i))]));
   }
 
-  /** What `work` costs, of each count, for each of `many`. */
+  /** The cost of `work`, by count, for each of `many`. */
   async of(many, work) {
     const before = this.now();
     await work();

@@ -125,7 +125,7 @@ test('services, policies and budgets select the pods, and name ports that they h
   assert.ok(service.spec.ports.some(({ name }) => name === backend.service.port.name));
 });
 
-test('what the pod mounts exists: the claim, the configuration and the secret', () => {
+test('the mounts of the pod exist: the claim, the configuration and the secret', () => {
   const volumes = [...pod.spec.volumes, ...set.spec.volumeClaimTemplates.map(({ metadata }) => metadata)].map(({ name }) => name);
   for (const { name } of container.volumeMounts) assert.ok(volumes.includes(name), name);
   const [configVolume, secretVolume] = pod.spec.volumes;

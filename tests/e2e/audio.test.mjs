@@ -7,7 +7,7 @@ import { Client, refusal, startRelay, startSimulator, temporaryDirectory } from 
 
 const query = { events: 'verbatim', audio: 'binary' };
 
-/** What is in a frame: the event without its audio, and the audio. */
+/** The contents of a frame: the event without its audio, and the audio. */
 function read(frame) {
   const head = frame.readUInt16BE(0);
   return { event: JSON.parse(frame.subarray(2, 2 + head)), audio: frame.subarray(2 + head) };

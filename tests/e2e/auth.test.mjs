@@ -126,7 +126,7 @@ test('secrets show nowhere [P10]', async (t) => {
   }
 });
 
-test('requests that are no upgrade, or are not supported, are refused with their status', async (t) => {
+test('requests that are not an upgrade, or are not supported, are refused with their status', async (t) => {
   const relay = await start(t);
   const token = await relay.mint({ user: 'ada' });
   assertRefused(await relay.request('/v1/realtime', { key: token }), 426);

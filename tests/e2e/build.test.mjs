@@ -17,7 +17,7 @@ test('the released program is hardened: addresses, tables, stack and checked cal
   const elf = run('readelf', '-W', '-h', '-l', '-d', binary);
   assert.match(elf, /Type:\s+DYN/, 'its address is not fixed (PIE)');
   assert.match(elf, /FLAGS_1\).*\bPIE\b/, 'it is a program, not a library');
-  assert.match(elf, /GNU_RELRO/, 'what the loader fills in is read-only behind it');
+  assert.match(elf, /GNU_RELRO/, 'the part that the loader fills in is read-only afterwards');
   assert.match(elf, /FLAGS\).*BIND_NOW|BIND_NOW|FLAGS_1\).*\bNOW\b/, 'all of it, before anything runs');
   assert.match(elf, /GNU_STACK\s+(?:0x\w+\s+){5}RW\s/, 'nothing on the stack can run');
   assert.doesNotMatch(elf, /\bRWE\b|RUNPATH|RPATH|TEXTREL/, 'no segment is both written and run, none is found by a path of the build');
@@ -49,7 +49,7 @@ test('its bill of materials names everything linked, loaded and compiled in, wit
   assert.equal(uses['libsqlite3-0'], 'dynamic');
   assert.equal(uses['libsqlitecpp-dev'], 'static');
   assert.equal(uses['libboost1.81-dev'], 'headers');
-  assert.ok(uses.zlib1g, 'what its libraries load is named too');
+  assert.ok(uses.zlib1g, 'libraries that its libraries load are named too');
   for (const one of sbom.components) {
     assert.match(one.purl, /^pkg:deb\/debian\/[^@]+@[^?]+\?arch=\w+&distro=debian-\d+$/);
     assert.equal(one.version, run('dpkg-query', '-W', '-f', '${Version}\n', one.name).trim().split('\n')[0]);

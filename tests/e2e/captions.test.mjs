@@ -11,7 +11,7 @@ const require = createRequire(import.meta.url);
 const { WebVTTParser } = require('webvtt-parser');
 const SrtParser = require('srt-parser-2').default;
 
-/** What people type, and what would be something else to a careless reader. */
+/** Texts that people type, and that a careless reader takes for markup. */
 const odd = [
   'first line\n\nsecond paragraph',
   'arrow --> here',

@@ -20,7 +20,7 @@ async function makePair(t, directory, name) {
   return { cert: `${name}-cert.pem`, key: `${name}-key.pem` };
 }
 
-/** What the relay shows now. */
+/** The certificate that the relay shows now. */
 const shown = (relay) =>
   new Promise((resolve, reject) => {
     const socket = tls.connect({ port: Number(new URL(relay.url).port), host: '127.0.0.1', rejectUnauthorized: false });

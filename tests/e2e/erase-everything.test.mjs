@@ -68,7 +68,7 @@ const post = async (relay, id, writer, planted, turns = 40) => {
   assert.equal(answer.status, 200, answer.text);
 };
 
-/** What may be left of a session. Each returns the ids of those that are to be erased. */
+/** Things that may be left of a session. Each returns the ids of the sessions to erase. */
 const ways = {
   'a token for any session of its user, whose first connection made the session': async (t, relay, planted) => {
     const token = await relay.mint({ user: 'ann', ...all(planted) }, instructed(planted));
@@ -192,7 +192,7 @@ test('the token of an erased session that may open others opens them as before [
   const relay = await startRelay(t, { simulator: await startSimulator(t), set: ['session.resume_window=60s'] });
   const planted = randomUUID();
   const token = await relay.mint({ user: 'ann', private: { note: planted } }, instructed(planted));
-  assert.deepEqual(holders([relay.dataDir], planted), [], 'what it stands for is not kept in the clear');
+  assert.deepEqual(holders([relay.dataDir], planted), [], 'the token\'s data is not kept in the clear');
   await talk(t, relay, token, 'Hello', { session: 'ann-1' });
   const other = await Client.connectWithId(t, relay, { token, query: { session: 'ann-2' } });
   await other.ask('Is this another conversation?');

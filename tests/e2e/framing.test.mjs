@@ -230,7 +230,7 @@ describe('bodies', { concurrency: 2 }, () => {
   });
 });
 
-test('however many ask /readyz at once, the provider gets one connection, and is asked anew a second later [P11]', async (t) => {
+test('however many ask /readyz at once, the provider gets one connection, and is asked again a second later [P11]', async (t) => {
   const connections = [];
   let silent = true;
   const provider = net.createServer((socket) => {

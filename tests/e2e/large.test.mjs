@@ -11,7 +11,7 @@ import { frame, text } from './support/wire.mjs';
 const MiB = 1 << 20;
 const settings = { id: 'sess_p', type: 'realtime', audio: { input: { transcription: { model: 'm' } } } };
 
-/** An event of exactly so many bytes. */
+/** An event of exactly `bytes` bytes. */
 function eventOf(bytes, type = 'input_audio_buffer.append') {
   const head = `{"type":"${type}","audio":"`;
   return `${head}${'A'.repeat(bytes - head.length - 2)}"}`;
@@ -57,7 +57,7 @@ describe("the limit of a client's message", { concurrency: 2 }, () => {
     client.send(eventOf(limit));
     for (const size of [limit - 1, 400_000, 65_537, 1000]) sendInFragments(client, eventOf(limit), size);
     client.send({ type: 'input_audio_buffer.commit' });
-    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows them');
+    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'the message behind them');
     assert.deepEqual(sizes.slice(0, 5), Array(5).fill(limit));
     await client.close();
   });
@@ -125,7 +125,7 @@ describe('a binary frame of a client that speaks JSON', () => {
       client.socket.send(bytes, { binary: true });
       assert.equal((await client.event('error')).error.code, 'invalid_frame');
       client.send({ type: 'input_audio_buffer.commit' });
-      await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows it');
+      await line.got(({ type }) => type === 'input_audio_buffer.commit', 'the message behind it');
       assert.equal(got.length, before + 1);
       await client.close();
       const { close_reason } = await world.relay.transcript(client.id);
@@ -141,7 +141,7 @@ describe("the relay accepts messages up to the provider's size", () => {
     client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(15 * MiB, 7).toString('base64') });
     client.send(eventOf(24 * MiB));
     client.send({ type: 'input_audio_buffer.commit' });
-    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows them');
+    await line.got(({ type }) => type === 'input_audio_buffer.commit', 'the message behind them');
     assert.ok(sizes[0] > 20 * MiB);
     assert.equal(sizes[1], 24 * MiB);
     await client.close();
@@ -200,7 +200,7 @@ describe('the memory of large messages', () => {
     for (const { client, line } of all) {
       client.send(eventOf(8 * MiB));
       client.send({ type: 'input_audio_buffer.commit' });
-      line.done = line.got(({ type }) => type === 'input_audio_buffer.commit', 'what follows the large one');
+      line.done = line.got(({ type }) => type === 'input_audio_buffer.commit', 'the message behind the large one');
     }
     let most = 0;
     await eventually(async () => {
@@ -236,7 +236,7 @@ describe('the memory of large messages', () => {
     const other = await converse(t, world);
     other.client.send(eventOf(8 * MiB));
     other.client.send({ type: 'input_audio_buffer.commit' });
-    await other.line.got(({ type }) => type === 'input_audio_buffer.commit', 'a message of somebody else');
+    await other.line.got(({ type }) => type === 'input_audio_buffer.commit', 'a message of another client');
     for (const { client } of stalled) {
       const { code, reason } = await within(client.closed, 'the end of a connection that stands still');
       assert.deepEqual([code, client.events.at(-1).error?.code], [1008, 'message_too_slow']);
@@ -264,7 +264,7 @@ describe('the memory of large messages', () => {
       const events = [70_000, 1 * MiB, 8 * MiB].map((size) => eventOf(size));
       for (const event of events) client.send(event);
       client.send({ type: 'input_audio_buffer.commit' });
-      await line.got(({ type }) => type === 'input_audio_buffer.commit', `what ${who} sends`);
+      await line.got(({ type }) => type === 'input_audio_buffer.commit', `the messages of ${who}`);
       assert.deepEqual(sizes.slice(0, 3), events.map(({ length }) => length));
       line.say({ type: 'vendor.large', data: 'x'.repeat(2 * MiB) });
       await client.event('vendor.large');

@@ -116,7 +116,7 @@ test("a user's daily limit counts all of the user's conversations, also after a 
   await (await Client.connect(t, next, { token: await next.mint({ user: 'bob' }) })).close();
 });
 
-test('a user has so many conversations at once', async (t) => {
+test('a user has a limited number of conversations at once', async (t) => {
   const relay = await start(t, ['limits.sessions_per_user=2']);
   const mint = (user) => relay.mint({ user });
   const first = await Client.connectWithId(t, relay, { token: await mint('ann') });
@@ -154,7 +154,7 @@ test('without a setting a user has twenty conversations at once', async (t) => {
   await Client.connect(t, relay, { token: await relay.mint({ user: 'bob' }) });
 });
 
-test('the server has so many conversations at once', async (t) => {
+test('the server has a limited number of conversations at once', async (t) => {
   const relay = await start(t, ['session.sessions_max=1']);
   await Client.connectWithId(t, relay);
   const refused = await refusal(relay, { token: await relay.mint() });
@@ -222,7 +222,7 @@ test('settings that a token fixes cannot be changed by its holder, nor seen if h
   client.send({ type: 'response.create', response: { instructions: 'My plan.' } });
   await client.until(({ events }) => events.find(({ error }) => error?.param === 'response.instructions'), 'a refusal');
 
-  // The settings that a public SDK sends at once are no change.
+  // The settings that a public SDK sends at once change nothing.
   const from = client.events.length;
   client.send({ type: 'session.update', session: { ...session, output_modalities: ['text'] } });
   const own = await client.event('session.updated', from);

@@ -42,7 +42,7 @@ const evasions = {
   'a session in a response': respond({ session: evil }),
   'a system’s item': create(system),
   'a system’s item in a response': respond({ input: [system] }),
-  'an item of nobody': create({ type: 'message', content: says }),
+  'an item without a role': create({ type: 'message', content: says }),
   'an item of the type of a role': create({ type: 'system', role: 'user', content: says }),
   'a role in a part': create({ ...user, content: [{ ...says[0], role: 'system' }] }),
   'an item in the item': create({ ...user, item: system }),

@@ -160,7 +160,7 @@ describe('clients in trouble', { concurrency: 4 }, () => {
     const cell = await Cell.start(t, simulator, {
       set: ['server.handshake_timeout=1500ms', 'server.connections_max=100'] });
     const crowd = await Crowd.connect(cell, 1000);
-    await cell.meanwhile(crowd.fewerThan(101), 'the cut of who is too many');
+    await cell.meanwhile(crowd.fewerThan(101), 'the closing of the connections beyond the limit');
     assert.ok(cell.descriptors() <= cell.baseline + 110, `${cell.descriptors()} descriptors`);
     const client = await answered(cell); // one of the silent connections was closed to make room
     await cell.during(crowd.over, 'the end of the crowd');

@@ -95,7 +95,7 @@ describe('frames', { concurrency: 4 }, () => {
     ['a message within a message', 1002, Buffer.concat([
       frame(text, '{', { mask: true, fin: false }), frame(text, '}', { mask: true })])],
     ['a close frame of one byte', 1002, frame(close, 'x', { mask: true })],
-    ['a close code that nobody may send', 1002, frame(close, closing(1005), { mask: true })],
+    ['a close code that no peer may send', 1002, frame(close, closing(1005), { mask: true })],
     ['a length that needs no 63 bits', 1002, Buffer.concat([
       Buffer.from([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4]), Buffer.from('x')])],
     ['a length beyond 63 bits', 1002, Buffer.from([0x81, 0xff, ...Array(8).fill(0xff), 1, 2, 3, 4])],

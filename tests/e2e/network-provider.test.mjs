@@ -173,7 +173,7 @@ describe('a provider in trouble', { concurrency: 4 }, () => {
     provider.send(JSON.stringify({ type: 'vendor.large', data: 'x'.repeat(16 << 20) }));
     provider.says('item_1', ' so.', 1);
     await cell.meanwhile(
-      client.until(({ messages }) => messages.some((m) => m.includes(' so.')), 'words'), 'what follows it');
+      client.until(({ messages }) => messages.some((m) => m.includes(' so.')), 'words'), 'the message behind it');
     assert.ok(cell.memory() - start < 8 << 20);
     client.reset();
     const { turns, complete } = await cell.meanwhile(cell.relay.transcript(client.id), 'its end');

@@ -94,7 +94,7 @@ test('an agent that is silent because its responses fail is seen in session, met
   const done = (id, status, status_details) => line.say({ type: 'response.done', response: { id, status, output: [], status_details, usage: null } });
   done('r1', 'completed', null);
   for (const id of ['r2', 'r3']) done(id, 'failed', { type: 'failed', error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'Your key sk-secret has no quota.' } });
-  done('r4', 'incomplete', { type: 'incomplete', reason: 'what a strange reason this is' });
+  done('r4', 'incomplete', { type: 'incomplete', reason: 'a very strange reason' });
   await received(client, ({ response }) => response?.id === 'r4');
   const expected = { by_status: { completed: 1, failed: 2, incomplete: 1 }, last_reason: 'other' };
   assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected); // while the session is live

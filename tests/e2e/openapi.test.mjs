@@ -309,7 +309,7 @@ test("another user's token gets 404 on every route of a session, with every desc
       });
     const hers = await ask(json.id);
     assert.equal(hers.status, 404, `${method} ${path}: ${hers.text}`);
-    assert.equal(hers.text, (await ask('sess_of_nobody')).text, 'it tells that there is one');
+    assert.equal(hers.text, (await ask('sess_of_nobody')).text, 'it does not reveal that there is one');
     ++walked;
   }
   assert.equal(walked, 5);

@@ -21,7 +21,7 @@ async function scene(t, { token = { type: 'realtime' }, set = [] } = {}) {
   return { relay, client, line, asked, updates };
 }
 
-/** What the client has got besides the extension events, once something later has come. */
+/** The events that the client has got besides the extension events, once a later one has come. */
 async function got({ client, line }, mark) {
   line.say({ type: mark });
   await client.event(mark);

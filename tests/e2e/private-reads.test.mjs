@@ -1,5 +1,5 @@
-// Private data stays private: caches store none of it, clients do not get the metadata for back ends, refusals
-// do not name the server's files, and clients cannot forge log lines.
+// Private data stays private: caches store none of it, and clients do not get the metadata for back ends.
+// Refusals do not name the server's files, and clients cannot forge log lines.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

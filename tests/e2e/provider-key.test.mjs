@@ -194,7 +194,7 @@ describe('its later messages', { concurrency: 3 }, () => {
     await assertHidden(relay, client);
   });
 
-  test('a message that is no error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
+  test('a message that is not an error passes byte for byte, and is kept without the key [P10][P9]', async (t) => {
     const content = (text) => [{ type: 'output_text', text }];
     const text = `Say ${key.replaceAll('/', '\\/')} aloud.`;
     const frames = [

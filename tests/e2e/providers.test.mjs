@@ -76,7 +76,7 @@ class Conversation {
     await this.answered(from);
   }
 
-  /** Where the client has to say when it has spoken. */
+  /** For providers to which the client must report the end of speech. */
   async commit() {
     const from = this.client.events.length;
     this.say();
@@ -158,7 +158,7 @@ function assertLines(transcript, lines) {
 
 const cut = /^assistant cancelled: You said\b/;
 
-/** What all of them have that know a conversation. */
+/** A conversation that runs with every provider that has conversations. */
 async function wholeConversation(it, { first, call } = {}) {
   it.configure();
   await it.speak();
@@ -225,7 +225,7 @@ test('a conversation with xAI is whole and in order, though it names no predeces
   assert.equal(transcript.complete, true, JSON.stringify(transcript.gaps));
 });
 
-test('xAI without session.created: the conversation begins all the same [P9]', async (t) => {
+test('xAI without session.created: the conversation still begins [P9]', async (t) => {
   const it = await Conversation.begin(t, 'xai', { faults: '+no_session_created' });
   it.configure();
   await it.speak();

@@ -102,7 +102,7 @@ for (const secure of [false, true]) {
   });
 }
 
-test('empty lines before a request are no PROXY protocol header', async (t) => {
+test('empty lines before a request are not a PROXY protocol header', async (t) => {
   const relay = await behindProxy(t, ['tls.enabled=false']);
   const answer = await exchange(relay, ['\r\n\r\n', get(relay, '/healthz')]);
   assert.match(answer, /^HTTP\/1.1 /);

@@ -10,7 +10,7 @@ const names = readdirSync(recordings)
   .filter((file) => file.endsWith('.jsonl'))
   .map((file) => file.slice(0, -'.jsonl'.length));
 
-/** What a test compares of a transcript's turns. */
+/** The members of a transcript's turns that a test compares. */
 const essence = (turns, expected) =>
   turns.map((turn, i) => ({
     role: turn.role,

@@ -99,7 +99,7 @@ test('a client that is away is detached, and final when its time is over [P2][P8
   await eventually(() => cell.line.gone, 'the end of the provider’s line');
 });
 
-test('a client that knows nothing of resuming gets the session and its items with the same token [P8][P9]', async (t) => {
+test('a client that does not use resuming gets the session and its items with the same token [P8][P9]', async (t) => {
   const cell = await scene(t);
   cell.line.say(typed('item_u1', 'Good morning.', null));
   cell.line.say(typed('item_u2', 'Are you there?', 'item_u1'));
@@ -116,7 +116,7 @@ test('a client that knows nothing of resuming gets the session and its items wit
   );
   assert.equal(await stateOf(cell), 'live');
   cell.line.say(typed('item_u3', 'Yes.', 'item_u2'));
-  await again.until(() => again.events.some((event) => event.item?.id === 'item_u3'), 'what is new');
+  await again.until(() => again.events.some((event) => event.item?.id === 'item_u3'), 'the new item');
   await again.close();
   const transcript = await cell.relay.transcript(cell.id);
   assert.deepEqual(transcript.turns.map((turn) => turn.text), ['Good morning.', 'Are you there?', 'Yes.']);
@@ -180,7 +180,7 @@ test('the provider’s connection is cut in mid-answer: the conversation goes on
   const done = await client.event('response.done');
   assert.equal(done.response.status, 'incomplete');
   await client.until(() => client.events.some((event) => event.type === 'verbatim.upstream' && event.state === 'restored'), 'restored');
-  await eventually(() => given.some((event) => event.item?.id === 'item_u2'), 'what the client said meanwhile');
+  await eventually(() => given.some((event) => event.item?.id === 'item_u2'), 'the words that the client said meanwhile');
   assert.deepEqual(
     given.filter((event) => event.type === 'conversation.item.create').map((event) => [event.item.role, event.item.content[0].text]),
     [['user', 'Tell me more.'], ['assistant', 'Once upon a'], ['user', 'Go on.']],

@@ -139,7 +139,7 @@ test('a TLS handshake that fails is counted, and its lines are few [P11]', async
   assert.ok(lines(relay, `${event} remote`) < 40);
 });
 
-/** Items of so many bytes, one after the other, until the conversation is over. What it sent. */
+/** Sends items of `bytes` bytes, one after the other, until the conversation is over. Returns the bytes that it sent. */
 async function flood(client, bytes) {
   const item = { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'x'.repeat(bytes) }] };
   let sent = 0;
@@ -219,7 +219,7 @@ test("one user's conversations have one pace, however many they are [P11]", asyn
   assert.ok([...clients, bystander].every(({ ended }) => !ended));
 });
 
-test("a user's next conversation does not begin the minute's bound anew [P11]", async (t) => {
+test("a user's next conversation does not reset the minute's bound [P11]", async (t) => {
   const relay = await start(t, ['limits.journal_bytes_per_minute=2MiB']);
   const token = () => relay.mint({ user: 'bob' });
   let refused;

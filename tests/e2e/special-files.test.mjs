@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { run, startRelay, startSimulator } from './support/verbatim.mjs';
 
-/** What is no ordinary file, made at this place. */
+/** Files of unusual kinds, made at this place. */
 const kinds = {
   'a FIFO': (place) => assert.equal(spawnSync('mkfifo', [place]).status, 0),
   'a link to a FIFO': (place) => {

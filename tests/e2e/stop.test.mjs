@@ -1,10 +1,10 @@
-// With default settings SIGTERM ends the program in good time, whatever clients and providers do.
+// With default settings SIGTERM ends the program in time, even if clients and providers do not answer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Provider } from './support/provider.mjs';
 import { Client, startRelay } from './support/verbatim.mjs';
 
-/** What supervisors allow at least (Docker 10 s), less what a loaded machine takes itself. */
+/** The least time that supervisors allow (Docker 10 s), minus the delay of a loaded machine. */
 const allowed = 9_000;
 
 for (const [what, set] of [

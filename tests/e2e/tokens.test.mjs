@@ -56,7 +56,7 @@ async function dropped(t, relay, verbatim, query = {}, session) {
 
 const copy = { writer: 'client', turns: [{ role: 'user', text: 'Before the drop?', ordinal: 1 }] };
 
-/** What a page does with its token at the end of a conversation. */
+/** The requests of a page with its token at the end of a conversation. */
 async function assertOwn(relay, { token, session }, status = 200) {
   const path = `/v1/sessions/${session}`;
   const seen = {
@@ -81,7 +81,7 @@ describe('an expired token', { concurrency: 3 }, () => {
     assert.equal(back.id, it.session);
     await back.ask('Am I the same?');
     back.socket.terminate();
-    // A client that knows nothing of sessions connects like a web page.
+    // A client without session ids connects like a web page.
     const page = await Client.connect(t, relay, {
       protocols: ['realtime', `openai-insecure-api-key.${it.token}`],
     });
@@ -101,7 +101,7 @@ describe('an expired token', { concurrency: 3 }, () => {
   for (const [what, verbatim, query] of [
     ['bound to a session', { user: 'ann', session_id: 'ann-1' }, {}],
     ['for any session of its user', { user: 'ann' }, { session: 'ann-2' }],
-    ['of a user that nobody named', {}, {}],
+    ['of a user without a name', {}, {}],
   ]) {
     test(`does so if it is ${what} [P8]`, async (t) => {
       const relay = await start(t);

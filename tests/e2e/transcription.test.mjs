@@ -126,7 +126,7 @@ const configuration = { type: 'transcription', audio: { input: { transcription: 
 const transcribed = (client, item) =>
   client.until(({ events }) => events.find((event) => event.type === 'conversation.item.input_audio_transcription.completed' && event.item_id === item), `the words of ${item}`);
 
-/** What may never leave for a transcription session. */
+/** Checks that no other request leaves for a transcription session. */
 function onlyTranscription(line) {
   assert.equal(line.query.get('intent'), 'transcription');
   assert.equal(line.query.get('model'), null);
@@ -140,7 +140,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
   const ways = [
     ['by the intent of its URL', { query: { intent: 'transcription' } }, { type: 'realtime' }],
     ['by its intent, though a model stands beside it', { query: { intent: 'transcription', model: 'gpt-realtime' } }, { type: 'realtime' }],
-    ['by its intent, whatever its token says of conversations', { query: { intent: 'transcription' } }, { type: 'realtime', instructions: 'Answer.', tools: [], audio: { output: { voice: 'marin' } } }],
+    ['by its intent, although its token configures a conversation', { query: { intent: 'transcription' } }, { type: 'realtime', instructions: 'Answer.', tools: [], audio: { output: { voice: 'marin' } } }],
     ['by its token', {}, configuration],
     ['by its token, though a model stands in the URL', { query: { model: 'gpt-realtime' } }, configuration],
   ];
@@ -153,7 +153,7 @@ describe('a transcription session', { concurrency: 3 }, () => {
       const line = await next;
       const created = await client.event('session.created');
       assert.equal(created.session.type, 'transcription');
-      // Set without a request of the client: otherwise there would be no text.
+      // Set without a request of the client, because otherwise no text would come.
       await line.until(({ type, session: own }) => type === 'session.update' && own.audio.input.transcription.model, 'transcription is on');
       client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(4800).toString('base64') });
       line.speaks('item_1');

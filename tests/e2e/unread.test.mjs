@@ -21,8 +21,8 @@ const held = (relay) => metric(relay, 'verbatim_answer_bytes');
 const refused = (relay) => metric(relay, 'verbatim_answers_refused_total');
 
 /**
- * A conversation of the user that is over, with so many turns of a MiB, and the token for it. The
- * system takes about ten of an answer that the peer does not read.
+ * An ended conversation of the user, with `turns` turns of a MiB, and the token for it. If a peer
+ * does not read an answer, the system buffers about ten of them.
  */
 async function sessionOf(t, relay, user, turns) {
   const token = await relay.mint({ user });
@@ -37,7 +37,7 @@ async function sessionOf(t, relay, user, turns) {
   return { id: client.id, token };
 }
 
-/** Asks on so many connections, and reads none of the answers. */
+/** Asks on `count` connections, and reads none of the answers. */
 function askAndReadNothing(t, relay, { path, token, count }) {
   const { hostname, port } = new URL(relay.url);
   return Array.from({ length: count }, () => {

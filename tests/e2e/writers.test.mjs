@@ -142,7 +142,7 @@ test('a kill between two posts loses neither [P1][P3]', async (t) => {
   assert.deepEqual(texts(await read(second, id)), texts({ turns: lines(1, 20) }));
 });
 
-test("agents' histories are accepted, and entries that are no turns are listed [P3]", async (t) => {
+test("agents' histories are accepted, and entries that are not turns are listed [P3]", async (t) => {
   const relay = await startRelay(t, { set: ['posts.turn_bytes_max=1KiB'] });
   const said = ['Where is my order?', 'I shall look.', 'It is on its way.', 'Thank you 🙂'];
   const histories = {

@@ -292,7 +292,7 @@ groupOf('close matrix, while a flush is under way', [], { faults: true }, (group
   }
   for (const reason of ['idle_timeout', 'max_duration', 'slow_client', 'replaced']) {
     test(`${reason} while its flush is under way`, {
-      skip: 'cannot exist apart: an end that has been submitted is the same whoever asked for it',
+      skip: 'cannot exist apart: an end that has been submitted does not depend on its cause',
     });
   }
 });

@@ -20,7 +20,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { binary, temporaryDirectory } from '../e2e/support/process.mjs';
 
-/** What cuts the power: beside the program under test, unless configured otherwise. */
+/** The program that cuts the power: beside the program under test, unless configured otherwise. */
 const scissors =
   process.env.VERBATIM_CUT_POWER ?? join(dirname(binary), 'tests', 'verbatim_cut_power');
 

@@ -150,7 +150,7 @@ test('a reader that holds the WAL is named, first as a warning; then no new sess
     await client.ask('And now?');
     const { status, warning } = await readiness(relay);
     return status === 200 && !warning;
-  }, 'the log to begin anew');
+  }, 'the log to be reset');
 });
 
 /** A file system of its own; undefined where this user may not mount one. */

@@ -1,5 +1,5 @@
-// A limit on file size (ulimit -f, LimitFSIZE=) and a quota count as a full disk: no signal ends the process,
-// words wait or conversations end, and the relay continues when there is space.
+// A limit on file size (ulimit -f, LimitFSIZE=) and a quota count as a full disk. No signal ends the process.
+// Words wait or conversations end, and the relay continues when there is space.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
@@ -39,7 +39,7 @@ async function start(t, set, env) {
   return { relay, client, token };
 }
 
-/** What makes the files too large, and what takes that away. */
+/** Limits that make the files too large, and how each is removed. */
 const reasons = {
   'the limit of a process on the size of files': async (t) => ({
     strike: (relay) => limitFiles(relay, page),

@@ -1,5 +1,5 @@
-// One data directory with its fallback directory and relay, which is killed and restarted again and again. What
-// clients received before a kill is compared with what the next relay returns.
+// One data directory with its fallback directory and relay, which is killed and restarted again and again. The
+// text that clients received before a kill is compared with the transcripts of the next relay.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { judge } from './oracle.mjs';
 import { Shim } from './shim.mjs';
 import { Talker, oddProvider } from './traffic.mjs';
 
-/** What has to be undone, in the place of a test's own `t`. */
+/** Actions to undo at the end, in the place of a test's own `t`. */
 export class Scope {
   #undo = [];
   after(work) {
@@ -19,7 +19,7 @@ export class Scope {
   }
 }
 
-/** What SQLite itself says of the database: "ok", or what is wrong. */
+/** SQLite's own check of the database: "ok", or the faults. */
 export function integrity(dataDir) {
   const file = join(dataDir, 'verbatim.db');
   const { stdout, stderr, error } = spawnSync('sqlite3', [file, 'PRAGMA integrity_check']);

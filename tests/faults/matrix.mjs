@@ -45,7 +45,7 @@ function cannot(path, fault) {
   return paths[path].disk || faults[fault].disk ? noDisk : undefined;
 }
 
-/** What is played in this cell: each variant of the fault, with one of the path's. */
+/** The plays of this cell: each variant of the fault, with one of the path's. */
 function playsOf(path, fault, seed) {
   const random = new Random(seedOf(seed, `${path} x ${fault}`));
   const ways = Object.keys(paths[path].variants ?? { '': 0 });

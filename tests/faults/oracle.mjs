@@ -17,7 +17,7 @@ const finals = {
   'conversation.item.input_audio_transcription.completed': ({ transcript }) => transcript,
 };
 
-/** What one client saw and did, held against the transcript afterwards. */
+/** The events that one client saw and its own actions, for a comparison with the transcript. */
 export class Record {
   id; // the session's id, as soon as the client knows it
   texts = new Map(); // by item: { text, final }
@@ -62,7 +62,7 @@ export class Record {
     if (part?.type === 'input_text') this.#of(item.id).final = this.#count(part.text);
   }
 
-  /** Where the provider's connection is lost, the relay ends the answer itself: it has no last word. */
+  /** If the provider's connection is lost, the relay ends the answer itself. Such an end has no last word. */
   #ended(event) {
     if (event.event_id?.startsWith('verbatim_')) return;
     this.#of(this.#item(event)).final = this.#count(finals[event.type](event));
@@ -197,7 +197,7 @@ function heldAgainstSent({ sent, order }, turns, gaps, breach) {
     if (place < places[i - 1]) breach('O2', 'invented', `${order[place]} stands in another's place`);
   });
   for (const { item_id, text } of turns) {
-    if (!sent.has(item_id)) breach('O2', 'invented', `nobody has sent ${item_id}, "${text}"`);
+    if (!sent.has(item_id)) breach('O2', 'invented', `no peer has sent ${item_id}, "${text}"`);
     else if (!sent.get(item_id).startsWith(text))
       breach('O2', 'invented', `kept "${text}", sent "${sent.get(item_id)}"`);
   }

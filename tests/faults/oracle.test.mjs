@@ -25,7 +25,7 @@ function turn(ordinal, item_id, role, text, status = 'completed') {
 const user = turn(1, 'i1', 'user', 'a b');
 const answer = turn(2, 'i2', 'assistant', 'You said: a', 'interrupted');
 
-/** What the oracle says of these turns, and of more that was seen; as `rule kind`. */
+/** The oracle's verdict on these turns, and on `more` events that were seen; as `rule kind`. */
 function verdict(
   turns,
   { more = [], asked = ['a b'], received = [], interrupts = false, ...transcript } = {},
@@ -49,7 +49,7 @@ const spoken = (ordinal, text, status) => turn(ordinal, `i${ordinal}`, 'user', t
 const whole = 'Here are my words in utterance 1, about one second long.';
 
 const cases = [
-  ['what was seen and no more is in order', [user, answer], {}, []],
+  ['exactly the turns that were seen are in order', [user, answer], {}, []],
   [
     'more than was seen is in order, if it was said',
     [user, { ...answer, text: 'You said: a b' }],
@@ -59,7 +59,7 @@ const cases = [
   ['a turn that is not there is lost', [user], {}, ['O1 lost']],
   ['a word that is not there is lost', [user, { ...answer, text: 'You said: ' }], {}, ['O1 lost']],
   [
-    'words that nobody said are invented',
+    'words that were not said are invented',
     [user, { ...answer, text: 'You said: a c' }],
     {},
     ['O2 invented'],
@@ -70,7 +70,7 @@ const cases = [
     {},
     ['O2 invented'],
   ],
-  ['a question that nobody asked is invented', [user, answer], { asked: ['c'] }, ['O2 invented']],
+  ['a question that was not asked is invented', [user, answer], { asked: ['c'] }, ['O2 invented']],
   [
     'a done turn is completed',
     [user, answer],
@@ -109,19 +109,19 @@ const cases = [
     ['O4 lost'],
   ],
   [
-    'what was typed and never reached the provider may be missing',
+    'a typed turn that never reached the provider may be missing',
     [user, answer],
     { asked: ['a b', 'typed'] },
     [],
   ],
   [
-    'what was typed and reached the provider is lost if it is not there',
+    'a typed turn that reached the provider is lost if it is not there',
     [user, answer],
     { asked: ['a b', 'typed'], received: ['a b', 'typed'] },
     ['O5 lost'],
   ],
   [
-    'what was typed and never acknowledged is there, and a gap beside it',
+    'a typed turn that was never acknowledged is there, and a gap beside it',
     [user, answer, typed],
     { asked: ['a b', 'typed'], received: ['typed'], gaps: [{ kind: 'unacknowledged_item' }] },
     [],
@@ -151,7 +151,7 @@ const cases = [
     ['O1 lost'],
   ],
   [
-    'an answer beside the conversation is no turn',
+    'an answer beside the conversation is not a turn',
     [user, answer],
     {
       more: [
@@ -174,7 +174,7 @@ const cases = [
     [],
   ],
   [
-    'speech that nobody spoke is invented',
+    'speech that was not spoken is invented',
     [user, answer, spoken(3, whole.replace('1', '3'))],
     {},
     ['O2 invented'],

@@ -29,7 +29,7 @@ import { Random } from './traffic.mjs';
 const longest_ms = 200;
 /** A start is over by then. */
 const start_ms = 60;
-/** So many cuts a data directory sees before it is looked at as a whole, and a new one is made. */
+/** Number of cuts of one data directory. After these the whole directory is checked, and a new one is made. */
 const cutsEach = 15;
 
 const shares = { talk: 75, ending: 15, recovery: 10 };

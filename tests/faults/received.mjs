@@ -17,7 +17,7 @@ export class Received {
     this.args = ['--received', this.file];
   }
 
-  /** So far, in bytes. What comes later than a cut of the power does not count. */
+  /** So far, in bytes. Messages after a cut of the power do not count. */
   get size() {
     try {
       return statSync(this.file).size;

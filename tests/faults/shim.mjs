@@ -13,7 +13,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { binary, deadline, temporaryDirectory } from '../e2e/support/process.mjs';
 
-/** Where the build puts it: beside the program under test, unless configured otherwise. */
+/** Its path: beside the program under test, unless configured otherwise. */
 export const library =
   process.env.VERBATIM_FAULTS ?? join(dirname(binary), 'tests', 'libverbatim_faults.so');
 
@@ -63,7 +63,7 @@ class Armed {
     this.shim.write(this.place + at.value, BigInt(Math.round(ms * 1000)));
   }
 
-  /** Waits until it has acted `count` times. The program says so in shared memory: hence the looks. */
+  /** Waits until it has acted `count` times. Polls, because the program reports it in shared memory. */
   async struck(count = 1) {
     const end = Date.now() + deadline;
     while (this.fired < count) {
@@ -95,9 +95,11 @@ export class Shim {
   }
 
   /**
-   * `calls`: one of the names above or a list; `file`: part of a path, or its end behind a `*`,
-   * empty for any; `from`, `to`: which of the matching calls, counted from 1 and from now on
-   * (`from` alone: that one; neither: all until disarmed); `atLeast`: bytes of an allocation.
+   * - `calls`: one of the names above or a list
+   * - `file`: part of a path, or its end behind a `*`; empty for any
+   * - `from`, `to`: which of the matching calls, counted from 1 and from now on; `from` alone: that
+   *   one; neither: all until disarmed
+   * - `atLeast`: bytes of an allocation
    */
   arm({ calls: which, file = '', action, from, to, error = 'EIO', ms = 0, atLeast = 0 }) {
     if (!(action in actions)) throw new Error(`no action ${action}`);

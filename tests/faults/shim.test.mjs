@@ -96,7 +96,7 @@ test('a sync that fails, and loses its bytes, is the last call to that file [P6]
   const again = await startRelay(t, setup);
   const { turns } = await again.transcript(client.id);
   assert.equal(turns[1].text, text.transcript);
-  assert.ok(!JSON.stringify(turns).includes('And now?'), 'what the sync lost is still there');
+  assert.ok(!JSON.stringify(turns).includes('And now?'), 'the words that the sync lost are still there');
 });
 
 test('a moved clock moves the times of the transcript, not the timers', async (t) => {

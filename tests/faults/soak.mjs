@@ -1,4 +1,4 @@
-// Hours of everything at once: people of all kinds talk through the shipped program over TLS while it is
+// Hours of everything at once. People of all kinds talk through the shipped program over TLS. Meanwhile it is
 // killed, stopped, short of disk space and given bad input by its provider. Prints the events; exits 1 if text
 // was lost, duplicated or invented, a session is stuck, or the program has grown.
 //

@@ -1,5 +1,5 @@
-// Disk trouble seen from outside: never a silent gap. No new session is admitted; /readyz, the metrics and the
-// log say why; conversations wait or end with storage_failure; text that a client received is there afterwards.
+// Disk trouble seen from outside: never a silent gap. No new session is admitted. /readyz, the metrics and the
+// log say why. Conversations wait or end with storage_failure. Text that a client received is there afterwards.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
@@ -37,7 +37,7 @@ function mountDisk(t, size) {
   return mounted.status === 0 ? place : undefined;
 }
 
-/** Takes what is free, but for so many bytes. */
+/** Takes all free space except `spare` bytes. */
 function fillDisk(place, spare = 0) {
   const { bavail, bsize } = statfsSync(place);
   const filler = openSync(join(place, 'filler'), 'a');

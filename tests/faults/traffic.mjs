@@ -39,7 +39,7 @@ const tone = (() => {
   return Buffer.from(samples.buffer).toString('base64');
 })();
 
-/** What a provider does that is not OpenAI, or not at its best (docs/simulator.md). */
+/** The behaviour of other providers than OpenAI, and of faulty ones (docs/simulator.md). */
 const oddities = [
   ...['late_transcription=200', 'missing_transcription=0.3', 'fail_transcription=0.3'],
   ...['empty_transcription=0.3', 'odd_ids=0.5', 'null_previous=0.4', 'no_item_ids=0.3'],
@@ -96,7 +96,7 @@ export class Talker {
     }
   }
 
-  /** What it receives from now on, or after its first `count` events, does not count. */
+  /** Events that it receives from now on, or after its first `count` ones, do not count. */
   cut(count = this.client.events.length, received = 0) {
     this.counted = count;
     this.receivedBefore = received;
@@ -164,7 +164,7 @@ export class Talker {
     );
   }
 
-  /** Takes something back that was typed: it was said all the same. */
+  /** Deletes a typed message. It stays part of the transcript. */
   async remove() {
     const mine = this.client.events.filter(
       ({ type, item }) =>
@@ -177,7 +177,7 @@ export class Talker {
     await this.#either(['conversation.item.deleted', 'error'], from);
   }
 
-  /** A question beside the conversation: its answer is no turn. */
+  /** A question beside the conversation: its answer is not a turn. */
   async aside() {
     const from = this.client.events.length;
     const content = [{ type: 'input_text', text: this.#words(1, 10) }];

@@ -33,7 +33,7 @@ export class Apart {
     return this.#child.pid;
   }
 
-  /** What the function `name` of the other side gives for `args`; both cross as JSON. */
+  /** The result of the other side's function `name` for `args`; both cross as JSON. */
   call(name, ...args) {
     const id = ++this.#count;
     return new Promise((resolve, reject) => {

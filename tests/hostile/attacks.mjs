@@ -41,12 +41,12 @@ async function posts(scene) {
   for (let post = 0; post < 7; ++post) {
     const turns = Array.from({ length: 5000 }, (_, i) => ({
       role: i % 2 ? 'assistant' : 'user',
-      text: `${post * 7919 + i * 104729} is what nobody else has said, ${post} times ${i}`,
+      text: `${post * 7919 + i * 104729} is what no one else has said, ${post} times ${i}`,
     }));
     const answer = await request(`${relay.url}/v1/sessions/${id}/transcript`, { method: 'POST', key: token, body: { turns } });
     codes.push(answer.status);
   }
-  assert.equal(codes[0], 200, 'what is within the limits is taken');
+  assert.equal(codes[0], 200, 'a copy within the limits is taken');
   assert.ok(codes.every((code) => [200, 413, 429].includes(code)), codes.join());
   assert.ok(codes.includes(413) || codes.includes(429), 'and no more');
 }

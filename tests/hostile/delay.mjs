@@ -1,12 +1,12 @@
-// The effect of attacks on people who only talk: the p99 time until a word is durable and back from the
-// provider, in a quiet run and during each attack, on one relay.
+// The effect of attacks on people who only talk. Measures the p99 time until a word is durable and back from
+// the provider, in a quiet run and during each attack, on one relay.
 //
 //   node tests/hostile/delay.mjs [--seconds 10] [--only WORD]
 //
 // Each attack repeats for that long, after a quiet time of half as long; the quiet times together are the quiet
 // run. Exits 1 if a p99 is more than twice that of the quiet run, or if a person was disconnected. Real
-// attackers, people and providers have processors of their own. Here they share them with the relay: so the
-// attackers run at the lowest priority, and the people and the provider at a high one if the user may raise it.
+// attackers, people and providers have processors of their own. Here they share the relay's. So the attackers run
+// at the lowest priority, and the people and the provider at a high one if the user may raise it.
 // Run it on a machine that does nothing else.
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';

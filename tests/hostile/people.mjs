@@ -59,7 +59,7 @@ serve({
   async join(relay, count) {
     people = await Promise.all(Array.from({ length: count }, (_, n) => Person.join(relay, `person-${n}`)));
   },
-  /** From here on the waits are counted anew. */
+  /** Counts the waits from zero again. */
   beginToMeasure() {
     for (const person of people) person.waits.length = 0;
   },

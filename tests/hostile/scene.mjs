@@ -8,7 +8,7 @@ import { Apart } from './apart.mjs';
 
 /** The model that the provider refuses, with a message that repeats the request, key included. */
 export const leaky = 'leaky-provider';
-/** What a real key looks like: it must never be seen behind the relay. */
+/** Looks like a real key. It must never be seen behind the relay. */
 export const providersKey = 'sk-proj-hostile0123456789abcdefghijklmnopqrstuvwxyz';
 
 /** A policy as the documentation recommends one; else the defaults. */
@@ -51,7 +51,7 @@ export class Scene {
 
   /** No harmless talker has lost a connection or a word. */
   async allTalk() {
-    assert.equal(await this.people.call('dropped'), 0, 'who was dropped');
+    assert.equal(await this.people.call('dropped'), 0, 'people whose connection was dropped');
     await this.people.call('hearAnotherWord');
   }
 
@@ -65,7 +65,7 @@ export class Scene {
     return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)[1]) / 1024;
   }
 
-  /** Where it listens. */
+  /** The address at which it listens. */
   raw() {
     const { hostname, port } = new URL(this.relay.url);
     return { host: hostname, port: Number(port) };

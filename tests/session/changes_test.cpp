@@ -144,7 +144,7 @@ class Chaos {
   }
   UpstreamId some_upstream() { return upstreams_ - static_cast<UpstreamId>(below(2)); }
 
-  /// What the driver does after each input, apart from sending.
+  /// The driver's steps after each input, apart from sending.
   void step() {
     ++steps_;
     dial();
@@ -342,7 +342,7 @@ class Chaos {
       journal.synced += below(journal.submitted - journal.synced + 1);
       if (one_in(400)) journal.broken = journal.refuses = true;
       const Changes changes = stage_.session.journal_moved(stage_.clock);
-      // The journal notifies once. What still waits after that must be noted again.
+      // The journal notifies once. A wait that remains after that must be noted again.
       const Outputs after = outputs();
       require(after.client_ready, Change::client_writable, changes, "the journal");
       for (const auto& [one, ready] : after.upstream_ready)
@@ -356,7 +356,7 @@ class Chaos {
   void change_client() {
     if (stage_.session.client_attached() && !one_in(3)) {
       if (one_in(8))
-        return give("a frame that is no message",
+        return give("a frame that is not a message",
                     [&] { return stage_.session.refuse_frame("binary"); });
       if (one_in(8))
         return give("a refused connection",

@@ -93,7 +93,7 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
   stage.provider(added(typed("mine", "What I meant."), "a1", "n1"));
   stage.journal.sync();
   const json received = only(stage.drain_client());
-  CHECK(received["previous_item_id"] == "u1");  // where the client put it
+  CHECK(received["previous_item_id"] == "u1");  // as the client asked
   CHECK(order(stage) == std::vector<std::string>{"u0", "a1", "u1", "mine", "u2"});
 }
 

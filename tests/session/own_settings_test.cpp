@@ -269,7 +269,7 @@ TEST_CASE("a configuration refused with transcription is tried without, invisibl
   }
 }
 
-TEST_CASE("a provider's code that is no plain name is not logged", "[P10][own]") {
+TEST_CASE("a provider's code that is not a plain name is not logged", "[P10][own]") {
   for (const std::string& code :
        {std::string("my secret is: hush"), std::string(65, 'x'), std::string("line\nbreak")}) {
     Given stage;

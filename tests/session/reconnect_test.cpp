@@ -14,7 +14,7 @@ TEST_CASE("an answer that the provider's loss cuts off is ended for the client, 
   converse(stage);
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   CHECK_FALSE(stage.session.ended());
-  CHECK(stage.drain_client().empty());  // what it shows must be durable first
+  CHECK(stage.drain_client().empty());  // its text must be durable first
   stage.journal.sync();
   const auto received = stage.drain_client();
   CHECK(types(received) == std::vector<std::string>{"response.output_audio.done",

@@ -186,7 +186,7 @@ TEST_CASE("a client whose missed messages are gone is resynced with the items", 
   CHECK(stage.session.to_client().next_number() == 77778 + received.size());
 }
 
-TEST_CASE("a client that knows nothing of resuming gets the session, and the items once it listens",
+TEST_CASE("a client that does not use resuming gets the session, and the items once it listens",
           "[P8][P9][resume]") {
   Stage stage(with_window());
   stage.open();

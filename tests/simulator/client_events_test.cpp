@@ -38,7 +38,7 @@ const json weather = {
 
 }  // namespace
 
-TEST_CASE("a message that is no event gets an error, and the session goes on", "[simulator]") {
+TEST_CASE("a message that is not an event gets an error, and the session goes on", "[simulator]") {
   Client client("gpt-realtime", {.pace = 0});
   const std::string bad[] = {
       "",

@@ -270,7 +270,7 @@ TEST_CASE("null_previous, no_item_ids and binary do what their names say", "[sim
   CHECK(framed.take(0).at(0).binary);
 }
 
-TEST_CASE("odd_ids are odd, are ids all the same, and one has ninety characters", "[simulator]") {
+TEST_CASE("odd_ids are odd but valid ids, and one has ninety characters", "[simulator]") {
   Client client("gpt-realtime+odd_ids", {.pace = 0});
   std::size_t longest = 0;
   for (int i = 0; i < 40; ++i) {

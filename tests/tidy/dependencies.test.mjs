@@ -45,7 +45,7 @@ test('a room that links a library includes it', () => {
   assert.deepEqual(places, [], report('Libraries that the room itself does not include', places, 'Link each where it is included, and nowhere above.'));
 });
 
-// The use of each Debian package that is no library: a text that must stand in one of the files.
+// The use of each Debian package that is not a library: a text that must stand in one of the files.
 const tools = {
   'ca-certificates': [/verify|certificate authorit/, 'Dockerfile'],
   git: [/\bgit (ls-files|worktree)/, 'scripts/format', 'scripts/mutants'],

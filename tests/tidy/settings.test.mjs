@@ -99,7 +99,7 @@ test('settings that pages name exist', () => {
       places.push(`${file}:${lineAt(text, match.index)}: ${name}`);
     }
   }
-  assert.deepEqual(places, [], report('Names that begin like a setting, and are no setting, event or log line', places, 'Correct the name; `grep "^# Accepts" -A1 config/verbatim.toml` has all.'));
+  assert.deepEqual(places, [], report('Names that begin like a setting and are not a setting, event or log line', places, 'Correct the name; `grep "^# Accepts" -A1 config/verbatim.toml` has all.'));
 });
 
 test('settings that messages and comments name exist', () => {

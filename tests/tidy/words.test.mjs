@@ -18,7 +18,7 @@ const everywhere = {
   legs: 'upstreams',
   complaint: 'rejection',
   greeting: 'session_created; the start of an event stream is its preamble',
-  told: 'notified, received or reported, by who does what',
+  told: 'notified, received or reported, by the direction',
   tell: 'send, notify or report',
   tells: 'sends, notifies or reports',
   heed: 'handle_limit',

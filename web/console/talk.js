@@ -224,7 +224,7 @@ class TalkPage {
     if (type === 'verbatim.upstream') {
       this.#notice.hidden = event.state === 'restored';
       this.#notice.textContent =
-        'The relay lost the connection to its provider and is reconnecting. What you say is kept.';
+        'The relay lost the connection to its provider and is reconnecting. Your words are kept.';
     }
   }
 

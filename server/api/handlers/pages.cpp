@@ -8,8 +8,8 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-/// All that the console needs is its own: a text that was spoken into a microphone must never
-/// become a script, and no page may put the console into a frame.
+/// The console loads only its own files. Spoken text must never become a script, and no page may
+/// put the console into a frame.
 constexpr const char* content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; media-src 'self' blob:; worker-src 'self'; base-uri 'none'; "

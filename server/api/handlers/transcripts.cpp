@@ -27,8 +27,8 @@ namespace {
 
 constexpr auto transcript_look_interval = std::chrono::seconds(1);
 
-/// Client tokens can use one part in so many of what all writers of an attempt may post. The rest
-/// stays for their back end.
+/// Posts with client tokens can use this fraction (1/n) of the bytes that all writers of an attempt
+/// may post. The rest stays for their back end.
 constexpr std::size_t clients_part_of_posts = 2;
 
 /// Reading a longer post takes tens of milliseconds.
@@ -177,7 +177,7 @@ net::Awaitable<net::Result<store::KeptCopy>> keep(const ApiServices& api,
 }
 
 /// Merges the copy and stores the outcome before the post is answered, so that a later read shows
-/// it, in lists too. If that fails the copy is kept all the same, and the merge is made later.
+/// it, in lists too. If that fails, the copy is still kept, and the merge is made later.
 net::Awaitable<net::Result<store::PostOutcome>> merge_kept(const ApiServices& api,
                                                            const RequestContext& context,
                                                            const store::KeptCopy& kept) {

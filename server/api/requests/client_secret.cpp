@@ -72,7 +72,7 @@ std::string fill_template(const json& extra,
   return {};
 }
 
-/// The fault of a member's name: a misspelt policy would be no policy.
+/// The fault of a member's name: a misspelt policy would have no effect.
 std::optional<std::string> wrong_names(std::string_view body) {
   const auto asked = View::of(body);
   if (auto wrong = policy::wrong_member(asked, "", {"session", "verbatim", "expires_after"}))
@@ -99,8 +99,8 @@ net::Result<json> read_tree(std::string_view body) {
   const auto not_json = [](const std::string& why) {
     return net::Refusal(net::openai_error(400, "invalid_json", "The body is not JSON" + why + "."));
   };
-  // The session's own check first: a tree is copied and written by recursion, so its depth needs a
-  // bound, and what is kept here is sent on by the session later.
+  // The session's own check first, because the session sends this text on later. It bounds the
+  // depth, which a tree needs: it is copied and written by recursion.
   if (const auto fault = verbatim::json::check(body)) {
     return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
   }

@@ -39,7 +39,7 @@ net::Result<ClientSecretRequest> read_client_secret_request(std::string_view bod
                                                             const config::Settings& settings);
 
 /// The beta form: the body is the session, flat, with `client_secret.expires_after` and `verbatim`
-/// in it. What is read is in GA's shape.
+/// in it. The result is in GA's shape.
 net::Result<ClientSecretRequest> read_beta_session_request(std::string_view body,
                                                            const config::Settings& settings);
 

@@ -31,7 +31,7 @@ std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
   return unit;
 }
 
-/// Half of a surrogate pair, which is no character, becomes U+FFFD. A writer that cuts text by
+/// Half of a surrogate pair is not a character and becomes U+FFFD. A writer that cuts text by
 /// UTF-16 units makes such halves. The length stays. Precondition: the text is JSON.
 std::string without_halves(std::string_view text) {
   VERBATIM_EXPECTS_SLOW(!verbatim::json::check(text));

@@ -1,8 +1,8 @@
 // The body of POST .../transcript, read and judged: a writer's copy of a conversation. Takes the
 // names of the interface and those of the product that Verbatim replaces.
 //
-// Pure; any thread. Untrusted input. A copy is refused whole only if it is no copy at all; what is
-// wrong with one turn of it is listed.
+// Pure; any thread. Untrusted input. A body that is not a copy is refused. The faults of single
+// turns are listed.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // One turn of a posted copy, in any of the forms in which agents, browsers and their frameworks
 // keep one: the interface's, the provider's items, OpenAI's chat messages, LiveKit's history.
 //
-// Pure; any thread. Untrusted input. What cannot be read of a turn costs that part of it, or the
-// turn, never its neighbours.
+// Pure; any thread. Untrusted input. An unreadable part costs that part or its turn, never other
+// turns.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ struct PostedTurn {
   };
   Outcome outcome = Outcome::kept;
   transcript::CopyTurn turn;
-  std::optional<int> attempt;         ///< where a turn names its own
+  std::optional<int> attempt;         ///< if a turn names its own
   std::vector<std::string> problems;  ///< why it was not kept, or what of it was not
 };
 

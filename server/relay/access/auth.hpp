@@ -40,8 +40,9 @@ struct TokenClaims {
   std::int64_t expires_at_s = 0;
 };
 
-/// Size of the longest token in bytes that fits into a request's head: server.header_bytes_max less
-/// the other headers of a browser (2 KiB, or half of the limit if it is small).
+/// Size of the longest token in bytes that fits into a request's head. This is
+/// server.header_bytes_max minus the other headers of a browser (2 KiB, or half of the limit if it
+/// is small).
 std::size_t token_bytes_max(std::size_t header_bytes_max);
 
 /// Explains why `token` cannot be used: it is longer than token_bytes_max(). Names the largest of

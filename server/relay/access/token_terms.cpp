@@ -104,7 +104,7 @@ std::variant<std::string, BadTerm> read_terms(const json& verbatim,
           std::find(extra.begin(), extra.end(), name) != extra.end())
         continue;
       return BadTerm{"verbatim.policy.client_events[" + std::to_string(i) + "]",
-                     "is no client event of the protocol"};
+                     "is not a client event of the protocol"};
     }
   }
   std::vector<std::string> known;

@@ -1,7 +1,7 @@
 // Validates an upgrade request to /v1/realtime and reads the caller and the wanted conversation.
 //
-// Pure but for the random id of a new session; any thread. The input is untrusted: an error comes
-// back as the response to send.
+// Pure, except for the random id of a new session; any thread. The input is untrusted: an error
+// comes back as the response to send.
 #pragma once
 
 #include <cstdint>

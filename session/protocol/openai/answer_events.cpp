@@ -15,7 +15,7 @@ using Tree = nlohmann::json;
 
 Tree parsed(const std::string& json) { return Tree::parse(json, nullptr, false); }
 
-// ---- What is known of an answer ----
+// ---- The known parts of an answer ----
 
 struct OpenPart {
   AnnouncedAnswers::Part announced;

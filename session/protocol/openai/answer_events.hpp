@@ -23,8 +23,8 @@ std::vector<std::string> answers_so_far(const AnnouncedAnswers& announced,
                                         const transcript::Transcript& transcript, bool spoken,
                                         const EventIds& next_event_id);
 
-/// All events that end each open answer, in the provider's order: the end of each open part and of
-/// each item (status `incomplete`), then response.done with status `incomplete` and reason
+/// All events that end each open answer, in the provider's order. First the end of each open part
+/// and of each item (status `incomplete`), then response.done with status `incomplete` and reason
 /// `connection_lost`. Parameters as for answers_so_far().
 std::vector<std::string> cut_off_answers(const AnnouncedAnswers& announced,
                                          const transcript::Transcript& transcript, bool spoken,

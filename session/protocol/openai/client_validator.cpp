@@ -71,7 +71,7 @@ std::string known_types() {
          "response.create, session.update";
 }
 
-/// Where the event_id of a message that is too large to read is looked for.
+/// The event_id of a message that is too large to read is looked for in its first bytes.
 constexpr std::size_t early_bytes = 4096;
 
 }  // namespace

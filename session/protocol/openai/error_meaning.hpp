@@ -1,4 +1,4 @@
-// What the errors and closes of OpenAI's Realtime API mean to the relay. Pure; any thread.
+// The meaning of OpenAI's errors and closes for the relay. Pure; any thread.
 // provider_dialect.hpp describes each function.
 #pragma once
 

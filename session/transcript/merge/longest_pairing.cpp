@@ -44,39 +44,40 @@ Score likeness(const MergedSlot& ours, const MergedSlot& theirs, Comparable by) 
       }
       const Variant& less = ours_say.size() < they_say.size() ? a : b;
       const Variant& more = &less == &a ? b : a;
-      const bool telling = less.is_partial() || less.words().size() >= telling_length;
-      if (telling && begins_with(more.words(), less.words()))
+      const bool distinctive = less.is_partial() || less.words().size() >= distinctive_length;
+      if (distinctive && begins_with(more.words(), less.words()))
         most = std::max(most, 10 + worth(less.words().size()));
     }
   return most > 0 ? one_pair + most : 0;
 }
 
 std::string_view opening_of(const std::string& words) {
-  return std::string_view(words).substr(0, telling_length);
+  return std::string_view(words).substr(0, distinctive_length);
 }
 
 /// The beginnings of a list's turns.
 struct Openings {
   std::unordered_set<std::string_view> words;     ///< whole turns
-  std::unordered_set<std::string_view> openings;  ///< of turns with at least `telling_length` bytes
+  std::unordered_set<std::string_view> openings;  ///< of turns with distinctive words
   bool any_short_partial = false;                 ///< such a turn may be the beginning of any other
 
   Openings(const MergedSlots& slots, Stretch of) {
     for (std::size_t i = of.begin; i < of.end; ++i)
       for (const Variant& variant : slots[i].variants) {
         words.insert(variant.words());
-        if (variant.words().size() >= telling_length) openings.insert(opening_of(variant.words()));
+        if (variant.words().size() >= distinctive_length)
+          openings.insert(opening_of(variant.words()));
         any_short_partial |= is_short_partial(variant);
       }
   }
   static bool is_short_partial(const Variant& variant) {
-    return variant.is_partial() && variant.words().size() < telling_length;
+    return variant.is_partial() && variant.words().size() < distinctive_length;
   }
   bool may_have(const MergedSlot& slot) const {
     return any_short_partial ||
            std::any_of(slot.variants.begin(), slot.variants.end(), [&](const Variant& variant) {
              return is_short_partial(variant) || words.contains(variant.words()) ||
-                    (variant.words().size() >= telling_length &&
+                    (variant.words().size() >= distinctive_length &&
                      openings.contains(opening_of(variant.words())));
            });
   }

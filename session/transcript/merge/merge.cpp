@@ -144,7 +144,7 @@ bool is_single(const Copy& copy) {
 
 bool is_of_relay(const Variant& variant) { return variant.sources.front() == relay_source; }
 
-bool more_telling(const Variant& a, const Variant& b) {
+bool more_distinctive(const Variant& a, const Variant& b) {
   if (a.words().size() != b.words().size()) return a.words().size() > b.words().size();
   if (is_whole(a.status) != is_whole(b.status)) return is_whole(a.status);
   if (a.text().size_bytes() != b.text().size_bytes())
@@ -167,7 +167,7 @@ const Variant& best_of(const std::vector<Variant>& variants) {
   for (const Variant& variant : variants) {
     if (&variant == relay) continue;
     if (relay && begins_with(variant.words(), relay->words())) relay_is_continued = true;
-    if (!best || more_telling(variant, *best)) best = &variant;
+    if (!best || more_distinctive(variant, *best)) best = &variant;
   }
   if (!best) return *relay;
   if (!relay || relay->text().empty() || relay_is_continued) {
@@ -177,7 +177,7 @@ const Variant& best_of(const std::vector<Variant>& variants) {
   for (const Variant& variant : variants)
     if (&variant != relay && is_whole(variant.status) &&
         variant.words().size() >= relay->words().size() &&
-        (!whole || more_telling(variant, *whole)))
+        (!whole || more_distinctive(variant, *whole)))
       whole = &variant;
   return whole ? *whole : *relay;
 }

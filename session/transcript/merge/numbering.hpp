@@ -17,8 +17,8 @@ namespace verbatim::transcript {
 /// Pairs (index in ours, index in theirs) of turns that are certainly the same.
 using Anchors = std::vector<std::pair<std::size_t, std::size_t>>;
 
-/// The first `by_id` anchors share an id. The others share telling words that occur once in each
-/// list. These are almost certain: each list may lack one of two turns with the same words.
+/// The first `by_id` anchors share an id. The others share distinctive words that occur once in
+/// each list. These are almost certain: each list may lack one of two turns with the same words.
 struct FoundAnchors {
   Anchors all;
   std::size_t by_id = 0;
@@ -36,8 +36,8 @@ struct Fit {
   std::size_t agreements = 0;
   std::size_t collisions = 0;      ///< numbers at which the two have different words
   std::size_t resemblances = 0;    ///< agreements whose words are similar and not equal
-  std::size_t contradictions = 0;  ///< the same telling words at different numbers
-  std::size_t confirmations = 0;   ///< the same telling words, or the same id, at the same number
+  std::size_t contradictions = 0;  ///< the same distinctive words at different numbers
+  std::size_t confirmations = 0;   ///< the same distinctive words or id at the same number
   Span confirmed;                  ///< from the first confirmation to the last, if there are any
   bool holds = false;
   Partners partners;

@@ -18,9 +18,9 @@
 
 namespace verbatim::transcript {
 
-/// Words of at least this many bytes are telling: people repeat "yes" and "thank you", but seldom a
-/// whole sentence.
-inline constexpr std::size_t telling_length = 12;
+/// Words of at least this many bytes are distinctive: people repeat "yes" and "thank you", but
+/// seldom a whole sentence.
+inline constexpr std::size_t distinctive_length = 12;
 
 /// One version of a turn's text, and the sources that have exactly this version.
 class Variant {

@@ -10,13 +10,13 @@
 namespace verbatim::transcript {
 namespace {
 
-/// Telling words, found by how they begin.
+/// Distinctive words, found by how they begin.
 class ByOpening {
  public:
   explicit ByOpening(const MergedSlots& slots) {
     for (std::size_t i = 0; i < slots.size(); ++i)
       for (const Variant& variant : slots[i].variants)
-        if (variant.words().size() >= telling_length)
+        if (variant.words().size() >= distinctive_length)
           by_opening_[opening_of(variant.words())].emplace_back(i, &variant);
   }
   /// The only turn that continues `cut`; `none` if there is none or more than one.
@@ -24,7 +24,7 @@ class ByOpening {
                            MergeWork& work) const {
     std::size_t found = none;
     for (const Variant& variant : cut.variants) {
-      if (!variant.is_partial() || variant.words().size() < telling_length) continue;
+      if (!variant.is_partial() || variant.words().size() < distinctive_length) continue;
       const auto at = by_opening_.find(opening_of(variant.words()));
       if (at == by_opening_.end()) continue;
       for (const auto& [i, more] : at->second) {
@@ -41,7 +41,7 @@ class ByOpening {
 
  private:
   static std::string_view opening_of(const std::string& words) {
-    return std::string_view(words).substr(0, telling_length);
+    return std::string_view(words).substr(0, distinctive_length);
   }
   using Openers = std::vector<std::pair<std::size_t, const Variant*>>;
   std::unordered_map<std::string_view, Openers> by_opening_;
@@ -72,22 +72,22 @@ void add_cut_short(const MergedSlots& ours, const MergedSlots& theirs, bool ids_
   }
 }
 
-/// Turns of `theirs` with distinctive text (`telling_length` bytes or more), and the places of the
-/// same text in `ours`.
+/// Turns of `theirs` with distinctive text (`distinctive_length` bytes or more), and the places of
+/// the same text in `ours`.
 class TellingWords {
  public:
   explicit TellingWords(const MergedSlots& theirs) {
     places_.reserve(theirs.size());
     for (std::size_t j = 0; j < theirs.size(); ++j)
       for (const Variant& variant : theirs[j].variants)
-        if (variant.words().size() >= telling_length)
+        if (variant.words().size() >= distinctive_length)
           note(places_[{theirs[j].role, &variant}].theirs, j);
   }
   /// Ours gets no table: it is much longer, since it holds everything merged before.
   void look_for_among(const MergedSlots& ours) {
     for (std::size_t i = 0; i < ours.size(); ++i)
       for (const Variant& variant : ours[i].variants) {
-        if (variant.words().size() < telling_length) continue;
+        if (variant.words().size() < distinctive_length) continue;
         const auto at = places_.find({ours[i].role, &variant});
         if (at != places_.end()) note(at->second.ours, i);
       }

@@ -190,7 +190,7 @@ TEST_CASE("a message with more values than allowed is not read to its end", "[P1
     return list + "]";
   };
   CHECK_FALSE(js::check(elements(99), 100));  // the array is one level itself
-  const auto fault = js::check(elements(100) + " what follows is no JSON", 100);
+  const auto fault = js::check(elements(100) + " the bytes after it are not JSON", 100);
   REQUIRE(fault);
   CHECK(fault->too_many_values);
   CHECK(fault->offset == 1 + 99 * 3);

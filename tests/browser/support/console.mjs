@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
-/** A page of the console. What its policy has stopped, and errors of its scripts, are in `page.wrongs()`. */
+/** A page of the console. `page.wrongs()` has loads that its policy has stopped, and errors of its scripts. */
 export async function openConsole(browser, relay, hash = '#/talk', options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, acceptDownloads: true, ...options });
   const page = await context.newPage();
@@ -27,7 +27,7 @@ export async function go(page, hash, heading) {
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
 }
 
-/** What axe finds, in words; the page must be one that `bypassCSP` lets it into. */
+/** The findings of axe, in words; the page must be one that `bypassCSP` lets it into. */
 export async function accessibility(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => window.axe.run());

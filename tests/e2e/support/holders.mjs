@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a look finds may go while we look. */
+/** Errors of files and processes that go away during the search. */
 const gone = new Set(['ENOENT', 'ESRCH', 'EISDIR', 'ENXIO']);
 
 function readIfThere(file) {

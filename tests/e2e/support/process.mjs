@@ -91,7 +91,7 @@ export async function run(args, options) {
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
 
-/** What the ready file says, as soon as it is whole; an error if the program ends before. */
+/** The contents of the ready file, as soon as it is whole; an error if the program ends before. */
 export async function whenReady(program, directory, name) {
   const file = join(directory, name);
   const read = () => {

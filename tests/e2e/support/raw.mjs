@@ -55,7 +55,7 @@ export class Raw {
   }
 }
 
-/** What a relay answers to these pieces, each sent once the system has taken the one before. */
+/** The relay's answer to these pieces, each sent once the system has taken the one before. */
 export async function raw(t, relay, ...pieces) {
   const wire = new Raw(t, relay);
   for (const piece of pieces) await wire.write(piece);

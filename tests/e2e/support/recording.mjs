@@ -18,7 +18,7 @@ export function read(name) {
     }));
 }
 
-/** What a recording may lack: the relay's own events, and answers to what it asks of the provider. */
+/** Events that a recording may lack: the relay's own, and answers to its requests. */
 export const isExtra = (bytes) => /^(session\.updated|verbatim\..*)$/.test(JSON.parse(bytes).type);
 
 /** Sends what the client sent, in its place; resolves to the number of frames used up. */

@@ -2,7 +2,7 @@
 
 const secondOfAudio = Buffer.alloc(48_000).toString('base64'); // 16-bit PCM at 24 kHz
 
-/** A spoken answer with so many seconds of audio, sent as fast as it goes. */
+/** A spoken answer with `seconds` of audio, sent as fast as possible. */
 export function answer(line, { id, response = `resp_${id}`, after = null, text, seconds = 0, done = true }) {
   const at = { response_id: response, item_id: id, output_index: 0, content_index: 0 };
   const item = { id, type: 'message', role: 'assistant', status: 'in_progress', content: [] };

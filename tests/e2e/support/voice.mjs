@@ -6,13 +6,13 @@
 //   voice.hear('one'); voice.hear('two'); voice.understood();
 //   voice.say('three'); voice.said();
 //   voice.sent                                   // by item, its whole text
-//   voice.received                               // what clients typed, in the order of arrival
+//   voice.received                               // texts that clients typed, in the order of arrival
 //   voice.order                                  // items in the conversation's order
 //
 // `odd` is a function from a voice's name to random numbers. With it the provider behaves irregularly:
-// predecessors are null, text names only its response, JSON comes in binary frames, ids are unusual,
-// transcriptions fail, come late or never, answers fail, items are deleted, and there are answers outside the
-// conversation.
+// - predecessors are null, text names only its response, JSON comes in binary frames, ids are unusual;
+// - transcriptions fail, come late or never;
+// - answers fail, items are deleted, and there are answers outside the conversation.
 import { once } from 'node:events';
 import { WebSocketServer } from 'ws';
 
@@ -100,7 +100,7 @@ class Voice {
     this.order.push(item.id);
   }
 
-  /** What goes out for this word. */
+  /** Sends the events of this word. */
   #add(item, word) {
     const before = this.sent.get(item);
     const delta = before ? ` ${word}` : word;

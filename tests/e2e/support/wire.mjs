@@ -37,7 +37,7 @@ export function closing(code, reason = '') {
   return Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from(reason)]);
 }
 
-/** What is common to both ends: frames are taken apart, and waited for. */
+/** The common part of both ends: takes frames apart, and waits for them. */
 class Wire {
   messages = []; // texts, assembled
   events = [];

@@ -172,7 +172,7 @@ export const phases = {
     there: arrived('response.output_audio_transcript.done', ({ item_id }) => item_id === 'item_a2'),
   },
   'mid function call': {
-    turns: greeted, // tool calls are no turns
+    turns: greeted, // tool calls are not turns
     gaps: [],
     reach(cell) {
       greet(cell);

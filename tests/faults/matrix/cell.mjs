@@ -1,10 +1,10 @@
-// One cell of the matrix. People are at different points of their conversations; the fault and the end happen
-// close together; the fault is removed; the program is restarted if it has ended. Then what clients received is
-// compared with what the store kept (../oracle.mjs). Also checked:
+// One cell of the matrix. People are at different points of their conversations when the fault and the end
+// happen, close together. Then the fault is removed, and the program is restarted if it has ended. At last the
+// text that clients received is compared with the store (../oracle.mjs). Also checked:
 //
 //   O4  each conversation has one of the reasons that are right for the cell
 //   O6  nothing is written to a file that has failed; the file is sound
-//   O7  memory is bounded, and /readyz tells the truth
+//   O7  memory is bounded, and /readyz reports the true state
 //   O8  connections end in bounded time, on both sides
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -3,7 +3,7 @@
 import { Client, within } from '../../e2e/support/verbatim.mjs';
 import { Record } from '../oracle.mjs';
 
-/** Where in a conversation the end meets people. */
+/** The points of a conversation at which the end meets people. */
 export const points = ['in mid-speech', 'in mid-answer', 'idle', 'just done'];
 
 export class Person {
@@ -103,7 +103,7 @@ export class Person {
     this.client.socket.pause();
   }
 
-  /** What it receives from now on does not count. */
+  /** Messages that it receives from now on do not count. */
   cut() {
     this.counted ??= this.client.events.length;
     this.received = Math.min(this.received, this.voice?.received.size ?? 0);

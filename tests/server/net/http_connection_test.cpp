@@ -54,7 +54,7 @@ TEST_CASE("a later major version is 505, and the connection is closed", "[http][
   }
 }
 
-TEST_CASE("input that is no HTTP is refused plainly", "[http][framing]") {
+TEST_CASE("input that is not HTTP is refused plainly", "[http][framing]") {
   for (const std::string bytes : {"PROXY TCP4 203.0.113.7 10.0.0.1 5000 443\r\n\r\n",
                                   "\x16\x03\x01\x02\x01\x01\x01\xfc\r\n\r\n",
                                   "GET /\r\n\r\n",

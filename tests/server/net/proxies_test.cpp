@@ -60,7 +60,7 @@ int development_answers(const HttpRequest& request) {
 
 }  // namespace
 
-TEST_CASE("a client's address is the last one that is no trusted proxy", "[proxies]") {
+TEST_CASE("a client's address is the last one that is not a trusted proxy", "[proxies]") {
   CHECK(address("10.0.0.1", "203.0.113.9") == "203.0.113.9");
   CHECK(address("10.0.0.1", "198.51.100.1, 203.0.113.9") == "203.0.113.9");
   CHECK(address("10.0.0.1", "203.0.113.9, 10.0.0.2, 10.0.0.3") == "203.0.113.9");

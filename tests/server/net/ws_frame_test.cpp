@@ -67,7 +67,7 @@ TEST_CASE("messages of every length of length arrive as they were sent, in piece
 }
 
 TEST_CASE("a mask covers every byte, wherever the piece begins", "[websocket]") {
-  const std::string words = "every word is kept, whatever happens to the line it came by";
+  const std::string words = "every word is kept, even if the connection that it came by is lost";
   const std::string plain = words + words + words;  // more than two blocks of the masking loop
   for (std::size_t size = 0; size <= plain.size(); ++size) {
     for (std::size_t begin = 0; begin < 4; ++begin) {

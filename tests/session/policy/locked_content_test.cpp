@@ -1,5 +1,5 @@
 // The content of messages uses the protocol's own type names, which share words with lockable
-// settings: input_audio is no change of audio.input.
+// settings: input_audio does not change audio.input.
 #include <catch2/catch.hpp>
 #include <string>
 #include <utility>

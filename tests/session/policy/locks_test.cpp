@@ -315,7 +315,8 @@ TEST_CASE("a locked field is locked in its own place, for every kind of value",
   }
 }
 
-TEST_CASE("messages of public clients pass, whatever else is locked", "[P9][policy][locks]") {
+TEST_CASE("messages of public clients pass, even with everything else locked",
+          "[P9][policy][locks]") {
   for (const char* field : {"prompt", "instructions", "audio.output.language", "client_secret"}) {
     INFO(field);
     for (const std::string& message : of_public_clients()) {

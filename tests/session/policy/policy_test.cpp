@@ -106,7 +106,7 @@ TEST_CASE("a message that two parsers could read differently is refused", "[poli
   CHECK(fault(policy, update(R"({"voice":"\ud800"})")) == "invalid_value");
 }
 
-TEST_CASE("with a lock a session that is no object is refused", "[policy]") {
+TEST_CASE("with a lock a session that is not an object is refused", "[policy]") {
   const std::string rude = R"({"instructions":"Be rude."})";
   for (const Policy& policy : {locked({"instructions"}), locked({"all"}), locked({"tools"})}) {
     for (const std::string& value :

@@ -147,7 +147,7 @@ TEST_CASE("an event that is broken off does not keep the key", "[P10]") {
   }
 }
 
-TEST_CASE("an escaped key in a text that is not JSON's is cut out all the same", "[P10]") {
+TEST_CASE("an escaped key in a text that is not JSON's is cut out too", "[P10]") {
   for (const char* text :
        {"\xff \\u0073hort", "sh\\ort\\q", "\\x \\u0073\\u0068ort", "\xc3 short"}) {
     const auto cut = filter().cut_error_event(error_with('"' + std::string(text) + '"'));
@@ -242,7 +242,7 @@ TEST_CASE("a frame in which an error further within holds the key passes without
   }
 }
 
-TEST_CASE("the key passes beside a nested error, as in messages that are no errors", "[P9]") {
+TEST_CASE("the key passes beside a nested error, as in messages that are not errors", "[P9]") {
   for (const char* frame :
        {R"({"type":"response.done","response":{"output":[{"text":"@"}],"status_details":null}})",
         R"({"type":"response.done","response":{"status":"completed","output":[{"text":"@"}]}})",
@@ -255,7 +255,7 @@ TEST_CASE("the key passes beside a nested error, as in messages that are no erro
   }
 }
 
-TEST_CASE("stored text has no key, in whatever string of a frame it was", "[P10]") {
+TEST_CASE("stored text has no key, in no string of a frame", "[P10]") {
   const auto in = [](const std::string& word) {
     return R"({"type":"conversation.item.added","item":{"text":"a\nb","arguments":")" + word +
            R"(","n":[1,")" + word + R"("]}})";

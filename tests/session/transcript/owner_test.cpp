@@ -33,7 +33,7 @@ EventBody reported(std::string response, std::string id, std::string words, int 
 }  // namespace
 
 TEST_CASE("text is one turn even if each of its events has another item id", "[P4][owner]") {
-  // A gateway encrypts the item's id anew for each event.
+  // A gateway encrypts the item's id again for each event.
   Stream stream({added(typed("u1", "Go.")), started("r1"), announced("r1", "A1", 0),
                  added(message("A2", Role::assistant, {}, ItemStatus::in_progress), "zzz"),
                  piece("A3", "One ", "r1", 0), piece("A4", "two ", "r1", 0),

@@ -168,7 +168,7 @@ TEST_CASE("an output answers its call however late, and on any connection", "[P8
   CHECK(calls[1].status == ToolStatus::completed);
 }
 
-TEST_CASE("call ids that a provider counts anew for each response answer the nearest call",
+TEST_CASE("call ids that a provider restarts for each response answer the nearest call",
           "[P4][tools]") {
   Provider provider;
   for (const char* round : {"1", "2", "3"}) {
@@ -221,7 +221,7 @@ TEST_CASE("a call that its response did not finish has failed", "[tools]") {
   CHECK(calls.at(0).arguments == text("{\"ci"));
 }
 
-TEST_CASE("arguments and outputs that are no strings are kept as JSON", "[tools]") {
+TEST_CASE("arguments and outputs that are not strings are kept as JSON", "[tools]") {
   Provider provider;
   json odd = call("");
   odd["arguments"] = {{"city", "Oslo"}};

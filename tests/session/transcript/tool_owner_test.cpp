@@ -40,7 +40,7 @@ class Server {
  public:
   Server() { say("session.created", {{"session", {{"id", "sess_1"}}}}); }
 
-  /// A message that is no event does nothing, as in a session.
+  /// A message that is not an event does nothing, as in a session.
   Server& say(const std::string& type, json members) {
     members["type"] = type;
     if (const auto event = read_server_event(members.dump())) {
@@ -264,7 +264,7 @@ TEST_CASE("one item id for a call and for words, or for two calls, loses neither
   CHECK(words_last.transcript().turns()[0].text == text("Done."));
 }
 
-TEST_CASE("call ids and indexes that each response counts anew are that response's",
+TEST_CASE("call ids and indexes that restart with each response are that response's",
           "[P4][tools][owner]") {
   Server server;
   for (const std::string n : {"1", "2", "3"}) {

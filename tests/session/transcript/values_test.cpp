@@ -275,7 +275,7 @@ TEST_CASE("a transcript as JSON lines has a turn a line", "[render]") {
   CHECK(Json::parse(lines.substr(end)) == all["turns"][1]);
 }
 
-TEST_CASE("ids that are no UTF-8 do not break the JSON", "[P11][render]") {
+TEST_CASE("ids that are not UTF-8 do not break the JSON", "[P11][render]") {
   auto view = sample();
   view.turns[0].item_id = "\xED\xA0\xBD";
   CHECK(Json::accept(render(view, Format::json)));

@@ -167,7 +167,7 @@ TEST_CASE("another file system mounted over the folder takes the journal away",
   CHECK(it.journal.durable() < lost);
 }
 
-TEST_CASE("changes that leave the files in place are no trouble", "[P6][taken_away]") {
+TEST_CASE("changes that leave the files in place cause no trouble", "[P6][taken_away]") {
   const TempDir dir;
   Begun it(dir);
   SECTION("a second name") { fs::create_hard_link(it.file, it.folder / "second.db"); }

@@ -222,7 +222,7 @@ TEST_CASE("a hanging checkpoint of a large WAL is a failure as well", "[P6][trou
   const TempDir dir;
   Begun it({.file = dir / "v.db", .wal_checkpoint_bytes = 1});
   disk.hold_database_sync(true);
-  // The writer's checkpoint or the thread's: whichever comes first.
+  // The writer's checkpoint or the thread's; the first one counts.
   CHECK(becomes([&] { return it.say("more, ") == 0 || disk.database_sync_waits(); }));
   it.journal.check(std::chrono::steady_clock::now() + std::chrono::seconds(13));
   CHECK(it.journal.stuck());

@@ -71,11 +71,11 @@ TEST_CASE("a file of a later version is refused and left alone", "[storage]") {
   CHECK(bytes_of(dir / "v.db") == before);
 }
 
-TEST_CASE("a file that is no Verbatim database is refused and left alone", "[storage]") {
+TEST_CASE("a file that is not a Verbatim database is refused and left alone", "[storage]") {
   const TempDir dir;
   std::ofstream(dir / "text") << std::string(5000, 'x');
   const auto text = error_of([&] { Database(dir / "text", {.access = Access::create}); });
-  CHECK_THAT(text.what(), Catch::Contains("no Verbatim database"));
+  CHECK_THAT(text.what(), Catch::Contains("not a Verbatim database"));
   CHECK(bytes_of(dir / "text") == std::string(5000, 'x'));
 
   {
@@ -83,7 +83,7 @@ TEST_CASE("a file that is no Verbatim database is refused and left alone", "[sto
     ours.run("PRAGMA application_id=7");
   }
   const auto other = error_of([&] { Database(dir / "other.db", {.access = Access::create}); });
-  CHECK_THAT(other.what(), Catch::Contains("no Verbatim database"));
+  CHECK_THAT(other.what(), Catch::Contains("not a Verbatim database"));
 }
 
 TEST_CASE("a migration step that fails has changed nothing", "[storage]") {

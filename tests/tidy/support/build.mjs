@@ -1,4 +1,4 @@
-// What CMakeLists.txt says: the rooms, their folders and what they link. There is no second table.
+// Reads CMakeLists.txt: the rooms, their folders and their links. There is no second table.
 import { folderOf, textOf } from './sources.mjs';
 
 /** Calls of CMake commands: [{command, words}]. Comments are left out, quotes are taken away. */

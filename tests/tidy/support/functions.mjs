@@ -10,7 +10,7 @@ const endOfBraces = (code, from) => {
   return code.length - 1;
 };
 
-/** What a brace opens, by the text before it. */
+/** The kind of block that a brace opens, by the text before it. */
 function kindOf(head) {
   const text = head.trim();
   if (/^(inline )?namespace\b|^extern\b\s*$/.test(text)) return 'scope';

@@ -1,4 +1,4 @@
-// What C++ files include.
+// Reads the includes of C++ files.
 import { lineAt, textOf } from './sources.mjs';
 
 /** [{path, ours, line}]; `ours` for "quotes". */

@@ -2,9 +2,11 @@
 // their line in THIRD_PARTY.md. dependencies.test.mjs checks each column against what is there.
 
 /**
- * `find`: as in CMakeLists.txt or tests/CMakeLists.txt; `targets`: what links it; `header`: what its
- * includes begin with; `development` and `runtime`: Debian packages (no runtime package: headers only,
- * or the base image has it); `notice`: its name in the table of THIRD_PARTY.md.
+ * - `find`: as in CMakeLists.txt or tests/CMakeLists.txt
+ * - `targets`: its names in LINKS
+ * - `header`: the beginning of its includes
+ * - `development` and `runtime`: Debian packages; without `runtime`: headers only, or in the base image
+ * - `notice`: its name in the table of THIRD_PARTY.md
  */
 export const libraries = [
   // Asio and Beast are compiled once, so only what links verbatim_asio may include them.

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** What git has or would add: nothing that was built or downloaded. */
+/** The files that git has or would add: nothing that was built or downloaded. */
 export const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
   cwd: root,
   encoding: 'utf8',
@@ -31,7 +31,7 @@ export const isScript = (file) => /\.m?js$/.test(file);
 export const isTest = (file) => /^(tests|bench|examples)\//.test(file);
 export const productCpp = files.filter((file) => isCpp(file) && !isTest(file));
 
-const literal =
+export const literal =
   /\/\/[^\n]*(?:\n[ \t]*\/\/[^\n]*)*|\/\*[\s\S]*?\*\/|R"([^(\s"]*)\([\s\S]*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'/g;
 const blank = (text) => text.replace(/[^\n]/g, ' ');
 

@@ -161,7 +161,7 @@ TEST_CASE("words beside an empty field are kept, and words that are left out are
   }
 }
 
-TEST_CASE("history entries that are no turns are skipped and listed", "[http][P3]") {
+TEST_CASE("history entries that are not turns are skipped and listed", "[http][P3]") {
   config::Posts all = limits;
   all.turns_max = 20;
   const auto posted = read_posted_copy(R"({"turns":[

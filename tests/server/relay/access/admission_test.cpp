@@ -1,4 +1,4 @@
-// What a user may still use today, by a store that answers when the test says so.
+// A user's remaining budget of the day, from a store that answers when the test says so.
 #include "server/relay/access/admission.hpp"
 
 #include <boost/asio/co_spawn.hpp>

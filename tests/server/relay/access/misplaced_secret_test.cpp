@@ -84,7 +84,7 @@ TEST_CASE("ordinary ids, names and log lines are not taken for secrets", "[P10][
         "week_0123456789abcdef0123456789abcdef", "risk-0123456789abcdef0123456789abcdef",
         "7b0d1c7e-4f0e-4a53-9b3e-6f3f6a1c2d3e", "sha256:0123456789abcdef0123456789abcdef",
         "ann@example.com", "https://example.com/a/b?c=d", "eyJ", "eyJhbGciOiJIUzI1NiJ9",
-        "the disk is full; free some space and it heals by itself"}) {
+        "the disk is full; free some space and it recovers by itself"}) {
     INFO(text);
     CHECK_FALSE(looks_like_secret(text));
     CHECK(without_secrets(text) == text);

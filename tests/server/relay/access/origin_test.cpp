@@ -114,10 +114,10 @@ TEST_CASE("an origin is asked where a page can have connected by itself, and now
   CHECK(status(authenticator,
                with(page("https://relay.test"), "Sec-WebSocket-Protocol", offered)) == 101);
   CHECK(status(authenticator, with(page(""), "Sec-WebSocket-Protocol", offered)) == 101);
-  // A header of another scheme is no credential: the token still comes by subprotocol.
+  // A header of another scheme is not a credential: the token still comes by subprotocol.
   const auto both = with(evil, "Authorization", "Basic eA==");
   CHECK(status(authenticator, with(both, "Sec-WebSocket-Protocol", offered)) == 403);
-  // Where no token is needed, any page would be accepted.
+  // If no token is needed, any page would be accepted.
   const Authenticator development({}, secret, true);
   CHECK(status(development, page("https://evil.test", "localhost:8443")) == 403);
   CHECK(status(development, page("https://localhost:8443", "localhost:8443")) == 101);

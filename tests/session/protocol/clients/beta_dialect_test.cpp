@@ -96,7 +96,7 @@ bool is_beta_name(const std::string& name) {
   return known != server_names.end() && known->second != nullptr && *known->second == '\0';
 }
 
-/// Without the members that only identify an item that is no turn: its bytes.
+/// Without the members that only identify an item that is not a turn: its bytes.
 Event without_detail(Event event) {
   std::visit(
       [](auto& body) {

@@ -172,7 +172,7 @@ TEST_CASE("only an explicit null conversation is out of band", "[protocol]") {
   CHECK_FALSE(out_of_band(""));
 }
 
-TEST_CASE("reasons come from the most telling field", "[protocol]") {
+TEST_CASE("reasons come from the most specific field", "[protocol]") {
   const auto failed = [](const char* error) {
     return read<TranscriptionFailed>(
                R"({"type":"conversation.item.input_audio_transcription.failed","item_id":"u","error":)" +
@@ -196,7 +196,7 @@ TEST_CASE("text with half a surrogate pair is read", "[rule10][protocol]") {
   CHECK(delta.text.wtf8() == "\xED\xA0\xBD");
 }
 
-TEST_CASE("a message without content and item is no event", "[P11][protocol]") {
+TEST_CASE("a message without content and item is not an event", "[P11][protocol]") {
   CHECK_FALSE(read_server_event(R"({"type":"conversation.item.added","item":{}})"));
   CHECK_FALSE(read_server_event(R"({"type":"conversation.item.truncated","audio_end_ms":5})"));
   CHECK_FALSE(read_server_event(R"({"type":"vendor.future_event","item_id":"a"})"));

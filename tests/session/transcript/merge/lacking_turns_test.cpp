@@ -148,7 +148,7 @@ class Conversation {
   Random random_;
 };
 
-/// A writer that numbers turns in its own way, and may count messages that are no turns.
+/// A writer that numbers turns in its own way, and may count messages that are not turns.
 struct Counter {
   enum Way { nothing, what_it_has, places };
 
@@ -284,7 +284,7 @@ TEST_CASE("equal places of both writers identify turns, for any text",
     INFO("seed " << seed << shown(one.lines) << "\n" << shown(agent) << "\n" << shown(client));
     const Lines lines = lines_of(merge({}, {agent, client}));
     // If the words of one copy lie within the other's, it may lack turns, or count messages that
-    // are no turns. Sentences can still show that the numbers are places.
+    // are not turns. Sentences can still show that the numbers are places.
     const bool is_part = is_within(lines_of(agent), lines_of(client)) ||
                          is_within(lines_of(client), lines_of(agent));
     if (!is_part) {

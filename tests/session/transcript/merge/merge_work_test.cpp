@@ -135,13 +135,13 @@ TEST_CASE("without work turns are the same by their ids and their words, and kee
   CHECK(merge_within(0, {yes, twice}).turns.size() == 3);
   CHECK(merge_within(0, {yes, twice, copy_of("other", 0, 2)}).turns.size() == 5);
   // One id, two texts: the longer one counts, the other stays as a version.
-  Copy first{"agent", {said(Role::user, "where is the")}},
-      second{"client", {said(Role::user, "Where is the station")}};
+  Copy first{"agent", {said(Role::user, "there is the")}},
+      second{"client", {said(Role::user, "There is the station")}};
   first.turns[0].item_id = second.turns[0].item_id = "item_1";
   first.turns.push_back(said(Role::assistant, "there"));
   const auto merged = merge_within(0, {first, second});
   REQUIRE(merged.turns.size() == 2);
-  CHECK(merged.turns[0].text.wtf8() == "Where is the station");
+  CHECK(merged.turns[0].text.wtf8() == "There is the station");
 }
 
 TEST_CASE("the relay's turns keep their order, before turns that were not compared",
@@ -164,7 +164,7 @@ TEST_CASE("the relay's turns keep their order, before turns that were not compar
   CHECK(brought.unchanged == 2);
 }
 
-TEST_CASE("copies that are costly to compare are merged all the same, with all that they have",
+TEST_CASE("copies that are costly to compare are merged too, with all that they have",
           "[P11][merge]") {
   std::vector<Copy> copies;
   SECTION("many turns that have one number") {

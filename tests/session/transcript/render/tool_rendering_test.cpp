@@ -151,7 +151,7 @@ TEST_CASE("a tool call stays behind its turn when copies bring turns of their ow
   }
 }
 
-TEST_CASE("a call with odd names and bytes is shown all the same", "[tools][render]") {
+TEST_CASE("a call with odd names and bytes is shown too", "[tools][render]") {
   auto view = sample();
   view.tool_calls[0].name = "two\nlines\xFF";
   view.tool_calls[0].arguments = text("\xED\xA0\xBD");
