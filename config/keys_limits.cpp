@@ -15,7 +15,7 @@ std::vector<Key> make_limit_keys() {
           "Seconds of audio of one conversation, both directions together, counted by bytes."),
       key("limits.tokens", &S::limits, &Limits::tokens, 0, number<std::size_t>(0, most),
           "Tokens of one conversation, as the provider counts them at the end of each response "
-          "and transcription. The one that exceeds the limit is still paid."),
+          "and transcription. The provider bills the one that exceeds the limit too."),
       key("limits.user_audio_seconds", &S::limits, &Limits::user_audio_seconds, 0,
           number<std::size_t>(0, 1'000'000'000),
           "Seconds of audio of all conversations that one user begins on one day (UTC), running "

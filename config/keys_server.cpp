@@ -15,9 +15,9 @@ std::vector<Key> make_server_keys() {
           "All data: journal, transcripts, recordings, the self-made certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
           "Origins of browser pages that may connect. Pages of this server itself always may. "
-          "Checked if the token comes in a subprotocol or none is needed, since only pages "
-          "connect so; a client that sends an Authorization header is not a page. Compared in "
-          "lower case, without the scheme's usual port."),
+          "The origin is checked if the token comes in a subprotocol, or if no token is needed: "
+          "only pages connect in this way. It is compared in lower case, without the scheme's "
+          "usual port."),
       key("server.public_url", &S::server, &Server::public_url, {}, public_url(),
           "The URL by which clients reach this server, if it differs from `listen`: behind a "
           "proxy that ends TLS, under another name or below a path. It is the server's own "

@@ -35,9 +35,9 @@ std::vector<Key> make_session_keys() {
           bytes(KiB, 64 * MiB),
           "The largest item that is sent again to a new connection to the provider: its JSON as "
           "it came, with images, without audio. A larger one is left out there, and the client "
-          "is notified (verbatim.upstream). Items are kept on disk (the journal, and the file of "
-          "items_in_memory). This therefore does not bound memory, but a message to the provider "
-          "and what a client can make the relay write. The default equals "
+          "is notified (verbatim.upstream). It bounds a message to the provider, and the bytes "
+          "that a client can make the relay write. It does not bound memory, since items are "
+          "kept on disk (the journal, and the file of items_in_memory). The default equals "
           "client_message_bytes_max, since one event of a client can hold an item."),
       key("session.idle_timeout", &S::session, &Session::idle_timeout, 10min, duration(100ms, 24h),
           "A conversation ends after this long without speech, text or an answer. Microphone "
@@ -46,9 +46,9 @@ std::vector<Key> make_session_keys() {
       key("session.max_duration", &S::session, &Session::max_duration, 1h, duration(100ms, 7 * day),
           "The longest conversation, over all connections to the provider."),
       key("session.ending_notice", &S::session, &Session::ending_notice, 1min, duration(0ms, 1h),
-          "How long before max_duration or idle_timeout a client is warned (verbatim.ending), if "
-          "it asked for extension events (verbatim.*); at most half of idle_timeout before that "
-          "one. 0s: no warning."),
+          "A client with extension events (verbatim.*) is warned this long before max_duration "
+          "or idle_timeout (verbatim.ending). If idle_timeout is short, the warning comes after "
+          "half of it. 0s: no warning."),
       key("session.ping_interval", &S::session, &Session::ping_interval, 20s, duration(100ms, 1h),
           "Keepalive: a peer that is silent for this long is pinged. After two pings without an "
           "answer it is lost."),
@@ -77,8 +77,8 @@ std::vector<Key> make_session_keys() {
           "How long to wait, after a client leaves, for the transcription of what it said last."),
       key("session.input_transcription", &S::session, &Session::input_transcription, true,
           boolean(),
-          "Switch on transcription of what the user says if the client does not. Without it the "
-          "transcript has no user's side."),
+          "Switch on transcription of the user's speech if the client does not. Without it the "
+          "transcript lacks the user's words."),
       key("session.transcription_model", &S::session, &Session::transcription_model,
           "gpt-4o-mini-transcribe", name("a model's name"), "The model for that transcription."),
       key("session.extra_client_events", &S::session, &Session::extra_client_events, {},

@@ -114,7 +114,7 @@ std::vector<Key> make_storage_keys() {
           "The shortest time between two updates of a stream. Changes in between come together, "
           "each turn as it stands then."),
       key("events.heartbeat", &S::events, &Events::heartbeat, 15s, duration(100ms, 10min),
-          "Keepalive: a subscriber to whom nothing else is sent gets a comment this often, since "
+          "Keepalive: a subscriber that gets nothing else is sent a comment this often, since "
           "proxies close silent connections."),
       key("events.write_timeout", &S::events, &Events::write_timeout, 30s, duration(100ms, 10min),
           "A subscriber that reads nothing for this long is disconnected. It can resume."),

@@ -58,7 +58,7 @@ std::vector<Key> make_upstream_keys() {
           "The model for clients that name none."),
       key("upstream.model_parameter", &S::upstream, &Upstream::model_parameter, "model",
           parameter(),
-          "The query parameter that carries the model. Azure's preview endpoints want "
+          "The query parameter that carries the model. Azure's preview endpoints need "
           "`deployment`."),
       key("upstream.ca_file", &S::upstream, &Upstream::ca_file, {}, path("a PEM file, or nothing"),
           "The only certificate authority to trust, for a provider with a private certificate. "

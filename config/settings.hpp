@@ -82,7 +82,7 @@ struct Upstream {
   std::string organization;
   std::string project;
   std::string model;
-  std::string model_parameter;     ///< Azure preview endpoints want `deployment`
+  std::string model_parameter;     ///< Azure preview endpoints need `deployment`
   std::filesystem::path ca_file;   ///< empty: the system's
   std::string proxy;               ///< http://[user:password@]host:port
   milliseconds connect_timeout{};  ///< resolve, connect, TLS, upgrade
