@@ -89,7 +89,7 @@ class Budget {
     std::int64_t most = 0;
   };
 
-  /// Whether a client is attached that wants warnings. No warning is given before the first call.
+  /// Whether a client is attached that has asked for warnings. None is given before the first call.
   void listen(bool listens) { listens_ = listens; }
   /// Restarts the idle timeout: a client event or an answer came. Raw microphone frames do not
   /// count.

@@ -1,4 +1,5 @@
-// The changes by an input of a session. The driver acts on these and asks for nothing else.
+// The changes that an input of a session caused. The driver acts on these and asks for nothing
+// else.
 //
 // A flag may be set although nothing changed; it is never missing. A lost flag hangs a
 // conversation.

@@ -50,7 +50,7 @@ class ClientLink {
 
   // --- Messages ---
   const Outbox& outbox() const { return outbox_; }
-  /// The client has sent this: brings it to the provider's dialect. A client that sends has its
+  /// Translates the client's message into the provider's dialect. A client that sends has its
   /// listener attached, so messages that were held for it may leave.
   void received(protocol::Message& message);
   /// Messages that were held until the client's listener is attached may leave.
@@ -96,7 +96,7 @@ class ClientLink {
   void time_passed(Moment now);
   /// The queue was full of messages that may leave, and stood still for too long.
   bool is_too_slow(Moment now, transcript::Sequence durable);
-  /// `speech_open`: commit_due() is of interest.
+  /// `speech_open`: the deadline of commit_due() counts too.
   std::int64_t next_deadline_ms(transcript::Sequence durable, bool speech_open) const;
   void journal_moved(transcript::Sequence durable);
 

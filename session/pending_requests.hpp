@@ -27,7 +27,7 @@ class Unanswered {
   /// The message has been written to the provider.
   void sent(const protocol::MessagePtr& message);
   /// Matches a provider event with the request that it answers, and removes that request. Returns
-  /// the id of the item that the client wanted it behind, if the provider lacks that item; else
+  /// the id of the item behind which the client placed it, if the provider lacks that item; else
   /// empty.
   /// - `error`: if the event is an error, its meaning.
   std::string answered_by(const transcript::Event& event,

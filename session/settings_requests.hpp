@@ -31,7 +31,7 @@ class SettingsRequests {
     protocol::MessagePtr message;
     Purpose purpose = Purpose::client;
     std::string event_id;
-    /// For a client's request: whether it wants transcription events; nullopt: it does not say.
+    /// For a client's request: whether it asks for transcription events; nullopt: it does not say.
     std::optional<bool> transcription;
     std::string transcription_model;
     bool sent = false;

@@ -12,7 +12,8 @@ using nlohmann::json;
 using store::TailState;
 using transcript::SessionStatus;
 
-/// Also sends the head of the answer on its way; how soon a browser comes back.
+/// The pause before a browser reconnects, in ms. Sent at once, so that the head of the answer
+/// leaves.
 constexpr const char* preamble = "retry: 1000\n\n";
 constexpr const char* heartbeat = ":\n\n";
 
@@ -93,7 +94,7 @@ net::Awaitable<std::string> EventStream::next() {
   co_return out;
 }
 
-/// Turns before the calls that stand behind them.
+/// Turns come before the tool calls behind them.
 void EventStream::add_unseen(const TailState& state, const TailState* before, std::uint64_t seen) {
   for (auto& turn : store::unseen(state.turns, before, seen))
     batch_.push_back({std::move(turn), nullptr, {}});
@@ -111,7 +112,7 @@ const std::string& EventStream::Event::data() const {
   return call ? call->json : session;
 }
 
-/// Turns first, so that who sees the end has seen all.
+/// Turns first, so that a subscriber that sees the end has seen all.
 void EventStream::take_end(const TailState& end) {
   batch_.clear();
   sent_ = 0;

@@ -15,7 +15,7 @@ namespace {
 using store::TailKey;
 using States = std::vector<std::pair<TailKey, std::shared_ptr<const store::TailState>>>;
 
-/// While the store cannot be read.
+/// The pause between two looks while the store cannot be read.
 constexpr auto trouble_interval = std::chrono::seconds(1);
 
 struct FeedSource {
@@ -88,7 +88,7 @@ net::Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const transcript:
       co_await gate->notified();
       continue;
     }
-    idle = asked.empty();  // one more look, which lets go of what was watched
+    idle = asked.empty();  // one more look, which stops following
     const transcript::Sequence seen = journal.durable();
     const auto look = [&](auto done) { tails.look(lane, asked, done); };
     auto found =

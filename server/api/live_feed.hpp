@@ -32,7 +32,7 @@ class MetricsPage;
 
 namespace verbatim::api {
 
-/// Since the start; counted by any thread, far from any conversation.
+/// Since the start. Any thread counts; none of them carries a conversation.
 struct FeedCounts {
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> dropped{0};
@@ -65,7 +65,7 @@ class LiveFeed {
   };
   tl::expected<std::unique_ptr<Permit>, NotAdmitted> admit(const std::string& session_id);
 
-  /// An event that is notified on `executor` when there is a newer state, or no more. `seen`:
+  /// An event that is notified on `executor` when there is a newer state, or will be none. `seen`:
   /// number of the state that the watcher has seen.
   std::shared_ptr<net::AsyncEvent> follow(const store::TailKey& key, std::uint64_t seen,
                                           const net::Executor& executor);
@@ -90,7 +90,7 @@ class LiveFeed {
     std::weak_ptr<net::AsyncEvent> event;
   };
   struct Watched {
-    std::uint64_t seen = 0;  ///< by the first who came
+    std::uint64_t seen = 0;  ///< by the first subscriber
     std::shared_ptr<const store::TailState> state;
     std::vector<Subscriber> subscribers;
     store::MergeLane lane = store::MergeLane::quick;

@@ -41,7 +41,7 @@ class PostAllowance {
     return true;
   }
 
-  /// Nothing came of it.
+  /// Returns an amount whose post was not stored.
   void give_back(const std::string& token, Amount amount) {
     const std::lock_guard lock(mutex_);
     const auto found = tokens_.find(token);

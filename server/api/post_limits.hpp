@@ -1,4 +1,4 @@
-// How much may be posted: posts of a session in a minute, and what each client token may post.
+// Limits on posts: the posts of a session in a minute, and the allowance of each client token.
 //
 // Any thread.
 #pragma once

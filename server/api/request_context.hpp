@@ -1,4 +1,4 @@
-// A request that a route has matched: what a handler is called with.
+// A request that a route has matched: the argument of its handler.
 #pragma once
 
 #include <string>

@@ -130,7 +130,8 @@ int check_data(const Common& common, const std::string& data_dir) {
   if (segment) std::cout << "journal continues in: " << segment->string() << "\n";
   if (to_recover)
     std::cout << "not closed cleanly: the next start, or `verbatim recover`, recovers it\n";
-  std::cout << (check.sound() ? "sound\n" : "NOT sound: see docs/durability.md, Repair\n");
+  std::cout << (check.sound() ? "sound\n"
+                              : "NOT sound: see docs/durability.md, Check and repair\n");
   return check.sound() ? exit_code::ok : exit_code::failed;
 }
 
@@ -170,7 +171,7 @@ int recover(const Common& common, bool dry_run) {
   for (const auto& log : report.logs) std::cout << in_words(log) << "\n";
   if (damaged) {
     return fail(file.string() + ": damaged: " + report.integrity +
-                    ". Nothing was recovered; see docs/durability.md, Repair",
+                    ". Nothing was recovered; see docs/durability.md, Check and repair",
                 exit_code::failed);
   }
   if (report.clean) {

@@ -1,6 +1,6 @@
 // A journal without write-ahead: every append counts as durable at once, so text is sent before it
-// is stored. It proves that the write-ahead tests can fail: with it they must
-// (testing.forward_before_commit). The real journal does not depend on it.
+// is stored (testing.forward_before_commit). With it the write-ahead tests must fail, which proves
+// that they can. The real journal does not depend on it.
 //
 // Any thread, like the journal behind it, which must outlive it. Accepts and refuses as that one
 // does.

@@ -83,7 +83,7 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
   if (ec) throw std::runtime_error("cannot listen on " + where + ": " + ec.message());
   port_ = acceptor_.local_endpoint().port();
   protocol_ = address.protocol();
-  // So that turn_away_those_that_wait() never blocks.
+  // So that refuse_waiting() never blocks.
   acceptor_.non_blocking(true, ec);
   spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -114,7 +114,7 @@ Awaitable<void> Listener::accept_loop() {
     auto [ec, accepted] = co_await acceptor_.async_accept(use_tuple);
     if (!acceptor_.is_open()) break;
     if (ec) {
-      if (is_shortage(ec)) turn_away_those_that_wait();
+      if (is_shortage(ec)) refuse_waiting();
       Timer pause(acceptor_.get_executor(), pause_after_failure);
       co_await pause.async_wait(use_tuple);
       continue;
@@ -168,7 +168,7 @@ void Listener::place(Socket::native_handle_type descriptor, const Target& where,
 
 /// Refuses the connections in the kernel's queue when there is no descriptor left even for a
 /// refusal. Otherwise their peers would wait in vain, and the socket would stay readable.
-void Listener::turn_away_those_that_wait() {
+void Listener::refuse_waiting() {
   connections_->refused(ConnectionRefusal::descriptors);
   if (spare_ < 0) return;
   for (int i = 0; i < turned_away_at_once; ++i) {

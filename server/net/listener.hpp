@@ -62,7 +62,7 @@ class Listener {
   Awaitable<void> accept_loop();
   void place(Socket::native_handle_type descriptor, const Target& where,
              const std::string& address);
-  void turn_away_those_that_wait();
+  void refuse_waiting();
 
   asio::basic_socket_acceptor<tcp, Executor> acceptor_;
   std::string host_;

@@ -76,12 +76,12 @@ struct Tally {
   Count client_messages_refused;
   std::array<Count, ways> messages_too_large;
   Count upgrades_refused;
-  Count sessions_detached;  ///< now: one that comes back is taken off again
+  Count sessions_detached;  ///< now: a session whose client returns is subtracted
   Count clients_resumed;
   Count clients_resumed_with_snapshot;
   Count upstream_reconnects;
   Count upstream_rotations;
-  Count own_requests_refused;  ///< by the provider: what relays asked of it for themselves
+  Count own_requests_refused;  ///< the relay's requests that the provider refused
   Count rebuild_items_given;
   Count rebuild_items_left_out;
   Count rebuild_items_refused;

@@ -27,7 +27,7 @@ struct WebhookGauges {
   std::uint64_t failed = 0;        ///< tries
   std::uint64_t dead = 0;          ///< messages given up
   std::uint64_t waiting = 0;       ///< now, not delivered yet
-  std::uint64_t dead_letters = 0;  ///< now, not driven again
+  std::uint64_t dead_letters = 0;  ///< now, not sent again
   double oldest_seconds = 0;       ///< age of the oldest that waits
 };
 

@@ -186,7 +186,7 @@ class ProviderDialect {
   virtual ItemTarget item_target(std::string_view message) const = 0;
   /// The JSON of the item that the message creates.
   virtual std::string_view item_in(std::string_view message) const = 0;
-  /// An item that a client wants to create says the same as one that is there.
+  /// True if an item that a client creates has the same content as an existing one.
   virtual bool is_same_item(const transcript::Item& wanted, const transcript::Item& ours,
                             const std::optional<transcript::Turn>& turn) const = 0;
   /// The message with its item placed behind another, in a client's request or in the provider's

@@ -14,7 +14,7 @@ namespace verbatim::transcript {
 /// Appends a part's text: one newline between parts; empty parts are left out.
 void append_part(Text& joined, const Text& part);
 
-/// Estimates the text heard: the played fraction of one part's text, cut back to a word boundary.
+/// Estimates the text heard: the played fraction of one part's text, shortened to a whole word.
 /// Always a prefix of the joined parts; empty if nothing was played. nullopt if it is not known how
 /// much was sent: no estimate is better than a wrong one.
 ///

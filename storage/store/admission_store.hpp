@@ -1,5 +1,5 @@
-// The store at the door: what it must answer before a client is admitted, and the record that is
-// opened then. These reads never wait behind a read of the API or a merge.
+// The store during admission: the reads before a client is admitted, and the record of its attempt.
+// These reads never wait behind a read of the API or a merge.
 //
 // Any thread.
 #pragma once

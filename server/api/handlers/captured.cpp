@@ -14,7 +14,7 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-/// Up to the end that the file has when it gets there: what is captured meanwhile comes with it.
+/// Streams to the end of the file, with the events that are captured meanwhile.
 class CapturedStream final : public net::BodySource {
  public:
   CapturedStream(relay::Capture& capture, std::filesystem::path file, net::Clock::duration patience,

@@ -42,14 +42,14 @@ json minted(const access::TokenClaims& claims, const requests::ClientSecretReque
           {"metadata", asked.metadata}};
 }
 
-/// A client token as it was asked for.
+/// A client token, as requested.
 struct Minted {
   std::string token;
   access::TokenClaims claims;
 };
 
-/// Why the session may not be this user's: it is another's. nullopt: it is the user's, or there is
-/// no such session yet.
+/// The refusal if the session belongs to another user. nullopt: it is the user's, or there is no
+/// such session yet.
 net::Awaitable<std::optional<net::HttpResponse>> refuse_owner(const ApiServices& api,
                                                               const RequestContext& context,
                                                               const std::string& session_id,
@@ -81,7 +81,7 @@ std::optional<net::HttpResponse> refuse_length(const ApiServices& api,
   return net::openai_error(413, "token_too_long", *why);
 }
 
-/// Without a session id if none is asked for.
+/// Without a session id if none is requested.
 access::TokenClaims claims_of(const requests::ClientSecretRequest& asked,
                               const access::Principal& principal, TimeMs at) {
   access::TokenClaims claims;
@@ -116,7 +116,7 @@ store::ClientToken token_to_store(const access::TokenClaims& claims,
   return token;
 }
 
-/// When tokens are judged.
+/// The time at which tokens are judged.
 store::TokenClock clock_at(const ApiServices& api, TimeMs at) {
   return {at, api.settings.session.resume_window.count()};
 }

@@ -1,6 +1,6 @@
-// The routes of the product that Verbatim replaces, for agents and browsers that stay as they are:
-// its paths and field names. They mean what the API's own routes mean. The envelope of their
-// answers: path_form.hpp.
+// The routes of the product that Verbatim replaces, with its paths and field names, so that its
+// agents and browsers need no change. Each does the same as one of the API's own routes. The
+// envelope of their answers: path_form.hpp.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Of several texts, so that none can pass for two.
+/// A digest of several texts. Each has its length in front, so other texts give another digest.
 std::string digest_of(std::initializer_list<std::string_view> texts) {
   std::string all;
   for (const std::string_view text : texts) {

@@ -146,7 +146,7 @@ net::Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
     if (extra.contains(key) && !extra[key].is_string()) {
       return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
     }
-    // A variable that was never set must not make a token for more than was meant.
+    // A back end's variable that is not set must not make a token with more rights than intended.
     if (extra.contains(key) && extra[key].get_ref<const std::string&>().empty())
       return wrong("'verbatim." + std::string(key) + "' is empty: leave it out, or give a value.");
   }

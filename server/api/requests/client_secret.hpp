@@ -1,5 +1,5 @@
-// The bodies of POST /v1/realtime/client_secrets and of its beta form, POST /v1/realtime/sessions,
-// read and judged: what a token is asked for.
+// Reads and checks the bodies of POST /v1/realtime/client_secrets and of its beta form, POST
+// /v1/realtime/sessions: requests for a token.
 //
 // Pure; any thread. Untrusted input: a wrong one is refused with the response to send.
 #pragma once

@@ -13,7 +13,7 @@ namespace {
 using config::TemplateVariable;
 using nlohmann::json;
 
-/// A character that ends a line, has no face, or turns the text's direction.
+/// A character that ends a line, is invisible, or changes the text's direction.
 bool is_hidden(std::uint32_t c) {
   return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0xAD || c == 0x61C || c == 0x180E ||
          (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
@@ -38,9 +38,9 @@ std::uint32_t code_point(std::string_view sequence) {
   }
 }
 
-/// Why it may not stand in instructions; empty if it may.
+/// The reason why the text may not stand in instructions; empty if it may.
 std::string trouble_with(const TemplateVariable& variable, const std::string& text) {
-  // Before it is looked at: four bytes are the longest character.
+  // By bytes first, before the text is read: a character has four at most.
   if (text.size() > 4 * variable.length)
     return "has more than " + std::to_string(variable.length) + " characters";
   std::size_t length = 0;
@@ -116,7 +116,7 @@ std::variant<std::string, BadVariable> instructions_of(
       return BadVariable{"verbatim.variables",
                          "has a member that is not one of the template's variables"};
   }
-  // In one pass over the template: what is put in is not looked at again.
+  // In one pass over the template: inserted values are not searched.
   std::string out;
   const std::string& text = found->text;
   std::size_t done = 0;

@@ -100,7 +100,7 @@ void read_head(const Body& body, PostedBody& read) {
   }
 }
 
-/// A turn for itself has no neighbours that would have to be kept: it is refused.
+/// A single turn that cannot be read is refused: there are no other turns to keep.
 void read_alone(View value, const config::Posts& limits, PostedBody& read) {
   PostedTurn turn = read_turn(value, limits);
   using Outcome = PostedTurn::Outcome;

@@ -56,7 +56,7 @@ class Words {
   explicit Words(const json& content) { add(content, 0); }
 
   const std::optional<std::string>& all() const { return all_; }
-  /// Something in it was neither words nor a part that has none.
+  /// It has a part that is neither text nor of a kind without text.
   bool lacks_some() const { return lacks_some_; }
 
  private:
@@ -87,7 +87,7 @@ class Words {
     }
   }
 
-  /// Pictures, files and tools say nothing.
+  /// Pictures, files and tools have no text.
   static bool is_without_words(const json& part) {
     const std::string type = type_of(part);
     return std::any_of(std::begin(silent_), std::end(silent_),
@@ -205,8 +205,8 @@ class Reader {
   }
 
   void read_id() {
-    // Only the provider's form of a message has its id under this name: elsewhere it may be a
-    // row's.
+    // Only the provider's form of a message has its id in `id`. Elsewhere that may be the id of a
+    // database row.
     const bool is_item = type_of(given_) == "message";
     const json* id = member(given_, {"item_id", "itemId"});
     if (!id && is_item) id = member(given_, {"id"});

@@ -37,7 +37,8 @@ PostedTurn read_posted_turn(const nlohmann::json& given, const config::Posts& li
 /// The first of these members that is there and not null.
 const nlohmann::json* member(const nlohmann::json& object,
                              std::initializer_list<const char*> names);
-/// A whole number, also as a string or with a fraction of zero; nullopt if it is none, or outside.
+/// A whole number, also as a string or with a fraction of zero. nullopt if it is not a whole
+/// number, or out of range.
 std::optional<int> whole_number(const nlohmann::json& given, int least);
 
 }  // namespace verbatim::requests
