@@ -118,7 +118,7 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
-  test("a session is gone on with from its page, by a token of that session's own user [P10]", async (t) => {
+  test("a session is continued from its page, by a token of that session's own user [P10]", async (t) => {
     const closed = await startRelay(t, { simulator });
     await closed.request('/v1/sessions', { method: 'POST', body: { session_id: 'hers', user: 'ada' } });
     const page = await open(t, '#/sessions/hers', {}, closed);

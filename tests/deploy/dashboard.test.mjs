@@ -1,4 +1,4 @@
-// The dashboard: held against Grafana's types, against docs/metrics.md, and against Prometheus during a
+// The dashboard: compared with Grafana's types, with docs/metrics.md, and with Prometheus during a
 // conversation.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

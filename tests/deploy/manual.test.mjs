@@ -1,4 +1,4 @@
-// Manual pages, completions and the unit of the packages: made from the program's own help, and held against
+// Manual pages, completions and the unit of the packages: made from the program's own help, and checked by
 // the tools that read them.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

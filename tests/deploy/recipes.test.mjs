@@ -1,5 +1,5 @@
-// deploy/compose.yaml and deploy/kubernetes/: held against the schemas of their platforms, against each
-// other, and their settings against the program itself.
+// deploy/compose.yaml and deploy/kubernetes/: compared with the schemas of their platforms and with each other.
+// Their settings are compared with the program itself.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

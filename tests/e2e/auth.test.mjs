@@ -65,7 +65,7 @@ test('a page of another origin is refused', async (t) => {
   }
 });
 
-test("the API wants the back end's key", async (t) => {
+test("the API requires the back end's key", async (t) => {
   const relay = await start(t);
   for (const key of [undefined, 'vk_wrong']) {
     assert.equal((await relay.request('/v1/sessions', { key })).status, 401);

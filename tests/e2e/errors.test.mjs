@@ -96,7 +96,7 @@ test('check prints the effective configuration and no secret [P10]', async () =>
   assert.ok(!checked.stdout.includes('sk-planted-secret'));
 });
 
-test('any address but loopback wants authentication', async (t) => {
+test('any address but loopback requires authentication', async (t) => {
   const open = await run([
     'serve',
     ...['--set', 'server.listen=0.0.0.0:0'],

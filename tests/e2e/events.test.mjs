@@ -192,7 +192,7 @@ test('subscribers beyond the limits are asked to come later; one that leaves mak
   assert.equal(await metric(relay, 'verbatim_watchers_shut_out_total{why="limit"}'), 2);
 });
 
-test('a silent stream beats, and ends after its longest time so that it is asked anew', async (t) => {
+test('a silent stream beats, and ends after its longest time so that it is requested again', async (t) => {
   const relay = await startRelay(t, {
     simulator, set: ['events.heartbeat=100ms', 'events.connection_max=1s'],
   });

@@ -1,4 +1,4 @@
-// docs/metrics.md held against what a relay serves. That each name stands there is asked of the
+// Compares docs/metrics.md with the metrics that a relay serves. That each name stands there is asked of the
 // sources, without a relay: tests/tidy/metrics.test.mjs.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';

@@ -27,13 +27,13 @@ import { Random } from './traffic.mjs';
 
 /** How long people talk at most before they are cut off. */
 const longest_ms = 150;
-/** When a rule that was armed is given up: nothing came by that it waits for. */
+/** The time after which an armed rule that no call matches is given up. */
 const patience_ms = 1000;
 
 const kill = (random) => random.pick(['kill_before', 'kill_after', 'tear']);
 const anyCall = ['open', 'write', 'fsync', 'fdatasync', 'truncate', 'unlink', 'mmap'];
 
-/** Each ends the relay, in the middle of talk; true if in the way that it is named for. */
+/** Each ends the relay in the middle of talk. Returns true if it ended in the way of the name. */
 const strikes = {
   async random({ relay, random }) {
     await sleep(random.fraction() * longest_ms);

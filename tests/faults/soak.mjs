@@ -225,7 +225,7 @@ async function person() {
   }
 }
 
-/** Holds what people saw against transcripts, as soon as their sessions have ended. */
+/** Compares what people saw with the transcripts, as soon as their sessions have ended. */
 async function judgeAll(patient) {
   while (!patient() || waiting.size > 0) {
     for (const entry of waiting) {

@@ -447,7 +447,7 @@ TEST_CASE("an audio message wakes the writer of the other side and nothing else"
   CHECK(stage.session.take_changes().empty());
 }
 
-TEST_CASE("a continued session wants to be dialled at once", "[P8][changes]") {
+TEST_CASE("a continued session asks for a dial at once", "[P8][changes]") {
   Stage stage(with_reconnect());
   const Changes changes = stage.session.take_up(Transcript(), SessionSettings(), stage.clock);
   CHECK(changes.has(Change::dial));

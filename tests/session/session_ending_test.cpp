@@ -72,7 +72,8 @@ TEST_CASE("a client that never reads is ended as slow, one that reads slowly is 
   REQUIRE(stage.session.reason() == CloseReason::slow_client);
 }
 
-TEST_CASE("a queue that waits for the disk is not held against the client", "[P6][P11][session]") {
+TEST_CASE("a queue that waits for the disk does not make a client a slow one",
+          "[P6][P11][session]") {
   SessionOptions options = usual_options();
   options.client_queue_bytes_max = 10;
   options.slow_client_timeout_ms = 1000;

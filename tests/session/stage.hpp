@@ -53,7 +53,7 @@ struct Stage {
   void said_by(UpstreamId by, std::string bytes) {
     session.upstream_said(by, {std::move(bytes), 1, {}}, clock);
   }
-  /// The upstream connection that the session now wants to open.
+  /// The upstream connection that the session now asks to open.
   UpstreamId dial() {
     const auto wanted = session.take_dial(clock);
     REQUIRE(wanted);

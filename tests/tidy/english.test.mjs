@@ -54,9 +54,10 @@ test('a sentence ends at its full stop, not at an abbreviation, a number or code
 test('comments and messages are read without their code', () => {
   const cpp = '// One comment\n// in two lines.\nint a = 1;  // Another one.\nfail("the file " + path(a) + " is\\n"\n     "too long; shorten it");\nrun("SELECT a FROM b WHERE c");';
   assert.deepEqual(texts('a.cpp', cpp), ['One comment in two lines.', 'Another one.', 'the file Code is too long; shorten it']);
-  const script = "// One.\nconst a = /nobody's \"/.test(b) ? `the ${f('x')} is here` : 'not at all here'; /* Two. */";
+  const script = "// One.\nconst a = /nobody's \"/.test(b) ? `the ${f(/[`']/g, 'x')} is here` : 'not at all here'; /* Two. */";
   assert.deepEqual(texts('a.mjs', script), ['One.', 'the Code is here', 'not at all here', 'Two.']);
   assert.deepEqual(texts('a.sh', '#!/bin/sh\n# A comment\n# of two lines.\nrun --x # and this'), ['A comment of two lines.', 'and this']);
+  assert.deepEqual(texts('a.yaml', 'rule:\n  summary: It is so.\n  description: >-\n    One line\n    of two. Done.\n  expr: up == 0'), ['It is so.', 'One line of two.', 'Done.']);
 });
 
 test(`no sentence has more than ${wordsMax} words`, () => {

@@ -1,5 +1,5 @@
-// Every metric stands in docs/metrics.md, and every metric that is named anywhere exists. Types and
-// labels are held against a running relay: tests/e2e/metrics.test.mjs.
+// Every metric stands in docs/metrics.md, and every metric that is named anywhere exists. tests/e2e/metrics.test.mjs
+// compares types and labels with a running relay.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { documentedMetrics, page } from './support/metrics.mjs';

@@ -51,7 +51,7 @@ export async function startBrowser(t, { microphone = silence, killable = false }
     const server = await chromium.launchServer({ executablePath, args });
     t.after(() => server.kill());
     const browser = await chromium.connect(server.wsEndpoint());
-    browser.kill = () => server.kill(); // by SIGKILL: nothing in it can say goodbye
+    browser.kill = () => server.kill(); // by SIGKILL: it closes nothing in order
     return browser;
   }
   const browser = await chromium.launch({ executablePath, args });

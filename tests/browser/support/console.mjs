@@ -34,7 +34,7 @@ export async function accessibility(page) {
   return violations.flatMap(({ id, help, nodes }) => nodes.map(({ target }) => `${id}: ${help}: ${target}`));
 }
 
-/** Presses Tab until what has the focus is this; so it can be reached, and how far it is does not matter. */
+/** Presses Tab until this has the focus. So it can be reached; its distance does not matter. */
 export async function tabTo(page, locator) {
   await locator.waitFor();
   for (let presses = 0; presses < 40; ++presses) {

@@ -1,4 +1,4 @@
-// Holds JSON against TypeScript types: they refuse members that do not exist, which JSON schemas rarely do.
+// Checks JSON by TypeScript types: they refuse members that do not exist, which JSON schemas rarely do.
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

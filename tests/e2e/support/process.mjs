@@ -77,7 +77,7 @@ export class Program {
     return this.child.pid;
   }
 
-  /** Ends it, if it has not ended, and says how it did. */
+  /** Ends it, unless it has ended, and returns how it ended. */
   async stop(signal = 'SIGTERM', ms = deadline) {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     return within(this.over, `${signal} to end the program`, ms);

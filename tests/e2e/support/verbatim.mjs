@@ -67,7 +67,7 @@ class Relay {
 
 /**
  * `key: null` leaves it without a back end's key: the development mode. With `config`, a file, the
- * keys are the file's business and `key` is only what requests use.
+ * file sets the keys, and only requests use `key`.
  */
 export async function startRelay(t, options = {}) {
   let program;

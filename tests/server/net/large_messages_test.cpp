@@ -61,7 +61,7 @@ TEST_CASE("messages that hold a part and want more do not wait for each other fo
     readings.push_back(std::make_unique<Reading>(all));
     REQUIRE(readings.back()->grow(5));
   }
-  // All memory for moving messages is given out, and each message wants all of its bytes.
+  // All memory for moving messages is given out, and each message needs all of its bytes.
   for (auto& one : readings) one->grow(largest);
   std::size_t finished = 0;
   while (finished < readings.size()) {

@@ -1,5 +1,5 @@
-// The tables of docs/metrics.md. Also read by tests/e2e/metrics.test.mjs, which holds types and
-// labels against what the program serves.
+// The tables of docs/metrics.md. Also read by tests/e2e/metrics.test.mjs, which compares
+// types and labels with the metrics that the program serves.
 import { lineAt, textOf } from './sources.mjs';
 
 export const page = 'docs/metrics.md';

@@ -93,56 +93,58 @@ function* commentUnits(text, line) {
 
 const keyword = /\b(return|typeof|case|in|of|delete|void|throw|new|await|yield|else|do)\s*$/;
 
-/** Comments and strings of a script: [{kind: 'comment' | 'string' | 'code', text, index}]. */
+/** The end of the string in these quotes that begins at `from`. */
+const endOfString = (text, from) => from + /^(['"])(?:\\[\s\S]|(?!\1)[^\\\n])*\1?/.exec(text.slice(from, from + 5000))[0].length;
+
+function endOfTemplate(text, from) {
+  let at = from + 1;
+  while (at < text.length && text[at] !== '`') {
+    if (text[at] === '\\') at += 2;
+    else if (text.startsWith('${', at)) at = endOfBraces(text, at + 1);
+    else at += 1;
+  }
+  return at + 1;
+}
+
+function endOfBraces(text, from) {
+  let depth = 0;
+  for (let at = from; at < text.length; ) {
+    if (text[at] === '{') depth += 1;
+    if (text[at] === '}' && --depth === 0) return at + 1;
+    at = tokenAt(text, at).end;
+  }
+  return text.length;
+}
+
+/** The token at this place of a script: {kind: 'comment' | 'string' | 'regex' | 'code', end}. */
+function tokenAt(text, at) {
+  if (text.startsWith('//', at)) return { kind: 'comment', end: (text.indexOf('\n', at) + 1 || text.length + 1) - 1 };
+  if (text.startsWith('/*', at)) return { kind: 'comment', end: text.indexOf('*/', at) + 2 };
+  if (text[at] === '`') return { kind: 'string', end: endOfTemplate(text, at) };
+  if (text[at] === "'" || text[at] === '"') return { kind: 'string', end: endOfString(text, at) };
+  if (text[at] === '/') {
+    // A division has a value before it.
+    const before = text.slice(Math.max(0, at - 40), at).trimEnd();
+    const found = /^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/\w*/.exec(text.slice(at, at + 2000));
+    if (found && (before === '' || /[(,=:[!&|?{};+\-*%<>~^]$/.test(before) || keyword.test(before))) return { kind: 'regex', end: at + found[0].length };
+  }
+  return { kind: 'code', end: at + 1 };
+}
+
+/** Comments and strings of a script: [{kind, text, index}]; code between them is one piece. */
 function scriptPieces(text) {
   const pieces = [];
-  let at = 0;
   let code = 0;
-  const take = (kind, end) => {
-    if (code < at) pieces.push({ kind: 'code', text: text.slice(code, at), index: code });
-    pieces.push({ kind, text: text.slice(at, end), index: at });
-    at = code = end;
-  };
-  const endOfTemplate = (from) => {
-    let i = from + 1;
-    while (i < text.length && text[i] !== '`') {
-      if (text[i] === '\\') i += 2;
-      else if (text.startsWith('${', i)) i = endOfBraces(i + 1);
-      else i += 1;
+  for (let at = /^#!.*/.exec(text)?.[0].length ?? 0; at < text.length; ) {
+    const { kind, end } = tokenAt(text, at);
+    if (kind !== 'code') {
+      if (code < at) pieces.push({ kind: 'code', text: text.slice(code, at), index: code });
+      pieces.push({ kind, text: text.slice(at, end), index: at });
+      code = end;
     }
-    return i + 1;
-  };
-  const endOfBraces = (from) => {
-    let depth = 0;
-    let i = from;
-    while (i < text.length) {
-      if (text[i] === '`') i = endOfTemplate(i);
-      else if (text[i] === "'" || text[i] === '"') i += /^(['"])(?:\\[\s\S]|(?!\1)[^\\\n])*\1?/.exec(text.slice(i))[0].length;
-      else {
-        if (text[i] === '{') depth += 1;
-        if (text[i] === '}') depth -= 1;
-        i += 1;
-        if (depth === 0) return i;
-      }
-    }
-    return i;
-  };
-  while (at < text.length) {
-    const two = text.slice(at, at + 2);
-    if (two === '//' || (at === 0 && two === '#!')) {
-      const end = text.indexOf('\n', at);
-      take('comment', end < 0 ? text.length : end);
-    } else if (two === '/*') take('comment', text.indexOf('*/', at) + 2);
-    else if (text[at] === '`') take('string', endOfTemplate(at));
-    else if (text[at] === "'" || text[at] === '"') take('string', at + /^(['"])(?:\\[\s\S]|(?!\1)[^\\\n])*\1?/.exec(text.slice(at, at + 5000))[0].length);
-    else if (text[at] === '/') {
-      const before = text.slice(Math.max(0, at - 40), at).trimEnd();
-      if (before === '' || /[(,=:[!&|?{};+\-*%<>~^]$/.test(before) || keyword.test(before)) {
-        take('regex', at + (/^\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/\w*/.exec(text.slice(at))?.[0].length ?? 1));
-      } else at += 1;
-    } else at += 1;
+    at = end;
   }
-  if (code < at) pieces.push({ kind: 'code', text: text.slice(code, at), index: code });
+  if (code < text.length) pieces.push({ kind: 'code', text: text.slice(code), index: code });
   return pieces;
 }
 
@@ -245,18 +247,28 @@ function* sourceUnits(pieces, text) {
 /** Lines that begin with #. */
 function* hashUnits(text) {
   let held;
+  const flush = function* () {
+    if (held) for (const one of blocks(held.text.join('\n'), held.line, 'comment')) yield { ...one, text: plain(one.text) };
+    held = undefined;
+  };
   for (const [index, one] of text.split('\n').entries()) {
     const comment = /^\s*#(?!!)(?!\s*[\w.]+ = )(?!\s*Accepts:)\s?(.*)$/.exec(one) ?? /\s#\s+([A-Za-z][^"'`]*)$/.exec(one);
     const whole = /^\s*#/.test(one);
-    if (!comment || !whole) {
-      if (held) yield* blocks(held.text.map(plain).join('\n'), held.line, 'comment');
-      held = undefined;
-    }
+    if (!comment || !whole) yield* flush();
     if (!comment) continue;
     if (whole) (held ??= { text: [], line: index + 1 }).text.push(comment[1]);
     else yield unit('comment', plain(comment[1]), index + 1);
   }
-  if (held) yield* blocks(held.text.map(plain).join('\n'), held.line, 'comment');
+  yield* flush();
+}
+
+/** Summaries and descriptions of a YAML file, on their line or in a block below it. */
+function* yamlUnits(text) {
+  const lineOf = counter(text);
+  for (const match of text.matchAll(/^( *)(?:- )?(?:summary|description|message): (?:[>|][+-]?((?:\n\1 +.*|\n *$)+)|(.+))$/gm)) {
+    const value = match[2] ?? match[3];
+    yield unit('text', plain(value.replace(/\{\{[^}]*\}\}/g, word).replace(/^["']|["']$/g, '')).trim(), lineOf(match.index));
+  }
 }
 
 /** Descriptions, summaries and titles of a JSON file. */
@@ -289,6 +301,7 @@ export function unitsOf(file, text) {
   if (isScript(file) || file.endsWith('.ts')) return [...sourceUnits(scriptPieces(text), text)];
   if (file.endsWith('.css')) return [...sourceUnits(cppPieces(text), text)].filter(({ kind }) => kind === 'comment');
   if (file.endsWith('.json')) return [...jsonUnits(text)];
+  if (/\.ya?ml$/.test(file)) return [...hashUnits(text), ...yamlUnits(text)];
   if (file.endsWith('.html')) return [...htmlUnits(text)];
   if (file.endsWith('.patch')) return [...patchUnits(text)];
   return [...hashUnits(text)];
