@@ -44,7 +44,7 @@ const get = (relay, path, headers = {}) =>
     '\r\n',
   ].join('\r\n');
 
-/** An upgrade with a token that is none, for what is said of it in the log. */
+/** An upgrade with a wrong token, for its log line. */
 const upgrade = (relay, headers = {}) =>
   get(relay, '/v1/realtime', {
     Upgrade: 'websocket',

@@ -33,7 +33,7 @@ TEST_CASE("a slash at the end of a path makes no difference, an escaped one does
   }
 }
 
-TEST_CASE("a request target that is none is refused", "[http]") {
+TEST_CASE("text that is not a request target is refused", "[http]") {
   HttpRequest request;
   for (const char* bad : {"", "*", "http://x/", "/a%", "/a%4", "/a%zz", "/?x=%2"}) {
     REQUIRE_FALSE(parse_target(bad, request));

@@ -53,7 +53,7 @@ TEST_CASE("a message that fits is granted at once, and others wait for room", "[
   CHECK(all.counts().waits == 1);
 }
 
-TEST_CASE("messages that hold a part and want more do not wait for each other for ever",
+TEST_CASE("messages that hold a part and need more do not wait for each other for ever",
           "[P11][large]") {
   LargeMessages all(bytes_max, largest);
   std::vector<std::unique_ptr<Reading>> readings;

@@ -149,7 +149,7 @@ TEST_CASE("PROXY protocol v2 says that the client speaks TLS", "[proxies]") {
   CHECK_FALSE(with(std::string("\x20\x00", 2)));
 }
 
-TEST_CASE("a PROXY protocol header that is none is refused", "[proxies]") {
+TEST_CASE("bytes that are not a PROXY protocol header are refused", "[proxies]") {
   CHECK_FALSE(wrong("").empty());
   CHECK_FALSE(wrong(std::string(net::proxy_protocol::signature)).empty());
   CHECK_FALSE(wrong(header_v2(2, 0x11, ipv4_body)).empty());
@@ -190,7 +190,7 @@ TEST_CASE("a request from another machine is logged once", "[proxies][auth]") {
   CHECK(reports == 1);
 }
 
-TEST_CASE("an upgrade is held to the same as the HTTP API", "[proxies][auth]") {
+TEST_CASE("an upgrade follows the same rules as the HTTP API", "[proxies][auth]") {
   const Authenticator development({}, std::string(32, 's'), true);
   const auto upgrade = [&](HeaderList headers) {
     headers.insert(headers.end(), {{"Sec-WebSocket-Version", "13"},

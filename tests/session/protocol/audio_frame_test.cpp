@@ -23,7 +23,7 @@ std::string delta(const std::string& audio, const char* type = "response.output_
 
 }  // namespace
 
-TEST_CASE("base 64 there and back, and nothing that is none", "[audio]") {
+TEST_CASE("base64 is encoded and decoded, and other text is refused", "[audio]") {
   std::string bytes;
   for (int i = 0; i < 300; ++i) {
     std::string text;

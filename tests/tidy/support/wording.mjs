@@ -20,6 +20,7 @@ export const expressions = [
   { wrong: /\b(?:but|save) for\b/, write: 'except', example: 'pure but for the random id' },
   { wrong: /\b(?:by|for|of|to|from|and|but|than|if|only|behind) who\b(?! (?:is|are|was) (?:it|there|that)\b)/, write: 'the user who, the client that', example: 'turns by who spoke' },
   { wrong: /(?<!\bthere )\b(?:is|are|was|were|be) no (?!longer\b|more\b|less\b|later\b|earlier\b|other\b|such\b|one\b|better\b|worse\b|larger\b|faster\b)/, write: '"is not a ..."', example: 'text that is no URL is refused' },
+  { wrong: /\b(?:that|which|if it|if they) (?:is|are|was|were) none\b/, write: '"that is not a ..."', example: 'a target that is none is refused' },
   { wrong: /\bknow(?:s|ing|n)? (?:nothing|naught) of\b/, write: 'does not depend on, does not use', example: 'it knows nothing of sessions' },
   { wrong: /\b(?:hold|holds|held|holding)\b[^.;]{0,40}? against\b/, write: 'compare with', example: 'the metrics are held against the page' },
   { wrong: /\bgo(?:es|ne)? on with from\b|\bfor a look at\b/, write: 'continue', example: 'a session is gone on with from its page' },

@@ -118,7 +118,7 @@ TEST_CASE("a name from outside is shown short and printable", "[http]") {
   CHECK(refusal("{\"" + long_name + "\":1}").size() < 400);
 }
 
-TEST_CASE("an empty user or session is refused: it would make a token for more than was meant",
+TEST_CASE("an empty user or session is refused: its token would have more rights than intended",
           "[http][policy]") {
   CHECK_THAT(refusal(R"({"verbatim":{"user":"u","session_id":""}})"),
              Contains("'verbatim.session_id' is empty"));

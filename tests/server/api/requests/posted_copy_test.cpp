@@ -270,7 +270,7 @@ TEST_CASE("half a character becomes the replacement character, a whole one stays
   }
 }
 
-TEST_CASE("a copy is refused whole only if it is none", "[http][P11]") {
+TEST_CASE("a body is refused as a whole only if it is not a copy", "[http][P11]") {
   const std::tuple<std::string, int, std::string> cases[] = {
       {R"({"turns":[)", 400, "at byte"},
       {"7", 400, "must be an object"},
@@ -283,7 +283,7 @@ TEST_CASE("a copy is refused whole only if it is none", "[http][P11]") {
       {R"({"turns":[],"attempt":18446744073709551615})", 400, "attempt must be"},
       {R"({"turns":[],"writer":7})", 400, "writer must be"},
       {"[{\"role\":\"user\",\"text\":\"\xff\"}]", 400, "at byte"},
-      // Alone it has no neighbours that would have to be kept.
+      // A single turn has no others that must be kept.
       {R"({"role":"dog","text":"x"})", 400, "role must be"},
       {R"({"role":"user","text":"12345678901234567"})", 413, "posts.turn_bytes_max"},
       {R"([{"role":"user","text":"1"},{"role":"user","text":"2"},{"role":"user","text":"3"},

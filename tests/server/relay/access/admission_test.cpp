@@ -53,7 +53,7 @@ transcript::Usage tokens(std::int64_t count) {
 using Permit = AdmissionControl::Permit;
 using Admitted = std::variant<Permit, NotAdmitted>;
 
-/// One door, with a limit of 100 tokens a day.
+/// One admission control, with a limit of 100 tokens a day.
 struct Door {
   static config::Limits limits() {
     config::Limits limits = config::Settings().limits;
