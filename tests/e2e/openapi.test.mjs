@@ -109,7 +109,7 @@ test('every call and every error that is described is answered as described', as
     assert.equal((await call(id, path, options)).status, status, `${id} ${path}`);
   const huge = { session: { instructions: 'x'.repeat(100_000) }, text: 'x'.repeat(100_000) };
   const bad = '{"turns":';
-  const nobody = { key: undefined };
+  const stranger = { key: undefined };
   const turn = { role: 'user', text: 'A line of the copy.' };
 
   // Sessions for the calls: one final, one live, one of another user.
@@ -125,7 +125,7 @@ test('every call and every error that is described is answered as described', as
   const secrets = '/v1/realtime/client_secrets';
   await expect(200, 'createClientSecret', secrets, { body: { verbatim: { user: 'ada' } } });
   await expect(400, 'createClientSecret', secrets, { body: bad });
-  await expect(401, 'createClientSecret', secrets, nobody);
+  await expect(401, 'createClientSecret', secrets, stranger);
   await expect(403, 'createClientSecret', secrets, as);
   const adas = { verbatim: { user: 'eve', session_id: client.id } };
   await expect(404, 'createClientSecret', secrets, { body: adas });
@@ -134,7 +134,7 @@ test('every call and every error that is described is answered as described', as
   const beta = '/v1/realtime/sessions';
   await expect(200, 'createBetaSession', beta, { body: { modalities: ['text'], verbatim: { user: 'ada' } } });
   await expect(400, 'createBetaSession', beta, { body: bad });
-  await expect(401, 'createBetaSession', beta, nobody);
+  await expect(401, 'createBetaSession', beta, stranger);
   await expect(403, 'createBetaSession', beta, as);
   await expect(404, 'createBetaSession', beta, { body: adas });
   await expect(413, 'createBetaSession', beta, { body: { instructions: 'x'.repeat(100_000) } });
@@ -142,17 +142,17 @@ test('every call and every error that is described is answered as described', as
   const tokens = '/v1/client_secrets';
   await expect(200, 'listClientSecrets', `${tokens}?limit=1`);
   await expect(400, 'listClientSecrets', `${tokens}?cursor=none`);
-  await expect(401, 'listClientSecrets', tokens, nobody);
+  await expect(401, 'listClientSecrets', tokens, stranger);
   await expect(403, 'listClientSecrets', tokens, as);
   const [{ id: revoked }] = (await relay.request(tokens)).json.client_secrets;
-  await expect(401, 'revokeClientSecret', `${tokens}/${revoked}`, nobody);
+  await expect(401, 'revokeClientSecret', `${tokens}/${revoked}`, stranger);
   await expect(403, 'revokeClientSecret', `${tokens}/${revoked}`, as);
   await expect(404, 'revokeClientSecret', `${tokens}/none`);
   await expect(204, 'revokeClientSecret', `${tokens}/${revoked}`);
 
   await expect(200, 'listSessions', '/v1/sessions?limit=1');
   await expect(400, 'listSessions', '/v1/sessions?cursor=none');
-  await expect(401, 'listSessions', '/v1/sessions', nobody);
+  await expect(401, 'listSessions', '/v1/sessions', stranger);
   await expect(403, 'listSessions', '/v1/sessions', as);
 
   const once = { headers: { 'idempotency-key': 'once' }, body: { user: 'ada', metadata: { n: 1 } } };
@@ -160,7 +160,7 @@ test('every call and every error that is described is answered as described', as
   await expect(200, 'createSession', '/v1/sessions', once);
   await expect(422, 'createSession', '/v1/sessions', { ...once, body: { user: 'ada' } });
   await expect(400, 'createSession', '/v1/sessions', { body: bad });
-  await expect(401, 'createSession', '/v1/sessions', nobody);
+  await expect(401, 'createSession', '/v1/sessions', stranger);
   await expect(403, 'createSession', '/v1/sessions', as);
   await expect(404, 'createSession', '/v1/sessions', { body: { id: client.id, user: 'eve' } });
   await expect(413, 'createSession', '/v1/sessions', { body: { metadata: { x: 'x'.repeat(20_000) } } });
@@ -168,12 +168,12 @@ test('every call and every error that is described is answered as described', as
   await expect(200, 'showSession', mine, as);
   const { etag } = (await relay.request(mine)).headers;
   await expect(304, 'showSession', mine, { headers: { 'if-none-match': etag } });
-  await expect(401, 'showSession', mine, nobody);
+  await expect(401, 'showSession', mine, stranger);
   await expect(404, 'showSession', '/v1/sessions/none');
 
   await expect(200, 'patchSession', mine, { body: { metadata: { a: 1 } } });
   await expect(400, 'patchSession', mine, { body: { metadata: 1 } });
-  await expect(401, 'patchSession', mine, nobody);
+  await expect(401, 'patchSession', mine, stranger);
   await expect(403, 'patchSession', mine, { ...as, body: {} });
   await expect(404, 'patchSession', '/v1/sessions/none', { body: {} });
   await expect(413, 'patchSession', mine, { body: { metadata: { x: 'x'.repeat(20_000) } } });
@@ -183,7 +183,7 @@ test('every call and every error that is described is answered as described', as
   const tagged = await relay.request(`${mine}/transcript`);
   await expect(304, 'showTranscript', `${mine}/transcript`, { headers: { 'if-none-match': tagged.headers.etag } });
   await expect(400, 'showTranscript', `${mine}/transcript?attempt=x`);
-  await expect(401, 'showTranscript', `${mine}/transcript`, nobody);
+  await expect(401, 'showTranscript', `${mine}/transcript`, stranger);
   await expect(404, 'showTranscript', `${mine}/transcript?attempt=7`);
   await expect(200, 'showTranscript', `${mine}/transcript?attempt=all`);
 
@@ -193,11 +193,11 @@ test('every call and every error that is described is answered as described', as
   assert.equal(watched.length, 3);
   await expect(204, 'watchSession', `${mine}/events`, { headers: { 'last-event-id': watched.at(-1)[2] } });
   await expect(400, 'watchSession', `${mine}/events?attempt=x`);
-  await expect(401, 'watchSession', `${mine}/events`, nobody);
+  await expect(401, 'watchSession', `${mine}/events`, stranger);
   await expect(404, 'watchSession', '/v1/sessions/none/events');
   await expect(200, 'showCaptured', `${mine}/captured`);
   await expect(400, 'showCaptured', `${mine}/captured?attempt=x`);
-  await expect(401, 'showCaptured', `${mine}/captured`, nobody);
+  await expect(401, 'showCaptured', `${mine}/captured`, stranger);
   await expect(403, 'showCaptured', `${mine}/captured`, as);
   await expect(404, 'showCaptured', `${mine}/captured?attempt=7`);
   const watcher = await Watcher.open(t, relay, live.id);
@@ -216,7 +216,7 @@ test('every call and every error that is described is answered as described', as
     await expect(400, id, path, { ...credential, body: bad });
     await expect(404, id, unknown, { ...credential, body: turn });
     await expect(413, id, path, { ...credential, body: huge });
-    await expect(401, id, path, { ...nobody, body: turn });
+    await expect(401, id, path, { ...stranger, body: turn });
     let limited;
     for (let i = 0; i < 20 && limited?.status !== 429; ++i) limited = await call(id, path, { ...credential, body: turn });
     assert.equal(limited.status, 429);
@@ -242,28 +242,28 @@ test('every call and every error that is described is answered as described', as
   await relay.request(`/v1/sessions/${made.json.id}`, { method: 'PATCH', body: { metadata: { assignmentId: 'a-2' } } });
   await expect(200, 'showAssignment', assignment.replace('a-1', 'a-2'));
   await expect(400, 'showAssignment', `${assignment}?attempt=x`);
-  await expect(401, 'showAssignment', assignment, nobody);
+  await expect(401, 'showAssignment', assignment, stranger);
   await expect(403, 'showAssignment', assignment, as);
   await expect(404, 'showAssignment', assignment.replace('a-1', 'none'));
 
   for (const [id, path] of [['health', '/healthz'], ['showMetrics', '/metrics'], ['version', '/version'], ['openapi', '/openapi.json']])
-    await expect(200, id, path, nobody);
+    await expect(200, id, path, stranger);
   const page = await relay.request('/openapi.json');
   await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
   const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js']];
   for (const [id, path] of pages) {
-    const { headers } = await call(id, path, nobody);
+    const { headers } = await call(id, path, stranger);
     await expect(304, id, path, { headers: { 'if-none-match': headers.etag } });
   }
-  await expect(404, 'consoleFile', '/console/none.js', nobody);
-  await expect(404, 'clientLibrary', '/web/none.js', nobody);
+  await expect(404, 'consoleFile', '/console/none.js', stranger);
+  await expect(404, 'clientLibrary', '/web/none.js', stranger);
   const bare = await startRelay(t, { simulator, set: ['server.console=false'] });
   judge.check('console', await bare.request('/'));
-  await expect(200, 'ready', '/readyz', nobody);
+  await expect(200, 'ready', '/readyz', stranger);
   const apart = await startRelay(t, { simulator, set: ['metrics.listen=127.0.0.1:0'] });
-  judge.check('showMetrics', await apart.request('/metrics', nobody));
+  judge.check('showMetrics', await apart.request('/metrics', stranger));
   const cut = await startRelay(t, { simulator: { url: 'ws://127.0.0.1:1/v1/realtime' } });
-  judge.check('ready', await cut.request('/readyz', nobody));
+  judge.check('ready', await cut.request('/readyz', stranger));
 
   const upgrade = (query, { key = relay.key, headers = {} } = {}) =>
     relay.request(`/v1/realtime${query}`, {
@@ -282,7 +282,7 @@ test('every call and every error that is described is answered as described', as
   judge.seen.add('connect 101'); // the conversations above connected
 
   await expect(409, 'eraseSession', `/v1/sessions/${live.id}`);
-  await expect(401, 'eraseSession', mine, nobody);
+  await expect(401, 'eraseSession', mine, stranger);
   await expect(403, 'eraseSession', mine, as);
   await expect(404, 'eraseSession', '/v1/sessions/none');
   await expect(204, 'eraseSession', mine);

@@ -19,7 +19,7 @@ for (const [name, attack] of Object.entries(attacks))
   });
 
 test('behind all of it every word has come back, and memory stayed under its bound [P11]', async (t) => {
-  await scene.everybodyStops();
+  await scene.stopTalkers();
   const peak = scene.peak();
   t.diagnostic(`peak of the relay: ${peak.toFixed(0)} MiB`);
   assert.ok(peak < memoryBound, `${peak} MiB`);

@@ -59,13 +59,13 @@ try {
   }
   const bound = 2 * p99(quiet);
   const row = (name, waits) => `${name.padEnd(66)} ${String(waits.length).padStart(6)} words   median ${quantile(waits, 0.5).toFixed(1).padStart(5)}   p99 ${p99(waits).toFixed(1).padStart(6)} ms`;
-  console.log(row('nobody', quiet));
+  console.log(row('no attack', quiet));
   for (const { name, waits } of measured) {
     const late = p99(waits) > bound;
     failed ||= late;
     console.log(`${row(name, waits)}   ${(p99(waits) / p99(quiet)).toFixed(2).padStart(5)} x${late ? '   TOO LATE' : ''}`);
   }
-  await scene.everybodyStops();
+  await scene.stopTalkers();
   const peak = scene.peak();
   console.log(`peak of the relay ${peak.toFixed(0)} MiB, bound ${memoryBound} MiB`);
   failed ||= peak > memoryBound;

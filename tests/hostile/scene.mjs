@@ -55,7 +55,7 @@ export class Scene {
     await this.people.call('hearAnotherWord');
   }
 
-  async everybodyStops() {
+  async stopTalkers() {
     assert.deepEqual(await this.people.call('stop'), Array(this.count).fill(0), 'words without an answer');
   }
 

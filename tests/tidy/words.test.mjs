@@ -39,6 +39,12 @@ const everywhere = {
   tend: 'idle_work',
   keep_house: 'run_maintenance',
   at_the_disk: 'io_timer, io_since',
+  nobody: 'a name for the party: stranger, no_client',
+  somebody: 'a name for the party',
+  anybody: 'a name for the party',
+  everybody: 'a name for the parties: talkers, subscribers',
+  whoever: 'a name for the party',
+  whatever: 'a name for the thing',
 };
 
 // Words with an ordinary sense as well: only the sense that has a better word is ruled out. `name`
