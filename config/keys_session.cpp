@@ -54,6 +54,9 @@ std::vector<Key> make_session_keys() {
           "answer it is lost."),
       key("session.close_timeout", &S::session, &Session::close_timeout, 5s, duration(100ms, 1min),
           "Time for a peer to answer a close."),
+      key("session.end_wait", &S::session, &Session::end_wait, 5s, duration(100ms, 1min),
+          "How long POST /v1/sessions/{id}/end waits until the disk has confirmed the session's "
+          "final record. After that it answers 202; the record is written once the disk works."),
       key("session.sessions_max", &S::session, &Session::sessions_max, 1'000,
           number<std::size_t>(1, 1'000'000),
           "Conversations at once. One more gets 503 and Retry-After."),

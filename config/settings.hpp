@@ -106,6 +106,7 @@ struct Session {
   milliseconds ending_notice{};  ///< warning time before max_duration
   milliseconds ping_interval{};  ///< silence before a ping; a peer silent for two intervals is lost
   milliseconds close_timeout{};  ///< for the peer to answer a close
+  milliseconds end_wait{};       ///< for the final record of a session that an operator ends
   std::size_t sessions_max = 0;
   std::size_t client_message_bytes_max = 0;
   std::size_t client_queue_bytes_max = 0;    ///< waiting for the client

@@ -141,7 +141,10 @@ void RealtimeSession::close_what_is_open(transcript::CloseReason reason, const s
         protocol::own_message(ending_event(identity_.session_id, reason, 0, own_event_id())));
   }
   if (client_.extension_events() && kept && !suspended_) {
-    client_.answer(protocol::own_message(ended_event(identity_.session_id, reason, own_event_id())),
+    const bool by_operator = reason == transcript::CloseReason::by_operator;
+    client_.answer(protocol::own_message(
+                       ended_event(identity_.session_id, reason, own_event_id(),
+                                   by_operator ? std::string_view(why) : std::string_view())),
                    journal_.final());
   }
 }

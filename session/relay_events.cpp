@@ -91,12 +91,13 @@ std::string limit_event(const std::string& session_id, const Budget::Notice& nea
 }
 
 std::string ended_event(const std::string& session_id, transcript::CloseReason reason,
-                        std::string_view event_id) {
-  return nlohmann::json{{"type", "verbatim.ended"},
-                        {"event_id", event_id},
-                        {"session_id", session_id},
-                        {"close_reason", transcript::to_string(reason)}}
-      .dump();
+                        std::string_view event_id, std::string_view detail) {
+  nlohmann::json event{{"type", "verbatim.ended"},
+                       {"event_id", event_id},
+                       {"session_id", session_id},
+                       {"close_reason", transcript::to_string(reason)}};
+  if (!detail.empty()) event["detail"] = detail;
+  return dump(event);
 }
 
 }  // namespace verbatim::session

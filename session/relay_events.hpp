@@ -49,7 +49,8 @@ std::string ending_event(const std::string& session_id, transcript::CloseReason 
 /// seconds or tokens.
 std::string limit_event(const std::string& session_id, const Budget::Notice& near,
                         std::string_view event_id);
+/// `detail`: the words of an operator who ended the session; left out if empty.
 std::string ended_event(const std::string& session_id, transcript::CloseReason reason,
-                        std::string_view event_id);
+                        std::string_view event_id, std::string_view detail = {});
 
 }  // namespace verbatim::session

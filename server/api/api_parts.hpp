@@ -24,6 +24,7 @@ class Capture;
 class Erasure;
 class Metrics;
 class Registry;
+class SessionEnder;
 class StorageWatch;
 class Upstream;
 }  // namespace verbatim::relay
@@ -65,6 +66,7 @@ struct ApiParts {
   const relay::StorageWatch& storage;
   const webhooks::Webhooks& webhooks;
   relay::Erasure& erasure;
+  relay::SessionEnder& ender;
   LiveFeed& feed;
   relay::Registry& registry;
   access::Revocations& revocations;

@@ -24,6 +24,8 @@ Handler show_page;
 Handler explain_upgrade;
 // sessions.cpp
 Handler create_session, erase_session, list_sessions, patch_session, show_session;
+// session_end.cpp
+Handler end_session;
 // transcripts.cpp
 Handler post_transcript, show_transcript;
 
@@ -46,6 +48,7 @@ std::span<const Route> all_routes() {
       {"DELETE", "/v1/sessions/{id}", back_end, erase_session},
       {"POST", "/v1/sessions", back_end, create_session},
       {"PATCH", "/v1/sessions/{id}", back_end, patch_session},
+      {"POST", "/v1/sessions/{id}/end", back_end, end_session},
       {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript},
       {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session,
        post_transcript_compatible},

@@ -27,6 +27,7 @@
 #include "server/relay/access/misplaced_secret.hpp"
 #include "server/relay/journal_shares.hpp"
 #include "server/relay/metrics.hpp"
+#include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/webhooks/dispatcher.hpp"
@@ -121,6 +122,7 @@ struct App::Parts {
                                                            settings.session.resume_window,
                                                            settings.session.items_in_memory, log);
     suspended->expect(store_start.suspended());
+    ender = std::make_unique<relay::SessionEnder>(registry, *suspended);
     erasure = std::make_unique<relay::Erasure>(*store, registry, capture.get(),
                                                3 * settings.session.close_timeout,
                                                settings.session.resume_window, log);
@@ -128,27 +130,17 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
-    api = std::make_unique<api::Api>(api::ApiParts{settings,
-                                                   credentials.authenticator(),
-                                                   *upstream,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   storage_watch,
-                                                   *webhooks,
-                                                   *erasure,
-                                                   feed,
-                                                   registry,
-                                                   revocations,
-                                                   metrics,
-                                                   large_messages,
-                                                   bodies,
-                                                   id_guard,
-                                                   answers,
-                                                   capture.get(),
-                                                   log});
+    api = std::make_unique<api::Api>(api::ApiParts{settings,       credentials.authenticator(),
+                                                   *upstream,      *store,
+                                                   *store,         *store,
+                                                   *store,         *store,
+                                                   storage_watch,  *webhooks,
+                                                   *erasure,       *ender,
+                                                   feed,           registry,
+                                                   revocations,    metrics,
+                                                   large_messages, bodies,
+                                                   id_guard,       answers,
+                                                   capture.get(),  log});
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
         settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
@@ -430,6 +422,7 @@ struct App::Parts {
   std::unique_ptr<relay::Upstream> upstream;
   std::unique_ptr<relay::Capture> capture;
   std::unique_ptr<relay::SuspendedSessions> suspended;
+  std::unique_ptr<relay::SessionEnder> ender;
   std::unique_ptr<relay::Erasure> erasure;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<relay::RealtimeEndpoint> realtime;

@@ -131,6 +131,11 @@ void SessionDriver::end(CloseReason reason, const std::string& why) {
   act(session_.end(reason, why, now()));
 }
 
+void SessionDriver::when_settled(std::function<void()> done) {
+  if (session_.settled()) return done();
+  to_call_when_settled_.push_back(std::move(done));
+}
+
 void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, now())); }
 
 void SessionDriver::journal_moved() { act(session_.journal_moved(now())); }
@@ -187,6 +192,7 @@ void SessionDriver::on_ended() {
 void SessionDriver::on_settled() {
   if (!session_.settled()) return;
   settled_.notify();
+  for (const auto& done : std::exchange(to_call_when_settled_, {})) done();
   for (Link& link : links_) link.writable.notify();
   if (abort_at_ != net::Clock::time_point::max()) return;
   // At a server's stop, do not wait as long for a client that reads nothing.

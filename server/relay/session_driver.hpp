@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -55,6 +56,8 @@ class SessionDriver final : public JournalWaiter {
 
   // --- on this worker's thread ----------------------------------------------------------------
   void end(transcript::CloseReason reason, const std::string& why);
+  /// Calls `done` once the session is settled: its final record is durable, or never will be.
+  void when_settled(std::function<void()> done);
   void suspend(const std::string& why);
   void journal_moved() override;
   /// Sets the first message to the client.
@@ -146,6 +149,7 @@ class SessionDriver final : public JournalWaiter {
   net::AsyncEvent time_;
   std::int64_t awake_at_ms_ = 0;  ///< next check of the session's deadlines
   net::AsyncEvent settled_;
+  std::vector<std::function<void()>> to_call_when_settled_;
   SessionReport report_;
   std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
   net::Clock::time_point abort_at_ =

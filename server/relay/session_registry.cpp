@@ -100,6 +100,18 @@ void Registry::end(const std::string& session_id, transcript::CloseReason reason
   });
 }
 
+void Registry::end(const std::string& session_id, transcript::CloseReason reason, std::string why,
+                   std::function<void(Ended)> done) {
+  visit(session_id, [reason, why = std::move(why), done = std::move(done)](SessionDriver* driver) {
+    if (!driver) return done(Ended::not_running);
+    driver->end(reason, why);
+    driver->when_settled([driver, done] {
+      const session::RealtimeSession& session = driver->session();
+      done(session.suspended() ? Ended::suspended : session.kept() ? Ended::kept : Ended::not_kept);
+    });
+  });
+}
+
 void Registry::visit(const std::string& session_id, std::function<void(SessionDriver*)> act) {
   Worker* worker = nullptr;
   {

@@ -24,6 +24,14 @@ class MetricsPage;
 
 enum class Admission { admitted, full, draining, busy };
 
+/// How a session that was running stands after Registry::end().
+enum class Ended {
+  not_running,
+  kept,       ///< its final record is durable
+  not_kept,   ///< its final record can never become durable in this process
+  suspended,  ///< the next process continues it
+};
+
 class Registry {
  public:
   explicit Registry(std::size_t sessions_max) : sessions_max_(sessions_max) {}
@@ -52,6 +60,10 @@ class Registry {
 
   /// Ends a live session. Any thread.
   void end(const std::string& session_id, transcript::CloseReason reason, std::string why);
+  /// The same. `done`: called once the session has settled, on its thread; at once if it does not
+  /// run. Never called if the disk does not answer.
+  void end(const std::string& session_id, transcript::CloseReason reason, std::string why,
+           std::function<void(Ended)> done);
   /// Closes the connections that were opened with this token or key.
   void end_connections_of(const std::string& credential_id);
   void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> credential_ids);

@@ -13,6 +13,7 @@ namespace {
 /// Limit of one search; the next search continues.
 constexpr std::size_t ended_at_a_look_max = 500;
 constexpr std::chrono::milliseconds suspended_look_interval{250};
+constexpr std::chrono::milliseconds durable_look_interval{5};
 
 }  // namespace
 
@@ -31,28 +32,71 @@ net::Awaitable<SuspendedSessions::Outcome> SuspendedSessions::take_up(net::Execu
   co_return outcome;
 }
 
-net::Awaitable<bool> SuspendedSessions::end_one(net::Executor executor,
-                                                const std::string& session_id,
-                                                transcript::AttemptId attempt,
-                                                TimeMs suspended_at) {
-  // The id is reserved, so that the conversation cannot be resumed while it is ended.
-  const Admission admission = registry_.admit(session_id);
-  if (admission != Admission::admitted) co_return admission != Admission::draining;
+/// Submits the end of an attempt whose session's id is reserved. Returns 0 if that is not possible.
+net::Awaitable<transcript::Sequence> SuspendedSessions::close(net::Executor executor,
+                                                              const store::SuspendedAttempt& one,
+                                                              transcript::CloseReason reason,
+                                                              std::string why) {
   const auto start = [&](auto done) {
-    store_.ending_of(attempt, transcript::CloseReason::server_shutdown, suspended_at, done);
+    store_.ending_of(one.attempt, reason, one.suspended_at, done);
   };
   auto ending =
       co_await net::from_callback<store::StoreResult<transcript::Ending>>(executor, start);
   if (!ending) {
-    log_.warn("session.not_ended", {{"session", session_id}, {"why", ending.error().what()}});
-  } else if (journal_.close(attempt, *std::move(ending)) != 0) {
-    --left_;
-    log_.info("session.ended", {{"session", session_id},
-                                {"reason", "server_shutdown"},
-                                {"why", "the client did not return after the restart"}});
+    log_.warn("session.not_ended", {{"session", one.session_id}, {"why", ending.error().what()}});
+    co_return 0;
   }
-  registry_.release(session_id);
+  const transcript::Sequence closed = journal_.close(one.attempt, *std::move(ending));
+  if (closed != 0) {
+    --left_;
+    log_.info(
+        "session.ended",
+        {{"session", one.session_id}, {"reason", transcript::to_string(reason)}, {"why", why}});
+  }
+  co_return closed;
+}
+
+net::Awaitable<bool> SuspendedSessions::end_one(net::Executor executor,
+                                                const store::SuspendedAttempt& one) {
+  // The id is reserved, so that the conversation cannot be resumed while it is ended.
+  const Admission admission = registry_.admit(one.session_id);
+  if (admission != Admission::admitted) co_return admission != Admission::draining;
+  std::string why("the client did not return after the restart");
+  co_await close(executor, one, transcript::CloseReason::server_shutdown, std::move(why));
+  registry_.release(one.session_id);
   co_return true;
+}
+
+net::Awaitable<SuspendedSessions::Ended> SuspendedSessions::end(net::Executor executor,
+                                                                std::string session_id,
+                                                                std::string why,
+                                                                net::Clock::time_point deadline) {
+  if (left_ == 0) co_return Ended::none;
+  if (registry_.admit(session_id) != Admission::admitted) co_return Ended::busy;
+  const Ended ended = co_await end_reserved(executor, session_id, std::move(why), deadline);
+  registry_.release(session_id);
+  co_return ended;
+}
+
+net::Awaitable<SuspendedSessions::Ended> SuspendedSessions::end_reserved(
+    net::Executor executor, const std::string& session_id, std::string why,
+    net::Clock::time_point deadline) {
+  using Found = store::StoreResult<std::optional<store::SuspendedAttempt>>;
+  const auto start = [&](auto done) { store_.find_suspended(session_id, done); };
+  const auto found = co_await net::from_callback<Found>(executor, start);
+  if (!found) co_return Ended::not_kept;
+  if (!*found) co_return Ended::none;
+  const auto closed =
+      co_await close(executor, **found, transcript::CloseReason::by_operator, std::move(why));
+  if (closed == 0) co_return Ended::not_kept;
+  net::Timer timer(executor);
+  while (journal_.durable() < closed) {
+    if (journal_.failed()) co_return Ended::not_kept;
+    if (net::Clock::now() >= deadline) co_return Ended::pending;
+    timer.expires_after(durable_look_interval);
+    co_await timer.async_wait(net::use_tuple);
+  }
+  co_return Ended::kept;
 }
 
 net::Awaitable<void> SuspendedSessions::end_those_left(net::Executor executor) {
@@ -71,7 +115,7 @@ net::Awaitable<void> SuspendedSessions::end_those_left(net::Executor executor) {
     const auto found = co_await net::from_callback<Found>(executor, start);
     if (!found) continue;
     for (const store::SuspendedAttempt& one : *found) {
-      if (!co_await end_one(executor, one.session_id, one.attempt, one.suspended_at)) co_return;
+      if (!co_await end_one(executor, one)) co_return;
     }
   }
 }

@@ -41,12 +41,27 @@ class SuspendedSessions {
   /// another user's. Precondition: the caller holds the session's id in the registry.
   net::Awaitable<Outcome> take_up(net::Executor executor, std::string session_id, std::string user);
 
+  enum class Ended {
+    none,      ///< no suspended conversation of this session
+    kept,      ///< its final record is durable
+    pending,   ///< it was ended; the disk had not confirmed that by the deadline
+    not_kept,  ///< it could not be read or its end could not be stored
+    busy,      ///< it is being taken up, ended or erased; or the server drains
+  };
+  /// Ends the session's suspended conversation now.
+  net::Awaitable<Ended> end(net::Executor executor, std::string session_id, std::string why,
+                            net::Clock::time_point deadline);
+
   /// Ends conversations whose client did not return in time, until none are left.
   net::Awaitable<void> end_those_left(net::Executor executor);
 
  private:
-  net::Awaitable<bool> end_one(net::Executor executor, const std::string& session_id,
-                               transcript::AttemptId attempt, TimeMs suspended_at);
+  net::Awaitable<bool> end_one(net::Executor executor, const store::SuspendedAttempt& one);
+  net::Awaitable<transcript::Sequence> close(net::Executor executor,
+                                             const store::SuspendedAttempt& one,
+                                             transcript::CloseReason reason, std::string why);
+  net::Awaitable<Ended> end_reserved(net::Executor executor, const std::string& session_id,
+                                     std::string why, net::Clock::time_point deadline);
 
   store::SuspendedStore& store_;
   transcript::Journal& journal_;

@@ -30,6 +30,7 @@ enum class CloseReason : std::uint8_t {
   crash_recovered = 13,
   storage_failure = 14,
   replaced = 15,
+  by_operator = 16,
   end_  ///< no reason: one beyond the last
 };
 inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(CloseReason::end_) - 1;
@@ -87,6 +88,9 @@ inline constexpr std::array<CloseReasonRow, close_reason_count> close_reasons = 
      .close_code = 1011,
      .error_event = true},
     {.reason = CloseReason::replaced, .name = "replaced", .close_code = 4000},
+    // A normal end that the application's back end decided: an extension client learns it by
+    // verbatim.ended.
+    {.reason = CloseReason::by_operator, .name = "operator", .close_code = 1000},
 }};
 
 constexpr std::size_t row_number(CloseReason reason) {

@@ -286,6 +286,14 @@ void SqliteStore::resume_attempt(store::ResumeRequest request,
   admission_.run({suspended_read}, read, resume);
 }
 
+void SqliteStore::find_suspended(std::string session_id,
+                                 store::Done<std::optional<store::SuspendedAttempt>> done) {
+  const auto read = [session_id = std::move(session_id)](rows::TranscriptStore& store) {
+    return store.suspended(session_id);
+  };
+  admission_.run({suspended_read}, read, std::move(done));
+}
+
 void SqliteStore::suspended_before(TimeMs time, std::size_t limit,
                                    store::Done<std::vector<store::SuspendedAttempt>> done) {
   const auto read = [time, limit](rows::TranscriptStore& store) {

@@ -85,6 +85,8 @@ class SqliteStore final : public store::Store {
   // SuspendedStore
   void resume_attempt(store::ResumeRequest request,
                       store::Done<std::optional<store::ResumedAttempt>> done) override;
+  void find_suspended(std::string session_id,
+                      store::Done<std::optional<store::SuspendedAttempt>> done) override;
   void suspended_before(TimeMs time, std::size_t limit,
                         store::Done<std::vector<store::SuspendedAttempt>> done) override;
   void ending_of(transcript::AttemptId attempt, transcript::CloseReason reason, TimeMs at,

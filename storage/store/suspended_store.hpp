@@ -44,6 +44,9 @@ class SuspendedStore {
   /// Makes the session's suspended attempt live again. nullopt if there is none, if it was
   /// suspended earlier than asked, or if it is another user's.
   virtual void resume_attempt(ResumeRequest request, Done<std::optional<ResumedAttempt>> done) = 0;
+  /// The session's suspended attempt; nullopt: there is none.
+  virtual void find_suspended(std::string session_id,
+                              Done<std::optional<SuspendedAttempt>> done) = 0;
   /// Suspended at this time or earlier; oldest first.
   virtual void suspended_before(TimeMs time, std::size_t limit,
                                 Done<std::vector<SuspendedAttempt>> done) = 0;

@@ -281,6 +281,15 @@ test('every call and every error that is described is answered as described', as
   judge.check('connect', await upgrade('', { headers: { 'sec-websocket-version': '8' } }));
   judge.seen.add('connect 101'); // the conversations above connected
 
+  const end = '/v1/sessions/none/end';
+  const ready = `/v1/sessions/${(await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } })).json.id}/end`;
+  await expect(200, 'endSession', `${mine}/end`);
+  await expect(400, 'endSession', `${mine}/end`, { body: { reason: 7 } });
+  await expect(401, 'endSession', end, nobody);
+  await expect(403, 'endSession', `${mine}/end`, as);
+  await expect(404, 'endSession', end);
+  await expect(409, 'endSession', ready);
+
   await expect(409, 'eraseSession', `/v1/sessions/${live.id}`);
   await expect(401, 'eraseSession', mine, stranger);
   await expect(403, 'eraseSession', mine, as);
@@ -288,8 +297,9 @@ test('every call and every error that is described is answered as described', as
   await expect(204, 'eraseSession', mine);
   await live.close();
 
-  // Returned only while a session's last connection is closing; another test makes that last long enough.
-  assert.deepEqual(judge.unseen(), ['connect 409']);
+  // 409: only while a session's last connection is closing; another test makes that last long enough. 202: only
+  // while the disk does not answer.
+  assert.deepEqual(judge.unseen(), ['connect 409', 'endSession 202']);
 });
 
 test("another user's token gets 404 on every route of a session, with every described method [P10]", async (t) => {

@@ -16,6 +16,7 @@ export const reasons = {
   crash_recovered: 'recovered after a crash',
   storage_failure: 'storage failed',
   replaced: 'replaced by a new connection',
+  operator: 'ended by the operator',
 };
 
 export const sessionStatuses = {

@@ -7,5 +7,6 @@ namespace verbatim::api::handlers {
 
 /// Also sets the context's id to the session's.
 Handler create_session;
+Handler show_session;
 
 }  // namespace verbatim::api::handlers

@@ -25,6 +25,10 @@ export const paths = {
   client_closed: { strike: ({ client }) => client.socket.close(1000) },
   client_lost: { strike: ({ client }) => client.socket.terminate() },
   client_ended: { code: 1000, strike: ({ client }) => client.send({ type: 'verbatim.end' }) },
+  operator: {
+    code: 1000,
+    strike: ({ group, id }) => void group.relay.request(`/v1/sessions/${id}/end`, { method: 'POST' }),
+  },
   upstream_closed: { code: 1000, strike: ({ line }) => line.close(1000) },
   upstream_lost: { code: 1011, strike: ({ line }) => line.vanish() },
   upstream_error: {

@@ -133,7 +133,7 @@ TEST_CASE("each close reason has the number, name, code and error event of the i
       {9, "max_duration", 4001, true},      {10, "slow_client", 1013, false},
       {11, "policy", 1008, true},           {12, "server_shutdown", 1012, false},
       {13, "crash_recovered", 1011, false}, {14, "storage_failure", 1011, true},
-      {15, "replaced", 4000, false},
+      {15, "replaced", 4000, false},        {16, "operator", 1000, false},
   };
   CHECK(std::size(expected) == close_reason_count);
   for (const Expected& one : expected) {
