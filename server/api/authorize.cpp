@@ -68,12 +68,10 @@ net::Result<access::Principal> authorize(const ApiServices& api, RequiredCredent
   if (needed == RequiredCredential::internal_service)
     return authorize_internal_service(api.settings.auth.internal_service_key, request);
   auto authenticated = api.authenticator.get()->authenticate(request, now().wall / 1000);
-  if (const auto* failure = std::get_if<access::AuthFailure>(&authenticated))
-    return net::Refusal(unauthorized(request, *failure));
-  auto& principal = std::get<access::Principal>(authenticated);
-  if (auto refused = refuse_principal(api, principal, needed, request, id))
+  if (!authenticated) return net::Refusal(unauthorized(request, authenticated.error()));
+  if (auto refused = refuse_principal(api, *authenticated, needed, request, id))
     return net::Refusal(std::move(*refused));
-  return std::move(principal);
+  return *std::move(authenticated);
 }
 
 net::Awaitable<std::optional<net::HttpResponse>> refuse_use_of_token(

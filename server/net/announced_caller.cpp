@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace verbatim::net {
 namespace {
@@ -72,12 +71,12 @@ Awaitable<std::optional<Caller>> announced_caller(Socket& socket, Caller peer,
   if (!begins) co_return std::optional<Caller>(std::move(peer));
   const std::string header = co_await read_header(socket);
   auto read = proxy_protocol::read(header, peer);
-  if (const auto* bad = std::get_if<proxy_protocol::Bad>(&read)) {
-    log.repeated(Repeated::proxy_header,
-                 {{"remote", peer.address}, {"why", "the PROXY protocol header " + bad->why}});
+  if (!read) {
+    const std::string why = "the PROXY protocol header " + read.error().why;
+    log.repeated(Repeated::proxy_header, {{"remote", peer.address}, {"why", why}});
     co_return std::nullopt;
   }
-  co_return std::optional<Caller>(std::move(std::get<Caller>(read)));
+  co_return std::optional<Caller>(*std::move(read));
 }
 
 std::string address_of(const Socket& socket) {

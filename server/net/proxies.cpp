@@ -171,11 +171,17 @@ std::optional<std::size_t> body_bytes(std::string_view head) {
   return number_at(head, 14);
 }
 
-std::variant<Caller, proxy_protocol::Bad> read(std::string_view whole, const Caller& peer) {
+namespace {
+
+tl::unexpected<Bad> bad(std::string why) { return tl::unexpected(Bad{std::move(why)}); }
+
+}  // namespace
+
+tl::expected<Caller, Bad> read(std::string_view whole, const Caller& peer) {
   const auto size = proxy_protocol::body_bytes(whole);
-  if (!size) return proxy_protocol::Bad{"does not have version 2"};
+  if (!size) return bad("does not have version 2");
   if (whole.size() < proxy_protocol::head_bytes + *size)
-    return proxy_protocol::Bad{"is shorter than its length field says"};
+    return bad("is shorter than its length field says");
   const std::string_view body = whole.substr(proxy_protocol::head_bytes, *size);
   Caller caller = peer;
   caller.proxied = true;
@@ -185,13 +191,13 @@ std::variant<Caller, proxy_protocol::Bad> read(std::string_view whole, const Cal
     case Command::proxy:
       break;
     default:
-      return proxy_protocol::Bad{"has an unknown command"};
+      return bad("has an unknown command");
   }
   const unsigned family = byte_at(whole, 13);
   const bool v4 = family == tcp_over_ipv4;
   if (!v4 && family != tcp_over_ipv6) return caller;  // a client without an Internet address
   const std::size_t addresses = v4 ? ipv4_bytes : ipv6_bytes;
-  if (body.size() < addresses) return proxy_protocol::Bad{"has no room for its addresses"};
+  if (body.size() < addresses) return bad("has no room for its addresses");
   caller.address = plain_address(address_at(v4 ? AF_INET : AF_INET6, body));
   caller.secure = peer.secure || says_tls(body.substr(addresses));
   return caller;

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "config/network.hpp"
@@ -68,7 +68,7 @@ struct Bad {
 };
 /// Reads a whole header (head and body). Returns its client, or `peer` if the proxy speaks for
 /// itself (LOCAL) or does not know the address.
-std::variant<Caller, proxy_protocol::Bad> read(std::string_view whole, const Caller& peer);
+tl::expected<Caller, Bad> read(std::string_view whole, const Caller& peer);
 
 }  // namespace proxy_protocol
 

@@ -69,7 +69,7 @@ Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const Htt
   co_return std::make_unique<WsPeer>(WsRole::server, std::move(transport), limits);
 }
 
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+Awaitable<tl::expected<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     Transport transport, std::string host, std::string target, HeaderList headers,
     WebSocketLimits limits) {
   const std::string key = base64(random_bytes(16));
@@ -84,7 +84,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
   const auto [unsent, sent] = co_await http::async_write(transport, request, use_tuple);
   if (unsent) {
     refused.reason = unsent.message();
-    co_return refused;
+    co_return tl::unexpected(std::move(refused));
   }
   beast::flat_buffer buffer(2 * head_bytes_max);
   http::response_parser<http::string_body> parser;
@@ -92,7 +92,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
   parser.body_limit(refusal_bytes_max);
   if (const error_code ec = co_await read_header(transport, buffer, parser, head_bytes_max)) {
     refused.reason = ec.message();
-    co_return refused;
+    co_return tl::unexpected(std::move(refused));
   }
   const auto& response = parser.get();
   if (response.result() != http::status::switching_protocols) {
@@ -101,13 +101,13 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     refused.status = static_cast<int>(response.result_int());
     refused.reason = "the upgrade was refused";
     refused.code = refusal_code(response.body());
-    co_return refused;
+    co_return tl::unexpected(std::move(refused));
   }
   if (!http::token_list(response[http::field::upgrade]).exists("websocket") ||
       !http::token_list(response[http::field::connection]).exists("upgrade") ||
       std::string_view(response[http::field::sec_websocket_accept]) != accept_of(key)) {
     refused.reason = "its answer to the upgrade is not a WebSocket handshake";
-    co_return refused;
+    co_return tl::unexpected(std::move(refused));
   }
   // Neither was requested (RFC 6455, section 4.1); with one of them, frames would have another
   // meaning.
@@ -117,7 +117,7 @@ Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
       refused.reason =
           "its answer to the upgrade has an extension or a subprotocol that was not "
           "requested";
-      co_return refused;
+      co_return tl::unexpected(std::move(refused));
     }
   }
   std::string early(static_cast<const char*>(buffer.data().data()), buffer.size());

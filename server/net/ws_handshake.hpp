@@ -5,7 +5,7 @@
 
 #include <memory>
 #include <string>
-#include <variant>
+#include <tl/expected.hpp>
 
 #include "server/net/http_message.hpp"
 #include "server/net/ws_peer.hpp"
@@ -30,7 +30,7 @@ struct HandshakeRefused {
 /// `target`: request target, query included.
 /// `headers`: further headers of the request.
 /// `limits`: limits of the new WebSocket.
-Awaitable<std::variant<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
+Awaitable<tl::expected<std::unique_ptr<Peer>, HandshakeRefused>> open_websocket(
     Transport transport, std::string host, std::string target, HeaderList headers,
     WebSocketLimits limits);
 

@@ -48,6 +48,20 @@ net::HttpResponse retry_later(net::HttpResponse response, int seconds) {
   return response;
 }
 
+net::HttpResponse no_such_session() {
+  return net::openai_error(404, "session_not_found", "There is no such session.");
+}
+
+tl::unexpected<access::NotAdmitted> not_authorized(const access::AuthFailure& why) {
+  return access::not_admitted(net::openai_error(why.status, why.code, why.message));
+}
+
+access::NotAdmitted use_not_recorded() {
+  return {retry_later(
+      net::openai_error(503, "storage_failure", "The use of the token cannot be recorded."),
+      storage_retry_seconds)};
+}
+
 /// Owner of large messages: one user's conversations together, or each conversation of a back end.
 std::string owner_of(const access::RealtimeCall& call) {
   return call.by_token && !call.user.empty() ? "user " + call.user : "session " + call.session_id;
@@ -92,8 +106,8 @@ std::string journal_owner(const access::RealtimeCall& call) {
 
 }  // namespace
 
-net::Awaitable<std::variant<RealtimeEndpoint::Admitted, net::HttpResponse>>
-RealtimeEndpoint::admit_session(const access::RealtimeCall& call, Worker& worker) const {
+RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_session(
+    const access::RealtimeCall& call, Worker& worker) const {
   Registry& registry = parts_.registry;
   const std::string& session_id = call.session_id;
   const bool resumes = parts_.settings.session.resume_window.count() > 0;
@@ -104,28 +118,30 @@ RealtimeEndpoint::admit_session(const access::RealtimeCall& call, Worker& worker
       case Admission::admitted:
         co_return Admitted::begins;
       case Admission::draining:
-        co_return retry_later(
+        co_return access::not_admitted(retry_later(
             net::openai_error(503, "server_shutting_down", "The server is restarting; come back."),
-            2);
+            2));
       case Admission::full:
-        worker.tally().not_admitted(access::AdmissionLimit::sessions);
-        co_return retry_later(net::openai_error(503, "too_many_sessions",
-                                                "The server has as many sessions as it admits "
-                                                "(session.sessions_max)."),
-                              10);
+        co_return access::not_admitted(
+            retry_later(net::openai_error(503, "too_many_sessions",
+                                          "The server has as many sessions as it admits "
+                                          "(session.sessions_max)."),
+                        10),
+            access::AdmissionLimit::sessions);
       case Admission::busy:
         break;
     }
     const auto user = registry.user_of(session_id);
     if (!user) continue;  // it has just been released
     if (*user != call.user) {
-      co_return net::openai_error(404, "session_not_found", "There is no such session.");
+      co_return access::not_admitted(no_such_session());
     }
     if (net::Clock::now() >= deadline) {
-      co_return retry_later(net::openai_error(409, "session_busy",
-                                              "The session is still being closed on another "
-                                              "connection."),
-                            2);
+      co_return access::not_admitted(
+          retry_later(net::openai_error(409, "session_busy",
+                                        "The session is still being closed on another "
+                                        "connection."),
+                      2));
     }
     // Two connections of one session: the newer one wins.
     if (!resumes) {
@@ -149,7 +165,7 @@ std::optional<net::HttpResponse> RealtimeEndpoint::refuse_secrets(
   return std::nullopt;
 }
 
-net::Awaitable<std::variant<RealtimeEndpoint::Token, net::HttpResponse>> RealtimeEndpoint::token_of(
+RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
     const access::RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
   const std::int64_t window = parts_.settings.session.resume_window.count();
@@ -161,18 +177,16 @@ net::Awaitable<std::variant<RealtimeEndpoint::Token, net::HttpResponse>> Realtim
       worker.executor(), start);
   if (!found) {
     parts_.log.error("store.read_failed", {{"why", found.error().what()}});
-    co_return net::openai_error(503, "storage_unavailable",
-                                "The session's configuration cannot be read.");
+    co_return access::not_admitted(net::openai_error(
+        503, "storage_unavailable", "The session's configuration cannot be read."));
   }
   store::TokenStanding& standing = *found;
   if (const auto refused =
           access::refuse_opening(*call.token, call.token_expired, window > 0, standing))
-    co_return net::openai_error(refused->status, refused->code, refused->message);
+    co_return not_authorized(*refused);
   if (!standing.stored) co_return Token();
-  if (!access::unseal_content(*standing.stored, call.token->content_key)) {
-    const access::AuthFailure gone = access::forgotten_token();
-    co_return net::openai_error(gone.status, gone.code, gone.message);
-  }
+  if (!access::unseal_content(*standing.stored, call.token->content_key))
+    co_return not_authorized(access::forgotten_token());
   co_return std::move(*standing.stored);
 }
 
@@ -191,110 +205,126 @@ net::Awaitable<bool> RealtimeEndpoint::note_use(const access::RealtimeCall& call
 
 net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgrade(
     net::HttpRequest request, net::Transport transport, Worker& worker) const {
-  const auto refuse = [&](net::HttpResponse response) {
+  const auto refuse = [&](access::NotAdmitted refusal) {
+    if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
     worker.tally().upgrades_refused.add();
     parts_.log.repeated(Repeated::upgrade_refused,
-                        {{"status", response.status}, {"remote", request.remote}});
-    return net::HttpService::Refused{std::move(transport), std::move(response)};
+                        {{"status", refusal.response.status}, {"remote", request.remote}});
+    return net::HttpService::Refused{std::move(transport), std::move(refusal.response)};
   };
-  const auto not_admitted = [&](access::NotAdmitted refusal) {
-    if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
-    return refuse(std::move(refusal.response));
-  };
-  if (auto refusal = parts_.admission_control.refuse_address(request.remote)) {
-    co_return not_admitted(std::move(*refusal));
-  }
-  auto examined =
-      access::examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
+  auto examined = co_await examine(request, worker);
   if (!examined) co_return refuse(std::move(examined).error());
-  access::RealtimeCall call = *std::move(examined);
-  if (auto refusal = refuse_secrets(call)) co_return refuse(std::move(*refusal));
+  const access::RealtimeCall& call = examined->call;
+  auto admitted = co_await admit_session(call, worker);
+  if (!admitted) co_return refuse(std::move(admitted).error());
+  if (*admitted == Admitted::joins) {
+    if (!co_await note_use(call, worker)) co_return refuse(use_not_recorded());
+    co_await join(call, request, std::move(transport), worker);
+    co_return std::nullopt;
+  }
+  const SessionIdPermit place(parts_.registry, call.session_id);
+  auto permits = co_await take_permits(call, worker);
+  if (!permits) co_return refuse(std::move(permits).error());
+  auto begun = co_await begin(call, examined->token, worker);
+  if (!begun) co_return refuse(std::move(begun).error());
+  co_await run_conversation(*examined, *std::move(begun), permits->user.account, std::move(request),
+                            std::move(transport), worker);
+  co_return std::nullopt;
+}
+
+RealtimeEndpoint::Step<RealtimeEndpoint::Examined> RealtimeEndpoint::examine(
+    const net::HttpRequest& request, Worker& worker) const {
+  if (auto refusal = parts_.admission_control.refuse_address(request.remote))
+    co_return tl::unexpected(std::move(*refusal));
+  auto read = access::examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
+  if (!read) co_return access::not_admitted(std::move(read).error());
+  Examined examined{*std::move(read), {}};
+  access::RealtimeCall& call = examined.call;
+  if (auto refusal = refuse_secrets(call)) co_return access::not_admitted(std::move(*refusal));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
-    co_return refuse(retry_later(
+    co_return access::not_admitted(retry_later(
         net::openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
         storage_retry_seconds));
   }
   auto token = co_await token_of(call, worker);
-  if (auto* refusal = std::get_if<net::HttpResponse>(&token)) co_return refuse(std::move(*refusal));
+  if (!token) co_return tl::unexpected(std::move(token).error());
+  examined.token = *std::move(token);
   call.transcription =
-      call.transcription || parts_.upstream.dialect()
-                                .read_session(std::get<Token>(token).session_config_json)
-                                .transcribes;
-  auto admitted = co_await admit_session(call, worker);
-  if (auto* refusal = std::get_if<net::HttpResponse>(&admitted))
-    co_return refuse(std::move(*refusal));
-  const auto unnoted = [] {
-    return retry_later(
-        net::openai_error(503, "storage_failure", "The use of the token cannot be recorded."),
-        storage_retry_seconds);
-  };
-  if (std::get<Admitted>(admitted) == Admitted::joins) {
-    if (!co_await note_use(call, worker)) co_return refuse(unnoted());
-    auto client = co_await accept(call, request, std::move(transport), worker);
-    if (!client) co_return std::nullopt;
-    parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
-    co_await rejoin(parts_.registry, call.session_id, std::move(client),
-                    {call.after, call.extension_events, call.dialect}, call.credential_id,
-                    parts_.revocations, worker, parts_.settings.session.close_timeout);
-    co_return std::nullopt;
-  }
-  const SessionIdPermit place(parts_.registry, call.session_id);
+      call.transcription ||
+      parts_.upstream.dialect().read_session(examined.token.session_config_json).transcribes;
+  co_return std::move(examined);
+}
+
+RealtimeEndpoint::Step<RealtimeEndpoint::Permits> RealtimeEndpoint::take_permits(
+    const access::RealtimeCall& call, Worker& worker) const {
   if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
-    co_return not_admitted(
-        {retry_later(
-             net::openai_error(429, "journal_bytes_spent",
-                               "This user has written the minute's allowance to the journal "
-                               "(limits.journal_bytes_per_minute)."),
-             static_cast<int>(wait_s)),
-         access::AdmissionLimit::journal_bytes});
+    co_return access::not_admitted(
+        retry_later(net::openai_error(429, "journal_bytes_spent",
+                                      "This user has written the minute's allowance to the journal "
+                                      "(limits.journal_bytes_per_minute)."),
+                    static_cast<int>(wait_s)),
+        access::AdmissionLimit::journal_bytes);
   }
-  const auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation);
+  auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation);
   if (!descriptors) {
-    worker.tally().not_admitted(access::AdmissionLimit::descriptors);
-    co_return refuse(
+    co_return access::not_admitted(
         retry_later(net::openai_error(503, "too_many_connections",
                                       "The server has too few file descriptors for another "
                                       "conversation."),
-                    descriptors_retry_seconds));
+                    descriptors_retry_seconds),
+        access::AdmissionLimit::descriptors);
   }
-  auto admission = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
-                                                           parts_.store, worker.executor());
-  if (auto* refusal = std::get_if<access::NotAdmitted>(&admission))
-    co_return not_admitted(std::move(*refusal));
-  const auto& user_permit = std::get<access::AdmissionControl::Permit>(admission);
-  auto begun = co_await begin(call, std::get<Token>(token), worker);
-  if (auto* refusal = std::get_if<net::HttpResponse>(&begun)) co_return refuse(std::move(*refusal));
-  const transcript::AttemptId attempt = std::get<Begun>(begun).opened.attempt;
+  auto user = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
+                                                      parts_.store, worker.executor());
+  if (!user) co_return tl::unexpected(std::move(user).error());
+  co_return Permits{*std::move(descriptors), *std::move(user)};
+}
+
+net::Awaitable<void> RealtimeEndpoint::join(const access::RealtimeCall& call,
+                                            const net::HttpRequest& request,
+                                            net::Transport transport, Worker& worker) const {
+  auto client = co_await accept(call, request, std::move(transport), worker);
+  if (!client) co_return;
+  parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
+  co_await rejoin(parts_.registry, call.session_id, std::move(client),
+                  {call.after, call.extension_events, call.dialect}, call.credential_id,
+                  parts_.revocations, worker, parts_.settings.session.close_timeout);
+}
+
+net::Awaitable<void> RealtimeEndpoint::run_conversation(
+    Examined& examined, Begun begun, std::shared_ptr<access::UserAccount> account,
+    net::HttpRequest request, net::Transport transport, Worker& worker) const {
+  const access::RealtimeCall& call = examined.call;
+  const transcript::AttemptId attempt = begun.opened.attempt;
   try {
     // The attempt goes on even if the token's use cannot be stored.
     co_await note_use(call, worker);
     auto client = co_await accept(call, request, std::move(transport), worker);
     worker.tally().sessions_opened.add();
     parts_.log.info("session.opened", {{"session", call.session_id},
-                                       {"attempt", std::get<Begun>(begun).opened.number},
+                                       {"attempt", begun.opened.number},
                                        {"user", call.user},
                                        {"remote", request.remote}});
     request = {};  // free the request: this coroutine frame lives as long as the session
-    co_await converse(
-        call,
-        driver_for(call, std::move(std::get<Begun>(begun)), std::move(std::get<Token>(token)),
-                   user_permit.account, std::move(client), worker),
-        worker);
+    co_await converse(call,
+                      driver_for(call, std::move(begun), std::move(examined.token),
+                                 std::move(account), std::move(client), worker),
+                      worker);
   } catch (...) {
     // An exception before or after the conversation. Only the first ending of an attempt counts.
     parts_.journal.close(attempt, {CloseReason::upstream_error, now().wall, {}});
     throw;
   }
-  co_return std::nullopt;
 }
 
-net::Awaitable<std::variant<RealtimeEndpoint::Begun, net::HttpResponse>> RealtimeEndpoint::begin(
+RealtimeEndpoint::Step<RealtimeEndpoint::Begun> RealtimeEndpoint::begin(
     const access::RealtimeCall& call, const Token& token, Worker& worker) const {
   const auto unkept = [this, &call](const store::StorageError& error) {
     parts_.log.error("session.not_opened", {{"session", call.session_id}, {"why", error.what()}});
-    return retry_later(net::openai_error(503, "storage_failure",
-                                         "The transcript could not be saved; see /readyz."),
-                       storage_retry_seconds);
+    return access::not_admitted(
+        retry_later(net::openai_error(503, "storage_failure",
+                                      "The transcript could not be saved; see /readyz."),
+                    storage_retry_seconds));
   };
   auto left = co_await parts_.suspended.take_up(worker.executor(), call.session_id, call.user);
   if (!left) co_return unkept(left.error());
@@ -302,13 +332,10 @@ net::Awaitable<std::variant<RealtimeEndpoint::Begun, net::HttpResponse>> Realtim
     Begun begun;
     begun.opened = (*left)->opened;
     begun.taken = *std::move(left);
-    co_return begun;
+    co_return std::move(begun);
   }
   const bool expired = call.token && call.token->expires_at_s * 1000 <= now().wall;
-  if (expired) {
-    const access::AuthFailure refused = access::expired_token();
-    co_return net::openai_error(refused.status, refused.code, refused.message);
-  }
+  if (expired) co_return not_authorized(access::expired_token());
   store::AttemptSpec spec;
   spec.session_id = call.session_id;
   spec.user = call.user;
@@ -323,7 +350,7 @@ net::Awaitable<std::variant<RealtimeEndpoint::Begun, net::HttpResponse>> Realtim
       worker.executor(), start);
   if (opened) co_return Begun{*opened, std::nullopt};
   if (opened.error().failure() == store::Failure::not_found)
-    co_return net::openai_error(404, "session_not_found", "There is no such session.");
+    co_return access::not_admitted(no_such_session());
   co_return unkept(opened.error());
 }
 

@@ -60,30 +60,49 @@ class RealtimeEndpoint {
                                                                    Worker& worker) const;
 
  private:
+  template <class T>
+  using Step = net::Awaitable<access::AdmissionResult<T>>;
+  using Token = store::ClientToken;
+  /// A valid request, and the stored content of its client token (empty without a token).
+  struct Examined {
+    access::RealtimeCall call;
+    Token token;
+  };
   /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
-  net::Awaitable<std::variant<Admitted, net::HttpResponse>> admit_session(
-      const access::RealtimeCall& call, Worker& worker) const;
+  /// What a conversation takes from the limits, until its end.
+  struct Permits {
+    net::Descriptors::Lease descriptors;
+    access::AdmissionControl::Permit user;
+  };
   /// A conversation that is new, or that the previous process has suspended.
   struct Begun {
     store::OpenedAttempt opened;
     std::optional<store::ResumedAttempt> taken;
   };
+
+  // The steps of an upgrade, in order.
+  Step<Examined> examine(const net::HttpRequest& request, Worker& worker) const;
+  Step<Admitted> admit_session(const access::RealtimeCall& call, Worker& worker) const;
+  Step<Permits> take_permits(const access::RealtimeCall& call, Worker& worker) const;
+  Step<Begun> begin(const access::RealtimeCall& call, const Token& token, Worker& worker) const;
+  net::Awaitable<void> run_conversation(Examined& examined, Begun begun,
+                                        std::shared_ptr<access::UserAccount> account,
+                                        net::HttpRequest request, net::Transport transport,
+                                        Worker& worker) const;
+  /// Gives the client's new connection to the running session.
+  net::Awaitable<void> join(const access::RealtimeCall& call, const net::HttpRequest& request,
+                            net::Transport transport, Worker& worker) const;
+
   net::Awaitable<std::unique_ptr<net::Peer>> accept(const access::RealtimeCall& call,
                                                     const net::HttpRequest& request,
                                                     net::Transport transport, Worker& worker) const;
   std::optional<net::HttpResponse> refuse_secrets(const access::RealtimeCall& call) const;
-  /// The stored content of the client's token; empty without a token. A refusal if the token may
-  /// not open the session.
-  using Token = store::ClientToken;
-  net::Awaitable<std::variant<Token, net::HttpResponse>> token_of(const access::RealtimeCall& call,
-                                                                  Worker& worker) const;
+  /// Refused if the token may not open the session.
+  Step<Token> token_of(const access::RealtimeCall& call, Worker& worker) const;
   /// Stores that a token for any session of its user is used for this one. Returns false if the
   /// store cannot write it.
   net::Awaitable<bool> note_use(const access::RealtimeCall& call, Worker& worker) const;
-  net::Awaitable<std::variant<Begun, net::HttpResponse>> begin(const access::RealtimeCall& call,
-                                                               const Token& token,
-                                                               Worker& worker) const;
   /// Not a coroutine: its temporaries would stay in memory as long as the conversation.
   std::unique_ptr<SessionDriver> driver_for(const access::RealtimeCall& call, Begun begun,
                                             Token token,

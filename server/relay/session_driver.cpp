@@ -275,20 +275,21 @@ net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
   Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.abort = nullptr;
-  if (const auto* failure = std::get_if<DialFailure>(&dialled)) {
+  if (!dialled) {
+    const DialFailure& failure = dialled.error();
     if (!session_.ended()) {
       log_.warn("upstream.unavailable", {{"session", session_.identity().session_id},
-                                         {"why", failure->why},
-                                         {"status", failure->status},
-                                         {"code", failure->code}});
+                                         {"why", failure.why},
+                                         {"status", failure.status},
+                                         {"code", failure.code}});
     }
     time_.notify();
     act(session_.upstream_unavailable(
-        link.upstream, failure->refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
-        failure->why, now()));
+        link.upstream, failure.refused ? CloseReason::upstream_error : CloseReason::upstream_lost,
+        failure.why, now()));
     co_return;
   }
-  link.peer = std::move(std::get<std::unique_ptr<net::Peer>>(dialled));
+  link.peer = *std::move(dialled);
   const session::Changes opened = session_.upstream_opened(link.upstream, now());
   spawn(link, write_upstream(link));
   time_.notify();

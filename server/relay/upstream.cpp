@@ -35,6 +35,11 @@ std::string status_in(std::string_view answer) {
   return is_number ? " (HTTP status " + std::string(status) + ")" : "";
 }
 
+/// No answer came from the provider or its proxy.
+tl::unexpected<DialFailure> unreachable(std::string why) {
+  return tl::unexpected(DialFailure{false, std::move(why)});
+}
+
 }  // namespace
 
 Upstream::Upstream(config::Upstream settings, net::WebSocketLimits limits,
@@ -86,7 +91,7 @@ net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& execu
   const net::Addresses found =
       co_await net::look_up(executor, first.host, first.port, handle.abort);
   if (found.error) {
-    co_return DialFailure{false, "cannot resolve " + first.host + ": " + found.error.message()};
+    co_return unreachable("cannot resolve " + first.host + ": " + found.error.message());
   }
   net::Socket socket(executor);
   handle.abort = [&socket] {
@@ -97,7 +102,7 @@ net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& execu
       co_await asio::async_connect(socket, found.endpoints, net::use_tuple);
   handle.abort = nullptr;
   if (connect_error || !socket.is_open()) {
-    co_return DialFailure{false, "cannot connect to " + named + ": " + connect_error.message()};
+    co_return unreachable("cannot connect to " + named + ": " + connect_error.message());
   }
   // The socket moves from layer to layer from here; its descriptor stays.
   const int descriptor = socket.native_handle();
@@ -107,7 +112,7 @@ net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& execu
   if (proxy_) {
     if (auto refused = co_await open_tunnel(socket)) {
       handle.abort = nullptr;
-      co_return DialFailure{true, *refused};
+      co_return tl::unexpected(DialFailure{true, *refused});
     }
   }
   if (!address_.tls) co_return net::Transport(std::move(socket));
@@ -115,8 +120,7 @@ net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& execu
   net::expect_host(stream.tls(), address_.host);
   if (const error_code tls_error = co_await stream.handshake(net::Transport::Role::client)) {
     handle.abort = nullptr;
-    co_return DialFailure{false,
-                          "no secure connection to " + address_.host + ": " + tls_error.message()};
+    co_return unreachable("no secure connection to " + address_.host + ": " + tls_error.message());
   }
   co_return std::move(stream);
 }
@@ -133,7 +137,7 @@ protocol::DialRequest Upstream::request(const Wanted& wanted) const {
   return dialect_.dial(wish);
 }
 
-net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> Upstream::dial(
+net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::dial(
     const net::Executor& executor, Wanted wanted, Dial& handle) const {
   bool late = false;
   const net::Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
@@ -148,8 +152,9 @@ net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
     return DialFailure{refused, std::move(why)};
   };
   Connected connected = co_await connect(executor, handle);
-  if (auto* failure = std::get_if<DialFailure>(&connected)) {
-    co_return failed(failure->refused, std::move(failure->why));
+  if (!connected) {
+    DialFailure& failure = connected.error();
+    co_return tl::unexpected(failed(failure.refused, std::move(failure.why)));
   }
   net::HeaderList headers;
   headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
@@ -168,21 +173,20 @@ net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
   net::WebSocketLimits limits = limits_;
   limits.large_owner = wanted.owner;
-  auto opened = co_await net::open_websocket(std::move(std::get<net::Transport>(connected)), host,
-                                             std::move(wanted_here.target), std::move(headers),
-                                             std::move(limits));
+  auto opened =
+      co_await net::open_websocket(*std::move(connected), host, std::move(wanted_here.target),
+                                   std::move(headers), std::move(limits));
   handle.abort = nullptr;
-  if (auto* refused = std::get_if<net::HandshakeRefused>(&opened)) {
-    if (refused->status == 0) co_return failed(false, refused->reason);
-    std::string code = hidden_->holds_part_of_secret(refused->code) ? "" : refused->code;
-    DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
-                                           std::to_string(refused->status) +
-                                           (code.empty() ? "" : ", code " + code) + ")");
-    failure.status = refused->status;
-    failure.code = std::move(code);
-    co_return failure;
-  }
-  co_return std::move(std::get<std::unique_ptr<net::Peer>>(opened));
+  if (opened) co_return *std::move(opened);
+  const net::HandshakeRefused& refused = opened.error();
+  if (refused.status == 0) co_return tl::unexpected(failed(false, refused.reason));
+  std::string code = hidden_->holds_part_of_secret(refused.code) ? "" : refused.code;
+  DialFailure failure = failed(true, "the provider refused the connection (HTTP status " +
+                                         std::to_string(refused.status) +
+                                         (code.empty() ? "" : ", code " + code) + ")");
+  failure.status = refused.status;
+  failure.code = std::move(code);
+  co_return tl::unexpected(std::move(failure));
 }
 
 void Upstream::use_key(Secret key) {
@@ -200,8 +204,7 @@ net::Awaitable<std::string> Upstream::probe(const net::Executor& executor) const
   });
   const Connected connected = co_await connect(executor, handle);
   handle.abort = nullptr;
-  const auto* failure = std::get_if<DialFailure>(&connected);
-  co_return failure ? failure->why : std::string();
+  co_return connected ? std::string() : connected.error().why;
 }
 
 }  // namespace verbatim::relay

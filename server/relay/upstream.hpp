@@ -8,7 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include <boost/asio/ssl/context.hpp>
@@ -54,7 +54,7 @@ class Upstream {
     bool transcription = false;  ///< dial a transcription session, which has no model
     std::string owner = {};      ///< owner of its large messages
   };
-  net::Awaitable<std::variant<std::unique_ptr<net::Peer>, DialFailure>> dial(
+  net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> dial(
       const net::Executor& executor, Wanted wanted, Dial& handle) const;
 
   /// Tries a connection with TLS, for /readyz. Returns an empty string on success, else the reason.
@@ -68,7 +68,7 @@ class Upstream {
   const protocol::ProviderDialect& dialect() const { return dialect_; }
 
  private:
-  using Connected = std::variant<net::Transport, DialFailure>;
+  using Connected = tl::expected<net::Transport, DialFailure>;
   net::Awaitable<Connected> connect(const net::Executor& executor, Dial& handle) const;
   protocol::DialRequest request(const Wanted& wanted) const;
   net::Awaitable<std::optional<std::string>> open_tunnel(net::Socket& socket) const;

@@ -65,10 +65,8 @@ std::string fill_template(const json& extra,
     return "'session.instructions' and 'verbatim.template' exclude each other: send one of them.";
   }
   auto made = instructions_of(templates, named->get<std::string>(), variables);
-  if (const auto* bad = std::get_if<BadVariable>(&made)) {
-    return "'" + bad->place + "' " + bad->why + ".";
-  }
-  request.instructions = std::move(std::get<std::string>(made));
+  if (!made) return "'" + made.error().place + "' " + made.error().why + ".";
+  request.instructions = *std::move(made);
   return {};
 }
 
@@ -161,10 +159,8 @@ net::Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
 net::Result<void> take_terms(const json& extra, const config::Settings& settings,
                              ClientSecretRequest& request) {
   auto terms = access::read_terms(extra, settings);
-  if (const auto* bad = std::get_if<access::BadTerm>(&terms)) {
-    return wrong("'" + bad->place + "' " + bad->why + ".");
-  }
-  request.terms = std::move(std::get<std::string>(terms));
+  if (!terms) return wrong("'" + terms.error().place + "' " + terms.error().why + ".");
+  request.terms = *std::move(terms);
   if (auto problem = fill_template(extra, settings.policy.templates, request); !problem.empty()) {
     return wrong(problem);
   }

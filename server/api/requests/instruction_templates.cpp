@@ -67,10 +67,14 @@ std::string trouble_with(const TemplateVariable& variable, const std::string& te
   return {};
 }
 
-std::variant<std::string, BadVariable> inserted(const TemplateVariable& variable,
+tl::unexpected<BadVariable> bad_variable(std::string place, std::string why) {
+  return tl::unexpected(BadVariable{std::move(place), std::move(why)});
+}
+
+tl::expected<std::string, BadVariable> inserted(const TemplateVariable& variable,
                                                 const json& value) {
   const std::string place = "verbatim.variables." + variable.name;
-  const auto wrong = [&place](std::string why) { return BadVariable{place, std::move(why)}; };
+  const auto wrong = [&place](std::string why) { return bad_variable(place, std::move(why)); };
   if (variable.type == TemplateVariable::Type::integer) {
     const bool fits = value.is_number_integer() &&
                       (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX) &&
@@ -95,26 +99,26 @@ std::variant<std::string, BadVariable> inserted(const TemplateVariable& variable
 
 }  // namespace
 
-std::variant<std::string, BadVariable> instructions_of(
+tl::expected<std::string, BadVariable> instructions_of(
     const std::vector<config::InstructionTemplate>& templates, const std::string& name,
     const json& variables) {
   const auto found = std::find_if(templates.begin(), templates.end(),
                                   [&name](const auto& one) { return one.name == name; });
   if (found == templates.end())
-    return BadVariable{"verbatim.template", "is not the name of a template in policy.templates"};
+    return bad_variable("verbatim.template", "is not the name of a template in policy.templates");
   std::map<std::string, std::string> values;
   for (const TemplateVariable& variable : found->variables) {
     const auto given = variables.find(variable.name);
     if (given == variables.end())
-      return BadVariable{"verbatim.variables." + variable.name, "is missing"};
+      return bad_variable("verbatim.variables." + variable.name, "is missing");
     auto made = inserted(variable, *given);
-    if (auto* bad = std::get_if<BadVariable>(&made)) return std::move(*bad);
-    values[variable.name] = std::move(std::get<std::string>(made));
+    if (!made) return made;
+    values[variable.name] = *std::move(made);
   }
   for (const auto& [given, value] : variables.items()) {
     if (!values.contains(given))
-      return BadVariable{"verbatim.variables",
-                         "has a member that is not one of the template's variables"};
+      return bad_variable("verbatim.variables",
+                          "has a member that is not one of the template's variables");
   }
   // In one pass over the template: inserted values are not searched.
   std::string out;

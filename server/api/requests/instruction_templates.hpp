@@ -6,7 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <variant>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "config/settings.hpp"
@@ -20,7 +20,7 @@ struct BadVariable {
 
 /// A text stands in it as <value name="NAME">...</value>, a number or a choice plainly.
 /// `variables`: an object with exactly the template's variables.
-std::variant<std::string, BadVariable> instructions_of(
+tl::expected<std::string, BadVariable> instructions_of(
     const std::vector<config::InstructionTemplate>& templates, const std::string& name,
     const nlohmann::json& variables);
 

@@ -22,6 +22,11 @@ net::HttpResponse too_many(const char* code, const std::string& what, std::int64
 
 }  // namespace
 
+tl::unexpected<NotAdmitted> not_admitted(net::HttpResponse response,
+                                         std::optional<AdmissionLimit> limit) {
+  return tl::unexpected(NotAdmitted{std::move(response), limit});
+}
+
 transcript::Usage UserAccount::add(std::int64_t audio_ms, std::int64_t tokens) {
   transcript::Usage sum;
   sum.input_audio_ms = audio_ms_.fetch_add(audio_ms, std::memory_order_relaxed) + audio_ms;
@@ -52,26 +57,23 @@ std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& a
       AdmissionLimit::connects_per_minute};
 }
 
-net::Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionControl::admit(
+net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admit(
     const std::string& user, bool by_token, TimeMs now, store::AdmissionStore& store,
     const net::Executor& executor) {
-  using Entered = std::variant<Permit, NotAdmitted>;
   if (by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
     if (limits_.sessions_per_user != 0 && count >= limits_.sessions_per_user) {
-      co_return Entered(
-          NotAdmitted{too_many("too_many_sessions",
-                               "This user has as many conversations as one may have at once "
-                               "(limits.sessions_per_user). End one first.",
-                               sessions_retry_seconds),
-                      AdmissionLimit::sessions_per_user});
+      co_return not_admitted(too_many("too_many_sessions",
+                                      "This user has as many conversations as one may have at "
+                                      "once (limits.sessions_per_user). End one first.",
+                                      sessions_retry_seconds),
+                             AdmissionLimit::sessions_per_user);
     }
     ++count;
   }
   Permit place(this, user, by_token);
-  if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0)
-    co_return Entered(std::move(place));
+  if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0) co_return std::move(place);
   const std::int64_t day = now / day_ms;
   // Opened before the store is read, so that a session that ends meanwhile is counted here or
   // there.
@@ -83,8 +85,8 @@ net::Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionCon
     const auto stored =
         co_await net::from_callback<store::StoreResult<transcript::Usage>>(executor, start);
     if (!stored) {
-      co_return Entered(NotAdmitted{
-          net::openai_error(503, "storage_unavailable", "The user's usage cannot be read.")});
+      co_return not_admitted(
+          net::openai_error(503, "storage_unavailable", "The user's usage cannot be read."));
     }
     place.account->open(*stored);
   }
@@ -94,14 +96,13 @@ net::Awaitable<std::variant<AdmissionControl::Permit, NotAdmitted>> AdmissionCon
   };
   const bool audio = spent(used.audio_ms(), limits_.user_audio_seconds, 1000);
   const bool tokens = spent(used.total_tokens, limits_.user_tokens, 1);
-  if (!audio && !tokens) co_return Entered(std::move(place));
-  co_return Entered(
-      NotAdmitted{too_many(audio ? "audio_seconds_spent" : "tokens_spent",
-                           std::string("This user has used the day's allowance (limits.") +
-                               (audio ? "user_audio_seconds" : "user_tokens") +
-                               "). The next day begins at midnight UTC.",
-                           ((day + 1) * day_ms - now) / 1000 + 1),
-                  audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens});
+  if (!audio && !tokens) co_return std::move(place);
+  co_return not_admitted(too_many(audio ? "audio_seconds_spent" : "tokens_spent",
+                                  std::string("This user has used the day's allowance (limits.") +
+                                      (audio ? "user_audio_seconds" : "user_tokens") +
+                                      "). The next day begins at midnight UTC.",
+                                  ((day + 1) * day_ms - now) / 1000 + 1),
+                         audio ? AdmissionLimit::user_audio_seconds : AdmissionLimit::user_tokens);
 }
 
 std::shared_ptr<UserAccount> AdmissionControl::account_of(const std::string& user,

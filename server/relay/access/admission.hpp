@@ -12,9 +12,9 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tl/expected.hpp>
 #include <unordered_map>
 #include <utility>
-#include <variant>
 
 #include "base/rate_limit.hpp"
 #include "config/settings.hpp"
@@ -59,6 +59,14 @@ struct NotAdmitted {
   std::optional<AdmissionLimit> limit = std::nullopt;
 };
 
+/// The result of a step of an upgrade.
+template <class T>
+using AdmissionResult = tl::expected<T, NotAdmitted>;
+
+/// `return not_admitted(openai_error(...));` refuses.
+tl::unexpected<NotAdmitted> not_admitted(net::HttpResponse response,
+                                         std::optional<AdmissionLimit> limit = std::nullopt);
+
 class AdmissionControl {
  public:
   explicit AdmissionControl(const config::Limits& limits)
@@ -100,9 +108,9 @@ class AdmissionControl {
   /// `now`: wall clock in milliseconds.
   /// `store`: has the user's stored usage.
   /// `executor`: where the coroutine resumes.
-  net::Awaitable<std::variant<Permit, NotAdmitted>> admit(const std::string& user, bool by_token,
-                                                          TimeMs now, store::AdmissionStore& store,
-                                                          const net::Executor& executor);
+  net::Awaitable<AdmissionResult<Permit>> admit(const std::string& user, bool by_token, TimeMs now,
+                                                store::AdmissionStore& store,
+                                                const net::Executor& executor);
 
  private:
   void leave(const std::string& user, bool counted);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
@@ -28,6 +29,10 @@ std::string key_id(const config::ApiKey& key) { return key.sha256.substr(0, 16);
 
 /// No token's id has this prefix: those begin with cs_.
 constexpr std::string_view key_id_prefix = "key_";
+
+tl::unexpected<AuthFailure> failure(int status, const char* code, std::string message) {
+  return tl::unexpected(AuthFailure{status, code, std::move(message)});
+}
 
 }  // namespace
 
@@ -91,15 +96,14 @@ Credential credential_of(const net::HttpRequest& request) {
   return {};
 }
 
-std::variant<Principal, AuthFailure> Authenticator::authenticate(const net::HttpRequest& request,
-                                                                 std::int64_t now_s) const {
+AuthResult Authenticator::authenticate(const net::HttpRequest& request, std::int64_t now_s) const {
   const std::string_view credential = credential_of(request).value;
   if (credential.starts_with(token_prefix)) {
     auto claims = read_token(credential);
     if (!claims) {
-      return AuthFailure{401, "invalid_token",
-                         "The client token is not one of this server's. Ask your back end for a "
-                         "new one (POST /v1/realtime/client_secrets)."};
+      return failure(401, "invalid_token",
+                     "The client token is not one of this server's. Ask your back end for a "
+                     "new one (POST /v1/realtime/client_secrets).");
     }
     Principal principal{Principal::Kind::client_token, claims->user, {}};
     principal.expired = claims->expires_at_s <= now_s;
@@ -117,25 +121,24 @@ std::variant<Principal, AuthFailure> Authenticator::authenticate(const net::Http
       principal.key_id = key_id(*match);
       return principal;
     }
-    return AuthFailure{401, "invalid_api_key", "The back-end key is not listed in auth.api_keys."};
+    return failure(401, "invalid_api_key", "The back-end key is not listed in auth.api_keys.");
   }
   // Public SDKs always send some key; the development mode accepts any.
   if (development_) return developer(request);
   if (!credential.empty()) {
-    return AuthFailure{401, "invalid_api_key",
-                       "The credential is neither a client token (ek_...) nor a back-end key "
-                       "(vk_...) of this server."};
+    return failure(401, "invalid_api_key",
+                   "The credential is neither a client token (ek_...) nor a back-end key "
+                   "(vk_...) of this server.");
   }
-  return AuthFailure{401, "missing_credentials",
-                     "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "
-                     "subprotocol openai-insecure-api-key.TOKEN."};
+  return failure(401, "missing_credentials",
+                 "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "
+                 "subprotocol openai-insecure-api-key.TOKEN.");
 }
 
 /// A loopback address does not prove that the peer is on this machine. A local proxy may forward
 /// for the whole Internet, and a foreign page may resolve its own name to our address (DNS
 /// rebinding).
-std::variant<Principal, AuthFailure> Authenticator::developer(
-    const net::HttpRequest& request) const {
+AuthResult Authenticator::developer(const net::HttpRequest& request) const {
   std::string_view why;
   if (request.proxied || net::names_proxy(request.headers)) {
     why = "the request has come through a proxy";
@@ -145,10 +148,10 @@ std::variant<Principal, AuthFailure> Authenticator::developer(
     return Principal{Principal::Kind::development, "developer", {}};
   }
   if (from_elsewhere_) std::call_once(reported_, from_elsewhere_, why);
-  return AuthFailure{403, "not_on_this_machine",
-                     "Without a key the development mode answers only requests to localhost, from "
-                     "this machine itself: " +
-                         std::string(why) + ". Set auth.api_keys and send a key or a token."};
+  return failure(403, "not_on_this_machine",
+                 "Without a key the development mode answers only requests to localhost, from "
+                 "this machine itself: " +
+                     std::string(why) + ". Set auth.api_keys and send a key or a token.");
 }
 
 std::vector<std::string> Authenticator::key_ids() const {

@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "config/settings.hpp"
@@ -76,6 +76,8 @@ struct AuthFailure {
   std::string message;
 };
 
+using AuthResult = tl::expected<Principal, AuthFailure>;
+
 class Authenticator {
  public:
   /// Called once, with the reason, when a request is refused that the development mode would admit
@@ -89,8 +91,7 @@ class Authenticator {
                 FromElsewhere from_elsewhere = nullptr);
 
   /// Authenticates a request by credential_of(). `now_s`: wall clock in seconds.
-  std::variant<Principal, AuthFailure> authenticate(const net::HttpRequest& request,
-                                                    std::int64_t now_s) const;
+  AuthResult authenticate(const net::HttpRequest& request, std::int64_t now_s) const;
 
   std::string mint(const TokenClaims& claims) const;
   /// Reads a token. nullopt: the signature is wrong. The caller checks the expiry.
@@ -103,7 +104,7 @@ class Authenticator {
   bool development() const { return development_; }
 
  private:
-  std::variant<Principal, AuthFailure> developer(const net::HttpRequest& request) const;
+  AuthResult developer(const net::HttpRequest& request) const;
 
   std::vector<config::ApiKey> api_keys_;
   std::string token_secret_;

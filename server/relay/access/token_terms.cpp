@@ -71,42 +71,41 @@ std::vector<std::string> names(const json& policy, const char* member,
   return at == policy.end() ? otherwise : at->get<std::vector<std::string>>();
 }
 
-}  // namespace
+/// Each name must be an event of the protocol, or one that `session.extra_client_events` adds.
+std::optional<BadTerm> check_client_events(const json& policy,
+                                           const std::vector<std::string>& extra,
+                                           const protocol::ProviderDialect& provider) {
+  const auto events = policy.find("client_events");
+  if (events == policy.end()) return std::nullopt;
+  const std::string place = "verbatim.policy.client_events";
+  if (auto bad = check_names(
+          policy, "client_events", [](const std::string& name) { return !name.empty(); },
+          "client events"))
+    return bad;
+  if (events->empty()) return BadTerm{place, "names none; leave it out to allow all"};
+  for (std::size_t i = 0; i < events->size(); ++i) {
+    const auto name = (*events)[i].get<std::string>();
+    if (provider.known_places().members_of_event(name) != nullptr ||
+        std::find(extra.begin(), extra.end(), name) != extra.end())
+      continue;
+    return BadTerm{place + "[" + std::to_string(i) + "]", "is not a client event of the protocol"};
+  }
+  return std::nullopt;
+}
 
-std::variant<std::string, BadTerm> read_terms(const json& verbatim,
-                                              const config::Settings& settings,
-                                              const protocol::ProviderDialect& provider) {
-  json policy = verbatim.value("policy", json::object());
-  const json limits = verbatim.value("limits", json::object());
-  if (!policy.is_object()) return BadTerm{"verbatim.policy", "must be an object"};
-  if (!limits.is_object()) return BadTerm{"verbatim.limits", "must be an object"};
+std::optional<BadTerm> check_policy(const json& policy, const config::Settings& settings,
+                                    const protocol::ProviderDialect& provider) {
   if (auto bad = unknown_member(policy, "verbatim.policy", {"client_events", "locked", "hide"}))
-    return std::move(*bad);
-  // "all" and "bound" may stand as a string instead of a list.
-  if (const auto locked = policy.find("locked"); locked != policy.end() && locked->is_string())
-    *locked = json::array({*locked});
+    return bad;
   if (auto bad = check_names(policy, "locked", is_field,
                              "fields like instructions or audio.output.voice, bound, all"))
-    return std::move(*bad);
+    return bad;
   if (auto bad = check_names(policy, "hide", is_field, "fields like instructions or tools"))
-    return std::move(*bad);
-  const auto& extra = settings.session.extra_client_events;
-  if (const auto events = policy.find("client_events"); events != policy.end()) {
-    if (auto bad = check_names(
-            policy, "client_events", [](const std::string& name) { return !name.empty(); },
-            "client events"))
-      return std::move(*bad);
-    if (events->empty())
-      return BadTerm{"verbatim.policy.client_events", "names none; leave it out to allow all"};
-    for (std::size_t i = 0; i < events->size(); ++i) {
-      const auto name = (*events)[i].get<std::string>();
-      if (provider.known_places().members_of_event(name) != nullptr ||
-          std::find(extra.begin(), extra.end(), name) != extra.end())
-        continue;
-      return BadTerm{"verbatim.policy.client_events[" + std::to_string(i) + "]",
-                     "is not a client event of the protocol"};
-    }
-  }
+    return bad;
+  return check_client_events(policy, settings.session.extra_client_events, provider);
+}
+
+std::optional<BadTerm> check_limits(const json& limits, const config::Settings& settings) {
   std::vector<std::string> known;
   for (const Ceiling& one : ceilings(settings)) {
     known.emplace_back(one.name);
@@ -120,7 +119,26 @@ std::variant<std::string, BadTerm> read_terms(const json& verbatim,
       return BadTerm{place, "must be a whole number from 1 to " + std::to_string(most) +
                                 (one.most == 0 ? "" : std::string(" (") + one.key + ")")};
   }
-  if (auto bad = unknown_member(limits, "verbatim.limits", known)) return std::move(*bad);
+  return unknown_member(limits, "verbatim.limits", known);
+}
+
+}  // namespace
+
+tl::expected<std::string, BadTerm> read_terms(const json& verbatim,
+                                              const config::Settings& settings,
+                                              const protocol::ProviderDialect& provider) {
+  json policy = verbatim.value("policy", json::object());
+  const json limits = verbatim.value("limits", json::object());
+  const auto no_object = [](const char* place) {
+    return tl::unexpected(BadTerm{place, "must be an object"});
+  };
+  if (!policy.is_object()) return no_object("verbatim.policy");
+  if (!limits.is_object()) return no_object("verbatim.limits");
+  // "all" and "bound" may stand as a string instead of a list.
+  if (const auto locked = policy.find("locked"); locked != policy.end() && locked->is_string())
+    *locked = json::array({*locked});
+  if (auto bad = check_policy(policy, settings, provider)) return tl::unexpected(*std::move(bad));
+  if (auto bad = check_limits(limits, settings)) return tl::unexpected(*std::move(bad));
   if (policy.empty() && limits.empty()) return std::string();
   return json{{"policy", policy}, {"limits", limits}}.dump();
 }

@@ -7,7 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <variant>
+#include <tl/expected.hpp>
 
 #include "config/settings.hpp"
 #include "session/realtime_session.hpp"
@@ -22,7 +22,7 @@ struct BadTerm {
 /// Validates the two members of a request's `verbatim` object. Returns them as they are stored with
 /// the token. A limit may be stricter than the configured one, never wider.
 /// `provider`: the protocol whose events `client_events` may name.
-std::variant<std::string, BadTerm> read_terms(
+tl::expected<std::string, BadTerm> read_terms(
     const nlohmann::json& verbatim, const config::Settings& settings,
     const protocol::ProviderDialect& provider = protocol::default_provider_dialect());
 

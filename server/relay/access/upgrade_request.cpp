@@ -39,72 +39,82 @@ std::optional<net::HttpResponse> bad_handshake(const net::HttpRequest& request) 
   return std::nullopt;
 }
 
-}  // namespace
+net::Refusal refusal(int status, const char* code, const std::string& message) {
+  return net::Refusal(net::openai_error(status, code, message));
+}
 
-net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
-                                          const Authenticator& authenticator,
-                                          const OriginRules& origins, TimeMs now) {
-  if (auto refused = bad_handshake(request)) return net::Refusal(std::move(*refused));
+net::Result<Principal> authenticate(const net::HttpRequest& request,
+                                    const Authenticator& authenticator, const OriginRules& origins,
+                                    TimeMs now) {
   auto authenticated = authenticator.authenticate(request, now / 1000);
-  if (const auto* failure = std::get_if<AuthFailure>(&authenticated)) {
-    net::HttpResponse refused = net::openai_error(failure->status, failure->code, failure->message);
+  if (!authenticated) {
+    const AuthFailure& failure = authenticated.error();
+    net::HttpResponse refused = net::openai_error(failure.status, failure.code, failure.message);
     refused.headers.emplace_back("WWW-Authenticate", "Bearer");
     return net::Refusal(std::move(refused));
   }
-  const Principal& principal = std::get<Principal>(authenticated);
   if (!credential_of(request).in_header && !origins.admit(request)) {
-    return net::Refusal(net::openai_error(
+    return refusal(
         403, "origin_not_allowed",
         "This page's origin is not allowed to connect: " + std::string(request.header("Origin")) +
-            ". Add it to server.allowed_origins."));
+            ". Add it to server.allowed_origins.");
   }
+  return *std::move(authenticated);
+}
+
+/// Whether the client asks for a transcription session.
+net::Result<bool> read_intent(const net::HttpRequest& request) {
   if (request.parameter("call_id")) {
-    return net::Refusal(
-        net::openai_error(400, "unsupported_parameter",
-                          "The query parameter 'call_id' is not supported: connect with 'model'."));
+    return refusal(400, "unsupported_parameter",
+                   "The query parameter 'call_id' is not supported: connect with 'model'.");
   }
   const std::string_view intent = request.parameter("intent").value_or("conversation");
   if (intent != "conversation" && intent != "transcription") {
-    return net::Refusal(net::openai_error(400, "invalid_intent",
-                                          "'intent' must be 'conversation' or 'transcription'."));
+    return refusal(400, "invalid_intent", "'intent' must be 'conversation' or 'transcription'.");
   }
-  RealtimeCall call;
-  call.user = principal.user;
-  call.credential_id = principal.credential_id();
-  call.transcription = intent == "transcription";
-  call.by_token = principal.claims && principal.claims->user_named;
-  if (principal.claims) {
-    call.session_id = principal.claims->session_id;
-    call.metadata_json = principal.claims->metadata_json;
-    call.model = principal.claims->model;
-    call.token = principal.claims;
-    call.token_expired = principal.expired;
-  }
+  return intent == "transcription";
+}
+
+/// The session that the token or the client names; a new id if neither does.
+net::Result<std::string> read_session_id(const net::HttpRequest& request,
+                                         const std::optional<TokenClaims>& claims, TimeMs now) {
+  std::string id = claims ? claims->session_id : std::string();
   if (const auto asked = request.parameter("session")) {
     if (!is_valid_session_id(*asked)) {
-      return net::Refusal(
-          net::openai_error(400, "invalid_session_id",
-                            "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'."));
+      return refusal(400, "invalid_session_id",
+                     "'session' must be 1 to 128 letters, digits, '_', '-', '.' or ':'.");
     }
-    const bool bound = principal.claims && !principal.claims->session_open;
-    if (bound && call.session_id != *asked) {
+    if (claims && !claims->session_open && id != *asked) {
       // Do not reveal who owns the session, or whether it exists.
-      return net::Refusal(net::openai_error(
-          404, "session_not_found", "There is no such session, or the token is not for it."));
+      return refusal(404, "session_not_found",
+                     "There is no such session, or the token is not for it.");
     }
-    call.session_id = std::string(*asked);
+    id = std::string(*asked);
   }
-  if (const auto after = request.parameter("after")) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
-    if (error != std::errc() || end != after->data() + after->size()) {
-      return net::Refusal(net::openai_error(
-          400, "invalid_after", "'after' must be the number of messages received so far."));
-    }
-    call.after = number;
+  return id.empty() ? new_id("sess_", now) : id;
+}
+
+net::Result<std::optional<std::uint64_t>> read_after(const net::HttpRequest& request) {
+  const auto after = request.parameter("after");
+  if (!after) return std::nullopt;
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(after->data(), after->data() + after->size(), number);
+  if (error != std::errc() || end != after->data() + after->size()) {
+    return refusal(400, "invalid_after", "'after' must be the number of messages received so far.");
   }
-  if (call.session_id.empty()) call.session_id = new_id("sess_", now);
-  if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
+  return number;
+}
+
+/// Whether the client asks for audio as binary frames.
+net::Result<bool> read_audio(const net::HttpRequest& request) {
+  const std::string_view audio = request.parameter("audio").value_or("json");
+  if (audio != "binary" && audio != "json")
+    return refusal(400, "invalid_audio", "'audio' must be 'json' or 'binary'.");
+  return audio == "binary";
+}
+
+/// What the client offers in its subprotocols.
+void read_offers(const net::HttpRequest& request, RealtimeCall& call) {
   const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
   const auto offers = [&offered](const char* name) {
     return std::find(offered.begin(), offered.end(), name) != offered.end();
@@ -116,15 +126,43 @@ net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
   }
   call.extension_events =
       offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
-  if (const auto audio = request.parameter("audio")) {
-    if (*audio != "binary" && *audio != "json") {
-      return net::Refusal(
-          net::openai_error(400, "invalid_audio", "'audio' must be 'json' or 'binary'."));
-    }
-    // A client without verbatim.session cannot learn that binary audio was granted.
-    call.binary_audio = *audio == "binary" && call.extension_events;
-  }
   call.dialect = protocol::client_dialect(offered, net::split_list(request.header("OpenAI-Beta")));
+}
+
+}  // namespace
+
+net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
+                                          const Authenticator& authenticator,
+                                          const OriginRules& origins, TimeMs now) {
+  if (auto refused = bad_handshake(request)) return net::Refusal(std::move(*refused));
+  auto principal = authenticate(request, authenticator, origins, now);
+  if (!principal) return net::Refusal(std::move(principal).error());
+  auto transcription = read_intent(request);
+  if (!transcription) return net::Refusal(std::move(transcription).error());
+  auto session_id = read_session_id(request, principal->claims, now);
+  if (!session_id) return net::Refusal(std::move(session_id).error());
+  auto after = read_after(request);
+  if (!after) return net::Refusal(std::move(after).error());
+  auto binary_audio = read_audio(request);
+  if (!binary_audio) return net::Refusal(std::move(binary_audio).error());
+
+  RealtimeCall call;
+  call.session_id = *std::move(session_id);
+  call.user = principal->user;
+  call.credential_id = principal->credential_id();
+  call.transcription = *transcription;
+  call.after = *after;
+  if (principal->claims) {
+    call.by_token = principal->claims->user_named;
+    call.metadata_json = principal->claims->metadata_json;
+    call.model = principal->claims->model;
+    call.token = std::move(principal->claims);
+    call.token_expired = principal->expired;
+  }
+  if (call.model.empty()) call.model = std::string(request.parameter("model").value_or(""));
+  read_offers(request, call);
+  // A client without verbatim.session cannot learn that binary audio was granted.
+  call.binary_audio = *binary_audio && call.extension_events;
   return call;
 }
 

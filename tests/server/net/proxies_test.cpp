@@ -37,12 +37,11 @@ std::string header_v2(unsigned char command, unsigned char family, const std::st
 }
 const std::string ipv4_body("\xCB\x00\x71\x09\x0A\x00\x00\x01\x30\x39\x20\xFB", 12);
 Caller announced(const std::string& header) {
-  return std::get<Caller>(net::proxy_protocol::read(header, {"10.0.0.1", false, false}));
+  return net::proxy_protocol::read(header, {"10.0.0.1", false, false}).value();
 }
 std::string wrong(const std::string& header) {
   const auto read = net::proxy_protocol::read(header, {"10.0.0.1", false, false});
-  const auto* bad = std::get_if<net::proxy_protocol::Bad>(&read);
-  return bad ? bad->why : "";
+  return read ? "" : read.error().why;
 }
 
 HttpRequest asking(const HeaderList& headers) {
@@ -54,8 +53,7 @@ HttpRequest asking(const HeaderList& headers) {
 int development_answers(const HttpRequest& request) {
   const Authenticator development({}, std::string(32, 's'), true);
   const auto result = development.authenticate(request, 0);
-  const auto* failure = std::get_if<AuthFailure>(&result);
-  return failure ? failure->status : 0;
+  return result ? 0 : result.error().status;
 }
 
 }  // namespace

@@ -106,10 +106,10 @@ Awaitable<void> dial_once(const Upstream& upstream, Executor executor, Upstream:
   Dial handle;
   auto dialled = co_await upstream.dial(executor, std::move(wanted), handle);
   Outcome outcome;
-  if (auto* failure = std::get_if<DialFailure>(&dialled)) {
-    outcome.failure = *failure;
+  if (!dialled) {
+    outcome.failure = dialled.error();
   } else {
-    auto& peer = std::get<std::unique_ptr<Peer>>(dialled);
+    auto& peer = *dialled;
     outcome.message = (co_await peer->read()).bytes;
     peer->abort();
   }

@@ -46,6 +46,7 @@ const rows = [...textOf('session/transcript/close_reason.hpp').matchAll(/\.name 
 /** In {"error":{"code"}} of an HTTP answer. */
 export const answerCodes = new Map();
 collect(answerCodes, /\bopenai_error\(/g, 1, server);
+collect(answerCodes, /\b(?:refusal|failure)\((?=\s*\d{3},)/g, 1, server);
 collect(answerCodes, /\btoo_many\(/g, 0, server);
 collect(answerCodes, /\bAuthFailure\s*\{/g, 1, server);
 collect(answerCodes, /\breturn \{(?=\d{3},)/g, 1, server);

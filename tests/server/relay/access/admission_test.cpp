@@ -51,7 +51,7 @@ transcript::Usage tokens(std::int64_t count) {
 }
 
 using Permit = AdmissionControl::Permit;
-using Admitted = std::variant<Permit, NotAdmitted>;
+using Admitted = AdmissionResult<Permit>;
 
 /// One admission control, with a limit of 100 tokens a day.
 struct Door {
@@ -94,15 +94,15 @@ TEST_CASE("a user is admitted until the day's allowance is used", "[P11][admissi
   CHECK(door.store.asked_for == std::pair<TimeMs, TimeMs>(0, 2 * noon));
   door.answer(tokens(99));
   REQUIRE(door.came.size() == 1);
-  CHECK(std::holds_alternative<Permit>(door.came[0]));
+  CHECK(door.came[0].has_value());
 
   door.admit("bob");
   door.answer(tokens(100));
   REQUIRE(door.came.size() == 2);
-  const auto* const refused = std::get_if<NotAdmitted>(&door.came[1]);
-  REQUIRE(refused);
-  CHECK(refused->response.status == 429);
-  CHECK(refused->limit == AdmissionLimit::user_tokens);
+  REQUIRE_FALSE(door.came[1]);
+  const NotAdmitted& refused = door.came[1].error();
+  CHECK(refused.response.status == 429);
+  CHECK(refused.limit == AdmissionLimit::user_tokens);
 }
 
 TEST_CASE("a user whose usage cannot be read is not admitted, and is asked about again",
@@ -111,9 +111,8 @@ TEST_CASE("a user whose usage cannot be read is not admitted, and is asked about
   door.admit("ann");
   door.answer(tl::unexpected(store::StorageError(store::Failure::io_error, "no disk")));
   REQUIRE(door.came.size() == 1);
-  const auto* const refused = std::get_if<NotAdmitted>(&door.came[0]);
-  REQUIRE(refused);
-  CHECK(refused->response.status == 503);
+  REQUIRE_FALSE(door.came[0]);
+  CHECK(door.came[0].error().response.status == 503);
   door.admit("ann");
   CHECK(door.store.waiting.size() == 1);
 }
@@ -125,10 +124,10 @@ TEST_CASE("stored usage counts once, however many sessions ask for it together",
   door.admit("ann");
   door.answer(tokens(60));
   REQUIRE(door.came.size() == 2);
-  const auto* const permit = std::get_if<Permit>(&door.came[1]);
-  REQUIRE(permit);
-  CHECK(permit->account->used().total_tokens == 60);
-  CHECK(permit->account == std::get<Permit>(door.came[0]).account);
+  REQUIRE(door.came[1]);
+  const Permit& permit = *door.came[1];
+  CHECK(permit.account->used().total_tokens == 60);
+  CHECK(permit.account == door.came[0].value().account);
 }
 
 TEST_CASE("while a session of a user runs, the store is not asked again", "[admission]") {
