@@ -152,7 +152,7 @@ test('an end while the relay stops loses nothing: the session is final after the
   }
 });
 
-test('an end of what has not begun, is unknown or is not asked rightly changes nothing', async (t) => {
+test('an end of a session that has not begun or is unknown, or a wrong request, changes nothing', async (t) => {
   const relay = await startRelay(t, { simulator: await startSimulator(t) });
   const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
   assert.equal((await end(relay, json.id)).status, 409);

@@ -1,4 +1,4 @@
-// The body of POST /v1/sessions/{id}/end, read and judged.
+// Reads and checks the body of POST /v1/sessions/{id}/end.
 //
 // Pure; any thread. Untrusted input: a wrong one is refused with the response to send.
 #pragma once
