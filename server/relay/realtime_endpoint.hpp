@@ -70,7 +70,7 @@ class RealtimeEndpoint {
   };
   /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
-  /// What a conversation takes from the limits, until its end.
+  /// The parts of limits that a conversation holds until its end.
   struct Permits {
     net::Descriptors::Lease descriptors;
     access::AdmissionControl::Permit user;

@@ -113,7 +113,7 @@ net::Result<bool> read_audio(const net::HttpRequest& request) {
   return audio == "binary";
 }
 
-/// What the client offers in its subprotocols.
+/// The offers in the client's subprotocols.
 void read_offers(const net::HttpRequest& request, RealtimeCall& call) {
   const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
   const auto offers = [&offered](const char* name) {
