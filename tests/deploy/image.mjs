@@ -53,7 +53,7 @@ async function network(t) {
   return (t, command, args, environment) => new Background(t, 'nsenter', [...options, command, ...args], environment);
 }
 
-/** What a container runtime takes from an image. */
+/** The settings that a container runtime takes from an image. */
 const settings = (images) => JSON.parse(images.run('inspect', '--type', 'image', 'verbatim')).Docker.config;
 
 /** The process named `verbatim` below this one. */
